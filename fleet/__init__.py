@@ -1,0 +1,1 @@
+"""One machine: starts the engines and the services, watches, drains and restarts them."""

@@ -1,0 +1,68 @@
+"""Child processes that never outlive their parent, however it ends.
+
+Knows signals and sessions; knows nothing of what the children are.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: int | IO[bytes],
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own; it is killed when this process dies.
+
+    The session keeps the terminal's Ctrl-C from the children: the parent drains them. Call this
+    on the main thread, for the kernel takes the end of the calling thread for the parent's.
+    Raises OSError when the program cannot be started.
+    """
+    return subprocess.Popen(  # noqa: S603 - the fleet's own programs, no shell
+        [str(part) for part in command],
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+        preexec_fn=_die_with(os.getpid()),
+    )
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before fork
+
+    def ask_for_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before it could be watched
+            os._exit(1)
+
+    return ask_for_signal
+
+
+async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a child, reap it and give its exit code (negative: the signal)."""
+    if process.poll() is None:
+        loop = asyncio.get_running_loop()
+        descriptor = os.pidfd_open(process.pid)
+        ended = asyncio.Event()
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+    return process.wait()

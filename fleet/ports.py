@@ -1,0 +1,75 @@
+"""Ports that stay with their slot: a process that is started again listens where it did before.
+
+Callers hold lists of addresses that they cannot renew while Valkey is away, so an address must
+not move.
+"""
+
+import socket
+from contextlib import closing
+
+LOOPBACK = "127.0.0.1"
+PUBLIC_BACKLOG = 4096
+
+
+class PortTaken(Exception):
+    """Somebody else listens on a port that was asked for."""
+
+
+class ReservedPort:
+    """A free loopback port, held by a socket that never listens.
+
+    Linux lets another socket bind it too as long as both allow address reuse, and gives it to no
+    outgoing connection meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Reuse is allowed after bind: before it, the kernel could choose a port that is held by
+        # another reservation.
+        self._holder.bind((LOOPBACK, 0))
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.number: int = self._holder.getsockname()[1]
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.number}"
+
+    def bind(self) -> socket.socket:
+        """A fresh socket for a child to listen on.
+
+        It does not listen yet, so that callers are refused at once, and go elsewhere, until the
+        child serves.
+        """
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((LOOPBACK, self.number))
+        return bound
+
+    def close(self) -> None:
+        self._holder.close()
+
+
+def listen_publicly(host: str, port: int) -> socket.socket:
+    """The public port, listening before the balancer serves it and while it is started again.
+
+    Raises PortTaken with a sentence for the operator.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(PUBLIC_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"Cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop what uses the port or choose another one with HUBBUB_PORT."
+        ) from error
+    return listener
+
+
+def is_taken(port: int) -> bool:
+    """Whether something on this machine listens on the loopback port."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0

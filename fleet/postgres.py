@@ -1,0 +1,154 @@
+"""The PostgreSQL server of one machine: one server, a database and a role for each service.
+
+Uses the server's programs only and speaks no SQL to a running server; who connects is the
+services' business.
+"""
+
+import asyncio
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fleet.binaries import postgres_program
+from fleet.ports import LOOPBACK
+from fleet.unprivileged import Disguise, choose_disguise
+
+SUPERUSER = "hubbub"
+INITDB_TIMEOUT_SECONDS = 60
+
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",  # no path to be too long
+    "max_connections": "200",
+    "max_prepared_transactions": "200",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "password_encryption": "scram-sha-256",
+    "jit": "off",
+    "max_wal_size": "2GB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%e ",
+    "log_min_error_statement": "panic",  # statements carry what people wrote
+    "log_parameter_max_length": "0",
+}
+
+
+class Database(NamedTuple):
+    """A database and the one role that may connect to it; both have the same name."""
+
+    name: str
+    password: str
+    options: str = ""  # further role options, such as CREATEDB
+
+    def url(self, port: int) -> str:
+        return f"postgresql://{self.name}:{self.password}@{LOOPBACK}:{port}/{self.name}"
+
+
+class DatabaseSetupFailed(Exception):
+    """`initdb` or the first SQL failed; the text holds what they said."""
+
+
+def make_cluster(folder: Path, databases: Sequence[Database]) -> Disguise:
+    """Make the data folder with its databases unless it exists; say how to run the server.
+
+    Each role may connect to its own database only, and nobody else at all: the superuser has no
+    way in over the network. Blocks for a second or two when there is something to make. Raises
+    DatabaseSetupFailed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    disguise = choose_disguise(postgres_program("postgres"), folder.parent)
+    if folder.exists():
+        return disguise
+    unfinished = folder.with_name(folder.name + ".new")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir(mode=0o700)
+    os.chown(unfinished, disguise.owner, -1)
+    _run(
+        [
+            *disguise.prefix, str(postgres_program("initdb")), "--pgdata", str(unfinished),
+            "--username", SUPERUSER, "--encoding", "UTF8", "--locale-provider", "builtin",
+            "--builtin-locale", "C.UTF-8", "--locale", "C", "--auth", "reject", "--no-instructions",
+            "--no-sync",
+        ]
+    )  # fmt: skip
+    # Single-user mode takes one statement a line and needs no password for the first superuser.
+    _run(
+        [*disguise.prefix, str(postgres_program("postgres")), "--single", "-j", "-D",
+         str(unfinished), "postgres"],
+        text=_first_sql(databases),
+    )  # fmt: skip
+    (unfinished / "pg_hba.conf").write_text(_access(databases))
+    _run([*disguise.prefix, str(postgres_program("initdb")), "--sync-only", "-D", str(unfinished)])
+    unfinished.rename(folder)
+    return disguise
+
+
+def _run(command: Sequence[str], text: str = "") -> None:
+    done = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
+        command,
+        input=text.encode(),
+        capture_output=True,
+        timeout=INITDB_TIMEOUT_SECONDS,
+        check=False,
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+    )
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    # Single-user mode goes on after an error and exits 0.
+    if done.returncode != 0 or "ERROR:" in said or "FATAL:" in said:
+        raise DatabaseSetupFailed(f"PostgreSQL could not be set up:\n{said.strip()}")
+
+
+def _first_sql(databases: Sequence[Database]) -> str:
+    statements = ["REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC"]
+    for name, password, options in databases:
+        statements += [
+            f"CREATE ROLE {name} LOGIN {options} PASSWORD '{password}'",
+            f"CREATE DATABASE {name} OWNER {name}",
+            f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC",
+        ]
+    return "".join(f"{statement};\n\n" for statement in statements)  # -j: a blank line ends one
+
+
+def _access(databases: Sequence[Database]) -> str:
+    lines = (
+        f"host {'all' if 'CREATEDB' in database.options else database.name} {database.name} "
+        f"{LOOPBACK}/32 scram-sha-256\n"
+        for database in databases
+    )
+    return "".join(lines)
+
+
+def server_command(
+    folder: Path, port: int, disguise: Disguise, **settings: str
+) -> list[str | Path]:
+    """The command that runs the server in the foreground."""
+    command: list[str | Path] = [*disguise.prefix, postgres_program("postgres"), "-D", folder]
+    for name, value in {**_SETTINGS, "port": str(port), **settings}.items():
+        command += ["-c", f"{name}={value}"]
+    return command
+
+
+async def accepts_connections(port: int, database: str, timeout: float = 1.0) -> bool:
+    """Whether the server is past its recovery: it asks for a password instead of refusing.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html, StartupMessage.
+    """
+    parameters = f"user\0{database}\0database\0{database}\0\0".encode()
+    startup = struct.pack("!ii", 8 + len(parameters), 196608) + parameters
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(startup)
+                answer = await reader.read(1024)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return answer.startswith(b"R")  # an error (E) is 57P03: starting, recovering or stopping

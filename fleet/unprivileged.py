@@ -1,0 +1,80 @@
+"""How PostgreSQL, which refuses to run as root, is run by root without a user made for it.
+
+In a user namespace the process is somebody else inside and root outside, so that no file changes
+hands. Where the machine forbids namespaces (containers often do), it becomes `nobody`.
+"""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+# A death signal set before the user changes is lost with the change, so it is set here.
+# QUIT: PostgreSQL takes its own children along and recovers from its log at the next start.
+_DEATH_SIGNAL = ("--pdeathsig", "QUIT")
+
+
+class Disguise(NamedTuple):
+    """A command prefix, and the user who must own the files."""
+
+    prefix: tuple[str, ...]
+    owner: int
+
+
+class CannotDropRoot(Exception):
+    """No way was found to run a program as somebody else than root."""
+
+
+def choose_disguise(program: Path, folder: Path) -> Disguise:
+    """The first way that works here and can reach the program and the folder.
+
+    Raises CannotDropRoot.
+    """
+    if os.geteuid() != 0:
+        return Disguise(("setpriv", *_DEATH_SIGNAL, "--"), os.geteuid())
+    for disguise in _candidates():
+        reach = ["sh", "-c", 'test -x "$0" && test -d "$1"', str(program), str(folder)]
+        probe = subprocess.run(  # noqa: S603 - util-linux's programs, no input of anybody's
+            [*disguise.prefix, *reach], capture_output=True, check=False
+        )
+        if probe.returncode == 0:
+            return disguise
+    raise CannotDropRoot(
+        "PostgreSQL does not run as root and this machine allows no other user for it. "
+        "Start Hubbub as an ordinary user."
+    )
+
+
+def _candidates() -> Sequence[Disguise]:
+    inside = min((user for user in pwd.getpwall() if user.pw_uid > 0), key=lambda user: user.pw_uid)
+    namespace = (
+        *("unshare", "--user", f"--map-user={inside.pw_uid}", f"--map-group={inside.pw_gid}"),
+        *("--", "setpriv", *_DEATH_SIGNAL, "--"),
+    )
+    nobody = pwd.getpwnam("nobody")
+    become = (
+        *("setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid)),
+        "--clear-groups",
+    )
+    return [
+        Disguise(namespace, 0),
+        # The capability lets it pass folders above the data that are closed to others.
+        *(
+            Disguise(
+                (
+                    *become,
+                    "--inh-caps",
+                    f"+{capability}",
+                    "--ambient-caps",
+                    f"+{capability}",
+                    *_DEATH_SIGNAL,
+                    "--",
+                ),
+                nobody.pw_uid,
+            )
+            for capability in ("dac_read_search", "dac_override")
+        ),
+        Disguise((*become, *_DEATH_SIGNAL, "--"), nobody.pw_uid),
+    ]

@@ -1,0 +1,57 @@
+"""Valkey on one machine: the bus, and the caches. Nothing in it outlives its process.
+
+Knows the server's command line; knows nothing of topics and keys.
+"""
+
+import asyncio
+from pathlib import Path
+
+from fleet.binaries import valkey_program
+from fleet.ports import LOOPBACK
+
+_COMMON = {
+    "bind": LOOPBACK,
+    "save": "",
+    "appendonly": "no",
+    "daemonize": "no",
+    "protected-mode": "yes",
+    "tcp-backlog": "511",
+    "tcp-keepalive": "10",
+}
+_BUS = {
+    # A node that cannot keep up is cut off, notices and catches up from chats.
+    "client-output-buffer-limit": "pubsub 64mb 32mb 10",
+    "maxclients": "2000",
+}
+_CACHE = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "maxclients": "500"}
+
+
+def bus_command(port: int) -> list[str | Path]:
+    """The server that carries events and leases."""
+    return _command(port, _BUS)
+
+
+def cache_command(port: int) -> list[str | Path]:
+    """One node of the cache: bounded, and it forgets what was not used for longest."""
+    return _command(port, _CACHE)
+
+
+def _command(port: int, settings: dict[str, str]) -> list[str | Path]:
+    command: list[str | Path] = [valkey_program(), "--port", str(port)]
+    for name, value in {**_COMMON, **settings}.items():
+        command += [f"--{name}", *(value.split(" ") if value else [""])]
+    return command
+
+
+async def answers_ping(port: int, timeout: float = 1.0) -> bool:
+    """Whether the server answers on its port."""
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(b"PING\r\n")
+                return (await reader.readline()).startswith(b"+PONG")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
