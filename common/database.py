@@ -1,0 +1,97 @@
+"""A pool of connections and numbered migrations: what users and chats both need of PostgreSQL."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from common.logs import log
+
+T = TypeVar("T")
+
+# Guards migrations when several replicas start together; any constant will do.
+_MIGRATION_LOCK = 7_240_551
+# A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
+# than a caller waits.
+_SESSION_OPTIONS = (
+    "-c lock_timeout=1000 -c idle_in_transaction_session_timeout=1000"
+    " -c statement_timeout=5000 -c transaction_timeout=5000"
+)
+
+
+def create_pool(url: str, *, size: int, min_size: int = 2) -> AsyncConnectionPool:
+    """A pool that is not open yet; waiting for a connection longer than 2 s raises PoolTimeout.
+
+    `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
+    """
+
+    async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
+        connection.prepare_threshold = 1
+
+    return AsyncConnectionPool(
+        url,
+        min_size=min_size,
+        max_size=size,
+        timeout=2.0,
+        open=False,
+        configure=configure,
+        kwargs={"autocommit": True, "options": _SESSION_OPTIONS, "connect_timeout": 2},
+        reconnect_timeout=5.0,
+    )
+
+
+async def migrate(url: str, folder: Path) -> list[str]:
+    """Applies the folder's `NNNN_name.sql` that are not applied yet, each in its own transaction.
+
+    Several replicas may call it together: one works, the others wait. Returns the names applied.
+    Raises ValueError for a badly named file, psycopg.Error where a migration fails.
+    """
+    files = await asyncio.to_thread(lambda: sorted(folder.glob("*.sql")))
+    for file in files:
+        if not re.fullmatch(r"\d{4}_\w+\.sql", file.name):
+            raise ValueError(f"not a migration's name: {file.name}")
+    applied: list[str] = []
+    async with await psycopg.AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=5
+    ) as connection:
+        await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        rows = await (await connection.execute("SELECT name FROM migrations")).fetchall()
+        known = {name for (name,) in rows}
+        for file in files:
+            if file.name in known:
+                continue
+            async with connection.transaction():
+                await connection.execute(file.read_bytes())
+                await connection.execute("INSERT INTO migrations (name) VALUES (%s)", (file.name,))
+            applied.append(file.name)
+            log("migration applied", name=file.name)
+    return applied
+
+
+TRANSIENT = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
+"""A transaction that ended with one of these left nothing and may be tried again."""
+
+
+async def retry_transient(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
+    """Runs the attempt, a whole transaction, again while it loses against others.
+
+    Raises the last transient error when all tries are used up.
+    """
+    for _ in range(tries - 1):
+        try:
+            return await attempt()
+        except TRANSIENT:
+            continue
+    return await attempt()

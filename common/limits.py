@@ -1,0 +1,69 @@
+"""Limits of the public contract, and the checks of text that edge and realtime share.
+
+Each check returns None or a sentence that says what is wrong. Nothing is trimmed or normalised.
+"""
+
+from typing import Final
+
+MAX_MESSAGE_BYTES: Final = 8_192
+MAX_BODY_BYTES: Final = 65_536
+MAX_HEADER_BYTES: Final = 16_384
+MAX_JSON_DEPTH: Final = 32
+MAX_CHAT_NAME_CHARACTERS: Final = 128
+MAX_PARTICIPANTS_A_REQUEST: Final = 1_000
+MAX_PARTICIPANTS_A_CHAT: Final = 10_000
+MAX_CHATS_A_USER: Final = 10_000
+MAX_PARTICIPANTS_SHOWN: Final = 1_000
+MAX_SLICE_EVENTS: Final = 200
+MAX_SLICE_BYTES: Final = 262_144
+
+ACCESS_TOKEN_SECONDS: Final = 15 * 60
+REFRESH_TOKEN_SECONDS: Final = 30 * 24 * 3600
+
+
+def wrong_with_text(text: str) -> str | None:
+    """NUL and lone surrogates cannot be stored and are refused everywhere."""
+    if "\0" in text:
+        return "must not contain NUL"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "must be valid Unicode"
+    return None
+
+
+def wrong_with_message(text: str) -> str | None:
+    """A message is 1 to 8,192 bytes of UTF-8."""
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not 1 <= len(text.encode()) <= MAX_MESSAGE_BYTES:
+        return f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
+    return None
+
+
+def json_depth_exceeds(data: bytes, limit: int = MAX_JSON_DEPTH) -> bool:
+    """Whether arrays and objects nest deeper than `limit` (the outermost is 1).
+
+    Scans before any decoder recurses. Works on malformed JSON too, whose answer does not matter.
+    """
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > limit:
+                return True
+        elif byte in b"]}":
+            depth -= 1
+    return False

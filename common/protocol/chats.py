@@ -1,0 +1,260 @@
+"""The calls that chats answers, and what it announces on the bus.
+
+Each call is `POST /calls/<name>` with one struct as JSON and one as the answer; a refusal is the
+problem+json of common.errors. Every call that changes something carries a `key`: a repeat with
+the same key, on any replica, returns the first result.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from common.protocol.wire import Wire
+
+
+class Internal(Wire, omit_defaults=False):
+    """What only services see; always written out in full."""
+
+
+# ---- who joins or leaves at which seq; stands in the log row and in the payload alike
+
+
+class Control(Internal):
+    """`join`: the users hear this chat from `seq` on; where there is a snapshot (a `chat.created`),
+    they get it in place of the event at `seq`. `leave`: the event at `seq` is the users' last one.
+    `close`: it is everybody's last one (users is empty)."""
+
+    seq: int
+    action: Literal["join", "leave", "close"]
+    users: list[str]
+    snapshot: msgspec.Raw | None = None
+
+
+class Joined(Internal):
+    """On a user's topic: from `seq` on this chat is theirs."""
+
+    chat: str
+    seq: int
+
+
+class Join(Internal):
+    chat: str
+    seq: int
+    users: list[str]
+
+
+class Digest(Internal):
+    """What one replica changed in the last seconds; published every second, or polled."""
+
+    replica: str
+    heads: dict[str, int]
+    joins: list[Join]
+
+
+# ---- sends
+
+
+class SendItem(Internal):
+    """`key` is what makes it unique among the sender's in that chat; it shows as `clientId` in the
+    event if `show_key`."""
+
+    chat: str
+    user: str
+    key: str
+    show_key: bool
+    message: str
+
+
+class SendsRequest(Internal):
+    items: list[SendItem]
+
+
+class SendResult(Wire):
+    """Either the first result of this key, or a refusal's code and detail."""
+
+    message_id: str = ""
+    seq: int = 0
+    at: str = ""
+    message: str = ""
+    client_id: str | None = None
+    code: str = ""
+    detail: str = ""
+
+
+class SendsAnswer(Internal):
+    results: list[SendResult]
+
+
+# ---- chats and participants; `user` is the verified caller, `session` theirs
+
+
+class Chat(Internal):
+    """As clients get it; `participants` is cut above 1,000."""
+
+    id: str
+    chat_name: str
+    participants: list[str]
+    participant_count: int
+    owner: str
+    seq: int
+    kind: Literal["group"]
+
+
+class CreateChat(Internal):
+    user: str
+    session: str
+    key: str
+    chat_name: str
+    participants: list[str]
+
+
+class RenameChat(Internal):
+    user: str
+    chat: str
+    key: str
+    chat_name: str
+
+
+class DeleteChat(Internal):
+    user: str
+    session: str
+    chat: str
+    key: str
+
+
+class AddParticipants(Internal):
+    user: str
+    session: str
+    chat: str
+    key: str
+    users: list[str]
+
+
+class RemoveParticipant(Internal):
+    user: str
+    session: str
+    chat: str
+    key: str
+    participant: str
+
+
+class Done(Internal):
+    """`changed` is false where nothing was to do (all already in)."""
+
+    changed: bool
+
+
+class ListChats(Internal):
+    user: str
+    before: str | None
+    limit: int
+
+
+class ChatPage(Internal):
+    chats: list[Chat]
+    next: str | None
+
+
+class GetChat(Internal):
+    user: str
+    chat: str
+
+
+class GetMessages(Internal):
+    user: str
+    chat: str
+    before: int | None
+    limit: int
+
+
+class MessagePage(Internal):
+    messages: list[msgspec.Raw]
+    more: bool
+
+
+class GetEvents(Internal):
+    user: str
+    chat: str
+    after: int
+    limit: int
+
+
+class EventPage(Internal):
+    events: list[msgspec.Raw]
+    seq: int
+    more: bool
+
+
+# ---- for realtime
+
+
+class MembershipsRequest(Internal):
+    users: list[str]
+
+
+class MembershipsAnswer(Internal):
+    """For each user, in order, the heads of the chats they are in."""
+
+    epoch: str
+    chats: list[dict[str, int]]
+
+
+class SliceWanted(Internal):
+    chat: str
+    after: int
+
+
+class SlicesRequest(Internal):
+    wanted: list[SliceWanted]
+
+
+class Slice(Internal):
+    """Events after `after`, dense, with their control entries; at most 200 and 256 KiB.
+
+    `head` is the chat's (a deleted chat's last event is its head; 0 for a chat that never was)."""
+
+    chat: str
+    after: int
+    events: list[msgspec.Raw]
+    controls: list[Control]
+    head: int
+
+
+class SlicesAnswer(Internal):
+    slices: list[Slice]
+
+
+class HeadsRequest(Internal):
+    """What a node believes."""
+
+    heads: dict[str, int]
+
+
+class HeadsAnswer(Internal):
+    """Those that differ, as they are."""
+
+    epoch: str
+    heads: dict[str, int]
+
+
+class ChangesRequest(Internal):
+    pass
+
+
+# ---- two-phase commit: users' resolver asks
+
+
+class DecisionRequest(Internal):
+    """Asking decides: where there is no decision yet, it becomes an abort."""
+
+    transaction: str
+
+
+class DecisionAnswer(Internal):
+    decision: Literal["commit", "abort"]
+
+
+class ForgetDecisions(Internal):
+    """users has finished these; their commit rows may go."""
+
+    transactions: list[str]

@@ -1,0 +1,89 @@
+"""The frames of the socket that are no events, one struct each and one union a direction."""
+
+from typing import Literal
+
+import msgspec
+
+from common.protocol.wire import Id, Wire
+
+
+class ClientFrame(Wire, tag_field="type"):
+    pass
+
+
+class Connect(ClientFrame, tag="connect"):
+    token: str
+    resume: dict[Id, int] | msgspec.UnsetType = msgspec.UNSET
+    epoch: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Send(ClientFrame, tag="send"):
+    chat: Id
+    client_id: Id
+    message: str
+
+
+class Typing(ClientFrame, tag="typing"):
+    chat: Id
+
+
+class Refresh(ClientFrame, tag="refresh"):
+    token: str
+
+
+class Ping(ClientFrame, tag="ping"):
+    pass
+
+
+AnyClientFrame = Connect | Send | Typing | Refresh | Ping
+
+
+class ServerFrame(Wire, tag_field="type"):
+    pass
+
+
+class Ready(ServerFrame, tag="ready", omit_defaults=False):
+    connection: str
+    user: Id
+    epoch: str
+    chats: dict[Id, int]
+    behind: list[Id]
+    protocol: Literal["chat.v1"] = "chat.v1"
+    ping_seconds: int = 25
+    max_frame: int = 65536
+
+
+class Sent(ServerFrame, tag="sent"):
+    chat: Id
+    client_id: Id
+    message_id: Id
+    seq: int
+    at: str
+
+
+class Error(ServerFrame, tag="error"):
+    code: str
+    detail: str
+    chat: str | msgspec.UnsetType = msgspec.UNSET
+    client_id: str | msgspec.UnsetType = msgspec.UNSET
+    retry_after: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class Refreshed(ServerFrame, tag="refreshed"):
+    expires_in: int
+
+
+class Pong(ServerFrame, tag="pong"):
+    pass
+
+
+class Expiring(ServerFrame, tag="expiring", omit_defaults=False):
+    seconds: int = 60
+
+
+class SomebodyTyping(ServerFrame, tag="typing"):
+    chat: Id
+    user: Id
+
+
+AnyServerFrame = Ready | Sent | Error | Refreshed | Pong | Expiring | SomebodyTyping

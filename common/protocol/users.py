@@ -1,0 +1,159 @@
+"""The calls that users answers: accounts, sessions, and its part of the two-phase commit.
+
+Each call is `POST /calls/<name>` with one struct as JSON and one as the answer; a refusal is the
+problem+json of common.errors.
+"""
+
+from typing import Any
+
+from common.protocol.chats import Internal
+
+
+class Account(Internal):
+    """A person to themself."""
+
+    id: str
+    username: str
+    email: str
+
+
+class Person(Internal):
+    """A person to others: never an e-mail."""
+
+    id: str
+    username: str
+
+
+class SignUp(Internal):
+    username: str
+    email: str
+    password: str | None
+    key: str
+    client_key: bool
+    """Whether the client gave the key: then a repeat must have the same body."""
+
+
+class LogIn(Internal):
+    username: str
+    password: str
+
+
+class RefreshSession(Internal):
+    refresh_token: str
+
+
+class Grant(Internal):
+    """A new pair of tokens; `expires_in` of the access token is in seconds."""
+
+    user: Account
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+class EndSession(Internal):
+    user: str
+    session: str
+
+
+class EndOtherSessions(Internal):
+    user: str
+    keep: str | None
+
+
+class ListSessions(Internal):
+    user: str
+
+
+class Session(Internal):
+    id: str
+    created_at: str
+    refreshed_at: str
+    expires_at: str
+
+
+class SessionList(Internal):
+    sessions: list[Session]
+
+
+class TokensUsed(Internal):
+    """Access tokens that were seen for the first time: ends the grace of the refresh tokens before
+    them. Pairs of session and generation."""
+
+    used: list[tuple[str, int]]
+
+
+class GetProfile(Internal):
+    user: str
+
+
+class Profile(Internal):
+    id: str
+    username: str
+    email: str
+    chats: list[str]
+
+
+class ChangeProfile(Internal):
+    user: str
+    session: str
+    email: str | None
+    password: str | None
+    current_password: str | None
+
+
+class GetPerson(Internal):
+    person: str
+
+
+class SearchPeople(Internal):
+    prefix: str
+
+
+class PeopleFound(Internal):
+    users: list[Person]
+
+
+class KeySet(Internal):
+    """A JWKS (RFC 7517 section 5) of the public keys."""
+
+    keys: list[dict[str, Any]]
+
+
+class RevocationsRequest(Internal):
+    after: int
+
+
+class Revocations(Internal):
+    """Sessions revoked since number `after`, oldest first; `last` is the log's newest number."""
+
+    sessions: list[str]
+    last: int
+
+
+class Empty(Internal):
+    pass
+
+
+# ---- two-phase commit: users is the participant, chats the coordinator
+
+
+class PrepareMemberships(Internal):
+    """Votes yes by returning: then the change is prepared and survives a crash. A no is a refusal
+    (unauthenticated, unknown_user with ids, invalid_request at a limit) and leaves nothing.
+    `remove_all` takes everybody out (a deleted chat)."""
+
+    transaction: str
+    user: str
+    session: str
+    chat: str
+    add: list[str]
+    remove: list[str]
+    remove_all: bool
+
+
+class FinishMemberships(Internal):
+    """Commits or rolls back what is prepared; a transaction that is gone already is no error."""
+
+    transaction: str
+    commit: bool

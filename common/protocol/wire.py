@@ -1,0 +1,21 @@
+"""What all structs on the wire share: camelCase names, the spelling of ids and times."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from common.ids import UUID_PATTERN
+
+Id = Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)]
+
+
+class Wire(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A JSON object; absent fields are left out."""
+
+
+def wire_time(moment: datetime) -> str:
+    """`2026-01-02T03:04:05.678Z`: UTC, three digits."""
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    )

@@ -1,0 +1,81 @@
+"""Who serves a role right now: replicas announce themselves in Valkey with a lease, callers keep
+a list of their own.
+
+The list survives Valkey's absence and a restart of either side: it begins with the seeds that the
+process was started with, and when Valkey cannot be asked the last answer and the seeds stand.
+"""
+
+import asyncio
+import time
+from hashlib import blake2b
+from typing import cast
+
+import redis.asyncio as redis
+
+from common.logs import log
+
+LEASE_SECONDS = 5.0
+ANNOUNCE_SECONDS = 1.0
+
+
+class Replicas:
+    """The addresses (`host:port`) of one role; `refresh` keeps them current."""
+
+    def __init__(self, role: str, seeds: tuple[str, ...]) -> None:
+        self.role = role
+        self._seeds = seeds
+        self._leased: tuple[str, ...] = ()
+        self.addresses: tuple[str, ...] = seeds
+
+    def replace_leased(self, addresses: tuple[str, ...]) -> None:
+        """What Valkey said just now. Seeds stand in where no lease is known at all."""
+        self._leased = addresses
+        self.addresses = addresses or self._seeds
+
+    def fall_back(self) -> None:
+        """Valkey cannot be asked: the last leases and the seeds, one of each address."""
+        self.addresses = tuple(dict.fromkeys(self._leased + self._seeds))
+
+    def ranked(self, key: str) -> list[str]:
+        """All addresses, the key's own first (rendezvous hashing, Thaler and Ravishankar 1998):
+        when one is gone its keys go to the next of theirs and no other key moves."""
+        seed = key.encode()
+        return sorted(
+            self.addresses, key=lambda a: blake2b(a.encode() + seed, digest_size=8).digest()
+        )
+
+
+async def watch_replicas(valkey: "redis.Redis", key: str, replicas: Replicas) -> None:
+    """Reads the role's leases every second, until cancelled."""
+    reachable = True
+    while True:
+        try:
+            found = await valkey.zrangebyscore(key, time.time() * 1000, "+inf")
+            replicas.replace_leased(tuple(sorted(a.decode() for a in cast("list[bytes]", found))))
+            reachable = True
+        except (redis.RedisError, OSError):
+            if reachable:
+                log("leases unreadable, keeping the last list", of=replicas.role)
+            reachable = False
+            replicas.fall_back()
+        await asyncio.sleep(ANNOUNCE_SECONDS)
+
+
+async def announce_replica(valkey: "redis.Redis", key: str, address: str) -> None:
+    """Renews this replica's lease every second, until cancelled; then withdraws it."""
+    try:
+        while True:
+            try:
+                now = time.time() * 1000
+                async with valkey.pipeline(transaction=False) as pipe:
+                    pipe.zadd(key, {address: now + LEASE_SECONDS * 1000})
+                    pipe.zremrangebyscore(key, "-inf", now - 60_000)
+                    await pipe.execute()
+            except (redis.RedisError, OSError) as error:
+                log("lease not renewed", error=type(error).__name__)
+            await asyncio.sleep(ANNOUNCE_SECONDS)
+    finally:
+        try:
+            await valkey.zrem(key, address)
+        except (redis.RedisError, OSError):
+            log("lease left to run out", address=address)

@@ -1,0 +1,115 @@
+"""What a service process is told by its environment, read once at start and passed as arguments.
+
+No default here is a secret: credentials come from files whose paths are in the environment.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A variable that is missing or wrong; the text says which and what to do."""
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """Where a process takes connections; `fd` is a socket that its parent has bound already."""
+
+    host: str
+    port: int
+    fd: int | None
+
+    def open(self, backlog: int = 4096) -> socket.socket:
+        """The listening socket. Raises OSError where the address cannot be had."""
+        if self.fd is not None:
+            return socket.socket(fileno=self.fd)
+        return socket.create_server((self.host, self.port), backlog=backlog)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class ServiceSettings(msgspec.Struct, frozen=True):
+    """What every service process needs to know."""
+
+    role: str
+    name: str
+    listen: Listener
+    metrics_listen: Listener | None
+    advertise: str  # host:port under which other services reach this one
+    valkey_url: str
+    topic_prefix: str
+    users_seeds: tuple[str, ...]
+    chats_seeds: tuple[str, ...]
+    realtime_seeds: tuple[str, ...]
+    service_key: str
+    rate_factor: int  # 1, or 1000 where HUBBUB_RATE_LIMITS=high
+
+
+def read_secret(env: Mapping[str, str], variable: str) -> str:
+    """The content of the file that the variable names.
+
+    Raises SettingsError if there is none, or if it is empty.
+    """
+    path = env.get(variable, "")
+    if not path:
+        raise SettingsError(f"{variable} is not set: name a file that holds the secret")
+    try:
+        secret = Path(path).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{variable}: cannot read {path}: {error.strerror}") from error
+    if len(secret) < 16:
+        raise SettingsError(f"{variable}: {path} holds no secret of 16 characters or more")
+    return secret
+
+
+def read_required(env: Mapping[str, str], variable: str) -> str:
+    """The variable's value. Raises SettingsError if it is not set."""
+    if value := env.get(variable):
+        return value
+    raise SettingsError(f"{variable} is not set")
+
+
+def read_list(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """Comma-separated values, blanks left out."""
+    return tuple(part.strip() for part in env.get(variable, "").split(",") if part.strip())
+
+
+def read_listener(env: Mapping[str, str], variable: str) -> Listener | None:
+    """`HOST:PORT` in the variable and perhaps an inherited socket in the one with `_FD`."""
+    value = env.get(variable)
+    if not value:
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit():
+        raise SettingsError(f"{variable} must be HOST:PORT, not {value!r}")
+    fd = env.get(f"{variable}_FD")
+    return Listener(host, int(port), int(fd) if fd else None)
+
+
+def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> ServiceSettings:
+    """Raises SettingsError with a sentence for the operator."""
+    listen = read_listener(env, "HUBBUB_LISTEN")
+    if listen is None:
+        raise SettingsError("HUBBUB_LISTEN is not set: HOST:PORT to take connections on")
+    limits = env.get("HUBBUB_RATE_LIMITS", "on")
+    if limits not in ("on", "high"):
+        raise SettingsError(f"HUBBUB_RATE_LIMITS must be on or high, not {limits!r}")
+    return ServiceSettings(
+        role=role,
+        name=env.get("HUBBUB_NAME", f"{role}-{os.getpid()}"),
+        listen=listen,
+        metrics_listen=read_listener(env, "HUBBUB_METRICS_LISTEN"),
+        advertise=env.get("HUBBUB_ADVERTISE", listen.address),
+        valkey_url=read_required(env, "HUBBUB_VALKEY_URL"),
+        topic_prefix=env.get("HUBBUB_TOPIC_PREFIX", ""),
+        users_seeds=read_list(env, "HUBBUB_USERS_SEEDS"),
+        chats_seeds=read_list(env, "HUBBUB_CHATS_SEEDS"),
+        realtime_seeds=read_list(env, "HUBBUB_REALTIME_SEEDS"),
+        service_key=read_secret(env, "HUBBUB_SERVICE_KEY_FILE"),
+        rate_factor=1000 if limits == "high" else 1,
+    )

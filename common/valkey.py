@@ -1,0 +1,22 @@
+"""A client of Valkey that fails fast: nothing here ever waits for a Valkey that is gone."""
+
+import redis.asyncio as redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+CONNECT_TIMEOUT_SECONDS = 0.25
+ANSWER_TIMEOUT_SECONDS = 0.5
+
+
+def connect_valkey(url: str, *, max_connections: int = 20) -> "redis.Redis":
+    """A pooled client without retries: one try, at most half a second, then an error.
+
+    Commands raise redis.RedisError or OSError. Answers are bytes.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=max_connections,
+    )
