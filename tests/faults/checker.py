@@ -1,0 +1,210 @@
+"""The judge: reads one recorded history and says what in it breaks the public contract.
+
+Pure: no clock, no network, nothing of how the history was made. Seqs are dense, so every check is
+linear in the number of records. `streams.py` judges single sockets; this file judges the whole.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.faults.streams import judge_sockets
+from tests.faults.verdict import Violation
+from tests.fixtures.history import Event, Got, History, Pulled, Sent
+
+SLOW_SECONDS = 0.5  # a send that takes longer to reach everybody was hit by the fault
+
+
+class Recovery(NamedTuple):
+    """`seconds` from the fault's begin until nothing that was sent after it was late any more."""
+
+    what: str
+    seconds: float
+
+
+def judge(history: History) -> list[Violation]:
+    """Everything that is wrong; empty when nothing is."""
+    return [
+        *judge_logs(history),
+        *judge_sends(history),
+        *judge_sockets(history),
+        *judge_content(history),
+        *judge_views(history),
+        *judge_memberships(history),
+    ]
+
+
+def judge_logs(history: History) -> Iterator[Violation]:
+    """A chat's log is 1, 2, 3 …; no key of one sender twice; nothing that nobody sent."""
+    attempts = {(sent.person, sent.chat, sent.key): sent.text for sent in history.sends}
+    for chat, log in history.logs.items():
+        seqs = [event["seq"] for event in log]
+        if seqs != list(range(1, len(log) + 1)):
+            yield Violation("hole", f"the log of {chat} has seqs {_breaks(seqs)}")
+        seen: dict[tuple[str, str], int] = {}
+        for event in log:
+            if event["type"] != "message":
+                continue
+            key = (event["by"], event.get("clientId", ""))
+            if key in seen:
+                yield Violation("duplicate", f"{chat} holds {key} at {seen[key]} and {event}")
+            seen[key] = event["seq"]
+            text = attempts.get((key[0], chat, key[1]))
+            if text is None:
+                yield Violation("phantom", f"nobody sent {event}")
+            elif text != event["message"]:
+                yield Violation("divergent", f"{event} was sent as {text!r}")
+
+
+def judge_sends(history: History) -> Iterator[Violation]:
+    """What was answered is in the log, as it was answered, in its sender's order."""
+    by_id = {
+        event["messageId"]: event
+        for log in history.logs.values()
+        for event in log
+        if event["type"] == "message"
+    }
+    last: dict[tuple[str, str, str], Sent] = {}
+    for sent in sorted(history.sends, key=lambda sent: sent.started):
+        if sent.refused:
+            yield Violation("refused", f"nothing was wrong with {sent}")
+        if sent.ended is None or sent.chat not in history.logs:
+            continue  # unanswered, or the chat is deleted
+        event = by_id.get(sent.message_id)
+        if event is None:
+            yield Violation("lost", f"{sent} was answered and is not in the log")
+            continue
+        if (event["seq"], event["chat"]) != (sent.seq, sent.chat):
+            yield Violation("divergent", f"{sent} was answered, the log has {event}")
+        line = (sent.person, sent.chat, sent.via)
+        before = last.get(line)
+        awaited = before is not None and (before.ended or sent.started) < sent.started
+        if before is not None and awaited and before.seq >= sent.seq:
+            yield Violation("reorder", f"{before} was answered before {sent} was sent")
+        last[line] = sent
+
+
+def judge_content(history: History) -> Iterator[Violation]:
+    """Whatever anybody got, over whichever path, is what the log holds."""
+    for record in history.records:
+        if isinstance(record, Got):
+            events = [record.event]
+        elif isinstance(record, Pulled):
+            events = record.events
+        else:
+            continue
+        for event in events:
+            log = history.logs.get(event["chat"])
+            if log is None:
+                continue
+            if not 1 <= event["seq"] <= len(log):
+                yield Violation("phantom", f"{record.device} got {event}, which is in no log")
+            elif event != log[event["seq"] - 1] and not _is_snapshot(
+                event, log[event["seq"] - 1], history.people[record.device]
+            ):
+                yield Violation(
+                    "divergent",
+                    f"{record.device} got {event}, the log has {log[event['seq'] - 1]}",
+                )
+
+
+def judge_views(history: History) -> Iterator[Violation]:
+    """Who is connected at the end holds exactly what history holds since they joined."""
+    held: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for record in history.records:
+        if isinstance(record, Got):
+            held[record.device, record.event["chat"]].add(record.event["seq"])
+        elif isinstance(record, Pulled):
+            held[record.device, record.chat].update(event["seq"] for event in record.events)
+    for chat, log in history.logs.items():
+        joined = _joined_at(log)
+        for device in history.connected:
+            since = joined.get(history.people[device])
+            if since is None:
+                continue
+            missing = sorted(set(range(since, len(log) + 1)) - held[device, chat])
+            if missing:
+                yield Violation(
+                    "hole", f"{device} never got {len(missing)} of {chat}, from {missing[:5]} on"
+                )
+
+
+def judge_memberships(history: History) -> Iterator[Violation]:
+    """users' record of each person and chats' participants agree, and both with the log."""
+    for chat, people in history.participants.items():
+        log = history.logs.get(chat)
+        if log is not None and sorted(_joined_at(log)) != sorted(people):
+            yield Violation("membership", f"{chat} has {people}, its log says otherwise")
+        for person in people:
+            if person in history.memberships and chat not in history.memberships[person]:
+                yield Violation("membership", f"users does not know that {person} is in {chat}")
+    for person, chats in history.memberships.items():
+        for chat in chats:
+            if person not in history.participants.get(chat, []):
+                yield Violation("membership", f"users has {person} in {chat}, chats has not")
+
+
+def recoveries(history: History) -> list[Recovery]:
+    """How long each fault was felt by those who send and listen."""
+    arrived: dict[tuple[str, int], float] = {}
+    for record in history.records:
+        if isinstance(record, Got):
+            key = (record.event["chat"], record.event["seq"])
+            arrived[key] = max(arrived.get(key, 0.0), record.time)
+    felt = []
+    for number, fault in enumerate(history.faults):
+        later = history.faults[number + 1 :]
+        end = later[0].time if later else float("inf")
+        late = [
+            done
+            for sent in history.sends
+            if sent.ended is not None and fault.time <= sent.started < end
+            for done in [max(sent.ended, arrived.get((sent.chat, sent.seq), 0.0))]
+            if done - sent.started > SLOW_SECONDS
+        ]
+        felt.append(Recovery(fault.what, max(late, default=fault.time) - fault.time))
+    return felt
+
+
+def delivery_latencies(history: History) -> list[float]:
+    """Seconds from the first try of each send to each device that got it, over sockets."""
+    started = {(sent.chat, sent.seq): sent.started for sent in history.sends if sent.ended}
+    return [
+        record.time - started[key]
+        for record in history.records
+        if isinstance(record, Got)
+        for key in [(record.event["chat"], record.event["seq"])]
+        if key in started
+    ]
+
+
+def _is_snapshot(event: Event, logged: Event, person: str) -> bool:
+    """Who is added gets `chat.created` with the seq of the `participant.added`."""
+    return (
+        event["type"] == "chat.created"
+        and logged["type"] == "participant.added"
+        and person in logged["users"]
+        and person in event["participants"]
+    )
+
+
+def _joined_at(log: list[Event]) -> dict[str, int]:
+    """Who is in the chat at the end of its log, and since which seq."""
+    joined: dict[str, int] = {}
+    for event in log:
+        match event["type"]:
+            case "chat.created":
+                joined = {person: event["seq"] for person in event["participants"]}
+            case "participant.added":
+                joined |= {person: event["seq"] for person in event["users"]}
+            case "participant.removed":
+                for person in event["users"]:
+                    joined.pop(person, None)
+            case "chat.deleted":
+                joined = {}
+    return joined
+
+
+def _breaks(seqs: list[int]) -> list[tuple[int, int]]:
+    pairs = zip([0, *seqs], seqs, strict=False)
+    return [(before, after) for before, after in pairs if after != before + 1]

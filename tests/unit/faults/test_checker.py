@@ -1,0 +1,302 @@
+"""The judge finds each kind of breach in a history that holds it, and nothing in a clean one."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.faults.checker import delivery_latencies, judge, recoveries
+from tests.fixtures.history import (
+    Closed,
+    Event,
+    Fault,
+    Got,
+    History,
+    Opened,
+    Pulled,
+    Sent,
+    load_history,
+)
+
+CHAT = "chat-1"
+ANN, BEN, CAT = "ann", "ben", "cat"
+
+
+def _event(seq: int, type_: str, by: str, **rest: Any) -> Event:
+    return {"type": type_, "chat": CHAT, "seq": seq, "at": f"t{seq}", "by": by, **rest}
+
+
+def _message(seq: int, by: str) -> Event:
+    return _event(
+        seq, "message", by, messageId=f"m{seq}", message=f"text {seq}", clientId=f"k{seq}"
+    )
+
+
+def _log() -> list[Event]:
+    """Created by Ann with Ben; Ben removed at 4, added again at 6, one message after."""
+    return [
+        _event(1, "chat.created", ANN, chatName="c", participants=[ANN, BEN], participantCount=2,
+               owner=ANN, kind="group"),
+        _message(2, ANN),
+        _message(3, BEN),
+        _event(4, "participant.removed", ANN, users=[BEN], owner=ANN),
+        _message(5, ANN),
+        _event(6, "participant.added", ANN, users=[BEN, CAT]),
+        _message(7, ANN),
+    ]  # fmt: skip
+
+
+def _snapshot() -> Event:
+    return _event(6, "chat.created", ANN, chatName="c", participants=[ANN, BEN, CAT],
+                  participantCount=3, owner=ANN, kind="group")  # fmt: skip
+
+
+def _clean() -> History:
+    log = _log()
+    history = History(
+        people={"a": ANN, "b": BEN},
+        connected=["a", "b"],
+        logs={CHAT: log},
+        participants={CHAT: [ANN, BEN, CAT]},
+        memberships={ANN: [CHAT], BEN: [CHAT], CAT: [CHAT]},
+    )
+    for event in log:
+        if event["type"] == "message":
+            at = float(event["seq"])
+            history.sends.append(
+                Sent(event["by"], CHAT, event["clientId"], event["message"], "rest", at,
+                     ended=at + 0.1, message_id=event["messageId"], seq=event["seq"], tries=1)
+            )  # fmt: skip
+    history.records += [
+        Opened(0.0, "a", 1, {}, {}, [], "e"),
+        Opened(0.0, "b", 1, {}, {}, [], "e"),
+        *(Got(event["seq"] + 0.2, "a", 1, event) for event in log[:3]),
+        *(Got(event["seq"] + 0.2, "b", 1, event) for event in log[:4]),
+        Closed(3.5, "a", 1, 1006, ""),
+        Opened(3.6, "a", 2, {CHAT: 3}, {CHAT: 4}, [], "e"),
+        *(Got(event["seq"] + 0.2, "a", 2, event) for event in log[3:]),
+        Got(6.2, "b", 1, _snapshot()),
+        Got(7.2, "b", 1, log[6]),
+    ]
+    return history
+
+
+def _kinds(history: History) -> set[str]:
+    return {violation.kind for violation in judge(history)}
+
+
+def _got(history: History, device: str, seq: int) -> Got:
+    return next(
+        record
+        for record in history.records
+        if isinstance(record, Got) and record.device == device and record.event["seq"] == seq
+    )
+
+
+def test_a_clean_history_has_no_violation() -> None:
+    """Reconnecting with resume, removal and joining again are no breach."""
+    assert judge(_clean()) == []
+
+
+def test_an_answered_message_that_is_not_in_the_log_is_lost() -> None:
+    """The answer is the promise."""
+    history = _clean()
+    history.sends.append(
+        Sent(ANN, CHAT, "k9", "text 9", "socket", 9.0, ended=9.1, message_id="m9", seq=9)
+    )
+    assert _kinds(history) == {"lost"}
+
+
+def test_an_unanswered_message_may_be_stored_or_not() -> None:
+    """Without an answer both outcomes are right."""
+    history = _clean()
+    history.sends[0].ended = None
+    history.sends.append(Sent(ANN, CHAT, "k9", "text 9", "rest", 9.0))
+    assert judge(history) == []
+
+
+def test_a_message_that_nobody_sent_is_a_phantom() -> None:
+    """What stands in the log was sent by the one it names."""
+    history = _clean()
+    del history.sends[0]
+    assert _kinds(history) == {"phantom"}
+
+
+def test_a_delivered_event_that_no_log_holds_is_a_phantom() -> None:
+    """Nothing is delivered that was not committed."""
+    history = _clean()
+    history.records.append(Got(8.2, "a", 2, _message(8, ANN)))
+    assert _kinds(history) == {"phantom"}
+
+
+def test_one_key_twice_in_the_log_is_a_duplicate() -> None:
+    """A repeat is answered with the first result and stored once."""
+    history = _clean()
+    history.logs[CHAT].append({**_message(8, ANN), "clientId": "k7", "message": "text 7"})
+    history.connected = []
+    assert _kinds(history) == {"duplicate"}
+
+
+def test_a_seq_twice_on_one_socket_is_a_duplicate() -> None:
+    """A node sends no event twice over the same socket."""
+    history = _clean()
+    history.records.append(Got(7.3, "a", 2, _message(7, ANN)))
+    assert _kinds(history) == {"duplicate"}
+
+
+def test_a_replayed_event_on_the_next_socket_is_no_duplicate_but_a_wrong_start() -> None:
+    """A socket starts right after the cursor that it was given."""
+    history = _clean()
+    where = next(
+        number for number, record in enumerate(history.records)
+        if isinstance(record, Opened) and record.connection == 2
+    )  # fmt: skip
+    history.records.insert(where + 1, Got(3.7, "a", 2, _message(3, BEN)))
+    assert _kinds(history) == {"duplicate"}
+
+
+@pytest.mark.parametrize(("device", "seq"), [("a", 2), ("a", 4), ("a", 5), ("b", 2)])
+def test_a_seq_that_is_left_out_on_a_socket_is_a_hole(device: str, seq: int) -> None:
+    """Neither live nor in a replay may a socket skip a seq."""
+    history = _clean()
+    history.records.remove(_got(history, device, seq))
+    assert "hole" in _kinds(history)
+
+
+def test_a_missing_last_event_is_a_hole_in_the_view() -> None:
+    """Who is connected at the end holds everything, the last event too."""
+    history = _clean()
+    history.records.remove(_got(history, "b", 7))
+    assert _kinds(history) == {"hole"}
+
+
+def test_a_device_that_is_away_at_the_end_may_lack_the_rest() -> None:
+    """Only those who are connected are judged for completeness."""
+    history = _clean()
+    history.records.remove(_got(history, "b", 7))
+    history.connected = ["a"]
+    assert judge(history) == []
+
+
+def test_what_was_pulled_fills_the_view() -> None:
+    """A page of `/events` counts as having it."""
+    history = _clean()
+    history.records.remove(_got(history, "b", 7))
+    history.records.append(Pulled(9.0, "b", CHAT, 6, [_message(7, ANN)]))
+    assert judge(history) == []
+
+
+def test_a_hole_in_the_log_is_found() -> None:
+    """Seqs are 1, 2, 3 … in the log itself."""
+    history = _clean()
+    del history.logs[CHAT][4]
+    assert "hole" in _kinds(history)
+
+
+def test_a_lower_seq_after_a_higher_one_is_a_reorder() -> None:
+    """Delivery order is seq order."""
+    history = _clean()
+    history.records.append(Got(7.3, "a", 2, _message(5, ANN)))
+    assert _kinds(history) == {"reorder"}
+
+
+def test_an_awaited_send_with_a_lower_seq_is_a_reorder() -> None:
+    """Who awaits each answer finds the messages in the order of sending."""
+    history = _clean()
+    first, last = history.sends[0], history.sends[-1]
+    first.started, first.ended, last.started, last.ended = 8.0, 8.1, 2.0, 2.1
+    assert _kinds(history) == {"reorder"}
+
+
+def test_another_text_than_the_logs_is_divergent() -> None:
+    """The same event is the same for everybody."""
+    history = _clean()
+    changed = copy.deepcopy(_message(7, ANN))
+    changed["message"] = "something else"
+    _got(history, "b", 7).event = changed
+    assert _kinds(history) == {"divergent"}
+
+
+def test_an_answer_with_another_seq_than_the_logs_is_divergent() -> None:
+    """What the answer said is where the message is."""
+    history = _clean()
+    history.sends[-1].seq = 5
+    assert "divergent" in _kinds(history)
+
+
+def test_an_event_above_the_own_removal_is_stale() -> None:
+    """Nobody gets an event with a seq above their own removal."""
+    history = _clean()
+    where = history.records.index(_got(history, "b", 6))
+    history.records.insert(where, Got(5.2, "b", 1, _message(5, ANN)))
+    assert "stale" in _kinds(history)
+
+
+def test_a_snapshot_for_somebody_who_was_not_added_is_divergent() -> None:
+    """Only those who are added get `chat.created` in place of the event."""
+    history = _clean()
+    _got(history, "a", 6).event = _snapshot()
+    assert _kinds(history) == {"divergent"}
+
+
+def test_a_small_gap_that_is_named_in_behind_is_a_breach() -> None:
+    """What misses at most 200 events is replayed."""
+    history = _clean()
+    opened = next(
+        record for record in history.records if isinstance(record, Opened) and record.resume
+    )
+    opened.behind = [CHAT]
+    assert "behind" in _kinds(history)
+
+
+def test_a_good_send_that_is_refused_is_a_breach() -> None:
+    """A dead dependency delays; it refuses nothing for good."""
+    history = _clean()
+    history.sends.append(Sent(ANN, CHAT, "k9", "x", "rest", 9.0, refused="not_found"))
+    assert _kinds(history) == {"refused"}
+
+
+@pytest.mark.parametrize("side", ["users", "chats"])
+def test_a_membership_that_only_one_side_knows_is_a_breach(side: str) -> None:
+    """users' record and chats' participants are one truth."""
+    history = _clean()
+    if side == "users":
+        history.memberships[CAT].append("chat-2")
+    else:
+        history.memberships[CAT].remove(CHAT)
+    assert _kinds(history) == {"membership"}
+
+
+def test_participants_that_the_log_does_not_explain_are_a_breach() -> None:
+    """Snapshot and events tell the same."""
+    history = _clean()
+    history.participants[CHAT] = [ANN, BEN]
+    history.memberships[CAT] = []
+    assert _kinds(history) == {"membership"}
+
+
+def test_recovery_is_counted_to_the_last_late_delivery() -> None:
+    """From the fault until what was sent after it came late for the last time."""
+    history = _clean()
+    history.faults = [Fault(4.0, 4.0, "kill"), Fault(6.5, 6.5, "another")]
+    _got(history, "a", 5).time = 6.25
+    assert [(found.what, found.seconds) for found in recoveries(history)] == [
+        ("kill", 2.25),
+        ("another", 0.0),
+    ]
+
+
+def test_latencies_are_from_the_first_try_to_each_arrival() -> None:
+    """Both devices count."""
+    latencies = delivery_latencies(_clean())
+    assert len(latencies) == 7
+    assert all(abs(seconds - 0.2) < 0.001 for seconds in latencies)
+
+
+def test_a_history_survives_its_file(tmp_path: Path) -> None:
+    """A run can be judged again from what it saved."""
+    history = _clean()
+    history.save(tmp_path / "run.json")
+    assert msgspec.to_builtins(load_history(tmp_path / "run.json")) == msgspec.to_builtins(history)
