@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -12,6 +13,9 @@ from psycopg_pool import AsyncConnectionPool
 from common.logs import log
 
 T = TypeVar("T")
+
+Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+Pool: TypeAlias = AsyncConnectionPool[Connection]
 
 # Guards migrations when several replicas start together; any constant will do.
 _MIGRATION_LOCK = 7_240_551
@@ -23,13 +27,13 @@ _SESSION_OPTIONS = (
 )
 
 
-def create_pool(url: str, *, size: int, min_size: int = 2) -> AsyncConnectionPool:
+def create_pool(url: str, *, size: int, min_size: int = 2) -> Pool:
     """A pool that is not open yet; waiting for a connection longer than 2 s raises PoolTimeout.
 
     `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
     """
 
-    async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
 
     return AsyncConnectionPool(
@@ -42,6 +46,13 @@ def create_pool(url: str, *, size: int, min_size: int = 2) -> AsyncConnectionPoo
         kwargs={"autocommit": True, "options": _SESSION_OPTIONS, "connect_timeout": 2},
         reconnect_timeout=5.0,
     )
+
+
+@asynccontextmanager
+async def begin(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction on a connection of its own; an exception rolls it back."""
+    async with pool.connection() as connection, connection.transaction():
+        yield connection
 
 
 async def migrate(url: str, folder: Path) -> list[str]:
@@ -82,6 +93,13 @@ TRANSIENT = (
     psycopg.errors.SerializationFailure,
 )
 """A transaction that ended with one of these left nothing and may be tried again."""
+
+UNREACHABLE = (
+    psycopg.OperationalError,  # gone, refusing, too slow, or no connection of the pool is free
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
+"""What PostgreSQL's absence or overload looks like; a caller is told `unavailable`."""
 
 
 async def retry_transient(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:

@@ -23,7 +23,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 
-from common.errors import PROBLEM_TYPE, Refusal
+from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
 from common.trace import enter_trace
 
@@ -63,6 +63,11 @@ def _answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[by
     return problem_response(Refusal(code, detail or "The call is not valid."))
 
 
+def _answer_broken_dependency(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log("dependency unavailable", level=logging.WARNING, error=type(error).__name__)
+    return problem_response(unavailable())
+
+
 def _answer_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log("unhandled error", level=logging.ERROR, exception=True, path=request.scope["path"])
     return problem_response(Refusal("internal", "Something went wrong here."))
@@ -100,8 +105,14 @@ def create_service(
     health: Health,
     service_key: str,
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]] | None = None,
+    *,
+    unavailable_on: tuple[type[Exception], ...] = (),
 ) -> Litestar:
-    """An internal service: its calls demand the service credential."""
+    """An internal service: its calls demand the service credential.
+
+    A call that ends with one of `unavailable_on` (a database that is gone) is refused with
+    `unavailable`; every other exception but Refusal is a bug and answers 500.
+    """
     expected = f"Bearer {service_key}".encode()
 
     def demand_credential(
@@ -122,6 +133,7 @@ def create_service(
             Refusal: _answer_refusal,
             HTTPException: _answer_http,
             Exception: _answer_bug,
+            **dict.fromkeys(unavailable_on, _answer_broken_dependency),
         },
         openapi_config=OpenAPIConfig(title=title, version="1", path="/openapi"),
         lifespan=[lifespan] if lifespan else [],

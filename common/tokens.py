@@ -14,6 +14,7 @@ import msgspec
 ISSUER = "hubbub"
 AUDIENCE = "hubbub"
 ALGORITHM = "EdDSA"
+CLOCK_SKEW_SECONDS = 5  # between the machine that signs and those that verify
 _REQUIRED = ["iss", "aud", "sub", "sid", "gen", "exp", "nbf"]
 
 
@@ -84,6 +85,7 @@ class TokenVerifier:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
+                leeway=CLOCK_SKEW_SECONDS,
                 # expiry is ours to judge: an expired token must be told from a bad one
                 options={"require": _REQUIRED, "verify_exp": False},
             )

@@ -4,6 +4,8 @@ import redis.asyncio as redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from common.logs import log
+
 CONNECT_TIMEOUT_SECONDS = 0.25
 ANSWER_TIMEOUT_SECONDS = 0.5
 
@@ -20,3 +22,13 @@ def connect_valkey(url: str, *, max_connections: int = 20) -> "redis.Redis":
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
     )
+
+
+async def publish(valkey: "redis.Redis", topic: str, payload: bytes) -> bool:
+    """Whether Valkey took it. What is published may always be lost: nothing is raised."""
+    try:
+        await valkey.publish(topic, payload)
+    except (redis.RedisError, OSError) as error:
+        log("not published", error=type(error).__name__)
+        return False
+    return True

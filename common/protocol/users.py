@@ -95,11 +95,15 @@ class Profile(Internal):
 
 
 class ChangeProfile(Internal):
+    """`key` is new for each change: a repeat with the key of the last change is answered alike,
+    also where the current password is another one by then."""
+
     user: str
     session: str
     email: str | None
     password: str | None
     current_password: str | None
+    key: str = ""
 
 
 class GetPerson(Internal):
