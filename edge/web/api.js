@@ -1,0 +1,100 @@
+/**
+ * The REST calls that the page makes, each by its name. Adds the token, renews it once when it is
+ * refused, and repeats what is safe to repeat. Knows no view.
+ */
+import { Refusal, Unreachable, exchange } from "./exchange.js";
+
+const REPEAT_FOR_MS = 5_000;
+const PAUSE_MS = 300;
+
+export class Api {
+  #fetch;
+  #session;
+  #clock;
+
+  constructor({ fetch, session, clock }) {
+    this.#fetch = fetch;
+    this.#session = session;
+    this.#clock = clock;
+  }
+
+  async me() {
+    return (await this.#repeat("GET", "/api/user/me")).user;
+  }
+
+  async changeMe(changes) {
+    return (await this.#call("PATCH", "/api/user/me", { body: changes })).user;
+  }
+
+  async user(id) {
+    return this.#repeat("GET", `/api/user/${id}`);
+  }
+
+  /** At most 20 people whose name starts so. */
+  async usersNamed(start) {
+    return (await this.#repeat("GET", `/api/user?username=${encodeURIComponent(start)}`)).users;
+  }
+
+  /** `{chats, next}`, newest first. */
+  async chats(before) {
+    return this.#repeat("GET", `/api/chat?limit=200${before ? `&before=${before}` : ""}`);
+  }
+
+  async chat(id) {
+    return this.#repeat("GET", `/api/chat/${id}`);
+  }
+
+  async createChat({ participants, chatName }, key) {
+    return (await this.#repeat("POST", "/api/chat", { body: { participants, chatName }, key })).chat;
+  }
+
+  async renameChat(id, chatName) {
+    return this.#call("PATCH", `/api/chat/${id}`, { body: { chatName } });
+  }
+
+  async deleteChat(id) {
+    return this.#call("DELETE", `/api/chat/${id}`);
+  }
+
+  async addPeople(id, userIds, key) {
+    return this.#repeat("POST", `/api/chat/${id}/participant`, { body: { userIds }, key });
+  }
+
+  async removePerson(id, userId) {
+    return this.#call("DELETE", `/api/chat/${id}/participant/${userId}`);
+  }
+
+  /** `{events, seq, more}`: the events after a seq, ascending, at most `limit` (1 to 200). */
+  async events(id, after, limit) {
+    return this.#repeat("GET", `/api/chat/${id}/events?after=${after}&limit=${limit}`);
+  }
+
+  /** Repeats while the outcome is open, for 5 s; only for GET and for POST with a key. */
+  async #repeat(method, path, request = {}) {
+    const until = this.#clock.now() + REPEAT_FOR_MS;
+    for (;;) {
+      try {
+        return await this.#call(method, path, request);
+      } catch (error) {
+        if (!(error instanceof Unreachable) || this.#clock.now() >= until) throw error;
+      }
+      await new Promise((resolve) => this.#clock.after(PAUSE_MS, resolve));
+    }
+  }
+
+  async #call(method, path, { body, key } = {}) {
+    const token = await this.#session.token();
+    try {
+      return await this.#exchange(method, path, body, key, token);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== "unauthenticated") throw error;
+    }
+    return this.#exchange(method, path, body, key, await this.#session.renew(token));
+  }
+
+  #exchange(method, path, body, key, token) {
+    const headers = { Authorization: `Bearer ${token}` };
+    if (key) headers["Idempotency-Key"] = key;
+    return exchange(this.#fetch, method, path, { body, headers });
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * One socket that comes back: connect, resume, heartbeat, back-off, the meaning of close codes.
+ * WebSocket class, clock and chance are arguments; it knows neither chats nor the DOM.
+ */
+
+const READY_TIMEOUT_MS = 15_000;
+const PONG_TIMEOUT_MS = 10_000;
+const READY_HELD_MS = 5_000;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 30_000;
+const QUIET_ENOUGH_TO_ASK_MS = 5_000;
+
+const DRAINING = 4001;
+const TOKEN_EXPIRED = 4003;
+/** Coming back would not help: the client is wrong, or the session is over. */
+const FINAL_CODES = new Set([1002, 1003, 1007, 1008, 1009, 4500, 4501, 4502, 4503, 4509]);
+
+export class Connection {
+  #WebSocket;
+  #url;
+  #clock;
+  #random;
+  #token;
+  #resume;
+  #hear;
+
+  #socket = null;
+  #state = "idle";
+  #since;
+  #failures = 0;
+  #renew = false;
+  #epoch;
+  #resumed = {};
+  #heardAt = 0;
+  #pingMs = 25_000;
+  #timers = new Map();
+
+  /**
+   * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1).
+   * `token({renew})` gives an access token, raises an error with `final: true` when none can be had.
+   * `resume()` gives `{chatId: seq}`. `hear` is `{state, ready, frame}`: the state has changed,
+   * the first frame with what was resumed, any other frame.
+   */
+  constructor({ WebSocket, url, clock, random, token, resume, hear }) {
+    this.#WebSocket = WebSocket;
+    this.#url = url;
+    this.#clock = clock;
+    this.#random = random;
+    this.#token = token;
+    this.#resume = resume;
+    this.#hear = hear;
+    this.#since = clock.now();
+  }
+
+  /** idle, connecting, ready, waiting or stopped, and since when (ms). */
+  get state() {
+    return this.#state;
+  }
+
+  get since() {
+    return this.#since;
+  }
+
+  async open() {
+    this.#cancelAll();
+    this.#become("connecting");
+    let token;
+    try {
+      token = await this.#token({ renew: this.#renew });
+    } catch (error) {
+      if (this.#state !== "connecting") return;
+      if (error.final) this.#stop(4502);
+      else this.#comeBack();
+      return;
+    }
+    if (this.#state !== "connecting") return;
+    this.#renew = false;
+    this.#dial(token);
+  }
+
+  /** Ends it for good. */
+  close() {
+    this.#stop(1000);
+  }
+
+  /** The network is back or somebody looks: no more waiting, and a silent socket is asked. */
+  hurry() {
+    if (this.#state === "waiting") this.open();
+    else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ask();
+  }
+
+  /** True when the frame went out on a socket that is ready; that says nothing about arrival. */
+  send(frame) {
+    if (this.#state !== "ready") return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  #dial(token) {
+    const socket = new this.#WebSocket(this.#url, "chat.v1");
+    this.#socket = socket;
+    // Every handler asks whether its socket is still the one: an abandoned one may speak late.
+    const mine = (handle) => (event) => {
+      if (this.#socket === socket) handle(event);
+    };
+    socket.onopen = mine(() => {
+      this.#resumed = this.#resume();
+      const hello = { type: "connect", token, resume: this.#resumed };
+      if (this.#epoch !== undefined) hello.epoch = this.#epoch;
+      socket.send(JSON.stringify(hello));
+    });
+    socket.onmessage = mine((event) => this.#receive(event.data));
+    socket.onclose = mine((event) => this.#ended(event.code, event.reason));
+    this.#set("ready", READY_TIMEOUT_MS, () => this.#abandon());
+  }
+
+  #receive(data) {
+    this.#heardAt = this.#clock.now();
+    this.#cancel("pong");
+    for (const line of data.split("\n")) {
+      const frame = JSON.parse(line);
+      if (frame.type === "ready") this.#isReady(frame);
+      else if (frame.type === "expiring") this.#refresh();
+      else if (frame.type !== "pong" && frame.type !== "refreshed") this.#hear.frame(frame);
+    }
+  }
+
+  #isReady(frame) {
+    this.#cancel("ready");
+    const restored = this.#epoch !== undefined && this.#epoch !== frame.epoch;
+    this.#epoch = frame.epoch;
+    this.#pingMs = frame.pingSeconds * 1000;
+    this.#set("held", READY_HELD_MS, () => {
+      this.#failures = 0;
+    });
+    this.#set("quiet", this.#pingMs, () => this.#listen());
+    this.#become("ready");
+    this.#hear.ready(frame, { resumed: restored ? {} : this.#resumed, restored });
+  }
+
+  #quietMs() {
+    return this.#clock.now() - this.#heardAt;
+  }
+
+  #listen() {
+    const left = this.#pingMs - this.#quietMs();
+    if (left <= 0) this.#ask();
+    this.#set("quiet", left > 0 ? left : this.#pingMs, () => this.#listen());
+  }
+
+  #ask() {
+    if (this.#timers.has("pong")) return;
+    this.send({ type: "ping" });
+    this.#set("pong", PONG_TIMEOUT_MS, () => this.#abandon());
+  }
+
+  async #refresh() {
+    const socket = this.#socket;
+    try {
+      const token = await this.#token({ renew: true });
+      if (this.#socket === socket) this.send({ type: "refresh", token });
+    } catch {
+      this.#renew = true; // the server ends the socket with 4003 and the next one starts with this
+    }
+  }
+
+  /** Does not wait for a close handshake: the other side may be gone. */
+  #abandon() {
+    const socket = this.#socket;
+    this.#ended(1006, "");
+    socket.close();
+  }
+
+  #ended(code, reason) {
+    this.#socket = null;
+    this.#cancelAll();
+    if (FINAL_CODES.has(code)) {
+      this.#stop(code);
+      return;
+    }
+    if (code === TOKEN_EXPIRED) this.#renew = true;
+    // A draining node has drawn the delay for us, so that its clients come back spread out.
+    if (code === DRAINING && /^\d+$/.test(reason)) this.#wait(Number(reason));
+    else this.#comeBack();
+  }
+
+  #comeBack() {
+    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#wait(this.#random() * longest);
+  }
+
+  #wait(delayMs) {
+    this.#become("waiting");
+    this.#set("back", delayMs, () => this.open());
+  }
+
+  #stop(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#cancelAll();
+    if (socket !== null) socket.close();
+    this.#become("stopped", code);
+  }
+
+  #become(state, code) {
+    const wasOff = this.#state === "waiting" || this.#state === "connecting";
+    // One outage has one beginning, however many attempts it takes.
+    if (!(wasOff && (state === "waiting" || state === "connecting"))) {
+      this.#since = this.#clock.now();
+    }
+    this.#state = state;
+    this.#hear.state(state, code);
+  }
+
+  #set(name, ms, call) {
+    this.#cancel(name);
+    this.#timers.set(name, this.#clock.after(ms, () => {
+      this.#timers.delete(name);
+      call();
+    }));
+  }
+
+  #cancel(name) {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+
+  #cancelAll() {
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * What this browser keeps for one person, in IndexedDB: one database per account, so that
+ * logging out can take all of it away. Knows its stores, not what is in them.
+ */
+
+export class Database {
+  #name;
+  #opened = null;
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  /** Everything in a store, in order of its keys. */
+  async all(store) {
+    return this.#ask(store, "readonly", (objects) => objects.getAll());
+  }
+
+  async put(store, value) {
+    return this.#ask(store, "readwrite", (objects) => objects.put(value));
+  }
+
+  async delete(store, key) {
+    return this.#ask(store, "readwrite", (objects) => objects.delete(key));
+  }
+
+  async erase() {
+    (await this.#open()).close();
+    this.#opened = null;
+    await settled(indexedDB.deleteDatabase(this.#name));
+  }
+
+  async #ask(store, mode, request) {
+    const transaction = (await this.#open()).transaction(store, mode, { durability: "relaxed" });
+    return settled(request(transaction.objectStore(store)));
+  }
+
+  #open() {
+    this.#opened ??= new Promise((resolve, reject) => {
+      const request = indexedDB.open(this.#name, 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("outbox", { keyPath: "clientId" });
+        request.result.createObjectStore("marks", { keyPath: "chat" });
+        request.result.createObjectStore("names", { keyPath: "id" });
+      };
+      request.onsuccess = () => {
+        // Another window logs out: it must not wait for this one.
+        request.result.onversionchange = () => request.result.close();
+        resolve(request.result);
+      };
+      request.onerror = () => reject(request.error);
+    });
+    return this.#opened;
+  }
+}
+
+function settled(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,61 @@
+/**
+ * Makes elements out of names, attributes and text. The one place that does; text becomes text
+ * nodes and nothing else, so what people write can never be markup.
+ */
+
+/** Attributes that are functions become listeners; false and undefined ones are left out. */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) {
+      node.setAttribute(name, value === true ? "" : value);
+    }
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Two letters on the colour of an id. */
+export function avatar(hue, letters) {
+  const node = element("span", { class: "avatar", "aria-hidden": "true" }, letters);
+  node.style.setProperty("--hue", hue);
+  return node;
+}
+
+/** At most two letters for a name, whatever its script. */
+export function lettersOf(name) {
+  const words = name.split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  const letters = (word) => [...word].filter((mark) => /[\p{L}\p{N}]/u.test(mark));
+  const one = letters(words[0] ?? "");
+  const picked = words.length > 1 ? [one[0], letters(words[1])[0]] : one;
+  return picked.slice(0, 2).join("").toLocaleUpperCase() || "#";
+}
+
+/**
+ * Makes a parent's children be these rows, keeping the nodes whose row has not changed.
+ * `kept` is a Map that belongs to the parent, `shell(row)` makes a node, `fill(node, row)` fills it.
+ */
+export function arrange(parent, rows, kept, { shell, fill }) {
+  const keys = new Set(rows.map((row) => row.key));
+  for (const [key, { node }] of kept) {
+    if (keys.has(key)) continue;
+    node.remove();
+    kept.delete(key);
+  }
+  let place = parent.firstChild;
+  for (const row of rows) {
+    const content = JSON.stringify(row);
+    let entry = kept.get(row.key);
+    if (!entry) {
+      entry = { node: shell(row), content: "" };
+      kept.set(row.key, entry);
+    }
+    if (entry.content !== content) {
+      fill(entry.node, row);
+      entry.content = content;
+    }
+    if (entry.node === place) place = place.nextSibling;
+    else parent.insertBefore(entry.node, place);
+  }
+}

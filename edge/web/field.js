@@ -1,0 +1,78 @@
+/**
+ * One labelled input with its hint and its error, which stays until this very field is changed.
+ */
+import { element } from "./element.js";
+import { newId } from "./ids.js";
+
+export class Field {
+  #error;
+
+  constructor({ label, hint, ...attributes }) {
+    const id = `field-${newId()}`;
+    this.input = element("input", {
+      id,
+      "aria-describedby": `${id}-hint ${id}-error`,
+      oninput: () => this.fail(""),
+      ...attributes,
+    });
+    this.#error = element("p", { class: "error", id: `${id}-error`, "aria-live": "polite" });
+    this.node = element(
+      "div",
+      { class: "field" },
+      element("label", { for: id }, label),
+      this.input,
+      element("p", { class: "hint", id: `${id}-hint` }, hint ?? ""),
+      this.#error,
+    );
+  }
+
+  get value() {
+    return this.input.value;
+  }
+
+  /** Says what is wrong with the value; an empty sentence takes it back. */
+  fail(sentence) {
+    this.#error.textContent = sentence;
+    if (sentence) this.input.setAttribute("aria-invalid", "true");
+    else this.input.removeAttribute("aria-invalid");
+  }
+}
+
+/** The sentence of the first rule that a text breaks, or "". A rule is `[broken(text), sentence]`. */
+function firstBroken(text, rules) {
+  return rules.find(([broken]) => broken(text))?.[1] ?? "";
+}
+
+/** Looks at each field, shows its error, and focuses the first wrong one. True when all are good. */
+export function allGood(rulesOfFields) {
+  const wrong = rulesOfFields.filter(([field, rules]) => {
+    const sentence = firstBroken(field.value, rules);
+    field.fail(sentence);
+    return sentence !== "";
+  });
+  wrong[0]?.[0].input.focus();
+  return wrong.length === 0;
+}
+
+export const NAME_RULES = [
+  [(text) => text === "", "Choose a name."],
+  [(text) => text.length < 3, "A name has at least 3 characters."],
+  [(text) => text.length > 32, "A name has at most 32 characters."],
+  [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Only letters a to z, digits and . _ - without spaces."],
+];
+
+export const EMAIL_RULES = [
+  [(text) => text === "", "Write your e-mail address."],
+  [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This is not an e-mail address."],
+  [(text) => text.length > 254, "An e-mail address has at most 254 characters."],
+];
+
+export const PASSWORD_RULES = [
+  [(text) => text !== "" && [...text.normalize("NFC")].length < 8, "At least 8 characters."],
+  [(text) => [...text.normalize("NFC")].length > 256, "At most 256 characters."],
+];
+
+export const CHAT_NAME_RULES = [
+  [(text) => text.trim() === "", "A chat needs a name."],
+  [(text) => [...text].length > 128, "A chat's name has at most 128 characters."],
+];

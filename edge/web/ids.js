@@ -1,0 +1,24 @@
+/**
+ * Identities that the page makes itself: keys of requests and of messages.
+ */
+
+/** A random UUID (version 4); `crypto.randomUUID` would be missing on plain http in a LAN. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [8, 12, 16, 20, 32].map((end, n, ends) => hex.slice(n ? ends[n - 1] : 0, end)).join("-");
+}
+
+/** Unix milliseconds at which a UUIDv7 was made (RFC 9562, first 48 bits). */
+export function madeAt(id) {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** A hue from 0 to 359 that belongs to an id, so that it has one colour everywhere. */
+export function hueOf(id) {
+  let hash = 2166136261; // FNV-1a, 32 bits
+  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 16777619);
+  return (hash >>> 0) % 360;
+}

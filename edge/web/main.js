@@ -1,0 +1,61 @@
+/**
+ * Starts the page: goes on with the session that this browser has, or asks who is there.
+ */
+import { Api } from "./api.js";
+import { element } from "./element.js";
+import { EntryForm } from "./entry-form.js";
+import { Session } from "./session.js";
+import { refusalInWords } from "./words.js";
+import { Workspace } from "./workspace.js";
+
+const RETRY_MS = 2_000;
+
+const clock = {
+  now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+};
+const place = document.getElementById("page");
+const fetcher = (path, request) => fetch(path, request);
+const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
+const api = new Api({ fetch: fetcher, session, clock });
+
+function askWho(notice) {
+  document.title = "Hubbub";
+  const form = new EntryForm({ session, notice, onEntered: ({ user }) => enter(user) });
+  place.replaceChildren(form.node);
+  form.focus();
+}
+
+async function enter(me) {
+  await patiently(async () => {
+    const workspace = new Workspace({ me, api, session, clock, onSignedOut: askWho });
+    await workspace.start((node) => place.replaceChildren(node));
+  });
+}
+
+/** Does something until the server can be reached; whoever is signed out is asked who they are. */
+async function patiently(errand) {
+  for (;;) {
+    try {
+      await errand();
+      return;
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      if (error.final) {
+        askWho("");
+        return;
+      }
+      place.replaceChildren(element("p", { class: "waiting", role: "status" }, refusalInWords(error)));
+    }
+    await new Promise((resolve) => clock.after(RETRY_MS, resolve));
+  }
+}
+
+let me;
+await patiently(async () => {
+  me = await api.me();
+});
+if (me) await enter(me);

@@ -1,0 +1,54 @@
+/**
+ * Points in time as a reader sees them: in their language and zone, short.
+ */
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const LONG_DAY = new Intl.DateTimeFormat(undefined, {
+  weekday: "long", day: "numeric", month: "long",
+});
+const DAY_WITH_YEAR = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+const DAY_MS = 86_400_000;
+
+export function clockTime(at) {
+  return CLOCK.format(new Date(at));
+}
+
+export function fullTime(at) {
+  return FULL.format(new Date(at));
+}
+
+/** The local day as `YYYY-MM-DD`. */
+export function dayOf(at) {
+  const date = new Date(at);
+  const two = (number) => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** "Today", "Yesterday", or the date of a day as `dayOf` writes it. */
+export function dayName(day, nowMs) {
+  const ago = daysBetween(day, nowMs);
+  if (ago === 0 || ago === 1) return capital(RELATIVE.format(-ago, "day"));
+  const noon = new Date(`${day}T12:00:00`);
+  return ago > 0 && ago < 300 ? LONG_DAY.format(noon) : DAY_WITH_YEAR.format(noon);
+}
+
+/** The time today, the weekday within a week, else the date. */
+export function listTime(ms, nowMs) {
+  const ago = daysBetween(dayOf(ms), nowMs);
+  if (ago <= 0) return CLOCK.format(ms);
+  return ago < 7 ? WEEKDAY.format(ms) : DATE.format(ms);
+}
+
+function daysBetween(day, nowMs) {
+  const noon = (text) => Date.parse(`${text}T12:00:00`);
+  return Math.round((noon(dayOf(nowMs)) - noon(day)) / DAY_MS);
+}
+
+function capital(text) {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}

@@ -1,0 +1,162 @@
+/**
+ * Chooses people by typing the beginning of their names: a combobox, with those chosen before it.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { hueOf, newId } from "./ids.js";
+import { refusalInWords } from "./words.js";
+
+const SEARCH_AFTER_MS = 150;
+
+export class PeoplePicker {
+  #api;
+  #isOut;
+  #onChange;
+  #chips;
+  #list;
+  #said;
+  #found = [];
+  #active = -1;
+  #search;
+  #asked = 0;
+
+  /** `isOut(id)` is true for people who cannot be chosen; `onChange(chosen)` on every change. */
+  constructor({ api, label, isOut, onChange, chosen = [] }) {
+    this.#api = api;
+    this.#isOut = isOut;
+    this.#onChange = onChange;
+    this.chosen = [...chosen];
+    const id = newId();
+    this.#chips = element("span", { class: "chips" });
+    this.#list = element("ul", { class: "found", role: "listbox", id, "aria-label": "People found" });
+    this.#said = element("p", { class: "hint", "aria-live": "polite" });
+    this.input = element("input", {
+      role: "combobox",
+      "aria-label": label,
+      "aria-controls": id,
+      "aria-expanded": "false",
+      "aria-autocomplete": "list",
+      autocomplete: "off",
+      autocapitalize: "none",
+      spellcheck: "false",
+      placeholder: "Type the beginning of a name",
+      oninput: () => this.#typed(),
+      onkeydown: (event) => this.#key(event),
+    });
+    const box = element("div", { class: "picker-box" }, this.#chips, this.input);
+    this.node = element("div", { class: "picker" }, box, this.#list, this.#said);
+    this.#drawChips();
+  }
+
+  clear() {
+    this.chosen = [];
+    this.input.value = "";
+    this.#show([]);
+    this.#drawChips();
+  }
+
+  #typed() {
+    clearTimeout(this.#search);
+    this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
+  }
+
+  async #ask() {
+    const start = this.input.value.trim();
+    this.#asked += 1;
+    const asked = this.#asked;
+    this.#said.textContent = "";
+    if (start === "") {
+      this.#show([]);
+      return;
+    }
+    try {
+      const users = await this.#api.usersNamed(start);
+      if (asked !== this.#asked) return; // a later search is on its way
+      const taken = new Set(this.chosen.map((user) => user.id));
+      this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
+      if (users.length === 0) this.#said.textContent = `Nobody’s name starts with “${start}”.`;
+      else if (this.#found.length === 0) this.#said.textContent = "They are all in already.";
+    } catch (error) {
+      this.#said.textContent = refusalInWords(error);
+    }
+  }
+
+  #show(users) {
+    this.#found = users;
+    this.#active = users.length > 0 ? 0 : -1;
+    this.#list.replaceChildren(...users.map((user, n) => element(
+      "li",
+      {
+        role: "option",
+        id: `${this.#list.id}-${n}`,
+        onpointerdown: (event) => {
+          event.preventDefault(); // the focus stays in the input
+          this.#choose(user);
+        },
+      },
+      avatar(hueOf(user.id), lettersOf(user.username)),
+      user.username,
+    )));
+    this.#mark();
+  }
+
+  #mark() {
+    this.input.setAttribute("aria-expanded", String(this.#found.length > 0));
+    [...this.#list.children].forEach((option, n) => {
+      option.setAttribute("aria-selected", String(n === this.#active));
+    });
+    if (this.#active < 0) this.input.removeAttribute("aria-activedescendant");
+    else this.input.setAttribute("aria-activedescendant", `${this.#list.id}-${this.#active}`);
+    this.#list.children[this.#active]?.scrollIntoView({ block: "nearest" });
+  }
+
+  #key(event) {
+    if (event.isComposing) return;
+    const count = this.#found.length;
+    if ((event.key === "ArrowDown" || event.key === "ArrowUp") && count > 0) {
+      event.preventDefault();
+      this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
+      this.#mark();
+    } else if (event.key === "Enter" && count > 0) {
+      event.preventDefault();
+      this.#choose(this.#found[this.#active]);
+    } else if (event.key === "Escape" && count > 0) {
+      event.preventDefault();
+      this.#show([]);
+    } else if (event.key === "Backspace" && this.input.value === "" && this.chosen.length > 0) {
+      this.#unchoose(this.chosen.at(-1));
+    }
+  }
+
+  #choose(user) {
+    this.chosen.push(user);
+    this.input.value = "";
+    this.#show([]);
+    this.#changed();
+  }
+
+  #unchoose(user) {
+    this.chosen = this.chosen.filter((other) => other.id !== user.id);
+    this.#changed();
+    this.input.focus();
+  }
+
+  #changed() {
+    this.#said.textContent = "";
+    this.#drawChips();
+    this.#onChange(this.chosen);
+  }
+
+  #drawChips() {
+    this.#chips.replaceChildren(...this.chosen.map((user) => element(
+      "button",
+      {
+        class: "chip",
+        type: "button",
+        "aria-label": `Take ${user.username} out`,
+        onclick: () => this.#unchoose(user),
+      },
+      user.username,
+      element("span", { "aria-hidden": "true" }, " ×"),
+    )));
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Who is signed in, and the access token of this window. The refresh token lives in an HttpOnly
+ * cookie that no script can read. Knows nothing of chats.
+ */
+import { Refusal, exchange } from "./exchange.js";
+
+const COOKIE = { "X-Hubbub-Session": "cookie" };
+const RENEW_BEFORE_MS = 30_000;
+
+/** The session is over: only logging in helps, no repetition. */
+export class SignedOut extends Error {
+  code = "unauthenticated";
+  final = true;
+}
+
+export class Session {
+  #fetch;
+  #locks;
+  #now;
+  #token = null;
+  #staleAt = 0;
+  #renewal = null;
+
+  /** `locks` is `navigator.locks` where there is one: two windows must not spend one cookie. */
+  constructor({ fetch, locks, now }) {
+    this.#fetch = fetch;
+    this.#locks = locks;
+    this.#now = now;
+  }
+
+  /** Makes an account and its session; an empty password makes one without. */
+  async signUp({ username, email, password }, key) {
+    const body = password ? { username, email, password } : { username, email };
+    const headers = { ...COOKIE, "Idempotency-Key": key };
+    return this.#keep(await exchange(this.#fetch, "POST", "/api/user", { body, headers })).user;
+  }
+
+  async logIn({ username, password }) {
+    const body = { username, password };
+    const answer = await exchange(this.#fetch, "POST", "/api/user/login", { body, headers: COOKIE });
+    return this.#keep(answer).user;
+  }
+
+  /** Ends the session on the server, which also closes its sockets, and forgets the token. */
+  async logOut() {
+    const headers = { ...COOKIE, Authorization: `Bearer ${await this.token()}` };
+    await exchange(this.#fetch, "POST", "/api/user/logout", { body: {}, headers });
+    this.forget();
+  }
+
+  forget() {
+    this.#token = null;
+  }
+
+  /** An access token that is good for a while yet. Raises SignedOut, Refusal or Unreachable. */
+  async token() {
+    if (this.#token !== null && this.#now() < this.#staleAt) return this.#token;
+    return this.renew();
+  }
+
+  /** A new access token for the one that the server has just refused, or `refused` is absent. */
+  async renew(refused = this.#token) {
+    if (this.#token !== null && this.#token !== refused) return this.#token;
+    this.#renewal ??= this.#refresh().finally(() => {
+      this.#renewal = null;
+    });
+    return this.#renewal;
+  }
+
+  async #refresh() {
+    const ask = () =>
+      exchange(this.#fetch, "POST", "/api/user/refresh", { body: {}, headers: COOKIE });
+    try {
+      const answer = this.#locks
+        ? await this.#locks.request("hubbub-refresh", ask)
+        : await ask();
+      this.#keep(answer);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === "rate_limited") throw error;
+      this.forget();
+      throw new SignedOut("The session has ended.");
+    }
+    return this.#token;
+  }
+
+  #keep(answer) {
+    this.#token = answer.token;
+    this.#staleAt = this.#now() + answer.expiresIn * 1000 - RENEW_BEFORE_MS;
+    return answer;
+  }
+}

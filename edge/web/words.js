@@ -1,0 +1,119 @@
+/**
+ * What the page says to people: refusals, notes about a chat, names of chats, each in a sentence.
+ */
+
+const REFUSALS = {
+  invalid_request: "That does not work as it is written.",
+  unknown_user: "One of these people does not exist any more.",
+  unauthenticated: "You are signed out. Log in again.",
+  invalid_credentials: "This name and password do not fit together.",
+  forbidden: "Only the owner of the chat can do that.",
+  not_found: "This chat is gone, or you are no longer in it.",
+  username_taken: "Somebody else has this name. Choose another one.",
+  email_taken: "There is an account with this e-mail address already.",
+  too_large: "That is too long.",
+  internal: "Hubbub made a mistake. Try again.",
+  unavailable: "Hubbub cannot be reached. Try again in a moment.",
+};
+
+/** Why something was refused, or could not be asked at all. */
+export function refusalInWords(error) {
+  if (error.code === "rate_limited") {
+    const seconds = error.retryAfterSeconds;
+    return seconds > 1 ? `Too many tries. Wait ${waitInWords(seconds)}.` : "Too fast. Wait a second.";
+  }
+  return REFUSALS[error.code] ?? REFUSALS.internal;
+}
+
+function waitInWords(seconds) {
+  if (seconds < 90) return `${seconds} seconds`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}
+
+/** Why a message was not sent, by the code of the refusal. */
+export function notSentInWords(code) {
+  if (code === "invalid_request") return "The server refuses this text.";
+  if (code === "forbidden" || code === "not_found") return "You are no longer in this chat.";
+  if (code === "too_large") return "It is too long for one message.";
+  return REFUSALS[code] ?? REFUSALS.internal;
+}
+
+/** Why the connection ended for good, by its close code. */
+export function endInWords(code) {
+  if (code === 4503) return "Hubbub is open in too many windows. Close one and reload this one.";
+  if (code === 4509) return "This window has asked too much of the server. Reload it.";
+  return "This window and the server do not understand each other. Reload it.";
+}
+
+/** Keeps the direction of one name from turning the sentence around it (UAX #9, FSI and PDI). */
+export function isolated(text) {
+  return `\u2068${text}\u2069`;
+}
+
+/** "ann", "ann and bob", "ann, bob and 4 others". */
+export function listed(names, total = names.length) {
+  if (total > names.length) return `${names.join(", ")} and ${total - names.length} others`;
+  if (names.length < 2) return names.join("");
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself. */
+export function noteOf(event, nameOf) {
+  const by = capitalised(nameOf(event.by));
+  const people = () => namesOf(event.users, nameOf);
+  switch (event.type) {
+    case "chat.created":
+      return event.seq === 1 ? `${by} started the chat` : `${by} added you`;
+    case "chat.updated":
+      return `${by} named the chat ${isolated(event.chatName)}`;
+    case "participant.added":
+      return `${by} added ${people()}`;
+    case "participant.removed":
+      return event.users.includes(event.by) ? `${by} left` : `${by} removed ${people()}`;
+    case "chat.deleted":
+      return `${by} deleted the chat`;
+    default:
+      return `${by} did something that this page does not know yet`;
+  }
+}
+
+function namesOf(ids, nameOf) {
+  return listed(ids.slice(0, 5).map(nameOf), ids.length);
+}
+
+function capitalised(name) {
+  return name === "you" ? "You" : name;
+}
+
+/** The name that a chat of these people gets when nobody chose one. */
+export function nameForPeople(names) {
+  const name = names.join(", ");
+  return [...name].length <= 128 ? name : `${names[0]} and ${names.length - 1} others`;
+}
+
+/** A chat of two that is named after both carries the other one's name. */
+export function titleOf(detail, me, nameOf) {
+  const { chatName, participants, participantCount } = detail;
+  if (participantCount !== 2 || !participants.includes(me)) return chatName;
+  const names = participants.map(nameOf);
+  const other = nameOf(participants.find((id) => id !== me));
+  const isForBoth = [names, names.toReversed()].some((both) => nameForPeople(both) === chatName);
+  return isForBoth ? other : chatName;
+}
+
+/** "bob is typing", "bob and cleo are typing", "Several people are typing". */
+export function typingInWords(names) {
+  if (names.length === 0) return "";
+  if (names.length > 3) return "Several people are typing";
+  return `${listed(names)} ${names.length === 1 ? "is" : "are"} typing`;
+}
+
+/** "bob, cleo and you", the reader last; at most four names. */
+export function membersInWords({ participants, participantCount }, me, nameOf) {
+  const others = participants.filter((id) => id !== me);
+  if (others.length === 0) return "Only you";
+  const shown = others.slice(0, 4).map(nameOf);
+  const rest = participantCount - 1 - shown.length;
+  if (rest > 0) return `${shown.join(", ")}, ${rest} more and you`;
+  return `${shown.join(", ")} and you`;
+}
