@@ -1,5 +1,7 @@
 """A client of Valkey that fails fast: nothing here ever waits for a Valkey that is gone."""
 
+from typing import TypeAlias
+
 import redis.asyncio as redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -9,8 +11,10 @@ from common.logs import log
 CONNECT_TIMEOUT_SECONDS = 0.25
 ANSWER_TIMEOUT_SECONDS = 0.5
 
+Valkey: TypeAlias = redis.Redis
 
-def connect_valkey(url: str, *, max_connections: int = 20) -> "redis.Redis":
+
+def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
     """A pooled client without retries: one try, at most half a second, then an error.
 
     Commands raise redis.RedisError or OSError. Answers are bytes.
@@ -24,11 +28,34 @@ def connect_valkey(url: str, *, max_connections: int = 20) -> "redis.Redis":
     )
 
 
-async def publish(valkey: "redis.Redis", topic: str, payload: bytes) -> bool:
+async def publish(valkey: Valkey, topic: str, payload: bytes) -> bool:
     """Whether Valkey took it. What is published may always be lost: nothing is raised."""
     try:
         await valkey.publish(topic, payload)
     except (redis.RedisError, OSError) as error:
         log("not published", error=type(error).__name__)
+        return False
+    return True
+
+
+async def publish_all(valkey: "redis.Redis", messages: list[tuple[str, bytes]]) -> bool:
+    """The same for many (topic, payload), in their order and in one round trip. Where it is not
+    true, some may have been published."""
+    try:
+        async with valkey.pipeline(transaction=False) as pipe:
+            for topic, payload in messages:
+                pipe.publish(topic, payload)
+            await pipe.execute()
+    except (redis.RedisError, OSError) as error:
+        log("not published", error=type(error).__name__)
+        return False
+    return True
+
+
+async def answers(valkey: "redis.Redis") -> bool:
+    """Whether Valkey is there."""
+    try:
+        await valkey.ping()
+    except (redis.RedisError, OSError):
         return False
     return True

@@ -1,0 +1,187 @@
+"""Accounts: sign-up, log-in, a person's own profile, and what others see of them.
+
+Knows no SQL and no token's content; limits of names and passwords were checked by edge.
+"""
+
+import asyncio
+
+from common.database import Pool, begin, retry_transient
+from common.errors import Refusal, not_found
+from common.ids import is_id, new_id
+from common.limits import wrong_with_text
+from common.protocol.users import (
+    Account,
+    ChangeProfile,
+    GetPerson,
+    GetProfile,
+    Grant,
+    LogIn,
+    PeopleFound,
+    Person,
+    Profile,
+    SearchPeople,
+    SignUp,
+)
+from users.passwords import Passwords
+from users.sessions import Sessions, unauthenticated
+from users.store import accounts as store
+from users.store.memberships import list_chats_of
+from users.store.sessions import is_session_alive, revoke_sessions_of
+
+MAX_FOUND = 20
+
+
+class Accounts:
+    """The calls about accounts."""
+
+    def __init__(self, pool: Pool, passwords: Passwords, sessions: Sessions) -> None:
+        self._pool = pool
+        self._passwords = passwords
+        self._sessions = sessions
+        self._signing_up: dict[str, tuple[SignUp, asyncio.Task[Account]]] = {}
+
+    async def sign_up(self, data: SignUp) -> Grant:
+        """Makes an account once for a key, however often and wherever it is asked for.
+
+        Raises Refusal: `username_taken`, `email_taken`, `invalid_request` for a key that was used
+        with another body, `unavailable`.
+        """
+        running = self._signing_up.get(data.key)
+        if running and running[0] == data:
+            # Repeats in parallel wait for the first instead of hashing the password each.
+            return await self._sessions.start_session(await asyncio.shield(running[1]))
+        task = asyncio.create_task(self._account_of_sign_up(data))
+        self._signing_up[data.key] = (data, task)
+        try:
+            account = await asyncio.shield(task)
+        finally:
+            if self._signing_up.get(data.key) == (data, task):
+                del self._signing_up[data.key]
+        return await self._sessions.start_session(account)
+
+    async def _account_of_sign_up(self, data: SignUp) -> Account:
+        if found := await store.find_by_sign_up_key(self._pool, data.key):
+            return await self._repeat_sign_up(data, found)
+        await self._demand_availability(data)
+        hashed = None if data.password is None else await self._passwords.hash(data.password)
+        account = store.AccountRow(new_id(), data.username, data.email, hashed, "")
+        if await store.insert_account(self._pool, account, data.key):
+            return _account(account)
+        if found := await store.find_by_sign_up_key(self._pool, data.key):
+            return await self._repeat_sign_up(data, found)
+        await self._demand_availability(data)
+        raise Refusal("unavailable", "Somebody else is signing up. Try again.")
+
+    async def _demand_availability(self, data: SignUp) -> None:
+        taken = await store.check_availability(self._pool, data.username, data.email)
+        if taken.username_taken:
+            raise Refusal("username_taken", "Somebody else has this username.")
+        if taken.email_taken:
+            raise Refusal("email_taken", "Another account has this e-mail address.")
+
+    async def _repeat_sign_up(self, data: SignUp, found: store.AccountRow) -> Account:
+        """Compares with the account as it is now: a password that was changed since gives no
+        tokens any more."""
+        same = (data.username, data.email) == (found.username, found.email)
+        if data.password is None:
+            same = same and found.password_hash is None
+        else:
+            same = same and await self._passwords.matches(data.password, found.password_hash)
+        if not same:
+            raise Refusal(
+                "invalid_request", "The idempotency key was used with another request already."
+            )
+        return _account(found)
+
+    async def log_in(self, data: LogIn) -> Grant:
+        """Raises Refusal `invalid_credentials`, the same and after the same time whether the name
+        is unknown, the account has no password, or it is another one."""
+        if wrong_with_text(data.username) or wrong_with_text(data.password):
+            found, password = None, ""
+        else:
+            found, password = await store.find_by_username(self._pool, data.username), data.password
+        hashed = found.password_hash if found else None
+        if not await self._passwords.matches(password, hashed) or not found or not hashed:
+            raise _invalid_credentials()
+        if self._passwords.is_outdated(hashed):
+            newer = await self._passwords.hash(password)
+            await store.replace_hash(self._pool, found.id, hashed, newer)
+        return await self._sessions.start_session(_account(found))
+
+    async def get_profile(self, data: GetProfile) -> Profile:
+        """Raises Refusal `unauthenticated` for a user that does not exist."""
+        found = await store.find_by_id(self._pool, data.user)
+        if not found:
+            raise unauthenticated()
+        return Profile(
+            id=found.id,
+            username=found.username,
+            email=found.email,
+            chats=await list_chats_of(self._pool, data.user),
+        )
+
+    async def change_profile(self, data: ChangeProfile) -> Account:
+        """A new password ends the other sessions.
+
+        Raises Refusal: `unauthenticated` for a session that has ended, `invalid_credentials`,
+        `email_taken`, `unavailable`.
+        """
+        found = await store.find_by_id(self._pool, data.user)
+        if not found:
+            raise unauthenticated()
+        if data.key and data.key == found.change_key:
+            return _account(found)
+        await self._demand_current_password(data, found)
+        hashed = found.password_hash
+        if data.password is not None:
+            hashed = await self._passwords.hash(data.password)
+        email = found.email if data.email is None else data.email
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                if not await is_session_alive(connection, data.user, data.session):
+                    raise unauthenticated()
+                if not await store.update_account(
+                    connection, found, email=email, password_hash=hashed, key=data.key
+                ):
+                    raise _invalid_credentials()  # another password was set at the same time
+                if data.password is None:
+                    return 0
+                return await revoke_sessions_of(connection, data.user, keep=data.session)
+
+        try:
+            revoked = await retry_transient(attempt)
+        except store.EmailTaken:
+            raise Refusal("email_taken", "Another account has this e-mail address.") from None
+        self._sessions.announce_revocations(revoked, "password changed")
+        return Account(id=found.id, username=found.username, email=email)
+
+    async def _demand_current_password(self, data: ChangeProfile, found: store.AccountRow) -> None:
+        if found.password_hash is None:
+            return
+        if data.current_password is not None:
+            if not await self._passwords.matches(data.current_password, found.password_hash):
+                raise _invalid_credentials()
+        elif data.password is not None:
+            raise _invalid_credentials()
+
+    async def get_person(self, data: GetPerson) -> Person:
+        """Raises Refusal `not_found`."""
+        found = await store.find_person(self._pool, data.person) if is_id(data.person) else None
+        if not found:
+            raise not_found()
+        return found
+
+    async def search_people(self, data: SearchPeople) -> PeopleFound:
+        """At most 20, by name."""
+        if wrong_with_text(data.prefix):
+            return PeopleFound(users=[])
+        return PeopleFound(users=await store.search_people(self._pool, data.prefix, MAX_FOUND))
+
+
+def _account(row: store.AccountRow) -> Account:
+    return Account(id=row.id, username=row.username, email=row.email)
+
+
+def _invalid_credentials() -> Refusal:
+    return Refusal("invalid_credentials", "The username or the password is wrong.")

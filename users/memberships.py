@@ -1,0 +1,106 @@
+"""The participant's part of the two-phase commit: vote on a change of memberships, then finish it.
+
+chats coordinates and owns the outcome. What is prepared here survives every crash and is finished
+by a call, or else by the resolver.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from common.database import Pool
+from common.errors import Refusal, unavailable
+from common.limits import MAX_CHATS_A_USER
+from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
+from users.sessions import unauthenticated
+from users.store import memberships as store
+
+# Changes of one chat wait for each other inside PostgreSQL; they must leave connections for those
+# who finish what they wait for.
+PREPARES_AT_ONCE = 8
+MAX_WAIT_SECONDS = 1.0
+
+
+def judge_change(data: PrepareMemberships, facts: store.Facts) -> Refusal | None:
+    """The reason for a no, or None for a yes."""
+    if not facts.session_is_alive:
+        return unauthenticated()
+    if unknown := set(facts.unknown_users):
+        return Refusal(
+            "unknown_user",
+            "Some of these users do not exist.",
+            errors=_errors([u for u in data.add if u in unknown], "there is no such user"),
+        )
+    if full := set(facts.full_users):
+        limit = f"is in {MAX_CHATS_A_USER:,} chats already"
+        return Refusal(
+            "invalid_request",
+            "Some of these users cannot be in more chats.",
+            errors=_errors([u for u in data.add if u in full], limit),
+        )
+    return None
+
+
+def _errors(users: list[str], detail: str) -> list[dict[str, str]]:
+    return [{"id": user, "detail": detail} for user in dict.fromkeys(users)]
+
+
+class Memberships:
+    """The calls `prepare` and `finish`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._slots = asyncio.Semaphore(PREPARES_AT_ONCE)
+
+    async def prepare(self, data: PrepareMemberships) -> Empty:
+        """Returns once the change is prepared, or was before; raises Refusal for a no.
+
+        `unavailable` is no vote: the change may be prepared or not.
+        """
+        if await store.is_prepared_or_committed(self._pool, data.transaction):
+            return Empty()
+        try:
+            async with self._slot():
+                await self._prepare(data)
+        except store.PreparedElsewhere:
+            if not await store.is_prepared_or_committed(self._pool, data.transaction):
+                raise unavailable() from None
+        return Empty()
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise unavailable() from None
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _prepare(self, data: PrepareMemberships) -> None:
+        async with store.preparing(self._pool, data.transaction) as connection:
+            await store.lock_chat(connection, data.chat)
+            facts = await store.read_facts(
+                connection,
+                user=data.user,
+                session=data.session,
+                chat=data.chat,
+                add=data.add,
+                limit=MAX_CHATS_A_USER,
+            )
+            if refusal := judge_change(data, facts):
+                raise refusal
+            await store.remember_transaction(connection, data.transaction)
+            if data.remove_all:
+                await store.delete_chat(connection, data.chat)
+            if data.remove:
+                await store.delete_memberships(connection, data.chat, data.remove)
+            if data.add:
+                await store.insert_memberships(connection, data.chat, data.add)
+
+    async def finish(self, data: FinishMemberships) -> Empty:
+        """Raises what common.database.UNREACHABLE names, also while somebody else is at it."""
+        await store.finish_prepared(self._pool, data.transaction, commit=data.commit)
+        return Empty()

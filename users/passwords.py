@@ -1,0 +1,98 @@
+"""Argon2id hashes of passwords, made and checked off the event loop by a few threads.
+
+The queue before them refuses rather than grows, so a flood of log-ins costs others nothing but
+log-ins. Knows no account.
+"""
+
+import asyncio
+import os
+import secrets
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import argon2
+from prometheus_client import Counter
+
+from common.errors import unavailable
+
+T = TypeVar("T")
+
+# RFC 9106 and OWASP's Password Storage Cheat Sheet: the second recommended setting of Argon2id.
+MEMORY_KIB = 19_456
+PASSES = 2
+
+WAITING_A_THREAD = 16  # some 0.8 s of work; a caller tries elsewhere after 1.5 s
+MAX_WAIT_SECONDS = 1.4
+NICENESS = 10  # people who talk come before people who log in
+
+REFUSED = Counter("hubbub_users_hashing_refused", "Password checks refused", ["reason"])
+
+
+def create_hasher(memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> argon2.PasswordHasher:
+    """Argon2id with one lane."""
+    return argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
+
+
+def normalise(password: str) -> str:
+    """NFC (Unicode Annex 15): keyboards differ in how they compose the same character."""
+    return unicodedata.normalize("NFC", password)
+
+
+class Passwords:
+    """Hashes and checks; at most `threads` at once and 16 more waiting for each."""
+
+    def __init__(self, hasher: argon2.PasswordHasher, threads: int) -> None:
+        self._hasher = hasher
+        self._threads = ThreadPoolExecutor(
+            threads, thread_name_prefix="hashing", initializer=_give_way
+        )
+        self._inside = 0
+        self._max_inside = threads * (1 + WAITING_A_THREAD)
+        # What is checked where there is no password, so that the answer takes as long.
+        self._dummy = hasher.hash(secrets.token_hex(16))
+
+    async def hash(self, password: str) -> str:
+        """Raises Refusal `unavailable` where too many are waiting."""
+        return await self._run(lambda: self._hasher.hash(normalise(password)))
+
+    async def matches(self, password: str, hashed: str | None) -> bool:
+        """Takes as long without a hash to compare with, and is false then.
+
+        Raises Refusal `unavailable` where too many are waiting.
+        """
+        found = await self._run(lambda: self._check(normalise(password), hashed or self._dummy))
+        return found and hashed is not None
+
+    def is_outdated(self, hashed: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(hashed)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _check(self, password: str, hashed: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password)
+        except argon2.exceptions.VerifyMismatchError:
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._inside >= self._max_inside:
+            REFUSED.labels("queue full").inc()
+            raise unavailable()
+        self._inside += 1
+        try:
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except TimeoutError:
+            REFUSED.labels("waited too long").inc()
+            raise unavailable() from None
+        finally:
+            self._inside -= 1
+
+
+def _give_way() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,67 @@
+"""Finishes what stayed prepared: asks chats for the decision and carries it out.
+
+Runs in every replica; several may resolve the same transaction, which is harmless. Decides
+nothing: asking makes chats decide.
+"""
+
+import asyncio
+
+from prometheus_client import Gauge
+
+from common.calls import Calls
+from common.database import UNREACHABLE, Pool
+from common.errors import Refusal
+from common.logs import log
+from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisions
+from common.protocol.users import Empty
+from users.store.memberships import finish_prepared, list_in_doubt
+
+ROUND_SECONDS = 1.0
+IN_DOUBT_AFTER_SECONDS = 3.0
+ANSWER_TIMEOUT_SECONDS = 2.0
+
+IN_DOUBT = Gauge("hubbub_users_in_doubt_transactions", "Transactions prepared for over 3 s")
+OLDEST = Gauge("hubbub_users_oldest_prepared_seconds", "Age of the oldest prepared transaction")
+
+
+async def resolve_in_doubt(
+    pool: Pool, chats: Calls, *, after_seconds: float = IN_DOUBT_AFTER_SECONDS
+) -> int:
+    """One round; returns how many were finished.
+
+    Raises Refusal `unavailable` while no chats answers, and what common.database.UNREACHABLE
+    names; the rest waits for the next round then.
+    """
+    prepared = await list_in_doubt(pool)
+    in_doubt = [row for row in prepared if row.age_seconds >= after_seconds]
+    IN_DOUBT.set(len(in_doubt))
+    OLDEST.set(prepared[0].age_seconds if prepared else 0)
+    for transaction, age_seconds in in_doubt:
+        answer = await chats.call(
+            "decide",
+            DecisionRequest(transaction=transaction),
+            DecisionAnswer,
+            key=transaction,
+            timeout=ANSWER_TIMEOUT_SECONDS,
+        )
+        await finish_prepared(pool, transaction, commit=answer.decision == "commit")
+        log("resolved", transaction=transaction, decision=answer.decision, age=age_seconds)
+        if answer.decision == "commit":
+            await chats.call(
+                "forget",
+                ForgetDecisions(transactions=[transaction]),
+                Empty,
+                key=transaction,
+                timeout=ANSWER_TIMEOUT_SECONDS,
+            )
+    return len(in_doubt)
+
+
+async def keep_resolving(pool: Pool, chats: Calls) -> None:
+    """A round every second, until cancelled."""
+    while True:
+        try:
+            await resolve_in_doubt(pool, chats)
+        except (Refusal, *UNREACHABLE) as error:
+            log("in-doubt transactions wait", error=type(error).__name__)
+        await asyncio.sleep(ROUND_SECONDS)

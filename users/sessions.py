@@ -1,0 +1,187 @@
+"""Sessions: pairs of an access token and a refresh token, their rotation and their end.
+
+A session's generation counts its refreshes. The client is known to hold a generation once it shows
+that generation's refresh token, or somebody saw its access token. Refresh tokens older than that
+are used up; the others may be lost answers and still work.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from enum import Enum
+
+from prometheus_client import Counter
+
+from common.database import Pool, begin, retry_transient
+from common.errors import Refusal, not_found
+from common.ids import new_id
+from common.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
+from common.protocol.users import (
+    Account,
+    Empty,
+    EndOtherSessions,
+    EndSession,
+    Grant,
+    ListSessions,
+    RefreshSession,
+    Revocations,
+    RevocationsRequest,
+    Session,
+    SessionList,
+    TokensUsed,
+)
+from common.protocol.wire import wire_time
+from common.valkey import Valkey, publish
+from users.keys import SigningKeys
+from users.store import sessions as store
+
+REVOKED = Counter("hubbub_users_sessions_revoked", "Sessions ended before their time", ["reason"])
+
+
+class Shown(Enum):
+    """What a refresh token turned out to be."""
+
+    GOOD = "good"
+    DEAD = "unknown, or of a session that has ended"
+    USED = "used up: two parties hold tokens of this session"
+
+
+def judge_refresh_token(found: store.RefreshRow | None) -> Shown:
+    if found is None or not found.is_alive:
+        return Shown.DEAD
+    return Shown.USED if found.token_generation < found.held else Shown.GOOD
+
+
+class RevocationNotices:
+    """Wakes those who poll the revocation log; a lost notice costs them one poll's time."""
+
+    def __init__(self, valkey: Valkey, topic: str) -> None:
+        self._valkey = valkey
+        self._topic = topic
+        self._pending = asyncio.Event()
+
+    def send(self) -> None:
+        """Returns at once; to be called after the commit."""
+        self._pending.set()
+
+    async def run(self) -> None:
+        """Publishes what `send` asked for, until cancelled."""
+        while True:
+            await self._pending.wait()
+            self._pending.clear()
+            await publish(self._valkey, self._topic, b"1")
+
+
+class Sessions:
+    """The calls about sessions."""
+
+    def __init__(self, pool: Pool, keys: SigningKeys, notices: RevocationNotices) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._notices = notices
+
+    async def start_session(self, account: Account) -> Grant:
+        """A new session for somebody who has proved who they are."""
+        session, refresh_token = new_id(), _new_refresh_token()
+        await store.insert_session(
+            self._pool, session, account.id, _hash(refresh_token), REFRESH_TOKEN_SECONDS
+        )
+        return self._grant(account, session, 0, refresh_token)
+
+    async def refresh(self, data: RefreshSession) -> Grant:
+        """The next generation's tokens. Raises Refusal `unauthenticated`."""
+        return await retry_transient(lambda: self._refresh(data.refresh_token))
+
+    async def _refresh(self, shown: str) -> Grant:
+        refresh_token = _new_refresh_token()
+        async with begin(self._pool) as connection:
+            found = await store.lock_session_of_token(connection, _hash(shown))
+            judgement = judge_refresh_token(found)
+            if found and judgement is Shown.GOOD:
+                await store.advance_session(
+                    connection, found, _hash(refresh_token), REFRESH_TOKEN_SECONDS
+                )
+            elif found and judgement is Shown.USED:
+                await store.revoke_session(connection, found.session)
+        if found and judgement is Shown.GOOD:
+            account = Account(id=found.user, username=found.username, email=found.email)
+            return self._grant(account, found.session, found.generation + 1, refresh_token)
+        if judgement is Shown.USED:
+            self.announce_revocations(1, "refresh token used again")
+        raise unauthenticated()
+
+    async def log_out(self, data: EndSession) -> Empty:
+        """Ends one session of the user. Raises Refusal `not_found` where it is not theirs."""
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                if not await store.has_session(connection, data.user, data.session):
+                    raise not_found()
+                return await store.revoke_session(connection, data.session)
+
+        self.announce_revocations(await retry_transient(attempt), "log-out")
+        return Empty()
+
+    async def end_other_sessions(self, data: EndOtherSessions) -> Empty:
+        """Ends all of the user's sessions but `keep`."""
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                return await store.revoke_sessions_of(connection, data.user, data.keep)
+
+        self.announce_revocations(await retry_transient(attempt), "log-out of the others")
+        return Empty()
+
+    def announce_revocations(self, count: int, reason: str) -> None:
+        """To be called after the commit of the transaction that revoked."""
+        if count:
+            REVOKED.labels(reason).inc(count)
+            self._notices.send()
+
+    async def list_sessions(self, data: ListSessions) -> SessionList:
+        """Those that are alive, newest first."""
+        return SessionList(
+            sessions=[
+                Session(
+                    id=row.id,
+                    created_at=wire_time(row.created_at),
+                    refreshed_at=wire_time(row.refreshed_at),
+                    expires_at=wire_time(row.expires_at),
+                )
+                for row in await store.list_living_sessions(self._pool, data.user)
+            ]
+        )
+
+    async def tokens_used(self, data: TokensUsed) -> Empty:
+        """From now on the refresh tokens before these generations are used up."""
+        newest: dict[str, int] = {}
+        for session, generation in data.used:
+            newest[session] = max(generation, newest.get(session, 0))
+        if newest:
+            await retry_transient(lambda: store.mark_held(self._pool, newest))
+        return Empty()
+
+    async def revocations(self, data: RevocationsRequest) -> Revocations:
+        sessions, last = await store.revocations_after(self._pool, data.after)
+        return Revocations(sessions=sessions, last=last)
+
+    def _grant(self, account: Account, session: str, generation: int, refresh_token: str) -> Grant:
+        return Grant(
+            user=account,
+            token=self._keys.sign_access_token(account.id, session, generation),
+            refresh_token=refresh_token,
+            expires_in=ACCESS_TOKEN_SECONDS,
+        )
+
+
+def unauthenticated() -> Refusal:
+    return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
+
+
+def _new_refresh_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _hash(refresh_token: str) -> bytes:
+    # 256 random bits cannot be guessed, so a fast hash guards them.
+    return hashlib.sha256(refresh_token.encode(errors="replace")).digest()

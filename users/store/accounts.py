@@ -1,0 +1,138 @@
+"""SQL of accounts and of the keys that make a sign-up repeatable."""
+
+from typing import NamedTuple
+
+import psycopg
+
+from common.database import Connection, Pool
+from common.protocol.users import Person
+
+_COLUMNS = "u.id::text, u.username, u.email, u.password_hash, u.change_key"
+
+
+class EmailTaken(Exception):
+    """Another account has the address."""
+
+
+class AccountRow(NamedTuple):
+    id: str
+    username: str
+    email: str
+    password_hash: str | None
+    change_key: str
+
+
+class Availability(NamedTuple):
+    username_taken: bool
+    email_taken: bool
+
+
+async def find_by_username(pool: Pool, username: str) -> AccountRow | None:
+    """In lower case, as log-in compares it."""
+    return await _find(pool, "FROM users u WHERE lower(u.username) = lower(%s)", username)
+
+
+async def find_by_id(pool: Pool, user: str) -> AccountRow | None:
+    return await _find(pool, "FROM users u WHERE u.id = %s", user)
+
+
+async def find_by_sign_up_key(pool: Pool, key: str) -> AccountRow | None:
+    """The account that was made with this key in the last 10 minutes."""
+    return await _find(
+        pool,
+        "FROM sign_up_keys k JOIN users u ON u.id = k.user_id"
+        " WHERE k.key = %s AND k.expires_at > now()",
+        key,
+    )
+
+
+async def _find(pool: Pool, source: str, value: str) -> AccountRow | None:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(f"SELECT {_COLUMNS} {source}", (value,))
+        row = await cursor.fetchone()
+    return AccountRow(*row) if row else None
+
+
+async def check_availability(pool: Pool, username: str, email: str) -> Availability:
+    """Whether another account has the name or the address; both in lower case."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT EXISTS (SELECT FROM users WHERE lower(username) = lower(%s)),"
+            " EXISTS (SELECT FROM users WHERE lower(email) = lower(%s))",
+            (username, email),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return Availability(*row)
+
+
+async def insert_account(pool: Pool, account: AccountRow, sign_up_key: str) -> bool:
+    """Makes the account and remembers the key; False where either exists already."""
+    try:
+        async with pool.connection() as connection, connection.transaction():
+            await connection.execute(
+                "INSERT INTO users (id, username, email, password_hash) VALUES (%s, %s, %s, %s)",
+                account[:4],
+            )
+            await connection.execute(
+                "DELETE FROM sign_up_keys WHERE key = %s AND expires_at <= now()", (sign_up_key,)
+            )
+            await connection.execute(
+                "INSERT INTO sign_up_keys (key, user_id) VALUES (%s, %s)", (sign_up_key, account.id)
+            )
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
+
+
+async def update_account(
+    connection: Connection, found: AccountRow, *, email: str, password_hash: str | None, key: str
+) -> bool:
+    """Changes the row that was found; False where it has another password by now.
+
+    Raises EmailTaken, which must end the transaction.
+    """
+    try:
+        cursor = await connection.execute(
+            "UPDATE users SET email = %s, password_hash = %s, change_key = %s"
+            " WHERE id = %s AND password_hash IS NOT DISTINCT FROM %s",
+            (email, password_hash, key, found.id, found.password_hash),
+        )
+    except psycopg.errors.UniqueViolation as error:
+        raise EmailTaken from error
+    return cursor.rowcount == 1
+
+
+async def replace_hash(pool: Pool, user: str, old: str, new: str) -> None:
+    """Puts the same password's newer hash in place, unless the password was changed meanwhile."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",
+            (new, user, old),
+        )
+
+
+async def find_person(pool: Pool, person: str) -> Person | None:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT id::text, username FROM users WHERE id = %s", (person,)
+        )
+        row = await cursor.fetchone()
+    return Person(id=row[0], username=row[1]) if row else None
+
+
+async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
+    """By name, those whose name starts with the prefix, case folded.
+
+    A range and not LIKE: it uses the index in every plan, and no character of the prefix is
+    special. No character of a name sorts above `~` or is one.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT id::text, username FROM users WHERE lower(username) >= lower(%(prefix)s)"
+            " AND lower(username) < lower(%(prefix)s) || '~' ORDER BY lower(username)"
+            " LIMIT %(limit)s",
+            {"prefix": prefix, "limit": limit},
+        )
+        rows = await cursor.fetchall()
+    return [Person(id=row[0], username=row[1]) for row in rows]

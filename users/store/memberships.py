@@ -1,0 +1,150 @@
+"""SQL of memberships and of the transactions that PostgreSQL keeps prepared for us."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from common.database import Connection, Pool
+
+_GID_PREFIX = "hubbub-"
+
+
+class PreparedElsewhere(Exception):
+    """The same transaction, or another one of its chat, holds what this one needs."""
+
+
+class Facts(NamedTuple):
+    """What the vote depends on, read under the chat's lock."""
+
+    session_is_alive: bool
+    unknown_users: list[str]
+    full_users: list[str]
+
+
+class InDoubt(NamedTuple):
+    transaction: str
+    age_seconds: float
+
+
+async def list_chats_of(pool: Pool, user: str) -> list[str]:
+    """Newest first: the ids of chats are in the order of their making."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT chat_id::text FROM memberships WHERE user_id = %s ORDER BY chat_id DESC",
+            (user,),
+        )
+        return [chat for (chat,) in await cursor.fetchall()]
+
+
+async def is_prepared_or_committed(pool: Pool, transaction: str) -> bool:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_prepared_xacts"
+            " WHERE gid = %s AND database = current_database())"
+            " OR EXISTS (SELECT FROM committed_transactions WHERE id = %s)",
+            (_GID_PREFIX + transaction, transaction),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+@asynccontextmanager
+async def preparing(pool: Pool, transaction: str) -> AsyncIterator[Connection]:
+    """What the block does is prepared at its end, to survive whatever dies; an exception undoes it.
+
+    Raises PreparedElsewhere.
+    """
+    gid = sql.Literal(_GID_PREFIX + transaction)
+    try:
+        async with pool.connection() as connection:  # rolls back on an exception
+            await connection.execute("BEGIN")
+            yield connection
+            await connection.execute(sql.SQL("PREPARE TRANSACTION {}").format(gid), prepare=False)
+    except (
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.UniqueViolation,
+        psycopg.errors.DuplicateObject,
+    ) as error:
+        raise PreparedElsewhere from error
+
+
+async def lock_chat(connection: Connection, chat: str) -> None:
+    """Makes membership transactions of one chat serial, the first one of a chat included."""
+    await connection.execute(
+        # The conflicting row is locked even where the condition keeps it from being written.
+        "INSERT INTO chats (id) VALUES (%s)"
+        " ON CONFLICT (id) DO UPDATE SET id = excluded.id WHERE false",
+        (chat,),
+    )
+
+
+async def read_facts(
+    connection: Connection, *, user: str, session: str, chat: str, add: list[str], limit: int
+) -> Facts:
+    """`full_users` are those who are in `limit` chats already, others than this one."""
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT FROM sessions WHERE id = %(session)s AND user_id = %(user)s"
+        "  AND revoked_at IS NULL AND expires_at > now()),"
+        " ARRAY(SELECT a.id::text FROM unnest(%(add)s::uuid[]) AS a(id)"
+        "  WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = a.id)),"
+        " ARRAY(SELECT a.id::text FROM unnest(%(add)s::uuid[]) AS a(id) WHERE %(limit)s <="
+        "  (SELECT count(*) FROM memberships m WHERE m.user_id = a.id AND m.chat_id <> %(chat)s))",
+        {"user": user, "session": session, "chat": chat, "add": add, "limit": limit},
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Facts(*row)
+
+
+async def remember_transaction(connection: Connection, transaction: str) -> None:
+    await connection.execute("INSERT INTO committed_transactions (id) VALUES (%s)", (transaction,))
+
+
+async def delete_chat(connection: Connection, chat: str) -> None:
+    await connection.execute("DELETE FROM memberships WHERE chat_id = %s", (chat,))
+    await connection.execute("DELETE FROM chats WHERE id = %s", (chat,))
+
+
+async def delete_memberships(connection: Connection, chat: str, users: list[str]) -> None:
+    await connection.execute(
+        "DELETE FROM memberships WHERE chat_id = %s AND user_id = ANY(%s::uuid[])", (chat, users)
+    )
+
+
+async def insert_memberships(connection: Connection, chat: str, users: list[str]) -> None:
+    await connection.execute(
+        "INSERT INTO memberships (user_id, chat_id) SELECT a.id, %s"
+        " FROM unnest(%s::uuid[]) AS a(id) ON CONFLICT DO NOTHING",
+        (chat, users),
+    )
+
+
+async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None:
+    """No error where it is gone already: then its commit or rollback is on disk.
+
+    Raises psycopg.errors.ObjectNotInPrerequisiteState while somebody else is finishing it.
+    """
+    verb = sql.SQL("COMMIT PREPARED {}" if commit else "ROLLBACK PREPARED {}")
+    async with pool.connection() as connection:
+        try:
+            await connection.execute(
+                verb.format(sql.Literal(_GID_PREFIX + transaction)), prepare=False
+            )
+        except psycopg.errors.UndefinedObject:
+            return
+
+
+async def list_in_doubt(pool: Pool) -> list[InDoubt]:
+    """What is prepared in this database, oldest first."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT substr(gid, %s), extract(epoch FROM clock_timestamp() - prepared)::float8"
+            " FROM pg_prepared_xacts WHERE database = current_database() AND owner = current_user"
+            " AND starts_with(gid, %s) ORDER BY prepared",
+            (len(_GID_PREFIX) + 1, _GID_PREFIX),
+        )
+        return [InDoubt(*row) for row in await cursor.fetchall()]

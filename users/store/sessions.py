@@ -1,0 +1,149 @@
+"""SQL of sessions, refresh tokens and the numbered log of revocations."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from common.database import Connection, Pool
+
+# Locks in the order of ids, then the counter: no two revocations can wait for each other.
+_REVOKE = """
+WITH locked AS (
+    SELECT id FROM sessions WHERE {which} AND revoked_at IS NULL ORDER BY id FOR UPDATE
+), revoked AS (
+    UPDATE sessions s SET revoked_at = now() FROM locked WHERE s.id = locked.id RETURNING s.id
+), numbered AS (
+    UPDATE revocation_counter SET last = last + (SELECT count(*) FROM revoked) RETURNING last
+)
+INSERT INTO revocations (number, session_id)
+SELECT last + 1 - row_number() OVER (), id FROM numbered, revoked
+"""
+
+
+class SessionRow(NamedTuple):
+    id: str
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+
+
+class RefreshRow(NamedTuple):
+    """A refresh token that was once given, with its session and user."""
+
+    session: str
+    user: str
+    username: str
+    email: str
+    token_generation: int
+    generation: int
+    held: int
+    is_alive: bool
+
+
+async def insert_session(
+    pool: Pool, session: str, user: str, token_hash: bytes, lifetime_seconds: int
+) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            "WITH made AS (INSERT INTO sessions (id, user_id, expires_at)"
+            " VALUES (%s, %s, now() + make_interval(secs => %s)) RETURNING id, expires_at)"
+            " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
+            " SELECT %s, id, 0, expires_at FROM made",
+            (session, user, lifetime_seconds, token_hash),
+        )
+
+
+async def lock_session_of_token(connection: Connection, token_hash: bytes) -> RefreshRow | None:
+    """Makes the refreshes of one session serial."""
+    cursor = await connection.execute(
+        "SELECT s.id::text, u.id::text, u.username, u.email, t.generation, s.generation, s.held,"
+        " s.revoked_at IS NULL AND s.expires_at > now() AND t.expires_at > now()"
+        " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id"
+        " JOIN users u ON u.id = s.user_id WHERE t.hash = %s FOR UPDATE OF s",
+        (token_hash,),
+    )
+    row = await cursor.fetchone()
+    return RefreshRow(*row) if row else None
+
+
+async def advance_session(
+    connection: Connection, found: RefreshRow, token_hash: bytes, lifetime_seconds: int
+) -> None:
+    """The next generation begins; the token that was shown is known to be held."""
+    await connection.execute(
+        "WITH advanced AS (UPDATE sessions SET generation = generation + 1,"
+        " held = greatest(held, %s), refreshed_at = now(),"
+        " expires_at = now() + make_interval(secs => %s) WHERE id = %s"
+        " RETURNING id, generation, expires_at)"
+        " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
+        " SELECT %s, id, generation, expires_at FROM advanced",
+        (found.token_generation, lifetime_seconds, found.session, token_hash),
+    )
+
+
+async def mark_held(pool: Pool, used: dict[str, int]) -> None:
+    """Access tokens of these sessions and generations were seen in use."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT FROM sessions WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE", (list(used),)
+        )
+        await connection.execute(
+            "UPDATE sessions s SET held = u.generation"
+            " FROM unnest(%s::uuid[], %s::int[]) AS u(id, generation)"
+            " WHERE s.id = u.id AND s.held < u.generation AND u.generation <= s.generation",
+            (list(used), list(used.values())),
+        )
+
+
+async def has_session(connection: Connection, user: str, session: str) -> bool:
+    """Whether the user ever had it, as far back as sessions are kept."""
+    cursor = await connection.execute(
+        "SELECT FROM sessions WHERE id = %s AND user_id = %s", (session, user)
+    )
+    return cursor.rowcount == 1
+
+
+async def is_session_alive(connection: Connection, user: str, session: str) -> bool:
+    cursor = await connection.execute(
+        "SELECT FROM sessions WHERE id = %s AND user_id = %s AND revoked_at IS NULL"
+        " AND expires_at > now()",
+        (session, user),
+    )
+    return cursor.rowcount == 1
+
+
+async def list_living_sessions(pool: Pool, user: str) -> list[SessionRow]:
+    """Newest first."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT id::text, created_at, refreshed_at, expires_at FROM sessions"
+            " WHERE user_id = %s AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC",
+            (user,),
+        )
+        return [SessionRow(*row) for row in await cursor.fetchall()]
+
+
+async def revoke_session(connection: Connection, session: str) -> int:
+    """Returns how many were revoked by this: 0 where it was revoked already."""
+    cursor = await connection.execute(_REVOKE.format(which="id = %s"), (session,))
+    return cursor.rowcount
+
+
+async def revoke_sessions_of(connection: Connection, user: str, keep: str | None) -> int:
+    """All of the user's but `keep`; returns how many."""
+    cursor = await connection.execute(
+        _REVOKE.format(which="user_id = %s AND id IS DISTINCT FROM %s::uuid"), (user, keep)
+    )
+    return cursor.rowcount
+
+
+async def revocations_after(pool: Pool, after: int) -> tuple[list[str], int]:
+    """Sessions in the order of their numbers, and the last number; both of one snapshot."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT last, ARRAY(SELECT session_id::text FROM revocations WHERE number > %s"
+            " ORDER BY number) FROM revocation_counter",
+            (after,),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return row[1], row[0]
