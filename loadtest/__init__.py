@@ -1,0 +1,1 @@
+"""People under load: what they do, and how what they posted arrived."""

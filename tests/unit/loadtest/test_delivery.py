@@ -1,0 +1,83 @@
+"""The book of deliveries counts each kind of trouble once."""
+
+from loadtest.delivery import DeliveryBook, percentiles
+
+
+def _book(*listeners: str) -> DeliveryBook:
+    """Three answered posts in one chat, at seqs 2 to 4, that began at 0.2, 0.3 and 0.4."""
+    book = DeliveryBook()
+    for listener in listeners:
+        book.listener_joins(listener, "c", 1)
+    for seq in (2, 3, 4):
+        book.post_begins(f"k{seq}", seq / 10)
+        book.post_answered("c", seq, f"m{seq}")
+    return book
+
+
+def _deliver(book: DeliveryBook, listener: str, *seqs: int) -> None:
+    for seq in seqs:
+        book.delivered(listener, "c", seq, f"m{seq}", f"k{seq}", seq / 10 + 0.05)
+
+
+def test_everything_in_order_is_clean() -> None:
+    """Two listeners, three posts, six deliveries."""
+    book = _book("ann", "ben")
+    _deliver(book, "ann", 2, 3, 4)
+    _deliver(book, "ben", 2, 3, 4)
+    arrival = book.close()
+    assert arrival.is_clean
+    assert (arrival.answered, arrival.delivered) == (3, 6)
+    assert abs(arrival.percentiles[99] - 0.05) < 1e-9
+
+
+def test_a_post_is_lost_for_each_listener_who_lacks_it() -> None:
+    """Ben never got seq 4; nobody got it twice."""
+    book = _book("ann", "ben")
+    _deliver(book, "ann", 2, 3, 4)
+    _deliver(book, "ben", 2, 3)
+    assert book.close()[2:5] == (1, 0, 0)
+
+
+def test_another_message_under_the_same_seq_is_a_loss() -> None:
+    """A message is known by its id, not by its place."""
+    book = _book("ann")
+    _deliver(book, "ann", 2, 3)
+    book.delivered("ann", "c", 4, "another")
+    assert book.close().lost == 1
+
+
+def test_a_listener_lacks_nothing_from_before_it_joined_or_after_it_left() -> None:
+    """Only what was posted while it listened counts."""
+    book = _book("ann")
+    book.listener_joins("late", "c", 3)
+    book.listener_joins("gone", "c", 1)
+    book.listener_leaves("gone", "c")
+    _deliver(book, "ann", 2, 3, 4)
+    _deliver(book, "late", 4)
+    assert book.close().is_clean
+
+
+def test_a_second_delivery_is_doubled() -> None:
+    """Whenever it comes."""
+    book = _book("ann")
+    _deliver(book, "ann", 2, 3, 4, 2)
+    assert book.close()[2:5] == (0, 1, 0)
+
+
+def test_a_jump_and_a_step_back_are_out_of_order() -> None:
+    """2, 4, 3 jumps once and steps back once."""
+    book = _book("ann")
+    _deliver(book, "ann", 2, 4, 3)
+    assert book.close()[2:5] == (0, 0, 2)
+
+
+def test_percentiles_are_nearest_rank() -> None:
+    """No interpolation, and nothing for no values."""
+    assert percentiles([float(number) for number in range(1, 101)]) == {
+        50: 50.0,
+        95: 95.0,
+        99: 99.0,
+        100: 100.0,
+    }
+    assert percentiles([3.0]) == {50: 3.0, 95: 3.0, 99: 3.0, 100: 3.0}
+    assert percentiles([]) == {}
