@@ -1,0 +1,56 @@
+#!/bin/sh
+# Puts back what backup.sh wrote, from standard input: both databases and the signing keys.
+#
+# Needs what backup.sh needs, and psql and pg_restore. No service may run. What is there is replaced,
+# but only if REPLACE=yes when there is any. A restore that broke off is simply run again.
+set -eu
+umask 077
+here=$(cd "$(dirname "$0")" && pwd)
+services=$here/../..
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
+
+refuse() {
+    echo "Nothing was restored: $1" >&2
+    exit 1
+}
+
+query() { # ROLE SQL
+    psql --no-psqlrc --quiet --tuples-only --no-align -v ON_ERROR_STOP=1 -c "$2" "service=$1"
+}
+
+load() { # ROLE: all of it, or nothing
+    psql --no-psqlrc --quiet --single-transaction --output=/dev/null -v ON_ERROR_STOP=1 \
+        -f "$here/empty.sql" -f "$1.sql" -f "$services/$1/backup/restored.sql" "service=$1"
+}
+
+cd "$folder"
+tar -xf - 2>/dev/null || refuse "this is no backup, or a part of one."
+sha256sum --check --quiet SHA256SUMS 2>/dev/null || refuse "the backup is damaged."
+
+for role in chats users; do
+    others="SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    [ "$(query $role "$others")" = 0 ] || refuse "somebody uses the database of $role. Stop the services first."
+    # The main table of each has its service's name.
+    if [ "${REPLACE:-}" != yes ] && [ "$(query $role "SELECT to_regclass('public.$role') IS NOT NULL")" = t ] &&
+        [ "$(query $role "SELECT EXISTS (SELECT FROM public.$role)")" = t ]; then
+        refuse "there is data in the database of $role already. REPLACE=yes replaces it."
+    fi
+    pg_restore --no-owner --no-privileges --file="$role.sql" "$role.dump"
+done
+
+for role in chats users; do
+    # What waits for its second phase holds locks on what is about to go.
+    psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -f "$here/end-prepared.sql" "service=$role"
+done
+load chats
+query chats "$(cat "$services/chats/backup/participants.sql")" >participants.tsv
+load users
+mkdir -p "$HUBBUB_SIGNING_KEYS"
+rm -f "$HUBBUB_SIGNING_KEYS"/*.pem
+cp -p signing-keys/*.pem "$HUBBUB_SIGNING_KEYS"/
+echo "Restored: $(query users 'SELECT count(*) FROM public.users') people," \
+    "$(query chats 'SELECT count(*) FROM public.chats WHERE deleted_at IS NULL') chats," \
+    "$(query chats 'SELECT count(*) FROM public.log') events." >&2

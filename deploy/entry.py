@@ -1,0 +1,87 @@
+"""Starts a service in its container: `entry.py edge`.
+
+Gives the process what only the container knows, its name on the network, and what Docker keeps in
+files. Knows nothing of what the service does.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROLES = ("edge", "realtime", "users", "chats")
+PASSWORD_FILE = Path("/tmp/pgpass")  # noqa: S108 - in memory and this container's alone
+
+
+class EntryError(Exception):
+    """A variable or a secret that is missing; the text says which and what to do."""
+
+
+def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[str, str]:
+    """The service's environment; `host` is the container's name, which Docker's DNS knows.
+
+    Raises EntryError for an unknown role.
+    """
+    if role not in ROLES:
+        raise EntryError(f"there is no service {role!r}: name one of {', '.join(ROLES)}")
+    port = env.get("HUBBUB_LISTEN", "").rpartition(":")[2]
+    return {
+        "HUBBUB_NAME": f"{role}-{host}",
+        "HUBBUB_ADVERTISE": f"{host}:{port}",
+        **env,
+        **_addresses(env),
+    }
+
+
+def _addresses(env: Mapping[str, str]) -> dict[str, str]:
+    """The public address: what the operator says, else that of the domain, else this machine."""
+    public, domain = env.get("HUBBUB_PUBLIC_URL", ""), env.get("HUBBUB_DOMAIN", "")
+    if public or "HUBBUB_PORT" not in env:
+        return {}
+    if domain:
+        return {"HUBBUB_PUBLIC_URL": f"https://{domain}"}
+    port = env["HUBBUB_PORT"]
+    others = [f"http://localhost:{port}", env.get("HUBBUB_ORIGINS", "")]
+    return {
+        "HUBBUB_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "HUBBUB_ORIGINS": ",".join(filter(None, others)),
+    }
+
+
+def password_line(secret: Path) -> str:
+    """What libpq reads as the password of every database that this service connects to.
+
+    Raises EntryError where the secret is missing or is none.
+    https://www.postgresql.org/docs/current/libpq-pgpass.html
+    """
+    try:
+        password = secret.read_text().strip()
+    except OSError as error:
+        raise EntryError(
+            f"cannot read the database's password in {secret} ({error.strerror}): "
+            "run deploy/make-secrets"
+        ) from error
+    if len(password) < 16:
+        raise EntryError(f"{secret} holds no password of 16 characters or more")
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n"
+
+
+def main() -> None:
+    role = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        environment = service_environment(role, os.environ, socket.gethostname())
+        if secret := environment.get("HUBBUB_DATABASE_PASSWORD_FILE"):
+            line = password_line(Path(secret))
+            PASSWORD_FILE.unlink(missing_ok=True)
+            with os.fdopen(os.open(PASSWORD_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(line)
+            environment["PGPASSFILE"] = str(PASSWORD_FILE)
+    except EntryError as error:
+        sys.exit(f"Hubbub does not start: {error}")
+    os.execve(sys.executable, [sys.executable, "-m", role], environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Starts HAProxy with what fits: plain HTTP for a try-out, TLS with the certificates of the mounted
+# folder, or TLS with a certificate that HAProxy obtains itself when there is a domain and none is
+# mounted.
+set -eu
+
+set -- -f /etc/hubbub/haproxy.cfg -f /etc/hubbub/containers.cfg
+if ls /etc/hubbub/certificates/*.pem >/dev/null 2>&1; then
+    certificates=/etc/hubbub/certificates/
+elif [ -n "$HUBBUB_DOMAIN" ]; then
+    certificates=/acme/site.pem
+    set -- "$@" -f /etc/hubbub/acme.cfg
+else
+    certificates=
+fi
+if [ -n "$certificates" ]; then
+    # HTTP/1.1 alone: the limits on headers, bodies and slow readers are tested with it.
+    HUBBUB_BALANCER_BIND=":8443 ssl crt $certificates alpn http/1.1"
+    set -- "$@" -f /etc/hubbub/tls.cfg
+else
+    HUBBUB_BALANCER_BIND=:8080
+fi
+
+descriptors=$(ulimit -n)
+[ "$descriptors" = unlimited ] && descriptors=1000000
+connections=$(((descriptors - 500) / 2)) # each takes two, one on either side
+[ "$connections" -gt 20000 ] && connections=20000
+
+export HUBBUB_BALANCER_BIND
+export HUBBUB_BALANCER_METRICS=:9101
+export HUBBUB_BALANCER_ADMIN=/run/balancer/admin.sock
+export HUBBUB_BALANCER_MAXCONN=$connections
+HUBBUB_BALANCER_KEY=$(cat /run/secrets/balancer.key)
+export HUBBUB_BALANCER_KEY
+exec haproxy -W -db "$@"

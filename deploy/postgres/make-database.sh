@@ -1,0 +1,10 @@
+#!/bin/sh
+# The database of one service and the role that owns it and nothing else; run once, by the first
+# start of an empty volume.
+set -eu
+psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
+    -v role="$HUBBUB_DATABASE" -v password="$(cat "$HUBBUB_DATABASE_PASSWORD_FILE")" <<'SQL'
+CREATE ROLE :"role" LOGIN PASSWORD :'password';
+CREATE DATABASE :"role" OWNER :"role";
+REVOKE CONNECT, TEMPORARY ON DATABASE :"role", postgres, template1 FROM PUBLIC;
+SQL
