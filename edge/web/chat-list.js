@@ -5,7 +5,7 @@
 import { arrange, avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./ids.js";
 import { listTime } from "./moments.js";
-import { noteOf, titleOf } from "./words.js";
+import { noteOf, otherOf, titleOf } from "./words.js";
 
 export class ChatList {
   #me;
@@ -31,9 +31,11 @@ export class ChatList {
     const nameOf = (id) => (id === this.#me.id ? "you" : this.#names.of(id));
     return {
       key: chat.id,
+      face: otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id)) ?? chat.id,
       title: titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id)),
       time: chat.latest ? listTime(chat.lastMs, nowMs) : "",
       unread: chat.unread,
+      hasMoreUnread: chat.hasMoreUnread,
       draft: isOpen ? "" : chat.draft.trim(),
       unsent: chat.timeline.outgoing.some((item) => item.state === "failed"),
       preview: this.#preview(chat, nameOf),
@@ -58,11 +60,11 @@ function fill(node, row) {
   if (row.isOpen) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
   link.replaceChildren(
-    avatar(hueOf(row.key), lettersOf(row.title)),
+    avatar(hueOf(row.face), lettersOf(row.title)),
     element("span", { class: "title", dir: "auto" }, row.title),
     element("span", { class: "time" }, row.time),
     preview(row),
-    row.unread > 0 ? count(row.unread) : "",
+    row.unread > 0 ? count(row) : "",
   );
 }
 
@@ -74,7 +76,7 @@ function preview({ draft, unsent, preview }) {
   return said;
 }
 
-function count(unread) {
-  const text = unread > 99 ? "99+" : String(unread);
+function count({ unread, hasMoreUnread }) {
+  const text = unread > 99 ? "99+" : `${unread}${hasMoreUnread ? "+" : ""}`;
   return element("span", { class: "count" }, text, element("span", { class: "unseen" }, " new"));
 }

@@ -27,6 +27,11 @@ export class Chat {
     return this.timeline.newsAfter(this.read ?? this.timeline.cursor);
   }
 
+  /** True when more is unread than `unread` counts, because it is not loaded. */
+  get hasMoreUnread() {
+    return this.read !== null && this.read < this.timeline.first - 1;
+  }
+
   /** Milliseconds by which a list sorts. */
   get lastMs() {
     const unsent = this.timeline.outgoing.at(-1);

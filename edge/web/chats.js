@@ -53,6 +53,19 @@ export class Chats {
     return known.sort((a, b) => b.lastMs - a.lastMs);
   }
 
+  /** How much is unread in all of them. */
+  get unread() {
+    return this.sorted().reduce((sum, chat) => sum + chat.unread, 0);
+  }
+
+  /** The next one in the list, up (-1) or down (1), or the next unread one; else undefined. */
+  beside(chat, by, onlyUnread) {
+    const chats = this.sorted();
+    const at = chats.indexOf(chat);
+    const order = by > 0 ? chats.slice(at + 1) : chats.slice(0, Math.max(0, at)).toReversed();
+    return order.find((other) => !onlyUnread || other.unread > 0);
+  }
+
   /** The chat of exactly these two, if there is one. */
   withOnly(user) {
     return this.sorted().find(({ detail }) => (

@@ -4,7 +4,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./ids.js";
-import { refusalInWords, titleOf } from "./words.js";
+import { otherOf, refusalInWords, titleOf } from "./words.js";
 
 const SEARCH_AFTER_MS = 150;
 const MOST_CHATS = 30;
@@ -98,16 +98,20 @@ export class Finder {
     const wanted = this.input.value.trim().toLocaleLowerCase();
     const titled = this.#chats.sorted().map((chat) => ({ chat, title: this.#title(chat) }));
     const fits = titled.filter(({ title }) => title.toLocaleLowerCase().includes(wanted));
-    this.#options = [
-      ...fits.slice(0, MOST_CHATS).map(({ chat, title }) => ({
-        id: chat.id, title, kind: "Chat", take: () => this.#choose.chat(chat),
-      })),
-      ...this.#people.map((user) => ({
-        id: user.id, title: user.username, kind: "Person", take: () => this.#choose.person(user),
-      })),
-    ];
+    const chats = fits.slice(0, MOST_CHATS).map(({ chat, title }) => ({
+      id: this.#face(chat), title, kind: "chat", take: () => this.#choose.chat(chat),
+    }));
+    const faces = new Set(chats.map((option) => option.id));
+    const people = this.#people.filter((user) => !faces.has(user.id)).map((user) => ({
+      id: user.id, title: user.username, kind: "person", take: () => this.#choose.person(user),
+    }));
+    this.#options = [...chats, ...people];
     this.#results.replaceChildren(...this.#options.map((option, n) => this.#option(option, n)));
     this.#mark();
+  }
+
+  #face({ id, detail }) {
+    return otherOf(detail, this.#me.id, (user) => this.#names.of(user)) ?? id;
   }
 
   #title(chat) {
@@ -125,7 +129,7 @@ export class Finder {
       },
       avatar(hueOf(id), lettersOf(title)),
       element("span", { class: "title", dir: "auto" }, title),
-      element("span", { class: "preview" }, kind),
+      element("span", { class: "time" }, kind),
     );
   }
 

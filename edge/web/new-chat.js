@@ -56,8 +56,7 @@ export function openNewChat({ api, chats, me, chosen = [], onMade }) {
   const form = element(
     "form",
     { novalidate: true, onsubmit: submit },
-    element("p", { class: "label" }, "People"),
-    picker.node,
+    element("div", {}, element("p", { class: "label" }, "People"), picker.node),
     name.node,
     error,
     element("div", { class: "row" }, go),

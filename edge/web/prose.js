@@ -11,10 +11,19 @@ export function piecesOf(text) {
   let end = 0;
   for (const match of text.matchAll(PIECE)) {
     if (match.index > end) pieces.push({ kind: "text", text: text.slice(end, match.index) });
-    const code = match[1];
-    pieces.push(code ? { kind: "code", text: code } : { kind: "link", text: match[0] });
     end = match.index + match[0].length;
+    if (match[1]) {
+      pieces.push({ kind: "code", text: match[1] });
+      continue;
+    }
+    const closes = text[end] === ")" && count(match[0], "(") > count(match[0], ")");
+    if (closes) end += 1;
+    pieces.push({ kind: "link", text: text.slice(match.index, end) });
   }
   if (end < text.length) pieces.push({ kind: "text", text: text.slice(end) });
   return pieces;
+}
+
+function count(text, mark) {
+  return text.split(mark).length - 1;
 }

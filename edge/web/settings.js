@@ -42,7 +42,8 @@ function emailForm(api, me, onChanged) {
 function passwordForm(api, me, onChanged) {
   // Password managers want to know whose password it is.
   const name = element("input", {
-    type: "hidden", name: "username", autocomplete: "username", value: me.username,
+    class: "unseen", name: "username", autocomplete: "username", value: me.username,
+    tabindex: "-1", readonly: true, "aria-hidden": "true",
   });
   const now = new Field({
     label: "Password until now", type: "password", autocomplete: "current-password",

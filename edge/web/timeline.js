@@ -140,14 +140,12 @@ export function rowsOf(events, outgoing, { me, newAfter, dayOf }) {
     if (row.first) group = { by: row.by, time: Date.parse(row.at) };
     rows.push(row);
   };
-  let marked = newAfter === null;
+  // A line above the first event that is here would claim to know what is not loaded.
+  let marked = newAfter === null || events.length === 0 || events[0].seq > newAfter + 1;
   for (const event of events) {
     begin(event.at);
     if (!marked && event.seq > newAfter && isNews(event, me)) {
-      // Above the page's first event the line would claim to know what is not loaded.
-      if (event.seq === newAfter + 1 || event.seq > events[0].seq) {
-        rows.push({ key: "new", kind: "new" });
-      }
+      rows.push({ key: "new", kind: "new" });
       group = null;
       marked = true;
     }

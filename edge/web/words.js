@@ -91,14 +91,18 @@ export function nameForPeople(names) {
   return [...name].length <= 128 ? name : `${names[0]} and ${names.length - 1} others`;
 }
 
-/** A chat of two that is named after both carries the other one's name. */
-export function titleOf(detail, me, nameOf) {
-  const { chatName, participants, participantCount } = detail;
-  if (participantCount !== 2 || !participants.includes(me)) return chatName;
+/** The other one in a chat of two that is named after both, else null. */
+export function otherOf({ chatName, participants, participantCount }, me, nameOf) {
+  if (participantCount !== 2 || !participants.includes(me)) return null;
   const names = participants.map(nameOf);
-  const other = nameOf(participants.find((id) => id !== me));
   const isForBoth = [names, names.toReversed()].some((both) => nameForPeople(both) === chatName);
-  return isForBoth ? other : chatName;
+  return isForBoth ? participants.find((id) => id !== me) : null;
+}
+
+/** A chat's name; the other one's in a chat of two that is named after both. */
+export function titleOf(detail, me, nameOf) {
+  const other = otherOf(detail, me, nameOf);
+  return other === null ? detail.chatName : nameOf(other);
 }
 
 /** "bob is typing", "bob and cleo are typing", "Several people are typing". */

@@ -7,18 +7,17 @@ import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { Database } from "./database.js";
 import { element } from "./element.js";
+import { newId } from "./ids.js";
 import { hearKeys, openKeys } from "./keys.js";
+import { lineInWords, noticeInWords } from "./line-state.js";
 import { Marks } from "./marks.js";
 import { Names } from "./names.js";
-import { openNewChat } from "./new-chat.js";
 import { Outbox } from "./outbox.js";
-import { PeopleSheet } from "./people-sheet.js";
 import { Sender } from "./sender.js";
-import { openSettings } from "./settings.js";
+import { Sheets } from "./sheets.js";
 import { Side } from "./side.js";
-import { lineInWords, noticeInWords } from "./line-state.js";
+import { welcome } from "./welcome.js";
 import { endInWords, isolated, noteOf, notSentInWords, titleOf } from "./words.js";
-import { newId } from "./ids.js";
 
 const TICK_MS = 1_000;
 
@@ -37,7 +36,7 @@ export class Workspace {
   #sender;
   #side;
   #conversation;
-  #sheet = null;
+  #sheets;
   #open = null;
   #stopCode = null;
   #isDrawing = false;
@@ -49,7 +48,7 @@ export class Workspace {
     this.#session = session;
     this.#clock = clock;
     this.#onSignedOut = onSignedOut;
-    const random = Math.random;
+    const { random } = Math;
     const changed = () => this.#draw();
     this.#database = new Database(`hubbub ${me.id}`);
     this.#names = new Names({ api, database: this.#database, onChange: changed });
@@ -99,35 +98,33 @@ export class Workspace {
   }
 
   #build() {
+    this.#sheets = new Sheets({
+      me: this.#me, api: this.#api, chats: this.#chats, names: this.#names,
+      does: { open: (chat) => this.#goTo(chat), logOut: () => this.#logOut() },
+    });
     this.#side = new Side({
       me: this.#me, api: this.#api, chats: this.#chats, names: this.#names,
       does: {
-        newChat: () => this.#newChat(),
-        settings: () => this.#settings(),
+        newChat: () => this.#sheets.newChat(),
+        settings: () => this.#sheets.settings(),
         chat: (chat) => this.#goTo(chat),
         person: (user) => this.#meet(user),
       },
     });
     this.#conversation = new Conversation({
       me: this.#me, names: this.#names, chats: this.#chats, clock: this.#clock,
-      empty: element(
-        "div",
-        { class: "empty" },
-        element("h1", {}, "Nothing is open"),
-        element("p", {}, "Find a chat or a person by name, or start a new chat."),
-        element("p", { class: "acts" },
-          element("button", { type: "button", onclick: () => this.#side.finder.focus() }, "Find"),
-          element("button", { type: "button", onclick: () => this.#newChat() }, "New chat")),
-        element("p", { class: "soft" }, "Others find you as ", element("strong", {}, this.#me.username),
-          ". Press ", element("kbd", {}, "?"), " for the keys."),
-      ),
+      empty: welcome({
+        me: this.#me,
+        onFind: () => this.#side.finder.focus(),
+        onNewChat: () => this.#sheets.newChat(),
+      }),
       hear: {
         send: (chat, text) => this.#sender.post(chat, text, new Date().toISOString()),
         typing: (chat) => this.#connection.send({ type: "typing", chat: chat.id }),
         retry: (chat, id) => this.#sender.retry(chat, id),
         discard: (chat, id) => this.#sender.discard(chat, id),
         older: (chat) => this.#older(chat),
-        people: (chat) => this.#people(chat),
+        people: (chat) => this.#sheets.people(chat),
         attentive: () => document.visibilityState === "visible" && document.hasFocus(),
       },
     });
@@ -145,7 +142,7 @@ export class Workspace {
     on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#marks.flush();
       else this.#connection.hurry();
-      this.#draw();
+      this.#drawNow(); // an animation frame asked for before would not come while hidden
     });
     hearKeys({ addEventListener: (type, call) => on(document, type, call) }, {
       find: () => this.#side.finder.focus(),
@@ -224,10 +221,7 @@ export class Workspace {
   }
 
   #step(by, onlyUnread) {
-    const chats = this.#chats.sorted();
-    const at = chats.indexOf(this.#open);
-    const order = by > 0 ? chats.slice(at + 1) : chats.slice(0, Math.max(0, at)).toReversed();
-    const next = order.find((chat) => !onlyUnread || chat.unread > 0);
+    const next = this.#chats.beside(this.#open, by, onlyUnread);
     if (next) this.#goTo(next);
   }
 
@@ -242,40 +236,18 @@ export class Workspace {
     (this.#open ? places[(at + 1) % places.length] : places[0])();
   }
 
-  #newChat(chosen = []) {
-    const onMade = (chat) => this.#goTo(chat);
-    openNewChat({ api: this.#api, chats: this.#chats, me: this.#me, chosen, onMade });
-  }
-
   #meet(user) {
     this.#names.learn(user);
     const chat = this.#chats.withOnly(user.id);
     if (chat) this.#goTo(chat);
-    else this.#newChat([user]);
+    else this.#sheets.newChat([user]);
   }
 
-  #people(chat) {
-    this.#sheet = new PeopleSheet({
-      chat, me: this.#me, api: this.#api, names: this.#names,
-      onClosed: () => {
-        this.#sheet = null;
-      },
-    });
-  }
-
-  #settings() {
-    openSettings({
-      api: this.#api,
-      me: this.#me,
-      onChanged: (user) => Object.assign(this.#me, user),
-      onKeys: openKeys,
-      onLogOut: async () => {
-        await this.#session.logOut();
-        this.#end();
-        await this.#database.erase();
-        this.#onSignedOut("");
-      },
-    });
+  async #logOut() {
+    await this.#session.logOut();
+    this.#end();
+    await this.#database.erase();
+    this.#onSignedOut("");
   }
 
   #signedOut(notice) {
@@ -289,7 +261,7 @@ export class Workspace {
     this.#ended.abort();
     this.#marks.flush();
     this.#connection.close();
-    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    this.#sheets.closeAll();
     history.replaceState(null, "", location.pathname);
   }
 
@@ -308,6 +280,9 @@ export class Workspace {
   #drawNow() {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
+    // The address may name a chat that has only now become known.
+    const named = this.#chats.get(location.hash.slice(1));
+    if (named?.detail && named !== this.#open) this.#route();
     const nowMs = this.#clock.now();
     const line = { state: this.#connection.state, since: this.#connection.since };
     const catchingUp = this.#chats.catchingUp;
@@ -319,15 +294,14 @@ export class Workspace {
     });
     const notice = this.#stopCode ? endInWords(this.#stopCode) : noticeInWords(line, nowMs);
     this.#conversation.render({ isLive: this.#isLive, notice });
-    this.#sheet?.render();
+    this.#sheets.render();
     this.#title();
   }
 
   #title() {
-    const unread = this.#chats.sorted().reduce((sum, chat) => sum + chat.unread, 0);
     const nameOf = (id) => this.#names.of(id);
     const open = this.#open ? `${titleOf(this.#open.detail, this.#me.id, nameOf)} – ` : "";
-    const title = `${unread > 0 ? `(${unread}) ` : ""}${open}Hubbub`;
-    if (document.title !== title) document.title = title;
+    const unread = this.#chats.unread;
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${open}Hubbub`;
   }
 }
