@@ -1,0 +1,162 @@
+"""HAProxy on one machine, and the servers in its pools.
+
+The rules are in deploy/haproxy.cfg. Servers are put in, drained and taken out through the runtime
+API, so that no open socket ever sees a reload.
+"""
+
+import asyncio
+import os
+import resource
+import subprocess
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from fleet.binaries import haproxy_program
+from fleet.children import spawn
+from fleet.ports import LOOPBACK, ReservedPort
+from fleet.probe import http_status
+from fleet.processes import Program
+from fleet.services import PROJECT_FOLDER
+
+CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
+SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
+POOLS = {"edge": f"{SERVER_OPTIONS} slowstart 2s", "realtime": SERVER_OPTIONS}
+API_TIMEOUT_SECONDS = 2.0
+MAX_CONNECTIONS = 100_000
+SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
+
+Mode = Literal["ready", "drain", "maint"]
+
+
+class PoolServer(NamedTuple):
+    """A process in a pool; `check_port` answers `/health/live`."""
+
+    pool: str
+    name: str
+    port: int
+    check_port: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.pool}/{self.name}"
+
+    @property
+    def options(self) -> str:
+        return f"{LOOPBACK}:{self.port} check port {self.check_port} {POOLS[self.pool]}"
+
+
+class Balancer:
+    """The servers that the pools should hold, and how to tell the HAProxy that runs now."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._wanted: dict[PoolServer, Mode] = {}
+        self._known: dict[PoolServer, Mode] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    def program(self, *, listener: int, port: int, key: str, output: int, lock: int) -> Program:
+        """`listener` is the public socket, which stays open while HAProxy is started again."""
+        metrics = ReservedPort()
+
+        def start() -> subprocess.Popen[bytes]:
+            pools = self._folder / "pools.cfg"
+            # Only what serves already: a server in the file counts as up until a check fails.
+            self._known = {server: mode for server, mode in self._wanted.items() if mode == "ready"}
+            pools.write_text(pools_text(self._known))
+            return spawn(
+                [haproxy_program(), "-db", "-f", CONFIGURATION, "-f", pools],
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "HUBBUB_BALANCER_BIND": f"fd@{listener}",
+                    "HUBBUB_BALANCER_METRICS": metrics.address,
+                    # Relative, for a path may have 107 bytes; the folder is its working directory.
+                    "HUBBUB_BALANCER_ADMIN": "unix@balancer.sock",
+                    "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
+                    "HUBBUB_BALANCER_KEY": key,
+                },
+                cwd=self._folder,
+                output=output,
+                pass_fds=[listener, lock],
+            )
+
+        async def answers() -> bool:
+            return await http_status(metrics.number, "/") is not None
+
+        return Program("balancer", 1, port, metrics.number, start, answers, answers)
+
+    async def set_servers(self, servers: Mapping[PoolServer, Mode]) -> None:
+        """Make the pools hold these, now or when HAProxy is back."""
+        self._wanted = dict(servers)
+        async with self._one_at_a_time:
+            commands = changes(self._known, self._wanted)
+            if not commands:
+                return
+            wanted = dict(self._wanted)
+            try:
+                await self._tell(";".join(commands))
+            except (OSError, TimeoutError):
+                return  # it is down, and is told when it is ready again
+            self._known = wanted
+
+    async def _tell(self, commands: str) -> str:
+        with closing(_Folder(self._folder)) as folder:
+            async with asyncio.timeout(API_TIMEOUT_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(folder.path("balancer.sock"))
+                try:
+                    writer.write(commands.encode() + b"\n")
+                    return (await reader.read()).decode()
+                finally:
+                    writer.close()
+
+
+class _Folder:
+    """A short name for what is in a folder: a socket's path may have 107 bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+
+    def path(self, name: str) -> str:
+        return f"/proc/self/fd/{self._descriptor}/{name}"
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def pools_text(servers: Mapping[PoolServer, Mode]) -> str:
+    """The file beside deploy/haproxy.cfg: the two pools with the servers that are there now."""
+    lines = []
+    for pool in POOLS:
+        lines.append(f"backend {pool} from {pool}_pool")
+        lines += [f"    server {s.name} {s.options}" for s in servers if s.pool == pool]
+    return "\n".join(lines) + "\n"
+
+
+def changes(known: Mapping[PoolServer, Mode], wanted: Mapping[PoolServer, Mode]) -> list[str]:
+    """The commands of the runtime API that lead from what it has to what it should have.
+
+    https://docs.haproxy.org/2.8/management.html#9.3
+    """
+    commands = []
+    for server in known.keys() - wanted.keys():
+        commands += [
+            f"set server {server.path} state maint",
+            f"shutdown sessions server {server.path}",
+            f"del server {server.path}",
+        ]
+    for server, mode in wanted.items():
+        if server not in known:
+            commands += [
+                f"add server {server.path} {server.options}",
+                f"enable health {server.path}",
+            ]
+        if known.get(server) != mode:
+            commands.append(f"set server {server.path} state {mode}")
+    return commands
+
+
+def max_connections() -> int:
+    """What the limit of descriptors allows: HAProxy does not start with more."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(100, min(MAX_CONNECTIONS, (soft - SPARE_DESCRIPTORS) // 2))

@@ -1,0 +1,53 @@
+"""One fleet a data folder, and none while processes of an earlier one are still going."""
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+LEFTOVERS_TIMEOUT_SECONDS = 15
+
+
+class FolderInUse(Exception):
+    """Another fleet holds the folder; the text says what to do."""
+
+
+class FolderLock:
+    """Held by this process alone, and a second lock by it and all its children.
+
+    The children's lock goes with their descriptors: it is free once the last of them, and the
+    last of their own children, is gone. The kernel frees both, however a process ends.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._parent = os.open(data / "fleet.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self.for_children = os.open(data / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+    async def acquire(self) -> None:
+        """Raises FolderInUse, at once for a live fleet and later for children that do not end."""
+        if not _lock(self._parent):
+            raise FolderInUse(
+                f"Another Hubbub runs on {self._data}. Stop it, or choose another folder with "
+                "HUBBUB_DATA (and another port with HUBBUB_PORT)."
+            )
+        deadline = asyncio.get_running_loop().time() + LEFTOVERS_TIMEOUT_SECONDS
+        while not _lock(self.for_children):
+            if asyncio.get_running_loop().time() > deadline:
+                raise FolderInUse(
+                    f"Processes of an earlier Hubbub still run on {self._data}. "
+                    f"`fuser {self._data}/children.lock` names them; end them and start again."
+                )
+            await asyncio.sleep(0.05)
+
+    def release(self) -> None:
+        os.close(self.for_children)
+        os.close(self._parent)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

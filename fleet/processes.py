@@ -1,0 +1,179 @@
+"""One supervised process: started, watched, started again whenever it ends, drained at the end.
+
+Knows nothing of what the process is; `Program` says how to start it and how to ask it.
+"""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from fleet.children import wait_for_exit
+from fleet.state import ProcessState, State
+
+READY_POLL_SECONDS = 0.05
+LIVE_POLL_SECONDS = 1.0
+START_TIMEOUT_SECONDS = 60.0
+HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 2.0
+
+
+class Program(NamedTuple):
+    """What runs in a slot; number, port and metrics port stay the same over all its processes."""
+
+    role: str
+    number: int
+    port: int
+    metrics: int | None
+    start: Callable[[], subprocess.Popen[bytes]]
+    is_ready: Callable[[], Awaitable[bool]]
+    is_live: Callable[[], Awaitable[bool]]
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.number}"
+
+
+class Watcher(NamedTuple):
+    """Whom a supervised process tells what happens to it."""
+
+    started: Callable[[Program, subprocess.Popen[bytes]], None]
+    changed: Callable[[], Awaitable[None]]  # awaited before a drain's signal is sent
+    ended: Callable[[Program, int, bool], None]  # exit code, whether it had been ready
+    hung: Callable[[Program], None]
+
+
+class Supervised:
+    """A slot and the process in it, if any."""
+
+    def __init__(self, program: Program, watcher: Watcher) -> None:
+        self.program = program
+        self.state: State = "starting"
+        self._watcher = watcher
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._ready = asyncio.Event()
+        self._gone = asyncio.Event()  # of the process that runs now
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(self._keep_running())
+
+    def describe(self) -> ProcessState | None:
+        """Its line in fleet.json, None while there is no process."""
+        if self._process is None:
+            return None
+        return ProcessState(
+            role=self.program.role,
+            number=self.program.number,
+            pid=self._process.pid,
+            port=self.program.port,
+            metrics=self.program.metrics,
+            started=self._started,
+            state=self.state,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        return self._process is not None and self.state == "ready"
+
+    async def wait_until_ready(self) -> None:
+        """Returns at once when it is ready now; raises what broke the supervision itself."""
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            await self._task
+
+    async def stop(self, within_seconds: float) -> None:
+        """Ask the process to end and do not start it again; kill it if it takes longer."""
+        self._stopping.set()
+        if process := self._process:
+            await self._ask_to_end(process)
+            await asyncio.wait({self._task}, timeout=within_seconds)
+            if process.poll() is None:
+                process.kill()
+        await self._task
+
+    async def restart(self, within_seconds: float) -> None:
+        """Drain the process, let the next one take its place, and return when that is ready."""
+        if process := self._process:
+            self._ready.clear()
+            gone = self._gone
+            await self._ask_to_end(process)
+            try:
+                async with asyncio.timeout(within_seconds):
+                    await gone.wait()
+            except TimeoutError:
+                process.kill()
+        await self.wait_until_ready()
+
+    async def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
+        self.state = "draining"
+        await self._watcher.changed()
+        process.send_signal(self.program.stop_signal)
+        process.send_signal(signal.SIGCONT)  # a paused one could not hear
+
+    async def _keep_running(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            was_ready = await self._run_once()
+            failures = 0 if was_ready else failures + 1
+            if failures:  # an end after readiness costs no wait
+                delay = FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 10)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(delay, MAX_BACKOFF_SECONDS)):
+                        await self._stopping.wait()
+
+    async def _run_once(self) -> bool:
+        try:
+            process = self._process = self.program.start()
+        except OSError as error:  # no memory or no descriptors: they may come back
+            self._watcher.ended(self.program, error.errno or 1, False)
+            return False
+        self._gone = asyncio.Event()
+        self._started, self.state = time.time(), "starting"
+        self._watcher.started(self.program, process)
+        watch = asyncio.create_task(self._watch(process))
+        try:
+            await self._watcher.changed()
+            code = await wait_for_exit(process)
+        finally:
+            watch.cancel()
+        was_ready = self.state != "starting"
+        self._ready.clear()
+        self._process = None
+        self._gone.set()
+        self._watcher.ended(self.program, code, was_ready)
+        if self._stopping.is_set():
+            await self._watcher.changed()
+        return was_ready
+
+    async def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Notice readiness, then silence; end a process that hangs."""
+        answered = time.monotonic()
+        while self.state == "starting":
+            if await self.program.is_ready():
+                self.state = "ready"
+                self._ready.set()
+                await self._watcher.changed()
+            elif time.monotonic() - answered > START_TIMEOUT_SECONDS:
+                if not await self.program.is_live():
+                    return self._end_hung(process)
+                answered = time.monotonic()  # it lives and waits for something
+            else:
+                await asyncio.sleep(READY_POLL_SECONDS)
+        answered = time.monotonic()
+        while self.state == "ready":
+            if await self.program.is_live():
+                answered = time.monotonic()
+            elif time.monotonic() - answered > HANG_TIMEOUT_SECONDS:
+                return self._end_hung(process)
+            await asyncio.sleep(LIVE_POLL_SECONDS)
+
+    def _end_hung(self, process: subprocess.Popen[bytes]) -> None:
+        self._watcher.hung(self.program)
+        process.kill()

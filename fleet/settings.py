@@ -1,0 +1,113 @@
+"""What the operator asked for, read once from the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from fleet.ports import LOOPBACK
+
+SERVICE_ROLES: Final = ("edge", "realtime", "users", "chats")
+MAX_REPLICAS: Final = 64
+DATABASE_VARIABLES: Final = {
+    "users": "HUBBUB_USERS_DATABASE_URL",
+    "chats": "HUBBUB_CHATS_DATABASE_URL",
+}
+
+
+class SettingsError(Exception):
+    """A variable that is wrong; the text says which and what would be right."""
+
+
+class Replicas(NamedTuple):
+    """How many processes a role may have; it starts with the minimum."""
+
+    minimum: int
+    maximum: int
+
+
+class FleetSettings(msgspec.Struct, frozen=True):
+    """`external` are servers of somebody else that are used instead of starting one."""
+
+    port: int
+    bind: str
+    data: Path  # absolute
+    public_url: str
+    origins: str
+    replicas: dict[str, Replicas]
+    external: dict[str, str]  # variable: URL
+    environment: dict[str, str]  # all of it, for the services
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def address(self) -> str:
+        """Where a person on this machine opens it."""
+        host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
+    """Raises SettingsError with a sentence for the operator."""
+    port = _read_port(env.get("HUBBUB_PORT") or "8000")
+    public_url = (env.get("HUBBUB_PUBLIC_URL") or f"http://{LOOPBACK}:{port}").rstrip("/")
+    if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname:
+        raise SettingsError(f"HUBBUB_PUBLIC_URL must be http(s)://HOST, not {public_url!r}")
+    # Both spellings of this machine are its own page, unless the operator says what the page is.
+    origins = env.get("HUBBUB_ORIGINS") or (
+        "" if env.get("HUBBUB_PUBLIC_URL") else f"http://localhost:{port}"
+    )
+    external = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
+    return FleetSettings(
+        port=port,
+        bind=env.get("HUBBUB_BIND") or LOOPBACK,
+        data=Path(env.get("HUBBUB_DATA") or ".data").expanduser().absolute(),
+        public_url=public_url,
+        origins=origins,
+        replicas=read_replicas(env.get("HUBBUB_REPLICAS", ""), os.cpu_count() or 1),
+        external={variable: env[variable] for variable in external if env.get(variable)},
+        environment=dict(env),
+    )
+
+
+def _read_port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise SettingsError(f"HUBBUB_PORT must be a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
+    """`edge=2,realtime=1-4`; roles that are not named get two, or one on a single core.
+
+    Raises SettingsError.
+    """
+    usual = 2 if cores >= 2 else 1
+    replicas = dict.fromkeys(SERVICE_ROLES, Replicas(usual, usual))
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        role, _, numbers = part.partition("=")
+        low, dash, high = numbers.partition("-")
+        if role not in SERVICE_ROLES or not low.isdigit() or (dash and not high.isdigit()):
+            raise SettingsError(
+                f"HUBBUB_REPLICAS: {part!r} is not like edge=2 or edge=1-4, "
+                f"with one of {', '.join(SERVICE_ROLES)}"
+            )
+        chosen = Replicas(int(low), int(high if dash else low))
+        if not 1 <= chosen.minimum <= chosen.maximum <= MAX_REPLICAS:
+            raise SettingsError(
+                f"HUBBUB_REPLICAS: {part!r} must rise from at least 1 to at most {MAX_REPLICAS}"
+            )
+        replicas[role] = chosen
+    return replicas

@@ -1,0 +1,56 @@
+"""`fleet.json`: which processes there are now, for whoever watches from outside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+FILE_NAME = "fleet.json"
+State = Literal["starting", "ready", "draining"]
+
+
+class ProcessState(msgspec.Struct, frozen=True):
+    """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, where there is one."""
+
+    role: str
+    number: int
+    pid: int
+    port: int
+    metrics: int | None
+    started: float
+    state: State
+
+
+class FleetState(msgspec.Struct, frozen=True):
+    parent: int
+    processes: Sequence[ProcessState]
+
+
+def write_state(data: Path, state: FleetState) -> None:
+    """Readers see the old file or the new one, never a part."""
+    unfinished = data / f"{FILE_NAME}.new"
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
+    unfinished.rename(data / FILE_NAME)
+
+
+def read_state(data: Path) -> FleetState | None:
+    """What the fleet on this folder last wrote, None when it wrote nothing."""
+    try:
+        return msgspec.json.decode((data / FILE_NAME).read_bytes(), type=FleetState)
+    except FileNotFoundError:
+        return None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; one that ended but was not waited for is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+    except FileNotFoundError:
+        return False
+
+
+def remove_state(data: Path) -> None:
+    """A stopped fleet has no processes to list."""
+    (data / FILE_NAME).unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""The fleet of one machine: what starts when, who is told, and in which order it all ends."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Coroutine, Iterable
+
+from fleet.balancer import Balancer, Mode, PoolServer
+from fleet.engines import Engines
+from fleet.keys import make_key_folder, read_or_make_secret
+from fleet.logs import copy_output, log_line, open_log, write_line
+from fleet.processes import Program, Supervised, Watcher
+from fleet.services import (
+    PUBLIC_ROLES,
+    ServicePorts,
+    reserve_ports,
+    service_environment,
+    service_program,
+    shared_environment,
+)
+from fleet.settings import SERVICE_ROLES, FleetSettings
+from fleet.state import FleetState, write_state
+
+# Together below the 30 s in which a stop is promised; sockets and requests get the most.
+PUBLIC_STOP_SECONDS = 12.0
+SERVICE_STOP_SECONDS = 7.0
+ENGINE_STOP_SECONDS = 8.0
+RESTART_STOP_SECONDS = 25.0
+
+
+class Fleet:
+    """All processes of one Hubbub on this machine. `lock` stays open in every child."""
+
+    def __init__(self, settings: FleetSettings, listener: socket.socket, lock: int) -> None:
+        self._settings, self._listener, self._lock = settings, listener, lock
+        for folder in (settings.logs, settings.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_key_folder(settings.keys)
+        self._log = open_log(settings.logs, "fleet-1")
+        self._balancer = Balancer(settings.run)
+        self._slots: dict[tuple[str, int], Supervised] = {}
+        self._ports: dict[tuple[str, int], ServicePorts] = {}
+        self._shared: dict[str, str] = {}
+        self._failing: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
+
+    async def start(self) -> None:
+        """Start everything; returns when the first of each role is ready."""
+        await self._changed()
+        engines = Engines(self._settings, self._lock)
+        self._shared = shared_environment(self._settings, engines.urls)
+        for role in SERVICE_ROLES:
+            for number in range(1, self._settings.replicas[role].minimum + 1):
+                self._ports[role, number] = reserve_ports(role)
+        balancer = self._balancer_program()
+        await self._start_all([*engines.programs, balancer])
+        await self._start_all(self._service(role, 1) for role in SERVICE_ROLES)
+        self._in_background(self._start_all([*self._replicas(), *engines.caches]))
+
+    async def stop(self) -> None:
+        """Drain and end everything, those first whom others do not need."""
+        for task in self._tasks:
+            task.cancel()
+        for roles, seconds in (
+            (PUBLIC_ROLES, PUBLIC_STOP_SECONDS),
+            (("users", "chats"), SERVICE_STOP_SECONDS),
+            (("balancer", "valkey", "cache", "postgres"), ENGINE_STOP_SECONDS),
+        ):
+            stopping = [s for (role, _), s in self._slots.items() if role in roles]
+            await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
+        await self._changed()
+        self._log.close()
+
+    async def restart(self) -> None:
+        """Replace every service process by a new one, one at a time, each drained first."""
+        for (role, _), supervised in list(self._slots.items()):
+            if role in SERVICE_ROLES:
+                await supervised.restart(RESTART_STOP_SECONDS)
+
+    async def _start_all(self, programs: Iterable[Program]) -> None:
+        started = []
+        for program in programs:
+            supervised = Supervised(program, self._watcher)
+            self._slots[program.role, program.number] = supervised
+            started.append(supervised)
+        await asyncio.gather(*(supervised.wait_until_ready() for supervised in started))
+
+    def _replicas(self) -> list[Program]:
+        return [self._service(role, number) for role, number in self._ports if number > 1]
+
+    def _service(self, role: str, number: int) -> Program:
+        return service_program(
+            role,
+            number,
+            self._ports[role, number],
+            environment=lambda: {**service_environment(role, self._shared), **self._seeds()},
+            logs=self._settings.logs,
+            lock=self._lock,
+        )
+
+    def _seeds(self) -> dict[str, str]:
+        """Where callers find their first replicas: every slot that is wanted now."""
+        return {
+            f"HUBBUB_{role.upper()}_SEEDS": ",".join(
+                ports.health.address for (owner, _), ports in self._ports.items() if owner == role
+            )
+            for role in ("users", "chats", "realtime")
+        }
+
+    def _balancer_program(self) -> Program:
+        return self._balancer.program(
+            listener=self._listener.fileno(),
+            port=self._settings.port,
+            key=read_or_make_secret(self._settings.keys / "balancer.key"),
+            output=subprocess.PIPE,
+            lock=self._lock,
+        )
+
+    def _started(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+        self._write_log("started", program, pid=process.pid)
+        if process.stdout is not None:
+            log = open_log(self._settings.logs, program.name)
+            self._in_background(copy_output(process.stdout, log, program.role))
+
+    async def _changed(self) -> None:
+        lines = [line for s in self._slots.values() if (line := s.describe()) is not None]
+        write_state(self._settings.data, FleetState(os.getpid(), lines))
+        await self._balancer.set_servers(
+            {
+                _pool_server(role, number, self._ports[role, number]): _pool_mode(supervised)
+                for (role, number), supervised in self._slots.items()
+                if role in PUBLIC_ROLES
+            }
+        )
+
+    def _ended(self, program: Program, code: int, was_ready: bool) -> None:
+        self._write_log("ended", program, code=code)
+        if was_ready:
+            self._failing.discard(program.name)
+        elif code != 0 and program.name not in self._failing:  # said once, not at every try
+            self._failing.add(program.name)
+            print(
+                f"{program.name} ended with code {code} before it was ready; "
+                f"{self._settings.logs / program.name}.log may say why.",
+                file=sys.stderr,
+            )
+
+    def _hung(self, program: Program) -> None:
+        self._write_log("killed because it did not answer", program)
+
+    def _write_log(self, event: str, program: Program, **fields: str | int) -> None:
+        write_line(self._log, log_line("fleet", event, process=program.name, **fields))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _pool_server(role: str, number: int, ports: ServicePorts) -> PoolServer:
+    # edge is checked where it serves; a realtime node's socket port takes sockets only
+    check = ports.main if role == "edge" else ports.health
+    return PoolServer(role, f"{role}-{number}", ports.main.number, check.number)
+
+
+def _pool_mode(supervised: Supervised) -> Mode:
+    if supervised.is_ready:
+        return "ready"
+    return "drain" if supervised.state == "draining" else "maint"
