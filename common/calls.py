@@ -1,17 +1,21 @@
 """Calls between services: pick a replica, pass the deadline and the trace along, try another one.
 
 Every call may be repeated (reads, and changes that carry a key), so whatever breaks is tried
-again elsewhere until the deadline. Refusals of the other side arrive as Refusal.
+again elsewhere until the deadline; where a whole role is given up, calls fail at once. Refusals
+of the other side arrive as Refusal.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import aiohttp
 import msgspec
+from prometheus_client import Counter, Gauge
 
+from common.circuits import Circuits
 from common.errors import CODES, Refusal, unavailable
 from common.logs import log
 from common.replicas import Replicas
@@ -19,12 +23,22 @@ from common.trace import outgoing_traceparent
 
 T = TypeVar("T")
 
-DEADLINE_SECONDS = 5.0
-TRY_SECONDS = 1.5  # a hung replica costs a call no more than this
-PAUSE_SECONDS = 0.05  # after all replicas failed
-SHUN_SECONDS = 0.5  # a replica that broke is asked last for so long
+DEADLINE_SECONDS: Final = 5.0
+TRY_SECONDS: Final = 1.5  # a hung replica costs a call no more, where there is another one
+PROBE_EVERY_SECONDS: Final = 0.1  # while something is wrong
+PROBE_TIMEOUT_SECONDS: Final = 0.5
+FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
+MAX_PAUSE_SECONDS: Final = 0.8
+MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
 
-DEADLINE_HEADER = "X-Hubbub-Deadline-Ms"
+DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
+GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
+"""On a 503: what the answerer itself depends on is given up, so asking its siblings is no use."""
+
+FAILED_TRIES: Final = Counter(
+    "hubbub_failed_tries_total", "Tries of calls that were not served.", ("to", "reason")
+)
+OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,6 +60,13 @@ def open_session(service_key: str) -> aiohttp.ClientSession:
     )
 
 
+def gave_up() -> Refusal:
+    """No replica served the call within its deadline, or the role is given up."""
+    refusal = unavailable()
+    refusal.headers[GAVE_UP_HEADER] = "1"
+    return refusal
+
+
 class Calls:
     """All calls of one process to one role."""
 
@@ -59,7 +80,10 @@ class Calls:
         self._session = session
         self._replicas = replicas
         self._clock = clock
-        self._shunned: dict[str, float] = {}
+        self._circuits = Circuits()
+        self._retrying = 0
+        self._well = asyncio.Event()
+        self._prober: asyncio.Task[None] | None = None
 
     async def call(
         self,
@@ -74,21 +98,24 @@ class Calls:
         """`POST /calls/<name>` on the replica that `key` (a chat's or user's id) hashes to.
 
         `timeout` is for all tries together, in seconds. Raises Refusal: the other side's, or
-        `unavailable` when no replica answered in time.
+        `unavailable` when no replica served it in time, at once while the role is given up.
         """
         body = _encode(request)
         deadline = self._clock() + timeout
-        while True:
-            for address in self._in_order(key):
+        pause = FIRST_PAUSE_SECONDS
+        while not self._circuits.is_open:
+            addresses = self._in_order(key)
+            for address in addresses:
                 left = deadline - self._clock()
                 if left <= 0:
-                    raise unavailable()
-                data = await self._try(address, name, body, min(left, try_timeout))
+                    raise gave_up()
+                seconds = min(left, try_timeout) if len(addresses) > 1 else left
+                data = await self._try(address, name, body, seconds)
                 if data is not None:
                     return msgspec.json.decode(data, type=answer)
-            if self._clock() + PAUSE_SECONDS >= deadline:
-                raise unavailable()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._wait_until_well(deadline, pause)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+        raise gave_up()
 
     async def call_replica(
         self,
@@ -105,13 +132,42 @@ class Calls:
             raise unavailable()
         return msgspec.json.decode(data, type=answer)
 
+    def preferred(self, key: str) -> str:
+        """The replica that a call with this key would ask first; empty where none is known."""
+        return next(iter(self._in_order(key)), "")
+
+    async def any_is_ready(self) -> bool:
+        """Asks all replicas now, for at most half a second."""
+        return any((await self._probe()).values())
+
     def _in_order(self, key: str) -> list[str]:
-        now = self._clock()
         ranked = self._replicas.ranked(key)
-        return sorted(ranked, key=lambda a: self._shunned.get(a, 0.0) > now)
+        out = self._circuits.out
+        return sorted(ranked, key=out.__contains__) if out else ranked
+
+    async def _wait_until_well(self, deadline: float, pause: float) -> None:
+        """Until the next round makes sense: no sooner than `pause`, and a replica is ready.
+
+        Raises Refusal at the deadline, and where too many calls wait already.
+        """
+        if self._retrying >= MAX_RETRYING_CALLS:
+            raise gave_up()
+        self._well.clear()
+        self._start_prober()
+        self._retrying += 1
+        try:
+            async with asyncio.timeout(deadline - self._clock()):
+                # jitter, so that those who failed together do not come back together
+                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
+                await self._well.wait()
+        except TimeoutError as error:
+            raise gave_up() from error
+        finally:
+            self._retrying -= 1
 
     async def _try(self, address: str, name: str, body: bytes, seconds: float) -> bytes | None:
         """The answer's bytes; None where another replica should be tried."""
+        started = self._clock()
         headers = {
             DEADLINE_HEADER: str(int(seconds * 1000)),
             "traceparent": outgoing_traceparent(),
@@ -123,23 +179,72 @@ class Calls:
                 ) as response:
                     data = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._shunned[address] = self._clock() + SHUN_SECONDS
-            log("call failed", call=name, replica=address, error=type(error).__name__)
+            self._break_off(address, name, started, type(error).__name__)
             return None
         if response.status == 200:
-            self._shunned.pop(address, None)
+            if self._circuits.need_probes:
+                self._circuits.serve(address)
+                self._publish_state()
             return data
-        _raise_refusal(address, name, response.status, data)
+        refusal = _read_refusal(response.status, data)
+        if refusal is not None and GAVE_UP_HEADER not in response.headers:
+            raise refusal
+        FAILED_TRIES.labels(self._replicas.role, "not served").inc()
+        if GAVE_UP_HEADER in response.headers:
+            raise gave_up()
+        self._circuits.fail(started)
+        self._start_prober()
         return None
 
+    def _break_off(self, address: str, name: str, started: float, reason: str) -> None:
+        FAILED_TRIES.labels(self._replicas.role, reason).inc()
+        if address not in self._circuits.out:
+            log("replica out", replica=address, call=name, error=reason)
+        self._circuits.break_off(address, started)
+        self._start_prober()
 
-def _raise_refusal(address: str, name: str, status: int, data: bytes) -> None:
-    """Raises the other side's refusal; returns where it is not about the request."""
+    def _start_prober(self) -> None:
+        if self._prober is None or self._prober.done():
+            self._prober = asyncio.create_task(self._probe_until_well())
+
+    async def _probe_until_well(self) -> None:
+        while not self._session.closed:
+            was_open = self._circuits.is_open
+            ready = await self._probe()
+            self._circuits.judge(ready, self._clock())
+            if was_open != self._circuits.is_open:
+                log("circuit", to=self._replicas.role, open=self._circuits.is_open)
+            if any(ready.values()):
+                self._well.set()
+            self._publish_state()
+            if not self._circuits.need_probes and self._well.is_set():
+                return
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+
+    async def _probe(self) -> dict[str, bool]:
+        addresses = self._replicas.addresses
+        answers = await asyncio.gather(*(self._is_ready(address) for address in addresses))
+        return dict(zip(addresses, answers, strict=True))
+
+    async def _is_ready(self, address: str) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                async with self._session.get(f"http://{address}/health/ready") as response:
+                    return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    def _publish_state(self) -> None:
+        OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuits.is_open)
+
+
+def _read_refusal(status: int, data: bytes) -> Refusal | None:
+    """The other side's refusal; None where it is not about the request."""
     try:
         problem = msgspec.json.decode(data, type=_Problem)
     except msgspec.DecodeError:
-        problem = _Problem(code="internal", detail="")
+        log("call answered without a problem", status=status)
+        return None
     if problem.code in ("internal", "unavailable") or problem.code not in CODES:
-        log("call not served", call=name, replica=address, status=status)
-        return
-    raise Refusal(problem.code, problem.detail, errors=problem.errors)
+        return None
+    return Refusal(problem.code, problem.detail, errors=problem.errors)

@@ -1,0 +1,51 @@
+"""`python -m edge`: one edge process, until SIGTERM."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from common.logs import log, set_up_logs
+from common.service import (
+    DRAIN_NOTICE_SECONDS,
+    create_internal_app,
+    create_server,
+    serving,
+    stop_event,
+)
+from common.settings import SettingsError
+from edge.app import open_edge
+from edge.settings import EdgeSettings, read_edge_settings
+
+
+async def serve(settings: EdgeSettings) -> None:
+    """Serves clients, and health and metrics on a port of their own; then drains."""
+    stop = stop_event()
+    async with AsyncExitStack() as stack:
+        edge = await stack.enter_async_context(open_edge(settings))
+        if settings.service.metrics_listen:
+            internal = create_server(create_internal_app(edge.health))
+            listener = settings.service.metrics_listen.open()
+            await stack.enter_async_context(serving(internal, listener))
+        # The balancer's headers are judged in edge/balancer.py, by its secret.
+        public = create_server(edge.app, proxy_headers=False, lifespan="off")
+        await stack.enter_async_context(serving(public, settings.service.listen.open()))
+        log("serving", address=settings.service.listen.address)
+        await stop.wait()
+        log("draining")
+        edge.health.draining = True
+        await asyncio.sleep(DRAIN_NOTICE_SECONDS)
+
+
+def main() -> None:
+    try:
+        settings = read_edge_settings()
+    except SettingsError as error:
+        sys.exit(f"edge: {error}")
+    set_up_logs("edge", settings.service.name)
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""How an answer goes out: JSON that nobody stores on the way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response
+from litestar.exceptions import HTTPException
+
+from common.errors import Refusal
+from common.service import problem_response
+from edge.reading import AnyRequest
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer(
+    body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    return Response(
+        _encode(body), status_code=status, headers=headers, media_type="application/json"
+    )
+
+
+def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
+    return problem_response(refusal)
+
+
+def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses; its own sentences may hold what the client sent."""
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    fallback = "invalid_request" if error.status_code < 500 else "internal"
+    code = codes.get(error.status_code, fallback)
+    return problem_response(Refusal(code, "The request is not valid."))
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    Refusal: answer_refusal,
+    HTTPException: answer_framework,
+}

@@ -1,0 +1,112 @@
+"""Puts an edge process together: the only place where its parts are made."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from common.calls import Calls, open_session
+from common.rates import Buckets
+from common.replicas import Replicas, watch_replicas
+from common.service import Health
+from common.tokens import TokenVerifier
+from common.topics import Topics
+from common.valkey import connect_valkey
+from edge.answers import EXCEPTION_HANDLERS
+from edge.auth import Gate, report_first_uses, watch_users
+from edge.balancer import Balancer
+from edge.cookies import SessionCookie
+from edge.front import Front, Route, RouteTable
+from edge.limits import Limits
+from edge.readiness import Readiness
+from edge.routes.accounts import create_account_routes
+from edge.routes.chats import create_chat_routes
+from edge.routes.health import create_health_routes
+from edge.routes.messages import create_message_routes
+from edge.routes.pages import File, create_page_routes, read_files
+from edge.sends import Sends
+from edge.settings import EdgeSettings
+from edge.upstream import Chats, Users
+
+WEB_FOLDER = Path(__file__).parent / "web"
+
+
+class Edge(NamedTuple):
+    """The public application, and the health of this process for its internal port."""
+
+    app: Front
+    health: Health
+
+
+@asynccontextmanager
+async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
+    """An edge whose watchers run until the block ends."""
+    service = settings.service
+    topics = Topics(service.topic_prefix)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session(service.service_key))
+        valkey = connect_valkey(service.valkey_url)
+        stack.push_async_callback(valkey.aclose)
+        users_replicas = Replicas("users", service.users_seeds)
+        chats_replicas = Replicas("chats", service.chats_seeds)
+        realtime_replicas = Replicas("realtime", service.realtime_seeds)
+        users_calls = Calls(session, users_replicas)
+        chats_calls = Calls(session, chats_replicas)
+        realtime_calls = Calls(session, realtime_replicas)
+        gate = Gate(TokenVerifier())
+
+        async def process_missing() -> str | None:
+            return gate.missing
+
+        health = Health(process_missing)
+        readiness = Readiness(gate, chats_calls, realtime_calls)
+        balancer = Balancer(settings.balancer_key)
+        limits = Limits(Buckets(), service.rate_factor)
+        chats = Chats(chats_calls)
+        cookie = SessionCookie(https=settings.https, origins=settings.origins)
+        routes = [
+            *create_account_routes(gate, Users(users_calls), limits, balancer, cookie),
+            *create_chat_routes(gate, chats, balancer),
+            *create_message_routes(gate, chats, Sends(chats_calls), limits, balancer),
+            *create_health_routes(health, readiness.missing),
+            *create_page_routes(_files(), settings.origins),
+        ]
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                *(
+                    tasks.create_task(watch_replicas(valkey, topics.replicas(of.role), of))
+                    for of in (users_replicas, chats_replicas, realtime_replicas)
+                ),
+                tasks.create_task(watch_users(gate, users_calls, name=service.name)),
+                tasks.create_task(report_first_uses(gate, users_calls)),
+            ]
+            yield Edge(create_app(routes), health)
+            for task in running:
+                task.cancel()
+
+
+def create_app(routes: Sequence[Any]) -> Front:
+    """The routes inside the layer that decides about paths and methods."""
+    app = Litestar(
+        routes,
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        response_headers={"Cache-Control": "no-store"},
+    )
+    table = RouteTable(
+        Route(route.path_format, frozenset(route.methods) - {"OPTIONS"})
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+    )
+    return Front(app, table)
+
+
+def _files() -> dict[str, File]:
+    """Everything that is served as a file, by its path."""
+    files = read_files(WEB_FOLDER)
+    return {**files, "/": files["/web/index.html"], "/docs": files["/web/docs/index.html"]}

@@ -1,0 +1,47 @@
+"""The refresh token of a browser: a cookie that no script can read and no other site can use.
+
+RFC 6265bis. A page asks for it with `X-Hubbub-Session: cookie`, a header that a foreign page cannot
+send without this origin's consent; SameSite and a check of Origin stand behind it.
+"""
+
+from http.cookies import CookieError, SimpleCookie
+
+from common.errors import Refusal
+from common.limits import REFRESH_TOKEN_SECONDS
+from edge.reading import AnyRequest
+
+
+class SessionCookie:
+    """Reads and writes the cookie; `https` tells the two spellings apart."""
+
+    def __init__(self, *, https: bool, origins: tuple[str, ...]) -> None:
+        self._origins = origins
+        # __Host- demands Secure and the path /
+        self._name = "__Host-hubbub-refresh" if https else "hubbub-refresh"
+        place = "Path=/; Secure" if https else "Path=/api/user"
+        self._attributes = f"{place}; HttpOnly; SameSite=Strict"
+
+    def is_wanted(self, request: AnyRequest) -> bool:
+        """Whether the page asks for the cookie. Raises Refusal forbidden for a foreign page."""
+        if request.headers.get("x-hubbub-session") != "cookie":
+            return False
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in self._origins:
+            raise Refusal("forbidden", "This origin may not use sessions here.")
+        return True
+
+    def read(self, request: AnyRequest) -> str | None:
+        """The refresh token, if the browser sent one."""
+        try:
+            found = SimpleCookie(request.headers.get("cookie", "")).get(self._name)
+        except CookieError:
+            return None
+        return found.value if found else None
+
+    def setting(self, refresh_token: str) -> dict[str, str]:
+        """The header that keeps the token as long as it lives."""
+        value = f"{self._name}={refresh_token}; Max-Age={REFRESH_TOKEN_SECONDS}"
+        return {"Set-Cookie": f"{value}; {self._attributes}"}
+
+    def clearing(self) -> dict[str, str]:
+        return {"Set-Cookie": f"{self._name}=; Max-Age=0; {self._attributes}"}

@@ -1,0 +1,68 @@
+"""The rules of single fields: each check returns None, or a sentence that says what is wrong.
+
+Text is judged as it was sent, never trimmed or changed. Pure, no I/O. users and chats hold their
+own rows to the same rules; here they give a refusal before anything is asked of anybody.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from common.limits import MAX_CHAT_NAME_CHARACTERS, wrong_with_text
+
+USERNAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{3,32}\Z"
+MAX_EMAIL_CHARACTERS: Final = 254
+MAX_LOCAL_PART_CHARACTERS: Final = 64
+MIN_PASSWORD_CHARACTERS: Final = 8
+MAX_PASSWORD_CHARACTERS: Final = 256
+
+# Unicode's White_Space property (PropList.txt), which str.isspace() is a little wider than.
+WHITE_SPACE: Final = frozenset(
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+
+_match_username = re.compile(USERNAME_PATTERN).match
+
+
+def wrong_with_username(text: str) -> str | None:
+    if _match_username(text) is None:
+        return "must be 3 to 32 of A-Z, a-z, 0-9, _, . and -"
+    return None
+
+
+def wrong_with_email(text: str) -> str | None:
+    if wrong := wrong_with_text(text):
+        return wrong
+    if len(text) > MAX_EMAIL_CHARACTERS:
+        return f"must have at most {MAX_EMAIL_CHARACTERS} characters"
+    if any(c.isspace() or unicodedata.category(c) == "Cc" for c in text):
+        return "must not contain spaces or control characters"
+    local, at, domain = text.partition("@")
+    if not at or "@" in domain:
+        return "must contain one @"
+    if not 1 <= len(local) <= MAX_LOCAL_PART_CHARACTERS:
+        return f"must have 1 to {MAX_LOCAL_PART_CHARACTERS} characters before the @"
+    if "." not in domain:
+        return "must have a dot after the @"
+    return None
+
+
+def wrong_with_password(text: str) -> str | None:
+    """Counted in code points of its NFC form."""
+    if wrong := wrong_with_text(text):
+        return wrong
+    length = len(unicodedata.normalize("NFC", text))
+    if not MIN_PASSWORD_CHARACTERS <= length <= MAX_PASSWORD_CHARACTERS:
+        return f"must have {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters"
+    return None
+
+
+def wrong_with_chat_name(text: str) -> str | None:
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not 1 <= len(text) <= MAX_CHAT_NAME_CHARACTERS:
+        return f"must have 1 to {MAX_CHAT_NAME_CHARACTERS} characters"
+    if WHITE_SPACE.issuperset(text):
+        return "must not be white space alone"
+    return None

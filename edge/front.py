@@ -1,0 +1,143 @@
+"""The outermost layer: which paths and methods there are, HEAD, traces, the log line, the last net.
+
+What the framework would decide differently from the contract is decided here, before it sees the
+request. Knows the routes' paths, not what they do.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+from litestar.enums import HttpMethod
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
+
+from common.errors import PROBLEM_TYPE, Refusal, not_found
+from common.logs import log
+from common.trace import enter_trace
+from edge.metrics import REQUESTS, SECONDS
+
+TRACE_HEADER: Final = b"x-hubbub-trace"
+UNKNOWN_ROUTE: Final = "unknown"
+
+
+class Route(NamedTuple):
+    """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods."""
+
+    template: str
+    methods: frozenset[str]
+
+    @property
+    def allow(self) -> str:
+        """The value of the Allow header; HEAD is there wherever GET is."""
+        return ", ".join(sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set())))
+
+
+class RouteTable:
+    """Which route a path belongs to. A path has one spelling: no `%`, no trailing slash."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._plain: dict[bytes, Route] = {}
+        self._patterns: list[tuple[re.Pattern[bytes], Route]] = []
+        for route in routes:
+            if "{" in route.template:
+                pattern = re.sub(r"\{[^}]+\}", "[^/%]+", route.template)
+                self._patterns.append((re.compile(pattern.encode() + rb"\Z"), route))
+            else:
+                self._plain[route.template.encode()] = route
+
+    def find(self, raw_path: bytes) -> Route | None:
+        if (route := self._plain.get(raw_path)) is not None:
+            return route
+        for pattern, route in self._patterns:
+            if pattern.match(raw_path):
+                return route
+        return None
+
+
+class Front:
+    """An ASGI application around the framework's; the server starts it without a lifespan."""
+
+    def __init__(self, app: ASGIApp, routes: RouteTable) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        method: str = scope["method"]
+        trace = enter_trace(_header(scope, b"traceparent")).encode()
+        route = self._routes.find(scope["raw_path"])
+        status = 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (TRACE_HEADER, trace),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            await self._answer(route, method, scope, receive, send_on)
+        except Exception:
+            log("unhandled error", level=logging.ERROR, exception=True)
+            if status:
+                raise  # the answer has begun: only a broken connection can say that it is wrong
+            await send_refusal(Refusal("internal", "Something went wrong here."), send_on)
+        finally:
+            name = route.template if route else UNKNOWN_ROUTE
+            seconds = time.perf_counter() - started
+            REQUESTS.labels(method, name, status).inc()
+            SECONDS.labels(name).observe(seconds)
+            log("request", method=method, route=name, status=status, ms=round(seconds * 1000, 2))
+
+    async def _answer(
+        self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        if route is None:
+            await send_refusal(not_found(), send)
+            return
+        if method == "HEAD" and "GET" in route.methods:
+            # The server, which has the first scope, leaves the body out.
+            scope = scope.copy()
+            scope["method"] = HttpMethod.GET
+        elif method not in route.methods:
+            refusal = Refusal(
+                "method_not_allowed",
+                f"The methods here are {route.allow}.",
+                headers={"Allow": route.allow},
+            )
+            await send_refusal(refusal, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _header(scope: HTTPScope, name: bytes) -> str | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return None
+
+
+async def send_refusal(refusal: Refusal, send: Send) -> None:
+    """RFC 9457 problem+json without the framework."""
+    body = msgspec.json.encode(refusal.problem())
+    headers = {
+        "content-type": PROBLEM_TYPE,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        **refusal.http_headers(),
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": refusal.status,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,15 @@
+"""What edge counts, for Prometheus. No label ever holds what a client wrote."""
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS: Final = Counter(
+    "hubbub_edge_requests_total", "Requests answered.", ("method", "route", "status")
+)
+SECONDS: Final = Histogram(
+    "hubbub_edge_request_seconds",
+    "From the request's headers to the end of its answer.",
+    ("route",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)

@@ -1,0 +1,42 @@
+"""Whether the system can do its main job: make a socket ready and commit a send."""
+
+import asyncio
+import time
+
+from common.calls import Calls
+from edge.auth import Gate
+
+REMEMBER_SECONDS = 0.2  # asking often must cost nothing
+
+
+class Readiness:
+    """Asks the replicas of chats and realtime, and remembers the answer for a moment.
+
+    users may be gone: who is logged in goes on. A missing Valkey is no reason either.
+    """
+
+    def __init__(self, gate: Gate, chats: Calls, realtime: Calls) -> None:
+        self._gate = gate
+        self._chats = chats
+        self._realtime = realtime
+        self._missing: str | None = None
+        self._asked_at = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
+
+    async def missing(self) -> str | None:
+        """What is missing, for an operator, or None."""
+        async with self._one_at_a_time:
+            if time.monotonic() - self._asked_at > REMEMBER_SECONDS:
+                self._missing = await self._ask()
+                self._asked_at = time.monotonic()
+            return self._missing
+
+    async def _ask(self) -> str | None:
+        if self._gate.missing:
+            return self._gate.missing
+        chats, realtime = await asyncio.gather(
+            self._chats.any_is_ready(), self._realtime.any_is_ready()
+        )
+        if not chats:
+            return "chats"
+        return None if realtime else "realtime"

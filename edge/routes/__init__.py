@@ -1,0 +1,1 @@
+"""The handlers of the public routes, one file a resource."""

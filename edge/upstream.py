@@ -1,0 +1,91 @@
+"""The only calls to users and chats, each by its name. Decides nothing."""
+
+from common.calls import Calls
+from common.protocol import chats as c
+from common.protocol import users as u
+
+
+class Users:
+    """What edge asks users. Every call raises Refusal: users' own, or unavailable."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def sign_up(self, request: u.SignUp) -> u.Grant:
+        return await self._calls.call("sign_up", request, u.Grant, key=request.username.lower())
+
+    async def log_in(self, username: str, password: str) -> u.Grant:
+        request = u.LogIn(username=username, password=password)
+        return await self._calls.call("log_in", request, u.Grant, key=username.lower())
+
+    async def refresh(self, refresh_token: str) -> u.Grant:
+        request = u.RefreshSession(refresh_token=refresh_token)
+        return await self._calls.call("refresh", request, u.Grant, key=refresh_token)
+
+    async def log_out(self, user: str, session: str) -> None:
+        request = u.EndSession(user=user, session=session)
+        await self._calls.call("log_out", request, u.Empty, key=user)
+
+    async def end_other_sessions(self, user: str, keep: str | None) -> None:
+        request = u.EndOtherSessions(user=user, keep=keep)
+        await self._calls.call("end_other_sessions", request, u.Empty, key=user)
+
+    async def list_sessions(self, user: str) -> u.SessionList:
+        request = u.ListSessions(user=user)
+        return await self._calls.call("list_sessions", request, u.SessionList, key=user)
+
+    async def get_profile(self, user: str) -> u.Profile:
+        return await self._calls.call("get_profile", u.GetProfile(user=user), u.Profile, key=user)
+
+    async def change_profile(self, request: u.ChangeProfile) -> u.Account:
+        return await self._calls.call("change_profile", request, u.Account, key=request.user)
+
+    async def get_person(self, person: str) -> u.Person:
+        request = u.GetPerson(person=person)
+        return await self._calls.call("get_person", request, u.Person, key=person)
+
+    async def search_people(self, prefix: str) -> u.PeopleFound:
+        request = u.SearchPeople(prefix=prefix)
+        return await self._calls.call("search_people", request, u.PeopleFound, key=prefix)
+
+
+class Chats:
+    """What edge asks chats, apart from sends. Every call raises Refusal."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def create_chat(self, request: c.CreateChat) -> c.Chat:
+        # by key, so that a repeat meets the replica that may still be at it
+        return await self._calls.call("create_chat", request, c.Chat, key=request.key)
+
+    async def rename_chat(self, request: c.RenameChat) -> None:
+        await self._calls.call("rename_chat", request, c.Done, key=request.chat)
+
+    async def delete_chat(self, request: c.DeleteChat) -> None:
+        await self._calls.call("delete_chat", request, c.Done, key=request.chat)
+
+    async def add_participants(self, request: c.AddParticipants) -> bool:
+        """Whether anybody was new."""
+        done = await self._calls.call("add_participants", request, c.Done, key=request.chat)
+        return done.changed
+
+    async def remove_participant(self, request: c.RemoveParticipant) -> None:
+        await self._calls.call("remove_participant", request, c.Done, key=request.chat)
+
+    async def get_chat(self, user: str, chat: str) -> c.Chat:
+        return await self._calls.call("get_chat", c.GetChat(user=user, chat=chat), c.Chat, key=chat)
+
+    async def list_chats(self, user: str, before: str | None, limit: int) -> c.ChatPage:
+        request = c.ListChats(user=user, before=before, limit=limit)
+        return await self._calls.call("list_chats", request, c.ChatPage, key=user)
+
+    async def get_messages(
+        self, user: str, chat: str, before: int | None, limit: int
+    ) -> c.MessagePage:
+        request = c.GetMessages(user=user, chat=chat, before=before, limit=limit)
+        return await self._calls.call("get_messages", request, c.MessagePage, key=chat)
+
+    async def get_events(self, user: str, chat: str, after: int, limit: int) -> c.EventPage:
+        request = c.GetEvents(user=user, chat=chat, after=after, limit=limit)
+        return await self._calls.call("get_events", request, c.EventPage, key=chat)

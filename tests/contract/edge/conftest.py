@@ -1,0 +1,108 @@
+"""Real edge, users and chats processes on real PostgreSQL and Valkey, for the tests of a session."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fleet.children import spawn
+from fleet.ports import ReservedPort
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+
+ORIGIN = "http://127.0.0.1:8600"
+
+
+class Services:
+    """users, chats and edges beside each other, each on a port that it keeps."""
+
+    def __init__(self, folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> None:
+        self._folder = folder
+        self._servers: list[Server] = []
+        self._ports: list[ReservedPort] = []
+        self.balancer_key = secrets.token_hex(16)
+        self.service_key = secrets.token_hex(16)
+        for name, secret in (("service", self.service_key), ("balancer", self.balancer_key)):
+            (folder / f"{name}.key").write_text(secret)
+        self._shared = {
+            "PATH": os.environ["PATH"],
+            "PYTHONWARNINGS": "default",
+            "HUBBUB_VALKEY_URL": valkey.url,
+            "HUBBUB_TOPIC_PREFIX": f"edge-{secrets.token_hex(4)}:",
+            "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
+            "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
+            "HUBBUB_SIGNING_KEYS": str(folder / "signing"),
+            "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
+            "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
+            "HUBBUB_PUBLIC_URL": ORIGIN,
+        }
+
+    def start(self, role: str, number: int = 1, **environment: str) -> tuple[Server, str]:
+        """A process of the role, ready, and its base URL."""
+        port, health = ReservedPort(), ReservedPort()
+        self._ports += [port, health]
+        env = {
+            **self._shared,
+            **environment,
+            "HUBBUB_NAME": f"{role}-{number}",
+            "HUBBUB_LISTEN": port.address,
+        }
+        probe = port.address
+        if role == "edge":
+            env["HUBBUB_METRICS_LISTEN"] = probe = health.address
+
+        def run() -> subprocess.Popen[bytes]:
+            with (self._folder / f"{role}-{number}.log").open("ab") as output:
+                command = [sys.executable, "-m", role]
+                return spawn(command, env=env, cwd=Path.cwd(), output=output)
+
+        server = Server(run, lambda: _is_ready(probe))
+        self._servers.append(server)
+        self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", port.address)
+        return server, f"http://{port.address}"
+
+    def log_of(self, role: str, number: int = 1) -> str:
+        return (self._folder / f"{role}-{number}.log").read_text()
+
+    def close(self) -> None:
+        for server in reversed(self._servers):
+            server.kill()
+        for port in self._ports:
+            port.close()
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/health/ready", timeout=1).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def services(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, valkey: ValkeyServer
+) -> Iterator[Services]:
+    """users and chats that run; tests of this folder share them and must not stop them."""
+    found = Services(tmp_path_factory.mktemp("services"), postgres, valkey)
+    try:
+        found.start("users")
+        found.start("chats")
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def edge_url(services: Services) -> str:
+    """An edge whose rates are raised a thousandfold."""
+    return services.start("edge", HUBBUB_RATE_LIMITS="high")[1]
+
+
+@pytest.fixture(scope="session")
+def client(edge_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=edge_url, timeout=10) as client:
+        yield client
