@@ -1,0 +1,37 @@
+"""The one gate to a chat: fetch and judge in one call. There is no other way to get the object.
+
+A chat that does not exist and one that the caller is not in are the same refusal.
+"""
+
+from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
+from common.database import Pool
+from common.errors import Refusal, not_found
+
+
+async def chat_for_participant(pool: Pool, chat: str, user: str) -> ChatRow:
+    """Raises Refusal `not_found`."""
+    row = await find_chat_of_member(pool, chat, user)
+    if row is None:
+        raise not_found()
+    return row
+
+
+async def chat_for_owner(pool: Pool, chat: str, user: str) -> ChatRow:
+    """Raises Refusal `not_found`, or `forbidden` for a participant who is not the owner."""
+    row = await chat_for_participant(pool, chat, user)
+    if row.owner != user:
+        raise owner_only()
+    return row
+
+
+async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[ChatRow, list[str]]:
+    """With its first participants, all of one moment. Raises Refusal `not_found`."""
+    found = await find_shown_chat(pool, chat, user)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def owner_only() -> Refusal:
+    """What a participant is told who asks for what only the owner may do."""
+    return Refusal("forbidden", "Only the owner of the chat may do this.")

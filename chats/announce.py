@@ -1,0 +1,30 @@
+"""What follows a commit on this replica: the hot window, the digest and the bus learn of it."""
+
+from chats.digest import RecentChanges
+from chats.metrics import WINDOW_BYTES
+from chats.outbox import Publication, Publisher
+from chats.window import Recent, Window
+from common.protocol.chats import Control
+
+
+class Announcer:
+    """Called after commits only: whatever is announced is a fact."""
+
+    def __init__(self, window: Window, recent: RecentChanges, publisher: Publisher) -> None:
+        self._window = window
+        self._recent = recent
+        self._publisher = publisher
+
+    def announce(self, chat: str, first: int, events: list[bytes], controls: list[Control]) -> None:
+        """Consecutive events of one chat from seq `first` on; control entries are of those seqs."""
+        publication = Publication(chat, first, events, controls)
+        self._publisher.publish_soon(publication)
+        self._recent.note(chat, publication.last, controls)
+        self._window.add(
+            chat,
+            [
+                Recent(seq, event, [c for c in controls if c.seq == seq] if controls else [])
+                for seq, event in enumerate(events, first)
+            ],
+        )
+        WINDOW_BYTES.set(self._window.size)

@@ -1,0 +1,114 @@
+"""Builds the chats service: the only place where its parts are made and joined."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
+from litestar import Litestar
+
+from chats.announce import Announcer
+from chats.background import (
+    CLEANUP_SECONDS,
+    DIGEST_SECONDS,
+    clean_up,
+    publish_digest,
+    repeat,
+    start,
+    stop,
+)
+from chats.coordinator import Coordinator
+from chats.digest import RecentChanges
+from chats.messages import Sender
+from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, measure_outbox, sweep
+from chats.routes import create_routes
+from chats.settings import ChatsSettings
+from chats.store.chats import read_epoch
+from chats.window import Window
+from common.calls import Calls, open_session
+from common.database import UNREACHABLE, create_pool
+from common.replicas import Replicas, announce_replica, watch_replicas
+from common.service import Health, create_service
+from common.topics import Topics
+from common.valkey import connect_valkey
+
+
+class Service(NamedTuple):
+    """The app, its health, and how to take its lease back before it drains."""
+
+    app: Litestar
+    health: Health
+    withdraw: Callable[[], Awaitable[None]]
+
+
+def create_app(settings: ChatsSettings) -> Service:
+    """Needs a running loop; connects to nothing before the app's lifespan begins, and closes all
+    of it at its end. The database must be migrated."""
+    service = settings.service
+    topics = Topics(service.topic_prefix)
+    pool = create_pool(settings.database_url, size=settings.pool_size)
+    valkey = connect_valkey(service.valkey_url)
+    session = open_session(service.service_key)
+    users = Replicas("users", service.users_seeds)
+    lease: list[asyncio.Task[None]] = []
+
+    window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
+    recent = RecentChanges(service.advertise)
+    publisher = Publisher(valkey, topics, pool)
+    announcer = Announcer(window, recent, publisher)
+    sender = Sender(pool, announcer)
+    coordinator = Coordinator(pool, Calls(session, users), announcer)
+
+    async def ready() -> str | None:
+        try:
+            await read_epoch(pool)
+        except UNREACHABLE:
+            return "the database"
+        return None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await pool.open()
+        lease.append(start(announce_replica(valkey, topics.replicas("chats"), service.advertise)))
+        work = [
+            start(watch_replicas(valkey, topics.replicas("users"), users)),
+            start(publisher.run()),
+            start(repeat("settle", SETTLE_SECONDS, publisher.settle_published)),
+            start(repeat("forget", SETTLE_SECONDS, coordinator.forget_acknowledged)),
+            start(repeat("sweep", SWEEP_SECONDS, lambda: sweep(pool, publisher, recent))),
+            start(repeat("measure", DIGEST_SECONDS, lambda: measure_outbox(pool))),
+            start(
+                repeat(
+                    "digest",
+                    DIGEST_SECONDS,
+                    lambda: publish_digest(topics.digest, recent, publisher),
+                )
+            ),
+            start(repeat("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
+        ]
+        try:
+            yield
+            await sender.drain()
+            await coordinator.drain()
+        finally:
+            await stop([*lease, *work])
+            with contextlib.suppress(*UNREACHABLE):  # the sweep of others sees to it
+                await publisher.settle_published()
+                await coordinator.forget_acknowledged()
+            await pool.close()
+            await session.close()
+            await valkey.aclose()
+
+    async def withdraw() -> None:
+        await stop(lease)
+
+    health = Health(ready)
+    app = create_service(
+        "chats",
+        create_routes(pool, sender, coordinator, window, recent),
+        health,
+        service.service_key,
+        lifespan,
+        unavailable_on=UNREACHABLE,
+    )
+    return Service(app, health, withdraw)

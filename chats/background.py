@@ -1,0 +1,83 @@
+"""Work that goes on while the service serves: settle, sweep, digest, cleanup.
+
+Every piece may fail when a dependency is gone, is counted, and is tried again at its next turn.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+import msgspec
+
+from chats.commitment import ABORT_KEPT_SECONDS
+from chats.digest import RecentChanges
+from chats.metrics import BACKGROUND_FAILED
+from chats.outbox import Publisher
+from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
+from common.database import TRANSIENT, UNREACHABLE, Pool
+from common.logs import log
+
+DIGEST_SECONDS = 1.0
+DIGEST_SPAN_SECONDS = 3.0
+CLEANUP_SECONDS = 10.0
+RESULTS_KEPT_SECONDS = 24 * 3600.0
+PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end without a hole
+_CLEANUP_ROWS = 5_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def repeat(name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Does the work, pauses, and so on until cancelled. Exceptions of a database that is gone or
+    busy are logged and counted; others end it."""
+    failing = False
+    while True:
+        try:
+            await work()
+            failing = False
+        except (*UNREACHABLE, *TRANSIENT) as error:
+            BACKGROUND_FAILED.labels(name).inc()
+            if not failing:
+                log("background work fails", of=name, error=type(error).__name__)
+            failing = True
+        await asyncio.sleep(seconds)
+
+
+async def publish_digest(topic: str, recent: RecentChanges, publisher: Publisher) -> None:
+    """An empty one too: nodes know by it that this replica and the bus are alive."""
+    await publisher.publish_plain(topic, _encode(recent.list_since(DIGEST_SPAN_SECONDS)))
+
+
+async def clean_up(pool: Pool) -> None:
+    """Decisions, results and logs that nobody can ask for any more."""
+    await drop_old_aborts(pool, ABORT_KEPT_SECONDS)
+    await drop_old_results(pool, RESULTS_KEPT_SECONDS, _CLEANUP_ROWS)
+    more = True
+    while more:
+        more = await purge_deleted_chat(
+            pool, older_than_seconds=PURGE_AFTER_SECONDS, rows=_CLEANUP_ROWS
+        )
+
+
+def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Runs beside the calls. A replica that lost a part of itself ends, to be started anew."""
+
+    def end_process(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log("background work ended", level=logging.ERROR, error=repr(error))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(end_process)
+    return task
+
+
+async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels them and waits until they are gone."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,171 @@
+"""Making, naming, ending and listing chats."""
+
+import msgspec
+
+from chats.access import chat_for_owner, shown_chat_for_participant
+from chats.coordinator import Coordinator, Memberships, Plan
+from chats.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.store.changes import Change, ResultKey
+from chats.store.chats import ChatRow, list_chats_of_member
+from common.database import Pool
+from common.errors import invalid
+from common.ids import new_id
+from common.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.protocol.chats import (
+    Chat,
+    ChatPage,
+    Control,
+    CreateChat,
+    DeleteChat,
+    Done,
+    GetChat,
+    ListChats,
+    RenameChat,
+)
+from common.protocol.events import ChatCreated, ChatDeleted, ChatUpdated
+
+CHANGED = msgspec.json.encode(Done(changed=True))
+
+_decode_chat = msgspec.json.Decoder(Chat).decode
+
+
+async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
+    """Listed participants keep their order, duplicates collapse, the creator is appended if absent.
+
+    Raises Refusal: `unknown_user`, `invalid_request` at a limit, `unauthenticated`.
+    """
+    participants = tuple(dict.fromkeys([*request.participants, request.user]))
+    if len(participants) > MAX_PARTICIPANTS_A_CHAT:
+        raise too_many_participants()
+    chat = Chat(
+        id=new_id(),
+        chat_name=request.chat_name,
+        participants=list(participants[:MAX_PARTICIPANTS_SHOWN]),
+        participant_count=len(participants),
+        owner=request.user,
+        seq=1,
+        kind="group",
+    )
+    plan = Plan(
+        result=msgspec.json.encode(chat),
+        change=Change(
+            chat=chat.id,
+            version=0,
+            name=chat.chat_name,
+            owner=chat.owner,
+            kind="chat.created",
+            by=request.user,
+            draft=draft_snapshot(chat, by=request.user),
+            controls=draft_controls([Control(seq=0, action="join", users=list(participants))]),
+            join=participants,
+        ),
+        memberships=Memberships(request.session, add=participants),
+    )
+
+    async def make_plan() -> Plan:
+        return plan
+
+    key = ResultKey(request.user, "create_chat", request.key)
+    return _decode_chat(await coordinator.change(key, make_plan, chat=None))
+
+
+async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat) -> Done:
+    """The owner only; the same name is an event too. Raises Refusal."""
+
+    async def make_plan() -> Plan:
+        row = await chat_for_owner(pool, request.chat, request.user)
+        event = ChatUpdated(
+            chat=row.id,
+            by=request.user,
+            chat_name=request.chat_name,
+            owner=row.owner,
+            **UNSTAMPED,
+        )
+        change = Change(
+            chat=row.id,
+            version=row.version,
+            name=request.chat_name,
+            owner=row.owner,
+            kind="chat.updated",
+            by=request.user,
+            draft=draft_event(event),
+            controls=None,
+        )
+        return Plan(CHANGED, change)
+
+    key = ResultKey(request.user, f"rename_chat {request.chat}", request.key)
+    await coordinator.change(key, make_plan, request.chat)
+    return Done(changed=True)
+
+
+async def delete_chat(pool: Pool, coordinator: Coordinator, request: DeleteChat) -> Done:
+    """The owner only. Raises Refusal."""
+
+    async def make_plan() -> Plan:
+        row = await chat_for_owner(pool, request.chat, request.user)
+        return plan_end(row, by=request.user, session=request.session)
+
+    key = ResultKey(request.user, f"delete_chat {request.chat}", request.key)
+    await coordinator.change(key, make_plan, request.chat)
+    return Done(changed=True)
+
+
+def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
+    """The chat ends for everybody with one event."""
+    change = Change(
+        chat=row.id,
+        version=row.version,
+        name=row.name,
+        owner=row.owner,
+        kind="chat.deleted",
+        by=by,
+        draft=draft_event(ChatDeleted(chat=row.id, by=by, **UNSTAMPED)),
+        controls=draft_controls([Control(seq=0, action="close", users=[])]),
+        end=True,
+    )
+    return Plan(CHANGED, change, Memberships(session, remove_all=True))
+
+
+async def get_chat(pool: Pool, request: GetChat) -> Chat:
+    """Raises Refusal `not_found`."""
+    return _show(*await shown_chat_for_participant(pool, request.chat, request.user))
+
+
+async def list_chats(pool: Pool, request: ListChats) -> ChatPage:
+    """Newest first; `next` is the last one's id where there are more."""
+    found = await list_chats_of_member(pool, request.user, request.before, request.limit + 1)
+    page = [_show(row, participants) for row, participants in found[: request.limit]]
+    return ChatPage(chats=page, next=page[-1].id if len(found) > request.limit else None)
+
+
+def draft_snapshot(chat: Chat, *, by: str) -> bytes:
+    """A `chat.created` with this state."""
+    return draft_event(
+        ChatCreated(
+            chat=chat.id,
+            by=by,
+            chat_name=chat.chat_name,
+            participants=chat.participants,
+            participant_count=chat.participant_count,
+            owner=chat.owner,
+            kind=chat.kind,
+            **UNSTAMPED,
+        )
+    )
+
+
+def too_many_participants() -> Exception:
+    """The refusal of a chat that would grow beyond its limit."""
+    return invalid("participants", f"must be at most {MAX_PARTICIPANTS_A_CHAT:,} in a chat")
+
+
+def _show(row: ChatRow, participants: list[str]) -> Chat:
+    return Chat(
+        id=row.id,
+        chat_name=row.name,
+        participants=participants,
+        participant_count=row.participant_count,
+        owner=row.owner,
+        seq=row.seq,
+        kind="group",
+    )

@@ -1,0 +1,221 @@
+"""Changes that chats and users make together: the I/O around chats/commitment.py.
+
+Also changes that chats makes alone (a rename) come here, for the same keys, versions and events.
+No lock of the database is held while users is called.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import datetime
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from chats.announce import Announcer
+from chats.commitment import (
+    MAX_ATTEMPTS,
+    MAX_COMMIT_AGE_SECONDS,
+    Next,
+    Step,
+    Stored,
+    Vote,
+    after_asking,
+    after_store,
+    after_vote,
+)
+from chats.encoding import stamp, stamp_controls
+from chats.metrics import CHANGE_SECONDS, CHANGES
+from chats.store.changes import (
+    Change,
+    NotCommitted,
+    ResultKey,
+    begin_attempt,
+    commit_change,
+    keep_result,
+)
+from chats.store.decisions import decide, forget_commits
+from common.calls import Calls
+from common.database import UNREACHABLE, Pool
+from common.errors import Refusal, unavailable
+from common.ids import new_id
+from common.logs import log
+from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
+
+PREPARE_SECONDS = 4.0
+FINISH_SECONDS = 5.0
+DRAIN_SECONDS = 6.0
+
+
+class Memberships(NamedTuple):
+    """users' part of a change."""
+
+    session: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    remove_all: bool = False
+
+
+class Plan(NamedTuple):
+    """What a request comes to after it was checked: a change (None: nothing to do), users' part of
+    it (None: chats alone), and the result's JSON for the caller and all repeats."""
+
+    result: bytes
+    change: Change | None = None
+    memberships: Memberships | None = None
+
+
+class Coordinator:
+    """Runs changes of chats; those of one chat one after the other, as far as this replica goes."""
+
+    def __init__(self, pool: Pool, users: Calls, announcer: Announcer) -> None:
+        self._pool = pool
+        self._users = users
+        self._announcer = announcer
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._acknowledged: list[str] = []
+
+    async def change(
+        self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], chat: str | None
+    ) -> bytes:
+        """The first result of this key. `make_plan` checks, raises the Refusals of the request, and
+        is called again where the chat has changed meanwhile; `chat` is None for a new one.
+
+        Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known or the chat
+        changes too fast. Raises UNREACHABLE before anything was tried.
+        """
+        with CHANGE_SECONDS.time():
+            async with self._turn(chat):
+                for _ in range(MAX_ATTEMPTS):
+                    began, known = await begin_attempt(self._pool, key)
+                    if known is not None:
+                        return known
+                    plan = await make_plan()
+                    if plan.change is None:
+                        await keep_result(self._pool, key, plan.result)
+                        return plan.result
+                    if await self._try(key, plan, plan.change, began):
+                        return plan.result
+        log("change given up: the chat changes too fast", chat=chat)
+        raise unavailable()
+
+    def _turn(self, chat: str | None) -> AbstractAsyncContextManager[None]:
+        # Only spares attempts that must fail; what is right is decided by version and keys.
+        if chat is None:
+            return nullcontext()
+        return self._turns.setdefault(chat, asyncio.Lock())
+
+    async def _try(self, key: ResultKey, plan: Plan, change: Change, began: datetime) -> bool:
+        """Whether the change is committed; False: try again."""
+        transaction = new_id() if plan.memberships is not None else None
+        if plan.memberships is not None and transaction is not None:
+            vote, no = await self._prepare(transaction, change, plan.memberships)
+            after = after_vote(vote)
+            if after.step is not Step.STORE:
+                CHANGES.labels(after.step.name.lower()).inc()
+                self._finish(transaction, change.chat, after)
+                raise no
+        stored, at = await self._store(key, plan.result, change, transaction, began)
+        after = after_store(stored)
+        if after.step is Step.ASK:
+            after = after_asking(await self._ask(transaction, key))
+        if at is not None:
+            self._announce(change, *at)
+        if transaction is not None:
+            self._finish(transaction, change.chat, after)
+        CHANGES.labels(after.step.name.lower()).inc()
+        if after.step is Step.GIVE_UP:
+            raise unavailable()
+        return after.step is Step.ANSWER
+
+    async def _prepare(
+        self, transaction: str, change: Change, part: Memberships
+    ) -> tuple[Vote, Refusal]:
+        """users' vote, and what the caller is told unless it is a yes."""
+        request = PrepareMemberships(
+            transaction=transaction,
+            user=change.by,
+            session=part.session,
+            chat=change.chat,
+            add=list(part.add),
+            remove=list(part.remove),
+            remove_all=part.remove_all,
+        )
+        try:
+            await self._users.call(
+                "prepare", request, Empty, key=change.chat, timeout=PREPARE_SECONDS
+            )
+        except Refusal as refusal:
+            return Vote.UNKNOWN if refusal.code == "unavailable" else Vote.NO, refusal
+        return Vote.YES, unavailable()
+
+    async def _store(
+        self,
+        key: ResultKey,
+        result: bytes,
+        change: Change,
+        transaction: str | None,
+        began: datetime,
+    ) -> tuple[Stored, tuple[int, str] | None]:
+        try:
+            at = await commit_change(
+                self._pool,
+                change,
+                key,
+                result,
+                transaction=transaction,
+                began=began,
+                max_age_seconds=MAX_COMMIT_AGE_SECONDS,
+            )
+        except NotCommitted as reason:
+            log("change not committed", reason=type(reason).__name__, chat=change.chat)
+            return Stored.REFUSED, None
+        except UNREACHABLE as error:
+            log("commit not answered", error=type(error).__name__, chat=change.chat)
+            return Stored.UNKNOWN, None
+        return Stored.DONE, at
+
+    async def _ask(self, transaction: str | None, key: ResultKey) -> bool | None:
+        try:
+            if transaction is not None:
+                return await decide(self._pool, transaction)
+            return (await begin_attempt(self._pool, key)).known is not None
+        except UNREACHABLE as error:
+            log("decision unknown", error=type(error).__name__)
+            return None
+
+    def _announce(self, change: Change, seq: int, at: str) -> None:
+        self._announcer.announce(
+            change.chat,
+            seq,
+            [stamp(change.draft, seq, at)],
+            stamp_controls(change.controls, seq, at),
+        )
+
+    def _finish(self, transaction: str, chat: str, after: Next) -> None:
+        if after.finish is None:
+            return
+        task = asyncio.create_task(self._tell(transaction, chat, after.finish))
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+    async def _tell(self, transaction: str, chat: str, commit: bool) -> None:
+        request = FinishMemberships(transaction=transaction, commit=commit)
+        try:
+            await self._users.call("finish", request, Empty, key=chat, timeout=FINISH_SECONDS)
+        except Refusal as refusal:
+            log("finish left to users' resolver", code=refusal.code, transaction=transaction)
+            return
+        if commit:
+            self._acknowledged.append(transaction)
+
+    async def forget_acknowledged(self) -> None:
+        """Drops the decisions of commits that users has acknowledged."""
+        done, self._acknowledged = self._acknowledged, []
+        if done:
+            await forget_commits(self._pool, done)
+
+    async def drain(self) -> None:
+        """Waits a while for what users is being told; its resolver asks for the rest."""
+        if self._finishing:
+            await asyncio.wait(self._finishing, timeout=DRAIN_SECONDS)

@@ -1,0 +1,49 @@
+"""What this replica changed in the last seconds, for the digest that tells nodes of what they may
+have missed. Pure."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from time import monotonic
+
+from common.protocol.chats import Control, Digest, Join
+
+KEPT_SECONDS = 5.0
+
+
+class RecentChanges:
+    """Heads and joins of the last `KEPT_SECONDS`."""
+
+    def __init__(self, replica: str, clock: Callable[[], float] = monotonic) -> None:
+        self._replica = replica
+        self._clock = clock
+        self._heads: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._joins: deque[tuple[float, Join]] = deque()
+
+    def note(self, chat: str, head: int, controls: list[Control]) -> None:
+        """This much of the chat is committed."""
+        now = self._clock()
+        _, known = self._heads.get(chat, (now, 0))
+        self._heads[chat] = (now, max(known, head))
+        self._heads.move_to_end(chat)
+        self._joins.extend((now, join) for join in joins_among(chat, controls))
+        self._forget(now - KEPT_SECONDS)
+
+    def list_since(self, seconds: float) -> Digest:
+        """What changed in the last `seconds`, at most `KEPT_SECONDS`."""
+        start = self._clock() - min(seconds, KEPT_SECONDS)
+        return Digest(
+            replica=self._replica,
+            heads={chat: head for chat, (at, head) in self._heads.items() if at >= start},
+            joins=[join for at, join in self._joins if at >= start],
+        )
+
+    def _forget(self, before: float) -> None:
+        while self._heads and next(iter(self._heads.values()))[0] < before:
+            self._heads.popitem(last=False)
+        while self._joins and self._joins[0][0] < before:
+            self._joins.popleft()
+
+
+def joins_among(chat: str, controls: list[Control]) -> list[Join]:
+    """Who hears the chat from which seq on."""
+    return [Join(chat=chat, seq=c.seq, users=c.users) for c in controls if c.action == "join"]

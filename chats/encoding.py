@@ -1,0 +1,56 @@
+"""Events are encoded once, here, before their number is known: a draft. The database stamps it when
+it commits; the same stamp here gives the same bytes, so that publishing reads nothing again."""
+
+from typing import Any, Final
+
+import msgspec
+
+from common.protocol.chats import Control
+from common.protocol.events import Event, Message
+
+_MARK: Final = b'"seq":0,"at":""'  # what msgspec makes of UNSTAMPED
+UNSTAMPED: Final[dict[str, Any]] = {"seq": 0, "at": ""}
+
+_encode = msgspec.json.Encoder().encode
+_decode_message = msgspec.json.Decoder(Message).decode
+_decode_controls = msgspec.json.Decoder(list[Control]).decode
+
+
+def draft_event(event: Event) -> bytes:
+    """The JSON of an event that was made with UNSTAMPED."""
+    return _encode(event)
+
+
+def draft_controls(controls: list[Control]) -> str | None:
+    """Control entries whose seq is 0, and whose snapshot is a draft; None where there are none."""
+    return _encode(controls).decode() if controls else None
+
+
+def stamp(draft: bytes, seq: int, at: str) -> bytes:
+    """The event as clients get it; the function `stamp` in migrations does the same.
+
+    In JSON the mark stands nowhere else: within a string its quotes would be escaped.
+    """
+    return draft.replace(_MARK, f'"seq":{seq},"at":"{at}"'.encode(), 1)
+
+
+def stamp_controls(draft: str | None, seq: int, at: str) -> list[Control]:
+    """The control entries of the event with this seq."""
+    if draft is None:
+        return []
+    controls = _decode_controls(draft)
+    for control in controls:
+        control.seq = seq
+        if control.snapshot is not None:
+            control.snapshot = msgspec.Raw(stamp(bytes(control.snapshot), seq, at))
+    return controls
+
+
+def decode_controls(stored: str | None) -> list[Control]:
+    """Control entries as the log keeps them."""
+    return _decode_controls(stored) if stored else []
+
+
+def decode_message(event: bytes) -> Message:
+    """A stored message. Raises msgspec.DecodeError for any other event."""
+    return _decode_message(event)

@@ -1,0 +1,228 @@
+"""Sending: calls that come in together go to the database together.
+
+Whatever has piled up while the last transactions ran goes as one. No timer: a message that comes
+alone leaves at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple
+
+import msgspec
+
+from chats.announce import Announcer
+from chats.encoding import UNSTAMPED, decode_message, draft_event, stamp
+from chats.metrics import (
+    BATCH_MESSAGES,
+    BATCH_SECONDS,
+    SENDS_REFUSED,
+    SENDS_REPEATED,
+    SENDS_WAITING,
+)
+from chats.store.messages import BatchBroken, NewMessage, Posted, post_messages
+from common.database import UNREACHABLE, Pool
+from common.errors import Refusal, invalid, not_found, unavailable
+from common.ids import is_id, new_id
+from common.limits import wrong_with_message
+from common.logs import log
+from common.protocol.chats import SendItem, SendResult
+from common.protocol.events import Message
+
+MAX_BATCH = 500
+MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
+
+
+class _Call:
+    """One caller's items, until each has its result."""
+
+    __slots__ = ("deadline", "done", "left", "results")
+
+    def __init__(self, size: int, deadline: float) -> None:
+        self.results: list[SendResult] = [SendResult()] * size
+        self.left = size
+        self.deadline = deadline
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(self, place: int, result: SendResult) -> None:
+        self.results[place] = result
+        self.left -= 1
+        if self.left == 0 and not self.done.done():
+            self.done.set_result(None)
+
+    def give_up(self) -> None:
+        if not self.done.done():
+            self.done.set_exception(unavailable())
+
+
+class _Waiting(NamedTuple):
+    item: SendItem
+    call: _Call
+    place: int
+
+
+class _Draft(NamedTuple):
+    """A message of a batch and all who sent it: a repeat within the batch shares its result."""
+
+    message: Message
+    new: NewMessage
+    senders: list[_Waiting]
+
+
+class Sender:
+    """Takes messages of all callers; at most `MAX_TRANSACTIONS` batches are under way."""
+
+    def __init__(
+        self, pool: Pool, announcer: Announcer, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._pool = pool
+        self._announcer = announcer
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def send(self, items: list[SendItem], seconds: float) -> list[SendResult]:
+        """A result or refusal for each. What still waits after `seconds` is refused as
+        unavailable and not stored."""
+        call = _Call(len(items), self._clock() + seconds)
+        for place, item in enumerate(items):
+            if (refusal := _judge(item)) is not None:
+                call.settle(place, _refused(refusal))
+            else:
+                self._waiting.append(_Waiting(item, call, place))
+        self._start()
+        if call.left:
+            await call.done
+        return call.results
+
+    async def drain(self) -> None:
+        """Waits until nothing is under way."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _start(self) -> None:
+        while self._waiting and len(self._running) < MAX_TRANSACTIONS:
+            task = asyncio.create_task(self._run(self._take()))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        SENDS_WAITING.set(len(self._waiting))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start()
+
+    def _take(self) -> list[_Draft]:
+        drafts: dict[tuple[str, str, str], _Draft] = {}
+        now = self._clock()
+        while self._waiting and len(drafts) < MAX_BATCH:
+            waiting = self._waiting.popleft()
+            item, call, place = waiting
+            if call.deadline <= now:
+                call.settle(place, _refused(unavailable()))
+            elif (known := drafts.get(key := (item.chat, item.user, item.key))) is not None:
+                known.senders.append(waiting)
+            else:
+                drafts[key] = _draft(waiting)
+        return list(drafts.values())
+
+    async def _run(self, batch: list[_Draft]) -> None:
+        if not batch:
+            return
+        try:
+            with BATCH_SECONDS.time():
+                outcomes = await self._post(batch)
+            BATCH_MESSAGES.observe(len(batch))
+            self._announce(batch, outcomes)
+            for draft, outcome in zip(batch, outcomes, strict=True):
+                result = _result(draft.message, outcome)
+                for _, call, place in draft.senders:
+                    call.settle(place, result)
+        except BaseException:
+            for draft in batch:
+                for _, call, _ in draft.senders:
+                    call.give_up()
+            raise
+
+    async def _post(self, batch: list[_Draft]) -> list[Posted | Refusal]:
+        try:
+            posted = await post_messages(self._pool, [draft.new for draft in batch])
+        except UNREACHABLE as error:
+            # Perhaps committed: the caller's repeat with the same key finds out.
+            log("batch not answered", error=type(error).__name__, messages=len(batch))
+            return [unavailable()] * len(batch)
+        except BatchBroken as error:
+            if len(batch) == 1:
+                log("message not stored", exception=True, chat=batch[0].new.chat)
+                return [Refusal("internal", "The message could not be stored.")]
+            log("batch split", error=str(error), messages=len(batch))
+            half = len(batch) // 2
+            return await self._post(batch[:half]) + await self._post(batch[half:])
+        return [not_found() if p is None else p for p in posted]
+
+    def _announce(self, batch: list[_Draft], outcomes: list[Posted | Refusal]) -> None:
+        fresh: dict[str, list[tuple[int, bytes]]] = {}
+        for draft, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Posted) and outcome.stored is None:
+                event = stamp(draft.new.draft, outcome.seq, outcome.at)
+                fresh.setdefault(draft.new.chat, []).append((outcome.seq, event))
+        for chat, events in fresh.items():
+            for first, run in _consecutive(events):
+                self._announcer.announce(chat, first, run, [])
+
+
+def _judge(item: SendItem) -> Refusal | None:
+    if not (is_id(item.chat) and is_id(item.user)):
+        return not_found()
+    if not is_id(item.key):
+        return invalid("clientId", "must be a UUID")
+    if wrong := wrong_with_message(item.message):
+        return invalid("message", wrong)
+    return None
+
+
+def _draft(waiting: _Waiting) -> _Draft:
+    item = waiting.item
+    message = Message(
+        chat=item.chat,
+        by=item.user,
+        message_id=new_id(),
+        message=item.message,
+        client_id=item.key if item.show_key else msgspec.UNSET,
+        **UNSTAMPED,
+    )
+    new = NewMessage(item.chat, item.user, item.key, draft_event(message))
+    return _Draft(message, new, [waiting])
+
+
+def _consecutive(events: list[tuple[int, bytes]]) -> list[tuple[int, list[bytes]]]:
+    """Runs without a gap: a batch that was split may have let another one in between."""
+    runs: list[tuple[int, list[bytes]]] = []
+    for seq, event in events:
+        if runs and runs[-1][0] + len(runs[-1][1]) == seq:
+            runs[-1][1].append(event)
+        else:
+            runs.append((seq, [event]))
+    return runs
+
+
+def _result(message: Message, outcome: Posted | Refusal) -> SendResult:
+    if isinstance(outcome, Refusal):
+        return _refused(outcome)
+    seq, at = outcome.seq, outcome.at
+    if outcome.stored is not None:
+        SENDS_REPEATED.inc()
+        message = decode_message(outcome.stored)
+        seq, at = message.seq, message.at
+    return SendResult(
+        message_id=message.message_id,
+        seq=seq,
+        at=at,
+        message=message.message,
+        client_id=message.client_id if isinstance(message.client_id, str) else None,
+    )
+
+
+def _refused(refusal: Refusal) -> SendResult:
+    SENDS_REFUSED.labels(refusal.code).inc()
+    return SendResult(code=refusal.code, detail=refusal.detail)

@@ -1,0 +1,31 @@
+"""What chats measures. The collectors live in prometheus_client's registry, one a process."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BATCH_MESSAGES = Histogram(
+    "hubbub_chats_batch_messages",
+    "Messages a batch",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
+)
+BATCH_SECONDS = Histogram(
+    "hubbub_chats_batch_seconds",
+    "Seconds a batch's transaction took, with its repeats",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Messages that wait for a transaction")
+SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Messages refused", ["code"])
+SENDS_REPEATED = Counter("hubbub_chats_sends_repeated", "Messages whose key was known")
+PUBLISHED = Counter("hubbub_chats_published", "Payloads published", ["by"])
+PUBLISH_FAILED = Counter("hubbub_chats_publish_failed", "Publishes that Valkey did not take")
+PUBLISH_DROPPED = Counter("hubbub_chats_publish_dropped", "Payloads left to the sweep", ["reason"])
+OUTBOX_CHATS = Gauge("hubbub_chats_outbox_chats", "Chats with events not known to be published")
+OUTBOX_AGE_SECONDS = Gauge("hubbub_chats_outbox_age_seconds", "Age of the oldest of them")
+WINDOW_BYTES = Gauge("hubbub_chats_window_bytes", "Bytes of recent events in memory")
+SLICES = Counter("hubbub_chats_slices", "Slices answered", ["source"])
+CHANGES = Counter("hubbub_chats_changes", "Ends of attempts to change a chat", ["end"])
+CHANGE_SECONDS = Histogram(
+    "hubbub_chats_change_seconds",
+    "Seconds a change of a chat took, users included",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+BACKGROUND_FAILED = Counter("hubbub_chats_background_failed", "Background work that failed", ["of"])

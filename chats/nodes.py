@@ -1,0 +1,100 @@
+"""What realtime nodes ask: who is in which chat, what they missed, which heads they should have."""
+
+import msgspec
+
+from chats.digest import KEPT_SECONDS, RecentChanges, joins_among
+from chats.encoding import decode_controls
+from chats.metrics import SLICES, WINDOW_BYTES
+from chats.store.chats import list_memberships, read_epoch
+from chats.store.log import LogRow, compare_heads, read_slices
+from chats.store.outbox import list_owed
+from chats.window import Recent, Tail, Window
+from common.database import Pool
+from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from common.protocol.chats import (
+    Digest,
+    HeadsAnswer,
+    HeadsRequest,
+    MembershipsAnswer,
+    MembershipsRequest,
+    Slice,
+    SlicesAnswer,
+    SlicesRequest,
+    SliceWanted,
+)
+
+
+async def get_memberships(pool: Pool, request: MembershipsRequest) -> MembershipsAnswer:
+    """One query for all users of the request."""
+    epoch = await read_epoch(pool)
+    heads: dict[str, dict[str, int]] = {user: {} for user in request.users}
+    for user, chat, head in await list_memberships(pool, request.users):
+        heads[user][chat] = head
+    return MembershipsAnswer(epoch=epoch, chats=[heads[user] for user in request.users])
+
+
+async def get_slices(pool: Pool, window: Window, request: SlicesRequest) -> SlicesAnswer:
+    """One query for all heads and for whatever the window does not hold."""
+    wanted = request.wanted
+    here = [window.list_events(w.chat, w.after, MAX_SLICE_EVENTS) for w in wanted]
+    read = await read_slices(
+        pool,
+        [
+            (w.chat, w.after, -1 if recent is None else recent.last)
+            for w, recent in zip(wanted, here, strict=True)
+        ],
+    )
+    answer = SlicesAnswer(
+        slices=[
+            _slice(window, want, recent, head, rows)
+            for want, recent, (head, rows) in zip(wanted, here, read, strict=True)
+        ]
+    )
+    WINDOW_BYTES.set(window.size)
+    return answer
+
+
+def _slice(
+    window: Window, want: SliceWanted, here: Tail | None, head: int, rows: list[LogRow]
+) -> Slice:
+    if here is not None and here.last == head:
+        SLICES.labels("window").inc()
+        events = _cut(here.events)
+    else:
+        SLICES.labels("log").inc()
+        events = [Recent(r.seq, r.event, decode_controls(r.controls)) for r in rows]
+        if events and events[-1].seq == head:
+            window.fill(want.chat, events)
+    return Slice(
+        chat=want.chat,
+        after=want.after,
+        events=[msgspec.Raw(event.event) for event in events],
+        controls=[control for event in events for control in event.controls],
+        head=head,
+    )
+
+
+def _cut(events: list[Recent]) -> list[Recent]:
+    total = 0
+    for count, event in enumerate(events):
+        total += len(event.event)
+        if count and total > MAX_SLICE_BYTES:
+            return events[:count]
+    return events
+
+
+async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
+    """Those that differ from what the node believes."""
+    epoch = await read_epoch(pool)
+    return HeadsAnswer(epoch=epoch, heads=await compare_heads(pool, request.heads))
+
+
+async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
+    """What this replica changed in the last seconds, and all that waits in the outbox."""
+    digest = recent.list_since(KEPT_SECONDS)
+    heads, changed = await list_owed(pool)
+    for chat, head in heads.items():
+        digest.heads[chat] = max(digest.heads.get(chat, 0), head)
+    for chat, _, controls in changed:
+        digest.joins += joins_among(chat, decode_controls(controls))
+    return digest

@@ -1,0 +1,117 @@
+"""Who takes part: adding, removing, leaving, and who owns the chat after that."""
+
+import msgspec
+
+from chats.access import chat_for_owner, chat_for_participant, owner_only
+from chats.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
+from chats.coordinator import Coordinator, Memberships, Plan
+from chats.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.store.changes import Change, ResultKey
+from chats.store.chats import ChatRow, find_participants, list_participants
+from common.database import Pool
+from common.errors import not_found
+from common.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.protocol.chats import AddParticipants, Chat, Control, Done, RemoveParticipant
+from common.protocol.events import ParticipantAdded, ParticipantRemoved
+
+_decode_done = msgspec.json.Decoder(Done).decode
+_UNCHANGED = msgspec.json.encode(Done(changed=False))
+
+
+async def add_participants(pool: Pool, coordinator: Coordinator, request: AddParticipants) -> Done:
+    """The owner adds those who are not in yet, with one event in the request's order.
+
+    Raises Refusal: `not_found`, `forbidden`, `invalid_request` at a limit, `unknown_user`.
+    """
+
+    async def make_plan() -> Plan:
+        row = await chat_for_owner(pool, request.chat, request.user)
+        present = await find_participants(pool, row.id, request.users)
+        new = tuple(user for user in dict.fromkeys(request.users) if user not in present)
+        if not new:
+            return Plan(_UNCHANGED)
+        if row.participant_count + len(new) > MAX_PARTICIPANTS_A_CHAT:
+            raise too_many_participants()
+        shown = await list_participants(pool, row.id, MAX_PARTICIPANTS_SHOWN)
+        return _plan_addition(row, [*shown, *new][:MAX_PARTICIPANTS_SHOWN], new, request)
+
+    key = ResultKey(request.user, f"add_participants {request.chat}", request.key)
+    return _decode_done(await coordinator.change(key, make_plan, request.chat))
+
+
+def _plan_addition(
+    row: ChatRow, shown: list[str], new: tuple[str, ...], request: AddParticipants
+) -> Plan:
+    after = Chat(
+        id=row.id,
+        chat_name=row.name,
+        participants=shown,
+        participant_count=row.participant_count + len(new),
+        owner=row.owner,
+        seq=0,
+        kind="group",
+    )
+    snapshot = msgspec.Raw(draft_snapshot(after, by=request.user))
+    event = ParticipantAdded(chat=row.id, by=request.user, users=list(new), **UNSTAMPED)
+    change = Change(
+        chat=row.id,
+        version=row.version,
+        name=row.name,
+        owner=row.owner,
+        kind="participant.added",
+        by=request.user,
+        draft=draft_event(event),
+        controls=draft_controls(
+            [Control(seq=0, action="join", users=list(new), snapshot=snapshot)]
+        ),
+        join=new,
+    )
+    return Plan(CHANGED, change, Memberships(request.session, add=new))
+
+
+async def remove_participant(
+    pool: Pool, coordinator: Coordinator, request: RemoveParticipant
+) -> Done:
+    """The owner removes anyone, everyone may leave. When the owner leaves, the first of the others
+    owns the chat; when the last one leaves, the chat ends.
+
+    Raises Refusal: `not_found` (also for somebody who is not in), `forbidden`.
+    """
+
+    async def make_plan() -> Plan:
+        row = await chat_for_participant(pool, request.chat, request.user)
+        if not await find_participants(pool, row.id, [request.participant]):
+            raise not_found()
+        if request.user not in (row.owner, request.participant):
+            raise owner_only()
+        if row.participant_count == 1:
+            return plan_end(row, by=request.user, session=request.session)
+        owner = row.owner
+        if request.participant == owner:
+            first_two = await list_participants(pool, row.id, 2)
+            owner = next((p for p in first_two if p != owner), owner)
+        return _plan_removal(row, owner, request)
+
+    key = ResultKey(
+        request.user, f"remove_participant {request.chat} {request.participant}", request.key
+    )
+    return _decode_done(await coordinator.change(key, make_plan, request.chat))
+
+
+def _plan_removal(row: ChatRow, owner: str, request: RemoveParticipant) -> Plan:
+    leaving = (request.participant,)
+    event = ParticipantRemoved(
+        chat=row.id, by=request.user, users=list(leaving), owner=owner, **UNSTAMPED
+    )
+    change = Change(
+        chat=row.id,
+        version=row.version,
+        name=row.name,
+        owner=owner,
+        kind="participant.removed",
+        by=request.user,
+        draft=draft_event(event),
+        controls=draft_controls([Control(seq=0, action="leave", users=list(leaving))]),
+        leave=leaving,
+    )
+    return Plan(CHANGED, change, Memberships(request.session, remove=leaving))

@@ -1,0 +1,34 @@
+"""What a chats process is told by its environment."""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from common.settings import ServiceSettings, SettingsError, read_required, read_service_settings
+
+
+class ChatsSettings(msgspec.Struct, frozen=True):
+    service: ServiceSettings
+    database_url: str
+    pool_size: int
+    window_bytes: int
+    window_bytes_a_chat: int
+
+
+def read_chats_settings(env: Mapping[str, str] = os.environ) -> ChatsSettings:
+    """Raises SettingsError with a sentence for the operator."""
+    return ChatsSettings(
+        service=read_service_settings("chats", env),
+        database_url=read_required(env, "HUBBUB_CHATS_DATABASE_URL"),
+        pool_size=_read_number(env, "HUBBUB_CHATS_POOL_SIZE", 16),
+        window_bytes=_read_number(env, "HUBBUB_CHATS_WINDOW_BYTES", 64 * 2**20),
+        window_bytes_a_chat=_read_number(env, "HUBBUB_CHATS_WINDOW_BYTES_A_CHAT", 512 * 2**10),
+    )
+
+
+def _read_number(env: Mapping[str, str], variable: str, default: int) -> int:
+    value = env.get(variable, str(default))
+    if not value.isdigit() or int(value) < 1:
+        raise SettingsError(f"{variable} must be a number above 0, not {value!r}")
+    return int(value)

@@ -1,0 +1,138 @@
+"""Changes of a chat that are no messages: one call of `change_chat` each, and how it may fail."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import psycopg
+
+from chats.store.arrays import id_array
+from chats.store.query import fetch
+from common.database import Pool, retry_transient
+
+_CHANGE = (
+    "SELECT seq, at FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"
+    " %s::uuid[], %s::boolean, %s::text, %s::uuid, %s::bytea, %s::text, %s::text, %s::uuid,"
+    " %s::bytea, %s::uuid, %s::timestamptz, %s::interval)"
+)
+
+
+class Change(NamedTuple):
+    """What a chat becomes, and the event that says so; nothing is checked any more.
+
+    `version` is the one that the change was made for, 0 for a new chat. `join` are appended to the
+    participants in this order.
+    """
+
+    chat: str
+    version: int
+    name: str
+    owner: str
+    kind: str
+    by: str
+    draft: bytes
+    controls: str | None
+    join: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+    end: bool = False
+
+
+class ResultKey(NamedTuple):
+    """What makes a request the same one: who, which call on which chat, which key."""
+
+    caller: str
+    scope: str
+    key: str
+
+
+class NotCommitted(Exception):
+    """The change left nothing; the subclass says why."""
+
+
+class Moved(NotCommitted):
+    """The chat is at another version than the one that was checked."""
+
+
+class TooOld(NotCommitted):
+    """The transaction began too long ago to be committed."""
+
+
+class Aborted(NotCommitted):
+    """Somebody asked for the decision and so made it an abort."""
+
+
+class Repeated(NotCommitted):
+    """A request with the same key was quicker."""
+
+
+_BY_SQLSTATE: dict[str | None, type[NotCommitted]] = {"HB001": Moved, "HB002": TooOld}
+_BY_CONSTRAINT: dict[str | None, type[NotCommitted]] = {
+    "decisions_pkey": Aborted,
+    "results_pkey": Repeated,
+}
+
+
+async def commit_change(
+    pool: Pool,
+    change: Change,
+    key: ResultKey,
+    result: bytes,
+    *,
+    transaction: str | None,
+    began: datetime,
+    max_age_seconds: float,
+) -> tuple[int, str]:
+    """Commits the change with its event, result and (for a `transaction`) decision: seq and at.
+
+    `began` is the attempt's. Raises a NotCommitted when nothing was
+    committed; UNREACHABLE when that is not known.
+    """
+    parameters = (
+        change.chat, change.version, change.name, change.owner, id_array(change.join),
+        id_array(change.leave), change.end, change.kind, change.by, change.draft, change.controls,
+        key.scope, key.key, result, transaction, began, timedelta(seconds=max_age_seconds),
+    )  # fmt: skip
+
+    async def attempt() -> tuple[int, str]:
+        async with pool.connection() as connection:
+            row = await (await connection.execute(_CHANGE, parameters)).fetchone()
+            assert row is not None
+            return row[0], row[1]
+
+    try:
+        return await retry_transient(attempt)
+    except psycopg.Error as error:
+        reason = _BY_SQLSTATE.get(error.sqlstate)
+        if isinstance(error, psycopg.errors.UniqueViolation):
+            reason = _BY_CONSTRAINT.get(error.diag.constraint_name)
+        if reason is None:
+            raise
+        raise reason from error
+
+
+class Attempt(NamedTuple):
+    """`began` is the database's time, which goes on while this process is stopped; `known` is the
+    first result of this request, if there is one."""
+
+    began: datetime
+    known: bytes | None
+
+
+async def begin_attempt(pool: Pool, key: ResultKey) -> Attempt:
+    """To be called before anything is checked."""
+    rows = await fetch(
+        pool,
+        "SELECT clock_timestamp(), (SELECT result FROM results"
+        " WHERE caller = %s::uuid AND scope = %s AND key = %s::uuid)",
+        key,
+    )
+    return Attempt(*rows[0])
+
+
+async def keep_result(pool: Pool, key: ResultKey, result: bytes) -> None:
+    """For a request that had nothing to change. A result that is there already stays."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (*key, result),
+        )

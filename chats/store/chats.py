@@ -1,0 +1,100 @@
+"""Chats and who takes part in them, as rows."""
+
+from typing import NamedTuple
+
+from chats.store.arrays import id_array
+from chats.store.query import fetch
+from common.database import Pool
+from common.limits import MAX_PARTICIPANTS_SHOWN
+
+
+class ChatRow(NamedTuple):
+    """A chat that is not deleted; `version` counts all its changes but messages."""
+
+    id: str
+    name: str
+    owner: str
+    seq: int
+    version: int
+    participant_count: int
+
+
+_COLUMNS = "c.id::text, c.name, c.owner::text, c.seq, c.version, c.participant_count"
+_SHOWN = f"""ARRAY(
+    SELECT p.member::text FROM participants p WHERE p.chat = c.id
+    ORDER BY p.position LIMIT {MAX_PARTICIPANTS_SHOWN}
+)"""  # noqa: S608 - a constant
+
+
+async def find_chat_of_member(pool: Pool, chat: str, member: str) -> ChatRow | None:
+    """The chat, if it is there and this person takes part."""
+    rows = await fetch(
+        pool,
+        f"SELECT {_COLUMNS} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608 - constant
+        " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
+        (chat, member),
+    )
+    return ChatRow(*rows[0]) if rows else None
+
+
+async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, list[str]] | None:
+    """The same with its first participants, all of one moment."""
+    rows = await fetch(
+        pool,
+        f"SELECT {_COLUMNS}, {_SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
+        " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
+        (chat, member),
+    )
+    return (ChatRow(*rows[0][:-1]), rows[0][-1]) if rows else None
+
+
+async def list_chats_of_member(
+    pool: Pool, member: str, before: str | None, limit: int
+) -> list[tuple[ChatRow, list[str]]]:
+    """Newest first, each with its first participants."""
+    rows = await fetch(
+        pool,
+        f"SELECT {_COLUMNS}, {_SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
+        " WHERE m.member = %s::uuid AND (%s::uuid IS NULL OR m.chat < %s::uuid)"
+        " ORDER BY m.chat DESC LIMIT %s::bigint",
+        (member, before, before, limit),
+    )
+    return [(ChatRow(*row[:-1]), row[-1]) for row in rows]
+
+
+async def list_participants(pool: Pool, chat: str, limit: int) -> list[str]:
+    """Those who have taken part for longest."""
+    rows = await fetch(
+        pool,
+        "SELECT member::text FROM participants WHERE chat = %s::uuid ORDER BY position"
+        " LIMIT %s::bigint",
+        (chat, limit),
+    )
+    return [member for (member,) in rows]
+
+
+async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str]:
+    """Those of the people who take part."""
+    rows = await fetch(
+        pool,
+        "SELECT member::text FROM participants WHERE chat = %s::uuid AND member = ANY (%s::uuid[])",
+        (chat, id_array(people)),
+    )
+    return {member for (member,) in rows}
+
+
+async def read_epoch(pool: Pool) -> str:
+    rows = await fetch(pool, "SELECT epoch::text FROM installation")
+    epoch: str = rows[0][0]
+    return epoch
+
+
+async def list_memberships(pool: Pool, people: list[str]) -> list[tuple[str, str, int]]:
+    """(person, chat, head) of every chat that these people are in."""
+    rows = await fetch(
+        pool,
+        "SELECT p.member::text, p.chat::text, c.seq FROM participants p"
+        " JOIN chats c ON c.id = p.chat WHERE p.member = ANY (%s::uuid[])",
+        (id_array(people),),
+    )
+    return [(person, chat, head) for person, chat, head in rows]

@@ -1,0 +1,51 @@
+"""What time makes superfluous."""
+
+from common.database import Pool
+
+_PURGE = """
+WITH doomed AS (
+    SELECT id, seq FROM chats
+    WHERE deleted_at < clock_timestamp() - %s * interval '1 second' AND NOT purged
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM log USING doomed d, LATERAL (
+        SELECT l.seq FROM log l WHERE l.chat = d.id AND l.seq < d.seq ORDER BY l.seq LIMIT %s
+    ) AS old
+    WHERE log.chat = d.id AND log.seq = old.seq RETURNING 1
+), counted AS (
+    SELECT count(*) AS rows FROM gone
+), finished AS (
+    UPDATE chats c SET purged = true FROM doomed d, counted WHERE c.id = d.id AND counted.rows < %s
+)
+SELECT rows FROM counted, doomed
+"""
+
+
+async def drop_old_aborts(pool: Pool, seconds: float) -> None:
+    """Decisions to abort that nobody can ask for, or commit against, any more."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "DELETE FROM decisions WHERE NOT committed"
+            " AND at < clock_timestamp() - %s * interval '1 second'",
+            (seconds,),
+        )
+
+
+async def drop_old_results(pool: Pool, seconds: float, limit: int) -> None:
+    """First results whose keys are no longer promised."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key"
+            " FROM results WHERE at < clock_timestamp() - %s * interval '1 second' LIMIT %s)",
+            (seconds, limit),
+        )
+
+
+async def purge_deleted_chat(pool: Pool, *, older_than_seconds: float, rows: int) -> bool:
+    """Drops up to so many rows of one deleted chat's log, all but its last; whether there was such
+    a chat."""
+    async with pool.connection() as connection:
+        found = await (
+            await connection.execute(_PURGE, (older_than_seconds, rows, rows))
+        ).fetchone()
+    return found is not None

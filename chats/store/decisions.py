@@ -1,0 +1,35 @@
+"""How transactions over both databases ended."""
+
+from chats.store.arrays import id_array
+from common.database import Pool
+
+
+async def decide(pool: Pool, transaction: str) -> bool:
+    """Whether it was committed. Asking decides: where there is no decision, it becomes an abort."""
+    async with pool.connection() as connection:
+        while True:
+            await connection.execute(
+                "INSERT INTO decisions (transaction, committed) VALUES (%s, false)"
+                " ON CONFLICT DO NOTHING",
+                (transaction,),
+            )
+            # A statement of its own: the one above does not see a row that it waited for.
+            row = await (
+                await connection.execute(
+                    "SELECT committed FROM decisions WHERE transaction = %s", (transaction,)
+                )
+            ).fetchone()
+            if row is not None:  # else it was forgotten in between
+                committed: bool = row[0]
+                return committed
+
+
+async def forget_commits(pool: Pool, transactions: list[str]) -> None:
+    """users has finished these. A row that comes back after a crash harms nobody, so no disk is
+    waited for."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = off")
+        await connection.execute(
+            "DELETE FROM decisions WHERE committed AND transaction = ANY (%s::uuid[])",
+            (id_array(transactions),),
+        )

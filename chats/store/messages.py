@@ -1,0 +1,64 @@
+"""Batches of messages: one call of `post_messages` each."""
+
+from typing import NamedTuple
+
+import psycopg
+
+from chats.store.arrays import bytes_array, id_array
+from common.database import UNREACHABLE, Pool, retry_transient
+
+_POST = (
+    "SELECT item, at, seq, stored"
+    " FROM post_messages(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[]) ORDER BY item"
+)
+
+
+class NewMessage(NamedTuple):
+    """All three are ids that were checked; the draft is encoding's."""
+
+    chat: str
+    sender: str
+    key: str
+    draft: bytes
+
+
+class Posted(NamedTuple):
+    """What became of one message: new, with seq and at, or a repeat, with the stored event."""
+
+    at: str
+    seq: int
+    stored: bytes | None
+
+
+class BatchBroken(Exception):
+    """The database refused the batch for its content; nothing of it is stored."""
+
+
+async def post_messages(pool: Pool, batch: list[NewMessage]) -> list[Posted | None]:
+    """In the batch's order; None where the sender does not take part or there is no such chat.
+
+    No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
+    posted again: what was committed comes back as repeats. Raises BatchBroken, or UNREACHABLE when
+    it is not known whether the batch was committed.
+    """
+    parameters = (
+        id_array([m.chat for m in batch]),
+        id_array([m.sender for m in batch]),
+        id_array([m.key for m in batch]),
+        bytes_array([m.draft for m in batch]),
+    )
+
+    async def attempt() -> list[tuple[int, str, int | None, bytes | None]]:
+        async with pool.connection() as connection:
+            return await (await connection.execute(_POST, parameters, binary=True)).fetchall()
+
+    try:
+        rows = await retry_transient(attempt)
+    except UNREACHABLE:
+        raise
+    except psycopg.Error as error:
+        raise BatchBroken(type(error).__name__) from error
+    results: list[Posted | None] = [None] * len(batch)
+    for item, at, seq, stored in rows:
+        results[item - 1] = Posted(at, seq or 0, stored)
+    return results

@@ -1,0 +1,103 @@
+"""The hot window: recent events of the chats that this replica serves, as bytes, bounded. Pure.
+
+What is here is dense, but another replica may have committed since: only the database knows whether
+it reaches the chat's head.
+"""
+
+from collections import OrderedDict, deque
+from itertools import islice
+from typing import NamedTuple
+
+from common.protocol.chats import Control
+
+_EVENT_OVERHEAD_BYTES = 150  # what Python needs around each
+_ID_BYTES = 90
+
+
+class Recent(NamedTuple):
+    """An event with the control entries of its seq."""
+
+    seq: int
+    event: bytes
+    controls: list[Control]
+
+
+class Tail(NamedTuple):
+    """Events after some seq, and the newest seq that is here."""
+
+    last: int
+    events: list[Recent]
+
+
+class _Run:
+    """Consecutive events of one chat."""
+
+    __slots__ = ("events", "size")
+
+    def __init__(self) -> None:
+        self.events: deque[Recent] = deque()
+        self.size = 0
+
+
+class Window:
+    """Holds at most `max_bytes` in all and `max_bytes_a_chat`: forgets the oldest events of a chat,
+    and the chats that were not written to or read for longest."""
+
+    def __init__(self, *, max_bytes: int, max_bytes_a_chat: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_bytes_a_chat = max_bytes_a_chat
+        self._runs: OrderedDict[str, _Run] = OrderedDict()
+        self.size = 0
+
+    def add(self, chat: str, events: list[Recent]) -> None:
+        """Consecutive events that were just committed. Those that do not follow on what is here
+        take its place if they are newer."""
+        run = self._runs.setdefault(chat, _Run())
+        self._runs.move_to_end(chat)
+        if run.events:
+            last = run.events[-1].seq
+            if events[0].seq > last + 1:
+                self._empty(run)
+            events = [e for e in events if e.seq > last]
+        for event in events:
+            run.events.append(event)
+            self._count(run, _measure(event))
+        while run.size > self._max_bytes_a_chat:
+            self._count(run, -_measure(run.events.popleft()))
+        while self.size > self._max_bytes:
+            self._empty(self._runs.popitem(last=False)[1])
+
+    def fill(self, chat: str, events: list[Recent]) -> None:
+        """Consecutive events that were read up to the chat's head; they take the place of what is
+        here unless it reaches further, back or on."""
+        run = self._runs.get(chat)
+        if run is not None and run.events:
+            if run.events[0].seq <= events[0].seq or run.events[-1].seq > events[-1].seq:
+                return
+            self._empty(run)
+        self.add(chat, events)
+
+    def list_events(self, chat: str, after: int, limit: int) -> Tail | None:
+        """Those above `after`, the first `limit` of them; None if not all of them are here."""
+        run = self._runs.get(chat)
+        if run is None or not run.events or run.events[0].seq > after + 1:
+            return None
+        self._runs.move_to_end(chat)
+        start = after + 1 - run.events[0].seq
+        return Tail(run.events[-1].seq, list(islice(run.events, start, start + limit)))
+
+    def _count(self, run: _Run, size: int) -> None:
+        run.size += size
+        self.size += size
+
+    def _empty(self, run: _Run) -> None:
+        self._count(run, -run.size)
+        run.events.clear()
+
+
+def _measure(event: Recent) -> int:
+    size = len(event.event) + _EVENT_OVERHEAD_BYTES
+    for control in event.controls:
+        snapshot = bytes(control.snapshot) if control.snapshot is not None else b""
+        size += len(control.users) * _ID_BYTES + len(snapshot)
+    return size

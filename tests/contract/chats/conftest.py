@@ -1,0 +1,181 @@
+"""chats' replicas and the real users service, in this process, over real HTTP and two databases."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import aiohttp
+import jwt
+import msgspec
+import pytest
+
+from chats.app import create_app
+from chats.settings import ChatsSettings
+from chats.store.schema import set_up_database
+from common.calls import Calls, open_session
+from common.ids import new_id
+from common.protocol.chats import (
+    Chat,
+    CreateChat,
+    EventPage,
+    GetEvents,
+    SendItem,
+    SendResult,
+    SendsAnswer,
+    SendsRequest,
+)
+from common.protocol.users import GetProfile, Grant, Profile, SignUp
+from common.replicas import Replicas
+from common.service import create_server, serving
+from common.settings import Listener, ServiceSettings
+from users.app import create_app as create_users_app
+from users.settings import Settings as UsersSettings
+from users.store.upkeep import set_up_database as set_up_users_database
+
+T = TypeVar("T")
+SERVICE_KEY = "a service key for tests"
+
+
+class Person(NamedTuple):
+    id: str
+    session: str
+
+
+class World:
+    """What a test talks to: chats' replicas by number, and users."""
+
+    def __init__(self, session: aiohttp.ClientSession, chats: list[str], users: str) -> None:
+        self._session = session
+        self._chats = chats
+        self._users = Calls(session, Replicas("users", (users,)))
+
+    async def call(
+        self, name: str, request: msgspec.Struct, answer: type[T], replica: int = 0
+    ) -> T:
+        """Raises Refusal."""
+        calls = Calls(self._session, Replicas("chats", (self._chats[replica],)))
+        return await calls.call_replica(self._chats[replica], name, request, answer, timeout=10)
+
+    async def make_person(self) -> Person:
+        name = f"p{secrets.token_hex(6)}"
+        grant = await self._users.call(
+            "sign_up",
+            SignUp(
+                username=name,
+                email=f"{name}@example.com",
+                password=None,
+                key=new_id(),
+                client_key=False,
+            ),
+            Grant,
+        )
+        claims = jwt.decode(grant.token, options={"verify_signature": False})
+        return Person(grant.user.id, claims["sid"])
+
+    async def make_people(self, number: int) -> list[Person]:
+        return [await self.make_person() for _ in range(number)]
+
+    async def chats_in_users(self, person: Person) -> list[str]:
+        """The memberships that users keeps."""
+        profile = await self._users.call("get_profile", GetProfile(user=person.id), Profile)
+        return profile.chats
+
+    async def make_chat(self, owner: Person, *others: Person, name: str = "A chat") -> Chat:
+        request = CreateChat(
+            user=owner.id,
+            session=owner.session,
+            key=new_id(),
+            chat_name=name,
+            participants=[other.id for other in others],
+        )
+        return await self.call("create_chat", request, Chat)
+
+    async def send(self, *items: SendItem, replica: int = 0) -> list[SendResult]:
+        answer = await self.call("send", SendsRequest(items=list(items)), SendsAnswer, replica)
+        return answer.results
+
+    async def read_events(self, chat: str, person: Person) -> list[dict[str, object]]:
+        """The whole history."""
+        events: list[dict[str, object]] = []
+        while True:
+            request = GetEvents(user=person.id, chat=chat, after=len(events), limit=200)
+            page = await self.call("get_events", request, EventPage)
+            events += [msgspec.json.decode(raw) for raw in page.events]
+            if not page.more:
+                return events
+
+
+def new_message(chat: str, sender: Person, text: str = "hello", key: str = "") -> SendItem:
+    return SendItem(chat=chat, user=sender.id, key=key or new_id(), show_key=True, message=text)
+
+
+class Stage(NamedTuple):
+    """Where the services of a test live."""
+
+    chats_database_url: str
+    users_database_url: str
+    valkey_url: str
+    topic_prefix: str
+    folder: Path
+
+
+@pytest.fixture
+def stage(
+    make_database: Callable[[], str], valkey_url: str, topic_prefix: str, tmp_path: Path
+) -> Stage:
+    return Stage(make_database(), make_database(), valkey_url, topic_prefix, tmp_path)
+
+
+@pytest.fixture
+async def world(stage: Stage) -> AsyncIterator[World]:
+    """Two replicas of chats and one of users."""
+    async with running_world(stage) as world:
+        yield world
+
+
+@contextlib.asynccontextmanager
+async def running_world(stage: Stage, *, replicas: int = 2) -> AsyncIterator[World]:
+    await set_up_database(stage.chats_database_url)
+    await set_up_users_database(stage.users_database_url)
+    async with contextlib.AsyncExitStack() as stack:
+        listeners = [stack.enter_context(Listener("127.0.0.1", 0, None).open()) for _ in range(3)]
+        ports = [listener.getsockname()[1] for listener in listeners]
+        addresses = [f"127.0.0.1:{port}" for port in ports]
+
+        def settings(role: str, port: int) -> ServiceSettings:
+            return ServiceSettings(
+                role=role,
+                name=f"{role}-{port}",
+                listen=Listener("127.0.0.1", port, None),
+                metrics_listen=None,
+                advertise=f"127.0.0.1:{port}",
+                valkey_url=stage.valkey_url,
+                topic_prefix=stage.topic_prefix,
+                users_seeds=(addresses[0],),
+                chats_seeds=tuple(addresses[1:]),
+                realtime_seeds=(),
+                service_key=SERVICE_KEY,
+                rate_factor=1,
+            )
+
+        keys = stage.folder / "keys"
+        keys.mkdir(exist_ok=True)
+        users = create_users_app(
+            UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
+        )
+        await stack.enter_async_context(serving(create_server(users.app), listeners[0]))
+        for port, listener in list(zip(ports, listeners, strict=True))[1 : replicas + 1]:
+            chats = create_app(
+                ChatsSettings(
+                    service=settings("chats", port),
+                    database_url=stage.chats_database_url,
+                    pool_size=8,
+                    window_bytes=2**20,
+                    window_bytes_a_chat=2**16,
+                )
+            )
+            await stack.enter_async_context(serving(create_server(chats.app), listener))
+        async with open_session(SERVICE_KEY) as session:
+            yield World(session, addresses[1 : replicas + 1], addresses[0])
