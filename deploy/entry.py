@@ -25,7 +25,9 @@ def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[st
     """
     if role not in ROLES:
         raise EntryError(f"there is no service {role!r}: name one of {', '.join(ROLES)}")
-    port = env.get("HUBBUB_LISTEN", "").rpartition(":")[2]
+    # What faces clients is asked by other services on its internal port.
+    inner = env.get("HUBBUB_METRICS_LISTEN") or env.get("HUBBUB_LISTEN", "")
+    port = inner.rpartition(":")[2]
     return {
         "HUBBUB_NAME": f"{role}-{host}",
         "HUBBUB_ADVERTISE": f"{host}:{port}",

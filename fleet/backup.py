@@ -6,24 +6,31 @@ The same scripts run in containers. Nothing here knows what is in the databases.
 
 import argparse
 import asyncio
-import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fleet.binaries import MissingEngine, postgres_program
-from fleet.engines import Engines
+from fleet.children import spawn
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import copy_output, open_log
-from fleet.ports import LOOPBACK
-from fleet.postgres import Database, DatabaseSetupFailed
+from fleet.ports import LOOPBACK, ReservedPort
+from fleet.postgres import (
+    Database,
+    DatabaseSetupFailed,
+    accepts_connections,
+    make_cluster,
+    server_command,
+)
 from fleet.services import PROJECT_FOLDER
 from fleet.settings import DATABASE_VARIABLES, FleetSettings, SettingsError, read_settings
 from fleet.state import read_state
@@ -38,7 +45,17 @@ class BackupFailed(Exception):
     """Nothing was written, or nothing restored; the text says why."""
 
 
-async def back_up(settings: FleetSettings, target: Path) -> None:
+KNOWN_FAILURES = (
+    BackupFailed,
+    CannotDropRoot,
+    DatabaseSetupFailed,
+    FolderInUse,
+    MissingEngine,
+    SettingsError,
+)
+
+
+def back_up(settings: FleetSettings, target: Path) -> None:
     """Writes a backup of the system, running or not, to a new file. Raises BackupFailed."""
     if not settings.keys.is_dir():
         raise BackupFailed(f"there is no Hubbub in {settings.data}")
@@ -46,32 +63,63 @@ async def back_up(settings: FleetSettings, target: Path) -> None:
         raise BackupFailed(f"{target} exists already")
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(target.name + ".new")
-    async with _database_urls(settings, may_run=True) as urls:
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            await _run_script("backup.sh", settings, urls, output=file)
-            os.fsync(file.fileno())
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        asyncio.run(_run_script("backup.sh", settings, output=file))
+        os.fsync(file.fileno())
     unfinished.rename(target)
 
 
-async def restore(settings: FleetSettings, source: Path, *, replace: bool) -> None:
+def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:
     """Puts a backup into a system that does not run, `replace` also over what is there.
 
-    Raises BackupFailed, FolderInUse.
+    Returns a sentence that counts what was restored. Raises BackupFailed, FolderInUse.
     """
     if not source.is_file():
         raise BackupFailed(f"there is no file {source}")
-    async with _database_urls(settings, may_run=False) as urls:
-        with source.open("rb") as file:
-            extra = {"REPLACE": "yes" if replace else ""}
-            await _run_script("restore.sh", settings, urls, given=file, extra=extra)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with source.open("rb") as file:
+        return asyncio.run(_run_script("restore.sh", settings, given=file, replace=replace))
 
 
-@contextlib.asynccontextmanager
-async def _database_urls(
+async def _run_script(
+    name: str,
+    settings: FleetSettings,
+    *,
+    given: IO[bytes] | None = None,
+    output: IO[bytes] | None = None,
+    replace: bool = False,
+) -> str:
+    """Returns what the script says, raises it as BackupFailed where that is why it failed."""
+    may_run = given is None
+    async with databases_of(settings, may_run=may_run) as urls:
+        with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
+            # A file, for a command line is shown to everybody on the machine.
+            services.write("".join(service_section(role, url) for role, url in urls.items()))
+            services.flush()
+            environment = {
+                **os.environ,
+                "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
+                "PGSERVICEFILE": services.name,
+                "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),
+                "REPLACE": "yes" if replace else "",
+            }
+            process = await asyncio.create_subprocess_exec(
+                "sh", str(SCRIPTS / name), env=environment, stderr=subprocess.PIPE,
+                stdin=given or subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
+            )  # fmt: skip
+            _, said = await process.communicate()
+    text = said.decode(errors="replace").strip()
+    if process.returncode != 0:
+        raise BackupFailed(text or f"{name} ended with {process.returncode}")
+    return text
+
+
+@asynccontextmanager
+async def databases_of(
     settings: FleetSettings, *, may_run: bool
 ) -> AsyncIterator[Mapping[str, str]]:
     """The databases' URLs by role, of servers that run as long as the block does."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(settings.data)
     try:
         try:
@@ -79,90 +127,74 @@ async def _database_urls(
         except FolderInUse:
             if not may_run:
                 raise
-            yield _urls_of_running(settings)
+            yield _urls(settings, _port_of_running(settings))
             return
-        async with _own_engines(settings, lock) as urls:
-            yield urls
+        if settings.external.keys() >= set(DATABASE_VARIABLES.values()):
+            yield _urls(settings, 0)
+            return
+        with closing(ReservedPort()) as port:
+            async with _running_postgres(settings, port.number, lock):
+                yield _urls(settings, port.number)
     finally:
         lock.release()
 
 
-def _urls_of_running(settings: FleetSettings) -> Mapping[str, str]:
+def _port_of_running(settings: FleetSettings) -> int:
+    """Of the PostgreSQL that the fleet on this folder has now, 0 where it has none of its own."""
     state = read_state(settings.data)
-    port = next((p.port for p in state.processes if p.role == "postgres"), 0) if state else 0
-    urls = {}
+    return next((p.port for p in state.processes if p.role == "postgres"), 0) if state else 0
+
+
+def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
+    urls = {role: database.url(port) for role, database in _databases(settings).items()}
     for role, variable in DATABASE_VARIABLES.items():
-        password = read_or_make_secret(settings.keys / f"{role}-database.password")
-        urls[role] = settings.external.get(variable) or Database(f"hubbub_{role}", password).url(
-            port
-        )
+        urls[role] = settings.external.get(variable, urls[role])
         if urlsplit(urls[role]).port == 0:
-            raise BackupFailed("the running Hubbub has no PostgreSQL yet; try again when it has")
+            raise BackupFailed("PostgreSQL is not up yet. Try again when Hubbub is ready.")
     return urls
 
 
-@contextlib.asynccontextmanager
-async def _own_engines(
-    settings: FleetSettings, lock: FolderLock
-) -> AsyncIterator[Mapping[str, str]]:
-    """PostgreSQL of the data folder, started for the time of the block where it is not external."""
+def _databases(settings: FleetSettings) -> dict[str, Database]:
+    make_key_folder(settings.keys)
+    return {
+        role: Database(
+            f"hubbub_{role}", read_or_make_secret(settings.keys / f"{role}-database.password")
+        )
+        for role in DATABASE_VARIABLES
+    }
+
+
+@asynccontextmanager
+async def _running_postgres(
+    settings: FleetSettings, port: int, lock: FolderLock
+) -> AsyncIterator[None]:
+    """The server of the data folder, for the time of the block; a new folder gets a new one."""
     for folder in (settings.logs, settings.run):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    make_key_folder(settings.keys)
-    engines = Engines(settings, lock.for_children)
-    urls = {role: engines.urls[variable] for role, variable in DATABASE_VARIABLES.items()}
-    program = next((p for p in engines.programs if p.role == "postgres"), None)
-    if program is None:
-        yield urls
-        return
-    process = program.start()
+    folder, databases = settings.data / "postgres", _databases(settings)
+    disguise = make_cluster(folder, list(databases.values()))
+    (folder / "postmaster.pid").unlink(missing_ok=True)  # nobody runs: the lock says so
+    process = spawn(
+        server_command(folder, port, disguise),
+        env={"PATH": os.environ.get("PATH", "")},
+        cwd=settings.run,
+        output=subprocess.PIPE,
+        pass_fds=[lock.for_children],
+    )
     assert process.stdout is not None
-    log = open_log(settings.logs, program.name)
-    copying = asyncio.create_task(copy_output(process.stdout, log, program.role))
+    log = open_log(settings.logs, "postgres-1")
+    copying = asyncio.create_task(copy_output(process.stdout, log, "postgres"))
     try:
         async with asyncio.timeout(START_TIMEOUT_SECONDS):
-            while not await program.is_ready():
+            while not await accepts_connections(port, databases["chats"].name):
                 if process.poll() is not None:
                     raise BackupFailed(f"PostgreSQL does not start; see {settings.logs}")
                 await asyncio.sleep(0.05)
-        yield urls
+        yield
     finally:
-        process.send_signal(program.stop_signal)
+        process.send_signal(signal.SIGINT)  # ends sessions instead of waiting for them
         await asyncio.to_thread(process.wait, STOP_TIMEOUT_SECONDS)
         await copying
-
-
-async def _run_script(
-    name: str,
-    settings: FleetSettings,
-    urls: Mapping[str, str],
-    *,
-    given: IO[bytes] | None = None,
-    output: IO[bytes] | None = None,
-    extra: Mapping[str, str] | None = None,
-) -> None:
-    """Raises BackupFailed with what the script says."""
-    with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
-        # A file, for a command line is shown to everybody on the machine.
-        services.write("".join(service_section(role, url) for role, url in urls.items()))
-        services.flush()
-        environment = {
-            **os.environ,
-            "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
-            "PGSERVICEFILE": services.name,
-            "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),
-            **(extra or {}),
-        }
-        process = await asyncio.create_subprocess_exec(
-            "sh", str(SCRIPTS / name), env=environment, stderr=subprocess.PIPE,
-            stdin=given or subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
-        )  # fmt: skip
-        _, said = await process.communicate()
-    text = said.decode(errors="replace").strip()
-    if process.returncode != 0:
-        raise BackupFailed(text or f"{name} ended with {process.returncode}")
-    if text:
-        print(text)
 
 
 def service_section(name: str, url: str) -> str:
@@ -193,15 +225,13 @@ def main() -> int:
         settings = read_settings()
         if arguments.command == "backup":
             target = file or Path("backups") / time.strftime("hubbub-%Y%m%d-%H%M%S.tar")
-            asyncio.run(back_up(settings, target))
-            print(f"Backed up to {target} ({target.stat().st_size:,} bytes); keep it secret.")
+            back_up(settings, target)
+            print(f"Backed up to {target} ({target.stat().st_size:,} bytes). Keep it secret.")
         elif file is None:
-            raise BackupFailed("say which backup: make restore FROM=FILE")
+            raise BackupFailed("Say which backup: make restore FROM=FILE")
         else:
-            asyncio.run(restore(settings, file, replace=os.environ.get("REPLACE") == "yes"))
-    except (
-        BackupFailed, CannotDropRoot, DatabaseSetupFailed, FolderInUse, MissingEngine, SettingsError,
-    ) as failure:  # fmt: skip
+            print(restore(settings, file, replace=os.environ.get("REPLACE") == "yes"))
+    except KNOWN_FAILURES as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

@@ -26,7 +26,7 @@ load() { # ROLE: all of it, or nothing
 }
 
 cd "$folder"
-tar -xf - 2>/dev/null || refuse "this is no backup, or a part of one."
+tar -xf - 2>/dev/null || refuse "this is no backup, or only a part of one."
 sha256sum --check --quiet SHA256SUMS 2>/dev/null || refuse "the backup is damaged."
 
 for role in chats users; do

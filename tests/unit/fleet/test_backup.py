@@ -1,0 +1,222 @@
+"""Back up a data folder's databases and put them back into another one."""
+
+import asyncio
+import subprocess
+import tarfile
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from common.database import migrate
+from common.ids import new_id
+from fleet.backup import BackupFailed, back_up, databases_of, restore, service_section
+from fleet.lock import FolderInUse, FolderLock
+from fleet.services import PROJECT_FOLDER
+from fleet.settings import FleetSettings, read_settings
+
+ANN, BOB = new_id(), new_id()
+GARDEN, GONE = new_id(), new_id()
+KEY = "-----BEGIN PRIVATE KEY-----\n"
+
+
+def _settings(folder: Path) -> FleetSettings:
+    return read_settings({"HUBBUB_DATA": str(folder)})
+
+
+def _with_databases(
+    settings: FleetSettings, work: Callable[[dict[str, psycopg.Connection]], None]
+) -> None:
+    """Starts the folder's PostgreSQL for as long as `work` takes."""
+    settings.data.mkdir(exist_ok=True)
+
+    async def run() -> None:
+        async with databases_of(settings, may_run=False) as urls:
+            for role in ("users", "chats"):
+                await migrate(urls[role], PROJECT_FOLDER / role / "migrations")
+            with ExitStack() as open_ones:
+                work(
+                    {
+                        role: open_ones.enter_context(psycopg.connect(url, autocommit=True))
+                        for role, url in urls.items()
+                    }
+                )
+
+    asyncio.run(run())
+
+
+def _fill(databases: dict[str, psycopg.Connection]) -> None:
+    """Two people in one chat, with what a snapshot at a bad moment can hold."""
+    users, chats = databases["users"], databases["chats"]
+    for id_, name in ((ANN, "ann"), (BOB, "bob")):
+        users.execute(
+            "INSERT INTO users (id, username, email) VALUES (%s, %s, %s)",
+            (id_, name, f"{name}@example.org"),
+        )
+    chats.execute(
+        "INSERT INTO chats (id, name, owner, seq, participant_count)"
+        " VALUES (%s, 'Garden', %s, 1, 2)",
+        (GARDEN, ANN),
+    )
+    chats.execute(
+        "INSERT INTO participants VALUES (%s, %s, 1), (%s, %s, 2)", (GARDEN, ANN, GARDEN, BOB)
+    )
+    chats.execute(
+        "INSERT INTO log (chat, seq, kind, sender, event) VALUES (%s, 1, 'message', %s, 'first')",
+        (GARDEN, ANN),
+    )
+    chats.execute("INSERT INTO decisions (transaction, committed) VALUES (%s, true)", (new_id(),))
+    users.execute("INSERT INTO memberships VALUES (%s, %s)", (ANN, GARDEN))
+    # committed by chats, still prepared in users
+    _prepare(users, "INSERT INTO memberships VALUES (%s, %s)", (BOB, GARDEN))
+    # a chat that chats' earlier snapshot does not know
+    users.execute("INSERT INTO memberships VALUES (%s, %s)", (BOB, GONE))
+
+
+def _prepare(connection: psycopg.Connection, statement: str, values: tuple[str, str]) -> None:
+    dsn, password = connection.info.dsn, connection.info.password
+    with closing(psycopg.connect(dsn, password=password)) as late:
+        late.tpc_begin(late.xid(0, new_id(), "users"))
+        late.execute(statement, values)
+        late.tpc_prepare()
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A backup's file, and the epoch of the system it was taken of."""
+    folder = tmp_path_factory.mktemp("origin")
+    settings = _settings(folder / "data")
+    epoch = []
+
+    def work(databases: dict[str, psycopg.Connection]) -> None:
+        _fill(databases)
+        epoch.append(_one(databases["chats"], "SELECT epoch::text FROM installation"))
+
+    _with_databases(settings, work)
+    (settings.keys / "signing").mkdir()
+    (settings.keys / "signing" / "first.pem").write_text(KEY)
+    back_up(settings, folder / "backup.tar")
+    return folder / "backup.tar", epoch[0]
+
+
+def _one(connection: psycopg.Connection, query: str) -> object:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """A backup restored into an empty folder brings people, chats, events and signing keys back."""
+    settings = _settings(tmp_path / "data")
+    assert restore(settings, backup[0], replace=False) == "Restored: 2 people, 1 chats, 1 events."
+    assert (settings.keys / "signing" / "first.pem").read_text() == KEY
+
+    def look(databases: dict[str, psycopg.Connection]) -> None:
+        chats = databases["chats"]
+        assert chats.execute("SELECT chat::text, seq, event FROM log").fetchall() == [
+            (GARDEN, 1, b"first")
+        ]
+        assert _one(chats, "SELECT count(*) FROM decisions") == 0
+
+    _with_databases(settings, look)
+
+
+def test_memberships_follow_participants(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """A membership that was in doubt, or of a later moment than chats' snapshot, is settled as
+    chats' participants say."""
+    settings = _settings(tmp_path / "data")
+    restore(settings, backup[0], replace=False)
+
+    def look(databases: dict[str, psycopg.Connection]) -> None:
+        memberships = "SELECT user_id::text, chat_id::text FROM memberships"
+        assert set(databases["users"].execute(memberships)) == {(ANN, GARDEN), (BOB, GARDEN)}
+        assert _one(databases["users"], "SELECT count(*) FROM pg_prepared_xacts") == 0
+        assert (GARDEN,) in databases["users"].execute("SELECT id::text FROM chats").fetchall()
+
+    _with_databases(settings, look)
+
+
+def test_each_restore_changes_the_epoch(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """Two restores of one backup have two epochs, neither of them the old one."""
+    settings = _settings(tmp_path / "data")
+    epochs = {backup[1]}
+
+    def look(databases: dict[str, psycopg.Connection]) -> None:
+        epochs.add(_one(databases["chats"], "SELECT epoch::text FROM installation"))
+
+    restore(settings, backup[0], replace=False)
+    _with_databases(settings, look)
+    restore(settings, backup[0], replace=True)
+    _with_databases(settings, look)
+    assert len(epochs) == 3
+
+
+def test_data_is_replaced_only_when_told_to(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """A restore over data is refused and changes nothing, unless it is told to replace it; then
+    prepared transactions of the old data do not hold it up."""
+    settings = _settings(tmp_path / "data")
+    other = new_id()
+
+    def fill(databases: dict[str, psycopg.Connection]) -> None:
+        users = databases["users"]
+        users.execute(
+            "INSERT INTO users (id, username, email) VALUES (%s, 'eve', 'e@example.org')", (other,)
+        )
+        _prepare(users, "INSERT INTO memberships VALUES (%s, %s)", (other, GARDEN))
+
+    def still_there(databases: dict[str, psycopg.Connection]) -> None:
+        assert _one(databases["users"], "SELECT username FROM users") == "eve"
+
+    def replaced(databases: dict[str, psycopg.Connection]) -> None:
+        names = databases["users"].execute("SELECT username FROM users ORDER BY username")
+        assert [name for (name,) in names] == ["ann", "bob"]
+
+    _with_databases(settings, fill)
+    with pytest.raises(BackupFailed, match="REPLACE=yes"):
+        restore(settings, backup[0], replace=False)
+    _with_databases(settings, still_there)
+    restore(settings, backup[0], replace=True)
+    _with_databases(settings, replaced)
+
+
+def test_damaged_backup_is_refused(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """A cut file and a changed one are refused before anything is touched."""
+    content = backup[0].read_bytes()
+    cut, changed = tmp_path / "cut.tar", tmp_path / "changed.tar"
+    cut.write_bytes(content[: len(content) // 2])
+    with tarfile.open(backup[0]) as archive:
+        place = archive.getmember("users.dump").offset_data + 100
+    changed.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    settings = _settings(tmp_path / "data")
+    for file in (cut, changed):
+        with pytest.raises(BackupFailed, match="Nothing was restored"):
+            restore(settings, file, replace=True)
+
+
+def test_running_system_is_not_restored_over(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """While a fleet holds the data folder nothing is restored into it."""
+    settings = _settings(tmp_path / "data")
+    settings.data.mkdir()
+    lock = FolderLock(settings.data)
+    asyncio.run(lock.acquire())
+    try:
+        with pytest.raises(FolderInUse):
+            restore(settings, backup[0], replace=True)
+    finally:
+        lock.release()
+
+
+def test_backup_keeps_passwords_off_command_lines() -> None:
+    """A database's URL becomes a section of a file that libpq reads, options included."""
+    section = service_section("chats", "postgresql://me:a%40b@db.example:5433/it?sslmode=require")
+    assert section == (
+        "[chats]\nhost=db.example\nport=5433\ndbname=it\nuser=me\npassword=a@b\nsslmode=require\n"
+    )
+
+
+def test_scripts_are_valid_shell() -> None:
+    """The scripts that containers run parse."""
+    for script in (PROJECT_FOLDER / "deploy").rglob("*.sh"):
+        subprocess.run(["sh", "-n", script], check=True)
