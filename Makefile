@@ -1,0 +1,65 @@
+# Everything here works in a fresh clone with python3 (3.11 or newer, with venv), make and curl.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix load doctor status backup restore
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
+	@$(BIN)/python -m fleet
+
+test: check  ## check the code, then test everything
+	@.ci/chromium
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@if [ -d tests/architecture ]; then $(BIN)/python -m pytest -q tests/architecture; fi
+
+fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
+	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
+		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-60}s"
+
+doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
+	@$(BIN)/python -m fleet doctor
+
+status: $(VENV)/run.stamp  ## list the processes of the system that runs here
+	@$(BIN)/python -m fleet status
+
+backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
+	@$(BIN)/python -m fleet.backup backup $(TO)
+
+restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
+	@$(BIN)/python -m fleet.backup restore $(FROM)
+
+# The lock is the only thing that decides what is installed: pip checks every hash and takes
+# nothing that is not in it. The stamp is written last, so a set-up that was cut short starts over.
+$(VENV)/run.stamp: deploy/locks/run.txt | $(BIN)/pip
+	@echo "Installing what Hubbub runs on; this takes a moment." >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp
+	@echo "Installing what its tests need; this takes a moment." >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Hubbub needs Python 3.11 or newer; say which with: make PYTHON=python3.x" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python cannot make a virtual environment. On Debian or Ubuntu:" \
+			"apt-get install python3-venv" >&2; exit 1; }
