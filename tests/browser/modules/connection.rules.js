@@ -1,0 +1,279 @@
+import { Connection } from "/web/connection.js";
+import { StandingClock, rule, same, settle } from "./checks.js";
+
+/** One side of a socket; the rules play the server. */
+class Socket {
+  static made = [];
+
+  constructor(url, protocol) {
+    Object.assign(this, { url, protocol, sent: [], closed: false });
+    Socket.made.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  hear(...frames) {
+    this.onmessage({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
+  }
+
+  end(code, reason = "") {
+    this.onclose({ code, reason });
+  }
+}
+
+const READY = {
+  type: "ready", protocol: "chat.v1", connection: "n", user: "u", epoch: "one", chats: {},
+  behind: [], pingSeconds: 25, maxFrame: 65536,
+};
+
+function line({ random = () => 0.5, token, resume = () => ({ c: 7 }) } = {}) {
+  Socket.made = [];
+  const clock = new StandingClock();
+  const heard = { states: [], ready: [], frames: [] };
+  const tokens = [];
+  const connection = new Connection({
+    WebSocket: Socket, url: "ws://here/ws", clock, random, resume,
+    token: token ?? (async ({ renew }) => {
+      tokens.push(renew);
+      return `token ${tokens.length}`;
+    }),
+    hear: {
+      state: (state, code) => heard.states.push(code ? `${state} ${code}` : state),
+      ready: (frame, context) => heard.ready.push(context),
+      frame: (frame) => heard.frames.push(frame.type),
+    },
+  });
+  return { connection, clock, heard, tokens };
+}
+
+async function open(parts) {
+  parts.connection.open();
+  await settle();
+  const socket = Socket.made.at(-1);
+  socket.onopen({});
+  return socket;
+}
+
+rule("the first frame is connect with the token and the seq of each chat", async () => {
+  const socket = await open(line());
+  same(socket.protocol, "chat.v1");
+  same(socket.sent, [{ type: "connect", token: "token 1", resume: { c: 7 } }]);
+});
+
+rule("nothing is sent before ready, everything after it", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  same(parts.connection.send({ type: "typing", chat: "c" }), false);
+  socket.hear(READY);
+  same(parts.connection.send({ type: "typing", chat: "c" }), true);
+  same(socket.sent.at(-1), { type: "typing", chat: "c" });
+});
+
+rule("several objects in a frame are heard in their order", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY, { type: "message" }, { type: "sent" });
+  same(parts.heard.frames, ["message", "sent"]);
+  same(parts.heard.ready, [{ resumed: { c: 7 }, restored: false }]);
+});
+
+rule("the next connect carries the epoch, and another one says that cursors mean nothing", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  socket.end(1006);
+  await parts.clock.pass(1_000);
+  const next = Socket.made.at(-1);
+  next.onopen({});
+  same(next.sent[0].epoch, "one");
+  next.hear({ ...READY, epoch: "two" });
+  same(parts.heard.ready.at(-1), { resumed: {}, restored: true });
+});
+
+rule("every code that means come back leads to another connect", async () => {
+  for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4001, 4003, 4006, 4008, 4010]) {
+    const parts = line();
+    const socket = await open(parts);
+    socket.hear(READY);
+    socket.end(code);
+    await parts.clock.pass(30_000);
+    same([code, Socket.made.length > 1], [code, true]);
+  }
+});
+
+rule("every code that means stop is told and not followed by another connect", async () => {
+  for (const code of [1002, 1003, 1007, 1008, 1009, 4500, 4501, 4502, 4503, 4509]) {
+    const parts = line();
+    const socket = await open(parts);
+    socket.hear(READY);
+    socket.end(code);
+    await parts.clock.pass(120_000);
+    same([Socket.made.length, parts.heard.states.at(-1)], [1, `stopped ${code}`]);
+  }
+});
+
+rule("the wait doubles up to half a minute, and chance is drawn after the cap", async () => {
+  const delays = [];
+  const parts = line({ random: () => 0.5 });
+  await open(parts);
+  for (let attempt = 0; attempt < 9; attempt += 1) {
+    const count = Socket.made.length;
+    Socket.made.at(-1).end(1006);
+    let waited = 0;
+    while (Socket.made.length === count) {
+      await parts.clock.pass(250);
+      waited += 250;
+    }
+    delays.push(waited);
+  }
+  same(delays, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+});
+
+rule("the wait starts anew only when ready has held for five seconds", async () => {
+  for (const [heldMs, waitMs] of [[4_999, 1_000], [5_000, 250]]) {
+    const parts = line({ random: () => 0.5 });
+    await open(parts);
+    for (let failures = 0; failures < 2; failures += 1) {
+      Socket.made.at(-1).end(1006);
+      await parts.clock.pass(1_000);
+    }
+    Socket.made.at(-1).onopen({});
+    Socket.made.at(-1).hear(READY);
+    await parts.clock.pass(heldMs);
+    const count = Socket.made.length;
+    Socket.made.at(-1).end(1006);
+    await parts.clock.pass(waitMs - 1);
+    same(Socket.made.length, count);
+    await parts.clock.pass(1);
+    same(Socket.made.length, count + 1);
+  }
+});
+
+rule("a draining node says how long to wait, in digits only", async () => {
+  for (const [reason, waitMs] of [["1234", 1_234], ["soon", 250], ["12 s", 250]]) {
+    const parts = line({ random: () => 0.5 });
+    const socket = await open(parts);
+    socket.hear(READY);
+    socket.end(4001, reason);
+    await parts.clock.pass(waitMs - 1);
+    same([reason, Socket.made.length], [reason, 1]);
+    await parts.clock.pass(1);
+    same([reason, Socket.made.length], [reason, 2]);
+  }
+});
+
+rule("the wait ends at once when the network is back or somebody looks", async () => {
+  const parts = line({ random: () => 1 });
+  const socket = await open(parts);
+  socket.end(1006);
+  parts.connection.hurry();
+  await settle();
+  same(Socket.made.length, 2);
+});
+
+rule("hurrying asks a silent socket for a pong, and leaves a talkative one alone", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.connection.hurry();
+  same(socket.sent.length, 1);
+  await parts.clock.pass(6_000);
+  parts.connection.hurry();
+  same(socket.sent.at(-1), { type: "ping" });
+});
+
+rule("a token that has expired is renewed before the next connect", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  socket.end(4003);
+  await parts.clock.pass(1_000);
+  same(parts.tokens, [false, true]);
+});
+
+rule("a warning of expiry brings a fresh token to the same socket", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  socket.hear({ type: "expiring", seconds: 60 });
+  await settle();
+  same(socket.sent.at(-1), { type: "refresh", token: "token 2" });
+  same(parts.tokens, [false, true]);
+});
+
+rule("no token for ever means signed out; no token for now means try again", async () => {
+  const over = Object.assign(new Error("over"), { final: true });
+  const signedOut = line({ token: async () => { throw over; } });
+  signedOut.connection.open();
+  await settle();
+  same(signedOut.heard.states.at(-1), "stopped 4502");
+  const away = line({ token: async () => { throw new Error("away"); } });
+  away.connection.open();
+  await settle();
+  same(away.heard.states.at(-1), "waiting");
+});
+
+rule("without a frame for pingSeconds a ping goes out; without an answer it reconnects", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  await parts.clock.pass(24_000);
+  socket.hear({ type: "message" });
+  await parts.clock.pass(24_999);
+  same(socket.sent.length, 1);
+  await parts.clock.pass(1);
+  same(socket.sent.at(-1), { type: "ping" });
+  await parts.clock.pass(9_000);
+  socket.hear({ type: "pong" });
+  await parts.clock.pass(24_000);
+  same([socket.closed, parts.connection.state], [false, "ready"]);
+  await parts.clock.pass(12_000);
+  same(socket.closed, true);
+  same(Socket.made.length, 2);
+});
+
+rule("a socket that does not become ready is given up after fifteen seconds", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  await parts.clock.pass(15_000);
+  same([socket.closed, parts.connection.state], [true, "waiting"]);
+});
+
+rule("what an abandoned socket says later is not heard", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  await parts.clock.pass(15_000);
+  socket.hear(READY);
+  socket.end(4502);
+  same(parts.connection.state, "waiting");
+});
+
+rule("one outage has one beginning, however many attempts it takes", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  await parts.clock.pass(7_000);
+  const began = parts.clock.now();
+  socket.end(1006);
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await parts.clock.pass(20_000);
+    if (parts.connection.state === "connecting") Socket.made.at(-1).end(1006);
+  }
+  same(parts.connection.since, began);
+});
+
+rule("closing ends it for good", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.connection.close();
+  same([socket.closed, parts.connection.state], [true, "stopped"]);
+  await parts.clock.pass(60_000);
+  same(Socket.made.length, 1);
+});

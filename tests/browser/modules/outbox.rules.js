@@ -1,0 +1,104 @@
+import { Database } from "/web/database.js";
+import { Outbox } from "/web/outbox.js";
+import { rule, same } from "./checks.js";
+
+/** The names of the windows that live, in the shape of `navigator.locks`. */
+class Locks {
+  constructor(...names) {
+    this.names = new Set(names);
+  }
+
+  request(name) {
+    this.names.add(name);
+    return new Promise(() => {});
+  }
+
+  async query() {
+    return { held: [...this.names].map((name) => ({ name })) };
+  }
+}
+
+async function fresh(check) {
+  const database = new Database(`rules ${crypto.randomUUID()}`);
+  await check(database);
+  await database.erase();
+}
+
+function item(clientId, chat = "c") {
+  return { clientId, chat, text: `text of ${clientId}`, at: "2026-01-02T10:00:00.000Z" };
+}
+
+async function reopened(database, locks = new Locks(), window = "next") {
+  const outbox = new Outbox({ database, window, locks });
+  const items = await outbox.load();
+  return { outbox, items, ids: items.map(({ clientId }) => clientId) };
+}
+
+rule("what is written is in the queue at once, and after a reload in the order of writing", () => (
+  fresh(async (database) => {
+    const { outbox } = await reopened(database, new Locks(), "first");
+    const kept = ["z", "a", "m"].map((id) => outbox.add(item(id)));
+    same(outbox.next("c").clientId, "z");
+    await Promise.all(kept);
+    same((await reopened(database)).ids, ["z", "a", "m"]);
+  })
+));
+
+rule("each chat has its own queue", () => fresh(async (database) => {
+  const { outbox } = await reopened(database);
+  await Promise.all([outbox.add(item("a", "one")), outbox.add(item("b", "two"))]);
+  same([outbox.next("one").clientId, outbox.next("two").clientId], ["a", "b"]);
+  same([...outbox.waitingChats()], ["one", "two"]);
+}));
+
+rule("what is stored is forgotten, also after a reload", () => fresh(async (database) => {
+  const { outbox } = await reopened(database);
+  await outbox.add(item("a"));
+  await outbox.remove("a");
+  same(outbox.next("c"), undefined);
+  same((await reopened(database)).ids, []);
+}));
+
+rule("what failed lets the next one pass, keeps its reason, and waits again when told to", () => (
+  fresh(async (database) => {
+    const { outbox } = await reopened(database);
+    await Promise.all([outbox.add(item("a")), outbox.add(item("b"))]);
+    await outbox.fail("a", "too long");
+    same(outbox.next("c").clientId, "b");
+    const { items, outbox: after } = await reopened(database);
+    same([items[0].state, items[0].reason], ["failed", "too long"]);
+    await after.retry("a");
+    same(after.next("c").clientId, "a");
+  })
+));
+
+rule("a window leaves alone what a living one wrote, and takes over from one that is gone", () => (
+  fresh(async (database) => {
+    const locks = new Locks();
+    const { outbox } = await reopened(database, locks, "first");
+    await outbox.add(item("a"));
+    same((await reopened(database, locks, "second")).ids, []);
+    locks.names.delete("first");
+    same((await reopened(database, locks, "third")).ids, ["a"]);
+  })
+));
+
+rule("without locks a window takes over everything, which clientId makes safe", () => (
+  fresh(async (database) => {
+    const first = new Outbox({ database, window: "first", locks: undefined });
+    await first.load();
+    await first.add(item("a"));
+    const second = new Outbox({ database, window: "second", locks: undefined });
+    same((await second.load()).length, 1);
+  })
+));
+
+rule("erasing leaves nothing for the next person", async () => {
+  const name = `rules ${crypto.randomUUID()}`;
+  const database = new Database(name);
+  await (await reopened(database)).outbox.add(item("a"));
+  await database.erase();
+  const again = new Database(name);
+  same((await reopened(again)).ids, []);
+  await again.erase();
+});

@@ -1,0 +1,54 @@
+"""The rules of the page's modules, run where the page runs: in a browser."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RULES = Path(__file__).parent / "modules"
+WEB = Path(__file__).parents[2] / "edge" / "web"
+MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
+
+
+class ModuleHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves the page's modules under /web/ and their rules under /modules/."""
+
+    def translate_path(self, path: str) -> str:
+        folder, _, name = path.partition("?")[0].lstrip("/").partition("/")
+        return str({"web": WEB, "modules": RULES}[folder] / name)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The tests' own output is enough."""
+
+
+@pytest.fixture(scope="module")
+def modules_url() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ModuleHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/modules/index.html"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", MODULES)
+async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: str) -> None:
+    """Every rule that is written down for a module of the page holds in Chromium."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(f"{modules_url}?name={name}")
+    await page.wait_for_function("window.finished === true", timeout=20_000)
+    results = await page.evaluate("window.results")
+    await context.close()
+    assert errors == []
+    assert len(results) >= 5
+    broken = [f"{result['sentence']}\n   {result['failure']}" for result in results if result["failure"]]
+    assert not broken, "\n".join(broken)
