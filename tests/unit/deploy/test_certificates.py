@@ -1,0 +1,68 @@
+"""The certificate files that HAProxy starts with, and how they are kept current."""
+
+import datetime
+import socket
+import stat
+import threading
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from deploy.certificates import ask_haproxy, keep_current, make_first_files
+
+DOMAIN = "chat.example.org"
+
+
+def test_first_certificate_is_renewed_at_once(tmp_path: Path) -> None:
+    """HAProxy renews in the last twelfth of a certificate's time; the first one is made in it."""
+    make_first_files(tmp_path, DOMAIN)
+    certificate = x509.load_pem_x509_certificate((tmp_path / "site.pem").read_bytes())
+    whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(0) < left < whole / 12
+    assert load_pem_private_key((tmp_path / "account.key").read_bytes(), password=None)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_files_outlive_a_restart_but_not_another_domain(tmp_path: Path) -> None:
+    """What is there stays, the account's key in any case."""
+    make_first_files(tmp_path, DOMAIN)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    make_first_files(tmp_path, DOMAIN)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    make_first_files(tmp_path, "other.example.org")
+    assert (tmp_path / "account.key").read_bytes() == before["account.key"]
+    assert (tmp_path / "site.pem").read_bytes() != before["site.pem"]
+
+
+def test_what_haproxy_holds_is_stored(tmp_path: Path) -> None:
+    """Only another certificate than the file's is written, and nothing that is none."""
+    make_first_files(tmp_path / ".", DOMAIN)
+    site = tmp_path / "site.pem"
+    old = site.read_bytes()
+    assert not keep_current(site, old + b"\n")
+    assert not keep_current(site, b"No such certificate.\n\n")
+    assert site.read_bytes() == old
+    (tmp_path / "site.pem").unlink()
+    make_first_files(tmp_path, DOMAIN)
+    assert keep_current(site, old + b"\n")
+    assert site.read_bytes() == old
+
+
+def test_runtime_api_is_asked_over_its_socket(tmp_path: Path) -> None:
+    """One command, one answer, until the other side closes."""
+    address = str(tmp_path / "api.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"you said " + connection.recv(1024))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask_haproxy(address, "show info") == b"you said show info\n"
+        thread.join()

@@ -1,0 +1,153 @@
+"""The rules of docker-compose.yml and deploy/Dockerfile that can be checked without an engine."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("edge", "realtime", "users", "chats")
+JOBS = ("backup", "restore")  # they work and end
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def _networks(name: str) -> set[str]:
+    return set(SERVICES[name]["networks"])
+
+
+@every_service
+def test_container_has_no_privileges(name: str) -> None:
+    """The root file system cannot be written to, all capabilities are dropped, none can be won."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & service.keys()
+
+
+@every_service
+def test_container_is_bounded_watched_and_its_logs_roll(name: str) -> None:
+    """Each has a memory limit and a health check, unless it is a job that ends by itself."""
+    service = SERVICES[name]
+    assert re.fullmatch(r"\d+[mg]", service["deploy"]["resources"]["limits"]["memory"])
+    assert service["logging"]["options"]["max-size"]
+    assert service["healthcheck"].get("disable", False) is (name in JOBS)
+    assert service["restart"] == ("no" if name in JOBS else "unless-stopped")
+
+
+@every_service
+def test_image_is_ours_or_pinned(name: str) -> None:
+    """What is ours can be pulled or built; what is not has a full version."""
+    service = SERVICES[name]
+    if "build" in service:
+        assert service["image"].startswith("${HUBBUB_IMAGE:-hubbub:")
+        assert service["build"]["dockerfile"] == "deploy/Dockerfile"
+    else:
+        assert re.search(r":v?\d+\.\d+(\.\d+)?(-trixie)?$", service["image"]), service["image"]
+
+
+def test_only_haproxy_is_reachable_from_outside() -> None:
+    """No other service publishes a port, and all networks but HAProxy's own are internal."""
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["haproxy"]
+    outside = [name for name, net in COMPOSE["networks"].items() if not net.get("internal")]
+    assert outside == ["outside"]
+    assert [name for name in SERVICES if "outside" in _networks(name)] == ["haproxy"]
+
+
+def test_nothing_listens_to_strangers_unless_told_to() -> None:
+    """Without an .env every published port is on loopback; Grafana's always is."""
+    for port in SERVICES["haproxy"]["ports"]:
+        assert port.startswith(("${HUBBUB_BIND:-127.0.0.1}:", "127.0.0.1:"))
+
+
+def test_each_network_connects_only_those_who_talk_over_it() -> None:
+    """The whole table: who can reach whom."""
+    members: dict[str, set[str]] = {network: set() for network in COMPOSE["networks"]}
+    for name in SERVICES:
+        for network in _networks(name):
+            members[network].add(name)
+    assert members == {
+        "outside": {"haproxy"},
+        "entrance": {"haproxy", "edge", "realtime"},
+        "inner": {*OURS, "prometheus"},
+        "bus": {*OURS, "valkey"},
+        "cache": {"edge", "cache-1", "cache-2", "cache-3"},
+        "users-data": {"users", "users-database", *JOBS},
+        "chats-data": {"chats", "chats-database", *JOBS},
+        "monitoring": {"haproxy", "prometheus", "grafana"},
+        "nothing": {"certificates"},
+    }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_services_are_doubled_and_drain(name: str) -> None:
+    """Two replicas of each; stopping one waits for its drain."""
+    assert SERVICES[name]["deploy"]["replicas"] == 2
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
+    assert SERVICES[name]["command"] == [name]
+
+
+def test_secrets_are_files_and_reach_only_their_users() -> None:
+    """No password stands in the file; each secret is shown to those who need it."""
+    assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
+    who = {
+        secret: {name for name, service in SERVICES.items() if secret in service.get("secrets", [])}
+        for secret in COMPOSE["secrets"]
+    }
+    assert who == {
+        "service.key": set(OURS),
+        "balancer.key": {"haproxy", "edge", "realtime"},
+        "users-database.password": {"users", "users-database", *JOBS},
+        "chats-database.password": {"chats", "chats-database", *JOBS},
+        "postgres.password": {"users-database", "chats-database"},
+        "grafana.password": {"grafana"},
+    }
+    for service in SERVICES.values():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|_KEY_", variable):
+                assert value.startswith("/run/secrets/"), variable
+            assert not re.search(r"//[^/@]*:[^/@]+@", str(value)), variable
+
+
+def test_make_secrets_makes_each_secret_of_the_compose_file() -> None:
+    """The one command makes all files that are named."""
+    script = (ROOT / "deploy/make-secrets").read_text()
+    assert all(name in script.split() or f"{name};" in script for name in COMPOSE["secrets"])
+
+
+def test_databases_keep_their_data_apart_and_can_prepare() -> None:
+    """Two servers, a volume each, mounted where PostgreSQL 18 wants it; both can prepare."""
+    volumes = []
+    for name in ("users-database", "chats-database"):
+        assert "max_prepared_transactions=200" in SERVICES[name]["command"]
+        volumes += [v for v in SERVICES[name]["volumes"] if v.endswith(":/var/lib/postgresql")]
+    assert sorted(volumes) == [f"{n}-data:/var/lib/postgresql" for n in ("chats", "users")]
+
+
+def test_mounted_files_exist() -> None:
+    """Every file and folder of the repository that a container mounts is there."""
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
+            if volume.startswith("./"):
+                assert (ROOT / volume.split(":")[0]).exists(), f"{name}: {volume}"
+
+
+def test_image_runs_as_nobody_in_particular_and_has_no_compiler() -> None:
+    """The last stage is slim, copies what the first one installed, and drops root."""
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.match(r"python:\d+\.\d+\.\d+-slim-trixie\n", last)
+    assert "\nUSER hubbub\n" in last
+    assert not re.search(r"apt-get|gcc|build-essential|pip install", last)
+    assert "--require-hashes" in DOCKERFILE
+
+
+def test_image_holds_every_service_and_no_fleet() -> None:
+    """The packages of the services and what they share, nothing that is for one machine."""
+    copied = set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
+    assert copied == {"common", *OURS}

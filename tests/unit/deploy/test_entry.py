@@ -1,0 +1,102 @@
+"""How a service is started in its container, and how its health is asked."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from deploy.entry import EntryError, password_line, service_environment
+from deploy.probe import health_port, is_ready
+
+ENTRY = Path(__file__).parents[3] / "deploy/entry.py"
+
+
+def test_replica_is_known_by_its_container() -> None:
+    """Others reach it under the container's name, on the port that faces no client."""
+    users = service_environment("users", {"HUBBUB_LISTEN": "0.0.0.0:8000"}, "4f1d")
+    assert users["HUBBUB_ADVERTISE"] == "4f1d:8000"
+    assert users["HUBBUB_NAME"] == "users-4f1d"
+    listens = {"HUBBUB_LISTEN": "0.0.0.0:8000", "HUBBUB_METRICS_LISTEN": "0.0.0.0:8001"}
+    assert service_environment("realtime", listens, "4f1d")["HUBBUB_ADVERTISE"] == "4f1d:8001"
+
+
+@pytest.mark.parametrize(
+    ("given", "public_url", "origins"),
+    [
+        ({}, "http://127.0.0.1:8000", "http://localhost:8000"),
+        ({"HUBBUB_DOMAIN": "chat.example.org"}, "https://chat.example.org", ""),
+        (
+            {"HUBBUB_PUBLIC_URL": "https://other.example", "HUBBUB_DOMAIN": "chat.example.org"},
+            "https://other.example",
+            "",
+        ),
+    ],
+)
+def test_public_address_follows_the_domain(
+    given: dict[str, str], public_url: str, origins: str
+) -> None:
+    """The operator's word first, then the domain, then this machine in both spellings."""
+    empty = {"HUBBUB_PUBLIC_URL": "", "HUBBUB_DOMAIN": "", "HUBBUB_ORIGINS": ""}
+    env = service_environment("edge", {"HUBBUB_PORT": "8000", **empty, **given}, "4f1d")
+    assert (env["HUBBUB_PUBLIC_URL"], env["HUBBUB_ORIGINS"]) == (public_url, origins)
+
+
+def test_unknown_service_is_refused() -> None:
+    """Nothing but the four services can be started."""
+    with pytest.raises(EntryError, match="edge, realtime, users, chats"):
+        service_environment("http.server", {}, "4f1d")
+
+
+def test_password_becomes_a_line_for_libpq(tmp_path: Path) -> None:
+    """Colons and backslashes are escaped."""
+    secret = tmp_path / "password"
+    secret.write_text("sixteen:letters\\or-more\n")
+    assert password_line(secret) == "*:*:*:*:sixteen\\:letters\\\\or-more\n"
+
+
+@pytest.mark.parametrize("content", [None, "", "short"])
+def test_start_without_a_real_password_is_refused_with_a_sentence(
+    tmp_path: Path, content: str | None
+) -> None:
+    """A missing, empty or short password ends the container and says which file it is."""
+    secret = tmp_path / "users.password"
+    if content is not None:
+        secret.write_text(content)
+    env = {**os.environ, "HUBBUB_DATABASE_PASSWORD_FILE": str(secret)}
+    done = subprocess.run(
+        [sys.executable, ENTRY, "users"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Hubbub does not start: ")
+    assert str(secret) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_health_is_asked_on_the_internal_port() -> None:
+    """Where there is one; else on the only one."""
+    assert health_port({"HUBBUB_LISTEN": "0.0.0.0:8000"}) == 8000
+    listens = {"HUBBUB_LISTEN": "0.0.0.0:8000", "HUBBUB_METRICS_LISTEN": "0.0.0.0:8001"}
+    assert health_port(listens) == 8001
+
+
+@pytest.mark.parametrize(("status", "ready"), [("200 OK", True), ("503 Unavailable", False)])
+def test_ready_is_what_answers_200(status: str, ready: bool) -> None:
+    """Another status, or nobody at the port, is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = server.getsockname()[1]
+        assert is_ready(port) is ready
+        thread.join()
+    assert not is_ready(port)
