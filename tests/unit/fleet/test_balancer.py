@@ -1,0 +1,75 @@
+"""What the balancer is told when processes come and go, and what its own answers say."""
+
+import json
+import re
+from pathlib import Path
+
+from common.errors import CODES, unavailable
+from fleet.balancer import CONFIGURATION, PoolServer, changes, pools_text
+
+EDGE = PoolServer("edge", "edge-1", 5001, 5001)
+NODE = PoolServer("realtime", "realtime-1", 6001, 6002)
+
+
+def test_a_new_server_is_added_checked_and_made_ready() -> None:
+    """In this order, on its own port for health."""
+    assert changes({}, {NODE: "ready"}) == [
+        "add server realtime/realtime-1 127.0.0.1:6001 check port 6002 "
+        "inter 500ms fall 2 rise 1 observe layer4",
+        "enable health realtime/realtime-1",
+        "set server realtime/realtime-1 state ready",
+    ]
+
+
+def test_a_dead_server_gets_nothing_and_keeps_its_place() -> None:
+    """Its slot is started again on the same port."""
+    assert changes({EDGE: "ready"}, {EDGE: "maint"}) == ["set server edge/edge-1 state maint"]
+
+
+def test_a_drained_server_gets_nothing_new_and_keeps_its_sessions() -> None:
+    """Open sockets survive it."""
+    assert changes({EDGE: "ready"}, {EDGE: "drain"}) == ["set server edge/edge-1 state drain"]
+
+
+def test_a_slot_that_is_gone_is_deleted() -> None:
+    """A server can be deleted in maintenance and without sessions only."""
+    assert changes({EDGE: "drain"}, {}) == [
+        "set server edge/edge-1 state maint",
+        "shutdown sessions server edge/edge-1",
+        "del server edge/edge-1",
+    ]
+
+
+def test_nothing_is_said_when_nothing_changed() -> None:
+    """The runtime API is left alone."""
+    assert changes({EDGE: "ready"}, {EDGE: "ready"}) == []
+
+
+def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
+    """They are in the file that it reads at its start."""
+    assert pools_text({EDGE: "ready", NODE: "ready"}) == (
+        "backend edge from edge_pool\n"
+        "    server edge-1 127.0.0.1:5001 check port 5001 "
+        "inter 500ms fall 2 rise 1 observe layer4 slowstart 2s\n"
+        "backend realtime from realtime_pool\n"
+        "    server realtime-1 127.0.0.1:6001 check port 6002 "
+        "inter 500ms fall 2 rise 1 observe layer4\n"
+    )
+
+
+def test_the_balancers_own_refusals_are_those_of_the_system() -> None:
+    """Each body has the keys of problem+json, a code of the table and its title."""
+    bodies = _bodies(CONFIGURATION)
+    assert bodies.keys() == {"400", "403", "408", "413", "431", "500", "502", "503", "504"}
+    for body in bodies.values():
+        assert body.keys() == {"type", "title", "status", "detail", "code"}
+        assert body["title"] == CODES[body["code"]].title
+    for status in ("502", "503", "504"):
+        assert bodies[status] == unavailable().problem()
+
+
+def _bodies(configuration: Path) -> dict[str, dict[str, str]]:
+    pattern = r"status (\d+) content-type application/problem\+json string '([^']+)'"
+    return {
+        status: json.loads(body) for status, body in re.findall(pattern, configuration.read_text())
+    }

@@ -1,0 +1,36 @@
+"""One fleet a data folder."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fleet.lock import FolderInUse, FolderLock
+
+
+async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """At once, with a sentence that names the folder."""
+    first, second = FolderLock(tmp_path), FolderLock(tmp_path)
+    await first.acquire()
+    with pytest.raises(FolderInUse, match=f"Another Hubbub runs on {tmp_path}"):
+        await second.acquire()
+    first.release()
+    await second.acquire()
+    second.release()
+
+
+async def test_a_start_waits_for_children_of_a_dead_fleet(tmp_path: Path) -> None:
+    """Whoever inherited the children's lock keeps the next fleet waiting until it ends."""
+    dead, next_one = FolderLock(tmp_path), FolderLock(tmp_path)
+    await dead.acquire()
+    child = await asyncio.create_subprocess_exec(
+        "sleep", "60", pass_fds=[dead.for_children], stdin=asyncio.subprocess.DEVNULL
+    )
+    dead.release()
+    waiting = asyncio.create_task(next_one.acquire())
+    await asyncio.wait({waiting}, timeout=0.3)
+    assert not waiting.done()
+    child.kill()
+    await asyncio.wait_for(waiting, timeout=5)
+    await child.wait()
+    next_one.release()

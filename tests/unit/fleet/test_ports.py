@@ -1,0 +1,46 @@
+"""Ports that stay with their slot."""
+
+import socket
+from contextlib import closing
+
+import pytest
+
+from fleet.ports import PortTaken, ReservedPort, is_taken, listen_publicly
+
+
+def test_a_reserved_port_refuses_until_somebody_listens() -> None:
+    """A caller goes elsewhere at once, also while the process of the slot is being started."""
+    port = ReservedPort()
+    with closing(port), port.bind() as bound:
+        assert not is_taken(port.number)
+        bound.listen()
+        assert is_taken(port.number)
+
+
+def test_the_next_process_of_a_slot_listens_on_the_same_port() -> None:
+    """The port is free again as soon as the last listener is gone."""
+    port = ReservedPort()
+    with closing(port):
+        for _ in range(3):
+            with port.bind() as bound:
+                bound.listen()
+                with socket.create_connection(("127.0.0.1", port.number)):
+                    bound.accept()[0].close()
+
+
+def test_no_two_slots_get_the_same_port() -> None:
+    """However many there are."""
+    ports = [ReservedPort() for _ in range(200)]
+    try:
+        assert len({port.number for port in ports}) == 200
+    finally:
+        for port in ports:
+            port.close()
+
+
+def test_a_public_port_in_use_is_told_in_a_sentence() -> None:
+    """It names the port and the variable that chooses another one."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"127.0.0.1:{port}.*HUBBUB_PORT"):
+            listen_publicly("127.0.0.1", port)

@@ -1,0 +1,171 @@
+"""Whatever dies is started again; what should end, ends."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fleet.children import spawn
+from fleet.processes import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
+from fleet.state import is_alive
+
+SERVES = "import time; time.sleep(60)"
+IGNORES_TERM = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "open('ignores', 'w'); time.sleep(60)"
+)
+FAILS = "raise SystemExit(3)"
+
+
+class Record:
+    """What a supervised process told its watcher."""
+
+    def __init__(self) -> None:
+        self.starts: list[float] = []
+        self.ends: list[tuple[int, bool]] = []
+        self.states: list[str | None] = []
+        self.supervised: Supervised | None = None
+
+    async def changed(self) -> None:
+        line = self.supervised.describe() if self.supervised else None
+        self.states.append(line.state if line else None)
+
+    async def until_starts(self, count: int) -> None:
+        await until(lambda: len(self.starts) >= count)
+
+    @property
+    def watcher(self) -> Watcher:
+        return Watcher(
+            started=lambda _program, _process: self.starts.append(time.monotonic()),
+            changed=self.changed,
+            ended=lambda _program, code, was_ready: self.ends.append((code, was_ready)),
+            hung=lambda _program: None,
+        )
+
+
+@asynccontextmanager
+async def supervise(
+    code: str, folder: Path, record: Record, *, is_ready: bool = True
+) -> AsyncIterator[Supervised]:
+    async def ready() -> bool:
+        return is_ready
+
+    def start() -> subprocess.Popen[bytes]:
+        return spawn(
+            [sys.executable, "-S", "-c", code], env={}, cwd=folder, output=subprocess.DEVNULL
+        )
+
+    supervised = Supervised(Program("edge", 1, 1, None, start, ready, ready), record.watcher)
+    record.supervised = supervised
+    try:
+        yield supervised
+    finally:
+        await supervised.stop(5)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what changes is a process, not an event
+            await asyncio.sleep(0.01)
+
+
+def pid_of(supervised: Supervised) -> int:
+    line = supervised.describe()
+    assert line is not None
+    return line.pid
+
+
+async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
+    """A death after readiness costs no back-off, however often it happens."""
+    record = Record()
+    async with supervise(SERVES, tmp_path, record) as supervised:
+        for _ in range(4):
+            await supervised.wait_until_ready()
+            starts = len(record.starts)
+            killed = time.monotonic()
+            os.kill(pid_of(supervised), signal.SIGKILL)
+            await record.until_starts(starts + 1)
+            assert record.starts[-1] - killed < 0.5
+    assert record.ends[:4] == [(-9, True)] * 4
+
+
+async def test_deaths_before_readiness_are_backed_off_and_bounded(tmp_path: Path) -> None:
+    """A program that cannot start is tried less and less often, but every 2 s at least."""
+    record = Record()
+    async with supervise(FAILS, tmp_path, record, is_ready=False):
+        await record.until_starts(5)
+    gaps = [b - a for a, b in zip(record.starts, record.starts[1:], strict=False)]
+    assert gaps[0] >= 0.1
+    assert gaps[3] >= 0.8
+    assert max(gaps) < MAX_BACKOFF_SECONDS + 1
+    assert record.ends[0] == (3, False)
+
+
+async def test_a_stop_announces_the_drain_before_the_signal(tmp_path: Path) -> None:
+    """The state is `draining` as long as the process is there; then it is gone."""
+    record = Record()
+    async with supervise(SERVES, tmp_path, record) as supervised:
+        await supervised.wait_until_ready()
+        await supervised.stop(5)
+    assert record.states[-2:] == ["draining", None]
+    assert len(record.starts) == 1
+
+
+async def test_what_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
+    """SIGTERM is a request, the time for it is bounded."""
+    record = Record()
+    async with supervise(IGNORES_TERM, tmp_path, record) as supervised:
+        await supervised.wait_until_ready()
+        await until((tmp_path / "ignores").exists)
+        started = time.monotonic()
+        await supervised.stop(0.2)
+        assert time.monotonic() - started < 2
+    assert record.ends[-1][0] == -9
+
+
+async def test_a_paused_process_can_be_stopped(tmp_path: Path) -> None:
+    """It is woken, so that it can hear that it should end."""
+    record = Record()
+    async with supervise(SERVES, tmp_path, record) as supervised:
+        await supervised.wait_until_ready()
+        os.kill(pid_of(supervised), signal.SIGSTOP)
+        await supervised.stop(5)
+    assert record.ends[-1][0] == -15
+
+
+async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path: Path) -> None:
+    """The old one is drained; the slot is ready when the call returns."""
+    record = Record()
+    async with supervise(SERVES, tmp_path, record) as supervised:
+        await supervised.wait_until_ready()
+        old = pid_of(supervised)
+        await supervised.restart(5)
+        assert supervised.is_ready
+        assert pid_of(supervised) != old
+
+
+async def test_children_die_with_their_parent(tmp_path: Path) -> None:
+    """kill -9 of the parent leaves no child behind, and no way to notice is needed in the child."""
+    parent_code = f"""
+import subprocess, sys, time
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from pathlib import Path
+from fleet.children import spawn
+child = spawn(["sleep", "60"], env={{}}, cwd=Path("/"), output=subprocess.DEVNULL)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", parent_code, stdout=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    assert is_alive(child)
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not is_alive(child), seconds=5)

@@ -1,0 +1,61 @@
+"""What the operator can ask for, and what is said when it makes no sense."""
+
+import pytest
+
+from fleet.settings import Replicas, SettingsError, read_replicas, read_settings
+
+
+def test_two_of_each_role_unless_there_is_one_core() -> None:
+    """Two cores or more get two processes of each role, one core gets one."""
+    assert read_replicas("", cores=2) == dict.fromkeys(
+        ("edge", "realtime", "users", "chats"), Replicas(2, 2)
+    )
+    assert read_replicas("", cores=1)["edge"] == Replicas(1, 1)
+
+
+def test_a_number_fixes_a_role_and_a_range_starts_at_its_minimum() -> None:
+    """Roles that are not named keep their default."""
+    replicas = read_replicas("edge=3, realtime=1-4", cores=2)
+    assert replicas["edge"] == Replicas(3, 3)
+    assert replicas["realtime"] == Replicas(1, 4)
+    assert replicas["users"] == Replicas(2, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["edge", "edge=", "edge=x", "edge=0", "edge=3-2", "edge=1-", "edge=65", "valkey=2"]
+)
+def test_replicas_that_make_no_sense_are_refused(text: str) -> None:
+    """The sentence names the variable and what is wrong in it."""
+    with pytest.raises(SettingsError, match=f"HUBBUB_REPLICAS: '{text}'"):
+        read_replicas(text, cores=2)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5"])
+def test_a_port_is_a_number_from_1_to_65535(port: str) -> None:
+    """Anything else is refused with a sentence."""
+    with pytest.raises(SettingsError, match="HUBBUB_PORT must be a number from 1 to 65535"):
+        read_settings({"HUBBUB_PORT": port})
+
+
+def test_both_spellings_of_this_machine_are_the_pages_origin() -> None:
+    """Without a public URL the page may be opened as 127.0.0.1 and as localhost."""
+    settings = read_settings({"HUBBUB_PORT": "8123"})
+    assert (settings.public_url, settings.origins) == (
+        "http://127.0.0.1:8123",
+        "http://localhost:8123",
+    )
+
+
+def test_a_public_url_is_the_only_origin_unless_more_are_named() -> None:
+    """Whoever names the address of the page wants no other one."""
+    settings = read_settings({"HUBBUB_PUBLIC_URL": "https://chat.example.org/"})
+    assert (settings.public_url, settings.origins) == ("https://chat.example.org", "")
+
+
+def test_empty_variables_count_as_not_set() -> None:
+    """As a compose file passes them on."""
+    settings = read_settings({"HUBBUB_PORT": "", "HUBBUB_DATA": "", "HUBBUB_VALKEY_URL": ""})
+    assert settings.port == 8000
+    assert settings.data.name == ".data"
+    assert settings.data.is_absolute()
+    assert settings.external == {}
