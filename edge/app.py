@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
@@ -17,22 +18,26 @@ from common.tokens import TokenVerifier
 from common.topics import Topics
 from common.valkey import connect_valkey
 from edge.answers import EXCEPTION_HANDLERS
+from edge.asyncapi import describe_socket
 from edge.auth import Gate, report_first_uses, watch_users
 from edge.balancer import Balancer
 from edge.cookies import SessionCookie
 from edge.front import Front, Route, RouteTable
 from edge.limits import Limits
+from edge.openapi import describe_api
+from edge.operations import OPERATIONS
 from edge.readiness import Readiness
 from edge.routes.accounts import create_account_routes
 from edge.routes.chats import create_chat_routes
 from edge.routes.health import create_health_routes
 from edge.routes.messages import create_message_routes
-from edge.routes.pages import File, create_page_routes, read_files
+from edge.routes.pages import File, create_page_routes, make_file, read_files
 from edge.sends import Sends
 from edge.settings import EdgeSettings
 from edge.upstream import Chats, Users
 
 WEB_FOLDER = Path(__file__).parent / "web"
+JSON = "application/json"
 
 
 class Edge(NamedTuple):
@@ -73,7 +78,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *create_chat_routes(gate, chats, balancer),
             *create_message_routes(gate, chats, Sends(chats_calls), limits, balancer),
             *create_health_routes(health, readiness.missing),
-            *create_page_routes(_files(), settings.origins),
+            *create_page_routes(read_pages(), settings.origins),
         ]
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -106,7 +111,13 @@ def create_app(routes: Sequence[Any]) -> Front:
     return Front(app, table)
 
 
-def _files() -> dict[str, File]:
+def read_pages() -> dict[str, File]:
     """Everything that is served as a file, by its path."""
     files = read_files(WEB_FOLDER)
-    return {**files, "/": files["/web/index.html"], "/docs": files["/web/docs/index.html"]}
+    return {
+        **files,
+        "/": files["/web/index.html"],
+        "/docs": files["/web/docs/index.html"],
+        "/openapi.json": make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),
+        "/asyncapi.json": make_file(msgspec.json.encode(describe_socket()), JSON),
+    }

@@ -8,20 +8,65 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from common.limits import MAX_PARTICIPANTS_A_REQUEST
-from common.protocol.chats import Chat
+from common.limits import (
+    MAX_CHAT_NAME_CHARACTERS,
+    MAX_MESSAGE_BYTES,
+    MAX_PARTICIPANTS_A_REQUEST,
+)
 from common.protocol.users import Account, Person
 from common.protocol.wire import Id, Wire
+from edge.fields import (
+    MAX_EMAIL_CHARACTERS,
+    MAX_PASSWORD_CHARACTERS,
+    MIN_PASSWORD_CHARACTERS,
+    USERNAME_PATTERN,
+)
 
 Ids = Annotated[list[Id], Meta(max_length=MAX_PARTICIPANTS_A_REQUEST)]
+
+# What edge/fields.py checks, for the API's description; msgspec itself does not check these.
+Username = Annotated[str, Meta(extra_json_schema={"pattern": USERNAME_PATTERN})]
+Email = Annotated[
+    str,
+    Meta(
+        description="One @, 1 to 64 characters before it, a dot after it, no spaces.",
+        extra_json_schema={"maxLength": MAX_EMAIL_CHARACTERS},
+    ),
+]
+Password = Annotated[
+    str,
+    Meta(
+        description="Counted in code points of its NFC form.",
+        extra_json_schema={
+            "minLength": MIN_PASSWORD_CHARACTERS,
+            "maxLength": MAX_PASSWORD_CHARACTERS,
+        },
+    ),
+]
+ChatName = Annotated[
+    str,
+    Meta(
+        description="Not white space alone.",
+        extra_json_schema={"minLength": 1, "maxLength": MAX_CHAT_NAME_CHARACTERS},
+    ),
+]
+MessageText = Annotated[
+    str,
+    Meta(
+        description="1 to 8,192 bytes of UTF-8, stored as sent.",
+        extra_json_schema={"minLength": 1, "maxLength": MAX_MESSAGE_BYTES},
+    ),
+]
 
 # ---- requests
 
 
 class SignUpBody(Wire):
-    username: str
-    email: str
-    password: str | UnsetType = UNSET
+    """Without a password the account lives as long as its session is refreshed."""
+
+    username: Username
+    email: Email
+    password: Password | UnsetType = UNSET
 
 
 class LogInBody(Wire):
@@ -38,8 +83,10 @@ class AccountBody(Wire):
 
 
 class ProfileBody(Wire):
-    email: str | UnsetType = UNSET
-    password: str | UnsetType = UNSET
+    """At least one of `email` and `password`; a set password is changed with the current one."""
+
+    email: Email | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
     current_password: str | UnsetType = UNSET
 
 
@@ -55,11 +102,11 @@ class CookieRefreshBody(Wire):
 
 class ChatBody(Wire):
     participants: Ids
-    chat_name: str
+    chat_name: ChatName
 
 
 class ChatNameBody(Wire):
-    chat_name: str
+    chat_name: ChatName
 
 
 class ParticipantsBody(Wire):
@@ -70,7 +117,7 @@ class ParticipantsBody(Wire):
 
 
 class MessageBody(Wire):
-    message: str
+    message: MessageText
     client_id: Id | UnsetType = UNSET
 
 
@@ -133,7 +180,7 @@ class SessionsAnswer(Answer):
     sessions: list[SessionView]
 
 
-class ChatCreated(Answer):
+class NewChat(Answer):
     id: Id
     participants: list[Id]
     chat_name: str
@@ -141,12 +188,7 @@ class ChatCreated(Answer):
 
 class ChatCreatedAnswer(Answer):
     message: str
-    chat: ChatCreated
-
-
-class ChatsAnswer(Answer):
-    chats: list[Chat]
-    next: Id | None
+    chat: NewChat
 
 
 class MessageInfo(Answer):

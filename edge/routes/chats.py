@@ -20,10 +20,10 @@ from edge.auth import Gate
 from edge.balancer import Balancer
 from edge.bodies import (
     ChatBody,
-    ChatCreated,
     ChatCreatedAnswer,
     ChatNameBody,
     MessageAnswer,
+    NewChat,
     ParticipantsBody,
 )
 from edge.fields import wrong_with_chat_name
@@ -61,7 +61,7 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
                 participants=body.participants,
             )
         )
-        created = ChatCreated(id=chat.id, participants=chat.participants, chat_name=chat.chat_name)
+        created = NewChat(id=chat.id, participants=chat.participants, chat_name=chat.chat_name)
         return answer(ChatCreatedAnswer(message="Chat created successfully", chat=created), 201)
 
     @get("/api/chat")

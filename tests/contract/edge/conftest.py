@@ -1,17 +1,20 @@
-"""Real edge, users and chats processes on real PostgreSQL and Valkey, for the tests of a session."""
+"""Real edge, users and chats processes on real PostgreSQL and Valkey, shared by the tests."""
 
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from common.ids import new_id
 from fleet.children import spawn
 from fleet.ports import ReservedPort
+from tests.fixtures.description import Description
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 
 ORIGIN = "http://127.0.0.1:8600"
@@ -103,6 +106,70 @@ def edge_url(services: Services) -> str:
 
 
 @pytest.fixture(scope="session")
-def client(edge_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=edge_url, timeout=10) as client:
+def description(edge_url: str) -> Description:
+    return Description(httpx.get(f"{edge_url}/openapi.json").json())
+
+
+@pytest.fixture(scope="session")
+def client(edge_url: str, description: Description) -> Iterator[httpx.Client]:
+    """Nobody in particular; every answer is held to the published description."""
+
+    def check(response: httpx.Response) -> None:
+        request = response.request
+        description.check(
+            request.method,
+            request.url.path,
+            response.status_code,
+            response.headers,
+            response.read(),
+        )
+
+    hooks = {"response": [check]}
+    with httpx.Client(base_url=edge_url, timeout=10, event_hooks=hooks) as client:
         yield client
+
+
+class Person:
+    """Somebody with an account and a token."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self.name = f"p-{new_id()[-12:]}"
+        account = {"username": self.name, "email": f"{self.name}@example.org"}
+        answer = client.post("/api/user", json=account)
+        assert answer.status_code == 201, answer.text
+        self.id: str = answer.json()["user"]["id"]
+        self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+        self.refresh_token: str = answer.json()["refreshToken"]
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return self._client.request(method, path, headers=headers, **options)
+
+    def create_chat(self, *participants: str, name: str = "plans") -> str:
+        body = {"participants": participants, "chatName": name}
+        answer = self.ask("POST", "/api/chat", json=body)
+        assert answer.status_code == 201, answer.text
+        chat: str = answer.json()["chat"]["id"]
+        return chat
+
+
+@pytest.fixture(scope="session")
+def make_person(client: httpx.Client) -> Callable[[], Person]:
+    return lambda: Person(client)
+
+
+@pytest.fixture(scope="session")
+def ann(client: httpx.Client) -> Person:
+    return Person(client)
+
+
+@pytest.fixture(scope="session")
+def ben(client: httpx.Client) -> Person:
+    return Person(client)
+
+
+@pytest.fixture(scope="session")
+def chat(ann: Person, ben: Person) -> str:
+    """A chat of ann's that ben is in; tests neither rename nor delete it."""
+    return ann.create_chat(ben.id)

@@ -1,0 +1,209 @@
+"""The description of the REST API: OpenAPI 3.1 (spec.openapis.org/oas/v3.1.1), made from the table
+of operations and the structs of the bodies. Pure, no I/O."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from common.errors import CODES, PROBLEM_TYPE, Refusal
+from common.ids import UUID_PATTERN
+from common.protocol.wire import Id
+from edge.operations import Operation
+
+REF: Final = "#/components/schemas/{name}"
+EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
+EXAMPLES: Final[dict[str, Any]] = {
+    "at": "2026-01-02T03:04:05.678Z",
+    "chatName": "Plans",
+    "createdAt": "2026-01-02T03:04:05.678Z",
+    "currentPassword": "correct horse",
+    "email": "ann@example.org",
+    "expiresAt": "2026-02-01T03:04:05.678Z",
+    "expiresIn": 900,
+    "password": "correct horse",
+    "refreshedAt": "2026-01-02T03:04:05.678Z",
+    "seq": 2,
+    "username": "ann",
+}
+PROBLEM: Final = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": sorted(CODES)},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "id": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+KEY_PARAMETER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeat with the same key returns the first result.",
+    "schema": {"type": "string", "format": "uuid", "pattern": UUID_PATTERN},
+}
+COOKIE_PARAMETER: Final = {
+    "name": "X-Hubbub-Session",
+    "in": "header",
+    "description": "With `cookie` the refresh token travels in an HttpOnly cookie.",
+    "schema": {"type": "string", "examples": ["cookie"]},
+}
+HEADERS: Final = {
+    "unauthenticated": ("WWW-Authenticate",),
+    "rate_limited": ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    "unavailable": ("Retry-After",),
+}
+
+
+def describe_api(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The whole document."""
+    operations = tuple(operations)
+    types = [t for o in operations for t in (*o.answers.values(), *o.bodies)]
+    schemas, components = msgspec.json.schema_components([*types, Id], ref_template=REF)
+    names = dict(zip([*map(repr, types), repr(Id)], schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        described = _describe(operation, names)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hubbub",
+            "version": "1",
+            "description": "Chats over REST. What happens in them arrives on the socket at /ws, "
+            "which /asyncapi.json describes.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": PROBLEM},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+        },
+    }
+    tidied: dict[str, Any] = tidy(document)
+    return tidied
+
+
+def _describe(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": _operation_id(operation),
+        "summary": operation.summary,
+        "parameters": list(_parameters(operation, names)),
+        "responses": _responses(operation, names),
+    }
+    if operation.is_open:
+        described["security"] = []
+    if operation.bodies:
+        shapes = [names[repr(body)] for body in operation.bodies]
+        described["requestBody"] = {
+            "required": not operation.body_is_optional,
+            "content": {
+                "application/json": {"schema": shapes[0] if shapes[1:] == [] else {"anyOf": shapes}}
+            },
+        }
+    return described
+
+
+def _operation_id(operation: Operation) -> str:
+    words = re.findall(r"[a-z]+", operation.path.replace("_id}", "}").removeprefix("/api"))
+    return "_".join([operation.method.lower(), *words])
+
+
+def _parameters(operation: Operation, names: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    for name in re.findall(r"\{(\w+)\}", operation.path):
+        yield {"name": name, "in": "path", "required": True, "schema": names[repr(Id)]}
+    for query in operation.query:
+        yield {
+            "name": query.name,
+            "in": "query",
+            "required": query.required,
+            "description": query.detail,
+            "schema": names[repr(query.kind)] if query.kind is Id else query.kind,
+        }
+    if operation.takes_key:
+        yield KEY_PARAMETER
+    if operation.gives_cookie:
+        yield COOKIE_PARAMETER
+
+
+def problems_of(operation: Operation) -> set[str]:
+    """All codes with which the call may be refused."""
+    codes = {"internal", "unavailable", *operation.problems}
+    if not operation.is_open:
+        codes.add("unauthenticated")
+    if operation.bodies:
+        codes |= {"invalid_request", "unsupported_media_type", "too_large"}
+    if operation.query or operation.takes_key:
+        codes.add("invalid_request")
+    if "{" in operation.path:
+        codes.add("not_found")
+    return codes
+
+
+def _responses(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status, answer in operation.answers.items():
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/json": {"schema": names[repr(answer)]}},
+        }
+    for status in sorted({CODES[code].status for code in problems_of(operation)}):
+        codes = sorted(c for c in problems_of(operation) if CODES[c].status == status)
+        responses[str(status)] = _problem_response(codes)
+    responses["default"] = _problem_response([])
+    return responses
+
+
+def _problem_response(codes: list[str]) -> dict[str, Any]:
+    described = {
+        "description": " or ".join(f"`{code}`" for code in codes) or "Any other refusal",
+        "content": {
+            PROBLEM_TYPE: {
+                "schema": {"$ref": REF.format(name="Problem")},
+                "examples": {
+                    code: {"value": Refusal(code, f"{CODES[code].title}.").problem()}
+                    for code in codes
+                },
+            }
+        },
+    }
+    headers = {name: {"schema": {"type": "string"}} for c in codes for name in HEADERS.get(c, ())}
+    return {**described, "headers": headers} if headers else described
+
+
+def tidy(node: Any) -> Any:
+    """Gives examples by the names of properties, and patterns in the dialect of JSON Schema."""
+    if isinstance(node, list):
+        return [tidy(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    tidied = {key: tidy(value) for key, value in node.items()}
+    if isinstance(pattern := tidied.get("pattern"), str):
+        tidied["pattern"] = pattern.removesuffix(r"\Z") + "$"
+        if pattern == UUID_PATTERN:
+            tidied["format"] = "uuid"
+            tidied["examples"] = [EXAMPLE_ID]
+    if isinstance(properties := tidied.get("properties"), dict):
+        for name, schema in properties.items():
+            if name in EXAMPLES and isinstance(schema, dict) and "$ref" not in schema:
+                schema["examples"] = [EXAMPLES[name]]
+    return tidied
