@@ -1,0 +1,150 @@
+"""Eight people who talk over four chats while things break, each with a device that listens.
+
+Half of what they say goes by REST, half over their sockets; whatever is not answered is sent again
+with the same key. What they do and see goes into one history. Judges nothing.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import aiohttp
+
+from tests.fixtures.device import Device, WaitedInVain
+from tests.fixtures.history import Event, History, Sent
+from tests.fixtures.person import NoAnswer, Person
+
+PEOPLE = 8
+CHATS = 4
+SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the last send
+SEND_SECONDS = 20.0  # how long somebody tries to get one message through
+
+
+class Crowd:
+    """Use as `async with`: inside it is connected, and talks when it is told to."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        origin: str,
+        history: History,
+        pace: random.Random,
+        *,
+        pause_seconds: tuple[float, float] = (0.05, 0.25),
+        text_bytes: int = 0,
+    ) -> None:
+        self._http, self._origin, self.history, self._pace = http, origin, history, pace
+        self._pause_seconds, self._text_bytes = pause_seconds, text_bytes
+        self._stack = AsyncExitStack()
+        self._is_over = False
+        self.people: list[Person] = []
+        self.devices: list[Device] = []
+        self.chats: dict[str, list[Person]] = {}
+        self.settled_seconds = 0.0
+        self.late: list[str] = []  # what did not arrive in time
+
+    async def __aenter__(self) -> "Crowd":
+        self.people = [await Person.sign_up(self._http, self._origin) for _ in range(PEOPLE)]
+        for person in self.people:
+            device = Device(person, self.history, name=person.username, pace=self._pace)
+            self.devices.append(await self._stack.enter_async_context(device))
+        for device in self.devices:
+            await device.until_ready()
+        for number in range(CHATS):
+            # Each chat has another half of the people in it, and the first one everybody.
+            members = self._pace.sample(self.people, PEOPLE if number == 0 else PEOPLE // 2 + 1)
+            chat = await members[0].create_chat(f"chat {number}", *(m.id for m in members[1:]))
+            self.chats[chat] = members
+        for device in self.devices:
+            await device.until(lambda device: len(device.cursors) == len(self._chats_of(device)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def add_device(self, person: Person) -> Device:
+        """A device of somebody who says nothing; its caller connects it."""
+        return Device(person, self.history, name=person.username, pace=self._pace)
+
+    async def talk(self, during: Callable[[], Awaitable[object]]) -> None:
+        """Everybody talks until `during()` has returned."""
+        self._is_over = False
+        async with asyncio.TaskGroup() as everybody:
+            for device in self.devices:
+                everybody.create_task(self._say_things(device))
+            await during()
+            self._is_over = True
+
+    async def settle(self) -> None:
+        """Wait until every device has everything, at most 15 s; `late` tells who has not."""
+        last = max(sent.ended or sent.started for sent in self.history.sends)
+        heads = {
+            chat: max([sent.seq for sent in self.history.sends if sent.chat == chat], default=1)
+            for chat in self.chats
+        }
+        for device in self.devices:
+            for chat in self._chats_of(device):
+                await self._until_seq(device, chat, heads[chat], last + SETTLE_SECONDS)
+        self.settled_seconds = time.monotonic() - last
+
+    async def conclude(self) -> History:
+        """Read what history holds and write it beside what everybody saw."""
+        history = self.history
+        for chat, members in self.chats.items():
+            logs = [await member.events(chat) for member in (members[0], members[-1])]
+            assert logs[0] == logs[1], f"two people read different logs of {chat}"
+            history.logs[chat] = logs[0]
+            detail = await members[0].ask("GET", f"/api/chat/{chat}", retry_seconds=10)
+            history.participants[chat] = detail.body["participants"]
+        for person in self.people:
+            me = await person.ask("GET", "/api/user/me", retry_seconds=10)
+            history.memberships[person.id] = me.body["user"]["chats"]
+        await self._fill_up(history.logs)
+        history.connected = [device.name for device in self.devices]
+        history.ended = time.monotonic()
+        return history
+
+    async def _fill_up(self, logs: dict[str, list[Event]]) -> None:
+        # What was stored without an answer may be above what settle() waited for.
+        for device in self.devices:
+            for chat in self._chats_of(device):
+                await self._until_seq(device, chat, len(logs[chat]), time.monotonic() + 5)
+
+    async def _until_seq(self, device: Device, chat: str, seq: int, deadline: float) -> None:
+        try:
+            await device.until_seq(chat, seq, max(0.2, deadline - time.monotonic()))
+        except WaitedInVain as late:
+            self.late.append(f"{chat} did not reach {seq}: {late}")
+
+    def _chats_of(self, device: Device) -> list[str]:
+        return [chat for chat, members in self.chats.items() if device.person in members]
+
+    async def _say_things(self, device: Device) -> None:
+        number = 0
+        while not self._is_over:
+            number += 1
+            chat = self._pace.choice(self._chats_of(device))
+            text = f"{device.name} says {number}".ljust(self._text_bytes, ".")
+            if self._pace.random() < 0.5:
+                await device.post(chat, text, retry_seconds=SEND_SECONDS)
+            else:
+                await self._post(device.person, chat, text)
+            await asyncio.sleep(self._pace.uniform(*self._pause_seconds))
+
+    async def _post(self, person: Person, chat: str, text: str) -> None:
+        sent = Sent(person.id, chat, str(uuid.uuid4()), text, "rest", time.monotonic())
+        self.history.sends.append(sent)
+        try:
+            answer = await person.post(chat, text, key=sent.key, retry_seconds=SEND_SECONDS)
+        except NoAnswer:
+            return
+        sent.tries = answer.tries
+        if answer.status in (200, 201):
+            info = answer.body["messageInfo"]
+            sent.ended, sent.message_id = time.monotonic(), info["messageId"]
+            sent.seq = info["seq"]
+        elif answer.status != 503:
+            sent.refused = f"{answer.status} {answer.body}"

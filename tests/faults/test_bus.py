@@ -1,0 +1,164 @@
+"""Valkey goes, comes back empty, hangs, loses and is cut off: it delays and loses nothing."""
+
+import asyncio
+import random
+
+import pytest
+import redis
+
+from tests.faults.conftest import Engines
+from tests.faults.storm import Scene, ride_out
+from tests.fixtures.history import Got, History
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.lossy_bus import LossyBus
+from tests.fixtures.proxy import Mode
+
+DELIVERED_WITHOUT_VALKEY_SECONDS = 2.0
+INVARIANTS = "I1 to I9, I16"
+
+
+def _slow_deliveries(history: History, what: str) -> list[float]:
+    """Sends that began while the fault was well under way and took longer than promised.
+
+    The first second is for noticing it.
+    """
+    (fault,) = [fault for fault in history.faults if fault.what == what]
+    started = {(sent.chat, sent.seq): sent.started for sent in history.sends if sent.ended}
+    return [
+        record.time - begun
+        for record in history.records
+        if isinstance(record, Got)
+        for begun in [started.get((record.event["chat"], record.event["seq"]), 0.0)]
+        if fault.time + 1 < begun < fault.over - 2
+        and record.time - begun > DELIVERED_WITHOUT_VALKEY_SECONDS
+    ]
+
+
+async def test_valkey_is_gone_for_a_while(
+    proxied_system: Hubbub, engines: Engines, seed: int
+) -> None:
+    """Reads, sends, connects and live delivery go on, within 2 s, for as long as it takes."""
+
+    async def inject(scene: Scene) -> None:
+        with scene.fault("Valkey gone"):
+            engines.valkey.kill()
+            await engines.valkey_proxy.turn("refuse")
+            await asyncio.sleep(6)
+            await scene.crowd.devices[0].drop()  # connects go on, too
+            await asyncio.sleep(6)
+            await asyncio.to_thread(engines.valkey.start)
+            await engines.valkey_proxy.turn("pass")
+        await asyncio.sleep(3)
+
+    history = await ride_out(
+        proxied_system, inject, fault="5 Valkey gone for 12 s, back empty",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+    assert _slow_deliveries(history, "Valkey gone") == []
+
+
+@pytest.mark.long
+async def test_valkey_is_gone_for_a_minute(
+    proxied_system: Hubbub, engines: Engines, seed: int
+) -> None:
+    """As before, past every lease and time-out."""
+
+    async def inject(scene: Scene) -> None:
+        with scene.fault("Valkey gone"):
+            await engines.valkey_proxy.turn("refuse")
+            await asyncio.sleep(60)
+            await engines.valkey_proxy.turn("pass")
+        await asyncio.sleep(3)
+
+    history = await ride_out(
+        proxied_system, inject, fault="5 Valkey gone for 60 s", invariants=INVARIANTS, seed=seed
+    )
+    assert _slow_deliveries(history, "Valkey gone") == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("mode", "seconds", "times"),
+    [("refuse", 1.0, 5), ("stall", 10.0, 2), ("stall answers", 5.0, 2), ("half open", 8.0, 2)],
+)
+async def test_the_way_to_valkey_is_cut_or_hangs(
+    mode: Mode,
+    seconds: float,
+    times: int,
+    proxied_system: Hubbub,
+    engines: Engines,
+    seed: int,
+) -> None:
+    """A bus that carries nothing is noticed, and replaced by polling until it carries again."""
+
+    async def inject(scene: Scene) -> None:
+        for _ in range(times):
+            with scene.fault(f"Valkey: {mode}"):
+                await engines.valkey_proxy.turn(mode)
+                await asyncio.sleep(seconds)
+                await engines.valkey_proxy.turn("pass")
+            await asyncio.sleep(2)
+
+    await ride_out(
+        proxied_system, inject, fault=f"6 way to Valkey: {mode} for {seconds:.0f} s",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_valkey_hangs(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """SIGSTOP for 10 s: connections stay open, nothing is answered."""
+
+    async def inject(scene: Scene) -> None:
+        with scene.fault("Valkey hangs"):
+            engines.valkey.pause()
+            await asyncio.sleep(10)
+            engines.valkey.go_on()
+        await asyncio.sleep(2)
+
+    await ride_out(
+        proxied_system, inject, fault="5 Valkey stopped for 10 s", invariants=INVARIANTS, seed=seed
+    )
+
+
+@pytest.mark.long
+async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """CLIENT KILL TYPE pubsub every half second, and then an output buffer that overflows."""
+
+    async def inject(scene: Scene) -> None:
+        with redis.Redis.from_url(engines.valkey.url) as valkey:
+            for _ in range(16):
+                with scene.fault("CLIENT KILL TYPE pubsub"):
+                    await asyncio.to_thread(valkey.execute_command, "CLIENT KILL TYPE pubsub")
+                await asyncio.sleep(0.5)
+            with scene.fault("output buffer overflow"):
+                limit = "pubsub 4kb 2kb 1"
+                valkey.config_set("client-output-buffer-limit", limit)
+                engines.valkey_proxy.delay_seconds = 0.2
+                await asyncio.sleep(4)
+                engines.valkey_proxy.delay_seconds = 0.0
+                valkey.config_set("client-output-buffer-limit", "pubsub 64mb 32mb 10")
+            await asyncio.sleep(1)
+
+    await ride_out(
+        proxied_system, inject, fault="5 pub/sub connections killed, buffers overflow",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "lossy_bus", [LossyBus(0.03, random.Random(10))], ids=["3% lost, doubled, swapped"]
+)
+async def test_the_bus_loses_doubles_and_swaps(
+    proxied_system: Hubbub, lossy_bus: LossyBus, seed: int
+) -> None:
+    """No client ever sees it."""
+
+    async def inject(_: Scene) -> None:
+        await asyncio.sleep(10)
+
+    await ride_out(
+        proxied_system, inject, fault="10 3% of bus messages lost, 3% doubled, 3% swapped",
+        invariants="I1 to I9", seed=seed,
+    )  # fmt: skip
+    assert min(lossy_bus.lost, lossy_bus.doubled, lossy_bus.swapped) > 0

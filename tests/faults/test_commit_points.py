@@ -1,0 +1,133 @@
+"""Crashes at the worst moments: after the commit and before the answer, or before the publishing.
+
+Proxies before the engines hold the moment open: the database has committed and its answer does not
+come, or the bus takes nothing.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.faults.conftest import Engines
+from tests.fixtures.device import Device
+from tests.fixtures.history import History
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
+
+pytestmark = pytest.mark.long
+Two = tuple[Person, Person, str]
+
+
+@pytest.fixture
+async def two(proxied_system: Hubbub) -> AsyncIterator[Two]:
+    """Ann and Ben, and a chat of theirs."""
+    async with aiohttp.ClientSession() as http:
+        ann = await Person.sign_up(http, proxied_system.origin)
+        ben = await Person.sign_up(http, proxied_system.origin)
+        yield ann, ben, await ann.create_chat("talk", ben.id)
+
+
+async def test_killed_between_commit_and_answer(
+    two: Two, proxied_system: Hubbub, engines: Engines
+) -> None:
+    """The repeat finds what was stored: one message, one answer."""
+    ann, ben, chat = two
+    async with Device(ben, History()) as bens:
+        await bens.until_seq(chat, 1)
+        key = str(uuid.uuid4())
+        for _ in range(3):
+            await engines.chats_proxy.turn("stall answers")
+            posting = asyncio.create_task(ann.post(chat, "just once", key=key, retry_seconds=15))
+            await asyncio.sleep(0.5)
+            proxied_system.kill("chats")
+            engines.chats_proxy.cut()
+            await engines.chats_proxy.turn("pass")
+            answer = await posting
+            assert answer.status in (200, 201), answer
+            assert answer.body["messageInfo"]["seq"] == 2
+        await bens.until_seq(chat, 2)
+    assert [event["type"] for event in await ben.events(chat)] == ["chat.created", "message"]
+
+
+async def test_the_database_answers_nothing_and_the_process_lives(
+    two: Two, engines: Engines
+) -> None:
+    """A connection lost at the commit is settled by looking, without a second row."""
+    ann, ben, chat = two
+    for number in range(4):
+        await engines.chats_proxy.turn("stall answers")
+        posting = asyncio.create_task(ann.post(chat, f"message {number}", retry_seconds=15))
+        await asyncio.sleep(0.3)
+        engines.chats_proxy.cut()
+        await engines.chats_proxy.turn("pass")
+        assert (await posting).body["messageInfo"]["seq"] == number + 2
+    assert len(await ben.events(chat)) == 5
+
+
+async def test_killed_between_commit_and_publishing(
+    two: Two, proxied_system: Hubbub, engines: Engines
+) -> None:
+    """What was answered and not published is swept up by whoever lives."""
+    ann, ben, chat = two
+    async with Device(ben, History()) as bens:
+        await bens.until_seq(chat, 1)
+        for seq in range(2, 6):
+            await engines.valkey_proxy.turn("stall")
+            assert (await ann.post(chat, f"message {seq}", retry_seconds=10)).status == 201
+            proxied_system.kill("chats")
+            await engines.valkey_proxy.turn("pass")
+            await bens.until_seq(chat, seq, timeout=6)
+        assert [event["seq"] for event in bens.applied(chat)] == [1, 2, 3, 4, 5]
+
+
+async def test_50_times_the_same_post_while_edges_and_chats_die(
+    two: Two, proxied_system: Hubbub
+) -> None:
+    """Over every edge, in parallel, across crashes: one message, one answer."""
+    ann, ben, chat = two
+    for role in ("edge", "chats", "edge", "chats"):
+        key = str(uuid.uuid4())
+        posting = [
+            asyncio.create_task(ann.post(chat, f"during {role}", key=key, retry_seconds=15))
+            for _ in range(50)
+        ]
+        await asyncio.sleep(0.02)
+        old = proxied_system.kill(role)
+        answers = await asyncio.gather(*posting)
+        assert {answer.status for answer in answers} <= {200, 201}
+        assert len({str(answer.body["messageInfo"]) for answer in answers}) == 1
+        await proxied_system.until_replaced(old)
+    assert len(await ben.events(chat)) == 5
+
+
+async def test_killed_at_any_step_of_a_membership_change(
+    two: Two, proxied_system: Hubbub, engines: Engines
+) -> None:
+    """users has prepared and chats never hears of it, or the other way round: both agree in the
+    end, and the repeat of the request makes one chat."""
+    ann, ben, _ = two
+    for proxy, role in (
+        (engines.users_proxy, "users"),
+        (engines.users_proxy, "chats"),
+        (engines.chats_proxy, "chats"),
+        (engines.chats_proxy, "users"),
+    ):
+        key = str(uuid.uuid4())
+        body = {"participants": [ben.id], "chatName": f"{role} dies"}
+        await proxy.turn("stall answers")
+        creating = asyncio.create_task(
+            ann.ask("POST", "/api/chat", body, key=key, retry_seconds=20)
+        )
+        await asyncio.sleep(0.5)
+        proxied_system.kill(role)
+        proxy.cut()
+        await proxy.turn("pass")
+        assert (await creating).status in (200, 201)
+    await asyncio.sleep(8)
+    chats = {chat["id"] for chat in (await ben.ask("GET", "/api/chat")).body["chats"]}
+    me = await ben.ask("GET", "/api/user/me")
+    assert len(chats) == 5
+    assert set(me.body["user"]["chats"]) == chats

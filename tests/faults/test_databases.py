@@ -1,0 +1,107 @@
+"""PostgreSQL is cut off, hangs, is slow, blocks and ends sessions: sends wait, none is lost."""
+
+import asyncio
+import contextlib
+
+import psycopg
+import pytest
+
+from tests.faults.conftest import Engines
+from tests.faults.storm import Scene, ride_out
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.proxy import Mode
+
+INVARIANTS = "I1 to I9"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("whose", ["users", "chats"])
+@pytest.mark.parametrize(
+    ("mode", "seconds", "times"),
+    [("refuse", 1.0, 4), ("stall answers", 3.0, 3), ("half open", 3.0, 3)],
+)
+async def test_the_way_to_a_database_is_cut_or_hangs(
+    whose: str,
+    mode: Mode,
+    seconds: float,
+    times: int,
+    proxied_system: Hubbub,
+    engines: Engines,
+    seed: int,
+) -> None:
+    """Commits whose answer never came are settled by looking, not by guessing."""
+    proxy = engines.users_proxy if whose == "users" else engines.chats_proxy
+
+    async def inject(scene: Scene) -> None:
+        for _ in range(times):
+            with scene.fault(f"{whose} database: {mode}"):
+                await proxy.turn(mode)
+                await asyncio.sleep(seconds)
+                proxy.cut()  # answers that are under way are lost for good
+                await proxy.turn("pass")
+            await asyncio.sleep(2.5)
+
+    await ride_out(
+        proxied_system, inject, fault=f"6 way to the database of {whose}: {mode}, then cut",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_postgres_restarts(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """kill -9 of the server, three seconds of nothing, and a recovery."""
+
+    async def inject(scene: Scene) -> None:
+        for _ in range(2):
+            with scene.fault("PostgreSQL gone"):
+                engines.postgres.kill()
+                await asyncio.sleep(3)
+                await asyncio.to_thread(engines.postgres.start)
+            await asyncio.sleep(4)
+
+    await ride_out(
+        proxied_system, inject, fault="7 PostgreSQL killed, gone for 3 s",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_somebody_else_is_in_the_database(
+    proxied_system: Hubbub, engines: Engines, seed: int
+) -> None:
+    """A long transaction with a snapshot, locks on chats' rows, and sessions that are ended."""
+
+    async def inject(scene: Scene) -> None:
+        url = engines.databases["chats"]
+        async with await psycopg.AsyncConnection.connect(url) as snapshot:
+            await snapshot.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await snapshot.execute("SELECT count(*) FROM pg_class")
+            for _ in range(4):
+                with scene.fault("rows locked"):
+                    await _hold_locks(url, seconds=1.5)
+                with scene.fault("sessions ended"):
+                    await _end_sessions(url)
+                await asyncio.sleep(1)
+
+    await ride_out(
+        proxied_system, inject, fault="7 long transaction, rows locked for 1.5 s, sessions ended",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+async def _hold_locks(url: str, seconds: float) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("SET LOCAL lock_timeout = '2s'")
+        await connection.execute("SELECT id FROM chats ORDER BY id FOR UPDATE")
+        await asyncio.sleep(seconds)
+        await connection.rollback()
+
+
+async def _end_sessions(url: str) -> None:
+    with contextlib.suppress(psycopg.OperationalError):
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND state <> 'idle in transaction'"
+            )
