@@ -1,0 +1,233 @@
+"""A subscriber of Valkey's pub/sub that knows when it may have missed something.
+
+Clients that reconnect by themselves hide a loss; this one says when it is up and when it is not,
+and its user compares. The connection must answer a PING several times a second. Reading costs
+little: hiredis parses, on a protocol of its own, all that one read brought.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import hiredis
+
+from common.logs import log
+
+HEALTH_SECONDS: Final = 0.25
+MAX_MISSED_ANSWERS: Final = 3
+CONNECT_TIMEOUT_SECONDS: Final = 0.5
+BARRIER_TIMEOUT_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 0.1
+USER_TIMEOUT_MS: Final = 1_000  # unacknowledged bytes end the connection (tcp(7))
+TOPICS_A_COMMAND: Final = 500
+
+Messages = list[list[bytes]]
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; dead once `lost` is done."""
+
+    def __init__(self, receive: Callable[[Messages], None]) -> None:
+        self._receive = receive
+        self._read = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._pings: dict[bytes, asyncio.Future[None] | None] = {}
+        self._number = 0
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.missed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+    def data_received(self, data: bytes) -> None:
+        self._read.feed(data)
+        gets = self._read.gets
+        messages: Messages = []
+        while (item := gets()) is not False:
+            if type(item) is list and item[0] == b"message":
+                messages.append(item)
+            else:
+                self._hear(item)
+        if messages:
+            self._receive(messages)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.end(type(error).__name__ if error else "closed")
+
+    def end(self, reason: str) -> None:
+        if not self.lost.done():
+            self.lost.set_result(reason)
+        for future in self._pings.values():
+            if future is not None and not future.done():
+                future.cancel()
+        self._pings.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def command(self, *parts: str | bytes) -> None:
+        if self._transport is not None and not self.lost.done():
+            self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type] # its stub allows one part only
+
+    def ping(self, answered: asyncio.Future[None] | None = None) -> None:
+        """The answer comes after those to all commands before it."""
+        self._number += 1
+        number = b"%d" % self._number
+        self._pings[number] = answered
+        self.command("PING", number)
+
+    @property
+    def awaits_answer(self) -> bool:
+        return bool(self._pings)
+
+    def _hear(self, item: Any) -> None:
+        if isinstance(item, hiredis.ReplyError):
+            log("bus refuses a command", error=str(item).split(" ", 1)[0])
+            self.end("refused")
+            return
+        # Subscribed, PING is answered by a list; before the first subscription by its number.
+        number = item[1] if type(item) is list and item[0] == b"pong" else item
+        if isinstance(number, bytes) and number in self._pings:
+            self.missed = 0
+            answered = self._pings.pop(number)
+            if answered is not None and not answered.done():
+                answered.set_result(None)
+
+
+class Bus:
+    """Keeps a set of topics subscribed, over reconnects, and says when it can be trusted.
+
+    `receive` gets lists of [kind, topic, payload]. `changed` is called with True once every topic
+    is subscribed on a new connection, and with False as soon as it is gone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        receive: Callable[[Messages], None],
+        changed: Callable[[bool, str], None],
+    ) -> None:
+        self._url = urlsplit(url)
+        self._receive = receive
+        self._changed = changed
+        self._topics: set[str] = set()
+        self._news: dict[str, bool] = {}  # topic: whether to subscribe it
+        self._connection: _Connection | None = None
+        self.is_up = False
+
+    def subscribe(self, topic: str) -> None:
+        """Sent with all others of this turn of the loop."""
+        self._topics.add(topic)
+        self._note(topic, True)
+
+    def unsubscribe(self, topic: str) -> None:
+        self._topics.discard(topic)
+        self._note(topic, False)
+
+    async def settled(self) -> bool:
+        """Waits until what was subscribed before is heard; False at once where the bus is down."""
+        connection = self._connection
+        if connection is None or not self.is_up:
+            return False
+        self._flush()
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.ping(answered)
+        try:
+            async with asyncio.timeout(BARRIER_TIMEOUT_SECONDS):
+                await answered
+        except TimeoutError:
+            return False
+        except asyncio.CancelledError:
+            if not connection.lost.done():
+                raise  # we were cancelled, not the answer
+            return False
+        return True
+
+    def reconnect(self, reason: str) -> None:
+        """The connection looks well but carries nothing."""
+        if self._connection is not None:
+            self._connection.end(reason)
+
+    async def run(self) -> None:
+        """Connects and stays connected, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                    connection = await self._connect()
+            except (OSError, TimeoutError):
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            try:
+                await self._serve(connection)
+            finally:
+                connection.end("stopped")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _connect(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        if self._url.scheme == "unix":
+            _, connection = await loop.create_unix_connection(
+                lambda: _Connection(self._receive), self._url.path
+            )
+        else:
+            _, connection = await loop.create_connection(
+                lambda: _Connection(self._receive),
+                self._url.hostname or "localhost",
+                self._url.port or 6379,
+                ssl=ssl.create_default_context() if self._url.scheme == "rediss" else None,
+            )
+        if self._url.password:
+            name = unquote(self._url.username or "default")
+            connection.command("AUTH", name, unquote(self._url.password))
+        return connection
+
+    async def _serve(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._news.clear()
+        self._send("SUBSCRIBE", self._topics)
+        subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.ping(subscribed)
+        subscribed.add_done_callback(lambda f: None if f.cancelled() else self._come_up())
+        while not connection.lost.done():
+            await asyncio.wait((connection.lost,), timeout=HEALTH_SECONDS)
+            if connection.awaits_answer:
+                connection.missed += 1
+                if connection.missed >= MAX_MISSED_ANSWERS:
+                    connection.end("no answer")
+            else:
+                connection.ping()
+        self._connection = None
+        if self.is_up:
+            self.is_up = False
+            log("bus lost", reason=connection.lost.result())
+            self._changed(False, connection.lost.result())
+
+    def _come_up(self) -> None:
+        self.is_up = True
+        log("bus up", topics=len(self._topics))
+        self._changed(True, "")
+
+    def _note(self, topic: str, wanted: bool) -> None:
+        if self._connection is None:
+            return  # the next connection subscribes all topics anyway
+        if not self._news:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._news[topic] = wanted
+
+    def _flush(self) -> None:
+        news, self._news = self._news, {}
+        self._send("SUBSCRIBE", [topic for topic, wanted in news.items() if wanted])
+        self._send("UNSUBSCRIBE", [topic for topic, wanted in news.items() if not wanted])
+
+    def _send(self, command: str, topics: Iterable[str]) -> None:
+        if self._connection is None:
+            return
+        names = list(topics)
+        for start in range(0, len(names), TOPICS_A_COMMAND):
+            self._connection.command(command, *names[start : start + TOPICS_A_COMMAND])

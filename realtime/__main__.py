@@ -1,0 +1,47 @@
+"""`python -m realtime`: one node, until SIGTERM."""
+
+import sys
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from common.logs import log, set_up_logs
+from common.service import create_internal_app, create_server, serving, stop_event
+from common.settings import SettingsError
+from realtime.node import open_node
+from realtime.server import drain, open_server, tune_memory
+from realtime.settings import RealtimeSettings, read_realtime_settings
+
+
+async def serve(settings: RealtimeSettings) -> None:
+    """Serves sockets, and health and metrics on a port of their own; then drains."""
+    stop = stop_event()
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(open_node(settings))
+        if settings.service.metrics_listen:
+            internal = create_server(create_internal_app(node.health))
+            listener = settings.service.metrics_listen.open()
+            await stack.enter_async_context(serving(internal, listener))
+        sockets = await open_server(node.services, settings.service.listen.open())
+        tune_memory()
+        log("serving", address=settings.service.listen.address)
+        await stop.wait()
+        log("draining")
+        node.health.draining = True
+        # Closed at once: whoever comes now is refused by the kernel and goes to another node.
+        sockets.close()
+        await node.withdraw()
+        await drain(node.services)
+
+
+def main() -> None:
+    try:
+        settings = read_realtime_settings()
+    except SettingsError as error:
+        sys.exit(f"realtime: {error}")
+    set_up_logs("realtime", settings.service.name)
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

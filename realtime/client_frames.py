@@ -1,0 +1,87 @@
+"""What a client's line says, or what is wrong with it. Pure.
+
+A line that is not a JSON object ends the connection; an object with an unknown type or a bad
+field is refused and the connection goes on.
+"""
+
+import json
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from common.errors import Refusal
+from common.ids import is_id
+from common.limits import json_depth_exceeds, wrong_with_message, wrong_with_text
+from common.protocol.frames import AnyClientFrame, Connect, Send
+
+MAX_RESUMED_CHATS: Final = 1_000
+
+_decoder: Final[msgspec.json.Decoder[AnyClientFrame]] = msgspec.json.Decoder(AnyClientFrame)
+
+
+class NotAnObject(Exception):
+    """The line is not JSON, or not an object."""
+
+
+class Refused(NamedTuple):
+    """An object that is not valid; `chat` and `client_id` where they can be read."""
+
+    refusal: Refusal
+    chat: str | None = None
+    client_id: str | None = None
+    is_connect: bool = False
+
+
+def read_line(line: bytes) -> AnyClientFrame | Refused:
+    """One line of a text frame, which must be valid UTF-8. Raises NotAnObject."""
+    if json_depth_exceeds(line):
+        return Refused(Refusal("invalid_request", "The frame is nested too deeply."))
+    try:
+        frame = _decoder.decode(line)
+    except msgspec.DecodeError as error:
+        return _explain(line, error)
+    if isinstance(frame, Send) and (wrong := wrong_with_message(frame.message)):
+        refusal = Refusal("invalid_request", f"message {wrong}.")
+        return Refused(refusal, frame.chat, frame.client_id)
+    return frame
+
+
+def is_well_formed(connect: Connect) -> bool:
+    """Whether a `connect` keeps the limits that its types cannot say."""
+    resume = connect.resume
+    return resume is msgspec.UNSET or (
+        len(resume) <= MAX_RESUMED_CHATS and all(seq >= 0 for seq in resume.values())
+    )
+
+
+def _explain(line: bytes, error: msgspec.DecodeError) -> Refused:
+    # msgspec takes a lone surrogate for broken JSON, which it is not: RFC 8259 section 8.2.
+    try:
+        found = json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as broken:
+        raise NotAnObject from broken
+    except ValueError:  # a number with thousands of digits
+        return Refused(Refusal("invalid_request", "A number is too long."))
+    if not isinstance(found, dict):
+        raise NotAnObject
+    detail = f"{error}." if isinstance(error, msgspec.ValidationError) else "Invalid Unicode."
+    return Refused(
+        Refusal("invalid_request", _safe(detail)),
+        _id_in(found, "chat"),
+        _id_in(found, "clientId"),
+        found.get("type") == "connect",
+    )
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+def _safe(detail: str) -> str:
+    # The decoder quotes an unknown type, which may be anything.
+    return "The type is unknown." if wrong_with_text(detail) or "$.type" in detail else detail
+
+
+def _id_in(found: dict[str, Any], key: str) -> str | None:
+    value = found.get(key)
+    return value if isinstance(value, str) and is_id(value) else None

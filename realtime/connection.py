@@ -1,0 +1,331 @@
+"""One socket's bytes: between the transport and the session, without a task, a queue or a timer.
+
+What the session wishes is handed to those who can do it; what others write passes a bound that no
+one waits for. A slow reader loses typing first, then the connection.
+"""
+
+import asyncio
+import hmac
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
+
+from common.close_codes import CloseCode
+from common.errors import Refusal, not_found
+from common.logs import log
+from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
+from common.tokens import Claims, TokenError, TokenExpired
+from realtime.admission import Admission
+from realtime.counters import Counters
+from realtime.credentials import Credentials, SessionRevoked
+from realtime.frames import encode_frame
+from realtime.handshake import SOCKET_PATH
+from realtime.hub import Hub, Joining, Room
+from realtime.joining import Joiner
+from realtime.keepalive import Wheel
+from realtime.sends import Sends
+from realtime.session import SEND_EOF, Session, State, Upgrade, Wish
+from realtime.settings import RealtimeSettings
+from realtime.typists import Typists
+
+PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
+MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
+MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
+
+
+class Services(NamedTuple):
+    """What connections need of their node."""
+
+    settings: RealtimeSettings
+    admission: Admission
+    credentials: Credentials
+    hub: Hub
+    joiner: Joiner
+    sends: Sends
+    typists: Typists
+    wheel: "Wheel[Connection]"
+    counters: Counters
+    connections: "set[Connection]"
+    clock: Callable[[], float]
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+
+
+class Connection(asyncio.Protocol):
+    """A Listener of the hub, a Guest of the joiner, a Sender of sends."""
+
+    __slots__ = (
+        "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_services", "_session",
+        "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
+        "sends_in_flight", "session_id", "user", "write",
+    )  # fmt: skip
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.user = ""
+        self.session_id = ""
+        self.write: Callable[[bytes], None] = _discard
+        self.is_slow = False
+        self.rooms: set[Room] = set()
+        self.joining: Joining | None = None
+        self.sends_in_flight = 0
+        self.bucket = 0
+        self._address: str | None = None
+        self._is_counted = False
+        self._is_reading = True
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._unsent_limit = services.settings.max_unsent_bytes
+
+    # ---- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        services = self._services
+        self._transport = transport
+        self._session = Session(
+            services.clock(),
+            services.settings.origins,
+            random.uniform(*PING_SECONDS),  # noqa: S311 - spreads load
+            services.settings.max_refused_frames,
+        )
+        services.connections.add(self)
+        services.counters.accepted += 1
+        self._schedule()
+
+    def data_received(self, data: bytes) -> None:
+        for wish in self._session.receive(data, self._services.clock()):
+            self._grant(wish)
+        self._flush()
+
+    def eof_received(self) -> bool:
+        self._session.receive_eof()
+        return False  # the transport closes itself
+
+    def connection_lost(self, error: Exception | None) -> None:
+        services = self._services
+        services.connections.discard(self)
+        services.wheel.cancel(self)
+        self._retire()
+        if self._address is not None:
+            services.admission.leave(self._address)
+        code = self._session.end_code or 1006
+        if code >= 1000:
+            services.counters.ends[str(code)] += 1
+        else:
+            services.counters.refused_handshakes[str(code)] += 1
+        self._session.release()
+
+    def pause_writing(self) -> None:
+        self.is_slow = True
+        if self._session.state is State.READY:
+            self.write = self._write_bounded
+
+    def resume_writing(self) -> None:
+        self.is_slow = False
+        self._unsent_limit = self._services.settings.max_unsent_bytes
+        if self._session.state is State.READY:
+            self.write = self._transport.write
+
+    # ---- what the client wishes
+
+    def _grant(self, wish: Wish) -> None:
+        if self._session.state is State.ENDING:
+            return
+        match wish:
+            case Send():
+                self._services.sends.submit(self, wish)
+            case Typing():
+                self._type(wish)
+            case Connect():
+                self._connect(wish)
+            case Refresh():
+                self._refresh(wish)
+            case Upgrade():
+                self._upgrade(wish)
+
+    def _upgrade(self, upgrade: Upgrade) -> None:
+        if upgrade.path != SOCKET_PATH:
+            self._session.refuse_handshake(not_found(), with_body=upgrade.method != "HEAD")
+            return
+        address = self._client_address(upgrade)
+        refusal = self._services.admission.enter(address)
+        if refusal is not None:
+            self._session.refuse_handshake(refusal)
+            return
+        self._address = address
+        self._session.accept(self._services.clock())
+
+    def _client_address(self, upgrade: Upgrade) -> str:
+        """The balancer's word counts where its secret is beside it: on loopback every peer looks
+        alike."""
+        secret = self._services.settings.balancer_key
+        if secret and hmac.compare_digest(upgrade.balancer_key.encode(), secret.encode()):
+            return upgrade.forwarded_for.rpartition(",")[2].strip()
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
+    def _connect(self, connect: Connect) -> None:
+        if not self._services.credentials.is_ready:
+            self.end(CloseCode.INTERNAL_ERROR, "not ready")
+            return
+        try:
+            claims = self._services.credentials.verify(connect.token)
+        except SessionRevoked:
+            self.end(CloseCode.SESSION_REVOKED, "the session is revoked")
+        except TokenExpired as expired:
+            if self._services.credentials.is_revoked(expired.claims.session):
+                self.end(CloseCode.SESSION_REVOKED, "the session is revoked")
+            else:
+                self.end(CloseCode.TOKEN_EXPIRED, "the token has expired")
+        except TokenError:
+            self.end(CloseCode.UNAUTHENTICATED, "the token is not valid")
+        else:
+            self._admit(claims, connect)
+
+    def _admit(self, claims: Claims, connect: Connect) -> None:
+        self.user, self.session_id = claims.user, claims.session
+        if not self._services.admission.enter_user(claims.user):
+            self.end(CloseCode.TOO_MANY_SOCKETS, "too many sockets")
+            return
+        self._is_counted = True
+        self._session.welcome(claims.expires - time.time(), self._services.clock())
+        self._schedule()
+        self.write = self._hold
+        self._services.spawn(self._join(connect))
+
+    async def _join(self, connect: Connect) -> None:
+        try:
+            await self._services.joiner.join(self, connect)
+        except Exception:
+            log("a socket could not join", level=logging.ERROR, exception=True)
+            self.end(CloseCode.INTERNAL_ERROR, "something went wrong")
+
+    def _refresh(self, refresh: Refresh) -> None:
+        try:
+            claims = self._services.credentials.verify(refresh.token)
+        except (TokenError, SessionRevoked):
+            claims = None
+        now = self._services.clock()
+        if claims is None or claims.session != self.session_id:
+            refusal = Refusal("unauthenticated", "The token is not a good one of this session.")
+            self._session.refuse(refusal, now)
+            return
+        left = claims.expires - time.time()
+        self._session.welcome(left, now)
+        self._session.send(encode_frame(Refreshed(expires_in=round(left))))
+
+    def _type(self, typing: Typing) -> None:
+        room = self._services.hub.rooms.get(typing.chat)
+        if room not in self.rooms or not self._services.typists.type(self.user, typing.chat):
+            self._services.counters.drop("typing refused")
+            self._session.count_refused(self._services.clock())
+
+    # ---- what others give it
+
+    def go_ready(self, ready: bytes, replay: bytes) -> None:
+        """The first line, what was missed, what came meanwhile, and from then on everything."""
+        if self._session.state is not State.JOINING:
+            return
+        self.joining = None
+        burst = ready + replay + b"".join(self._held)
+        self._held, self._held_bytes = [], 0
+        # The first burst is bounded by itself; it must not make a reader look slow.
+        self._unsent_limit += len(burst)
+        self._transport.write(burst)
+        wishes = self._session.go_ready(self._services.clock())
+        self.write = self._write_bounded if self.is_slow else self._transport.write
+        for wish in wishes:
+            self._grant(wish)
+        self._flush()
+
+    def reply(self, frame: bytes) -> None:
+        """An answer to a send."""
+        self._session.send(frame)
+        self._flush()
+
+    def refuse(self, refusal: Refusal, chat: str, client_id: str) -> None:
+        """A send that failed."""
+        self._session.refuse(refusal, self._services.clock(), chat, client_id)
+        self._flush()
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        """Closes; safe to repeat."""
+        self._session.end(code, reason, self._services.clock())
+        self._flush()
+
+    def tick(self) -> None:
+        """What is due now, from the wheel."""
+        self._session.tick(self._services.clock())
+        self._flush()
+        self._schedule()
+
+    # ---- writing
+
+    def _hold(self, frame: bytes) -> None:
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if self._held_bytes > self._services.settings.max_unsent_bytes:
+            self._give_up()
+
+    def _write_bounded(self, frame: bytes) -> None:
+        if self._transport.get_write_buffer_size() + len(frame) > self._unsent_limit:
+            self._give_up()
+        else:
+            self._transport.write(frame)
+
+    def _give_up(self) -> None:
+        # Not at once: the relay is in the middle of a room's listeners.
+        self.write = _discard
+        self._services.counters.drop("slow consumer")
+        asyncio.get_running_loop().call_soon(self.end, CloseCode.SLOW_CONSUMER, "too slow")
+
+    def _flush(self) -> None:
+        """Writes what the session has to say, and does what its state demands."""
+        session, transport = self._session, self._transport
+        for data in session.take_output():
+            if data == SEND_EOF:
+                if transport.can_write_eof() and not transport.is_closing():
+                    transport.write_eof()
+            elif transport.get_write_buffer_size() > self._unsent_limit + 65_536:
+                session.must_abort = True  # floods us with pings and reads no pong
+            else:
+                transport.write(data)
+        if session.must_abort:
+            transport.abort()
+        elif session.state is State.ENDING:
+            if self.write is not _discard or self.joining is not None or self._is_counted:
+                self._retire()
+                self._schedule()
+        else:
+            self._pace()
+
+    def _pace(self) -> None:
+        """Reads no more from a client that is far ahead of its answers."""
+        is_ahead = (
+            self.sends_in_flight >= MAX_SENDS_IN_FLIGHT
+            or self._session.waiting_bytes > MAX_WAITING_BYTES
+        )
+        if is_ahead and self._is_reading:
+            self._transport.pause_reading()
+        elif not is_ahead and not self._is_reading:
+            self._transport.resume_reading()
+        self._is_reading = not is_ahead
+
+    def _retire(self) -> None:
+        """Nobody writes to it any more and it counts no more."""
+        self.write = _discard
+        self.joining = None
+        self._held.clear()
+        if self._is_counted:
+            self._is_counted = False
+            self._services.admission.leave_user(self.user)
+            self._services.hub.leave(self)
+
+    def _schedule(self) -> None:
+        self._services.wheel.schedule(self, self._session.due)
+
+
+def _discard(_: bytes) -> None:
+    """What a socket that is ending does with frames."""

@@ -1,0 +1,22 @@
+"""What this node counts, as plain numbers: adding to one costs nothing in the hot loop."""
+
+from collections import Counter
+
+
+class Counters:
+    """Only ever grow; metrics read them when they are asked for."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.payloads = 0
+        self.deliveries = 0
+        self.sends = 0
+        self.repairs = 0
+        self.bus_losses: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self.drops: Counter[str] = Counter()
+        self.refused_handshakes: Counter[str] = Counter()
+
+    def drop(self, reason: str, number: int = 1) -> None:
+        """Something was thrown away, and may have to be fetched again."""
+        self.drops[reason] += number

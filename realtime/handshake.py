@@ -1,0 +1,53 @@
+"""The HTTP side of a socket: what is answered when a request does not become one. Pure.
+
+Refusals before the upgrade are the same problem+json that REST gives.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from common.errors import PROBLEM_TYPE, Refusal
+
+SOCKET_PATH: Final = "/ws"
+SUBPROTOCOL: Final = "chat.v1"
+
+_REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
+    400: (
+        "invalid_request",
+        f"Not a WebSocket handshake for the subprotocol {SUBPROTOCOL}.",
+        {"Sec-WebSocket-Version": "13"},
+    ),
+    403: ("forbidden", "This origin may not open a socket here.", {}),
+    405: ("method_not_allowed", "Use GET.", {"Allow": "GET, HEAD"}),
+    426: ("upgrade_required", "Ask for an upgrade to websocket.", {"Upgrade": "websocket"}),
+    431: ("headers_too_large", "The headers are too large.", {}),
+}
+
+
+def refusal_of_status(status: int) -> Refusal:
+    """What the WebSocket library's refusals are called here."""
+    code, detail, headers = _REFUSED_BY_PROTOCOL.get(status, _REFUSED_BY_PROTOCOL[400])
+    return Refusal(code, detail, headers=headers)
+
+
+def http_refusal(refusal: Refusal, *, with_body: bool = True) -> bytes:
+    """The whole response; the connection ends after it."""
+    body = msgspec.json.encode(refusal.problem())
+    headers = {
+        "Content-Type": PROBLEM_TYPE,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **refusal.http_headers(),
+    }
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+    return head + body if with_body else head
+
+
+def method_of(data: bytes) -> str:
+    """The request's method, as far as it has come."""
+    return data[:16].split(b" ", 1)[0].decode("latin-1")

@@ -1,0 +1,175 @@
+"""Who listens to what on this node. Pure: decides, and leaves writing to the relay.
+
+Control entries name people, sockets listen: the hub knows which sockets a person has here. A
+socket that is still joining is told apart, for it has no chats until its memberships are known.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from realtime.stream import Stream
+
+
+class Joining:
+    """What happens to a person while one of their sockets joins: the seq at which they last left
+    or joined a chat. Memberships were read at some head; what lies above it counts."""
+
+    __slots__ = ("joined", "left", "placed")
+
+    def __init__(self) -> None:
+        self.placed = False  # whether the chats of the memberships are attached
+        self.left: dict[str, int] = {}
+        self.joined: dict[str, int] = {}
+
+
+class Listener(Protocol):
+    """A socket as the hub and the relay see it. `write` takes whole frames and never waits."""
+
+    user: str
+    write: Callable[[bytes], None]
+    is_slow: bool
+    rooms: "set[Room]"
+    joining: Joining | None
+
+
+class Room:
+    """One chat on this node: its stream and the sockets that hear it."""
+
+    __slots__ = (
+        "chat",
+        "idle_since",
+        "is_closed",
+        "is_repairing",
+        "listeners",
+        "stream",
+        "waiters",
+    )
+
+    def __init__(self, chat: str, head: int) -> None:
+        self.chat = chat
+        self.stream = Stream(head)
+        self.listeners: set[Listener] = set()
+        self.waiters: list[tuple[int, Callable[[], None]]] = []
+        self.idle_since: float | None = None
+        self.is_repairing = False
+        self.is_closed = False  # its last event has passed; kept for a while against late notices
+
+    def wake_waiters(self) -> None:
+        """Tells those who wait for a head that the stream has come to."""
+        waiting, self.waiters = self.waiters, []
+        for head, go_on in waiting:
+            if self.stream.head >= head:
+                go_on()
+            else:
+                self.waiters.append((head, go_on))
+
+
+class Person:
+    """Everybody with a socket here, joining or ready."""
+
+    __slots__ = ("idle_since", "sockets", "user")
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.sockets: list[Listener] = []
+        self.idle_since: float | None = None
+
+
+class Hub:
+    """Rooms by chat, people by id, and which sockets are in which room."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.people: dict[str, Person] = {}
+        self._clock = clock
+
+    def open_room(self, chat: str, head: int) -> Room:
+        """A chat that is heard here from `head` on. It is idle until somebody is attached."""
+        room = self.rooms[chat] = Room(chat, head)
+        room.idle_since = self._clock()
+        return room
+
+    def enter(self, listener: Listener) -> Person:
+        """A socket begins to join."""
+        person = self.people.get(listener.user)
+        if person is None:
+            person = self.people[listener.user] = Person(listener.user)
+        person.sockets.append(listener)
+        person.idle_since = None
+        return person
+
+    def leave(self, listener: Listener) -> None:
+        """A socket is gone."""
+        for room in listener.rooms:
+            room.listeners.discard(listener)
+            if not room.listeners:
+                room.idle_since = self._clock()
+        listener.rooms.clear()
+        person = self.people.get(listener.user)
+        if person is not None and listener in person.sockets:
+            person.sockets.remove(listener)
+            if not person.sockets:
+                person.idle_since = self._clock()
+
+    def attach(self, listener: Listener, room: Room) -> None:
+        """From the next event on."""
+        room.listeners.add(listener)
+        listener.rooms.add(room)
+        room.idle_since = None
+
+    def detach(self, listener: Listener, room: Room) -> None:
+        """Nothing more of this chat."""
+        room.listeners.discard(listener)
+        listener.rooms.discard(room)
+        if not room.listeners:
+            room.idle_since = self._clock()
+
+    def newcomers(self, room: Room, users: Iterable[str], seq: int) -> list[Listener]:
+        """The sockets that begin to hear the room at `seq`, now attached.
+
+        A socket without memberships yet remembers the join: its memberships may include it.
+        """
+        found = []
+        for user in users:
+            person = self.people.get(user)
+            for listener in person.sockets if person else ():
+                if listener.joining is not None:
+                    listener.joining.joined[room.chat] = seq
+                    listener.joining.left.pop(room.chat, None)
+                    if not listener.joining.placed:
+                        continue
+                if listener not in room.listeners:
+                    self.attach(listener, room)
+                    found.append(listener)
+        return found
+
+    def dismiss(self, room: Room, users: Iterable[str], seq: int) -> None:
+        """The event at `seq`, which has been delivered, was these people's last one."""
+        for user in users:
+            person = self.people.get(user)
+            for listener in person.sockets if person else ():
+                if listener.joining is not None:
+                    listener.joining.left[room.chat] = seq
+                    listener.joining.joined.pop(room.chat, None)
+                self.detach(listener, room)
+
+    def close(self, room: Room) -> None:
+        """The room's last event has been delivered."""
+        room.is_closed = True
+        for listener in tuple(room.listeners):
+            self.detach(listener, room)
+        room.idle_since = self._clock()
+
+    def take_idle(self, before: float) -> tuple[list[Room], list[Person]]:
+        """Removes and returns what nobody has listened to since `before`."""
+        rooms = [
+            r for r in self.rooms.values() if r.idle_since is not None and r.idle_since < before
+        ]
+        people = [
+            p for p in self.people.values() if p.idle_since is not None and p.idle_since < before
+        ]
+        for room in rooms:
+            del self.rooms[room.chat]
+        for person in people:
+            del self.people[person.user]
+        return rooms, people

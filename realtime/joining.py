@@ -1,0 +1,165 @@
+"""From a verified `connect` to `ready`: memberships, attaching, replay. No hole, no repeat.
+
+Order matters: the person is known to the hub and their notices are heard before memberships are
+read, so whatever happens after the read is seen; sockets are attached, holding what comes, before
+anything is replayed. Whoever is removed meanwhile gets nothing above their removal.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from common.bus import Bus
+from common.close_codes import CloseCode
+from common.errors import Refusal
+from common.ids import new_id
+from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from common.protocol.frames import Connect, Ready
+from realtime.frames import encode_frame, event_frames
+from realtime.hub import Hub, Joining, Listener, Room
+from realtime.notices import Notices
+from realtime.repair import Repair
+from realtime.replay import lines_since
+from realtime.subscriptions import Subscriptions
+from realtime.upstream import Chats
+
+T = TypeVar("T")
+
+JOIN_TIMEOUT_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 0.25
+MAX_REPLAY_BYTES: Final = 1_048_576
+
+
+class Guest(Listener, Protocol):
+    """A socket that joins."""
+
+    def go_ready(self, ready: bytes, replay: bytes) -> None: ...
+
+    def end(self, code: CloseCode, reason: str) -> None: ...
+
+
+class Joiner:
+    """Joins sockets. What it asks of chats goes in batches with what others ask."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        bus: Bus,
+        chats: Chats,
+        repair: Repair,
+        subscriptions: Subscriptions,
+        notices: Notices,
+    ) -> None:
+        self._hub = hub
+        self._bus = bus
+        self._chats = chats
+        self._repair = repair
+        self._subscriptions = subscriptions
+        self._notices = notices
+
+    async def join(self, guest: Guest, connect: Connect) -> None:
+        """Makes the socket ready, or ends it when chats does not answer."""
+        joining = guest.joining = Joining()
+        self._subscriptions.hear_person(self._hub.enter(guest))
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
+                await self._bus.settled()
+                memberships = await self._insist(lambda: self._chats.memberships(guest.user))
+                heads = await self._place(guest, joining, memberships)
+                behind, replay = await self._replay(guest, joining, connect, heads)
+        except TimeoutError:
+            guest.end(CloseCode.INTERNAL_ERROR, "chats is unavailable")
+            return
+        if guest.joining is not joining:
+            return  # it went away
+        ready = Ready(
+            connection=new_id(),
+            user=guest.user,
+            epoch=self._chats.epoch,
+            chats=heads,
+            behind=behind,
+        )
+        guest.go_ready(encode_frame(ready), event_frames(replay) if replay else b"")
+
+    async def _place(
+        self, guest: Guest, joining: Joining, memberships: dict[str, int]
+    ) -> dict[str, int]:
+        """Attaches the socket to its chats; returns the head of each from which on it hears it."""
+        heads: dict[str, int] = {}
+        late: list[tuple[Room, int]] = []
+        if guest.joining is not joining:
+            return heads
+        for chat, head in memberships.items():
+            room = self._hub.rooms.get(chat)
+            if room is None:
+                room = self._subscriptions.open_room(chat, head)
+            if room.stream.head < head:
+                late.append((room, head))
+            else:
+                self._attach(guest, joining, room, head, heads)
+        joining.placed = True
+        for chat, seq in joining.joined.items():
+            if chat not in memberships:
+                self._notices.join(guest.user, chat, seq)
+        for room, head in late:
+            await self._repair.reach(room, head)
+            if guest.joining is joining:
+                self._attach(guest, joining, room, head, heads)
+        return heads
+
+    def _attach(
+        self, guest: Guest, joining: Joining, room: Room, read_head: int, heads: dict[str, int]
+    ) -> None:
+        # Memberships were read at `read_head`; the stream may have carried a removal since.
+        if not room.is_closed and joining.left.get(room.chat, 0) <= read_head:
+            self._hub.attach(guest, room)
+            heads[room.chat] = room.stream.head
+
+    async def _replay(
+        self, guest: Guest, joining: Joining, connect: Connect, heads: dict[str, int]
+    ) -> tuple[list[str], list[bytes]]:
+        """The chats that the client must catch up by itself, and the events that it gets here."""
+        resume = {} if connect.resume is msgspec.UNSET else connect.resume
+        if connect.epoch is not msgspec.UNSET and connect.epoch != self._chats.epoch:
+            return [], []
+        behind: list[str] = []
+        replay: list[bytes] = []
+        total = 0
+        wanted: list[tuple[str, int, int]] = []
+        for chat, seq in resume.items():
+            head = heads.get(chat, seq)  # not theirs: ignored
+            if not 0 <= head - seq <= MAX_SLICE_EVENTS:
+                behind.append(chat)
+            elif seq < head:
+                wanted.append((chat, seq, head))
+        found = await asyncio.gather(
+            *(self._lines(guest.user, chat, seq, head) for chat, seq, head in wanted)
+        )
+        for (chat, seq, head), lines in zip(wanted, found, strict=True):
+            size = sum(map(len, lines))
+            is_whole = len(lines) == head - seq and size <= MAX_SLICE_BYTES
+            if not is_whole or total + size > MAX_REPLAY_BYTES:
+                behind.append(chat)
+                continue
+            total += size
+            replay += lines
+        return behind, replay
+
+    async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
+        """Events above `seq` up to `head`, or fewer where they are more than a slice may hold."""
+        while True:
+            found = await self._insist(lambda: self._chats.slice(chat, seq))
+            lines = lines_since(found, user, head)
+            if found.head >= head or len(lines) == head - seq:
+                return lines
+            await asyncio.sleep(RETRY_SECONDS)  # a replica that has not seen it yet
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Asks until chats answers; the join's time-out ends it."""
+        while True:
+            try:
+                return await ask()
+            except Refusal:
+                await asyncio.sleep(RETRY_SECONDS)

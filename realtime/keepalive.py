@@ -1,0 +1,52 @@
+"""One wheel for all timers of all connections: pings, time-outs, expiry, ends. Pure.
+
+A timer of the loop per connection costs memory and a heap; here each connection stands in one
+bucket of a quarter of a second, and is asked then what is due.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, Protocol, TypeVar
+
+TICK_SECONDS: Final = 0.25
+
+
+class Timed(Protocol):
+    bucket: int  # where it stands; 0 = nowhere
+
+
+T = TypeVar("T", bound=Timed)
+
+
+class Wheel(Generic[T]):
+    """Buckets by time; an item stands in at most one of them."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._buckets: dict[int, set[T]] = {}
+        self._next = int(clock() / TICK_SECONDS)
+
+    def schedule(self, item: T, due: float) -> None:
+        """Ask the item at `due` seconds of the clock, up to one tick later."""
+        bucket = max(int(due / TICK_SECONDS) + 1, self._next)
+        if bucket == item.bucket:
+            return
+        self.cancel(item)
+        item.bucket = bucket
+        self._buckets.setdefault(bucket, set()).add(item)
+
+    def cancel(self, item: T) -> None:
+        """Never ask it again."""
+        waiting = self._buckets.get(item.bucket)
+        if waiting is not None:
+            waiting.discard(item)
+        item.bucket = 0
+
+    def take_due(self) -> Iterator[T]:
+        """The items whose time has come; each stands nowhere until it is scheduled anew."""
+        last = int(self._clock() / TICK_SECONDS)
+        while self._next <= last:
+            for item in self._buckets.pop(self._next, ()):
+                if item.bucket == self._next:
+                    item.bucket = 0
+                    yield item
+            self._next += 1

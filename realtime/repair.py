@@ -1,0 +1,80 @@
+"""Fills holes: what a room misses is fetched from chats once for all its listeners."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from common.errors import Refusal
+from common.payload import Payload
+from common.protocol.chats import Slice
+from realtime.counters import Counters
+from realtime.hub import Room
+
+RETRY_SECONDS: Final = 0.2
+
+
+class Repair:
+    """`fetch` asks chats for the events after a seq; `take` delivers them; `spawn` runs a task."""
+
+    def __init__(
+        self,
+        fetch: Callable[[str, int], Awaitable[Slice]],
+        take: Callable[[Room, Payload], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        counters: Counters,
+    ) -> None:
+        self._fetch = fetch
+        self._take = take
+        self._spawn = spawn
+        self._counters = counters
+
+    def want(self, room: Room, wait_seconds: float = 0.0) -> None:
+        """Fill the room's hole, unless it has filled itself by then. One at a time for a room."""
+        if not room.is_repairing:
+            room.is_repairing = True
+            self._spawn(self._fill(room, wait_seconds))
+
+    async def reach(self, room: Room, head: int) -> None:
+        """Returns soon after the room's stream has come to `head`."""
+        if room.stream.head >= head:
+            return
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        room.waiters.append((head, partial(_settle, reached)))
+        room.stream.learn(head)
+        self.want(room)
+        await reached
+
+    async def _fill(self, room: Room, wait_seconds: float) -> None:
+        try:
+            if wait_seconds:
+                await asyncio.sleep(wait_seconds)
+            while room.stream.is_behind and not room.is_closed:
+                self._counters.repairs += 1
+                try:
+                    found = await self._fetch(room.chat, room.stream.head)
+                except Refusal:
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                await self._apply(room, found)
+        finally:
+            room.is_repairing = False
+
+    async def _apply(self, room: Room, found: Slice) -> None:
+        if found.events:
+            self._take(room, payload_of(found))
+        room.stream.learn(found.head)
+        room.stream.settle(found.head)
+        if not found.events and room.stream.is_behind:
+            await asyncio.sleep(RETRY_SECONDS)  # committed, but not to be seen there yet
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():  # whoever waited may have given up
+        future.set_result(None)
+
+
+def payload_of(found: Slice) -> Payload:
+    """The slice as if it had been published."""
+    events = [bytes(event) for event in found.events]
+    return Payload(found.after + 1, len(events), found.controls, b"\n".join(events))

@@ -1,0 +1,54 @@
+"""What one person gets of a fetched slice: its events, with snapshots where they join. Pure."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from common.protocol.chats import Slice
+
+
+class Arrival(NamedTuple):
+    """What somebody gets who hears a chat from their last join in the slice on.
+
+    `lines` are events; `is_in` is None where no entry in the slice says whether they are in.
+    """
+
+    lines: list[bytes]
+    last: int
+    is_in: bool | None
+
+
+def lines_since(found: Slice, user: str, upto: int) -> list[bytes]:
+    """Every event of the slice up to a seq, for somebody who has those before it."""
+    return [line for _, line, _ in _own_lines(found, user, upto)]
+
+
+def arrival(found: Slice, user: str, upto: int) -> Arrival:
+    """Only what follows the person's last join, and nothing if they left after it."""
+    lines: list[bytes] = []
+    last, is_in = found.after, None
+    for seq, line, change in _own_lines(found, user, upto):
+        last = seq
+        if change == "join":
+            lines, is_in = [], True
+        elif change is not None:
+            is_in = False
+        if is_in is not False:
+            lines.append(line)
+    return Arrival([] if is_in is False else lines, last, is_in)
+
+
+def _own_lines(found: Slice, user: str, upto: int) -> Iterator[tuple[int, bytes, str | None]]:
+    """(seq, line, what happens to the person there)"""
+    changes = {
+        control.seq: control
+        for control in found.controls
+        if control.action == "close" or user in control.users
+    }
+    for seq, event in enumerate(found.events[: max(0, upto - found.after)], found.after + 1):
+        change = changes.get(seq)
+        if change is None:
+            yield seq, bytes(event), None
+        elif change.snapshot is not None:
+            yield seq, bytes(change.snapshot), change.action
+        else:
+            yield seq, bytes(event), change.action

@@ -1,0 +1,82 @@
+"""Durable sends of all sockets: what piles up while one call to a chats replica runs is the next.
+
+chats decides whether the sender is in the chat. Knows no frame's encoding but the answers'.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from common.errors import Refusal
+from common.protocol.chats import SendItem, SendResult
+from common.protocol.frames import Send, Sent
+from common.rates import Buckets, Rate
+from realtime.counters import Counters
+from realtime.frames import encode_frame
+from realtime.lanes import Lanes
+
+SENDS_A_USER: Final = Rate(per_second=10, burst=50)
+
+
+class Sender(Protocol):
+    """A socket that waits for answers."""
+
+    user: str
+    sends_in_flight: int
+
+    def reply(self, frame: bytes) -> None: ...
+
+    def refuse(self, refusal: Refusal, chat: str, client_id: str) -> None: ...
+
+
+class Sends:
+    """Takes sends and answers each with `sent` or `error`."""
+
+    def __init__(
+        self,
+        lanes: Lanes[SendItem, SendResult],
+        buckets: Buckets,
+        rate_factor: int,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lanes = lanes
+        self._buckets = buckets
+        self._rate = SENDS_A_USER.times(rate_factor)
+        self._counters = counters
+        self._clock = clock
+
+    def submit(self, sender: Sender, send: Send) -> None:
+        """Answers later, in the order of submission within a chat."""
+        verdict = self._buckets.take(sender.user, self._rate, self._clock())
+        if not verdict.allowed:
+            refusal = Refusal("rate_limited", "Too many messages.", retry_after=verdict.retry_after)
+            sender.refuse(refusal, send.chat, send.client_id)
+            return
+        self._counters.sends += 1
+        sender.sends_in_flight += 1
+        item = SendItem(
+            chat=send.chat,
+            user=sender.user,
+            key=send.client_id,
+            show_key=True,
+            message=send.message,
+        )
+        self._lanes.ask(send.chat, item, partial(self._answer, sender, send))
+
+    def _answer(self, sender: Sender, send: Send, result: SendResult | Refusal) -> None:
+        sender.sends_in_flight -= 1
+        if isinstance(result, Refusal):
+            sender.refuse(result, send.chat, send.client_id)
+        elif result.code:
+            sender.refuse(Refusal(result.code, result.detail), send.chat, send.client_id)
+        else:
+            sent = Sent(
+                chat=send.chat,
+                client_id=send.client_id,
+                message_id=result.message_id,
+                seq=result.seq,
+                at=result.at,
+            )
+            sender.reply(encode_frame(sent))

@@ -1,0 +1,368 @@
+"""One connection's protocol as a state machine: bytes in, wishes and bytes out. No I/O.
+
+    HANDSHAKE ── accept ──▶ GREETING ── connect ──▶ JOINING ── go_ready ──▶ READY
+        │ refuse                │                       │                     │
+        └───────────────────────┴────────── end ────────┴─────────────────────┴──▶ ENDING
+
+It knows RFC 6455 (through websockets' Sans-I/O layer), frames and time-outs; it knows no chat, no
+other connection and no token. Times are seconds of any monotonic clock, given by the caller.
+"""
+
+import codecs
+import logging
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State as WireState
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from common.close_codes import CloseCode
+from common.errors import Refusal
+from common.limits import MAX_HEADER_BYTES
+from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
+from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
+from realtime.frames import PONG, encode_frame, error_frame
+from realtime.handshake import SUBPROTOCOL, http_refusal, method_of, refusal_of_status
+
+MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
+HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
+CONNECT_TIMEOUT_SECONDS: Final = 10.0
+CLOSE_TIMEOUT_SECONDS: Final = 5.0
+PONG_TIMEOUT_SECONDS: Final = 10.0
+EXPIRY_NOTICE_SECONDS: Final = 60.0
+EXPIRY_GRACE_SECONDS: Final = 5.0
+FLOOD_WINDOW_SECONDS: Final = 10.0
+SEND_EOF: Final = b""
+_NEVER: Final = float("inf")
+_TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
+_quiet = logging.getLogger("websockets")
+
+
+class Upgrade(NamedTuple):
+    """A request for a socket; the last two are headers that only the balancer may give."""
+
+    method: str
+    path: str
+    forwarded_for: str
+    balancer_key: str
+
+
+Wish = Upgrade | Connect | Send | Typing | Refresh
+
+
+class State(Enum):
+    HANDSHAKE = auto()
+    GREETING = auto()
+    JOINING = auto()
+    READY = auto()
+    ENDING = auto()
+
+
+class Session:
+    """`ping_seconds` should differ between connections, so that their pings spread."""
+
+    __slots__ = (
+        "_deadline", "_decoder", "_expiry", "_fragments", "_handshake_bytes", "_max_refused",
+        "_notice", "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused",
+        "_refused_since", "_request", "_waiting", "_ws", "end_code", "must_abort",
+        "state", "waiting_bytes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        now: float,
+        origins: Sequence[str | None],
+        ping_seconds: float,
+        max_refused: int,
+    ) -> None:
+        self.state = State.HANDSHAKE
+        self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
+        self.must_abort = False  # the other side does not answer: cut it off
+        self._ws = ServerProtocol(
+            origins=[None if origin is None else Origin(origin) for origin in origins],
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=MAX_CLIENT_MESSAGE_BYTES,
+            logger=_quiet,
+        )
+        self._out: list[bytes] = []
+        self._request: Request | None = None
+        self._handshake_bytes = 0
+        self._deadline = now + HANDSHAKE_TIMEOUT_SECONDS
+        self._ping_seconds = ping_seconds
+        self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
+        self._fragments: list[bytes] | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._waiting: list[bytes] = []  # texts that came before `ready` went
+        self.waiting_bytes = 0
+        self._refused = 0
+        self._refused_since = now
+        self._max_refused = max_refused
+
+    # ---- bytes from the client
+
+    def receive(self, data: bytes, now: float) -> list[Wish]:
+        """What the client wishes with these bytes, in order."""
+        if self.state is State.HANDSHAKE:
+            self._guard_handshake(data)
+        if self.end_code and self._ws.state is WireState.CONNECTING:
+            return []  # refused before the upgrade
+        self._ws.receive_data(data)
+        wishes: list[Wish] = []
+        for event in self._ws.events_received():
+            if isinstance(event, Request):
+                self._request = event
+                wishes.append(_read_upgrade(event))
+            elif isinstance(event, Frame) and self.state is not State.ENDING:
+                wishes += self._read_frame(event, now)
+        self._notice_wire_end(now)
+        return wishes
+
+    def receive_eof(self) -> None:
+        self._ws.receive_eof()
+
+    def take_output(self) -> list[bytes]:
+        """What to write now; SEND_EOF means: close our side."""
+        out, self._out = self._out, []
+        return out + self._ws.data_to_send() if self._ws.writes else out
+
+    def _guard_handshake(self, data: bytes) -> None:
+        if not self._handshake_bytes and method_of(data) not in ("GET", "HEAD"):
+            # The library reads no request with a body, and would end without an answer.
+            self.refuse_handshake(refusal_of_status(405))
+        self._handshake_bytes += len(data)
+        if self._handshake_bytes > MAX_HEADER_BYTES:
+            self.refuse_handshake(refusal_of_status(431))
+
+    def _notice_wire_end(self, now: float) -> None:
+        """The library may have ended it: a broken rule, or the client's own close."""
+        ws = self._ws
+        if self.state is State.HANDSHAKE and ws.handshake_exc is not None:
+            # No request that it could read; its own answer is no problem+json.
+            ws.data_to_send()
+            too_large = isinstance(ws.handshake_exc, _TOO_LARGE)
+            self.refuse_handshake(refusal_of_status(431 if too_large else 400))
+        elif self.state is not State.ENDING and ws.state in (WireState.CLOSING, WireState.CLOSED):
+            ended = ws.close_sent or ws.close_rcvd
+            self._enter_ending(int(ended.code) if ended else 1006, now)
+
+    # ---- the handshake
+
+    def accept(self, now: float) -> None:
+        """Upgrades, or refuses what RFC 6455, the origins and the subprotocol demand."""
+        request, self._request = self._request, None
+        assert request is not None
+        if request.method == "HEAD":  # a GET without an upgrade
+            self.refuse_handshake(refusal_of_status(426), with_body=False)
+            return
+        response = self._ws.accept(request)
+        if response.status_code != 101:
+            self.refuse_handshake(refusal_of_status(response.status_code))
+            return
+        self._ws.send_response(response)
+        self._out += self._ws.data_to_send()
+        self.state = State.GREETING
+        self._deadline = now + CONNECT_TIMEOUT_SECONDS
+        self._ping_due = now + self._ping_seconds
+
+    def refuse_handshake(self, refusal: Refusal, *, with_body: bool = True) -> None:
+        """Answers with the refusal instead of an upgrade."""
+        if self.state is State.ENDING:
+            return
+        self._out += [http_refusal(refusal, with_body=with_body), SEND_EOF]
+        self.state = State.ENDING
+        self.end_code = refusal.status
+
+    # ---- frames from the client
+
+    def _read_frame(self, frame: Frame, now: float) -> list[Wish]:
+        if frame.opcode is Opcode.TEXT and frame.fin:
+            return self._read_text(bytes(frame.data), now)
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
+            return self._read_fragment(frame, now)
+        if frame.opcode is Opcode.BINARY:
+            self.end(CloseCode.PROTOCOL_ERROR, "binary frames are not used", now)
+        elif frame.opcode is Opcode.PONG:
+            self._pong_due = _NEVER
+            if self._ping_due == _NEVER:
+                self._ping_due = now + self._ping_seconds
+        elif frame.opcode is Opcode.CLOSE:
+            self._notice_wire_end(now)
+        return []
+
+    def _read_fragment(self, frame: Frame, now: float) -> list[Wish]:
+        if self._fragments is None or self._decoder is None:
+            self._fragments = []
+            self._decoder = codecs.getincrementaldecoder("utf-8")()
+        data = bytes(frame.data)
+        try:
+            self._decoder.decode(data, final=frame.fin)
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_UTF8, now)
+            return []
+        self._fragments.append(data)
+        if not frame.fin:
+            return []
+        text = b"".join(self._fragments)
+        self._fragments = self._decoder = None
+        return self._read_text(text, now)
+
+    def _read_text(self, text: bytes, now: float) -> list[Wish]:
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_UTF8, now)
+            return []
+        return self._hear(text, now)
+
+    def _hear(self, text: bytes, now: float) -> list[Wish]:
+        """One or more lines; those before a bad one count, those after `connect` wait."""
+        wishes: list[Wish] = []
+        rest = text
+        while self.state is not State.ENDING:
+            if self.state is State.JOINING:
+                self._waiting.append(rest)
+                self.waiting_bytes += len(rest)
+                break
+            line, more, rest = rest.partition(b"\n")
+            try:
+                said = read_line(line)
+            except NotAnObject:
+                self.end(CloseCode.PROTOCOL_ERROR, "not a JSON object", now)
+                break
+            wish = self._judge(said, now)
+            if wish is not None:
+                wishes.append(wish)
+            if not more:
+                break
+        return wishes
+
+    def _judge(self, said: AnyClientFrame | Refused, now: float) -> Wish | None:
+        if self.state is State.GREETING:
+            if isinstance(said, Connect) and is_well_formed(said):
+                self.state = State.JOINING
+                self._deadline = _NEVER
+                return said
+            self.end(CloseCode.PROTOCOL_ERROR, "the first frame must be a valid connect", now)
+        elif isinstance(said, Connect):
+            self.end(CloseCode.PROTOCOL_ERROR, "connected already", now)
+        elif isinstance(said, Refused):
+            if said.is_connect:
+                self.end(CloseCode.PROTOCOL_ERROR, "connected already", now)
+            else:
+                self.refuse(said.refusal, now, said.chat, said.client_id)
+        elif isinstance(said, Ping):
+            self._out.append(PONG)
+        else:
+            return said
+        return None
+
+    # ---- what the server decides
+
+    def welcome(self, seconds_left: float, now: float) -> None:
+        """The token was good and lasts so long; also after a refresh."""
+        self._notice = now + seconds_left - EXPIRY_NOTICE_SECONDS
+        self._expiry = now + seconds_left + EXPIRY_GRACE_SECONDS
+
+    def go_ready(self, now: float) -> list[Wish]:
+        """`ready` is on its way: what the client wished meanwhile."""
+        if self.state is not State.JOINING:
+            return []
+        self.state = State.READY
+        waiting, self._waiting = self._waiting, []
+        self.waiting_bytes = 0
+        return [wish for text in waiting for wish in self._hear(text, now)]
+
+    def send(self, frame: bytes) -> None:
+        """A whole frame of our own; dropped when the connection is ending."""
+        if self.state is not State.ENDING:
+            self._out.append(frame)
+
+    def refuse(
+        self, refusal: Refusal, now: float, chat: str | None = None, client_id: str | None = None
+    ) -> None:
+        """Answers a frame with `error`; who earns too many of them is flooding."""
+        self.send(error_frame(refusal, chat, client_id))
+        self.count_refused(now)
+
+    def count_refused(self, now: float) -> None:
+        """A frame was refused, answered or silently."""
+        if now - self._refused_since > FLOOD_WINDOW_SECONDS:
+            self._refused, self._refused_since = 0, now
+        self._refused += 1
+        if self._refused > self._max_refused:
+            self.end(CloseCode.FLOODING, "too many refused frames", now)
+
+    def end(self, code: CloseCode, reason: str, now: float) -> None:
+        """Closes with a code. The client has CLOSE_TIMEOUT_SECONDS to answer."""
+        if self.state is State.HANDSHAKE:
+            self.must_abort = True
+        elif self.state is not State.ENDING:
+            if self._ws.state is WireState.OPEN:
+                self._ws.send_close(code, reason)
+            self._enter_ending(code, now)
+
+    def _fail(self, code: CloseCode, now: float) -> None:
+        self._ws.fail(code)
+        self._enter_ending(code, now)
+
+    def _enter_ending(self, code: int, now: float) -> None:
+        self.state = State.ENDING
+        self.end_code = code
+        self._deadline = now + CLOSE_TIMEOUT_SECONDS
+        self._waiting.clear()
+        self._fragments = self._decoder = None
+
+    # ---- time
+
+    @property
+    def due(self) -> float:
+        """When `tick` has something to do."""
+        if self.state is State.ENDING:
+            return self._deadline
+        return min(self._deadline, self._ping_due, self._pong_due, self._notice, self._expiry)
+
+    def tick(self, now: float) -> None:
+        """Does what is due."""
+        if now >= self._deadline:
+            if self.state in (State.ENDING, State.HANDSHAKE):
+                self.must_abort = True
+            else:
+                self.end(CloseCode.CONNECT_TIMEOUT, "no connect", now)
+        elif self.state is State.ENDING:
+            return
+        elif now >= self._pong_due:
+            self.end(CloseCode.NO_PONG, "no pong", now)
+        elif now >= self._expiry:
+            self.end(CloseCode.TOKEN_EXPIRED, "the token has expired", now)
+        else:
+            self._remind(now)
+
+    def _remind(self, now: float) -> None:
+        if now >= self._notice:
+            left = round(self._expiry - EXPIRY_GRACE_SECONDS - now)
+            self.send(encode_frame(Expiring(seconds=max(0, left))))
+            self._notice = _NEVER
+        if now >= self._ping_due:
+            self._ws.send_ping(b"")
+            self._ping_due = _NEVER
+            self._pong_due = now + PONG_TIMEOUT_SECONDS
+
+    def release(self) -> None:
+        """The connection is gone: breaks the parser's cycle, so that memory returns at once."""
+        self._ws.parser.close()
+        self._waiting.clear()
+
+
+def _read_upgrade(request: Request) -> Upgrade:
+    headers = request.headers
+    return Upgrade(
+        request.method,
+        request.path.partition("?")[0],
+        ",".join(headers.get_all("X-Forwarded-For")),
+        ",".join(headers.get_all("X-Hubbub-Balancer")),
+    )

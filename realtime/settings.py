@@ -1,0 +1,60 @@
+"""What a realtime process is told by its environment beside what every service is told."""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from common.settings import (
+    ServiceSettings,
+    SettingsError,
+    read_list,
+    read_secret,
+    read_service_settings,
+)
+
+MAX_SOCKETS_AN_ADDRESS = 200
+MAX_SOCKETS_A_USER = 20
+MAX_REFUSED_FRAMES = 200  # in 10 s
+MAX_UNSENT_BYTES = 1_048_576
+
+
+class RealtimeSettings(msgspec.Struct, frozen=True):
+    """`origins` may open sockets; None in it means that no Origin was sent, as programs do.
+    `balancer_key` is None where no balancer stands in front."""
+
+    service: ServiceSettings
+    origins: tuple[str | None, ...]
+    balancer_key: str | None
+    max_sockets_an_address: int
+    max_sockets_a_user: int
+    max_refused_frames: int
+    max_unsent_bytes: int
+
+
+def read_realtime_settings(env: Mapping[str, str] = os.environ) -> RealtimeSettings:
+    """Raises SettingsError with a sentence for the operator."""
+    service = read_service_settings("realtime", env)
+    port = env.get("HUBBUB_PORT") or "8000"
+    public = [env["HUBBUB_PUBLIC_URL"].rstrip("/")] if env.get("HUBBUB_PUBLIC_URL") else []
+    origins = [*public, *read_list(env, "HUBBUB_ORIGINS")]
+    if not origins:
+        origins = [f"http://127.0.0.1:{port}", f"http://localhost:{port}"]
+    has_balancer = bool(env.get("HUBBUB_BALANCER_KEY_FILE"))
+    factor = service.rate_factor
+    return RealtimeSettings(
+        service=service,
+        origins=(None, *origins),
+        balancer_key=read_secret(env, "HUBBUB_BALANCER_KEY_FILE") if has_balancer else None,
+        max_sockets_an_address=MAX_SOCKETS_AN_ADDRESS * factor,
+        max_sockets_a_user=MAX_SOCKETS_A_USER * factor,
+        max_refused_frames=MAX_REFUSED_FRAMES * factor,
+        max_unsent_bytes=_read_number(env, "HUBBUB_MAX_UNSENT_BYTES", MAX_UNSENT_BYTES),
+    )
+
+
+def _read_number(env: Mapping[str, str], variable: str, default: int) -> int:
+    value = env.get(variable) or str(default)
+    if not value.isdigit() or int(value) == 0:
+        raise SettingsError(f"{variable} must be a whole number above 0, not {value!r}")
+    return int(value)

@@ -1,0 +1,62 @@
+"""Who is typing: ephemeral, at most once a second for a person and chat, published in batches."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import redis.asyncio as redis
+
+from common.protocol.frames import SomebodyTyping
+from common.rates import Buckets, Rate
+from common.topics import Topics
+from common.valkey import publish_all
+from realtime.counters import Counters
+
+TYPING_A_CHAT: Final = Rate(per_second=1, burst=1)
+MAX_UNPUBLISHED: Final = 1_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Typists:
+    """Publishes what passes the rate; what piles up while one batch goes out is the next."""
+
+    def __init__(
+        self,
+        valkey: "redis.Redis",
+        topics: Topics,
+        rate_factor: int,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._valkey = valkey
+        self._topics = topics
+        self._buckets = Buckets()
+        self._rate = TYPING_A_CHAT.times(rate_factor)
+        self._counters = counters
+        self._clock = clock
+        self._unpublished: list[tuple[str, bytes]] = []
+        self._news = asyncio.Event()
+
+    def type(self, user: str, chat: str) -> bool:
+        """Whether it was taken; the caller has checked that the person is in the chat."""
+        if not self._buckets.take(f"{user}:{chat}", self._rate, self._clock()).allowed:
+            return False
+        if len(self._unpublished) >= MAX_UNPUBLISHED:
+            self._counters.drop("typing not published")
+            return True
+        frame = _encode(SomebodyTyping(chat=chat, user=user))
+        self._unpublished.append((self._topics.typing(chat), frame))
+        self._news.set()
+        return True
+
+    async def publish(self) -> None:
+        """Publishes until cancelled; without Valkey typing is lost, as it may be."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            messages, self._unpublished = self._unpublished, []
+            if not await publish_all(self._valkey, messages):
+                self._counters.drop("typing not published", len(messages))

@@ -1,0 +1,136 @@
+"""The only calls to users and chats, each by its name. Decides only which replica it asks."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Final
+
+from common.calls import Calls
+from common.errors import Refusal
+from common.protocol import chats as c
+from common.protocol import users as u
+from common.replicas import Replicas
+from realtime.lanes import Lanes
+
+MAX_USERS_A_CALL: Final = 100
+MAX_SLICES_A_CALL: Final = 100
+MAX_SENDS_A_CALL: Final = 200
+MAX_HEADS_A_CALL: Final = 10_000
+POLL_TIMEOUT_SECONDS: Final = 1.0
+
+
+class Chats:
+    """What realtime asks chats. Every call raises Refusal: chats' own, or unavailable."""
+
+    def __init__(
+        self, calls: Calls, replicas: Replicas, notice_epoch: Callable[[str], None]
+    ) -> None:
+        self._calls = calls
+        self._replicas = replicas
+        self._notice_epoch = notice_epoch
+        self.epoch = ""
+        self._memberships: Lanes[str, dict[str, int]] = Lanes(
+            lambda _: "any", self._ask_memberships, MAX_USERS_A_CALL
+        )
+        self._slices: Lanes[tuple[str, int], c.Slice] = Lanes(
+            calls.preferred, self._ask_slices, MAX_SLICES_A_CALL
+        )
+        self.sends: Lanes[c.SendItem, c.SendResult] = Lanes(
+            calls.preferred, self._ask_sends, MAX_SENDS_A_CALL
+        )
+
+    async def memberships(self, user: str) -> dict[str, int]:
+        """The heads of the person's chats."""
+        return await self._memberships.fetch(user, user)
+
+    async def slice(self, chat: str, after: int) -> c.Slice:
+        """Events after a seq; at most 200 and 256 KiB."""
+        return await self._slices.fetch(chat, (chat, after))
+
+    async def heads(self, heads: dict[str, int]) -> dict[str, int]:
+        """Those that differ, as they are."""
+        differing: dict[str, int] = {}
+        items = iter(heads.items())
+        while part := dict(islice(items, MAX_HEADS_A_CALL)):
+            request = c.HeadsRequest(heads=part)
+            answer = await self._calls.call("heads", request, c.HeadsAnswer, key=_any_key())
+            self._note(answer.epoch)
+            differing.update(answer.heads)
+        return differing
+
+    async def can_answer(self) -> bool:
+        """Whether a replica answers right now."""
+        try:
+            request = c.HeadsRequest(heads={})
+            await self._calls.call("heads", request, c.HeadsAnswer, key=_any_key(), timeout=1.0)
+        except Refusal:
+            return False
+        return True
+
+    async def changes(self) -> list[c.Digest]:
+        """What every replica that answers has changed lately."""
+        answers = await asyncio.gather(
+            *(
+                self._calls.call_replica(
+                    address, "changes", c.ChangesRequest(), c.Digest, timeout=POLL_TIMEOUT_SECONDS
+                )
+                for address in self._replicas.addresses
+            ),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, c.Digest)]
+
+    async def _ask_memberships(self, _: str, users: list[str]) -> list[dict[str, int]]:
+        different = list(dict.fromkeys(users))
+        request = c.MembershipsRequest(users=different)
+        answer = await self._calls.call("memberships", request, c.MembershipsAnswer, key=_any_key())
+        self._note(answer.epoch)
+        found = dict(zip(different, answer.chats, strict=True))
+        return [found[user] for user in users]
+
+    async def _ask_slices(self, key: str, wanted: list[tuple[str, int]]) -> list[c.Slice]:
+        different = list(dict.fromkeys(wanted))
+        request = c.SlicesRequest(
+            wanted=[c.SliceWanted(chat=chat, after=after) for chat, after in different]
+        )
+        answer = await self._calls.call("slices", request, c.SlicesAnswer, key=key)
+        found = dict(zip(different, answer.slices, strict=True))
+        return [found[one] for one in wanted]
+
+    async def _ask_sends(self, key: str, items: list[c.SendItem]) -> list[c.SendResult]:
+        request = c.SendsRequest(items=items)
+        answer = await self._calls.call("send", request, c.SendsAnswer, key=key)
+        return answer.results
+
+    def _note(self, epoch: str) -> None:
+        known, self.epoch = self.epoch, epoch
+        if known and known != epoch:
+            self._notice_epoch(epoch)
+
+
+class Users:
+    """What realtime asks users. Every call raises Refusal."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def keys(self) -> u.KeySet:
+        return await self._calls.call("keys", u.Empty(), u.KeySet, timeout=POLL_TIMEOUT_SECONDS)
+
+    async def revocations(self, after: int) -> u.Revocations:
+        request = u.RevocationsRequest(after=after)
+        return await self._calls.call(
+            "revocations", request, u.Revocations, timeout=POLL_TIMEOUT_SECONDS
+        )
+
+    async def tokens_used(self, used: Iterable[tuple[str, int]]) -> None:
+        await self._calls.call("tokens_used", u.TokensUsed(used=list(used)), u.Empty)
+
+
+def _any_key() -> str:
+    # Any replica serves these; a random key spreads them.
+    return str(random.random())  # noqa: S311 - no secret
