@@ -28,7 +28,7 @@ export class Chats {
   #tailing = 0;
 
   /**
-   * `hear` is `{changed(), applied(chat, event), left(chat)}`.
+   * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`.
    */
   constructor({ me, api, marks, clock, hear }) {
     this.#me = me;
@@ -174,6 +174,7 @@ export class Chats {
       chat = new Chat(id, this.#me, cursor);
       this.#chats.set(id, chat);
       this.#marks.restore(chat);
+      this.#hear.met(chat);
     }
     return chat;
   }

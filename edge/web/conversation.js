@@ -93,9 +93,9 @@ export class Conversation {
       return;
     }
     this.node.replaceChildren(...this.#panes);
-    const { unread, read } = chat;
-    chat.newAfter = unread > 0 ? read : null;
-    this.#seen = chat.timeline.cursor;
+    const { read, timeline } = chat;
+    chat.newAfter = read !== null && read < timeline.cursor ? read : null;
+    this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
     this.composer.open(this.#title, chat.draft);
     this.#log.open(chat, this.#title);

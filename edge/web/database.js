@@ -3,6 +3,8 @@
  * logging out can take all of it away. Knows its stores, not what is in them.
  */
 
+const KEYS = { outbox: "clientId", marks: "chat", names: "id" };
+
 export class Database {
   #name;
   #opened = null;
@@ -39,9 +41,9 @@ export class Database {
     this.#opened ??= new Promise((resolve, reject) => {
       const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => {
-        request.result.createObjectStore("outbox", { keyPath: "clientId" });
-        request.result.createObjectStore("marks", { keyPath: "chat" });
-        request.result.createObjectStore("names", { keyPath: "id" });
+        for (const [store, keyPath] of Object.entries(KEYS)) {
+          request.result.createObjectStore(store, { keyPath });
+        }
       };
       request.onsuccess = () => {
         // Another window logs out: it must not wait for this one.
@@ -59,4 +61,36 @@ function settled(request) {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}
+
+/** The same for as long as the window is open, where a browser forbids keeping anything. */
+export class PassingDatabase {
+  #stores = Object.fromEntries(Object.keys(KEYS).map((store) => [store, new Map()]));
+
+  async all(store) {
+    return [...this.#stores[store].values()];
+  }
+
+  async put(store, value) {
+    this.#stores[store].set(value[KEYS[store]], value);
+  }
+
+  async delete(store, key) {
+    this.#stores[store].delete(key);
+  }
+
+  async erase() {
+    for (const store of Object.values(this.#stores)) store.clear();
+  }
+}
+
+/** The lasting one, or the passing one when that cannot be opened. */
+export async function openDatabase(name) {
+  const database = new Database(name);
+  try {
+    await database.all("names");
+    return { database, isLasting: true };
+  } catch {
+    return { database: new PassingDatabase(), isLasting: false };
+  }
 }

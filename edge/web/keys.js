@@ -27,10 +27,11 @@ export function openKeys() {
 }
 
 /**
- * Hears keys for the whole page. `does` is `{find(), step(by, onlyUnread), around(), back(), keys()}`.
+ * Hears keys for the whole page; `listen(call)` puts the listener in its place.
+ * `does` is `{find(), step(by, onlyUnread), around(), back(), keys()}`.
  */
-export function hearKeys(target, does) {
-  target.addEventListener("keydown", (event) => {
+export function hearKeys(listen, does) {
+  listen((event) => {
     if (event.isComposing || document.querySelector("dialog[open]")) return;
     const act = actionOf(event, does);
     if (!act) return;

@@ -6,7 +6,7 @@ import { clockTime } from "./moments.js";
 const SAY_AFTER_MS = 5_000;
 
 /** `{kind, words}` beside the own name. */
-export function lineInWords({ state, since }, catchingUp) {
+export function lineInWords({ state, since, catchingUp }) {
   if (state === "ready") {
     if (catchingUp) return { kind: "middle", words: "catching up" };
     return { kind: "good", words: "live" };

@@ -2,6 +2,7 @@
  * Starts the page: goes on with the session that this browser has, or asks who is there.
  */
 import { Api } from "./api.js";
+import { openDatabase } from "./database.js";
 import { element } from "./element.js";
 import { EntryForm } from "./entry-form.js";
 import { Session } from "./session.js";
@@ -31,8 +32,11 @@ function askWho(notice) {
 
 async function enter(me) {
   await patiently(async () => {
-    const workspace = new Workspace({ me, api, session, clock, onSignedOut: askWho });
+    const { database, isLasting } = await openDatabase(`hubbub ${me.id}`);
+    const parts = { me, api, session, clock, database, onSignedOut: askWho };
+    const workspace = new Workspace(parts);
     await workspace.start((node) => place.replaceChildren(node));
+    if (!isLasting) workspace.say("This browser keeps nothing: drafts and unsent messages go with it.");
   });
 }
 

@@ -19,7 +19,7 @@ export class Outbox {
     this.#locks = locks;
   }
 
-  /** Reads what is left of windows that are gone; gives it in the order in which it was written. */
+  /** Reads what windows that are gone have left; gives it in the order in which it was written. */
   async load() {
     this.#hold();
     const others = await this.#living();
@@ -41,6 +41,11 @@ export class Outbox {
   /** The oldest of a chat that waits to be sent. */
   next(chat) {
     return this.#items.find((item) => item.chat === chat && item.state === "pending");
+  }
+
+  /** Everything of a chat, also what failed. */
+  of(chat) {
+    return this.#items.filter((item) => item.chat === chat);
   }
 
   get(clientId) {

@@ -79,8 +79,10 @@ export class Sender {
       return;
     }
     this.#land(item.chat);
-    this.#chats.get(item.chat)?.timeline.fail(clientId, inWords(code));
-    const kept = this.#outbox.fail(clientId, inWords(code));
+    const chat = this.#chats.get(item.chat);
+    chat?.timeline.fail(clientId, inWords(code));
+    // Without the chat nobody could see it, try it again or delete it.
+    const kept = chat ? this.#outbox.fail(clientId, inWords(code)) : this.#outbox.remove(clientId);
     this.#push(item.chat);
     this.#onChange();
     await kept;

@@ -1,0 +1,152 @@
+/**
+ * Everything behind the views of one person: chats, names, marks, outbox and the socket, and how
+ * they hear each other. Knows no DOM.
+ */
+import { Chats } from "./chats.js";
+import { Connection } from "./connection.js";
+import { newId } from "./ids.js";
+import { Marks } from "./marks.js";
+import { Names } from "./names.js";
+import { Outbox } from "./outbox.js";
+import { Sender } from "./sender.js";
+import { notSentInWords } from "./words.js";
+
+const UNAUTHENTICATED = 4500;
+const REVOKED = 4502;
+const PROVE_EVERY_MS = 60_000;
+
+export class Live {
+  #me;
+  #session;
+  #clock;
+  #hear;
+  #marks;
+  #outbox;
+  #connection;
+  #sender;
+  #provedAt = -Infinity;
+
+  /**
+   * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
+   * left(chat), signedOut()}`.
+   */
+  constructor({ me, api, session, clock, database, random, locks, WebSocket, url, hear }) {
+    this.#me = me;
+    this.#session = session;
+    this.#clock = clock;
+    this.#hear = hear;
+    this.stopCode = null; // the close code after which the socket does not come back
+    this.names = new Names({ api, database, onChange: hear.changed });
+    this.#marks = new Marks({ database, clock });
+    this.#outbox = new Outbox({ database, window: newId(), locks });
+    this.chats = new Chats({
+      me: me.id, api, marks: this.#marks, clock,
+      hear: {
+        changed: hear.changed,
+        met: (chat) => {
+          for (const item of this.#outbox.of(chat.id)) chat.timeline.write({ ...item });
+        },
+        applied: (chat, event) => {
+          if (event.by === me.id) this.#sender.delivered(event);
+          hear.applied(chat, event);
+        },
+        left: hear.left,
+      },
+    });
+    this.#connection = new Connection({
+      WebSocket, url, clock, random,
+      token: ({ renew }) => (renew ? session.renew() : session.token()),
+      resume: () => this.chats.cursors(),
+      hear: {
+        state: (state, code) => this.#lineChanged(state, code),
+        ready: (frame, context) => this.#ready(frame, context),
+        frame: (frame) => this.#frame(frame),
+      },
+    });
+    this.#sender = new Sender({
+      outbox: this.#outbox, connection: this.#connection, chats: this.chats, clock, random,
+      onChange: hear.changed,
+    });
+  }
+
+  /** `{state, since, catchingUp}` of the socket. */
+  get line() {
+    const { state, since } = this.#connection;
+    return { state, since, catchingUp: this.chats.catchingUp };
+  }
+
+  /** Reads what is known here and at the server. Raises what the calls raise. */
+  async load() {
+    await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);
+    await this.names.learn({ id: this.#me.id, username: this.#me.username });
+    await this.chats.load();
+  }
+
+  connect() {
+    this.#connection.open();
+  }
+
+  /** The network is back, or somebody looks. */
+  hurry() {
+    this.#connection.hurry();
+  }
+
+  /** The page may go away. */
+  flush() {
+    this.#marks.flush();
+  }
+
+  end() {
+    this.#marks.flush();
+    this.#connection.close();
+  }
+
+  /** The text is in the log when this returns; the promise says that it survives a reload. */
+  post(chat, text) {
+    return this.#sender.post(chat, text, new Date(this.#clock.now()).toISOString());
+  }
+
+  retry(chat, clientId) {
+    return this.#sender.retry(chat, clientId);
+  }
+
+  discard(chat, clientId) {
+    return this.#sender.discard(chat, clientId);
+  }
+
+  typing(chat) {
+    this.#connection.send({ type: "typing", chat: chat.id });
+  }
+
+  #ready(frame, context) {
+    this.names.askAgain();
+    this.chats.ready(frame, context);
+    this.#sender.restart();
+  }
+
+  #frame(frame) {
+    if (frame.type === "sent") this.#sender.sent(frame);
+    else if (frame.type === "error") this.#sender.refused(frame, notSentInWords);
+    else this.chats.frame(frame);
+  }
+
+  #lineChanged(state, code) {
+    this.stopCode = state === "stopped" ? code : null;
+    if (code === REVOKED) this.#hear.signedOut();
+    if (code === UNAUTHENTICATED) this.#proveAgain();
+    this.#hear.changed();
+  }
+
+  /** The token was no good, which may be no fault of the session: once a minute, a new one. */
+  async #proveAgain() {
+    if (this.#clock.now() - this.#provedAt < PROVE_EVERY_MS) return;
+    this.#provedAt = this.#clock.now();
+    try {
+      await this.#session.renew();
+      this.#connection.open();
+    } catch (error) {
+      if (error.final) this.#hear.signedOut();
+      else this.#clock.after(PROVE_EVERY_MS, () => this.#proveAgain());
+    }
+  }
+}
