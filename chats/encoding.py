@@ -41,7 +41,7 @@ def stamp_controls(draft: str | None, seq: int, at: str) -> list[Control]:
     controls = _decode_controls(draft)
     for control in controls:
         control.seq = seq
-        if control.snapshot is not None:
+        if isinstance(control.snapshot, msgspec.Raw):
             control.snapshot = msgspec.Raw(stamp(bytes(control.snapshot), seq, at))
     return controls
 

@@ -8,6 +8,8 @@ from collections import OrderedDict, deque
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from common.protocol.chats import Control
 
 _EVENT_OVERHEAD_BYTES = 150  # what Python needs around each
@@ -98,6 +100,7 @@ class Window:
 def _measure(event: Recent) -> int:
     size = len(event.event) + _EVENT_OVERHEAD_BYTES
     for control in event.controls:
-        snapshot = bytes(control.snapshot) if control.snapshot is not None else b""
-        size += len(control.users) * _ID_BYTES + len(snapshot)
+        size += len(control.users) * _ID_BYTES
+        if isinstance(control.snapshot, msgspec.Raw):
+            size += len(bytes(control.snapshot))
     return size

@@ -111,8 +111,8 @@ class Relay:
 
     def _obey(self, room: Room, control: Control, event: bytes) -> None:
         if control.action == "join":
-            snapshot = event if control.snapshot is None else bytes(control.snapshot)
-            frame = text_frame(snapshot)
+            snapshot = control.snapshot
+            frame = text_frame(bytes(snapshot) if isinstance(snapshot, msgspec.Raw) else event)
             for listener in self._hub.newcomers(room, control.users, control.seq):
                 listener.write(frame)
         elif control.action == "leave":

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from common.protocol.chats import Slice
 
 
@@ -48,7 +50,7 @@ def _own_lines(found: Slice, user: str, upto: int) -> Iterator[tuple[int, bytes,
         change = changes.get(seq)
         if change is None:
             yield seq, bytes(event), None
-        elif change.snapshot is not None:
+        elif isinstance(change.snapshot, msgspec.Raw):
             yield seq, bytes(change.snapshot), change.action
         else:
             yield seq, bytes(event), change.action

@@ -27,7 +27,7 @@ class Control(Internal):
     seq: int
     action: Literal["join", "leave", "close"]
     users: list[str]
-    snapshot: msgspec.Raw | None = None
+    snapshot: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # with None it would not decode
 
 
 class Joined(Internal):
@@ -211,7 +211,9 @@ class SlicesRequest(Internal):
 class Slice(Internal):
     """Events after `after`, dense, with their control entries; at most 200 and 256 KiB.
 
-    `head` is the chat's (a deleted chat's last event is its head; 0 for a chat that never was)."""
+    `head` is the chat's (a deleted chat's last event is its head; 0 for a chat that never was).
+    A minute after a chat was deleted only its last event is left: then the slice is that one event,
+    with its `close`, also for an `after` further back."""
 
     chat: str
     after: int
