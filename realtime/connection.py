@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from common.close_codes import CloseCode
 from common.errors import Refusal, not_found
@@ -81,9 +81,8 @@ class Connection(asyncio.Protocol):
     # ---- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         services = self._services
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not of that class
         self._session = Session(
             services.clock(),
             services.settings.origins,
