@@ -21,6 +21,7 @@ def spawn(
     env: Mapping[str, str],
     cwd: Path,
     output: int | IO[bytes],
+    errors: int = subprocess.STDOUT,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own; it is killed when this process dies.
@@ -35,7 +36,7 @@ def spawn(
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()),

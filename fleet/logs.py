@@ -1,6 +1,7 @@
 """The files in `$HUBBUB_DATA/logs`: a JSON object a line, whatever the program behind them writes.
 
-Services write JSON themselves, straight into their file. What the engines say is wrapped here.
+Services write JSON themselves, straight into their file. What the engines say, and what Python
+says when a service breaks, is wrapped here.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ def write_line(log: IO[bytes], line: bytes) -> None:
 
 
 async def copy_output(output: IO[bytes], log: IO[bytes], role: str) -> None:
-    """Wrap what an engine writes, line by line, until it and its children are gone."""
+    """Wrap what a program writes, line by line, until it and its children are gone."""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), output

@@ -84,6 +84,7 @@ def service_program(
                     env={**environment(), **own},
                     cwd=PROJECT_FOLDER,
                     output=output,
+                    errors=subprocess.PIPE,  # a traceback, which the log file gets as JSON
                     pass_fds=[lock, *(bound.fileno() for bound in sockets.values())],
                 )
         finally:

@@ -121,9 +121,9 @@ class Fleet:
 
     def _started(self, program: Program, process: subprocess.Popen[bytes]) -> None:
         self._write_log("started", program, pid=process.pid)
-        if process.stdout is not None:
+        for output in filter(None, (process.stdout, process.stderr)):
             log = open_log(self._settings.logs, program.name)
-            self._in_background(copy_output(process.stdout, log, program.role))
+            self._in_background(copy_output(output, log, program.role))
 
     async def _changed(self) -> None:
         lines = [line for s in self._slots.values() if (line := s.describe()) is not None]
