@@ -44,7 +44,8 @@ def create_pool(url: str, *, size: int, min_size: int = 2) -> Pool:
         open=False,
         configure=configure,
         kwargs={"autocommit": True, "options": _SESSION_OPTIONS, "connect_timeout": 2},
-        reconnect_timeout=5.0,
+        # The pool's own back-off doubles from 1 s; given up early, the next request tries anew.
+        reconnect_timeout=0.25,
     )
 
 
