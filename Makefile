@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load doctor status backup restore
+.PHONY: help run test check fix load faults doctor status backup restore
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 
 test: check  ## check the code, then test everything
 	@.ci/chromium
-	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(TESTS)
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -m "not long" $(TESTS)
 
 check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
 	@$(BIN)/ruff check .
@@ -32,6 +32,11 @@ fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
 load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-60}s"
+
+faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
+	@rm -rf .build/faults
+	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults; \
+		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
 	@$(BIN)/python -m fleet doctor

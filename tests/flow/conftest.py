@@ -31,6 +31,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
     asyncio.run(hubbub.start())
     yield hubbub
     assert asyncio.run(hubbub.stop()) == 0
+    hubbub.close()
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""README, docs, Makefile and locks say what is true and name nothing they should not."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# In parts, so that this file does not name them either.
+REGISTRIES = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org", "npm" + "js.com")
+
+
+def _text_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def test_every_link_in_the_documents_leads_somewhere() -> None:
+    """Files that pages name exist."""
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in _text_files()
+        if page.suffix == ".md"
+        for target in LINK.findall(page.read_text())
+        if not target.startswith(("http://", "https://", "#", "mailto:"))
+        and not (page.parent / target.partition("#")[0]).exists()
+    ]
+    assert broken == []
+
+
+def test_the_readme_shows_the_folders_that_there_are() -> None:
+    """Its table names every top-level folder with tracked files, and no other."""
+    rows = re.findall(r"^\| `([a-z]+)/` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    folders = {
+        path.relative_to(ROOT).parts[0]
+        for path in _text_files()
+        if len(path.relative_to(ROOT).parts) > 1
+    }
+    assert set(rows) == {folder for folder in folders if not folder.startswith(".")}
+
+
+def test_the_readme_names_the_kinds_of_tests_that_there_are() -> None:
+    """One word for each folder under tests/, fixtures apart."""
+    (row,) = re.findall(r"^\| `tests/` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    kinds = {
+        path.relative_to(ROOT).parts[1]
+        for path in _text_files()
+        if path.relative_to(ROOT).parts[0] == "tests" and len(path.relative_to(ROOT).parts) > 2
+    }
+    assert set(re.findall(r"[a-z]+", row)) == kinds - {"fixtures"}
+
+
+def test_every_command_of_the_makefile_is_explained() -> None:
+    """`make` lists targets from their `##` comments."""
+    targets = re.findall(r"^([a-z][a-z-]*):(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets
+    assert [name for name, rest in targets if "##" not in rest] == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Where packages come from is the business of the machine that installs them."""
+    named = [
+        str(path.relative_to(ROOT))
+        for path in _text_files()
+        if path.suffix not in (".png", ".ico", ".woff2")
+        for text in [path.read_text(errors="replace")]
+        if any(registry in text for registry in REGISTRIES)
+    ]
+    assert named == []
+
+
+def test_every_locked_requirement_has_a_hash() -> None:
+    """Plain pip refuses what is not in the lock."""
+    for lock in (ROOT / "deploy" / "locks").glob("*.txt"):
+        wanted = re.findall(r"^[a-z0-9].*==.*$", lock.read_text(), re.MULTILINE)
+        assert wanted
+        assert [line for line in wanted if not line.rstrip().endswith("\\")] == []
+
+
+def test_services_import_only_what_they_may() -> None:
+    """The contracts of import-linter in pyproject.toml hold."""
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,156 @@
+"""The shape of the code: what the style asks for, and a machine can see."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("common", "edge", "realtime", "users", "chats", "fleet", "loadtest")
+MAX_LINES = 400
+UNWANTED_NAMES = {"utils", "util", "helpers", "helper", "managers", "manager", "base", "misc"}
+# Which external package may be imported where; a folder stands for all files in it.
+ALLOWED_IMPORTS = {
+    "psycopg": ("users/store", "chats/store", "common/database.py", "fleet/backup.py"),
+    "psycopg_pool": ("users/store", "chats/store", "common/database.py"),
+    "redis": ("common/bus.py", "common/valkey.py", "edge/cache", "edge/cache.py"),
+    "hiredis": ("common/bus.py", "common/valkey.py"),
+    "websockets": (
+        "realtime/server.py",
+        "realtime/session.py",
+        "realtime/handshake.py",
+        "loadtest",
+    ),
+    "aiocache": ("edge/cache", "edge/cache.py"),
+    "locust": ("loadtest/locustfile.py", "loadtest/person.py"),
+}
+
+
+def _tracked(*suffixes: str) -> list[Path]:
+    """Files that are in the repository, or would be with the next commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    paths = (ROOT / name for name in listed)
+    return [path for path in paths if path.is_file() and path.suffix in suffixes]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _production() -> list[Path]:
+    return [path for path in _tracked(".py") if path.relative_to(ROOT).parts[0] in PACKAGES]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_no_file_is_too_long_to_read_in_one_sitting() -> None:
+    """At most 400 lines, in whatever language."""
+    long = {
+        _name(path): lines
+        for path in _tracked(".py", ".js", ".css", ".sql", ".sh", ".html")
+        if (lines := len(path.read_text().splitlines())) > MAX_LINES
+    }
+    assert long == {}
+
+
+def test_files_are_named_for_a_noun_of_the_domain() -> None:
+    """No utils, helpers, managers, base."""
+    assert [_name(path) for path in _tracked(".py", ".js") if path.stem in UNWANTED_NAMES] == []
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED_IMPORTS))
+def test_an_engine_is_spoken_to_in_few_places(package: str) -> None:
+    """Who speaks SQL, the bus's protocol or the socket's can be counted on one hand."""
+    allowed = ALLOWED_IMPORTS[package]
+    strays = [
+        _name(path)
+        for path in _production()
+        if not _name(path).startswith(allowed)
+        and any(name.split(".")[0] == package for name in _imports(path))
+    ]
+    assert strays == []
+
+
+def test_nobody_outside_imports_the_tests_or_the_load() -> None:
+    """What measures is not part of what runs."""
+    strays = [
+        _name(path)
+        for path in _production()
+        if not _name(path).startswith("loadtest/")
+        and any(name.split(".")[0] in ("tests", "loadtest") for name in _imports(path))
+    ]
+    assert strays == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    """A docstring at the top of each file that is not empty."""
+    silent = [
+        _name(path)
+        for path in _tracked(".py")
+        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+def test_every_test_reads_as_specification() -> None:
+    """Each test has a docstring."""
+    silent = [
+        f"{_name(path)}: {node.name}"
+        for path in _tracked(".py")
+        if path.name.startswith("test_")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_nothing_is_left_for_later_in_a_comment() -> None:
+    """What is not done is an issue, not a mark in the code."""
+    mark = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+    marked = [
+        f"{_name(path)}:{number}"
+        for path in _tracked(".py", ".js", ".sql", ".sh", ".css", ".html", ".md", ".yml", ".cfg")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if mark.search(line)
+    ]
+    assert marked == []
+
+
+def test_no_test_is_skipped() -> None:
+    """A part that is missing fails the tests."""
+    skip = re.compile(r"pytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b")
+    skipped = [
+        _name(path) for path in (ROOT / "tests").rglob("*.py") if skip.search(path.read_text())
+    ]
+    assert skipped == []
+
+
+def test_no_module_holds_mutable_state() -> None:
+    """Dependencies are arguments: no `global`, and no empty container to be filled at the top."""
+    strays = []
+    for path in _production():
+        tree = ast.parse(path.read_text())
+        if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
+            strays.append(f"{_name(path)}: global")
+        for node in tree.body:
+            value = getattr(node, "value", None)
+            empty = (isinstance(value, ast.Dict) and not value.keys) or (
+                isinstance(value, ast.List) and not value.elts
+            )
+            if isinstance(node, ast.Assign | ast.AnnAssign) and empty:
+                strays.append(f"{_name(path)}:{node.lineno}")
+    assert strays == []

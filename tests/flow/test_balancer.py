@@ -1,0 +1,104 @@
+"""What the balancer answers by itself, and what it hides: the death of an edge."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from common.errors import unavailable
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
+
+PROBLEM = "application/problem+json"
+
+
+async def say(origin: str, request: bytes) -> tuple[int, bytes]:
+    """Raw bytes to the public port; gives the status and all of the answer."""
+    host, port = origin.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(), 15)
+    writer.close()
+    return int(answer.split()[1]), answer
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"FETCH / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"\x00\x01\x02\r\n\r\n",
+        b"POST /api/user HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_as_a_problem(
+    system: Hubbub, request_bytes: bytes
+) -> None:
+    """Unknown methods and malformed requests get 400 `invalid_request`."""
+    status, answer = await say(system.origin, request_bytes)
+    assert status == 400
+    assert PROBLEM.encode() in answer
+    assert b'"code":"invalid_request"' in answer
+
+
+@pytest.mark.parametrize(("size", "status"), [(16_000, 200), (16_500, 431)])
+async def test_headers_may_have_16_kib(
+    system: Hubbub, http: aiohttp.ClientSession, size: int, status: int
+) -> None:
+    """More is 431, as a problem."""
+    async with http.get(f"{system.origin}/health/live", headers={"X-Long": "x" * size}) as answer:
+        assert answer.status == status
+        if status == 431:
+            assert answer.content_type == PROBLEM
+            assert (await answer.json())["code"] == "headers_too_large"
+
+
+async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """503 with the same body as edge would give."""
+    async with Hubbub(tmp_path, replicas="edge=1,realtime=1,users=1,chats=1") as hubbub:
+        paused = hubbub.signal_all("edge", signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            while True:
+                async with http.get(f"{hubbub.origin}/health/live") as answer:
+                    if answer.status == 503:
+                        break
+        assert answer.content_type == PROBLEM
+        assert answer.headers["Retry-After"] == "1"
+        async with http.get(f"{hubbub.origin}/health/live") as answer:
+            assert await answer.json() == unavailable().problem()
+        assert paused
+        hubbub.signal_all("edge", signal.SIGCONT)
+
+
+async def test_no_get_or_post_fails_when_one_edge_is_killed(system: Hubbub, ann: Person) -> None:
+    """Eight people at a time read and write while each edge dies in turn; a post is made once."""
+    await system.until_whole()
+    chat = await ann.create_chat("talk")
+    going = True
+    posted = 0
+
+    async def talk() -> None:
+        nonlocal posted
+        while going:
+            answer = await ann.post(chat, "hello")
+            assert answer.status == 201, answer
+            posted += 1
+            answer = await ann.call("GET", f"/api/chat/{chat}")
+            assert answer.status == 200, answer
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(talk())
+        for process in system.processes("edge"):
+            before = posted
+            while posted < before + 40:  # noqa: ASYNC110 - what changes is a count
+                await asyncio.sleep(0.01)
+            old = system.kill_one("edge", lambda _, pid=process.pid: pid)
+            await system.until_replaced(old)
+        going = False
+    events = await ann.events(chat)
+    assert len(events) == 1 + posted

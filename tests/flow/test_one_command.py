@@ -1,0 +1,179 @@
+"""`python -m fleet`, as its operator meets it: starts, refusals to start, ends of every kind."""
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+from fleet.ports import is_taken
+from fleet.state import is_alive
+from tests.fixtures.hubbub import ROOT, Hubbub
+from tests.fixtures.person import Person
+
+ONE_OF_EACH = "edge=1,realtime=1,users=1,chats=1"
+GONE_SECONDS = 5.0
+
+
+async def run_fleet(*words: str, **variables: str) -> tuple[int, str]:
+    """Run the command until it ends by itself; gives its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fleet", *words,
+        cwd=ROOT, env={**os.environ, **variables},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+async def until_gone(pids: list[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < deadline, f"still there: {left}"
+        await asyncio.sleep(0.05)
+
+
+async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_data(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """kill -9 of the parent takes everything with it within 5 s, PostgreSQL included; under a path
+    longer than a socket's may be."""
+    data = tmp_path / "a-long-path-" / ("x" * 150)
+    hubbub = Hubbub(data, replicas=ONE_OF_EACH)
+    await hubbub.start()
+    ann = await Person.sign_up(http, hubbub.origin)
+    chat = await ann.create_chat("before")
+    pids = [process.pid for process in hubbub.processes()]
+    hubbub.kill_parent()
+    await until_gone(pids, GONE_SECONDS)
+    await hubbub.start()
+    assert (await ann.post(chat, "after")).status == 201
+    assert await hubbub.stop() == 0
+    hubbub.close()
+
+
+async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
+    """SIGINT drains; afterwards no process is left or listed, and the port is free."""
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
+    await hubbub.start()
+    pids = [process.pid for process in hubbub.processes()]
+    assert await hubbub.stop(signal.SIGINT) == 0
+    assert not [pid for pid in pids if is_alive(pid)]
+    assert json.loads((tmp_path / "fleet.json").read_text())["processes"] == []
+    hubbub.close()
+
+
+async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
+    """Nothing waits for a readiness that nobody wants any more."""
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
+    starting = asyncio.create_task(hubbub.start())
+    while not hubbub.processes("postgres"):
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    assert await hubbub.stop(signal.SIGINT) == 0
+    hubbub.close()
+
+
+async def test_a_second_one_on_the_same_folder_is_refused(system: Hubbub) -> None:
+    """With a sentence that says what to do, and without harm to the first."""
+    code, said = await run_fleet(HUBBUB_DATA=str(system.data), HUBBUB_PORT="1")
+    assert code == 1
+    assert said.startswith(f"Hubbub does not start: Another Hubbub runs on {system.data}.")
+    assert len(said.splitlines()) == 1
+
+
+async def test_a_port_in_use_is_refused(system: Hubbub, tmp_path: Path) -> None:
+    """With a sentence that names the port and the variable."""
+    port = system.origin.rpartition(":")[2]
+    code, said = await run_fleet(HUBBUB_DATA=str(tmp_path / "other"), HUBBUB_PORT=port)
+    assert code == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in said
+    assert "HUBBUB_PORT" in said
+
+
+async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    """Before anything is started or written."""
+    data = tmp_path / "data"
+    code, said = await run_fleet(HUBBUB_DATA=str(data), HUBBUB_REPLICAS="edge=none")
+    assert (code, data.exists()) == (1, False)
+    assert said.startswith("Hubbub does not start: HUBBUB_REPLICAS:")
+
+
+async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
+    """The parent and two processes of each service, one of each engine, with the ports they use."""
+    await system.until_whole()
+    state = json.loads((system.data / "fleet.json").read_text())
+    assert is_alive(state["parent"])
+    counts: dict[str, int] = {}
+    for process in state["processes"]:
+        counts[process["role"]] = counts.get(process["role"], 0) + 1
+        assert process.keys() >= {"role", "pid", "port", "metrics", "started", "state"}
+        assert is_alive(process["pid"])
+        assert is_taken(process["port"])
+        assert 0 < time.time() - process["started"] < 3600
+        await check_metrics(process)
+    assert counts == {
+        **dict.fromkeys(("edge", "realtime", "users", "chats"), 2 if (os.cpu_count() or 1) > 1 else 1),
+        **dict.fromkeys(("postgres", "valkey", "balancer"), 1),
+        "cache": 3,
+    }  # fmt: skip
+
+
+async def check_metrics(process: Mapping[str, str]) -> None:
+    if process["metrics"] is None:
+        assert process["role"] in ("postgres", "valkey", "cache")
+        return
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{process['metrics']}/metrics") as answer,
+    ):
+        assert answer.status == 200
+        assert "# TYPE" in await answer.text()
+
+
+async def test_every_log_line_is_a_json_object(system: Hubbub) -> None:
+    """Also those of PostgreSQL, Valkey and HAProxy."""
+    logs = list((system.data / "logs").glob("*.log"))
+    assert {log.stem.rpartition("-")[0] for log in logs} >= {"postgres", "valkey", "balancer"}
+    for log in logs:
+        for line in log.read_text().splitlines():
+            assert json.loads(line).keys() >= {"time", "level", "role", "trace", "event"}, log
+
+
+async def test_keys_are_for_the_owner_alone(system: Hubbub) -> None:
+    """Every file 0600, every folder 0700."""
+    keys = system.data / "keys"
+    for path in (keys, *keys.rglob("*")):
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) -> None:
+    """Exit code 0, and it says so."""
+    await system.until_whole()
+    port = system.origin.rpartition(":")[2]
+    assert await run_fleet("doctor", HUBBUB_DATA=str(system.data), HUBBUB_PORT=port) == (
+        0,
+        "Nothing is wrong.\n",
+    )
+
+
+async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
+    """Exit code 1, and what to do."""
+    code, said = await run_fleet("doctor", HUBBUB_DATA=str(tmp_path), HUBBUB_PORT="1")
+    assert code == 1
+    assert said == f"No Hubbub runs on {tmp_path}. `make run` starts one.\n"
+
+
+async def test_status_lists_the_processes(system: Hubbub) -> None:
+    """One line each below the heading."""
+    code, said = await run_fleet("status", HUBBUB_DATA=str(system.data))
+    assert code == 0
+    assert len(said.splitlines()) == 1 + len(system.processes())
