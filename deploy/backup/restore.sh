@@ -13,7 +13,7 @@ trap 'exit 1' HUP INT TERM
 
 refuse() {
     echo "Nothing was restored: $1" >&2
-    exit 1
+    exit 64
 }
 
 query() { # ROLE SQL

@@ -88,7 +88,7 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_services_are_doubled_and_drain(name: str) -> None:
     """Two replicas of each; stopping one waits for its drain."""
-    assert SERVICES[name]["deploy"]["replicas"] == 2
+    assert SERVICES[name]["deploy"]["replicas"] == f"${{HUBBUB_{name.upper()}_REPLICAS:-2}}"
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
     assert SERVICES[name]["command"] == [name]
 
