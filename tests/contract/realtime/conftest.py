@@ -1,0 +1,336 @@
+"""A real realtime node before real users and chats processes; one set for the tests of this folder,
+and more of what a test may kill."""
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from common.calls import Calls, open_session
+from common.ids import new_id
+from common.protocol import chats as c
+from common.protocol import users as u
+from common.replicas import Replicas
+from fleet.children import spawn
+from fleet.ports import ReservedPort
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+
+T = TypeVar("T")
+ORIGIN = "http://127.0.0.1:8500"
+PATIENCE_SECONDS = 8.0
+Frame = dict[str, Any]
+
+
+class Process(NamedTuple):
+    """A service process, and where it serves and tells its health."""
+
+    server: Server
+    address: str
+    health: str
+
+
+class Tier:
+    """Processes that find each other, each on ports that it keeps."""
+
+    def __init__(self, folder: Path, postgres: PostgresServer, valkey_url: str) -> None:
+        self._folder = folder
+        self.valkey_url = valkey_url
+        self.topic_prefix = f"realtime-{secrets.token_hex(4)}:"
+        self.service_key = secrets.token_hex(16)
+        self.balancer_key = secrets.token_hex(16)
+        self._processes: list[Process] = []
+        self._ports: list[ReservedPort] = []
+        self.chats_replicas: list[str] = []
+        (folder / "service.key").write_text(self.service_key)
+        (folder / "balancer.key").write_text(self.balancer_key)
+        self._shared = {
+            "PATH": os.environ["PATH"],
+            "PYTHONWARNINGS": "default",
+            "HUBBUB_VALKEY_URL": valkey_url,
+            "HUBBUB_TOPIC_PREFIX": self.topic_prefix,
+            "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
+            "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
+            "HUBBUB_SIGNING_KEYS": str(folder / "signing"),
+            "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
+            "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
+            "HUBBUB_PUBLIC_URL": ORIGIN,
+        }
+
+    def start(self, role: str, **environment: str) -> Process:
+        """A process of the role, ready."""
+        port, health = ReservedPort(), ReservedPort()
+        self._ports += [port, health]
+        probe = health if role == "realtime" else port
+        number = len(self._processes)
+        env = {
+            **self._shared,
+            **environment,
+            "HUBBUB_NAME": f"{role}-{number}",
+            "HUBBUB_LISTEN": port.address,
+        }
+        if role == "realtime":
+            env["HUBBUB_METRICS_LISTEN"] = health.address
+
+        def run() -> subprocess.Popen[bytes]:
+            with (self._folder / f"{role}-{number}.log").open("ab") as output:
+                command = [sys.executable, "-m", role]
+                return spawn(command, env=env, cwd=Path.cwd(), output=output)
+
+        server = Server(run, lambda: is_ready(probe.address))
+        self._processes.append(Process(server, port.address, probe.address))
+        seeds = f"HUBBUB_{role.upper()}_SEEDS"
+        self._shared[seeds] = ",".join(filter(None, (self._shared.get(seeds), port.address)))
+        if role == "chats":
+            self.chats_replicas.append(port.address)
+        return self._processes[-1]
+
+    def close(self) -> None:
+        for process in reversed(self._processes):
+            process.server.kill()
+        for port in self._ports:
+            port.close()
+
+    @contextlib.asynccontextmanager
+    async def world(self, node: Process) -> AsyncIterator["World"]:
+        """What a test does, on this node."""
+        async with open_session(self.service_key) as session:
+            users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
+            chats = Replicas("chats", tuple(self.chats_replicas))
+            yield World(self, node, Calls(session, users), Calls(session, chats))
+
+
+def is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/health/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False
+
+
+class Person:
+    """Somebody with an account and a session."""
+
+    def __init__(self, grant: u.Grant) -> None:
+        self.id = grant.user.id
+        self.token = grant.token
+        self.refresh_token = grant.refresh_token
+        claims = msgspec.json.decode(_decode_part(grant.token.split(".")[1]))
+        self.session: str = claims["sid"]
+
+
+def _decode_part(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+class Socket:
+    """A client's side of one connection: reads line by line."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self._lines: list[Frame] = []
+        self.ready: Frame = {}
+
+    async def say(self, *frames: Frame | str) -> None:
+        """All in one text frame."""
+        lines = [f if isinstance(f, str) else msgspec.json.encode(f).decode() for f in frames]
+        await self.connection.send("\n".join(lines))
+
+    async def hear(self, seconds: float = PATIENCE_SECONDS) -> Frame:
+        """The next object, whatever it is."""
+        if not self._lines:
+            async with asyncio.timeout(seconds):
+                data = await self.connection.recv()
+            assert isinstance(data, str)
+            self._lines = [msgspec.json.decode(line) for line in data.split("\n")]
+        return self._lines.pop(0)
+
+    async def hear_type(self, type_: str) -> Frame:
+        """The next object of a type; others before it are passed over."""
+        while (frame := await self.hear())["type"] != type_:
+            pass
+        return frame
+
+    async def hear_event(self) -> Frame:
+        """The next object with a seq that is no answer."""
+        while "seq" not in (frame := await self.hear()) or frame["type"] == "sent":
+            pass
+        return frame
+
+    async def hear_until(self, seq: int) -> list[Frame]:
+        """Events up to one seq."""
+        events = [await self.hear_event()]
+        while events[-1]["seq"] < seq:
+            events.append(await self.hear_event())
+        return events
+
+    async def hear_nothing_more(self) -> list[Frame]:
+        """All that is on its way: a ping's answer comes after it."""
+        await self.say({"type": "ping"})
+        frames = []
+        while (frame := await self.hear())["type"] != "pong":
+            frames.append(frame)
+        return frames
+
+    async def hear_end(self, seconds: float = PATIENCE_SECONDS) -> tuple[int, str]:
+        """The close code and reason; whatever comes before is passed over."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self.connection.recv()
+        except ConnectionClosed:
+            return self.connection.close_code or 1006, self.connection.close_reason or ""
+
+
+class World:
+    """People, chats and sockets on one node."""
+
+    def __init__(self, tier: Tier, node: Process, users: Calls, chats: Calls) -> None:
+        self.tier = tier
+        self.node = node
+        self.users = users
+        self.chats = chats
+
+    async def make_person(self) -> Person:
+        name = f"p{secrets.token_hex(6)}"
+        request = u.SignUp(
+            username=name,
+            email=f"{name}@example.com",
+            password=None,
+            key=new_id(),
+            client_key=False,
+        )
+        return Person(await self.users.call("sign_up", request, u.Grant))
+
+    async def make_people(self, number: int) -> list[Person]:
+        return [await self.make_person() for _ in range(number)]
+
+    async def refresh(self, person: Person) -> Person:
+        request = u.RefreshSession(refresh_token=person.refresh_token)
+        return Person(await self.users.call("refresh", request, u.Grant))
+
+    async def make_chat(self, owner: Person, *others: Person) -> str:
+        request = c.CreateChat(
+            user=owner.id,
+            session=owner.session,
+            key=new_id(),
+            chat_name="A chat",
+            participants=[other.id for other in others],
+        )
+        return (await self.chats.call("create_chat", request, c.Chat)).id
+
+    async def post(self, chat: str, sender: Person, *texts: str) -> list[c.SendResult]:
+        items = [
+            c.SendItem(chat=chat, user=sender.id, key=new_id(), show_key=True, message=text)
+            for text in texts
+        ]
+        request = c.SendsRequest(items=items)
+        return (await self.chats.call("send", request, c.SendsAnswer, key=chat)).results
+
+    async def add(self, chat: str, owner: Person, *others: Person) -> None:
+        request = c.AddParticipants(
+            user=owner.id,
+            session=owner.session,
+            chat=chat,
+            key=new_id(),
+            users=[other.id for other in others],
+        )
+        await self.chats.call("add_participants", request, c.Done, key=chat)
+
+    async def remove(self, chat: str, owner: Person, other: Person) -> None:
+        request = c.RemoveParticipant(
+            user=owner.id, session=owner.session, chat=chat, key=new_id(), participant=other.id
+        )
+        await self.chats.call("remove_participant", request, c.Done, key=chat)
+
+    async def delete(self, chat: str, owner: Person) -> None:
+        request = c.DeleteChat(user=owner.id, session=owner.session, chat=chat, key=new_id())
+        await self.chats.call("delete_chat", request, c.Done, key=chat)
+
+    async def events(self, chat: str, person: Person) -> list[Frame]:
+        request = c.GetEvents(user=person.id, chat=chat, after=0, limit=200)
+        page = await self.chats.call("get_events", request, c.EventPage, key=chat)
+        return [msgspec.json.decode(event) for event in page.events]
+
+    @contextlib.asynccontextmanager
+    async def dial(self, node: Process | None = None, **options: Any) -> AsyncIterator[Socket]:
+        """An upgraded connection that has said nothing yet."""
+        async with connect(
+            f"ws://{(node or self.node).address}/ws",
+            subprotocols=[Subprotocol("chat.v1")],
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            close_timeout=1,
+            proxy=None,
+            **options,
+        ) as connection:
+            yield Socket(connection)
+
+    @contextlib.asynccontextmanager
+    async def connect(
+        self, person: Person, node: Process | None = None, **fields: Any
+    ) -> AsyncIterator[Socket]:
+        """A socket that is ready."""
+        async with self.dial(node) as socket:
+            await socket.say({"type": "connect", "token": person.token, **fields})
+            socket.ready = await socket.hear()
+            assert socket.ready["type"] == "ready", socket.ready
+            yield socket
+
+
+@pytest.fixture(scope="session")
+def tier(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, valkey: ValkeyServer
+) -> Iterator[Tier]:
+    """Services that tests share and must not stop."""
+    found = Tier(tmp_path_factory.mktemp("realtime"), postgres, valkey.url)
+    try:
+        found.start("users")
+        found.start("chats")
+        found.start("chats")
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def node(tier: Tier) -> Process:
+    """A node that tests share."""
+    return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+
+
+@pytest.fixture
+async def world(tier: Tier, node: Process) -> AsyncIterator[World]:
+    async with tier.world(node) as world:
+        yield world
+
+
+@pytest.fixture
+def make_tier(
+    tmp_path: Path, postgres: PostgresServer, make_valkey: Callable[[], ValkeyServer]
+) -> Iterator[Callable[[], tuple[Tier, ValkeyServer]]]:
+    """Services and a Valkey of a test's own, whose processes it may kill."""
+    tiers: list[Tier] = []
+
+    def make() -> tuple[Tier, ValkeyServer]:
+        valkey = make_valkey()
+        tiers.append(Tier(tmp_path, postgres, valkey.url))
+        return tiers[-1], valkey
+
+    yield make
+    for found in tiers:
+        found.close()
