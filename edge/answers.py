@@ -1,5 +1,6 @@
 """How an answer goes out: JSON that nobody stores on the way."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,8 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from common.errors import Refusal
+from common.errors import Refusal, unavailable
+from common.logs import log
 from common.service import problem_response
 from edge.reading import AnyRequest
 
@@ -23,6 +25,8 @@ def answer(
 
 
 def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
+    if refusal.code == "unavailable":
+        refusal = unavailable()  # without what services tell each other in headers
     return problem_response(refusal)
 
 
@@ -34,7 +38,18 @@ def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     return problem_response(Refusal(code, "The request is not valid."))
 
 
+def answer_bug(_: AnyRequest, error: Exception) -> Response[bytes]:
+    log("unhandled error", level=logging.ERROR, exception=True)
+    return problem_response(internal_error())
+
+
+def internal_error() -> Refusal:
+    """What the outside learns of a bug: nothing."""
+    return Refusal("internal", "Something went wrong here.")
+
+
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     Refusal: answer_refusal,
     HTTPException: answer_framework,
+    Exception: answer_bug,
 }

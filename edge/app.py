@@ -101,7 +101,6 @@ def create_app(routes: Sequence[Any]) -> Front:
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,
-        response_headers={"Cache-Control": "no-store"},
     )
     table = RouteTable(
         Route(route.path_format, frozenset(route.methods) - {"OPTIONS"})

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from common.errors import PROBLEM_TYPE, Refusal, not_found
 from common.logs import log
 from common.trace import enter_trace
+from edge.answers import internal_error
 from edge.metrics import REQUESTS, SECONDS
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
@@ -75,11 +76,14 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
+                headers = [
                     *message["headers"],
                     (TRACE_HEADER, trace),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+                if all(name != b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         try:
@@ -88,7 +92,7 @@ class Front:
             log("unhandled error", level=logging.ERROR, exception=True)
             if status:
                 raise  # the answer has begun: only a broken connection can say that it is wrong
-            await send_refusal(Refusal("internal", "Something went wrong here."), send_on)
+            await send_refusal(internal_error(), send_on)
         finally:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started
@@ -130,7 +134,6 @@ async def send_refusal(refusal: Refusal, send: Send) -> None:
     headers = {
         "content-type": PROBLEM_TYPE,
         "content-length": str(len(body)),
-        "cache-control": "no-store",
         **refusal.http_headers(),
     }
     await send(

@@ -116,7 +116,7 @@ def client(edge_url: str) -> Iterator[httpx.Client]:
         request, headers = response.request, response.headers
         if request.method != "HEAD" and "json" in headers.get("content-type", ""):
             answer = Answer(response.status_code, msgspec.json.decode(response.read()), headers)
-            documents.check_answer(request.method, request.url.path, answer)
+            documents.check_answer(request.method, request.url.raw_path.decode(), answer)
         check_refusal(response)
 
     hooks = {"response": [check]}
