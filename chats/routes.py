@@ -43,6 +43,8 @@ from common.protocol.chats import (
     SlicesRequest,
 )
 
+MAX_SENDS_BYTES = 64 * 2**20  # a full batch of the longest messages, all of it escaped
+
 
 def create_routes(
     pool: Pool, sender: Sender, coordinator: Coordinator, window: Window, recent: RecentChanges
@@ -56,7 +58,7 @@ def create_routes(
 
 
 def _create_change_routes(pool: Pool, sender: Sender, coordinator: Coordinator) -> list[Any]:
-    @post("/calls/send", status_code=200)
+    @post("/calls/send", status_code=200, request_max_body_size=MAX_SENDS_BYTES)
     async def send(data: JSONBody[SendsRequest], request: Request[Any, Any, Any]) -> SendsAnswer:
         left_ms = request.headers.get(DEADLINE_HEADER, "")
         seconds = int(left_ms) / 1000 if left_ms.isdigit() else DEADLINE_SECONDS

@@ -1,8 +1,9 @@
 """chats' replicas and the real users service, in this process, over real HTTP and two databases."""
 
+import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -10,6 +11,7 @@ import aiohttp
 import jwt
 import msgspec
 import pytest
+import pytest_asyncio
 
 from chats.app import create_app
 from chats.settings import ChatsSettings
@@ -30,6 +32,7 @@ from common.protocol.users import GetProfile, Grant, Profile, SignUp
 from common.replicas import Replicas
 from common.service import create_server, serving
 from common.settings import Listener, ServiceSettings
+from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_app as create_users_app
 from users.settings import Settings as UsersSettings
 from users.store.upkeep import set_up_database as set_up_users_database
@@ -48,15 +51,15 @@ class World:
 
     def __init__(self, session: aiohttp.ClientSession, chats: list[str], users: str) -> None:
         self._session = session
-        self._chats = chats
+        self.chats = chats
         self._users = Calls(session, Replicas("users", (users,)))
 
     async def call(
         self, name: str, request: msgspec.Struct, answer: type[T], replica: int = 0
     ) -> T:
         """Raises Refusal."""
-        calls = Calls(self._session, Replicas("chats", (self._chats[replica],)))
-        return await calls.call_replica(self._chats[replica], name, request, answer, timeout=10)
+        calls = Calls(self._session, Replicas("chats", (self.chats[replica],)))
+        return await calls.call_replica(self.chats[replica], name, request, answer, timeout=10)
 
     async def make_person(self) -> Person:
         name = f"p{secrets.token_hex(6)}"
@@ -81,6 +84,12 @@ class World:
         """The memberships that users keeps."""
         profile = await self._users.call("get_profile", GetProfile(user=person.id), Profile)
         return profile.chats
+
+    async def until_memberships_are(self, person: Person, chats: set[str]) -> None:
+        """users follows within a second, or when its resolver has run."""
+        async with asyncio.timeout(30):
+            while set(await self.chats_in_users(person)) != chats:  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.02)
 
     async def make_chat(self, owner: Person, *others: Person, name: str = "A chat") -> Chat:
         request = CreateChat(
@@ -121,14 +130,19 @@ class Stage(NamedTuple):
     folder: Path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stage(
-    make_database: Callable[[], str], valkey_url: str, topic_prefix: str, tmp_path: Path
-) -> Stage:
-    return Stage(make_database(), make_database(), valkey_url, topic_prefix, tmp_path)
+    postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """Shared by the tests of a file, who make people and chats of their own."""
+    urls = postgres.make_database(), postgres.make_database()
+    prefix = f"test-{secrets.token_hex(6)}:"
+    yield Stage(*urls, valkey.url, prefix, tmp_path_factory.mktemp("chats"))
+    for url in urls:
+        postgres.drop_database(url)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(stage: Stage) -> AsyncIterator[World]:
     """Two replicas of chats and one of users."""
     async with running_world(stage) as world:
@@ -165,7 +179,8 @@ async def running_world(stage: Stage, *, replicas: int = 2) -> AsyncIterator[Wor
         users = create_users_app(
             UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
         )
-        await stack.enter_async_context(serving(create_server(users.app), listeners[0]))
+        servers = [create_server(users.app)]
+        await stack.enter_async_context(serving(servers[0], listeners[0]))
         for port, listener in list(zip(ports, listeners, strict=True))[1 : replicas + 1]:
             chats = create_app(
                 ChatsSettings(
@@ -176,6 +191,9 @@ async def running_world(stage: Stage, *, replicas: int = 2) -> AsyncIterator[Wor
                     window_bytes_a_chat=2**16,
                 )
             )
-            await stack.enter_async_context(serving(create_server(chats.app), listener))
+            servers.append(create_server(chats.app))
+            await stack.enter_async_context(serving(servers[-1], listener))
         async with open_session(SERVICE_KEY) as session:
             yield World(session, addresses[1 : replicas + 1], addresses[0])
+        for server in servers:
+            server.should_exit = True  # all together is quicker
