@@ -1,0 +1,100 @@
+"""docker-compose.yml as an operator runs it, under a project name and ports of its own.
+
+Uses the `docker` command and what the repository documents; knows nothing of the services.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+UP_SECONDS = 600  # the first time builds the image
+PUBLIC_PORT, TLS_PORT, GRAFANA_PORT = 8800, 8843, 8830
+
+
+class NoEngine(Exception):
+    """Containers cannot run here; the text says what is missing."""
+
+
+def demand_engine() -> None:
+    """Raises NoEngine unless a Docker engine answers and has compose."""
+    for command, advice in (
+        (["docker", "version"], "no Docker engine answers: install Docker Engine and start it"),
+        (["docker", "compose", "version"], "docker has no compose: install its compose plugin"),
+    ):
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NoEngine(advice) from error
+
+
+class Stack:
+    """The containers of one project; its secrets are made in a folder of the test's own."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.origin = f"http://127.0.0.1:{PUBLIC_PORT}"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},
+            "COMPOSE_PROJECT_NAME": "hubbub-test",
+            "COMPOSE_ANSI": "never",
+            "COMPOSE_PROGRESS": "quiet",
+            "HUBBUB_SECRETS": str(folder / "secrets"),
+            "HUBBUB_PORT": str(PUBLIC_PORT),
+            "HUBBUB_TLS_PORT": str(TLS_PORT),
+            "HUBBUB_GRAFANA_PORT": str(GRAFANA_PORT),
+            "HUBBUB_RATE_LIMITS": "high",
+            **variables,
+        }
+        self.run("deploy/make-secrets", str(folder / "secrets"))
+
+    def run(self, *command: str, **variables: str) -> str:
+        """Runs a command as the operator would. Raises AssertionError with what it says."""
+        done = subprocess.run(
+            command, cwd=ROOT, env={**self._environment, **variables}, capture_output=True,
+            text=True, timeout=UP_SECONDS, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def compose(self, *words: str, **variables: str) -> str:
+        return self.run("docker", "compose", *words, **variables)
+
+    def up(self, **variables: str) -> None:
+        """Returns when everything is healthy."""
+        self.compose("up", "--detach", "--build", "--wait", **variables)
+
+    def down(self) -> None:
+        """Everything goes, also what was stored."""
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of the containers that run now, whole."""
+        return self.compose("ps", "--quiet", "--no-trunc", service).split()
+
+    async def crash(self, service: str) -> str:
+        """kill -9 of what runs in one container of the service; gives its id."""
+        chosen = self.containers(service)[0]
+        # Not `docker kill`: what an operator stops is not started again. The first process is init,
+        # which ends when the service has.
+        await asyncio.to_thread(
+            subprocess.run,
+            ["docker", "exec", chosen, "/bin/bash", "-c", "kill -9 -1"],
+            check=False,
+            capture_output=True,
+        )
+        return chosen
+
+    async def restarted(self, container: str, seconds: float = 30.0) -> None:
+        """Wait until the engine has started a crashed container again and it is healthy."""
+        async with asyncio.timeout(seconds):
+            while True:
+                state = await asyncio.to_thread(self._inspect, container)
+                if state["RestartCount"] and state["State"]["Health"]["Status"] == "healthy":
+                    return
+                await asyncio.sleep(0.2)
+
+    def _inspect(self, container: str) -> dict[str, object]:
+        found: list[dict[str, object]] = json.loads(self.run("docker", "inspect", container))
+        return found[0]

@@ -1,0 +1,44 @@
+"""A backup of the stack, taken while people talk and put into an empty one while their devices
+keep trying."""
+
+import asyncio
+from pathlib import Path
+
+from tests.compose.stack import Stack
+from tests.fixtures.person import Person
+from tests.flow.conftest import MakeDevice
+
+
+async def test_restored_into_an_empty_system_every_history_is_back(
+    system: Stack, ann: Person, ben: Person, make_device: MakeDevice, tmp_path: Path
+) -> None:
+    """Accounts, chats and events are as they were; devices come back by themselves, with another
+    epoch, and hold what history holds; what is said then is numbered on from there."""
+    backup = tmp_path / "backup.tar"
+    chat = await ann.create_chat("kept", ben.id)
+    for number in range(20):
+        await ann.post(chat, f"kept {number}")
+    kept = await ann.events(chat)
+    async with make_device(ann) as anns, make_device(ben) as bens:
+        for device in (anns, bens):
+            await device.until_seq(chat, len(kept))
+        epoch = anns.epoch
+        await asyncio.to_thread(system.run, "deploy/compose-backup", str(backup))
+        await ben.post(chat, "said after the backup")
+        await anns.until_seq(chat, len(kept) + 1)
+
+        await asyncio.to_thread(system.down)
+        await asyncio.to_thread(system.run, "deploy/compose-restore", str(backup))
+
+        for device in (anns, bens):
+            await device.until(lambda device: device.ready is not None, 60)
+            assert device.epoch not in (None, epoch)
+        assert await ben.events(chat) == kept
+        answer = await ben.post(chat, "said after the restore", retry_seconds=30)
+        assert answer.body["messageInfo"]["seq"] == len(kept) + 1
+        for device in (anns, bens):
+            await device.until_seq(chat, len(kept) + 1, 30)
+            own = device.applied(chat)[-len(kept) - 1 :]
+            assert own == await device.person.events(chat)
+    me = await ben.ask("GET", "/api/user/me", retry_seconds=10)
+    assert me.body["user"]["chats"] == [chat]

@@ -1,0 +1,8 @@
+"""The flow tests, through the HAProxy of docker-compose.yml and over replicas in containers."""
+
+from tests.flow.test_documented_calls import *  # noqa: F403
+from tests.flow.test_membership import *  # noqa: F403
+from tests.flow.test_repeats import *  # noqa: F403
+from tests.flow.test_resume import *  # noqa: F403
+from tests.flow.test_sessions import *  # noqa: F403
+from tests.flow.test_talking import *  # noqa: F403
