@@ -1,0 +1,136 @@
+"""Who is in a chat and who one is: adding, removing, renaming, leaving, deleting, accounts."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenWindow
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_people_come_and_go(open_window: OpenWindow) -> None:
+    """Who is added has the chat with its history at once; who is removed loses it and is told."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Kitchen")
+    await ann.write("there is cake")
+    await ann.button("People").click()
+    await ann.page.get_by_role("combobox", name="Add people").fill(bob.name)
+    await ann.page.get_by_role("option", name=bob.name).click()
+    await ann.button("Add").click()
+    await expect(ann.page.get_by_role("dialog")).to_contain_text("2 people")
+    await bob.open_chat("Kitchen")
+    await bob.expect_lines("there is cake")
+    await ann.button("Remove").click()
+    await ann.button(f"Remove {bob.name}").click()
+    await expect(ann.page.get_by_role("dialog")).to_contain_text("One person")
+    await expect(bob.page.get_by_role("link", name="Kitchen")).to_have_count(0)
+    await expect(bob.page.get_by_text(f"{ann.name} removed you: ")).to_be_visible()
+
+
+async def test_the_owner_renames_and_others_cannot(open_window: OpenWindow) -> None:
+    """A new name is seen by everyone at once; who is not the owner is not offered it."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Old name", bob.name)
+    await bob.open_chat("Old name")
+    await bob.button("People").click()
+    await expect(bob.button("Rename")).to_have_count(0)
+    await expect(bob.button("Delete the chat")).to_have_count(0)
+    await bob.page.keyboard.press("Escape")
+    await ann.button("People").click()
+    await ann.field("Name of the chat").fill("   ")
+    await ann.button("Rename").click()
+    await expect(ann.page.get_by_text("A chat needs a name.")).to_be_visible()
+    await ann.field("Name of the chat").fill("New name")
+    await ann.button("Rename").click()
+    for window in (ann, bob):
+        await expect(window.page.locator("h1")).to_have_text("New name")
+        await expect(window.page.get_by_role("link", name="New name")).to_be_visible()
+
+
+async def test_leaving_passes_the_chat_on_and_deleting_ends_it(open_window: OpenWindow) -> None:
+    """When the owner leaves, the other one owns the chat and may delete it."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Short", bob.name)
+    await bob.open_chat("Short")
+    await ann.button("People").click()
+    await ann.button("Leave the chat").click()
+    await ann.button("Leave, and read no more of it").click()
+    await expect(ann.page.get_by_role("link", name="Short")).to_have_count(0)
+    await expect(bob.log).to_contain_text(f"{ann.name} left")
+    await bob.button("People").click()
+    await bob.button("Delete the chat").click()
+    await bob.button("Delete it and its messages for everyone").click()
+    await expect(bob.page.get_by_role("link", name="Short")).to_have_count(0)
+    await expect(bob.page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_errors_stand_beside_their_field_until_it_is_changed(
+    open_window: OpenWindow,
+) -> None:
+    """What is wrong with one field is said there and stays while one types elsewhere."""
+    ann, other = await open_window(), await open_window()
+    await ann.sign_up()
+    await other.field("Name").fill("a b")
+    await other.field("E-mail").fill("nobody")
+    await other.field("Password").fill("short")
+    await other.button("Start").click()
+    for sentence in ("Only letters a to z", "not an e-mail address", "At least 8 characters."):
+        await expect(other.page.get_by_text(sentence)).to_be_visible()
+    await other.field("E-mail").fill("me@example.org")
+    await expect(other.page.get_by_text("Only letters a to z")).to_be_visible()
+    await expect(other.page.get_by_text("not an e-mail address")).to_have_count(0)
+    await other.field("Name").fill(ann.name.upper())
+    await other.field("Password").fill("")
+    await other.button("Start").click()
+    await expect(other.page.get_by_text("Somebody else has this name.")).to_be_visible()
+
+
+async def test_one_logs_out_and_in_again(open_window: OpenWindow) -> None:
+    """A reload goes on with the session; logging out ends it; name and password bring it back."""
+    ann = await open_window()
+    await ann.sign_up("correct horse")
+    await ann.start_chat("Mine")
+    await ann.write("hello")
+    await ann.page.reload()
+    await ann.expect_lines("hello")
+    await ann.button(f"{ann.name} : settings").click()
+    await ann.button("Log out").click()
+    await expect(ann.button("Start")).to_be_visible()
+    await ann.page.reload()
+    await ann.page.get_by_role("button", name="log in").click()
+    await ann.field("Name").fill(ann.name)
+    await ann.field("Password").fill("wrong horse")
+    await ann.button("Log in").click()
+    await expect(ann.page.get_by_text("do not fit together")).to_be_visible()
+    await ann.field("Password").fill("correct horse")
+    await ann.button("Log in").click()
+    await ann.open_chat("Mine")
+    await ann.expect_lines("hello")
+
+
+async def test_a_new_password_ends_the_other_sessions(open_window: OpenWindow) -> None:
+    """An account without one gets a password, then another; other browsers are signed out."""
+    ann, elsewhere = await open_window(), await open_window()
+    await ann.sign_up()
+    await ann.button(f"{ann.name} : settings").click()
+    await ann.field("New password").fill("correct horse")
+    await ann.button("Set the password").click()
+    await expect(ann.page.get_by_text("The password is set.")).to_be_visible()
+    await elsewhere.page.get_by_role("button", name="log in").click()
+    await elsewhere.field("Name").fill(ann.name)
+    await elsewhere.field("Password").fill("correct horse")
+    await elsewhere.button("Log in").click()
+    await expect(elsewhere.state).to_have_text("live")
+    await ann.field("New password").fill("battery staple")
+    await ann.button("Set the password").click()
+    await expect(ann.page.get_by_text("This is not your password until now.")).to_be_visible()
+    await ann.field("Password until now").fill("correct horse")
+    await ann.button("Set the password").click()
+    await expect(elsewhere.page.get_by_text("You were signed out.")).to_be_visible()
+    await expect(ann.state).to_have_text("live")

@@ -1,0 +1,278 @@
+"""Reading on any screen, in any script, whatever others write."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.fixtures.person import Person
+from tests.fixtures.window import Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PHONE = {"width": 390, "height": 844}
+MOST_LINES = 400
+HOSTILE = [
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<script>document.title='owned'</script>",
+    "<svg onload=alert(1)>",
+    "<a href=\"javascript:alert(1)\">x</a>",
+    "javascript:alert(1)",
+    "https://example.org/\" onmouseover=\"alert(1)",
+    "`<b>code</b>`",
+    "{{constructor.constructor('alert(1)')()}}",
+    "</title><script>alert(1)</script>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+]
+ODD = [
+    "مرحبا بكم في الدردشة، كيف حالكم اليوم؟",
+    "שלום עולם and English",
+    "\u202egnirts desrever",
+    "W" * 8_192,
+    "👩‍👩‍👧‍👦 🏳️‍🌈 😀",
+    "Z̸̡̢̧͎̘̲͔̥͝a̵̛l̶g̷o",
+    "one\ntwo\n\n  three",
+]
+
+
+@contextlib.asynccontextmanager
+async def long_chat(window: Window, count: int) -> AsyncIterator[tuple[Person, str]]:
+    """A chat "Long" with somebody who has posted that many numbered lines over REST."""
+    async with aiohttp.ClientSession() as session:
+        bob = await Person.sign_up(session, window.origin)
+        me = (await bob.ask("GET", f"/api/user?username={window.name}")).body["users"][0]
+        chat = await bob.create_chat("Long", me["id"])
+        for start in range(0, count, 20):
+            await asyncio.gather(
+                *(bob.post(chat, f"line {number}") for number in range(start, start + 20))
+            )
+        yield bob, chat
+
+
+async def test_older_messages_load_as_one_scrolls(open_window: OpenWindow) -> None:
+    """600 messages are read from the newest to the first, with at most 400 in the document."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 600):
+        await ann.open_chat("Long")
+    await ann.page.reload()
+    await expect(ann.log.locator(".text").first).to_be_attached()
+    assert await ann.scroll_gap() < 100
+    await ann.log.hover()
+    for _ in range(150):
+        place = await ann.log.evaluate(
+            "log => { const li = [...log.querySelectorAll('li.line')]"
+            ".find(one => one.getBoundingClientRect().top > log.getBoundingClientRect().top);"
+            "return [li.innerText, Math.round(li.getBoundingClientRect().top)]; }"
+        )
+        await ann.page.mouse.wheel(0, -300)
+        await ann.page.wait_for_timeout(20)
+        moved = await ann.log.evaluate(
+            "(log, text) => Math.round([...log.querySelectorAll('li.line')]"
+            ".find(one => one.innerText === text).getBoundingClientRect().top)",
+            place[0],
+        )
+        assert moved - place[1] in range(-1, 302), "a page of the past must not move what is read"
+        assert await ann.log.locator(".line").count() <= MOST_LINES
+        if await ann.log.evaluate("log => log.scrollTop") == 0:
+            break
+    await expect(ann.log).to_contain_text("started the chat")
+    await ann.button("Latest ↓").click()
+    await expect(ann.log.locator(".text").last).to_be_in_viewport()
+    assert await ann.scroll_gap() < 1
+
+
+async def test_the_reader_keeps_their_place_when_others_write(open_window: OpenWindow) -> None:
+    """Who reads further up is not moved; a button counts what is new and leads there."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 60) as (bob, chat):
+        await ann.open_chat("Long")
+        await ann.button("Latest ↓").click()
+        await ann.log.hover()
+        await ann.page.mouse.wheel(0, -600)
+        await expect(ann.button("Latest ↓")).to_be_visible()
+        before = await ann.log.evaluate("log => log.scrollTop")
+        for number in range(3):
+            await bob.post(chat, f"news {number}")
+        await expect(ann.button("3 new ↓")).to_be_visible()
+        assert await ann.log.evaluate("log => log.scrollTop") == before
+        await ann.button("3 new ↓").click()
+        await expect(ann.log.locator(".text").last).to_be_in_viewport()
+        await bob.post(chat, "who is at the end follows")
+        await expect(ann.log.locator(".text").last).to_have_text("who is at the end follows")
+        await expect(ann.log.locator(".text").last).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_text_can_be_read_in_both_schemes(open_window: OpenWindow, scheme: str) -> None:
+    """Text on its ground has a contrast of 7 to 1, the soft one 4.5 to 1 (WCAG 2)."""
+    ann = await open_window(color_scheme=scheme)
+    ratios = await ann.page.evaluate(
+        """() => {
+          const paint = document.createElement("canvas").getContext("2d");
+          const probe = document.body.appendChild(document.createElement("i"));
+          const light = (name) => {
+            probe.style.color = `var(--${name})`;
+            paint.fillStyle = getComputedStyle(probe).color;
+            paint.fillRect(0, 0, 1, 1);
+            const [red, green, blue] = [...paint.getImageData(0, 0, 1, 1).data].map((byte) => {
+              const part = byte / 255;
+              return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+            });
+            return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+          };
+          const ratio = (one, other) => {
+            const [high, low] = [light(one), light(other)].sort((a, b) => b - a);
+            return (high + 0.05) / (low + 0.05);
+          };
+          const pairs = {};
+          for (const ground of ["ground", "side", "raised", "wash"]) {
+            for (const ink of ["ink", "soft", "accent", "bad"]) {
+              pairs[`${ink} on ${ground}`] = ratio(ink, ground);
+            }
+          }
+          pairs["on-accent on accent"] = ratio("on-accent", "accent");
+          return pairs;
+        }"""
+    )
+    weak = {
+        pair: round(ratio, 2)
+        for pair, ratio in ratios.items()
+        if ratio < (7 if pair.startswith("ink") else 4.5)
+    }
+    assert weak == {}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_no_text_breaks_the_page(open_window: OpenWindow, width: int) -> None:
+    """Right-to-left scripts, emoji and 8 KiB without a break stay inside the page."""
+    ann = await open_window(viewport={"width": width, "height": 844})
+    await ann.sign_up()
+    await ann.start_chat("صيف في الحديقة 👩‍👩‍👧‍👦")
+    for text in ODD:
+        await ann.write(text)
+    await expect(ann.log.locator(".text")).to_have_count(len(ODD))
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    overflow = await ann.page.evaluate(
+        "[...document.querySelectorAll('html, .app, .chat, .bar, .log, .foot')]"
+        ".map(one => one.scrollWidth - one.clientWidth)"
+    )
+    assert overflow == [0] * len(overflow)
+    await ann.button("Show all of it").click()
+    assert await ann.log.evaluate("log => log.scrollWidth - log.clientWidth") == 0
+
+
+async def test_what_people_write_is_never_markup(open_window: OpenWindow) -> None:
+    """Hostile text as message, chat name and search is shown as it is and does nothing."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat(HOSTILE[0], bob.name)
+    for text in HOSTILE:
+        await ann.write(text)
+    await bob.open_chat(HOSTILE[0])
+    shown = [text.strip("`") for text in HOSTILE]
+    await bob.expect_lines(*shown)
+    links = await bob.log.locator("a").evaluate_all("all => all.map(one => one.href)")
+    assert links == ["https://example.org/"]
+    assert await bob.log.locator("a").get_attribute("rel") == "noopener noreferrer"
+    for text in HOSTILE:
+        await ann.button("People").click()
+        await ann.field("Name of the chat").fill(text)
+        await ann.button("Rename").click()
+        await expect(bob.page.locator("h1")).to_have_text(text)
+        await ann.page.keyboard.press("Escape")
+        await ann.page.get_by_role("combobox", name="Find a chat or person").fill(text)
+        await ann.page.keyboard.press("Escape")
+    await expect(bob.log.locator("img, script, svg, b")).to_have_count(0)
+
+
+async def test_a_phone_shows_one_pane_with_a_way_back(open_window: OpenWindow) -> None:
+    """Below 720 pixels there is the list or the chat; the way back and the browser's lead there."""
+    ann = await open_window(viewport=PHONE, has_touch=True, is_mobile=True)
+    await ann.sign_up()
+    await ann.start_chat("Pocket")
+    chats = ann.page.get_by_role("navigation", name="Chats")
+    await expect(chats).to_be_hidden()
+    await ann.composer.fill("two")
+    await ann.composer.press("Enter")
+    await ann.composer.press_sequentially("lines")
+    await ann.button("Send").tap()
+    await ann.expect_lines("two\nlines")
+    await ann.page.get_by_role("link", name="Back to chats").tap()
+    await expect(chats).to_be_visible()
+    await expect(ann.log).to_have_count(0)
+    await ann.page.get_by_role("link", name="Pocket").tap()
+    await expect(ann.composer).to_be_visible()
+    await ann.page.go_back()
+    await expect(chats).to_be_visible()
+    small = await ann.page.evaluate(
+        "[...document.querySelectorAll('button, a, input')].filter(one => one.offsetParent)"
+        ".filter(one => one.offsetHeight < 44).map(one => one.outerHTML.slice(0, 80))"
+    )
+    assert small == []
+
+
+async def test_everything_works_by_keyboard_alone(open_window: OpenWindow) -> None:
+    """From signing up to reading: no pointer, the focus always somewhere one can see."""
+    ann, bob = await open_window(), await open_window()
+    await bob.sign_up()
+    keys = ann.page.keyboard
+    await expect(ann.field("Name")).to_be_focused()
+    await keys.type(f"k{bob.name}"[:20])
+    await keys.press("Tab")
+    await keys.type(f"k{bob.name}@example.org")
+    await keys.press("Enter")
+    find = ann.page.get_by_role("combobox", name="Find a chat or person")
+    await expect(find).to_be_focused()
+    await keys.type(bob.name)
+    await expect(ann.page.get_by_role("option", name=bob.name)).to_be_visible()
+    await keys.press("Enter")
+    await expect(ann.field("Name of the chat")).to_be_focused()
+    await keys.press("Enter")
+    await expect(ann.composer).to_be_focused()
+    await keys.type("first")
+    await keys.press("Shift+Enter")
+    await keys.type("second")
+    await keys.press("Enter")
+    await ann.expect_lines("first\nsecond")
+    await expect(ann.composer).to_be_focused()
+    await keys.type("another")
+    await keys.press("Enter")
+    await ann.expect_lines("first\nsecond", "another")
+    await keys.press("Control+k")
+    await expect(find).to_be_focused()
+    await keys.press("F6")
+    await expect(ann.log).to_be_focused()
+    await keys.press("ArrowUp")
+    await keys.press("ArrowUp")
+    await expect(ann.log.locator(".line").first).to_be_focused()
+    await keys.press("?")
+    await expect(ann.page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await keys.press("Escape")
+    await expect(ann.page.get_by_role("dialog")).to_have_count(0)
+    await keys.press("Escape")
+    await expect(ann.composer).to_be_focused()
+
+
+async def test_alt_and_arrows_go_through_the_chats(open_window: OpenWindow) -> None:
+    """Alt with an arrow opens the next chat, with Shift the next one that has something new."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    for name in ("Third", "Second", "First"):
+        await ann.start_chat(name, bob.name)
+    await bob.open_chat("Third")
+    await bob.write("news")
+    await expect(ann.page.get_by_role("link", name="Third")).to_contain_text("1 new")
+    title = ann.page.locator("h1")
+    await expect(title).to_have_text("First")
+    await ann.page.keyboard.press("Alt+ArrowDown")
+    await expect(title).to_have_text("Second")
+    await ann.page.keyboard.press("Alt+Shift+ArrowUp")
+    await expect(title).to_have_text("Third")

@@ -1,0 +1,144 @@
+"""Two people in two windows of the real page on the real system."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.fixtures.hubbub import Hubbub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_two_windows_show_the_same_lines(open_window: OpenWindow) -> None:
+    """What either writes appears in both, in one order, and twice in none."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Summer party", bob.name)
+    await bob.open_chat("Summer party")
+    for number in range(5):
+        await ann.write(f"ann {number}")
+        await bob.write(f"bob {number}")
+    await expect(ann.log.locator(".text")).to_have_count(10)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await bob.expect_lines(*await ann.lines())
+    assert [line for line in await bob.lines() if line.startswith("ann")] == [
+        f"ann {number}" for number in range(5)
+    ]
+
+
+async def test_it_comes_back_after_realtime_was_killed(
+    system: Hubbub, open_window: OpenWindow
+) -> None:
+    """kill -9 of every realtime process: no line lost or doubled, also those written meanwhile."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Storm", bob.name)
+    await bob.open_chat("Storm")
+    await ann.write("before")
+    await bob.expect_lines("before")
+    old = system.kill("realtime")
+    await expect(ann.state).to_contain_text("offline since")
+    await ann.write("meanwhile 1")
+    await expect(ann.composer).to_have_value("")
+    await expect(ann.log.locator(".pending")).to_contain_text("waits for the connection")
+    await ann.write("meanwhile 2")
+    await ann.expect_lines("before", "meanwhile 1", "meanwhile 2")
+    await expect(ann.state).to_have_text("live", timeout=15_000)
+    await ann.write("after")
+    for window in (ann, bob):
+        await window.expect_lines("before", "meanwhile 1", "meanwhile 2", "after", seconds=15)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await system.until_replaced(old)
+
+
+async def test_what_is_unsent_survives_a_reload(system: Hubbub, open_window: OpenWindow) -> None:
+    """A message that was written offline is sent once by the reloaded page, in its order."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Reload", bob.name)
+    await bob.open_chat("Reload")
+    old = system.kill("realtime")
+    await expect(ann.state).to_contain_text("offline since")
+    for number in range(3):
+        await ann.write(f"line {number}")
+    await ann.page.reload()
+    await bob.expect_lines("line 0", "line 1", "line 2", seconds=15)
+    await ann.expect_lines("line 0", "line 1", "line 2", seconds=15)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await system.until_replaced(old)
+
+
+async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
+    open_window: OpenWindow,
+) -> None:
+    """Text that the server refuses stays with a reason, Try again and Delete; others pass it."""
+    ann = await open_window()
+    await ann.sign_up()
+    await ann.start_chat("Alone")
+    await ann.write("nul \0 inside")
+    failed = ann.log.locator(".failed")
+    await expect(failed).to_contain_text("not sent")
+    await expect(failed).to_contain_text("The server refuses this text.")
+    await ann.write("next")
+    await expect(ann.log.locator(".line:not(.pending):not(.failed) .text")).to_have_text("next")
+    await failed.get_by_role("button", name="Try again").click()
+    await expect(failed).to_contain_text("not sent")
+    await failed.get_by_role("button", name="Delete").click()
+    await expect(failed).to_have_count(0)
+    await ann.page.reload()
+    await ann.expect_lines("next")
+
+
+async def test_the_other_one_is_seen_typing(open_window: OpenWindow) -> None:
+    """Who is typing is said by name, and no longer once the message is there."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Typing", bob.name)
+    await bob.open_chat("Typing")
+    await bob.composer.press_sequentially("hel")
+    await expect(ann.page.get_by_text(f"{bob.name} is typing")).to_be_visible()
+    await bob.composer.press("Enter")
+    await expect(ann.page.get_by_text(f"{bob.name} is typing")).to_have_count(0)
+
+
+async def test_unread_messages_are_counted_and_marked(open_window: OpenWindow) -> None:
+    """Elsewhere a chat shows how many are new, and opens with a line above the first of them."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("One", bob.name)
+    await ann.start_chat("Other", bob.name)
+    await bob.open_chat("One")
+    await bob.write("read already")
+    await bob.open_chat("Other")
+    await ann.open_chat("One")
+    await ann.write("new 1")
+    await ann.write("new 2")
+    entry = bob.page.get_by_role("link", name="One")
+    await expect(entry).to_contain_text("2 new")
+    await expect(bob.page).to_have_title("(2) Other – Hubbub")
+    await bob.open_chat("One")
+    await expect(bob.log.get_by_text("New", exact=True)).to_be_visible()
+    await bob.expect_lines("read already", "new 1", "new 2")
+    await expect(entry.locator(".count")).to_have_count(0)
+    rows = await bob.log.locator("li:not(.day):not(.note)").all_inner_texts()
+    assert [row.splitlines()[-1] for row in rows] == ["read already", "New", "new 1", "new 2"]
+
+
+async def test_drafts_stay_with_their_chat(open_window: OpenWindow) -> None:
+    """Half a sentence is there again after another chat and after a reload."""
+    ann = await open_window()
+    await ann.sign_up()
+    await ann.start_chat("One")
+    await ann.composer.fill("could you look at")
+    await ann.start_chat("Other")
+    await expect(ann.composer).to_have_value("")
+    entry = ann.page.get_by_role("link", name="One")
+    await expect(entry).to_contain_text("Draft: could you look at")
+    await ann.page.reload()
+    await entry.click()
+    await expect(ann.composer).to_have_value("could you look at")
