@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import resource
 import signal
 import sys
@@ -69,6 +70,7 @@ def main() -> int:
         if command == "doctor":
             return asyncio.run(print_diagnosis(settings))
         allow_many_descriptors()
+        os.umask(0o077)  # data, keys and logs are the operator's alone
         asyncio.run(run(settings))
     except KNOWN_FAILURES as failure:
         print(f"Hubbub does not start: {failure}", file=sys.stderr)

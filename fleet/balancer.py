@@ -24,6 +24,7 @@ CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
 SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
 POOLS = {"edge": f"{SERVER_OPTIONS} slowstart 2s", "realtime": SERVER_OPTIONS}
 API_TIMEOUT_SECONDS = 2.0
+RETRY_SECONDS = 0.2
 MAX_CONNECTIONS = 100_000
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
 
@@ -55,6 +56,7 @@ class Balancer:
         self._wanted: dict[PoolServer, Mode] = {}
         self._known: dict[PoolServer, Mode] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._retry: asyncio.Task[None] | None = None  # kept, or it could vanish
 
     def program(self, *, listener: int, port: int, key: str, output: int, lock: int) -> Program:
         """`listener` is the public socket, which stays open while HAProxy is started again."""
@@ -87,18 +89,29 @@ class Balancer:
         return Program("balancer", 1, port, metrics.number, start, answers, answers)
 
     async def set_servers(self, servers: Mapping[PoolServer, Mode]) -> None:
-        """Make the pools hold these, now or when HAProxy is back."""
+        """Make the pools hold these, now or as soon as HAProxy hears."""
         self._wanted = dict(servers)
+        await self._bring_up_to_date()
+
+    async def _bring_up_to_date(self) -> None:
         async with self._one_at_a_time:
-            commands = changes(self._known, self._wanted)
-            if not commands:
-                return
             wanted = dict(self._wanted)
+            if not (commands := changes(self._known, wanted)):
+                return
             try:
                 await self._tell(";".join(commands))
-            except (OSError, TimeoutError):
-                return  # it is down, and is told when it is ready again
-            self._known = wanted
+            except TimeoutError:
+                # Perhaps it did it all. Adding what is there and setting what is set do no harm.
+                self._known = {}
+                self._retry = asyncio.create_task(self._try_again())
+            except OSError:
+                self._known = {}  # it is down, and is told everything when it is ready again
+            else:
+                self._known = wanted
+
+    async def _try_again(self) -> None:
+        await asyncio.sleep(RETRY_SECONDS)
+        await self._bring_up_to_date()
 
     async def _tell(self, commands: str) -> str:
         with closing(_Folder(self._folder)) as folder:
