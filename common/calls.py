@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from prometheus_client import Counter, Gauge
 
-from common.circuits import Circuits
+from common.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.errors import CODES, Refusal, unavailable
 from common.logs import log
 from common.replicas import Replicas
@@ -76,11 +76,12 @@ class Calls:
         replicas: Replicas,
         *,
         clock: Callable[[], float] = time.monotonic,
+        open_after: float = OPEN_AFTER_SECONDS,
     ) -> None:
         self._session = session
         self._replicas = replicas
         self._clock = clock
-        self._circuits = Circuits()
+        self._circuits = Circuits(open_after)
         self._retrying = 0
         self._well = asyncio.Event()
         self._prober: asyncio.Task[None] | None = None

@@ -14,7 +14,8 @@ OPEN_AFTER_SECONDS: Final = 5.0
 class Circuits:
     """The circuits of one role. Moments are in seconds of any one clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_after: float = OPEN_AFTER_SECONDS) -> None:
+        self._open_after = open_after
         self.out: set[str] = set()
         self.is_open = False
         self._failing_since: float | None = None
@@ -45,5 +46,5 @@ class Circuits:
         if any(ready.values()):
             self._failing_since = None
             self.is_open = False
-        elif self._failing_since is not None and now - self._failing_since >= OPEN_AFTER_SECONDS:
+        elif self._failing_since is not None and now - self._failing_since >= self._open_after:
             self.is_open = True

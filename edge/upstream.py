@@ -1,8 +1,15 @@
 """The only calls to users and chats, each by its name. Decides nothing."""
 
+from typing import TypeVar
+
+import msgspec
+
 from common.calls import Calls
 from common.protocol import chats as c
 from common.protocol import users as u
+
+
+T = TypeVar("T")
 
 
 class Users:
@@ -49,6 +56,10 @@ class Users:
         return await self._calls.call("search_people", request, u.PeopleFound, key=prefix)
 
 
+# chats asks users within these calls, and waits for it while it is started again.
+MEMBERSHIP_TRY_SECONDS = 2.4
+
+
 class Chats:
     """What edge asks chats, apart from sends. Every call raises Refusal."""
 
@@ -57,21 +68,26 @@ class Chats:
 
     async def create_chat(self, request: c.CreateChat) -> c.Chat:
         # by key, so that a repeat meets the replica that may still be at it
-        return await self._calls.call("create_chat", request, c.Chat, key=request.key)
+        return await self._change("create_chat", request, c.Chat, key=request.key)
 
     async def rename_chat(self, request: c.RenameChat) -> None:
         await self._calls.call("rename_chat", request, c.Done, key=request.chat)
 
     async def delete_chat(self, request: c.DeleteChat) -> None:
-        await self._calls.call("delete_chat", request, c.Done, key=request.chat)
+        await self._change("delete_chat", request, c.Done, key=request.chat)
 
     async def add_participants(self, request: c.AddParticipants) -> bool:
         """Whether anybody was new."""
-        done = await self._calls.call("add_participants", request, c.Done, key=request.chat)
+        done = await self._change("add_participants", request, c.Done, key=request.chat)
         return done.changed
 
     async def remove_participant(self, request: c.RemoveParticipant) -> None:
-        await self._calls.call("remove_participant", request, c.Done, key=request.chat)
+        await self._change("remove_participant", request, c.Done, key=request.chat)
+
+    async def _change(self, name: str, request: msgspec.Struct, answer: type[T], *, key: str) -> T:
+        return await self._calls.call(
+            name, request, answer, key=key, try_timeout=MEMBERSHIP_TRY_SECONDS
+        )
 
     async def get_chat(self, user: str, chat: str) -> c.Chat:
         return await self._calls.call("get_chat", c.GetChat(user=user, chat=chat), c.Chat, key=chat)

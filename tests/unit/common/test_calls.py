@@ -1,0 +1,291 @@
+"""Calls between services against real little HTTP servers that break in every way."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import msgspec
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from common.calls import GAVE_UP_HEADER, Calls, open_session
+from common.errors import Refusal
+from common.replicas import Replicas
+from fleet.ports import ReservedPort
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+SERVICE_KEY = "a key of the tests"
+
+
+class Ask(msgspec.Struct):
+    text: str
+
+
+class Told(msgspec.Struct):
+    by: str
+
+
+class Replica:
+    """A server on a port that it keeps; `answer` and `ready` may be changed at any time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._port = ReservedPort()
+        self.address = self._port.address
+        self.answer: Handler = self._serve
+        self.ready = True
+        self.calls = 0
+        self._runner: web.AppRunner | None = None
+
+    async def _serve(self, _: web.Request) -> web.Response:
+        return web.json_response({"by": self.name})
+
+    async def _call(self, request: web.Request) -> web.Response:
+        self.calls += 1
+        return await self.answer(request)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return web.Response(status=200 if self.ready else 503)
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/calls/{name}", self._call)
+        app.router.add_get("/health/ready", self._ready)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.01)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._port.bind()).start()
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def close(self) -> None:
+        await self.stop()
+        self._port.close()
+
+
+def refuse(code: str, status: int, headers: dict[str, str] | None = None) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        problem = {"code": code, "detail": "No.", "errors": [{"id": "x", "detail": "unknown"}]}
+        return web.json_response(problem, status=status, headers=headers)
+
+    return answer
+
+
+async def hang(_: web.Request) -> web.Response:
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+@pytest_asyncio.fixture
+async def replicas() -> AsyncIterator[list[Replica]]:
+    """Three that run."""
+    made = [Replica(name) for name in "abc"]
+    for replica in made:
+        await replica.start()
+    yield made
+    for replica in made:
+        await replica.close()
+
+
+@pytest_asyncio.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session(SERVICE_KEY) as session:
+        yield session
+
+
+def call_all(session: aiohttp.ClientSession, replicas: list[Replica], **options: float) -> Calls:
+    addresses = tuple(replica.address for replica in replicas)
+    return Calls(session, Replicas("users", addresses), **options)  # type: ignore[arg-type]
+
+
+def first_for(calls: Calls, replicas: list[Replica], key: str) -> Replica:
+    return next(r for r in replicas if r.address == calls.preferred(key))
+
+
+async def test_a_key_goes_to_one_replica(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """Calls with one key meet one replica, with the credential and a trace."""
+    seen: list[str] = []
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.extend([request.headers["Authorization"], request.headers["traceparent"][:3]])
+        return web.json_response({"by": "first"})
+
+    first.answer = answer
+    for _ in range(5):
+        assert (await calls.call("x", Ask("?"), Told, key="k")).by == "first"
+    assert seen == [f"Bearer {SERVICE_KEY}", "00-"] * 5
+
+
+async def test_the_next_replica_answers_when_one_is_gone(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """A dead replica costs nothing but a try."""
+    calls = call_all(session, replicas)
+    await first_for(calls, replicas, "k").stop()
+    started = time.monotonic()
+    await calls.call("x", Ask("?"), Told, key="k")
+    assert time.monotonic() - started < 0.5
+
+
+async def test_a_hung_replica_is_left_alone_until_it_is_ready(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """The first call pays one try; later ones go elsewhere at once."""
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+    first.answer, first.ready = hang, False
+    await calls.call("x", Ask("?"), Told, key="k", try_timeout=0.3)
+    started = time.monotonic()
+    for _ in range(20):
+        await calls.call("x", Ask("?"), Told, key="k", try_timeout=0.3)
+    assert time.monotonic() - started < 0.3
+    assert first.calls == 1
+
+
+async def test_a_replica_comes_back_when_it_is_ready(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """Its keys are its own again within two seconds."""
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+    await first.stop()
+    await calls.call("x", Ask("?"), Told, key="k")
+    assert calls.preferred("k") != first.address
+    await first.start()
+    async with asyncio.timeout(2):
+        while calls.preferred("k") != first.address:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.01)
+
+
+async def test_a_restart_is_waited_out(session: aiohttp.ClientSession) -> None:
+    """A call made while the only replica is down is answered when it is back."""
+    replica = Replica("a")
+    calls = call_all(session, [replica])
+    waiting = asyncio.create_task(calls.call("x", Ask("?"), Told))
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    await replica.start()
+    assert (await asyncio.wait_for(waiting, 2)).by == "a"
+    await replica.close()
+
+
+async def test_a_call_gives_up_at_its_deadline(session: aiohttp.ClientSession) -> None:
+    """`unavailable` with Retry-After, no later than the timeout."""
+    replica = Replica("a")
+    calls = call_all(session, [replica])
+    started = time.monotonic()
+    with pytest.raises(Refusal) as refused:
+        await calls.call("x", Ask("?"), Told, timeout=0.5)
+    assert 0.4 < time.monotonic() - started < 1
+    assert refused.value.code == "unavailable"
+    assert refused.value.http_headers()["Retry-After"] == "1"
+    await replica.close()
+
+
+async def test_a_role_that_is_gone_is_given_up_and_found_again(
+    session: aiohttp.ClientSession,
+) -> None:
+    """An open circuit refuses within 50 ms and closes within two seconds of recovery."""
+    replica = Replica("a")
+    calls = call_all(session, [replica], open_after=0.3)
+    with pytest.raises(Refusal):
+        await calls.call("x", Ask("?"), Told, timeout=1)
+    for _ in range(10):
+        started = time.monotonic()
+        with pytest.raises(Refusal) as refused:
+            await calls.call("x", Ask("?"), Told)
+        assert time.monotonic() - started < 0.05
+        assert refused.value.headers[GAVE_UP_HEADER] == "1"
+    await replica.start()
+    async with asyncio.timeout(2):
+        while True:
+            with suppress(Refusal):
+                assert (await calls.call("x", Ask("?"), Told)).by == "a"
+                break
+            await asyncio.sleep(0.01)
+    await replica.close()
+
+
+async def test_a_role_that_is_ready_is_never_given_up(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """Calls that fail for long do not shut out others while a replica says that it is ready."""
+    calls = call_all(session, replicas, open_after=0.2)
+    for replica in replicas:
+        replica.answer = refuse("unavailable", 503)
+    with pytest.raises(Refusal):
+        await calls.call("x", Ask("?"), Told, timeout=1)
+    for replica in replicas:
+        replica.answer = replica._serve
+    await calls.call("x", Ask("?"), Told)
+
+
+async def test_a_refusal_is_passed_on(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """A refusal of the request itself is final, whichever replica says it."""
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+    first.answer = refuse("unknown_user", 400)
+    with pytest.raises(Refusal) as refused:
+        await calls.call("x", Ask("?"), Told, key="k")
+    assert refused.value.code == "unknown_user"
+    assert refused.value.errors == [{"id": "x", "detail": "unknown"}]
+    assert sum(replica.calls for replica in replicas) == 1
+
+
+@pytest.mark.parametrize(("code", "status"), [("internal", 500), ("unavailable", 503), ("?", 418)])
+async def test_what_is_not_about_the_request_is_tried_elsewhere(
+    session: aiohttp.ClientSession, replicas: list[Replica], code: str, status: int
+) -> None:
+    """A replica that cannot serve a call does not end it."""
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+    first.answer = refuse(code, status)
+    assert (await calls.call("x", Ask("?"), Told, key="k")).by != first.name
+
+
+async def test_a_replica_that_gave_up_itself_ends_the_call(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """What the replica depends on is gone: its siblings cannot know better."""
+    calls = call_all(session, replicas)
+    first = first_for(calls, replicas, "k")
+    first.answer = refuse("unavailable", 503, {GAVE_UP_HEADER: "1"})
+    started = time.monotonic()
+    with pytest.raises(Refusal) as refused:
+        await calls.call("x", Ask("?"), Told, key="k")
+    assert refused.value.code == "unavailable"
+    assert time.monotonic() - started < 0.3
+    assert sum(replica.calls for replica in replicas) == 1
+
+
+async def test_retries_of_one_call_are_few(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """Five seconds of refusals cost a replica at most ten tries of one call."""
+    calls = call_all(session, replicas)
+    for replica in replicas:
+        replica.answer = refuse("unavailable", 503)
+    with pytest.raises(Refusal):
+        await calls.call("x", Ask("?"), Told, timeout=3)
+    assert max(replica.calls for replica in replicas) <= 10
+
+
+async def test_readiness_of_a_role(session: aiohttp.ClientSession, replicas: list[Replica]) -> None:
+    """One ready replica is enough; a hung one delays the answer by half a second at most."""
+    calls = call_all(session, replicas)
+    assert await calls.any_is_ready()
+    replicas[0].ready = replicas[1].ready = False
+    assert await calls.any_is_ready()
+    await replicas[2].stop()
+    assert not await calls.any_is_ready()

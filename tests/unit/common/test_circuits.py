@@ -1,0 +1,61 @@
+"""When a replica is out and when a role is given up, as pure decisions."""
+
+from common.circuits import OPEN_AFTER_SECONDS, Circuits
+
+
+def test_a_replica_that_breaks_is_out_until_a_probe_finds_it_ready() -> None:
+    """It stays out through probes that fail and is in after the first that does not."""
+    circuits = Circuits()
+    circuits.break_off("a", 0)
+    circuits.judge({"a": False, "b": True}, 1)
+    assert circuits.out == {"a"}
+    circuits.judge({"a": True, "b": True}, 2)
+    assert circuits.out == set()
+    assert not circuits.need_probes
+
+
+def test_one_ready_replica_keeps_the_role() -> None:
+    """However long a replica is out, the role is not given up while another one is ready."""
+    circuits = Circuits()
+    circuits.break_off("a", 0)
+    circuits.judge({"a": False, "b": True}, 100)
+    assert not circuits.is_open
+
+
+def test_a_role_is_given_up_after_five_seconds() -> None:
+    """Not before: the restart of a process is waited out."""
+    circuits = Circuits()
+    circuits.break_off("a", 10)
+    circuits.judge({"a": False}, 10 + OPEN_AFTER_SECONDS - 0.1)
+    assert not circuits.is_open
+    circuits.judge({"a": False}, 10 + OPEN_AFTER_SECONDS)
+    assert circuits.is_open
+    circuits.judge({"a": True}, 20)
+    assert not circuits.is_open
+
+
+def test_a_served_call_starts_the_clock_anew() -> None:
+    """Failures on both sides of a success do not add up."""
+    circuits = Circuits()
+    circuits.fail(0)
+    circuits.serve("a")
+    assert not circuits.need_probes
+    circuits.fail(6)
+    circuits.judge({"a": False}, 7)
+    assert not circuits.is_open
+
+
+def test_a_role_without_replicas_is_given_up_too() -> None:
+    """Where nobody is known there is nobody to be ready."""
+    circuits = Circuits()
+    circuits.fail(0)
+    circuits.judge({}, OPEN_AFTER_SECONDS)
+    assert circuits.is_open
+
+
+def test_a_replica_that_is_gone_is_forgotten() -> None:
+    """An address that nobody lists any more needs no probes."""
+    circuits = Circuits()
+    circuits.break_off("a", 0)
+    circuits.judge({"b": True}, 1)
+    assert circuits.out == set()
