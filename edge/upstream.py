@@ -8,7 +8,6 @@ from common.calls import Calls
 from common.protocol import chats as c
 from common.protocol import users as u
 
-
 T = TypeVar("T")
 
 

@@ -1,0 +1,116 @@
+"""Rates on an edge with the limits of the contract, at n and n+1, by user, account and address."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from common.ids import new_id
+
+
+@pytest.fixture(scope="module")
+def strict_url(services: Any) -> str:
+    """An edge that limits as it does by default."""
+    url: str = services.start("edge", 3)[1]
+    return url
+
+
+@pytest.fixture
+def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response]:
+    """POST as the balancer passes it on, from a client's address."""
+
+    def post(path: str, address: str, **options: Any) -> httpx.Response:
+        headers = {
+            "X-Forwarded-For": address,
+            "X-Hubbub-Balancer": services.balancer_key,
+            **options.pop("headers", {}),
+        }
+        return httpx.post(f"{strict_url}{path}", headers=headers, **options)
+
+    return post
+
+
+def new_address() -> str:
+    """An address of the documentation range of IPv6 that no other test uses."""
+    return f"2001:db8::{new_id()[-4:]}:{new_id()[-4:]}"
+
+
+def account() -> dict[str, str]:
+    name = f"p-{new_id()[-12:]}"
+    return {"username": name, "email": f"{name}@example.org"}
+
+
+def check_refused(answer: httpx.Response, limit: int, most_seconds: int) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(answer.headers["retry-after"]) <= most_seconds
+    assert answer.headers["ratelimit-limit"] == str(limit)
+    assert answer.headers["ratelimit-remaining"] == "0"
+    assert int(answer.headers["ratelimit-reset"]) >= 1
+
+
+def test_sign_ups(from_address: Callable[..., httpx.Response]) -> None:
+    """20 an hour from one address; bad requests do not count; others go on."""
+    address = new_address()
+    assert (
+        from_address("/api/user", address, json={"username": "x", "email": "y"}).status_code == 400
+    )
+    for _ in range(20):
+        assert from_address("/api/user", address, json=account()).status_code == 201
+    check_refused(from_address("/api/user", address, json=account()), 20, 180)
+    assert from_address("/api/user", address, json={"email": "y"}).status_code == 400
+    assert from_address("/api/user", new_address(), json=account()).status_code == 201
+
+
+def test_failed_log_ins_of_an_account(from_address: Callable[..., httpx.Response]) -> None:
+    """10 a minute, from any addresses, in any case of letters; other accounts go on."""
+    body = {"username": f"P-{new_id()[-12:]}", "password": "wrong one"}
+    for _ in range(10):
+        assert from_address("/api/user/login", new_address(), json=body).status_code == 401
+    lower = {**body, "username": body["username"].lower()}
+    check_refused(from_address("/api/user", new_address(), json=lower), 10, 6)
+    other = {**body, "username": "somebody-else"}
+    assert from_address("/api/user/login", new_address(), json=other).status_code == 401
+
+
+def test_failed_log_ins_of_an_address(from_address: Callable[..., httpx.Response]) -> None:
+    """10 a minute, for any accounts; log-ins that succeed do not count."""
+    address = new_address()
+    person = {**account(), "password": "right one"}
+    assert from_address("/api/user", address, json=person).status_code == 201
+    good = {"username": person["username"], "password": "right one"}
+    for _ in range(12):
+        assert from_address("/api/user/login", address, json=good).status_code == 200
+    for _ in range(10):
+        wrong = {"username": f"p-{new_id()[-12:]}", "password": "wrong one"}
+        assert from_address("/api/user/login", address, json=wrong).status_code == 401
+    check_refused(from_address("/api/user/login", address, json=wrong), 10, 6)
+
+
+def test_sends(from_address: Callable[..., httpx.Response]) -> None:
+    """50 at once, then 10 a second: 70 quick ones end with a refusal, whatever their bodies."""
+    signed_up = from_address("/api/user", new_address(), json=account()).json()
+    own = {"Authorization": f"Bearer {signed_up['token']}"}
+    place = f"/api/chat/{new_id()}/message"
+    answers = []
+    with httpx.Client() as client:
+        base = str(from_address("/api/user", new_address(), json={}).url.copy_with(path="/"))
+        for _ in range(200):
+            answers.append(client.post(f"{base.rstrip('/')}{place}", headers=own, content=b"{"))
+            if answers[-1].status_code == 429:
+                break
+    assert len(answers) > 50
+    assert {answer.status_code for answer in answers[:-1]} == {415}
+    check_refused(answers[-1], 50, 1)
+
+
+def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> None:
+    """X-Forwarded-For without the balancer's secret is only text."""
+    body = {"username": f"p-{new_id()[-12:]}", "password": "wrong one"}
+    statuses = []
+    for _ in range(11):
+        headers = {"X-Forwarded-For": new_address()}
+        other = {**body, "username": f"p-{new_id()[-12:]}"}
+        answer = httpx.post(f"{strict_url}/api/user/login", json=other, headers=headers)
+        statuses.append(answer.status_code)
+    assert statuses == [401] * 10 + [429]
