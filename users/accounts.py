@@ -40,66 +40,69 @@ class Accounts:
         self._sessions = sessions
         self._signing_up: dict[str, tuple[SignUp, asyncio.Task[Account]]] = {}
 
-    async def sign_up(self, data: SignUp) -> Grant:
+    async def sign_up(self, request: SignUp) -> Grant:
         """Makes an account once for a key, however often and wherever it is asked for.
 
         Raises Refusal: `username_taken`, `email_taken`, `invalid_request` for a key that was used
         with another body, `unavailable`.
         """
-        running = self._signing_up.get(data.key)
-        if running and running[0] == data:
+        running = self._signing_up.get(request.key)
+        if running and running[0] == request:
             # Repeats in parallel wait for the first instead of hashing the password each.
             return await self._sessions.start_session(await asyncio.shield(running[1]))
-        task = asyncio.create_task(self._account_of_sign_up(data))
-        self._signing_up[data.key] = (data, task)
+        task = asyncio.create_task(self._account_of_sign_up(request))
+        self._signing_up[request.key] = (request, task)
         try:
             account = await asyncio.shield(task)
         finally:
-            if self._signing_up.get(data.key) == (data, task):
-                del self._signing_up[data.key]
+            if self._signing_up.get(request.key) == (request, task):
+                del self._signing_up[request.key]
         return await self._sessions.start_session(account)
 
-    async def _account_of_sign_up(self, data: SignUp) -> Account:
-        if found := await store.find_by_sign_up_key(self._pool, data.key):
-            return await self._repeat_sign_up(data, found)
-        await self._demand_availability(data)
-        hashed = None if data.password is None else await self._passwords.hash(data.password)
-        account = store.AccountRow(new_id(), data.username, data.email, hashed, "")
-        if await store.insert_account(self._pool, account, data.key):
+    async def _account_of_sign_up(self, request: SignUp) -> Account:
+        if found := await store.find_by_sign_up_key(self._pool, request.key):
+            return await self._repeat_sign_up(request, found)
+        await self._demand_availability(request)
+        hashed = None if request.password is None else await self._passwords.hash(request.password)
+        account = store.AccountRow(new_id(), request.username, request.email, hashed, "")
+        if await store.insert_account(self._pool, account, request.key):
             return _account(account)
-        if found := await store.find_by_sign_up_key(self._pool, data.key):
-            return await self._repeat_sign_up(data, found)
-        await self._demand_availability(data)
+        if found := await store.find_by_sign_up_key(self._pool, request.key):
+            return await self._repeat_sign_up(request, found)
+        await self._demand_availability(request)
         raise Refusal("unavailable", "Somebody else is signing up. Try again.")
 
-    async def _demand_availability(self, data: SignUp) -> None:
-        taken = await store.check_availability(self._pool, data.username, data.email)
+    async def _demand_availability(self, request: SignUp) -> None:
+        taken = await store.check_availability(self._pool, request.username, request.email)
         if taken.username_taken:
             raise Refusal("username_taken", "Somebody else has this username.")
         if taken.email_taken:
             raise Refusal("email_taken", "Another account has this e-mail address.")
 
-    async def _repeat_sign_up(self, data: SignUp, found: store.AccountRow) -> Account:
+    async def _repeat_sign_up(self, request: SignUp, found: store.AccountRow) -> Account:
         """Compares with the account as it is now: a password that was changed since gives no
         tokens any more."""
-        same = (data.username, data.email) == (found.username, found.email)
-        if data.password is None:
+        same = (request.username, request.email) == (found.username, found.email)
+        if request.password is None:
             same = same and found.password_hash is None
         else:
-            same = same and await self._passwords.matches(data.password, found.password_hash)
+            same = same and await self._passwords.matches(request.password, found.password_hash)
         if not same:
             raise Refusal(
                 "invalid_request", "The idempotency key was used with another request already."
             )
         return _account(found)
 
-    async def log_in(self, data: LogIn) -> Grant:
+    async def log_in(self, request: LogIn) -> Grant:
         """Raises Refusal `invalid_credentials`, the same and after the same time whether the name
         is unknown, the account has no password, or it is another one."""
-        if wrong_with_text(data.username) or wrong_with_text(data.password):
+        if wrong_with_text(request.username) or wrong_with_text(request.password):
             found, password = None, ""
         else:
-            found, password = await store.find_by_username(self._pool, data.username), data.password
+            found, password = (
+                await store.find_by_username(self._pool, request.username),
+                request.password,
+            )
         hashed = found.password_hash if found else None
         if not await self._passwords.matches(password, hashed) or not found or not hashed:
             raise _invalid_credentials()
@@ -108,46 +111,46 @@ class Accounts:
             await store.replace_hash(self._pool, found.id, hashed, newer)
         return await self._sessions.start_session(_account(found))
 
-    async def get_profile(self, data: GetProfile) -> Profile:
+    async def get_profile(self, request: GetProfile) -> Profile:
         """Raises Refusal `unauthenticated` for a user that does not exist."""
-        found = await store.find_by_id(self._pool, data.user)
+        found = await store.find_by_id(self._pool, request.user)
         if not found:
             raise unauthenticated()
         return Profile(
             id=found.id,
             username=found.username,
             email=found.email,
-            chats=await list_chats_of(self._pool, data.user),
+            chats=await list_chats_of(self._pool, request.user),
         )
 
-    async def change_profile(self, data: ChangeProfile) -> Account:
+    async def change_profile(self, request: ChangeProfile) -> Account:
         """A new password ends the other sessions.
 
         Raises Refusal: `unauthenticated` for a session that has ended, `invalid_credentials`,
         `email_taken`, `unavailable`.
         """
-        found = await store.find_by_id(self._pool, data.user)
+        found = await store.find_by_id(self._pool, request.user)
         if not found:
             raise unauthenticated()
-        if data.key and data.key == found.change_key:
+        if request.key and request.key == found.change_key:
             return _account(found)
-        await self._demand_current_password(data, found)
+        await self._demand_current_password(request, found)
         hashed = found.password_hash
-        if data.password is not None:
-            hashed = await self._passwords.hash(data.password)
-        email = found.email if data.email is None else data.email
+        if request.password is not None:
+            hashed = await self._passwords.hash(request.password)
+        email = found.email if request.email is None else request.email
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
-                if not await is_session_alive(connection, data.user, data.session):
+                if not await is_session_alive(connection, request.user, request.session):
                     raise unauthenticated()
                 if not await store.update_account(
-                    connection, found, email=email, password_hash=hashed, key=data.key
+                    connection, found, email=email, password_hash=hashed, key=request.key
                 ):
                     raise _invalid_credentials()  # another password was set at the same time
-                if data.password is None:
+                if request.password is None:
                     return 0
-                return await revoke_sessions_of(connection, data.user, keep=data.session)
+                return await revoke_sessions_of(connection, request.user, keep=request.session)
 
         try:
             revoked = await retry_transient(attempt)
@@ -156,27 +159,31 @@ class Accounts:
         self._sessions.announce_revocations(revoked, "password changed")
         return Account(id=found.id, username=found.username, email=email)
 
-    async def _demand_current_password(self, data: ChangeProfile, found: store.AccountRow) -> None:
+    async def _demand_current_password(
+        self, request: ChangeProfile, found: store.AccountRow
+    ) -> None:
         if found.password_hash is None:
             return
-        if data.current_password is not None:
-            if not await self._passwords.matches(data.current_password, found.password_hash):
+        if request.current_password is not None:
+            if not await self._passwords.matches(request.current_password, found.password_hash):
                 raise _invalid_credentials()
-        elif data.password is not None:
+        elif request.password is not None:
             raise _invalid_credentials()
 
-    async def get_person(self, data: GetPerson) -> Person:
+    async def get_person(self, request: GetPerson) -> Person:
         """Raises Refusal `not_found`."""
-        found = await store.find_person(self._pool, data.person) if is_id(data.person) else None
+        found = (
+            await store.find_person(self._pool, request.person) if is_id(request.person) else None
+        )
         if not found:
             raise not_found()
         return found
 
-    async def search_people(self, data: SearchPeople) -> PeopleFound:
+    async def search_people(self, request: SearchPeople) -> PeopleFound:
         """At most 20, by name."""
-        if wrong_with_text(data.prefix):
+        if wrong_with_text(request.prefix):
             return PeopleFound(users=[])
-        return PeopleFound(users=await store.search_people(self._pool, data.prefix, MAX_FOUND))
+        return PeopleFound(users=await store.search_people(self._pool, request.prefix, MAX_FOUND))
 
 
 def _account(row: store.AccountRow) -> Account:

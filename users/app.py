@@ -9,14 +9,40 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from litestar import Litestar, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from common.calls import Calls, open_session
 from common.database import UNREACHABLE, Pool, create_pool
 from common.logs import log
-from common.protocol.users import Empty, KeySet
+from common.protocol.users import (
+    Account,
+    ChangeProfile,
+    Empty,
+    EndOtherSessions,
+    EndSession,
+    FinishMemberships,
+    GetPerson,
+    GetProfile,
+    Grant,
+    KeySet,
+    ListSessions,
+    LogIn,
+    PeopleFound,
+    Person,
+    PrepareMemberships,
+    Profile,
+    RefreshSession,
+    Revocations,
+    RevocationsRequest,
+    SearchPeople,
+    SessionList,
+    SignUp,
+    TokensUsed,
+)
 from common.replicas import Replicas, announce_replica, watch_replicas
 from common.service import Health, create_service
 from common.topics import Topics
@@ -29,6 +55,9 @@ from users.resolver import keep_resolving
 from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
 from users.store import upkeep
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 PURGE_SECONDS = 60
 
@@ -59,9 +88,6 @@ def create_app(settings: Settings) -> Service:
     memberships = Memberships(pool)
     chats = Replicas("chats", common.chats_seeds)
     tasks: list[asyncio.Task[None]] = []
-
-    async def keys_published(data: Empty) -> KeySet:
-        return KeySet(keys=keys.published())
 
     async def find_missing() -> str | None:
         try:
@@ -95,33 +121,49 @@ def create_app(settings: Settings) -> Service:
     async def withdraw() -> None:
         await stop_tasks(tasks[:1])  # the one that announces
 
-    calls: dict[str, Callable[..., Awaitable[Any]]] = {
-        "sign_up": accounts.sign_up,
-        "log_in": accounts.log_in,
-        "get_profile": accounts.get_profile,
-        "change_profile": accounts.change_profile,
-        "get_person": accounts.get_person,
-        "search_people": accounts.search_people,
-        "refresh": sessions.refresh,
-        "log_out": sessions.log_out,
-        "end_other_sessions": sessions.end_other_sessions,
-        "list_sessions": sessions.list_sessions,
-        "tokens_used": sessions.tokens_used,
-        "revocations": sessions.revocations,
-        "keys": keys_published,
-        "prepare": memberships.prepare,
-        "finish": memberships.finish,
-    }
+    async def keys_published(_: Empty) -> KeySet:
+        return KeySet(keys=keys.published())
+
+    calls = [
+        call("sign_up", SignUp, Grant, accounts.sign_up),
+        call("log_in", LogIn, Grant, accounts.log_in),
+        call("get_profile", GetProfile, Profile, accounts.get_profile),
+        call("change_profile", ChangeProfile, Account, accounts.change_profile),
+        call("get_person", GetPerson, Person, accounts.get_person),
+        call("search_people", SearchPeople, PeopleFound, accounts.search_people),
+        call("refresh", RefreshSession, Grant, sessions.refresh),
+        call("log_out", EndSession, Empty, sessions.log_out),
+        call("end_other_sessions", EndOtherSessions, Empty, sessions.end_other_sessions),
+        call("list_sessions", ListSessions, SessionList, sessions.list_sessions),
+        call("tokens_used", TokensUsed, Empty, sessions.tokens_used),
+        call("revocations", RevocationsRequest, Revocations, sessions.revocations),
+        call("keys", Empty, KeySet, keys_published),
+        call("prepare", PrepareMemberships, Empty, memberships.prepare),
+        call("finish", FinishMemberships, Empty, memberships.finish),
+    ]
     health = Health(find_missing)
     app = create_service(
         "Hubbub users",
-        [post(f"/calls/{name}", status_code=200)(answer) for name, answer in calls.items()],
+        calls,
         health,
         common.service_key,
         lifespan,
         unavailable_on=UNREACHABLE,
     )
     return Service(app, health, withdraw)
+
+
+def call(
+    name: str, request: type[Q], answer: type[A], serve: Callable[[Q], Awaitable[A]]
+) -> HTTPRouteHandler:
+    """`POST /calls/<name>`: JSON of one struct in, of the other one out."""
+
+    async def handle(data: Q) -> A:
+        return await serve(data)
+
+    # Litestar reads the types of a call, for decoding and for OpenAPI, from its annotations.
+    handle.__annotations__ = {"data": JSONBody[request], "return": answer}  # type: ignore[misc, valid-type]
+    return post(f"/calls/{name}", operation_id=name, status_code=200)(handle)
 
 
 def start_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -21,7 +21,7 @@ PREPARES_AT_ONCE = 8
 MAX_WAIT_SECONDS = 1.0
 
 
-def judge_change(data: PrepareMemberships, facts: store.Facts) -> Refusal | None:
+def judge_change(request: PrepareMemberships, facts: store.Facts) -> Refusal | None:
     """The reason for a no, or None for a yes."""
     if not facts.session_is_alive:
         return unauthenticated()
@@ -29,14 +29,14 @@ def judge_change(data: PrepareMemberships, facts: store.Facts) -> Refusal | None
         return Refusal(
             "unknown_user",
             "Some of these users do not exist.",
-            errors=_errors([u for u in data.add if u in unknown], "there is no such user"),
+            errors=_errors([u for u in request.add if u in unknown], "there is no such user"),
         )
     if full := set(facts.full_users):
         limit = f"is in {MAX_CHATS_A_USER:,} chats already"
         return Refusal(
             "invalid_request",
             "Some of these users cannot be in more chats.",
-            errors=_errors([u for u in data.add if u in full], limit),
+            errors=_errors([u for u in request.add if u in full], limit),
         )
     return None
 
@@ -52,18 +52,18 @@ class Memberships:
         self._pool = pool
         self._slots = asyncio.Semaphore(PREPARES_AT_ONCE)
 
-    async def prepare(self, data: PrepareMemberships) -> Empty:
+    async def prepare(self, request: PrepareMemberships) -> Empty:
         """Returns once the change is prepared, or was before; raises Refusal for a no.
 
         `unavailable` is no vote: the change may be prepared or not.
         """
-        if await store.is_prepared_or_committed(self._pool, data.transaction):
+        if await store.is_prepared_or_committed(self._pool, request.transaction):
             return Empty()
         try:
             async with self._slot():
-                await self._prepare(data)
+                await self._prepare(request)
         except store.PreparedElsewhere:
-            if not await store.is_prepared_or_committed(self._pool, data.transaction):
+            if not await store.is_prepared_or_committed(self._pool, request.transaction):
                 raise unavailable() from None
         return Empty()
 
@@ -79,28 +79,28 @@ class Memberships:
         finally:
             self._slots.release()
 
-    async def _prepare(self, data: PrepareMemberships) -> None:
-        async with store.preparing(self._pool, data.transaction) as connection:
-            await store.lock_chat(connection, data.chat)
+    async def _prepare(self, request: PrepareMemberships) -> None:
+        async with store.preparing(self._pool, request.transaction) as connection:
+            await store.lock_chat(connection, request.chat)
             facts = await store.read_facts(
                 connection,
-                user=data.user,
-                session=data.session,
-                chat=data.chat,
-                add=data.add,
+                user=request.user,
+                session=request.session,
+                chat=request.chat,
+                add=request.add,
                 limit=MAX_CHATS_A_USER,
             )
-            if refusal := judge_change(data, facts):
+            if refusal := judge_change(request, facts):
                 raise refusal
-            await store.remember_transaction(connection, data.transaction)
-            if data.remove_all:
-                await store.delete_chat(connection, data.chat)
-            if data.remove:
-                await store.delete_memberships(connection, data.chat, data.remove)
-            if data.add:
-                await store.insert_memberships(connection, data.chat, data.add)
+            await store.remember_transaction(connection, request.transaction)
+            if request.remove_all:
+                await store.delete_chat(connection, request.chat)
+            if request.remove:
+                await store.delete_memberships(connection, request.chat, request.remove)
+            if request.add:
+                await store.insert_memberships(connection, request.chat, request.add)
 
-    async def finish(self, data: FinishMemberships) -> Empty:
+    async def finish(self, request: FinishMemberships) -> Empty:
         """Raises what common.database.UNREACHABLE names, also while somebody else is at it."""
-        await store.finish_prepared(self._pool, data.transaction, commit=data.commit)
+        await store.finish_prepared(self._pool, request.transaction, commit=request.commit)
         return Empty()

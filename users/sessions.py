@@ -88,9 +88,9 @@ class Sessions:
         )
         return self._grant(account, session, 0, refresh_token)
 
-    async def refresh(self, data: RefreshSession) -> Grant:
+    async def refresh(self, request: RefreshSession) -> Grant:
         """The next generation's tokens. Raises Refusal `unauthenticated`."""
-        return await retry_transient(lambda: self._refresh(data.refresh_token))
+        return await retry_transient(lambda: self._refresh(request.refresh_token))
 
     async def _refresh(self, shown: str) -> Grant:
         refresh_token = _new_refresh_token()
@@ -110,24 +110,24 @@ class Sessions:
             self.announce_revocations(1, "refresh token used again")
         raise unauthenticated()
 
-    async def log_out(self, data: EndSession) -> Empty:
+    async def log_out(self, request: EndSession) -> Empty:
         """Ends one session of the user. Raises Refusal `not_found` where it is not theirs."""
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
-                if not await store.has_session(connection, data.user, data.session):
+                if not await store.has_session(connection, request.user, request.session):
                     raise not_found()
-                return await store.revoke_session(connection, data.session)
+                return await store.revoke_session(connection, request.session)
 
         self.announce_revocations(await retry_transient(attempt), "log-out")
         return Empty()
 
-    async def end_other_sessions(self, data: EndOtherSessions) -> Empty:
+    async def end_other_sessions(self, request: EndOtherSessions) -> Empty:
         """Ends all of the user's sessions but `keep`."""
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
-                return await store.revoke_sessions_of(connection, data.user, data.keep)
+                return await store.revoke_sessions_of(connection, request.user, request.keep)
 
         self.announce_revocations(await retry_transient(attempt), "log-out of the others")
         return Empty()
@@ -138,7 +138,7 @@ class Sessions:
             REVOKED.labels(reason).inc(count)
             self._notices.send()
 
-    async def list_sessions(self, data: ListSessions) -> SessionList:
+    async def list_sessions(self, request: ListSessions) -> SessionList:
         """Those that are alive, newest first."""
         return SessionList(
             sessions=[
@@ -148,21 +148,21 @@ class Sessions:
                     refreshed_at=wire_time(row.refreshed_at),
                     expires_at=wire_time(row.expires_at),
                 )
-                for row in await store.list_living_sessions(self._pool, data.user)
+                for row in await store.list_living_sessions(self._pool, request.user)
             ]
         )
 
-    async def tokens_used(self, data: TokensUsed) -> Empty:
+    async def tokens_used(self, request: TokensUsed) -> Empty:
         """From now on the refresh tokens before these generations are used up."""
         newest: dict[str, int] = {}
-        for session, generation in data.used:
+        for session, generation in request.used:
             newest[session] = max(generation, newest.get(session, 0))
         if newest:
             await retry_transient(lambda: store.mark_held(self._pool, newest))
         return Empty()
 
-    async def revocations(self, data: RevocationsRequest) -> Revocations:
-        sessions, last = await store.revocations_after(self._pool, data.after)
+    async def revocations(self, request: RevocationsRequest) -> Revocations:
+        sessions, last = await store.revocations_after(self._pool, request.after)
         return Revocations(sessions=sessions, last=last)
 
     def _grant(self, account: Account, session: str, generation: int, refresh_token: str) -> Grant:

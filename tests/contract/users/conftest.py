@@ -1,0 +1,167 @@
+"""Replicas of the users service in the test's own process, over a database of the test's own."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import aiohttp
+import jwt
+import msgspec
+import pytest
+
+from common.calls import Calls, open_session
+from common.database import Pool, create_pool
+from common.ids import new_id
+from common.protocol.users import (
+    Empty,
+    EndSession,
+    FinishMemberships,
+    GetProfile,
+    Grant,
+    LogIn,
+    PrepareMemberships,
+    Profile,
+    SignUp,
+)
+from common.replicas import Replicas
+from common.service import create_server, serving
+from users.app import create_app
+from users.settings import Settings, read_settings
+from users.store.upkeep import set_up_database
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
+SERVICE_KEY = "a service key for tests"
+
+
+class Person(NamedTuple):
+    """Somebody who signed up, with the claims of their first access token."""
+
+    id: str
+    session: str
+    grant: Grant
+
+
+class Users:
+    """One replica, called over HTTP as other services call it."""
+
+    def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
+        self.address = address
+        self.http = http
+        self._calls = Calls(http, Replicas("users", (address,)))
+
+    async def call(self, name: str, request: msgspec.Struct, answer: type[T] = Empty) -> T:
+        """Raises Refusal as a caller in another service gets it."""
+        return await self._calls.call_replica(
+            self.address, name, request, answer, timeout=CALL_TIMEOUT_SECONDS
+        )
+
+    async def sign_up(self, username: str, password: str | None = None) -> Person:
+        request = SignUp(
+            username=username,
+            email=f"{username}@example.org",
+            password=password,
+            key=new_id(),
+            client_key=False,
+        )
+        grant = await self.call("sign_up", request, Grant)
+        return Person(grant.user.id, claims_of(grant)["sid"], grant)
+
+    async def chats_of(self, person: Person) -> list[str]:
+        return (await self.call("get_profile", GetProfile(user=person.id), Profile)).chats
+
+    async def log_out(self, person: Person) -> None:
+        await self.call("log_out", EndSession(user=person.id, session=person.session))
+
+    async def finish(self, transaction: str, *, commit: bool) -> None:
+        await self.call("finish", FinishMemberships(transaction=transaction, commit=commit))
+
+
+def claims_of(grant: Grant) -> dict[str, Any]:
+    return jwt.decode(grant.token, options={"verify_signature": False})
+
+
+@pytest.fixture
+def environment(
+    tmp_path: Path, database_url: str, valkey_url: str, topic_prefix: str
+) -> dict[str, str]:
+    """What the fleet would tell a users process."""
+    key_file = tmp_path / "service.key"
+    key_file.write_text(SERVICE_KEY)
+    return {
+        "HUBBUB_LISTEN": "127.0.0.1:8390",
+        "HUBBUB_VALKEY_URL": valkey_url,
+        "HUBBUB_TOPIC_PREFIX": topic_prefix,
+        "HUBBUB_SERVICE_KEY_FILE": str(key_file),
+        "HUBBUB_USERS_DATABASE_URL": database_url,
+        "HUBBUB_SIGNING_KEYS": str(tmp_path / "signing"),
+    }
+
+
+@pytest.fixture
+async def settings(environment: dict[str, str]) -> Settings:
+    """Cheap hashes, and a database with all its tables."""
+    await set_up_database(environment["HUBBUB_USERS_DATABASE_URL"])
+    return msgspec.structs.replace(
+        read_settings(environment), hashing_memory_kib=64, hashing_passes=1
+    )
+
+
+@pytest.fixture
+async def start_replica(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
+    """Starts replicas; keyword arguments change their settings."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(open_session(SERVICE_KEY))
+
+        async def start(**changes: Any) -> Users:
+            app = create_app(msgspec.structs.replace(settings, **changes)).app
+            listener = socket.create_server(("127.0.0.1", 0))
+            await stack.enter_async_context(serving(create_server(app), listener))
+            return Users("{}:{}".format(*listener.getsockname()), http)
+
+        yield start
+
+
+@pytest.fixture
+async def users(start_replica: Callable[..., Awaitable[Users]]) -> Users:
+    return await start_replica()
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    """The test's own connections to the replicas' database."""
+    async with create_pool(settings.database_url, size=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def change_of() -> Callable[..., PrepareMemberships]:
+    """Makes a `prepare` request by one person, of a new transaction and a new chat by default."""
+
+    def make(by: Person, **fields: Any) -> PrepareMemberships:
+        defaults: dict[str, Any] = {
+            "transaction": new_id(),
+            "user": by.id,
+            "session": by.session,
+            "chat": new_id(),
+            "add": [],
+            "remove": [],
+            "remove_all": False,
+        }
+        return PrepareMemberships(**(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def sessions_of(users: Users) -> Callable[[Person, int], Awaitable[list[str]]]:
+    """Logs somebody in again, with the password `correct horse`; gives the ids, oldest first."""
+
+    async def log_in(person: Person, times: int) -> list[str]:
+        request = LogIn(username=person.grant.user.username, password="correct horse")
+        return [claims_of(await users.call("log_in", request, Grant))["sid"] for _ in range(times)]
+
+    return log_in

@@ -1,0 +1,109 @@
+"""Log-in: who gets in, and what those who do not can learn."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from common.database import Pool
+from common.errors import Refusal
+from common.protocol.users import Grant, LogIn
+
+
+async def seconds_of_refusal(users: Any, username: str, password: str) -> float:
+    started = time.perf_counter()
+    with pytest.raises(Refusal):
+        await users.call("log_in", LogIn(username=username, password=password), Grant)
+    return time.perf_counter() - started
+
+
+async def test_name_is_compared_in_lower_case(users: Any) -> None:
+    """A log-in works under any case of the name and shows the name as it was chosen."""
+    ann = await users.sign_up("Ann", "correct horse")
+    grant = await users.call("log_in", LogIn(username="aNN", password="correct horse"), Grant)
+    assert grant.user == ann.grant.user
+
+
+async def test_password_is_the_same_in_every_composition(users: Any) -> None:
+    """An accent typed as one character or as two is the same password (NFC)."""
+    await users.sign_up("Ann", "caf\u00e9 au lait")
+    grant = await users.call("log_in", LogIn(username="Ann", password="cafe\u0301 au lait"), Grant)
+    assert grant.user.username == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("nobody", "correct horse"),
+        ("Ann", "wrong horse"),
+        ("Bob", "correct horse"),
+        ("Bob", ""),
+        ("Ann\0", "correct horse"),
+        ("%", "correct horse"),
+    ],
+)
+async def test_refusals_cannot_be_told_apart(users: Any, username: str, password: str) -> None:
+    """Unknown name, wrong password and account without password: the same body."""
+    await users.sign_up("Ann", "correct horse")
+    await users.sign_up("Bob")
+    request = {"username": username, "password": password}
+    url = f"http://{users.address}/calls/log_in"
+    async with users.http.post(url, data=json.dumps(request)) as response:
+        assert response.status == 401
+        assert await response.json(content_type="application/problem+json") == {
+            "type": "about:blank",
+            "title": "Invalid credentials",
+            "status": 401,
+            "detail": "The username or the password is wrong.",
+            "code": "invalid_credentials",
+        }
+
+
+async def test_refusals_take_the_same_time(
+    start_replica: Callable[..., Awaitable[Any]],
+) -> None:
+    """An unknown name costs a hash too: without the dummy it would be twenty times faster."""
+    users = await start_replica(hashing_memory_kib=19_456, hashing_passes=2)
+    await users.sign_up("Ann", "correct horse")
+    await users.sign_up("Bob")
+    seconds: dict[str, list[float]] = {"Ann": [], "Bob": [], "nobody": []}
+    for _ in range(5):
+        for name, taken in seconds.items():
+            taken.append(await seconds_of_refusal(users, name, "wrong horse"))
+    medians = [statistics.median(taken) for taken in seconds.values()]
+    assert max(medians) < 2 * min(medians)
+
+
+async def test_hash_is_renewed_with_todays_parameters(
+    start_replica: Callable[..., Awaitable[Any]], pool: Pool
+) -> None:
+    """An account's old hash is replaced at its next log-in, and the password stays good."""
+    await (await start_replica()).sign_up("Ann", "correct horse")
+    stronger = await start_replica(hashing_passes=2)
+    for _ in range(2):
+        await stronger.call("log_in", LogIn(username="Ann", password="correct horse"), Grant)
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT password_hash FROM users")).fetchone()
+    assert row is not None
+    assert "t=2" in row[0]
+
+
+async def test_flood_is_refused_rather_than_queued(
+    start_replica: Callable[..., Awaitable[Any]],
+) -> None:
+    """One thread takes seventeen log-ins in; the others of a flood are told to come back."""
+    users = await start_replica(hashing_threads=1, hashing_memory_kib=19_456)
+    answers = await asyncio.gather(
+        *(
+            users.call("log_in", LogIn(username=f"u{n}", password="wrong"), Grant)
+            for n in range(60)
+        ),
+        return_exceptions=True,
+    )
+    codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
+    assert codes.count("unavailable") >= 40
+    assert set(codes) == {"unavailable", "invalid_credentials"}

@@ -1,0 +1,124 @@
+"""Sign-up: unique names and addresses, and keys that make a repeat safe."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from common.database import Pool
+from common.errors import Refusal
+from common.protocol.users import Grant, SignUp
+
+
+def request(**fields: Any) -> SignUp:
+    defaults: dict[str, Any] = {
+        "username": "Ann",
+        "email": "Ann@example.org",
+        "password": "correct horse",
+        "key": "key-1",
+        "client_key": True,
+    }
+    return SignUp(**(defaults | fields))
+
+
+async def count_users(pool: Pool) -> int:
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT count(*) FROM users")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_account_keeps_name_and_address_as_they_were_given(users: Any) -> None:
+    """The answer has the account and a pair of tokens, and nothing of it is folded."""
+    grant = await users.call("sign_up", request(), Grant)
+    assert (grant.user.username, grant.user.email) == ("Ann", "Ann@example.org")
+    assert grant.expires_in == 900
+    assert len(grant.refresh_token) == 43  # 256 bits
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"username": "aNN", "email": "other@example.org"}, "username_taken"),
+        ({"username": "other", "email": "aNN@EXAMPLE.org"}, "email_taken"),
+        ({"username": "aNN", "email": "aNN@EXAMPLE.org"}, "username_taken"),
+    ],
+)
+async def test_name_and_address_are_unique_in_lower_case(
+    users: Any, fields: dict[str, str], code: str
+) -> None:
+    """A taken name is refused before a taken address."""
+    await users.call("sign_up", request(), Grant)
+    with pytest.raises(Refusal) as refused:
+        await users.call("sign_up", request(key="key-2", **fields), Grant)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("password", ["correct horse", None])
+async def test_repeat_returns_the_same_user_with_new_tokens(
+    users: Any, password: str | None
+) -> None:
+    """The same key and the same body make no second account and no refusal."""
+    first = await users.call("sign_up", request(password=password), Grant)
+    again = await users.call("sign_up", request(password=password), Grant)
+    assert again.user == first.user
+    assert again.refresh_token != first.refresh_token
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"username": "Bob"},
+        {"email": "ann@example.org"},
+        {"password": "another horse"},
+        {"password": None},
+    ],
+)
+async def test_key_with_another_body_is_refused(users: Any, other: dict[str, Any]) -> None:
+    """A key stands for one body; the password counts as much as the rest."""
+    await users.call("sign_up", request(), Grant)
+    with pytest.raises(Refusal) as refused:
+        await users.call("sign_up", request(**other), Grant)
+    assert refused.value.code == "invalid_request"
+
+
+async def test_key_is_forgotten_after_ten_minutes(users: Any, pool: Pool) -> None:
+    """Then it makes another account."""
+    first = await users.call("sign_up", request(), Grant)
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE sign_up_keys SET expires_at = expires_at - interval '10 minutes'"
+        )
+    second = await users.call("sign_up", request(username="Bob", email="b@example.org"), Grant)
+    assert second.user.id != first.user.id
+
+
+async def test_fifty_repeats_in_parallel_make_one_account(
+    start_replica: Callable[..., Awaitable[Any]], pool: Pool
+) -> None:
+    """Over two replicas all fifty are answered with the same user."""
+    replicas = [await start_replica(), await start_replica()]
+    grants = await asyncio.gather(
+        *(replicas[n % 2].call("sign_up", request(), Grant) for n in range(50))
+    )
+    assert len({grant.user.id for grant in grants}) == 1
+    assert len({grant.refresh_token for grant in grants}) == 50
+    assert await count_users(pool) == 1
+
+
+async def test_many_who_want_one_name_get_one_account(
+    start_replica: Callable[..., Awaitable[Any]], pool: Pool
+) -> None:
+    """Different keys are different people: one wins, the others are told that the name is taken."""
+    replicas = [await start_replica(), await start_replica()]
+    answers = await asyncio.gather(
+        *(
+            replicas[n % 2].call("sign_up", request(key=f"key-{n}", password=None), Grant)
+            for n in range(20)
+        ),
+        return_exceptions=True,
+    )
+    refusals = [answer.code for answer in answers if isinstance(answer, Refusal)]
+    assert refusals == ["username_taken"] * 19
+    assert await count_users(pool) == 1
