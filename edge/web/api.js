@@ -45,7 +45,8 @@ export class Api {
   }
 
   async createChat({ participants, chatName }, key) {
-    return (await this.#repeat("POST", "/api/chat", { body: { participants, chatName }, key })).chat;
+    const body = { participants, chatName };
+    return (await this.#repeat("POST", "/api/chat", { body, key })).chat;
   }
 
   async renameChat(id, chatName) {

@@ -37,7 +37,7 @@ export class Connection {
 
   /**
    * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1).
-   * `token({renew})` gives an access token, raises an error with `final: true` when none can be had.
+   * `token({renew})` gives an access token; an error with `final: true` says there will be none.
    * `resume()` gives `{chatId: seq}`. `hear` is `{state, ready, frame}`: the state has changed,
    * the first frame with what was resumed, any other frame.
    */

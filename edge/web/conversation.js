@@ -71,8 +71,11 @@ export class Conversation {
         { class: "bar" },
         element("a", { class: "back", href: "#", "aria-label": "Back to chats" }, "‹"),
         element("div", {}, this.#heading, this.#members),
-        element("button", { class: "quiet", type: "button", onclick: () => hear.people(this.#chat) },
-          "People"),
+        element(
+          "button",
+          { class: "quiet", type: "button", onclick: () => hear.people(this.#chat) },
+          "People",
+        ),
       ),
       element("div", { class: "logs" }, this.#log.node, this.#latest),
       element("div", { class: "foot" }, this.#typing, this.#notice, this.composer.node),

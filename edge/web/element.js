@@ -33,8 +33,9 @@ export function lettersOf(name) {
 }
 
 /**
- * Makes a parent's children be these rows, keeping the nodes whose row has not changed.
- * `kept` is a Map that belongs to the parent, `shell(row)` makes a node, `fill(node, row)` fills it.
+ * Makes a parent's children be these rows, touching only the nodes whose row has changed.
+ * `kept` is a Map that belongs to the parent. `shell(row)` makes a node, `fill(node, row)` fills
+ * it.
  */
 export function arrange(parent, rows, kept, { shell, fill }) {
   const keys = new Set(rows.map((row) => row.key));

@@ -16,7 +16,7 @@ export class EntryForm {
   #sent = "";
   #first;
 
-  /** `onEntered({user, hasPassword})` when somebody is signed in. `notice` is said above the form. */
+  /** `onEntered(user)` when somebody is signed in; `notice` is said above the form. */
   constructor({ session, onEntered, notice }) {
     this.#session = session;
     this.#onEntered = onEntered;
@@ -84,8 +84,7 @@ export class EntryForm {
         if (JSON.stringify(wanted) !== this.#sent) this.#key = newId();
         this.#sent = JSON.stringify(wanted);
         try {
-          const user = await this.#session.signUp(wanted, this.#key);
-          this.#onEntered({ user, hasPassword: wanted.password !== "" });
+          this.#onEntered(await this.#session.signUp(wanted, this.#key));
         } catch (error) {
           if (error.code === "username_taken") refuse(username, error);
           else if (error.code === "email_taken") refuse(email, error);
@@ -117,7 +116,7 @@ export class EntryForm {
         if (!allGood(rules)) return;
         const who = { username: username.value, password: password.value };
         try {
-          this.#onEntered({ user: await this.#session.logIn(who), hasPassword: true });
+          this.#onEntered(await this.#session.logIn(who));
         } catch (error) {
           if (error.code === "invalid_credentials") refuse(password, error);
           else throw error;

@@ -38,12 +38,12 @@ export class Field {
   }
 }
 
-/** The sentence of the first rule that a text breaks, or "". A rule is `[broken(text), sentence]`. */
+/** What is wrong with a text, or "". A rule is `[broken(text), sentence]`; the first one counts. */
 function firstBroken(text, rules) {
   return rules.find(([broken]) => broken(text))?.[1] ?? "";
 }
 
-/** Looks at each field, shows its error, and focuses the first wrong one. True when all are good. */
+/** Shows the error of each field and focuses the first wrong one. True when all are good. */
 export function allGood(rulesOfFields) {
   const wrong = rulesOfFields.filter(([field, rules]) => {
     const sentence = firstBroken(field.value, rules);
@@ -58,7 +58,7 @@ export const NAME_RULES = [
   [(text) => text === "", "Choose a name."],
   [(text) => text.length < 3, "A name has at least 3 characters."],
   [(text) => text.length > 32, "A name has at most 32 characters."],
-  [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Only letters a to z, digits and . _ - without spaces."],
+  [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Only letters a to z, digits and . _ - in a name."],
 ];
 
 export const EMAIL_RULES = [

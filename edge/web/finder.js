@@ -32,7 +32,9 @@ export class Finder {
     this.#names = names;
     this.#choose = choose;
     this.#onToggle = onToggle;
-    this.#results = element("ul", { class: "chats", role: "listbox", id: "found", "aria-label": "Found" });
+    this.#results = element("ul", {
+      class: "chats", role: "listbox", id: "found", "aria-label": "Found",
+    });
     this.input = element("input", {
       type: "text",
       role: "combobox",
@@ -80,7 +82,7 @@ export class Finder {
       if (start !== this.input.value.trim()) return; // a later search is on its way
       this.#people = users.filter((user) => user.id !== this.#me.id);
       this.#draw();
-      if (this.#options.length === 0) this.#said.textContent = "No chat and no person is called so.";
+      if (this.#options.length === 0) this.#said.textContent = "No chat or person is called so.";
     } catch (error) {
       this.#said.textContent = refusalInWords(error);
     }

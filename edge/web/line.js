@@ -25,8 +25,8 @@ export function fillLine(item, row, acts) {
 
 function classOf(row) {
   if (row.kind !== "line") return row.kind;
-  const names = ["line", row.first && "first", row.mine && "mine", row.state !== "stored" && row.state];
-  return names.filter(Boolean).join(" ");
+  const state = row.state === "stored" ? "" : row.state;
+  return ["line", row.first && "first", row.mine && "mine", state].filter(Boolean).join(" ");
 }
 
 function lineOf(row, acts) {

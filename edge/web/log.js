@@ -11,6 +11,7 @@ import { noteOf } from "./words.js";
 
 const NEAR_END_PX = 100;
 const NEAR_EDGE_PX = 800;
+const KEPT_EVENTS = 1_000;
 
 export class Log {
   #me;
@@ -82,6 +83,8 @@ export class Log {
     const { timeline, newAfter } = this.#chat;
     const follows = this.#follows && this.#window.atEnd;
     const place = follows ? null : this.#place();
+    // Whoever sits in a busy chat for days must not fill the memory.
+    if (follows && timeline.events.length > 2 * KEPT_EVENTS) timeline.trim(KEPT_EVENTS);
     this.#window.settle(timeline, follows);
     const { from, to, atEnd } = this.#window;
     const rows = rowsOf(
@@ -107,7 +110,9 @@ export class Log {
       case "new":
         return { ...row, text: "New" };
       case "note":
-        return { key: row.key, kind: "note", text: noteOf(row.event, nameOf), title: fullTime(row.at) };
+        return {
+          key: row.key, kind: "note", text: noteOf(row.event, nameOf), title: fullTime(row.at),
+        };
       default:
         return { ...row, name: this.#names.of(row.by), waits: !this.#isLive };
     }

@@ -25,7 +25,7 @@ const api = new Api({ fetch: fetcher, session, clock });
 
 function askWho(notice) {
   document.title = "Hubbub";
-  const form = new EntryForm({ session, notice, onEntered: ({ user }) => enter(user) });
+  const form = new EntryForm({ session, notice, onEntered: enter });
   place.replaceChildren(form.node);
   form.focus();
 }
@@ -36,7 +36,7 @@ async function enter(me) {
     const parts = { me, api, session, clock, database, onSignedOut: askWho };
     const workspace = new Workspace(parts);
     await workspace.start((node) => place.replaceChildren(node));
-    if (!isLasting) workspace.say("This browser keeps nothing: drafts and unsent messages go with it.");
+    if (!isLasting) workspace.say("This browser keeps nothing: a reload loses what is unsent.");
   });
 }
 
@@ -52,7 +52,8 @@ async function patiently(errand) {
         askWho("");
         return;
       }
-      place.replaceChildren(element("p", { class: "waiting", role: "status" }, refusalInWords(error)));
+      const words = refusalInWords(error);
+      place.replaceChildren(element("p", { class: "waiting", role: "status" }, words));
     }
     await new Promise((resolve) => clock.after(RETRY_MS, resolve));
   }

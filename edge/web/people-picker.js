@@ -27,7 +27,9 @@ export class PeoplePicker {
     this.chosen = [...chosen];
     const id = newId();
     this.#chips = element("span", { class: "chips" });
-    this.#list = element("ul", { class: "found", role: "listbox", id, "aria-label": "People found" });
+    this.#list = element("ul", {
+      class: "found", role: "listbox", id, "aria-label": "People found",
+    });
     this.#said = element("p", { class: "hint", "aria-live": "polite" });
     this.input = element("input", {
       role: "combobox",
@@ -73,7 +75,7 @@ export class PeoplePicker {
       if (asked !== this.#asked) return; // a later search is on its way
       const taken = new Set(this.chosen.map((user) => user.id));
       this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
-      if (users.length === 0) this.#said.textContent = `Nobody’s name starts with “${start}”.`;
+      if (users.length === 0) this.#said.textContent = `No name starts with “${start}”.`;
       else if (this.#found.length === 0) this.#said.textContent = "They are all in already.";
     } catch (error) {
       this.#said.textContent = refusalInWords(error);

@@ -53,7 +53,8 @@ export class PeopleSheet {
     const drawn = JSON.stringify([rows, participantCount, owner]);
     if (drawn === this.#drawn) return; // a button under the finger must not be replaced
     this.#drawn = drawn;
-    this.#sheet.title.textContent = participantCount === 1 ? "One person" : `${participantCount} people`;
+    const count = participantCount === 1 ? "One person" : `${participantCount} people`;
+    this.#sheet.title.textContent = count;
     this.#people.replaceChildren(...rows.map(([id, name]) => this.#person(id, name, owner)));
     const hidden = participantCount - rows.length;
     if (hidden > 0) this.#people.append(element("li", { class: "hint" }, `and ${hidden} more`));
@@ -63,6 +64,7 @@ export class PeopleSheet {
 
   #person(id, name, owner) {
     const mine = id === this.#me.id;
+    const what = [mine && "you", id === owner && "owner"].filter(Boolean).join(", ");
     const remove = this.#asking("Remove", `Remove ${name}`, () => (
       this.#api.removePerson(this.#chat.id, id)
     ));
@@ -70,8 +72,8 @@ export class PeopleSheet {
       "li",
       {},
       avatar(hueOf(id), lettersOf(name)),
-      element("span", { class: "name" }, name, mine ? element("span", { class: "soft" }, " you") : null),
-      id === owner ? element("span", { class: "soft" }, "owner") : null,
+      element("span", { class: "name" }, name),
+      element("span", { class: "soft" }, what),
       this.#chat.isOwner && !mine ? remove : null,
     );
   }
@@ -118,7 +120,8 @@ export class PeopleSheet {
     const leave = this.#asking("Leave the chat", "Leave, and read no more of it", () => (
       this.#api.removePerson(this.#chat.id, this.#me.id)
     ));
-    this.#deleting = this.#asking("Delete the chat", "Delete it and its messages for everyone", () => (
+    const question = "Delete it and its messages for everyone";
+    this.#deleting = this.#asking("Delete the chat", question, () => (
       this.#api.deleteChat(this.#chat.id)
     ));
     return element("div", { class: "ends" }, leave, this.#deleting);

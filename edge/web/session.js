@@ -36,9 +36,8 @@ export class Session {
   }
 
   async logIn({ username, password }) {
-    const body = { username, password };
-    const answer = await exchange(this.#fetch, "POST", "/api/user/login", { body, headers: COOKIE });
-    return this.#keep(answer).user;
+    const request = { body: { username, password }, headers: COOKIE };
+    return this.#keep(await exchange(this.#fetch, "POST", "/api/user/login", request)).user;
   }
 
   /** Ends the session on the server, which also closes its sockets, and forgets the token. */

@@ -25,7 +25,9 @@ export function openSettings({ api, me, onChanged, onKeys, onLogOut }) {
 }
 
 function emailForm(api, me, onChanged) {
-  const email = new Field({ label: "E-mail", type: "email", autocomplete: "email", value: me.email });
+  const email = new Field({
+    label: "E-mail", type: "email", autocomplete: "email", value: me.email,
+  });
   return changeForm("Change", [email], async () => {
     if (!allGood([[email, EMAIL_RULES]])) return "";
     try {

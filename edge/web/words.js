@@ -19,8 +19,8 @@ const REFUSALS = {
 /** Why something was refused, or could not be asked at all. */
 export function refusalInWords(error) {
   if (error.code === "rate_limited") {
-    const seconds = error.retryAfterSeconds;
-    return seconds > 1 ? `Too many tries. Wait ${waitInWords(seconds)}.` : "Too fast. Wait a second.";
+    const seconds = Math.max(1, error.retryAfterSeconds ?? 1);
+    return seconds === 1 ? "Too fast. Wait a second." : `Too often. Wait ${waitInWords(seconds)}.`;
   }
   return REFUSALS[error.code] ?? REFUSALS.internal;
 }

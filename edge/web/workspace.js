@@ -172,7 +172,7 @@ export class Workspace {
     const chat = this.#chats.get(location.hash.slice(1)) ?? null;
     if (chat !== null && chat.detail === null) return;
     this.#open = chat;
-    this.say("");
+    if (chat !== null) this.say("");
     this.node.classList.toggle("in-chat", chat !== null);
     this.#conversation.open(chat, { isLive: this.#live.line.state === "ready" });
     this.#drawNow();

@@ -51,6 +51,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
     asyncio.run(hubbub.start())
     yield hubbub
     assert asyncio.run(hubbub.stop()) == 0
+    hubbub.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

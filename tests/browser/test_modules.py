@@ -50,5 +50,7 @@ async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: 
     await context.close()
     assert errors == []
     assert len(results) >= 5
-    broken = [f"{result['sentence']}\n   {result['failure']}" for result in results if result["failure"]]
+    broken = [
+        f"{result['sentence']}\n   {result['failure']}" for result in results if result["failure"]
+    ]
     assert not broken, "\n".join(broken)

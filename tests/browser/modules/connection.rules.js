@@ -83,7 +83,7 @@ rule("several objects in a frame are heard in their order", async () => {
   same(parts.heard.ready, [{ resumed: { c: 7 }, restored: false }]);
 });
 
-rule("the next connect carries the epoch, and another one says that cursors mean nothing", async () => {
+rule("the next connect carries the epoch, and another epoch ends all cursors", async () => {
   const parts = line();
   const socket = await open(parts);
   socket.hear(READY);
@@ -219,7 +219,7 @@ rule("no token for ever means signed out; no token for now means try again", asy
   same(away.heard.states.at(-1), "waiting");
 });
 
-rule("without a frame for pingSeconds a ping goes out; without an answer it reconnects", async () => {
+rule("after pingSeconds of silence it pings, without an answer it reconnects", async () => {
   const parts = line();
   const socket = await open(parts);
   socket.hear(READY);

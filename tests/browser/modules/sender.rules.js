@@ -50,7 +50,7 @@ rule("what is written offline leaves after reconnecting, under the key it had", 
   same(connection.sent[0].clientId, chat.timeline.outgoing[0].clientId);
 });
 
-rule("what got no answer is sent again under the same key, after a reconnect and after a time", async () => {
+rule("what got no answer is sent again under the same key, at once or after a time", async () => {
   const { clock, chat, connection, sender } = parts();
   sender.post(chat, "one", AT);
   sender.restart();

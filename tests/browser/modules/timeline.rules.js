@@ -50,11 +50,12 @@ rule("an event ahead of a hole waits until the hole is filled, then all come in 
   same(timeline.hasHole, false);
 });
 
-rule("lost, doubled and swapped events leave the dense order once the lost ones are fetched", () => {
+rule("lost, doubled and swapped events come in dense order once the lost are fetched", () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const random = chance(seed);
     const all = Array.from({ length: 40 }, (_, n) => message(n + 1));
-    const live = all.filter(() => random() > 0.2).flatMap((one) => (random() < 0.2 ? [one, one] : [one]));
+    const live = all.filter(() => random() > 0.2);
+    live.push(...live.filter(() => random() < 0.2));
     live.sort(() => random() - 0.5);
     const timeline = new Timeline(ME, 0);
     const seen = live.flatMap((event) => timeline.apply(event));
@@ -186,8 +187,9 @@ rule("one New line stands before the first message of others above what was read
   timeline.apply(message(2, { by: ME }));
   timeline.apply(message(3));
   timeline.apply(message(4));
-  same(rows(timeline, { newAfter: 1 }).map((row) => row.seq ?? row.kind), ["day", 1, 2, "new", 3, 4]);
-  same(rows(timeline, { newAfter: 0 }).map((row) => row.seq ?? row.kind), ["day", "new", 1, 2, 3, 4]);
+  const order = (newAfter) => rows(timeline, { newAfter }).map((row) => row.seq ?? row.kind);
+  same(order(1), ["day", 1, 2, "new", 3, 4]);
+  same(order(0), ["day", "new", 1, 2, 3, 4]);
   same(rows(timeline, { newAfter: 4 }).some((row) => row.kind === "new"), false);
 });
 
