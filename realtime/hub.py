@@ -14,12 +14,17 @@ class Joining:
     """What happens to a person while one of their sockets joins: the seq at which they last left
     or joined a chat. Memberships were read at some head; what lies above it counts."""
 
-    __slots__ = ("joined", "left", "placed")
+    __slots__ = ("awaited", "joined", "left", "placed")
 
     def __init__(self) -> None:
         self.placed = False  # whether the chats of the memberships are attached
+        self.awaited: dict[str, int] = {}  # but for those whose stream is not at their head yet
         self.left: dict[str, int] = {}
         self.joined: dict[str, int] = {}
+
+    def covers(self, chat: str, seq: int) -> bool:
+        """Whether a join at this seq is, or may be, in the memberships: not to be acted on."""
+        return not self.placed or seq <= self.awaited.get(chat, 0)
 
 
 class Listener(Protocol):
@@ -136,7 +141,7 @@ class Hub:
                 if listener.joining is not None:
                     listener.joining.joined[room.chat] = seq
                     listener.joining.left.pop(room.chat, None)
-                    if not listener.joining.placed:
+                    if listener.joining.covers(room.chat, seq):
                         continue
                 if listener not in room.listeners:
                     self.attach(listener, room)

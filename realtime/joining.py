@@ -97,6 +97,7 @@ class Joiner:
                 room = self._subscriptions.open_room(chat, head)
             if room.stream.head < head:
                 late.append((room, head))
+                joining.awaited[chat] = head
             else:
                 self._attach(guest, joining, room, head, heads)
         joining.placed = True
@@ -112,6 +113,9 @@ class Joiner:
     def _attach(
         self, guest: Guest, joining: Joining, room: Room, read_head: int, heads: dict[str, int]
     ) -> None:
+        joining.awaited.pop(room.chat, None)
+        if room in guest.rooms:
+            return  # they were removed and have joined again above `read_head`: a snapshot came
         # Memberships were read at `read_head`; the stream may have carried a removal since.
         if not room.is_closed and joining.left.get(room.chat, 0) <= read_head:
             self._hub.attach(guest, room)

@@ -62,20 +62,20 @@ class Notices:
         elif room.stream.head < seq:
             room.stream.learn(seq)
             self._repair.want(room, REORDER_GRACE_SECONDS)
-        elif self._absent(user, room) and (user, chat) not in self._arriving:
+        elif self._absent(user, room, seq) and (user, chat) not in self._arriving:
             # The entry has passed: they were not known here then, or have been removed since.
             self._arriving.add((user, chat))
             self._spawn(self._arrive(user, room, seq))
 
-    def _absent(self, user: str, room: Room) -> list[Listener]:
-        """Their sockets that should hear the room if they are in. One whose memberships are not
-        read yet learns from those."""
+    def _absent(self, user: str, room: Room, seq: int) -> list[Listener]:
+        """Their sockets that should hear the room if they are in. One that is joining may learn it
+        from its memberships."""
         person = self._hub.people.get(user)
         return [
             listener
             for listener in (person.sockets if person else ())
             if listener not in room.listeners
-            and (listener.joining is None or listener.joining.placed)
+            and (listener.joining is None or not listener.joining.covers(room.chat, seq))
         ]
 
     async def _arrive(self, user: str, room: Room, seq: int) -> None:
@@ -98,7 +98,7 @@ class Notices:
             lines = part.lines if part.is_in else lines + part.lines
             last = part.last
             if last >= room.stream.head:
-                for listener in self._absent(user, room):
+                for listener in self._absent(user, room, seq):
                     if lines:
                         listener.write(event_frames(lines))
                     self._hub.attach(listener, room)

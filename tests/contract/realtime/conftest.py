@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,12 +23,14 @@ from websockets.typing import Subprotocol
 
 from common.calls import Calls, open_session
 from common.ids import new_id
+from common.limits import ACCESS_TOKEN_SECONDS
 from common.protocol import chats as c
 from common.protocol import users as u
 from common.replicas import Replicas
 from fleet.children import spawn
 from fleet.ports import ReservedPort
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+from users.keys import SigningKeys
 
 T = TypeVar("T")
 ORIGIN = "http://127.0.0.1:8500"
@@ -98,6 +101,14 @@ class Tier:
             self.chats_replicas.append(port.address)
         return self._processes[-1]
 
+    def sign(self, person: "Person", seconds_left: float) -> str:
+        """An access token of the person's session that runs out sooner than usual."""
+        keys = SigningKeys(
+            self._folder / "signing",
+            clock=lambda: time.time() + seconds_left - ACCESS_TOKEN_SECONDS,
+        )
+        return keys.sign_access_token(person.id, person.session, 0)
+
     def close(self) -> None:
         for process in reversed(self._processes):
             process.server.kill()
@@ -121,8 +132,17 @@ def is_ready(address: str) -> bool:
         return False
 
 
+async def read_metrics(node: Process) -> str:
+    """What the node's internal port says."""
+    reader, writer = await asyncio.open_connection(*node.health.split(":"))
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    text = (await reader.read()).decode()
+    writer.close()
+    return text
+
+
 class Person:
-    """Somebody with an account and a session."""
+    """Somebody with an account and a session; `token` may be replaced."""
 
     def __init__(self, grant: u.Grant) -> None:
         self.id = grant.user.id
@@ -221,6 +241,10 @@ class World:
     async def refresh(self, person: Person) -> Person:
         request = u.RefreshSession(refresh_token=person.refresh_token)
         return Person(await self.users.call("refresh", request, u.Grant))
+
+    async def log_out(self, person: Person) -> None:
+        request = u.EndSession(user=person.id, session=person.session)
+        await self.users.call("log_out", request, u.Empty)
 
     async def make_chat(self, owner: Person, *others: Person) -> str:
         request = c.CreateChat(

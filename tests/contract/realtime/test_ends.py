@@ -1,0 +1,194 @@
+"""Tokens, limits, slow readers and drain: every way in which a node ends a socket."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import socket
+import time
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from common.ids import new_id
+from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
+
+
+@pytest.fixture(scope="session")
+def strict_node(tier: Tier) -> Process:
+    """A node with the limits of the contract and a small bound for what is unsent."""
+    return tier.start("realtime", HUBBUB_MAX_UNSENT_BYTES="200000")
+
+
+async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> None:
+    """4500 for what is no token of ours, 4003 for one that was good, 4502 for an ended session."""
+    ann, ben = await world.make_people(2)
+    await world.log_out(ben)
+    await asyncio.sleep(1)  # the promise: within a second
+    head, payload, signature = ann.token.split(".")
+    forged = f"{head}.{payload}.{signature[:-4]}AAAA"
+    cases = {
+        "nonsense": 4500,
+        forged: 4500,
+        world.tier.sign(ann, -1): 4003,
+        ben.token: 4502,
+        world.tier.sign(ben, -1): 4502,
+    }
+    for token, code in cases.items():
+        async with world.dial() as s:
+            await s.say({"type": "connect", "token": token})
+            assert (await s.hear_end())[0] == code
+
+
+async def test_a_log_out_ends_the_sessions_sockets_within_a_second(world: World) -> None:
+    """All sockets of the session, and no others."""
+    ann, ben = await world.make_people(2)
+    async with world.connect(ann) as a, world.connect(ann) as a2, world.connect(ben) as b:
+        started = time.monotonic()
+        await world.log_out(ann)
+        assert (await a.hear_end())[0] == 4502
+        assert (await a2.hear_end())[0] == 4502
+        assert time.monotonic() - started < 1.5  # a second, and a machine that is busy
+        assert await b.hear_nothing_more() == []
+
+
+async def test_who_does_not_refresh_is_told_and_then_ended(world: World) -> None:
+    """`expiring` before the end of the token, 4003 five seconds after it."""
+    ann = await world.make_person()
+    ann.token = world.tier.sign(ann, 2)
+    async with world.connect(ann) as s:
+        frame = await s.hear()
+        assert frame["type"] == "expiring"
+        assert frame["seconds"] <= 2
+        started = time.monotonic()
+        assert (await s.hear_end(12))[0] == 4003
+        assert 4 < time.monotonic() - started < 9
+
+
+async def test_a_refresh_keeps_the_socket(world: World) -> None:
+    """A fresh token of the same session is answered; others are errors; the socket goes on."""
+    ann, ben = await world.make_people(2)
+    ann.token = world.tier.sign(ann, 1)
+    async with world.connect(ann) as s:
+        fresh = await world.refresh(ann)
+        await s.say({"type": "refresh", "token": fresh.token})
+        answer = await s.hear_type("refreshed")
+        assert 890 <= answer["expiresIn"] <= 900
+        for bad in (ben.token, "nonsense", world.tier.sign(ann, -1)):
+            await s.say({"type": "refresh", "token": bad})
+            error = await s.hear()
+            assert (error["type"], error["code"]) == ("error", "unauthenticated")
+        await asyncio.sleep(6.5)  # the first token's end and its grace
+        assert await s.hear_nothing_more() == []
+
+
+async def test_a_person_has_at_most_20_sockets_on_a_node(
+    world: World, strict_node: Process
+) -> None:
+    """The 21st is ended; when one of the 20 goes there is room again."""
+    ann = await world.make_person()
+    async with contextlib.AsyncExitStack() as stack:
+        first = [
+            await stack.enter_async_context(world.connect(ann, strict_node)) for _ in range(20)
+        ]
+        async with world.dial(strict_node) as extra:
+            await extra.say({"type": "connect", "token": ann.token})
+            assert (await extra.hear_end())[0] == 4503
+        await first[0].connection.close()
+        async with world.connect(ann, strict_node) as again:
+            assert await again.hear_nothing_more() == []
+
+
+async def test_an_address_has_at_most_200_sockets_on_a_node(
+    world: World, strict_node: Process
+) -> None:
+    """The 201st is refused before the upgrade; addresses are the balancer's word, with its key."""
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Hubbub-Balancer": world.tier.balancer_key}
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(200):
+            await stack.enter_async_context(world.dial(strict_node, additional_headers=headers))
+        with pytest.raises(InvalidStatus) as refused:
+            async with world.dial(strict_node, additional_headers=headers):
+                pass
+        response = refused.value.response
+        assert response.status_code == 503
+        assert response.headers["Retry-After"]
+        assert response.headers["Content-Type"] == "application/problem+json"
+        async with world.dial(strict_node, additional_headers={"X-Forwarded-For": "203.0.113.7"}):
+            pass  # without the key it is our own address that counts
+
+
+async def test_200_refused_frames_are_borne_and_no_more(world: World, strict_node: Process) -> None:
+    """The 201st within ten seconds ends the socket with 4509."""
+    ann = await world.make_person()
+    async with world.connect(ann, strict_node) as s:
+        await s.say(*([{"type": "nope"}] * 200))
+        assert [f["type"] for f in await s.hear_nothing_more()] == ["error"] * 200
+        await s.say({"type": "nope"})
+        assert (await s.hear_end())[0] == 4509
+
+
+async def test_sends_above_the_rate_are_errors(world: World, strict_node: Process) -> None:
+    """A burst of 50 passes; what is above it is refused with `retryAfter`."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    async with world.connect(ann, strict_node) as s:
+        for _ in range(70):
+            await s.say({"type": "send", "chat": chat, "clientId": new_id(), "message": "x"})
+        answers = []
+        while len(answers) < 70:
+            frame = await s.hear()
+            if frame["type"] in ("sent", "error"):
+                answers.append(frame)
+        refused = [answer for answer in answers if answer["type"] == "error"]
+        assert 1 <= len(refused) <= 20
+        assert all(a["code"] == "rate_limited" and a["retryAfter"] >= 1 for a in refused)
+        assert len(answers) - len(refused) >= 50
+
+
+async def test_who_does_not_read_is_ended_and_holds_up_nobody(
+    world: World, strict_node: Process
+) -> None:
+    """A slow reader loses its socket at the bound; the others get every event meanwhile."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    async with world.connect(ann, strict_node) as good, world.dial(strict_node) as stuck:
+        raw = stuck.connection.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await stuck.say({"type": "connect", "token": ben.token})
+        await stuck.hear_type("ready")
+        stuck.connection.transport.pause_reading()
+
+        async def pour() -> None:
+            for _ in range(30):
+                await world.post(chat, ann, *("x" * 8000 for _ in range(8)))
+
+        _, heard = await asyncio.gather(pour(), good.hear_until(241))
+        assert [event["seq"] for event in heard] == list(range(2, 242))
+        metrics = await read_metrics(strict_node)
+        assert re.search(r'hubbub_realtime_drops_total\{reason="slow consumer"\} [1-9]', metrics)
+        await until_metric(strict_node, r'hubbub_realtime_ends_total\{code="4008"\} [1-9]')
+
+
+async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> None:
+    """SIGTERM: 4001 with a delay in ms, every send answered or stored, exit 0, nobody new."""
+    node = world.tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+    people = await world.make_people(5)
+    chat = await world.make_chat(*people)
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(world.connect(p, node)) for p in people]
+        send = {"type": "send", "chat": chat, "clientId": new_id(), "message": "last words"}
+        await sockets[0].say(send)
+        node.server.process.send_signal(signal.SIGTERM)
+        for s in sockets:
+            code, reason = await s.hear_end(15)
+            assert code == 4001
+            assert reason.isdigit()
+    assert await asyncio.to_thread(node.server.process.wait, 25) == 0
+    assert (await world.events(chat, people[0]))[-1]["message"] == "last words"
+
+
+async def until_metric(node: Process, pattern: str) -> None:
+    async with asyncio.timeout(12):
+        while not re.search(pattern, await read_metrics(node)):  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.1)

@@ -1,0 +1,109 @@
+"""Live delivery while the bus is gone, hangs, or loses messages; and while chats' replicas die."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from tests.contract.realtime.conftest import Person, Process, Socket, Tier, World, read_metrics
+from tests.fixtures.servers import ValkeyServer
+
+# Two are promised; on a machine that runs other tests everything takes longer.
+SECONDS_WITHOUT_BUS = 4.0
+MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
+
+
+def start(tier: Tier) -> None:
+    tier.start("users")
+    for _ in range(2):
+        tier.start("chats")
+
+
+async def test_everything_goes_on_without_valkey(make_tier: MakeTier) -> None:
+    """Killed, Valkey costs no event: sends, connects, joins and removals go on, delivery takes at
+    most two seconds; when it is back, delivery is quick again."""
+    tier, valkey = make_tier()
+    start(tier)
+    async with tier.world(tier.start("realtime", HUBBUB_RATE_LIMITS="high")) as world:
+        ann, ben, eve = await world.make_people(3)
+        chat = await world.make_chat(ann, ben)
+        async with world.connect(ben) as b, world.connect(eve) as e:
+            await world.post(chat, ann, "with")
+            await b.hear_until(2)
+            valkey.kill()
+            for seq in (3, 4, 5):
+                assert await hear_post(world, chat, ann, b, SECONDS_WITHOUT_BUS) == seq
+            await world.add(chat, ann, eve)  # 6
+            assert (await e.hear_event())["type"] == "chat.created"
+            await world.remove(chat, ann, ben)  # 7
+            await world.post(chat, ann, "without ben")  # 8
+            assert [event["seq"] for event in await b.hear_until(7)] == [6, 7]
+            assert [event["seq"] for event in await e.hear_until(8)] == [7, 8]
+            assert await b.hear_nothing_more() == []
+            async with world.connect(ann, resume={chat: 5}) as a:
+                assert [event["seq"] for event in await a.hear_until(8)] == [6, 7, 8]
+                await asyncio.to_thread(valkey.start)
+                await until_bus_is_up(world.node)
+                await world.post(chat, ann, "again")
+                assert (await a.hear_event())["seq"] == 9
+                assert await a.hear_nothing_more() == []
+
+
+async def test_a_bus_that_hangs_is_noticed(make_tier: MakeTier) -> None:
+    """Stopped but connected, Valkey answers nothing: within two seconds events come by polling."""
+    tier, valkey = make_tier()
+    start(tier)
+    async with tier.world(tier.start("realtime", HUBBUB_RATE_LIMITS="high")) as world:
+        ann, ben = await world.make_people(2)
+        chat = await world.make_chat(ann, ben)
+        async with world.connect(ben) as b:
+            valkey.pause()
+            try:
+                for seq in (2, 3):
+                    assert await hear_post(world, chat, ann, b, SECONDS_WITHOUT_BUS) == seq
+            finally:
+                valkey.go_on()
+            await world.post(chat, ann, "again")
+            assert (await b.hear_event())["seq"] == 4
+            assert await b.hear_nothing_more() == []
+
+
+async def test_a_dead_chats_replica_costs_no_event(make_tier: MakeTier) -> None:
+    """Killed in the middle of sends, a replica costs neither an answered send nor an event."""
+    tier, _ = make_tier()
+    tier.start("users")
+    victim = tier.start("chats")
+    tier.start("chats")
+    async with tier.world(tier.start("realtime", HUBBUB_RATE_LIMITS="high")) as world:
+        ann, ben = await world.make_people(2)
+        chats = [await world.make_chat(ann, ben) for _ in range(4)]
+        async with world.connect(ben) as b:
+
+            async def pour(chat: str) -> None:
+                for number in range(25):
+                    await world.post(chat, ann, f"{number}")
+                    if number == 10:
+                        victim.server.process.kill()
+
+            async with asyncio.TaskGroup() as group:
+                for chat in chats:
+                    group.create_task(pour(chat))
+            heard: dict[str, list[int]] = {chat: [] for chat in chats}
+            while any(len(seqs) < 25 for seqs in heard.values()):
+                event = await b.hear_event()
+                heard[event["chat"]].append(event["seq"])
+        assert all(seqs == list(range(2, 27)) for seqs in heard.values())
+
+
+async def hear_post(world: World, chat: str, sender: Person, socket: Socket, seconds: float) -> int:
+    """The seq of a post that is heard in time."""
+    started = time.monotonic()
+    (sent,) = await world.post(chat, sender, "x")
+    assert (await socket.hear_event())["seq"] == sent.seq
+    assert time.monotonic() - started < seconds
+    return sent.seq
+
+
+async def until_bus_is_up(node: Process) -> None:
+    async with asyncio.timeout(8):
+        while "hubbub_realtime_bus_up 1.0" not in await read_metrics(node):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
