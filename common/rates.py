@@ -6,7 +6,7 @@ algorithm, ITU-T I.371 Annex A). Pure; who shares the buckets is not known here.
 
 import math
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Rate(NamedTuple):
@@ -19,6 +19,10 @@ class Rate(NamedTuple):
         return Rate(self.per_second * factor, self.burst * factor)
 
 
+SENDS: Final = Rate(10, 50)  # a user, over REST and sockets together
+SEND_KIND: Final = "send"  # the name of those buckets
+
+
 class Verdict(NamedTuple):
     """`retry_after` and `reset` in whole seconds: until one, and until all may be taken."""
 
@@ -29,17 +33,24 @@ class Verdict(NamedTuple):
     reset: int
 
 
-def judge(rate: Rate, full_at: float, now: float, cost: int = 1) -> tuple[Verdict, float]:
-    """Takes `cost` tokens of a bucket that is full at `full_at`; returns when it is full then."""
-    each = 1 / rate.per_second
-    after = max(full_at, now) + cost * each
-    # A hair of tolerance: sums of fractions must not refuse the last token of a full bucket.
-    allowed = after - now <= rate.burst * each + 1e-6
-    if not allowed:
-        after = max(full_at, now)
-    left = max(0, math.floor(rate.burst - (after - now) / each + 1e-6))
-    wait = 0 if allowed else max(1, math.ceil(after - now + cost * each - rate.burst * each))
-    return Verdict(allowed, rate.burst, left, wait, max(1, math.ceil(after - now))), after
+TOLERANCE_SECONDS: Final = 1e-6  # sums of fractions must not refuse the last token
+
+
+def judge(rate: Rate, full_at: float, now: float) -> tuple[Verdict, float]:
+    """Takes a token of a bucket that is full at `full_at`; returns when it is full then."""
+    before = max(full_at, now)
+    after = before + 1 / rate.per_second
+    allowed = after - now <= rate.burst / rate.per_second + TOLERANCE_SECONDS
+    full_at = after if allowed else before
+    return describe(rate, full_at - now, allowed), full_at
+
+
+def describe(rate: Rate, full_in: float, allowed: bool) -> Verdict:
+    """The verdict for a bucket that is full again in `full_in` seconds."""
+    missing = full_in * rate.per_second
+    left = max(0, math.floor(rate.burst - missing + TOLERANCE_SECONDS))
+    wait = 0 if allowed else max(1, math.ceil((missing + 1 - rate.burst) / rate.per_second))
+    return Verdict(allowed, rate.burst, left, wait, max(1, math.ceil(full_in)))
 
 
 class Buckets:
@@ -52,15 +63,16 @@ class Buckets:
     def take(self, key: str, rate: Rate, now: float) -> Verdict:
         """One token, if there is one."""
         verdict, after = judge(rate, self._full_at.get(key, now), now)
-        self._keep(key, after, now)
+        self.set_full_at(key, after, now)
         return verdict
 
     def give_back(self, key: str, rate: Rate, now: float) -> None:
         """The token that was taken last did not have to be."""
         if (full_at := self._full_at.get(key)) is not None:
-            self._keep(key, full_at - 1 / rate.per_second, now)
+            self.set_full_at(key, full_at - 1 / rate.per_second, now)
 
-    def _keep(self, key: str, full_at: float, now: float) -> None:
+    def set_full_at(self, key: str, full_at: float, now: float) -> None:
+        """What somebody knows better."""
         self._full_at[key] = full_at
         self._full_at.move_to_end(key)
         while self._full_at:

@@ -10,9 +10,8 @@ import time
 from hashlib import blake2b
 from typing import cast
 
-import redis.asyncio as redis
-
 from common.logs import log
+from common.valkey import VALKEY_GONE, Valkey
 
 LEASE_SECONDS = 5.0
 ANNOUNCE_SECONDS = 1.0
@@ -45,7 +44,7 @@ class Replicas:
         )
 
 
-async def watch_replicas(valkey: "redis.Redis", key: str, replicas: Replicas) -> None:
+async def watch_replicas(valkey: Valkey, key: str, replicas: Replicas) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
@@ -53,7 +52,7 @@ async def watch_replicas(valkey: "redis.Redis", key: str, replicas: Replicas) ->
             found = await valkey.zrangebyscore(key, time.time() * 1000, "+inf")
             replicas.replace_leased(tuple(sorted(a.decode() for a in cast("list[bytes]", found))))
             reachable = True
-        except (redis.RedisError, OSError):
+        except VALKEY_GONE:
             if reachable:
                 log("leases unreadable, keeping the last list", of=replicas.role)
             reachable = False
@@ -61,7 +60,7 @@ async def watch_replicas(valkey: "redis.Redis", key: str, replicas: Replicas) ->
         await asyncio.sleep(ANNOUNCE_SECONDS)
 
 
-async def announce_replica(valkey: "redis.Redis", key: str, address: str) -> None:
+async def announce_replica(valkey: Valkey, key: str, address: str) -> None:
     """Renews this replica's lease every second, until cancelled; then withdraws it."""
     try:
         while True:
@@ -71,11 +70,11 @@ async def announce_replica(valkey: "redis.Redis", key: str, address: str) -> Non
                     pipe.zadd(key, {address: now + LEASE_SECONDS * 1000})
                     pipe.zremrangebyscore(key, "-inf", now - 60_000)
                     await pipe.execute()
-            except (redis.RedisError, OSError) as error:
+            except VALKEY_GONE as error:
                 log("lease not renewed", error=type(error).__name__)
             await asyncio.sleep(ANNOUNCE_SECONDS)
     finally:
         try:
             await valkey.zrem(key, address)
-        except (redis.RedisError, OSError):
+        except VALKEY_GONE:
             log("lease left to run out", address=address)

@@ -40,3 +40,7 @@ class Topics:
     def replicas(self, role: str) -> str:
         """A sorted set of addresses by the Unix milliseconds until which each lease holds."""
         return f"{self._prefix}replicas:{role}"
+
+    def bucket(self, kind: str, whom: str) -> str:
+        """The token bucket of one person, or of one hashed name or address."""
+        return f"{self._tag(whom)}bucket:{kind}:{whom}"

@@ -13,6 +13,9 @@ ANSWER_TIMEOUT_SECONDS = 0.5
 
 Valkey: TypeAlias = redis.Redis
 
+VALKEY_GONE = (redis.RedisError, OSError)
+"""What a command raises when Valkey is gone, slow or refuses."""
+
 
 def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
     """A pooled client without retries: one try, at most half a second, then an error.

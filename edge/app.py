@@ -10,10 +10,11 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from common.bus import Bus
 from common.calls import Calls, open_session
-from common.rates import Buckets
 from common.replicas import Replicas, watch_replicas
 from common.service import Health
+from common.shared_rates import SharedBuckets
 from common.tokens import TokenVerifier
 from common.topics import Topics
 from common.valkey import connect_valkey
@@ -70,7 +71,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         health = Health(process_missing)
         readiness = Readiness(gate, chats_calls, realtime_calls)
         balancer = Balancer(settings.balancer_key)
-        limits = Limits(Buckets(), service.rate_factor)
+        limits = Limits(SharedBuckets(valkey, topics), service.rate_factor)
         chats = Chats(chats_calls)
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         routes = [
@@ -80,8 +81,12 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *create_health_routes(health, readiness.missing),
             *create_page_routes(read_pages(), settings.origins),
         ]
+        # A notice only makes the next poll come sooner, so a bus that is down needs no care.
+        bus = Bus(service.valkey_url, lambda _: gate.wake.set(), lambda *_: gate.wake.set())
+        bus.subscribe(topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
+                tasks.create_task(bus.run()),
                 *(
                     tasks.create_task(watch_replicas(valkey, topics.replicas(of.role), of))
                     for of in (users_replicas, chats_replicas, realtime_replicas)

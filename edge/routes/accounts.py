@@ -65,9 +65,9 @@ def create_account_routes(
             grant = await users.log_in(username, password)
         except Refusal as refusal:
             if refusal.code != "invalid_credentials":
-                await limits.forgive_log_in(username, address)
+                limits.forgive_log_in(username, address)
             raise
-        await limits.forgive_log_in(username, address)
+        limits.forgive_log_in(username, address)
         return grant_answer(grant, "Login successful", 200, in_cookie)
 
     async def sign_up(
@@ -96,7 +96,7 @@ def create_account_routes(
             )
         except Refusal as refusal:
             if refusal.code == "unavailable":
-                await limits.forgive_sign_up(address)
+                limits.forgive_sign_up(address)
             raise
         return grant_answer(grant, "User registered successfully", 201, in_cookie)
 
