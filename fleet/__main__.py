@@ -8,11 +8,12 @@ import signal
 import sys
 
 from fleet.binaries import MissingEngine
+from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
 from fleet.doctor import print_diagnosis
 from fleet.lock import FolderInUse, FolderLock
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
-from fleet.settings import FleetSettings, SettingsError, read_settings
+from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_settings
 from fleet.status import print_status
 from fleet.supervisor import Fleet
 from fleet.unprivileged import CannotDropRoot
@@ -44,7 +45,8 @@ async def run(settings: FleetSettings) -> None:
             if starting.done():
                 starting.result()
                 print(f"Hubbub is ready at {settings.address}", flush=True)
-            await stopping
+                async with serve_control(settings.run, fleet.obey):
+                    await stopping
         finally:
             starting.cancel()
             await fleet.stop()
@@ -56,19 +58,43 @@ def allow_many_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def main() -> int:
+async def tell(settings: FleetSettings, request: Request) -> int:
+    """Ask the running fleet for something; exit code 0 when it was done."""
+    try:
+        answer = await ask_fleet(settings.run, request)
+    except NobodyThere:
+        print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
+        return 1
+    print(answer.said)
+    return 0 if answer.done else 1
+
+
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fleet", description=__doc__)
-    parser.add_argument(
-        "command", nargs="?", default="run", choices=("run", "status", "doctor"),
-        help="run (the default), status: list the processes, doctor: say what is wrong",
-    )  # fmt: skip
-    command = parser.parse_args().command
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="start everything and stay (the default)")
+    commands.add_parser("status", help="list the processes")
+    commands.add_parser("doctor", help="say what is wrong")
+    commands.add_parser("restart", help="replace every service process, one at a time")
+    scale = commands.add_parser("scale", help="have so many processes of a role")
+    scale.add_argument("role", choices=SERVICE_ROLES)
+    scale.add_argument("replicas", type=int)
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = read_arguments()
     try:
         settings = read_settings()
-        if command == "status":
-            return print_status(settings.data)
-        if command == "doctor":
-            return asyncio.run(print_diagnosis(settings))
+        match arguments.command:
+            case "status":
+                return print_status(settings.data)
+            case "doctor":
+                return asyncio.run(print_diagnosis(settings))
+            case "restart":
+                return asyncio.run(tell(settings, Restart()))
+            case "scale":
+                return asyncio.run(tell(settings, Scale(arguments.role, arguments.replicas)))
         allow_many_descriptors()
         os.umask(0o077)  # data, keys and logs are the operator's alone
         asyncio.run(run(settings))

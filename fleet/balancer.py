@@ -9,12 +9,12 @@ import os
 import resource
 import subprocess
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from fleet.binaries import haproxy_program
 from fleet.children import spawn
+from fleet.folder import short_path
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.probe import http_status
 from fleet.processes import Program
@@ -23,6 +23,7 @@ from fleet.services import PROJECT_FOLDER
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
 SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
 POOLS = {"edge": f"{SERVER_OPTIONS} slowstart 2s", "realtime": SERVER_OPTIONS}
+SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 0.2
 MAX_CONNECTIONS = 100_000
@@ -74,7 +75,7 @@ class Balancer:
                     "HUBBUB_BALANCER_BIND": f"fd@{listener}",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
                     # Relative, for a path may have 107 bytes; the folder is its working directory.
-                    "HUBBUB_BALANCER_ADMIN": "unix@balancer.sock",
+                    "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
                     "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
                     "HUBBUB_BALANCER_KEY": key,
                 },
@@ -114,27 +115,14 @@ class Balancer:
         await self._bring_up_to_date()
 
     async def _tell(self, commands: str) -> str:
-        with closing(_Folder(self._folder)) as folder:
-            async with asyncio.timeout(API_TIMEOUT_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(folder.path("balancer.sock"))
-                try:
-                    writer.write(commands.encode() + b"\n")
-                    return (await reader.read()).decode()
-                finally:
-                    writer.close()
-
-
-class _Folder:
-    """A short name for what is in a folder: a socket's path may have 107 bytes."""
-
-    def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-
-    def path(self, name: str) -> str:
-        return f"/proc/self/fd/{self._descriptor}/{name}"
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+        async with asyncio.timeout(API_TIMEOUT_SECONDS):
+            with short_path(self._folder, SOCKET_NAME) as path:
+                reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                writer.write(commands.encode() + b"\n")
+                return (await reader.read()).decode()
+            finally:
+                writer.close()
 
 
 def pools_text(servers: Mapping[PoolServer, Mode]) -> str:

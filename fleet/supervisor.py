@@ -5,9 +5,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 
 from fleet.balancer import Balancer, Mode, PoolServer
+from fleet.control import Answer, Request, Restart, Scale
 from fleet.engines import Engines
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.logs import copy_output, log_line, open_log, write_line
@@ -20,14 +21,14 @@ from fleet.services import (
     service_program,
     shared_environment,
 )
-from fleet.settings import SERVICE_ROLES, FleetSettings
+from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, write_state
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.
 PUBLIC_STOP_SECONDS = 12.0
 SERVICE_STOP_SECONDS = 7.0
 ENGINE_STOP_SECONDS = 8.0
-RESTART_STOP_SECONDS = 25.0
+DRAIN_SECONDS = 25.0  # of one process, while others serve
 
 
 class Fleet:
@@ -44,7 +45,9 @@ class Fleet:
         self._ports: dict[tuple[str, int], ServicePorts] = {}
         self._shared: dict[str, str] = {}
         self._failing: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted = {role: r.minimum for role, r in settings.replicas.items()}
+        self._rest: asyncio.Task[None] | None = None  # what starts after the first of each role
+        self._copies: set[asyncio.Task[None]] = set()
         self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
 
     async def start(self) -> None:
@@ -52,18 +55,17 @@ class Fleet:
         await self._changed()
         engines = Engines(self._settings, self._lock)
         self._shared = shared_environment(self._settings, engines.urls)
-        for role in SERVICE_ROLES:
-            for number in range(1, self._settings.replicas[role].minimum + 1):
-                self._ports[role, number] = reserve_ports(role)
+        self._reserve_ports()
         balancer = self._balancer_program()
         await self._start_all([*engines.programs, balancer])
         await self._start_all(self._service(role, 1) for role in SERVICE_ROLES)
-        self._in_background(self._start_all([*self._replicas(), *engines.caches]))
+        rest = [self._service(role, number) for role, number in self._ports if number > 1]
+        self._rest = asyncio.create_task(self._start_all([*rest, *engines.caches]))
 
     async def stop(self) -> None:
         """Drain and end everything, those first whom others do not need."""
-        for task in self._tasks:
-            task.cancel()
+        if self._rest:
+            self._rest.cancel()
         for roles, seconds in (
             (PUBLIC_ROLES, PUBLIC_STOP_SECONDS),
             (("users", "chats"), SERVICE_STOP_SECONDS),
@@ -74,11 +76,43 @@ class Fleet:
         await self._changed()
         self._log.close()
 
-    async def restart(self) -> None:
-        """Replace every service process by a new one, one at a time, each drained first."""
+    async def obey(self, request: Request) -> Answer:
+        """Do what the operator asks for; returns when it is done."""
+        match request:
+            case Restart():
+                await self._restart()
+                return Answer(True, "Every process of the services is a new one.")
+            case Scale(role, replicas):
+                if role not in SERVICE_ROLES or not 1 <= replicas <= MAX_REPLICAS:
+                    return Answer(False, f"A service has 1 to {MAX_REPLICAS} processes.")
+                await self._scale(role, replicas)
+                return Answer(True, f"There are {replicas} of {role}.")
+
+    async def _restart(self) -> None:
+        """One at a time, each drained first, so that there is always another one to ask."""
         for (role, _), supervised in list(self._slots.items()):
             if role in SERVICE_ROLES:
-                await supervised.restart(RESTART_STOP_SECONDS)
+                await supervised.restart(DRAIN_SECONDS)
+
+    async def _scale(self, role: str, replicas: int) -> None:
+        """Start what is missing; drain what is too much, the youngest slot first."""
+        self._wanted[role] = replicas
+        self._reserve_ports()
+        slots = {number for owner, number in self._slots if owner == role}
+        await self._start_all(
+            self._service(role, number) for number in range(1, replicas + 1) if number not in slots
+        )
+        for number in sorted((n for n in slots if n > replicas), reverse=True):
+            await self._slots[role, number].stop(DRAIN_SECONDS)
+            del self._slots[role, number]
+            await self._changed()
+
+    def _reserve_ports(self) -> None:
+        """For every slot that is wanted; a slot that comes again has the ports it had."""
+        for role, replicas in self._wanted.items():
+            for number in range(1, replicas + 1):
+                if (role, number) not in self._ports:
+                    self._ports[role, number] = reserve_ports(role)
 
     async def _start_all(self, programs: Iterable[Program]) -> None:
         started = []
@@ -87,9 +121,6 @@ class Fleet:
             self._slots[program.role, program.number] = supervised
             started.append(supervised)
         await asyncio.gather(*(supervised.wait_until_ready() for supervised in started))
-
-    def _replicas(self) -> list[Program]:
-        return [self._service(role, number) for role, number in self._ports if number > 1]
 
     def _service(self, role: str, number: int) -> Program:
         return service_program(
@@ -105,7 +136,8 @@ class Fleet:
         """Where callers find their first replicas: every slot that is wanted now."""
         return {
             f"HUBBUB_{role.upper()}_SEEDS": ",".join(
-                ports.health.address for (owner, _), ports in self._ports.items() if owner == role
+                self._ports[role, number].health.address
+                for number in range(1, self._wanted[role] + 1)
             )
             for role in ("users", "chats", "realtime")
         }
@@ -123,7 +155,9 @@ class Fleet:
         self._write_log("started", program, pid=process.pid)
         for output in filter(None, (process.stdout, process.stderr)):
             log = open_log(self._settings.logs, program.name)
-            self._in_background(copy_output(output, log, program.role))
+            copy = asyncio.create_task(copy_output(output, log, program.role))
+            self._copies.add(copy)  # or it could vanish
+            copy.add_done_callback(self._copies.discard)
 
     async def _changed(self) -> None:
         lines = [line for s in self._slots.values() if (line := s.describe()) is not None]
@@ -153,11 +187,6 @@ class Fleet:
 
     def _write_log(self, event: str, program: Program, **fields: str | int) -> None:
         write_line(self._log, log_line("fleet", event, process=program.name, **fields))
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _pool_server(role: str, number: int, ports: ServicePorts) -> PoolServer:

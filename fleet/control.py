@@ -1,0 +1,85 @@
+"""The socket by which the command line reaches the fleet that runs on a data folder.
+
+One JSON request a connection, one JSON answer. Only who may open the folder gets this far.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from fleet.folder import short_path
+
+SOCKET_NAME = "control.sock"
+
+
+class Restart(msgspec.Struct, frozen=True, tag="restart"):
+    """Replace every service process by a new one, one at a time, without a failed request."""
+
+
+class Scale(msgspec.Struct, frozen=True, tag="scale"):
+    """Have so many processes of a role."""
+
+    role: str
+    replicas: int
+
+
+Request = Restart | Scale
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A sentence for the operator."""
+
+    done: bool
+    said: str
+
+
+class NobodyThere(Exception):
+    """No fleet runs on the folder, or it stopped before it answered."""
+
+
+@asynccontextmanager
+async def serve_control(
+    folder: Path, handle: Callable[[Request], Awaitable[Answer]]
+) -> AsyncIterator[None]:
+    """Answer requests one after another as long as the block runs."""
+    one_at_a_time = asyncio.Lock()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = msgspec.json.decode(await reader.readline(), type=Request)
+            async with one_at_a_time:
+                answer = await handle(request)
+            writer.write(msgspec.json.encode(answer) + b"\n")
+        except msgspec.DecodeError as error:
+            writer.write(msgspec.json.encode(Answer(False, f"Not a request: {error}")) + b"\n")
+        finally:
+            writer.close()
+
+    (folder / SOCKET_NAME).unlink(missing_ok=True)
+    with short_path(folder, SOCKET_NAME) as path:
+        server = await asyncio.start_unix_server(serve, path)
+        try:
+            yield
+        finally:
+            server.close()
+            (folder / SOCKET_NAME).unlink(missing_ok=True)
+
+
+async def ask_fleet(folder: Path, request: Request) -> Answer:
+    """Wait until the fleet has done it, however long it takes. Raises NobodyThere."""
+    try:
+        with short_path(folder, SOCKET_NAME) as path:
+            reader, writer = await asyncio.open_unix_connection(path)
+        try:
+            writer.write(msgspec.json.encode(request) + b"\n")
+            line = await reader.readline()
+        finally:
+            writer.close()
+    except OSError as error:
+        raise NobodyThere from error
+    if not line:
+        raise NobodyThere
+    return msgspec.json.decode(line, type=Answer)
