@@ -1,5 +1,6 @@
 """A client of Valkey that fails fast: nothing here ever waits for a Valkey that is gone."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import redis.asyncio as redis
@@ -17,6 +18,19 @@ VALKEY_GONE = (redis.RedisError, OSError)
 """What a command raises when Valkey is gone, slow or refuses."""
 
 
+class _Connection(redis.Connection):
+    """uvloop raises RuntimeError when a closed transport is written to; asyncio's own loop does
+    not, and redis-py takes it for a bug of its caller."""
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise redis.ConnectionError(str(error)) from error
+
+
 def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
     """A pooled client without retries: one try, at most half a second, then an error.
 
@@ -27,6 +41,7 @@ def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=ANSWER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
+        connection_class=_Connection,
         max_connections=max_connections,
     )
 

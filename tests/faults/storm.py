@@ -52,7 +52,7 @@ async def ride_out(
     pause_seconds: tuple[float, float] = (0.05, 0.25),
     text_bytes: int = 0,
 ) -> History:
-    """Raises AssertionError with the judge's findings; the history is then in .build/faults.
+    """Raises AssertionError with the judge's findings; the history is in .build/faults.
 
     `origin` is where the people connect, when not straight to the system.
     """
@@ -88,8 +88,7 @@ async def ride_out(
         ]
     name = re.sub(r"\W+", "-", fault).strip("-")
     sum_up(fault, invariants, history, violations, crowd.settled_seconds).save(name)
-    if violations:
-        history.save(FOLDER / f"{name}.history.json")
+    history.save(FOLDER / f"{name}.history.json")
     assert not violations, (
         f"seed {seed}: {len(violations)} breaches, the history is in "
         f"{FOLDER / name}.history.json:\n" + "\n".join(map(str, violations[:10]))
