@@ -10,6 +10,7 @@ from common.payload import Payload
 from common.protocol.chats import Slice
 from realtime.counters import Counters
 from realtime.hub import Room
+from realtime.replay import first_seq
 
 RETRY_SECONDS: Final = 0.2
 
@@ -62,7 +63,9 @@ class Repair:
 
     async def _apply(self, room: Room, found: Slice) -> None:
         if found.events:
-            self._take(room, payload_of(found))
+            payload = payload_of(found)
+            room.stream.skip_to(payload.first - 1)
+            self._take(room, payload)
         room.stream.learn(found.head)
         room.stream.settle(found.head)
         if not found.events and room.stream.is_behind:
@@ -77,4 +80,4 @@ def _settle(future: asyncio.Future[None]) -> None:
 def payload_of(found: Slice) -> Payload:
     """The slice as if it had been published."""
     events = [bytes(event) for event in found.events]
-    return Payload(found.after + 1, len(events), found.controls, b"\n".join(events))
+    return Payload(first_seq(found), len(events), found.controls, b"\n".join(events))

@@ -19,6 +19,13 @@ class Arrival(NamedTuple):
     is_in: bool | None
 
 
+def first_seq(found: Slice) -> int:
+    """The seq of its first event: right after what was asked for, but for a chat that was deleted
+    a while ago, of which only the last event is left."""
+    closing = [control.seq for control in found.controls if control.action == "close"]
+    return closing[0] - len(found.events) + 1 if closing else found.after + 1
+
+
 def lines_since(found: Slice, user: str, upto: int) -> list[bytes]:
     """Every event of the slice up to a seq, for somebody who has those before it."""
     return [line for _, line, _ in _own_lines(found, user, upto)]
@@ -46,7 +53,9 @@ def _own_lines(found: Slice, user: str, upto: int) -> Iterator[tuple[int, bytes,
         for control in found.controls
         if control.action == "close" or user in control.users
     }
-    for seq, event in enumerate(found.events[: max(0, upto - found.after)], found.after + 1):
+    for seq, event in enumerate(found.events, first_seq(found)):
+        if seq > upto:
+            return
         change = changes.get(seq)
         if change is None:
             yield seq, bytes(event), None

@@ -60,6 +60,10 @@ class Stream:
         if head <= self.head:
             self.known = self.head
 
+    def skip_to(self, seq: int) -> None:
+        """The chat's log holds nothing between the head and what follows `seq`."""
+        self.head = max(self.head, seq)
+
     def _keep(self, payload: Payload) -> None:
         kept = self._early.get(payload.first)
         if kept is not None and kept.size >= payload.size:

@@ -1,0 +1,204 @@
+"""The small pure parts of a node: lanes, wheel, hub, admission, frames."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from common.errors import Refusal, unavailable
+from common.protocol.chats import Control, Slice
+from realtime.admission import Admission
+from realtime.client_frames import NotAnObject, Refused, read_line
+from realtime.frames import MAX_FRAME_BYTES, event_frames
+from realtime.hub import Hub
+from realtime.keepalive import Wheel
+from realtime.lanes import Lanes
+from realtime.replay import arrival, lines_since
+from tests.fixtures.ears import Ear
+
+
+async def test_what_piles_up_during_a_call_is_the_next_call() -> None:
+    """One call at a time in a lane; results go to those who asked, in order."""
+    calls: list[list[int]] = []
+    gate = asyncio.Event()
+
+    async def call(_: str, items: list[int]) -> list[int]:
+        calls.append(items)
+        await gate.wait()
+        return [item * 10 for item in items]
+
+    lanes: Lanes[int, int] = Lanes(lambda key: key[0], call, max_items=3)
+    asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(6)]
+    other = asyncio.create_task(lanes.fetch("b", 9))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked.append(asyncio.create_task(lanes.fetch("a", 6)))
+    gate.set()
+    assert await asyncio.gather(*asked, other) == [0, 10, 20, 30, 40, 50, 60, 90]
+    assert sorted(calls) == [[0, 1, 2], [3, 4, 5], [6], [9]]
+    assert lanes.is_idle
+
+
+async def test_a_key_stays_in_its_lane_while_it_waits() -> None:
+    """When a chat's owner changes, what is asked next does not overtake what was asked before."""
+    owner = "one"
+    gate = asyncio.Event()
+    done: list[int] = []
+
+    async def call(_: str, items: list[int]) -> list[int]:
+        await gate.wait()
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: owner, call, max_items=1)
+    lanes.ask("chat", 1, lambda result: done.append(1))
+    await asyncio.sleep(0)
+    owner = "two"
+    lanes.ask("chat", 2, lambda result: done.append(2))
+    lanes.ask("chat", 3, lambda result: done.append(3))
+    gate.set()
+    assert await lanes.fetch("chat", 4) == 4
+    assert done == [1, 2, 3]
+
+
+async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
+    """A refusal reaches each item; an answer that makes no sense is `unavailable`."""
+    answers: list[Exception] = [unavailable(), ValueError("not readable")]
+
+    async def call(_: str, items: list[int]) -> list[int]:
+        if answers:
+            raise answers.pop(0)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="unavailable"):
+            await lanes.fetch("a", 1)
+    assert await lanes.fetch("a", 1) == 1
+
+
+class Alarm:
+    bucket = 0
+
+
+def test_the_wheel_asks_each_once_when_its_time_has_come() -> None:
+    """Not early, at most a tick late; what is moved or cancelled is not asked at its old time."""
+    now = 100.0
+    wheel: Wheel[Alarm] = Wheel(lambda: now)
+    early, late, moved, gone = Alarm(), Alarm(), Alarm(), Alarm()
+    wheel.schedule(early, 101.0)
+    wheel.schedule(late, 109.0)
+    wheel.schedule(moved, 150.0)
+    wheel.schedule(moved, 102.0)
+    wheel.schedule(gone, 101.0)
+    wheel.cancel(gone)
+    now = 100.9
+    assert list(wheel.take_due()) == []
+    now = 102.5
+    assert set(wheel.take_due()) == {early, moved}
+    now = 151.0
+    assert list(wheel.take_due()) == [late]
+    wheel.schedule(early, 3.0)  # long due
+    now = 151.5
+    assert list(wheel.take_due()) == [early]
+
+
+def test_rooms_and_people_linger_after_their_last_socket() -> None:
+    """Idle ones are handed over only when their time is up, and not if somebody came back."""
+    now = 0.0
+    hub = Hub(lambda: now)
+    ann, ben = Ear("ann"), Ear("ben")
+    rooms = [hub.open_room(chat, 1) for chat in ("one", "two")]
+    for ear, room in ((ann, rooms[0]), (ben, rooms[1])):
+        hub.enter(ear)
+        hub.attach(ear, room)
+    now = 10.0
+    hub.leave(ann)
+    hub.leave(ben)
+    now = 30.0
+    again = Ear("ben")
+    hub.enter(again)
+    hub.attach(again, rooms[1])
+    assert hub.take_idle(before=10.0) == ([], [])
+    gone_rooms, gone_people = hub.take_idle(before=10.1)
+    assert [room.chat for room in gone_rooms] == ["one"]
+    assert [person.user for person in gone_people] == ["ann"]
+    assert list(hub.rooms) == ["two"]
+    assert list(hub.people) == ["ben"]
+
+
+def test_admission_counts_exactly() -> None:
+    """n pass and n+1 do not, for an address, a person and the node; whoever leaves makes room."""
+    admission = Admission(max_sockets=3, max_an_address=2, max_a_user=1)
+    assert admission.enter("a") is None
+    assert admission.enter("a") is None
+    refusal = admission.enter("a")
+    assert refusal is not None
+    assert refusal.status == 503
+    assert admission.enter("b") is None
+    assert admission.enter("c") is not None
+    admission.leave("a")
+    assert admission.enter("c") is None
+    assert admission.enter_user("ann")
+    assert not admission.enter_user("ann")
+    admission.leave_user("ann")
+    assert admission.enter_user("ann")
+    admission.is_draining = True
+    admission.leave("c")
+    assert admission.enter("c") is not None
+
+
+def test_large_batches_are_cut_between_events() -> None:
+    """No frame is above its limit, and no event is cut."""
+    lines = [b"x" * 50_000] * 15
+    frames, data = [], event_frames([b"\n".join(lines[:4]), b"\n".join(lines[4:])])
+    while data:
+        assert data[1] == 127
+        size = int.from_bytes(data[2:10], "big")
+        frames.append(data[10 : 10 + size])
+        data = data[10 + size :]
+    assert all(len(frame) <= MAX_FRAME_BYTES for frame in frames)
+    assert [line for frame in frames for line in frame.split(b"\n")] == lines
+
+
+@pytest.mark.parametrize("line", [b"", b" ", b"x", b"[]", b"1", b"null", b'{"a":1}{', b'{"a":NaN}'])
+def test_lines_that_are_no_objects(line: bytes) -> None:
+    """Not JSON, or not an object."""
+    with pytest.raises(NotAnObject):
+        read_line(line)
+
+
+def test_a_number_of_thousands_of_digits_is_refused_not_read() -> None:
+    """It is JSON, so the connection goes on."""
+    line = b'{"type":"x\\ud800","n":' + b"9" * 5000 + b"}"
+    assert isinstance(read_line(line), Refused)
+
+
+def new_slice(after: int, count: int, *controls: Control) -> Slice:
+    events = [msgspec.Raw(b"%d" % seq) for seq in range(after + 1, after + 1 + count)]
+    return Slice(chat="c", after=after, events=events, controls=list(controls), head=after + count)
+
+
+def test_a_replay_has_the_snapshot_at_the_own_join() -> None:
+    """For those who join; others get the event itself."""
+    join = Control(seq=7, action="join", users=["ann"], snapshot=msgspec.Raw(b"snapshot"))
+    found = new_slice(5, 4, join)
+    assert lines_since(found, "ann", 8) == [b"6", b"snapshot", b"8"]
+    assert lines_since(found, "ben", 99) == [b"6", b"7", b"8", b"9"]
+
+
+def test_an_arrival_begins_at_the_last_join() -> None:
+    """What was before it is not theirs; after a removal nothing is."""
+    join = Control(seq=7, action="join", users=["ann"], snapshot=msgspec.Raw(b"snapshot"))
+    leave = Control(seq=8, action="leave", users=["ann"])
+    assert arrival(new_slice(5, 4, join), "ann", 9) == ([b"snapshot", b"8", b"9"], 9, True)
+    assert arrival(new_slice(5, 4, join, leave), "ann", 9) == ([], 9, False)
+    assert arrival(new_slice(5, 4, join, leave), "ann", 7) == ([b"snapshot"], 7, True)
+    assert arrival(new_slice(5, 4), "ann", 9) == ([b"6", b"7", b"8", b"9"], 9, None)
+
+
+def test_of_a_deleted_chat_only_the_last_event_may_be_left() -> None:
+    """Its seq is the one of its `close`, whatever was asked for."""
+    close = Control(seq=20, action="close", users=[])
+    found = Slice(chat="c", after=5, events=[msgspec.Raw(b"gone")], controls=[close], head=20)
+    assert lines_since(found, "ann", 19) == []
+    assert lines_since(found, "ann", 20) == [b"gone"]

@@ -1,0 +1,182 @@
+"""One connection's protocol, driven by hand through time."""
+
+import base64
+import struct
+
+import msgspec
+import pytest
+
+from common.close_codes import CloseCode
+from common.protocol.frames import Connect, Send, Typing
+from realtime.session import SEND_EOF, Session, State, Upgrade
+
+CHAT = "01890a5d-ac96-774b-bcce-b302099a8057"
+HANDSHAKE = (
+    "GET /ws?x=1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat.v1\r\n"
+    f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\n\r\n"
+).encode()
+
+
+def text(*lines: object) -> bytes:
+    """A client's text frame; its mask is zero."""
+    encoded = [line if isinstance(line, bytes) else msgspec.json.encode(line) for line in lines]
+    return client_frame(0x81, b"\n".join(encoded))
+
+
+def client_frame(head: int, payload: bytes) -> bytes:
+    if len(payload) < 126:
+        return bytes([head, 0x80 | len(payload)]) + bytes(4) + payload
+    return bytes([head, 0x80 | 126]) + struct.pack("!H", len(payload)) + bytes(4) + payload
+
+
+def said(session: Session) -> list[object]:
+    """What the server has written: objects, `ping`, and close codes."""
+    found: list[object] = []
+    data = b"".join(session.take_output())
+    while data:
+        opcode, size, start = data[0] & 0x0F, data[1], 2
+        if size == 126:
+            size, start = struct.unpack("!H", data[2:4])[0], 4
+        payload, data = data[start : start + size], data[start + size :]
+        if opcode == 0x8:
+            found.append(struct.unpack("!H", payload[:2])[0])
+        elif opcode == 0x9:
+            found.append("ping")
+        else:
+            found += [msgspec.json.decode(line) for line in payload.split(b"\n")]
+    return found
+
+
+def open_session(*, max_refused: int = 3) -> Session:
+    """Upgraded at 0 s; it pings every 20 s."""
+    session = Session(0.0, [None], 20.0, max_refused)
+    assert session.receive(HANDSHAKE, 0.0) == [Upgrade("GET", "/ws", "", "")]
+    session.accept(0.0)
+    assert session.take_output()[0].startswith(b"HTTP/1.1 101")
+    return session
+
+
+def ready_session(*, max_refused: int = 3, seconds_left: float = 900.0) -> Session:
+    session = open_session(max_refused=max_refused)
+    assert session.receive(text({"type": "connect", "token": "t"}), 0.0) == [Connect(token="t")]
+    session.welcome(seconds_left, 0.0)
+    assert session.go_ready(0.0) == []
+    return session
+
+
+def test_wishes_come_in_order_and_pings_are_answered_at_once() -> None:
+    """Several objects in a frame are several wishes."""
+    session = ready_session()
+    send = {"type": "send", "chat": CHAT, "clientId": CHAT, "message": "hi"}
+    wishes = session.receive(text({"type": "typing", "chat": CHAT}, {"type": "ping"}, send), 1.0)
+    assert wishes == [Typing(chat=CHAT), Send(chat=CHAT, client_id=CHAT, message="hi")]
+    assert said(session) == [{"type": "pong"}]
+
+
+def test_a_handshake_that_does_not_come_is_cut_off() -> None:
+    """Ten seconds for the request, without a word."""
+    session = Session(0.0, [None], 20.0, 3)
+    session.receive(HANDSHAKE[:30], 1.0)
+    session.tick(9.9)
+    assert not session.must_abort
+    session.tick(session.due)
+    assert session.must_abort
+
+
+def test_who_does_not_connect_is_ended() -> None:
+    """4010 ten seconds after the upgrade; who does not answer that is cut off."""
+    session = open_session()
+    session.tick(9.9)
+    assert said(session) == []
+    session.tick(10.0)
+    assert said(session) == [4010]
+    session.tick(session.due)
+    assert session.must_abort
+
+
+def test_a_pong_in_time_keeps_the_connection() -> None:
+    """A ping, its answer, the next ping; without an answer 4006 after ten seconds."""
+    session = ready_session()
+    assert session.due == 20.0
+    session.tick(20.0)
+    assert said(session) == ["ping"]
+    session.receive(client_frame(0x8A, b""), 29.0)
+    session.tick(49.0)
+    assert said(session) == ["ping"]
+    session.tick(58.9)
+    assert said(session) == []
+    session.tick(59.0)
+    assert said(session) == [4006]
+
+
+def test_the_token_runs_out() -> None:
+    """`expiring` a minute before, 4003 five seconds after; a refresh moves both."""
+    session = ready_session(seconds_left=70.0)
+    session.tick(10.0)
+    assert said(session) == [{"type": "expiring", "seconds": 60}]
+    session.welcome(900.0, 30.0)
+    session.receive(client_frame(0x8A, b""), 30.0)
+    session.tick(76.0)
+    assert 4003 not in said(session)
+    session = ready_session(seconds_left=12.0)
+    session.tick(1.0)
+    assert said(session) == [{"type": "expiring", "seconds": 11}]
+    session.tick(17.0)
+    assert said(session) == [4003]
+
+
+def test_what_comes_before_ready_waits() -> None:
+    """Also what follows `connect` in its own frame, and a line that will end the connection."""
+    session = open_session()
+    connect = {"type": "connect", "token": "t"}
+    assert len(session.receive(text(connect, {"type": "ping"}), 0.0)) == 1
+    assert session.receive(text({"type": "typing", "chat": CHAT}, b"nonsense"), 0.0) == []
+    assert said(session) == []
+    assert session.waiting_bytes > 0
+    assert session.go_ready(1.0) == [Typing(chat=CHAT)]
+    assert said(session) == [{"type": "pong"}, 4501]
+    assert session.state is State.ENDING
+
+
+def test_flooding_is_counted_in_a_window() -> None:
+    """More than the limit of refused frames within ten seconds ends it; later ones start anew."""
+    session = ready_session(max_refused=3)
+    session.receive(text(*[{"type": "x"}] * 3), 1.0)
+    session.receive(text(*[{"type": "x"}] * 3), 11.5)
+    assert [frame["code"] for frame in said(session)] == ["invalid_request"] * 6  # type: ignore[index]
+    session.receive(text({"type": "x"}), 12.0)
+    assert said(session)[-1] == CloseCode.FLOODING
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    """Answers that come late are dropped, wishes are not read any more."""
+    session = ready_session()
+    session.end(CloseCode.DRAINING, "100", 1.0)
+    session.send(b"late")
+    assert session.receive(text({"type": "ping"}), 1.0) == []
+    assert said(session) == [4001]
+    session.receive(client_frame(0x88, struct.pack("!H", 4001)), 2.0)
+    assert SEND_EOF in session.take_output()
+    assert session.end_code == CloseCode.DRAINING
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02", b"GET /ws\r\n\r\n", b"GET / HTTP/9\r\n\r\n"])
+def test_what_is_no_http_is_refused(data: bytes) -> None:
+    """Bytes that are no request get an answer all the same, and the connection ends."""
+    session = Session(0.0, [None], 20.0, 3)
+    assert session.receive(data, 0.0) == []
+    out = session.take_output()
+    assert out[0].startswith(b"HTTP/1.1 4")
+    assert out[-1] == SEND_EOF
+    assert session.receive(HANDSHAKE, 0.0) == []
+
+
+def test_head_is_a_get_without_an_upgrade() -> None:
+    """426, and no body."""
+    session = Session(0.0, [None], 20.0, 3)
+    session.receive(HANDSHAKE.replace(b"GET", b"HEAD"), 0.0)
+    session.accept(0.0)
+    answer = session.take_output()[0]
+    assert answer.startswith(b"HTTP/1.1 426")
+    assert answer.endswith(b"\r\n\r\n")
