@@ -84,6 +84,7 @@ def create_app(settings: ChatsSettings) -> Service:
                     lambda: publish_digest(topics.digest, recent, publisher),
                 )
             ),
+            start(repeat("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
             start(repeat("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
         ]
         try:

@@ -33,7 +33,7 @@ from chats.store.changes import (
     commit_change,
     keep_result,
 )
-from chats.store.decisions import decide, forget_commits
+from chats.store.decisions import decide, forget_commits, list_old_commits
 from common.calls import Calls
 from common.database import UNREACHABLE, Pool
 from common.errors import Refusal, unavailable
@@ -44,6 +44,8 @@ from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
 PREPARE_SECONDS = 4.0
 FINISH_SECONDS = 5.0
 DRAIN_SECONDS = 6.0
+LEFT_OVER_SECONDS = 10.0
+LEFT_OVER_LIMIT = 50
 
 
 class Memberships(NamedTuple):
@@ -199,10 +201,10 @@ class Coordinator:
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    async def _tell(self, transaction: str, chat: str, commit: bool) -> None:
+    async def _tell(self, transaction: str, key: str, commit: bool) -> None:
         request = FinishMemberships(transaction=transaction, commit=commit)
         try:
-            await self._users.call("finish", request, Empty, key=chat, timeout=FINISH_SECONDS)
+            await self._users.call("finish", request, Empty, key=key, timeout=FINISH_SECONDS)
         except Refusal as refusal:
             log("finish left to users' resolver", code=refusal.code, transaction=transaction)
             return
@@ -214,6 +216,13 @@ class Coordinator:
         done, self._acknowledged = self._acknowledged, []
         if done:
             await forget_commits(self._pool, done)
+
+    async def finish_left_over(self) -> None:
+        """Tells users again of commits whose coordinator died before users had acknowledged."""
+        for transaction in await list_old_commits(
+            self._pool, older_than_seconds=LEFT_OVER_SECONDS, limit=LEFT_OVER_LIMIT
+        ):
+            await self._tell(transaction, transaction, commit=True)
 
     async def drain(self) -> None:
         """Waits a while for what users is being told; its resolver asks for the rest."""

@@ -59,7 +59,7 @@ CREATE TABLE decisions (
     committed boolean NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX decisions_to_drop ON decisions (at) WHERE NOT committed;
+CREATE INDEX decisions_by_age ON decisions (at);
 
 -- First results of changes, by what the caller may repeat: a key within its call and chat.
 CREATE TABLE results (

@@ -1,6 +1,7 @@
 """How transactions over both databases ended."""
 
 from chats.store.arrays import id_array
+from chats.store.query import fetch
 from common.database import Pool
 
 
@@ -33,3 +34,14 @@ async def forget_commits(pool: Pool, transactions: list[str]) -> None:
             "DELETE FROM decisions WHERE committed AND transaction = ANY (%s::uuid[])",
             (id_array(transactions),),
         )
+
+
+async def list_old_commits(pool: Pool, *, older_than_seconds: float, limit: int) -> list[str]:
+    """Transactions whose coordinator should have forgotten them by now."""
+    rows = await fetch(
+        pool,
+        "SELECT transaction::text FROM decisions WHERE committed"
+        " AND at < clock_timestamp() - %s * interval '1 second' ORDER BY at LIMIT %s",
+        (older_than_seconds, limit),
+    )
+    return [transaction for (transaction,) in rows]

@@ -61,9 +61,13 @@ class World:
         calls = Calls(self._session, Replicas("chats", (self.chats[replica],)))
         return await calls.call_replica(self.chats[replica], name, request, answer, timeout=10)
 
+    async def call_users(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
+        """Raises Refusal."""
+        return await self._users.call(name, request, answer)
+
     async def make_person(self) -> Person:
         name = f"p{secrets.token_hex(6)}"
-        grant = await self._users.call(
+        grant = await self.call_users(
             "sign_up",
             SignUp(
                 username=name,
@@ -82,7 +86,7 @@ class World:
 
     async def chats_in_users(self, person: Person) -> list[str]:
         """The memberships that users keeps."""
-        profile = await self._users.call("get_profile", GetProfile(user=person.id), Profile)
+        profile = await self.call_users("get_profile", GetProfile(user=person.id), Profile)
         return profile.chats
 
     async def until_memberships_are(self, person: Person, chats: set[str]) -> None:
@@ -150,7 +154,9 @@ async def world(stage: Stage) -> AsyncIterator[World]:
 
 
 @contextlib.asynccontextmanager
-async def running_world(stage: Stage, *, replicas: int = 2) -> AsyncIterator[World]:
+async def running_world(
+    stage: Stage, *, replicas: int = 2, with_users: bool = True
+) -> AsyncIterator[World]:
     await set_up_database(stage.chats_database_url)
     await set_up_users_database(stage.users_database_url)
     async with contextlib.AsyncExitStack() as stack:
@@ -180,7 +186,8 @@ async def running_world(stage: Stage, *, replicas: int = 2) -> AsyncIterator[Wor
             UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
         )
         servers = [create_server(users.app)]
-        await stack.enter_async_context(serving(servers[0], listeners[0]))
+        if with_users:
+            await stack.enter_async_context(serving(servers[0], listeners[0]))
         for port, listener in list(zip(ports, listeners, strict=True))[1 : replicas + 1]:
             chats = create_app(
                 ChatsSettings(

@@ -1,0 +1,54 @@
+"""chats while Valkey hangs or is gone, and after. The databases are the file's own, for other
+replicas would publish what these owe."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from common.protocol.chats import ChangesRequest, Chat, Digest
+from common.topics import Topics
+from tests.contract.chats.conftest import Person, Stage, World, new_message, running_world
+from tests.contract.chats.listener import listening, until_nothing_is_owed
+from tests.fixtures.servers import ValkeyServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def own_valkey(make_valkey: Callable[[], ValkeyServer]) -> ValkeyServer:
+    return make_valkey()
+
+
+async def test_a_valkey_that_is_gone_or_hangs_delays_no_answer(
+    stage: Stage, own_valkey: ValkeyServer
+) -> None:
+    """Sends are answered at once, any replica's `changes` tell of them, and when Valkey is back
+    they are published."""
+    stage = stage._replace(valkey_url=own_valkey.url)
+    async with running_world(stage) as world:
+        ann = await world.make_person()
+        chat = await world.make_chat(ann)
+        own_valkey.pause()
+        assert min([await time_send(world, chat, ann) for _ in range(5)]) < 0.3
+        own_valkey.go_on()
+        own_valkey.kill()
+        chat_while_away = await world.make_chat(ann)
+        assert min([await time_send(world, chat, ann) for _ in range(5)]) < 0.3
+        digest = await world.call("changes", ChangesRequest(), Digest, replica=1)
+        assert digest.heads[chat.id] == 11
+        assert any(join.chat == chat_while_away.id for join in digest.joins)
+        own_valkey.start()
+        topic = Topics(stage.topic_prefix).chat(chat.id)
+        async with listening(own_valkey.url, topic) as listener:
+            payload = await listener.next_payload()
+        assert payload.first + payload.size == 12
+        await until_nothing_is_owed(stage)
+
+
+async def time_send(world: World, chat: Chat, sender: Person) -> float:
+    """Seconds; each would take half of one if it waited for a Valkey that does not answer."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    assert (await world.send(new_message(chat.id, sender)))[0].code == ""
+    return loop.time() - started

@@ -1,0 +1,64 @@
+"""Drafts and stamps."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chats.encoding import (
+    UNSTAMPED,
+    decode_controls,
+    decode_message,
+    draft_controls,
+    draft_event,
+    stamp,
+    stamp_controls,
+)
+from common.ids import new_id
+from common.protocol.chats import Control
+from common.protocol.events import ChatDeleted, Message
+
+AT = "2026-01-02T03:04:05.678Z"
+
+
+@given(st.text(), st.integers(1, 2**53))
+def test_a_stamped_draft_is_the_event(text: str, seq: int) -> None:
+    """Whatever people write, the same bytes come out as if the event were encoded with its seq."""
+    ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
+    draft = draft_event(Message(**ids, **UNSTAMPED, message=text))
+    event = Message(**ids, seq=seq, at=AT, message=text)
+    assert stamp(draft, seq, AT) == msgspec.json.encode(event)
+    assert decode_message(stamp(draft, seq, AT)) == event
+
+
+def test_text_that_looks_like_a_mark_is_left_alone() -> None:
+    """The mark within a string has escaped quotes."""
+    text = '"seq":0,"at":"" {"seq":0,'
+    draft = draft_event(
+        Message(chat=new_id(), by=new_id(), message_id=new_id(), message=text, **UNSTAMPED)
+    )
+    assert decode_message(stamp(draft, 7, AT)).message == text
+
+
+def test_control_entries_get_the_seq_and_their_snapshot_too() -> None:
+    """The entry and the snapshot in it bear the event's seq and time."""
+    event = ChatDeleted(chat=new_id(), by=new_id(), **UNSTAMPED)
+    draft = draft_controls(
+        [
+            Control(seq=0, action="join", users=["u"], snapshot=msgspec.Raw(draft_event(event))),
+            Control(seq=0, action="leave", users=["v"]),
+        ]
+    )
+    join, leave = stamp_controls(draft, 9, AT)
+    assert (join.seq, leave.seq) == (9, 9)
+    assert isinstance(join.snapshot, msgspec.Raw)
+    snapshot = msgspec.json.decode(join.snapshot)
+    assert (snapshot["seq"], snapshot["at"]) == (9, AT)
+    assert leave.snapshot is msgspec.UNSET
+    stored = msgspec.json.encode([join, leave]).decode()
+    assert msgspec.json.encode(decode_controls(stored)).decode() == stored
+
+
+def test_no_control_entries_are_nothing() -> None:
+    """Most events have none."""
+    assert draft_controls([]) is None
+    assert stamp_controls(None, 1, AT) == decode_controls(None) == []

@@ -1,0 +1,110 @@
+"""The hot window."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chats.window import Recent, Window
+from common.protocol.chats import Control
+
+CHAT, OTHER = "a chat", "another chat"
+
+
+def events(first: int, last: int, size: int = 10) -> list[Recent]:
+    return [Recent(seq, b"x" * size, []) for seq in range(first, last + 1)]
+
+
+def make_window(max_bytes: int = 10_000, max_bytes_a_chat: int = 5_000) -> Window:
+    return Window(max_bytes=max_bytes, max_bytes_a_chat=max_bytes_a_chat)
+
+
+def seqs(window: Window, after: int, limit: int = 1_000, chat: str = CHAT) -> list[int] | None:
+    found = window.list_events(chat, after, limit)
+    return None if found is None else [event.seq for event in found.events]
+
+
+def test_it_answers_only_what_it_holds_without_a_hole() -> None:
+    """It reaches back to its first event and says what its last one is."""
+    window = make_window()
+    window.add(CHAT, events(4, 6))
+    window.add(CHAT, events(7, 8))
+    assert seqs(window, 3) == [4, 5, 6, 7, 8]
+    assert seqs(window, 6, limit=1) == [7]
+    assert seqs(window, 8) == []
+    assert seqs(window, 2) is None
+    assert seqs(window, 0, chat=OTHER) is None
+    found = window.list_events(CHAT, 6, 1)
+    assert found is not None
+    assert found.last == 8
+
+
+def test_a_gap_begins_anew() -> None:
+    """What was committed after a hole takes the place of what is here; old events are ignored."""
+    window = make_window()
+    window.add(CHAT, events(1, 3))
+    window.add(CHAT, events(5, 6))
+    assert seqs(window, 3) is None
+    window.add(CHAT, events(2, 3))
+    assert seqs(window, 4) == [5, 6]
+
+
+def test_what_was_read_extends_it_backwards() -> None:
+    """A slice read up to the head replaces a shorter run, but not one that has gone on."""
+    window = make_window()
+    window.add(CHAT, events(5, 6))
+    window.fill(CHAT, events(1, 6))
+    assert seqs(window, 0) == [1, 2, 3, 4, 5, 6]
+    window.add(OTHER, events(5, 7))
+    window.fill(OTHER, events(1, 6))
+    assert seqs(window, 0, chat=OTHER) is None
+    assert seqs(window, 4, chat=OTHER) == [5, 6, 7]
+
+
+def test_a_chat_keeps_its_newest_events() -> None:
+    """Beyond the bytes of a chat its oldest events go."""
+    window = make_window(max_bytes_a_chat=500)
+    window.add(CHAT, events(1, 9))
+    assert seqs(window, 6) == [7, 8, 9]
+    assert seqs(window, 5) is None
+
+
+def test_the_chat_that_was_used_least_recently_goes_first() -> None:
+    """Beyond the bytes of all chats; reading counts as use."""
+    window = make_window(max_bytes=1_000)
+    for chat in ("a", "b", "c"):
+        window.add(chat, events(1, 2))
+    assert seqs(window, 0, chat="a") == [1, 2]
+    window.add("d", events(1, 2))
+    assert [seqs(window, 0, chat=chat) for chat in "abcd"] == [[1, 2], None, [1, 2], [1, 2]]
+
+
+def test_snapshots_count() -> None:
+    """The bytes of control entries are bounded too."""
+    window = make_window(max_bytes_a_chat=5_000)
+    snapshot = msgspec.Raw(b'"' + b"x" * 6_000 + b'"')
+    control = Control(seq=1, action="join", users=["u"], snapshot=snapshot)
+    window.add(CHAT, [Recent(1, b"{}", [control])])
+    assert window.size == 0
+    assert seqs(window, 0) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 12), st.integers(0, 4), st.booleans()))
+)
+def test_it_is_dense_and_bounded_whatever_comes(
+    additions: list[tuple[str, int, int, bool]],
+) -> None:
+    """Every answer is without a hole from `after` to its last seq, and the bytes add up."""
+    window = make_window(max_bytes=1_600, max_bytes_a_chat=1_000)
+    for chat, first, more, is_read in additions:
+        (window.fill if is_read else window.add)(chat, events(first, first + more))
+        assert window.size <= 1_600
+        total = 0
+        for each in "ab":
+            for after in range(18):
+                found = window.list_events(each, after, 100)
+                if found is not None:
+                    expected = list(range(after + 1, found.last + 1))
+                    assert [event.seq for event in found.events] == expected
+                    total = max(total, len(expected) * 160) if after else total
+        assert total <= window.size
