@@ -2,12 +2,16 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from common.errors import unavailable
+from fleet.control import Restart, Scale, ask_fleet
+from fleet.settings import SERVICE_ROLES
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
@@ -83,31 +87,71 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
         hubbub.signal_all("edge", signal.SIGCONT)
 
 
-async def test_no_get_or_post_fails_when_one_edge_is_killed(system: Hubbub, ann: Person) -> None:
-    """Eight people at a time read and write while each edge dies in turn; a post is made once."""
-    await system.until_whole()
-    chat = await ann.create_chat("talk")
-    going = True
-    posted = 0
+class Talk:
+    """Eight people who write and read, and count; an answer that is no success is an error."""
 
-    async def talk() -> None:
-        nonlocal posted
-        while going:
-            answer = await ann.post(chat, "hello")
+    def __init__(self, person: Person, chat: str) -> None:
+        self._person, self._chat = person, chat
+        self.posted = 0
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """They talk as long as the block runs. Raises AssertionError for what went wrong."""
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(self._talk(over))
+            yield
+            over.set()
+
+    async def until_posted(self, more: int) -> None:
+        goal = self.posted + more
+        while self.posted < goal:  # noqa: ASYNC110 - what changes is a count
+            await asyncio.sleep(0.01)
+
+    async def _talk(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            answer = await self._person.post(self._chat, "hello")
             assert answer.status == 201, answer
-            posted += 1
-            answer = await ann.ask("GET", f"/api/chat/{chat}")
+            self.posted += 1
+            answer = await self._person.ask("GET", f"/api/chat/{self._chat}")
             assert answer.status == 200, answer
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(talk())
+
+async def test_no_get_or_post_fails_when_one_edge_is_killed(system: Hubbub, ann: Person) -> None:
+    """Each edge in turn, while eight people write and read; every post is made once."""
+    await system.until_whole()
+    talk = Talk(ann, chat := await ann.create_chat("talk"))
+    async with talk.going_on():
         for process in system.processes("edge"):
-            before = posted
-            while posted < before + 40:  # noqa: ASYNC110 - what changes is a count
-                await asyncio.sleep(0.01)
+            await talk.until_posted(40)
             old = system.kill_one("edge", lambda _, pid=process.pid: pid)
             await system.until_replaced(old)
-        going = False
-    events = await ann.events(chat)
-    assert len(events) == 1 + posted
+    assert len(await ann.events(chat)) == 1 + talk.posted
+
+
+async def test_a_rolling_restart_costs_no_request(system: Hubbub, ann: Person) -> None:
+    """Every service process is replaced while eight people write and read."""
+    await system.until_whole()
+    before = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
+    talk = Talk(ann, chat := await ann.create_chat("talk"))
+    async with talk.going_on():
+        answer = await ask_fleet(system.data / "run", Restart())
+    assert answer.done, answer
+    assert not before & {process.pid for process in system.processes()}
+    assert len(await ann.events(chat)) == 1 + talk.posted
+
+
+async def test_a_role_grows_and_shrinks_without_a_failed_request(
+    system: Hubbub, ann: Person
+) -> None:
+    """The new edge serves, the one that goes is drained first."""
+    await system.until_whole()
+    edges = len(system.processes("edge"))
+    talk = Talk(ann, chat := await ann.create_chat("talk"))
+    async with talk.going_on():
+        for replicas in (edges + 1, edges):
+            assert (await ask_fleet(system.data / "run", Scale("edge", replicas))).done
+            assert len(system.processes("edge")) == replicas
+            await talk.until_posted(40)
+    assert len(await ann.events(chat)) == 1 + talk.posted
