@@ -12,6 +12,8 @@ from edge.reading import AnyRequest
 
 
 class File(NamedTuple):
+    """Litestar adds the charset to a media type of text."""
+
     body: bytes
     media_type: str
     etag: str
@@ -26,9 +28,7 @@ def read_files(folder: Path) -> dict[str, File]:
     files: dict[str, File] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            text = guessed.startswith("text/")
-            media_type = f"{guessed}; charset=utf-8" if text else guessed
+            media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
             name = f"/web/{path.relative_to(folder).as_posix()}"
             files[name] = make_file(path.read_bytes(), media_type)
     return files

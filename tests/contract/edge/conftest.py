@@ -57,7 +57,7 @@ class Services:
             "HUBBUB_LISTEN": port.address,
         }
         probe = port.address
-        if role == "edge":
+        if role in ("edge", "realtime"):
             env["HUBBUB_METRICS_LISTEN"] = probe = health.address
 
         def run() -> subprocess.Popen[bytes]:
@@ -67,11 +67,8 @@ class Services:
 
         server = Server(run, lambda: _is_ready(probe))
         self._servers.append(server)
-        self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", port.address)
+        self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         return server, f"http://{port.address}"
-
-    def log_of(self, role: str, number: int = 1) -> str:
-        return (self._folder / f"{role}-{number}.log").read_text()
 
     def close(self) -> None:
         for server in reversed(self._servers):
@@ -88,11 +85,19 @@ def _is_ready(address: str) -> bool:
 
 
 @pytest.fixture(scope="session")
+def make_services(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> Callable[[ValkeyServer], Services]:
+    """Services of a test's own, on a Valkey; the test closes them."""
+    return lambda valkey: Services(tmp_path_factory.mktemp("services"), postgres, valkey)
+
+
+@pytest.fixture(scope="session")
 def services(
-    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, valkey: ValkeyServer
+    make_services: Callable[[ValkeyServer], Services], valkey: ValkeyServer
 ) -> Iterator[Services]:
-    """users and chats that run; tests of this folder share them and must not stop them."""
-    found = Services(tmp_path_factory.mktemp("services"), postgres, valkey)
+    """users and chats that run; tests share them and must not stop them."""
+    found = make_services(valkey)
     try:
         found.start("users")
         found.start("chats")

@@ -1,0 +1,179 @@
+"""What edge answers while users, chats or Valkey is gone, and how soon it is well again."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from common.ids import new_id
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+
+
+class System(NamedTuple):
+    """One process of each role, of this module's own."""
+
+    client: httpx.Client
+    users: Server
+    chats: Server
+    realtime: Server
+    valkey: ValkeyServer
+    headers: dict[str, str]
+    chat: str
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.client.request(method, path, headers=self.headers, **options)
+
+    def send(self) -> httpx.Response:
+        return self.ask("POST", f"/api/chat/{self.chat}/message", json={"message": "x"})
+
+
+@pytest.fixture(scope="module")
+def system(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: PostgresServer,
+    make_services: Callable[[ValkeyServer], Any],
+) -> Iterator[System]:
+    valkey = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    services = make_services(valkey)
+    users, chats = services.start("users")[0], services.start("chats")[0]
+    realtime = services.start("realtime")[0]
+    _, url = services.start("edge", HUBBUB_RATE_LIMITS="high")
+    with httpx.Client(base_url=url, timeout=10) as client:
+        person = client.post("/api/user", json=account()).json()
+        headers = {"Authorization": f"Bearer {person['token']}"}
+        body = {"participants": [], "chatName": "x"}
+        chat = client.post("/api/chat", json=body, headers=headers).json()["chat"]["id"]
+        yield System(client, users, chats, realtime, valkey, headers, chat)
+    services.close()
+    valkey.close()
+
+
+def account() -> dict[str, str]:
+    name = f"p-{new_id()[-12:]}"
+    return {"username": name, "email": f"{name}@example.org"}
+
+
+def check_unavailable(answer: httpx.Response) -> None:
+    """503 that says when to come again, and names no address, process or exception."""
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert "x-hubbub-gave-up" not in answer.headers
+    assert not re.search(r"127\.0|chats|users|Traceback|Error", answer.text)
+
+
+def seconds(call: Callable[[], httpx.Response]) -> tuple[float, httpx.Response]:
+    started = time.monotonic()
+    answer = call()
+    return time.monotonic() - started, answer
+
+
+def wait_for(status: int, call: Callable[[], httpx.Response], within: float) -> None:
+    deadline = time.monotonic() + within
+    while call().status_code != status:
+        assert time.monotonic() < deadline
+
+
+def test_users_gone(system: System) -> None:
+    """Sends and reads go on; sign-up is refused within five seconds, later at once; and within two
+    seconds of recovery all is well."""
+    system.users.kill()
+    try:
+        assert system.send().status_code == 201
+        assert system.ask("GET", f"/api/chat/{system.chat}").status_code == 200
+        assert system.client.get("/health/ready").status_code == 200
+        took, answer = seconds(lambda: system.client.post("/api/user", json=account()))
+        check_unavailable(answer)
+        assert took < 5.5
+        took, answer = min(
+            (seconds(lambda: system.client.post("/api/user", json=account())) for _ in range(5)),
+            key=lambda pair: pair[0],
+        )
+        check_unavailable(answer)
+        assert took < 0.05
+        assert system.send().status_code == 201
+    finally:
+        system.users.start()
+    wait_for(201, lambda: system.client.post("/api/user", json=account()), 2)
+
+
+def test_chats_gone(system: System) -> None:
+    """Profiles go on; chats are 503, never 404 or 500; the system is not ready."""
+    system.chats.kill()
+    try:
+        assert system.ask("GET", "/api/user/me").status_code == 200
+        with ThreadPoolExecutor() as threads:
+            answers = list(
+                threads.map(
+                    lambda path: system.ask("GET", path),
+                    ("/api/chat", f"/api/chat/{system.chat}", f"/api/chat/{system.chat}/events"),
+                )
+            )
+        for answer in answers:
+            check_unavailable(answer)
+        check_unavailable(system.client.get("/health/ready"))
+        assert system.client.get("/health/live").status_code == 200
+    finally:
+        system.chats.start()
+    wait_for(201, system.send, 2)
+    wait_for(200, lambda: system.client.get("/health/ready"), 2)
+
+
+@pytest.mark.parametrize("role", ["users", "chats"])
+def test_a_restart_fails_nobody(system: System, role: str) -> None:
+    """Calls that arrive while the only replica is being started again wait for it."""
+    server: Server = getattr(system, role)
+    calls: list[Callable[[], httpx.Response]] = (
+        [
+            lambda: system.client.post("/api/user", json=account()),
+            lambda: system.ask("GET", "/api/user/me"),
+        ]
+        if role == "users"
+        else [system.send, lambda: system.ask("GET", "/api/chat")]
+    )
+    server.kill()
+    with ThreadPoolExecutor() as threads:
+        waiting = [threads.submit(call) for call in calls * 5]
+        server.start()
+        assert {answer.result().status_code for answer in waiting} <= {200, 201}
+
+
+def test_realtime_gone(system: System) -> None:
+    """Without a node no socket can become ready, so the system is not; REST goes on."""
+    system.realtime.kill()
+    try:
+        wait_for(503, lambda: system.client.get("/health/ready"), 2)
+        assert system.send().status_code == 201
+    finally:
+        system.realtime.start()
+    wait_for(200, lambda: system.client.get("/health/ready"), 2)
+
+
+def test_valkey_gone(system: System) -> None:
+    """Nothing that edge does needs Valkey."""
+    system.valkey.kill()
+    try:
+        took, answer = seconds(system.send)
+        assert answer.status_code == 201
+        assert system.client.post("/api/user", json=account()).status_code == 201
+        assert system.client.get("/health/ready").status_code == 200
+        assert took < 1
+    finally:
+        system.valkey.start()
+    assert system.send().status_code == 201
+
+
+def test_a_hung_users_costs_five_seconds_at_most(system: System) -> None:
+    """A process that is stopped is no worse than one that is dead."""
+    system.users.pause()
+    try:
+        took, answer = seconds(lambda: system.client.post("/api/user", json=account()))
+        check_unavailable(answer)
+        assert took < 5.5
+        assert system.send().status_code == 201
+    finally:
+        system.users.go_on()
+    wait_for(200, lambda: system.ask("GET", "/api/user/me"), 2)

@@ -1,0 +1,112 @@
+"""The page, its files and the API's descriptions: types, caching, strict headers, completeness."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from common.errors import CODES
+from common.protocol.events import AnyEvent
+from common.protocol.frames import AnyClientFrame, AnyServerFrame
+from edge.operations import OPERATIONS
+
+POLICY = {
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+    "connect-src 'self' ws://127.0.0.1:8600", "font-src 'self'", "manifest-src 'self'",
+    "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_have_strict_headers(client: httpx.Client, path: str) -> None:
+    """A page loads its own files alone, and nobody frames it."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert set(answer.headers["content-security-policy"].split("; ")) == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_load_what_is_there_and_nothing_inline(client: httpx.Client, path: str) -> None:
+    """Every file that a page names is served; no script, style or handler is inline."""
+    text = client.get(path).text
+    assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*src=)", text)
+    for name in re.findall(r'(?:src|href)="([^"]+)"', text):
+        assert name.startswith("/")
+        assert client.get(name).status_code == 200, name
+
+
+@pytest.mark.parametrize(
+    ("path", "media"),
+    [("/web/docs/docs.js", "text/javascript; charset=utf-8"),
+     ("/web/docs/docs.css", "text/css; charset=utf-8"), ("/web/mark.svg", "image/svg+xml"),
+     ("/openapi.json", "application/json"), ("/asyncapi.json", "application/json")],
+)  # fmt: skip
+def test_files_have_their_types_and_are_asked_for_once(
+    client: httpx.Client, path: str, media: str
+) -> None:
+    """A file says its type; who has it already gets 304 without a body."""
+    first = client.get(path)
+    assert (first.status_code, first.headers["content-type"]) == (200, media)
+    again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = client.get(path, headers={"If-None-Match": '"other"'})
+    assert other.content == first.content
+
+
+def test_the_description_holds_every_call(client: httpx.Client) -> None:
+    """Each call is there with its answers, all its problems and an example of each."""
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    described = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+    assert described == {(operation.method, operation.path) for operation in OPERATIONS}
+    for operation in OPERATIONS:
+        found = document["paths"][operation.path][operation.method.lower()]
+        assert {str(status) for status in operation.answers} < found["responses"].keys()
+        assert {"500", "503", "default"} <= found["responses"].keys()
+        assert ("401" in found["responses"]) or operation.is_open
+        for status, response in found["responses"].items():
+            for code, example in response["content"].get(
+                "application/problem+json", {}
+            ).get("examples", {}).items():  # fmt: skip
+                assert CODES[code].status == int(status)
+                check(document, {"$ref": "#/components/schemas/Problem"}, example["value"])
+
+
+def check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def test_operation_ids_are_unique(client: httpx.Client) -> None:
+    """Generators of clients name functions after them."""
+    document = client.get("/openapi.json").json()
+    ids = [o["operationId"] for item in document["paths"].values() for o in item.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_description_of_the_socket_holds_every_frame(client: httpx.Client) -> None:
+    """Each frame and event of the structs is there, in its direction."""
+    document = client.get("/asyncapi.json").json()
+    assert document["asyncapi"] == "3.0.0"
+    directions = {
+        operation["action"]: len(operation["messages"])
+        for operation in document["operations"].values()
+    }
+    assert directions == {
+        "receive": len(AnyClientFrame.__args__),
+        "send": len(AnyServerFrame.__args__) + len(AnyEvent.__args__),
+    }
+    for name, message in document["components"]["messages"].items():
+        assert (
+            message["payload"]["$ref"].removeprefix("#/components/schemas/")
+            in (document["components"]["schemas"])
+        ), name

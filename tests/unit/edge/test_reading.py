@@ -1,0 +1,44 @@
+"""What a body's fault becomes: the refusal and the field that it names."""
+
+import pytest
+
+from common.errors import Refusal
+from edge.bodies import ChatBody, ParticipantsBody
+from edge.reading import decode_body
+
+ID = b'"00000000-0000-4000-8000-000000000000"'
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "detail"),
+    [
+        (b'{"participants":[]}', "chatName", "is missing"),
+        (b'{"chatName":1,"participants":[]}', "chatName", "must be str"),
+        (b'{"chatName":null,"participants":[]}', "chatName", "must be str"),
+        (b'{"chatName":"x","participants":["x"]}', "participants[0]",
+         "must be a UUID of 36 lower-case characters"),
+        (b'{"chatName":"x","participants":[' + ID + b",2]}", "participants[1]", "must be str"),
+        (b'{"chatName":"x","participants":{}}', "participants", "must be array"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named(data: bytes, field: str, detail: str) -> None:
+    """`errors` says which field and which rule, never what was sent."""
+    with pytest.raises(Refusal) as refused:
+        decode_body(data, ChatBody)
+    assert refused.value.errors == [{"field": field, "detail": detail}]
+
+
+def test_a_length_is_named() -> None:
+    """A list beyond its length says what it may be."""
+    with pytest.raises(Refusal) as refused:
+        decode_body(b'{"userIds":[]}', ParticipantsBody)
+    assert refused.value.errors == [{"field": "userIds", "detail": "must be array of length >= 1"}]
+
+
+@pytest.mark.parametrize("data", [b"[]", b"1", b'"x"', b"null", b"true"])
+def test_what_is_no_object_names_no_field(data: bytes) -> None:
+    """The whole body is wrong, not a field of it."""
+    with pytest.raises(Refusal) as refused:
+        decode_body(data, ChatBody)
+    assert refused.value.errors is None
+    assert refused.value.detail == "The body must be a JSON object."

@@ -1,0 +1,108 @@
+"""Micro-batches of messages: what waits together travels together, and fails or succeeds alone."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common.calls import Calls
+from common.errors import Refusal
+from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
+from edge.sends import MAX_BATCH_ITEMS, Sends
+
+
+class Chats(Calls):
+    """Answers in order, when `go` is set; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.go = asyncio.Event()
+        self.error: Exception | None = None
+
+    def preferred(self, key: str) -> str:
+        return key[0]
+
+    async def call(self, name: str, request: Any, answer: Any, **_: Any) -> Any:
+        assert (name, answer) == ("send", SendsAnswer)
+        assert isinstance(request, SendsRequest)
+        self.batches.append([item.message for item in request.items])
+        await self.go.wait()
+        if self.error:
+            raise self.error
+        return SendsAnswer(results=[result_of(item.message) for item in request.items])
+
+
+def result_of(message: str) -> SendResult:
+    if message == "bad":
+        return SendResult(code="not_found", detail="No.")
+    return SendResult(message_id=f"id of {message}", message=message)
+
+
+def item(message: str, chat: str = "a") -> SendItem:
+    return SendItem(chat=chat, user="u", key="k", show_key=False, message=message)
+
+
+async def until_asked(chats: Chats, times: int) -> None:
+    async with asyncio.timeout(2):
+        while len(chats.batches) < times:  # noqa: ASYNC110 - the double has no event for it
+            await asyncio.sleep(0)
+
+
+async def test_what_piles_up_is_one_request() -> None:
+    """The first message leaves at once; those that come meanwhile go together, in order."""
+    chats = Chats()
+    sends = Sends(chats)
+    tasks = [asyncio.create_task(sends.send(item("0")))]
+    await until_asked(chats, 1)
+    tasks += [asyncio.create_task(sends.send(item(str(n)))) for n in range(1, 6)]
+    await asyncio.sleep(0)
+    chats.go.set()
+    results = await asyncio.gather(*tasks)
+    assert chats.batches == [["0"], ["1", "2", "3", "4", "5"]]
+    assert [result.message_id for result in results] == [f"id of {n}" for n in range(6)]
+
+
+async def test_a_bad_message_fails_alone() -> None:
+    """Its neighbours in the batch are stored."""
+    chats = Chats()
+    chats.go.set()
+    sends = Sends(chats)
+    tasks = [sends.send(item(text)) for text in ("x", "bad", "y")]
+    good, bad, other = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(bad, Refusal)
+    assert bad.code == "not_found"
+    assert [good.message, other.message] == ["x", "y"]  # type: ignore[union-attr]
+
+
+async def test_replicas_have_lanes_of_their_own() -> None:
+    """A replica that is slow holds up no message for another one."""
+    chats = Chats()
+    sends = Sends(chats)
+    tasks = [asyncio.create_task(sends.send(item("x", chat))) for chat in ("a1", "b1")]
+    await until_asked(chats, 2)
+    chats.go.set()
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("error", [Refusal("unavailable", "No."), RuntimeError("a bug")])
+async def test_a_failed_request_fails_all_in_it(error: Exception) -> None:
+    """Everybody who waits hears of it, and the next message finds the lane working."""
+    chats = Chats()
+    chats.error = error
+    chats.go.set()
+    sends = Sends(chats)
+    found = await asyncio.gather(*(sends.send(item("x")) for _ in range(3)), return_exceptions=True)
+    assert found == [error] * 3
+    chats.error = None
+    assert (await sends.send(item("y"))).message == "y"
+
+
+async def test_a_request_is_bounded() -> None:
+    """More than fits into one request goes with the next."""
+    chats = Chats()
+    chats.go.set()
+    sends = Sends(chats)
+    count = 2 * MAX_BATCH_ITEMS + 10
+    results = await asyncio.gather(*(sends.send(item(str(n))) for n in range(count)))
+    assert [result.message for result in results] == [str(n) for n in range(count)]
+    assert max(len(batch) for batch in chats.batches) == MAX_BATCH_ITEMS
