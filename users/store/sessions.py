@@ -116,7 +116,8 @@ async def list_living_sessions(pool: Pool, user: str) -> list[SessionRow]:
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT id::text, created_at, refreshed_at, expires_at FROM sessions"
-            " WHERE user_id = %s AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC",
+            " WHERE user_id = %s AND revoked_at IS NULL AND expires_at > now()"
+            " ORDER BY created_at DESC",
             (user,),
         )
         return [SessionRow(*row) for row in await cursor.fetchall()]

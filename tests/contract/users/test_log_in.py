@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -74,8 +73,8 @@ async def test_refusals_take_the_same_time(
     for _ in range(5):
         for name, taken in seconds.items():
             taken.append(await seconds_of_refusal(users, name, "wrong horse"))
-    medians = [statistics.median(taken) for taken in seconds.values()]
-    assert max(medians) < 2 * min(medians)
+    quickest = [min(taken) for taken in seconds.values()]  # others use the machine as well
+    assert max(quickest) < 2 * min(quickest)
 
 
 async def test_hash_is_renewed_with_todays_parameters(

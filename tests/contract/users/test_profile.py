@@ -1,0 +1,182 @@
+"""A person's own profile, and what others see of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from common.database import Pool
+from common.errors import Refusal
+from common.ids import new_id
+from common.protocol.users import (
+    Account,
+    ChangeProfile,
+    GetPerson,
+    GetProfile,
+    Grant,
+    LogIn,
+    PeopleFound,
+    PrepareMemberships,
+    Profile,
+    Revocations,
+    RevocationsRequest,
+    SearchPeople,
+)
+from common.protocol.users import Person as PersonSeen
+
+
+def change(person: Any, **fields: Any) -> ChangeProfile:
+    defaults: dict[str, Any] = {"email": None, "password": None, "current_password": None}
+    return ChangeProfile(user=person.id, session=person.session, **(defaults | fields))
+
+
+async def log_in(users: Any, password: str) -> Grant:
+    answer: Grant = await users.call("log_in", LogIn(username="Ann", password=password), Grant)
+    return answer
+
+
+async def search(users: Any, prefix: str) -> list[str]:
+    found = await users.call("search_people", SearchPeople(prefix=prefix), PeopleFound)
+    return [person.username for person in found.users]
+
+
+async def test_chats_are_listed_newest_first(
+    users: Any, change_of: Callable[..., PrepareMemberships]
+) -> None:
+    """In the order of their making, whatever the order of joining."""
+    ann = await users.sign_up("Ann")
+    older, newer = (
+        change_of(ann, chat=chat, add=[ann.id]) for chat in sorted([new_id(), new_id()])
+    )
+    for joining in (newer, older):
+        await users.call("prepare", joining)
+        await users.finish(joining.transaction, commit=True)
+    profile = await users.call("get_profile", GetProfile(user=ann.id), Profile)
+    assert profile == Profile(
+        id=ann.id, username="Ann", email="Ann@example.org", chats=[newer.chat, older.chat]
+    )
+
+
+async def test_first_password_makes_log_in_possible(users: Any) -> None:
+    """An account without one needs no current password."""
+    ann = await users.sign_up("Ann")
+    await users.call("change_profile", change(ann, password="correct horse"), Account)
+    assert (await log_in(users, "correct horse")).user.id == ann.id
+
+
+async def test_new_password_ends_the_other_sessions(
+    users: Any, sessions_of: Callable[..., Awaitable[list[str]]]
+) -> None:
+    """The one that changed it stays, and the old password is good for nothing."""
+    ann = await users.sign_up("Ann", "correct horse")
+    others = await sessions_of(ann, 2)
+    await users.call(
+        "change_profile",
+        change(ann, password="better horse", current_password="correct horse"),
+        Account,
+    )
+    revoked = await users.call("revocations", RevocationsRequest(after=0), Revocations)
+    assert sorted(revoked.sessions) == sorted(others)
+    assert await log_in(users, "better horse")
+    with pytest.raises(Refusal, match="invalid_credentials"):
+        await log_in(users, "correct horse")
+
+
+@pytest.mark.parametrize("current", [None, "wrong horse"])
+async def test_current_password_is_demanded(users: Any, current: str | None) -> None:
+    """Missing or wrong where one is set: refused, and nothing changes."""
+    ann = await users.sign_up("Ann", "correct horse")
+    request = change(ann, email="new@example.org", password="x" * 8, current_password=current)
+    with pytest.raises(Refusal) as refused:
+        await users.call("change_profile", request, Account)
+    assert refused.value.code == "invalid_credentials"
+    assert (await log_in(users, "correct horse")).user.email == "Ann@example.org"
+
+
+async def test_address_changes_without_a_password(users: Any) -> None:
+    """The answer has the new address as it was given."""
+    ann = await users.sign_up("Ann", "correct horse")
+    account = await users.call("change_profile", change(ann, email="Ann@Example.com"), Account)
+    assert account == Account(id=ann.id, username="Ann", email="Ann@Example.com")
+    assert (await log_in(users, "correct horse")).user == account
+
+
+async def test_taken_address_changes_nothing(users: Any) -> None:
+    """The password in the same request stays as it was."""
+    ann = await users.sign_up("Ann")
+    await users.sign_up("Bob")
+    request = change(ann, email="BOB@example.org", password="correct horse")
+    with pytest.raises(Refusal) as refused:
+        await users.call("change_profile", request, Account)
+    assert refused.value.code == "email_taken"
+    with pytest.raises(Refusal, match="invalid_credentials"):
+        await log_in(users, "correct horse")
+
+
+async def test_repeated_change_is_answered_alike(users: Any) -> None:
+    """A caller whose first answer was lost repeats it with the password that was current then."""
+    ann = await users.sign_up("Ann", "correct horse")
+    request = change(ann, password="better horse", current_password="correct horse", key="change-1")
+    first = await users.call("change_profile", request, Account)
+    assert await users.call("change_profile", request, Account) == first
+
+
+async def test_ended_session_changes_nothing(users: Any) -> None:
+    """Whoever knows of the log-out late is told by the session's owner."""
+    ann = await users.sign_up("Ann")
+    await users.log_out(ann)
+    with pytest.raises(Refusal) as refused:
+        await users.call("change_profile", change(ann, password="correct horse"), Account)
+    assert refused.value.code == "unauthenticated"
+
+
+async def test_unknown_user_has_no_profile(users: Any) -> None:
+    """A token outlives its user only where the database was restored."""
+    with pytest.raises(Refusal) as refused:
+        await users.call("get_profile", GetProfile(user=new_id()), Profile)
+    assert refused.value.code == "unauthenticated"
+
+
+async def test_person_shows_no_address(users: Any) -> None:
+    """Others see the id and the name."""
+    ann = await users.sign_up("Ann")
+    seen = await users.call("get_person", GetPerson(person=ann.id), dict)
+    assert seen == {"id": ann.id, "username": "Ann"}
+
+
+@pytest.mark.parametrize("person", ["", "x", new_id()])
+async def test_unknown_person_is_not_found(users: Any, person: str) -> None:
+    """Whatever the id looks like."""
+    with pytest.raises(Refusal) as refused:
+        await users.call("get_person", GetPerson(person=person), PersonSeen)
+    assert refused.value.code == "not_found"
+
+
+async def test_search_folds_case_and_takes_every_character_as_it_is(users: Any) -> None:
+    """`%` and `_` match themselves only; the order is the names'."""
+    for name in ("ann_b", "Annabel", "anna", "ann.x", "bob"):
+        await users.sign_up(name)
+    assert await search(users, "ANN") == ["ann.x", "ann_b", "anna", "Annabel"]
+    assert await search(users, "ann_") == ["ann_b"]
+    for nobody in ("%", "a%", "\\", "ann\0", "~", "anné"):
+        assert await search(users, nobody) == []
+
+
+async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> None:
+    """The first twenty by name, without reading every account."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO users (id, username, email) SELECT gen_random_uuid(),"
+            " 'many-' || lpad(n::text, 5, '0'), n || '@example.org'"
+            " FROM generate_series(1, 5000) n"
+        )
+        await connection.execute("ANALYZE users")
+        plan = await (
+            await connection.execute(
+                "EXPLAIN SELECT username FROM users WHERE lower(username) >= lower('many-03')"
+                " AND lower(username) < lower('many-03') || '~' ORDER BY lower(username) LIMIT 20"
+            )
+        ).fetchall()
+    assert await search(users, "Many-03") == [f"many-0{n}" for n in range(3000, 3020)]
+    assert "users_username" in str(plan)
+    assert "Sort" not in str(plan)

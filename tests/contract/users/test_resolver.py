@@ -1,0 +1,195 @@
+"""The resolver: what stays prepared is finished as chats decides, whoever died meanwhile."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from prometheus_client import REGISTRY
+
+from common.calls import Calls, open_session
+from common.database import Pool
+from common.errors import Refusal
+from common.protocol.users import Empty, PrepareMemberships
+from common.replicas import Replicas
+from users.resolver import resolve_in_doubt
+from users.store.memberships import list_in_doubt
+
+Change = Callable[..., PrepareMemberships]
+
+WAIT_SECONDS = 30  # for what takes four where the machine is idle
+PROJECT = Path(__file__).parents[3]
+
+
+class Coordinator:
+    """Answers what chats answers to a resolver, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.committed: set[str] = set()
+        self.forgotten: list[str] = []
+        self.address = ""
+
+    async def decide(self, request: web.Request) -> web.Response:
+        transaction = (await request.json())["transaction"]
+        decision = "commit" if transaction in self.committed else "abort"
+        return web.json_response({"decision": decision})
+
+    async def forget(self, request: web.Request) -> web.Response:
+        self.forgotten += (await request.json())["transactions"]
+        return web.json_response({"changed": True})
+
+
+@pytest.fixture
+async def coordinator() -> AsyncIterator[Coordinator]:
+    coordinator = Coordinator()
+    app = web.Application()
+    app.router.add_post("/calls/decide", coordinator.decide)
+    app.router.add_post("/calls/forget", coordinator.forget)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    coordinator.address = "{}:{}".format(*runner.addresses[0])
+    yield coordinator
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def chats(coordinator: Coordinator) -> AsyncIterator[Calls]:
+    async with open_session("a service key for tests") as http:
+        yield Calls(http, Replicas("chats", (coordinator.address,)))
+
+
+async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - other processes set no events
+            await asyncio.sleep(0.05)
+
+
+async def test_decisions_are_carried_out(
+    users: Any, pool: Pool, change_of: Change, coordinator: Coordinator, chats: Calls
+) -> None:
+    """A commit is committed and forgotten by chats, everything else is rolled back."""
+    ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
+    made, lost = change_of(ann, add=[ann.id, bob.id]), change_of(ann, add=[ann.id])
+    coordinator.committed.add(made.transaction)
+    for change in (made, lost):
+        await users.call("prepare", change)
+    assert await resolve_in_doubt(pool, chats, after_seconds=0) == 2
+    assert await list_in_doubt(pool) == []
+    assert await users.chats_of(ann) == await users.chats_of(bob) == [made.chat]
+    assert coordinator.forgotten == [made.transaction]
+
+
+async def test_young_transactions_are_left_to_their_coordinator(
+    users: Any, pool: Pool, change_of: Change, chats: Calls
+) -> None:
+    """Nobody asks before three seconds: asking would abort what is just being committed."""
+    ann = await users.sign_up("Ann")
+    await users.call("prepare", change_of(ann, add=[ann.id]))
+    assert await resolve_in_doubt(pool, chats) == 0
+    assert len(await list_in_doubt(pool)) == 1
+
+
+async def test_nothing_is_decided_while_chats_is_gone(
+    users: Any, pool: Pool, change_of: Change
+) -> None:
+    """Without an answer the transaction stays in doubt, and the metrics say so."""
+    ann = await users.sign_up("Ann")
+    await users.call("prepare", change_of(ann, add=[ann.id]))
+    async with open_session("a service key for tests") as http:
+        nobody = Calls(http, Replicas("chats", ("127.0.0.1:8398",)))
+        with pytest.raises(Refusal):
+            await resolve_in_doubt(pool, nobody, after_seconds=0)
+    assert len(await list_in_doubt(pool)) == 1
+    # The replica's own resolver counts it once it is old enough.
+    await wait_until(lambda: _gauge_is("hubbub_users_in_doubt_transactions", at_least=1))
+    assert await _gauge_is("hubbub_users_oldest_prepared_seconds", at_least=3)
+
+
+async def test_resolvers_in_parallel_do_no_harm(
+    users: Any, pool: Pool, change_of: Change, coordinator: Coordinator, chats: Calls
+) -> None:
+    """Every replica resolves; each transaction ends once and as decided."""
+    ann = await users.sign_up("Ann")
+    changes = [change_of(ann, add=[ann.id]) for _ in range(6)]
+    coordinator.committed = {change.transaction for change in changes[::2]}
+    for change in changes:
+        await users.call("prepare", change)
+    while await list_in_doubt(pool):
+        await asyncio.gather(
+            *(resolve_in_doubt(pool, chats, after_seconds=0) for _ in range(3)),
+            return_exceptions=True,
+        )
+    assert sorted(await users.chats_of(ann)) == sorted(change.chat for change in changes[::2])
+
+
+async def test_killed_process_leaves_what_another_one_resolves(
+    users: Any,
+    pool: Pool,
+    change_of: Change,
+    coordinator: Coordinator,
+    start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
+) -> None:
+    """`python -m users` dies by kill -9 between prepare and finish; the next one finishes."""
+    ann = await users.sign_up("Ann")
+    made, lost = change_of(ann, add=[ann.id]), change_of(ann, add=[ann.id])
+    coordinator.committed.add(made.transaction)
+    first = await start_process(8391)
+    calls = Calls(users.http, Replicas("users", ("127.0.0.1:8391",)))
+    for change in (made, lost):
+        await calls.call("prepare", change, Empty, timeout=WAIT_SECONDS)
+    first.kill()
+    await first.wait()
+    assert len(await list_in_doubt(pool)) == 2
+    second = await start_process(8392)
+    await wait_until(lambda: _nothing_is_prepared(pool))
+    assert await users.chats_of(ann) == [made.chat]
+    await wait_until(lambda: _is_forgotten(coordinator, made.transaction))
+    second.send_signal(signal.SIGTERM)
+    assert await second.wait() == 0
+
+
+@pytest.fixture
+async def start_process(
+    environment: dict[str, str], coordinator: Coordinator
+) -> AsyncIterator[Callable[[int], Awaitable[asyncio.subprocess.Process]]]:
+    """Starts the service as the fleet does, on a port of 127.0.0.1."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(port: int) -> asyncio.subprocess.Process:
+        env = {
+            **os.environ,
+            **environment,
+            "HUBBUB_LISTEN": f"127.0.0.1:{port}",
+            "HUBBUB_CHATS_SEEDS": coordinator.address,
+        }
+        processes.append(
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "users", env=env, cwd=PROJECT
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _nothing_is_prepared(pool: Pool) -> bool:
+    return not await list_in_doubt(pool)
+
+
+async def _is_forgotten(coordinator: Coordinator, transaction: str) -> bool:
+    return coordinator.forgotten == [transaction]
+
+
+async def _gauge_is(name: str, *, at_least: float) -> bool:
+    return (REGISTRY.get_sample_value(name) or 0) >= at_least

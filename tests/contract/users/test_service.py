@@ -1,0 +1,101 @@
+"""The service as a whole: its database gone, its credential, its start."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from common.calls import Calls
+from common.errors import Refusal
+from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
+from common.replicas import Replicas
+from users.store.upkeep import PreparedTransactionsOff, set_up_database
+
+PROJECT = Path(__file__).parents[3]
+
+
+async def status_of(users: Any, path: str, **headers: str) -> int:
+    async with users.http.get(f"http://{users.address}{path}", headers=headers) as response:
+        return int(response.status)
+
+
+async def test_dead_database_is_unavailable_and_comes_back(
+    start_replica: Callable[..., Awaitable[Any]], make_postgres: Callable[[], Any]
+) -> None:
+    """503 and not ready while PostgreSQL is gone, and served again once it is back."""
+    server = make_postgres()
+    url = server.make_database()
+    await set_up_database(url)
+    users = await start_replica(database_url=url)
+    await users.sign_up("Ann")
+    server.kill()
+    for name, request in (
+        ("search_people", SearchPeople(prefix="a")),
+        ("log_in", LogIn(username="Ann", password="x")),
+    ):
+        async with users.http.post(
+            f"http://{users.address}/calls/{name}", data=msgspec.json.encode(request)
+        ) as response:
+            assert response.status == 503
+            assert (await response.json(content_type=None))["code"] == "unavailable"
+    assert await status_of(users, "/health/ready") == 503
+    assert await status_of(users, "/health/live") == 200
+    server.start()
+    calls = Calls(users.http, Replicas("users", (users.address,)))
+    found = await calls.call(
+        "search_people", SearchPeople(prefix="a"), PeopleFound, timeout=20, try_timeout=20
+    )
+    assert [person.username for person in found.users] == ["Ann"]
+    assert await status_of(users, "/health/ready") == 200
+
+
+async def test_calls_demand_the_service_credential(users: Any) -> None:
+    """Health is open, calls are not."""
+    async with users.http.post(
+        f"http://{users.address}/calls/keys", data=b"{}", headers={"Authorization": "Bearer x"}
+    ) as response:
+        assert response.status == 401
+    assert await status_of(users, "/health/ready", Authorization="Bearer x") == 200
+
+
+async def test_malformed_call_is_refused(users: Any) -> None:
+    """A struct without its fields is a problem, not a crash."""
+    with pytest.raises(Refusal) as refused:
+        await users.call("log_in", SearchPeople(prefix="a"), Grant)
+    assert refused.value.code == "invalid_request"
+
+
+async def test_calls_are_described_by_openapi(users: Any) -> None:
+    """Every call stands in the document, with the structs it takes and gives."""
+    async with users.http.get(f"http://{users.address}/openapi/openapi.json") as response:
+        document = await response.json(content_type=None)
+    assert len(document["paths"]) == 15
+    answer = document["paths"]["/calls/refresh"]["post"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")
+
+
+async def test_prepared_transactions_are_needed(make_postgres: Callable[..., Any]) -> None:
+    """Without them no two-phase commit: the process says what to do and ends."""
+    server = make_postgres(max_prepared_transactions="0")
+    with pytest.raises(PreparedTransactionsOff, match="set it to 200 in"):
+        await set_up_database(server.make_database())
+
+
+def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, str]) -> None:
+    """No traceback: the variable's name and exit status 1."""
+    del environment["HUBBUB_SIGNING_KEYS"]
+    done = subprocess.run(
+        [sys.executable, "-m", "users"],
+        env={**os.environ, **environment},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "users: HUBBUB_SIGNING_KEYS is not set\n")
