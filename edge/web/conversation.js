@@ -106,11 +106,14 @@ export class Conversation {
     this.#look();
   }
 
-  /** An event was applied to the chat: before it is shown, where does "New" begin? */
+  /**
+   * An event was applied to the chat: before it is shown, where does "New" begin? The line stays
+   * where it is until the reader goes elsewhere, be it to another window.
+   */
   heard(chat, event) {
-    if (chat !== this.#chat || event.by === this.#me.id) return;
-    const wasRead = chat.read === event.seq - 1;
-    if (wasRead && !this.#isLooking()) chat.newAfter = chat.read;
+    if (chat !== this.#chat || event.by === this.#me.id || chat.read !== event.seq - 1) return;
+    const isFirst = chat.newAfter === null && !this.#isLooking();
+    if (isFirst || !this.#hear.attentive()) chat.newAfter = chat.read;
   }
 
   /** `notice` is a sentence about the connection, or "". */

@@ -40,7 +40,6 @@ export class PeoplePicker {
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
-      placeholder: "Type the beginning of a name",
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
     });
@@ -149,6 +148,7 @@ export class PeoplePicker {
   }
 
   #drawChips() {
+    this.input.placeholder = this.chosen.length > 0 ? "" : "Type the beginning of a name";
     this.#chips.replaceChildren(...this.chosen.map((user) => element(
       "button",
       {

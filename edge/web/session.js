@@ -75,7 +75,7 @@ export class Session {
         : await ask();
       this.#keep(answer);
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code === "rate_limited") throw error;
+      if (!(error instanceof Refusal) || error.code !== "unauthenticated") throw error;
       this.forget();
       throw new SignedOut("The session has ended.");
     }

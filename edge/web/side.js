@@ -15,8 +15,8 @@ export class Side {
   /** `does` is `{newChat(), settings(), chat(chat), person(user)}`. */
   constructor({ me, api, chats, names, does }) {
     this.#list = new ChatList({ me, names });
-    this.#none = element("p", { class: "none", hidden: true },
-      "No chats yet. Find a person above, or wait until somebody adds you.");
+    const none = `No chats yet. Find a person above, or wait until one adds ${me.username}.`;
+    this.#none = element("p", { class: "none", hidden: true }, none);
     this.finder = new Finder({
       me, api, chats, names,
       choose: { chat: does.chat, person: does.person },
