@@ -44,3 +44,7 @@ class Topics:
     def bucket(self, kind: str, whom: str) -> str:
         """The token bucket of one person, or of one hashed name or address."""
         return f"{self._tag(whom)}bucket:{kind}:{whom}"
+
+    def familiar(self, account: str, address: str) -> str:
+        """That an account was used from an address; both are hashed."""
+        return f"{self._tag(account)}familiar:{account}:{address}"

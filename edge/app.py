@@ -23,6 +23,7 @@ from edge.asyncapi import describe_socket
 from edge.auth import Gate, report_first_uses, watch_users
 from edge.balancer import Balancer
 from edge.cookies import SessionCookie
+from edge.familiar import FamiliarAddresses
 from edge.front import Front, Route, RouteTable
 from edge.limits import Limits
 from edge.openapi import describe_api
@@ -71,7 +72,11 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         health = Health(process_missing)
         readiness = Readiness(gate, chats_calls, realtime_calls)
         balancer = Balancer(settings.balancer_key)
-        limits = Limits(SharedBuckets(valkey, topics), service.rate_factor)
+        limits = Limits(
+            SharedBuckets(valkey, topics),
+            FamiliarAddresses(valkey, topics),
+            service.rate_factor,
+        )
         chats = Chats(chats_calls)
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         routes = [

@@ -91,7 +91,7 @@ ACCOUNTS: Final = (
     Operation("GET", "/api/user/me", "My account and my chats", {200: b.MeAnswer}),
     Operation(
         "PATCH", "/api/user/me", "Change my password or e-mail", {200: b.ProfileChangedAnswer},
-        (b.ProfileBody,), ("invalid_credentials", "email_taken"),
+        (b.ProfileBody,), ("invalid_credentials", "email_taken", "rate_limited"),
     ),
     Operation(
         "GET", "/api/user", "People whose name begins so", {200: b.PeopleAnswer},

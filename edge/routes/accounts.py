@@ -68,6 +68,7 @@ def create_account_routes(
                 limits.forgive_log_in(username, address)
             raise
         limits.forgive_log_in(username, address)
+        await limits.welcome(username, address)
         return grant_answer(grant, "Login successful", 200, in_cookie)
 
     async def sign_up(
@@ -98,6 +99,7 @@ def create_account_routes(
             if refusal.code == "unavailable":
                 limits.forgive_sign_up(address)
             raise
+        await limits.welcome(username, address)
         return grant_answer(grant, "User registered successfully", 201, in_cookie)
 
     @post("/api/user")
@@ -173,16 +175,22 @@ def create_account_routes(
                 "password": wrong_with_password(password) if password is not None else None,
             }
         )
-        account = await users.change_profile(
-            ChangeProfile(
-                user=caller.user,
-                session=caller.session,
-                email=email,
-                password=password,
-                current_password=current,
-                key=new_id(),
-            )
+        change = ChangeProfile(
+            user=caller.user,
+            session=caller.session,
+            email=email,
+            password=password,
+            current_password=current,
+            key=new_id(),
         )
+        await limits.take_password_check(caller.user)
+        try:
+            account = await users.change_profile(change)
+        except Refusal as refusal:
+            if refusal.code != "invalid_credentials":
+                limits.forgive_password_check(caller.user)
+            raise
+        limits.forgive_password_check(caller.user)
         gate.wake.set()  # a new password has revoked the other sessions
         return answer(ProfileChangedAnswer(message="User updated successfully", user=account))
 

@@ -32,8 +32,8 @@ def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response
 
 
 def new_address() -> str:
-    """An address of the documentation range of IPv6 that no other test uses."""
-    return f"2001:db8::{new_id()[-4:]}:{new_id()[-4:]}"
+    """An address that no other test uses, in a /64 of its own of the documentation range."""
+    return f"2001:db8:{new_id()[-4:]}:{new_id()[-4:]}::1"
 
 
 def account() -> dict[str, str]:
@@ -85,6 +85,45 @@ def test_failed_log_ins_of_an_address(from_address: Callable[..., httpx.Response
         wrong = {"username": f"p-{new_id()[-12:]}", "password": "wrong one"}
         assert from_address("/api/user/login", address, json=wrong).status_code == 401
     check_refused(from_address("/api/user/login", address, json=wrong), 10, 6)
+
+
+def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response]) -> None:
+    """Strangers who guess use up an account's rate; where it was used before, it still works."""
+    home, person = new_address(), {**account(), "password": "right one"}
+    assert from_address("/api/user", home, json=person).status_code == 201
+    good = {"username": person["username"], "password": "right one"}
+    wrong = {**good, "password": "wrong one"}
+    for _ in range(10):
+        assert from_address("/api/user/login", new_address(), json=wrong).status_code == 401
+    check_refused(from_address("/api/user/login", new_address(), json=good), 10, 6)
+    assert from_address("/api/user/login", home, json=good).status_code == 200
+    for _ in range(10):
+        assert from_address("/api/user/login", home, json=wrong).status_code == 401
+    check_refused(from_address("/api/user/login", home, json=good), 10, 6)
+
+
+def test_a_network_of_ipv6_is_one_address(from_address: Callable[..., httpx.Response]) -> None:
+    """Who owns a /64 does not own 2^64 counts."""
+    network = new_address().removesuffix("1")
+    wrong = {"username": "nobody", "password": "wrong one"}
+    statuses = []
+    for number in range(11):
+        body = {**wrong, "username": f"p-{new_id()[-12:]}"}
+        answer = from_address("/api/user/login", f"{network}{number + 1}", json=body)
+        statuses.append(answer.status_code)
+    assert statuses == [401] * 10 + [429]
+
+
+def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Response]) -> None:
+    """Who holds a token may guess the password 10 times a minute."""
+    person = {**account(), "password": "right one"}
+    token = from_address("/api/user", new_address(), json=person).json()["token"]
+    place = str(from_address("/api/user", new_address(), json={}).url) + "/me"
+    body = {"password": "second one", "currentPassword": "wrong one"}
+    own = {"Authorization": f"Bearer {token}"}
+    for _ in range(10):
+        assert httpx.patch(place, json=body, headers=own).status_code == 401
+    check_refused(httpx.patch(place, json=body, headers=own), 10, 6)
 
 
 def test_sends(from_address: Callable[..., httpx.Response]) -> None:
