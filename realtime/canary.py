@@ -11,8 +11,8 @@ import redis.asyncio as redis
 from common.bus import Bus
 from common.valkey import publish
 
-SING_SECONDS: Final = 0.25
-MAX_SILENT_SONGS: Final = 3
+SING_SECONDS: Final = 0.5
+MAX_SILENT_SONGS: Final = 2
 
 
 class Canary:
@@ -40,6 +40,6 @@ class Canary:
             self._unheard += 1
             if not await publish(self._valkey, self._topic, b"%d" % number):
                 self._unheard = 0
-            elif self._unheard > MAX_SILENT_SONGS:
+            elif self._unheard >= MAX_SILENT_SONGS:
                 self._unheard = 0
                 self._bus.reconnect("canary not heard")

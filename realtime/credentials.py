@@ -16,6 +16,7 @@ from common.tokens import Claims, TokenVerifier
 from realtime.upstream import Users
 
 POLL_SECONDS: Final = 0.5
+KEYS_EVERY_POLLS: Final = 10
 MAX_UNREPORTED_USES: Final = 10_000
 # A revoked session's last access token has run out by then, whatever the clocks say.
 REMEMBER_SECONDS: Final = ACCESS_TOKEN_SECONDS + 60
@@ -36,6 +37,7 @@ class Credentials:
         self._tell_revoked = revoked
         self._revoked: dict[str, float] = {}  # session: when it may be forgotten
         self._last_number = 0
+        self._polls = 0
         self._unreported: list[tuple[str, int]] = []
         self._woken = asyncio.Event()
         self._used = asyncio.Event()
@@ -61,7 +63,7 @@ class Credentials:
         self._woken.set()
 
     async def watch(self) -> None:
-        """Asks users for keys and revocations every half second, until cancelled."""
+        """Asks users every half second, for keys more seldom, until cancelled."""
         is_reachable = True
         while True:
             self._woken.clear()
@@ -92,10 +94,11 @@ class Credentials:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _poll(self) -> None:
-        keys, news = await asyncio.gather(
-            self._users.keys(), self._users.revocations(self._last_number)
-        )
-        self._verifier.replace_keys(keys.keys)
+        if self._polls % KEYS_EVERY_POLLS == 0 or not self._verifier.has_keys:
+            # A new key is published a minute before it signs.
+            self._verifier.replace_keys((await self._users.keys()).keys)
+        news = await self._users.revocations(self._last_number)
+        self._polls += 1
         now = time.monotonic()
         fresh = [session for session in news.sessions if session not in self._revoked]
         for session in fresh:
