@@ -10,7 +10,6 @@ from collections import deque
 from typing import NamedTuple
 
 import msgspec
-import redis.asyncio as redis
 
 from chats.digest import RecentChanges, joins_among
 from chats.encoding import decode_controls
@@ -28,7 +27,7 @@ from common.limits import MAX_SLICE_EVENTS
 from common.payload import pack
 from common.protocol.chats import Control, Joined
 from common.topics import Topics
-from common.valkey import answers, publish_all
+from common.valkey import Valkey, answers, publish_all
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
@@ -56,7 +55,7 @@ class Publication(NamedTuple):
 class Publisher:
     """Publishes in the order of commits, away from those who wait for an answer."""
 
-    def __init__(self, valkey: "redis.Redis", topics: Topics, pool: Pool) -> None:
+    def __init__(self, valkey: Valkey, topics: Topics, pool: Pool) -> None:
         self._valkey = valkey
         self._topics = topics
         self._pool = pool

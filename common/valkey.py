@@ -50,13 +50,13 @@ async def publish(valkey: Valkey, topic: str, payload: bytes) -> bool:
     """Whether Valkey took it. What is published may always be lost: nothing is raised."""
     try:
         await valkey.publish(topic, payload)
-    except (redis.RedisError, OSError) as error:
+    except VALKEY_GONE as error:
         log("not published", error=type(error).__name__)
         return False
     return True
 
 
-async def publish_all(valkey: "redis.Redis", messages: list[tuple[str, bytes]]) -> bool:
+async def publish_all(valkey: Valkey, messages: list[tuple[str, bytes]]) -> bool:
     """The same for many (topic, payload), in their order and in one round trip. Where it is not
     true, some may have been published."""
     try:
@@ -64,16 +64,16 @@ async def publish_all(valkey: "redis.Redis", messages: list[tuple[str, bytes]]) 
             for topic, payload in messages:
                 pipe.publish(topic, payload)
             await pipe.execute()
-    except (redis.RedisError, OSError) as error:
+    except VALKEY_GONE as error:
         log("not published", error=type(error).__name__)
         return False
     return True
 
 
-async def answers(valkey: "redis.Redis") -> bool:
+async def answers(valkey: Valkey) -> bool:
     """Whether Valkey is there."""
     try:
         await valkey.ping()
-    except (redis.RedisError, OSError):
+    except VALKEY_GONE:
         return False
     return True

@@ -6,10 +6,8 @@ It proves the whole way: the other connection that publishes, Valkey, our subscr
 import asyncio
 from typing import Final
 
-import redis.asyncio as redis
-
 from common.bus import Bus
-from common.valkey import publish
+from common.valkey import Valkey, publish
 
 SING_SECONDS: Final = 0.5
 MAX_SILENT_SONGS: Final = 2
@@ -18,7 +16,7 @@ MAX_SILENT_SONGS: Final = 2
 class Canary:
     """Counts songs that were published and not heard."""
 
-    def __init__(self, bus: Bus, valkey: "redis.Redis", topic: str) -> None:
+    def __init__(self, bus: Bus, valkey: Valkey, topic: str) -> None:
         self._bus = bus
         self._valkey = valkey
         self._topic = topic

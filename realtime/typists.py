@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-import redis.asyncio as redis
 
 from common.protocol.frames import SomebodyTyping
 from common.rates import Buckets, Rate
 from common.topics import Topics
-from common.valkey import publish_all
+from common.valkey import Valkey, publish_all
 from realtime.counters import Counters
 
 TYPING_A_CHAT: Final = Rate(per_second=1, burst=1)
@@ -25,7 +24,7 @@ class Typists:
 
     def __init__(
         self,
-        valkey: "redis.Redis",
+        valkey: Valkey,
         topics: Topics,
         rate_factor: int,
         counters: Counters,
