@@ -16,7 +16,7 @@ SLOW_SECONDS = 0.5  # a send that takes longer to reach everybody was hit by the
 
 
 class Recovery(NamedTuple):
-    """`seconds` from the fault's begin until nothing that was sent after it was late any more."""
+    """`seconds` from when the fault's cause was gone until nothing was late any more."""
 
     what: str
     seconds: float
@@ -145,7 +145,7 @@ def judge_memberships(history: History) -> Iterator[Violation]:
 
 
 def recoveries(history: History) -> list[Recovery]:
-    """How long each fault was felt by those who send and listen."""
+    """How long each fault was felt after its end by those who send and listen."""
     arrived: dict[tuple[str, int], float] = {}
     for record in history.records:
         if isinstance(record, Got):
@@ -162,7 +162,7 @@ def recoveries(history: History) -> list[Recovery]:
             for done in [max(sent.ended, arrived.get((sent.chat, sent.seq), 0.0))]
             if done - sent.started > SLOW_SECONDS
         ]
-        felt.append(Recovery(fault.what, max(late, default=fault.time) - fault.time))
+        felt.append(Recovery(fault.what, max(0.0, max(late, default=0.0) - fault.over)))
     return felt
 
 

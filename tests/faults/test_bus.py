@@ -79,7 +79,7 @@ async def test_valkey_is_gone_for_a_minute(
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "seconds", "times"),
-    [("refuse", 1.0, 5), ("stall", 10.0, 2), ("stall answers", 5.0, 2), ("half open", 8.0, 2)],
+    [("refuse", 1.0, 4), ("stall", 8.0, 1), ("half open", 8.0, 1)],
 )
 async def test_the_way_to_valkey_is_cut_or_hangs(
     mode: Mode,

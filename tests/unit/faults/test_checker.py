@@ -278,12 +278,12 @@ def test_participants_that_the_log_does_not_explain_are_a_breach() -> None:
 
 
 def test_recovery_is_counted_to_the_last_late_delivery() -> None:
-    """From the fault until what was sent after it came late for the last time."""
+    """From the fault's end until what was sent since its begin came late for the last time."""
     history = _clean()
-    history.faults = [Fault(4.0, 4.0, "kill"), Fault(6.5, 6.5, "another")]
+    history.faults = [Fault(4.0, 4.5, "kill"), Fault(6.5, 6.5, "another")]
     _got(history, "a", 5).time = 6.25
     assert [(found.what, found.seconds) for found in recoveries(history)] == [
-        ("kill", 2.25),
+        ("kill", 1.75),
         ("another", 0.0),
     ]
 
