@@ -1,0 +1,57 @@
+"""Requests that a machine makes up from the published description: none breaks edge."""
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from edge.openapi import describe_api
+from edge.operations import OPERATIONS
+
+EXAMPLES_A_CALL = 12
+DOCUMENT = schemathesis.openapi.from_dict(describe_api(OPERATIONS))
+CALLS = [
+    (operation.method, operation.path)
+    for operation in OPERATIONS
+    if operation.bodies or operation.query or "{" in operation.path
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+def test_made_up_requests(
+    client: httpx.Client, ann: Any, method: str, path: str, mode: schemathesis.GenerationMode
+) -> None:
+    """Whatever fits the description, or just does not, gets an answer that it foresees."""
+    operation = DOCUMENT[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=EXAMPLES_A_CALL,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: schemathesis.Case) -> None:
+        answer = send(client, case, {**(case.headers or {}), **ann.headers})
+        assert answer.status_code < 500, answer.text
+
+    ask()
+
+
+def send(client: httpx.Client, case: schemathesis.Case, headers: dict[str, str]) -> httpx.Response:
+    """The client holds every answer to the description."""
+    prepared = case.as_transport_kwargs()
+    body = {name: prepared[name] for name in ("json", "data") if prepared.get(name) is not None}
+    if isinstance(body.get("data"), bytes | str):
+        body = {"content": body["data"]}
+    return client.request(
+        case.method,
+        case.formatted_path,
+        params=case.query,
+        headers={**headers, **({"Content-Type": case.media_type} if case.media_type else {})},
+        **body,
+    )
