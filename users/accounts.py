@@ -38,7 +38,7 @@ class Accounts:
         self._pool = pool
         self._passwords = passwords
         self._sessions = sessions
-        self._signing_up: dict[str, tuple[SignUp, asyncio.Task[Account]]] = {}
+        self._signing_up: dict[str, tuple[SignUp, asyncio.Task[store.AccountRow]]] = {}
 
     async def sign_up(self, request: SignUp) -> Grant:
         """Makes an account once for a key, however often and wherever it is asked for.
@@ -49,7 +49,7 @@ class Accounts:
         running = self._signing_up.get(request.key)
         if running and running[0] == request:
             # Repeats in parallel wait for the first instead of hashing the password each.
-            return await self._sessions.start_session(await asyncio.shield(running[1]))
+            return await self._start_session(await asyncio.shield(running[1]))
         task = asyncio.create_task(self._account_of_sign_up(request))
         self._signing_up[request.key] = (request, task)
         try:
@@ -57,16 +57,22 @@ class Accounts:
         finally:
             if self._signing_up.get(request.key) == (request, task):
                 del self._signing_up[request.key]
-        return await self._sessions.start_session(account)
+        return await self._start_session(account)
 
-    async def _account_of_sign_up(self, request: SignUp) -> Account:
+    async def _start_session(self, row: store.AccountRow) -> Grant:
+        grant = await self._sessions.start_session(_account(row), row.password_number)
+        if not grant:
+            raise _invalid_credentials()
+        return grant
+
+    async def _account_of_sign_up(self, request: SignUp) -> store.AccountRow:
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         await self._demand_availability(request)
         hashed = None if request.password is None else await self._passwords.hash(request.password)
-        account = store.AccountRow(new_id(), request.username, request.email, hashed, "")
+        account = store.AccountRow(new_id(), request.username, request.email, hashed)
         if await store.insert_account(self._pool, account, request.key):
-            return _account(account)
+            return account
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         await self._demand_availability(request)
@@ -79,7 +85,7 @@ class Accounts:
         if taken.email_taken:
             raise Refusal("email_taken", "Another account has this e-mail address.")
 
-    async def _repeat_sign_up(self, request: SignUp, found: store.AccountRow) -> Account:
+    async def _repeat_sign_up(self, request: SignUp, found: store.AccountRow) -> store.AccountRow:
         """Compares with the account as it is now: a password that was changed since gives no
         tokens any more."""
         same = (request.username, request.email) == (found.username, found.email)
@@ -91,7 +97,7 @@ class Accounts:
             raise Refusal(
                 "invalid_request", "The idempotency key was used with another request already."
             )
-        return _account(found)
+        return found
 
     async def log_in(self, request: LogIn) -> Grant:
         """Raises Refusal `invalid_credentials`, the same and after the same time whether the name
@@ -109,7 +115,7 @@ class Accounts:
         if self._passwords.is_outdated(hashed):
             newer = await self._passwords.hash(password)
             await store.replace_hash(self._pool, found.id, hashed, newer)
-        return await self._sessions.start_session(_account(found))
+        return await self._start_session(found)
 
     async def get_profile(self, request: GetProfile) -> Profile:
         """Raises Refusal `unauthenticated` for a user that does not exist."""
@@ -135,18 +141,20 @@ class Accounts:
         if request.key and request.key == found.change_key:
             return _account(found)
         await self._demand_current_password(request, found)
-        hashed = found.password_hash
+        changed = found._replace(change_key=request.key)
         if request.password is not None:
-            hashed = await self._passwords.hash(request.password)
-        email = found.email if request.email is None else request.email
+            changed = changed._replace(
+                password_hash=await self._passwords.hash(request.password),
+                password_number=found.password_number + 1,
+            )
+        if request.email is not None:
+            changed = changed._replace(email=request.email)
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
                 if not await is_session_alive(connection, request.user, request.session):
                     raise unauthenticated()
-                if not await store.update_account(
-                    connection, found, email=email, password_hash=hashed, key=request.key
-                ):
+                if not await store.update_account(connection, found, changed):
                     raise _invalid_credentials()  # another password was set at the same time
                 if request.password is None:
                     return 0
@@ -157,7 +165,7 @@ class Accounts:
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
         self._sessions.announce_revocations(revoked, "password changed")
-        return Account(id=found.id, username=found.username, email=email)
+        return _account(changed)
 
     async def _demand_current_password(
         self, request: ChangeProfile, found: store.AccountRow

@@ -81,24 +81,26 @@ class Memberships:
 
     async def _prepare(self, request: PrepareMemberships) -> None:
         async with store.preparing(self._pool, request.transaction) as connection:
-            await store.lock_chat(connection, request.chat)
-            facts = await store.read_facts(
-                connection,
-                user=request.user,
-                session=request.session,
-                chat=request.chat,
-                add=request.add,
-                limit=MAX_CHATS_A_USER,
-            )
+            async with connection.pipeline():  # one round trip
+                await store.lock_chat(connection, request.chat)
+                facts = await store.read_facts(
+                    connection,
+                    user=request.user,
+                    session=request.session,
+                    chat=request.chat,
+                    add=request.add,
+                    limit=MAX_CHATS_A_USER,
+                )
             if refusal := judge_change(request, facts):
                 raise refusal
-            await store.remember_transaction(connection, request.transaction)
-            if request.remove_all:
-                await store.delete_chat(connection, request.chat)
-            if request.remove:
-                await store.delete_memberships(connection, request.chat, request.remove)
-            if request.add:
-                await store.insert_memberships(connection, request.chat, request.add)
+            async with connection.pipeline():
+                await store.remember_transaction(connection, request.transaction)
+                if request.remove_all:
+                    await store.delete_chat(connection, request.chat)
+                if request.remove:
+                    await store.delete_memberships(connection, request.chat, request.remove)
+                if request.add:
+                    await store.insert_memberships(connection, request.chat, request.add)
 
     async def finish(self, request: FinishMemberships) -> Empty:
         """Raises what common.database.UNREACHABLE names, also while somebody else is at it."""

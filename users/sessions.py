@@ -80,12 +80,19 @@ class Sessions:
         self._keys = keys
         self._notices = notices
 
-    async def start_session(self, account: Account) -> Grant:
-        """A new session for somebody who has proved who they are."""
+    async def start_session(self, account: Account, password_number: int) -> Grant | None:
+        """A new session for somebody who has proved who they are; None where the password was
+        changed since."""
         session, refresh_token = new_id(), _new_refresh_token()
-        await store.insert_session(
-            self._pool, session, account.id, _hash(refresh_token), REFRESH_TOKEN_SECONDS
-        )
+        if not await store.insert_session(
+            self._pool,
+            session,
+            account.id,
+            password_number,
+            _hash(refresh_token),
+            REFRESH_TOKEN_SECONDS,
+        ):
+            return None
         return self._grant(account, session, 0, refresh_token)
 
     async def refresh(self, request: RefreshSession) -> Grant:

@@ -1,10 +1,12 @@
 -- Names are ASCII, so the C collation folds their case and orders them; its index serves prefixes.
 -- The index on names stands before the one on e-mail: a conflict on both is reported for the name.
+-- `password_number` counts changes of the password: a new hash of the same one is no change.
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     username text COLLATE "C" NOT NULL,
     email text NOT NULL,
     password_hash text,
+    password_number integer NOT NULL DEFAULT 0,
     change_key text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT now()
 );

@@ -7,7 +7,7 @@ import psycopg
 from common.database import Connection, Pool
 from common.protocol.users import Person
 
-_COLUMNS = "u.id::text, u.username, u.email, u.password_hash, u.change_key"
+_COLUMNS = "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key"
 
 
 class EmailTaken(Exception):
@@ -19,7 +19,8 @@ class AccountRow(NamedTuple):
     username: str
     email: str
     password_hash: str | None
-    change_key: str
+    password_number: int = 0
+    change_key: str = ""
 
 
 class Availability(NamedTuple):
@@ -85,18 +86,16 @@ async def insert_account(pool: Pool, account: AccountRow, sign_up_key: str) -> b
     return True
 
 
-async def update_account(
-    connection: Connection, found: AccountRow, *, email: str, password_hash: str | None, key: str
-) -> bool:
-    """Changes the row that was found; False where it has another password by now.
+async def update_account(connection: Connection, found: AccountRow, changed: AccountRow) -> bool:
+    """Puts the changed row in place of the found one; False where the password was changed since.
 
     Raises EmailTaken, which must end the transaction.
     """
     try:
         cursor = await connection.execute(
-            "UPDATE users SET email = %s, password_hash = %s, change_key = %s"
-            " WHERE id = %s AND password_hash IS NOT DISTINCT FROM %s",
-            (email, password_hash, key, found.id, found.password_hash),
+            "UPDATE users SET email = %s, password_hash = %s, password_number = %s, change_key = %s"
+            " WHERE id = %s AND password_number = %s",
+            (*changed[2:], found.id, found.password_number),
         )
     except psycopg.errors.UniqueViolation as error:
         raise EmailTaken from error

@@ -91,8 +91,8 @@ async def read_facts(
         "  AND revoked_at IS NULL AND expires_at > now()),"
         " ARRAY(SELECT a.id::text FROM unnest(%(add)s::uuid[]) AS a(id)"
         "  WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = a.id)),"
-        " ARRAY(SELECT a.id::text FROM unnest(%(add)s::uuid[]) AS a(id) WHERE %(limit)s <="
-        "  (SELECT count(*) FROM memberships m WHERE m.user_id = a.id AND m.chat_id <> %(chat)s))",
+        " ARRAY(SELECT user_id::text FROM memberships WHERE user_id = ANY(%(add)s::uuid[])"
+        "  AND chat_id <> %(chat)s GROUP BY user_id HAVING count(*) >= %(limit)s)",
         {"user": user, "session": session, "chat": chat, "add": add, "limit": limit},
     )
     row = await cursor.fetchone()

@@ -40,16 +40,29 @@ class RefreshRow(NamedTuple):
 
 
 async def insert_session(
-    pool: Pool, session: str, user: str, token_hash: bytes, lifetime_seconds: int
-) -> None:
+    pool: Pool,
+    session: str,
+    user: str,
+    password_number: int,
+    token_hash: bytes,
+    lifetime_seconds: int,
+) -> bool:
+    """False where the password was changed since it was checked.
+
+    The lock on the account makes this and a change of the password serial: either the change finds
+    the session and ends it, or there is no session.
+    """
     async with pool.connection() as connection:
-        await connection.execute(
-            "WITH made AS (INSERT INTO sessions (id, user_id, expires_at)"
-            " VALUES (%s, %s, now() + make_interval(secs => %s)) RETURNING id, expires_at)"
+        cursor = await connection.execute(
+            "WITH account AS (SELECT id FROM users WHERE id = %s AND password_number = %s"
+            " FOR SHARE), made AS (INSERT INTO sessions (id, user_id, expires_at)"
+            " SELECT %s, id, now() + make_interval(secs => %s) FROM account"
+            " RETURNING id, expires_at)"
             " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
             " SELECT %s, id, 0, expires_at FROM made",
-            (session, user, lifetime_seconds, token_hash),
+            (user, password_number, session, lifetime_seconds, token_hash),
         )
+    return cursor.rowcount == 1
 
 
 async def lock_session_of_token(connection: Connection, token_hash: bytes) -> RefreshRow | None:

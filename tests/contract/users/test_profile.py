@@ -1,5 +1,6 @@
 """A person's own profile, and what others see of them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -180,3 +181,26 @@ async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> N
     assert await search(users, "Many-03") == [f"many-0{n}" for n in range(3000, 3020)]
     assert "users_username" in str(plan)
     assert "Sort" not in str(plan)
+
+
+async def test_log_in_and_change_of_password_are_serial(users: Any, pool: Pool) -> None:
+    """No session begins with a password that is being changed: the log-in waits and is refused."""
+    await users.sign_up("Ann", "correct horse")
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN")
+        await connection.execute("UPDATE users SET password_number = password_number + 1")
+        waiting = asyncio.create_task(log_in(users, "correct horse"))
+        await _until_somebody_waits_for_a_lock(pool)
+        await connection.execute("COMMIT")
+    with pytest.raises(Refusal, match="invalid_credentials"):
+        await waiting
+
+
+async def _until_somebody_waits_for_a_lock(pool: Pool) -> None:
+    question = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock')"
+    )
+    async with pool.connection() as connection, asyncio.timeout(10):
+        while await (await connection.execute(question)).fetchone() != (True,):
+            pass
