@@ -26,7 +26,7 @@ export class Workspace {
   #sheets;
   #side;
   #conversation;
-  #open = null;
+  #open; // the chat that is looked at, null for none, undefined before the first look
   #isDrawing = false;
   #ended = new AbortController();
 
@@ -171,15 +171,20 @@ export class Workspace {
   #route() {
     const chat = this.#chats.get(location.hash.slice(1)) ?? null;
     if (chat !== null && chat.detail === null) return;
+    // The browser tells late of a new address; a drawing in between has followed it already.
+    if (chat !== this.#open) this.#show(chat);
+    // A phone's keyboard would cover what one came to read.
+    if (chat !== null && !matchMedia("(pointer: coarse)").matches) {
+      this.#conversation.composer.focus();
+    }
+  }
+
+  #show(chat) {
     this.#open = chat;
     if (chat !== null) this.say("");
     this.node.classList.toggle("in-chat", chat !== null);
     this.#conversation.open(chat, { isLive: this.#live.line.state === "ready" });
     this.#drawNow();
-    // A phone's keyboard would cover what one came to read.
-    if (chat !== null && !matchMedia("(pointer: coarse)").matches) {
-      this.#conversation.composer.focus();
-    }
   }
 
   #find() {

@@ -55,6 +55,32 @@ async def test_it_comes_back_after_realtime_was_killed(
     await system.until_replaced(old)
 
 
+async def test_lines_outlive_the_death_of_any_tier(system: Hubbub, open_window: OpenWindow) -> None:
+    """kill -9 of one role after the other while two people write: both see all of it, once."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Weather", bob.name)
+    await bob.open_chat("Weather")
+    written = []
+    for role in ("chats", "valkey", "balancer", "edge", "postgres"):
+        old = system.kill(role)
+        for window, name in ((ann, "ann"), (bob, "bob")):
+            for number in range(2):
+                written.append(f"{name} {role} {number}")
+                await window.write(written[-1])
+        await expect(ann.log.locator(".text")).to_have_count(len(written))
+        await expect(ann.log.locator(".pending, .failed")).to_have_count(0)
+        await system.until_replaced(old)
+    await expect(bob.log.locator(".pending, .failed")).to_have_count(0)
+    lines = await ann.lines()
+    await bob.expect_lines(*lines)
+    for name in ("ann", "bob"):
+        assert [line for line in lines if line.startswith(name)] == [
+            line for line in written if line.startswith(name)
+        ]
+
+
 async def test_what_is_unsent_survives_a_reload(system: Hubbub, open_window: OpenWindow) -> None:
     """A message that was written offline is sent once by the reloaded page, in its order."""
     ann, bob = await open_window(), await open_window()
