@@ -41,6 +41,9 @@ for role in chats users; do
     pg_restore --no-owner --no-privileges --file="$role.sql" "$role.dump"
 done
 
+mkdir -p "$HUBBUB_SIGNING_KEYS"
+[ -w "$HUBBUB_SIGNING_KEYS" ] || refuse "$HUBBUB_SIGNING_KEYS cannot be written to."
+
 for role in chats users; do
     # What waits for its second phase holds locks on what is about to go.
     psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -f "$here/end-prepared.sql" "service=$role"
@@ -48,7 +51,6 @@ done
 load chats
 query chats "$(cat "$services/chats/backup/participants.sql")" >participants.tsv
 load users
-mkdir -p "$HUBBUB_SIGNING_KEYS"
 rm -f "$HUBBUB_SIGNING_KEYS"/*.pem
 cp -p signing-keys/*.pem "$HUBBUB_SIGNING_KEYS"/
 echo "Restored: $(query users 'SELECT count(*) FROM public.users') people," \

@@ -28,7 +28,11 @@ async def test_restored_into_an_empty_system_every_history_is_back(
         await anns.until_seq(chat, len(kept) + 1)
 
         await asyncio.to_thread(system.down)
-        await asyncio.to_thread(system.run, "deploy/compose-restore", str(backup))
+        try:
+            await asyncio.to_thread(system.run, "deploy/compose-restore", str(backup))
+        except BaseException:
+            await asyncio.to_thread(system.up)  # for the tests that follow
+            raise
 
         for device in (anns, bens):
             await device.until(lambda device: device.ready is not None, 60)

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("edge", "realtime", "users", "chats")
-JOBS = ("backup", "restore")  # they work and end
+BACKUP = ("backup", "restore")
+JOBS = (*BACKUP, "key-folder")  # they work and end
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
 every_service = pytest.mark.parametrize("name", SERVICES)
@@ -78,10 +79,10 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
         "inner": {*OURS, "prometheus"},
         "bus": {*OURS, "valkey"},
         "cache": {"edge", "cache-1", "cache-2", "cache-3"},
-        "users-data": {"users", "users-database", *JOBS},
-        "chats-data": {"chats", "chats-database", *JOBS},
+        "users-data": {"users", "users-database", *BACKUP},
+        "chats-data": {"chats", "chats-database", *BACKUP},
         "monitoring": {"haproxy", "prometheus", "grafana"},
-        "nothing": {"certificates"},
+        "nothing": {"certificates", "key-folder"},
     }
 
 
@@ -103,8 +104,8 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
     assert who == {
         "service.key": set(OURS),
         "balancer.key": {"haproxy", "edge", "realtime"},
-        "users-database.password": {"users", "users-database", *JOBS},
-        "chats-database.password": {"chats", "chats-database", *JOBS},
+        "users-database.password": {"users", "users-database", *BACKUP},
+        "chats-database.password": {"chats", "chats-database", *BACKUP},
         "postgres.password": {"users-database", "chats-database"},
         "grafana.password": {"grafana"},
     }
