@@ -23,9 +23,13 @@ EXAMPLES: Final[dict[str, Any]] = {
     "email": "ann@example.org",
     "expiresAt": "2026-02-01T03:04:05.678Z",
     "expiresIn": 900,
+    "id": EXAMPLE_ID,
+    "owner": EXAMPLE_ID,
     "password": "correct horse",
+    "refreshToken": "Zm9yIGV4YW1wbGUgb25seQ",
     "refreshedAt": "2026-01-02T03:04:05.678Z",
     "seq": 2,
+    "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "username": "ann",
 }
 PROBLEM: Final = {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath
 from msgspec import UNSET
 
 from common.errors import Refusal, invalid, not_found
@@ -204,7 +205,7 @@ def create_account_routes(
         return answer(PeopleAnswer(users=found.users))
 
     @get("/api/user/{user_id:str}")
-    async def get_person(request: AnyRequest, user_id: str) -> Response[bytes]:
+    async def get_person(request: AnyRequest, user_id: FromPath[str]) -> Response[bytes]:
         gate.admit(request.headers.get("authorization"))
         return answer(await users.get_person(path_id(user_id)))
 
@@ -233,7 +234,7 @@ def create_account_routes(
         return answer(MessageAnswer(message="All sessions ended"), 200, cookie.clearing())
 
     @delete("/api/user/session/{session_id:str}", status_code=200)
-    async def end_session(request: AnyRequest, session_id: str) -> Response[bytes]:
+    async def end_session(request: AnyRequest, session_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         session = path_id(session_id)
         found = await users.list_sessions(caller.user)

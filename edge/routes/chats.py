@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath
 from msgspec import UNSET
 
 from common.errors import invalid
@@ -73,12 +74,12 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
         return answer(await chats.list_chats(caller.user, before, limit or DEFAULT_CHATS))
 
     @get("/api/chat/{chat_id:str}")
-    async def get_chat(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def get_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         return answer(await chats.get_chat(caller.user, path_id(chat_id)))
 
     @patch("/api/chat/{chat_id:str}")
-    async def rename_chat(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def rename_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         body = await read_body(request, ChatNameBody)
         check_fields({"chatName": wrong_with_chat_name(body.chat_name)})
@@ -90,7 +91,7 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
         return answer(MessageAnswer(message="Chat details updated successfully"))
 
     @delete("/api/chat/{chat_id:str}", status_code=200)
-    async def delete_chat(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def delete_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         await chats.delete_chat(
             DeleteChat(
@@ -100,7 +101,7 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
         return answer(MessageAnswer(message="Chat deleted successfully"))
 
     @post("/api/chat/{chat_id:str}/participant")
-    async def add_participants(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def add_participants(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         body = await read_body(request, ParticipantsBody)
         if (body.user_id is UNSET) == (body.user_ids is UNSET):
@@ -122,7 +123,7 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
 
     @delete("/api/chat/{chat_id:str}/participant/{user_id:str}", status_code=200)
     async def remove_participant(
-        request: AnyRequest, chat_id: str, user_id: str
+        request: AnyRequest, chat_id: FromPath[str], user_id: FromPath[str]
     ) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         await chats.remove_participant(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from msgspec import UNSET
 
 from common.errors import invalid
@@ -36,7 +37,7 @@ def create_message_routes(
     """/api/chat/{id}/message and /api/chat/{id}/events."""
 
     @post("/api/chat/{chat_id:str}/message")
-    async def send_message(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def send_message(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         limits.take_send(caller.user)
         body = await read_body(request, MessageBody)
@@ -66,7 +67,7 @@ def create_message_routes(
         return answer(sent, 201)
 
     @get("/api/chat/{chat_id:str}/message")
-    async def get_messages(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def get_messages(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         query = read_query(request, "before", "limit")
         before = query_number(query, "before", 0)
@@ -74,7 +75,7 @@ def create_message_routes(
         return answer(await chats.get_messages(caller.user, path_id(chat_id), before, limit))
 
     @get("/api/chat/{chat_id:str}/events")
-    async def get_events(request: AnyRequest, chat_id: str) -> Response[bytes]:
+    async def get_events(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
         query = read_query(request, "after", "limit")
         after = query_number(query, "after", 0) or 0

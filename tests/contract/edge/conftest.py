@@ -70,6 +70,9 @@ class Services:
         self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         return server, f"http://{port.address}"
 
+    def log_of(self, role: str, number: int = 1) -> str:
+        return (self._folder / f"{role}-{number}.log").read_text()
+
     def close(self) -> None:
         for server in reversed(self._servers):
             server.kill()

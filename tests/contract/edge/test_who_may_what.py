@@ -103,6 +103,12 @@ def cast(client: httpx.Client, people: dict[str, Any]) -> Cast:
     return Cast(client, people)
 
 
+@pytest.fixture(scope="module")
+def lasting_cast(client: httpx.Client, people: dict[str, Any]) -> Cast:
+    """For those who are refused or only read."""
+    return Cast(client, people)
+
+
 def test_every_route_has_a_row() -> None:
     """The rows here and the published operations are the same calls."""
     rows = {*CHAT_RULES, *PERSONAL, *NAMED, *OPEN}
@@ -169,11 +175,11 @@ def test_removal(cast: Cast, who: str, whom: str) -> None:
 
 @pytest.mark.parametrize("who", ["owner", "participant"])
 @pytest.mark.parametrize("whom", ["missing", *MALFORMED])
-def test_removal_of_no_one(cast: Cast, who: str, whom: str) -> None:
+def test_removal_of_no_one(lasting_cast: Cast, who: str, whom: str) -> None:
     """What names no participant is not found, also for those who might not remove them."""
     id_ = new_id() if whom == "missing" else whom
-    place = f"/api/chat/{cast.own}/participant/{id_}"
-    assert cast.ask(who, "DELETE", place, None).status_code == 404
+    place = f"/api/chat/{lasting_cast.own}/participant/{id_}"
+    assert lasting_cast.ask(who, "DELETE", place, None).status_code == 404
 
 
 @pytest.mark.parametrize(("method", "path"), PERSONAL)

@@ -1,0 +1,38 @@
+"""What a request leaves in the logs: its route, status and time, and nothing that was said."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+
+from common.ids import new_id
+
+
+def test_logs_hold_no_secret_and_no_text(client: httpx.Client, services: Any) -> None:
+    """No token, password, message or name of a chat is in any line; each line is JSON."""
+    name, password = f"p-{new_id()[-12:]}", f"secret {new_id()}"
+    body = {"username": name, "email": f"{name}@example.org", "password": password}
+    grant = client.post("/api/user", json=body).json()
+    own = {"Authorization": f"Bearer {grant['token']}"}
+    chat_name, text = f"chat {new_id()}", f"message {new_id()}"
+    body = {"participants": [], "chatName": chat_name}
+    chat = client.post("/api/chat", json=body, headers=own).json()["chat"]["id"]
+    trace = new_id().replace("-", "")
+    client.post(
+        f"/api/chat/{chat}/message",
+        json={"message": text},
+        headers={**own, "traceparent": f"00-{trace}-00000000000000a1-01"},
+    )
+    client.post("/api/user/login", json={"username": name, "password": password + "wrong"})
+    client.post("/api/user/refresh", json={"refreshToken": grant["refreshToken"]})
+    deadline = time.monotonic() + 5
+    while trace not in services.log_of("edge"):
+        assert time.monotonic() < deadline
+    logs = services.log_of("edge") + services.log_of("users") + services.log_of("chats")
+    for secret in (grant["token"], grant["refreshToken"], password, chat_name, text):
+        assert secret not in logs
+    lines = [json.loads(line) for line in services.log_of("edge").splitlines()]
+    (line,) = [line for line in lines if line["trace"] == trace and line["event"] == "request"]
+    assert (line["route"], line["status"]) == ("/api/chat/{chat_id}/message", 201)
+    assert {"time", "level", "role", "trace", "event"} <= line.keys()
