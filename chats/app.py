@@ -24,6 +24,7 @@ from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, measure_outbo
 from chats.routes import create_routes
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
+from chats.store.query import PLAN_OPTIONS
 from chats.window import Window
 from common.calls import Calls, open_session
 from common.database import UNREACHABLE, create_pool
@@ -46,7 +47,7 @@ def create_app(settings: ChatsSettings) -> Service:
     of it at its end. The database must be migrated."""
     service = settings.service
     topics = Topics(service.topic_prefix)
-    pool = create_pool(settings.database_url, size=settings.pool_size)
+    pool = create_pool(settings.database_url, size=settings.pool_size, options=PLAN_OPTIONS)
     valkey = connect_valkey(service.valkey_url)
     session = open_session(service.service_key)
     users = Replicas("users", service.users_seeds)

@@ -12,8 +12,9 @@ MAX_PAGE_BYTES = 2**20
 
 async def get_messages(pool: Pool, request: GetMessages) -> MessagePage:
     """Newest first, below `before`. Raises Refusal `not_found`."""
-    await chat_for_participant(pool, request.chat, request.user)
-    found = await list_messages(pool, request.chat, request.before, request.limit + 1)
+    row = await chat_for_participant(pool, request.chat, request.user)
+    before = row.seq + 1 if request.before is None else min(request.before, row.seq + 1)
+    found = await list_messages(pool, request.chat, before, request.limit + 1)
     return MessagePage(
         messages=[msgspec.Raw(event) for event in found[: request.limit]],
         more=len(found) > request.limit,

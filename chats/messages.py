@@ -19,6 +19,7 @@ from chats.metrics import (
     BATCH_SECONDS,
     SENDS_REFUSED,
     SENDS_REPEATED,
+    SENDS_WAIT_SECONDS,
     SENDS_WAITING,
 )
 from chats.store.messages import BatchBroken, NewMessage, Posted, post_messages
@@ -31,18 +32,20 @@ from common.protocol.chats import SendItem, SendResult
 from common.protocol.events import Message
 
 MAX_BATCH = 500
+MAX_WAITING = 20_000  # while the database hangs; what comes then is refused at once
 MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
 
 
 class _Call:
     """One caller's items, until each has its result."""
 
-    __slots__ = ("deadline", "done", "left", "results")
+    __slots__ = ("deadline", "done", "left", "results", "since")
 
-    def __init__(self, size: int, deadline: float) -> None:
+    def __init__(self, size: int, since: float, seconds: float) -> None:
         self.results: list[SendResult] = [SendResult()] * size
         self.left = size
-        self.deadline = deadline
+        self.since = since
+        self.deadline = since + seconds
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def settle(self, place: int, result: SendResult) -> None:
@@ -85,10 +88,12 @@ class Sender:
     async def send(self, items: list[SendItem], seconds: float) -> list[SendResult]:
         """A result or refusal for each. What still waits after `seconds` is refused as
         unavailable and not stored."""
-        call = _Call(len(items), self._clock() + seconds)
+        call = _Call(len(items), self._clock(), seconds)
         for place, item in enumerate(items):
             if (refusal := _judge(item)) is not None:
                 call.settle(place, _refused(refusal))
+            elif len(self._waiting) >= MAX_WAITING:
+                call.settle(place, _refused(unavailable()))
             else:
                 self._waiting.append(_Waiting(item, call, place))
         self._start()
@@ -115,6 +120,7 @@ class Sender:
     def _take(self) -> list[_Draft]:
         drafts: dict[tuple[str, str, str], _Draft] = {}
         now = self._clock()
+        SENDS_WAIT_SECONDS.observe(now - self._waiting[0].call.since)
         while self._waiting and len(drafts) < MAX_BATCH:
             waiting = self._waiting.popleft()
             item, call, place = waiting

@@ -4,15 +4,22 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
+from prometheus_client import Gauge
 from psycopg_pool import AsyncConnectionPool
 
 from common.logs import log
 
 T = TypeVar("T")
+
+# Sums that only grow, as the pool keeps them.
+POOL_USES = Gauge("hubbub_pool_uses", "Connections of the pool that were asked for.")
+POOL_WAITED = Gauge("hubbub_pool_waited_seconds", "How long they were waited for, together.")
+POOL_HELD = Gauge("hubbub_pool_held_seconds", "How long they were held, together.")
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -27,26 +34,52 @@ _SESSION_OPTIONS = (
 )
 
 
-def create_pool(url: str, *, size: int, min_size: int = 2) -> Pool:
+# A server whose machine is gone, or a cut cable, is noticed in seconds.
+_TCP = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
+
+
+def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") -> Pool:
     """A pool that is not open yet; waiting for a connection longer than 2 s raises PoolTimeout.
 
     `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
+    `options` are further settings of its sessions: `-c name=value …`.
     """
 
     async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
 
-    return AsyncConnectionPool(
+    pool: Pool = AsyncConnectionPool(
         url,
         min_size=min_size,
         max_size=size,
         timeout=2.0,
         open=False,
         configure=configure,
-        kwargs={"autocommit": True, "options": _SESSION_OPTIONS, "connect_timeout": 2},
+        kwargs={
+            "autocommit": True,
+            "options": f"{_SESSION_OPTIONS} {options}",
+            "connect_timeout": 2,
+            **_TCP,
+        },
         # The pool's own back-off doubles from 1 s; given up early, the next request tries anew.
         reconnect_timeout=0.25,
     )
+    for gauge, name, unit in (
+        (POOL_USES, "requests_num", 1),
+        (POOL_WAITED, "requests_wait_ms", 1000),
+        (POOL_HELD, "usage_ms", 1000),
+    ):
+        gauge.set_function(partial(_read_sum, pool, name, unit))
+    return pool
+
+
+def _read_sum(pool: Pool, name: str, unit: int) -> float:
+    return pool.get_stats().get(name, 0) / unit
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ CREATE TABLE log (
     controls text,
     PRIMARY KEY (chat, seq)
 );
-CREATE UNIQUE INDEX log_keys ON log (chat, sender, key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX log_keys ON log (sender, key, chat) WHERE key IS NOT NULL;
 CREATE INDEX log_controls ON log (chat, seq) WHERE controls IS NOT NULL;
 
 -- Chats with events that are not known to be published; `since` is the oldest one's time.

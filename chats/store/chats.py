@@ -19,6 +19,7 @@ class ChatRow(NamedTuple):
     participant_count: int
 
 
+_AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _COLUMNS = "c.id::text, c.name, c.owner::text, c.seq, c.version, c.participant_count"
 _SHOWN = f"""ARRAY(
     SELECT p.member::text FROM participants p WHERE p.chat = c.id
@@ -55,9 +56,9 @@ async def list_chats_of_member(
     rows = await fetch(
         pool,
         f"SELECT {_COLUMNS}, {_SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
-        " WHERE m.member = %s::uuid AND (%s::uuid IS NULL OR m.chat < %s::uuid)"
+        " WHERE m.member = %s::uuid AND m.chat < %s::uuid"
         " ORDER BY m.chat DESC LIMIT %s::bigint",
-        (member, before, before, limit),
+        (member, before or _AFTER_ALL_IDS, limit),
     )
     return [(ChatRow(*row[:-1]), row[-1]) for row in rows]
 

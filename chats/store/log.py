@@ -17,8 +17,8 @@ class LogRow(NamedTuple):
 
 
 _MESSAGES = (
-    "SELECT event FROM log WHERE chat = %s::uuid AND kind = 'message'"
-    " AND (%s::bigint IS NULL OR seq < %s::bigint) ORDER BY seq DESC LIMIT %s::bigint"
+    "SELECT event FROM log WHERE chat = %s::uuid AND kind = 'message' AND seq < %s::bigint"
+    " ORDER BY seq DESC LIMIT %s::bigint"
 )
 # Cut by bytes, but never empty where there is something.
 _EVENTS = """
@@ -50,9 +50,9 @@ _HEADS = (
 )
 
 
-async def list_messages(pool: Pool, chat: str, before: int | None, limit: int) -> list[bytes]:
+async def list_messages(pool: Pool, chat: str, before: int, limit: int) -> list[bytes]:
     """Message events, newest first, below `before`."""
-    rows = await fetch(pool, _MESSAGES, (chat, before, before, limit))
+    rows = await fetch(pool, _MESSAGES, (chat, before, limit))
     return [event for (event,) in rows]
 
 

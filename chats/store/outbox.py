@@ -24,9 +24,13 @@ JOIN LATERAL (
 ) AS l ON true
 ORDER BY w.nth, l.seq
 """
+# OFFSET 0 makes the outbox the outer side: there are many more membership changes in the log.
 _JOINS = """
-SELECT l.chat::text, l.seq, l.controls FROM outbox o
-JOIN log l ON l.chat = o.chat AND l.seq BETWEEN o.first AND o.last AND l.controls IS NOT NULL
+SELECT o.chat::text, l.seq, l.controls FROM outbox o
+CROSS JOIN LATERAL (
+    SELECT seq, controls FROM log
+    WHERE chat = o.chat AND seq BETWEEN o.first AND o.last AND controls IS NOT NULL OFFSET 0
+) AS l
 """
 
 

@@ -1,11 +1,17 @@
-"""One statement on a connection of the pool, with everything sent and answered in binary."""
+"""One statement on a connection of the pool, and how PostgreSQL is told to plan statements."""
 
-from typing import Any
+from typing import Any, Final
 
 from common.database import Pool
 
+# Every statement here looks rows up by index. Plans are kept, and those that were made while the
+# tables were small would read them whole until the first ANALYZE.
+PLAN_OPTIONS: Final = (
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
+
 
 async def fetch(pool: Pool, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All rows."""
+    """All rows; parameters and rows travel in binary."""
     async with pool.connection() as connection:
         return await (await connection.execute(query, parameters, binary=True)).fetchall()
