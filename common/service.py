@@ -25,6 +25,7 @@ from litestar.openapi import OpenAPIConfig
 
 from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
+from common.loop_lag import measuring_loop_lag
 from common.trace import enter_trace
 
 DRAIN_NOTICE_SECONDS = 1.2  # the balancer checks /health/live every 500 ms
@@ -90,9 +91,14 @@ def create_health_routes(health: Health) -> list[Any]:
         return Response({"status": "ready"})
 
     @get("/metrics", opt={"open": True}, include_in_schema=False, media_type="text/plain")
-    async def metrics() -> Response[bytes]:
+    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        # `?name[]=…` asks for some samples only, as Prometheus's own client libraries take it.
+        names = request.query_params.getall("name[]", [])
+        registry = prometheus_client.REGISTRY
         return Response(
-            prometheus_client.generate_latest(),
+            prometheus_client.generate_latest(
+                registry.restricted_registry(names) if names else registry
+            ),
             headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
         )
 
@@ -209,7 +215,7 @@ async def serve_until_stopped(
     """Serves an internal service until SIGTERM, then drains: `withdraw` its lease, so that callers
     go elsewhere, and let requests in flight finish."""
     stop = stop_event()
-    async with serving(create_server(app), listener):
+    async with measuring_loop_lag(), serving(create_server(app), listener):
         await stop.wait()
         log("draining")
         health.draining = True

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import uvloop
 
 from common.logs import log, set_up_logs
+from common.loop_lag import measuring_loop_lag
 from common.service import (
     DRAIN_NOTICE_SECONDS,
     create_internal_app,
@@ -23,6 +24,7 @@ async def serve(settings: EdgeSettings) -> None:
     """Serves clients, and health and metrics on a port of their own; then drains."""
     stop = stop_event()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(measuring_loop_lag())
         edge = await stack.enter_async_context(open_edge(settings))
         if settings.service.metrics_listen:
             internal = create_server(create_internal_app(edge.health))

@@ -6,14 +6,16 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 
 from fleet.binaries import MissingEngine
+from fleet.containers import DockerFailed, scale_containers
 from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
 from fleet.doctor import print_diagnosis
 from fleet.lock import FolderInUse, FolderLock
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
-from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_settings
+from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_replicas, read_settings
 from fleet.status import print_status
 from fleet.supervisor import Fleet
 from fleet.unprivileged import CannotDropRoot
@@ -21,6 +23,7 @@ from fleet.unprivileged import CannotDropRoot
 KNOWN_FAILURES = (
     CannotDropRoot,
     DatabaseSetupFailed,
+    DockerFailed,
     FolderInUse,
     MissingEngine,
     PortTaken,
@@ -76,9 +79,10 @@ def read_arguments() -> argparse.Namespace:
     commands.add_parser("status", help="list the processes")
     commands.add_parser("doctor", help="say what is wrong")
     commands.add_parser("restart", help="replace every service process, one at a time")
-    scale = commands.add_parser("scale", help="have so many processes of a role")
+    scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
-    scale.add_argument("replicas", type=int)
+    scale.add_argument("replicas")
+    commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
     return parser.parse_args()
 
 
@@ -94,7 +98,13 @@ def main() -> int:
             case "restart":
                 return asyncio.run(tell(settings, Restart()))
             case "scale":
-                return asyncio.run(tell(settings, Scale(arguments.role, arguments.replicas)))
+                role = arguments.role
+                chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
+                return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
+            case "autoscale":
+                with suppress(KeyboardInterrupt):
+                    asyncio.run(scale_containers(settings))
+                return 0
         allow_many_descriptors()
         os.umask(0o077)  # data, keys and logs are the operator's alone
         asyncio.run(run(settings))

@@ -20,10 +20,11 @@ class Restart(msgspec.Struct, frozen=True, tag="restart"):
 
 
 class Scale(msgspec.Struct, frozen=True, tag="scale"):
-    """Have so many processes of a role."""
+    """Have so many processes of a role, or from so many up to `most`, as the load asks for."""
 
     role: str
     replicas: int
+    most: int | None = None
 
 
 Request = Restart | Scale

@@ -1,21 +1,54 @@
-"""One question to a process on this machine over HTTP: are you there?"""
+"""One question to a process over HTTP: are you there, and what do you say?"""
 
 import asyncio
+from typing import NamedTuple
 
 from fleet.ports import LOOPBACK
 
 
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
 async def http_status(port: int, path: str, timeout: float = 1.0) -> int | None:
     """The status of a GET on loopback, None when nothing answered in `timeout` seconds."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
+    return (await _get(Address(LOOPBACK, port), path, timeout))[0]
+
+
+async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes | None:
+    """The body of a GET that was answered with 200, None for any other end."""
+    status, body = await _get(address, path, timeout, with_body=True)
+    return body if status == 200 else None
+
+
+async def _get(
+    address: Address, path: str, timeout: float, *, with_body: bool = False
+) -> tuple[int | None, bytes]:
+    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    body = b""
     try:
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            reader, writer = await asyncio.open_connection(*address)
             try:
                 writer.write(request.encode())
                 words = (await reader.readline()).split()
+                if with_body:
+                    body = await reader.readexactly(await _content_length(reader))
             finally:
                 writer.close()
-    except (OSError, TimeoutError):
-        return None
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+    except (OSError, EOFError, TimeoutError):
+        return None, b""
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None, body
+
+
+async def _content_length(reader: asyncio.StreamReader) -> int:
+    length = 0
+    while line := (await reader.readline()).strip():
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return length

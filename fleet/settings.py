@@ -3,15 +3,17 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from fleet.ports import LOOPBACK
+from fleet.scaler import Limits, Replicas
 
 SERVICE_ROLES: Final = ("edge", "realtime", "users", "chats")
 MAX_REPLICAS: Final = 64
+DEFAULT_MAXIMUM: Final = 4  # more is the operator's to ask for: each takes memory and connections
 DATABASE_VARIABLES: Final = {
     "users": "HUBBUB_USERS_DATABASE_URL",
     "chats": "HUBBUB_CHATS_DATABASE_URL",
@@ -20,13 +22,6 @@ DATABASE_VARIABLES: Final = {
 
 class SettingsError(Exception):
     """A variable that is wrong; the text says which and what would be right."""
-
-
-class Replicas(NamedTuple):
-    """How many processes a role may have; it starts with the minimum."""
-
-    minimum: int
-    maximum: int
 
 
 class FleetSettings(msgspec.Struct, frozen=True):
@@ -38,6 +33,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
     public_url: str
     origins: str
     replicas: dict[str, Replicas]
+    limits: Limits
     external: dict[str, str]  # variable: URL
     environment: dict[str, str]  # all of it, for the services
 
@@ -78,6 +74,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
         public_url=public_url,
         origins=origins,
         replicas=read_replicas(env.get("HUBBUB_REPLICAS", ""), os.cpu_count() or 1),
+        limits=read_limits(env.get("HUBBUB_SCALING", "")),
         external={variable: env[variable] for variable in external if env.get(variable)},
         environment=dict(env),
     )
@@ -90,12 +87,13 @@ def _read_port(text: str) -> int:
 
 
 def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
-    """`edge=2,realtime=1-4`; roles that are not named get two, or one on a single core.
+    """`edge=2,realtime=1-4`; roles that are not named get two, or one on a single core, and may
+    grow to as many as there are cores.
 
     Raises SettingsError.
     """
-    usual = 2 if cores >= 2 else 1
-    replicas = dict.fromkeys(SERVICE_ROLES, Replicas(usual, usual))
+    usual = Replicas(min(2, cores), max(1, min(cores, DEFAULT_MAXIMUM)))
+    replicas = dict.fromkeys(SERVICE_ROLES, usual)
     for part in filter(None, (part.strip() for part in text.split(","))):
         role, _, numbers = part.partition("=")
         low, dash, high = numbers.partition("-")
@@ -111,3 +109,15 @@ def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
             )
         replicas[role] = chosen
     return replicas
+
+
+def read_limits(text: str) -> Limits:
+    """`lag_ms=20,connections=2000`; what is not named keeps its default. Raises SettingsError."""
+    pairs = (part.partition("=") for part in filter(None, map(str.strip, text.split(","))))
+    try:
+        limits = msgspec.convert({k: v for k, _, v in pairs}, Limits, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"HUBBUB_SCALING: {error}") from error
+    if not all(limit > 0 for limit in msgspec.structs.astuple(limits)):
+        raise SettingsError("HUBBUB_SCALING: every limit must be above 0")
+    return limits

@@ -22,9 +22,18 @@ class ProcessState(msgspec.Struct, frozen=True):
     state: State
 
 
+class WantedState(msgspec.Struct, frozen=True):
+    """How many processes of a role there should be now, and between which numbers that moves."""
+
+    replicas: int
+    minimum: int
+    maximum: int
+
+
 class FleetState(msgspec.Struct, frozen=True):
     parent: int
     processes: Sequence[ProcessState]
+    wanted: dict[str, WantedState] = msgspec.field(default_factory=dict)
 
 
 def write_state(data: Path, state: FleetState) -> None:

@@ -1,4 +1,4 @@
-"""`python -m fleet status`: the processes of the fleet on a data folder, as a table."""
+"""`python -m fleet status`: how many there should be and which there are."""
 
 import sys
 import time
@@ -13,7 +13,12 @@ def print_status(data: Path) -> int:
     if state is None or not is_alive(state.parent):
         print(f"No Hubbub runs on {data}.", file=sys.stderr)
         return 1
-    print(f"{'process':<14}{'state':<10}{'pid':>8}{'port':>7}{'metrics':>9}  up")
+    print(f"{'role':<14}{'wanted':>7}{'present':>9}{'range':>8}")
+    for role, wanted in sorted(state.wanted.items()):
+        present = sum(p.role == role and p.state == "ready" for p in state.processes)
+        between = f"{wanted.minimum}-{wanted.maximum}"
+        print(f"{role:<14}{wanted.replicas:>7}{present:>9}{between:>8}")
+    print(f"\n{'process':<14}{'state':<10}{'pid':>8}{'port':>7}{'metrics':>9}  up")
     for p in sorted(state.processes, key=lambda p: (p.role, p.number)):
         metrics = p.metrics if p.metrics is not None else "-"
         minutes, seconds = divmod(int(time.time() - p.started), 60)

@@ -7,12 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
+from fleet.autoscaler import Autoscaler
 from fleet.balancer import Balancer, Mode, PoolServer
 from fleet.control import Answer, Request, Restart, Scale
 from fleet.engines import Engines
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.logs import copy_output, log_line, open_log, write_line
+from fleet.ports import LOOPBACK
+from fleet.probe import Address
 from fleet.processes import Program, Supervised, Watcher
+from fleet.scaler import Figures, Replicas
 from fleet.services import (
     PUBLIC_ROLES,
     ServicePorts,
@@ -22,7 +26,7 @@ from fleet.services import (
     shared_environment,
 )
 from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, write_state
+from fleet.state import FleetState, WantedState, write_state
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.
 PUBLIC_STOP_SECONDS = 12.0
@@ -45,7 +49,9 @@ class Fleet:
         self._ports: dict[tuple[str, int], ServicePorts] = {}
         self._shared: dict[str, str] = {}
         self._failing: set[str] = set()
-        self._wanted = {role: r.minimum for role, r in settings.replicas.items()}
+        self.bounds = dict(settings.replicas)
+        self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
+        self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
         self._rest: asyncio.Task[None] | None = None  # what starts after the first of each role
         self._copies: set[asyncio.Task[None]] = set()
         self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
@@ -60,12 +66,21 @@ class Fleet:
         await self._start_all([*engines.programs, balancer])
         await self._start_all(self._service(role, 1) for role in SERVICE_ROLES)
         rest = [self._service(role, number) for role, number in self._ports if number > 1]
-        self._rest = asyncio.create_task(self._start_all([*rest, *engines.caches]))
+        self._rest = asyncio.create_task(self._grow_up([*rest, *engines.caches]))
+
+    async def _grow_up(self, rest: Iterable[Program]) -> None:
+        await self._start_all(rest)
+        try:
+            await Autoscaler(self, self._settings.limits, self._note_decision).run()
+        except Exception as error:  # a fleet that does not scale is better than none
+            print(f"Scaling has stopped: {error!r}", file=sys.stderr)
+            raise
 
     async def stop(self) -> None:
         """Drain and end everything, those first whom others do not need."""
         if self._rest:
             self._rest.cancel()
+            await asyncio.wait({self._rest})
         for roles, seconds in (
             (PUBLIC_ROLES, PUBLIC_STOP_SECONDS),
             (("users", "chats"), SERVICE_STOP_SECONDS),
@@ -82,34 +97,48 @@ class Fleet:
             case Restart():
                 await self._restart()
                 return Answer(True, "Every process of the services is a new one.")
-            case Scale(role, replicas):
-                if role not in SERVICE_ROLES or not 1 <= replicas <= MAX_REPLICAS:
+            case Scale(role, replicas, most):
+                bounds = Replicas(replicas, replicas if most is None else most)
+                if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
                     return Answer(False, f"A service has 1 to {MAX_REPLICAS} processes.")
-                await self._scale(role, replicas)
-                return Answer(True, f"There are {replicas} of {role}.")
+                self.bounds[role] = bounds
+                await self.scale(role, min(max(self.wanted[role], replicas), bounds.maximum))
+                return Answer(True, f"There are {self.wanted[role]} of {role}.")
 
     async def _restart(self) -> None:
         """One at a time, each drained first, so that there is always another one to ask."""
         for (role, _), supervised in list(self._slots.items()):
             if role in SERVICE_ROLES:
-                await supervised.restart(DRAIN_SECONDS)
+                async with self._one_change[role]:
+                    await supervised.restart(DRAIN_SECONDS)
 
-    async def _scale(self, role: str, replicas: int) -> None:
+    async def scale(self, role: str, replicas: int) -> None:
         """Start what is missing; drain what is too much, the youngest slot first."""
-        self._wanted[role] = replicas
+        self.wanted[role] = replicas
         self._reserve_ports()
-        slots = {number for owner, number in self._slots if owner == role}
-        await self._start_all(
-            self._service(role, number) for number in range(1, replicas + 1) if number not in slots
-        )
-        for number in sorted((n for n in slots if n > replicas), reverse=True):
-            await self._slots[role, number].stop(DRAIN_SECONDS)
-            del self._slots[role, number]
-            await self._changed()
+        async with self._one_change[role]:
+            slots = {number for owner, number in self._slots if owner == role}
+            await self._start_all(
+                self._service(role, number)
+                for number in range(1, replicas + 1)
+                if number not in slots
+            )
+            for number in sorted((n for n in slots if n > replicas), reverse=True):
+                await self._slots[role, number].stop(DRAIN_SECONDS)
+                del self._slots[role, number]
+                await self._changed()
+
+    async def find_metrics(self) -> dict[str, list[Address]]:
+        """Of the processes that are ready, by role."""
+        found: dict[str, list[Address]] = {role: [] for role in SERVICE_ROLES}
+        for (role, _), supervised in self._slots.items():
+            if role in found and supervised.is_ready and (port := supervised.program.metrics):
+                found[role].append(Address(LOOPBACK, port))
+        return found
 
     def _reserve_ports(self) -> None:
         """For every slot that is wanted; a slot that comes again has the ports it had."""
-        for role, replicas in self._wanted.items():
+        for role, replicas in self.wanted.items():
             for number in range(1, replicas + 1):
                 if (role, number) not in self._ports:
                     self._ports[role, number] = reserve_ports(role)
@@ -137,7 +166,7 @@ class Fleet:
         return {
             f"HUBBUB_{role.upper()}_SEEDS": ",".join(
                 self._ports[role, number].health.address
-                for number in range(1, self._wanted[role] + 1)
+                for number in range(1, self.wanted[role] + 1)
             )
             for role in ("users", "chats", "realtime")
         }
@@ -161,7 +190,11 @@ class Fleet:
 
     async def _changed(self) -> None:
         lines = [line for s in self._slots.values() if (line := s.describe()) is not None]
-        write_state(self._settings.data, FleetState(os.getpid(), lines))
+        wanted = {
+            role: WantedState(replicas, *self.bounds[role])
+            for role, replicas in self.wanted.items()
+        }
+        write_state(self._settings.data, FleetState(os.getpid(), lines, wanted))
         await self._balancer.set_servers(
             {
                 _pool_server(role, number, self._ports[role, number]): _pool_mode(supervised)
@@ -181,6 +214,11 @@ class Fleet:
                 f"{self._settings.logs / program.name}.log may say why.",
                 file=sys.stderr,
             )
+
+    def _note_decision(self, role: str, before: int, now: int, figures: Figures) -> None:
+        why = ", ".join(f"{name} {value:.4g}" for name, value in figures._asdict().items())
+        line = log_line("fleet", "scaled", of=role, before=before, now=now, why=why)
+        write_line(self._log, line)
 
     def _hung(self, program: Program) -> None:
         self._write_log("killed because it did not answer", program)

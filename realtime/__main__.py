@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import uvloop
 
 from common.logs import log, set_up_logs
+from common.loop_lag import measuring_loop_lag
 from common.service import create_internal_app, create_server, serving, stop_event
 from common.settings import SettingsError
 from realtime.node import open_node
@@ -17,6 +18,7 @@ async def serve(settings: RealtimeSettings) -> None:
     """Serves sockets, and health and metrics on a port of their own; then drains."""
     stop = stop_event()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(measuring_loop_lag())
         node = await stack.enter_async_context(open_node(settings))
         if settings.service.metrics_listen:
             internal = create_server(create_internal_app(node.health))

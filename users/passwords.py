@@ -8,13 +8,14 @@ import asyncio
 import os
 import secrets
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import argon2
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from common.errors import unavailable
 
@@ -28,6 +29,11 @@ WAITING_A_THREAD = 16  # some 0.8 s of work; a caller tries elsewhere after 1.5 
 MAX_WAIT_SECONDS = 1.4
 NICENESS = 10  # people who talk come before people who log in
 
+WAIT_SECONDS = Histogram(
+    "hubbub_users_hashing_wait_seconds",
+    "Seconds a password waited for a thread",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
 REFUSED = Counter("hubbub_users_hashing_refused", "Password checks refused", ["reason"])
 
 
@@ -84,9 +90,15 @@ class Passwords:
             REFUSED.labels("queue full").inc()
             raise unavailable()
         self._inside += 1
+        asked = time.perf_counter()
+
+        def begin() -> T:
+            WAIT_SECONDS.observe(time.perf_counter() - asked)
+            return work()
+
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, begin)
         except TimeoutError:
             REFUSED.labels("waited too long").inc()
             raise unavailable() from None

@@ -1,0 +1,37 @@
+"""How late a process's loop is: whatever is due there waits as long.
+
+One timer, twenty times a second; knows nothing of what keeps the loop busy.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from prometheus_client import Histogram
+
+TICK_SECONDS: Final = 0.05
+
+LOOP_LAG: Final = Histogram(
+    "hubbub_loop_lag_seconds",
+    "How much later than due a timer of the loop ran.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
+
+@asynccontextmanager
+async def measuring_loop_lag() -> AsyncIterator[None]:
+    """Measures as long as the block runs."""
+    task = asyncio.create_task(_measure())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _measure() -> None:
+    while True:
+        started = time.perf_counter()
+        await asyncio.sleep(TICK_SECONDS)
+        LOOP_LAG.observe(max(0.0, time.perf_counter() - started - TICK_SECONDS))

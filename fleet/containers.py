@@ -1,0 +1,94 @@
+"""The containers of docker-compose.yml as the autoscaler's driver: `python -m fleet autoscale`.
+
+Says `docker compose` how many there should be; what comes and goes with that is the business of
+Docker and of HAProxy, which reads its pools from Docker's DNS.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fleet.autoscaler import Autoscaler
+from fleet.probe import Address
+from fleet.scaler import Figures, Replicas
+from fleet.services import PROJECT_FOLDER
+from fleet.settings import SERVICE_ROLES, FleetSettings
+
+METRICS_PORTS = {"edge": 8001, "realtime": 8001, "users": 8000, "chats": 8000}
+ROUND_SECONDS = 3.0  # each asks Docker twice
+# A container's role, its health, and its addresses in the networks that it is in.
+INSPECT_FORMAT = (
+    '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Health.Status}}'
+    "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"
+)
+
+
+class DockerFailed(Exception):
+    """A command of docker ended with an error; the text is what it said."""
+
+
+class Containers:
+    """The stack of one compose file. `docker` is the program's name or path."""
+
+    def __init__(
+        self, bounds: Mapping[str, Replicas], folder: Path = PROJECT_FOLDER, docker: str = "docker"
+    ) -> None:
+        self.bounds = bounds
+        self.wanted: dict[str, int] = {}
+        self._folder = folder
+        self._docker = docker
+
+    async def find_metrics(self) -> dict[str, list[Address]]:
+        """Of the healthy ones. The first time also learns how many there are of each."""
+        lines = await self._inspect()
+        if not self.wanted:
+            self.wanted = {
+                role: max(1, sum(words[0] == role for words in lines)) for role in SERVICE_ROLES
+            }
+        found: dict[str, list[Address]] = {role: [] for role in SERVICE_ROLES}
+        for role, health, *addresses in lines:
+            if health == "healthy" and addresses:
+                found[role].append(Address(addresses[0], METRICS_PORTS[role]))
+        return found
+
+    async def scale(self, role: str, replicas: int) -> None:
+        """Returns when the new ones are healthy, or the others have drained."""
+        self.wanted[role] = replicas
+        await self._run(scale_command(role, replicas))
+
+    async def _inspect(self) -> list[list[str]]:
+        ids = (await self._run(["compose", "ps", "--quiet", *SERVICE_ROLES])).split()
+        if not ids:
+            return []
+        said = await self._run(["inspect", "--format", INSPECT_FORMAT, *ids])
+        return [line.split() for line in said.splitlines() if line.strip()]
+
+    async def _run(self, words: Sequence[str]) -> str:
+        process = await asyncio.create_subprocess_exec(
+            self._docker, *words, cwd=self._folder,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, wrong = await process.communicate()
+        if process.returncode != 0:
+            raise DockerFailed(wrong.decode(errors="replace").strip())
+        return said.decode()
+
+
+def scale_command(role: str, replicas: int) -> list[str]:
+    """Leaves every other service and every container that may stay as it is."""
+    return [
+        "compose", "up", "--detach", "--wait", "--no-deps", "--no-recreate",
+        "--scale", f"{role}={replicas}", role,
+    ]  # fmt: skip
+
+
+async def scale_containers(settings: FleetSettings) -> None:
+    """Until it is interrupted. Raises DockerFailed."""
+
+    def report(role: str, before: int, now: int, figures: Figures) -> None:
+        print(f"{role}: {before} -> {now} ({figures})", flush=True)
+
+    containers = Containers(settings.replicas)
+    await containers.find_metrics()
+    autoscaler = Autoscaler(containers, settings.limits, report, round_seconds=ROUND_SECONDS)
+    await autoscaler.run()

@@ -1,0 +1,167 @@
+"""How many processes a role should have: figures in, a number out.
+
+Pure; moments are arguments, in seconds of any one clock. Knows neither where figures come from nor
+how a number is brought about. CPU is no figure: a busy process is no trouble as long as nothing
+waits for it.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+GROW_AFTER_SECONDS: Final = 3.0  # of too much load, all the time
+COOL_DOWN_SECONDS: Final = 6.0  # after a change, until its effect can be seen
+ROOM: Final = 0.5  # a role shrinks if the others are then loaded to no more than this share
+REGRET_SECONDS: Final = 120.0  # growing so soon after shrinking means that shrinking was wrong
+MAX_PATIENCE: Final = 8.0
+LATE_SHARE: Final = 0.1  # of the limit of deliveries: with fewer, lag is somebody else's doing
+FAILING_SHARE: Final = 0.05
+
+
+class Replicas(NamedTuple):
+    """How many processes a role may have; it starts with the minimum."""
+
+    minimum: int
+    maximum: int
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one process is good for: with more of it there should be another process."""
+
+    in_flight: float = 8.0  # edge: requests
+    lag_ms: float = 10.0  # edge, realtime: how long what is due waits for the loop
+    connections: float = 1000.0  # realtime
+    deliveries: float = 5000.0  # realtime, a second
+    queue_ms: float = 50.0  # chats, users: how long work waits before it begins
+    database_ms: float = 100.0  # chats, users: with a slower database more processes are no help
+    calm_seconds: float = 15.0  # of little load, all the time, before one process goes
+
+
+class Figures(NamedTuple):
+    """One role in the last moments; means a process, of those that were seen. Times in seconds."""
+
+    seen: int
+    unseen: int = 0  # not ready, or no answer: what they carry is unknown
+    lag: float = 0.0
+    in_flight: float = 0.0
+    connections: float = 0.0
+    deliveries: float = 0.0
+    queue: float = 0.0
+    database: float = 0.0
+    failing: float = 0.0  # share of the answers that are errors of ours
+    cut_off: bool = False  # some miss what they depend on: an open circuit, no bus
+
+    @property
+    def is_sound(self) -> bool:
+        """Little load means little to do only where nothing is broken."""
+        return bool(self.seen) and not (self.unseen or self.cut_off or self.failing > FAILING_SHARE)
+
+
+class Load(NamedTuple):
+    """Shares of a process's limit: `up` is reason to grow, `down` what a shrunk role must carry."""
+
+    up: float
+    down: float
+
+
+def load_of(role: str, figures: Figures, limits: Limits) -> Load:
+    """Which figures count for a role, and how."""
+    lag = figures.lag * 1000 / limits.lag_ms
+    match role:
+        case "edge":
+            # Requests that wait for a slow service fill edge too, but do not wait for edge.
+            in_flight = figures.in_flight / limits.in_flight
+            return Load(min(in_flight, lag), in_flight)
+        case "realtime":
+            deliveries = figures.deliveries / limits.deliveries
+            work = max(figures.connections / limits.connections, deliveries)
+            both = max(work, lag) if deliveries >= LATE_SHARE else work
+            return Load(both, both)
+        case _:
+            queue = figures.queue * 1000 / limits.queue_ms
+            database = figures.database * 1000 / limits.database_ms
+            # Behind a slow database everything waits, and more processes only ask it for more.
+            return Load(0.0 if database >= 1 else queue, max(queue, database))
+
+
+class Memory(NamedTuple):
+    """What the last decisions about a role leave for the next one."""
+
+    wanted: int
+    load: Load = Load(0.0, 0.0)  # smoothed
+    high_since: float | None = None
+    low_since: float | None = None
+    changed: float = float("-inf")
+    shrunk: float = float("-inf")
+    patience: float = 1.0  # times the calm that is asked for; doubled by each regret
+
+
+def decide(
+    role: str, memory: Memory, figures: Figures, bounds: Replicas, limits: Limits, now: float,
+    *, all_sound: bool,
+) -> Memory:  # fmt: skip
+    """Looks at one role; `wanted` of the result is the decision. One step down at a time.
+
+    `all_sound`: nothing is broken anywhere, so that little load can be believed.
+    """
+    wanted = memory.wanted
+    if wanted > bounds.maximum:
+        return memory._replace(wanted=wanted - 1, changed=now)
+    if wanted < bounds.minimum:
+        return memory._replace(wanted=bounds.minimum, changed=now)
+    if figures.unseen or not figures.seen:
+        return memory._replace(high_since=None, low_since=None)
+    fresh = load_of(role, figures, limits)
+    load = Load(*((old + new) / 2 for old, new in zip(memory.load, fresh, strict=True)))
+    fits = wanted > 1 and load.down * wanted / (wanted - 1) <= ROOM
+    memory = memory._replace(
+        load=load,
+        high_since=_since(memory.high_since, load.up >= 1, now),
+        low_since=_since(memory.low_since, fits and load.up < 1 and all_sound, now),
+    )
+    if now - memory.changed < COOL_DOWN_SECONDS:
+        return memory
+    if wanted < bounds.maximum and _lasts(memory.high_since, GROW_AFTER_SECONDS, now):
+        return _grow(memory, bounds.maximum, now)
+    calm = limits.calm_seconds * memory.patience
+    if wanted > bounds.minimum and _lasts(memory.low_since, calm, now):
+        return memory._replace(
+            wanted=wanted - 1, high_since=None, low_since=None, changed=now, shrunk=now
+        )
+    return memory
+
+
+def decide_all(
+    memories: Mapping[str, Memory], figures: Mapping[str, Figures], bounds: Mapping[str, Replicas],
+    limits: Limits, now: float,
+) -> dict[str, Memory]:  # fmt: skip
+    """Looks at all roles together: while one is in trouble, none shrinks."""
+    all_sound = all(seen.is_sound for seen in figures.values())
+    return {
+        role: decide(role, memory, figures[role], bounds[role], limits, now, all_sound=all_sound)
+        for role, memory in memories.items()
+    }
+
+
+def _grow(memory: Memory, maximum: int, now: float) -> Memory:
+    """One more, or twice as many where the load is twice the limit."""
+    step = memory.wanted if memory.load.up >= 2 else 1
+    regret = now - memory.shrunk < REGRET_SECONDS
+    return memory._replace(
+        wanted=min(memory.wanted + step, maximum),
+        high_since=None,
+        low_since=None,
+        changed=now,
+        patience=min(memory.patience * 2, MAX_PATIENCE) if regret else 1.0,
+    )
+
+
+def _since(since: float | None, holds: bool, now: float) -> float | None:
+    if not holds:
+        return None
+    return now if since is None else since
+
+
+def _lasts(since: float | None, seconds: float, now: float) -> bool:
+    return since is not None and now - since >= seconds

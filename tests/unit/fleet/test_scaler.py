@@ -1,0 +1,226 @@
+"""How many processes a role should have, decided from figures alone."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.scaler import (
+    COOL_DOWN_SECONDS,
+    FAILING_SHARE,
+    GROW_AFTER_SECONDS,
+    Figures,
+    Limits,
+    Memory,
+    Replicas,
+    decide,
+    decide_all,
+)
+
+LIMITS = Limits()
+RANGE = Replicas(1, 4)
+IDLE = Figures(seen=1)
+ROLES = ("edge", "realtime", "chats", "users")
+BUSY = {
+    "edge": Figures(seen=1, in_flight=12, lag=0.015),
+    "realtime": Figures(seen=1, deliveries=6000),
+    "chats": Figures(seen=1, queue=0.08),
+    "users": Figures(seen=1, queue=0.08),
+}
+
+
+class Role:
+    """A role under the scaler, a second at a time."""
+
+    def __init__(self, role: str, wanted: int = 1, bounds: Replicas = RANGE) -> None:
+        self.role, self.bounds = role, bounds
+        self.memory = Memory(wanted)
+        self.now = 0.0
+        self.history = [wanted]
+
+    def see(self, figures: Figures, seconds: float = 1.0, *, all_sound: bool = True) -> int:
+        """The same figures for so long, a process each; gives what is wanted at the end."""
+        return self.follow(lambda n: figures._replace(seen=n), seconds, all_sound=all_sound)
+
+    def follow(
+        self, figures: Callable[[int], Figures], seconds: float, *, all_sound: bool = True
+    ) -> int:
+        """Figures that depend on how many processes there are."""
+        for _ in range(int(seconds)):
+            self.now += 1
+            self.memory = decide(
+                self.role, self.memory, figures(self.memory.wanted), self.bounds, LIMITS,
+                self.now, all_sound=all_sound,
+            )  # fmt: skip
+            if self.memory.wanted != self.history[-1]:
+                self.history.append(self.memory.wanted)
+        return self.memory.wanted
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_grows_when_work_waits_for_it(role: str) -> None:
+    """After some seconds of too much load, and not beyond its maximum."""
+    busy = Role(role)
+    assert busy.see(BUSY[role], GROW_AFTER_SECONDS) == 1
+    assert busy.see(BUSY[role], 5) == 2
+    assert busy.see(BUSY[role], 60) == 4
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_shrinks_one_by_one_when_it_is_calm(role: str) -> None:
+    """Each step needs a calm time of its own; the minimum stays."""
+    calm = Role(role, wanted=4)
+    assert calm.see(IDLE, LIMITS.calm_seconds) == 4
+    assert calm.see(IDLE, 5) == 3
+    assert calm.see(IDLE, 200) == 1
+    assert calm.history == [4, 3, 2, 1]
+
+
+def test_a_flood_doubles_a_role() -> None:
+    """Twice the limit is answered with twice as many at once."""
+    flooded = Role("realtime")
+    flooded.see(Figures(seen=1, deliveries=30_000), 30)
+    assert flooded.history == [1, 2, 4]
+
+
+def test_a_short_burst_changes_nothing() -> None:
+    """What is over within the time that a new process takes to start is not answered with one."""
+    spiky = Role("edge")
+    for _ in range(10):
+        spiky.see(BUSY["edge"], 2)
+        spiky.see(IDLE, 5)
+    assert spiky.history == [1]
+
+
+def test_changes_keep_a_distance() -> None:
+    """The effect of a change is waited for before the next one."""
+    busy = Role("realtime")
+    busy.see(BUSY["realtime"], 8)
+    grown = busy.memory.changed
+    assert busy.memory.wanted == 2
+    while busy.see(BUSY["realtime"]) == 2:
+        assert busy.now - grown < 60
+    assert busy.now - grown >= COOL_DOWN_SECONDS
+
+
+def test_an_outage_looks_like_little_load_and_shrinks_nothing() -> None:
+    """Somewhere something is broken: nobody asks because nobody can."""
+    role = Role("edge", wanted=4)
+    assert role.see(IDLE, 600, all_sound=False) == 4
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Figures(seen=3, unseen=1),
+        Figures(seen=0, unseen=4),
+        Figures(seen=4, cut_off=True),
+        Figures(seen=4, failing=FAILING_SHARE * 2),
+    ],
+)
+def test_trouble_in_one_role_keeps_all_others_as_large_as_they_are(broken: Figures) -> None:
+    """A dead chats makes edge and realtime idle."""
+    memories = {"edge": Memory(4), "realtime": Memory(4), "chats": Memory(4)}
+    bounds = dict.fromkeys(memories, RANGE)
+    figures = {"edge": Figures(seen=4), "realtime": Figures(seen=4), "chats": broken}
+    for second in range(600):
+        memories = decide_all(memories, figures, bounds, LIMITS, second)
+    assert {role: memory.wanted for role, memory in memories.items()} == dict.fromkeys(memories, 4)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_is_not_seen_decides_nothing(role: str) -> None:
+    """A process that starts or hangs carries an unknown load; those that are seen stand for it."""
+    growing = Role(role, wanted=2)
+    assert growing.see(BUSY[role]._replace(unseen=1), 600) == 2
+
+
+@pytest.mark.parametrize("role", ["chats", "users"])
+def test_a_slow_database_is_not_answered_with_more_who_ask_it(role: str) -> None:
+    """Everything waits, but not for processes."""
+    slow = Role(role, wanted=2)
+    assert slow.see(Figures(seen=2, queue=3.0, database=0.5), 600) == 2
+
+
+def test_edge_does_not_grow_for_requests_that_wait_elsewhere() -> None:
+    """Many in flight and a prompt loop: a slow service behind it. It does not shrink either."""
+    waiting = Role("edge", wanted=2)
+    assert waiting.see(Figures(seen=2, in_flight=500, lag=0.001), 600) == 2
+
+
+def test_a_busy_machine_is_no_reason_for_idle_roles_to_grow() -> None:
+    """Lag without work is somebody else's doing."""
+    for name in ("edge", "realtime"):
+        assert Role(name).see(Figures(seen=1, lag=0.2), 600) == 1
+
+
+def test_a_node_that_delivers_late_is_joined_by_another() -> None:
+    """Although neither its sockets nor its deliveries are at their limit."""
+    late = Role("realtime")
+    assert late.see(Figures(seen=1, lag=0.03, connections=50, deliveries=1000), 8) == 2
+
+
+def test_who_regrets_to_have_shrunk_waits_longer_next_time() -> None:
+    """A load that swings slower than the calm time makes a role change less and less often."""
+    swinging = Role("realtime", bounds=Replicas(1, 2))
+    for _ in range(40):
+        swinging.see(BUSY["realtime"], 20)
+        swinging.see(IDLE, 20)
+    assert len(swinging.history) < 12
+
+
+def test_bounds_that_the_operator_moves_are_kept() -> None:
+    """Too many leave one by one; too few come at once."""
+    role = Role("edge", wanted=4, bounds=Replicas(2, 2))
+    role.see(IDLE, 3)
+    assert role.history == [4, 3, 2]
+    role.bounds = Replicas(4, 4)
+    assert role.see(IDLE) == 4
+
+
+figures = st.builds(
+    Figures,
+    seen=st.integers(0, 4),
+    unseen=st.integers(0, 2),
+    lag=st.floats(0, 1),
+    in_flight=st.floats(0, 100),
+    connections=st.floats(0, 5000),
+    deliveries=st.floats(0, 50_000),
+    queue=st.floats(0, 2),
+    database=st.floats(0, 1),
+    failing=st.floats(0, 1),
+    cut_off=st.booleans(),
+)
+
+
+@given(st.sampled_from(ROLES), st.lists(st.tuples(figures, st.booleans()), max_size=200))
+def test_whatever_is_seen_the_bounds_hold_and_changes_keep_their_distance(
+    name: str, rounds: list[tuple[Figures, bool]]
+) -> None:
+    """One down, at most twice as many up, never two changes within the cool-down."""
+    memory, last, bounds = Memory(1), float("-inf"), Replicas(1, 6)
+    for now, (seen, sound) in enumerate(rounds):
+        before = memory.wanted
+        memory = decide(name, memory, seen, bounds, LIMITS, now, all_sound=sound)
+        assert bounds.minimum <= memory.wanted <= bounds.maximum
+        if memory.wanted != before:
+            assert now - last >= COOL_DOWN_SECONDS
+            assert memory.wanted == before - 1 or before < memory.wanted <= 2 * before
+            assert memory.wanted > before or (sound and not seen.unseen)
+            last = now
+
+
+@given(st.floats(0, 40_000), st.integers(1, 6))
+def test_a_constant_load_is_answered_with_a_constant_number(total: float, begin: int) -> None:
+    """Shared evenly, it settles, whatever it begins with."""
+    role = Role("realtime", wanted=begin, bounds=Replicas(1, 6))
+
+    def share(n: int) -> Figures:
+        return Figures(seen=n, deliveries=total / n)
+
+    role.follow(share, 200)
+    settled = len(role.history)
+    role.follow(share, 200)
+    assert len(role.history) == settled
+    assert role.memory.wanted == 6 or total / role.memory.wanted < LIMITS.deliveries
