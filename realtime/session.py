@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import SERVER, Protocol
 from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
@@ -83,7 +84,7 @@ class Session:
         self.state = State.HANDSHAKE
         self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
         self.must_abort = False  # the other side does not answer: cut it off
-        self._ws = ServerProtocol(
+        self._ws: Protocol = ServerProtocol(
             origins=[None if origin is None else Origin(origin) for origin in origins],
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             max_size=MAX_CLIENT_MESSAGE_BYTES,
@@ -113,7 +114,14 @@ class Session:
             return []  # refused before the upgrade
         self._ws.receive_data(data)
         wishes: list[Wish] = []
-        for event in self._ws.events_received():
+        events = self._ws.events_received()
+        if self.state is State.HANDSHAKE and (
+            len(events) > 1 or (events and self._ws.reader.buffer)
+        ):
+            # RFC 6455 section 4.1: the client waits for our answer before it sends anything else.
+            self.refuse_handshake(refusal_of_status(400))
+            return []
+        for event in events:
             if isinstance(event, Request):
                 self._request = event
                 wishes.append(_read_upgrade(event))
@@ -155,16 +163,24 @@ class Session:
     def accept(self, now: float) -> None:
         """Upgrades, or refuses what RFC 6455, the origins and the subprotocol demand."""
         request, self._request = self._request, None
+        handshake = self._ws
         assert request is not None
+        assert isinstance(handshake, ServerProtocol)
         if request.method == "HEAD":  # a GET without an upgrade
             self.refuse_handshake(refusal_of_status(426), with_body=False)
             return
-        response = self._ws.accept(request)
+        response = handshake.accept(request)
         if response.status_code != 101:
             self.refuse_handshake(refusal_of_status(response.status_code))
             return
-        self._ws.send_response(response)
-        self._out += self._ws.data_to_send()
+        handshake.send_response(response)
+        self._out += handshake.data_to_send()
+        # The library's parser holds the request's headers for as long as it lives: 3 kB for each
+        # of the idle sockets. The handshake is done, so a parser of frames alone takes over.
+        handshake.parser.close()
+        self._ws = Protocol(
+            SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
+        )
         self.state = State.GREETING
         self._deadline = now + CONNECT_TIMEOUT_SECONDS
         self._ping_due = now + self._ping_seconds
