@@ -43,7 +43,8 @@ from common.protocol.chats import (
     SlicesRequest,
 )
 
-MAX_SENDS_BYTES = 64 * 2**20  # a full batch of the longest messages, all of it escaped
+# a full batch of the longest messages, all of it escaped; the heads of half a million chats
+MAX_BODY_BYTES = 64 * 2**20
 
 
 def create_routes(
@@ -58,7 +59,7 @@ def create_routes(
 
 
 def _create_change_routes(pool: Pool, sender: Sender, coordinator: Coordinator) -> list[Any]:
-    @post("/calls/send", status_code=200, request_max_body_size=MAX_SENDS_BYTES)
+    @post("/calls/send", status_code=200, request_max_body_size=MAX_BODY_BYTES)
     async def send(data: JSONBody[SendsRequest], request: Request[Any, Any, Any]) -> SendsAnswer:
         left_ms = request.headers.get(DEADLINE_HEADER, "")
         seconds = int(left_ms) / 1000 if left_ms.isdigit() else DEADLINE_SECONDS
@@ -129,7 +130,7 @@ def _create_node_routes(pool: Pool, window: Window, recent: RecentChanges) -> li
     async def slices(data: JSONBody[SlicesRequest]) -> SlicesAnswer:
         return await nodes.get_slices(pool, window, data)
 
-    @post("/calls/heads", status_code=200)
+    @post("/calls/heads", status_code=200, request_max_body_size=MAX_BODY_BYTES)
     async def heads(data: JSONBody[HeadsRequest]) -> HeadsAnswer:
         return await nodes.get_heads(pool, data)
 
