@@ -9,7 +9,7 @@ if ls /etc/hubbub/certificates/*.pem >/dev/null 2>&1; then
     certificates=/etc/hubbub/certificates/
 elif [ -n "$HUBBUB_DOMAIN" ]; then
     certificates=/acme/site.pem
-    set -- "$@" -f /etc/hubbub/acme.cfg
+    set -- -f /etc/hubbub/acme.cfg "$@" # before what listens with the certificate
 else
     certificates=
 fi
