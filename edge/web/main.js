@@ -1,5 +1,5 @@
 /**
- * Starts the page: goes on with the session that this browser has, or asks who is there.
+ * The beginning of the page: goes on with the session that this browser has, or asks who is there.
  */
 import { Api } from "./api.js";
 import { openDatabase } from "./database.js";
@@ -59,8 +59,11 @@ async function patiently(errand) {
   }
 }
 
-let me;
-await patiently(async () => {
-  me = await api.me();
-});
-if (me) await enter(me);
+/** Shows who is signed in their chats, everybody else the form. */
+export async function start() {
+  let me;
+  await patiently(async () => {
+    me = await api.me();
+  });
+  if (me) await enter(me);
+}

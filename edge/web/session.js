@@ -2,7 +2,7 @@
  * Who is signed in, and the access token of this window. The refresh token lives in an HttpOnly
  * cookie that no script can read. Knows nothing of chats.
  */
-import { Refusal, exchange } from "./exchange.js";
+import { Refusal, Unreachable, exchange } from "./exchange.js";
 
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const RENEW_BEFORE_MS = 30_000;
@@ -32,12 +32,12 @@ export class Session {
   async signUp({ username, email, password }, key) {
     const body = password ? { username, email, password } : { username, email };
     const headers = { ...COOKIE, "Idempotency-Key": key };
-    return this.#keep(await exchange(this.#fetch, "POST", "/api/user", { body, headers })).user;
+    return this.#keep(await this.#twice("/api/user", { body, headers })).user;
   }
 
   async logIn({ username, password }) {
     const request = { body: { username, password }, headers: COOKIE };
-    return this.#keep(await exchange(this.#fetch, "POST", "/api/user/login", request)).user;
+    return this.#keep(await this.#twice("/api/user/login", request)).user;
   }
 
   /** Ends the session on the server, which also closes its sockets, and forgets the token. */
@@ -64,6 +64,16 @@ export class Session {
       this.#renewal = null;
     });
     return this.#renewal;
+  }
+
+  /** Again when the outcome is open: a sign-up has its key, a second log-in does no harm. */
+  async #twice(path, request) {
+    try {
+      return await exchange(this.#fetch, "POST", path, request);
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+    }
+    return exchange(this.#fetch, "POST", path, request);
   }
 
   async #refresh() {

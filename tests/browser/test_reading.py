@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.person import Person
@@ -275,3 +275,20 @@ async def test_alt_and_arrows_go_through_the_chats(open_window: OpenWindow) -> N
     await expect(title).to_have_text("Second")
     await ann.page.keyboard.press("Alt+Shift+ArrowUp")
     await expect(title).to_have_text("Third")
+
+
+async def test_a_module_that_did_not_come_is_loaded_again(open_window: OpenWindow) -> None:
+    """A network that changes while the page loads delays it and does not leave it empty."""
+    ann = await open_window()
+    broken = 0
+
+    async def break_once(route: Route) -> None:
+        nonlocal broken
+        broken += 1
+        await (route.abort("failed") if broken == 1 else route.continue_())
+
+    await ann.page.route("**/web/timeline.js", break_once)
+    await ann.page.reload()
+    await expect(ann.page.get_by_text("Trying again")).to_be_visible()
+    await ann.sign_up()
+    assert broken == 2

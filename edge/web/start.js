@@ -1,0 +1,20 @@
+/**
+ * Loads the page's modules, and all of it again when one of them did not come: a phone that changes
+ * its network while the page loads must not be left with an empty one.
+ */
+
+const RELOAD_MS = 2_000;
+
+async function load() {
+  try {
+    return await import("./main.js");
+  } catch {
+    const said = "Hubbub cannot be reached. Trying again.";
+    document.getElementById("page").replaceChildren(said);
+    setTimeout(() => location.reload(), RELOAD_MS);
+    return null;
+  }
+}
+
+const main = await load();
+await main?.start();
