@@ -40,7 +40,7 @@ async def test_killed_between_commit_and_answer(
         key = str(uuid.uuid4())
         for _ in range(3):
             await engines.chats_proxy.turn("stall answers")
-            posting = asyncio.create_task(ann.post(chat, "just once", key=key, retry_seconds=15))
+            posting = asyncio.create_task(ann.post(chat, "just once", key=key, retry_seconds=20))
             await asyncio.sleep(0.5)
             proxied_system.kill("chats")
             engines.chats_proxy.cut()
@@ -79,7 +79,7 @@ async def test_killed_between_commit_and_publishing(
             assert (await ann.post(chat, f"message {seq}", retry_seconds=10)).status == 201
             proxied_system.kill("chats")
             await engines.valkey_proxy.turn("pass")
-            await bens.until_seq(chat, seq, timeout=6)
+            await bens.until_seq(chat, seq, timeout=15)
         assert [event["seq"] for event in bens.applied(chat)] == [1, 2, 3, 4, 5]
 
 
@@ -91,7 +91,7 @@ async def test_50_times_the_same_post_while_edges_and_chats_die(
     for role in ("edge", "chats", "edge", "chats"):
         key = str(uuid.uuid4())
         posting = [
-            asyncio.create_task(ann.post(chat, f"during {role}", key=key, retry_seconds=15))
+            asyncio.create_task(ann.post(chat, f"during {role}", key=key, retry_seconds=20))
             for _ in range(50)
         ]
         await asyncio.sleep(0.02)
