@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load faults doctor status backup restore
+.PHONY: help run test check fix load faults doctor status backup restore compose-test
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 	@$(BIN)/python -m fleet
@@ -49,6 +49,9 @@ backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
 	@$(BIN)/python -m fleet.backup restore $(FROM)
+
+compose-test: $(VENV)/dev.stamp  ## bring docker-compose.yml up, hurt it, take it down (Docker, 10 min)
+	@HUBBUB_COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose --timeout 600
 
 # The lock is the only thing that decides what is installed: pip checks every hash and takes
 # nothing that is not in it. The stamp is written last, so a set-up that was cut short starts over.

@@ -1,0 +1,58 @@
+"""A backup of a running system, put into an empty one while devices keep trying to connect."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+from fleet.backup import back_up, restore
+from fleet.settings import read_settings
+from tests.fixtures.device import Device
+from tests.fixtures.history import History
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
+
+KEPT = 30
+
+
+async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Path) -> None:
+    """Chats, events, memberships and sessions are as they were; devices come back by themselves,
+    see another epoch and hold what history holds; new seqs go on from there."""
+    data, backup = tmp_path / "data", tmp_path / "backup.tar"
+    settings = read_settings({"HUBBUB_DATA": str(data)})
+    replicas = "edge=1,realtime=1,users=1,chats=1"
+    async with (
+        aiohttp.ClientSession() as http,
+        Hubbub(data, replicas=replicas) as hubbub,
+    ):
+        ann = await Person.sign_up(http, hubbub.origin)
+        ben = await Person.sign_up(http, hubbub.origin)
+        chats = [await ann.create_chat(f"chat {number}", ben.id) for number in range(2)]
+        async with Device(ann, History()) as anns, Device(ben, History()) as bens:
+            await anns.until_ready()
+            await bens.until_ready()
+            epoch = anns.epoch
+            for number in range(KEPT):
+                await ben.post(chats[number % 2], f"kept {number}")
+            kept = {chat: await ann.events(chat) for chat in chats}
+            await asyncio.to_thread(back_up, settings, backup)
+            await ben.post(chats[0], "said after the backup")
+            await anns.until_seq(chats[0], len(kept[chats[0]]) + 1)
+
+            assert await hubbub.stop() == 0
+            data.rename(tmp_path / "lost")
+            said = await asyncio.to_thread(restore, settings, backup, replace=False)
+            assert said == f"Restored: 2 people, 2 chats, {KEPT + 2} events."
+            await hubbub.start()
+
+            for device in (anns, bens):
+                await device.until(lambda device: device.epoch not in (None, epoch), 30)
+            assert {chat: await ben.events(chat) for chat in chats} == kept
+            answer = await ben.post(chats[0], "said after the restore")
+            assert answer.body["messageInfo"]["seq"] == len(kept[chats[0]]) + 1
+            for device in (anns, bens):
+                await device.until_seq(chats[0], len(kept[chats[0]]) + 1)
+                history = await device.person.events(chats[0])
+                assert device.applied(chats[0])[-len(history) :] == history
+                me = await device.person.ask("GET", "/api/user/me")
+                assert sorted(me.body["user"]["chats"]) == sorted(chats)
