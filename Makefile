@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load faults doctor status backup restore compose-test
+.PHONY: help run test check fix load faults doctor status backup restore compose-test pictures
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
+
+pictures: $(VENV)/dev.stamp  ## make the README's pictures of the page anew
+	@.ci/chromium
+	@$(BIN)/python -m tests.browser.pictures
 
 doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
 	@$(BIN)/python -m fleet doctor
