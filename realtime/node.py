@@ -13,14 +13,14 @@ import prometheus_client
 from common.bus import Bus
 from common.calls import Calls, open_session
 from common.logs import log
-from common.rates import Buckets
 from common.replicas import Replicas, announce_replica, watch_replicas
 from common.service import Health
+from common.shared_rates import SharedBuckets
 from common.tokens import TokenVerifier
 from common.topics import Topics
 from common.valkey import connect_valkey
 from realtime.admission import Admission
-from realtime.canary import Canary
+from realtime.canary import BusCanary, FlowCanary
 from realtime.connection import Connection, Services
 from realtime.counters import Counters
 from realtime.credentials import Credentials
@@ -125,7 +125,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         bus = Bus(service.valkey_url, relay.receive, bus_changed)
         subscriptions = Subscriptions(bus, hub, relay, topics, heads.compare, notices.receive)
         canary_topic = topics.canary(service.name)
-        canary = Canary(bus, valkey, canary_topic)
+        bus_canary = BusCanary(bus, valkey, canary_topic)
+        flow_canary = FlowCanary(service.name, chats.store_song, counters)
         typists = Typists(valkey, topics, service.rate_factor, counters)
         credentials = Credentials(
             users, TokenVerifier(), lambda sessions: end_sessions(services, sessions)
@@ -133,7 +134,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         for topic, handler in (
             (topics.digest, heads.receive_digest),
             (topics.revoked, credentials.wake),
-            (canary_topic, canary.hear),
+            (canary_topic, bus_canary.hear),
+            (topics.chat(flow_canary.id), flow_canary.hear),
         ):
             relay.handlers[topic.encode()] = handler
             bus.subscribe(topic)
@@ -147,8 +149,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             ),
             credentials=credentials,
             hub=hub,
-            joiner=Joiner(hub, bus, chats, repair, subscriptions, notices),
-            sends=Sends(chats.sends, Buckets(), service.rate_factor, counters),
+            joiner=Joiner(hub, bus, chats, repair, subscriptions, notices, counters),
+            sends=Sends(chats.sends, SharedBuckets(valkey, topics), service.rate_factor, counters),
             typists=typists,
             wheel=Wheel(clock),
             counters=counters,
@@ -169,7 +171,18 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 "rooms": ("Chats heard here.", lambda: len(hub.rooms)),
                 "people": ("People with a socket here.", lambda: len(hub.people)),
                 "bus_up": ("1 while the bus carries.", lambda: bus.is_up),
-                "send_calls": ("Calls for sends so far.", lambda: chats.sends.calls),
+                "unsent_bytes": (
+                    "Written and not yet taken by the kernel, of all sockets.",
+                    lambda: sum(connection.unsent_bytes for connection in connections),
+                ),
+                "canary_silent_seconds": (
+                    "Since a song came back the whole way.",
+                    lambda: flow_canary.silent_seconds,
+                ),
+            },
+            {
+                "send_calls": ("Calls for sends.", lambda: chats.sends.calls),
+                "send_items": ("Sends in these calls.", lambda: chats.sends.items),
             },
         )
         prometheus_client.REGISTRY.register(collector)
@@ -183,7 +196,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                     credentials.watch(),
                     credentials.report_uses(),
                     bus.run(),
-                    canary.sing(),
+                    bus_canary.sing(),
+                    flow_canary.sing(),
                     subscriptions.confirm(),
                     subscriptions.sweep(clock),
                     heads.compare_all(),
@@ -196,7 +210,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             announcing = group.create_task(
                 announce_replica(valkey, topics.replicas("realtime"), address)
             )
-            yield Node(services, Health(missing), announcing)
+            yield Node(services, Health(missing, flow_canary.describe), announcing)
             for task in (*running, announcing):
                 task.cancel()
 
