@@ -143,7 +143,7 @@ def test_image_runs_as_nobody_in_particular_and_has_no_compiler() -> None:
     """The last stage is slim, copies what the first one installed, and drops root."""
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.match(r"python:\d+\.\d+\.\d+-slim-trixie\n", last)
-    assert "\nUSER hubbub\n" in last
+    assert "\nUSER 10001:10001\n" in last
     assert not re.search(r"apt-get|gcc|build-essential|pip install", last)
     assert "--require-hashes" in DOCKERFILE
 
