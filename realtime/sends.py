@@ -3,6 +3,8 @@
 chats decides whether the sender is in the chat. Knows no frame's encoding but the answers'.
 """
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -36,11 +38,13 @@ class Sends:
         buckets: SharedBuckets,
         rate_factor: int,
         counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lanes = lanes
         self._buckets = buckets
         self._rate = SENDS.times(rate_factor)
         self._counters = counters
+        self._clock = clock
 
     def submit(self, sender: Sender, send: Send) -> None:
         """Answers later, in the order of submission within a chat."""
