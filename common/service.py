@@ -26,7 +26,7 @@ from litestar.openapi import OpenAPIConfig
 from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
 from common.loop_lag import measuring_loop_lag
-from common.trace import enter_trace
+from common.served_calls import CallService
 
 DRAIN_NOTICE_SECONDS = 1.2  # the balancer checks /health/live every 500 ms
 STOP_SECONDS = 20
@@ -35,9 +35,15 @@ STOP_SECONDS = 20
 class Health:
     """Whether this process is ready (asked anew each time) and whether it drains."""
 
-    def __init__(self, ready: Callable[[], Awaitable[str | None]]) -> None:
-        """`ready` returns None, or a sentence that says what is missing."""
+    def __init__(
+        self,
+        ready: Callable[[], Awaitable[str | None]],
+        details: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """`ready` returns None, or a sentence that says what is missing. `details` are for the
+        operator and decide nothing."""
         self.ready = ready
+        self.details = details
         self.draining = False
 
 
@@ -84,11 +90,11 @@ def create_health_routes(health: Health) -> list[Any]:
         return Response({"status": "live"})
 
     @get("/health/ready", opt={"open": True}, include_in_schema=False)
-    async def ready() -> Response[dict[str, str]]:
+    async def ready() -> Response[dict[str, Any]]:
         missing = "draining" if health.draining else await health.ready()
         if missing:
             return Response({"status": "not ready", "missing": missing}, status_code=503)
-        return Response({"status": "ready"})
+        return Response({"status": "ready", **health.details()})
 
     @get("/metrics", opt={"open": True}, include_in_schema=False, media_type="text/plain")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -128,13 +134,9 @@ def create_service(
         if not handler.opt.get("open") and not hmac.compare_digest(given, expected):
             raise Refusal("unauthenticated", "The service credential is missing or wrong.")
 
-    async def begin_trace(request: Request[Any, Any, Any]) -> None:
-        enter_trace(request.headers.get("traceparent"))
-
-    return Litestar(
+    return CallService(
         [*routes, *create_health_routes(health)],
         guards=[demand_credential],
-        before_request=begin_trace,
         exception_handlers={
             Refusal: _answer_refusal,
             HTTPException: _answer_http,

@@ -1,21 +1,43 @@
-"""W3C Trace Context (level 1): take a `traceparent`, or make one, and pass it on."""
+"""W3C Trace Context (level 1): take a `traceparent`, or make one, and pass it on.
+
+What nobody outside asked for (polls, canaries) has no trace: its calls say "not sampled", and who
+serves them writes no line about it.
+"""
 
 import os
 import re
+from typing import NamedTuple
 
 from common.logs import current_trace
 
-_match = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z").match
+_match = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z").match
+_SAMPLED = 1
 
 
-def enter_trace(traceparent: str | None) -> str:
-    """Makes the caller's trace, or a new one, the current one; returns its id."""
+class Trace(NamedTuple):
+    """`is_asked_for`: the caller sent a traceparent whose flags ask for it to be recorded."""
+
+    id: str
+    is_asked_for: bool
+
+
+def enter_trace(traceparent: str | None) -> Trace:
+    """Makes the caller's trace, or a new one, the current one."""
     found = _match(traceparent) if traceparent else None
-    trace = found[1] if found and found[1] != "0" * 32 else os.urandom(16).hex()
-    current_trace.set(trace)
+    if found and found[1] != "0" * 32:
+        trace = Trace(found[1], bool(int(found[3], 16) & _SAMPLED))
+    else:
+        trace = Trace(new_trace(), False)
+    current_trace.set(trace.id)
     return trace
+
+
+def new_trace() -> str:
+    """32 hex digits that nobody else has."""
+    return os.urandom(16).hex()
 
 
 def outgoing_traceparent() -> str:
     """The header for a call made while the current trace is served."""
-    return f"00-{current_trace.get() or os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+    trace = current_trace.get()
+    return f"00-{trace or new_trace()}-{os.urandom(8).hex()}-{'01' if trace else '00'}"

@@ -68,7 +68,7 @@ class Front:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         method: str = scope["method"]
-        trace = enter_trace(_header(scope, b"traceparent")).encode()
+        trace = enter_trace(_header(scope, b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
         status = 0
 

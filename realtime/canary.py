@@ -1,19 +1,31 @@
-"""A bus that answers PING may still carry nothing to us: the node publishes to itself and listens.
+"""Two birds. One proves that the bus carries, the other that messages flow.
 
-It proves the whole way: the other connection that publishes, Valkey, our subscription.
+A bus that answers PING may still carry nothing to us, so the node publishes to itself and listens,
+twice a second. And every few seconds it has chats store a song, which must come back the way that
+events come: committed, from the outbox, over the bus, through the relay.
 """
 
 import asyncio
-from typing import Final
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID, uuid5
 
 from common.bus import Bus
+from common.errors import Refusal
+from common.payload import unpack
 from common.valkey import Valkey, publish
+from realtime.counters import Counters
 
-SING_SECONDS: Final = 0.5
+BUS_SECONDS: Final = 0.5
 MAX_SILENT_SONGS: Final = 2
+FLOW_SECONDS: Final = 3.0
+MAX_AWAITED_SONGS: Final = 20
+_NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; makes ids of names
 
 
-class Canary:
+class BusCanary:
     """Counts songs that were published and not heard."""
 
     def __init__(self, bus: Bus, valkey: Valkey, topic: str) -> None:
@@ -30,7 +42,7 @@ class Canary:
         """Until cancelled. A song that could not be published proves nothing about hearing."""
         number = 0
         while True:
-            await asyncio.sleep(SING_SECONDS)
+            await asyncio.sleep(BUS_SECONDS)
             if not self._bus.is_up:
                 self._unheard = 0
                 continue
@@ -41,3 +53,64 @@ class Canary:
             elif self._unheard >= MAX_SILENT_SONGS:
                 self._unheard = 0
                 self._bus.reconnect("canary not heard")
+
+
+class FlowCanary:
+    """`store_song` commits (canary, number) in chats, and raises Refusal where it cannot."""
+
+    def __init__(
+        self,
+        node: str,
+        store_song: Callable[[str, int], Awaitable[None]],
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.id = str(uuid5(_NAMES, node))
+        self._store_song = store_song
+        self._counters = counters
+        self._clock = clock
+        self._sung: dict[int, float] = {}  # number: when, of those that are not heard yet
+        self._heard_at = clock()
+        self.last_seconds = 0.0
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last song came back, or since the start."""
+        return self._clock() - self._heard_at
+
+    def describe(self) -> dict[str, Any]:
+        """A detail of /health/ready."""
+        return {
+            "canary": {
+                "lastSeconds": round(self.last_seconds, 4),
+                "silentSeconds": round(self.silent_seconds, 1),
+            }
+        }
+
+    def hear(self, data: bytes) -> None:
+        """From the bus. A node of the same name may sing too: what is not known is not ours."""
+        try:
+            sung_at = self._sung.pop(unpack(data).first, None)
+        except struct.error:
+            self._counters.drop("bad notice")
+            return
+        if sung_at is None:
+            return
+        self._heard_at = self._clock()
+        self.last_seconds = self._heard_at - sung_at
+        self._counters.canary_times.note(self.last_seconds)
+
+    async def sing(self) -> None:
+        """Until cancelled."""
+        number = 0
+        while True:
+            # Higher than all before a restart, so that the outbox takes it for newer.
+            number = max(number + 1, int(time.time() * 1000))
+            self._sung[number] = self._clock()
+            if len(self._sung) > MAX_AWAITED_SONGS:
+                del self._sung[next(iter(self._sung))]
+            try:
+                await self._store_song(self.id, number)
+            except Refusal:
+                self._counters.songs_failed += 1
+            await asyncio.sleep(FLOW_SECONDS)

@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple, cast
 
 from common.close_codes import CloseCode
 from common.errors import Refusal, not_found
-from common.logs import log
+from common.logs import current_trace, log
 from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
 from common.tokens import Claims, TokenError, TokenExpired
+from common.trace import new_trace
 from realtime.admission import Admission
 from realtime.counters import Counters
 from realtime.credentials import Credentials, SessionRevoked
@@ -195,6 +196,7 @@ class Connection(asyncio.Protocol):
         self._services.spawn(self._join(connect))
 
     async def _join(self, connect: Connect) -> None:
+        current_trace.set(new_trace())
         try:
             await self._services.joiner.join(self, connect)
         except Exception:
@@ -261,6 +263,10 @@ class Connection(asyncio.Protocol):
         self._schedule()
 
     # ---- writing
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     def _hold(self, frame: bytes) -> None:
         self._held.append(frame)

@@ -6,6 +6,7 @@ anything is replayed. Whoever is removed meanwhile gets nothing above their remo
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
@@ -16,7 +17,9 @@ from common.close_codes import CloseCode
 from common.errors import Refusal
 from common.ids import new_id
 from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from common.logs import log
 from common.protocol.frames import Connect, Ready
+from realtime.counters import Counters
 from realtime.frames import encode_frame, event_frames
 from realtime.hub import Hub, Joining, Listener, Room
 from realtime.notices import Notices
@@ -51,6 +54,8 @@ class Joiner:
         repair: Repair,
         subscriptions: Subscriptions,
         notices: Notices,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hub = hub
         self._bus = bus
@@ -58,9 +63,12 @@ class Joiner:
         self._repair = repair
         self._subscriptions = subscriptions
         self._notices = notices
+        self._counters = counters
+        self._clock = clock
 
     async def join(self, guest: Guest, connect: Connect) -> None:
         """Makes the socket ready, or ends it when chats does not answer."""
+        started = self._clock()
         joining = guest.joining = Joining()
         self._subscriptions.hear_person(self._hub.enter(guest))
         try:
@@ -82,6 +90,10 @@ class Joiner:
             behind=behind,
         )
         guest.go_ready(encode_frame(ready), event_frames(replay) if replay else b"")
+        seconds = self._clock() - started
+        self._counters.join_times.note(seconds)
+        self._counters.replayed += len(replay)
+        log("joined", chats=len(heads), behind=len(behind), ms=round(seconds * 1000, 2))
 
     async def _place(
         self, guest: Guest, joining: Joining, memberships: dict[str, int]

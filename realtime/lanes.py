@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar, cast
 
 from common.errors import Refusal, unavailable
-from common.logs import log
+from common.logs import current_trace, log
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 class _Lane(Generic[Item, Result]):
     def __init__(self) -> None:
-        self.waiting: list[tuple[str, Item, Callable[[Result | Refusal], None]]] = []
+        self.waiting: list[tuple[str, Item, Callable[[Result | Refusal], None], str]] = []
         self.task: asyncio.Task[None] | None = None
 
 
@@ -48,7 +48,7 @@ class Lanes(Generic[Item, Result]):
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = _Lane()
-        lane.waiting.append((key, item, done))
+        lane.waiting.append((key, item, done, current_trace.get()))
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(name, lane))
 
@@ -76,15 +76,16 @@ class Lanes(Generic[Item, Result]):
             batch, lane.waiting = lane.waiting[: self._max_items], lane.waiting[self._max_items :]
             self.calls += 1
             self.items += len(batch)
+            current_trace.set(batch[0][3])
             results: list[Result] | list[Refusal]
             try:
-                results = await self._call(batch[0][0], [item for _, item, _ in batch])
+                results = await self._call(batch[0][0], [item for _, item, _, _ in batch])
             except Refusal as refusal:
                 results = [refusal] * len(batch)
             except Exception:  # an answer that cannot be read: its askers must hear of it
                 log("batched call failed", level=logging.ERROR, exception=True)
                 results = [unavailable()] * len(batch)
-            for (key, _, done), result in zip(batch, results, strict=True):
+            for (key, _, done, _), result in zip(batch, results, strict=True):
                 self._unpin(key)
                 done(cast("Result | Refusal", result))
         del self._lanes[name]

@@ -1,20 +1,30 @@
 """This node's figures for Prometheus, read from plain numbers when somebody asks."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from realtime.counters import Counters
+from realtime.counters import SECONDS, Counters, Times
+
+Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
 class NodeCollector(Collector):
-    """`gauges` are asked for at each scrape; names are without the prefix."""
+    """`gauges` and `sums`, which only grow, are asked for at each scrape; names are without the
+    prefix."""
 
-    def __init__(self, counters: Counters, gauges: Mapping[str, tuple[str, Callable[[], float]]]):
+    def __init__(self, counters: Counters, gauges: Gauges, sums: Gauges) -> None:
         self._counters = counters
         self._gauges = gauges
+        self._sums = sums
 
     def collect(self) -> Iterator[Any]:
         counters = self._counters
@@ -24,6 +34,9 @@ class NodeCollector(Collector):
             ("deliveries", "Events written to sockets.", counters.deliveries),
             ("sends", "Sends taken from sockets.", counters.sends),
             ("repairs", "Slices asked for to fill holes.", counters.repairs),
+            ("replayed_events", "Events given to sockets that resumed.", counters.replayed),
+            ("canary_songs_failed", "Songs that chats did not take.", counters.songs_failed),
+            *((name, text, read()) for name, (text, read) in self._sums.items()),
         ):
             yield CounterMetricFamily(f"hubbub_realtime_{name}", text, value=value)
         for name, text, label, values in (
@@ -36,5 +49,17 @@ class NodeCollector(Collector):
             for key, number in values.items():
                 family.add_metric([key], number)
             yield family
+        for name, text, times in (
+            ("join", "From a verified connect to ready.", counters.join_times),
+            ("send", "From a send on a socket to its answer.", counters.send_times),
+            ("canary", "From a song to its coming back.", counters.canary_times),
+        ):
+            yield _histogram(f"hubbub_realtime_{name}_seconds", text, times)
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"hubbub_realtime_{name}", text, value=read())
+
+
+def _histogram(name: str, text: str, times: Times) -> HistogramMetricFamily:
+    bounds = [*map(floatToGoString, SECONDS), "+Inf"]
+    buckets = list(zip(bounds, accumulate(times.counts), strict=True))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=times.sum)

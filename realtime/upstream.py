@@ -8,9 +8,11 @@ from typing import Final
 
 from common.calls import Calls
 from common.errors import Refusal
+from common.logs import current_trace, log
 from common.protocol import chats as c
 from common.protocol import users as u
 from common.replicas import Replicas
+from common.trace import new_trace
 from realtime.lanes import Lanes
 
 MAX_USERS_A_CALL: Final = 100
@@ -59,6 +61,11 @@ class Chats:
             differing.update(answer.heads)
         return differing
 
+    async def store_song(self, canary: str, number: int) -> None:
+        """chats commits it and publishes it as it publishes events."""
+        request = c.CanarySong(canary=canary, number=number)
+        await self._calls.call("canary", request, c.Done, key=_any_key())
+
     async def can_answer(self) -> bool:
         """Whether a replica answers right now."""
         try:
@@ -102,8 +109,10 @@ class Chats:
         return [found[one] for one in wanted]
 
     async def _ask_sends(self, key: str, items: list[c.SendItem]) -> list[c.SendResult]:
+        current_trace.set(new_trace())  # one for the batch: a socket's frames have none
         request = c.SendsRequest(items=items)
         answer = await self._calls.call("send", request, c.SendsAnswer, key=key)
+        log("sends", messages=len(items))
         return answer.results
 
     def _note(self, epoch: str) -> None:

@@ -243,6 +243,13 @@ class ChangesRequest(Internal):
     pass
 
 
+class CanarySong(Internal):
+    """A node's song, to come back over the bus as a payload of the chat `canary` with this seq."""
+
+    canary: str
+    number: int
+
+
 # ---- two-phase commit: users' resolver asks
 
 
