@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load faults doctor status backup restore compose-test pictures
+.PHONY: help run test check fix load ramp faults doctor status backup restore compose-test pictures
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
 load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-60}s"
+
+ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
+	@$(BIN)/python -m loadtest.ramp
 
 faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
 	@rm -rf .build/faults

@@ -27,6 +27,7 @@ DEADLINE_SECONDS: Final = 5.0
 TRY_SECONDS: Final = 1.5  # a hung replica costs a call no more, where there is another one
 PROBE_EVERY_SECONDS: Final = 0.1  # while something is wrong
 PROBE_TIMEOUT_SECONDS: Final = 0.5
+WATCH_EVERY_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
 MAX_PAUSE_SECONDS: Final = 0.8
 MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
@@ -148,6 +149,16 @@ class Calls:
         finally:
             for task in asked:
                 task.cancel()
+
+    async def watch(self) -> None:
+        """Looks every second whether anybody is there, so that the first call after an outage's
+        begin need not find it out. Until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_SECONDS)
+            started = self._clock()
+            if not await self.any_is_ready():
+                self._circuits.fail(started)
+                self._start_prober()
 
     def _in_order(self, key: str) -> list[str]:
         ranked = self._replicas.ranked(key)

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls import GAVE_UP_HEADER, Calls, open_session
+from common.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls, open_session
 from common.errors import Refusal
 from common.replicas import Replicas
 from fleet.ports import ReservedPort
@@ -289,3 +289,23 @@ async def test_readiness_of_a_role(session: aiohttp.ClientSession, replicas: lis
     assert await calls.any_is_ready()
     await replicas[2].stop()
     assert not await calls.any_is_ready()
+
+
+async def test_who_watches_gives_a_role_up_before_anybody_calls(
+    session: aiohttp.ClientSession, replicas: list[Replica]
+) -> None:
+    """The first call after an outage's begin fails at once, without a try."""
+    calls = call_all(session, replicas, open_after=0.2)
+    for replica in replicas:
+        replica.ready = False
+    OPEN_CIRCUITS.labels("users").set(0)
+    watching = asyncio.create_task(calls.watch())
+    async with asyncio.timeout(5):
+        while not OPEN_CIRCUITS.labels("users")._value.get():  # noqa: ASYNC110 - a figure
+            await asyncio.sleep(0.05)
+    started = time.monotonic()
+    with pytest.raises(Refusal, match="unavailable"):
+        await calls.call("x", Ask("?"), Told, key="k")
+    assert time.monotonic() - started < 0.05
+    assert sum(replica.calls for replica in replicas) == 0
+    watching.cancel()

@@ -1,0 +1,156 @@
+"""Processes come and go with the load; nobody who talks notices."""
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from fleet.control import Scale, ask_fleet
+from fleet.figures import names_of
+from fleet.settings import SERVICE_ROLES
+from fleet.state import read_state
+from tests.fixtures.device import Device
+from tests.fixtures.history import History
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
+from tests.flow.conftest import MakeDevice, eventually
+
+DRAINING = 4001
+SMALL = "edge=1,realtime=1,users=1,chats=1"
+
+
+async def scale(system: Hubbub, role: str, replicas: int, most: int | None = None) -> None:
+    answer = await ask_fleet(system.data / "run", Scale(role, replicas, most))
+    assert answer.done, answer
+
+
+@pytest.mark.parametrize("role", SERVICE_ROLES)
+async def test_every_figure_that_the_scaler_reads_is_exported(
+    role: str, system: Hubbub, ann: Person, http: aiohttp.ClientSession
+) -> None:
+    """Under the names by which it asks, and nothing else is answered."""
+    await ann.create_chat("talk")  # some are there from the first request on
+    seen = set()
+    for process in system.processes(role):
+        url = f"http://127.0.0.1:{process.metrics}/metrics"
+        async with http.get(url, params=[("name[]", name) for name in names_of(role)]) as answer:
+            lines = (await answer.text()).splitlines()
+        seen |= {line.partition("{")[0].split()[0] for line in lines if not line.startswith("#")}
+    assert seen <= set(names_of(role))
+    # a circuit has a figure once somebody found it broken
+    assert set(names_of(role)) - seen <= {"hubbub_open_circuit"}
+
+
+async def test_a_role_follows_the_load_and_loses_nothing(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """With limits so low that anybody's talk is too much for one edge and one node."""
+    variables = {
+        "replicas": "edge=1-2,realtime=1-2,users=1,chats=1",
+        "scaling": "in_flight=0.5,lag_ms=0.01,deliveries=2,calm_seconds=2",
+    }
+    async with Hubbub(tmp_path / "data", **variables) as system, AsyncExitStack() as stack:
+        ann = await Person.sign_up(http, system.origin)
+        chat = await ann.create_chat("talk")
+        devices = [await stack.enter_async_context(Device(ann, History())) for _ in range(3)]
+        over, posted = asyncio.Event(), 0
+
+        async def talk() -> None:
+            nonlocal posted
+            while not over.is_set():
+                answer = await ann.post(chat, "hello", retry_seconds=0)
+                assert answer.status == 201, answer
+                posted += 1
+
+        async def are(replicas: int) -> bool:
+            return all(len(system.processes(role)) == replicas for role in ("edge", "realtime"))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(talk())
+            await eventually(lambda: are(2), 40)
+            await system.until_whole()
+            over.set()
+        await eventually(lambda: are(1), 40)
+        events = await ann.events(chat)
+        assert len(events) == 1 + posted
+        for device in devices:
+            await device.until_seq(chat, len(events))
+            assert device.applied(chat) == events[-len(device.applied(chat)) :]
+            assert {code for code, _ in device.ends} <= {DRAINING}
+        state = read_state(system.data)
+        assert state is not None
+        assert (state.wanted["edge"].minimum, state.wanted["edge"].maximum) == (1, 2)
+
+
+async def test_a_node_that_goes_tells_its_sockets_to_come_back(
+    system: Hubbub, ann: Person, ben: Person, make_device: MakeDevice
+) -> None:
+    """4001 to those that it has, nothing to the others, and every event to all of them."""
+    await system.until_whole()
+    nodes = len(system.processes("realtime"))
+    chat = await ann.create_chat("talk", ben.id)
+    await scale(system, "realtime", nodes + 1)
+    async with AsyncExitStack() as stack:
+        devices = [await stack.enter_async_context(make_device(ben)) for _ in range(6)]
+        for device in devices:
+            await device.until_seq(chat, 1)
+        scaling = asyncio.create_task(scale(system, "realtime", nodes))
+        seq = 1
+        while not scaling.done():
+            assert (await ann.post(chat, "while it goes", retry_seconds=0)).status == 201
+            seq += 1
+            await asyncio.sleep(0.05)
+        await scaling
+        for device in devices:
+            await device.until_seq(chat, seq)
+        events = await ben.events(chat)
+        ends = [code for device in devices for code, _ in device.ends]
+        assert ends, "the node that went had no socket"
+        assert set(ends) == {DRAINING}
+        for device in devices:
+            assert device.applied(chat) == events
+
+
+async def test_rounds_of_growing_and_shrinking_leave_nothing_behind(tmp_path: Path) -> None:
+    """Neither a process nor an open file, in the fleet and in those that stay; a slot's ports are
+    reserved once and kept."""
+    async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
+        parent = read_state(system.data)
+        assert parent is not None
+
+        async def round_trip() -> None:
+            for replicas in (2, 1):
+                await asyncio.gather(
+                    *(scale(system, role, replicas) for role in ("edge", "realtime"))
+                )
+
+        def stay() -> list[int]:
+            return [parent.parent, *(process.pid for process in system.processes())]
+
+        await round_trip()
+        processes = stay()
+        before = {pid: open_files(pid) for pid in processes}
+        for _ in range(5):
+            await round_trip()
+        assert stay() == processes
+        assert children_of(parent.parent) == set(processes[1:])
+
+        async def nothing_is_left() -> bool:
+            # Others of them are open for a moment only: checks, calls, connections that idle.
+            return all(open_files(pid) <= before[pid] + 4 for pid in processes)
+
+        await eventually(nothing_is_left, 40)
+        assert open_files(parent.parent) <= before[parent.parent]
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def children_of(parent: int) -> set[int]:
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return {int(pid) for pid in listed.split()}
