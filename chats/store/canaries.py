@@ -1,0 +1,30 @@
+"""Songs of the nodes' canaries: written and owed like events, in one transaction."""
+
+from chats.store.query import fetch
+from common.database import Pool
+
+_SING = """
+WITH song AS (
+    SELECT %s::uuid AS id, %s::bigint AS number
+), sung AS (
+    INSERT INTO canaries (id, number) SELECT id, number FROM song
+    ON CONFLICT (id) DO UPDATE SET number = excluded.number, at = clock_timestamp()
+)
+INSERT INTO outbox (chat, first, last) SELECT id, number, number FROM song
+RETURNING id
+"""
+_FORGET = """
+DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 second' RETURNING 1
+"""
+
+
+async def store_song(pool: Pool, canary: str, number: int) -> int:
+    """Commits it; from now on it must be published. The outbox's row."""
+    rows = await fetch(pool, _SING, (canary, number))
+    owed: int = rows[0][0]
+    return owed
+
+
+async def forget_silent_canaries(pool: Pool, *, older_than_seconds: float) -> None:
+    """Those of nodes that are gone."""
+    await fetch(pool, _FORGET, (older_than_seconds,))
