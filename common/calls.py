@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 import msgspec
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from common.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.errors import CODES, Refusal, unavailable
@@ -36,9 +36,21 @@ DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
 """On a 503: what the answerer itself depends on is given up, so asking its siblings is no use."""
 
-FAILED_TRIES: Final = Counter(
-    "hubbub_failed_tries_total", "Tries of calls that were not served.", ("to", "reason")
+TRIES: Final = Counter(
+    "hubbub_calls_total",
+    "Tries of calls to replicas, by how they ended.",
+    ("to", "replica", "outcome"),
 )
+SECONDS: Final = Histogram(
+    "hubbub_call_seconds",
+    "How long tries of calls took that were served or refused.",
+    ("to",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+GIVEN_UP: Final = Counter(
+    "hubbub_calls_given_up_total", "Calls that nobody served in time.", ("to",)
+)
+REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last for now.", ("to",))
 OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
 
 _encode = msgspec.json.Encoder().encode
@@ -86,6 +98,8 @@ class Calls:
         self._retrying = 0
         self._well = asyncio.Event()
         self._prober: asyncio.Task[None] | None = None
+        GIVEN_UP.labels(replicas.role)  # from the start: an alert must not miss the first one
+        self._publish_state()
 
     async def call(
         self,
@@ -110,14 +124,14 @@ class Calls:
             for address in addresses:
                 left = deadline - self._clock()
                 if left <= 0:
-                    raise gave_up()
+                    raise self._give_up()
                 seconds = min(left, try_timeout) if len(addresses) > 1 else left
                 data = await self._try(address, name, body, seconds)
                 if data is not None:
                     return msgspec.json.decode(data, type=answer)
             await self._wait_until_well(deadline, pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
-        raise gave_up()
+        raise self._give_up()
 
     async def call_replica(
         self,
@@ -171,7 +185,7 @@ class Calls:
         Raises Refusal at the deadline, and where too many calls wait already.
         """
         if self._retrying >= MAX_RETRYING_CALLS:
-            raise gave_up()
+            raise self._give_up()
         self._well.clear()
         self._start_prober()
         self._retrying += 1
@@ -181,7 +195,7 @@ class Calls:
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
                 await self._well.wait()
         except TimeoutError as error:
-            raise gave_up() from error
+            raise self._give_up() from error
         finally:
             self._retrying -= 1
 
@@ -202,14 +216,16 @@ class Calls:
             self._break_off(address, name, started, type(error).__name__)
             return None
         if response.status == 200:
+            self._note(address, "served", started)
             if self._circuits.need_probes:
                 self._circuits.serve(address)
                 self._publish_state()
             return data
         refusal = _read_refusal(response.status, data)
         if refusal is not None and GAVE_UP_HEADER not in response.headers:
+            self._note(address, "refused", started)
             raise refusal
-        FAILED_TRIES.labels(self._replicas.role, "not served").inc()
+        self._note(address, "not served")
         if GAVE_UP_HEADER in response.headers:
             raise gave_up()
         self._circuits.fail(started)
@@ -217,7 +233,7 @@ class Calls:
         return None
 
     def _break_off(self, address: str, name: str, started: float, reason: str) -> None:
-        FAILED_TRIES.labels(self._replicas.role, reason).inc()
+        self._note(address, "timed out" if reason == "TimeoutError" else "broken")
         if address not in self._circuits.out:
             log("replica out", replica=address, call=name, error=reason)
         self._circuits.break_off(address, started)
@@ -256,6 +272,16 @@ class Calls:
 
     def _publish_state(self) -> None:
         OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuits.is_open)
+        REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuits.out))
+
+    def _note(self, address: str, outcome: str, started: float | None = None) -> None:
+        TRIES.labels(self._replicas.role, address, outcome).inc()
+        if started is not None:
+            SECONDS.labels(self._replicas.role).observe(self._clock() - started)
+
+    def _give_up(self) -> Refusal:
+        GIVEN_UP.labels(self._replicas.role).inc()
+        return gave_up()
 
 
 def _read_refusal(status: int, data: bytes) -> Refusal | None:

@@ -4,22 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
-from prometheus_client import Gauge
 from psycopg_pool import AsyncConnectionPool
 
 from common.logs import log
+from common.pool_metrics import POOL_METRICS
 
 T = TypeVar("T")
-
-# Sums that only grow, as the pool keeps them.
-POOL_USES = Gauge("hubbub_pool_uses", "Connections of the pool that were asked for.")
-POOL_WAITED = Gauge("hubbub_pool_waited_seconds", "How long they were waited for, together.")
-POOL_HELD = Gauge("hubbub_pool_held_seconds", "How long they were held, together.")
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -69,17 +63,8 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
         # The pool's own back-off doubles from 1 s; given up early, the next request tries anew.
         reconnect_timeout=0.25,
     )
-    for gauge, name, unit in (
-        (POOL_USES, "requests_num", 1),
-        (POOL_WAITED, "requests_wait_ms", 1000),
-        (POOL_HELD, "usage_ms", 1000),
-    ):
-        gauge.set_function(partial(_read_sum, pool, name, unit))
+    POOL_METRICS.watch(pool)
     return pool
-
-
-def _read_sum(pool: Pool, name: str, unit: int) -> float:
-    return pool.get_stats().get(name, 0) / unit
 
 
 @asynccontextmanager

@@ -8,12 +8,15 @@ process was started with, and when Valkey cannot be asked the last answer and th
 import asyncio
 import time
 from hashlib import blake2b
-from typing import cast
+from typing import Final, cast
+
+from prometheus_client import Gauge
 
 from common.logs import log
 from common.valkey import VALKEY_GONE, Valkey
 
 LEASE_SECONDS = 5.0
+KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
 
 
@@ -25,6 +28,7 @@ class Replicas:
         self._seeds = seeds
         self._leased: tuple[str, ...] = ()
         self.addresses: tuple[str, ...] = seeds
+        KNOWN.labels(role).set_function(lambda: len(self.addresses))
 
     def replace_leased(self, addresses: tuple[str, ...]) -> None:
         """What Valkey said just now. Seeds stand in where no lease is known at all."""

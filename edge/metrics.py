@@ -7,6 +7,11 @@ from prometheus_client import Counter, Histogram
 REQUESTS: Final = Counter(
     "hubbub_edge_requests_total", "Requests answered.", ("method", "route", "status")
 )
+SEND_BATCH: Final = Histogram(
+    "hubbub_edge_send_batch_messages",
+    "Messages that went to chats in one call.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200),
+)
 SECONDS: Final = Histogram(
     "hubbub_edge_request_seconds",
     "From the request's headers to the end of its answer.",

@@ -8,7 +8,9 @@ import time
 
 from common.calls import DEADLINE_SECONDS, Calls
 from common.errors import Refusal, unavailable
+from common.logs import current_trace, log
 from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
+from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS = 200
 MAX_BATCH_BYTES = 1_048_576
@@ -16,11 +18,12 @@ MAX_WAITING_ITEMS = 10_000  # more than that would not be sent within their 5 s
 
 
 class _Waiting:
-    __slots__ = ("deadline", "done", "item")
+    __slots__ = ("deadline", "done", "item", "trace")
 
     def __init__(self, item: SendItem, done: "asyncio.Future[SendResult]") -> None:
         self.item = item
         self.done = done
+        self.trace = current_trace.get()
         self.deadline = time.monotonic() + DEADLINE_SECONDS
 
 
@@ -68,6 +71,10 @@ class Sends:
                 waiting.done.cancel()
 
     async def _send_batch(self, batch: list[_Waiting]) -> None:
+        SEND_BATCH.observe(len(batch))
+        current_trace.set(batch[0].trace)
+        if len(batch) > 1:
+            log("batch", traces=[waiting.trace for waiting in batch])
         left = min(waiting.deadline for waiting in batch) - time.monotonic()
         try:
             answer = await self._chats.call(

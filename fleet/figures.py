@@ -16,9 +16,9 @@ _SOCKETS: Final = "hubbub_realtime_sockets"
 _DELIVERIES: Final = "hubbub_realtime_deliveries_total"
 _BUS: Final = "hubbub_realtime_bus_up"
 _OPEN: Final = "hubbub_open_circuit"
-_USES: Final = "hubbub_pool_uses"
-_WAITED: Final = "hubbub_pool_waited_seconds"
-_HELD: Final = "hubbub_pool_held_seconds"
+_USES: Final = "hubbub_pool_uses_total"
+_WAITED: Final = "hubbub_pool_waited_seconds_total"
+_HELD: Final = "hubbub_pool_held_seconds_total"
 _WAITS: Final = {
     "chats": "hubbub_chats_sends_wait_seconds",
     "users": "hubbub_users_hashing_wait_seconds",

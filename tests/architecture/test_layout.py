@@ -15,7 +15,12 @@ UNWANTED_NAMES = {"utils", "util", "helpers", "helper", "managers", "manager", "
 # Which external package may be imported where; a folder stands for all files in it.
 ALLOWED_IMPORTS = {
     "psycopg": ("users/store", "chats/store", "common/database.py", "fleet/backup.py"),
-    "psycopg_pool": ("users/store", "chats/store", "common/database.py"),
+    "psycopg_pool": (
+        "users/store",
+        "chats/store",
+        "common/database.py",
+        "common/pool_metrics.py",
+    ),
     "redis": ("common/bus.py", "common/valkey.py", "edge/cache", "edge/cache.py"),
     "hiredis": ("common/bus.py", "common/valkey.py"),
     "websockets": (

@@ -74,9 +74,9 @@ def test_waits_in_chats_add_up() -> None:
             1,
             loop_lag_seconds_sum=0.2,
             loop_lag_seconds_count=20,
-            pool_uses=100,
-            pool_waited_seconds=2,
-            pool_held_seconds=5,
+            pool_uses_total=100,
+            pool_waited_seconds_total=2,
+            pool_held_seconds_total=5,
             chats_sends_wait_seconds_sum=3,
             chats_sends_wait_seconds_count=10,
         )
@@ -88,7 +88,7 @@ def test_waits_in_chats_add_up() -> None:
 
 def test_lag_of_an_idle_service_is_not_its_queue() -> None:
     """With hardly any work it is the machine that is busy."""
-    after = {"a": reading(1, loop_lag_seconds_sum=2, loop_lag_seconds_count=20, pool_uses=5)}
+    after = {"a": reading(1, loop_lag_seconds_sum=2, loop_lag_seconds_count=20, pool_uses_total=5)}
     assert figures_of("users", 1, {"a": reading(0)}, after).queue == 0
 
 
@@ -96,4 +96,4 @@ def test_only_what_counts_is_asked_for() -> None:
     """Names as the processes export them; tests/flow has all of them answered."""
     assert "hubbub_realtime_sockets" in names_of("realtime")
     assert "hubbub_chats_sends_wait_seconds_sum" in names_of("chats")
-    assert not set(names_of("edge")) & {"hubbub_pool_uses", "hubbub_realtime_sockets"}
+    assert not set(names_of("edge")) & {"hubbub_pool_uses_total", "hubbub_realtime_sockets"}

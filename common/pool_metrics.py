@@ -1,0 +1,47 @@
+"""What the pool of this process says of itself, for Prometheus; asked when somebody scrapes."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from psycopg_pool import AsyncConnectionPool
+
+_SUMS: Final = (
+    ("uses", "Connections that were asked for.", "requests_num", 1),
+    ("waited_seconds", "How long they were waited for, together.", "requests_wait_ms", 1000),
+    ("held_seconds", "How long they were held, together.", "usage_ms", 1000),
+    ("refused", "Askers who got none: too many, or too long.", "requests_errors", 1),
+)
+_NOW: Final = (
+    ("connections", "Open connections to the database.", "pool_size"),
+    ("free", "Those that nobody holds.", "pool_available"),
+    ("waiting", "Askers who wait for one.", "requests_waiting"),
+)
+
+
+class PoolMetrics(Collector):
+    """Of the last pool that was made: a service has one."""
+
+    def __init__(self) -> None:
+        self._pool: AsyncConnectionPool[Any] | None = None
+
+    def watch(self, pool: AsyncConnectionPool[Any]) -> None:
+        self._pool = pool
+
+    def describe(self) -> Iterator[Any]:
+        return self._families({})
+
+    def collect(self) -> Iterator[Any]:
+        return self._families(self._pool.get_stats()) if self._pool else iter(())
+
+    def _families(self, stats: dict[str, int]) -> Iterator[Any]:
+        for name, text, key, unit in _SUMS:
+            yield CounterMetricFamily(f"hubbub_pool_{name}", text, value=stats.get(key, 0) / unit)
+        for name, text, key in _NOW:
+            yield GaugeMetricFamily(f"hubbub_pool_{name}", text, value=stats.get(key, 0))
+
+
+POOL_METRICS: Final = PoolMetrics()
+REGISTRY.register(POOL_METRICS)
