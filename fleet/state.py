@@ -31,9 +31,12 @@ class WantedState(msgspec.Struct, frozen=True):
 
 
 class FleetState(msgspec.Struct, frozen=True):
+    """`metrics` is the port of the parent's own figures."""
+
     parent: int
     processes: Sequence[ProcessState]
     wanted: dict[str, WantedState] = msgspec.field(default_factory=dict)
+    metrics: int | None = None
 
 
 def write_state(data: Path, state: FleetState) -> None:

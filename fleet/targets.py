@@ -1,0 +1,42 @@
+"""Where Prometheus finds the figures of this machine's processes: a file that it reads again
+whenever it changes.
+
+https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from fleet.ports import LOOPBACK
+from fleet.state import FleetState
+
+FILE_NAME = "targets.json"
+
+
+class Target(msgspec.Struct, frozen=True):
+    targets: list[str]
+    labels: dict[str, str]
+
+
+def targets_of(state: FleetState) -> list[Target]:
+    """One entry a process that has figures, with its role and its name as labels."""
+    found = [
+        _target(process.metrics, process.role, f"{process.role}-{process.number}")
+        for process in state.processes
+        if process.metrics is not None and process.state != "starting"
+    ]
+    if state.metrics is not None:
+        found.append(_target(state.metrics, "fleet", "fleet-1"))
+    return found
+
+
+def write_targets(folder: Path, state: FleetState) -> None:
+    """Readers see the old file or the new one, never a part."""
+    unfinished = folder / f"{FILE_NAME}.new"
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(targets_of(state)), indent=1))
+    unfinished.rename(folder / FILE_NAME)
+
+
+def _target(port: int, role: str, process: str) -> Target:
+    return Target([f"{LOOPBACK}:{port}"], {"role": role, "process": process})
