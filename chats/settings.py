@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from common.settings import ServiceSettings, SettingsError, read_required, read_service_settings
+from common.settings import ServiceSettings, SettingsError, read_database_url, read_service_settings
 
 
 class ChatsSettings(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ def read_chats_settings(env: Mapping[str, str] = os.environ) -> ChatsSettings:
     """Raises SettingsError with a sentence for the operator."""
     return ChatsSettings(
         service=read_service_settings("chats", env),
-        database_url=read_required(env, "HUBBUB_CHATS_DATABASE_URL"),
+        database_url=read_database_url(env, "HUBBUB_CHATS_DATABASE_URL"),
         pool_size=_read_number(env, "HUBBUB_CHATS_POOL_SIZE", 16),
         window_bytes=_read_number(env, "HUBBUB_CHATS_WINDOW_BYTES", 64 * 2**20),
         window_bytes_a_chat=_read_number(env, "HUBBUB_CHATS_WINDOW_BYTES_A_CHAT", 512 * 2**10),

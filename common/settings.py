@@ -7,8 +7,15 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
 
 import msgspec
+
+MIN_SECRET_CHARACTERS: Final = 16
+MIN_DIFFERENT_CHARACTERS: Final = 6
+# What people leave in a file that they were told to fill.
+PLACEHOLDERS: Final = ("change", "default", "example", "password", "placeholder", "secret")
 
 
 class SettingsError(Exception):
@@ -53,7 +60,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
 def read_secret(env: Mapping[str, str], variable: str) -> str:
     """The content of the file that the variable names.
 
-    Raises SettingsError if there is none, or if it is empty.
+    Raises SettingsError if there is none, if it is short, or if it looks like nobody chose it.
     """
     path = env.get(variable, "")
     if not path:
@@ -62,9 +69,36 @@ def read_secret(env: Mapping[str, str], variable: str) -> str:
         secret = Path(path).read_text().strip()
     except OSError as error:
         raise SettingsError(f"{variable}: cannot read {path}: {error.strerror}") from error
-    if len(secret) < 16:
+    if len(secret) < MIN_SECRET_CHARACTERS:
         raise SettingsError(f"{variable}: {path} holds no secret of 16 characters or more")
+    folded = secret.lower()
+    if len(set(folded)) < MIN_DIFFERENT_CHARACTERS or any(w in folded for w in PLACEHOLDERS):
+        raise SettingsError(f"{variable}: {path} holds a placeholder, not a secret")
     return secret
+
+
+def read_database_url(env: Mapping[str, str], variable: str) -> str:
+    """The URL. Where its password is a file of its own, libpq reads it; that it is a real one is
+    seen here. Raises SettingsError."""
+    if env.get("HUBBUB_DATABASE_PASSWORD_FILE"):
+        read_secret(env, "HUBBUB_DATABASE_PASSWORD_FILE")
+    return read_required(env, variable)
+
+
+def read_valkey_url(env: Mapping[str, str]) -> str:
+    """The URL with the password of the file that is named beside it, if any.
+
+    Raises SettingsError.
+    """
+    url = read_required(env, "HUBBUB_VALKEY_URL")
+    if not env.get("HUBBUB_VALKEY_PASSWORD_FILE"):
+        return url
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    if not user or ":" in user:
+        raise SettingsError("HUBBUB_VALKEY_URL must name a user, and no password beside the file's")
+    password = quote(read_secret(env, "HUBBUB_VALKEY_PASSWORD_FILE"), safe="")
+    return parts._replace(netloc=f"{user}:{password}@{place}").geturl()
 
 
 def read_required(env: Mapping[str, str], variable: str) -> str:
@@ -105,7 +139,7 @@ def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> Ser
         listen=listen,
         metrics_listen=read_listener(env, "HUBBUB_METRICS_LISTEN"),
         advertise=env.get("HUBBUB_ADVERTISE", listen.address),
-        valkey_url=read_required(env, "HUBBUB_VALKEY_URL"),
+        valkey_url=read_valkey_url(env),
         topic_prefix=env.get("HUBBUB_TOPIC_PREFIX", ""),
         users_seeds=read_list(env, "HUBBUB_USERS_SEEDS"),
         chats_seeds=read_list(env, "HUBBUB_CHATS_SEEDS"),

@@ -14,33 +14,29 @@ from fleet.keys import read_or_make_secret
 from fleet.ports import ReservedPort
 from fleet.postgres import Database, accepts_connections, make_cluster, server_command
 from fleet.processes import Program
-from fleet.settings import DATABASE_VARIABLES, FleetSettings
+from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
 from fleet.valkey import answers_ping, bus_command, cache_command
+from fleet.valkey_users import password_file, write_rules
 
 CACHE_NODES = 3
 
 
 class Engines:
-    """The engines to start, and the addresses of all engines."""
+    """The engines to start, and the addresses of all engines. `own` is what each role alone is
+    told of them."""
 
     def __init__(self, settings: FleetSettings, lock: int) -> None:
         self._settings, self._lock = settings, lock
         self.urls = dict(settings.external)
+        self.own: dict[str, dict[str, str]] = {role: {} for role in SERVICE_ROLES}
         self.programs: list[Program] = []
         self.caches: list[Program] = []
         if not self.urls.keys() >= set(DATABASE_VARIABLES.values()):
             self.programs.append(self._postgres())
         if "HUBBUB_VALKEY_URL" not in self.urls:
-            port = ReservedPort()
-            self.urls["HUBBUB_VALKEY_URL"] = f"redis://{port.address}"
-            self.programs.append(self._valkey("valkey", 1, port, bus_command(port.number)))
+            self.programs.append(self._bus())
         if "HUBBUB_CACHE_URLS" not in self.urls:
-            ports = [ReservedPort() for _ in range(CACHE_NODES)]
-            self.urls["HUBBUB_CACHE_URLS"] = ",".join(f"redis://{port.address}" for port in ports)
-            self.caches = [
-                self._valkey("cache", number, port, cache_command(port.number))
-                for number, port in enumerate(ports, 1)
-            ]
+            self.caches = self._caches()
 
     def _postgres(self) -> Program:
         port = ReservedPort()
@@ -61,6 +57,28 @@ class Engines:
             "postgres", 1, port.number, None, self._starter(command), answers, answers,
             signal.SIGINT,  # ends sessions instead of waiting for them
         )  # fmt: skip
+
+    def _bus(self) -> Program:
+        port, keys = ReservedPort(), self._settings.keys
+        for role, environment in self.own.items():
+            environment["HUBBUB_VALKEY_URL"] = f"redis://{role}@{port.address}"
+            environment["HUBBUB_VALKEY_PASSWORD_FILE"] = str(password_file(keys, "valkey", role))
+            environment["HUBBUB_TOPIC_PREFIX"] = ""  # nobody else is there
+        rules = write_rules(keys, "valkey", "bus.acl")
+        return self._valkey("valkey", 1, port, bus_command(port.number, rules))
+
+    def _caches(self) -> list[Program]:
+        keys = self._settings.keys
+        password = password_file(keys, "cache", "edge").read_text().strip()
+        rules = write_rules(keys, "cache", "cache.acl")
+        ports = [ReservedPort() for _ in range(CACHE_NODES)]
+        self.own["edge"]["HUBBUB_CACHE_URLS"] = ",".join(
+            f"redis://edge:{password}@{port.address}" for port in ports
+        )
+        return [
+            self._valkey("cache", number, port, cache_command(port.number, rules))
+            for number, port in enumerate(ports, 1)
+        ]
 
     def _valkey(
         self, role: str, number: int, port: ReservedPort, command: Sequence[str | Path]

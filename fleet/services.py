@@ -50,12 +50,14 @@ def shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict
     return environment
 
 
-def service_environment(role: str, shared: Mapping[str, str]) -> dict[str, str]:
-    """The shared environment without what only other roles may know."""
+def service_environment(
+    role: str, shared: Mapping[str, str], own: Mapping[str, str]
+) -> dict[str, str]:
+    """The shared environment without what only other roles may know, and what is `own`."""
     private = {owner: {variable} for owner, variable in DATABASE_VARIABLES.items()}
     private["users"].add("HUBBUB_SIGNING_KEYS")
     foreign = {name for owner, names in private.items() if owner != role for name in names}
-    return {name: value for name, value in shared.items() if name not in foreign}
+    return {**{name: value for name, value in shared.items() if name not in foreign}, **own}
 
 
 def service_program(

@@ -13,6 +13,7 @@ from fleet.control import Answer, Request, Restart, Scale
 from fleet.engines import Engines
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.logs import copy_output, log_line, open_log, write_line
+from fleet.metrics import FleetMetrics
 from fleet.ports import LOOPBACK
 from fleet.probe import Address
 from fleet.processes import Program, Supervised, Watcher
@@ -27,6 +28,7 @@ from fleet.services import (
 )
 from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, WantedState, write_state
+from fleet.targets import write_targets
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.
 PUBLIC_STOP_SECONDS = 12.0
@@ -48,12 +50,14 @@ class Fleet:
         self._slots: dict[tuple[str, int], Supervised] = {}
         self._ports: dict[tuple[str, int], ServicePorts] = {}
         self._shared: dict[str, str] = {}
+        self._own: dict[str, dict[str, str]] = {}
         self._failing: set[str] = set()
         self.bounds = dict(settings.replicas)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
         self._rest: asyncio.Task[None] | None = None  # what starts after the first of each role
         self._copies: set[asyncio.Task[None]] = set()
+        self._metrics = FleetMetrics()
         self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
 
     async def start(self) -> None:
@@ -61,10 +65,11 @@ class Fleet:
         await self._changed()
         engines = Engines(self._settings, self._lock)
         self._shared = shared_environment(self._settings, engines.urls)
+        self._own = engines.own
         self._reserve_ports()
-        balancer = self._balancer_program()
-        await self._start_all([*engines.programs, balancer])
-        await self._start_all(self._service(role, 1) for role in SERVICE_ROLES)
+        first = [self._service(role, 1) for role in SERVICE_ROLES]
+        # Together: services wait for what they need, and loading them takes longer than that.
+        await self._start_all([*engines.programs, self._balancer_program(), *first])
         rest = [self._service(role, number) for role, number in self._ports if number > 1]
         self._rest = asyncio.create_task(self._grow_up([*rest, *engines.caches]))
 
@@ -89,6 +94,7 @@ class Fleet:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
             await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
         await self._changed()
+        self._metrics.close()
         self._log.close()
 
     async def obey(self, request: Request) -> Answer:
@@ -156,7 +162,10 @@ class Fleet:
             role,
             number,
             self._ports[role, number],
-            environment=lambda: {**service_environment(role, self._shared), **self._seeds()},
+            environment=lambda: {
+                **service_environment(role, self._shared, self._own[role]),
+                **self._seeds(),
+            },
             logs=self._settings.logs,
             lock=self._lock,
         )
@@ -194,7 +203,10 @@ class Fleet:
             role: WantedState(replicas, *self.bounds[role])
             for role, replicas in self.wanted.items()
         }
-        write_state(self._settings.data, FleetState(os.getpid(), lines, wanted))
+        state = FleetState(os.getpid(), lines, wanted, self._metrics.port)
+        write_state(self._settings.data, state)
+        write_targets(self._settings.run, state)
+        self._metrics.note_state(state)
         await self._balancer.set_servers(
             {
                 _pool_server(role, number, self._ports[role, number]): _pool_mode(supervised)
@@ -205,6 +217,8 @@ class Fleet:
 
     def _ended(self, program: Program, code: int, was_ready: bool) -> None:
         self._write_log("ended", program, code=code)
+        if code != 0:
+            self._metrics.note_death(program.role)
         if was_ready:
             self._failing.discard(program.name)
         elif code != 0 and program.name not in self._failing:  # said once, not at every try
@@ -219,6 +233,7 @@ class Fleet:
         why = ", ".join(f"{name} {value:.4g}" for name, value in figures._asdict().items())
         line = log_line("fleet", "scaled", of=role, before=before, now=now, why=why)
         write_line(self._log, line)
+        self._metrics.note_scaling(role, before, now)
 
     def _hung(self, program: Program) -> None:
         self._write_log("killed because it did not answer", program)

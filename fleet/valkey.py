@@ -26,31 +26,32 @@ _BUS = {
 _CACHE = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "maxclients": "500"}
 
 
-def bus_command(port: int) -> list[str | Path]:
-    """The server that carries events and leases."""
-    return _command(port, _BUS)
+def bus_command(port: int, rules: Path | None = None) -> list[str | Path]:
+    """The server that carries events and leases. `rules` say who may do what; without them
+    anybody may do everything."""
+    return _command(port, _BUS, rules)
 
 
-def cache_command(port: int) -> list[str | Path]:
+def cache_command(port: int, rules: Path) -> list[str | Path]:
     """One node of the cache: bounded, and it forgets what was not used for longest."""
-    return _command(port, _CACHE)
+    return _command(port, _CACHE, rules)
 
 
-def _command(port: int, settings: dict[str, str]) -> list[str | Path]:
+def _command(port: int, settings: dict[str, str], rules: Path | None) -> list[str | Path]:
     command: list[str | Path] = [valkey_program(), "--port", str(port)]
     for name, value in {**_COMMON, **settings}.items():
         command += [f"--{name}", *(value.split(" ") if value else [""])]
-    return command
+    return [*command, "--aclfile", rules] if rules else command
 
 
 async def answers_ping(port: int, timeout: float = 1.0) -> bool:
-    """Whether the server answers on its port."""
+    """Whether the server answers on its port, if only that it wants to know who asks."""
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(b"PING\r\n")
-                return (await reader.readline()).startswith(b"+PONG")
+                return (await reader.readline()).startswith((b"+PONG", b"-NOAUTH"))
             finally:
                 writer.close()
     except (OSError, TimeoutError):

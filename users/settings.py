@@ -6,7 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from common.settings import ServiceSettings, read_required, read_service_settings
+from common.settings import (
+    ServiceSettings,
+    read_database_url,
+    read_required,
+    read_service_settings,
+)
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
@@ -26,7 +31,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError with a sentence for the operator."""
     return Settings(
         service=read_service_settings("users", env),
-        database_url=read_required(env, "HUBBUB_USERS_DATABASE_URL"),
+        database_url=read_database_url(env, "HUBBUB_USERS_DATABASE_URL"),
         signing_keys=Path(read_required(env, "HUBBUB_SIGNING_KEYS")),
         hashing_threads=min(os.cpu_count() or 1, 4),
     )

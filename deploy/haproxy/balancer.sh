@@ -31,5 +31,10 @@ export HUBBUB_BALANCER_METRICS=:9101
 export HUBBUB_BALANCER_ADMIN=/run/balancer/admin.sock
 export HUBBUB_BALANCER_MAXCONN=$connections
 HUBBUB_BALANCER_KEY=$(cat /run/secrets/balancer.key)
+if [ ${#HUBBUB_BALANCER_KEY} -lt 16 ]; then
+    echo "HAProxy does not start: /run/secrets/balancer.key holds no secret of 16 characters or" \
+        "more: run deploy/make-secrets" >&2
+    exit 1
+fi
 export HUBBUB_BALANCER_KEY
 exec haproxy -W -db "$@"

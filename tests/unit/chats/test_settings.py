@@ -11,7 +11,7 @@ from common.settings import SettingsError
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     secret = tmp_path / "key"
-    secret.write_text("a secret of some length")
+    secret.write_text("a key of some length")
     return {
         "HUBBUB_LISTEN": "127.0.0.1:8400",
         "HUBBUB_VALKEY_URL": "redis://127.0.0.1:8401",

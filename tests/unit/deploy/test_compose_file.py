@@ -106,6 +106,7 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
         "balancer.key": {"haproxy", "edge", "realtime"},
         "users-database.password": {"users", "users-database", *BACKUP},
         "chats-database.password": {"chats", "chats-database", *BACKUP},
+        **{f"valkey-{role}.password": {role, "valkey"} for role in OURS},
         "postgres.password": {"users-database", "chats-database"},
         "grafana.password": {"grafana"},
     }

@@ -1,0 +1,38 @@
+"""Who may do what in the Valkeys of this machine: a user for each role, with a password of its own.
+
+What each may do is in deploy/valkey/*.acl, where `HASH` stands for the hash of its password.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from fleet.keys import read_or_make_secret
+
+RULES_FOLDER = Path(__file__).parent.parent / "deploy" / "valkey"
+
+
+def password_file(keys: Path, server: str, role: str) -> Path:
+    """The secret of the role at the server; made on first use."""
+    path = keys / f"{server}-{role}.password"
+    read_or_make_secret(path)
+    return path
+
+
+def write_rules(keys: Path, server: str, template: str) -> Path:
+    """The file that the server reads at its start; holds hashes, no passwords."""
+    lines = []
+    for line in (RULES_FOLDER / template).read_text().splitlines():
+        if " HASH " in line:
+            password = password_file(keys, server, line.split()[1]).read_text().strip()
+            hashed = hashlib.sha256(password.encode()).hexdigest()
+            line = line.replace(" HASH ", f" #{hashed} ")
+        lines.append(f"{line}\n")
+    path = keys / f"{server}.acl"
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("".join(lines))
+    unfinished.rename(path)
+    return path

@@ -1,0 +1,172 @@
+"""What each role may do on the bus, on a real Valkey that starts as the fleet and as compose do."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import hiredis
+import pytest
+
+from common.ids import new_id
+from common.topics import Topics
+from fleet.keys import make_key_folder, read_or_make_secret
+from fleet.valkey import answers_ping
+from fleet.valkey_users import password_file, write_rules
+from tests.fixtures.servers import ValkeyServer
+
+ROOT = Path(__file__).parents[3]
+ROLES = ("edge", "realtime", "users", "chats")
+TOPICS = Topics()
+ID = new_id()
+LEASES = [("zadd", ROLES[1:]), ("zrem", ROLES[1:]), ("zremrangebyscore", ROLES[1:])]
+ARGUMENTS = {"zadd": ("1", "a"), "zrem": ("a",), "zremrangebyscore": ("0", "1")}
+
+# A command, and the roles that may give it.
+TABLE: list[tuple[tuple[str, ...], set[str]]] = [
+    (("publish", TOPICS.chat(ID), "x"), {"chats"}),
+    (("publish", TOPICS.user(ID), "x"), {"chats"}),
+    (("publish", TOPICS.digest, "x"), {"chats"}),
+    (("publish", TOPICS.revoked, "x"), {"users"}),
+    (("publish", "invalidate:chat", "x"), {"users", "chats"}),
+    (("publish", TOPICS.typing(ID), "x"), {"realtime"}),
+    (("publish", TOPICS.canary("realtime-1"), "x"), {"realtime"}),
+    (("subscribe", TOPICS.chat(ID)), {"realtime"}),
+    (("subscribe", TOPICS.user(ID)), {"realtime"}),
+    (("subscribe", TOPICS.digest), {"realtime"}),
+    (("subscribe", TOPICS.typing(ID)), {"realtime"}),
+    (("subscribe", TOPICS.canary("realtime-1")), {"realtime"}),
+    (("subscribe", TOPICS.revoked), {"edge", "realtime"}),
+    (("subscribe", "invalidate:chat"), {"edge"}),
+    *(
+        ((command, TOPICS.replicas(owner), *ARGUMENTS[command]), {owner})
+        for command, owners in LEASES
+        for owner in owners
+    ),
+    (("zrangebyscore", TOPICS.replicas("users"), "0", "1"), {"edge", "realtime", "chats"}),
+    (("zrangebyscore", TOPICS.replicas("chats"), "0", "1"), {"edge", "realtime", "users"}),
+    (("zrangebyscore", TOPICS.replicas("realtime"), "0", "1"), {"edge"}),
+    (
+        ("eval", "return redis.call('GET', KEYS[1])", "1", TOPICS.bucket("send", ID)),
+        {"edge", "realtime"},
+    ),
+    (("set", TOPICS.familiar("a", "b"), "1"), {"edge"}),
+    (("eval", "return redis.call('SET', 'other', 1)", "1", TOPICS.bucket("send", ID)), set()),
+    (("set", TOPICS.replicas("chats"), "x"), set()),
+    (("get", "other"), set()),
+    (("psubscribe", "*"), set()),
+    (("keys", "*"), set()),
+    (("flushall",), set()),
+    (("config", "get", "*"), set()),
+    (("client", "list"), set()),
+    (("acl", "list"), set()),
+    (("slowlog", "get"), set()),
+    (("ping",), set(ROLES)),
+]
+
+
+class Bus:
+    """A Valkey with users, and their passwords."""
+
+    def __init__(self, address: str, password: Callable[[str], str]) -> None:
+        self.address, self.password = address, password
+
+    def ask(self, *commands: tuple[str, ...]) -> list[object]:
+        """The answers on one connection; refusals are hiredis.ReplyError."""
+        host, _, port = self.address.rpartition(":")
+        reader = hiredis.Reader()
+        answers: list[object] = []
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(b"".join(hiredis.pack_command(c) for c in commands))
+            while len(answers) < len(commands):
+                reader.feed(connection.recv(65_536))
+                while (answer := reader.gets()) is not False:
+                    answers.append(answer)
+        return answers
+
+    def allows(self, role: str, command: tuple[str, ...]) -> bool:
+        logged_in, answer = self.ask(("auth", role, self.password(role)), command)
+        assert logged_in == b"OK"
+        if isinstance(answer, hiredis.ReplyError):
+            assert str(answer).startswith(("NOPERM", "ERR ACL failure")), answer
+        return not isinstance(answer, hiredis.ReplyError)
+
+
+def start_as_fleet(folder: Path) -> Iterator[Bus]:
+    keys = folder / "keys"
+    make_key_folder(keys)
+    server = ValkeyServer(folder, write_rules(keys, "valkey", "bus.acl"))
+    yield Bus(
+        urlsplit(server.url).netloc,
+        lambda role: password_file(keys, "valkey", role).read_text()[:64],
+    )
+    server.close()
+
+
+def start_as_compose(folder: Path) -> Iterator[Bus]:
+    """The container's script, with the programs of this machine."""
+    make_key_folder(secrets := folder / "secrets")
+    for role in ROLES:
+        read_or_make_secret(secrets / f"valkey-{role}.password")
+    run_script(folder)
+    server = ValkeyServer(folder, folder / "users.acl")
+    yield Bus(
+        urlsplit(server.url).netloc,
+        lambda role: (secrets / f"valkey-{role}.password").read_text().strip(),
+    )
+    server.close()
+
+
+def run_script(folder: Path) -> subprocess.CompletedProcess[str]:
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    # In place of the server, which would not end by itself.
+    (programs / "valkey-server").write_text("#!/bin/sh\necho started\n")
+    (programs / "valkey-server").chmod(0o755)
+    return subprocess.run(
+        ["sh", ROOT / "deploy/valkey/bus.sh"],
+        env={
+            "PATH": f"{programs}:/usr/bin:/bin",
+            "HUBBUB_SECRETS": str(folder / "secrets"),
+            "HUBBUB_RULES": str(folder / "users.acl"),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[start_as_fleet, start_as_compose])
+def bus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    yield from request.param(tmp_path_factory.mktemp("bus"))
+
+
+@pytest.mark.parametrize(("command", "roles"), TABLE, ids=lambda value: str(value)[:60])
+def test_who_may_do_what(bus: Bus, command: tuple[str, ...], roles: set[str]) -> None:
+    """Each role may do what its work needs; everything else is refused."""
+    assert {role for role in ROLES if bus.allows(role, command)} == roles
+
+
+def test_nobody_else_is_let_in(bus: Bus) -> None:
+    """Without a password, with a wrong one, or as the default user."""
+    for login in ((), ("auth", "edge", "wrong"), ("auth", "x"), ("auth", "default", "")):
+        answers = bus.ask(*([login] if login else []), ("publish", TOPICS.chat(ID), "x"))
+        assert all(isinstance(answer, hiredis.ReplyError) for answer in answers)
+
+
+@pytest.mark.parametrize("content", [None, "", "short"])
+def test_a_container_without_a_password_does_not_start(tmp_path: Path, content: str | None) -> None:
+    """It names the file and what to do."""
+    make_key_folder(secrets := tmp_path / "secrets")
+    for role in ROLES[:3]:
+        read_or_make_secret(secrets / f"valkey-{role}.password")
+    if content is not None:
+        (secrets / "valkey-chats.password").write_text(content)
+    done = run_script(tmp_path)
+    assert done.returncode != 0
+    assert "started" not in done.stdout
+    assert str(secrets / "valkey-chats.password") in done.stderr
+
+
+async def test_a_server_with_users_counts_as_up(bus: Bus) -> None:
+    """Who asks whether it lives needs no password."""
+    assert await answers_ping(int(bus.address.rpartition(":")[2]))
