@@ -15,9 +15,12 @@ class Announcer:
         self._recent = recent
         self._publisher = publisher
 
-    def announce(self, chat: str, first: int, events: list[bytes], controls: list[Control]) -> None:
-        """Consecutive events of one chat from seq `first` on; control entries are of those seqs."""
-        publication = Publication(chat, first, events, controls)
+    def announce(
+        self, chat: str, first: int, events: list[bytes], controls: list[Control], owed: int
+    ) -> None:
+        """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
+        `owed` is the row of the outbox."""
+        publication = Publication(chat, first, events, controls, owed)
         self._publisher.publish_soon(publication)
         self._recent.note(chat, publication.last, controls)
         self._window.add(

@@ -20,7 +20,7 @@ from chats.background import (
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.messages import Sender
-from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, measure_outbox, sweep
+from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, Sweep, measure_outbox
 from chats.routes import create_routes
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
@@ -56,9 +56,11 @@ def create_app(settings: ChatsSettings) -> Service:
     window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
     recent = RecentChanges(service.advertise)
     publisher = Publisher(valkey, topics, pool)
+    sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)
     sender = Sender(pool, announcer)
-    coordinator = Coordinator(pool, Calls(session, users), announcer)
+    users_calls = Calls(session, users)
+    coordinator = Coordinator(pool, users_calls, announcer)
 
     async def ready() -> str | None:
         try:
@@ -73,10 +75,11 @@ def create_app(settings: ChatsSettings) -> Service:
         lease.append(start(announce_replica(valkey, topics.replicas("chats"), service.advertise)))
         work = [
             start(watch_replicas(valkey, topics.replicas("users"), users)),
+            start(users_calls.watch()),
             start(publisher.run()),
             start(repeat("settle", SETTLE_SECONDS, publisher.settle_published)),
             start(repeat("forget", SETTLE_SECONDS, coordinator.forget_acknowledged)),
-            start(repeat("sweep", SWEEP_SECONDS, lambda: sweep(pool, publisher, recent))),
+            start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
             start(repeat("measure", DIGEST_SECONDS, lambda: measure_outbox(pool))),
             start(
                 repeat(
@@ -107,7 +110,7 @@ def create_app(settings: ChatsSettings) -> Service:
     health = Health(ready)
     app = create_service(
         "chats",
-        create_routes(pool, sender, coordinator, window, recent),
+        create_routes(pool, sender, coordinator, window, recent, publisher),
         health,
         service.service_key,
         lifespan,

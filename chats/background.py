@@ -16,6 +16,7 @@ from chats.commitment import ABORT_KEPT_SECONDS
 from chats.digest import RecentChanges
 from chats.metrics import BACKGROUND_FAILED
 from chats.outbox import Publisher
+from chats.store.canaries import forget_silent_canaries
 from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
 from common.database import TRANSIENT, UNREACHABLE, Pool
 from common.logs import log
@@ -24,6 +25,7 @@ DIGEST_SECONDS = 1.0
 DIGEST_SPAN_SECONDS = 3.0
 CLEANUP_SECONDS = 10.0
 RESULTS_KEPT_SECONDS = 24 * 3600.0
+CANARIES_KEPT_SECONDS = 3600.0
 PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end without a hole
 _CLEANUP_ROWS = 5_000
 
@@ -54,6 +56,7 @@ async def publish_digest(topic: str, recent: RecentChanges, publisher: Publisher
 async def clean_up(pool: Pool) -> None:
     """Decisions, results and logs that nobody can ask for any more."""
     await drop_old_aborts(pool, ABORT_KEPT_SECONDS)
+    await forget_silent_canaries(pool, older_than_seconds=CANARIES_KEPT_SECONDS)
     await drop_old_results(pool, RESULTS_KEPT_SECONDS, _CLEANUP_ROWS)
     more = True
     while more:

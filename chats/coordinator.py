@@ -27,6 +27,7 @@ from chats.encoding import stamp, stamp_controls
 from chats.metrics import CHANGE_SECONDS, CHANGES
 from chats.store.changes import (
     Change,
+    Committed,
     NotCommitted,
     ResultKey,
     begin_attempt,
@@ -117,12 +118,12 @@ class Coordinator:
                 CHANGES.labels(after.step.name.lower()).inc()
                 self._finish(transaction, change.chat, after)
                 raise no
-        stored, at = await self._store(key, plan.result, change, transaction, began)
+        stored, committed = await self._store(key, plan.result, change, transaction, began)
         after = after_store(stored)
         if after.step is Step.ASK:
             after = after_asking(await self._ask(transaction, key))
-        if at is not None:
-            self._announce(change, *at)
+        if committed is not None:
+            self._announce(change, committed)
         if transaction is not None:
             self._finish(transaction, change.chat, after)
         CHANGES.labels(after.step.name.lower()).inc()
@@ -158,9 +159,9 @@ class Coordinator:
         change: Change,
         transaction: str | None,
         began: datetime,
-    ) -> tuple[Stored, tuple[int, str] | None]:
+    ) -> tuple[Stored, Committed | None]:
         try:
-            at = await commit_change(
+            committed = await commit_change(
                 self._pool,
                 change,
                 key,
@@ -175,7 +176,7 @@ class Coordinator:
         except UNREACHABLE as error:
             log("commit not answered", error=type(error).__name__, chat=change.chat)
             return Stored.UNKNOWN, None
-        return Stored.DONE, at
+        return Stored.DONE, committed
 
     async def _ask(self, transaction: str | None, key: ResultKey) -> bool | None:
         try:
@@ -186,12 +187,14 @@ class Coordinator:
             log("decision unknown", error=type(error).__name__)
             return None
 
-    def _announce(self, change: Change, seq: int, at: str) -> None:
+    def _announce(self, change: Change, committed: Committed) -> None:
+        seq, at, owed = committed
         self._announcer.announce(
             change.chat,
             seq,
             [stamp(change.draft, seq, at)],
             stamp_controls(change.controls, seq, at),
+            owed,
         )
 
     def _finish(self, transaction: str, chat: str, after: Next) -> None:

@@ -139,7 +139,6 @@ class Sender:
             with BATCH_SECONDS.time():
                 outcomes = await self._post(batch)
             BATCH_MESSAGES.observe(len(batch))
-            self._announce(batch, outcomes)
             for draft, outcome in zip(batch, outcomes, strict=True):
                 result = _result(draft.message, outcome)
                 for _, call, place in draft.senders:
@@ -152,7 +151,7 @@ class Sender:
 
     async def _post(self, batch: list[_Draft]) -> list[Posted | Refusal]:
         try:
-            posted = await post_messages(self._pool, [draft.new for draft in batch])
+            posted, owed = await post_messages(self._pool, [draft.new for draft in batch])
         except UNREACHABLE as error:
             # Perhaps committed: the caller's repeat with the same key finds out.
             log("batch not answered", error=type(error).__name__, messages=len(batch))
@@ -164,17 +163,19 @@ class Sender:
             log("batch split", error=str(error), messages=len(batch))
             half = len(batch) // 2
             return await self._post(batch[:half]) + await self._post(batch[half:])
+        self._announce(batch, posted, owed)
         return [not_found() if p is None else p for p in posted]
 
-    def _announce(self, batch: list[_Draft], outcomes: list[Posted | Refusal]) -> None:
-        fresh: dict[str, list[tuple[int, bytes]]] = {}
-        for draft, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Posted) and outcome.stored is None:
+    def _announce(
+        self, batch: list[_Draft], posted: list[Posted | None], owed: dict[str, int]
+    ) -> None:
+        fresh: dict[str, tuple[int, list[bytes]]] = {}
+        for draft, outcome in zip(batch, posted, strict=True):
+            if outcome is not None and outcome.stored is None:
                 event = stamp(draft.new.draft, outcome.seq, outcome.at)
-                fresh.setdefault(draft.new.chat, []).append((outcome.seq, event))
-        for chat, events in fresh.items():
-            for first, run in _consecutive(events):
-                self._announcer.announce(chat, first, run, [])
+                fresh.setdefault(draft.new.chat, (outcome.seq, []))[1].append(event)
+        for chat, (first, events) in fresh.items():
+            self._announcer.announce(chat, first, events, [], owed[chat])
 
 
 def _judge(item: SendItem) -> Refusal | None:
@@ -199,17 +200,6 @@ def _draft(waiting: _Waiting) -> _Draft:
     )
     new = NewMessage(item.chat, item.user, item.key, draft_event(message))
     return _Draft(message, new, [waiting])
-
-
-def _consecutive(events: list[tuple[int, bytes]]) -> list[tuple[int, list[bytes]]]:
-    """Runs without a gap: a batch that was split may have let another one in between."""
-    runs: list[tuple[int, list[bytes]]] = []
-    for seq, event in events:
-        if runs and runs[-1][0] + len(runs[-1][1]) == seq:
-            runs[-1][1].append(event)
-        else:
-            runs.append((seq, [event]))
-    return runs
 
 
 def _result(message: Message, outcome: Posted | Refusal) -> SendResult:

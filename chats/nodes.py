@@ -5,6 +5,8 @@ import msgspec
 from chats.digest import KEPT_SECONDS, RecentChanges, joins_among
 from chats.encoding import decode_controls
 from chats.metrics import SLICES, WINDOW_BYTES
+from chats.outbox import Publication, Publisher
+from chats.store.canaries import store_song
 from chats.store.chats import list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, read_slices
 from chats.store.outbox import list_owed
@@ -12,6 +14,7 @@ from chats.window import Recent, Tail, Window
 from common.database import Pool
 from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 from common.protocol.chats import (
+    CanarySong,
     Digest,
     HeadsAnswer,
     HeadsRequest,
@@ -22,6 +25,8 @@ from common.protocol.chats import (
     SlicesRequest,
     SliceWanted,
 )
+
+OWED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twice a second
 
 
 async def get_memberships(pool: Pool, request: MembershipsRequest) -> MembershipsAnswer:
@@ -90,11 +95,17 @@ async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
 
 
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
-    """What this replica changed in the last seconds, and all that waits in the outbox."""
+    """What this replica changed in the last seconds, and what waits in the outbox."""
     digest = recent.list_since(KEPT_SECONDS)
-    heads, changed = await list_owed(pool)
+    heads, changed = await list_owed(pool, newest=OWED_ROWS)
     for chat, head in heads.items():
         digest.heads[chat] = max(digest.heads.get(chat, 0), head)
-    for chat, _, controls in changed:
+    for chat, controls in changed:
         digest.joins += joins_among(chat, decode_controls(controls))
     return digest
+
+
+async def sing(pool: Pool, publisher: Publisher, song: CanarySong) -> None:
+    """The way of an event: committed, owed, published. Nobody but the node knows its topic."""
+    owed = await store_song(pool, song.canary, song.number)
+    publisher.publish_soon(Publication(song.canary, song.number, [b"{}"], [], owed))

@@ -7,6 +7,7 @@ publishes it again. Publishing twice is harmless, publishing before the commit w
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import NamedTuple
 
 import msgspec
@@ -15,13 +16,21 @@ from chats.digest import RecentChanges, joins_among
 from chats.encoding import decode_controls
 from chats.metrics import (
     OUTBOX_AGE_SECONDS,
-    OUTBOX_CHATS,
+    OUTBOX_ROWS,
     PUBLISH_DROPPED,
     PUBLISH_FAILED,
     PUBLISHED,
 )
 from chats.store.log import LogRow
-from chats.store.outbox import Owed, claim_owed, measure_owed, read_owed, settle
+from chats.store.outbox import (
+    Owed,
+    claim_owed,
+    find_newest_id,
+    is_owed_nothing,
+    measure_owed,
+    read_owed,
+    settle,
+)
 from common.database import Pool
 from common.limits import MAX_SLICE_EVENTS
 from common.payload import pack
@@ -31,7 +40,8 @@ from common.valkey import Valkey, answers, publish_all
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
-SWEEP_CHATS = 200  # a sweep takes no more at a time
+SWEEP_ROWS = 1_000  # taken at a time
+FLOOR_SECONDS = 10.0  # twice as long as a transaction may take
 SETTLE_SECONDS = 0.1
 MAX_WAITING_BYTES = 16 * 2**20  # what waits for a slow Valkey; the rest is left to the sweep
 _MAX_PIPELINE = 500
@@ -40,12 +50,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Publication(NamedTuple):
-    """Consecutive events of one chat, from seq `first` on."""
+    """Consecutive events of one chat, from seq `first` on; `owed` is the outbox's row, or 0."""
 
     chat: str
     first: int
     events: list[bytes]
     controls: list[Control]
+    owed: int
 
     @property
     def last(self) -> int:
@@ -62,7 +73,7 @@ class Publisher:
         self._waiting: deque[Publication] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
-        self._published: dict[str, Owed] = {}
+        self._published: list[int] = []
         self.reachable = True
 
     def publish_soon(self, publication: Publication) -> None:
@@ -95,7 +106,7 @@ class Publisher:
     async def publish(self, batch: list[Publication], *, by: str) -> bool:
         """Whether Valkey took all of it; then it is owed no more."""
         messages: list[tuple[str, bytes]] = []
-        for chat, first, events, controls in batch:
+        for chat, first, events, controls, _ in batch:
             messages.append((self._topics.chat(chat), pack(first, events, controls)))
             for join in joins_among(chat, controls):
                 notice = _encode(Joined(chat=chat, seq=join.seq))
@@ -105,22 +116,15 @@ class Publisher:
             PUBLISH_FAILED.inc()
             return False
         PUBLISHED.labels(by).inc(len(batch))
-        for publication in batch:
-            self._note_published(publication)
+        self._published += [publication.owed for publication in batch if publication.owed]
         return True
-
-    def _note_published(self, done: Publication) -> None:
-        known = self._published.get(done.chat)
-        # Only a range without a gap is known to be published; the sweep sees to the rest.
-        first = known.first if known and known.first <= done.first <= known.last + 1 else done.first
-        self._published[done.chat] = Owed(done.chat, first, done.last)
 
     async def settle_published(self) -> None:
         """Tells the outbox what was published. Raises what the database raises; the sweep then
         publishes it once more."""
-        published, self._published = self._published, {}
+        published, self._published = self._published, []
         if published:
-            await settle(self._pool, list(published.values()))
+            await settle(self._pool, published)
 
     async def ask_reachable(self) -> bool:
         """Whether Valkey is there, asked anew if it was not."""
@@ -133,25 +137,63 @@ class Publisher:
         return await publish_all(self._valkey, [(topic, payload)])
 
 
-async def sweep(pool: Pool, publisher: Publisher, recent: RecentChanges) -> int:
-    """Publishes what was left for longer than `SWEEP_AGE_MS`, of each chat the newest events that a
-    slice could hold: a node that misses more asks. Returns how many chats it was."""
-    if not await publisher.ask_reachable():
-        return 0
-    owed = await claim_owed(pool, older_than_ms=SWEEP_AGE_MS, limit=SWEEP_CHATS)
-    if not owed:
-        return 0
-    rows_by_chat = await read_owed(pool, owed, newest=MAX_SLICE_EVENTS)
-    batch = [
-        _publication(claim.chat, rows)
-        for claim, rows in zip(owed, rows_by_chat, strict=True)
-        if rows
-    ]
-    if await publisher.publish(batch, by="sweep"):
-        await settle(pool, owed)
+class Sweep:
+    """Publishes what others have left and what Valkey did not take; every replica does it."""
+
+    def __init__(self, pool: Pool, publisher: Publisher, recent: RecentChanges) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._recent = recent
+        # Nothing is owed up to here. A long transaction elsewhere keeps deleted rows in the index,
+        # and the search for due ones must not pass all of them each time.
+        self._floor = 0
+        self._next_floor: tuple[float, int] | None = None
+
+    async def run(self) -> None:
+        """One sweep of all that was left for longer than `SWEEP_AGE_MS`; of each chat the newest
+        events that a slice could hold: a node that misses more asks."""
+        if not await self._publisher.ask_reachable():
+            return
+        while True:
+            owed = await claim_owed(
+                self._pool, above=self._floor, older_than_ms=SWEEP_AGE_MS, limit=SWEEP_ROWS
+            )
+            if owed and not await self._publish(owed):
+                return
+            if len(owed) < SWEEP_ROWS:
+                break
+        await self._raise_floor()
+
+    async def _publish(self, owed: list[Owed]) -> bool:
+        ranges: dict[str, tuple[int, int]] = {}
+        for _, chat, first, last in owed:
+            known = ranges.get(chat, (first, last))
+            ranges[chat] = min(first, known[0]), max(last, known[1])
+        wanted = [(chat, first, last) for chat, (first, last) in ranges.items()]
+        rows = await read_owed(self._pool, wanted, newest=MAX_SLICE_EVENTS)
+        batch = [
+            _publication(chat, found)
+            for (chat, _, _), found in zip(wanted, rows, strict=True)
+            if found
+        ]
+        if not await self._publisher.publish(batch, by="sweep"):
+            return False
+        await settle(self._pool, [row.id for row in owed])
         for publication in batch:
-            recent.note(publication.chat, publication.last, publication.controls)
-    return len(owed)
+            self._recent.note(publication.chat, publication.last, publication.controls)
+        return True
+
+    async def _raise_floor(self) -> None:
+        now = monotonic()
+        if self._next_floor is None:
+            self._next_floor = now, await find_newest_id(self._pool)
+            return
+        since, candidate = self._next_floor
+        # Every transaction that was given an id up to the candidate has ended by now.
+        if now - since > FLOOR_SECONDS:
+            if await is_owed_nothing(self._pool, self._floor, candidate):
+                self._floor = candidate
+            self._next_floor = None
 
 
 def _publication(chat: str, rows: list[LogRow]) -> Publication:
@@ -161,11 +203,11 @@ def _publication(chat: str, rows: list[LogRow]) -> Publication:
         start -= 1
     rows = rows[start:]
     controls = [control for row in rows for control in decode_controls(row.controls)]
-    return Publication(chat, rows[0].seq, [row.event for row in rows], controls)
+    return Publication(chat, rows[0].seq, [row.event for row in rows], controls, owed=0)
 
 
 async def measure_outbox(pool: Pool) -> None:
     """Number and age of what is owed, as metrics."""
-    chats, seconds = await measure_owed(pool)
-    OUTBOX_CHATS.set(chats)
+    rows, seconds = await measure_owed(pool)
+    OUTBOX_ROWS.set(rows)
     OUTBOX_AGE_SECONDS.set(seconds)

@@ -9,12 +9,14 @@ from chats import chats, history, nodes, participants
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.messages import Sender
+from chats.outbox import Publisher
 from chats.store.decisions import decide, forget_commits
 from chats.window import Window
 from common.calls import DEADLINE_HEADER, DEADLINE_SECONDS
 from common.database import Pool
 from common.protocol.chats import (
     AddParticipants,
+    CanarySong,
     ChangesRequest,
     Chat,
     ChatPage,
@@ -48,13 +50,18 @@ MAX_BODY_BYTES = 64 * 2**20
 
 
 def create_routes(
-    pool: Pool, sender: Sender, coordinator: Coordinator, window: Window, recent: RecentChanges
+    pool: Pool,
+    sender: Sender,
+    coordinator: Coordinator,
+    window: Window,
+    recent: RecentChanges,
+    publisher: Publisher,
 ) -> list[Any]:
     """Litestar handlers."""
     return [
         *_create_change_routes(pool, sender, coordinator),
         *_create_read_routes(pool),
-        *_create_node_routes(pool, window, recent),
+        *_create_node_routes(pool, window, recent, publisher),
     ]
 
 
@@ -121,7 +128,9 @@ def _create_read_routes(pool: Pool) -> list[Any]:
     return [get_chat, list_chats, get_messages, get_events]
 
 
-def _create_node_routes(pool: Pool, window: Window, recent: RecentChanges) -> list[Any]:
+def _create_node_routes(
+    pool: Pool, window: Window, recent: RecentChanges, publisher: Publisher
+) -> list[Any]:
     @post("/calls/memberships", status_code=200)
     async def memberships(data: JSONBody[MembershipsRequest]) -> MembershipsAnswer:
         return await nodes.get_memberships(pool, data)
@@ -138,4 +147,9 @@ def _create_node_routes(pool: Pool, window: Window, recent: RecentChanges) -> li
     async def changes(data: JSONBody[ChangesRequest]) -> Digest:
         return await nodes.get_changes(pool, recent)
 
-    return [memberships, slices, heads, changes]
+    @post("/calls/canary", status_code=200)
+    async def canary(data: JSONBody[CanarySong]) -> Done:
+        await nodes.sing(pool, publisher, data)
+        return Done(changed=True)
+
+    return [memberships, slices, heads, changes, canary]

@@ -15,7 +15,7 @@ RETURN overlay(
 
 -- Stores a batch of messages; the triples of chat, sender and key are distinct. Returns the items
 -- whose sender takes part: with a seq where the message is new, with the stored event where the key
--- is known.
+-- is known. Rows without an item are the outbox's: its id as seq, the chat as at.
 CREATE FUNCTION post_messages(_chats uuid[], _senders uuid[], _keys uuid[], _drafts bytea[])
 RETURNS TABLE (item bigint, at text, seq bigint, stored bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -36,24 +36,23 @@ BEGIN
         LEFT JOIN log l ON l.sender = g.sender AND l.key = g.key AND (l.chat = g.chat) IS TRUE
     ), fresh AS MATERIALIZED (
         SELECT g.item, g.chat, g.sender, g.key, g.draft,
-            c.seq + row_number() OVER (PARTITION BY g.chat ORDER BY g.item) AS seq
-        FROM given g JOIN chats c ON c.id = g.chat
-        WHERE g.stored IS NULL
+            (SELECT l.seq FROM log l WHERE l.chat = g.chat ORDER BY l.seq DESC LIMIT 1)
+                + row_number() OVER (PARTITION BY g.chat ORDER BY g.item) AS seq
+        FROM given g WHERE g.stored IS NULL
     ), logged AS (
         INSERT INTO log (chat, seq, kind, sender, key, event)
         SELECT chat, seq, 'message', sender, key, stamp(draft, seq, _at) FROM fresh
     ), ranges AS MATERIALIZED (
         SELECT chat, min(seq) AS first, max(seq) AS last FROM fresh GROUP BY chat
-    ), advanced AS (
-        UPDATE chats c SET seq = r.last FROM ranges r WHERE c.id = r.chat
     ), owed AS (
-        INSERT INTO outbox AS o (chat, first, last)
-        SELECT chat, first, last FROM ranges ORDER BY chat
-        ON CONFLICT (chat) DO UPDATE SET last = excluded.last
+        INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
+        RETURNING id, chat
     )
     SELECT item, _at, seq, NULL::bytea FROM fresh
     UNION ALL
-    SELECT item, _at, NULL::bigint, stored FROM given WHERE stored IS NOT NULL;
+    SELECT item, _at, NULL::bigint, stored FROM given WHERE stored IS NOT NULL
+    UNION ALL
+    SELECT NULL::bigint, chat::text, id, NULL::bytea FROM owed;
 END $$;
 
 -- Every change of a chat that is no message: its event, participants, owner, name, end, the result
@@ -67,22 +66,24 @@ CREATE FUNCTION change_chat(
     _kind text, _by uuid, _draft bytea, _controls text,
     _scope text, _key uuid, _result bytea,
     _transaction uuid, _began timestamptz, _max_age interval
-) RETURNS TABLE (seq bigint, at text) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (seq bigint, at text, owed bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     _at text;
     _seq bigint;
     _top bigint;
+    _owed bigint;
 BEGIN
     IF _version = 0 THEN
         INSERT INTO chats (id, name, owner) VALUES (_chat, _name, _owner);
         _seq := 1;
     ELSE
-        SELECT c.seq + 1 INTO _seq FROM chats c
-        WHERE c.id = _chat AND c.version = _version AND c.deleted_at IS NULL FOR NO KEY UPDATE;
+        PERFORM FROM chats
+        WHERE id = _chat AND version = _version AND deleted_at IS NULL FOR NO KEY UPDATE;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'HB001', MESSAGE = 'the chat has changed';
         END IF;
+        SELECT max(seq) + 1 INTO _seq FROM log WHERE chat = _chat;
     END IF;
     IF clock_timestamp() > _began + _max_age THEN
         RAISE EXCEPTION USING ERRCODE = 'HB002', MESSAGE = 'too old to commit';
@@ -103,7 +104,7 @@ BEGIN
 
     _at := wire_now();
     UPDATE chats SET
-        seq = _seq, version = version + 1, name = _name, owner = _owner,
+        version = version + 1, name = _name, owner = _owner,
         participant_count = CASE WHEN _end THEN 0
             ELSE participant_count + cardinality(_join) - cardinality(_leave) END,
         deleted_at = CASE WHEN _end THEN clock_timestamp() END
@@ -115,21 +116,6 @@ BEGIN
             '{"seq":0,', '{"seq":' || _seq || ','
         )
     );
-    INSERT INTO outbox AS o (chat, first, last) VALUES (_chat, _seq, _seq)
-    ON CONFLICT (chat) DO UPDATE SET last = excluded.last;
-    RETURN QUERY SELECT _seq, _at;
-END $$;
-
--- What this replica has published up to `last` without a gap since `first` is owed no more. Locks in
--- the order in which batches do. A lost settlement only repeats a publish, so it waits for no disk.
-CREATE FUNCTION settle_outbox(_chats uuid[], _firsts bigint[], _lasts bigint[])
-RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true);
-    PERFORM FROM outbox WHERE chat = ANY (_chats) ORDER BY chat FOR UPDATE;
-    DELETE FROM outbox o USING unnest(_chats, _firsts, _lasts) AS p (chat, first, last)
-    WHERE o.chat = p.chat AND o.first >= p.first AND o.last <= p.last;
-    UPDATE outbox o SET first = p.last + 1, since = clock_timestamp()
-    FROM unnest(_chats, _firsts, _lasts) AS p (chat, first, last)
-    WHERE o.chat = p.chat AND o.first BETWEEN p.first AND p.last AND o.last > p.last;
+    INSERT INTO outbox (chat, first, last) VALUES (_chat, _seq, _seq) RETURNING id INTO _owed;
+    RETURN QUERY SELECT _seq, _at, _owed;
 END $$;

@@ -10,7 +10,7 @@ from chats.store.query import fetch
 from common.database import Pool, retry_transient
 
 _CHANGE = (
-    "SELECT seq, at FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"
+    "SELECT seq, at, owed FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"
     " %s::uuid[], %s::boolean, %s::text, %s::uuid, %s::bytea, %s::text, %s::text, %s::uuid,"
     " %s::bytea, %s::uuid, %s::timestamptz, %s::interval)"
 )
@@ -42,6 +42,14 @@ class ResultKey(NamedTuple):
     caller: str
     scope: str
     key: str
+
+
+class Committed(NamedTuple):
+    """The event's number and time, and the outbox's row that owes it."""
+
+    seq: int
+    at: str
+    owed: int
 
 
 class NotCommitted(Exception):
@@ -80,8 +88,8 @@ async def commit_change(
     transaction: str | None,
     began: datetime,
     max_age_seconds: float,
-) -> tuple[int, str]:
-    """Commits the change with its event, result and (for a `transaction`) decision: seq and at.
+) -> Committed:
+    """Commits the change with its event, result and (for a `transaction`) decision.
 
     `began` is the attempt's. Raises a NotCommitted when nothing was
     committed; UNREACHABLE when that is not known.
@@ -92,11 +100,11 @@ async def commit_change(
         key.scope, key.key, result, transaction, began, timedelta(seconds=max_age_seconds),
     )  # fmt: skip
 
-    async def attempt() -> tuple[int, str]:
+    async def attempt() -> Committed:
         async with pool.connection() as connection:
             row = await (await connection.execute(_CHANGE, parameters)).fetchone()
             assert row is not None
-            return row[0], row[1]
+            return Committed(*row)
 
     try:
         return await retry_transient(attempt)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from chats.store.arrays import id_array
-from chats.store.query import fetch
+from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database import Pool
 from common.limits import MAX_PARTICIPANTS_SHOWN
 
@@ -20,7 +20,7 @@ class ChatRow(NamedTuple):
 
 
 _AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_COLUMNS = "c.id::text, c.name, c.owner::text, c.seq, c.version, c.participant_count"
+_COLUMNS = f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count"
 _SHOWN = f"""ARRAY(
     SELECT p.member::text FROM participants p WHERE p.chat = c.id
     ORDER BY p.position LIMIT {MAX_PARTICIPANTS_SHOWN}
@@ -94,7 +94,7 @@ async def list_memberships(pool: Pool, people: list[str]) -> list[tuple[str, str
     """(person, chat, head) of every chat that these people are in."""
     rows = await fetch(
         pool,
-        "SELECT p.member::text, p.chat::text, c.seq FROM participants p"
+        f"SELECT p.member::text, c.id::text, {HEAD_OF_CHAT} FROM participants p"  # noqa: S608
         " JOIN chats c ON c.id = p.chat WHERE p.member = ANY (%s::uuid[])",
         (id_array(people),),
     )

@@ -1,15 +1,16 @@
 """What time makes superfluous."""
 
+from chats.store.query import HEAD_OF_CHAT
 from common.database import Pool
 
-_PURGE = """
+_PURGE = f"""
 WITH doomed AS (
-    SELECT id, seq FROM chats
+    SELECT id, {HEAD_OF_CHAT} AS head FROM chats c
     WHERE deleted_at < clock_timestamp() - %s * interval '1 second' AND NOT purged
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM log USING doomed d, LATERAL (
-        SELECT l.seq FROM log l WHERE l.chat = d.id AND l.seq < d.seq ORDER BY l.seq LIMIT %s
+        SELECT l.seq FROM log l WHERE l.chat = d.id AND l.seq < d.head ORDER BY l.seq LIMIT %s
     ) AS old
     WHERE log.chat = d.id AND log.seq = old.seq RETURNING 1
 ), counted AS (
@@ -18,7 +19,7 @@ WITH doomed AS (
     UPDATE chats c SET purged = true FROM doomed d, counted WHERE c.id = d.id AND counted.rows < %s
 )
 SELECT rows FROM counted, doomed
-"""
+"""  # noqa: S608 - constants
 
 
 async def drop_old_aborts(pool: Pool, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
-from chats.store.query import fetch
+from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database import Pool
 from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
@@ -31,23 +31,26 @@ SELECT seq, event FROM (
 """
 # `known` is the last seq that the window could add to an answer that reaches back to `after`.
 _SLICES = f"""
-SELECT w.nth, coalesce(c.seq, 0), l.seq, l.event, l.controls
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[])
-    WITH ORDINALITY AS w (chat, after, known, nth)
-LEFT JOIN chats c ON c.id = w.chat
+SELECT c.nth, coalesce(c.head, 0), l.seq, l.event, l.controls
+FROM (
+    SELECT id, after, known, nth, {HEAD_OF_CHAT} AS head
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[])
+        WITH ORDINALITY AS c (id, after, known, nth)
+) AS c
 LEFT JOIN LATERAL (
     SELECT seq, event, controls, sum(octet_length(event)) OVER (ORDER BY seq) AS total,
         row_number() OVER (ORDER BY seq) AS nth
-    FROM (SELECT seq, event, controls FROM log WHERE chat = w.chat AND seq > w.after
-              AND c.seq <> w.known ORDER BY seq LIMIT {MAX_SLICE_EVENTS}) AS page
+    FROM (SELECT seq, event, controls FROM log WHERE chat = c.id AND seq > c.after
+              AND c.head <> c.known ORDER BY seq LIMIT {MAX_SLICE_EVENTS}) AS page
 ) AS l ON l.total <= {MAX_SLICE_BYTES} OR l.nth = 1
-ORDER BY w.nth, l.seq
+ORDER BY c.nth, l.seq
 """  # noqa: S608 - constants
-_HEADS = (
-    "SELECT w.chat::text, coalesce(c.seq, 0)"
-    " FROM unnest(%s::uuid[], %s::bigint[]) AS w (chat, head)"
-    " LEFT JOIN chats c ON c.id = w.chat WHERE coalesce(c.seq, 0) <> w.head"
-)
+_HEADS = f"""
+SELECT id::text, coalesce(head, 0) FROM (
+    SELECT id, believed, {HEAD_OF_CHAT} AS head
+    FROM unnest(%s::uuid[], %s::bigint[]) AS c (id, believed)
+) AS compared WHERE coalesce(head, 0) <> believed
+"""  # noqa: S608 - constants
 
 
 async def list_messages(pool: Pool, chat: str, before: int, limit: int) -> list[bytes]:

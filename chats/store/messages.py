@@ -9,7 +9,7 @@ from common.database import UNREACHABLE, Pool, retry_transient
 
 _POST = (
     "SELECT item, at, seq, stored"
-    " FROM post_messages(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[]) ORDER BY item"
+    " FROM post_messages(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[])"
 )
 
 
@@ -34,8 +34,11 @@ class BatchBroken(Exception):
     """The database refused the batch for its content; nothing of it is stored."""
 
 
-async def post_messages(pool: Pool, batch: list[NewMessage]) -> list[Posted | None]:
-    """In the batch's order; None where the sender does not take part or there is no such chat.
+async def post_messages(
+    pool: Pool, batch: list[NewMessage]
+) -> tuple[list[Posted | None], dict[str, int]]:
+    """In the batch's order, None where the sender does not take part or there is no such chat; and
+    for each chat with new messages, which have consecutive seqs, the outbox's row.
 
     No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
     posted again: what was committed comes back as repeats. Raises BatchBroken, or UNREACHABLE when
@@ -48,7 +51,7 @@ async def post_messages(pool: Pool, batch: list[NewMessage]) -> list[Posted | No
         bytes_array([m.draft for m in batch]),
     )
 
-    async def attempt() -> list[tuple[int, str, int | None, bytes | None]]:
+    async def attempt() -> list[tuple[int | None, str, int | None, bytes | None]]:
         async with pool.connection() as connection:
             return await (await connection.execute(_POST, parameters, binary=True)).fetchall()
 
@@ -59,6 +62,10 @@ async def post_messages(pool: Pool, batch: list[NewMessage]) -> list[Posted | No
     except psycopg.Error as error:
         raise BatchBroken(type(error).__name__) from error
     results: list[Posted | None] = [None] * len(batch)
+    owed: dict[str, int] = {}
     for item, at, seq, stored in rows:
-        results[item - 1] = Posted(at, seq or 0, stored)
-    return results
+        if item is None:
+            owed[at] = seq or 0
+        else:
+            results[item - 1] = Posted(at, seq or 0, stored)
+    return results, owed

@@ -9,83 +9,107 @@ from common.database import Pool
 
 _CLAIM = """
 WITH due AS (
-    SELECT chat FROM outbox WHERE since < clock_timestamp() - %s * interval '1 millisecond'
-    ORDER BY since LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT id FROM outbox
+    WHERE id > %s::bigint AND since < clock_timestamp() - %s * interval '1 millisecond'
+    ORDER BY id LIMIT %s::bigint FOR UPDATE SKIP LOCKED
 )
-UPDATE outbox o SET since = clock_timestamp() FROM due WHERE o.chat = due.chat
-RETURNING o.chat::text, o.first, o.last
+UPDATE outbox o SET since = clock_timestamp() FROM due WHERE o.id = due.id
+RETURNING o.id, o.chat::text, o.first, o.last
 """
 _CLAIMED_EVENTS = """
 SELECT w.nth, l.seq, l.event, l.controls
 FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS w (chat, first, last, nth)
 JOIN LATERAL (
     SELECT seq, event, controls FROM log
-    WHERE chat = w.chat AND seq BETWEEN w.first AND w.last ORDER BY seq DESC LIMIT %s
+    WHERE chat = w.chat AND seq BETWEEN w.first AND w.last ORDER BY seq DESC LIMIT %s::bigint
 ) AS l ON true
 ORDER BY w.nth, l.seq
 """
+_NEWEST = "id > (SELECT last_value FROM outbox_id_seq) - %s::bigint"
+_HEADS = f"SELECT chat::text, max(last) FROM outbox WHERE {_NEWEST} GROUP BY chat"  # noqa: S608
 # OFFSET 0 makes the outbox the outer side: there are many more membership changes in the log.
-_JOINS = """
-SELECT o.chat::text, l.seq, l.controls FROM outbox o
+_CHANGED = f"""
+SELECT o.chat::text, l.controls FROM outbox o
 CROSS JOIN LATERAL (
-    SELECT seq, controls FROM log
+    SELECT controls FROM log
     WHERE chat = o.chat AND seq BETWEEN o.first AND o.last AND controls IS NOT NULL OFFSET 0
-) AS l
-"""
+) AS l WHERE {_NEWEST}
+"""  # noqa: S608 - a constant
 
 
 class Owed(NamedTuple):
-    """The seqs of one chat that wait."""
+    """A row: the seqs of one chat that wait."""
 
+    id: int
     chat: str
     first: int
     last: int
 
 
-async def claim_owed(pool: Pool, *, older_than_ms: int, limit: int) -> list[Owed]:
-    """Takes what waits for longest; nobody else gets it for another `older_than_ms`."""
-    return [Owed(*row) for row in await fetch(pool, _CLAIM, (older_than_ms, limit))]
+async def claim_owed(pool: Pool, *, above: int, older_than_ms: int, limit: int) -> list[Owed]:
+    """The oldest rows with an id above `above`; nobody else gets them for another
+    `older_than_ms`."""
+    return [Owed(*row) for row in await fetch(pool, _CLAIM, (above, older_than_ms, limit))]
 
 
-async def read_owed(pool: Pool, owed: list[Owed], newest: int) -> list[list[LogRow]]:
-    """For each the newest of its rows, ascending."""
-    chats, firsts, lasts = _columns(owed)
-    rows = await fetch(pool, _CLAIMED_EVENTS, (chats, firsts, lasts, newest))
-    found: list[list[LogRow]] = [[] for _ in owed]
+async def read_owed(
+    pool: Pool, ranges: list[tuple[str, int, int]], newest: int
+) -> list[list[LogRow]]:
+    """For each (chat, first, last) the newest of its rows, ascending."""
+    rows = await fetch(
+        pool,
+        _CLAIMED_EVENTS,
+        (
+            id_array([chat for chat, _, _ in ranges]),
+            number_array([first for _, first, _ in ranges]),
+            number_array([last for _, _, last in ranges]),
+            newest,
+        ),
+    )
+    found: list[list[LogRow]] = [[] for _ in ranges]
     for nth, *row in rows:
         found[nth - 1].append(LogRow(*row))
     return found
 
 
-async def settle(pool: Pool, published: list[Owed]) -> None:
-    """These seqs were published and are owed no more."""
-    async with pool.connection() as connection:
+async def settle(pool: Pool, ids: list[int]) -> None:
+    """These rows were published. A settlement that gets lost repeats a publish, so it waits for no
+    disk."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = off")
         await connection.execute(
-            "SELECT settle_outbox(%s::uuid[], %s::bigint[], %s::bigint[])", _columns(published)
+            "DELETE FROM outbox WHERE id = ANY (%s::bigint[])", (number_array(ids),)
         )
 
 
-async def list_owed(pool: Pool) -> tuple[dict[str, int], list[tuple[str, int, str]]]:
-    """All that waits: the newest seq of each chat, and (chat, seq, controls) of the membership
-    changes among it."""
-    heads = await fetch(pool, "SELECT chat::text, last FROM outbox")
-    joins = await fetch(pool, _JOINS) if heads else []
-    return {chat: last for chat, last in heads}, [(c, s, t) for c, s, t in joins]
+async def find_newest_id(pool: Pool) -> int:
+    """The last id that a row was given, perhaps by a transaction that is still under way."""
+    rows = await fetch(pool, "SELECT last_value FROM outbox_id_seq")
+    newest: int = rows[0][0]
+    return newest
+
+
+async def is_owed_nothing(pool: Pool, above: int, upto: int) -> bool:
+    """Whether no row has an id above the one and up to the other."""
+    query = "SELECT NOT EXISTS (SELECT FROM outbox WHERE id > %s AND id <= %s)"
+    rows = await fetch(pool, query, (above, upto))
+    nothing: bool = rows[0][0]
+    return nothing
+
+
+async def list_owed(pool: Pool, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Of about the newest so many rows: each chat's last seq, and (chat, controls) of membership
+    changes."""
+    heads = await fetch(pool, _HEADS, (newest,))
+    changed = await fetch(pool, _CHANGED, (newest,)) if heads else []
+    return {chat: last for chat, last in heads}, [(chat, text) for chat, text in changed]
 
 
 async def measure_owed(pool: Pool) -> tuple[int, float]:
-    """How many chats wait, and for how many seconds the oldest."""
+    """How many rows wait, and for how many seconds the oldest."""
     rows = await fetch(
         pool,
         "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8"
         " FROM outbox",
     )
     return rows[0][0], rows[0][1]
-
-
-def _columns(owed: list[Owed]) -> tuple[str, str, str]:
-    return (
-        id_array([o.chat for o in owed]),
-        number_array([o.first for o in owed]),
-        number_array([o.last for o in owed]),
-    )

@@ -21,7 +21,7 @@ async def commit_and_die(stage: Stage, chat: str, sender: Person, text: str) -> 
     message = Message(chat=chat, by=sender.id, message_id=new_id(), message=text, **UNSTAMPED)
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
         new = NewMessage(chat, sender.id, new_id(), draft_event(message))
-        assert await post_messages(pool, [new]) != [None]
+        assert (await post_messages(pool, [new]))[0] != [None]
 
 
 async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -> None:

@@ -64,7 +64,7 @@ async def test_it_serves_and_stops_when_told(
         await until_ready(port)
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                assert "hubbub_chats_outbox_chats" in await answer.text()
+                assert "hubbub_chats_outbox_rows" in await answer.text()
             async with session.post(f"http://127.0.0.1:{port}/calls/send", data=b"{}") as answer:
                 assert answer.status == 401
             async with session.get(f"http://127.0.0.1:{port}/openapi/openapi.json") as answer:
