@@ -11,7 +11,7 @@ from contextlib import suppress
 from fleet.binaries import MissingEngine
 from fleet.containers import DockerFailed, scale_containers
 from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
-from fleet.doctor import print_diagnosis
+from fleet.doctor.report import print_diagnosis
 from fleet.lock import FolderInUse, FolderLock
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
@@ -77,7 +77,8 @@ def read_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="start everything and stay (the default)")
     commands.add_parser("status", help="list the processes")
-    commands.add_parser("doctor", help="say what is wrong")
+    doctor = commands.add_parser("doctor", help="say what is wrong, why, and what mends it")
+    doctor.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("restart", help="replace every service process, one at a time")
     scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
@@ -94,7 +95,7 @@ def main() -> int:
             case "status":
                 return print_status(settings.data)
             case "doctor":
-                return asyncio.run(print_diagnosis(settings))
+                return asyncio.run(print_diagnosis(settings, as_json=arguments.json))
             case "restart":
                 return asyncio.run(tell(settings, Restart()))
             case "scale":

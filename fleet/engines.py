@@ -64,7 +64,7 @@ class Engines:
             environment["HUBBUB_VALKEY_URL"] = f"redis://{role}@{port.address}"
             environment["HUBBUB_VALKEY_PASSWORD_FILE"] = str(password_file(keys, "valkey", role))
             environment["HUBBUB_TOPIC_PREFIX"] = ""  # nobody else is there
-        rules = write_rules(keys, "valkey", "bus.acl")
+        rules = write_rules(keys, "valkey", "bus.acl", "doctor.acl")
         return self._valkey("valkey", 1, port, bus_command(port.number, rules))
 
     def _caches(self) -> list[Program]:

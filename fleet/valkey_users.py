@@ -9,20 +9,26 @@ from pathlib import Path
 
 from fleet.keys import read_or_make_secret
 
+DOCTOR = "doctor"  # of one machine: may look at settings, and at nothing else
 RULES_FOLDER = Path(__file__).parent.parent / "deploy" / "valkey"
+
+
+def password_path(keys: Path, server: str, role: str) -> Path:
+    return keys / f"{server}-{role}.password"
 
 
 def password_file(keys: Path, server: str, role: str) -> Path:
     """The secret of the role at the server; made on first use."""
-    path = keys / f"{server}-{role}.password"
+    path = password_path(keys, server, role)
     read_or_make_secret(path)
     return path
 
 
-def write_rules(keys: Path, server: str, template: str) -> Path:
+def write_rules(keys: Path, server: str, *templates: str) -> Path:
     """The file that the server reads at its start; holds hashes, no passwords."""
     lines = []
-    for line in (RULES_FOLDER / template).read_text().splitlines():
+    text = "".join((RULES_FOLDER / template).read_text() for template in templates)
+    for line in text.splitlines():
         if " HASH " in line:
             password = password_file(keys, server, line.split()[1]).read_text().strip()
             hashed = hashlib.sha256(password.encode()).hexdigest()

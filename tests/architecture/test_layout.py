@@ -14,7 +14,7 @@ MAX_LINES = 400
 UNWANTED_NAMES = {"utils", "util", "helpers", "helper", "managers", "manager", "base", "misc"}
 # Which external package may be imported where; a folder stands for all files in it.
 ALLOWED_IMPORTS = {
-    "psycopg": ("users/store", "chats/store", "common/database.py", "fleet/backup.py"),
+    "psycopg": ("users/store", "chats/store", "common/database.py", "fleet/backup.py", "fleet/doctor"),
     "psycopg_pool": (
         "users/store",
         "chats/store",

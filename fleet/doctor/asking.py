@@ -1,0 +1,92 @@
+"""What PostgreSQL and Valkey say of themselves. Reads, and changes nothing."""
+
+import time
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from common.valkey import VALKEY_GONE, connect_valkey
+from fleet.doctor.scene import BusFacts, DatabaseFacts
+from fleet.services import PROJECT_FOLDER
+
+CONNECT_TIMEOUT_SECONDS: Final = 2
+ANSWER_TIMEOUT_MS: Final = 2000
+
+_GENERAL: Final = """
+SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_timestamp())::float8,
+    current_setting('max_prepared_transactions')::int,
+    (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()),
+    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(prepared)), 0)::float8
+        FROM pg_prepared_xacts WHERE database = current_database())
+"""
+_OWED: Final = """
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 FROM outbox
+"""
+
+
+async def ask_database(role: str, url: str) -> DatabaseFacts:
+    """What is known of a role's database; why nothing is, where it does not answer."""
+    try:
+        conninfo = make_conninfo(
+            url,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            options=f"-c statement_timeout={ANSWER_TIMEOUT_MS}",
+        )
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            before = time.time()
+            ((version, clock, most, prepared, age),) = await _rows(connection, _GENERAL)
+            here = (before + time.time()) / 2
+            missing = await _missing_migrations(connection, _list_migrations(role))
+            owed = [(0, 0.0)]
+            if role == "chats" and not missing:
+                owed = await _rows(connection, _OWED)
+    except psycopg.Error as error:
+        return DatabaseFacts(error=" ".join(str(error).split())[:200] or type(error).__name__)
+    return DatabaseFacts(
+        version=version,
+        clock_ahead=clock - here,
+        max_prepared=most,
+        prepared=prepared,
+        prepared_age=age,
+        missing_migrations=missing,
+        owed=owed[0][0],
+        owed_age=owed[0][1],
+    )
+
+
+def _list_migrations(role: str) -> list[str]:
+    return sorted(file.name for file in (PROJECT_FOLDER / role / "migrations").glob("*.sql"))
+
+
+async def _missing_migrations(
+    connection: psycopg.AsyncConnection[Any], needed: list[str]
+) -> tuple[str, ...]:
+    ((there,),) = await _rows(connection, "SELECT to_regclass('migrations') IS NOT NULL")
+    applied = await _rows(connection, "SELECT name FROM migrations") if there else []
+    return tuple(name for name in needed if (name,) not in applied)
+
+
+async def _rows(connection: psycopg.AsyncConnection[Any], query: str) -> list[Any]:
+    return await (await connection.execute(query)).fetchall()
+
+
+async def ask_bus(url: str) -> BusFacts:
+    """Whether Valkey answers, and when it cuts off those who listen."""
+    valkey = connect_valkey(url)
+    try:
+        await valkey.ping()
+        try:
+            said = await valkey.config_get("client-output-buffer-limit")
+        except VALKEY_GONE:
+            return BusFacts()  # who asks may not see it
+    except VALKEY_GONE as error:
+        return BusFacts(error=f"{type(error).__name__}: {error}")
+    finally:
+        await valkey.aclose()
+    words = str(said.get("client-output-buffer-limit", "")).split()
+    if "pubsub" not in words:
+        return BusFacts()
+    place = words.index("pubsub")
+    hard, soft, seconds = map(int, words[place + 1 : place + 4])
+    return BusFacts(pubsub_limit=(hard, soft, seconds))

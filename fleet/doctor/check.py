@@ -1,0 +1,23 @@
+"""What a check is, and what it may find."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from fleet.doctor.scene import Scene
+
+
+class Finding(NamedTuple):
+    """What is wrong, why, and the command that mends it; each a sentence or a line of shell."""
+
+    wrong: str
+    cause: str
+    command: str
+
+
+class Check(NamedTuple):
+    """`needs_fleet`: cannot be judged where none runs."""
+
+    number: int
+    name: str
+    judge: Callable[[Scene], Iterable[Finding]]
+    needs_fleet: bool = True

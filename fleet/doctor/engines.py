@@ -1,0 +1,80 @@
+"""Checks of PostgreSQL and Valkey: whether they serve, and whether they are set up for us."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from fleet.doctor.check import Finding
+from fleet.doctor.scene import Scene
+from fleet.settings import DATABASE_VARIABLES
+
+OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
+LEAST_PREPARED: Final = 20
+LEAST_HARD_LIMIT: Final = 32 * 2**20
+
+
+def judge_databases(scene: Scene) -> Iterator[Finding]:
+    for role, database in scene.databases.items():
+        variable = DATABASE_VARIABLES[role]
+        own = variable in scene.settings.external
+        if database.error:
+            yield Finding(
+                f"The database of {role} cannot be asked: {database.error}",
+                f"The server is down, or {variable} is wrong."
+                if own
+                else "PostgreSQL is down, busy with its recovery, or hangs.",
+                f'psql "${variable}"' if own else f"tail {scene.settings.logs}/postgres-1.log",
+            )
+        elif database.version < OLDEST_POSTGRES:
+            yield Finding(
+                f"The database of {role} is on PostgreSQL {database.version // 10_000}.",
+                "17 or newer is needed: older ones have no limit for a transaction's time.",
+                "pg_upgrade   # or restore a backup into a newer server",
+            )
+
+
+def judge_migrations(scene: Scene) -> Iterator[Finding]:
+    for role, database in scene.databases.items():
+        if database.missing_migrations:
+            yield Finding(
+                f"The database of {role} lacks {', '.join(database.missing_migrations)}.",
+                "The code is newer than what runs, or a migration failed.",
+                "python -m fleet restart",
+            )
+
+
+def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
+    database = scene.databases.get("users")
+    if database is None or database.error:
+        return
+    if database.max_prepared < LEAST_PREPARED:
+        yield Finding(
+            f"max_prepared_transactions is {database.max_prepared} in the database of users.",
+            "Each change of a chat's members under way takes one; without any, none can happen.",
+            "ALTER SYSTEM SET max_prepared_transactions = 200;   -- and restart PostgreSQL",
+        )
+    elif database.prepared >= database.max_prepared * 0.8:
+        yield Finding(
+            f"{database.prepared} of {database.max_prepared} prepared transactions are taken.",
+            "They are not finished: chats does not answer what was decided.",
+            f"tail {scene.settings.logs}/users-*.log",
+        )
+
+
+def judge_bus(scene: Scene) -> Iterator[Finding]:
+    own = "HUBBUB_VALKEY_URL" in scene.settings.external
+    if scene.bus.error:
+        yield Finding(
+            f"Valkey cannot be asked: {scene.bus.error}",
+            "It is down or hangs. Messages still arrive, up to 2 s late.",
+            'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'
+            if own
+            else f"tail {scene.settings.logs}/valkey-1.log",
+        )
+    elif scene.bus.pubsub_limit is not None:
+        hard, soft, seconds = scene.bus.pubsub_limit
+        if 0 < hard < LEAST_HARD_LIMIT or 0 < soft < LEAST_HARD_LIMIT // 2:
+            yield Finding(
+                f"Valkey cuts a subscriber off at {hard} bytes, or at {soft} for {seconds} s.",
+                "A burst of messages then disconnects nodes, which must fetch what they missed.",
+                "CONFIG SET client-output-buffer-limit 'pubsub 64mb 32mb 10'   # and in its file",
+            )

@@ -1,0 +1,180 @@
+"""Everything that the doctor looks at, once and side by side."""
+
+import asyncio
+import os
+import platform
+import re
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from fleet.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
+from fleet.doctor.asking import ask_bus, ask_database
+from fleet.doctor.scene import BusFacts, ProcessFacts, Scene
+from fleet.figures import read_metrics
+from fleet.ports import LOOPBACK, is_taken
+from fleet.postgres import Database
+from fleet.probe import Address, http_body, http_status
+from fleet.services import PROJECT_FOLDER
+from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
+from fleet.state import FleetState, ProcessState, is_alive, read_state
+from fleet.valkey_users import DOCTOR, password_path
+
+LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
+PROCESS_TIMEOUT_SECONDS: Final = 2.0
+SYSTEM_TIMEOUT_SECONDS: Final = 5.0
+PROGRAM_TIMEOUT_SECONDS: Final = 10
+_PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
+    "postgres": (lambda: postgres_program("postgres"), "--version"),
+    "valkey": (valkey_program, "--version"),
+    "haproxy": (haproxy_program, "-v"),
+}
+
+
+async def look_around(settings: FleetSettings) -> Scene:
+    """Takes a few seconds where something hangs."""
+    state = read_state(settings.data)
+    if state is not None and not is_alive(state.parent):
+        state = None
+    programs, packages = await asyncio.gather(
+        asyncio.to_thread(_list_programs), asyncio.to_thread(_compare_packages)
+    )
+    disk = os.statvfs(_existing(settings.data))
+    scene = Scene(
+        settings=settings,
+        now=time.time(),
+        state=state,
+        port_is_taken=is_taken(settings.port),
+        system_ready=None,
+        programs=programs,
+        packages=packages,
+        max_descriptors=(
+            _descriptor_limit(state.parent)
+            if state
+            else resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        ),
+        free_bytes=disk.f_bavail * disk.f_frsize,
+        free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
+        open_secrets=_list_open_secrets(settings.keys),
+    )
+    return scene if state is None else await _look_at_fleet(scene, state)
+
+
+async def _look_at_fleet(scene: Scene, state: FleetState) -> Scene:
+    settings = scene.settings
+    urls = database_urls(settings, state)
+    system_ready, processes, databases, bus = await asyncio.gather(
+        http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
+        asyncio.gather(*(_look_at_process(p) for p in state.processes if _is_service(p))),
+        asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
+        _look_at_bus(settings, state),
+    )
+    return scene._replace(
+        system_ready=system_ready,
+        processes=tuple(processes),
+        databases=dict(zip(urls, databases, strict=True)),
+        bus=bus,
+    )
+
+
+def _is_service(process: ProcessState) -> bool:
+    return process.role in SERVICE_ROLES and process.state == "ready"
+
+
+async def _look_at_process(process: ProcessState) -> ProcessFacts:
+    address = Address(LOOPBACK, process.metrics or process.port)
+    ready, body = await asyncio.gather(
+        http_status(address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS),
+        http_body(address, "/metrics", timeout=PROCESS_TIMEOUT_SECONDS),
+    )
+    return ProcessFacts(
+        name=f"{process.role}-{process.number}",
+        role=process.role,
+        ready=ready,
+        samples=read_metrics(body.decode(), 0.0).values if body else {},
+        descriptors=_count_descriptors(process.pid),
+        max_descriptors=_descriptor_limit(process.pid),
+    )
+
+
+def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
+    """By role: the operator's own, or of the server that the fleet runs."""
+    port = next((p.port for p in state.processes if p.role == "postgres"), 0)
+    urls = {}
+    for role, variable in DATABASE_VARIABLES.items():
+        password = settings.keys / f"{role}-database.password"
+        if variable in settings.external:
+            urls[role] = settings.external[variable]
+        else:
+            secret = password.read_text().strip() if password.exists() else ""
+            urls[role] = Database(f"hubbub_{role}", secret).url(port)
+    return urls
+
+
+async def _look_at_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
+    url = settings.external.get("HUBBUB_VALKEY_URL")
+    if url is None:
+        port = next((p.port for p in state.processes if p.role == "valkey"), None)
+        secret = password_path(settings.keys, "valkey", DOCTOR)
+        if port is None or not secret.exists():
+            return BusFacts(error="there is no process of it")
+        url = f"redis://{DOCTOR}:{secret.read_text().strip()}@{LOOPBACK}:{port}"
+    return await ask_bus(url)
+
+
+def _list_programs() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name, (find, option) in _PROGRAMS.items():
+        try:
+            found[name] = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
+                [find(), option], capture_output=True, text=True, check=False,
+                timeout=PROGRAM_TIMEOUT_SECONDS,
+            ).stdout.strip()  # fmt: skip
+        except (MissingEngine, OSError, subprocess.TimeoutExpired) as error:
+            found[name] = str(error)
+    return found
+
+
+def _compare_packages() -> dict[str, tuple[str, str]]:
+    differing = {}
+    for name, locked in re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", LOCK.read_text(), re.M
+    ):
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed = ""
+        if installed != locked:
+            differing[name] = (locked, installed)
+    return differing
+
+
+def _count_descriptors(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:  # it ended meanwhile, or is somebody else's
+        return 0
+
+
+def _descriptor_limit(pid: int) -> int:
+    try:
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    except OSError:
+        return 0
+    return hard
+
+
+def _list_open_secrets(folder: Path) -> tuple[Path, ...]:
+    if not folder.is_dir():
+        return ()
+    return tuple(
+        path for path in (folder, *sorted(folder.rglob("*"))) if path.stat().st_mode & 0o077
+    )
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.parent)

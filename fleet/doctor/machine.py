@@ -1,0 +1,99 @@
+"""Checks of what the machine gives: programs, packages, descriptors, disk, clock, secrets."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from fleet.doctor.check import Finding
+from fleet.doctor.scene import Scene
+
+OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
+LEAST_DESCRIPTORS: Final = 4096  # 1,800 sockets or so: each takes two in the balancer
+MOST_DESCRIPTORS_SHARE: Final = 0.8
+LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
+LEAST_FREE_FILES: Final = 10_000
+MOST_CLOCK_SECONDS: Final = 2.0
+REINSTALL: Final = "rm -f .venv/*.stamp && make run"
+
+
+def judge_versions(scene: Scene) -> Iterator[Finding]:
+    for program, said in scene.programs.items():
+        found = re.search(r"(\d+)\.(\d+)", said)
+        oldest = OLDEST[program]
+        needed = ".".join(map(str, oldest))
+        if found is None:
+            yield Finding(f"There is no {program}: {said}", "It is not installed whole.", REINSTALL)
+        elif tuple(map(int, found.groups()))[: len(oldest)] < oldest:
+            yield Finding(
+                f"{program} is {found[0]}, and must be {needed} or newer.",
+                "Another program than the one of the lock is used.",
+                REINSTALL if program != "python" else "make PYTHON=python3.11 run",
+            )
+    if scene.packages:
+        differing = ", ".join(
+            f"{name} {installed or 'missing'} instead of {locked}"
+            for name, (locked, installed) in sorted(scene.packages.items())
+        )
+        yield Finding(
+            f"Packages differ from deploy/locks/run.txt: {differing}.",
+            "The code was updated, or something was installed by hand.",
+            REINSTALL,
+        )
+
+
+def judge_descriptors(scene: Scene) -> Iterator[Finding]:
+    if scene.max_descriptors < LEAST_DESCRIPTORS:
+        yield Finding(
+            f"A process may open {scene.max_descriptors} files only.",
+            "Each socket takes one at its node and two in the balancer; the limit of this shell "
+            "holds for all.",
+            "ulimit -Hn 65536 && make run   # as root, or LimitNOFILE= in the unit",
+        )
+    for process in scene.processes:
+        if process.descriptors > process.max_descriptors * MOST_DESCRIPTORS_SHARE > 0:
+            yield Finding(
+                f"{process.name} has {process.descriptors} of {process.max_descriptors} files open.",
+                "There are more sockets than one process of it should have.",
+                f"python -m fleet scale {process.role} {_count(scene, process.role) + 1}",
+            )
+
+
+def _count(scene: Scene, role: str) -> int:
+    return sum(process.role == role for process in scene.processes)
+
+
+def judge_disk(scene: Scene) -> Iterator[Finding]:
+    data = scene.settings.data
+    mend = f"du -xh -d 2 {data} | sort -h | tail   # *.log.old in {scene.settings.logs} may go"
+    if scene.free_bytes < LEAST_FREE_BYTES:
+        yield Finding(
+            f"{scene.free_bytes // 2**20} MB are free on the disk of {data}.",
+            "PostgreSQL stops when it is full.",
+            mend,
+        )
+    if 0 <= scene.free_files < LEAST_FREE_FILES:
+        yield Finding(
+            f"{scene.free_files} more files fit on the disk of {data}.",
+            "Small files of something else fill its table.",
+            mend,
+        )
+
+
+def judge_clock(scene: Scene) -> Iterator[Finding]:
+    for role, database in scene.databases.items():
+        if not database.error and abs(database.clock_ahead) > MOST_CLOCK_SECONDS:
+            yield Finding(
+                f"The clock of {role}'s database is {database.clock_ahead:+.1f} s from this one's.",
+                "Tokens and leases end too early or too late.",
+                "timedatectl set-ntp true   # on both machines",
+            )
+
+
+def judge_secrets(scene: Scene) -> Iterator[Finding]:
+    if scene.open_secrets:
+        names = ", ".join(str(path) for path in scene.open_secrets[:3])
+        yield Finding(
+            f"Others may read {len(scene.open_secrets)} secrets, such as {names}.",
+            "They were copied or restored without their permissions.",
+            f"chmod -R go= {scene.settings.keys}",
+        )

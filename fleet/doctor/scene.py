@@ -1,0 +1,62 @@
+"""What the doctor saw, as values. Judging it needs nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from fleet.settings import FleetSettings
+from fleet.state import FleetState
+
+
+class ProcessFacts(NamedTuple):
+    """A service process; None where it did not answer. `samples` are summed over their labels."""
+
+    name: str
+    role: str
+    ready: int | None
+    samples: Mapping[str, float]
+    descriptors: int
+    max_descriptors: int
+
+
+class DatabaseFacts(msgspec.Struct, frozen=True):
+    """`error` is why nothing else is known. Times in seconds; ages are of the oldest."""
+
+    error: str = ""
+    version: int = 0  # 180001 is 18.1
+    clock_ahead: float = 0.0  # of this machine's
+    max_prepared: int = 0
+    prepared: int = 0
+    prepared_age: float = 0.0
+    missing_migrations: tuple[str, ...] = ()
+    owed: int = 0
+    owed_age: float = 0.0
+
+
+class BusFacts(NamedTuple):
+    """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen."""
+
+    error: str = ""
+    pubsub_limit: tuple[int, int, int] | None = None
+
+
+class Scene(NamedTuple):
+    """`programs` are versions by program, or what is wrong with it. `open_secrets` may be read by
+    others. `state` is None where no fleet runs; most of the rest is empty then."""
+
+    settings: FleetSettings
+    now: float
+    state: FleetState | None
+    port_is_taken: bool
+    system_ready: int | None
+    programs: Mapping[str, str]
+    packages: Mapping[str, tuple[str, str]]  # that differ from the lock: locked, installed
+    max_descriptors: int  # that a new process may have
+    free_bytes: int
+    free_files: int
+    open_secrets: tuple[Path, ...]
+    processes: tuple[ProcessFacts, ...] = ()
+    databases: Mapping[str, DatabaseFacts] = {}
+    bus: BusFacts = BusFacts()
