@@ -24,6 +24,7 @@ from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, is_alive, read_state
 from fleet.valkey_users import DOCTOR, password_path
 
+_PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 SYSTEM_TIMEOUT_SECONDS: Final = 5.0
@@ -52,11 +53,7 @@ async def look_around(settings: FleetSettings) -> Scene:
         system_ready=None,
         programs=programs,
         packages=packages,
-        max_descriptors=(
-            _descriptor_limit(state.parent)
-            if state
-            else resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        ),
+        max_descriptors=_descriptor_limit(state.parent if state else os.getpid()),
         free_bytes=disk.f_bavail * disk.f_frsize,
         free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
         open_secrets=_list_open_secrets(settings.keys),
@@ -141,9 +138,7 @@ def _list_programs() -> dict[str, str]:
 
 def _compare_packages() -> dict[str, tuple[str, str]]:
     differing = {}
-    for name, locked in re.findall(
-        r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", LOCK.read_text(), re.M
-    ):
+    for name, locked in _PINNED.findall(LOCK.read_text()):
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -162,10 +157,9 @@ def _count_descriptors(pid: int) -> int:
 
 def _descriptor_limit(pid: int) -> int:
     try:
-        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     except OSError:
         return 0
-    return hard
 
 
 def _list_open_secrets(folder: Path) -> tuple[Path, ...]:

@@ -52,7 +52,8 @@ def judge_descriptors(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
         if process.descriptors > process.max_descriptors * MOST_DESCRIPTORS_SHARE > 0:
             yield Finding(
-                f"{process.name} has {process.descriptors} of {process.max_descriptors} files open.",
+                f"{process.name} has {process.descriptors} files open, and may have "
+                f"{process.max_descriptors}.",
                 "There are more sockets than one process of it should have.",
                 f"python -m fleet scale {process.role} {_count(scene, process.role) + 1}",
             )

@@ -160,17 +160,17 @@ async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) ->
     """Exit code 0, and it says so."""
     await system.until_whole()
     port = system.origin.rpartition(":")[2]
-    assert await run_fleet("doctor", HUBBUB_DATA=str(system.data), HUBBUB_PORT=port) == (
-        0,
-        "Nothing is wrong.\n",
-    )
+    code, said = await run_fleet("doctor", HUBBUB_DATA=str(system.data), HUBBUB_PORT=port)
+    assert said.endswith("\nNothing is wrong.\n"), said
+    assert code == 0
 
 
 async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
     """Exit code 1, and what to do."""
     code, said = await run_fleet("doctor", HUBBUB_DATA=str(tmp_path), HUBBUB_PORT="1")
     assert code == 1
-    assert said == f"No Hubbub runs on {tmp_path}. `make run` starts one.\n"
+    assert f"No Hubbub runs on {tmp_path}.\n" in said
+    assert "Mend: make run\n" in said
 
 
 async def test_status_lists_the_processes(system: Hubbub) -> None:
