@@ -56,8 +56,7 @@ def _fill(databases: dict[str, psycopg.Connection]) -> None:
             (id_, name, f"{name}@example.org"),
         )
     chats.execute(
-        "INSERT INTO chats (id, name, owner, seq, participant_count)"
-        " VALUES (%s, 'Garden', %s, 1, 2)",
+        "INSERT INTO chats (id, name, owner, participant_count) VALUES (%s, 'Garden', %s, 2)",
         (GARDEN, ANN),
     )
     chats.execute(
