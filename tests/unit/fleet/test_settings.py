@@ -2,7 +2,8 @@
 
 import pytest
 
-from fleet.settings import Replicas, SettingsError, read_replicas, read_settings
+from fleet.scaler import Limits, Replicas
+from fleet.settings import SettingsError, read_limits, read_replicas, read_settings
 
 
 def test_two_of_each_role_unless_there_is_one_core() -> None:
@@ -59,3 +60,22 @@ def test_empty_variables_count_as_not_set() -> None:
     assert settings.data.name == ".data"
     assert settings.data.is_absolute()
     assert settings.external == {}
+
+
+def test_many_cores_leave_room_to_grow() -> None:
+    """As many as there are cores, within reason."""
+    assert read_replicas("", cores=3)["chats"] == Replicas(2, 3)
+    assert read_replicas("", cores=96)["chats"] == Replicas(2, 4)
+
+
+def test_limits_of_the_scaler_are_named_one_by_one() -> None:
+    """Those that are not named keep their default."""
+    assert read_limits("") == Limits()
+    assert read_limits("lag_ms=20, connections=2000") == Limits(lag_ms=20, connections=2000)
+
+
+@pytest.mark.parametrize("text", ["lag=20", "lag_ms", "lag_ms=much", "lag_ms=0", "queue_ms=-1"])
+def test_limits_that_make_no_sense_are_refused(text: str) -> None:
+    """The sentence names the variable."""
+    with pytest.raises(SettingsError, match="HUBBUB_SCALING"):
+        read_limits(text)

@@ -1,0 +1,68 @@
+"""What is said to Docker, and what is understood of its answers."""
+
+from pathlib import Path
+
+import pytest
+
+from fleet.containers import Containers, DockerFailed, scale_command
+from fleet.probe import Address
+from fleet.scaler import Replicas
+
+BOUNDS = {"edge": Replicas(1, 4)}
+# In place of Docker's own command, which needs its engine: writes down what it is asked.
+DOCKER = """#!/bin/sh
+echo "$@" >> said
+case "$1 $2" in
+"compose ps") echo "a1
+a2
+b1
+c1" ;;
+"inspect --format") echo "edge healthy 172.20.0.5 172.21.0.5
+edge starting 172.20.0.6
+
+realtime healthy 172.20.0.7
+chats healthy 172.22.0.2" ;;
+"compose up") [ "$8" != chats=9 ] || { echo "no room" >&2; exit 1; } ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """A program that answers as Docker would."""
+    program = tmp_path / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    return program
+
+
+async def test_healthy_containers_are_found_with_their_ports(docker: Path) -> None:
+    """Those that start or have no address yet count as wanted, but are not asked."""
+    containers = Containers(BOUNDS, docker.parent, str(docker))
+    found = await containers.find_metrics()
+    assert found == {
+        "edge": [Address("172.20.0.5", 8001)],
+        "realtime": [Address("172.20.0.7", 8001)],
+        "users": [],
+        "chats": [Address("172.22.0.2", 8000)],
+    }
+    assert containers.wanted == {"edge": 2, "realtime": 1, "users": 1, "chats": 1}
+
+
+async def test_scaling_touches_one_service(docker: Path) -> None:
+    """Nothing else is started, and nothing that may stay is made anew."""
+    containers = Containers(BOUNDS, docker.parent, str(docker))
+    await containers.scale("edge", 3)
+    said = (docker.parent / "said").read_text().splitlines()
+    assert said == [
+        "compose up --detach --wait --no-deps --no-recreate --scale edge=3 edge",
+    ]
+    assert containers.wanted["edge"] == 3
+    assert scale_command("edge", 3) == said[0].split()
+
+
+async def test_what_docker_refuses_is_said(docker: Path) -> None:
+    """In its own words."""
+    containers = Containers(BOUNDS, docker.parent, str(docker))
+    with pytest.raises(DockerFailed, match="no room"):
+        await containers.scale("chats", 9)
