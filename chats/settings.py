@@ -2,18 +2,38 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 from common.settings import ServiceSettings, SettingsError, read_database_url, read_service_settings
+from common.variables import DATABASE_PASSWORD_FILE, NUMBER, Variable
 
 
 class ChatsSettings(msgspec.Struct, frozen=True):
     service: ServiceSettings
-    database_url: str
-    pool_size: int
-    window_bytes: int
-    window_bytes_a_chat: int
+    database_url: Annotated[
+        str,
+        Variable("HUBBUB_CHATS_DATABASE_URL", "URL", "The database of chats.", None),
+        DATABASE_PASSWORD_FILE,
+    ]
+    pool_size: Annotated[
+        int,
+        Variable("HUBBUB_CHATS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),
+    ]
+    window_bytes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_CHATS_WINDOW_BYTES",
+            NUMBER,
+            "Memory for recent events, from which sockets resume.",
+            "67108864",
+        ),
+    ]
+    window_bytes_a_chat: Annotated[
+        int,
+        Variable("HUBBUB_CHATS_WINDOW_BYTES_A_CHAT", NUMBER, "The same, for one chat.", "524288"),
+    ]
 
 
 def read_chats_settings(env: Mapping[str, str] = os.environ) -> ChatsSettings:

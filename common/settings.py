@@ -7,10 +7,12 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
+
+from common.variables import ADDRESSES, LISTENER, SECRET_FILE, Variable
 
 MIN_SECRET_CHARACTERS: Final = 16
 MIN_DIFFERENT_CHARACTERS: Final = 6
@@ -44,17 +46,89 @@ class ServiceSettings(msgspec.Struct, frozen=True):
     """What every service process needs to know."""
 
     role: str
-    name: str
-    listen: Listener
-    metrics_listen: Listener | None
-    advertise: str  # host:port under which other services reach this one
-    valkey_url: str
-    topic_prefix: str
-    users_seeds: tuple[str, ...]
-    chats_seeds: tuple[str, ...]
-    realtime_seeds: tuple[str, ...]
-    service_key: str
-    rate_factor: int  # 1, or 1000 where HUBBUB_RATE_LIMITS=high
+    name: Annotated[str, Variable("HUBBUB_NAME", "text", "Its name in logs.", otherwise="ROLE-PID")]
+    listen: Annotated[
+        Listener,
+        Variable("HUBBUB_LISTEN", LISTENER, "Where it takes connections.", None),
+        Variable(
+            "HUBBUB_LISTEN_FD",
+            "file descriptor",
+            "A socket that the parent has bound to that address already.",
+            otherwise="it binds one",
+        ),
+    ]
+    metrics_listen: Annotated[
+        Listener | None,
+        Variable(
+            "HUBBUB_METRICS_LISTEN",
+            LISTENER,
+            "Where health and metrics are served by those whose first port is public.",
+            otherwise="with the calls",
+        ),
+        Variable(
+            "HUBBUB_METRICS_LISTEN_FD",
+            "file descriptor",
+            "A socket that the parent has bound to that address already.",
+            otherwise="it binds one",
+        ),
+    ]
+    advertise: Annotated[
+        str,
+        Variable(
+            "HUBBUB_ADVERTISE",
+            LISTENER,
+            "Where other services reach it.",
+            otherwise="`HUBBUB_LISTEN`",
+        ),
+    ]
+    valkey_url: Annotated[
+        str,
+        Variable("HUBBUB_VALKEY_URL", "URL", "The bus: redis://[USER[:PASSWORD]@]HOST:PORT.", None),
+        Variable(
+            "HUBBUB_VALKEY_PASSWORD_FILE",
+            SECRET_FILE,
+            "The password of the URL's user, where the URL holds none.",
+            otherwise="the URL's",
+        ),
+    ]
+    topic_prefix: Annotated[
+        str,
+        Variable(
+            "HUBBUB_TOPIC_PREFIX",
+            "text",
+            "Before every name on Valkey: two systems may share one server.",
+        ),
+    ]
+    users_seeds: Annotated[
+        tuple[str, ...],
+        Variable("HUBBUB_USERS_SEEDS", ADDRESSES, "Replicas of users to begin with."),
+    ]
+    chats_seeds: Annotated[
+        tuple[str, ...],
+        Variable("HUBBUB_CHATS_SEEDS", ADDRESSES, "Replicas of chats to begin with."),
+    ]
+    realtime_seeds: Annotated[
+        tuple[str, ...],
+        Variable("HUBBUB_REALTIME_SEEDS", ADDRESSES, "Nodes of realtime to begin with."),
+    ]
+    service_key: Annotated[
+        str,
+        Variable(
+            "HUBBUB_SERVICE_KEY_FILE",
+            SECRET_FILE,
+            "The secret by which services know each other, the same for all of them.",
+            None,
+        ),
+    ]
+    rate_factor: Annotated[
+        int,
+        Variable(
+            "HUBBUB_RATE_LIMITS",
+            "on or high",
+            "`high` raises every rate, burst and socket cap a thousandfold, for load tests.",
+            "on",
+        ),
+    ]
 
 
 def read_secret(env: Mapping[str, str], variable: str) -> str:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 from common.settings import ServiceSettings, read_list, read_secret, read_service_settings
+from common.variables import BALANCER_KEY_FILE, ORIGINS, PUBLIC_URL
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
@@ -13,8 +15,8 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     no balancer stands in front: then nobody's word on addresses and request keys is taken."""
 
     service: ServiceSettings
-    origins: tuple[str, ...]
-    balancer_key: str | None
+    origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS]
+    balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
 
     @property
     def https(self) -> bool:

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from common.variables import ORIGINS, PUBLIC_URL, URLS, Variable
 from fleet.ports import LOOPBACK
 from fleet.scaler import Limits, Replicas
 
@@ -27,14 +28,52 @@ class SettingsError(Exception):
 class FleetSettings(msgspec.Struct, frozen=True):
     """`external` are servers of somebody else that are used instead of starting one."""
 
-    port: int
-    bind: str
-    data: Path  # absolute
-    public_url: str
-    origins: str
-    replicas: dict[str, Replicas]
-    limits: Limits
-    external: dict[str, str]  # variable: URL
+    port: Annotated[int, Variable("HUBBUB_PORT", "port", "The one public port.", "8000")]
+    bind: Annotated[
+        str, Variable("HUBBUB_BIND", "address", "Where the public port listens.", LOOPBACK)
+    ]
+    data: Annotated[  # absolute
+        Path,
+        Variable(
+            "HUBBUB_DATA", "path of a folder", "Databases, keys, logs, `fleet.json`.", ".data"
+        ),
+    ]
+    public_url: Annotated[str, PUBLIC_URL._replace(otherwise="`http://127.0.0.1:HUBBUB_PORT`")]
+    origins: Annotated[
+        str, ORIGINS._replace(otherwise="with a public URL none, else `http://localhost:…`")
+    ]
+    replicas: Annotated[
+        dict[str, Replicas],
+        Variable(
+            "HUBBUB_REPLICAS",
+            "`edge=2,realtime=1-4`",
+            "How many processes of edge, realtime, users and chats: a number, or a range that "
+            "follows the load.",
+            otherwise="two of each (one on a single core), up to four if there are cores",
+        ),
+    ]
+    limits: Annotated[
+        Limits,
+        Variable(
+            "HUBBUB_SCALING",
+            "`lag_ms=20,calm_seconds=30`",
+            "What one process is good for, before there should be another.",
+            ",".join(
+                f"{name}={value:g}" for name, value in msgspec.structs.asdict(Limits()).items()
+            ),
+        ),
+    ]
+    external: Annotated[  # variable: URL
+        dict[str, str],
+        Variable("HUBBUB_VALKEY_URL", "URL", "Your Valkey as the bus.", otherwise="embedded"),
+        Variable("HUBBUB_CACHE_URLS", URLS, "Your Valkeys as caches.", otherwise="embedded"),
+        Variable(
+            "HUBBUB_USERS_DATABASE_URL", "URL", "Your database for users.", otherwise="embedded"
+        ),
+        Variable(
+            "HUBBUB_CHATS_DATABASE_URL", "URL", "Your database for chats.", otherwise="embedded"
+        ),
+    ]
     environment: dict[str, str]  # all of it, for the services
 
     @property

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,7 @@ from common.settings import (
     read_required,
     read_service_settings,
 )
+from common.variables import DATABASE_PASSWORD_FILE, Variable
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
@@ -19,8 +21,20 @@ POOL_SIZE = 16  # four processes of users and chats and their neighbours share 2
 
 class Settings(msgspec.Struct, frozen=True):
     service: ServiceSettings
-    database_url: str
-    signing_keys: Path
+    database_url: Annotated[
+        str,
+        Variable("HUBBUB_USERS_DATABASE_URL", "URL", "The database of users.", None),
+        DATABASE_PASSWORD_FILE,
+    ]
+    signing_keys: Annotated[
+        Path,
+        Variable(
+            "HUBBUB_SIGNING_KEYS",
+            "path of a folder",
+            "The keys that sign tokens; an empty folder gets one.",
+            None,
+        ),
+    ]
     pool_size: int = POOL_SIZE
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB
