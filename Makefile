@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load ramp faults doctor status backup restore compose-test pictures
+.PHONY: help run test check fix load ramp faults doctor top logs bundle status backup restore compose-test pictures
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,15 @@ doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
 
 status: $(VENV)/run.stamp  ## list the processes of the system that runs here
 	@$(BIN)/python -m fleet status
+
+top: $(VENV)/run.stamp  ## one live screen of flow, latency, replicas, circuits, drops
+	@$(BIN)/python -m fleet top
+
+logs: $(VENV)/run.stamp  ## what was written about one request: make logs TRACE=ID
+	@$(BIN)/python -m fleet logs "$(TRACE)"
+
+bundle: $(VENV)/run.stamp  ## logs, configuration and figures for a bug report, without secrets
+	@$(BIN)/python -m fleet bundle $(TO)
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 	@$(BIN)/python -m fleet.backup backup $(TO)

@@ -1,0 +1,111 @@
+"""`python -m fleet bundle`: logs, configuration and figures in one file, for a bug report.
+
+Nothing secret goes in: what the key files hold, passwords in URLs, tokens, and variables that sound
+like secrets are blotted out of every text. What people wrote is in no log.
+"""
+
+import asyncio
+import io
+import json
+import os
+import platform
+import re
+import tarfile
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from fleet.doctor.looking import look_around
+from fleet.doctor.report import judge, to_json
+from fleet.ports import LOOPBACK
+from fleet.probe import Address, http_body
+from fleet.settings import FleetSettings
+from fleet.state import read_state
+
+MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
+LEAST_SECRET_CHARACTERS: Final = 8  # shorter content of a key file is no secret
+BLOT: Final = "[secret]"
+_URL_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@\"]*:)[^\s/@\"]+(@)")
+_TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
+_PEM: Final = re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?-----END [A-Z ]*KEY-----", re.DOTALL)
+_SECRET_NAMES: Final = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+
+
+class Blotter:
+    """Takes secrets out of texts."""
+
+    def __init__(self, secrets: set[str]) -> None:
+        # The longest first: one may be part of another.
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def blot(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, BLOT)
+        text = _URL_PASSWORD.sub(rf"\1{BLOT}\2", text)
+        return _PEM.sub(BLOT, _TOKEN.sub(BLOT, text))
+
+
+def read_secrets(keys: Path) -> set[str]:
+    """Whatever any file among the keys holds, as a whole and line by line."""
+    found: set[str] = set()
+    for path in keys.rglob("*") if keys.is_dir() else ():
+        if path.is_file():
+            text = path.read_text(errors="replace").strip()
+            found |= {text, *(line.strip() for line in text.splitlines())}
+    return {text for text in found if len(text) >= LEAST_SECRET_CHARACTERS}
+
+
+async def write_bundle(settings: FleetSettings, target: Path) -> None:
+    """Works whether the fleet runs or not. Raises OSError where it cannot be written."""
+    blotter = Blotter(read_secrets(settings.keys))
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, text in [*_configuration(settings), *await _figures(settings)]:
+            _add(archive, name, blotter.blot(text))
+        for path in sorted(settings.logs.glob("*.log")):
+            _add(archive, f"logs/{path.name}", blotter.blot(await asyncio.to_thread(_tail, path)))
+
+
+def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
+    yield "machine.txt", f"{platform.platform()}\nPython {platform.python_version()}\n"
+    yield (
+        "environment.txt",
+        "".join(
+            f"{name}={BLOT if _SECRET_NAMES.search(name) else value}\n"
+            for name, value in sorted(settings.environment.items())
+            if name.startswith("HUBBUB_")
+        ),
+    )
+    packages = sorted(f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions())
+    yield "packages.txt", "\n".join(packages) + "\n"
+    for path in (
+        settings.data / "fleet.json", settings.run / "pools.cfg", settings.run / "targets.json",
+    ):  # fmt: skip
+        if path.exists():
+            yield path.name, path.read_text()
+
+
+async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
+    found = [("doctor.json", to_json(judge(await look_around(settings))))]
+    state = read_state(settings.data)
+    for p in state.processes if state else ():
+        if p.metrics is not None:
+            body = await http_body(Address(LOOPBACK, p.metrics), "/metrics")
+            said = body.decode() if body is not None else json.dumps("no answer")
+            found.append((f"metrics/{p.role}-{p.number}.txt", said))
+    return found
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - MAX_LOG_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
+    data = text.encode()
+    entry = tarfile.TarInfo(f"hubbub/{name}")
+    entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
+    archive.addfile(entry, io.BytesIO(data))

@@ -1,0 +1,191 @@
+"""`python -m fleet top`: one live screen of flow, latency, replicas, circuits and drops.
+
+Reads what Prometheus would read; draws it with rich.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlencode
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+
+from fleet.ports import LOOPBACK
+from fleet.probe import Address, http_body
+from fleet.samples import Reading, Span, read_samples
+from fleet.settings import SERVICE_ROLES, FleetSettings
+from fleet.state import FleetState, is_alive, read_state
+
+ROUND_SECONDS: Final = 1.0
+SILENT_SECONDS: Final = 15.0
+WIDTH: Final = 100  # where the output is no terminal
+_COUNTERS: Final = (
+    "hubbub_edge_requests_total", "hubbub_chats_batch_messages_sum", "hubbub_calls_given_up_total",
+    "hubbub_realtime_sends_total", "hubbub_realtime_deliveries_total",
+    "hubbub_realtime_drops_total", "hubbub_realtime_ends_total", "hubbub_realtime_repairs_total",
+    "hubbub_chats_sends_refused_total",
+)  # fmt: skip
+_GAUGES: Final = (
+    "hubbub_realtime_sockets", "hubbub_realtime_bus_up", "hubbub_open_circuit",
+    "hubbub_realtime_canary_silent_seconds", "hubbub_realtime_unsent_bytes",
+    "hubbub_chats_outbox_age_seconds", "hubbub_users_in_doubt_transactions",
+)  # fmt: skip
+_TIMES: Final = (
+    "hubbub_edge_request_seconds", "hubbub_realtime_send_seconds", "hubbub_realtime_join_seconds",
+    "hubbub_realtime_canary_seconds", "hubbub_chats_batch_seconds", "hubbub_loop_lag_seconds",
+)  # fmt: skip
+_NAMES: Final = (*_COUNTERS, *_GAUGES, *(f"{name}_bucket" for name in _TIMES))
+_PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
+
+
+async def watch(settings: FleetSettings, *, once: bool) -> int:
+    """Until Ctrl-C, or one picture of one second. Exit code 1 where no fleet runs."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    state = _running(settings)
+    if state is None:
+        print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
+        return 1
+    before = await _read(state)
+    if once:
+        await asyncio.sleep(ROUND_SECONDS)
+        console.print(draw(settings.address, state, Span(before, await _read(state))))
+        return 0
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while state is not None:
+            await asyncio.sleep(ROUND_SECONDS)
+            after = await _read(state)
+            live.update(draw(settings.address, state, Span(before, after)), refresh=True)
+            before, state = after, _running(settings)
+    return 0
+
+
+def _running(settings: FleetSettings) -> FleetState | None:
+    state = read_state(settings.data)
+    return state if state is not None and is_alive(state.parent) else None
+
+
+async def _read(state: FleetState) -> Reading:
+    """Of all service processes that answer."""
+    wanted = {
+        f"{p.role}-{p.number}": Address(LOOPBACK, p.metrics)
+        for p in state.processes
+        if p.role in SERVICE_ROLES and p.metrics is not None
+    }
+    bodies = await asyncio.gather(*(http_body(address, _PATH) for address in wanted.values()))
+    texts = {n: b.decode() for n, b in zip(wanted, bodies, strict=True) if b is not None}
+    return read_samples(time.monotonic(), texts)
+
+
+def draw(address: str, state: FleetState, span: Span) -> Group:
+    """The whole screen."""
+    top = Table.grid(expand=True)
+    top.add_row(_flow(span), _latency(span))
+    below = Table.grid(expand=True)
+    below.add_row(_replicas(state, span), _losses(span))
+    return Group(f"Hubbub at {address}   {_health(span)}", top, below)
+
+
+def _health(span: Span) -> str:
+    troubles = [
+        text
+        for is_so, text in (
+            (span.highest("hubbub_realtime_canary_silent_seconds") > SILENT_SECONDS,
+             "messages do not come back over the bus"),
+            (span.now("hubbub_open_circuit") > 0, "a service is given up"),
+            (span.now("hubbub_chats_outbox_age_seconds") > SILENT_SECONDS, "the outbox waits"),
+            (span.now("hubbub_users_in_doubt_transactions") > 0, "transactions are in doubt"),
+        )
+        if is_so
+    ]  # fmt: skip
+    return f"[bold red]{'; '.join(troubles)}[/]" if troubles else "[green]messages flow[/]"
+
+
+def _flow(span: Span) -> Panel:
+    return _panel(
+        "Flow, a second",
+        (
+            ("REST requests", f"{_requests(span):,.1f}"),
+            ("sends on sockets", f"{span.rate('hubbub_realtime_sends_total'):,.1f}"),
+            ("messages stored", f"{span.rate('hubbub_chats_batch_messages_sum'):,.1f}"),
+            ("deliveries", f"{span.rate('hubbub_realtime_deliveries_total'):,.1f}"),
+            ("sockets now", f"{span.now('hubbub_realtime_sockets'):,.0f}"),
+            ("unsent now, kB", f"{span.now('hubbub_realtime_unsent_bytes') / 1000:,.0f}"),
+        ),
+    )
+
+
+def _requests(span: Span) -> float:
+    asked = "hubbub_edge_requests_total"
+    checks = sum(span.rate(asked, route=f"/health/{kind}") for kind in ("live", "ready"))
+    return span.rate(asked) - checks
+
+
+def _latency(span: Span) -> Panel:
+    return _panel(
+        "Latency, ms: half, 99 of 100",
+        (
+            (text, f"{_ms(span.quantile(name, 0.5))} {_ms(span.quantile(name, 0.99))}")
+            for text, name in (
+                ("REST request", "hubbub_edge_request_seconds"),
+                ("send on a socket", "hubbub_realtime_send_seconds"),
+                ("a batch's transaction", "hubbub_chats_batch_seconds"),
+                ("join", "hubbub_realtime_join_seconds"),
+                ("canary, the whole way", "hubbub_realtime_canary_seconds"),
+                ("loop lag", "hubbub_loop_lag_seconds"),
+            )
+        ),
+    )
+
+
+def _ms(seconds: float | None) -> str:
+    return f"{'-':>8}" if seconds is None else f"{seconds * 1000:>8,.1f}"
+
+
+def _replicas(state: FleetState, span: Span) -> Panel:
+    table = Table(box=None, expand=True)
+    for heading in ("role", "wanted", "ready", "starts", "drains", "lag", "circuit"):
+        table.add_column(heading, justify="left" if heading == "role" else "right")
+    for role in SERVICE_ROLES:
+        states = [p.state for p in state.processes if p.role == role]
+        wanted = state.wanted[role].replicas if role in state.wanted else len(states)
+        ready = states.count("ready")
+        table.add_row(
+            role,
+            str(wanted),
+            str(ready) if ready >= wanted else f"[red]{ready}[/]",
+            str(states.count("starting")),
+            str(states.count("draining")),
+            _ms(span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)).strip(),
+            "[red]open[/]" if span.now("hubbub_open_circuit", role=role) else "closed",
+        )
+    return Panel(table, title="Replicas")
+
+
+def _losses(span: Span) -> Panel:
+    errors = span.totals("hubbub_edge_requests_total", "status")
+    rows = [
+        ("answers 5xx", sum(count for status, count in errors.items() if status[:1] == "5")),
+        ("calls given up", span.now("hubbub_calls_given_up_total")),
+        ("sends refused", span.now("hubbub_chats_sends_refused_total")),
+        ("holes fetched", span.now("hubbub_realtime_repairs_total")),
+        *span.totals("hubbub_realtime_drops_total", "reason").items(),
+        *(
+            (f"sockets ended {code}", count)
+            for code, count in sorted(span.totals("hubbub_realtime_ends_total", "code").items())
+        ),
+    ]
+    return _panel("Drops and ends, since the start", ((text, f"{n:,.0f}") for text, n in rows))
+
+
+def _panel(title: str, rows: Iterable[tuple[str, str]]) -> Panel:
+    table = Table.grid(expand=True)
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return Panel(table, title=title)
