@@ -26,6 +26,7 @@ from realtime.handshake import SOCKET_PATH
 from realtime.hub import Hub, Joining, Room
 from realtime.joining import Joiner
 from realtime.keepalive import Wheel
+from realtime.pending import PendingHandshakes
 from realtime.sends import Sends
 from realtime.session import SEND_EOF, Session, State, Upgrade, Wish
 from realtime.settings import RealtimeSettings
@@ -47,6 +48,7 @@ class Services(NamedTuple):
     sends: Sends
     typists: Typists
     wheel: "Wheel[Connection]"
+    pending: "PendingHandshakes[Connection]"
     counters: Counters
     connections: "set[Connection]"
     clock: Callable[[], float]
@@ -93,6 +95,14 @@ class Connection(asyncio.Protocol):
         services.connections.add(self)
         services.counters.accepted += 1
         self._schedule()
+        surplus = services.pending.enter(self, services.clock())
+        if surplus is not None:
+            surplus.cut_off()
+
+    def cut_off(self) -> None:
+        """Ends it without a word."""
+        self._services.counters.drop("too many handshakes")
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         for wish in self._session.receive(data, self._services.clock()):
@@ -107,6 +117,7 @@ class Connection(asyncio.Protocol):
         services = self._services
         services.connections.discard(self)
         services.wheel.cancel(self)
+        services.pending.leave(self)
         self._retire()
         if self._address is not None:
             services.admission.leave(self._address)
@@ -146,6 +157,7 @@ class Connection(asyncio.Protocol):
                 self._upgrade(wish)
 
     def _upgrade(self, upgrade: Upgrade) -> None:
+        self._services.pending.leave(self)
         if upgrade.path != SOCKET_PATH:
             self._session.refuse_handshake(not_found(), with_body=upgrade.method != "HEAD")
             return

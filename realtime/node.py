@@ -30,6 +30,7 @@ from realtime.joining import Joiner
 from realtime.keepalive import Wheel
 from realtime.metrics import NodeCollector
 from realtime.notices import Notices
+from realtime.pending import PendingHandshakes
 from realtime.relay import Relay
 from realtime.repair import Repair
 from realtime.sends import Sends
@@ -153,6 +154,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             sends=Sends(chats.sends, SharedBuckets(valkey, topics), service.rate_factor, counters),
             typists=typists,
             wheel=Wheel(clock),
+            pending=PendingHandshakes(settings.max_pending_handshakes),
             counters=counters,
             connections=connections,
             clock=clock,
@@ -168,6 +170,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             counters,
             {
                 "sockets": ("Open sockets.", lambda: services.admission.sockets),
+                "handshakes": ("Unfinished handshakes.", lambda: len(services.pending)),
                 "rooms": ("Chats heard here.", lambda: len(hub.rooms)),
                 "people": ("People with a socket here.", lambda: len(hub.people)),
                 "bus_up": ("1 while the bus carries.", lambda: bus.is_up),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -12,11 +13,14 @@ from common.settings import (
     read_secret,
     read_service_settings,
 )
+from common.variables import BALANCER_KEY_FILE, NUMBER, ORIGINS, PUBLIC_URL, Variable
 
 MAX_SOCKETS_AN_ADDRESS = 200
 MAX_SOCKETS_A_USER = 20
 MAX_REFUSED_FRAMES = 200  # in 10 s
 MAX_UNSENT_BYTES = 1_048_576
+# More than the backlog holds: what the kernel accepted for us is not thrown away unread.
+MAX_PENDING_HANDSHAKES = 5_000
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True):
@@ -24,12 +28,39 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
     `balancer_key` is None where no balancer stands in front."""
 
     service: ServiceSettings
-    origins: tuple[str | None, ...]
-    balancer_key: str | None
+    origins: Annotated[
+        tuple[str | None, ...],
+        PUBLIC_URL._replace(otherwise="`http://127.0.0.1:HUBBUB_PORT` and `http://localhost:…`"),
+        ORIGINS,
+        Variable(
+            "HUBBUB_PORT",
+            "port",
+            "The public port, for the origins where none are named.",
+            "8000",
+        ),
+    ]
+    balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     max_sockets_an_address: int
     max_sockets_a_user: int
     max_refused_frames: int
-    max_unsent_bytes: int
+    max_unsent_bytes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_MAX_UNSENT_BYTES",
+            NUMBER,
+            "What may wait for one socket before it is closed with 4008.",
+            "1048576",
+        ),
+    ]
+    max_pending_handshakes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_MAX_PENDING_HANDSHAKES",
+            NUMBER,
+            "Connections that have not asked for a socket yet; more are refused.",
+            "5000",
+        ),
+    ]
 
 
 def read_realtime_settings(env: Mapping[str, str] = os.environ) -> RealtimeSettings:
@@ -50,6 +81,9 @@ def read_realtime_settings(env: Mapping[str, str] = os.environ) -> RealtimeSetti
         max_sockets_a_user=MAX_SOCKETS_A_USER * factor,
         max_refused_frames=MAX_REFUSED_FRAMES * factor,
         max_unsent_bytes=_read_number(env, "HUBBUB_MAX_UNSENT_BYTES", MAX_UNSENT_BYTES),
+        max_pending_handshakes=_read_number(
+            env, "HUBBUB_MAX_PENDING_HANDSHAKES", MAX_PENDING_HANDSHAKES
+        ),
     )
 
 

@@ -1,0 +1,31 @@
+"""Handshakes that are not finished: who has to go when there are too many."""
+
+from realtime.pending import PendingHandshakes
+
+
+def test_up_to_the_limit_nobody_goes() -> None:
+    """Three of three stay."""
+    pending: PendingHandshakes[str] = PendingHandshakes(3)
+    assert [pending.enter(name, 0.0) for name in "abc"] == [None] * 3
+    assert len(pending) == 3
+
+
+def test_above_it_the_oldest_goes_if_it_had_time_enough() -> None:
+    """An honest one takes a second at most; until then it is the newcomer who goes."""
+    pending: PendingHandshakes[str] = PendingHandshakes(2)
+    pending.enter("a", 0.0)
+    pending.enter("b", 0.5)
+    assert pending.enter("c", 0.9) == "c"
+    assert pending.enter("d", 1.0) == "a"
+    assert pending.enter("e", 1.4) == "e"
+    assert pending.enter("f", 1.5) == "b"
+    assert len(pending) == 2
+
+
+def test_who_asked_for_something_counts_no_more() -> None:
+    """And leaving twice does no harm."""
+    pending: PendingHandshakes[str] = PendingHandshakes(1)
+    pending.enter("a", 0.0)
+    pending.leave("a")
+    pending.leave("a")
+    assert pending.enter("b", 0.0) is None
