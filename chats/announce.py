@@ -1,5 +1,7 @@
 """What follows a commit on this replica: the hot window, the digest and the bus learn of it."""
 
+from collections.abc import Sequence
+
 from chats.digest import RecentChanges
 from chats.metrics import WINDOW_BYTES
 from chats.outbox import Publication, Publisher
@@ -16,11 +18,17 @@ class Announcer:
         self._publisher = publisher
 
     def announce(
-        self, chat: str, first: int, events: list[bytes], controls: list[Control], owed: int
+        self,
+        chat: str,
+        first: int,
+        events: list[bytes],
+        controls: list[Control],
+        owed: int,
+        follow: Sequence[Control] = (),
     ) -> None:
         """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
-        `owed` is the row of the outbox."""
-        publication = Publication(chat, first, events, controls, owed)
+        `owed` is the row of the outbox. `follow` goes to the nodes only."""
+        publication = Publication(chat, first, events, [*controls, *follow], owed)
         self._publisher.publish_soon(publication)
         self._recent.note(chat, publication.last, controls)
         self._window.add(

@@ -28,7 +28,7 @@ from common.errors import Refusal, invalid, not_found, unavailable
 from common.ids import is_id, new_id
 from common.limits import wrong_with_message
 from common.logs import log
-from common.protocol.chats import SendItem, SendResult
+from common.protocol.chats import Control, SendItem, SendResult
 from common.protocol.events import Message
 
 MAX_BATCH = 500
@@ -169,13 +169,16 @@ class Sender:
     def _announce(
         self, batch: list[_Draft], posted: list[Posted | None], owed: dict[str, int]
     ) -> None:
-        fresh: dict[str, tuple[int, list[bytes]]] = {}
+        fresh: dict[str, tuple[int, list[bytes], list[Control]]] = {}
         for draft, outcome in zip(batch, posted, strict=True):
             if outcome is not None and outcome.stored is None:
                 event = stamp(draft.new.draft, outcome.seq, outcome.at)
-                fresh.setdefault(draft.new.chat, (outcome.seq, []))[1].append(event)
-        for chat, (first, events) in fresh.items():
-            self._announcer.announce(chat, first, events, [], owed[chat])
+                _, events, follow = fresh.setdefault(draft.new.chat, (outcome.seq, [], []))
+                events.append(event)
+                if trace := draft.senders[0].item.trace:
+                    follow.append(Control(seq=outcome.seq, action="follow", users=[], trace=trace))
+        for chat, (first, events, follow) in fresh.items():
+            self._announcer.announce(chat, first, events, [], owed[chat], follow)
 
 
 def _judge(item: SendItem) -> Refusal | None:

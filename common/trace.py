@@ -6,12 +6,17 @@ serves them writes no line about it.
 
 import os
 import re
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from common.logs import current_trace
 
 _match = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z").match
 _SAMPLED = 1
+
+
+followed_trace: ContextVar[str] = ContextVar("followed_trace", default="")
+"""The current trace's id where who called asked for it to be recorded."""
 
 
 class Trace(NamedTuple):
@@ -29,6 +34,7 @@ def enter_trace(traceparent: str | None) -> Trace:
     else:
         trace = Trace(new_trace(), False)
     current_trace.set(trace.id)
+    followed_trace.set(trace.id if trace.is_asked_for else "")
     return trace
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from common.logs import log
+from common.logs import current_trace, log
 from common.payload import Payload, unpack
 from common.protocol.chats import Control
 from common.protocol.frames import SomebodyTyping
@@ -117,6 +117,10 @@ class Relay:
                 listener.write(frame)
         elif control.action == "leave":
             self._hub.dismiss(room, control.users, control.seq)
+        elif control.action == "follow":
+            current_trace.set(control.trace or "")
+            log("delivered", chat=room.chat, seq=control.seq, sockets=len(room.listeners))
+            current_trace.set("")
         else:
             self._hub.close(room)
 

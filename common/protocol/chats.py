@@ -22,12 +22,14 @@ class Internal(Wire, omit_defaults=False):
 class Control(Internal):
     """`join`: the users hear this chat from `seq` on; where there is a snapshot (a `chat.created`),
     they get it in place of the event at `seq`. `leave`: the event at `seq` is the users' last one.
-    `close`: it is everybody's last one (users is empty)."""
+    `close`: it is everybody's last one (users is empty). `follow`: somebody asked for a record of
+    where the event at `seq` went; only in payloads, never in the log row."""
 
     seq: int
-    action: Literal["join", "leave", "close"]
+    action: Literal["join", "leave", "close", "follow"]
     users: list[str]
     snapshot: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # with None it would not decode
+    trace: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Joined(Internal):
@@ -56,13 +58,14 @@ class Digest(Internal):
 
 class SendItem(Internal):
     """`key` is what makes it unique among the sender's in that chat; it shows as `clientId` in the
-    event if `show_key`."""
+    event if `show_key`. `trace` is there where the client asked for a record of it."""
 
     chat: str
     user: str
     key: str
     show_key: bool
     message: str
+    trace: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SendsRequest(Internal):

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from common.errors import invalid
 from common.limits import MAX_SLICE_EVENTS, wrong_with_message
 from common.protocol.chats import SendItem
+from common.trace import followed_trace
 from edge.answers import answer
 from edge.auth import Gate
 from edge.balancer import Balancer
@@ -54,6 +55,7 @@ def create_message_routes(
                 key=own_key or balancer.request_key(request),
                 show_key=own_key is not None,
                 message=body.message,
+                trace=followed_trace.get() or UNSET,
             )
         )
         info = MessageInfo(
