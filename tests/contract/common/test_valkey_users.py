@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import hiredis
 import pytest
 
-from common.ids import new_id
 from common.topics import Topics
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.valkey import answers_ping
@@ -19,7 +18,7 @@ from tests.fixtures.servers import ValkeyServer
 ROOT = Path(__file__).parents[3]
 ROLES = ("edge", "realtime", "users", "chats")
 TOPICS = Topics()
-ID = new_id()
+ID = "0192d3a4-0000-7000-8000-000000000001"
 LEASES = [("zadd", ROLES[1:]), ("zrem", ROLES[1:]), ("zremrangebyscore", ROLES[1:])]
 ARGUMENTS = {"zadd": ("1", "a"), "zrem": ("a",), "zremrangebyscore": ("0", "1")}
 
