@@ -13,6 +13,7 @@ from common.errors import PROBLEM_TYPE, Refusal
 
 SOCKET_PATH: Final = "/ws"
 SUBPROTOCOL: Final = "chat.v1"
+METHOD_BYTES: Final = 5  # what tells GET and HEAD from others
 
 _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
     400: (
@@ -48,6 +49,6 @@ def http_refusal(refusal: Refusal, *, with_body: bool = True) -> bytes:
     return head + body if with_body else head
 
 
-def method_of(data: bytes) -> str:
-    """The request's method, as far as it has come."""
-    return data[:16].split(b" ", 1)[0].decode("latin-1")
+def may_not_become_get(start: bytes) -> bool:
+    """Whether a request that begins so is neither GET nor HEAD, however it goes on."""
+    return not any(method.startswith(start[: len(method)]) for method in (b"GET ", b"HEAD "))

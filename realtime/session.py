@@ -28,7 +28,13 @@ from common.limits import MAX_HEADER_BYTES
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame
-from realtime.handshake import SUBPROTOCOL, http_refusal, method_of, refusal_of_status
+from realtime.handshake import (
+    METHOD_BYTES,
+    SUBPROTOCOL,
+    http_refusal,
+    may_not_become_get,
+    refusal_of_status,
+)
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
@@ -69,7 +75,7 @@ class Session:
 
     __slots__ = (
         "_deadline", "_decoder", "_expiry", "_fragments", "_handshake_bytes", "_max_refused",
-        "_notice", "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused",
+        "_method", "_notice", "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused",
         "_refused_since", "_request", "_waiting", "_ws", "end_code", "must_abort",
         "state", "waiting_bytes",
     )  # fmt: skip
@@ -93,6 +99,7 @@ class Session:
         self._out: list[bytes] = []
         self._request: Request | None = None
         self._handshake_bytes = 0
+        self._method = b""  # as far as it has come
         self._deadline = now + HANDSHAKE_TIMEOUT_SECONDS
         self._ping_seconds = ping_seconds
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
@@ -139,9 +146,11 @@ class Session:
         return out + self._ws.data_to_send() if self._ws.writes else out
 
     def _guard_handshake(self, data: bytes) -> None:
-        if not self._handshake_bytes and method_of(data) not in ("GET", "HEAD"):
-            # The library reads no request with a body, and would end without an answer.
-            self.refuse_handshake(refusal_of_status(405))
+        if len(self._method) < METHOD_BYTES and b" " not in self._method:
+            self._method += data[:METHOD_BYTES]
+            if may_not_become_get(self._method):
+                # The library reads no request with a body, and would end without an answer.
+                self.refuse_handshake(refusal_of_status(405))
         self._handshake_bytes += len(data)
         if self._handshake_bytes > MAX_HEADER_BYTES:
             self.refuse_handshake(refusal_of_status(431))

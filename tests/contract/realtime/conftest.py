@@ -101,6 +101,12 @@ class Tier:
             self.chats_replicas.append(port.address)
         return self._processes[-1]
 
+    def log_of(self, process: Process) -> str:
+        """What the process has logged so far."""
+        number = self._processes.index(process)
+        (path,) = self._folder.glob(f"*-{number}.log")
+        return path.read_text()
+
     def sign(self, person: "Person", seconds_left: float) -> str:
         """An access token of the person's session that runs out sooner than usual."""
         keys = SigningKeys(

@@ -180,3 +180,21 @@ def test_head_is_a_get_without_an_upgrade() -> None:
     answer = session.take_output()[0]
     assert answer.startswith(b"HTTP/1.1 426")
     assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_request_may_come_byte_by_byte(method: str) -> None:
+    """Where the network cuts it makes no difference."""
+    session = Session(0.0, [None], 20.0, 3)
+    request = HANDSHAKE.replace(b"GET", method.encode(), 1)
+    wishes = [wish for byte in request for wish in session.receive(bytes([byte]), 0.0)]
+    assert wishes == [Upgrade(method, "/ws", "", "")]
+
+
+@pytest.mark.parametrize("start", [b"POST /ws", b"P", b"GETS", b"\x16\x03", b" GET", b"HEADER "])
+def test_another_method_is_refused_as_soon_as_it_shows(start: bytes) -> None:
+    """405, whatever was to follow."""
+    session = Session(0.0, [None], 20.0, 3)
+    for byte in start:
+        session.receive(bytes([byte]), 0.0)
+    assert session.take_output()[0].startswith(b"HTTP/1.1 405")
