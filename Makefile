@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load ramp faults doctor top logs bundle status backup restore compose-test pictures
+.PHONY: help run test check fix load bench bench-full ramp faults doctor top logs bundle status backup restore compose-test pictures
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 pictures: $(VENV)/dev.stamp  ## make the README's pictures of the page anew
 	@.ci/chromium
 	@$(BIN)/python -m tests.browser.pictures
+
+bench: $(VENV)/dev.stamp  ## measure speed beside other servers, write docs/benchmarks.md
+	@$(BIN)/python -m loadtest.bench
+
+bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an hour)
+	@$(BIN)/python -m loadtest.bench --full
 
 doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
 	@$(BIN)/python -m fleet doctor

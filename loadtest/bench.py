@@ -1,0 +1,198 @@
+"""`make bench`: fan-out, memory, connects and sends beside the peers, on this machine, in one run.
+
+Prints the table, writes it with plots to docs/benchmarks.md, and every single measurement to
+.build/peers/results.jsonl. `--full` has every case and peer.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from loadtest.bench_commit import measure_bare_commit
+from loadtest.bench_report import print_table, write_report
+from loadtest.peers.build import BUILD, build, say
+from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
+from loadtest.peers.figures import Rows
+from loadtest.peers.hubbub import Hubbub, start_hubbub
+from loadtest.peers.machine import Found, wait_for_quiet
+from loadtest.peers.people import People
+from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
+from loadtest.peers.sending import SATURATING, Sending, make_audiences
+from loadtest.peers.servers import PEERS, start_valkey
+
+ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
+IDLE_SOCKETS: Final = 8_000
+CONNECTS_AT_ONCE: Final = 10_000
+RESULTS: Final = BUILD / "results.jsonl"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run measures; `servers` are the peers beside Hubbub."""
+
+    servers: Sequence[str]
+    cases: Sequence[str]
+    rounds: int
+    pace: Pace
+    only: frozenset[str]  # parts; all where it is empty
+
+    def has(self, part: str) -> bool:
+        return not self.only or part in self.only
+
+
+QUICK: Final = Plan(
+    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 2), frozenset()
+)
+FULL: Final = Plan(
+    tuple(PEERS), tuple(CASES), 5, Pace(3.0, 1.0, 2), frozenset()
+)  # fmt: skip
+
+
+class Bench:
+    """One run: rows as they come, on the screen and in the file."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rows = Rows()
+        self.servers, self.left_out = build(plan.servers)
+        RESULTS.unlink(missing_ok=True)
+
+    def note(self, what: str, server: str, round_: int, found: Found) -> None:
+        row = {"what": what, "server": server, "round": round_, **found}
+        self.rows.rows.append(row)
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        shown = (
+            "us", "deliveries_per_s", "p99_ms", "kb", "connect_us", "ready_s",
+            "acknowledged_per_s", "us_a_send", "others_cores",
+        )  # fmt: skip
+        figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
+        say(f"{what:22} {server:11}", "  ".join(figures))
+
+    def rounds(self) -> Iterator[tuple[int, str]]:
+        """A B C, then C B A: what drifts over the run hits all alike."""
+        names = ["hubbub", *self.servers]
+        for round_ in range(self.plan.rounds):
+            for name in names if round_ % 2 == 0 else names[::-1]:
+                yield round_, name
+
+    def measure_fan_out(self, hubbub: Hubbub, bus: Bus) -> None:
+        people = People(hubbub.port)
+        with hubbub.pinned():
+            for case in self.plan.cases:
+                for round_, name in self.rounds():
+                    made = (
+                        HubbubRun(hubbub, people, CASES[case], bus)
+                        if name == "hubbub"
+                        else PeerRun(name, CASES[case], bus)
+                    )
+                    try:
+                        pace = self.plan.pace
+                        self.note(f"{case} fixed", name, round_, made.run.fixed(pace))
+                        self.note(f"{case} fast", name, round_, made.run.fast(pace))
+                    finally:
+                        made.stop()
+
+    def measure_memory(self, hubbub: Hubbub, bus: Bus) -> None:
+        people = People(hubbub.port)
+        self.note("idle", "hubbub", 0, measure_memory(hubbub, people, IDLE_SOCKETS))
+        for name in filter(self._is_whole, self.servers):
+            self.note("idle", name, 0, measure_idle(name, bus, IDLE_SOCKETS))
+
+    def measure_connects(self, hubbub: Hubbub, bus: Bus) -> None:
+        plan = plan_many_sockets(People(hubbub.port), CONNECTS_AT_ONCE)
+        for round_, name in self.rounds():
+            wait_for_quiet(self.plan.pace.patience)
+            if name == "hubbub":
+                self.note("connects", name, round_, measure_connects(hubbub, plan))
+            elif self._is_whole(name):
+                found = measure_idle(name, bus, CONNECTS_AT_ONCE, handshakes=CONNECTS_AT_ONCE)
+                self.note("connects", name, round_, found)
+        public = measure_connects(hubbub, plan, public=True)
+        self.note("connects, balancer", "hubbub", 0, public)
+
+    def measure_sends(self, hubbub: Hubbub) -> None:
+        seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
+        audiences = make_audiences(People(hubbub.port))
+        for layout, audience in audiences.items():
+            sending = Sending(hubbub, audience, seconds, patience)
+            for way in ("rest", "socket"):
+                best = 0.0
+                for in_flight in (4, 32, SATURATING):
+                    for round_ in range(self.plan.rounds if in_flight == SATURATING else 1):
+                        found = sending.by(way, in_flight)
+                        best = max(best, found["acknowledged_per_s"])
+                        self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
+                half = sending.by(way, SATURATING, best / 2)
+                self.note(f"{layout} {way} half", "hubbub", 0, half)
+        self._measure_low_load(hubbub, Sending(hubbub, audiences["spread"], seconds, patience))
+
+    def _measure_low_load(self, hubbub: Hubbub, sending: Sending) -> None:
+        for round_ in range(self.plan.rounds):
+            bare = measure_bare_commit(hubbub.data, seconds=self.plan.pace.seconds)
+            self.note("low load", "bare commit", round_, bare)
+            for way in ("rest", "socket"):
+                found = sending.by(way, 4, rate=20)
+                self.note("low load", f"hubbub by {way}", round_, found)
+
+    def _is_whole(self, name: str) -> bool:
+        return PEERS[name].whole
+
+
+def run(plan: Plan) -> Bench:
+    """Measures everything; one Hubbub for what compares process with process, a fresh one after."""
+    bench = Bench(plan)
+    valkey, port = start_valkey()
+    bus = Bus(port, valkey.pid)
+    try:
+        hubbub = start_hubbub(ONE_OF_EACH, port)
+        try:
+            if plan.has("memory"):  # first: memory that was freed is not given back
+                bench.measure_memory(hubbub, bus)
+            if plan.has("fanout"):
+                bench.measure_fan_out(hubbub, bus)
+        finally:
+            hubbub.stop()
+        hubbub = start_hubbub(ONE_OF_EACH)
+        try:
+            if plan.has("connects"):
+                bench.measure_connects(hubbub, bus)
+            if plan.has("sends"):
+                bench.measure_sends(hubbub)
+        finally:
+            hubbub.stop()
+    finally:
+        valkey.stop()
+    return bench
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="every case and peer")
+    parser.add_argument("--only", default="", help="of memory,fanout,connects,sends")
+    parser.add_argument("--servers", help="peers, of " + ",".join(PEERS))
+    parser.add_argument("--cases", help="of " + ",".join(CASES))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md")
+    asked = parser.parse_args()
+    usual = FULL if asked.full else QUICK
+    plan = Plan(
+        usual.servers if asked.servers is None else tuple(filter(None, asked.servers.split(","))),
+        tuple(asked.cases.split(",")) if asked.cases else usual.cases,
+        asked.rounds or usual.rounds,
+        Pace(asked.seconds or usual.pace.seconds, usual.pace.patience, usual.pace.tries),
+        frozenset(filter(None, asked.only.split(","))),
+    )
+    started = time.monotonic()
+    bench = run(plan)
+    print_table(bench.rows, bench.servers)
+    if not asked.no_report:
+        write_report(bench.rows, bench.servers, bench.left_out, time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The least that a durable message can take: one row, one commit, on the same PostgreSQL.
+
+Open loop, so that the pace is the same as that of the sends it is compared with.
+"""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from fleet.postgres import Database
+from fleet.state import read_state
+from loadtest.peers.machine import Found
+
+COMMITS_A_SECOND: Final = 20
+EVENT: Final = b"x" * 210
+
+
+def measure_bare_commit(data: Path, *, seconds: float) -> Found:
+    """`p50_ms` and `p99_ms` of a single-row commit in a Hubbub whose data is there."""
+    state = read_state(data)
+    assert state is not None, "Hubbub runs"
+    port = next(process.port for process in state.processes if process.role == "postgres")
+    password = (data / "keys" / "chats-database.password").read_text().strip()
+    times = []
+    with psycopg.connect(Database("hubbub_chats", password).url(port), autocommit=True) as database:
+        database.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
+        due = time.monotonic()
+        for number in range(int(COMMITS_A_SECOND * seconds)):
+            time.sleep(max(0.0, due - time.monotonic()))
+            database.execute("INSERT INTO bare_commits VALUES (%s, %s)", (number, EVENT))
+            times.append((time.monotonic() - due) * 1000)
+            due += 1 / COMMITS_A_SECOND
+        database.execute("DROP TABLE bare_commits")
+    times = times[1:]  # the statement was not prepared yet
+    return {
+        "p50_ms": statistics.median(times),
+        "p99_ms": statistics.quantiles(times, n=100, method="inclusive")[98],
+    }

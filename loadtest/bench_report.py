@@ -1,0 +1,234 @@
+"""The table and the plots of a run, for docs/benchmarks.md.
+
+Knows what each figure is called and what it is compared with; measures nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from matplotlib.figure import Figure
+
+from loadtest.peers.figures import Rows
+from loadtest.peers.hubbub import PROJECT
+from loadtest.peers.machine import describe_machine, first_line
+from loadtest.peers.relaying import CASES
+from loadtest.peers.sending import SATURATING
+
+REPORT: Final = PROJECT / "docs" / "benchmarks.md"
+PICTURES: Final = PROJECT / "docs" / "pictures"
+WAYS: Final = ("rest", "socket")
+TIERS: Final = ("balancer", "edge", "realtime", "chats", "users", "postgres", "valkey")
+COLOURS: Final = {
+    "hubbub": "#2a5db0", "centrifuge": "#b0552a", "floor": "#888888",
+    "socketio": "#5d9e4a", "channels": "#8a4ab0", "spike": "#c9a227",
+}  # fmt: skip
+
+
+class Line(NamedTuple):
+    """One figure of the table: where it is among the rows, and how it is written."""
+
+    title: str
+    what: str
+    key: str
+    show: str
+
+
+def _relay_lines(rows: Rows) -> list[Line]:
+    lines = []
+    for case in CASES:
+        if rows.of(f"{case} fixed", "hubbub"):
+            lines += [
+                Line(f"{case} fixed rate, µs/delivery", f"{case} fixed", "us", ".2f"),
+                Line(f"{case} fixed rate, p99 ms", f"{case} fixed", "p99_ms", ".2f"),
+                Line(f"{case} flat out, deliveries/core s", f"{case} fast", "per_core_s", ",.0f"),
+                Line(f"{case} flat out, deliveries/s", f"{case} fast", "deliveries_per_s", ",.0f"),
+                Line(f"{case} flat out, p99 ms", f"{case} fast", "p99_ms", ".2f"),
+            ]
+    if rows.of("idle", "hubbub"):
+        lines.append(Line("idle socket, kB (PSS)", "idle", "kb", ".2f"))
+    if rows.of("connects", "hubbub"):
+        lines += [
+            Line("connect + join, µs, all tiers", "connects", "connect_us", ".0f"),
+            Line("10,000 at once ready after, s", "connects", "ready_s", ".2f"),
+        ]
+    return lines
+
+
+def _comparison(rows: Rows, servers: Sequence[str]) -> list[str]:
+    table = [
+        "| median (hubbub's share of it) | hubbub | " + " | ".join(servers) + " |",
+        "| --- |" + " ---: |" * (len(servers) + 1),
+    ]
+    for line in _relay_lines(rows):
+        cells = [_cell(rows.median(line.what, "hubbub", line.key), None, line.show)]
+        for server in servers:
+            share = rows.ratio(line.what, "hubbub", server, line.key)
+            cells.append(_cell(rows.median(line.what, server, line.key), share, line.show))
+        table.append(f"| {line.title} | " + " | ".join(cells) + " |")
+    return table
+
+
+def _cell(value: float | None, share: float | None, show: str) -> str:
+    if value is None:
+        return "-"
+    return format(value, show) + (f" ({share:.2f})" if share else "")
+
+
+def _sends(rows: Rows) -> list[str]:
+    table = [
+        "| sends | answered/s | answer p50 / p99 ms | delivery p50 / p99 ms | µs a send | "
+        + " | ".join(TIERS)
+        + " |",
+        "| --- |" + " ---: |" * (len(TIERS) + 4),
+    ]
+    for layout in ("hot", "spread"):
+        for way in WAYS:
+            for load in (4, 32, SATURATING, "half"):
+                what = f"{layout} {way} {load}"
+                if rows.of(what, "hubbub"):
+                    table.append(_send_line(rows, what))
+    return table
+
+
+def _send_line(rows: Rows, what: str) -> str:
+    def median(key: str) -> float:
+        return rows.median(what, "hubbub", key) or 0.0
+
+    tiers = [
+        sum(row["us_by_tier"].get(tier, 0) for row in rows.of(what, "hubbub"))
+        / len(rows.of(what, "hubbub"))
+        for tier in TIERS
+    ]
+    cells = [
+        f"{median('acknowledged_per_s'):,.0f}",
+        f"{median('answer_p50_ms'):.1f} / {median('answer_p99_ms'):.1f}",
+        f"{median('p50_ms'):.1f} / {median('p99_ms'):.1f}",
+        f"{median('us_a_send'):.0f}",
+        *(f"{us:.0f}" for us in tiers),
+    ]
+    return f"| {what} | " + " | ".join(cells) + " |"
+
+
+def _rest(rows: Rows) -> list[str]:
+    lines = []
+    for row in rows.of("idle", "hubbub"):
+        lines.append(
+            f"- the kernel's part of an idle socket: {row['kernel_kb']:.1f} kB (both ends)"
+        )
+    for row in rows.of("connects", "hubbub")[-1:]:
+        tiers = ", ".join(f"{t} {us:.0f}" for t, us in row["us_by_tier"].items() if us >= 1)
+        lines.append(f"- a connect, µs by tier: {tiers}")
+    for row in rows.of("connects, balancer", "hubbub"):
+        lines.append(
+            f"- what the balancer adds to a socket: {row['balancer_kb']:.1f} kB,"
+            f" {row['us_by_tier'].get('balancer', 0):.0f} µs a connect"
+        )
+    for way in WAYS:
+        server = f"hubbub by {way}"
+        shares = [
+            rows.ratio("low load", server, "bare commit", key) for key in ("p50_ms", "p99_ms")
+        ]
+        if None not in shares:
+            lines.append(
+                f"- at 20 sends/s, by {way}, post to delivery against a bare commit:"
+                f" p50 {shares[0]:.1f}x, p99 {shares[1]:.1f}x"
+            )
+    return lines
+
+
+def print_table(rows: Rows, servers: Sequence[str]) -> None:
+    """The whole table on the screen."""
+    print("\n".join([*_comparison(rows, servers), "", *_sends(rows), "", *_rest(rows)]))
+    print("\nDoubts:")
+    print("\n".join(f"- {doubt}" for doubt in rows.doubts()) or "- none")
+
+
+def write_report(
+    rows: Rows, servers: Sequence[str], left_out: Mapping[str, str], seconds: float
+) -> None:
+    """docs/benchmarks.md and its pictures, in place of the last ones."""
+    _draw(rows, servers, PICTURES)
+    text = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; do not edit. What is measured and how fair it is: "
+        "[loadtest/peers](../loadtest/peers/README.md). Figures are medians; in brackets "
+        "Hubbub's share of the peer's, the median of the ratios within each round. Believe ratios "
+        "of one run, not absolute figures across machines.",
+        "",
+        *(f"- {line}" for line in _circumstances(seconds)),
+        *(f"- left out here: {name} ({why.splitlines()[0]})" for name, why in left_out.items()),
+        "",
+        "`centrifuge` is the Go library of Centrifugo in Debian's version, 0.15 of 2021. The "
+        "newest (master of August 2026), measured against 0.15 elsewhere, costs 1.00, 0.64, 0.92, 1.00, "
+        "1.00 of it a delivery in F1 to F5 at a fixed rate, makes 1.13, 2.65, 1.24, 1.12, 1.24 "
+        "times the deliveries a core second, and takes 0.50 of the memory: hold the shares below "
+        "against those.",
+        "",
+        *_comparison(rows, servers),
+        "",
+        "![Fan-out](pictures/bench-fan-out.png)",
+        "",
+        *_sends(rows),
+        "",
+        "![Sends](pictures/bench-sends.png)",
+        "",
+        *_rest(rows),
+        "",
+        *(f"{case}: {CASES[case].title}." for case in CASES if rows.of(f"{case} fixed", "hubbub")),
+        "",
+        "Doubts about this run:",
+        "",
+        *([f"- {doubt}" for doubt in rows.doubts()] or ["- none"]),
+        "",
+    ]
+    REPORT.write_text("\n".join(text))
+
+
+def _circumstances(seconds: float) -> list[str]:
+    return [
+        *describe_machine(),
+        f"commit {first_line('git', '-C', str(PROJECT), 'describe', '--always', '--dirty')}, "
+        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}, {seconds:.0f} s, load average before "
+        f"and after in {first_line('uptime').rpartition('load average: ')[2]}",
+        f"{first_line('python3', '--version')}, {first_line('go', 'version')}, "
+        f"node {first_line('node', '--version')}",
+        "everything on: acknowledgement, order, gap detection, limits (`HUBBUB_RATE_LIMITS=high`), "
+        "metrics, logs; one process of each role",
+    ]
+
+
+def _draw(rows: Rows, servers: Sequence[str], folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    cases = [case for case in CASES if rows.of(f"{case} fixed", "hubbub")]
+    names = ["hubbub", *servers]
+    if cases:
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        fixed, fast = figure.subplots(1, 2)
+        for plot, mode, key, title in (
+            (fixed, "fixed", "us", "µs CPU a delivery, fixed rate (less is better)"),
+            (fast, "fast", "per_core_s", "deliveries a core second, flat out"),
+        ):
+            for i, name in enumerate(names):
+                values = [rows.median(f"{case} {mode}", name, key) or 0 for case in cases]
+                places = [n + (i - len(names) / 2) * 0.8 / len(names) for n in range(len(cases))]
+                plot.bar(places, values, 0.75 / len(names), label=name, color=COLOURS[name])
+            plot.set_xticks(range(len(cases)), cases)
+            plot.set_yscale("log")
+            plot.set_title(title, fontsize=9)
+        fixed.legend(fontsize=8)
+        figure.savefig(folder / "bench-fan-out.png", dpi=110)
+    ways = [f"{layout} {way} {SATURATING}" for layout in ("hot", "spread") for way in WAYS]
+    ways = [way for way in ways if rows.of(way, "hubbub")]
+    if ways:
+        figure = Figure(figsize=(8, 2.6), layout="constrained")
+        plot = figure.subplots()
+        left = [0.0] * len(ways)
+        for tier in TIERS:
+            values = [rows.of(way, "hubbub")[-1]["us_by_tier"].get(tier, 0) for way in ways]
+            plot.barh(ways, values, left=left, label=tier)
+            left = [a + b for a, b in zip(left, values, strict=True)]
+        plot.set_xlabel("µs CPU a send at saturation, by tier")
+        plot.legend(fontsize=8)
+        figure.savefig(folder / "bench-sends.png", dpi=110)

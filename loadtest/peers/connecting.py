@@ -1,0 +1,64 @@
+"""What a socket of Hubbub costs: memory when idle; CPU of all tiers to connect and join."""
+
+import time
+from typing import Final
+
+from loadtest.peers.build import say
+from loadtest.peers.hubbub import Hubbub, spent
+from loadtest.peers.machine import Found, kernel_socket_kb
+from loadtest.peers.people import SOCKET_OPTIONS, SOCKETS_A_USER, People
+from loadtest.peers.sockets import Sockets
+
+CHAT_MEMBERS: Final = 10
+SETTLE_SECONDS: Final = 3.0
+
+
+def plan_many_sockets(people: People, count: int) -> list[str]:
+    """20 sockets a user; every user in one chat of ten."""
+    crowd = people.sign_up(-(-count // SOCKETS_A_USER))
+    people.make_chats([crowd[i : i + CHAT_MEMBERS] for i in range(0, len(crowd), CHAT_MEMBERS)])
+    return [person.socket() for _ in range(SOCKETS_A_USER) for person in crowd][:count]
+
+
+def measure_memory(hubbub: Hubbub, people: People, count: int) -> Found:
+    """Only the first run after a start is true: memory that was freed is not given back."""
+    plan = plan_many_sockets(people, count)
+    time.sleep(2)
+    before, kernel = hubbub.pss_kb("realtime"), kernel_socket_kb()
+    sockets = Sockets(hubbub.ports("realtime"), plan, SOCKET_OPTIONS, core=None, patience=180)
+    try:
+        time.sleep(SETTLE_SECONDS)
+        ready = max(1, sockets.ready["conns"])
+        return {
+            "kb": (hubbub.pss_kb("realtime") - before) / ready,
+            "kernel_kb": (kernel_socket_kb() - kernel) / ready,  # both ends of each
+            "failed": sockets.ready["failed"],
+        }
+    finally:
+        sockets.stop()
+
+
+def measure_connects(hubbub: Hubbub, plan: list[str], *, public: bool = False) -> Found:
+    """All of the plan's sockets at once; the processes share the machine with the client.
+
+    `public`: through the balancer instead of straight to the nodes.
+    """
+    ports = [hubbub.port] if public else hubbub.ports("realtime")
+    balancer = hubbub.pss_kb("balancer")
+    cpu = hubbub.cpu()
+    options = [*SOCKET_OPTIONS, "--handshakes", len(plan)]
+    sockets = Sockets(ports, plan, options, core=None, patience=180)
+    cpu = spent(cpu, hubbub.cpu())
+    balancer = hubbub.pss_kb("balancer") - balancer
+    sockets.stop()
+    ready = max(1, sockets.ready["conns"])
+    by_tier = {role: seconds / ready * 1e6 for role, seconds in cpu.items()}
+    say(f"  {ready:,} ready in {sockets.ready['seconds']:.2f} s, µs:", by_tier)
+    time.sleep(SETTLE_SECONDS)  # the server lets go of them
+    return {
+        "connect_us": sum(by_tier.values()),
+        "us_by_tier": by_tier,
+        "balancer_kb": balancer / ready,
+        "ready_s": sockets.ready["seconds"],
+        "failed": sockets.ready["failed"],
+    }

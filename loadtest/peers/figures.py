@@ -1,0 +1,61 @@
+"""From single measurements to what is said about them: medians, ratios, and what to doubt."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+from loadtest.peers.machine import DISTURBED_CORES, Found
+
+FAULTS: Final = (
+    "lost", "swapped", "closed", "failed", "stalled", "undelivered", "broken", "refused", "unsent",
+    "behind",
+)  # fmt: skip
+
+
+class Rows:
+    """Every measurement of a run; each has `what`, `server` and `round` beside its figures."""
+
+    def __init__(self, rows: Sequence[Found] = ()) -> None:
+        self.rows: list[Found] = list(rows)
+
+    def of(self, what: str, server: str) -> list[Found]:
+        return [r for r in self.rows if r["what"] == what and r["server"] == server]
+
+    def median(self, what: str, server: str, key: str) -> float | None:
+        """Over the rounds that nobody disturbed, or all where there are none."""
+        rows = self.of(what, server)
+        still = [r for r in rows if r.get("others_cores", 0) <= DISTURBED_CORES] or rows
+        return statistics.median(r[key] for r in still) if still else None
+
+    def ratio(self, what: str, server: str, other: str, key: str) -> float | None:
+        """The median of the ratios within each round: what drifts from round to round cancels."""
+        mine = {r["round"]: r for r in self.of(what, server) if r[key]}
+        theirs = {r["round"]: r for r in self.of(what, other) if r[key]}
+        both = mine.keys() & theirs.keys()
+        still = {
+            n
+            for n in both
+            if max(mine[n].get("others_cores", 0), theirs[n].get("others_cores", 0))
+            <= DISTURBED_CORES
+        }
+        shares = [mine[n][key] / theirs[n][key] for n in still or both]
+        return statistics.median(shares) if shares else None
+
+    def doubts(self) -> list[str]:
+        """What a reader should know before believing a figure."""
+        found: dict[str, dict[str, None]] = {}
+
+        def doubt(why: str, row: Found, detail: str = "") -> None:
+            found.setdefault(why, {})[f"{row['server']} {row['what']}{detail}"] = None
+
+        for row in self.rows:
+            if (others := row.get("others_cores", 0)) > DISTURBED_CORES:
+                doubt("others used the machine meanwhile", row, f" ({others:.1f} cores)")
+            elif row.get("client_core", 0) > 0.93 > row.get("server_core", 1):
+                doubt("the client side was the bottleneck", row)
+            if row["what"].endswith("fixed") and row.get("server_core", 0) > 0.97:
+                doubt("did not keep up with the fixed rate", row)
+            for fault in FAULTS:
+                if row.get(fault):
+                    doubt(fault, row, f" ({row[fault]})")
+        return [f"{why}: {', '.join(where)}" for why, where in found.items()]

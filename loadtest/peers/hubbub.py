@@ -1,0 +1,146 @@
+"""A Hubbub of the benchmark's own, started as `make run` starts it, and seen from outside.
+
+Its processes come from fleet.json; what they cost, from the kernel.
+"""
+
+import os
+import shutil
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from fleet.state import FleetState, read_state
+from loadtest.peers.build import BUILD
+from loadtest.peers.machine import (
+    CLIENT_CORE,
+    SERVER_CORE,
+    TICKS,
+    children_by_parent,
+    cpu_seconds,
+    pin,
+    pss_kb,
+    stat_fields,
+    task_ids,
+)
+from loadtest.peers.process import LOOPBACK, Process, free_port
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
+PROJECT: Final = Path(__file__).resolve().parents[2]
+
+Cost = dict[str, float]  # CPU seconds by role
+
+
+class Hubbub:
+    """`data` is where its fleet.json is; `port` the public one."""
+
+    def __init__(self, data: Path, port: int, process: Process | None = None) -> None:
+        self.data, self.port, self._process = data, port, process
+
+    def state(self) -> FleetState:
+        """Raises RuntimeError when it does not run."""
+        state = read_state(self.data)
+        if state is None:
+            raise RuntimeError(f"no Hubbub runs on {self.data}")
+        return state
+
+    def ports(self, role: str) -> list[int]:
+        return [process.port for process in self.state().processes if process.role == role]
+
+    def pids_by_role(self) -> dict[str, list[int]]:
+        """Each role's processes and their children."""
+        state = self.state()
+        role_of = {state.parent: "fleet", **{p.pid: p.role for p in state.processes}}
+        children = children_by_parent()
+        found: dict[str, list[int]] = defaultdict(list)
+        for root, role in role_of.items():
+            todo = [root]
+            while todo:
+                pid = todo.pop()
+                found[role].append(pid)
+                todo += [child for child in children[pid] if child not in role_of]
+        return found
+
+    def cpu(self) -> Cost:
+        """CPU seconds by role; children that ended count through their parent."""
+        used: Cost = defaultdict(float)
+        for role, pids in self.pids_by_role().items():
+            for pid in pids:
+                if fields := stat_fields(pid):
+                    reaped = 0 if role == "fleet" else int(fields[13]) + int(fields[14])
+                    used[role] += reaped / TICKS
+                    with suppress(OSError):
+                        used[role] += cpu_seconds(pid)
+        return used
+
+    def pss_kb(self, role: str) -> int:
+        return sum(pss_kb(pid) for pid in self.pids_by_role()[role])
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        """realtime alone on one core, all else on the other, as the peers are; undone after."""
+        usual = os.sched_getaffinity(self.state().parent)
+        for role, task in self._tasks():
+            pin(task, {SERVER_CORE if role == "realtime" else CLIENT_CORE})
+        try:
+            yield
+        finally:
+            for _, task in self._tasks():
+                pin(task, usual)
+
+    def _tasks(self) -> list[tuple[str, int]]:
+        return [
+            (role, task)
+            for role, pids in self.pids_by_role().items()
+            for pid in pids
+            for task in task_ids(pid)
+        ]
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop(STOP_SECONDS)
+            shutil.rmtree(self.data, ignore_errors=True)
+
+
+def spent(before: Mapping[str, float], after: Mapping[str, float]) -> Cost:
+    """What each role used in between."""
+    return {role: max(0.0, after[role] - before.get(role, 0)) for role in after}
+
+
+def start_hubbub(replicas: str, valkey: int | None = None) -> Hubbub:
+    """A fresh one; with `valkey` it uses the Valkey at that port, which peers use too."""
+    port = free_port()
+    data = BUILD / f"data-{port}"
+    env = {
+        **os.environ,
+        "HUBBUB_PORT": str(port),
+        "HUBBUB_DATA": str(data),
+        "HUBBUB_RATE_LIMITS": "high",
+        "HUBBUB_REPLICAS": replicas,
+    }
+    if valkey is not None:
+        env["HUBBUB_VALKEY_URL"] = f"redis://{LOOPBACK}:{valkey}"
+    process = Process([sys.executable, "-m", "fleet"], None, cwd=PROJECT, env=env)
+    hubbub = Hubbub(data, port, process)
+    end = time.monotonic() + START_SECONDS
+    try:
+        while not _is_ready(hubbub):
+            process.check()
+            if time.monotonic() > end:
+                raise RuntimeError(f"Hubbub is not ready; {data / 'logs'} may say why")
+            time.sleep(0.2)
+    except BaseException:
+        process.stop(STOP_SECONDS)
+        raise
+    return hubbub
+
+
+def _is_ready(hubbub: Hubbub) -> bool:
+    state = read_state(hubbub.data)
+    return bool(state and state.processes) and all(
+        process.state == "ready" for process in hubbub.state().processes
+    )
