@@ -1,0 +1,104 @@
+"""chats: batches, transactions, the outbox, the window."""
+
+from deploy.grafana.panel import Dashboard, Panel, Query, calls_served, lag, quantiles, rate
+
+_C = "hubbub_chats"
+
+CHATS = Dashboard(
+    "hubbub-chats",
+    "Hubbub: chats",
+    (
+        *calls_served("chats"),
+        Panel(
+            "Messages in a transaction",
+            "short",
+            "It grows with load; always near 500 means that the database is the limit.",
+            quantiles(f"{_C}_batch_messages"),
+        ),
+        Panel(
+            "Time of a transaction",
+            "s",
+            "Slower than usual: a slow disk under PostgreSQL, a long transaction, or a checkpoint.",
+            quantiles(f"{_C}_batch_seconds"),
+        ),
+        Panel(
+            "Wait before a transaction",
+            "s",
+            "As long as a transaction is right; much longer: chats needs another process.",
+            quantiles(f"{_C}_sends_wait_seconds"),
+        ),
+        Panel(
+            "Messages waiting, repeated, refused",
+            "ops",
+            "Waiting in thousands: the database hangs. Refused by the code: `not_found` are people "
+            "who were removed, `unavailable` a database that is gone.",
+            (
+                Query(f"sum ({_C}_sends_waiting)", "waiting"),
+                Query(rate(f"{_C}_sends_repeated_total"), "repeated"),
+                Query(
+                    rate(f"{_C}_sends_refused_total", "code") + " or vector(0)", "refused {{code}}"
+                ),
+            ),
+        ),
+        Panel(
+            "Changes of chats by end",
+            "ops",
+            "Ends that are neither done nor a refusal, all the time: users is slow or gone.",
+            (Query(rate(f"{_C}_changes_total", "end"), "{{end}}"),),
+        ),
+        Panel(
+            "Time of a change",
+            "s",
+            "It contains a call to users: compare with its times.",
+            quantiles(f"{_C}_change_seconds"),
+        ),
+        Panel(
+            "Outbox",
+            "short",
+            "Growing: Valkey takes nothing; nodes poll meanwhile. It empties by itself within "
+            "seconds of Valkey's return.",
+            (
+                Query(f"max ({_C}_outbox_rows)", "events that wait, in batches"),
+                Query(f"max ({_C}_outbox_age_seconds)", "oldest, seconds"),
+            ),
+        ),
+        Panel(
+            "Published, by whom",
+            "ops",
+            "`sweep` all the time: committers cannot publish, see the failures beside it.",
+            (Query(rate(f"{_C}_published_total", "by"), "{{by}}"),),
+        ),
+        Panel(
+            "Publishes that failed or were left",
+            "ops",
+            "Valkey is gone or too slow: check 11 of the doctor.",
+            (
+                Query(rate(f"{_C}_publish_failed_total"), "failed"),
+                Query(
+                    rate(f"{_C}_publish_dropped_total", "reason") + " or vector(0)",
+                    "left to the sweep: {{reason}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Slices, by where they came from",
+            "ops",
+            "`log` much more than `window` after a crowd has come back is right; always: raise "
+            "HUBBUB_CHATS_WINDOW_BYTES.",
+            (Query(rate(f"{_C}_slices_total", "source") + " or vector(0)", "{{source}}"),),
+        ),
+        Panel(
+            "Hot window",
+            "bytes",
+            "It is bounded; flat at the bound is right.",
+            (Query(f"sum by (instance) ({_C}_window_bytes)", "{{instance}}"),),
+        ),
+        Panel(
+            "Background work that failed",
+            "ops",
+            "The database was away or busy for a moment; all the time: see the log.",
+            (Query(rate(f"{_C}_background_failed_total", "of") + " or vector(0)", "{{of}}"),),
+        ),
+        lag("chats"),
+    ),
+)

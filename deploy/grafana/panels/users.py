@@ -1,0 +1,50 @@
+"""users: calls, passwords, sessions, and what two-phase commit leaves in doubt."""
+
+from deploy.grafana.panel import Dashboard, Panel, Query, calls_served, lag, quantiles, rate
+
+USERS = Dashboard(
+    "hubbub-users",
+    "Hubbub: users",
+    (
+        *calls_served("users"),
+        Panel(
+            "Wait for a password check",
+            "s",
+            "Many log-ins at once; above 1 s give users another process.",
+            quantiles("hubbub_users_hashing_wait_seconds"),
+        ),
+        Panel(
+            "Password checks refused",
+            "ops",
+            "A flood of log-ins: it is held off; see which addresses in the balancer's log.",
+            (
+                Query(
+                    rate("hubbub_users_hashing_refused_total", "reason") + " or vector(0)",
+                    "{{reason}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Sessions ended before their time",
+            "ops",
+            "`refresh token used again` in numbers: stolen tokens, or clients that use one twice.",
+            (
+                Query(
+                    rate("hubbub_users_sessions_revoked_total", "reason") + " or vector(0)",
+                    "{{reason}}",
+                ),
+            ),
+        ),
+        Panel(
+            "In doubt",
+            "short",
+            "Above 0 for more than 10 s: no chats process says what was decided; see check 12 of "
+            "the doctor.",
+            (
+                Query("max (hubbub_users_in_doubt_transactions)", "transactions"),
+                Query("max (hubbub_users_oldest_prepared_seconds)", "oldest, seconds"),
+            ),
+        ),
+        lag("users"),
+    ),
+)
