@@ -83,10 +83,12 @@ class Supervised:
     async def wait_until_ready(self) -> None:
         """Returns at once when it is ready now; raises what broke the supervision itself."""
         ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
+        try:
+            await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                await self._task
+        finally:
             ready.cancel()
-            await self._task
 
     async def stop(self, within_seconds: float) -> None:
         """Ask the process to end and do not start it again; kill it if it takes longer."""

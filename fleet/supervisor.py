@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 
 from fleet.autoscaler import Autoscaler
 from fleet.balancer import Balancer, Mode, PoolServer
@@ -34,6 +35,7 @@ from fleet.targets import write_targets
 PUBLIC_STOP_SECONDS = 12.0
 SERVICE_STOP_SECONDS = 7.0
 ENGINE_STOP_SECONDS = 8.0
+START_SECONDS = 60.0
 DRAIN_SECONDS = 25.0  # of one process, while others serve
 
 
@@ -66,7 +68,8 @@ class Fleet:
         engines = Engines(self._settings, self._lock)
         self._shared = shared_environment(self._settings, engines.urls)
         self._own = engines.own
-        self._reserve_ports()
+        for role, replicas in self.wanted.items():
+            self._reserve_ports(role, replicas)
         first = [self._service(role, 1) for role in SERVICE_ROLES]
         # Together: services wait for what they need, and loading them takes longer than that.
         await self._start_all([*engines.programs, self._balancer_program(), *first])
@@ -108,31 +111,45 @@ class Fleet:
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
                     return Answer(False, f"A service has 1 to {MAX_REPLICAS} processes.")
                 self.bounds[role] = bounds
-                await self.scale(role, min(max(self.wanted[role], replicas), bounds.maximum))
-                return Answer(True, f"There are {self.wanted[role]} of {role}.")
+                wanted = min(max(self.wanted[role], replicas), bounds.maximum)
+                await self.scale(role, wanted)
+                await self._changed()
+                ready = len((await self.find_metrics())[role])
+                return Answer(ready == wanted, f"There are {ready} of {role}.")
 
     async def _restart(self) -> None:
-        """One at a time, each drained first, so that there is always another one to ask."""
-        for (role, _), supervised in list(self._slots.items()):
-            if role in SERVICE_ROLES:
-                async with self._one_change[role]:
-                    await supervised.restart(DRAIN_SECONDS)
+        """One at a time, each drained first, while there is another one to ask."""
+        for role in SERVICE_ROLES:
+            async with self._one_change[role]:
+                wanted = self.wanted[role]
+                if wanted == 1:
+                    await self._resize(role, 2)
+                for (owner, number), supervised in list(self._slots.items()):
+                    if owner == role and number <= wanted:
+                        await supervised.restart(DRAIN_SECONDS)
+                await self._resize(role, self.wanted[role])
 
     async def scale(self, role: str, replicas: int) -> None:
-        """Start what is missing; drain what is too much, the youngest slot first."""
+        """Start what is missing; drain what is too much, the youngest slot first.
+
+        What is not ready after a minute goes on trying.
+        """
         self.wanted[role] = replicas
-        self._reserve_ports()
+        self._reserve_ports(role, replicas)
         async with self._one_change[role]:
-            slots = {number for owner, number in self._slots if owner == role}
-            await self._start_all(
-                self._service(role, number)
-                for number in range(1, replicas + 1)
-                if number not in slots
-            )
-            for number in sorted((n for n in slots if n > replicas), reverse=True):
-                await self._slots[role, number].stop(DRAIN_SECONDS)
-                del self._slots[role, number]
-                await self._changed()
+            await self._resize(role, replicas)
+
+    async def _resize(self, role: str, replicas: int) -> None:
+        self._reserve_ports(role, replicas)
+        slots = {number for owner, number in self._slots if owner == role}
+        missing = [number for number in range(1, replicas + 1) if number not in slots]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._start_all(self._service(role, number) for number in missing)
+        for number in sorted((n for n in slots if n > replicas), reverse=True):
+            await self._slots[role, number].stop(DRAIN_SECONDS)
+            del self._slots[role, number]
+            await self._changed()
 
     async def find_metrics(self) -> dict[str, list[Address]]:
         """Of the processes that are ready, by role."""
@@ -142,12 +159,11 @@ class Fleet:
                 found[role].append(Address(LOOPBACK, port))
         return found
 
-    def _reserve_ports(self) -> None:
-        """For every slot that is wanted; a slot that comes again has the ports it had."""
-        for role, replicas in self.wanted.items():
-            for number in range(1, replicas + 1):
-                if (role, number) not in self._ports:
-                    self._ports[role, number] = reserve_ports(role)
+    def _reserve_ports(self, role: str, replicas: int) -> None:
+        """A slot that comes again has the ports it had."""
+        for number in range(1, replicas + 1):
+            if (role, number) not in self._ports:
+                self._ports[role, number] = reserve_ports(role)
 
     async def _start_all(self, programs: Iterable[Program]) -> None:
         started = []

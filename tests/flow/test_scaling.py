@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from fleet.control import Scale, ask_fleet
+from fleet.control import Restart, Scale, ask_fleet
 from fleet.figures import names_of
 from fleet.settings import SERVICE_ROLES
 from fleet.state import read_state
@@ -84,6 +84,30 @@ async def test_a_role_follows_the_load_and_loses_nothing(
         state = read_state(system.data)
         assert state is not None
         assert (state.wanted["edge"].minimum, state.wanted["edge"].maximum) == (1, 2)
+
+
+async def test_a_rolling_restart_of_single_processes_costs_no_request(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """Each has a stand-in while it is replaced."""
+    async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
+        ann = await Person.sign_up(http, system.origin)
+        chat = await ann.create_chat("talk")
+        before = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
+        restarting = asyncio.create_task(ask_fleet(system.data / "run", Restart()))
+        posted = 0
+        while not restarting.done():
+            for answer in (
+                await ann.post(chat, "hello", retry_seconds=0),
+                await ann.ask("GET", f"/api/user/{ann.id}"),
+            ):
+                assert answer.status in (200, 201), answer
+            posted += 1
+        assert (await restarting).done
+        after = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
+        assert len(after) == len(before)
+        assert not after & before
+        assert len(await ann.events(chat)) == 1 + posted
 
 
 async def test_a_node_that_goes_tells_its_sockets_to_come_back(
