@@ -16,6 +16,7 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 
 test: check  ## check the code, then test everything
 	@.ci/chromium
+	@.ci/prometheus
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -m "not long" $(TESTS)
 
 check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
@@ -31,19 +32,22 @@ fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
 
 load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
-		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-60}s"
+		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
 
 ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
 	@$(BIN)/python -m loadtest.ramp
 
 faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
 	@rm -rf .build/faults
-	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults; \
+	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
+		tests/flow/test_scaling.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
-pictures: $(VENV)/dev.stamp  ## make the README's pictures of the page anew
+pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboards anew
 	@.ci/chromium
+	@.ci/prometheus
 	@$(BIN)/python -m tests.browser.pictures
+	@$(BIN)/python -m tests.observability.pictures
 
 bench: $(VENV)/dev.stamp  ## measure speed beside other servers, write docs/benchmarks.md
 	@$(BIN)/python -m loadtest.bench

@@ -86,6 +86,7 @@ async def test_a_role_follows_the_load_and_loses_nothing(
         assert (state.wanted["edge"].minimum, state.wanted["edge"].maximum) == (1, 2)
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_of_single_processes_costs_no_request(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
@@ -139,6 +140,7 @@ async def test_a_node_that_goes_tells_its_sockets_to_come_back(
             assert device.applied(chat) == events
 
 
+@pytest.mark.long
 async def test_rounds_of_growing_and_shrinking_leave_nothing_behind(tmp_path: Path) -> None:
     """Neither a process nor an open file, in the fleet and in those that stay; a slot's ports are
     reserved once and kept."""
