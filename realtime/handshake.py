@@ -10,10 +10,12 @@ from typing import Final
 import msgspec
 
 from common.errors import PROBLEM_TYPE, Refusal
+from common.limits import MAX_HEADER_BYTES
 
 SOCKET_PATH: Final = "/ws"
 SUBPROTOCOL: Final = "chat.v1"
-METHOD_BYTES: Final = 5  # what tells GET and HEAD from others
+METHODS: Final = (b"GET ", b"HEAD ")
+METHOD_BYTES: Final = 5
 
 _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
     400: (
@@ -49,6 +51,20 @@ def http_refusal(refusal: Refusal, *, with_body: bool = True) -> bytes:
     return head + body if with_body else head
 
 
-def may_not_become_get(start: bytes) -> bool:
-    """Whether a request that begins so is neither GET nor HEAD, however it goes on."""
-    return not any(method.startswith(start[: len(method)]) for method in (b"GET ", b"HEAD "))
+class RequestStart:
+    """What is judged of a request before the library has read it: its method and its size."""
+
+    def __init__(self) -> None:
+        self._method = b""  # as far as it has come
+        self._size = 0
+
+    def judge(self, data: bytes) -> Refusal | None:
+        """With the next bytes of it."""
+        self._size += len(data)
+        if self._size > MAX_HEADER_BYTES:
+            return refusal_of_status(431)
+        self._method += data[: METHOD_BYTES - len(self._method)]
+        # The library reads no request with a body, and would end without an answer.
+        if not any(method.startswith(self._method[: len(method)]) for method in METHODS):
+            return refusal_of_status(405)
+        return None

@@ -24,17 +24,11 @@ from websockets.typing import Origin, Subprotocol
 
 from common.close_codes import CloseCode
 from common.errors import Refusal
-from common.limits import MAX_HEADER_BYTES
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame
-from realtime.handshake import (
-    METHOD_BYTES,
-    SUBPROTOCOL,
-    http_refusal,
-    may_not_become_get,
-    refusal_of_status,
-)
+from realtime.handshake import SUBPROTOCOL, RequestStart, http_refusal, refusal_of_status
+from realtime.lengths import FrameLengths
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
@@ -74,10 +68,9 @@ class Session:
     """`ping_seconds` should differ between connections, so that their pings spread."""
 
     __slots__ = (
-        "_deadline", "_decoder", "_expiry", "_fragments", "_handshake_bytes", "_max_refused",
-        "_method", "_notice", "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused",
-        "_refused_since", "_request", "_waiting", "_ws", "end_code", "must_abort",
-        "state", "waiting_bytes",
+        "_deadline", "_decoder", "_expiry", "_fragments", "_lengths", "_max_refused", "_notice",
+        "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused", "_refused_since", "_request",
+        "_start", "_waiting", "_ws", "end_code", "must_abort", "state", "waiting_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -98,8 +91,8 @@ class Session:
         )
         self._out: list[bytes] = []
         self._request: Request | None = None
-        self._handshake_bytes = 0
-        self._method = b""  # as far as it has come
+        self._start: RequestStart | None = RequestStart()
+        self._lengths = FrameLengths()
         self._deadline = now + HANDSHAKE_TIMEOUT_SECONDS
         self._ping_seconds = ping_seconds
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
@@ -115,11 +108,14 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[Wish]:
         """What the client wishes with these bytes, in order."""
-        if self.state is State.HANDSHAKE:
-            self._guard_handshake(data)
+        wasteful = None
+        if self._start is None:
+            wasteful = self._lengths.find_wasteful(data)
+        elif refusal := self._start.judge(data):
+            self.refuse_handshake(refusal)
         if self.end_code and self._ws.state is WireState.CONNECTING:
             return []  # refused before the upgrade
-        self._ws.receive_data(data)
+        self._ws.receive_data(data if wasteful is None else data[:wasteful])
         wishes: list[Wish] = []
         events = self._ws.events_received()
         if self.state is State.HANDSHAKE and (
@@ -135,6 +131,8 @@ class Session:
             elif isinstance(event, Frame) and self.state is not State.ENDING:
                 wishes += self._read_frame(event, now)
         self._notice_wire_end(now)
+        if wasteful is not None and self.state is not State.ENDING:
+            self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
         return wishes
 
     def receive_eof(self) -> None:
@@ -144,16 +142,6 @@ class Session:
         """What to write now; SEND_EOF means: close our side."""
         out, self._out = self._out, []
         return out + self._ws.data_to_send() if self._ws.writes else out
-
-    def _guard_handshake(self, data: bytes) -> None:
-        if len(self._method) < METHOD_BYTES and b" " not in self._method:
-            self._method += data[:METHOD_BYTES]
-            if may_not_become_get(self._method):
-                # The library reads no request with a body, and would end without an answer.
-                self.refuse_handshake(refusal_of_status(405))
-        self._handshake_bytes += len(data)
-        if self._handshake_bytes > MAX_HEADER_BYTES:
-            self.refuse_handshake(refusal_of_status(431))
 
     def _notice_wire_end(self, now: float) -> None:
         """The library may have ended it: a broken rule, or the client's own close."""
@@ -179,8 +167,10 @@ class Session:
             self.refuse_handshake(refusal_of_status(426), with_body=False)
             return
         response = handshake.accept(request)
-        if response.status_code != 101:
-            self.refuse_handshake(refusal_of_status(response.status_code))
+        # The library does not miss a Host, as RFC 6455 section 4.2.1 does.
+        status = response.status_code if "Host" in request.headers else 400
+        if status != 101:
+            self.refuse_handshake(refusal_of_status(status))
             return
         handshake.send_response(response)
         self._out += handshake.data_to_send()
@@ -190,6 +180,7 @@ class Session:
         self._ws = Protocol(
             SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
         )
+        self._start = None
         self.state = State.GREETING
         self._deadline = now + CONNECT_TIMEOUT_SECONDS
         self._ping_due = now + self._ping_seconds

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.protocol.frames import Connect, Refresh, Send, Typing
 from realtime.session import SEND_EOF, Session, State, Upgrade
-from tests.fixtures.hostile import cut, mask_frame, streams
+from tests.fixtures.hostile import cut, mask_frame, read_frames, streams
 
 HANDSHAKE = (
     "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -20,24 +20,6 @@ CONNECT = b'{"type":"connect","token":"t"}'
 # What may stand in a close frame: RFC 6455 section 7.4. A client's own code is echoed.
 CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 MAX_ANSWERS_A_BYTE = 1  # an answer is an error or a pong, for a line of two bytes at least
-
-
-def read_frames(data: bytes) -> list[tuple[int, bytes]]:
-    """Opcodes and payloads. Raises AssertionError for what no server may send."""
-    frames = []
-    while data:
-        first, size, start = data[0], data[1], 2
-        assert first & 0xF0 == 0x80, "fragmented, or a reserved bit"
-        assert size < 128, "masked"
-        if size == 126:
-            size, start = struct.unpack("!H", data[2:4])[0], 4
-        elif size == 127:
-            size, start = struct.unpack("!Q", data[2:10])[0], 10
-        payload, data = data[start : start + size], data[start + size :]
-        assert len(payload) == size
-        assert first & 0x0F in (0x1, 0x8, 0x9, 0xA)
-        frames.append((first & 0x0F, payload))
-    return frames
 
 
 @settings(max_examples=250, deadline=None)
