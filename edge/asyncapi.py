@@ -20,6 +20,8 @@ def describe_socket() -> dict[str, Any]:
     sent_by_server = (*get_args(AnyServerFrame), *get_args(AnyEvent))
     all_frames = (*sent_by_client, *sent_by_server)
     schemas, components = msgspec.json.schema_components(all_frames, ref_template=REF)
+    for frame in all_frames:
+        _complete(frame, components[frame.__name__])
     messages = {
         _name(frame, frame in sent_by_client): {
             "name": _tag(frame),
@@ -62,6 +64,14 @@ def describe_socket() -> dict[str, Any]:
     }
     tidied: dict[str, Any] = tidy(document)
     return tidied
+
+
+def _complete(frame: type[msgspec.Struct], schema: dict[str, Any]) -> None:
+    """A field with a default is always there too, unless defaults or absent values are left out."""
+    if not frame.__struct_config__.omit_defaults:
+        schema["required"] = list(schema["properties"])
+    if "message" in schema["properties"]:
+        schema["properties"]["message"]["examples"] = ["The garden is ours from noon."]
 
 
 def _operation(action: str, names: Iterable[str]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ MessageText = Annotated[
     str,
     Meta(
         description="1 to 8,192 bytes of UTF-8, stored as sent.",
+        examples=["The garden is ours from noon."],
         extra_json_schema={"minLength": 1, "maxLength": MAX_MESSAGE_BYTES},
     ),
 ]
@@ -193,7 +194,7 @@ class ChatCreatedAnswer(Answer):
 
 class MessageInfo(Answer):
     message_id: Id
-    message: str
+    message: MessageText
     seq: int
     at: str
     client_id: Id | UnsetType = UNSET

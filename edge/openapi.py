@@ -15,22 +15,36 @@ from edge.operations import Operation
 
 REF: Final = "#/components/schemas/{name}"
 EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
+EXAMPLE_PERSON: Final = "019a1b2c-0a1b-7c2d-8e3f-405162738495"
 EXAMPLES: Final[dict[str, Any]] = {
     "at": "2026-01-02T03:04:05.678Z",
-    "chatName": "Plans",
+    "by": EXAMPLE_PERSON,
+    "chatName": "Summer party",
+    "clientId": "019a1b2d-1122-7334-8455-66778899aabb",
+    "code": "rate_limited",
+    "connection": "019a1b2d-0000-7111-8222-333344445555",
     "createdAt": "2026-01-02T03:04:05.678Z",
     "currentPassword": "correct horse",
+    "detail": "Too many requests.",
     "email": "ann@example.org",
+    "epoch": "019a0000-1111-7222-8333-444455556666",
     "expiresAt": "2026-02-01T03:04:05.678Z",
     "expiresIn": 900,
     "id": EXAMPLE_ID,
-    "owner": EXAMPLE_ID,
+    "messageId": "019a1b2d-1123-7000-8111-222233334444",
+    "owner": EXAMPLE_PERSON,
+    "participants": [EXAMPLE_PERSON],
     "password": "correct horse",
     "refreshToken": "Zm9yIGV4YW1wbGUgb25seQ",
     "refreshedAt": "2026-01-02T03:04:05.678Z",
     "seq": 2,
+    "retryAfter": 1,
     "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
+    "user": EXAMPLE_PERSON,
+    "userId": EXAMPLE_PERSON,
+    "userIds": [EXAMPLE_PERSON],
     "username": "ann",
+    "users": [EXAMPLE_PERSON],
 }
 PROBLEM: Final = {
     "type": "object",
@@ -208,6 +222,6 @@ def tidy(node: Any) -> Any:
             tidied["examples"] = [EXAMPLE_ID]
     if isinstance(properties := tidied.get("properties"), dict):
         for name, schema in properties.items():
-            if name in EXAMPLES and isinstance(schema, dict) and "$ref" not in schema:
+            if name in EXAMPLES and "$ref" not in {**schema, **schema.get("items", {})}:
                 schema["examples"] = [EXAMPLES[name]]
     return tidied

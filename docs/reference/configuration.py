@@ -1,0 +1,85 @@
+"""The tables of docs/configuration.md: every variable, from the structs that hold the settings."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+from chats.settings import ChatsSettings
+from common.settings import ServiceSettings
+from common.variables import Variable
+from docs.reference.samples import table
+from edge.settings import EdgeSettings
+from fleet.settings import FleetSettings
+from realtime.settings import RealtimeSettings
+from users.settings import Settings as UsersSettings
+
+ROLES: Final[tuple[tuple[str, str, type], ...]] = (
+    ("One machine", "`make run` reads these and passes its whole environment on to the services, "
+     "so that it is the place for their variables too; what it decides itself (addresses, keys, "
+     "seeds) it sets for them.", FleetSettings),
+    ("Every service", "Read by edge, realtime, users and chats.", ServiceSettings),
+    ("edge", "", EdgeSettings),
+    ("realtime", "", RealtimeSettings),
+    ("users", "", UsersSettings),
+    ("chats", "", ChatsSettings),
+)  # fmt: skip
+HEAD: Final = ("variable", "value", "default", "meaning")
+COMPOSE_MEANINGS: Final = {
+    "HUBBUB_ACME_CA": "The authority that the directory's own certificate is checked with.",
+    "HUBBUB_ACME_DIRECTORY": "Where certificates are obtained.",
+    "HUBBUB_ACME_EMAIL": "The address that the directory may write to.",
+    "HUBBUB_BIND": "Where the public ports listen.",
+    "HUBBUB_CERTIFICATES": "A folder with certificates of your own, one .pem a name.",
+    "HUBBUB_CHATS_REPLICAS": "Containers of chats.",
+    "HUBBUB_DOMAIN": "The name for which a certificate is obtained and renewed.",
+    "HUBBUB_EDGE_REPLICAS": "Containers of edge.",
+    "HUBBUB_GRAFANA_PORT": "Grafana's port on loopback.",
+    "HUBBUB_IMAGE": "The image of the services.",
+    "HUBBUB_ORIGINS": "As above.",
+    "HUBBUB_PORT": "The public port without TLS.",
+    "HUBBUB_PUBLIC_URL": "As above.",
+    "HUBBUB_RATE_LIMITS": "As above.",
+    "HUBBUB_REALTIME_REPLICAS": "Containers of realtime.",
+    "HUBBUB_SECRETS": "The folder that `deploy/make-secrets` fills.",
+    "HUBBUB_TLS_PORT": "The public port with TLS.",
+    "HUBBUB_USERS_REPLICAS": "Containers of users.",
+}
+
+
+def declared_variables(settings: type) -> Iterator[Variable]:
+    """Those that the struct's fields name, in their order."""
+    for hint in get_type_hints(settings, include_extras=True).values():
+        if get_origin(hint) is Annotated:
+            yield from (part for part in get_args(hint)[1:] if isinstance(part, Variable))
+
+
+def describe_configuration(compose_file: str) -> str:
+    """Markdown. Raises KeyError for a variable of the compose file that has no meaning here."""
+    parts = []
+    for title, text, settings in ROLES:
+        variables = [
+            (f"`{v.name}`", v.kind, _default(v), v.meaning) for v in declared_variables(settings)
+        ]
+        parts.append(f"## {title}\n\n{text + chr(10) * 2 if text else ''}{table(HEAD, *variables)}")
+    rows = [
+        (f"`{name}`", f"`{default}`" if default else "", COMPOSE_MEANINGS[name])
+        for name, default in sorted(compose_variables(compose_file).items())
+    ]
+    parts.append(
+        "## Containers\n\n`docker-compose.yml` reads these from `.env` beside it and sets the "
+        f"services' own; [example.env](../deploy/example.env) is one to start from.\n\n"
+        f"{table(('variable', 'default', 'meaning'), *rows)}"
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def compose_variables(compose_file: str) -> dict[str, str]:
+    """What the file takes from outside, with the defaults it gives."""
+    return dict(re.findall(r"\$\{(HUBBUB_\w+):-([^}]*)\}", compose_file))
+
+
+def _default(variable: Variable) -> str:
+    if variable.default is None:
+        return "must be set"
+    said: Any = f"`{variable.default.replace(',', ', ')}`" if variable.default else ""
+    return variable.otherwise or said or "empty"

@@ -1,0 +1,63 @@
+"""The frames of docs/socket.md, from the AsyncAPI document."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from docs.reference.samples import Json, fields, resolve, sample, table
+
+MEANINGS: Final = {
+    "client.connect": "The first frame, within 10 s of the upgrade. `resume` has the last seq that "
+    "you applied, a chat; `epoch` the one of your last `ready`.",
+    "client.send": "A durable send. Answered with `sent`, or with an `error` that carries the "
+    "`clientId`; send it again with the same `clientId` when neither comes.",
+    "client.typing": "You are typing. Shown to whoever is connected, never stored.",
+    "client.refresh": "A fresh access token of the same session; answered with `refreshed`.",
+    "client.ping": "Answered with `pong` at once.",
+    "server.ready": "Always the first line. `chats` are yours, with their heads; `behind` are "
+    "those of your `resume` that miss too much to be replayed here: fetch their `/events`.",
+    "server.sent": "Your `send` is stored. It is no event and moves no cursor; it and your own "
+    "`message` come in either order.",
+    "server.error": "Something was refused; the socket stays open.",
+    "server.refreshed": "The socket lives on with the new token.",
+    "server.pong": "The answer to `ping`.",
+    "server.expiring": "The access token ends in so many seconds: refresh it by REST, then send "
+    "`refresh`.",
+    "server.typing": "Somebody types.",
+    "server.message": "Somebody said something. `by` is the sender; `clientId` is the one of the "
+    "send.",
+    "server.chat.created": "seq 1 of a chat, or, for you who were added later, the state of the "
+    "chat in place of the `participant.added` that brought you in.",
+    "server.chat.updated": "It has a new name.",
+    "server.participant.added": "Who is new, in the order of the request.",
+    "server.participant.removed": "Who is gone, and who owns the chat now. If you are among them, "
+    "it is your last event of this chat.",
+    "server.chat.deleted": "The last event of a chat.",
+}
+DIRECTIONS: Final = (("receive", "From you"), ("send", "To you"))
+
+
+def describe_frames(socket: Json) -> str:
+    """Markdown. Raises KeyError for a frame that has no meaning here."""
+    schemas = socket["components"]["schemas"]
+    parts = []
+    for operation, title in DIRECTIONS:
+        parts.append(f"## {title}")
+        for message in socket["operations"][operation]["messages"]:
+            name = message["$ref"].rpartition("/")[2]
+            parts.extend(_describe(name, socket["components"]["messages"][name], schemas))
+    return "\n\n".join(parts) + "\n"
+
+
+def _describe(name: str, message: Json, schemas: Mapping[str, Json]) -> Iterator[str]:
+    payload = resolve(message["payload"], schemas)
+    yield f"### `{message['name']}`"
+    yield MEANINGS[name]
+    rows = [
+        (f"`{f.name}`", f.kind, f"{'' if f.required else 'Optional. '}{f.detail}".strip())
+        for f in fields(payload, schemas)
+        if f.name != "type"
+    ]
+    if rows:
+        yield table(("field", "value", ""), *rows)
+    yield f"```json\n{json.dumps(sample(payload, schemas), ensure_ascii=False)}\n```"

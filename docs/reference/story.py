@@ -1,0 +1,177 @@
+"""What the Postman collection does, call by call: people sign up, talk, part and log out.
+
+Each step names a call of the OpenAPI document; it knows neither paths nor methods.
+"""
+
+from typing import Any, Final, NamedTuple
+
+Json = dict[str, Any]
+
+
+class Step(NamedTuple):
+    """One call. `where` fills the path, `keep` stores parts of the answer under the collection's
+    variables, `expect` are JavaScript expressions about `answer` that must be true."""
+
+    title: str
+    operation: str
+    status: int
+    body: Json | None = None
+    by: str | None = None  # the variable that holds the caller's token
+    where: Json = {}  # noqa: RUF012 - of an immutable tuple, never written
+    query: Json = {}  # noqa: RUF012
+    key: str | None = None
+    keep: Json = {}  # noqa: RUF012
+    says: str | None = None  # the fixed `message` of the answer
+    expect: tuple[str, ...] = ()
+
+
+def _code(code: str) -> tuple[str, ...]:
+    return (f'answer.code === "{code}"',)
+
+
+GRANT: Final = ("answer.expiresIn === 900", "answer.token.length > 0")
+ANN: Final = {"username": "{{ann}}", "email": "{{ann}}@example.org", "password": "correct horse"}
+ANN_LOGS_IN: Final = {"username": "{{ann}}", "password": "correct horse"}
+CHAT: Final = {"chat_id": "chat"}
+
+SYSTEM: Final = (
+    Step("The process lives", "get_health_live", 200),
+    Step("The system can do its work", "get_health_ready", 200),
+    Step("The description of the calls", "get_openapi_json", 200,
+         expect=('answer.openapi === "3.1.0"',)),
+    Step("The description of the socket", "get_asyncapi_json", 200,
+         expect=('answer.asyncapi === "3.0.0"',)),
+)  # fmt: skip
+
+PEOPLE: Final = (
+    Step("Ann signs up", "post_user", 201, ANN, key="annKey",
+         keep={"annId": "user.id", "annToken": "token", "annRefresh": "refreshToken"},
+         says="User registered successfully",
+         expect=('answer.user.username === pm.collectionVariables.get("ann")', *GRANT)),
+    Step("Ann signs up again with the same key: the same account", "post_user", 201, ANN,
+         key="annKey", says="User registered successfully",
+         expect=('answer.user.id === pm.collectionVariables.get("annId")',)),
+    Step("Nobody else gets her name", "post_user", 409, ANN, expect=_code("username_taken")),
+    Step("Ben signs up without a password", "post_user", 201,
+         {"username": "{{ben}}", "email": "{{ben}}@example.org"},
+         keep={"benId": "user.id", "benToken": "token"}, says="User registered successfully"),
+    Step("Cat signs up", "post_user", 201,
+         {"username": "{{cat}}", "email": "{{cat}}@example.org"},
+         keep={"catId": "user.id", "catToken": "token"}, says="User registered successfully"),
+    Step("Ann logs in", "post_user", 200, ANN_LOGS_IN,
+         keep={"annToken": "token", "annRefresh": "refreshToken"}, says="Login successful",
+         expect=('answer.user.id === pm.collectionVariables.get("annId")', *GRANT)),
+    Step("Ann logs in under log-in's own name", "post_user_login", 200, ANN_LOGS_IN,
+         says="Login successful", expect=GRANT),
+    Step("A wrong password", "post_user_login", 401,
+         {"username": "{{ann}}", "password": "wrong horse"}, expect=_code("invalid_credentials")),
+    Step("Ben sets a password", "patch_user_me", 200, {"password": "battery staple"},
+         by="benToken", says="User updated successfully"),
+    Step("Ann looks for Ben", "get_user", 200, by="annToken", query={"username": "{{ben}}"},
+         expect=('answer.users[0].id === pm.collectionVariables.get("benId")',
+                 "answer.users[0].email === undefined")),
+    Step("Who is Ben?", "get_user_user", 200, by="annToken", where={"user_id": "benId"},
+         expect=('answer.username === pm.collectionVariables.get("ben")',)),
+    Step("Nobody without a token", "get_user_me", 401, expect=_code("unauthenticated")),
+)  # fmt: skip
+
+CHATS: Final = (
+    Step("Ann creates a chat with Ben", "post_chat", 201,
+         {"participants": ["{{benId}}"], "chatName": "Summer party"}, by="annToken",
+         keep={"chat": "chat.id"}, says="Chat created successfully",
+         expect=('answer.chat.participants.join() === ["benId", "annId"]'
+                 ".map((name) => pm.collectionVariables.get(name)).join()",)),
+    Step("No chat with a stranger who does not exist", "post_chat", 400,
+         {"participants": ["019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"], "chatName": "Nobody"},
+         by="annToken", expect=_code("unknown_user")),
+    Step("Ann's chats", "get_chat", 200, by="annToken",
+         expect=('answer.chats[0].id === pm.collectionVariables.get("chat")',
+                 "answer.next === null")),
+    Step("The chat", "get_chat_chat", 200, by="benToken", where=CHAT,
+         expect=('answer.chatName === "Summer party"', "answer.participantCount === 2",
+                 'answer.owner === pm.collectionVariables.get("annId")', "answer.seq === 1")),
+    Step("Cat is not in it", "get_chat_chat", 404, by="catToken", where=CHAT,
+         expect=_code("not_found")),
+    Step("Ann renames it", "patch_chat_chat", 200, {"chatName": "Garden party"}, by="annToken",
+         where=CHAT, says="Chat details updated successfully"),
+    Step("Ben may not", "patch_chat_chat", 403, {"chatName": "Ben's party"}, by="benToken",
+         where=CHAT, expect=_code("forbidden")),
+    Step("Ann adds Cat", "post_chat_chat_participant", 201, {"userId": "{{catId}}"},
+         by="annToken", where=CHAT, says="Participant added successfully"),
+    Step("Cat is in already", "post_chat_chat_participant", 200, {"userIds": ["{{catId}}"]},
+         by="annToken", where=CHAT, says="Participant added successfully"),
+)  # fmt: skip
+
+MESSAGES: Final = (
+    Step("Ann sends a message", "post_chat_chat_message", 201,
+         {"message": "The garden is ours from noon.", "clientId": "{{messageKey}}"},
+         by="annToken", where=CHAT, keep={"message": "messageInfo.messageId"},
+         says="Message sent successfully",
+         expect=("answer.messageInfo.seq === 4",
+                 'answer.messageInfo.message === "The garden is ours from noon."')),
+    Step("Sent again with the same clientId: the first result", "post_chat_chat_message", 201,
+         {"message": "Another text", "clientId": "{{messageKey}}"}, by="annToken", where=CHAT,
+         says="Message sent successfully",
+         expect=('answer.messageInfo.messageId === pm.collectionVariables.get("message")',
+                 'answer.messageInfo.message === "The garden is ours from noon."')),
+    Step("Ben answers", "post_chat_chat_message", 201, {"message": "I bring the grill."},
+         by="benToken", where=CHAT, says="Message sent successfully"),
+    Step("An empty message is none", "post_chat_chat_message", 400, {"message": ""},
+         by="benToken", where=CHAT, expect=_code("invalid_request")),
+    Step("History, newest first", "get_chat_chat_message", 200, by="catToken", where=CHAT,
+         query={"limit": "10"},
+         expect=('answer.messages.map((event) => event.seq).join() === "5,4"',
+                 "answer.more === false")),
+    Step("Everything that happened", "get_chat_chat_events", 200, by="catToken", where=CHAT,
+         expect=("answer.seq === 5",
+                 'answer.events.map((event) => event.type).join() === "chat.created,chat.updated,'
+                 'participant.added,message,message"')),
+    Step("What happened since", "get_chat_chat_events", 200, by="catToken", where=CHAT,
+         query={"after": "4"},
+         expect=('answer.events.map((event) => event.seq).join() === "5"',)),
+)  # fmt: skip
+
+PARTING: Final = (
+    Step("Cat leaves", "delete_chat_chat_participant_user", 200, by="catToken",
+         where={**CHAT, "user_id": "catId"}, says="Participant removed successfully"),
+    Step("Cat sees it no more", "get_chat_chat_events", 404, by="catToken", where=CHAT,
+         expect=_code("not_found")),
+    Step("Ann deletes the chat", "delete_chat_chat", 200, by="annToken", where=CHAT,
+         says="Chat deleted successfully"),
+    Step("It is gone", "get_chat_chat", 404, by="annToken", where=CHAT,
+         expect=_code("not_found")),
+)  # fmt: skip
+
+SESSIONS: Final = (
+    Step("New tokens for Ann", "post_user_refresh", 200, {"refreshToken": "{{annRefresh}}"},
+         keep={"annToken": "token"}, expect=GRANT),
+    Step("Ann's account", "get_user_me", 200, by="annToken",
+         expect=('answer.user.email === pm.collectionVariables.get("ann") + "@example.org"',)),
+    Step("Ann's sessions", "get_user_sessions", 200, by="annToken",
+         keep={"oldSession": "sessions.find((session) => !session.current).id"},
+         expect=("answer.sessions.filter((session) => session.current).length === 1",)),
+    Step("Ann ends one of the others", "delete_user_session_session", 200, by="annToken",
+         where={"session_id": "oldSession"}, says="Session ended"),
+    Step("Ann logs out", "post_user_logout", 200, by="annToken",
+         says="Logged out successfully"),
+    Step("Her token is worth nothing", "get_user_me", 401, by="annToken",
+         expect=_code("unauthenticated")),
+    Step("Ben ends all his sessions", "delete_user_sessions", 200, by="benToken",
+         says="All sessions ended"),
+    Step("And is out too", "get_user_me", 401, by="benToken", expect=_code("unauthenticated")),
+)  # fmt: skip
+
+STORY: Final = (
+    ("The system", SYSTEM),
+    ("People", PEOPLE),
+    ("Chats", CHATS),
+    ("Messages", MESSAGES),
+    ("Parting", PARTING),
+    ("Sessions", SESSIONS),
+)
+
+
+def spoken_sentences() -> dict[tuple[str, int], str]:
+    """The fixed `message` of answers, by operation and status."""
+    steps = (step for _, steps in STORY for step in steps)
+    return {(step.operation, step.status): step.says for step in steps if step.says}

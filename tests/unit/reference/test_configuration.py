@@ -1,0 +1,132 @@
+"""The variables that settings structs declare are those that are read, with those defaults."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+import common.settings
+import fleet.settings
+from chats.settings import ChatsSettings, read_chats_settings
+from common.settings import ServiceSettings
+from docs.reference.configuration import (
+    COMPOSE_MEANINGS,
+    ROLES,
+    compose_variables,
+    declared_variables,
+)
+from docs.reference.documents import ROOT
+from edge.settings import EdgeSettings, read_edge_settings
+from fleet.settings import FleetSettings, read_settings
+from realtime.settings import RealtimeSettings, read_realtime_settings
+from users.settings import Settings as UsersSettings
+from users.settings import read_settings as read_users_settings
+
+REFUSED = (common.settings.SettingsError, fleet.settings.SettingsError)
+
+
+class Reader(NamedTuple):
+    """A struct, what fills it, and the structs whose variables it reads too."""
+
+    struct: type
+    read: Callable[[Mapping[str, str]], Any]
+    others: tuple[type, ...] = (ServiceSettings,)
+
+
+READERS = (
+    Reader(FleetSettings, read_settings, ()),
+    Reader(EdgeSettings, read_edge_settings),
+    Reader(RealtimeSettings, read_realtime_settings),
+    Reader(UsersSettings, read_users_settings),
+    Reader(ChatsSettings, read_chats_settings),
+)
+every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda r: r.struct.__module__)
+
+
+class Asked(Mapping[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@pytest.fixture
+def needed(tmp_path: Path) -> dict[str, str]:
+    """What services cannot do without, and what makes them ask for all the rest."""
+    secret = tmp_path / "secret"
+    secret.write_text("q8Zr3LmX0vTgK5wNbE7y")
+    return {
+        "HUBBUB_LISTEN": "127.0.0.1:9",
+        "HUBBUB_METRICS_LISTEN": "127.0.0.1:10",
+        "HUBBUB_VALKEY_URL": "redis://127.0.0.1:11",
+        "HUBBUB_SERVICE_KEY_FILE": str(secret),
+        "HUBBUB_SIGNING_KEYS": str(tmp_path),
+        "HUBBUB_USERS_DATABASE_URL": "postgresql://u@127.0.0.1/users",
+        "HUBBUB_CHATS_DATABASE_URL": "postgresql://c@127.0.0.1/chats",
+        "HUBBUB_NAME": "name",
+    }
+
+
+def _declared(reader: Reader) -> list[Any]:
+    return [v for struct in (reader.struct, *reader.others) for v in declared_variables(struct)]
+
+
+def _values(settings: Any) -> dict[str, Any]:
+    """Without the environment itself, which the fleet keeps for its children."""
+    fields = msgspec.structs.asdict(settings)
+    fields.pop("environment", None)
+    return fields
+
+
+@every_reader
+def test_what_is_read_is_documented(reader: Reader, needed: dict[str, str]) -> None:
+    """Exactly the declared variables are asked for."""
+    if reader.struct is FleetSettings:
+        needed = {}
+    environment = Asked(needed)
+    reader.read(environment)
+    assert environment.names == {variable.name for variable in _declared(reader)}
+
+
+@every_reader
+def test_absence_means_the_stated_default(reader: Reader, needed: dict[str, str]) -> None:
+    """Setting a variable to its default changes nothing."""
+    absent = _values(reader.read(needed))
+    for variable in _declared(reader):
+        if variable.default and variable.name not in needed:
+            stated = _values(reader.read({**needed, variable.name: variable.default}))
+            assert stated == absent, variable.name
+
+
+@every_reader
+def test_what_must_be_set_is_missed(reader: Reader, needed: dict[str, str]) -> None:
+    """Without such a variable there are no settings, but a sentence that names it."""
+    for variable in _declared(reader):
+        if variable.default is None:
+            without = {name: v for name, v in needed.items() if name != variable.name}
+            with pytest.raises(REFUSED, match=variable.name):
+                reader.read(without)
+
+
+def test_every_struct_of_settings_is_documented() -> None:
+    """One table for each reader, and one for what services share."""
+    assert {struct for _, _, struct in ROLES} == {ServiceSettings, *(r.struct for r in READERS)}
+
+
+def test_every_variable_of_the_containers_is_documented() -> None:
+    """What docker-compose.yml takes from outside has a meaning, and nothing else has."""
+    taken = compose_variables((ROOT / "docker-compose.yml").read_text())
+    assert set(taken) == set(COMPOSE_MEANINGS)

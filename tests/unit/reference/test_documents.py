@@ -1,0 +1,58 @@
+"""What is made in docs/ is what the code says now, and says all of it."""
+
+import re
+
+import pytest
+
+from common.close_codes import CloseCode
+from common.errors import CODES
+from docs.reference.documents import ROOT, make_documents
+from docs.reference.postman import make_collection, operations_without_step
+from docs.reference.story import STORY
+from edge.openapi import describe_api
+from edge.operations import OPERATIONS
+
+
+@pytest.mark.parametrize("path", make_documents(), ids=lambda path: path.name)
+def test_a_made_document_is_fresh(path) -> None:  # type: ignore[no-untyped-def]
+    """`make docs` would change nothing."""
+    assert path.exists()
+    assert path.read_text() == make_documents()[path], "run make docs"
+
+
+def test_every_end_of_a_socket_is_explained() -> None:
+    """Each close code is in the table of docs/socket.md."""
+    page = (ROOT / "docs" / "socket.md").read_text()
+    (table,) = re.findall(r"^## Ends\n(.*?)^\*Come back", page, re.MULTILINE | re.DOTALL)
+    explained = {int(code) for code in re.findall(r"\b\d{4}\b", table)}
+    assert explained >= {code.value for code in CloseCode}
+
+
+def test_every_refusal_is_explained() -> None:
+    """Each code is in the table of docs/api.md beside its status."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) \| (.*?) \|", page, re.MULTILINE)
+    explained = {(code, int(status)) for status, codes in rows
+                 for code in re.findall(r"`(\w+)`", codes)}  # fmt: skip
+    assert explained == {(code, entry.status) for code, entry in CODES.items()}
+
+
+def test_the_collection_makes_every_call() -> None:
+    """No call of the description is left out."""
+    steps = [step for _, steps in STORY for step in steps]
+    assert operations_without_step(describe_api(OPERATIONS), steps) == set()
+
+
+def test_the_collection_uses_only_variables_that_it_sets_before() -> None:
+    """It runs from top to bottom without anything of its user's."""
+    collection = make_collection(describe_api(OPERATIONS))
+    known = {variable["key"] for variable in collection["variable"]}
+    for folder in collection["item"]:
+        for item in folder["item"]:
+            scripts = {e["listen"]: "\n".join(e["script"]["exec"]) for e in item["event"]}
+            if "prerequest" in scripts:
+                known |= set(re.findall(r'"(\w+)"', scripts["prerequest"]))
+            used = set(re.findall(r"\{\{(\w+)\}\}", str(item["request"])))
+            used |= set(re.findall(r'Variables\.get\("(\w+)"\)', scripts["test"]))
+            assert used <= known, item["name"]
+            known |= set(re.findall(r'Variables\.set\("(\w+)"', scripts["test"]))
