@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+# Much of a test is waiting for processes, so two at a time pay on two cores.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix load bench bench-full ramp faults doctor top logs bundle status backup restore compose-test pictures
@@ -17,7 +19,8 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 test: check  ## check the code, then test everything
 	@.ci/chromium
 	@.ci/prometheus
-	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -m "not long" $(TESTS)
+	@PYTHONASYNCIODEBUG=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long" \
+		-n $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
 	@$(BIN)/ruff check .
