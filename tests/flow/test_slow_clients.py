@@ -1,0 +1,62 @@
+"""Requests that do not come to their end: ten seconds, then the connection is closed."""
+
+import asyncio
+import contextlib
+import time
+
+import aiohttp
+
+from tests.fixtures.hubbub import Hubbub
+
+HEAD = b"POST /api/user HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+# What is said at once, and what comes byte by byte.
+SLOW = {
+    "nothing": (b"", b""),
+    "half a head": (HEAD, b""),
+    "a head in drops": (b"", HEAD),
+    "half a body": (HEAD + b'Content-Length: 50\r\n\r\n{"username"', b""),
+    "a body in drops": (HEAD + b"Content-Length: 500\r\n\r\n", b'{"username":"' + b"x" * 60),
+    "half a handshake": (b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n", b""),
+}
+DROP_SECONDS = 0.3
+
+
+async def wait_for_end(origin: str, at_once: bytes, drops: bytes) -> tuple[float, bytes]:
+    """Seconds until the connection is closed, and what was answered."""
+    host, port = origin.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    started = time.monotonic()
+    writer.write(at_once)
+    ended = asyncio.create_task(reader.read())
+    for drop in drops:
+        await asyncio.wait([ended], timeout=DROP_SECONDS)
+        if ended.done():
+            break
+        writer.write(bytes([drop]))
+    async with asyncio.timeout(30):
+        with contextlib.suppress(ConnectionResetError):
+            answer = await ended
+    writer.close()
+    return time.monotonic() - started, answer
+
+
+async def test_a_slow_request_is_given_ten_seconds(
+    system: Hubbub, http: aiohttp.ClientSession
+) -> None:
+    """Head, body or handshake, silent or in drops: 408 or nothing, and the connection ends; many
+    of them keep nobody out."""
+    waiting = [
+        asyncio.create_task(wait_for_end(system.origin, *SLOW[name]))
+        for name in SLOW
+        for _ in range(50)
+    ]
+    while not all(task.done() for task in waiting):
+        started = time.monotonic()
+        async with http.get(f"{system.origin}/health/live") as answer:
+            assert answer.status == 200
+        assert time.monotonic() - started < 5
+        await asyncio.wait(waiting, timeout=0.5)
+    for name, task in zip([name for name in SLOW for _ in range(50)], waiting, strict=True):
+        seconds, said = await task
+        assert 8 < seconds < 16, name
+        assert said == b"" or said.startswith(b"HTTP/1.1 408"), (name, said)
