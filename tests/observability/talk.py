@@ -1,0 +1,63 @@
+"""A little of all that people do, over and over, so that every figure has something to say."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+
+from tests.fixtures.device import Device
+from tests.fixtures.history import History
+from tests.fixtures.person import Person
+
+PAUSE_SECONDS = 0.15
+PASSWORD = "correct horse battery"
+
+
+@asynccontextmanager
+async def people_who_talk(origin: str) -> AsyncIterator[None]:
+    """Three people talk, by socket and by REST, as long as the block runs."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        people = [await Person.sign_up(http, origin) for _ in range(3)]
+        history = History()
+        devices = [await stack.enter_async_context(Device(person, history)) for person in people]
+        for device in devices:
+            await device.until_ready()
+        chat = await people[0].create_chat("figures", *(person.id for person in people[1:]))
+        talking = [
+            asyncio.create_task(_talk(person, device, chat))
+            for person, device in zip(people, devices, strict=True)
+        ]
+        talking.append(asyncio.create_task(_come_and_go(http, origin)))
+        try:
+            yield
+        finally:
+            for task in talking:
+                task.cancel()
+            ends = await asyncio.gather(*talking, return_exceptions=True)
+        for end in ends:
+            assert isinstance(end, asyncio.CancelledError), end
+
+
+async def _talk(person: Person, device: Device, chat: str) -> None:
+    while True:
+        await device.post(chat, "by socket")
+        await person.post(chat, "by REST")
+        await person.ask("PATCH", f"/api/chat/{chat}", {"chatName": f"figures {uuid.uuid4()}"})
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _come_and_go(http: aiohttp.ClientSession, origin: str) -> None:
+    """Sign-ups, log-ins, refused ones, sockets that come and go, chats that come and go."""
+    while True:
+        person = await Person.sign_up(http, origin)
+        await person.ask("PATCH", "/api/user/me", {"password": PASSWORD})
+        async with Device(person, History()) as device:
+            await device.until_ready()
+            chat = await person.create_chat("short")
+            await person.ask("DELETE", f"/api/chat/{chat}")
+        await person.ask("GET", "/api/user/me")
+        await person.ask("POST", "/api/user/logout")
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,173 @@
+"""The doctor on real systems that are broken."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from common.database import migrate
+from fleet.doctor.asking import ask_bus, ask_database
+from fleet.doctor.looking import database_urls
+from fleet.ports import LOOPBACK, listen_publicly
+from fleet.settings import read_settings
+from fleet.state import read_state
+from tests.fixtures.hubbub import ROOT, Hubbub
+from tests.fixtures.servers import PostgresServer, ValkeyServer
+from tests.observability.run import run_fleet
+
+PATIENCE_SECONDS = 20.0
+
+
+async def diagnose(system: Hubbub, **variables: str) -> dict[int, str]:
+    """The first thing that each check found wrong; the exit code agrees."""
+    code, said = await run_fleet(system, "doctor", "--json", **variables)
+    told = json.loads(said)
+    assert code == (0 if told["sound"] else 1)
+    return {c["number"]: c["findings"][0]["wrong"] for c in told["checks"] if c["findings"]}
+
+
+async def until_sound(system: Hubbub) -> None:
+    await system.until_whole()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while found := await diagnose(system):
+            await asyncio.sleep(0.5)
+            assert found.keys() <= {3, 4, 8, 11, 14, 15}, found
+
+
+async def test_a_hung_process_is_named(system: Hubbub) -> None:
+    """It is there, and says nothing."""
+    await until_sound(system)
+    victim = system.processes("chats")[0]
+    system.signal_one(victim.pid, signal.SIGSTOP)
+    try:
+        found = await diagnose(system)
+    finally:
+        system.signal_one(victim.pid, signal.SIGCONT)
+    assert found[4] == f"chats-{victim.number} says nothing at /health/ready."
+    await until_sound(system)
+
+
+async def test_a_hung_valkey_is_named_and_the_rest_goes_on(system: Hubbub) -> None:
+    """Only what depends on it is wrong: the system is ready without it."""
+    await until_sound(system)
+    (victim,) = system.processes("valkey")
+    system.signal_one(victim.pid, signal.SIGSTOP)
+    try:
+        found = await diagnose(system)
+    finally:
+        system.signal_one(victim.pid, signal.SIGCONT)
+    assert "Valkey cannot be asked" in found[11]
+    assert not {3, 4, 8} & found.keys()
+    await until_sound(system)
+
+
+async def test_a_hung_database_is_named(system: Hubbub) -> None:
+    """Both databases are on it, and no process that needs them is ready."""
+    await until_sound(system)
+    (victim,) = system.processes("postgres")
+    system.signal_one(victim.pid, signal.SIGSTOP)
+    try:
+        found = await diagnose(system)
+    finally:
+        system.signal_one(victim.pid, signal.SIGCONT)
+    assert "The database of users cannot be asked" in found[8]
+    await until_sound(system)
+
+
+async def test_another_port_is_told(system: Hubbub) -> None:
+    """Whoever asks with another HUBBUB_PORT hears which one is right."""
+    port = system.origin.rpartition(":")[2]
+    await until_sound(system)
+    assert await diagnose(system, HUBBUB_PORT="1") == {
+        3: f"This Hubbub is on port {port}, not on 1."
+    }
+
+
+async def test_an_open_secret_is_named(system: Hubbub) -> None:
+    """A key that others may read."""
+    await until_sound(system)
+    key = system.data / "keys" / "service.key"
+    key.chmod(0o644)
+    try:
+        found = await diagnose(system)
+    finally:
+        key.chmod(0o600)
+    assert found == {16: f"Others may read 1 secrets, such as {key}."}
+
+
+async def test_a_migration_that_is_missing_is_named(system: Hubbub) -> None:
+    """As after an update of the code below a running system."""
+    await until_sound(system)
+    state = read_state(system.data)
+    assert state
+    url = database_urls(read_settings(system.environment), state)["users"]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("UPDATE migrations SET name = 'x' WHERE name LIKE '0002%'")
+        try:
+            found = await diagnose(system)
+        finally:
+            await connection.execute(
+                "UPDATE migrations SET name = '0002_memberships.sql' WHERE name = 'x'"
+            )
+    assert found == {9: "The database of users lacks 0002_memberships.sql."}
+
+
+async def test_nothing_runs_and_somebody_has_the_port(tmp_path: Path, system: Hubbub) -> None:
+    """Both are told."""
+    with closing(listen_publicly(LOOPBACK, 0)) as listener:
+        port = str(listener.getsockname()[1])
+        found = await diagnose(system, HUBBUB_DATA=str(tmp_path), HUBBUB_PORT=port)
+    assert found == {
+        2: f"No Hubbub runs on {tmp_path}.",
+        3: f"Something else uses port {port}.",
+    }
+
+
+async def test_what_a_database_says_of_itself(
+    make_postgres: Callable[..., PostgresServer],
+) -> None:
+    """No prepared transactions allowed; and on one that allows them, those that are stuck."""
+    plain = make_postgres(max_prepared_transactions="0")
+    assert (await ask_database("users", plain.make_database())).max_prepared == 0
+    able = make_postgres(max_prepared_transactions="5")
+    url = able.make_database()
+    assert (await ask_database("users", url)).missing_migrations[0] == "0001_accounts.sql"
+    await migrate(url, ROOT / "users" / "migrations")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("BEGIN")
+        await connection.execute("CREATE TABLE t ()")
+        await connection.execute("PREPARE TRANSACTION 'stuck'")
+    facts = await ask_database("users", url)
+    assert (facts.error, facts.missing_migrations, facts.prepared) == ("", (), 1)
+    assert facts.prepared_age > 0
+    assert abs(facts.clock_ahead) < 1
+    able.drop_database(url)
+    able.kill()
+    assert "refused" in (await ask_database("users", url)).error
+
+
+async def test_events_that_wait_have_an_age(database_url: str) -> None:
+    """The oldest one's."""
+    await migrate(database_url, ROOT / "chats" / "migrations")
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO outbox (chat, first, last, since)"
+            " VALUES (gen_random_uuid(), 1, 1, now() - interval '1 minute')"
+        )
+    facts = await ask_database("chats", database_url)
+    assert facts.owed == 1
+    assert facts.owed_age == pytest.approx(60, abs=5)
+
+
+async def test_what_valkey_says_of_itself(make_valkey: Callable[[], ValkeyServer]) -> None:
+    """When it cuts subscribers off; and why nothing is known of one that is gone."""
+    valkey = make_valkey()
+    facts = await ask_bus(valkey.url)
+    assert facts.pubsub_limit == (64 * 2**20, 32 * 2**20, 10)
+    valkey.kill()
+    assert (await ask_bus(valkey.url)).error

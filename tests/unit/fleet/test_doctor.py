@@ -1,0 +1,153 @@
+"""The doctor's judgement of scenes that each hold one thing that is wrong."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.doctor.check import Finding
+from fleet.doctor.checks import CHECKS
+from fleet.doctor.report import Verdict, judge, to_json, to_text
+from fleet.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
+from fleet.settings import SERVICE_ROLES, read_settings
+from fleet.state import FleetState, ProcessState, WantedState
+
+NOW = 1_800_000_000.0
+GOOD_DATABASE = DatabaseFacts(version=180_001, max_prepared=200)
+PROGRAMS = {
+    "python": "3.11.7",
+    "postgres": "postgres (PostgreSQL) 18.1",
+    "valkey": "Valkey server v=9.0.0 sha=0",
+    "haproxy": "HAProxy version 2.8.16-abc 2026/01/01",
+}
+
+
+def process(role: str, number: int = 1, **changes: Any) -> ProcessState:
+    described = {"pid": 1, "port": 8000, "metrics": 9000, "started": NOW - 99, "state": "ready"}
+    return ProcessState(role, number, **{**described, **changes})
+
+
+def fleet(*others: ProcessState) -> FleetState:
+    there = {p.role: p for p in (*(process(r) for r in (*SERVICE_ROLES, "balancer")), *others)}
+    return FleetState(1, list(there.values()), {r: WantedState(1, 1, 4) for r in SERVICE_ROLES})
+
+
+def facts(**changes: Any) -> ProcessFacts:
+    described = {
+        "name": "realtime-1", "role": "realtime", "ready": 200, "samples": {}, "descriptors": 50,
+        "max_descriptors": 20_000,
+    }  # fmt: skip
+    return ProcessFacts(**{**described, **changes})
+
+
+def scene(**changes: Any) -> Scene:
+    """One in which nothing is wrong, but for the changes."""
+    described = {
+        "settings": read_settings({"HUBBUB_DATA": "/hubbub"}), "now": NOW, "state": fleet(),
+        "port_is_taken": True, "system_ready": 200, "programs": PROGRAMS, "packages": {},
+        "max_descriptors": 20_000, "free_bytes": 10**10, "free_files": 10**6, "open_secrets": (),
+        "processes": (facts(),), "bus": BusFacts(pubsub_limit=(2**26, 2**25, 10)),
+        "databases": {"users": GOOD_DATABASE, "chats": GOOD_DATABASE},
+    }  # fmt: skip
+    return Scene(**{**described, **changes})
+
+
+def found_by(seen: Scene) -> dict[int, list[Finding]]:
+    return {v.number: v.findings for v in judge(seen) if v.findings}
+
+
+def test_a_whole_system_has_nothing_wrong() -> None:
+    """No check finds anything, and all of them were made."""
+    verdicts = judge(scene())
+    assert [v for v in verdicts if v.findings or not v.was_judged] == []
+    assert to_text(verdicts).endswith("\nNothing is wrong.")
+
+
+def users(**changes: Any) -> Mapping[str, DatabaseFacts]:
+    described = {"version": 180_001, "max_prepared": 200}
+    return {"users": DatabaseFacts(**{**described, **changes}), "chats": GOOD_DATABASE}
+
+
+def chats(**changes: Any) -> Mapping[str, DatabaseFacts]:
+    return {"users": GOOD_DATABASE, "chats": users(**changes)["users"]}
+
+
+BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
+    (1, {"programs": {**PROGRAMS, "valkey": "there is no valkey-server"}}, "no valkey"),
+    (1, {"programs": {**PROGRAMS, "postgres": "postgres (PostgreSQL) 16.4"}}, "postgres is 16.4"),
+    (1, {"packages": {"uvloop": ("0.54", "0.20")}}, "uvloop 0.20 instead of 0.54"),
+    (3, {"system_ready": 503}, "/health/ready says 503"),
+    (3, {"system_ready": None}, "/health/ready says nothing"),
+    (3, {"state": fleet(process("balancer", port=8001))}, "on port 8001, not on 8000"),
+    (4, {"state": fleet(process("users", state="draining"))}, "None of 1 processes of users"),
+    (4, {"processes": (facts(name="chats-2", ready=None),)}, "chats-2 says nothing"),
+    (5, {"max_descriptors": 1024}, "1024 files only"),
+    (5, {"processes": (facts(descriptors=950, max_descriptors=1000),)}, "950 files open"),
+    (6, {"free_bytes": 100 * 2**20}, "100 MB are free"),
+    (6, {"free_files": 12}, "12 more files"),
+    (7, {"databases": users(clock_ahead=-90.0)}, "-90.0 s"),
+    (8, {"databases": users(error="connection refused")}, "connection refused"),
+    (8, {"databases": users(version=160_004)}, "PostgreSQL 16"),
+    (9, {"databases": chats(missing_migrations=("0003_x.sql",))}, "lacks 0003_x.sql"),
+    (10, {"databases": users(max_prepared=0)}, "max_prepared_transactions is 0"),
+    (10, {"databases": users(prepared=190)}, "190 of 200"),
+    (11, {"bus": BusFacts(error="TimeoutError")}, "cannot be asked"),
+    (11, {"bus": BusFacts(pubsub_limit=(2**20, 0, 0))}, "cuts a subscriber off at 1048576"),
+    (12, {"databases": users(prepared=1, prepared_age=60.0)}, "the oldest for 60 s"),
+    (13, {"databases": chats(owed=7, owed_age=61.0)}, "7 events"),
+    (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
+    (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
+    (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "changes", "wrong"), BREAKAGES)
+def test_each_thing_that_is_wrong_is_named(
+    number: int, changes: dict[str, Any], wrong: str
+) -> None:
+    """By one check, with a cause and a command that mends it."""
+    found = found_by(scene(**changes))
+    assert list(found) == [number]
+    assert any(wrong in finding.wrong for finding in found[number]), found
+    for finding in found[number]:
+        assert finding.cause
+        assert finding.command
+
+
+def test_a_slow_starter_is_named_apart_from_its_role() -> None:
+    """Check 4 says both that one is missing and since when it starts."""
+    starting = process("edge", state="starting", started=NOW - 45)
+    (found,) = found_by(scene(state=fleet(starting))).values()
+    assert [f.wrong for f in found] == [
+        "None of 1 processes of edge are ready.",
+        "edge-1 is not ready after 45 s.",
+    ]
+
+
+@pytest.mark.parametrize(("is_taken", "numbers"), [(False, [2]), (True, [2, 3])])
+def test_without_a_fleet_only_the_machine_is_judged(is_taken: bool, numbers: list[int]) -> None:
+    """That none runs is said, and who else has the port; the rest is marked as not looked at."""
+    alone = scene(state=None, port_is_taken=is_taken, system_ready=None, databases={})
+    assert list(found_by(alone)) == numbers
+    assert {v.number for v in judge(alone) if not v.was_judged} == {
+        check.number for check in CHECKS if check.needs_fleet
+    }
+
+
+def test_json_holds_what_the_text_says() -> None:
+    """For programs: every check with its number, and whether the whole is sound."""
+    wrong = [Verdict(1, "versions", []), Verdict(2, "fleet", [Finding("a", "b", "c")])]
+    told = json.loads(to_json(wrong))
+    assert told["sound"] is False
+    assert told["checks"][1] == {
+        "number": 2, "name": "fleet", "judged": True,
+        "findings": [{"wrong": "a", "cause": "b", "command": "c"}],
+    }  # fmt: skip
+    assert "    a\n    Why:  b\n    Mend: c" in to_text(wrong)
+
+
+def test_numbers_are_in_order() -> None:
+    """1, 2, 3 …, each once."""
+    assert [check.number for check in CHECKS] == list(range(1, len(CHECKS) + 1))
