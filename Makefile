@@ -8,7 +8,7 @@ TESTS ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load bench bench-full ramp faults doctor top logs bundle status backup restore compose-test pictures
+.PHONY: help run test check fix load bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboa
 
 bench: $(VENV)/dev.stamp  ## measure speed beside other servers, write docs/benchmarks.md
 	@$(BIN)/python -m loadtest.bench
+
+change-cost: $(VENV)/dev.stamp  ## what making a chat costs over two databases, beside one
+	@$(BIN)/python -m loadtest.change_cost
 
 bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an hour)
 	@$(BIN)/python -m loadtest.bench --full

@@ -1,0 +1,147 @@
+"""`make change-cost`: what making a chat costs as one transaction over two databases, beside the
+same rows written by one transaction in one database, on the same PostgreSQL in the same run.
+
+Serial, so that a latency is that of the steps and not of a queue. Ways take turns.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+import jwt
+import psycopg
+
+from fleet.postgres import Database
+from loadtest.peers.hubbub import Hubbub, spent, start_hubbub
+from loadtest.peers.people import People, Person
+
+SIZES: Final = (2, 10, 100)
+ROUNDS: Final = 5
+CHATS_A_ROUND: Final = 20
+Way = Callable[[list[Person]], Awaitable[None]]
+
+_ONE_DATABASE: Final = (
+    "SELECT seq FROM change_chat(%s::uuid, 0, 'bench', %s::uuid, %s::uuid[], '{}', false,"
+    " 'chat.created', %s::uuid, %s::bytea, NULL, 'create_chat', %s::uuid, %s::bytea,"
+    " NULL, now(), '20 s')"
+)
+_MEMBERSHIPS: Final = (
+    "INSERT INTO bench_memberships (member, chat) SELECT m, %s::uuid FROM unnest(%s::uuid[]) AS m"
+)
+
+
+class Ways:
+    """The three ways to make a chat that are compared."""
+
+    def __init__(self, hubbub: Hubbub, http: aiohttp.ClientSession) -> None:
+        self._http = http
+        self._edge, self._chats = hubbub.ports("edge")[0], hubbub.ports("chats")[0]
+        keys = hubbub.data / "keys"
+        self._service_key = (keys / "service.key").read_text().strip()
+        password = (keys / "chats-database.password").read_text().strip()
+        url = Database("hubbub_chats", password).url(hubbub.ports("postgres")[0])
+        self._database = psycopg.connect(url, autocommit=True)
+        self._database.execute(
+            "CREATE TABLE bench_memberships (member uuid, chat uuid, PRIMARY KEY (member, chat))"
+        )
+
+    async def by_rest(self, people: list[Person]) -> None:
+        """Through edge, as a client does."""
+        body = {"participants": [p.id for p in people], "chatName": "bench"}
+        await self._post(f"{self._edge}/api/chat", body, people[0].token, 201)
+
+    async def by_call(self, people: list[Person]) -> None:
+        """The call that edge makes: two-phase commit and nothing else."""
+        claims = jwt.decode(people[0].token, options={"verify_signature": False})
+        body = {
+            "user": people[0].id,
+            "session": claims["sid"],
+            "key": str(uuid.uuid4()),
+            "chatName": "bench",
+            "participants": [p.id for p in people],
+        }
+        await self._post(f"{self._chats}/calls/create_chat", body, self._service_key, 200)
+
+    async def in_one_database(self, people: list[Person]) -> None:
+        """The same rows of both services in one transaction, without either."""
+        chat, key, owner = str(uuid.uuid4()), str(uuid.uuid4()), people[0].id
+        ids = [person.id for person in people]
+        event = json.dumps({"participants": ids}).encode() + b'"seq":0,"at":""'
+        with self._database.transaction():
+            self._database.execute(
+                _ONE_DATABASE, (chat, owner, ids, owner, event, key, event[:-15])
+            )
+            self._database.execute(_MEMBERSHIPS, (chat, ids))
+
+    async def _post(self, url: str, body: dict[str, object], key: str, expected: int) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with self._http.post(f"http://127.0.0.1:{url}", json=body, headers=headers) as answer:
+            await answer.read()
+            if answer.status != expected:
+                raise RuntimeError(f"making a chat: {answer.status}")
+
+
+async def measure(hubbub: Hubbub) -> None:
+    """Prints a line for each size and way: median latency, CPU by tier, ratio of latencies."""
+    people = await asyncio.to_thread(People(hubbub.port).sign_up, max(SIZES))
+    async with aiohttp.ClientSession() as http:
+        ways = Ways(hubbub, http)
+        named: dict[str, Way] = {
+            "one database": ways.in_one_database,
+            "two-phase commit": ways.by_call,
+            "by REST": ways.by_rest,
+        }
+        for size in SIZES:
+            latencies: dict[str, list[float]] = defaultdict(list)
+            costs: dict[str, dict[str, float]] = {way: defaultdict(float) for way in named}
+            for _ in range(ROUNDS):
+                for name, way in named.items():
+                    before = hubbub.cpu()
+                    latencies[name] += await _times(way, people[:size])
+                    for role, seconds in spent(before, hubbub.cpu()).items():
+                        costs[name][role] += seconds
+            _print_size(size, latencies, costs)
+
+
+async def _times(way: Way, people: list[Person]) -> list[float]:
+    times = []
+    for _ in range(CHATS_A_ROUND):
+        started = time.perf_counter()
+        await way(people)
+        times.append((time.perf_counter() - started) * 1000)
+    await asyncio.sleep(0.3)  # what goes on after the answer belongs to this way's cost
+    return times
+
+
+def _print_size(
+    size: int, latencies: dict[str, list[float]], costs: dict[str, dict[str, float]]
+) -> None:
+    base = statistics.median(latencies["one database"])
+    for name, times in latencies.items():
+        median = statistics.median(times)
+        tiers = "  ".join(
+            f"{role} {costs[name][role] / len(times) * 1e6:,.0f}"
+            for role in ("edge", "chats", "users", "postgres")
+        )
+        ratio = median / base
+        print(f"{size:3} people  {name:17} {median:6.2f} ms ({ratio:.1f}x)  µs CPU: {tiers}")
+
+
+def main() -> None:
+    hubbub = start_hubbub("edge=1,realtime=1,users=1,chats=1")
+    try:
+        print(f"{os.cpu_count()} cores, {ROUNDS * CHATS_A_ROUND} chats a line, taking turns")
+        asyncio.run(measure(hubbub))
+    finally:
+        hubbub.stop()
+
+
+if __name__ == "__main__":
+    main()
