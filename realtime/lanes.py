@@ -87,7 +87,10 @@ class Lanes(Generic[Item, Result]):
                 results = [unavailable()] * len(batch)
             for (key, _, done, _), result in zip(batch, results, strict=True):
                 self._unpin(key)
-                done(cast("Result | Refusal", result))
+                try:
+                    done(cast("Result | Refusal", result))
+                except Exception:  # one asker's trouble must not end the lane of all others
+                    log("an answer was not taken", level=logging.ERROR, exception=True)
         del self._lanes[name]
 
     def _unpin(self, key: str) -> None:

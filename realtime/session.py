@@ -369,7 +369,13 @@ class Session:
             self._pong_due = now + PONG_TIMEOUT_SECONDS
 
     def release(self) -> None:
-        """The connection is gone: breaks the parser's cycle, so that memory returns at once."""
+        """The connection is gone: breaks the parser's cycle, so that memory returns at once.
+
+        Answers that are still under way are dropped: uvloop raises when a closed transport is
+        written to.
+        """
+        self.state = State.ENDING
+        self._out.clear()
         self._ws.parser.close()
         self._waiting.clear()
 

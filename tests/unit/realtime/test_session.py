@@ -198,3 +198,12 @@ def test_another_method_is_refused_as_soon_as_it_shows(start: bytes) -> None:
     for byte in start:
         session.receive(bytes([byte]), 0.0)
     assert session.take_output()[0].startswith(b"HTTP/1.1 405")
+
+
+def test_an_answer_to_a_socket_that_is_gone_is_dropped() -> None:
+    """A reset leaves nobody to write to, whatever was still under way."""
+    session = ready_session()
+    session.release()
+    session.send(b"an answer")
+    assert session.state is State.ENDING
+    assert session.take_output() == []
