@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPLY := .build/supply
 TESTS ?= tests
 # Much of a test is waiting for processes, so two at a time pay on two cores.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures
+.PHONY: help run test check fix load bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
 load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
+
+flood: $(VENV)/dev.stamp  ## what a flood of log-ins costs those who talk, on a system of its own
+	@$(BIN)/python -m loadtest.flood
 
 ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
 	@$(BIN)/python -m loadtest.ramp
@@ -95,6 +99,26 @@ $(VENV)/run.stamp: deploy/locks/run.txt | $(BIN)/pip
 $(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp
 	@echo "Installing what its tests need; this takes a moment." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
+	@for lock in run dev supply; do \
+		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
+			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}
+
+sbom: $(SUPPLY)/supply.stamp  ## write .build/sbom.json: what runs, as CycloneDX
+	@$(SUPPLY)/bin/cyclonedx-py requirements --output-reproducible \
+		--output-file .build/sbom.json deploy/locks/run.txt
+	@echo "wrote .build/sbom.json"
+
+licences: $(VENV)/dev.stamp  ## write docs/licences.md
+	@$(BIN)/python -m deploy.licences
+
+# What judges the dependencies is none of them.
+$(SUPPLY)/supply.stamp: deploy/locks/supply.txt
+	@echo "Installing what audits; this takes a moment." >&2
+	@mkdir -p .build && $(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(BIN)/pip:

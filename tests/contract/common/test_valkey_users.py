@@ -139,7 +139,7 @@ def bus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     yield from request.param(tmp_path_factory.mktemp("bus"))
 
 
-@pytest.mark.parametrize(("command", "roles"), TABLE, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("command", "roles"), TABLE, ids=[" ".join(c)[:60] for c, _ in TABLE])
 def test_who_may_do_what(bus: Bus, command: tuple[str, ...], roles: set[str]) -> None:
     """Each role may do what its work needs; everything else is refused."""
     assert {role for role in ROLES if bus.allows(role, command)} == roles

