@@ -98,6 +98,8 @@ class Calls:
         self._retrying = 0
         self._well = asyncio.Event()
         self._prober: asyncio.Task[None] | None = None
+        self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking a
+        self._seconds = SECONDS.labels(replicas.role)  # label up costs more than to count
         GIVEN_UP.labels(replicas.role)  # from the start: an alert must not miss the first one
         self._publish_state()
 
@@ -275,9 +277,13 @@ class Calls:
         REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuits.out))
 
     def _note(self, address: str, outcome: str, started: float | None = None) -> None:
-        TRIES.labels(self._replicas.role, address, outcome).inc()
+        tries = self._tries.get((address, outcome))
+        if tries is None:
+            tries = TRIES.labels(self._replicas.role, address, outcome)
+            self._tries[address, outcome] = tries
+        tries.inc()
         if started is not None:
-            SECONDS.labels(self._replicas.role).observe(self._clock() - started)
+            self._seconds.observe(self._clock() - started)
 
     def _give_up(self) -> Refusal:
         GIVEN_UP.labels(self._replicas.role).inc()

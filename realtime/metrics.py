@@ -1,7 +1,6 @@
 """This node's figures for Prometheus, read from plain numbers when somebody asks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
 from typing import Any
 
 from prometheus_client.core import (
@@ -10,9 +9,8 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
-from realtime.counters import SECONDS, Counters, Times
+from realtime.counters import Counters
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
@@ -54,12 +52,8 @@ class NodeCollector(Collector):
             ("send", "From a send on a socket to its answer.", counters.send_times),
             ("canary", "From a song to its coming back.", counters.canary_times),
         ):
-            yield _histogram(f"hubbub_realtime_{name}_seconds", text, times)
+            yield HistogramMetricFamily(
+                f"hubbub_realtime_{name}_seconds", text, buckets=times.buckets, sum_value=times.sum
+            )
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"hubbub_realtime_{name}", text, value=read())
-
-
-def _histogram(name: str, text: str, times: Times) -> HistogramMetricFamily:
-    bounds = [*map(floatToGoString, SECONDS), "+Inf"]
-    buckets = list(zip(bounds, accumulate(times.counts), strict=True))
-    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=times.sum)
