@@ -21,6 +21,7 @@ ALLOWED_IMPORTS = {
         "fleet/backup.py",
         "fleet/doctor",
         "loadtest/bench_commit.py",
+        "loadtest/change_cost.py",
     ),
     "psycopg_pool": (
         "users/store",
