@@ -128,13 +128,13 @@ def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
 
 async def get_chat(pool: Pool, request: GetChat) -> Chat:
     """Raises Refusal `not_found`."""
-    return _show(*await shown_chat_for_participant(pool, request.chat, request.user))
+    return show_chat(*await shown_chat_for_participant(pool, request.chat, request.user))
 
 
 async def list_chats(pool: Pool, request: ListChats) -> ChatPage:
     """Newest first; `next` is the last one's id where there are more."""
     found = await list_chats_of_member(pool, request.user, request.before, request.limit + 1)
-    page = [_show(row, participants) for row, participants in found[: request.limit]]
+    page = [show_chat(row, participants) for row, participants in found[: request.limit]]
     return ChatPage(chats=page, next=page[-1].id if len(found) > request.limit else None)
 
 
@@ -159,7 +159,8 @@ def too_many_participants() -> Exception:
     return invalid("participants", f"must be at most {MAX_PARTICIPANTS_A_CHAT:,} in a chat")
 
 
-def _show(row: ChatRow, participants: list[str]) -> Chat:
+def show_chat(row: ChatRow, participants: list[str]) -> Chat:
+    """As its participants get it."""
     return Chat(
         id=row.id,
         chat_name=row.name,

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, post
 from litestar.params import JSONBody
 
-from chats import chats, history, nodes, participants
+from chats import chats, history, looks, nodes, participants
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.messages import Sender
@@ -34,6 +34,8 @@ from common.protocol.chats import (
     HeadsAnswer,
     HeadsRequest,
     ListChats,
+    LooksAnswer,
+    LooksRequest,
     MembershipsAnswer,
     MembershipsRequest,
     MessagePage,
@@ -125,7 +127,11 @@ def _create_read_routes(pool: Pool) -> list[Any]:
     async def get_events(data: JSONBody[GetEvents]) -> EventPage:
         return await history.get_events(pool, data)
 
-    return [get_chat, list_chats, get_messages, get_events]
+    @post("/calls/look", status_code=200)
+    async def look(data: JSONBody[LooksRequest]) -> LooksAnswer:
+        return await looks.look(pool, data)
+
+    return [get_chat, list_chats, get_messages, get_events, look]
 
 
 def _create_node_routes(

@@ -22,13 +22,16 @@ from edge.answers import EXCEPTION_HANDLERS
 from edge.asyncapi import describe_socket
 from edge.auth import Gate, report_first_uses, watch_users
 from edge.balancer import Balancer
+from edge.cache import Cache
 from edge.cookies import SessionCookie
 from edge.familiar import FamiliarAddresses
 from edge.front import Front, Route, RouteTable
 from edge.limits import Limits
+from edge.near import Near
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
 from edge.readiness import Readiness
+from edge.reads import CachedReads, DirectReads
 from edge.routes.accounts import create_account_routes
 from edge.routes.chats import create_chat_routes
 from edge.routes.health import create_health_routes
@@ -77,12 +80,18 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             FamiliarAddresses(valkey, topics),
             service.rate_factor,
         )
-        chats = Chats(chats_calls)
+        chats, users = Chats(chats_calls), Users(users_calls)
+        direct = DirectReads(chats, users)
+        cache = Cache(settings.cache_urls)
+        stack.push_async_callback(cache.close)
+        cached = CachedReads(chats_calls, direct, Near(settings.near_bytes), cache)
+        reads = cached if settings.caches else direct
+        sends = Sends(chats_calls)
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         routes = [
-            *create_account_routes(gate, Users(users_calls), limits, balancer, cookie),
-            *create_chat_routes(gate, chats, balancer),
-            *create_message_routes(gate, chats, Sends(chats_calls), limits, balancer),
+            *create_account_routes(gate, users, reads, limits, balancer, cookie),
+            *create_chat_routes(gate, chats, reads, balancer),
+            *create_message_routes(gate, chats, reads, sends, limits, balancer),
             *create_health_routes(health, readiness.missing),
             *create_page_routes(read_pages(), settings.origins),
         ]
@@ -96,6 +105,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                     tasks.create_task(watch_replicas(valkey, topics.replicas(of.role), of))
                     for of in (users_replicas, chats_replicas, realtime_replicas)
                 ),
+                tasks.create_task(cache.watch()),
                 tasks.create_task(watch_users(gate, users_calls, name=service.name)),
                 tasks.create_task(report_first_uses(gate, users_calls)),
             ]

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import msgspec
 
-from common.settings import ServiceSettings, read_list, read_secret, read_service_settings
-from common.variables import BALANCER_KEY_FILE, ORIGINS, PUBLIC_URL
+from common.settings import (
+    ServiceSettings,
+    SettingsError,
+    read_list,
+    read_secret,
+    read_service_settings,
+)
+from common.variables import BALANCER_KEY_FILE, NUMBER, ORIGINS, PUBLIC_URL, URLS, Variable
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
@@ -17,6 +23,23 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     service: ServiceSettings
     origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
+    caches: Annotated[
+        bool,
+        Variable("HUBBUB_CACHE", "on or off", "`off`: every read asks the service it is of.", "on"),
+    ]
+    cache_urls: Annotated[
+        tuple[str, ...],
+        Variable("HUBBUB_CACHE_URLS", URLS, "The cache nodes.", otherwise="memory alone"),
+    ]
+    near_bytes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_EDGE_CACHE_BYTES",
+            NUMBER,
+            "Memory for what was read, before the cache nodes are asked.",
+            "33554432",
+        ),
+    ]
 
     @property
     def https(self) -> bool:
@@ -26,6 +49,11 @@ class EdgeSettings(msgspec.Struct, frozen=True):
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
     """Raises SettingsError with a sentence for the operator."""
+    near_bytes = env.get("HUBBUB_EDGE_CACHE_BYTES", str(32 * 2**20))
+    if not near_bytes.isdigit() or int(near_bytes) < 1:
+        raise SettingsError(f"HUBBUB_EDGE_CACHE_BYTES must be above 0, not {near_bytes!r}")
+    if (caches := env.get("HUBBUB_CACHE", "on")) not in ("on", "off"):
+        raise SettingsError(f"HUBBUB_CACHE must be on or off, not {caches!r}")
     public = [env["HUBBUB_PUBLIC_URL"].rstrip("/")] if env.get("HUBBUB_PUBLIC_URL") else []
     return EdgeSettings(
         service=read_service_settings("edge", env),
@@ -35,4 +63,7 @@ def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
             if env.get("HUBBUB_BALANCER_KEY_FILE")
             else None
         ),
+        caches=caches == "on",
+        cache_urls=read_list(env, "HUBBUB_CACHE_URLS"),
+        near_bytes=int(near_bytes),
     )

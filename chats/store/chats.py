@@ -20,8 +20,8 @@ class ChatRow(NamedTuple):
 
 
 _AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_COLUMNS = f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count"
-_SHOWN = f"""ARRAY(
+COLUMNS = f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count"
+SHOWN = f"""ARRAY(
     SELECT p.member::text FROM participants p WHERE p.chat = c.id
     ORDER BY p.position LIMIT {MAX_PARTICIPANTS_SHOWN}
 )"""  # noqa: S608 - a constant
@@ -31,7 +31,7 @@ async def find_chat_of_member(pool: Pool, chat: str, member: str) -> ChatRow | N
     """The chat, if it is there and this person takes part."""
     rows = await fetch(
         pool,
-        f"SELECT {_COLUMNS} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608 - constant
+        f"SELECT {COLUMNS} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608 - constant
         " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
         (chat, member),
     )
@@ -42,7 +42,7 @@ async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, 
     """The same with its first participants, all of one moment."""
     rows = await fetch(
         pool,
-        f"SELECT {_COLUMNS}, {_SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
+        f"SELECT {COLUMNS}, {SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
         " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
         (chat, member),
     )
@@ -55,7 +55,7 @@ async def list_chats_of_member(
     """Newest first, each with its first participants."""
     rows = await fetch(
         pool,
-        f"SELECT {_COLUMNS}, {_SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
+        f"SELECT {COLUMNS}, {SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
         " WHERE m.member = %s::uuid AND m.chat < %s::uuid"
         " ORDER BY m.chat DESC LIMIT %s::bigint",
         (member, before or _AFTER_ALL_IDS, limit),

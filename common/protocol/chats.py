@@ -188,6 +188,40 @@ class EventPage(Internal):
     more: bool
 
 
+class LookWanted(Internal):
+    """What one reader wants of a chat: its state if `details`, and its newest messages above seq
+    `after`, at most `amount`."""
+
+    user: str
+    chat: str
+    details: bool
+    after: int
+    amount: int
+
+
+class LooksRequest(Internal):
+    wanted: list[LookWanted]
+
+
+class Look(Internal):
+    """A chat at one moment, or nothing where the reader does not take part or there is no such
+    chat: then `allowed` is false. `version` counts all changes but messages: with the epoch it says
+    which state this is. Messages are newest first."""
+
+    allowed: bool
+    version: int = 0
+    seq: int = 0
+    chat: Chat | None = None
+    messages: list[msgspec.Raw] = msgspec.field(default_factory=list)
+
+
+class LooksAnswer(Internal):
+    """For each one wanted, in order."""
+
+    epoch: str
+    looks: list[Look]
+
+
 # ---- for realtime
 
 

@@ -40,11 +40,17 @@ from edge.reading import (
     read_body,
     read_query,
 )
+from edge.reads import Reads
 from edge.upstream import Users
 
 
 def create_account_routes(
-    gate: Gate, users: Users, limits: Limits, balancer: Balancer, cookie: SessionCookie
+    gate: Gate,
+    users: Users,
+    reads: Reads,
+    limits: Limits,
+    balancer: Balancer,
+    cookie: SessionCookie,
 ) -> Sequence[Any]:
     """Everything under /api/user."""
 
@@ -207,7 +213,7 @@ def create_account_routes(
     @get("/api/user/{user_id:str}")
     async def get_person(request: AnyRequest, user_id: FromPath[str]) -> Response[bytes]:
         gate.admit(request.headers.get("authorization"))
-        return answer(await users.get_person(path_id(user_id)))
+        return answer(await reads.get_person(path_id(user_id)))
 
     @get("/api/user/sessions")
     async def list_sessions(request: AnyRequest) -> Response[bytes]:

@@ -38,13 +38,14 @@ from edge.reading import (
     read_body,
     read_query,
 )
+from edge.reads import Reads
 from edge.upstream import Chats
 
 DEFAULT_CHATS = 100
 MAX_CHATS = 200
 
 
-def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence[Any]:
+def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balancer) -> Sequence[Any]:
     """Everything under /api/chat apart from what is said there."""
 
     @post("/api/chat")
@@ -76,7 +77,7 @@ def create_chat_routes(gate: Gate, chats: Chats, balancer: Balancer) -> Sequence
     @get("/api/chat/{chat_id:str}")
     async def get_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
-        return answer(await chats.get_chat(caller.user, path_id(chat_id)))
+        return answer(await reads.get_chat(caller.user, path_id(chat_id)))
 
     @patch("/api/chat/{chat_id:str}")
     async def rename_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:

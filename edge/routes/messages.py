@@ -25,6 +25,7 @@ from edge.reading import (
     read_body,
     read_query,
 )
+from edge.reads import Reads
 from edge.sends import Sends
 from edge.upstream import Chats
 
@@ -33,7 +34,7 @@ MAX_MESSAGES = 100
 
 
 def create_message_routes(
-    gate: Gate, chats: Chats, sends: Sends, limits: Limits, balancer: Balancer
+    gate: Gate, chats: Chats, reads: Reads, sends: Sends, limits: Limits, balancer: Balancer
 ) -> Sequence[Any]:
     """/api/chat/{id}/message and /api/chat/{id}/events."""
 
@@ -74,7 +75,10 @@ def create_message_routes(
         query = read_query(request, "before", "limit")
         before = query_number(query, "before", 0)
         limit = query_number(query, "limit", 1, MAX_MESSAGES) or DEFAULT_MESSAGES
-        return answer(await chats.get_messages(caller.user, path_id(chat_id), before, limit))
+        chat = path_id(chat_id)
+        if before is None:
+            return answer(await reads.get_newest_messages(caller.user, chat, limit))
+        return answer(await chats.get_messages(caller.user, chat, before, limit))
 
     @get("/api/chat/{chat_id:str}/events")
     async def get_events(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:

@@ -1,0 +1,54 @@
+"""Many readers' looks at chats in one statement: who may read is decided by the same rows that say
+what there is to read."""
+
+from typing import NamedTuple
+
+from chats.store.arrays import id_array, number_array
+from chats.store.chats import COLUMNS, SHOWN, ChatRow
+from chats.store.query import fetch
+from common.database import Pool
+
+
+class LookRow(NamedTuple):
+    """`participants` are the first ones, where they were wanted; messages are newest first."""
+
+    chat: ChatRow
+    participants: list[str] | None
+    messages: list[bytes]
+
+
+_LOOKS = f"""
+SELECT w.nth, (SELECT epoch::text FROM installation),
+    CASE WHEN w.details THEN {SHOWN} END,
+    ARRAY(
+        SELECT l.event FROM log l WHERE l.chat = c.id AND l.kind = 'message' AND l.seq > w.after
+        ORDER BY l.seq DESC LIMIT w.amount
+    ),
+    {COLUMNS}
+FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::bigint[], %s::bigint[])
+    WITH ORDINALITY AS w (chat, reader, details, after, amount, nth)
+JOIN participants m ON m.chat = w.chat AND m.member = w.reader
+JOIN chats c ON c.id = m.chat
+"""  # noqa: S608 - constants
+
+
+async def read_looks(
+    pool: Pool, wanted: list[tuple[str, str, bool, int, int]]
+) -> tuple[str, list[LookRow | None]]:
+    """The epoch, and for each (chat, reader, details, after, amount) what there is, or None where
+    the reader does not take part. The epoch is empty where nobody does."""
+    rows = await fetch(
+        pool,
+        _LOOKS,
+        (
+            id_array([chat for chat, _, _, _, _ in wanted]),
+            id_array([reader for _, reader, _, _, _ in wanted]),
+            number_array([details for _, _, details, _, _ in wanted]),
+            number_array([after for _, _, _, after, _ in wanted]),
+            number_array([amount for _, _, _, _, amount in wanted]),
+        ),
+    )
+    found: list[LookRow | None] = [None] * len(wanted)
+    for nth, _, participants, messages, *chat in rows:
+        found[nth - 1] = LookRow(ChatRow(*chat), participants, messages)
+    return (rows[0][1] if rows else ""), found

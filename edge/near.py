@@ -1,0 +1,50 @@
+"""What this process itself remembers of reads: bounded in bytes, forgets what was not used for
+longest. Pure; it knows nothing of what it holds."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+_OVERHEAD_BYTES: Final = 400  # what Python needs around each
+
+
+class _Entry(NamedTuple):
+    value: Any
+    size: int
+    until: float
+
+
+class Near:
+    """Values by key. Each kind of value has keys of its own, so whoever gets one knows its type."""
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: str) -> Any:
+        """The value; None where there is none any more."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.until < self._clock():
+            self._drop(key)
+            return None
+        self._entries.move_to_end(key)
+        return entry.value
+
+    def put(self, key: str, value: Any, size: int, seconds: float) -> None:
+        """`size` is that of its content in bytes."""
+        self._drop(key)
+        size += _OVERHEAD_BYTES
+        self._entries[key] = _Entry(value, size, self._clock() + seconds)
+        self.size += size
+        while self.size > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.size -= entry.size

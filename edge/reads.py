@@ -1,0 +1,191 @@
+"""What is read often, with what edge holds already: chats, their newest messages, people.
+
+Whether somebody may read is never held: each read of a chat asks chats, many readers in one call,
+and the answer says which state of the chat it is now. So what is shown is what a direct read would
+have shown at that moment. People never change. Knows nothing of HTTP.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from common.calls import Calls
+from common.errors import Refusal, not_found
+from common.protocol.chats import (
+    Chat,
+    Look,
+    LooksAnswer,
+    LooksRequest,
+    LookWanted,
+    MessagePage,
+)
+from common.protocol.users import Person
+from edge.cache import Cache
+from edge.flights import Flights
+from edge.lanes import Lanes
+from edge.metrics import READS
+from edge.near import Near
+from edge.tail import Tail
+from edge.upstream import Chats, Users
+
+MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
+MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
+NEAR_SECONDS: Final = 600.0
+NOBODY_SECONDS: Final = 2.0
+LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
+
+_NOBODY: Final = Person(id="", username="")
+
+_encode = msgspec.json.encode
+_decode_chat = msgspec.json.Decoder(Chat).decode
+_decode_person = msgspec.json.Decoder(Person).decode
+
+
+class Reads(Protocol):
+    """The reads of the routes, from wherever. Each raises Refusal not_found, or unavailable."""
+
+    async def get_chat(self, user: str, chat: str) -> Chat: ...
+
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage: ...
+
+    async def get_person(self, person: str) -> Person: ...
+
+
+class DirectReads:
+    """Without a cache: each read is a call to the service that owns what is read."""
+
+    def __init__(self, chats: Chats, users: Users) -> None:
+        self._chats = chats
+        self.get_chat = chats.get_chat
+        self.get_person = users.get_person
+
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage:
+        return await self._chats.get_messages(user, chat, None, limit)
+
+
+class _Sight(NamedTuple):
+    """A look and the epoch of its database."""
+
+    epoch: str
+    look: Look
+
+
+class CachedReads:
+    """With what this process holds (`near`) and what the cache nodes hold."""
+
+    def __init__(self, chats: Calls, direct: DirectReads, near: Near, cache: Cache) -> None:
+        self._chats = chats
+        self._direct = direct
+        self._near = near
+        self._cache = cache
+        self._lanes = Lanes[LookWanted, _Sight](
+            lambda wanted: chats.preferred(wanted.chat), self._look, max_items=MAX_LOOKS_A_CALL
+        )
+        loads = asyncio.Semaphore(MAX_LOADS)
+        self._shown = Flights[Chat | None](loads)
+        self._people = Flights[Person](loads)
+
+    async def get_chat(self, user: str, chat: str) -> Chat:
+        wanted = LookWanted(user=user, chat=chat, details=False, after=0, amount=0)
+        sight = await self._allowed_look(wanted)
+        key = _chat_key(sight, chat)
+        shown: Chat | None = self._near.get(key)
+        if shown is None:
+            wanted = msgspec.structs.replace(wanted, details=True)
+            shown = await self._shown.join(key, lambda: self._load_chat(key, wanted))
+        else:
+            READS.labels("chat", "near").inc()
+        if shown is None:
+            # It has just changed, or whoever loaded it for us may not read it any more.
+            return await self._direct.get_chat(user, chat)
+        return msgspec.structs.replace(shown, seq=sight.look.seq)
+
+    async def _load_chat(self, key: str, wanted: LookWanted) -> Chat | None:
+        """None where that state is over, or the reader may not see it."""
+        data = await self._cache.get(key)
+        if data is not None:
+            READS.labels("chat", "node").inc()
+            shown = _decode_chat(data)
+        else:
+            READS.labels("chat", "owner").inc()
+            sight = await self._lanes.send(wanted)
+            if sight.look.chat is None or _chat_key(sight, wanted.chat) != key:
+                return None
+            shown = sight.look.chat
+            data = _encode(shown)
+            await self._cache.put(key, data)
+        self._near.put(key, shown, 2 * len(data), NEAR_SECONDS)
+        return shown
+
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage:
+        key = f"tail:{chat}"
+        tail: Tail = self._near.get(key) or Tail()
+        READS.labels("messages", "near" if tail.seq else "owner").inc()
+        tail, page = await self._read_on(tail, user, chat, limit)
+        if page is None:  # too little is held, or it is of a database before it was restored
+            tail, page = await self._read_on(Tail(), user, chat, limit)
+        held: Tail = self._near.get(key) or Tail()
+        if (held.epoch, held.seq, len(held.messages)) != (tail.epoch, tail.seq, len(tail.messages)):
+            self._near.put(key, tail, sum(map(len, tail.messages)), NEAR_SECONDS)
+        assert page is not None
+        messages, more = page
+        return MessagePage(messages=[msgspec.Raw(message) for message in messages], more=more)
+
+    async def _read_on(
+        self, tail: Tail, user: str, chat: str, limit: int
+    ) -> tuple[Tail, tuple[tuple[bytes, ...], bool] | None]:
+        amount = max(limit + 1, LEAST_AMOUNT)
+        wanted = LookWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
+        sight = await self._allowed_look(wanted)
+        if tail.seq and (sight.epoch != tail.epoch or sight.look.seq < tail.seq):
+            return tail, None
+        newer = [bytes(message) for message in sight.look.messages]
+        tail = tail.extend(sight.epoch, sight.look.seq, newer, amount)
+        return tail, tail.page(limit)
+
+    async def get_person(self, person: str) -> Person:
+        key = f"person:{person}"
+        found: Person | None = self._near.get(key)
+        if found is None:
+            return await self._people.join(key, lambda: self._load_person(key, person))
+        READS.labels("person", "near").inc()
+        if found is _NOBODY:
+            raise not_found()
+        return found
+
+    async def _load_person(self, key: str, person: str) -> Person:
+        data = await self._cache.get(key)
+        if data is not None:
+            READS.labels("person", "node").inc()
+            found = _decode_person(data)
+        else:
+            READS.labels("person", "owner").inc()
+            try:
+                found = await self._direct.get_person(person)
+            except Refusal as refusal:
+                if refusal.code == "not_found":
+                    # Here only: whoever makes ids up must not fill the nodes with them.
+                    self._near.put(key, _NOBODY, 0, NOBODY_SECONDS)
+                raise
+            data = _encode(found)
+            await self._cache.put(key, data)
+        self._near.put(key, found, 2 * len(data), NEAR_SECONDS)
+        return found
+
+    async def _allowed_look(self, wanted: LookWanted) -> _Sight:
+        sight = await self._lanes.send(wanted)
+        if not sight.look.allowed:
+            raise not_found()
+        return sight
+
+    async def _look(self, wanted: list[LookWanted], seconds: float) -> Sequence[_Sight]:
+        answer = await self._chats.call(
+            "look", LooksRequest(wanted=wanted), LooksAnswer, key=wanted[0].chat, timeout=seconds
+        )
+        return [_Sight(answer.epoch, look) for look in answer.looks]
+
+
+def _chat_key(sight: _Sight, chat: str) -> str:
+    return f"chat:{sight.epoch}:{chat}:{sight.look.version}"

@@ -1,0 +1,41 @@
+"""What an edge remembers itself: bounded, and no longer than it may."""
+
+from edge.near import Near
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_not_used_for_longest_goes_first() -> None:
+    """A value that was asked for outlives those that nobody asked for."""
+    near = Near(max_bytes=3_000)
+    for key in ("a", "b"):
+        near.put(key, key, 1_000, 60)
+    assert near.get("a") == "a"
+    near.put("c", "c", 1_000, 60)
+    assert [near.get(key) for key in ("a", "b", "c")] == ["a", None, "c"]
+
+
+def test_its_size_stays_within_its_bound() -> None:
+    """However much is put in, replaced, or too large for it."""
+    near = Near(max_bytes=10_000)
+    for number in range(500):
+        near.put(f"{number % 37}", number, 17 * number, 60)
+        assert 0 <= near.size <= 10_000
+
+
+def test_a_value_ends_with_its_time() -> None:
+    """It is there until then and not after, and gives its room back."""
+    clock = Clock()
+    near = Near(max_bytes=10_000, clock=clock)
+    near.put("a", "a", 10, seconds=5)
+    clock.now = 4.9
+    assert near.get("a") == "a"
+    clock.now = 5.1
+    assert near.get("a") is None
+    assert near.size == 0
