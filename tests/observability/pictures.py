@@ -28,6 +28,7 @@ COLUMNS = 3
 PANEL_INCHES = (4.2, 2.4)
 DOTS_AN_INCH = 80
 MAX_LEGENDS = 6
+HEADROOM = 1.4
 UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "", "bytes": "bytes",
          "percentunit": "share"}  # fmt: skip
 STYLE = {
@@ -57,18 +58,19 @@ def draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, start: float, e
         for series in prometheus.query_range(query.expr, start, end, STEP_SECONDS):
             points = [(float(at) - start, float(value)) for at, value in series["values"]]
             label = name_series(query.legend, series["metric"])
-            axes.plot(*zip(*points, strict=True), label=label if lines < MAX_LEGENDS else None)
+            axes.plot(*zip(*points, strict=True), label=label if lines < MAX_LEGENDS else "_")
             lines += 1
     axes.set_title(panel.title, loc="left", fontweight="bold")
     axes.set_ylabel(UNITS[panel.unit])
     axes.set_xlim(0, end - start)
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=6, frameon=False, loc="upper left")
+    axes.set_ylim(0, axes.get_ylim()[1] * HEADROOM)  # so that no line hides behind the legend
+    axes.legend(fontsize=6, frameon=False, loc="upper left", ncols=2)
 
 
 def name_series(legend: str, labels: dict[str, Any]) -> str:
     """As Grafana does it: `{{label}}` stands for the label's value."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: str(labels.get(found[1], "")), legend)
+    name = re.sub(r"\{\{(\w+)\}\}", lambda found: str(labels.get(found[1], "")), legend)
+    return name.strip() or "none"
 
 
 async def main() -> None:
@@ -82,8 +84,9 @@ async def main() -> None:
                 start = time.time()
                 async with people_who_talk(system.origin):
                     await asyncio.sleep(TALK_SECONDS)
+                end = time.time()
                 for dashboard in DASHBOARDS:
-                    figure = draw(prometheus, dashboard, start, time.time())
+                    figure = draw(prometheus, dashboard, start, end)
                     name = dashboard.uid.replace("hubbub-", "dashboard-")
                     figure.savefig(FOLDER / f"{name}.png", dpi=DOTS_AN_INCH)
 

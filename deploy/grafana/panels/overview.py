@@ -82,8 +82,9 @@ OVERVIEW = Dashboard(
             "and down: raise calm_seconds of HUBBUB_SCALING.",
             (
                 Query(
-                    "max by (of) (hubbub_fleet_wanted_replicas) or count by (role) (up)",
-                    "{{of}}{{role}}",
+                    'max by (role) (label_replace(hubbub_fleet_wanted_replicas, "role", "$1", '
+                    '"of", "(.*)")) or count by (role) (up)',
+                    "{{role}}",
                 ),
             ),
         ),
