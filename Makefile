@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix load bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
+.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,29 @@ fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(VENV)/dev.stamp  ## make the reference in docs/ anew, from the code
+	@$(BIN)/python -m docs.reference
+
+postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own, or on the one AT=URL
+	@.ci/newman
+	@run=".build/newman/node_modules/.bin/newman run docs/hubbub.postman_collection.json"; \
+		if [ -n "$(AT)" ]; then $$run --env-var "baseUrl=$(AT)"; \
+		else $(BIN)/python -m loadtest.system $$run --env-var "baseUrl={origin}"; fi
+
 load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
+
+load-web: $(VENV)/dev.stamp  ## the same by hand, on locust's page: people in several processes
+	@$(BIN)/locust -f loadtest/locustfile.py --processes "$${PROCESSES:-2}" \
+		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" \
+		--web-host 127.0.0.1 --web-port "$${WEB_PORT:-8089}"
+
+search: $(VENV)/dev.stamp  ## how many people a system of its own bears: make search [MINUTES=5]
+	@$(BIN)/python -m loadtest.search $${MINUTES:+--minutes $$MINUTES}
+
+soak: $(VENV)/dev.stamp  ## whether it stays small while people come and go: make soak [MINUTES=5]
+	@$(BIN)/python -m loadtest.soak $${MINUTES:+--minutes $$MINUTES}
 
 flood: $(VENV)/dev.stamp  ## what a flood of log-ins costs those who talk, on a system of its own
 	@$(BIN)/python -m loadtest.flood

@@ -4,7 +4,9 @@ Pure: times are given to it, in seconds of one monotonic clock. It must not know
 deliveries travel, and it must not import locust, which takes `select.epoll` out of the process.
 """
 
-from collections import defaultdict
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 PERCENTILES = (50, 95, 99, 100)
@@ -35,23 +37,33 @@ class DeliveryBook:
         self._since: dict[tuple[str, str], int] = {}  # listener, chat: the seq it starts after
         self._got: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
         self._last: dict[tuple[str, str], int] = {}
-        self._latencies: list[float] = []
-        self._doubled = self._out_of_order = 0
+        self._listeners: dict[str, set[str]] = defaultdict(set)  # of a chat
+        self._waiting: deque[tuple[float, str, int]] = deque()  # answered then, chat, seq
+        self._judged: dict[str, int] = {}  # chat: up to this seq nobody remembers
+        self._latencies = array("d")
+        self.posts = self.deliveries = self.doubled = self.out_of_order = 0
+        self.lost = 0  # of those that were judged
 
     def post_begins(self, client_id: str, now: float) -> None:
         """Before the first try of a post; repeats of the same post do not count anew."""
         self._started.setdefault(client_id, now)
 
-    def post_answered(self, chat: str, seq: int, message_id: str) -> None:
+    def post_answered(self, chat: str, seq: int, message_id: str, now: float = 0.0) -> None:
+        if seq not in self._answered[chat]:
+            self.posts += 1
+            self._waiting.append((now, chat, seq))
         self._answered[chat][seq] = message_id
 
     def listener_joins(self, listener: str, chat: str, after: int) -> None:
         """From now on this listener gets every event of the chat above `after`."""
         self._since.setdefault((listener, chat), after)
+        self._listeners[chat].add(listener)
         self._last[listener, chat] = after
 
     def listener_leaves(self, listener: str, chat: str) -> None:
         self._since.pop((listener, chat), None)
+        self._listeners[chat].discard(listener)
+        self._got.pop((listener, chat), None)
 
     def delivered(
         self,
@@ -61,19 +73,35 @@ class DeliveryBook:
         message_id: str = "",
         client_id: str = "",
         now: float = 0.0,
-    ) -> None:
+    ) -> float | None:
         """An event came. `message_id` is empty for events that are no messages: they count for
-        order only."""
+        order only. Gives the seconds since its post began, where it is known."""
         key = (listener, chat)
-        if seq in self._got[key]:
-            self._doubled += 1
-            return
+        if seq in self._got[key] or seq <= min(self._judged.get(chat, 0), self._last.get(key, 0)):
+            self.doubled += 1
+            return None
+        self.deliveries += 1
         if seq != self._last.get(key, seq - 1) + 1:
-            self._out_of_order += 1
+            self.out_of_order += 1
         self._got[key][seq] = message_id
         self._last[key] = seq
         if message_id and (started := self._started.get(client_id)) is not None:
             self._latencies.append(now - started)
+            return now - started
+        return None
+
+    def judge(self, before: float) -> None:
+        """Forgets what was answered before that moment, so that a long run needs no more memory
+        than a short one. Who has not got it by now has lost it."""
+        while self._waiting and self._waiting[0][0] < before:
+            _, chat, seq = self._waiting.popleft()
+            message_id = self._answered[chat].pop(seq)
+            self._judged[chat] = max(seq, self._judged.get(chat, 0))
+            for listener in self._listeners[chat]:
+                got = self._got[listener, chat].pop(seq, None)
+                self.lost += got != message_id and seq > self._since[listener, chat]
+        while self._started and next(iter(self._started.values())) < before:
+            del self._started[next(iter(self._started))]
 
     def missing(self) -> int:
         """Answered messages that a listener should have and has not, or not under that id."""
@@ -87,16 +115,16 @@ class DeliveryBook:
     def close(self) -> Arrival:
         """The sum of it all."""
         return Arrival(
-            answered=sum(map(len, self._answered.values())),
-            delivered=sum(map(len, self._got.values())),
-            lost=self.missing(),
-            doubled=self._doubled,
-            out_of_order=self._out_of_order,
+            answered=self.posts,
+            delivered=self.deliveries,
+            lost=self.lost + self.missing(),
+            doubled=self.doubled,
+            out_of_order=self.out_of_order,
             percentiles=percentiles(self._latencies),
         )
 
 
-def percentiles(values: list[float]) -> dict[int, float]:
+def percentiles(values: Sequence[float]) -> dict[int, float]:
     """The smallest value that so many percent do not exceed (nearest rank); empty for no values."""
     ordered = sorted(values)
     return {

@@ -1,46 +1,73 @@
-"""What locust runs: the people of `person.py`, and at the end the report of `delivery.py`.
+"""What locust runs: the people of `person.py`, by hand on its web page or headless, in one process
+or in several whose sums meet in the master.
 
 Exits with 1 when a delivery was lost, doubled or out of order, or when a request failed.
 """
 
 import sys
-import time
 from typing import Any
 
-import gevent
 from locust import events
+from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.runners import WorkerRunner
 
-from loadtest.person import Person, run
+from loadtest.listener import DELIVERY, KIND
+from loadtest.person import LATE, Person
+from loadtest.tallies import Tallies
 
 __all__ = ["Person"]
 
-SETTLE_SECONDS = 10
+GOODBYE_SECONDS = 5.0  # for people to log out
+
+
+@events.init_command_line_parser.add_listener
+def add_arguments(parser: LocustArgumentParser) -> None:
+    parser.add_argument(
+        "--open-loop", action="store_true",
+        help="Acts come when they are due, also while answers to the last ones are awaited",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pace", type=float, default=2.0, help="Seconds between a person's acts, on average"
+    )
+
+
+@events.init.add_listener
+def prepare(environment: Environment, **_: Any) -> None:
+    environment.stop_timeout = max(environment.stop_timeout, GOODBYE_SECONDS)
+    environment.tallies = Tallies(environment)  # type: ignore[attr-defined]
 
 
 @events.quitting.add_listener
 def report(environment: Environment, **_: Any) -> None:
-    """Wait until everything has arrived or the time is over, then say how it went."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while run.book.missing() and time.monotonic() < deadline:
-        gevent.sleep(0.1)
-    run.is_over = True
-    gevent.killall(run.listeners)
-    total, arrival = environment.stats.total, run.book.close()
+    """How it went, said once, by the process that knows all of it."""
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    requests, failures = count_requests(environment)
+    tallies: Tallies = environment.tallies  # type: ignore[attr-defined]
+    tally, deliveries = tallies.total, environment.stats.get(DELIVERY, KIND)
     latencies = ", ".join(
-        f"{'max' if percent == 100 else f'p{percent}'} {seconds * 1000:.1f} ms"
-        for percent, seconds in arrival.percentiles.items()
+        f"p{share * 100:g} {deliveries.get_response_time_percentile(share)} ms"
+        for share in (0.5, 0.95, 0.99)
     )
     sys.stdout.write(
-        f"\nRequests:         {total.num_requests}, {total.total_rps:.1f}/s, "
-        f"{total.num_failures} failed\n"
-        f"Posts answered:   {arrival.answered}\n"
-        f"Deliveries:       {arrival.delivered} to {len(run.listeners)} sockets, "
-        f"{run.reconnects} reconnects\n"
-        f"Post to delivery: {latencies or 'nothing was delivered'}\n"
-        f"Lost:             {arrival.lost}\n"
-        f"Doubled:          {arrival.doubled}\n"
-        f"Out of order:     {arrival.out_of_order}\n"
+        f"\nRequests:         {requests}, {failures} failed\n"
+        f"Posts answered:   {tally.answered}\n"
+        f"Deliveries:       {tally.delivered}; {tally.cuts} times somebody lost the network\n"
+        f"Post to delivery: {latencies if deliveries.num_requests else 'nothing was delivered'}\n"
+        f"Lost:             {tally.lost}\n"
+        f"Doubled:          {tally.doubled}\n"
+        f"Out of order:     {tally.out_of_order}\n"
     )
-    good = arrival.is_clean and arrival.answered > 0 and total.num_failures == 0
-    environment.process_exit_code = 0 if good else 1
+    bad = failures or tally.lost or tally.doubled or tally.out_of_order or not tally.answered
+    environment.process_exit_code = 1 if bad else 0
+
+
+def count_requests(environment: Environment) -> tuple[int, int]:
+    """Requests and failures, without what is no request."""
+    rows = [
+        row
+        for row in environment.stats.entries.values()
+        if (row.method, row.name) not in (LATE, (KIND, DELIVERY))
+    ]
+    return sum(row.num_requests for row in rows), sum(row.num_failures for row in rows)

@@ -1,163 +1,170 @@
-"""One person under locust: signs up, makes chats with others, posts, and listens on a socket.
+"""One person under locust: signs up, makes a chat with others, posts, reads, rests, loses the
+network and comes back. What a person does is the same closed and open loop; only what a slow answer
+does to the next act differs."""
 
-The socket's greenlet outlives the person's tasks, so that the last posts still arrive; the
-locustfile ends it.
-"""
-
-import json
 import random
 import time
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import gevent
-from locust import FastHttpUser, between, task
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
+import gevent.pool
+from locust import FastHttpUser, task
+from locust.env import Environment
 
-from loadtest.delivery import DeliveryBook
+from loadtest.gathering import Gathering
+from loadtest.listener import Listener
 
-OTHERS_A_CHAT = 4
-CHATS_EACH = 2
-READY_TIMEOUT_SECONDS = 10
-COME_BACK_SECONDS = 0.5
+OTHERS_A_CHAT: Final = 4
+READY_TIMEOUT_SECONDS: Final = 20.0
+REST_SECONDS: Final = (5.0, 15.0)
+AWAY_SECONDS: Final = (1.0, 3.0)
+GOODBYE_SECONDS: Final = 3.0
+LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
 
-
-class Run:
-    """What the people of one run share."""
-
-    def __init__(self) -> None:
-        self.book = DeliveryBook()
-        self.people: list[str] = []
-        self.listeners: list[gevent.Greenlet] = []
-        self.is_over = False
-        self.reconnects = 0
-
-
-run = Run()  # locust makes the people itself and hands them nothing
-
-
-class Listener:
-    """A socket that follows the contract: it resumes from its cursors when it comes back."""
-
-    def __init__(self, user: str, token: str, origin: str) -> None:
-        self._user, self._token = user, token
-        self._url = "ws" + origin.removeprefix("http") + "/ws"
-        self._cursors: dict[str, int] = {}
-        self.ready = gevent.event.Event()
-
-    @property
-    def chats(self) -> list[str]:
-        return list(self._cursors)
-
-    def listen(self) -> None:
-        while not run.is_over:
-            try:
-                with connect(
-                    self._url,
-                    subprotocols=[Subprotocol("chat.v1")],
-                    compression=None,
-                    max_size=None,
-                    ping_interval=None,
-                    proxy=None,
-                ) as socket:
-                    hello = {"type": "connect", "token": self._token, "resume": self._cursors}
-                    socket.send(json.dumps(hello))
-                    while not run.is_over:
-                        self._take_all(socket.recv())
-            except (OSError, WebSocketException):
-                run.reconnects += 1
-                gevent.sleep(COME_BACK_SECONDS * random.random())  # noqa: S311 - jitter
-
-    def _take_all(self, text: str | bytes) -> None:
-        now = time.monotonic()
-        for line in text.splitlines() if isinstance(text, str) else []:
-            frame = json.loads(line)
-            if frame["type"] == "ready":
-                self.ready.set()
-            elif "seq" in frame and frame["type"] != "sent":
-                self._take(frame, now)
-
-    def _take(self, event: dict[str, Any], now: float) -> None:
-        chat, seq = event["chat"], event["seq"]
-        if event["type"] == "chat.created":
-            run.book.listener_joins(self._user, chat, seq)
-        else:
-            run.book.delivered(
-                self._user,
-                chat,
-                seq,
-                event.get("messageId", ""),
-                event.get("clientId", ""),
-                now,
-            )
-        self._cursors[chat] = max(seq, self._cursors.get(chat, 0))
+Act = Callable[[float], object]
 
 
 class Person(FastHttpUser):
-    """Posts about four times a second to chats that they are in, reads now and then."""
+    """Acts every `pace` seconds on average: of 56 acts 40 are posts, half of them by REST and half
+    on the socket."""
 
-    wait_time = between(0.1, 0.4)
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._gathering: Gathering = environment.gathering  # type: ignore[attr-defined]
+        self._pace: float = environment.parsed_options.pace  # type: ignore[union-attr]
+        self._is_open: bool = environment.parsed_options.open_loop  # type: ignore[union-attr]
+        self._acts = gevent.pool.Group()
+        self._due = self._quiet_until = 0.0
+        self._token = ""
 
     def on_start(self) -> None:
         name = f"load-{uuid.uuid4().hex[:20]}"
-        answer = self.rest_call(
-            "POST", "/api/user", {"username": name, "email": f"{name}@example.org"}, "sign up"
+        account = {"username": name, "email": f"{name}@example.org"}
+        answer = self._call("POST", "/api/user", account, "sign up")
+        if not answer:
+            self.stop()
+            return
+        self._token, self._id = answer["token"], answer["user"]["id"]
+        self._listener = Listener(
+            self._gathering, self._id, self._token, self.host or "", self._fetch_events
         )
-        self.token, self.id = answer["token"], answer["user"]["id"]
-        self.listener = Listener(self.id, self.token, self.host or "")
-        run.listeners.append(gevent.spawn(self.listener.listen))
-        self.listener.ready.wait(READY_TIMEOUT_SECONDS)
-        run.people.append(self.id)
-        for number in range(CHATS_EACH):
-            others = random.sample(run.people, min(OTHERS_A_CHAT, len(run.people)))
-            self.rest_call(
-                "POST",
-                "/api/chat",
-                {"participants": others, "chatName": f"chat {number}"},
-                "create chat",
-            )
+        self._gathering.listeners.add(self._listener)
+        gevent.spawn(self._listener.listen)
+        self._listener.ready.wait(READY_TIMEOUT_SECONDS)
+        people = self._gathering.people
+        people.append(self._id)
+        others = random.sample(people, min(OTHERS_A_CHAT, len(people)))
+        chat = {"participants": others, "chatName": f"{name}'s"}
+        self._call("POST", "/api/chat", chat, "create chat")
+        self._due = time.monotonic()
+
+    def on_stop(self) -> None:
+        """Half of them log out, the others just go."""
+        if not self._token:
+            return
+        self._acts.join(timeout=GOODBYE_SECONDS)
+        self._listener.leave()
+        self._gathering.listeners.discard(self._listener)
+        self._gathering.people.remove(self._id)
+        if random.random() < 0.5:  # noqa: S311 - load, no secret
+            self._call("POST", "/api/user/logout", None, "log out")
+
+    def wait_time(self) -> float:
+        """In an open loop acts come when they are due, however long the last one takes."""
+        pause = random.expovariate(1 / self._pace)
+        self._due = pause + (self._due if self._is_open else time.monotonic())
+        return max(0.0, self._due - time.monotonic())
 
     @task(20)
     def post(self) -> None:
-        if not (chats := self.listener.chats):
+        self._do(self._post)
+
+    @task(20)
+    def send(self) -> None:
+        self._do(self._send)
+
+    @task(6)
+    def read_history(self) -> None:
+        self._do(self._read_history)
+
+    @task(4)
+    def look_at_chats(self) -> None:
+        self._do(lambda _: self._ask("/api/chat", "list chats"))
+
+    @task(2)
+    def look_at_somebody(self) -> None:
+        person = random.choice(self._gathering.people)  # noqa: S311 - load, no secret
+        self._do(lambda _: self._ask(f"/api/user/{person}", "look at somebody"))
+
+    @task(2)
+    def have_a_rest(self) -> None:
+        self._do(lambda now: self._be_quiet(now + random.uniform(*REST_SECONDS)))  # noqa: S311
+
+    @task(2)
+    def lose_network(self) -> None:
+        self._do(self._lose_network)
+
+    def _do(self, act: Act) -> None:
+        if self._gathering.is_over or time.monotonic() < self._quiet_until:
+            return
+        if not self._is_open:
+            act(time.monotonic())
+            return
+        self._gathering.stats.log_request(*LATE, round((time.monotonic() - self._due) * 1000), 0)
+        self._acts.spawn(act, self._due)
+
+    def _be_quiet(self, until: float) -> None:
+        self._quiet_until = until
+
+    def _lose_network(self, now: float) -> None:
+        seconds = random.uniform(*AWAY_SECONDS)  # noqa: S311 - load, no secret
+        self._be_quiet(now + seconds)
+        self._listener.lose_network(seconds)
+
+    def _post(self, began: float) -> None:
+        if not (chats := self._listener.chats):
             return
         chat, client_id = random.choice(chats), str(uuid.uuid4())  # noqa: S311 - load, no secret
-        run.book.post_begins(client_id, time.monotonic())
-        answer = self.rest_call(
-            "POST",
-            f"/api/chat/{chat}/message",
-            {"message": f"hello from {self.id}", "clientId": client_id},
-            "post",
-        )
-        if answer:
+        self._gathering.book.post_begins(client_id, began)
+        body = {"message": f"hello from {self._id}", "clientId": client_id}
+        if answer := self._call("POST", f"/api/chat/{chat}/message", body, "post"):
             info = answer["messageInfo"]
-            run.book.post_answered(chat, info["seq"], info["messageId"])
+            self._gathering.book.post_answered(
+                chat, info["seq"], info["messageId"], time.monotonic()
+            )
 
-    @task(2)
-    def read_history(self) -> None:
-        if chats := self.listener.chats:
+    def _send(self, began: float) -> None:
+        if chats := self._listener.chats:
             chat = random.choice(chats)  # noqa: S311 - load, no secret
-            self.rest_call("GET", f"/api/chat/{chat}/message?limit=50", None, "read history")
+            self._listener.send(chat, f"hello from {self._id}", began)
 
-    @task(2)
-    def look_at_chats(self) -> None:
-        self.rest_call("GET", "/api/chat", None, "list chats")
+    def _read_history(self, _: float) -> None:
+        if chats := self._listener.chats:
+            chat = random.choice(chats)  # noqa: S311 - load, no secret
+            self._ask(f"/api/chat/{chat}/message?limit=50", "read history")
 
-    @task(1)
-    def look_at_somebody(self) -> None:
-        person = random.choice(run.people)  # noqa: S311 - load, no secret
-        self.rest_call("GET", f"/api/user/{person}", None, "look at somebody")
+    def _fetch_events(self, chat: str, after: int) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        while True:
+            page = self._ask(f"/api/chat/{chat}/events?after={after}", "catch up")
+            events += page.get("events", [])
+            if not page.get("more"):
+                return events
+            after = events[-1]["seq"]
 
-    def rest_call(self, method: str, path: str, body: Any, name: str) -> dict[str, Any]:
+    def _ask(self, path: str, name: str) -> dict[str, Any]:
+        return self._call("GET", path, None, name)
+
+    def _call(self, method: str, path: str, body: Any, name: str) -> dict[str, Any]:
         """The answer's body; empty when it failed, which locust's statistics show."""
-        headers = {"Authorization": f"Bearer {self.token}"} if hasattr(self, "token") else {}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         with self.client.request(
             method, path, name=name, json=body, headers=headers, catch_response=True
         ) as answer:
             if answer.status_code not in (200, 201):
-                answer.failure(f"{answer.status_code} {answer.text}")
+                answer.failure(f"{answer.status_code} {(answer.text or '')[:200]}")
                 return {}
             decoded: dict[str, Any] = answer.json()
             return decoded

@@ -61,8 +61,14 @@ def _item(step: Step, method: str, path: str, operation: Json, api: Json) -> Jso
             "header": list(_headers(step)),
             **_body(step),
         },
-        "event": [_event("test", "\n".join(_tests(step, shape)))],
+        "event": [_event("test", "\n".join(_tests(step, shape))), *_waiting(step)],
     }
+
+
+def _waiting(step: Step) -> Iterator[Json]:
+    """Postman makes the call when the script's timers have run out."""
+    if step.after_ms:
+        yield _event("prerequest", f"setTimeout(() => {{}}, {step.after_ms});")
 
 
 def _url(step: Step, path: str) -> Json:

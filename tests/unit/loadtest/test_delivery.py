@@ -81,3 +81,28 @@ def test_percentiles_are_nearest_rank() -> None:
     }
     assert percentiles([3.0]) == {50: 3.0, 95: 3.0, 99: 3.0, 100: 3.0}
     assert percentiles([]) == {}
+
+
+def test_what_is_judged_is_forgotten_but_counted() -> None:
+    """Ben lost seq 2 for good; what came before the judgement and comes again is doubled."""
+    book = DeliveryBook()
+    book.listener_joins("ann", "c", 1)
+    book.listener_joins("ben", "c", 1)
+    for seq in (2, 3):
+        book.post_answered("c", seq, f"m{seq}", now=float(seq))
+    _deliver(book, "ann", 2, 3)
+    book.judge(before=2.5)
+    _deliver(book, "ben", 3)
+    _deliver(book, "ann", 2)
+    arrival = book.close()
+    assert (arrival.answered, arrival.delivered) == (2, 3)
+    assert (arrival.lost, arrival.doubled) == (1, 1)
+
+
+def test_a_delivery_tells_how_long_it_took() -> None:
+    """From the first try of the post, where that is known."""
+    book = _book("ann")
+    seconds = book.delivered("ann", "c", 2, "m2", "k2", 0.3)
+    assert seconds is not None
+    assert abs(seconds - 0.1) < 1e-9
+    assert book.delivered("ann", "c", 3, "m3", "unknown", 0.4) is None

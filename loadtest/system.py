@@ -1,0 +1,86 @@
+"""A Hubbub of one's own: in a folder that goes away with it, on a free port, stopped at the end.
+
+`python -m loadtest.system COMMAND…` runs a command against one; `{origin}` becomes its address.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fleet.children import spawn
+from fleet.ports import ReservedPort
+from fleet.services import PROJECT_FOLDER
+from fleet.state import FleetState, read_state
+
+START_SECONDS: Final = 120.0  # the first start makes a database, perhaps on a busy machine
+STOP_SECONDS: Final = 40.0
+
+
+class System(NamedTuple):
+    """`data` is its folder, with `fleet.json`."""
+
+    origin: str
+    data: Path
+
+    def state(self) -> FleetState:
+        """Raises RuntimeError where nothing runs on the folder."""
+        if (state := read_state(self.data)) is None:
+            raise RuntimeError(f"nothing runs on {self.data}")
+        return state
+
+
+@contextmanager
+def running_system(variables: Mapping[str, str]) -> Iterator[System]:
+    """Whole from the first moment; `variables` are for its environment, where nothing else of
+    Hubbub's is. Raises RuntimeError with what it said when it does not start."""
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("HUBBUB_")}
+    port = ReservedPort()
+    with tempfile.TemporaryDirectory(prefix="hubbub-load-") as folder:
+        data = Path(folder)
+        own = {"HUBBUB_PORT": str(port.number), "HUBBUB_DATA": folder}
+        said = data / "output.log"
+        with said.open("wb") as output:
+            fleet = spawn(
+                [sys.executable, "-m", "fleet"],
+                env={**environment, **variables, **own},
+                cwd=PROJECT_FOLDER,
+                output=output,
+            )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not (b"ready at" in said.read_bytes() and _is_whole(read_state(data))):
+                if fleet.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"it did not start: {said.read_text()}")
+                time.sleep(0.1)
+            yield System(f"http://{port.address}", data)
+        finally:
+            fleet.terminate()
+            try:
+                fleet.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                fleet.kill()
+                fleet.wait()
+            port.close()
+
+
+def _is_whole(state: FleetState | None) -> bool:
+    return state is not None and all(
+        sum(p.role == role and p.state == "ready" for p in state.processes) >= wanted.replicas
+        for role, wanted in state.wanted.items()
+    )
+
+
+def main() -> int:
+    with running_system({}) as system:
+        command = [part.replace("{origin}", system.origin) for part in sys.argv[1:]]
+        return subprocess.run(command, check=False).returncode  # noqa: S603 - the caller's own
+
+
+if __name__ == "__main__":
+    sys.exit(main())

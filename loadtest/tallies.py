@@ -1,0 +1,82 @@
+"""The sums of all load processes in one place, and the hush at a run's end: nobody posts any more,
+then everybody says what arrived."""
+
+import time
+from typing import Any, Final
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtest.gathering import SETTLE_SECONDS, Gathering, Tally
+
+HUSH: Final = "hush"
+HUSHED: Final = "hushed"
+ANSWER_SECONDS: Final = SETTLE_SECONDS + 10.0
+
+
+class Tallies:
+    """Made once a process, when locust has its runner; `environment.gathering` is this run's."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._by_process: dict[str, Tally] = {}
+        self._hushed: set[str] = set()
+        runner, events = environment.runner, environment.events
+        events.test_start.add_listener(self._begin)
+        if isinstance(runner, MasterRunner):
+            runner.register_message(HUSHED, self._take_last)
+            events.worker_report.add_listener(self._take)
+        elif isinstance(runner, WorkerRunner):
+            # concurrent, for the runner must go on to answer its master meanwhile
+            runner.register_message(HUSH, self._hush_this_process, concurrent=True)
+            events.report_to_master.add_listener(self._report)
+        events.test_stopping.add_listener(lambda **_: self.hush())
+        self._begin()
+
+    @property
+    def total(self) -> Tally:
+        total = Tally()
+        for tally in self._by_process.values():
+            total = total.plus(tally)
+        return total
+
+    def hush(self) -> None:
+        """Returns when all has arrived, or when it is late enough to call it lost."""
+        runner = self._environment.runner
+        if isinstance(runner, WorkerRunner):
+            return  # its master asks
+        if not isinstance(runner, MasterRunner):
+            self._by_process["self"] = self._gathering.settle()
+            return
+        workers = {client.id for client in runner.clients.all}
+        runner.send_message(HUSH)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not workers <= self._hushed and time.monotonic() < deadline:
+            gevent.sleep(0.1)
+
+    @property
+    def _gathering(self) -> Gathering:
+        gathering: Gathering = self._environment.gathering  # type: ignore[attr-defined]
+        return gathering
+
+    def _begin(self, **_: Any) -> None:
+        self._by_process.clear()
+        self._hushed.clear()
+        self._environment.gathering = Gathering(  # type: ignore[attr-defined]
+            self._environment.stats
+        )
+
+    def _report(self, client_id: str, data: dict[str, Any]) -> None:
+        data["tally"] = list(self._gathering.tally())
+
+    def _take(self, client_id: str, data: dict[str, Any]) -> None:
+        self._by_process[client_id] = Tally(*data["tally"])
+
+    def _take_last(self, msg: Any, **_: Any) -> None:
+        self._by_process[msg.node_id] = Tally(*msg.data)
+        self._hushed.add(msg.node_id)
+
+    def _hush_this_process(self, environment: Environment, **_: Any) -> None:
+        tally = self._gathering.settle()
+        environment.runner.send_message(HUSHED, list(tally))  # type: ignore[union-attr]
