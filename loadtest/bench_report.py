@@ -161,10 +161,10 @@ def write_report(
         *(f"- left out here: {name} ({why.splitlines()[0]})" for name, why in left_out.items()),
         "",
         "`centrifuge` is the Go library of Centrifugo in Debian's version, 0.15 of 2021. The "
-        "newest (master of August 2026), measured against 0.15 elsewhere, costs 1.00, 0.64, 0.92, 1.00, "
-        "1.00 of it a delivery in F1 to F5 at a fixed rate, makes 1.13, 2.65, 1.24, 1.12, 1.24 "
-        "times the deliveries a core second, and takes 0.50 of the memory: hold the shares below "
-        "against those.",
+        "newest (master of August 2026), measured against 0.15 elsewhere, costs 1.00, 0.64, 0.92, "
+        "1.00, 1.00 of it a delivery in F1 to F5 at a fixed rate, makes 1.13, 2.65, 1.24, 1.12, "
+        "1.24 times the deliveries a core second, and takes 0.50 of the memory: hold the shares "
+        "below against those.",
         "",
         *_comparison(rows, servers),
         "",
