@@ -35,6 +35,7 @@ CALM_SECONDS: Final = 90  # the most that is waited for the fleet to shrink
 START_SECONDS: Final = 90
 ENOUGH: Final = 3
 SCALED: Final = ("edge", "realtime")
+GROWING: Final = ",".join(f"{role}=1-4" for role in SCALED)
 
 
 class Second(NamedTuple):
@@ -50,14 +51,17 @@ class Second(NamedTuple):
 
 
 @asynccontextmanager
-async def running_fleet(data: Path, port: int) -> AsyncIterator[None]:
-    """A Hubbub whose edge and realtime follow the load. Raises TimeoutError, RuntimeError."""
+async def running_fleet(data: Path, port: int, replicas: str = GROWING) -> AsyncIterator[None]:
+    """A Hubbub whose edge and realtime follow the load, unless `replicas` says otherwise.
+
+    Raises TimeoutError, RuntimeError.
+    """
     environment = {name: v for name, v in os.environ.items() if not name.startswith("HUBBUB_")}
     environment |= {
         "HUBBUB_DATA": str(data),
         "HUBBUB_PORT": str(port),
         "HUBBUB_RATE_LIMITS": "high",
-        "HUBBUB_REPLICAS": ",".join(f"{role}=1-4" for role in SCALED),
+        "HUBBUB_REPLICAS": replicas,
         "HUBBUB_SCALING": os.environ.get("HUBBUB_SCALING", ""),
     }
     with (data / "output.log").open("wb") as output:

@@ -47,5 +47,5 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         service=read_service_settings("users", env),
         database_url=read_database_url(env, "HUBBUB_USERS_DATABASE_URL"),
         signing_keys=Path(read_required(env, "HUBBUB_SIGNING_KEYS")),
-        hashing_threads=min(os.cpu_count() or 1, 4),
+        hashing_threads=max(1, min((os.cpu_count() or 1) // 2, 4)),
     )

@@ -108,12 +108,12 @@ async def test_hash_is_renewed_with_todays_parameters(
 async def test_flood_is_refused_rather_than_queued(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """One thread takes seventeen log-ins in; the others of a flood are told to come back."""
+    """One thread takes 65 log-ins in; the others of a flood are told to come back."""
     users = await start_replica(hashing_threads=1, hashing_memory_kib=19_456)
     answers = await asyncio.gather(
         *(
             users.call("log_in", LogIn(username=f"u{n}", password="wrong"), Grant)
-            for n in range(60)
+            for n in range(120)
         ),
         return_exceptions=True,
     )

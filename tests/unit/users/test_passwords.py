@@ -6,6 +6,7 @@ import threading
 import argon2
 import pytest
 
+from common.calls import GAVE_UP_HEADER
 from common.errors import Refusal
 from users.passwords import Passwords, create_hasher, normalise
 
@@ -61,15 +62,16 @@ class _Gate(argon2.PasswordHasher):
 
 
 async def test_queue_refuses_rather_than_grows() -> None:
-    """One at work and sixteen waiting; the next is refused at once, and the queue recovers."""
+    """One at work and 64 waiting; the next is refused at once, and the queue recovers."""
     gate = _Gate()
     passwords = Passwords(gate, threads=1)
     gate.is_open.clear()
-    inside = [asyncio.create_task(passwords.hash("x")) for _ in range(17)]
+    inside = [asyncio.create_task(passwords.hash("x")) for _ in range(65)]
     await asyncio.sleep(0)
     with pytest.raises(Refusal) as refused:
         await passwords.hash("x")
     assert refused.value.code == "unavailable"
+    assert GAVE_UP_HEADER in refused.value.headers  # or callers would try again and again
     gate.is_open.set()
     await asyncio.gather(*inside)
     assert await passwords.hash("x")
