@@ -1,0 +1,124 @@
+"""Access tokens: every claim and every header that is not as it should be makes one worthless."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from common.tokens import CLOCK_SKEW_SECONDS, Claims, TokenError, TokenExpired, TokenVerifier
+
+KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+RAW = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+JWK = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "alg": "EdDSA",
+    "use": "sig",
+    "kid": "one",
+    "x": base64.urlsafe_b64encode(RAW).rstrip(b"=").decode(),
+}
+
+
+@pytest.fixture
+def verifier() -> TokenVerifier:
+    verifier = TokenVerifier()
+    verifier.replace_keys([JWK])
+    return verifier
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Good ones; None leaves a claim out."""
+    now = int(time.time())
+    good = {"iss": "hubbub", "aud": "hubbub", "sub": "user", "sid": "session", "gen": 1}
+    all_ = {**good, "exp": now + 900, "nbf": now, **changes}
+    return {name: value for name, value in all_.items() if value is not None}
+
+
+def sign(found: dict[str, Any], key: Any = KEY, kid: str | None = "one") -> str:
+    return jwt.encode(found, key, algorithm="EdDSA", headers={"kid": kid} if kid else {})
+
+
+def part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def test_a_good_token_says_who_it_is(verifier: TokenVerifier) -> None:
+    """And whether it is seen for the first time."""
+    token = sign(found := claims())
+    expected = Claims(user="user", session="session", generation=1, expires=found["exp"])
+    assert verifier.verify(token) == (expected, True)
+    assert verifier.verify(token) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({name: None} for name in ("iss", "aud", "sub", "sid", "gen", "exp", "nbf")),
+        {"iss": "other"}, {"aud": "other"}, {"aud": []}, {"nbf": time.time() + 3600},
+        {"exp": "soon"}, {"gen": "x"}, {"sub": 7},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_each_claim_counts(verifier: TokenVerifier, changes: dict[str, Any]) -> None:
+    """Missing, another one's, of another type, or not valid yet."""
+    with pytest.raises(TokenError) as refused:
+        verifier.verify(sign(claims(**changes)))
+    assert not isinstance(refused.value, TokenExpired)
+
+
+def test_clocks_may_differ_by_seconds(verifier: TokenVerifier) -> None:
+    """A token from a clock that is a little ahead is good already."""
+    ahead = int(time.time()) + CLOCK_SKEW_SECONDS - 2
+    assert verifier.verify(sign(claims(nbf=ahead)))
+
+
+def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> None:
+    """Also when it was seen while it was good; one with a bad signature is merely bad."""
+    past = claims(exp=int(time.time()) - 1)
+    with pytest.raises(TokenExpired):
+        verifier.verify(sign(past))
+    with pytest.raises(TokenError) as refused:
+        verifier.verify(sign(past, OTHER_KEY))
+    assert not isinstance(refused.value, TokenExpired)
+
+
+def test_the_algorithm_is_not_the_tokens_choice(verifier: TokenVerifier) -> None:
+    """`none`, and HMAC with the public key as its secret, which everybody knows."""
+    unsigned = f"{part({'alg': 'none', 'kid': 'one'})}.{part(claims())}."
+    by_hmac = jwt.encode(claims(), RAW, algorithm="HS256", headers={"kid": "one"})
+    for token in (unsigned, by_hmac):
+        with pytest.raises(TokenError):
+            verifier.verify(token)
+
+
+def test_the_key_is_one_of_those_that_are_published(verifier: TokenVerifier) -> None:
+    """Another key, another id, no id, a key in the header: none is believed."""
+    embedded = jwt.encode(
+        claims(), OTHER_KEY, algorithm="EdDSA", headers={"kid": "one", "jwk": JWK}
+    )
+    for token in (
+        sign(claims(), OTHER_KEY), sign(claims(), kid="two"), sign(claims(), kid=None), embedded,
+    ):  # fmt: skip
+        with pytest.raises(TokenError):
+            verifier.verify(token)
+
+
+def test_a_key_that_is_gone_takes_its_tokens_along(verifier: TokenVerifier) -> None:
+    """Those that were verified before too."""
+    token = sign(claims())
+    verifier.verify(token)
+    verifier.replace_keys([{**JWK, "kid": "two"}])
+    with pytest.raises(TokenError):
+        verifier.verify(token)
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é", "x" * 10_000, "a.b.c.d.e", "\0"])
+def test_nonsense_is_refused(verifier: TokenVerifier, token: str) -> None:
+    """Without another exception than the one."""
+    with pytest.raises(TokenError):
+        verifier.verify(token)
