@@ -18,6 +18,7 @@ from fleet.doctor.machine import (
     judge_versions,
 )
 from fleet.doctor.processes import (
+    judge_caches,
     judge_circuits,
     judge_fleet,
     judge_ports,
@@ -41,4 +42,5 @@ CHECKS: Final = (
     Check(14, "canaries", judge_canaries),
     Check(15, "circuits", judge_circuits),
     Check(16, "secrets", judge_secrets, needs_fleet=False),
+    Check(17, "caches", judge_caches),
 )

@@ -79,3 +79,14 @@ def judge_circuits(scene: Scene) -> Iterator[Finding]:
                 "None of its processes has served a call for 5 s; it closes when one is ready.",
                 f"grep circuit {scene.settings.logs}/{process.name}.log | tail",
             )
+
+
+def judge_caches(scene: Scene) -> Iterator[Finding]:
+    for process in scene.processes:
+        out = process.samples.get("hubbub_edge_cache_nodes_out", 0.0)
+        if out:
+            yield Finding(
+                f"{process.name} does without {int(out)} cache nodes.",
+                "They are down or hang. Reads go to their owners: right, and slower.",
+                f"tail {scene.settings.logs}/cache-*.log",
+            )

@@ -46,6 +46,8 @@ async def _talk(person: Person, device: Device, chat: str) -> None:
         await device.post(chat, "by socket")
         await person.post(chat, "by REST")
         await person.ask("PATCH", f"/api/chat/{chat}", {"chatName": f"figures {uuid.uuid4()}"})
+        await person.ask("GET", f"/api/chat/{chat}")
+        await person.ask("GET", f"/api/chat/{chat}/message")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -59,8 +59,8 @@ EDGE = Dashboard(
         Panel(
             "Replicas known, and out",
             "short",
-            "Known 0, or all out: leases do not arrive or probes fail; is Valkey there, are the "
-            "processes?",
+            "Known 0, or all out: leases do not arrive or probes fail; see whether Valkey and the "
+            "processes are there.",
             (
                 Query('min by (of) (hubbub_known_replicas{role="edge"})', "{{of}}"),
                 Query('max by (to) (hubbub_replicas_out{role="edge"})', "{{to}} out"),
@@ -72,6 +72,20 @@ EDGE = Dashboard(
             "It grows with load, and that is right; always near 200 means that chats is the slow "
             "part.",
             quantiles("hubbub_edge_send_batch_messages"),
+        ),
+        Panel(
+            "Cached reads by source",
+            "ops",
+            "`owner` far above the others: the cache does not help; see whether its nodes are out, "
+            "else give it more memory.",
+            (Query(rate("hubbub_edge_reads_total", "of, source"), "{{of}} from {{source}}"),),
+        ),
+        Panel(
+            "Cache nodes out",
+            "short",
+            "Above 0 its share of the reads goes to the owners, which is slower and no more: see "
+            "the log of that cache.",
+            (Query("max (hubbub_edge_cache_nodes_out)", "out"),),
         ),
         lag("edge"),
     ),

@@ -99,6 +99,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (13, {"databases": chats(owed=7, owed_age=61.0)}, "7 events"),
     (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
     (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
+    (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
 ]  # fmt: skip
 
