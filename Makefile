@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
+.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ flood: $(VENV)/dev.stamp  ## what a flood of log-ins costs those who talk, on a 
 
 ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
 	@$(BIN)/python -m loadtest.ramp
+
+cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what happens when its nodes die
+	@$(BIN)/python -m loadtest.cache_bench
 
 faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
 	@rm -rf .build/faults

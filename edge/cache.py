@@ -7,6 +7,7 @@ node that does not answer in time is left out until it does again; no request wa
 
 import asyncio
 import random
+import time
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ class Cache:
 
     async def get(self, key: str) -> bytes | None:
         """The value, from the first node of the key's that is there."""
+        started = time.monotonic()
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 while (node := self._node_of(key)) is not None:
@@ -55,7 +57,8 @@ class Cache:
                     except VALKEY_GONE as error:
                         self._leave_out(node, type(error).__name__)
         except TimeoutError:
-            if node is not None:
+            # Where even the timer was late, this process hung, not the node.
+            if node is not None and time.monotonic() - started < 1.5 * MAX_WAIT_SECONDS:
                 self._leave_out(node, "TimeoutError")
         return None
 
@@ -68,7 +71,9 @@ class Cache:
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await node.cache.set(key, value, ttl=ttl)
-        except (*VALKEY_GONE, TimeoutError) as error:
+        except TimeoutError:
+            return  # whoever reads next finds out whether it is the node's fault
+        except VALKEY_GONE as error:
             self._leave_out(node, type(error).__name__)
 
     async def watch(self) -> None:

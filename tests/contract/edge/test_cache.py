@@ -1,0 +1,195 @@
+"""The cache: never wrong, through whichever edge one reads, and never waited for."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from edge.cache import MAX_WAIT_SECONDS, Cache
+from tests.contract.edge.conftest import Person, Services
+from tests.fixtures.servers import ValkeyServer
+
+SLACK_SECONDS = 0.08  # of a machine that does other things too
+
+
+@pytest.fixture
+def nodes(make_valkey: Callable[[], ValkeyServer]) -> list[ValkeyServer]:
+    """Three cache nodes of the test's own."""
+    return [make_valkey() for _ in range(3)]
+
+
+@pytest.fixture
+async def cache(nodes: list[ValkeyServer]) -> AsyncIterator[Cache]:
+    """The cache on them, as an edge has it."""
+    cache = Cache(node.url for node in nodes)
+    watching = asyncio.create_task(cache.watch())
+    yield cache
+    watching.cancel()
+    await cache.close()
+
+
+async def count_held(cache: Cache, keys: list[str]) -> int:
+    return sum([await cache.get(key) is not None for key in keys])
+
+
+async def put_all(cache: Cache, keys: list[str]) -> None:
+    """Until all are held: a machine with much to do may answer too late for one."""
+    deadline = time.monotonic() + 5
+    while await count_held(cache, keys) < len(keys):
+        assert time.monotonic() < deadline
+        for key in keys:
+            await cache.put(key, key.encode())
+
+
+async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
+    cache: Cache, nodes: list[ValkeyServer]
+) -> None:
+    """What other nodes hold stays; what is put while it is dead is found at once; the node serves
+    again once it is there."""
+    keys = [f"person:{number}" for number in range(60)]
+    await put_all(cache, keys)
+    nodes[0].kill()
+    kept = await count_held(cache, keys)
+    assert 0 < kept < 60
+    await put_all(cache, keys)
+    nodes[0].start()
+    deadline = time.monotonic() + 5
+    while await count_held(cache, keys) == 60:  # its own keys are asked of it, and it forgot them
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    await put_all(cache, keys)
+
+
+async def test_nobody_waits_for_a_node_that_hangs(cache: Cache, nodes: list[ValkeyServer]) -> None:
+    """The first one who meets it gives up in 20 ms, and the others do not meet it any more."""
+    keys = [f"person:{number}" for number in range(30)]
+    for key in keys:
+        await cache.put(key, b"x")
+    nodes[1].pause()
+    waits = []
+    for key in keys:
+        started = time.monotonic()
+        await cache.get(key)
+        waits.append(time.monotonic() - started)
+    nodes[1].go_on()
+    assert max(waits) < MAX_WAIT_SECONDS + SLACK_SECONDS
+    assert sum(wait >= MAX_WAIT_SECONDS for wait in waits) <= 3
+
+
+async def test_without_any_node_everything_is_a_miss(
+    cache: Cache, nodes: list[ValkeyServer]
+) -> None:
+    """Nothing raises and nothing waits."""
+    for node in nodes:
+        node.kill()
+    started = time.monotonic()
+    await cache.put("a", b"1")
+    for number in range(100):
+        assert await cache.get(f"{number}") is None
+    assert time.monotonic() - started < 3 * MAX_WAIT_SECONDS + 3 * SLACK_SECONDS
+
+
+@pytest.fixture
+def edges(
+    services: Services, edge_url: str, nodes: list[ValkeyServer]
+) -> Iterator[list[httpx.Client]]:
+    """Three ways in: two edges with cache nodes, and one that holds nothing in its memory."""
+    urls = ",".join(node.url for node in nodes)
+    small = {"HUBBUB_EDGE_CACHE_BYTES": "1"}
+    addresses = [
+        services.start(
+            "edge", number, HUBBUB_RATE_LIMITS="high", HUBBUB_CACHE_URLS=urls, **variables
+        )[1]
+        for number, variables in ((21, {}), (22, {}), (23, small))
+    ]
+    clients = [httpx.Client(base_url=address, timeout=10) for address in addresses]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def read(edges: list[httpx.Client], person: Person, path: str) -> list[Any]:
+    """Status and body through each edge, all at once."""
+    with ThreadPoolExecutor() as threads:
+        answers = list(threads.map(lambda edge: edge.get(path, headers=person.headers), edges))
+    return [(answer.status_code, answer.json()) for answer in answers]
+
+
+def test_whoever_is_removed_reads_nothing_through_any_edge(
+    edges: list[httpx.Client], make_person: Callable[[], Person]
+) -> None:
+    """Every edge holds the chat and has just shown it; the removal's answer is its end."""
+    ann, ben = make_person(), make_person()
+    chat = ann.create_chat(ben.id)
+    ann.ask("POST", f"/api/chat/{chat}/message", json={"message": "hello"})
+    paths = [f"/api/chat/{chat}", f"/api/chat/{chat}/message"]
+    for path in paths * 2:
+        assert [status for status, _ in read(edges, ben, path)] == [200] * 3
+    assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+    for path in paths * 2:
+        assert [status for status, _ in read(edges, ben, path)] == [404] * 3
+        assert [status for status, _ in read(edges, ann, path)] == [200] * 3
+    ann.ask("POST", f"/api/chat/{chat}/participant", json={"userId": ben.id})
+    for path in paths:
+        assert [status for status, _ in read(edges, ben, path)] == [200] * 3
+
+
+def test_every_edge_shows_what_was_just_written(
+    edges: list[httpx.Client], client: httpx.Client, make_person: Callable[[], Person]
+) -> None:
+    """After each answer to a change, all edges show the same, which is what chats itself says."""
+    ann, ben = make_person(), make_person()
+    chat = ann.create_chat(ben.id)
+    for number in range(12):
+        if number % 3 == 2:
+            ann.ask("PATCH", f"/api/chat/{chat}", json={"chatName": f"name {number}"})
+        else:
+            ann.ask("POST", f"/api/chat/{chat}/message", json={"message": f"message {number}"})
+        (_, shown), *others = read(edges, ben, f"/api/chat/{chat}")
+        assert all(other == (200, shown) for other in others)
+        assert (shown["seq"], shown["participants"]) == (number + 2, [ben.id, ann.id])
+        if number % 3 == 2:
+            assert shown["chatName"] == f"name {number}"
+        (_, page), *others = read(edges, ben, f"/api/chat/{chat}/message?limit=5")
+        assert all(other == (200, page) for other in others)
+        older = ben.ask("GET", f"/api/chat/{chat}/message?limit=5&before={number + 3}").json()
+        assert page == older
+
+
+def test_reads_go_on_while_cache_nodes_die(
+    edges: list[httpx.Client], nodes: list[ValkeyServer], make_person: Callable[[], Person]
+) -> None:
+    """One, then all, then back: no read fails and none is wrong."""
+    people = [make_person() for _ in range(12)]
+    chat = people[0].create_chat(*[person.id for person in people[1:]])
+
+    def read_all() -> None:
+        for person in people:
+            expected = (200, {"id": person.id, "username": person.name})
+            assert read(edges, people[0], f"/api/user/{person.id}") == [expected] * 3
+        shown = read(edges, people[1], f"/api/chat/{chat}")
+        assert [(status, body["id"]) for status, body in shown] == [(200, chat)] * 3
+
+    read_all()
+    nodes[0].kill()
+    read_all()
+    for node in nodes[1:]:
+        node.kill()
+    read_all()
+    for node in nodes:
+        node.start()
+    read_all()
+
+
+def test_nobody_is_found_under_an_id_that_nobody_has(
+    edges: list[httpx.Client], make_person: Callable[[], Person]
+) -> None:
+    """First and again, through every edge."""
+    ann = make_person()
+    missing = "01890000-0000-7000-8000-000000000000"
+    for _ in range(3):
+        assert [status for status, _ in read(edges, ann, f"/api/user/{missing}")] == [404] * 3

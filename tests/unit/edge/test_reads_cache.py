@@ -1,0 +1,104 @@
+"""Cached reads: what reaches the services when caches are cold, and when people may not read."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common.calls import Calls
+from common.errors import Refusal
+from common.protocol.chats import Chat, Look, LooksAnswer, LooksRequest
+from common.protocol.users import Person
+from edge.cache import Cache
+from edge.near import Near
+from edge.reads import MAX_LOADS, MAX_LOOKS_A_CALL, CachedReads, DirectReads
+from edge.upstream import Chats, Users
+
+
+class Services(Calls):
+    """chats and users: one chat, whose readers and state the test sets."""
+
+    def __init__(self) -> None:
+        self.readers = {"ann", "ben"}
+        self.epoch, self.version, self.seq = "e1", 1, 7
+        self.looks: list[LooksRequest] = []
+        self.people = self.now = self.most = 0
+
+    def preferred(self, key: str) -> str:
+        return "replica"
+
+    async def call(self, name: str, request: Any, answer: Any, **_: Any) -> Any:
+        if name == "get_person":
+            self.people += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.001)
+            self.now -= 1
+            return Person(id=request.person, username=f"name of {request.person}")
+        assert name == "look", name
+        self.looks.append(request)
+        await asyncio.sleep(0.001)
+        return LooksAnswer(epoch=self.epoch, looks=[self._look(w) for w in request.wanted])
+
+    def _look(self, wanted: Any) -> Look:
+        if wanted.user not in self.readers:
+            return Look(allowed=False)
+        shown = Chat(
+            id=wanted.chat, chat_name=f"{self.epoch} {self.version}", participants=["ann"],
+            participant_count=1, owner="ann", seq=self.seq, kind="group",
+        )  # fmt: skip
+        return Look(
+            allowed=True,
+            version=self.version,
+            seq=self.seq,
+            chat=shown if wanted.details else None,
+        )
+
+
+@pytest.fixture
+def services() -> Services:
+    return Services()
+
+
+@pytest.fixture
+def reads(services: Services) -> CachedReads:
+    """Without cache nodes: as when all of them are dead."""
+    direct = DirectReads(Chats(services), Users(services))
+    return CachedReads(services, direct, Near(1_000_000), Cache([]))
+
+
+async def test_cold_caches_are_no_stampede(services: Services, reads: CachedReads) -> None:
+    """A thousand who want one chat are few calls and its details are read once; a thousand who
+    want different people are so many calls at a time and no more."""
+    shown = await asyncio.gather(*(reads.get_chat("ann", "c") for _ in range(1_000)))
+    assert {chat.seq for chat in shown} == {7}
+    assert len(services.looks) <= 1_000 // MAX_LOOKS_A_CALL + 4
+    assert sum(w.details for call in services.looks for w in call.wanted) == 1
+    names = [str(number) for number in range(1_000)]
+    await asyncio.gather(*(reads.get_person(name) for name in names * 3))
+    assert (services.people, services.most) == (1_000, MAX_LOADS)
+
+
+async def test_permission_is_asked_at_every_read(services: Services, reads: CachedReads) -> None:
+    """What is held is shown to nobody who may not see it now."""
+    await reads.get_chat("ben", "c")
+    await reads.get_newest_messages("ben", "c", 10)
+    services.readers.remove("ben")
+    with pytest.raises(Refusal, match="not_found"):
+        await reads.get_chat("ben", "c")
+    with pytest.raises(Refusal, match="not_found"):
+        await reads.get_newest_messages("ben", "c", 10)
+
+
+async def test_another_state_is_never_shown_from_the_cache(
+    services: Services, reads: CachedReads
+) -> None:
+    """A new version, or a database that was restored to an old one, is another state; the seq is
+    that of the moment."""
+    assert (await reads.get_chat("ann", "c")).chat_name == "e1 1"
+    services.seq = 9
+    assert (await reads.get_chat("ann", "c")).seq == 9
+    services.version = 2
+    assert (await reads.get_chat("ann", "c")).chat_name == "e1 2"
+    services.epoch = "e2"
+    assert (await reads.get_chat("ann", "c")).chat_name == "e2 2"
