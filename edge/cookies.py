@@ -5,6 +5,7 @@ send without this origin's consent; SameSite and a check of Origin stand behind 
 """
 
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
 
 from common.errors import Refusal
 from common.limits import REFRESH_TOKEN_SECONDS
@@ -16,8 +17,10 @@ class SessionCookie:
 
     def __init__(self, *, https: bool, origins: tuple[str, ...]) -> None:
         self._origins = origins
-        # __Host- demands Secure and the path /
-        self._name = "__Host-hubbub-refresh" if https else "hubbub-refresh"
+        # __Host- demands Secure and the path /. Cookies know no ports: two systems that try things
+        # out on one host would log each other's people out.
+        port = urlsplit(origins[0]).port if origins else None
+        self._name = "__Host-hubbub-refresh" if https else f"hubbub-refresh-{port or 80}"
         place = "Path=/; Secure" if https else "Path=/api/user"
         self._attributes = f"{place}; HttpOnly; SameSite=Strict"
 

@@ -45,7 +45,8 @@ async def test_no_secret_and_no_text_is_in_any_log(
     await ann.post(chat, f"text-{mark}\0")
     await ann.ask("GET", f"/api/chat/{chat}/{mark}")
     await ann.ask("GET", f"/api/user?username=p-{mark[:5]}")
-    cookie = {"X-Hubbub-Session": "cookie", "Cookie": f"hubbub-refresh=cookie-{mark}"}
+    jar = f"hubbub-refresh-{system.origin.rpartition(':')[2]}=cookie-{mark}"
+    cookie = {"X-Hubbub-Session": "cookie", "Cookie": jar}
     await nobody.call("POST", "/api/user/refresh", headers=cookie)
     async with http.get(f"{system.origin}/ws?token={ann.token}") as answer:
         assert answer.status == 426
