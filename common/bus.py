@@ -120,6 +120,11 @@ class Bus:
         self._connection: _Connection | None = None
         self.is_up = False
 
+    @property
+    def subscriptions(self) -> int:
+        """Topics that should be subscribed."""
+        return len(self._topics)
+
     def subscribe(self, topic: str) -> None:
         """Sent with all others of this turn of the loop."""
         self._topics.add(topic)

@@ -1,4 +1,4 @@
-"""How late a process's loop is: whatever is due there waits as long.
+"""How late a process's loop is: whatever is due there waits as long. And how many tasks it has.
 
 One timer, twenty times a second; knows nothing of what keeps the loop busy.
 """
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
 TICK_SECONDS: Final = 0.05
 
@@ -18,11 +18,14 @@ LOOP_LAG: Final = Histogram(
     "How much later than due a timer of the loop ran.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+TASKS: Final = Gauge("hubbub_loop_tasks", "Tasks of the loop that have not ended.")
 
 
 @asynccontextmanager
 async def measuring_loop_lag() -> AsyncIterator[None]:
     """Measures as long as the block runs."""
+    loop = asyncio.get_running_loop()
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     task = asyncio.create_task(_measure())
     try:
         yield

@@ -1,30 +1,18 @@
 """What the people of one load process share: their book, their names, and where figures go."""
 
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 import gevent
 from locust.stats import RequestStats
 
 from loadtest.delivery import DeliveryBook
-from loadtest.listener import Listener
+from loadtest.figures import Tally
+from loadtest.listener import DELIVERY, KIND, Listener
 
 SETTLE_SECONDS: Final = 10.0
+LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
 JUDGE_SECONDS: Final = 15.0  # who has a message no later than this has not lost it
-
-
-class Tally(NamedTuple):
-    """The sum of one process, as it travels to the one that adds them up."""
-
-    answered: int = 0
-    delivered: int = 0
-    lost: int = 0
-    doubled: int = 0
-    out_of_order: int = 0
-    cuts: int = 0
-
-    def plus(self, other: "Tally") -> "Tally":
-        return Tally(*map(sum, zip(self, other, strict=True)))
 
 
 class Gathering:
@@ -55,3 +43,10 @@ class Gathering:
 
     def _is_waiting(self) -> bool:
         return self.book.missing() > 0 or any(listener.outbox for listener in self.listeners)
+
+
+def count_requests(stats: RequestStats) -> tuple[int, int]:
+    """Requests and failures, without what is no request."""
+    others = (LATE, (KIND, DELIVERY))
+    rows = [row for row in stats.entries.values() if (row.method, row.name) not in others]
+    return sum(row.num_requests for row in rows), sum(row.num_failures for row in rows)

@@ -12,8 +12,9 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from loadtest.gathering import count_requests
 from loadtest.listener import DELIVERY, KIND
-from loadtest.person import LATE, Person
+from loadtest.person import Person
 from loadtest.tallies import Tallies
 
 __all__ = ["Person"]
@@ -43,7 +44,7 @@ def report(environment: Environment, **_: Any) -> None:
     """How it went, said once, by the process that knows all of it."""
     if isinstance(environment.runner, WorkerRunner):
         return
-    requests, failures = count_requests(environment)
+    requests, failures = count_requests(environment.stats)
     tallies: Tallies = environment.tallies  # type: ignore[attr-defined]
     tally, deliveries = tallies.total, environment.stats.get(DELIVERY, KIND)
     latencies = ", ".join(
@@ -61,13 +62,3 @@ def report(environment: Environment, **_: Any) -> None:
     )
     bad = failures or tally.lost or tally.doubled or tally.out_of_order or not tally.answered
     environment.process_exit_code = 1 if bad else 0
-
-
-def count_requests(environment: Environment) -> tuple[int, int]:
-    """Requests and failures, without what is no request."""
-    rows = [
-        row
-        for row in environment.stats.entries.values()
-        if (row.method, row.name) not in (LATE, (KIND, DELIVERY))
-    ]
-    return sum(row.num_requests for row in rows), sum(row.num_failures for row in rows)

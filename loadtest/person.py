@@ -13,7 +13,7 @@ import gevent.pool
 from locust import FastHttpUser, task
 from locust.env import Environment
 
-from loadtest.gathering import Gathering
+from loadtest.gathering import LATE, Gathering
 from loadtest.listener import Listener
 
 OTHERS_A_CHAT: Final = 4
@@ -21,7 +21,6 @@ READY_TIMEOUT_SECONDS: Final = 20.0
 REST_SECONDS: Final = (5.0, 15.0)
 AWAY_SECONDS: Final = (1.0, 3.0)
 GOODBYE_SECONDS: Final = 3.0
-LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
 
 Act = Callable[[float], object]
 

@@ -8,7 +8,8 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest.gathering import SETTLE_SECONDS, Gathering, Tally
+from loadtest.figures import Tally
+from loadtest.gathering import SETTLE_SECONDS, Gathering
 
 HUSH: Final = "hush"
 HUSHED: Final = "hushed"

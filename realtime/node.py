@@ -173,6 +173,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 "handshakes": ("Unfinished handshakes.", lambda: len(services.pending)),
                 "rooms": ("Chats heard here.", lambda: len(hub.rooms)),
                 "people": ("People with a socket here.", lambda: len(hub.people)),
+                "subscriptions": ("Topics wanted of the bus.", lambda: bus.subscriptions),
                 "bus_up": ("1 while the bus carries.", lambda: bus.is_up),
                 "unsent_bytes": (
                     "Written and not yet taken by the kernel, of all sockets.",

@@ -1,0 +1,38 @@
+"""What a load process counts, as it travels to the one that adds up and judges. Pure."""
+
+from typing import NamedTuple
+
+
+class Tally(NamedTuple):
+    """Sums since a run began."""
+
+    answered: int = 0
+    delivered: int = 0
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    cuts: int = 0  # times somebody lost the network
+
+    def plus(self, other: "Tally") -> "Tally":
+        return Tally(*map(sum, zip(self, other, strict=True)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.answered} posts, {self.delivered} deliveries, {self.lost} lost, "
+            f"{self.doubled} doubled, {self.out_of_order} out of order; "
+            f"{self.cuts} times somebody lost the network"
+        )
+
+
+class Figures(NamedTuple):
+    """Since the last reset; times in ms. `late_ms` is the load processes' own lateness, `reasons`
+    are those of the failures."""
+
+    seconds: float
+    requests: int
+    failures: int
+    deliveries: int
+    p50_ms: float
+    p99_ms: float
+    late_ms: float
+    reasons: dict[str, int]

@@ -1,0 +1,80 @@
+"""What each process of a system takes up now: from /proc, and from the figures that it tells
+itself on the ports in `fleet.json`."""
+
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fleet.ports import LOOPBACK
+from fleet.state import FleetState
+
+TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+FIGURES: Final = {
+    "hubbub_loop_tasks": "tasks",
+    "hubbub_realtime_subscriptions": "subscriptions",
+    "hubbub_realtime_sockets": "sockets",
+    "hubbub_chats_outbox_rows": "outbox",
+}
+TIMEOUT_SECONDS: Final = 5.0
+
+
+class Footprint(NamedTuple):
+    """One process, with those that it made. `memory` in MB, shared pages by share (PSS); None is
+    what this kind of process does not have."""
+
+    memory: float
+    descriptors: int
+    cpu_seconds: float
+    tasks: float | None = None
+    subscriptions: float | None = None
+    sockets: float | None = None
+    outbox: float | None = None
+
+
+def take_footprints(state: FleetState) -> dict[str, Footprint]:
+    """By name, such as `edge-1`. A process that ends meanwhile is left out."""
+    prints = {}
+    for process in state.processes:
+        try:
+            pids = list(_family(process.pid))
+            prints[f"{process.role}-{process.number}"] = Footprint(
+                memory=sum(map(_memory, pids)),
+                descriptors=sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+                cpu_seconds=sum(map(_cpu_seconds, pids)),
+                **_figures(process.metrics),
+            )
+        except (FileNotFoundError, ProcessLookupError, ConnectionError):
+            continue
+    return prints
+
+
+def _family(pid: int) -> Iterator[int]:
+    """PostgreSQL's children come and go, and are as much a part of it."""
+    yield pid
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
+            yield from _family(int(child))
+
+
+def _memory(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def _figures(port: int | None) -> dict[str, float]:
+    if port is None:
+        return {}
+    with urllib.request.urlopen(
+        f"http://{LOOPBACK}:{port}/metrics", timeout=TIMEOUT_SECONDS
+    ) as answer:
+        rows = (row.rpartition(" ") for row in answer.read().decode().splitlines())
+    return {FIGURES[name]: float(value) for name, _, value in rows if name in FIGURES}

@@ -1,0 +1,126 @@
+"""Locust's people as a number that can be set: a master in this process, workers beside it.
+
+Importing this takes `select.epoll` out of the process, as locust does.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from fleet.children import spawn
+from fleet.ports import LOOPBACK, ReservedPort
+from fleet.services import PROJECT_FOLDER
+from loadtest.figures import Figures, Tally
+from loadtest.gathering import LATE, count_requests
+from loadtest.listener import DELIVERY, KIND
+from loadtest.person import Person
+from loadtest.tallies import Tallies
+
+START_SECONDS: Final = 60.0
+GOODBYE_SECONDS: Final = 5.0
+REPORT_SECONDS: Final = 4.0  # workers tell their figures every 3 s
+
+
+class People:
+    """Made by `gathered_people`."""
+
+    def __init__(self, environment: Environment, runner: MasterRunner) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._tallies = Tallies(environment)
+        self._reset_at = time.monotonic()
+
+    @property
+    def number(self) -> int:
+        return self._runner.user_count
+
+    @property
+    def tally(self) -> Tally:
+        return self._tallies.total
+
+    def become(self, number: int, a_second: float, patience_seconds: float) -> bool:
+        """More or fewer; whether it came to that in time."""
+        self._runner.start(number, a_second)
+        deadline = time.monotonic() + patience_seconds
+        while self.number != number and time.monotonic() < deadline:
+            gevent.sleep(0.2)
+        return self.number == number
+
+    def reset(self) -> None:
+        """Figures begin anew; waits for those that are still on their way."""
+        gevent.sleep(REPORT_SECONDS)
+        self._environment.stats.reset_all()
+        self._reset_at = time.monotonic()
+
+    def figures(self) -> Figures:
+        stats = self._environment.stats
+        deliveries, late = stats.get(DELIVERY, KIND), stats.get(LATE[1], LATE[0])
+        requests, failures = count_requests(stats)
+        return Figures(
+            seconds=time.monotonic() - self._reset_at,
+            requests=requests,
+            failures=failures,
+            deliveries=deliveries.num_requests,
+            p50_ms=deliveries.get_response_time_percentile(0.5) or 0,
+            p99_ms=deliveries.get_response_time_percentile(0.99) or 0,
+            late_ms=late.get_response_time_percentile(0.99) or 0,
+            reasons={f"{e.name}: {e.error}": e.occurrences for e in stats.errors.values()},
+        )
+
+    def go_home(self) -> None:
+        """Everybody leaves; those who come then begin anew, also in their sums."""
+        self._runner.stop()
+        while len(self._runner.clients.ready) < len(self._runner.clients):
+            gevent.sleep(0.2)
+
+    def fall_silent(self) -> Tally:
+        """Nobody posts any more; what has not arrived then is lost."""
+        self._tallies.hush()
+        return self.tally
+
+
+@contextmanager
+def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
+    """Nobody at first. Raises TimeoutError when the workers do not come."""
+    environment = Environment(user_classes=[Person], host=origin, stop_timeout=GOODBYE_SECONDS)
+    port = ReservedPort()
+    number = port.number
+    port.close()
+    runner = environment.create_master_runner(LOOPBACK, number)
+    people = People(environment, runner)
+    with tempfile.TemporaryDirectory(prefix="hubbub-people-") as folder:
+        children = []
+        try:
+            for worker in range(workers):
+                with Path(folder, f"{worker}.log").open("wb") as output:
+                    children.append(
+                        spawn(
+                            [
+                                sys.executable, "-m", "locust", "--worker",
+                                "-f", "loadtest/locustfile.py",
+                                "--master-host", LOOPBACK, "--master-port", str(number),
+                                "--open-loop", "--pace", str(pace),
+                            ],
+                            env=os.environ, cwd=PROJECT_FOLDER, output=output,
+                        )
+                    )  # fmt: skip
+            deadline = time.monotonic() + START_SECONDS
+            while len(runner.clients.ready) < workers:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(Path(folder, "0.log").read_text())
+                gevent.sleep(0.1)
+            yield people
+        finally:
+            runner.quit()
+            for child in children:
+                child.terminate()
+                child.wait()
