@@ -34,6 +34,7 @@ MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 NEAR_SECONDS: Final = 600.0
 NOBODY_SECONDS: Final = 2.0
+BYTES_OBJECT: Final = 41  # what CPython needs beside the bytes, and a tuple for each
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
 
 _NOBODY: Final = Person(id="", username="")
@@ -128,7 +129,8 @@ class CachedReads:
             tail, page = await self._read_on(Tail(), user, chat, limit)
         held: Tail = self._near.get(key) or Tail()
         if (held.epoch, held.seq, len(held.messages)) != (tail.epoch, tail.seq, len(tail.messages)):
-            self._near.put(key, tail, sum(map(len, tail.messages)), NEAR_SECONDS)
+            size = sum(len(message) + BYTES_OBJECT for message in tail.messages)
+            self._near.put(key, tail, size, NEAR_SECONDS)
         assert page is not None
         messages, more = page
         return MessagePage(messages=[msgspec.Raw(message) for message in messages], more=more)
