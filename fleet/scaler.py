@@ -30,7 +30,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one process is good for: with more of it there should be another process."""
 
     in_flight: float = 8.0  # edge: requests
-    lag_ms: float = 10.0  # edge, realtime: how long what is due waits for the loop
+    lag_ms: float = 5.0  # edge, realtime: how long what is due waits for the loop
     connections: float = 1000.0  # realtime
     deliveries: float = 5000.0  # realtime, a second
     queue_ms: float = 50.0  # chats, users: how long work waits before it begins
