@@ -5,28 +5,28 @@ Nothing that a client wrote and no credential may be passed in: no token, passwo
 
 import logging
 import sys
+import time
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-
-from common.protocol.wire import wire_time
 
 current_trace: ContextVar[str] = ContextVar("current_trace", default="")
 """The W3C trace id (32 hex digits) of the request that is being served."""
 
 _encode = msgspec.json.Encoder().encode
+_logger = logging.getLogger("hubbub")
 
 
 class _JsonLines(logging.Formatter):
     def __init__(self, role: str, name: str) -> None:
         super().__init__()
         self._role, self._name = role, name
+        self._second, self._second_text = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": wire_time(datetime.fromtimestamp(record.created, UTC)),
+            "time": self._time(record.created),
             "level": record.levelname.lower(),
             "role": self._role,
             "process": self._name,
@@ -37,6 +37,14 @@ class _JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return _encode(line).decode()
+
+    def _time(self, moment: float) -> str:
+        """As on the wire. Lines come by the hundred a second, and writing a date takes 3 µs."""
+        second = int(moment)
+        if second != self._second:
+            self._second = second
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._second_text}.{int((moment - second) * 1000):03}Z"
 
 
 def set_up_logs(role: str, name: str) -> None:
@@ -54,4 +62,4 @@ def set_up_logs(role: str, name: str) -> None:
 
 def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fields: Any) -> None:
     """One line; `fields` are figures and names, never what people wrote."""
-    logging.getLogger("hubbub").log(level, event, exc_info=exception, extra={"fields": fields})
+    _logger.log(level, event, exc_info=exception, extra={"fields": fields})

@@ -23,6 +23,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 
+from common.answers import Answer
 from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
 from common.loop_lag import measuring_loop_lag
@@ -49,12 +50,8 @@ class Health:
 
 def problem_response(refusal: Refusal) -> Response[bytes]:
     """RFC 9457 problem+json."""
-    return Response(
-        msgspec.json.encode(refusal.problem()),
-        status_code=refusal.status,
-        headers=refusal.http_headers(),
-        media_type=PROBLEM_TYPE,
-    )
+    body = msgspec.json.encode(refusal.problem())
+    return Answer(body, refusal.status, refusal.http_headers(), PROBLEM_TYPE)
 
 
 def _answer_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
+from common.answers import Answer
 from common.errors import Refusal, unavailable
 from common.logs import log
 from common.service import problem_response
@@ -19,9 +20,7 @@ _encode = msgspec.json.Encoder().encode
 def answer(
     body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
-    return Response(
-        _encode(body), status_code=status, headers=headers, media_type="application/json"
-    )
+    return Answer(_encode(body), status, headers)
 
 
 def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
