@@ -36,7 +36,7 @@ class Answer(Response[bytes]):
         # All that it is given says what the framework would add, which is nothing here.
         return self.send_itself
 
-    async def send_itself(self, _: Scope, __: Receive, send: Send) -> None:
+    async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {
             "type": "http.response.start",
             "status": self.status_code or 200,

@@ -127,7 +127,8 @@ def create_service(
     """
     expected = f"Bearer {service_key}".encode()
 
-    def demand_credential(
+    # async, or Litestar would call it in a thread
+    async def demand_credential(
         connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         given = connection.headers.get("authorization", "").encode()
@@ -178,6 +179,7 @@ def create_server(app: Any, **options: Any) -> uvicorn.Server:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=STOP_SECONDS,
             ws="none",
+            proxy_headers=False,  # edge, which alone has proxies before it, reads them itself
             **options,
         )
     )

@@ -31,7 +31,7 @@ async def serve(settings: EdgeSettings) -> None:
             listener = settings.service.metrics_listen.open()
             await stack.enter_async_context(serving(internal, listener))
         # The balancer's headers are judged in edge/balancer.py, by its secret.
-        public = create_server(edge.app, proxy_headers=False, lifespan="off")
+        public = create_server(edge.app, lifespan="off")
         await stack.enter_async_context(serving(public, settings.service.listen.open()))
         log("serving", address=settings.service.listen.address)
         await stop.wait()
