@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from common.logs import log
 from common.rates import Buckets, Rate, Verdict, describe
 from common.topics import Topics
-from common.valkey import VALKEY_GONE, Valkey
+from common.valkey import VALKEY_GONE, Valkey, run_all
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
@@ -111,13 +111,15 @@ class SharedBuckets:
                 self._hear(batch, results)
 
     async def _ask(self, batch: list[_Wish]) -> list[Any]:
-        async with self._valkey.pipeline(transaction=False) as pipe:
-            for index, (key, rate, cost, owed, _) in enumerate(batch):
-                # The first brings the script along, so that the others may name it.
-                run, script = (pipe.evalsha, SCRIPT_SHA) if index else (pipe.eval, SCRIPT)
-                run(script, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(owed))
-            found: list[Any] = await pipe.execute()
-            return found
+        # The first brings the script along, so that the others may name it.
+        run = ("EVAL", SCRIPT)
+        commands = []
+        for key, rate, cost, owed, _ in batch:
+            commands.append(
+                (*run, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(owed))
+            )
+            run = ("EVALSHA", SCRIPT_SHA)
+        return await run_all(self._valkey, commands)
 
     def _hear(self, batch: list[_Wish], results: list[Any]) -> None:
         now = self._clock()
