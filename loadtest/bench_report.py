@@ -30,8 +30,8 @@ NEWEST_CENTRIFUGE: Final = (
     "`centrifuge` is the Go library of Centrifugo in Debian's version, 0.15 of 2021. The newest "
     "(master of August 2026) costs 1.00, 0.64, 0.92, 1.00, 1.00 of it a delivery in F1 to F5 at a "
     "fixed rate, makes 1.13, 2.65, 1.24, 1.12, 1.24 times the deliveries a core second, and takes "
-    "0.50 of the memory: Hubbub is faster than the newest where its share is below those at a fixed "
-    "rate, or above those flat out."
+    "0.50 of the memory: Hubbub is faster than the newest where its share is below those at a fixed"
+    " rate, or above those flat out."
 )
 
 
