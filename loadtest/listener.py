@@ -49,6 +49,8 @@ class Listener:
         """Until the person leaves."""
         while not self._has_left:
             gevent.sleep(max(0.0, self._away_until - time.monotonic()))
+            if self._has_left:
+                return
             try:
                 self._follow()
             except LineEnded as ended:
@@ -83,6 +85,9 @@ class Listener:
     def _follow(self) -> None:
         began = time.monotonic()
         line = self._line = Line(self._origin)
+        if self._has_left:  # meanwhile
+            line.close()
+            return
         hello = {"type": "connect", "token": self._token, "resume": self._cursors}
         line.send(json.dumps(hello))
         for text in line.texts():
