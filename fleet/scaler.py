@@ -27,12 +27,13 @@ class Replicas(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one process is good for: with more of it there should be another process."""
+    """From where on another process helps. Far below what one can bear: who waits for that is late,
+    and a process is cheap."""
 
     in_flight: float = 8.0  # edge: requests
     lag_ms: float = 5.0  # edge, realtime: how long what is due waits for the loop
-    connections: float = 1000.0  # realtime
-    deliveries: float = 5000.0  # realtime, a second
+    connections: float = 500.0  # realtime
+    deliveries: float = 2500.0  # realtime, a second
     queue_ms: float = 50.0  # chats, users: how long work waits before it begins
     database_ms: float = 100.0  # chats, users: with a slower database more processes are no help
     calm_seconds: float = 15.0  # of little load, all the time, before one process goes

@@ -6,7 +6,6 @@ is sent away comes back and resumes, as the contract has it.
 
 import asyncio
 import contextlib
-import json
 import random
 import time
 import uuid
@@ -14,19 +13,20 @@ from collections import Counter
 from typing import Any, Final
 
 import aiohttp
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.typing import Subprotocol
+import msgspec
 
+from loadtest.chat_socket import ChatSocket
 from loadtest.delivery import DeliveryBook
 
 MEMBERS: Final = 20
 POSTERS: Final = 4
-PAUSE_SECONDS: Final = 0.05  # between a poster's answer and the next post
+PAUSE_SECONDS: Final = 0.05
 READ_EVERY: Final = 10  # posts a look at the history
 SETTLE_SECONDS: Final = 10.0
 COME_BACK_SECONDS: Final = 0.3
 DRAINING: Final = 4001
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Log:
@@ -53,7 +53,7 @@ class Rest:
     def __init__(self, session: aiohttp.ClientSession, origin: str, log: Log) -> None:
         self.origin, self.log = origin, log
         self._session = session
-        self._headers: dict[str, str] = {}
+        self._headers = {"Content-Type": "application/json"}
         self.id = self.token = ""
 
     async def sign_up(self) -> None:
@@ -62,16 +62,19 @@ class Rest:
             "POST", "/api/user", {"username": name, "email": f"{name}@example.org"}
         )
         self.id, self.token = answer["user"]["id"], answer["token"]
-        self._headers = {"Authorization": f"Bearer {self.token}"}
+        self._headers["Authorization"] = f"Bearer {self.token}"
 
     async def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """The answer's body, empty for a request that failed."""
         started = time.monotonic()
         try:
             async with self._session.request(
-                method, self.origin + path, json=body, headers=self._headers
+                method,
+                self.origin + path,
+                data=None if body is None else msgspec.json.encode(body),
+                headers=self._headers,
             ) as response:
-                text = await response.text()
+                text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.log.failures[f"{method} {type(error).__name__}"] += 1
             return {}
@@ -79,8 +82,7 @@ class Rest:
         if response.status >= 400:
             self.log.failures[f"{method} {response.status}"] += 1
             return {}
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        return _decode(text)
 
 
 class Listener:
@@ -90,49 +92,59 @@ class Listener:
         self._member, self._log, self._chat = member, member.log, chat
         self.cursor = 0
         self.ready = asyncio.Event()
+        self._held: list[dict[str, Any]] | None = None  # while older events are pulled
+        self._pulling: asyncio.Task[None] | None = None  # kept, or it could vanish
 
     async def listen(self) -> None:
-        url = "ws" + self._member.origin.removeprefix("http") + "/ws"
         while True:
             try:
-                async with connect(
-                    url, subprotocols=[Subprotocol("chat.v1")], compression=None,
-                    max_queue=None, ping_interval=None, proxy=None,
-                ) as socket:  # fmt: skip
-                    await self._follow(socket)
-            except ConnectionClosed as closed:
-                if closed.rcvd and closed.rcvd.code == DRAINING:
-                    self._log.sent_away += 1
-                    await asyncio.sleep(int(closed.rcvd.reason) / 1000)
-            except (OSError, InvalidHandshake):
+                socket = await ChatSocket.open(self._member.origin, self._take_all)
+            except OSError:
                 await asyncio.sleep(COME_BACK_SECONDS * random.random())  # noqa: S311 - jitter
+                continue
+            try:
+                resume = {self._chat: self.cursor} if self.cursor else {}
+                hello = {"type": "connect", "token": self._member.token, "resume": resume}
+                socket.send(msgspec.json.encode(hello))
+                code, reason = await socket.ended
+            finally:
+                socket.abort()
+            if code == DRAINING:
+                self._log.sent_away += 1
+                await asyncio.sleep(int(reason) / 1000)
 
-    async def _follow(self, socket: ClientConnection) -> None:
-        resume = {self._chat: self.cursor} if self.cursor else {}
-        await socket.send(
-            json.dumps({"type": "connect", "token": self._member.token, "resume": resume})
-        )
-        while True:
-            text = await socket.recv(decode=False)
-            now = time.monotonic()
-            for line in text.split(b"\n"):
-                frame = json.loads(line)
-                if frame["type"] == "ready":
-                    await self._start(frame)
-                elif "seq" in frame:
-                    self._take(frame, now)
+    def _take_all(self, text: bytes) -> None:
+        now = time.monotonic()
+        for line in text.split(b"\n"):
+            frame = _decode(line)
+            if frame["type"] == "ready":
+                self._start(frame)
+            elif "seq" not in frame:
+                continue
+            elif self._held is not None:
+                self._held.append(frame)
+            else:
+                self._take(frame, now)
 
-    async def _start(self, ready: dict[str, Any]) -> None:
+    def _start(self, ready: dict[str, Any]) -> None:
         if not self.cursor:
             self.cursor = ready["chats"][self._chat]
             self._log.book.listener_joins(self._member.id, self._chat, self.cursor)
         elif self._chat in ready["behind"]:
-            while (missing := ready["chats"][self._chat] - self.cursor) > 0:
-                path = f"/api/chat/{self._chat}/events?after={self.cursor}"
-                answer = await self._member.call("GET", f"{path}&limit={min(missing, 200)}")
-                for event in answer.get("events", []):
-                    self._take(event, time.monotonic())
+            self._held = []
+            self._pulling = asyncio.create_task(self._pull(ready["chats"][self._chat]))
         self.ready.set()
+
+    async def _pull(self, head: int) -> None:
+        """What was missed for too long to be replayed; what comes meanwhile waits for it."""
+        while (missing := head - self.cursor) > 0:
+            path = f"/api/chat/{self._chat}/events?after={self.cursor}"
+            answer = await self._member.call("GET", f"{path}&limit={min(missing, 200)}")
+            for event in answer.get("events", []):
+                self._take(event, time.monotonic())
+        held, self._held = self._held or [], None
+        for event in held:
+            self._take(event, time.monotonic())
 
     def _take(self, event: dict[str, Any], now: float) -> None:
         client_id = event.get("clientId", "")
@@ -163,14 +175,19 @@ class Group:
         )
         return cls(members, answer["chat"]["id"], log)
 
-    async def talk(self, over: asyncio.Event) -> None:
-        """Sockets first, then posts until it is over; the sockets stay until all has arrived."""
+    async def talk(self, over: asyncio.Event, pause: float = PAUSE_SECONDS) -> None:
+        """Sockets first, then posts until it is over; the sockets stay until all has arrived.
+
+        `pause` is from a poster's answer to the next post.
+        """
         listeners = [Listener(member, self._chat) for member in self._members]
         listening = [asyncio.create_task(listener.listen()) for listener in listeners]
         try:
             for listener in listeners:
                 await listener.ready.wait()
-            await asyncio.gather(*(self._post(member, over) for member in self._members[:POSTERS]))
+            await asyncio.gather(
+                *(self._post(member, over, pause) for member in self._members[:POSTERS])
+            )
             deadline = time.monotonic() + SETTLE_SECONDS
             while self._is_behind(listeners) and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -182,7 +199,7 @@ class Group:
     def _is_behind(self, listeners: list[Listener]) -> bool:
         return any(listener.cursor < self._last for listener in listeners)
 
-    async def _post(self, member: Rest, over: asyncio.Event) -> None:
+    async def _post(self, member: Rest, over: asyncio.Event, pause: float) -> None:
         posts = 0
         while not over.is_set():
             client_id = str(uuid.uuid4())
@@ -200,5 +217,5 @@ class Group:
             if posts % READ_EVERY == 0:
                 await member.call("GET", f"/api/chat/{self._chat}/message?limit=20")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE_SECONDS):
+                async with asyncio.timeout(pause):
                     await over.wait()

@@ -105,7 +105,7 @@ class Ramp:
         await asyncio.sleep(IDLE_SECONDS)
         for group in groups:
             over = asyncio.Event()
-            self._talking.append((over, asyncio.create_task(group.talk(over))))
+            self._talking.append((over, asyncio.create_task(group.talk(over, pause=0.0))))
             await asyncio.sleep(GROUP_EVERY_SECONDS)
         await asyncio.sleep(FULL_SECONDS)
         leaving = []

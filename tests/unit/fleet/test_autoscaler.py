@@ -92,7 +92,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_figures_become_processes() -> None:
     """Up while there is too much for those that are there, and down when it is over."""
-    driver, said = Nodes(1500, Replicas(1, 2)), Said()
+    driver, said = Nodes(700, Replicas(1, 2)), Said()
     async with scaled(driver, said):
         await until(lambda: len(driver.nodes) == 2)
         assert "name%5B%5D=hubbub_realtime_sockets" in driver.nodes[0].asked_for
