@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fleet.children import spawn
 from fleet.ports import ReservedPort
@@ -39,6 +40,7 @@ class System(NamedTuple):
 def running_system(variables: Mapping[str, str]) -> Iterator[System]:
     """Whole from the first moment; `variables` are for its environment, where nothing else of
     Hubbub's is. Raises RuntimeError with what it said when it does not start."""
+    signal.signal(signal.SIGTERM, _leave)
     environment = {name: v for name, v in os.environ.items() if not name.startswith("HUBBUB_")}
     port = ReservedPort()
     with tempfile.TemporaryDirectory(prefix="hubbub-load-") as folder:
@@ -74,6 +76,11 @@ def _is_whole(state: FleetState | None) -> bool:
         sum(p.role == role and p.state == "ready" for p in state.processes) >= wanted.replicas
         for role, wanted in state.wanted.items()
     )
+
+
+def _leave(*_: Any) -> None:
+    """So that SIGTERM too leaves no folder behind."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 def main() -> int:
