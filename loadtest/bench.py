@@ -44,7 +44,7 @@ class Plan:
 
 
 QUICK: Final = Plan(
-    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 2), frozenset()
+    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 1), frozenset()
 )
 FULL: Final = Plan(
     tuple(PEERS), tuple(CASES), 5, Pace(3.0, 1.0, 2), frozenset()
