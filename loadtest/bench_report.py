@@ -196,8 +196,8 @@ def _circumstances(seconds: float) -> list[str]:
     return [
         *describe_machine(),
         f"commit {first_line('git', '-C', str(PROJECT), 'describe', '--always', '--dirty')}, "
-        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}, {seconds:.0f} s, load average before "
-        f"and after in {first_line('uptime').rpartition('load average: ')[2]}",
+        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}, {seconds:.0f} s, load average "
+        f"at the end {first_line('uptime').rpartition('load average: ')[2]}",
         f"{first_line('python3', '--version')}, {first_line('go', 'version')}, "
         f"node {first_line('node', '--version')}",
         "everything on: acknowledgement, order, gap detection, limits (`HUBBUB_RATE_LIMITS=high`), "
