@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import gevent
+from locust import runners
 from locust.env import Environment
 from locust.runners import MasterRunner
 
@@ -27,6 +28,9 @@ from loadtest.tallies import Tallies
 
 START_SECONDS: Final = 60.0
 GOODBYE_SECONDS: Final = 5.0
+# Seconds of silence after which locust gives a worker up, and with it the run; by default 3, which
+# a machine that is meant to be overloaded exceeds.
+WORKER_SILENCE_SECONDS: Final = 30
 REPORT_SECONDS: Final = 4.0  # workers tell their figures every 3 s
 
 
@@ -77,9 +81,13 @@ class People:
         )
 
     def go_home(self) -> None:
-        """Everybody leaves; those who come then begin anew, also in their sums."""
+        """Everybody leaves; those who come then begin anew, also in their sums. Raises
+        TimeoutError."""
         self._runner.stop()
+        deadline = time.monotonic() + START_SECONDS
         while len(self._runner.clients.ready) < len(self._runner.clients):
+            if time.monotonic() > deadline:
+                raise TimeoutError("not everybody went home")
             gevent.sleep(0.2)
 
     def fall_silent(self) -> Tally:
@@ -92,6 +100,7 @@ class People:
 def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
     """Nobody at first. Raises TimeoutError when the workers do not come."""
     environment = Environment(user_classes=[Person], host=origin, stop_timeout=GOODBYE_SECONDS)
+    runners.HEARTBEAT_LIVENESS = WORKER_SILENCE_SECONDS
     port = ReservedPort()
     number = port.number
     port.close()

@@ -64,10 +64,11 @@ class Soak:
         return compare(before, after), total
 
     def _wave(self) -> Tally:
-        """People come, half of them are replaced by others, all go."""
+        """People come, half of them are replaced by others, all go. Raises TimeoutError."""
         for number, seconds in ((PEOPLE, WAVE_SECONDS), (PEOPLE // 2, EBB_SECONDS),
                                 (PEOPLE, WAVE_SECONDS)):  # fmt: skip
-            self._people.become(number, ARRIVALS_A_SECOND, PATIENCE_SECONDS)
+            if not self._people.become(number, ARRIVALS_A_SECOND, PATIENCE_SECONDS):
+                raise TimeoutError(f"{self._people.number} of {number} people came")
             gevent.sleep(seconds)
         tally = self._people.fall_silent()
         self._people.go_home()
