@@ -37,9 +37,10 @@ REPORT_SECONDS: Final = 4.0  # workers tell their figures every 3 s
 class People:
     """Made by `gathered_people`."""
 
-    def __init__(self, environment: Environment, runner: MasterRunner) -> None:
+    def __init__(self, environment: Environment, runner: MasterRunner, workers: int) -> None:
         self._environment = environment
         self._runner = runner
+        self._workers = workers
         self._tallies = Tallies(environment)
         self._reset_at = time.monotonic()
 
@@ -84,11 +85,15 @@ class People:
         """Everybody leaves; those who come then begin anew, also in their sums. Raises
         TimeoutError."""
         self._runner.stop()
+        self.await_workers()
+
+    def await_workers(self) -> None:
+        """After its start and after each stop a worker reports anew. Raises TimeoutError."""
         deadline = time.monotonic() + START_SECONDS
-        while len(self._runner.clients.ready) < len(self._runner.clients):
+        while (ready := len(self._runner.clients.ready)) < self._workers:
             if time.monotonic() > deadline:
-                raise TimeoutError("not everybody went home")
-            gevent.sleep(0.2)
+                raise TimeoutError(f"{ready} of {self._workers} load processes are there")
+            gevent.sleep(0.1)
 
     def fall_silent(self) -> Tally:
         """Nobody posts any more; what has not arrived then is lost."""
@@ -105,7 +110,7 @@ def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
     number = port.number
     port.close()
     runner = environment.create_master_runner(LOOPBACK, number)
-    people = People(environment, runner)
+    people = People(environment, runner, workers)
     with tempfile.TemporaryDirectory(prefix="hubbub-people-") as folder:
         children = []
         try:
@@ -122,11 +127,7 @@ def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
                             env=os.environ, cwd=PROJECT_FOLDER, output=output,
                         )
                     )  # fmt: skip
-            deadline = time.monotonic() + START_SECONDS
-            while len(runner.clients.ready) < workers:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(Path(folder, "0.log").read_text())
-                gevent.sleep(0.1)
+            people.await_workers()
             yield people
         finally:
             runner.quit()
