@@ -30,8 +30,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From where on another process helps. Far below what one can bear: who waits for that is late,
     and a process is cheap."""
 
-    in_flight: float = 8.0  # edge: requests
-    lag_ms: float = 5.0  # edge, realtime: how long what is due waits for the loop
+    in_flight: float = 5.0  # edge: requests
+    lag_ms: float = 3.0  # edge, realtime: how long what is due waits for the loop
     connections: float = 500.0  # realtime
     deliveries: float = 2500.0  # realtime, a second
     queue_ms: float = 50.0  # chats, users: how long work waits before it begins

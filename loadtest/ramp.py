@@ -26,13 +26,14 @@ from loadtest.crowd import Group, Log
 from loadtest.delivery import percentiles
 from loadtest.plot import draw
 
-GROUPS: Final = 10
+GROUPS: Final = 11
 IDLE_SECONDS: Final = 8
 GROUP_EVERY_SECONDS: Final = 4
 FULL_SECONDS: Final = 20
 LEAVE_EVERY_SECONDS: Final = 1
 CALM_SECONDS: Final = 90  # the most that is waited for the fleet to shrink
 START_SECONDS: Final = 90
+UNHURRIED_SECONDS: Final = 0.5
 ENOUGH: Final = 3
 SCALED: Final = ("edge", "realtime")
 GROWING: Final = ",".join(f"{role}=1-4" for role in SCALED)
@@ -101,12 +102,15 @@ class Ramp:
         self.seconds: list[Second] = []
 
     async def run(self, groups: list[Group]) -> None:
+        """The last group stays and talks on without haste while the fleet shrinks around it."""
         watching = asyncio.create_task(self._watch())
         await asyncio.sleep(IDLE_SECONDS)
-        for group in groups:
+        for group in groups[:-1]:
             over = asyncio.Event()
             self._talking.append((over, asyncio.create_task(group.talk(over, pause=0.0))))
             await asyncio.sleep(GROUP_EVERY_SECONDS)
+        end = asyncio.Event()
+        staying = asyncio.create_task(groups[-1].talk(end, pause=UNHURRIED_SECONDS))
         await asyncio.sleep(FULL_SECONDS)
         leaving = []
         while self._talking:
@@ -119,6 +123,8 @@ class Ramp:
         while self._is_grown() and time.monotonic() < deadline:  # noqa: ASYNC110 - a count
             await asyncio.sleep(1)
         await asyncio.sleep(2)
+        end.set()
+        await staying
         watching.cancel()
 
     def _is_grown(self) -> bool:
