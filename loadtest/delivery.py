@@ -40,6 +40,8 @@ class DeliveryBook:
         self._listeners: dict[str, set[str]] = defaultdict(set)  # of a chat
         self._waiting: deque[tuple[float, str, int]] = deque()  # answered then, chat, seq
         self._judged: dict[str, int] = {}  # chat: up to this seq nobody remembers
+        # What was answered long ago by listeners who are behind: seq and message id.
+        self._late: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
         self._latencies = array("d")
         self.posts = self.deliveries = self.doubled = self.out_of_order = 0
         self.lost = 0  # of those that were judged
@@ -64,6 +66,7 @@ class DeliveryBook:
         self._since.pop((listener, chat), None)
         self._listeners[chat].discard(listener)
         self._got.pop((listener, chat), None)
+        self._late.pop((listener, chat), None)
 
     def delivered(
         self,
@@ -83,7 +86,10 @@ class DeliveryBook:
         self.deliveries += 1
         if seq != self._last.get(key, seq - 1) + 1:
             self.out_of_order += 1
-        self._got[key][seq] = message_id
+        if self._late[key].get(seq) == message_id and message_id:
+            del self._late[key][seq]
+        else:
+            self._got[key][seq] = message_id
         self._last[key] = seq
         if message_id and (started := self._started.get(client_id)) is not None:
             self._latencies.append(now - started)
@@ -92,20 +98,27 @@ class DeliveryBook:
 
     def judge(self, before: float) -> None:
         """Forgets what was answered before that moment, so that a long run needs no more memory
-        than a short one. Who has not got it by now has lost it."""
+        than a short one. Who has got something later and not this has lost it; who is behind as a
+        whole is late, perhaps because whoever reads for them is, and may still get it."""
         while self._waiting and self._waiting[0][0] < before:
             _, chat, seq = self._waiting.popleft()
             message_id = self._answered[chat].pop(seq)
             self._judged[chat] = max(seq, self._judged.get(chat, 0))
             for listener in self._listeners[chat]:
-                got = self._got[listener, chat].pop(seq, None)
-                self.lost += got != message_id and seq > self._since[listener, chat]
+                key = (listener, chat)
+                if self._got[key].pop(seq, None) == message_id or seq <= self._since[key]:
+                    continue
+                if self._last[key] >= seq:
+                    self.lost += 1
+                else:
+                    self._late[key][seq] = message_id
         while self._started and next(iter(self._started.values())) < before:
             del self._started[next(iter(self._started))]
 
     def missing(self) -> int:
-        """Answered messages that a listener should have and has not, or not under that id."""
-        return sum(
+        """Answered messages that a listener should have and has not, or not under that id, beside
+        those that are `lost` already."""
+        return sum(len(late) for late in self._late.values()) + sum(
             self._got[listener, chat].get(seq) != message_id
             for (listener, chat), after in self._since.items()
             for seq, message_id in self._answered[chat].items()

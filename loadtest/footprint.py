@@ -21,8 +21,9 @@ TIMEOUT_SECONDS: Final = 5.0
 
 
 class Footprint(NamedTuple):
-    """One process, with those that it made. `memory` in MB, shared pages by share (PSS); None is
-    what this kind of process does not have."""
+    """One process, with those that it made. `memory` in MB, of its own alone (anonymous pages):
+    pages of files are shared with whoever else runs the same. None is what this kind of process
+    does not have."""
 
     memory: float
     descriptors: int
@@ -60,7 +61,7 @@ def _family(pid: int) -> Iterator[int]:
 
 def _memory(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Anonymous:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

@@ -12,7 +12,7 @@ from loadtest.listener import DELIVERY, KIND, Listener
 
 SETTLE_SECONDS: Final = 10.0
 LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
-JUDGE_SECONDS: Final = 15.0  # who has a message no later than this has not lost it
+JUDGE_SECONDS: Final = 15.0  # until it is judged who has a message that was answered
 
 
 class Gathering:

@@ -3,6 +3,7 @@ network and comes back. What a person does is the same closed and open loop; onl
 does to the next act differs."""
 
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -21,6 +22,7 @@ READY_TIMEOUT_SECONDS: Final = 20.0
 REST_SECONDS: Final = (5.0, 15.0)
 AWAY_SECONDS: Final = (1.0, 3.0)
 GOODBYE_SECONDS: Final = 3.0
+PROBLEM_CODE: Final = re.compile(r'"code":\s*"(\w+)"')
 
 Act = Callable[[float], object]
 
@@ -163,7 +165,8 @@ class Person(FastHttpUser):
             method, path, name=name, json=body, headers=headers, catch_response=True
         ) as answer:
             if answer.status_code not in (200, 201):
-                answer.failure(f"{answer.status_code} {(answer.text or '')[:200]}")
+                code = PROBLEM_CODE.search(answer.text or "")
+                answer.failure(f"{answer.status_code} {code[1] if code else ''}")
                 return {}
             decoded: dict[str, Any] = answer.json()
             return decoded

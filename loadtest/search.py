@@ -23,6 +23,7 @@ WORKERS: Final = 2
 PACE_SECONDS: Final = 2.0
 ARRIVALS_A_SECOND: Final = 20.0
 WINDOW_SECONDS: Final = 15.0
+CALM_SECONDS: Final = 4.0
 END_SECONDS: Final = 30.0  # of the time there is, for the last deliveries and goodbyes
 COLUMNS: Final = "{:>7} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7}  {}"
 
@@ -63,6 +64,17 @@ class Search:
             if figures.late_ms > self._objective.p99_ms / 2:
                 self.reason += f"; the load processes themselves were {figures.late_ms:.0f} ms late"
         self._print(number, figures, (tally.answered - posts) / figures.seconds, said)
+        if said and self.climb.held:
+            self._calm_down(until)
+
+    def _calm_down(self, until: float) -> None:
+        """What piled up in a step that broke must not spoil the next one."""
+        self._people.become(self.climb.held, ARRIVALS_A_SECOND, until - time.monotonic())
+        while time.monotonic() < until:
+            self._people.reset()
+            wait(CALM_SECONDS)
+            if self._people.figures().p99_ms <= self._objective.p99_ms:
+                return
 
     def _print(self, number: int, figures: Figures, posts: float, said: list[str]) -> None:
         say(

@@ -99,6 +99,20 @@ def test_what_is_judged_is_forgotten_but_counted() -> None:
     assert (arrival.lost, arrival.doubled) == (1, 1)
 
 
+def test_who_is_behind_as_a_whole_may_still_get_it() -> None:
+    """Late is missing until it comes, and lost only if it never does."""
+    book = DeliveryBook()
+    book.listener_joins("ann", "c", 1)
+    for seq in (2, 3):
+        book.post_answered("c", seq, f"m{seq}", now=float(seq))
+    book.judge(before=10.0)
+    assert (book.lost, book.missing()) == (0, 2)
+    _deliver(book, "ann", 2)
+    assert (book.lost, book.missing(), book.close().lost) == (0, 1, 1)
+    _deliver(book, "ann", 3)
+    assert book.close().is_clean
+
+
 def test_a_delivery_tells_how_long_it_took() -> None:
     """From the first try of the post, where that is known."""
     book = _book("ann")
