@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
-# Tests that start a few processes wait much, so two at a time pay on two cores; those that start
+# Tests that start a few processes wait much, so three at a time pay on two cores; those that start
 # whole systems have the machine for themselves, and end theirs before the next folder begins.
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
@@ -73,7 +73,7 @@ cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what happen
 faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
-		tests/flow/test_scaling.py; \
+		tests/flow/test_scaling.py tests/flow/test_balancer.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboards anew

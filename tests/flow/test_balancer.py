@@ -130,6 +130,7 @@ async def test_no_get_or_post_fails_when_one_edge_is_killed(system: Hubbub, ann:
     assert len(await ann.events(chat)) == 1 + talk.posted
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_costs_no_request(system: Hubbub, ann: Person) -> None:
     """Every service process is replaced while eight people write and read."""
     await system.until_whole()

@@ -44,6 +44,7 @@ async def test_every_figure_that_the_scaler_reads_is_exported(
     assert set(names_of(role)) - seen <= {"hubbub_open_circuit"}
 
 
+@pytest.mark.long
 async def test_a_role_follows_the_load_and_loses_nothing(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
