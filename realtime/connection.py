@@ -252,6 +252,7 @@ class Connection(asyncio.Protocol):
         for wish in wishes:
             self._grant(wish)
         self._flush()
+        self._schedule()
 
     def reply(self, frame: bytes) -> None:
         """An answer to a send."""

@@ -281,14 +281,19 @@ class Session:
 
     def welcome(self, seconds_left: float, now: float) -> None:
         """The token was good and lasts so long; also after a refresh."""
-        self._notice = now + seconds_left - EXPIRY_NOTICE_SECONDS
         self._expiry = now + seconds_left + EXPIRY_GRACE_SECONDS
+        if self.state is State.READY:
+            self._plan_notice()
+
+    def _plan_notice(self) -> None:
+        self._notice = self._expiry - EXPIRY_GRACE_SECONDS - EXPIRY_NOTICE_SECONDS
 
     def go_ready(self, now: float) -> list[Wish]:
         """`ready` is on its way: what the client wished meanwhile."""
         if self.state is not State.JOINING:
             return []
         self.state = State.READY
+        self._plan_notice()  # not before: `ready` is always the first line
         waiting, self._waiting = self._waiting, []
         self.waiting_bytes = 0
         return [wish for text in waiting for wish in self._hear(text, now)]

@@ -126,6 +126,19 @@ def test_the_token_runs_out() -> None:
     assert said(session) == [4003]
 
 
+def test_no_notice_comes_before_ready() -> None:
+    """`ready` is always the first line, also of a socket whose token is about to end."""
+    session = open_session()
+    session.receive(text({"type": "connect", "token": "t"}), 0.0)
+    session.welcome(12.0, 0.0)
+    session.tick(1.0)
+    assert said(session) == []
+    session.go_ready(1.5)
+    assert session.due == -48.0
+    session.tick(2.0)
+    assert said(session) == [{"type": "expiring", "seconds": 10}]
+
+
 def test_what_comes_before_ready_waits() -> None:
     """Also what follows `connect` in its own frame, and a line that will end the connection."""
     session = open_session()
