@@ -8,7 +8,7 @@ little: hiredis parses, on a protocol of its own, all that one read brought.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +19,6 @@ from common.logs import log
 HEALTH_SECONDS: Final = 0.25
 MAX_MISSED_ANSWERS: Final = 3
 CONNECT_TIMEOUT_SECONDS: Final = 0.5
-BARRIER_TIMEOUT_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.1
 USER_TIMEOUT_MS: Final = 1_000  # unacknowledged bytes end the connection (tcp(7))
 TOPICS_A_COMMAND: Final = 500
@@ -34,7 +33,7 @@ class _Connection(asyncio.Protocol):
         self._receive = receive
         self._read = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        self._pings: dict[bytes, asyncio.Future[None] | None] = {}
+        self._pings: dict[bytes, Sequence[asyncio.Future[bool]]] = {}  # who waits for its answer
         self._number = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.missed = 0
@@ -63,10 +62,8 @@ class _Connection(asyncio.Protocol):
     def end(self, reason: str) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
-        for future in self._pings.values():
-            if future is not None and not future.done():
-                future.cancel()
-        self._pings.clear()
+        for number in list(self._pings):
+            self._answer(number, heard=False)
         if self._transport is not None:
             self._transport.abort()
 
@@ -74,11 +71,11 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None and not self.lost.done():
             self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type] # its stub allows one part only
 
-    def ping(self, answered: asyncio.Future[None] | None = None) -> None:
-        """The answer comes after those to all commands before it."""
+    def ping(self, waiting: Sequence[asyncio.Future[bool]] = ()) -> None:
+        """The answer comes after those to all commands before it; `waiting` get whether it came."""
         self._number += 1
         number = b"%d" % self._number
-        self._pings[number] = answered
+        self._pings[number] = waiting
         self.command("PING", number)
 
     @property
@@ -94,9 +91,12 @@ class _Connection(asyncio.Protocol):
         number = item[1] if type(item) is list and item[0] == b"pong" else item
         if isinstance(number, bytes) and number in self._pings:
             self.missed = 0
-            answered = self._pings.pop(number)
-            if answered is not None and not answered.done():
-                answered.set_result(None)
+            self._answer(number, heard=True)
+
+    def _answer(self, number: bytes, *, heard: bool) -> None:
+        for answered in self._pings.pop(number):
+            if not answered.done():  # or its asker went away
+                answered.set_result(heard)
 
 
 class Bus:
@@ -118,6 +118,7 @@ class Bus:
         self._topics: set[str] = set()
         self._news: dict[str, bool] = {}  # topic: whether to subscribe it
         self._connection: _Connection | None = None
+        self._settling: list[asyncio.Future[bool]] = []
         self.is_up = False
 
     @property
@@ -135,23 +136,26 @@ class Bus:
         self._note(topic, False)
 
     async def settled(self) -> bool:
-        """Waits until what was subscribed before is heard; False at once where the bus is down."""
+        """Waits until what was subscribed before is heard; False as soon as the bus is down.
+
+        All who begin to wait in one turn of the loop share one PING.
+        """
         connection = self._connection
         if connection is None or not self.is_up:
             return False
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[bool] = loop.create_future()
+        if not self._settling:
+            loop.call_soon(self._settle, connection)
+        self._settling.append(answered)
+        return await answered
+
+    def _settle(self, connection: _Connection) -> None:
         self._flush()
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.ping(answered)
-        try:
-            async with asyncio.timeout(BARRIER_TIMEOUT_SECONDS):
-                await answered
-        except TimeoutError:
-            return False
-        except asyncio.CancelledError:
-            if not connection.lost.done():
-                raise  # we were cancelled, not the answer
-            return False
-        return True
+        waiting, self._settling = self._settling, []
+        connection.ping(waiting)
+        if connection.lost.done():
+            connection.end("lost")
 
     def reconnect(self, reason: str) -> None:
         """The connection looks well but carries nothing."""
@@ -195,9 +199,9 @@ class Bus:
         self._connection = connection
         self._news.clear()
         self._send("SUBSCRIBE", self._topics)
-        subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.ping(subscribed)
-        subscribed.add_done_callback(lambda f: None if f.cancelled() else self._come_up())
+        subscribed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        connection.ping([subscribed])
+        subscribed.add_done_callback(lambda f: self._come_up() if f.result() else None)
         while not connection.lost.done():
             await asyncio.wait((connection.lost,), timeout=HEALTH_SECONDS)
             if connection.awaits_answer:

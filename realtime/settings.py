@@ -19,8 +19,8 @@ MAX_SOCKETS_AN_ADDRESS = 200
 MAX_SOCKETS_A_USER = 20
 MAX_REFUSED_FRAMES = 200  # in 10 s
 MAX_UNSENT_BYTES = 1_048_576
-# More than the backlog holds: what the kernel accepted for us is not thrown away unread.
-MAX_PENDING_HANDSHAKES = 5_000
+# Two backlogs and what is being read: ten thousand who come back at once are not thrown away unread.
+MAX_PENDING_HANDSHAKES = 12_000
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
             "HUBBUB_MAX_PENDING_HANDSHAKES",
             NUMBER,
             "Connections that have not asked for a socket yet; more are refused.",
-            "5000",
+            "12000",
         ),
     ]
 

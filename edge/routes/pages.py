@@ -50,6 +50,7 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
         "base-uri 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ]
     return {
         "Content-Security-Policy": "; ".join(policy),

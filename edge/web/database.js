@@ -34,7 +34,10 @@ export class Database {
 
   async #ask(store, mode, request) {
     const transaction = (await this.#open()).transaction(store, mode, { durability: "relaxed" });
-    return settled(request(transaction.objectStore(store)));
+    const asked = request(transaction.objectStore(store));
+    // A page that goes away hears no answer, and what then is not committed is undone.
+    if (mode === "readwrite") transaction.commit();
+    return settled(asked);
   }
 
   #open() {

@@ -167,6 +167,8 @@ async def test_drafts_stay_with_their_chat(open_window: OpenWindow) -> None:
     await expect(ann.composer).to_have_value("")
     entry = ann.page.get_by_role("link", name="One")
     await expect(entry).to_contain_text("Draft: could you look at")
+    await ann.composer.fill("written a moment before")
     await ann.page.reload()
+    await expect(ann.composer).to_have_value("written a moment before")
     await entry.click()
     await expect(ann.composer).to_have_value("could you look at")

@@ -17,6 +17,7 @@ POLICY = {
     "connect-src 'self' ws://127.0.0.1:8600", "font-src 'self'", "manifest-src 'self'",
     "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
 }  # fmt: skip
 
 
