@@ -19,7 +19,7 @@ MAX_SOCKETS_AN_ADDRESS = 200
 MAX_SOCKETS_A_USER = 20
 MAX_REFUSED_FRAMES = 200  # in 10 s
 MAX_UNSENT_BYTES = 1_048_576
-# Two backlogs and what is being read: ten thousand who come back at once are not thrown away unread.
+# More than two backlogs: of ten thousand who come back at once none is thrown away unread.
 MAX_PENDING_HANDSHAKES = 12_000
 
 
