@@ -12,15 +12,15 @@ from litestar.routes import HTTPRoute
 
 from common.bus import Bus
 from common.calls import Calls, open_session
+from common.credentials import Credentials
 from common.replicas import Replicas, watch_replicas
 from common.service import Health
 from common.shared_rates import SharedBuckets
-from common.tokens import TokenVerifier
 from common.topics import Topics
 from common.valkey import connect_valkey
 from edge.answers import EXCEPTION_HANDLERS
 from edge.asyncapi import describe_socket
-from edge.auth import Gate, report_first_uses, watch_users
+from edge.auth import Gate
 from edge.balancer import Balancer
 from edge.cache import Cache
 from edge.cookies import SessionCookie
@@ -67,7 +67,8 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         users_calls = Calls(session, users_replicas)
         chats_calls = Calls(session, chats_replicas)
         realtime_calls = Calls(session, realtime_replicas)
-        gate = Gate(TokenVerifier())
+        credentials = Credentials(users_calls, service.name)
+        gate = Gate(credentials)
 
         async def process_missing() -> str | None:
             return gate.missing
@@ -96,7 +97,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *create_page_routes(read_pages(), settings.origins),
         ]
         # A notice only makes the next poll come sooner, so a bus that is down needs no care.
-        bus = Bus(service.valkey_url, lambda _: gate.wake.set(), lambda *_: gate.wake.set())
+        bus = Bus(service.valkey_url, credentials.wake, lambda *_: credentials.wake())
         bus.subscribe(topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -106,8 +107,8 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                     for of in (users_replicas, chats_replicas, realtime_replicas)
                 ),
                 tasks.create_task(cache.watch()),
-                tasks.create_task(watch_users(gate, users_calls, name=service.name)),
-                tasks.create_task(report_first_uses(gate, users_calls)),
+                tasks.create_task(credentials.watch()),
+                tasks.create_task(credentials.report_uses()),
             ]
             yield Edge(create_app(routes), health)
             for task in running:

@@ -6,13 +6,13 @@ have shown at that moment. People never change. Knows nothing of HTTP.
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from common.calls import Calls
 from common.errors import Refusal, not_found
+from common.lanes import Lanes
 from common.protocol.chats import (
     Chat,
     Look,
@@ -24,7 +24,6 @@ from common.protocol.chats import (
 from common.protocol.users import Person
 from edge.cache import Cache
 from edge.flights import Flights
-from edge.lanes import Lanes
 from edge.metrics import READS
 from edge.near import Near
 from edge.tail import Tail
@@ -82,7 +81,7 @@ class CachedReads:
         self._near = near
         self._cache = cache
         self._lanes = Lanes[LookWanted, _Sight](
-            lambda wanted: chats.preferred(wanted.chat), self._look, max_items=MAX_LOOKS_A_CALL
+            chats.preferred, self._look, max_items=MAX_LOOKS_A_CALL
         )
         loads = asyncio.Semaphore(MAX_LOADS)
         self._shown = Flights[Chat | None](loads)
@@ -111,7 +110,7 @@ class CachedReads:
             shown = _decode_chat(data)
         else:
             READS.labels("chat", "owner").inc()
-            sight = await self._lanes.send(wanted)
+            sight = await self._lanes.fetch(wanted.chat, wanted)
             if sight.look.chat is None or _chat_key(sight, wanted.chat) != key:
                 return None
             shown = sight.look.chat
@@ -177,14 +176,14 @@ class CachedReads:
         return found
 
     async def _allowed_look(self, wanted: LookWanted) -> _Sight:
-        sight = await self._lanes.send(wanted)
+        sight = await self._lanes.fetch(wanted.chat, wanted)
         if not sight.look.allowed:
             raise not_found()
         return sight
 
-    async def _look(self, wanted: list[LookWanted], seconds: float) -> Sequence[_Sight]:
+    async def _look(self, chat: str, wanted: list[LookWanted], seconds: float) -> list[_Sight]:
         answer = await self._chats.call(
-            "look", LooksRequest(wanted=wanted), LooksAnswer, key=wanted[0].chat, timeout=seconds
+            "look", LooksRequest(wanted=wanted), LooksAnswer, key=chat, timeout=seconds
         )
         return [_Sight(answer.epoch, look) for look in answer.looks]
 

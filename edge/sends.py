@@ -1,11 +1,9 @@
 """Messages on their way to chats, in micro-batches. Knows nothing of HTTP."""
 
-from collections.abc import Sequence
-
 from common.calls import Calls
 from common.errors import Refusal
+from common.lanes import Lanes
 from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
-from edge.lanes import Lanes
 from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS = 200
@@ -18,7 +16,7 @@ class Sends:
     def __init__(self, chats: Calls) -> None:
         self._chats = chats
         self._lanes = Lanes[SendItem, SendResult](
-            lambda item: chats.preferred(item.chat),
+            chats.preferred,
             self._call,
             max_items=MAX_BATCH_ITEMS,
             size_of=lambda item: len(item.message),
@@ -27,14 +25,14 @@ class Sends:
 
     async def send(self, item: SendItem) -> SendResult:
         """The stored message. Raises Refusal: chats', or unavailable."""
-        result = await self._lanes.send(item)
+        result = await self._lanes.fetch(item.chat, item)
         if result.code:
             raise Refusal(result.code, result.detail)
         return result
 
-    async def _call(self, items: list[SendItem], seconds: float) -> Sequence[SendResult]:
+    async def _call(self, chat: str, items: list[SendItem], seconds: float) -> list[SendResult]:
         SEND_BATCH.observe(len(items))
         answer = await self._chats.call(
-            "send", SendsRequest(items=items), SendsAnswer, key=items[0].chat, timeout=seconds
+            "send", SendsRequest(items=items), SendsAnswer, key=chat, timeout=seconds
         )
         return answer.results

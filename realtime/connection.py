@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, cast
 
 from common.close_codes import CloseCode
+from common.credentials import Credentials, SessionRevoked
 from common.errors import Refusal, not_found
 from common.logs import current_trace, log
 from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
@@ -20,7 +21,6 @@ from common.tokens import Claims, TokenError, TokenExpired
 from common.trace import new_trace
 from realtime.admission import Admission
 from realtime.counters import Counters
-from realtime.credentials import Credentials, SessionRevoked
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH
 from realtime.hub import Hub, Joining, Room
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
         return str(peer[0]) if peer else ""
 
     def _connect(self, connect: Connect) -> None:
-        if not self._services.credentials.is_ready:
+        if self._services.credentials.missing:
             self.end(CloseCode.INTERNAL_ERROR, "not ready")
             return
         try:

@@ -12,18 +12,17 @@ import prometheus_client
 
 from common.bus import Bus
 from common.calls import Calls, open_session
+from common.credentials import Credentials
 from common.logs import log
 from common.replicas import Replicas, announce_replica, watch_replicas
 from common.service import Health
 from common.shared_rates import SharedBuckets
-from common.tokens import TokenVerifier
 from common.topics import Topics
 from common.valkey import connect_valkey
 from realtime.admission import Admission
 from realtime.canary import BusCanary, FlowCanary
 from realtime.connection import Connection, Services
 from realtime.counters import Counters
-from realtime.credentials import Credentials
 from realtime.heads import Heads
 from realtime.hub import Hub
 from realtime.joining import Joiner
@@ -38,7 +37,7 @@ from realtime.server import end_sessions, send_away, turn_wheel
 from realtime.settings import RealtimeSettings
 from realtime.subscriptions import Subscriptions
 from realtime.typists import Typists
-from realtime.upstream import Chats, Users
+from realtime.upstream import Chats
 
 SPARE_DESCRIPTORS = 200  # calls to services, the bus, logs
 
@@ -108,7 +107,6 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 subscriptions.drop_room(room)
 
         chats = Chats(Calls(session, chats_replicas), chats_replicas, forget_everything)
-        users = Users(Calls(session, users_replicas))
         repair = Repair(
             chats.slice, lambda room, payload: relay.take(room, payload), tasks.spawn, counters
         )
@@ -130,7 +128,9 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         flow_canary = FlowCanary(service.name, chats.store_song, counters)
         typists = Typists(valkey, topics, service.rate_factor, counters)
         credentials = Credentials(
-            users, TokenVerifier(), lambda sessions: end_sessions(services, sessions)
+            Calls(session, users_replicas),
+            service.name,
+            lambda sessions: end_sessions(services, sessions),
         )
         for topic, handler in (
             (topics.digest, heads.receive_digest),
@@ -162,8 +162,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         )
 
         async def missing() -> str | None:
-            if not credentials.is_ready:
-                return "keys of users"
+            if credentials.missing:
+                return credentials.missing
             return None if await chats.can_answer() else "chats"
 
         collector = NodeCollector(

@@ -1,19 +1,18 @@
-"""The only calls to users and chats, each by its name. Decides only which replica it asks."""
+"""The only calls to chats, each by its name. Decides only which replica it asks."""
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
 from common.calls import Calls
 from common.errors import Refusal
+from common.lanes import Lanes
 from common.logs import current_trace, log
 from common.protocol import chats as c
-from common.protocol import users as u
 from common.replicas import Replicas
 from common.trace import new_trace
-from realtime.lanes import Lanes
 
 MAX_USERS_A_CALL: Final = 100
 MAX_SLICES_A_CALL: Final = 100
@@ -33,13 +32,13 @@ class Chats:
         self._notice_epoch = notice_epoch
         self.epoch = ""
         self._memberships: Lanes[str, dict[str, int]] = Lanes(
-            lambda _: "any", self._ask_memberships, MAX_USERS_A_CALL
+            lambda _: "any", self._ask_memberships, max_items=MAX_USERS_A_CALL
         )
         self._slices: Lanes[tuple[str, int], c.Slice] = Lanes(
-            calls.preferred, self._ask_slices, MAX_SLICES_A_CALL
+            calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
         )
         self.sends: Lanes[c.SendItem, c.SendResult] = Lanes(
-            calls.preferred, self._ask_sends, MAX_SENDS_A_CALL
+            calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL
         )
 
     async def memberships(self, user: str) -> dict[str, int]:
@@ -91,27 +90,35 @@ class Chats:
                 raise answer
         return [answer for answer in answers if isinstance(answer, c.Digest)]
 
-    async def _ask_memberships(self, _: str, users: list[str]) -> list[dict[str, int]]:
+    async def _ask_memberships(
+        self, _: str, users: list[str], seconds: float
+    ) -> list[dict[str, int]]:
         different = list(dict.fromkeys(users))
         request = c.MembershipsRequest(users=different)
-        answer = await self._calls.call("memberships", request, c.MembershipsAnswer, key=_any_key())
+        answer = await self._calls.call(
+            "memberships", request, c.MembershipsAnswer, key=_any_key(), timeout=seconds
+        )
         self._note(answer.epoch)
         found = dict(zip(different, answer.chats, strict=True))
         return [found[user] for user in users]
 
-    async def _ask_slices(self, key: str, wanted: list[tuple[str, int]]) -> list[c.Slice]:
+    async def _ask_slices(
+        self, key: str, wanted: list[tuple[str, int]], seconds: float
+    ) -> list[c.Slice]:
         different = list(dict.fromkeys(wanted))
         request = c.SlicesRequest(
             wanted=[c.SliceWanted(chat=chat, after=after) for chat, after in different]
         )
-        answer = await self._calls.call("slices", request, c.SlicesAnswer, key=key)
+        answer = await self._calls.call("slices", request, c.SlicesAnswer, key=key, timeout=seconds)
         found = dict(zip(different, answer.slices, strict=True))
         return [found[one] for one in wanted]
 
-    async def _ask_sends(self, key: str, items: list[c.SendItem]) -> list[c.SendResult]:
+    async def _ask_sends(
+        self, key: str, items: list[c.SendItem], seconds: float
+    ) -> list[c.SendResult]:
         current_trace.set(new_trace())  # one for the batch: a socket's frames have none
         request = c.SendsRequest(items=items)
-        answer = await self._calls.call("send", request, c.SendsAnswer, key=key)
+        answer = await self._calls.call("send", request, c.SendsAnswer, key=key, timeout=seconds)
         log("sends", messages=len(items))
         return answer.results
 
@@ -119,25 +126,6 @@ class Chats:
         known, self.epoch = self.epoch, epoch
         if known and known != epoch:
             self._notice_epoch(epoch)
-
-
-class Users:
-    """What realtime asks users. Every call raises Refusal."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
-    async def keys(self) -> u.KeySet:
-        return await self._calls.call("keys", u.Empty(), u.KeySet, timeout=POLL_TIMEOUT_SECONDS)
-
-    async def revocations(self, after: int) -> u.Revocations:
-        request = u.RevocationsRequest(after=after)
-        return await self._calls.call(
-            "revocations", request, u.Revocations, timeout=POLL_TIMEOUT_SECONDS
-        )
-
-    async def tokens_used(self, used: Iterable[tuple[str, int]]) -> None:
-        await self._calls.call("tokens_used", u.TokensUsed(used=list(used)), u.Empty)
 
 
 def _any_key() -> str:

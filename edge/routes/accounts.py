@@ -198,7 +198,7 @@ def create_account_routes(
                 limits.forgive_password_check(caller.user)
             raise
         limits.forgive_password_check(caller.user)
-        gate.wake.set()  # a new password has revoked the other sessions
+        gate.ask_anew()  # a new password has revoked the other sessions
         return answer(ProfileChangedAnswer(message="User updated successfully", user=account))
 
     @get("/api/user")
@@ -236,7 +236,7 @@ def create_account_routes(
         caller = gate.admit(request.headers.get("authorization"))
         await users.end_other_sessions(caller.user, None)
         gate.revoke(caller.session)
-        gate.wake.set()
+        gate.ask_anew()
         return answer(MessageAnswer(message="All sessions ended"), 200, cookie.clearing())
 
     @delete("/api/user/session/{session_id:str}", status_code=200)

@@ -1,79 +1,16 @@
-"""The small pure parts of a node: lanes, wheel, hub, admission, frames."""
-
-import asyncio
+"""The small pure parts of a node: wheel, hub, admission, frames."""
 
 import msgspec
 import pytest
 
-from common.errors import Refusal, unavailable
 from common.protocol.chats import Control, Slice
 from realtime.admission import Admission
 from realtime.client_frames import NotAnObject, Refused, read_line
 from realtime.frames import MAX_FRAME_BYTES, event_frames
 from realtime.hub import Hub
 from realtime.keepalive import Wheel
-from realtime.lanes import Lanes
 from realtime.replay import arrival, lines_since
 from tests.fixtures.ears import Ear
-
-
-async def test_what_piles_up_during_a_call_is_the_next_call() -> None:
-    """One call at a time in a lane; results go to those who asked, in order."""
-    calls: list[list[int]] = []
-    gate = asyncio.Event()
-
-    async def call(_: str, items: list[int]) -> list[int]:
-        calls.append(items)
-        await gate.wait()
-        return [item * 10 for item in items]
-
-    lanes: Lanes[int, int] = Lanes(lambda key: key[0], call, max_items=3)
-    asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(6)]
-    other = asyncio.create_task(lanes.fetch("b", 9))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    asked.append(asyncio.create_task(lanes.fetch("a", 6)))
-    gate.set()
-    assert await asyncio.gather(*asked, other) == [0, 10, 20, 30, 40, 50, 60, 90]
-    assert sorted(calls) == [[0, 1, 2], [3, 4, 5], [6], [9]]
-    assert lanes.is_idle
-
-
-async def test_a_key_stays_in_its_lane_while_it_waits() -> None:
-    """When a chat's owner changes, what is asked next does not overtake what was asked before."""
-    owner = "one"
-    gate = asyncio.Event()
-    done: list[int] = []
-
-    async def call(_: str, items: list[int]) -> list[int]:
-        await gate.wait()
-        return items
-
-    lanes: Lanes[int, int] = Lanes(lambda _: owner, call, max_items=1)
-    lanes.ask("chat", 1, lambda result: done.append(1))
-    await asyncio.sleep(0)
-    owner = "two"
-    lanes.ask("chat", 2, lambda result: done.append(2))
-    lanes.ask("chat", 3, lambda result: done.append(3))
-    gate.set()
-    assert await lanes.fetch("chat", 4) == 4
-    assert done == [1, 2, 3]
-
-
-async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
-    """A refusal reaches each item; an answer that makes no sense is `unavailable`."""
-    answers: list[Exception] = [unavailable(), ValueError("not readable")]
-
-    async def call(_: str, items: list[int]) -> list[int]:
-        if answers:
-            raise answers.pop(0)
-        return items
-
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
-    for _ in range(2):
-        with pytest.raises(Refusal, match="unavailable"):
-            await lanes.fetch("a", 1)
-    assert await lanes.fetch("a", 1) == 1
 
 
 class Alarm:

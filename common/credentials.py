@@ -1,22 +1,29 @@
 """Whose token is good: public keys and revoked sessions, kept current from users.
 
-When users is gone the last keys and revocations stand. Knows no socket: it tells whoever asked
-which sessions have just been revoked.
+edge and realtime each have one. When users is gone the last keys and revocations stand, so that
+sends and reads go on. Knows no request and no socket: it tells whoever asked which sessions have
+just been revoked.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
+from common.calls import Calls
 from common.errors import Refusal
 from common.limits import ACCESS_TOKEN_SECONDS
 from common.logs import log
+from common.protocol.users import Empty, KeySet, Revocations, RevocationsRequest, TokensUsed
 from common.tokens import Claims, TokenVerifier
-from realtime.upstream import Users
+
+T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.5
-KEYS_EVERY_POLLS: Final = 10
+POLL_TIMEOUT_SECONDS: Final = 1.0
+POLL_TRY_SECONDS: Final = 0.4  # a hung replica must not cost the second that a revocation has
+FIRST_POLL_SECONDS: Final = 0.1  # until users has answered once
+KEYS_EVERY_POLLS: Final = 10  # a new key is published a minute before it signs
 MAX_UNREPORTED_USES: Final = 10_000
 # A revoked session's last access token has run out by then, whatever the clocks say.
 REMEMBER_SECONDS: Final = ACCESS_TOKEN_SECONDS + 60
@@ -27,21 +34,32 @@ class SessionRevoked(Exception):
 
 
 class Credentials:
-    """`revoked` is called with the sessions that were revoked since the last time."""
+    """`name` is this process's: it spreads the polls of many over users' replicas. `revoked` is
+    called with the sessions that were revoked since the last time."""
 
     def __init__(
-        self, users: Users, verifier: TokenVerifier, revoked: Callable[[Sequence[str]], None]
+        self,
+        users: Calls,
+        name: str,
+        revoked: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._users = users
-        self._verifier = verifier
+        self._name = name
         self._tell_revoked = revoked
+        self._verifier = TokenVerifier()
         self._revoked: dict[str, float] = {}  # session: when it may be forgotten
         self._last_number = 0
-        self._polls = 0
+        self._knows_revocations = False
         self._unreported: list[tuple[str, int]] = []
         self._woken = asyncio.Event()
         self._used = asyncio.Event()
-        self.is_ready = False
+
+    @property
+    def missing(self) -> str | None:
+        """What it cannot do without, or None."""
+        if not self._verifier.has_keys:
+            return "keys of users"
+        return None if self._knows_revocations else "revocations of users"
 
     def verify(self, token: str) -> Claims:
         """Raises TokenExpired, TokenError or SessionRevoked."""
@@ -58,24 +76,30 @@ class Credentials:
         """Whether the session was ended."""
         return session in self._revoked
 
-    def wake(self, _: bytes = b"") -> None:
+    def revoke(self, session: str) -> None:
+        """Its tokens are refused from now on, here; users has ended it already."""
+        self._revoked[session] = time.monotonic() + REMEMBER_SECONDS
+
+    def wake(self, _: object = None) -> None:
         """Something was revoked: ask at once."""
         self._woken.set()
 
     async def watch(self) -> None:
         """Asks users every half second, for keys more seldom, until cancelled."""
+        polls = 0
         is_reachable = True
         while True:
             self._woken.clear()
             try:
-                await self._poll()
+                await self._poll(with_keys=polls % KEYS_EVERY_POLLS == 0)
+                polls += 1
                 is_reachable = True
             except Refusal:
                 if is_reachable:
                     log("users does not answer, keeping keys and revocations")
                 is_reachable = False
             try:
-                async with asyncio.timeout(POLL_SECONDS if self.is_ready else 0.1):
+                async with asyncio.timeout(FIRST_POLL_SECONDS if self.missing else POLL_SECONDS):
                     await self._woken.wait()
             except TimeoutError:
                 continue
@@ -87,26 +111,35 @@ class Credentials:
             self._used.clear()
             uses, self._unreported = self._unreported, []
             try:
-                await self._users.tokens_used(uses)
+                await self._users.call("tokens_used", TokensUsed(used=uses), Empty)
             except Refusal:
                 self._unreported = (uses + self._unreported)[:MAX_UNREPORTED_USES]
                 self._used.set()
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _poll(self) -> None:
-        if self._polls % KEYS_EVERY_POLLS == 0 or not self._verifier.has_keys:
-            # A new key is published a minute before it signs.
-            self._verifier.replace_keys((await self._users.keys()).keys)
-        news = await self._users.revocations(self._last_number)
-        self._polls += 1
-        now = time.monotonic()
+    async def _poll(self, *, with_keys: bool) -> None:
+        if with_keys or not self._verifier.has_keys:
+            self._verifier.replace_keys((await self._ask("keys", Empty(), KeySet)).keys)
+        request = RevocationsRequest(after=self._last_number)
+        news = await self._ask("revocations", request, Revocations)
         fresh = [session for session in news.sessions if session not in self._revoked]
         for session in fresh:
-            self._revoked[session] = now + REMEMBER_SECONDS
+            self.revoke(session)
         # A log that got shorter was restored from a copy: read it from its start.
         self._last_number = news.last if news.last >= self._last_number else 0
+        self._knows_revocations = True
+        now = time.monotonic()
         while self._revoked and next(iter(self._revoked.values())) <= now:
             del self._revoked[next(iter(self._revoked))]
-        self.is_ready = self._verifier.has_keys
         if fresh:
             self._tell_revoked(fresh)
+
+    async def _ask(self, name: str, request: Any, answer: type[T]) -> T:
+        return await self._users.call(
+            name,
+            request,
+            answer,
+            key=self._name,
+            timeout=POLL_TIMEOUT_SECONDS,
+            try_timeout=POLL_TRY_SECONDS,
+        )

@@ -1,0 +1,146 @@
+"""Micro-batches: what is asked while the last call runs goes out as the next one. No timer.
+
+A lane is one stream of calls, one at a time, so what is asked under one key is answered in order;
+who finds a lane idle leaves at once. Knows nothing of what is asked, and of who asks.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar, cast
+
+from common.calls import DEADLINE_SECONDS
+from common.errors import Refusal, unavailable
+from common.logs import current_trace, log
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MAX_WAITING_ITEMS: Final = 10_000  # more than that would not be served within their 5 s
+
+
+class _Asked(NamedTuple, Generic[Item, Result]):
+    key: str
+    item: Item
+    done: Callable[[Result | Refusal], None]
+    trace: str
+    deadline: float
+
+
+class _Lane(Generic[Item, Result]):
+    def __init__(self) -> None:
+        self.waiting: list[_Asked[Item, Result]] = []
+        self.task: asyncio.Task[None] | None = None
+
+
+class Lanes(Generic[Item, Result]):
+    """`lane_of` names a key's lane (the replica that owns it). `call` gets the first item's key,
+    the items and the seconds that are left for them; it returns a result each, in their order, or
+    raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`."""
+
+    def __init__(
+        self,
+        lane_of: Callable[[str], str],
+        call: Callable[[str, list[Item], float], Awaitable[Sequence[Result]]],
+        *,
+        max_items: int,
+        size_of: Callable[[Item], int] = lambda _: 0,
+        max_size: int = 0,
+    ) -> None:
+        self._lane_of = lane_of
+        self._call = call
+        self._max_items = max_items
+        self._size_of = size_of
+        self._max_size = max_size
+        self._lanes: dict[str, _Lane[Item, Result]] = {}
+        # Where a key has items waiting, so that it keeps its order when its owner changes.
+        self._pinned: dict[str, tuple[str, int]] = {}
+        self._waiting = 0
+        self.calls = 0
+        self.items = 0
+
+    def ask(self, key: str, item: Item, done: Callable[[Result | Refusal], None]) -> None:
+        """`done` is called once."""
+        if self._waiting >= MAX_WAITING_ITEMS:
+            done(unavailable())
+            return
+        self._waiting += 1
+        name, waiting = self._pinned.get(key) or (self._lane_of(key), 0)
+        self._pinned[key] = (name, waiting + 1)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane()
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        lane.waiting.append(_Asked(key, item, done, current_trace.get(), deadline))
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run(name, lane))
+
+    async def fetch(self, key: str, item: Item) -> Result:
+        """The same for one who waits. Raises Refusal."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+        def done(result: Result | Refusal) -> None:
+            if future.done():  # the asker went away
+                return
+            if isinstance(result, Refusal):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self.ask(key, item, done)
+        return await future
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._lanes
+
+    async def _run(self, name: str, lane: _Lane[Item, Result]) -> None:
+        """Until nothing waits; the lane goes with its last batch."""
+        while lane.waiting:
+            batch = self._take_batch(lane)
+            results = await self._serve(batch)
+            for asked, result in zip(batch, results, strict=True):
+                self._leave(asked.key)
+                try:
+                    asked.done(result)
+                except Exception:  # one asker's trouble must not end the lane of all others
+                    log("an answer was not taken", level=logging.ERROR, exception=True)
+        del self._lanes[name]
+
+    async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:
+        self.calls += 1
+        self.items += len(batch)
+        first = batch[0]
+        current_trace.set(first.trace)
+        if len(batch) > 1 and first.trace:
+            log("batch", traces=[asked.trace for asked in batch])
+        left = max(0.0, first.deadline - time.monotonic())
+        try:
+            results = await self._call(first.key, [asked.item for asked in batch], left)
+            return cast("Sequence[Result | Refusal]", results)
+        except Refusal as refusal:
+            return [refusal] * len(batch)
+        except Exception:  # an answer that cannot be read: its askers must hear of it
+            log("batched call failed", level=logging.ERROR, exception=True)
+            return [unavailable()] * len(batch)
+
+    def _take_batch(self, lane: _Lane[Item, Result]) -> list[_Asked[Item, Result]]:
+        """The oldest of what waits, within the bounds of a request."""
+        waiting, size = lane.waiting, 0
+        for count, asked in enumerate(waiting):
+            size += self._size_of(asked.item)
+            if count == self._max_items or (count and size > self._max_size > 0):
+                break
+        else:
+            count = len(waiting)
+        lane.waiting = waiting[count:]
+        return waiting[:count]
+
+    def _leave(self, key: str) -> None:
+        self._waiting -= 1
+        name, waiting = self._pinned[key]
+        if waiting == 1:
+            del self._pinned[key]
+        else:
+            self._pinned[key] = (name, waiting - 1)

@@ -1,0 +1,145 @@
+"""A lane serves all that ask, in order, whatever becomes of one of them."""
+
+import asyncio
+
+import pytest
+
+from common import lanes as module
+from common.errors import Refusal, unavailable
+from common.lanes import Lanes
+
+
+async def test_what_piles_up_during_a_call_is_the_next_call() -> None:
+    """One call at a time in a lane; results go to those who asked, in order."""
+    calls: list[list[int]] = []
+    gate = asyncio.Event()
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        await gate.wait()
+        return [item * 10 for item in items]
+
+    lanes: Lanes[int, int] = Lanes(lambda key: key[0], call, max_items=3)
+    asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(6)]
+    other = asyncio.create_task(lanes.fetch("b", 9))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked.append(asyncio.create_task(lanes.fetch("a", 6)))
+    gate.set()
+    assert await asyncio.gather(*asked, other) == [0, 10, 20, 30, 40, 50, 60, 90]
+    assert sorted(calls) == [[0, 1, 2], [3, 4, 5], [6], [9]]
+    assert lanes.is_idle
+
+
+async def test_a_key_stays_in_its_lane_while_it_waits() -> None:
+    """When a chat's owner changes, what is asked next does not overtake what was asked before."""
+    owner = "one"
+    gate = asyncio.Event()
+    done: list[int] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        await gate.wait()
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: owner, call, max_items=1)
+    lanes.ask("chat", 1, lambda result: done.append(1))
+    await asyncio.sleep(0)
+    owner = "two"
+    lanes.ask("chat", 2, lambda result: done.append(2))
+    lanes.ask("chat", 3, lambda result: done.append(3))
+    gate.set()
+    assert await lanes.fetch("chat", 4) == 4
+    assert done == [1, 2, 3]
+
+
+async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
+    """A refusal reaches each item; an answer that makes no sense is `unavailable`."""
+    answers: list[Exception] = [unavailable(), ValueError("not readable")]
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        if answers:
+            raise answers.pop(0)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="unavailable"):
+            await lanes.fetch("a", 1)
+    assert await lanes.fetch("a", 1) == 1
+
+
+async def test_a_batch_is_bounded_in_bytes() -> None:
+    """What would be too much goes with the next; one that is too large alone goes alone."""
+    calls: list[list[int]] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(
+        lambda _: "", call, max_items=10, size_of=lambda item: item, max_size=10
+    )
+    await asyncio.gather(*(lanes.fetch("a", item) for item in (3, 7, 1, 50, 2)))
+    assert calls == [[3, 7], [1], [50], [2]]
+
+
+async def test_a_call_has_the_time_that_its_oldest_item_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What has waited for a second has four more."""
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    seconds: list[float] = []
+    gate = asyncio.Event()
+
+    async def call(_: str, items: list[int], left: float) -> list[int]:
+        seconds.append(left)
+        await gate.wait()
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
+    asked = [asyncio.create_task(lanes.fetch("a", 1))]
+    while not seconds:  # noqa: ASYNC110 - a list
+        await asyncio.sleep(0)
+    asked.append(asyncio.create_task(lanes.fetch("a", 2)))
+    await asyncio.sleep(0)
+    now += 1
+    gate.set()
+    await asyncio.gather(*asked)
+    assert seconds == [5.0, 4.0]
+
+
+async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded however slow the other side is."""
+    monkeypatch.setattr(module, "MAX_WAITING_ITEMS", 2)
+    gate = asyncio.Event()
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        await gate.wait()
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
+    asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(3)]
+    await asyncio.sleep(0)
+    assert asked[2].done() or await asyncio.wait({asked[2]}, timeout=1)
+    with pytest.raises(Refusal, match="unavailable"):
+        await asked[2]
+    gate.set()
+    assert await asyncio.gather(*asked[:2]) == [0, 1]
+    assert await lanes.fetch("a", 5) == 5
+
+
+async def test_an_asker_that_breaks_does_not_end_the_lane() -> None:
+    """Who asks after it, and who asked with it, gets an answer."""
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        return items
+
+    def break_down(_: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=10)
+    lanes.ask("chat", 1, break_down)
+    assert await lanes.fetch("chat", 2) == 2
+    assert await lanes.fetch("chat", 3) == 3
+    assert lanes.is_idle
