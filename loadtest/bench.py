@@ -13,6 +13,7 @@ from typing import Final
 
 from loadtest.bench_commit import measure_bare_commit
 from loadtest.bench_report import print_table, write_report
+from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
 from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
 from loadtest.peers.figures import Rows
@@ -26,7 +27,7 @@ from loadtest.peers.servers import PEERS, start_valkey
 ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
 IDLE_SOCKETS: Final = 8_000
 CONNECTS_AT_ONCE: Final = 10_000
-BALANCED_CONNECTS: Final = 1_000  # what it costs; a storm through it is another question
+BALANCED_CONNECTS: Final = 5_000  # two descriptors each in the balancer
 RESULTS: Final = BUILD / "results.jsonl"
 
 
@@ -68,7 +69,7 @@ class Bench:
             file.write(json.dumps(row) + "\n")
         shown = (
             "us", "deliveries_per_s", "p99_ms", "kb", "connect_us", "ready_s",
-            "acknowledged_per_s", "us_a_send", "others_cores",
+            "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -113,7 +114,14 @@ class Bench:
                 found = measure_idle(name, bus, CONNECTS_AT_ONCE, handshakes=CONNECTS_AT_ONCE)
                 self.note("connects", name, round_, found)
         public = measure_connects(hubbub, plan[:BALANCED_CONNECTS], public=True)
-        self.note("connects, balancer", "hubbub", 0, public)
+        self.note("connects, balanced", "hubbub", 0, public)
+
+    def measure_balancer(self, hubbub: Hubbub) -> None:
+        balancing = Balancing(hubbub, self.plan.pace.seconds, self.plan.pace.patience)
+        for round_ in range(self.plan.rounds):
+            self.note("balancer", "hubbub", round_, balancing.measure(own_balancer(hubbub)))
+            with bare_haproxy(hubbub) as bare:
+                self.note("balancer", "bare haproxy", round_, balancing.measure(bare))
 
     def measure_sends(self, hubbub: Hubbub) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
@@ -163,6 +171,8 @@ def run(plan: Plan) -> Bench:
                 bench.measure_connects(hubbub, bus)
             if plan.has("sends"):
                 bench.measure_sends(hubbub)
+            if plan.has("balancer"):
+                bench.measure_balancer(hubbub)
         finally:
             hubbub.stop()
     finally:
@@ -173,7 +183,7 @@ def run(plan: Plan) -> Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="every case and peer")
-    parser.add_argument("--only", default="", help="of memory,fanout,connects,sends")
+    parser.add_argument("--only", default="", help="of memory,fanout,connects,sends,balancer")
     parser.add_argument("--servers", help="peers, of " + ",".join(PEERS))
     parser.add_argument("--cases", help="of " + ",".join(CASES))
     parser.add_argument("--rounds", type=int)

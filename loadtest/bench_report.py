@@ -129,10 +129,11 @@ def _rest(rows: Rows) -> list[str]:
     for row in rows.of("connects", "hubbub")[-1:]:
         tiers = ", ".join(f"{t} {us:.0f}" for t, us in row["us_by_tier"].items() if us >= 1)
         lines.append(f"- a connect, µs by tier: {tiers}")
-    for row in rows.of("connects, balancer", "hubbub"):
+    for row in rows.of("connects, balanced", "hubbub"):
         lines.append(
-            f"- what the balancer adds to a socket: {row['balancer_kb']:.1f} kB,"
-            f" {row['us_by_tier'].get('balancer', 0):.0f} µs a connect"
+            f"- {row['ready']:,} at once through the balancer: all ready after"
+            f" {row['ready_s']:.1f} s, {row['connect_us']:.0f} µs each, of it"
+            f" {row['us_by_tier'].get('balancer', 0):.0f} in the balancer"
         )
     for way in WAYS:
         server = f"hubbub by {way}"
@@ -147,9 +148,28 @@ def _rest(rows: Rows) -> list[str]:
     return lines
 
 
+def _balancer(rows: Rows) -> list[str]:
+    """What ours costs, and in brackets its share of a bare one's."""
+    if not rows.of("balancer", "hubbub"):
+        return []
+    table = ["| what the balancer adds | hubbub | bare HAProxy |", "| --- | ---: | ---: |"]
+    for title, key in (
+        ("µs a request (POST of a message)", "request_us"),
+        ("µs a connect", "connect_us"),
+        ("µs a delivery", "delivery_us"),
+        ("kB a socket (PSS)", "kb"),
+    ):
+        share = rows.ratio("balancer", "hubbub", "bare haproxy", key)
+        bare = _cell(rows.median("balancer", "bare haproxy", key), share, ".1f")
+        own = _cell(rows.median("balancer", "hubbub", key), None, ".1f")
+        table.append(f"| {title} | {own} | {bare} |")
+    return [*table, ""]
+
+
 def print_table(rows: Rows, servers: Sequence[str]) -> None:
     """The whole table on the screen."""
-    print("\n".join([*_comparison(rows, servers), "", *_sends(rows), "", *_rest(rows)]))
+    parts = [*_comparison(rows, servers), "", *_sends(rows), "", *_balancer(rows), *_rest(rows)]
+    print("\n".join(parts))
     print("\nDoubts:")
     print("\n".join(f"- {doubt}" for doubt in rows.doubts()) or "- none")
 
@@ -180,6 +200,7 @@ def write_report(
         "",
         "![Sends](pictures/bench-sends.png)",
         "",
+        *_balancer(rows),
         *_rest(rows),
         "",
         *(f"{case}: {CASES[case].title}." for case in CASES if rows.of(f"{case} fixed", "hubbub")),

@@ -44,12 +44,10 @@ def measure_connects(hubbub: Hubbub, plan: list[str], *, public: bool = False) -
     `public`: through the balancer instead of straight to the nodes.
     """
     ports = [hubbub.port] if public else hubbub.ports("realtime")
-    balancer = hubbub.pss_kb("balancer")
     cpu = hubbub.cpu()
     options = [*SOCKET_OPTIONS, "--handshakes", len(plan)]
     sockets = Sockets(ports, plan, options, core=None, patience=180)
     cpu = spent(cpu, hubbub.cpu())
-    balancer = hubbub.pss_kb("balancer") - balancer
     sockets.stop()
     ready = max(1, sockets.ready["conns"])
     by_tier = {role: seconds / ready * 1e6 for role, seconds in cpu.items()}
@@ -58,7 +56,7 @@ def measure_connects(hubbub: Hubbub, plan: list[str], *, public: bool = False) -
     return {
         "connect_us": sum(by_tier.values()),
         "us_by_tier": by_tier,
-        "balancer_kb": balancer / ready,
+        "ready": ready,
         "ready_s": sockets.ready["seconds"],
         "failed": sockets.ready["failed"],
     }

@@ -1,0 +1,155 @@
+"""What the balancer costs, beside a HAProxy that does nothing but pass on to the same processes.
+
+Per REST request, per socket in time and memory, per delivery. Only HAProxy's own CPU and memory
+count; what it passes on is the same.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fleet.binaries import haproxy_program
+from loadtest.peers.hubbub import Hubbub
+from loadtest.peers.machine import Found, cpu_seconds, pss_kb, wait_for_quiet
+from loadtest.peers.people import SOCKET_OPTIONS, People
+from loadtest.peers.process import LOOPBACK, Process, free_port
+from loadtest.peers.sending import TEXT_BYTES, WARM_SECONDS
+from loadtest.peers.sockets import Posts, Sockets
+
+SOCKETS: Final = 2_000
+SOCKETS_A_USER: Final = 20
+CHAT_MEMBERS: Final = 10
+REQUESTS_IN_FLIGHT: Final = 32
+POSTS_A_SECOND: Final = 50  # each to 200 sockets
+SETTLE_SECONDS: Final = 2.0
+START_SECONDS: Final = 5.0
+
+_BARE: Final = """
+global
+    maxconn 5000
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+frontend public
+    bind {loopback}:{port}
+    use_backend realtime if {{ path /ws }}
+    default_backend edge
+backend edge
+    server edge {loopback}:{edge}
+backend realtime
+    server realtime {loopback}:{realtime}
+"""
+
+
+class Proxy(NamedTuple):
+    """A HAProxy, by the port that it listens on and its process."""
+
+    port: int
+    pid: int
+
+
+@contextmanager
+def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
+    """One in front of the same edge and realtime, with its defaults."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(
+            _BARE.format(
+                loopback=LOOPBACK,
+                port=port,
+                edge=hubbub.ports("edge")[0],
+                realtime=hubbub.ports("realtime")[0],
+            )
+        )
+        process = Process([haproxy_program(), "-db", "-f", file], None)
+        try:
+            time.sleep(1.0)
+            process.check()
+            yield Proxy(port, process.pid)
+        finally:
+            process.stop(START_SECONDS)
+
+
+def own_balancer(hubbub: Hubbub) -> Proxy:
+    """The one that the fleet has started."""
+    found = next(p for p in hubbub.state().processes if p.role == "balancer")
+    return Proxy(hubbub.port, found.pid)
+
+
+class Balancing:
+    """People in chats of ten, twenty sockets each; measured through either proxy."""
+
+    def __init__(self, hubbub: Hubbub, seconds: float, patience: float) -> None:
+        people = People(hubbub.port)
+        crowd = people.sign_up(SOCKETS // SOCKETS_A_USER)
+        groups = [crowd[i : i + CHAT_MEMBERS] for i in range(0, len(crowd), CHAT_MEMBERS)]
+        chats = people.make_chats(groups)
+        self._plan = [person.socket() for _ in range(SOCKETS_A_USER) for person in crowd]
+        self._targets = [
+            (f"/api/chat/{chat}/message", person.token)
+            for chat, group in zip(chats, groups, strict=True)
+            for person in group
+        ]
+        self._edge = hubbub.ports("edge")[0]
+        self._seconds, self._patience = seconds, patience
+
+    def measure(self, proxy: Proxy) -> Found:
+        """µs of the proxy's CPU a request, a connect and a delivery; kB a socket."""
+        wait_for_quiet(self._patience)
+        request_us = self._measure_requests(proxy)
+        memory, cpu = pss_kb(proxy.pid), cpu_seconds(proxy.pid)
+        sockets = Sockets([proxy.port], self._plan, SOCKET_OPTIONS, core=None, patience=60)
+        try:
+            ready = max(1, sockets.ready["conns"])
+            connect_us = (cpu_seconds(proxy.pid) - cpu) / ready * 1e6
+            time.sleep(SETTLE_SECONDS)
+            kb = (pss_kb(proxy.pid) - memory) / ready
+            delivery_us = self._measure_deliveries(proxy, sockets)
+        finally:
+            sockets.stop()
+        time.sleep(SETTLE_SECONDS)
+        return {
+            "request_us": request_us,
+            "connect_us": connect_us,
+            "kb": kb,
+            "delivery_us": delivery_us,
+            "failed": sockets.ready["failed"],
+        }
+
+    def _measure_requests(self, proxy: Proxy) -> float:
+        posts = self._posts(proxy.port, "--connections", REQUESTS_IN_FLIGHT)
+        try:
+            posts.read()
+            cpu = cpu_seconds(proxy.pid)
+            time.sleep(self._seconds)
+            cpu = cpu_seconds(proxy.pid) - cpu
+            return cpu / (posts.read()["acknowledged_per_s"] * self._seconds) * 1e6
+        finally:
+            posts.stop()
+
+    def _measure_deliveries(self, proxy: Proxy, sockets: Sockets) -> float:
+        """Messages go straight to edge, so that the proxy carries deliveries alone."""
+        posts = self._posts(self._edge, "--connections", 8, "--rate", POSTS_A_SECOND)
+        try:
+            posts.read()
+            sockets.tell("reset")
+            cpu = cpu_seconds(proxy.pid)
+            time.sleep(self._seconds)
+            cpu = cpu_seconds(proxy.pid) - cpu
+            return cpu / max(1, sockets.report()["deliveries"]) * 1e6
+        finally:
+            posts.stop()
+
+    def _posts(self, port: int, *options: object) -> Posts:
+        return Posts(
+            [port], self._targets,
+            "--warm", WARM_SECONDS, "--seconds", self._seconds + 0.3, "--size", TEXT_BYTES,
+            *options,
+        )  # fmt: skip
