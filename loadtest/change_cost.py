@@ -38,11 +38,12 @@ _MEMBERSHIPS: Final = (
 
 
 class Ways:
-    """The three ways to make a chat that are compared."""
+    """Ways to make a chat, and parts of the way, that are compared."""
 
     def __init__(self, hubbub: Hubbub, http: aiohttp.ClientSession) -> None:
         self._http = http
         self._edge, self._chats = hubbub.ports("edge")[0], hubbub.ports("chats")[0]
+        self._users = hubbub.ports("users")[0]
         keys = hubbub.data / "keys"
         self._service_key = (keys / "service.key").read_text().strip()
         password = (keys / "chats-database.password").read_text().strip()
@@ -59,15 +60,31 @@ class Ways:
 
     async def by_call(self, people: list[Person]) -> None:
         """The call that edge makes: two-phase commit and nothing else."""
-        claims = jwt.decode(people[0].token, options={"verify_signature": False})
         body = {
             "user": people[0].id,
-            "session": claims["sid"],
+            "session": _session(people[0]),
             "key": str(uuid.uuid4()),
             "chatName": "bench",
             "participants": [p.id for p in people],
         }
         await self._post(f"{self._chats}/calls/create_chat", body, self._service_key, 200)
+
+    async def only_the_vote(self, people: list[Person]) -> None:
+        """users' part alone: a call, a transaction, its first flush. The resolver undoes it."""
+        body = {
+            "transaction": str(uuid.uuid4()),
+            "user": people[0].id,
+            "session": _session(people[0]),
+            "chat": str(uuid.uuid4()),
+            "add": [p.id for p in people],
+            "remove": [],
+            "removeAll": False,
+        }
+        await self._post(f"{self._users}/calls/prepare", body, self._service_key, 200)
+
+    async def an_empty_call(self, _: list[Person]) -> None:
+        """What a call between services costs that asks the database for nothing."""
+        await self._post(f"{self._users}/calls/keys", {}, self._service_key, 200)
 
     async def in_one_database(self, people: list[Person]) -> None:
         """The same rows of both services in one transaction, without either."""
@@ -88,6 +105,10 @@ class Ways:
                 raise RuntimeError(f"making a chat: {answer.status}")
 
 
+def _session(person: Person) -> str:
+    return str(jwt.decode(person.token, options={"verify_signature": False})["sid"])
+
+
 async def measure(hubbub: Hubbub) -> None:
     """Prints a line for each size and way: median latency, CPU by tier, ratio of latencies."""
     people = await asyncio.to_thread(People(hubbub.port).sign_up, max(SIZES))
@@ -97,6 +118,8 @@ async def measure(hubbub: Hubbub) -> None:
             "one database": ways.in_one_database,
             "two-phase commit": ways.by_call,
             "by REST": ways.by_rest,
+            "- users' vote": ways.only_the_vote,
+            "- an empty call": ways.an_empty_call,
         }
         for size in SIZES:
             latencies: dict[str, list[float]] = defaultdict(list)

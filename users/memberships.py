@@ -57,12 +57,11 @@ class Memberships:
 
         `unavailable` is no vote: the change may be prepared or not.
         """
-        if await store.is_prepared_or_committed(self._pool, request.transaction):
-            return Empty()
         try:
             async with self._slot():
                 await self._prepare(request)
         except store.PreparedElsewhere:
+            # A repeat has waited for its own first try: asking here spares all others the question.
             if not await store.is_prepared_or_committed(self._pool, request.transaction):
                 raise unavailable() from None
         return Empty()
@@ -80,8 +79,9 @@ class Memberships:
             self._slots.release()
 
     async def _prepare(self, request: PrepareMemberships) -> None:
-        async with store.preparing(self._pool, request.transaction) as connection:
+        async with store.voting(self._pool) as connection:
             async with connection.pipeline():  # one round trip
+                await store.begin(connection)
                 await store.lock_chat(connection, request.chat)
                 facts = await store.read_facts(
                     connection,
@@ -93,7 +93,7 @@ class Memberships:
                 )
             if refusal := judge_change(request, facts):
                 raise refusal
-            async with connection.pipeline():
+            async with connection.pipeline():  # and another one
                 await store.remember_transaction(connection, request.transaction)
                 if request.remove_all:
                     await store.delete_chat(connection, request.chat)
@@ -101,6 +101,7 @@ class Memberships:
                     await store.delete_memberships(connection, request.chat, request.remove)
                 if request.add:
                     await store.insert_memberships(connection, request.chat, request.add)
+                await store.prepare(connection, request.transaction)
 
     async def finish(self, request: FinishMemberships) -> Empty:
         """Raises what common.database.UNREACHABLE names, also while somebody else is at it."""

@@ -61,9 +61,9 @@ async def engines(
     databases = {name: postgres.make_database() for name in ("users", "chats")}
     make_filter = lossy_bus.make_filter if lossy_bus else None
     async with (
-        Proxy(*_host_and_port(valkey.url), make_filter) as valkey_proxy,
-        Proxy(*_host_and_port(databases["users"])) as users_proxy,
-        Proxy(*_host_and_port(databases["chats"])) as chats_proxy,
+        Proxy(*host_and_port(valkey.url), make_filter) as valkey_proxy,
+        Proxy(*host_and_port(databases["users"])) as users_proxy,
+        Proxy(*host_and_port(databases["chats"])) as chats_proxy,
     ):
         yield Engines(valkey, postgres, valkey_proxy, users_proxy, chats_proxy, databases)
 
@@ -90,7 +90,8 @@ def _many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where a server's URL points."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
@@ -98,5 +99,5 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 
 def _through(proxy: Proxy, url: str) -> str:
-    host, port = _host_and_port(url)
+    host, port = host_and_port(url)
     return url.replace(f"{host}:{port}", proxy.address)

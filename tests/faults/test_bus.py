@@ -2,16 +2,18 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 
 import pytest
 import redis
 
-from tests.faults.conftest import Engines
+from tests.faults.conftest import Engines, host_and_port
 from tests.faults.storm import Scene, ride_out
 from tests.fixtures.history import Got, History
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.lossy_bus import LossyBus
 from tests.fixtures.proxy import Mode
+from tests.fixtures.servers import ValkeyServer
 
 DELIVERED_WITHOUT_VALKEY_SECONDS = 2.0
 INVARIANTS = "I1 to I9, I16"
@@ -142,6 +144,30 @@ async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, s
 
     await ride_out(
         proxied_system, inject, fault="5 pub/sub connections killed, buffers overflow",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_valkey_fails_over(
+    proxied_system: Hubbub,
+    engines: Engines,
+    make_valkey: Callable[[], ValkeyServer],
+    seed: int,
+) -> None:
+    """Its address leads to another server, which knows nothing, and later back to the first one,
+    which knows what was true before."""
+    other = make_valkey()
+
+    async def inject(scene: Scene) -> None:
+        for valkey in (other, engines.valkey, other):
+            with scene.fault("failover"):
+                engines.valkey_proxy.point_at(*host_and_port(valkey.url))
+                engines.valkey_proxy.cut()
+            await asyncio.sleep(4)
+
+    await ride_out(
+        proxied_system, inject, fault="5 Valkey fails over to an empty one and back",
         invariants=INVARIANTS, seed=seed,
     )  # fmt: skip
 

@@ -87,6 +87,58 @@ async def test_somebody_else_is_in_the_database(
     )  # fmt: skip
 
 
+@pytest.mark.long
+async def test_connections_run_out(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """Somebody takes all that PostgreSQL has left, while the services have to open theirs anew."""
+
+    async def inject(scene: Scene) -> None:
+        for database in ("chats", "users", "chats"):
+            with scene.fault("connections used up"):
+                await _end_sessions(engines.databases[database])
+                await _use_up_connections(engines.databases[database], seconds=2)
+            await asyncio.sleep(3)
+
+    await ride_out(
+        proxied_system, inject, fault="7 PostgreSQL's connections used up for 2 s",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_transactions_deadlock(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """Somebody locks chats the other way round: one of the two is ended, and tried again."""
+
+    async def inject(scene: Scene) -> None:
+        for _ in range(6):
+            with scene.fault("locks taken backwards"):
+                await _lock_backwards(engines.databases["chats"])
+            await asyncio.sleep(0.5)
+
+    await ride_out(
+        proxied_system, inject, fault="7 locks taken in the opposite order",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+async def _use_up_connections(url: str, seconds: float) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        with contextlib.suppress(psycopg.OperationalError):  # there is no more: as it is meant
+            while True:
+                connection = await psycopg.AsyncConnection.connect(url, connect_timeout=2)
+                await stack.enter_async_context(connection)
+        await asyncio.sleep(seconds)
+
+
+async def _lock_backwards(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        rows = await (await connection.execute("SELECT id FROM chats ORDER BY id DESC")).fetchall()
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            for (chat,) in rows:
+                await connection.execute("SELECT 1 FROM chats WHERE id = %s FOR UPDATE", (chat,))
+                await asyncio.sleep(0.3)
+        await connection.rollback()
+
+
 async def _hold_locks(url: str, seconds: float) -> None:
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("SET LOCAL lock_timeout = '2s'")

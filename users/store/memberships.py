@@ -53,23 +53,30 @@ async def is_prepared_or_committed(pool: Pool, transaction: str) -> bool:
 
 
 @asynccontextmanager
-async def preparing(pool: Pool, transaction: str) -> AsyncIterator[Connection]:
-    """What the block does is prepared at its end, to survive whatever dies; an exception undoes it.
+async def voting(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for one transaction, from `begin` to `prepare`; an exception undoes it.
 
     Raises PreparedElsewhere.
     """
-    gid = sql.Literal(_GID_PREFIX + transaction)
     try:
         async with pool.connection() as connection:  # rolls back on an exception
-            await connection.execute("BEGIN")
             yield connection
-            await connection.execute(sql.SQL("PREPARE TRANSACTION {}").format(gid), prepare=False)
     except (
         psycopg.errors.LockNotAvailable,
         psycopg.errors.UniqueViolation,
         psycopg.errors.DuplicateObject,
     ) as error:
         raise PreparedElsewhere from error
+
+
+async def begin(connection: Connection) -> None:
+    await connection.execute("BEGIN")
+
+
+async def prepare(connection: Connection, transaction: str) -> None:
+    """What was done since `begin` survives whatever dies."""
+    gid = sql.Literal(_GID_PREFIX + transaction)
+    await connection.execute(sql.SQL("PREPARE TRANSACTION {}").format(gid), prepare=False)
 
 
 async def lock_chat(connection: Connection, chat: str) -> None:
