@@ -1,12 +1,9 @@
 """People talk over sockets, and what they hear is what the log holds."""
 
 import asyncio
-import json
 import uuid
 
 from tests.fixtures.device import Device
-from tests.fixtures.history import History
-from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice
 
@@ -96,23 +93,3 @@ async def test_a_socket_refuses_what_rest_refuses(
         await device.until_ready()
         assert (await device.post(chat, "let me in")).refused == "not_found"
     assert len(await ann.events(chat)) == 1
-
-
-async def test_sends_whose_sockets_are_reset_hold_up_nobody(
-    ann: Person, ben: Person, system: Hubbub
-) -> None:
-    """An answer that finds its socket gone costs nobody else's answer on the same node."""
-    chat = await ann.create_chat("talk", ben.id)
-    node = f"ws://127.0.0.1:{system.processes('realtime')[0].port}/ws"
-    async with Device(ben, History(), url=node) as bens:
-        await bens.until_seq(chat, 1)
-        for number in range(5):
-            async with Device(ann, History(), url=node) as anns:
-                await anns.until_ready()
-                frames = [
-                    {"type": "send", "chat": chat, "clientId": str(uuid.uuid4()), "message": "x"}
-                    for _ in range(20)
-                ]
-                await anns.say("\n".join(json.dumps(frame) for frame in frames))
-                await anns.reset()
-            assert (await bens.post(chat, f"still here {number}", retry_seconds=6)).ended
