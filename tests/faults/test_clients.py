@@ -26,7 +26,7 @@ STUCK_READERS = 500
 SLOW_READERS = 500  # a byte a second each
 MEGABYTE = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-MAX_GROWTH_BYTES = 150 * MEGABYTE
+MAX_GROWTH_BYTES = 400 * MEGABYTE  # two buffers of the balancer for each, and what waits in nodes
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
