@@ -24,6 +24,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from common.answers import Answer
+from common.collector import tune_collector
 from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
 from common.loop_lag import measuring_loop_lag
@@ -220,6 +221,7 @@ async def serve_until_stopped(
     go elsewhere, and let requests in flight finish."""
     stop = stop_event()
     async with measuring_loop_lag(), serving(create_server(app), listener):
+        tune_collector()
         await stop.wait()
         log("draining")
         health.draining = True

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from common.collector import tune_collector
 from common.logs import log, set_up_logs
 from common.loop_lag import measuring_loop_lag
 from common.service import (
@@ -33,6 +34,7 @@ async def serve(settings: EdgeSettings) -> None:
         # The balancer's headers are judged in edge/balancer.py, by its secret.
         public = create_server(edge.app, lifespan="off")
         await stack.enter_async_context(serving(public, settings.service.listen.open()))
+        tune_collector()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")

@@ -5,12 +5,13 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from common.collector import tune_collector
 from common.logs import log, set_up_logs
 from common.loop_lag import measuring_loop_lag
 from common.service import create_internal_app, create_server, serving, stop_event
 from common.settings import SettingsError
 from realtime.node import open_node
-from realtime.server import drain, open_server, tune_memory
+from realtime.server import drain, open_server
 from realtime.settings import RealtimeSettings, read_realtime_settings
 
 
@@ -25,7 +26,7 @@ async def serve(settings: RealtimeSettings) -> None:
             listener = settings.service.metrics_listen.open()
             await stack.enter_async_context(serving(internal, listener))
         sockets = await open_server(node.services, settings.service.listen.open())
-        tune_memory()
+        tune_collector()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")

@@ -2,7 +2,6 @@
 the wheel, revocations, drain."""
 
 import asyncio
-import gc
 import random
 import socket
 from collections.abc import Sequence
@@ -21,17 +20,6 @@ DRAIN_BATCHES: Final = 50
 MAX_RETURN_DELAY_MS: Final = 3_000
 LEAVE_TIMEOUT_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 0.02
-
-
-def tune_memory() -> None:
-    """What was made at the start lives as long as the process: the collector need not look at it.
-
-    Connections break their own cycles when they end, so young objects are few, and a round over
-    ten thousand connections (tens of ms) is worth having seldom.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def open_server(services: Services, listener: socket.socket) -> asyncio.Server:
