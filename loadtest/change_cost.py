@@ -11,7 +11,7 @@ import statistics
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import aiohttp
@@ -97,7 +97,7 @@ class Ways:
             )
             self._database.execute(_MEMBERSHIPS, (chat, ids))
 
-    async def _post(self, url: str, body: dict[str, object], key: str, expected: int) -> None:
+    async def _post(self, url: str, body: Mapping[str, object], key: str, expected: int) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         async with self._http.post(f"http://127.0.0.1:{url}", json=body, headers=headers) as answer:
             await answer.read()

@@ -47,7 +47,7 @@ class Listener:
 
     def listen(self) -> None:
         """Until the person leaves."""
-        while not self._has_left:
+        while True:
             gevent.sleep(max(0.0, self._away_until - time.monotonic()))
             if self._has_left:
                 return

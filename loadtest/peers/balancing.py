@@ -130,7 +130,8 @@ class Balancing:
             cpu = cpu_seconds(proxy.pid)
             time.sleep(self._seconds)
             cpu = cpu_seconds(proxy.pid) - cpu
-            return cpu / (posts.read()["acknowledged_per_s"] * self._seconds) * 1e6
+            answered: float = posts.read()["acknowledged_per_s"] * self._seconds
+            return cpu / answered * 1e6
         finally:
             posts.stop()
 
@@ -143,7 +144,8 @@ class Balancing:
             cpu = cpu_seconds(proxy.pid)
             time.sleep(self._seconds)
             cpu = cpu_seconds(proxy.pid) - cpu
-            return cpu / max(1, sockets.report()["deliveries"]) * 1e6
+            deliveries: int = sockets.report()["deliveries"]
+            return cpu / max(1, deliveries) * 1e6
         finally:
             posts.stop()
 
