@@ -16,18 +16,22 @@ from loadtest.bench_report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
 from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
+from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
-from loadtest.peers.hubbub import Hubbub, start_hubbub
+from loadtest.peers.hubbub import Hubbub, running_hubbub
 from loadtest.peers.machine import Found, wait_for_quiet
 from loadtest.peers.people import People
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.sending import SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
+from loadtest.peers.storming import TWO_NODES, Storms
+from loadtest.peers.stuck import measure_stuck_readers
 
 ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
 IDLE_SOCKETS: Final = 8_000
 CONNECTS_AT_ONCE: Final = 10_000
 BALANCED_CONNECTS: Final = 5_000  # two descriptors each in the balancer
+STORM_ROUNDS: Final = 2
 RESULTS: Final = BUILD / "results.jsonl"
 
 
@@ -39,18 +43,15 @@ class Plan:
     cases: Sequence[str]
     rounds: int
     pace: Pace
-    only: frozenset[str]  # parts; all where it is empty
-
-    def has(self, part: str) -> bool:
-        return not self.only or part in self.only
+    parts: frozenset[str]
 
 
+USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "balancer"})
+PARTS: Final = USUAL_PARTS | {"storms", "stuck", "costs"}
 QUICK: Final = Plan(
-    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 1), frozenset()
+    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 1), USUAL_PARTS
 )
-FULL: Final = Plan(
-    tuple(PEERS), tuple(CASES), 5, Pace(3.0, 1.0, 2), frozenset()
-)  # fmt: skip
+FULL: Final = Plan(tuple(PEERS), tuple(CASES), 5, Pace(3.0, 1.0, 2), PARTS)
 
 
 class Bench:
@@ -70,6 +71,7 @@ class Bench:
         shown = (
             "us", "deliveries_per_s", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
+            "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -157,24 +159,28 @@ def run(plan: Plan) -> Bench:
     valkey, port = start_valkey()
     bus = Bus(port, valkey.pid)
     try:
-        hubbub = start_hubbub(ONE_OF_EACH, port)
-        try:
-            if plan.has("memory"):  # first: memory that was freed is not given back
-                bench.measure_memory(hubbub, bus)
-            if plan.has("fanout"):
-                bench.measure_fan_out(hubbub, bus)
-        finally:
-            hubbub.stop()
-        hubbub = start_hubbub(ONE_OF_EACH)
-        try:
-            if plan.has("connects"):
-                bench.measure_connects(hubbub, bus)
-            if plan.has("sends"):
-                bench.measure_sends(hubbub)
-            if plan.has("balancer"):
-                bench.measure_balancer(hubbub)
-        finally:
-            hubbub.stop()
+        if {"memory", "fanout", "stuck"} & plan.parts:
+            with running_hubbub(ONE_OF_EACH, port) as hubbub:
+                if "memory" in plan.parts:  # first: memory that was freed is not given back
+                    bench.measure_memory(hubbub, bus)
+                if "fanout" in plan.parts:
+                    bench.measure_fan_out(hubbub, bus)
+                if "stuck" in plan.parts:
+                    measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
+        if {"connects", "sends", "balancer"} & plan.parts:
+            with running_hubbub(ONE_OF_EACH) as hubbub:
+                if "connects" in plan.parts:
+                    bench.measure_connects(hubbub, bus)
+                if "sends" in plan.parts:
+                    bench.measure_sends(hubbub)
+                if "balancer" in plan.parts:
+                    bench.measure_balancer(hubbub)
+        if "storms" in plan.parts:
+            with running_hubbub(TWO_NODES) as hubbub:
+                Storms(hubbub, bench.note).measure(STORM_ROUNDS)
+        if "costs" in plan.parts:
+            with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
+                Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
     finally:
         valkey.stop()
     return bench
@@ -183,7 +189,7 @@ def run(plan: Plan) -> Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="every case and peer")
-    parser.add_argument("--only", default="", help="of memory,fanout,connects,sends,balancer")
+    parser.add_argument("--only", default="", help="parts, of " + ",".join(sorted(PARTS)))
     parser.add_argument("--servers", help="peers, of " + ",".join(PEERS))
     parser.add_argument("--cases", help="of " + ",".join(CASES))
     parser.add_argument("--rounds", type=int)
@@ -196,7 +202,7 @@ def main() -> None:
         tuple(asked.cases.split(",")) if asked.cases else usual.cases,
         asked.rounds or usual.rounds,
         Pace(asked.seconds or usual.pace.seconds, usual.pace.patience, usual.pace.tries),
-        frozenset(filter(None, asked.only.split(","))),
+        frozenset(filter(None, asked.only.split(","))) or usual.parts,
     )
     started = time.monotonic()
     bench = run(plan)

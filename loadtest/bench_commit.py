@@ -8,10 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
-from fleet.postgres import Database
-from fleet.state import read_state
+from loadtest.peers.database import ChatsDatabase
 from loadtest.peers.machine import Found
 
 COMMITS_A_SECOND: Final = 20
@@ -20,12 +17,9 @@ EVENT: Final = b"x" * 210
 
 def measure_bare_commit(data: Path, *, seconds: float) -> Found:
     """`p50_ms` and `p99_ms` of a single-row commit in a Hubbub whose data is there."""
-    state = read_state(data)
-    assert state is not None, "Hubbub runs"
-    port = next(process.port for process in state.processes if process.role == "postgres")
-    password = (data / "keys" / "chats-database.password").read_text().strip()
     times = []
-    with psycopg.connect(Database("hubbub_chats", password).url(port), autocommit=True) as database:
+    with ChatsDatabase(data) as chats:
+        database = chats.connection
         database.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
         due = time.monotonic()
         for number in range(int(COMMITS_A_SECOND * seconds)):

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from matplotlib.figure import Figure
 
+from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
 from loadtest.peers.machine import describe_machine, first_line
@@ -170,8 +171,13 @@ def print_table(rows: Rows, servers: Sequence[str]) -> None:
     """The whole table on the screen."""
     parts = [*_comparison(rows, servers), "", *_sends(rows), "", *_balancer(rows), *_rest(rows)]
     print("\n".join(parts))
+    print("\n".join(["", *_sections(rows)]))
     print("\nDoubts:")
     print("\n".join(f"- {doubt}" for doubt in rows.doubts()) or "- none")
+
+
+def _sections(rows: Rows) -> list[str]:
+    return [*describe_storms(rows), *describe_stuck_readers(rows), *describe_costs(rows)]
 
 
 def write_report(
@@ -205,6 +211,7 @@ def write_report(
         "",
         *(f"{case}: {CASES[case].title}." for case in CASES if rows.of(f"{case} fixed", "hubbub")),
         "",
+        *_sections(rows),
         "Doubts about this run:",
         "",
         *([f"- {doubt}" for doubt in rows.doubts()] or ["- none"]),

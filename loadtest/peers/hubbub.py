@@ -5,10 +5,11 @@ Its processes come from fleet.json; what they cost, from the kernel.
 
 import os
 import shutil
+import signal
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -100,6 +101,33 @@ class Hubbub:
             for task in task_ids(pid)
         ]
 
+    def kill_nodes(self, ports: Collection[int]) -> list[int]:
+        """kill -9 of the realtime nodes at these ports; who they were."""
+        pids = [p.pid for p in self.state().processes if p.role == "realtime" and p.port in ports]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return pids
+
+    def wait_until_ready(self, without: Collection[int] = ()) -> None:
+        """Until there are as many of each service as there should be, all ready, and none of them
+        is one of the pids in `without`. Raises RuntimeError after a minute."""
+        end = time.monotonic() + START_SECONDS
+        while not self._is_ready(without):
+            if self._process is not None:
+                self._process.check()
+            if time.monotonic() > end:
+                raise RuntimeError(f"Hubbub is not ready; {self.data / 'logs'} may say why")
+            time.sleep(0.1)
+
+    def _is_ready(self, without: Collection[int]) -> bool:
+        state = read_state(self.data)
+        if state is None or not state.processes:
+            return False
+        there = Counter(process.role for process in state.processes)
+        return all(p.state == "ready" and p.pid not in without for p in state.processes) and all(
+            there[role] >= wanted.replicas for role, wanted in state.wanted.items()
+        )
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.stop(STOP_SECONDS)
@@ -111,7 +139,7 @@ def spent(before: Mapping[str, float], after: Mapping[str, float]) -> Cost:
     return {role: max(0.0, after[role] - before.get(role, 0)) for role in after}
 
 
-def start_hubbub(replicas: str, valkey: int | None = None) -> Hubbub:
+def start_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> Hubbub:
     """A fresh one; with `valkey` it uses the Valkey at that port, which peers use too."""
     port = free_port()
     data = BUILD / f"data-{port}"
@@ -121,26 +149,25 @@ def start_hubbub(replicas: str, valkey: int | None = None) -> Hubbub:
         "HUBBUB_DATA": str(data),
         "HUBBUB_RATE_LIMITS": "high",
         "HUBBUB_REPLICAS": replicas,
+        **variables,
     }
     if valkey is not None:
         env["HUBBUB_VALKEY_URL"] = f"redis://{LOOPBACK}:{valkey}"
     process = Process([sys.executable, "-m", "fleet"], None, cwd=PROJECT, env=env)
     hubbub = Hubbub(data, port, process)
-    end = time.monotonic() + START_SECONDS
     try:
-        while not _is_ready(hubbub):
-            process.check()
-            if time.monotonic() > end:
-                raise RuntimeError(f"Hubbub is not ready; {data / 'logs'} may say why")
-            time.sleep(0.2)
+        hubbub.wait_until_ready()
     except BaseException:
         process.stop(STOP_SECONDS)
         raise
     return hubbub
 
 
-def _is_ready(hubbub: Hubbub) -> bool:
-    state = read_state(hubbub.data)
-    return bool(state and state.processes) and all(
-        process.state == "ready" for process in hubbub.state().processes
-    )
+@contextmanager
+def running_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> Iterator[Hubbub]:
+    """The same, ended with the block."""
+    hubbub = start_hubbub(replicas, valkey, **variables)
+    try:
+        yield hubbub
+    finally:
+        hubbub.stop()

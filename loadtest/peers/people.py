@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,10 +29,11 @@ class Person:
     id: str
     token: str
 
-    def socket(self, chat: str = "-") -> str:
-        """A line of wsload's plan; `chat` is where its `send` goes."""
-        connect = json.dumps({"type": "connect", "token": self.token}, separators=(",", ":"))
-        return f"/ws\t{chat}\t{connect}"
+    def socket(self, chat: str = "-", resume: dict[str, int] | None = None) -> str:
+        """A line of wsload's plan; `chat` is where its `send` goes, `resume` the seqs it knows."""
+        connect = {"type": "connect", "token": self.token}
+        known = {} if resume is None else {"resume": resume}
+        return f"/ws\t{chat}\t{json.dumps({**connect, **known}, separators=(',', ':'))}"
 
 
 class People:
@@ -84,6 +86,13 @@ class People:
             chats.append(made["chat"]["id"])
         connection.close()
         return chats
+
+    def send(self, chats: Iterable[str], sender: Iterable[Person], text: str) -> None:
+        """A message into each of the chats, by the person at the same place."""
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=30)
+        for chat, person in zip(chats, sender, strict=True):
+            _post(connection, f"/api/chat/{chat}/message", {"message": text}, person.token)
+        connection.close()
 
 
 def _post(

@@ -30,7 +30,7 @@ from loadtest.peers.sockets import Sockets, start_publisher
 @dataclass(frozen=True)
 class Case:
     """`rate` messages a second, `burst` of them at the same moment; or as fast as it goes with
-    `in_flight` messages that have not arrived everywhere."""
+    `in_flight` messages that have not arrived everywhere. `size` is an event's, in bytes."""
 
     rooms: int
     members: int
@@ -38,6 +38,7 @@ class Case:
     burst: int
     in_flight: int
     title: str
+    size: int = 210
 
 
 CASES: Final = {
@@ -48,7 +49,6 @@ CASES: Final = {
     "F5": Case(10, 100, 200, 1, 40, "10 x 100, 200/s; 40 in flight"),
 }
 WARM_SECONDS: Final = 0.5
-EVENT_BYTES: Final = 210
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ class Run:
         self._sockets = Sockets(ports, plan, options, shm=self._window.name)
 
     def fixed(self, pace: Pace) -> Found:
-        options = ("--rate", self._case.rate, "--burst", self._case.burst)
+        return self.at(self._case.rate, pace)
+
+    def at(self, rate: float, pace: Pace) -> Found:
+        """In open loop at another rate than the case's."""
+        options = ("--rate", rate, "--burst", self._case.burst)
         return undisturbed(pace.tries, lambda: self._measure(pace, options))
 
     def fast(self, pace: Pace) -> Found:
@@ -109,7 +113,7 @@ class Run:
         wait_for_quiet(pace.patience)
         sockets.tell("reset")
         publisher = start_publisher(
-            self._bus.port, self._envelope, EVENT_BYTES,
+            self._bus.port, self._envelope, self._case.size,
             "--seconds", WARM_SECONDS + pace.seconds + 0.3, "--from", self._published,
             *self._publish, *options,
         )  # fmt: skip
@@ -183,11 +187,10 @@ class HubbubRun:
             self._chats.write(f"{topics.chat(chat)}\t{chat}\n")
         self._chats.flush()
         pids = hubbub.pids_by_role()["realtime"]
+        self.plan = [group[i].socket() for i in range(case.members) for group in groups]
         self.run = Run(
-            case, bus, hubbub.ports("realtime"),
-            [group[i].socket() for i in range(case.members) for group in groups],
-            SOCKET_OPTIONS, lambda: sum(map(cpu_seconds, pids)),
-            "hubbub", ("--chats", self._chats.name),
+            case, bus, hubbub.ports("realtime"), self.plan, SOCKET_OPTIONS,
+            lambda: sum(map(cpu_seconds, pids)), "hubbub", ("--chats", self._chats.name),
         )  # fmt: skip
 
     def stop(self) -> None:

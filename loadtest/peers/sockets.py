@@ -56,6 +56,19 @@ class Sockets:
         self.tell("report")
         return self._answer("report")
 
+    def wait_until_alive(self, count: int, patience: float = 10) -> None:
+        """Raises RuntimeError when so many are not what is left in time."""
+        end = time.monotonic() + patience
+        while (alive := self.report()["alive"]) != count:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{alive} sockets are open, not {count}")
+            time.sleep(0.02)
+
+    def come_back(self, ports: Sequence[int], patience: float) -> Found:
+        """All that are closed dial at once and again until each is ready; how that went."""
+        self.tell("dial " + ",".join(map(str, ports)))
+        return self._answer("back", patience)
+
     def drain(self, patience: float = 10) -> Found:
         """Waits until nothing arrives any more; the last report."""
         end, before = time.monotonic() + patience, -1

@@ -13,13 +13,15 @@
  *     send rate N [SIZE]        send N messages/s, open loop: latency counts from the due time
  *     send window K [SIZE]      keep K sends unanswered, closed loop
  *     stop                      send no more
+ *     dial P[,P...]             dial all closed ones at once, at these ports; see wsload_return.c
  *     quit (or end of file)
  *
  * A delivery is a line of a text frame that holds the marker (default `@t=`) followed by
  * the digits of a CLOCK_MONOTONIC stamp in ns.  Digits after the counter (default ` n=`)
  * must grow by one from message to message on a connection, else it is a loss or a swap;
  * `total` counts deliveries since the start, to compare with what was sent.
- * Fragmented messages are counted per fragment.  The mask key is zero: legal for a test
+ * Fragmented messages are counted per fragment.  --stuck reads up to the ready frame and never
+ * again, with the smallest receive buffer.  The mask key is zero: legal for a test
  * client, and the server unmasks all the same. */
 #include "wsload.h"
 #include <arpa/inet.h>
@@ -42,10 +44,15 @@ static int born, ep;
 
 /* ---- connecting ---- */
 
-static void give_birth(int i) {
-    connection *c = &conns[i];
-    int one = 1, port = opt.ports[i % opt.port_count];
-    c->born = now_ns(), in_handshake++, born++;
+void set_ports(char *list) {
+    opt.port_count = 0;
+    for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) opt.ports[opt.port_count++ & 63] = atoi(p);
+}
+
+void give_birth(connection *c) {
+    int i = (int)(c - conns), one = 1, smallest = 2304, port = opt.ports[i % opt.port_count];
+    in_handshake++;
+    if (!c->tries) c->born = now_ns();
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (c->fd < 0) die("socket");
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001u + (uint32_t)(i / opt.per_address))};
@@ -53,12 +60,15 @@ static void give_birth(int i) {
     inet_pton(AF_INET, opt.host, &to.sin_addr);
     setsockopt(c->fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (opt.stuck) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
     if (opt.per_address < 20000 && bind(c->fd, (void *)&from, sizeof from)) die("bind");
     c->state = CONNECTING;
     if (connect(c->fd, (void *)&to, sizeof to) && errno != EINPROGRESS) { drop(c, strerror(errno), 100); return; }
     struct epoll_event e = {.events = EPOLLOUT, .data.ptr = c};
     epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e);
 }
+
+void stop_reading(connection *c) { epoll_ctl(ep, EPOLL_CTL_DEL, c->fd, NULL); }
 
 static void connected(connection *c) {
     char req[4096];
@@ -130,6 +140,9 @@ static void command(char *line) {
     else if (!strcmp(line, "quit")) exit(0);
     else if ((n = sscanf(line, "send rate %lf %d", &number, &size)) >= 1 || (n = sscanf(line, "send window %lf %d", &number, &size)) >= 1) {
         start_sending(line[5] == 'r', number, size);
+    } else if (!strncmp(line, "dial ", 5)) {
+        set_ports(line + 5);
+        dial_again();
     } else fprintf(stderr, "not a command: %s\n", line);
 }
 
@@ -149,12 +162,12 @@ int main(int argc, char **argv) {
     static const struct option options[] = {
         {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"plan", 1, 0, 'f'}, {"protocol", 1, 0, 's'}, {"header", 1, 0, 'H'},
         {"ready", 1, 0, 'r'}, {"marker", 1, 0, 'm'}, {"counter", 1, 0, 'c'}, {"per-address", 1, 0, 'a'},
-        {"handshakes", 1, 0, 'n'}, {"engineio", 0, 0, 'e'}, {"shm", 1, 0, 'w'}, {0, 0, 0, 0}};
+        {"handshakes", 1, 0, 'n'}, {"engineio", 0, 0, 'e'}, {"shm", 1, 0, 'w'}, {"stuck", 0, 0, 'k'}, {0, 0, 0, 0}};
     int o;
     const char *plan = NULL;
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) switch (o) {
         case 'h': opt.host = optarg; break;
-        case 'p': for (char *p = strtok(optarg, ","); p; p = strtok(NULL, ",")) opt.ports[opt.port_count++ & 63] = atoi(p); break;
+        case 'p': set_ports(optarg); break;
         case 'f': plan = optarg; break;
         case 's': opt.protocol = optarg; break;
         case 'H': opt.header = optarg; break;
@@ -164,6 +177,7 @@ int main(int argc, char **argv) {
         case 'a': opt.per_address = atoi(optarg); break;
         case 'n': opt.handshakes = atoi(optarg); break;
         case 'e': opt.engineio = 1; break;
+        case 'k': opt.stuck = 1; break;
         case 'w': shared = window_open(optarg); break;
         default: return 2;
     }
@@ -180,7 +194,8 @@ int main(int argc, char **argv) {
     int announced = 0;
     reset();
     for (;;) {
-        while (born < conn_count && in_handshake < opt.handshakes) give_birth(born);
+        while (born < conn_count && in_handshake < opt.handshakes) give_birth(&conns[born++]);
+        give_rebirths();
         struct timespec timeout = {0, (long)send_due()};
         int n = epoll_pwait2(ep, events, 512, &timeout, NULL);
         for (int i = 0; i < n; i++) {

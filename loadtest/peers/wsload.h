@@ -11,11 +11,13 @@ typedef struct {
     unsigned char *rest;             /* an incomplete frame, kept until the next read */
     uint32_t rest_len, rest_room;
     uint64_t born, last;             /* last counter seen; 0: none yet */
+    uint64_t again;                  /* when it dials again; 0: never */
+    int tries;                       /* that failed since it came away */
 } connection;
 
 extern struct options {
     const char *host, *protocol, *header, *ready, *marker, *counter;
-    int ports[64], port_count, per_address, handshakes, engineio;
+    int ports[64], port_count, per_address, handshakes, engineio, stuck;
 } opt;
 extern size_t marker_len, counter_len, ready_len;
 
@@ -39,7 +41,19 @@ void stop_sending(void);
 int is_sending(void);                /* or has been */
 int take_answer(const char *line, size_t n, uint64_t t);
 
+/* wsload.c */
+void set_ports(char *list);
+void give_birth(connection *c);
+
+/* wsload_return.c */
+void dial_again(void);               /* all that are closed */
+void give_rebirths(void);            /* to those that are due */
+int is_returning(const connection *c);
+void returned(connection *c);
+void stayed_away(connection *c);
+
 /* wsload_receive.c */
+void stop_reading(connection *c);
 void readable(connection *c);
 void drop(connection *c, const char *why, int n);
 #endif

@@ -8,8 +8,11 @@ static uint64_t digits(const char **p, const char *end) {
 }
 
 static void became_ready(connection *c) {
-    c->ready = 1, ready++, in_handshake--;
+    c->ready = 1, in_handshake--;
     hist_add(&seen.latency, now_ns() - c->born);
+    if (opt.stuck) stop_reading(c);
+    if (is_returning(c)) returned(c);
+    else ready++;
 }
 
 static int take_line(connection *c, const char *line, size_t n, uint64_t t) {
@@ -42,14 +45,18 @@ static int take_line(connection *c, const char *line, size_t n, uint64_t t) {
 }
 
 void drop(connection *c, const char *why, int n) {
-    if (!c->ready) {
-        failed++, in_handshake--;
+    if (c->ready) {
+        closed++;
+    } else {
+        in_handshake--;
+        if (is_returning(c)) stayed_away(c);
+        else failed++;
         if (!*first_failure) snprintf(first_failure, sizeof first_failure, "%.*s", n, why);
-    } else closed++;
+    }
     if (c->state == OPEN) alive--;
-    c->state = CLOSED;
+    c->state = CLOSED, c->ready = 0, c->last = 0;
     close(c->fd);
-    free(c->rest), c->rest = NULL;
+    free(c->rest), c->rest = NULL, c->rest_len = c->rest_room = 0;
 }
 
 static void take_frames(connection *c, unsigned char *b, size_t n, uint64_t t) {

@@ -1,0 +1,153 @@
+"""The sections of docs/benchmarks.md about storms, stuck readers and what single parts cost.
+
+Knows the targets; measures nothing. A section without rows is left out.
+"""
+
+import statistics
+from collections.abc import Iterable
+from typing import Final
+
+from loadtest.peers.figures import Rows
+from loadtest.peers.machine import Found
+
+STORM_TARGET_SECONDS: Final = 10
+QUERIES_TARGET: Final = 1
+STORMS: Final = {
+    "storm, one node": "one of two nodes killed, its sockets dial the other one",
+    "storm, both nodes": "both killed and started again, all dial at once",
+    "storm, balancer": "both killed and started again, all dial the balancer at once",
+}
+STUCK_TARGET: Final = "at most 1.25 times or +3 ms"
+COSTS: Final = {
+    "outbox, hot by socket": ("the outbox, a send by socket into one chat of 8", 0.15, "us_a_send"),
+    "outbox, spread by socket": (
+        "the outbox, a send by socket into one of 200 chats of 2", 0.15, "us_a_send",
+    ),
+    "telling, spread by socket": ("metrics and logs, a send by socket", 0.03, "us_a_send"),
+    "telling, spread by rest": ("metrics and logs, a send by REST", 0.03, "us_a_send"),
+    "telling, F4 flat out": ("metrics and logs, a delivery (F4 flat out)", 0.03, "us"),
+}  # fmt: skip
+
+
+def describe_storms(rows: Rows) -> list[str]:
+    """How long a storm lasts, and what a reconnect costs."""
+    there = [what for what in STORMS if rows.of(what, "hubbub")]
+    if not there:
+        return []
+    table = [
+        "## Storms of reconnects",
+        "",
+        "Sockets of 20 a user, in chats of ten, each with the cursor of its chat, whose last two "
+        "messages it has missed. All dial at the same moment; who fails tries again with the "
+        "page's jittered back-off. Two realtime nodes and the client share the machine, which "
+        f"starts what was killed, too. Targets: all live within {STORM_TARGET_SECONDS} s of "
+        f"dialling, at most {QUERIES_TARGET} query of the database of chats per 100 reconnects: "
+        "its transactions by `pg_stat_database`, minus as many as an idle Hubbub makes in that "
+        "time. Medians.",
+        "",
+        "| what happened | sockets | live after, s | since the kill, s | tried again "
+        "| µs a reconnect | by tier | queries per 100 | replayed events missing |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |",
+    ]
+    for what in there:
+        found = rows.of(what, "hubbub")
+        cells = [
+            STORMS[what],
+            f"{_median(found, 'sockets'):,.0f}",
+            _median_and_worst(found, "back_s", ".2f"),
+            f"{_median(found, 'outage_s'):.2f}",
+            _median_and_worst(found, "tried_again", ",.0f"),
+            f"{_median(found, 'reconnect_us'):.0f}",
+            _tiers(found),
+            _median_and_worst(found, "queries_per_100", ".2f"),
+            f"{sum(row['undelivered'] + row['lost'] for row in found)}",
+        ]
+        table.append("| " + " | ".join(cells) + " |")
+    return [*table, ""]
+
+
+def describe_stuck_readers(rows: Rows) -> list[str]:
+    """What readers that never read cost the others, and the node."""
+    stuck, calm = rows.of("stuck readers", "with"), rows.of("stuck readers", "without")
+    if not stuck:
+        return []
+    ratio = rows.ratio("stuck readers", "with", "without", "p99_ms") or 0.0
+    difference = statistics.median(
+        a["p99_ms"] - b["p99_ms"] for a, b in zip(stuck, calm, strict=True)
+    )
+    ends: dict[str, int] = {}
+    for row in stuck:
+        for code, number in row["ends"].items():
+            ends[code] = ends.get(code, 0) + number
+    full = rows.median("full load", "hubbub", "deliveries_per_s") or 0.0
+    return [
+        "## A thousand stuck readers",
+        "",
+        "1,000 sockets in 100 chats read; 1,000 more join the same chats, with the smallest "
+        "receive buffer, and never read. Events of 1,200 bytes straight on the bus, at half of the "
+        f"rate that the node reached flat out ({full:,.0f} deliveries/s), the node alone on its "
+        "core. Each round measures without them for 8 s and with them for 16 s, from their joining "
+        "until after the node has ended them.",
+        "",
+        f"- p99 of the others' deliveries: {_median(calm, 'p99_ms'):.2f} ms without, "
+        f"{_median(stuck, 'p99_ms'):.2f} ms with; in the median round {ratio:.2f} times, "
+        f"{difference:+.2f} ms (target: {STUCK_TARGET})",
+        f"- p50: {_median(calm, 'p50_ms'):.2f} ms without, {_median(stuck, 'p50_ms'):.2f} ms "
+        f"with; latest of all: {_median(calm, 'max_ms'):.0f} and {_median(stuck, 'max_ms'):.0f} ms",
+        f"- the node grew by at most {max(row['grown_mb'] for row in stuck):.0f} MB (PSS; the "
+        "bound is 1 MiB of unsent bytes a socket)",
+        f"- how they ended, by close code, in {len(stuck)} rounds: "
+        + ", ".join(f"{code}: {number:,}" for code, number in sorted(ends.items()))
+        + f"; left open: {sum(row['not_ended'] for row in stuck)}",
+        "",
+    ]
+
+
+def describe_costs(rows: Rows) -> list[str]:
+    """What a part adds to the CPU of a send or a delivery, over all tiers."""
+    there = [what for what in COSTS if rows.of(what, "with")]
+    if not there:
+        return []
+    table = [
+        "## What the outbox, metrics and logs cost",
+        "",
+        "CPU of all tiers for each answered send with 128 in flight, or of the node for each "
+        "delivery, with the part and without it: the same processes, in turns, ABBA. Without the "
+        "outbox: `post_messages` writes no row, so nothing is settled, and nothing is swept. "
+        "Without metrics and logs: `log()` and the functions that count do nothing; plain "
+        "additions and the making of arguments stay. Median and quartiles of the rounds' ratios.",
+        "",
+        "| part | with, µs | without, µs | adds | quartiles | rounds | target |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for what in there:
+        title, target, key = COSTS[what]
+        adds = sorted(
+            row[key] / other[key] - 1
+            for row, other in zip(rows.of(what, "with"), rows.of(what, "without"), strict=True)
+        )
+        low, middle, high = (
+            statistics.quantiles(adds, n=4, method="inclusive") if len(adds) > 1 else adds * 3
+        )
+        table.append(
+            f"| {title} | {rows.median(what, 'with', key):.2f} "
+            f"| {rows.median(what, 'without', key):.2f} | {middle:+.1%} | {low:+.1%} to {high:+.1%}"
+            f" | {len(adds)} | under {target:.0%} |"
+        )
+    return [*table, ""]
+
+
+def _median(rows: Iterable[Found], key: str) -> float:
+    return statistics.median(float(row[key]) for row in rows)
+
+
+def _median_and_worst(rows: list[Found], key: str, show: str) -> str:
+    worst = max(float(row[key]) for row in rows)
+    return f"{_median(rows, key):{show}} (worst {worst:{show}})"
+
+
+def _tiers(rows: list[Found]) -> str:
+    tiers = {tier for row in rows for tier in row["us_by_tier"]}
+    costs = {t: statistics.median(row["us_by_tier"].get(t, 0.0) for row in rows) for t in tiers}
+    ordered = sorted(costs.items(), key=lambda cost: -cost[1])
+    return ", ".join(f"{tier} {us:.0f}" for tier, us in ordered if us >= 1)

@@ -1,0 +1,142 @@
+"""Thousands of sockets that come back at once after a node was killed: how long until all are live,
+what each costs, and what the database of chats is asked for it.
+
+Every client has its cursors and has missed two messages. Who fails tries again as the page does.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from loadtest.peers.build import say
+from loadtest.peers.connecting import CHAT_MEMBERS, SETTLE_SECONDS
+from loadtest.peers.database import FLUSH_SECONDS, ChatsDatabase
+from loadtest.peers.hubbub import Hubbub, spent
+from loadtest.peers.machine import Found, cpu_seconds
+from loadtest.peers.people import SOCKET_OPTIONS, SOCKETS_A_USER, People
+from loadtest.peers.samples import read_counts
+from loadtest.peers.sockets import Sockets
+
+TWO_NODES: Final = "edge=1,realtime=2,users=1,chats=2"
+DIRECT_SOCKETS: Final = 10_000
+BALANCED_SOCKETS: Final = 5_000
+MISSED: Final = 2
+FIRST_SEQ: Final = 1  # a new chat's only event
+BACK_SECONDS: Final = 120.0
+
+Note = Callable[[str, str, int, Found], None]
+
+
+def plan_returning_sockets(people: People, count: int) -> list[str]:
+    """20 sockets a user, in one chat of ten; the chat's last two messages they do not know."""
+    crowd = people.sign_up(-(-count // SOCKETS_A_USER))
+    groups = [crowd[i : i + CHAT_MEMBERS] for i in range(0, len(crowd), CHAT_MEMBERS)]
+    chats = people.make_chats(groups)
+    for _ in range(MISSED):
+        people.send(chats, [group[0] for group in groups], "@t=0 while you were away")
+    chat_of = {p: chat for chat, group in zip(chats, groups, strict=True) for p in group}
+    return [
+        person.socket(resume={chat_of[person]: FIRST_SEQ})
+        for _ in range(SOCKETS_A_USER)
+        for person in crowd
+    ][:count]
+
+
+class Storms:
+    """What happens to one Hubbub with two nodes."""
+
+    def __init__(self, hubbub: Hubbub, note: Note) -> None:
+        self._hubbub, self._note = hubbub, note
+        self._plan = plan_returning_sockets(People(hubbub.port), DIRECT_SOCKETS)
+
+    def measure(self, rounds: int) -> None:
+        """Straight to the nodes: one is killed, then both are; then both behind the balancer."""
+        nodes = self._hubbub.ports("realtime")
+        sockets = self._open(nodes, self._plan)
+        try:
+            for round_ in range(rounds):
+                found = self._storm(sockets, killed=nodes[:1], to=nodes[1:])
+                self._note("storm, one node", "hubbub", round_, found)
+                found = self._storm(sockets, killed=nodes, to=nodes)
+                self._note("storm, both nodes", "hubbub", round_, found)
+        finally:
+            sockets.stop()
+        time.sleep(SETTLE_SECONDS)
+        public = [self._hubbub.port]
+        sockets = self._open(public, self._plan[:BALANCED_SOCKETS])
+        try:
+            for round_ in range(rounds):
+                found = self._storm(sockets, killed=nodes, to=public)
+                self._note("storm, balancer", "hubbub", round_, found)
+        finally:
+            sockets.stop()
+
+    def _open(self, ports: Sequence[int], plan: list[str]) -> Sockets:
+        options = [*SOCKET_OPTIONS, "--handshakes", len(plan)]
+        sockets = Sockets(ports, plan, options, core=None, patience=180)
+        if sockets.ready["failed"]:
+            sockets.stop()
+            raise RuntimeError(f"not all could connect: {sockets.ready}")
+        return sockets
+
+    def _storm(self, sockets: Sockets, killed: Sequence[int], to: Sequence[int]) -> Found:
+        """Where one node is killed the other one takes its clients while it starts anew; where both
+        are, the clients dial when both are ready again."""
+        hubbub, nodes = self._hubbub, self._hubbub.ports("realtime")
+        alive = 0 if len(killed) == len(nodes) else len(self._plan) // 2
+        with ChatsDatabase(hubbub.data) as database:
+            idle = _idle_rate(database)
+            asked, calls = database.transactions(), self._calls()
+            since = time.monotonic()
+            gone = hubbub.kill_nodes(killed)
+            sockets.wait_until_alive(alive)
+            if alive == 0:
+                hubbub.wait_until_ready(without=gone)
+            serving = [
+                p.pid for p in hubbub.state().processes
+                if p.role == "realtime" and (alive == 0 or p.port in to)
+            ]  # fmt: skip
+            cpu, nodes_cpu = hubbub.cpu(), sum(map(cpu_seconds, serving))
+            dialled = time.monotonic()
+            back = sockets.come_back(to, BACK_SECONDS)
+            cpu, nodes_cpu = spent(cpu, hubbub.cpu()), sum(map(cpu_seconds, serving)) - nodes_cpu
+            # A node that starts meanwhile is no part of what a reconnect costs.
+            cpu["realtime"] = nodes_cpu
+            seen = sockets.drain()
+            hubbub.wait_until_ready(without=gone)
+            time.sleep(FLUSH_SECONDS)
+            took = time.monotonic() - since
+            asked = database.transactions() - asked
+        conns = back["conns"]
+        by_tier = {role: seconds / conns * 1e6 for role, seconds in cpu.items()}
+        called = {name: n for name, n in (self._calls() - calls).items() if n}
+        queries = max(0.0, asked - idle * took) / conns * 100
+        say(f"  {back} in all {asked} transactions, idle {idle * took:.0f}; calls {called}")
+        return {
+            "sockets": conns,
+            "back_s": back["seconds"],
+            "outage_s": dialled - since + back["seconds"],
+            "p50_ms": back["p50_ms"],
+            "p99_ms": back["p99_ms"],
+            "tried_again": back["again"],
+            "failures": back["failures"],
+            "first_failure": back["first_failure"],
+            "us_by_tier": by_tier,
+            "reconnect_us": sum(by_tier.values()),
+            "queries_per_100": queries,
+            "calls": called,
+            "lost": seen["lost"],
+            "undelivered": max(0, conns * MISSED - seen["deliveries"]),
+        }
+
+    def _calls(self) -> Counter[str]:
+        return read_counts(self._hubbub, "chats", "hubbub_served_calls_total", "call")
+
+
+def _idle_rate(database: ChatsDatabase) -> float:
+    """Transactions a second of a Hubbub to which nobody comes."""
+    time.sleep(FLUSH_SECONDS)
+    asked, since = database.transactions(), time.monotonic()
+    time.sleep(FLUSH_SECONDS)
+    return (database.transactions() - asked) / (time.monotonic() - since)

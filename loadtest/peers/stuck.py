@@ -1,0 +1,93 @@
+"""A thousand readers that never read, beside a thousand that do, at half of what the node can.
+
+They are in the same chats, so all that they do not read is written for them too. Each round
+measures the others without them and with them, from their first event until all have been ended.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Self
+
+from loadtest.peers.build import say
+from loadtest.peers.hubbub import Hubbub
+from loadtest.peers.machine import Found
+from loadtest.peers.people import SOCKET_OPTIONS, People
+from loadtest.peers.relaying import Bus, Case, HubbubRun, Pace
+from loadtest.peers.samples import read_counts
+from loadtest.peers.sockets import Sockets
+
+# Long events, so that a stuck reader is ended before the next ping could find it dead.
+CASE: Final = Case(100, 10, 0, 1, 400, "100 x 10, events of 1,200 bytes", 1_200)
+WITHOUT_SECONDS: Final = 8.0
+WITH_SECONDS: Final = 16.0
+ENDING_SECONDS: Final = 30.0  # the node waits for an answer to its close, then aborts
+SAMPLE_SECONDS: Final = 0.5
+
+Note = Callable[[str, str, int, Found], None]
+
+
+class Peak:
+    """The most memory (PSS, kB) that the nodes had while the block ran."""
+
+    def __init__(self, hubbub: Hubbub) -> None:
+        self._hubbub = hubbub
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self.before = self.kb = hubbub.pss_kb("realtime")
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(SAMPLE_SECONDS):
+            self.kb = max(self.kb, self._hubbub.pss_kb("realtime"))
+
+
+def measure_stuck_readers(hubbub: Hubbub, bus: Bus, rounds: int, pace: Pace, note: Note) -> None:
+    """The node alone on its core, as in the fan-out cases."""
+    with hubbub.pinned():
+        made = HubbubRun(hubbub, People(hubbub.port), CASE, bus)
+        try:
+            full = made.run.fast(pace)
+            note("full load", "hubbub", 0, full)
+            half = full["deliveries_per_s"] / CASE.members / 2
+            for round_ in range(rounds):
+                calm = made.run.at(half, Pace(WITHOUT_SECONDS, pace.patience, 1))
+                note("stuck readers", "without", round_, calm)
+                note("stuck readers", "with", round_, _with_stuck(hubbub, made, half, pace))
+        finally:
+            made.stop()
+
+
+def _with_stuck(hubbub: Hubbub, made: HubbubRun, rate: float, pace: Pace) -> Found:
+    ended = _ends(hubbub)
+    with Peak(hubbub) as peak:
+        stuck = Sockets(hubbub.ports("realtime"), made.plan, [*SOCKET_OPTIONS, "--stuck"])
+        try:
+            found = made.run.at(rate, Pace(WITH_SECONDS, pace.patience, 1))
+            end = time.monotonic() + ENDING_SECONDS
+            while sum((_ends(hubbub) - ended).values()) < len(made.plan):
+                if time.monotonic() > end:
+                    break  # what is left is told as it is
+                time.sleep(0.5)
+        finally:
+            stuck.stop()
+    ends = dict(_ends(hubbub) - ended)
+    say(f"  ends by code {ends}, memory {peak.before} kB, at most {peak.kb} kB")
+    return {
+        **found,
+        "ends": ends,
+        "not_ended": max(0, len(made.plan) - sum(ends.values())),
+        "grown_mb": (peak.kb - peak.before) / 1024,
+    }
+
+
+def _ends(hubbub: Hubbub) -> Counter[str]:
+    return read_counts(hubbub, "realtime", "hubbub_realtime_ends_total", "code")

@@ -1,0 +1,68 @@
+"""Switches parts of a running service off and on, so that the benchmark can see what they cost.
+
+Python imports it at its start where this folder is on PYTHONPATH; the product knows nothing of it.
+A signal from `SIGRTMIN` on puts the process into one of the states of `OFF`. Functions get the code
+of one that does nothing, so whoever has imported them is reached too. Arguments are still made, and
+plain additions (realtime's counters) and `labels()` stay: their share is not seen.
+"""
+
+import signal
+import sys
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    pass
+
+
+async def _nothing_later(*_: Any, **__: Any) -> None:
+    pass
+
+
+# States by number: what does nothing in them, as module, function and what takes its place.
+OFF = (
+    (),
+    (
+        ("common.logs", "log", _nothing),
+        ("common.times", "Times.note", _nothing),
+        ("common.served_calls", "ServedCalls.note", _nothing),
+        ("prometheus_client.metrics", "Counter.inc", _nothing),
+        ("prometheus_client.metrics", "Gauge.inc", _nothing),
+        ("prometheus_client.metrics", "Gauge.dec", _nothing),
+        ("prometheus_client.metrics", "Gauge.set", _nothing),
+        ("prometheus_client.metrics", "Histogram.observe", _nothing),
+    ),
+    (
+        ("chats.outbox", "Sweep.run", _nothing_later),
+        ("chats.outbox", "measure_outbox", _nothing_later),
+    ),
+)
+
+
+def _find(module: str, path: str) -> FunctionType | None:
+    """None where this service has not imported the module."""
+    found: Any = sys.modules.get(module)
+    for name in path.split(".") if found else ():
+        found = getattr(found, name)
+    return found
+
+
+class Switch:
+    """The handler of the signals; remembers what it has switched off."""
+
+    def __init__(self) -> None:
+        self._usual: dict[FunctionType, CodeType] = {}
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        for function, code in self._usual.items():
+            function.__code__ = code
+        for module, path, instead in OFF[number - signal.SIGRTMIN]:
+            if (function := _find(module, path)) is not None:
+                self._usual.setdefault(function, function.__code__)
+                function.__code__ = instead.__code__
+
+
+switch = Switch()
+for state in range(len(OFF)):
+    signal.signal(signal.SIGRTMIN + state, switch)
