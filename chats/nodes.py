@@ -30,33 +30,40 @@ OWED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twi
 
 
 async def get_memberships(pool: Pool, request: MembershipsRequest) -> MembershipsAnswer:
-    """One query for all users of the request."""
-    epoch = await read_epoch(pool)
+    """One query for the epoch and all users of the request: when thousands connect at once, these
+    are what the database has to answer."""
+    epoch, memberships = await list_memberships(pool, request.users)
     heads: dict[str, dict[str, int]] = {user: {} for user in request.users}
-    for user, chat, head in await list_memberships(pool, request.users):
+    for user, chat, head in memberships:
         heads[user][chat] = head
     return MembershipsAnswer(epoch=epoch, chats=[heads[user] for user in request.users])
 
 
 async def get_slices(pool: Pool, window: Window, request: SlicesRequest) -> SlicesAnswer:
-    """One query for all heads and for whatever the window does not hold."""
+    """One query for all heads and for whatever the window does not hold; none where that reaches
+    as far as is wanted."""
     wanted = request.wanted
     here = [window.list_events(w.chat, w.after, MAX_SLICE_EVENTS) for w in wanted]
-    read = await read_slices(
-        pool,
-        [
-            (w.chat, w.after, -1 if recent is None else recent.last)
-            for w, recent in zip(wanted, here, strict=True)
-        ],
-    )
+    doubted = [
+        (w.chat, w.after, -1 if recent is None else recent.last)
+        for w, recent in zip(wanted, here, strict=True)
+        if not _reaches(recent, w.upto)
+    ]
+    read = iter(await read_slices(pool, doubted) if doubted else ())
     answer = SlicesAnswer(
         slices=[
-            _slice(window, want, recent, head, rows)
-            for want, recent, (head, rows) in zip(wanted, here, read, strict=True)
+            _slice(window, want, recent, *next(read))
+            if recent is None or not _reaches(recent, want.upto)
+            else _slice(window, want, recent, recent.last, [])
+            for want, recent in zip(wanted, here, strict=True)
         ]
     )
     WINDOW_BYTES.set(window.size)
     return answer
+
+
+def _reaches(here: Tail | None, upto: int) -> bool:
+    return here is not None and here.last >= upto > 0
 
 
 def _slice(

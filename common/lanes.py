@@ -1,7 +1,8 @@
-"""Micro-batches: what is asked while the last call runs goes out as the next one. No timer.
+"""Micro-batches: what is asked while the last call runs goes out as the next one.
 
 A lane is one stream of calls, one at a time, so what is asked under one key is answered in order;
-who finds a lane idle leaves at once. Knows nothing of what is asked, and of who asks.
+who finds a lane idle leaves at once. Lanes whose calls are dear may pause between them. Knows
+nothing of what is asked, and of who asks.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ class _Lane(Generic[Item, Result]):
 class Lanes(Generic[Item, Result]):
     """`lane_of` names a key's lane (the replica that owns it). `call` gets the first item's key,
     the items and the seconds that are left for them; it returns a result each, in their order, or
-    raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`."""
+    raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
+    call begins `pause` seconds after the last one began, unless `max_items` wait already."""
 
     def __init__(
         self,
@@ -47,12 +49,14 @@ class Lanes(Generic[Item, Result]):
         max_items: int,
         size_of: Callable[[Item], int] = lambda _: 0,
         max_size: int = 0,
+        pause: float = 0.0,
     ) -> None:
         self._lane_of = lane_of
         self._call = call
         self._max_items = max_items
         self._size_of = size_of
         self._max_size = max_size
+        self._pause = pause
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # Where a key has items waiting, so that it keeps its order when its owner changes.
         self._pinned: dict[str, tuple[str, int]] = {}
@@ -98,6 +102,7 @@ class Lanes(Generic[Item, Result]):
     async def _run(self, name: str, lane: _Lane[Item, Result]) -> None:
         """Until nothing waits; the lane goes with its last batch."""
         while lane.waiting:
+            due = time.monotonic() + self._pause
             batch = self._take_batch(lane)
             results = await self._serve(batch)
             for asked, result in zip(batch, results, strict=True):
@@ -106,6 +111,8 @@ class Lanes(Generic[Item, Result]):
                     asked.done(result)
                 except Exception:  # one asker's trouble must not end the lane of all others
                     log("an answer was not taken", level=logging.ERROR, exception=True)
+            if self._pause and len(lane.waiting) < self._max_items:
+                await asyncio.sleep(due - time.monotonic())
         del self._lanes[name]
 
     async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:

@@ -166,7 +166,7 @@ class Joiner:
     async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
         """Events above `seq` up to `head`, or fewer where they are more than a slice may hold."""
         while True:
-            found = await self._insist(lambda: self._chats.slice(chat, seq))
+            found = await self._insist(lambda: self._chats.slice(chat, seq, head))
             lines = lines_since(found, user, head)
             if found.head >= head or len(lines) == head - seq:
                 return lines

@@ -90,12 +90,13 @@ async def read_epoch(pool: Pool) -> str:
     return epoch
 
 
-async def list_memberships(pool: Pool, people: list[str]) -> list[tuple[str, str, int]]:
-    """(person, chat, head) of every chat that these people are in."""
+async def list_memberships(pool: Pool, people: list[str]) -> tuple[str, list[tuple[str, str, int]]]:
+    """The epoch, and (person, chat, head) of every chat that these people are in."""
     rows = await fetch(
         pool,
-        f"SELECT p.member::text, c.id::text, {HEAD_OF_CHAT} FROM participants p"  # noqa: S608
-        " JOIN chats c ON c.id = p.chat WHERE p.member = ANY (%s::uuid[])",
+        f"SELECT i.epoch::text, p.member::text, c.id::text, {HEAD_OF_CHAT}"  # noqa: S608
+        " FROM installation i LEFT JOIN (participants p JOIN chats c ON c.id = p.chat)"
+        " ON p.member = ANY (%s::uuid[])",
         (id_array(people),),
     )
-    return [(person, chat, head) for person, chat, head in rows]
+    return rows[0][0], [(person, chat, head) for _, person, chat, head in rows if person]

@@ -237,8 +237,12 @@ class MembershipsAnswer(Internal):
 
 
 class SliceWanted(Internal):
+    """`upto`: a seq that there is; who needs no more than the events up to it may get them without
+    a look into the database. 0: whatever there is."""
+
     chat: str
     after: int
+    upto: int = 0
 
 
 class SlicesRequest(Internal):
@@ -248,9 +252,10 @@ class SlicesRequest(Internal):
 class Slice(Internal):
     """Events after `after`, dense, with their control entries; at most 200 and 256 KiB.
 
-    `head` is the chat's (a deleted chat's last event is its head; 0 for a chat that never was).
-    A minute after a chat was deleted only its last event is left: then the slice is that one event,
-    with its `close`, also for an `after` further back."""
+    `head` is the chat's, or where `upto` was given one that is not below it (a deleted chat's last
+    event is its head; 0 for a chat that never was). A minute after a chat was deleted only its last
+    event is left: then the slice is that one event, with its `close`, also for an `after` further
+    back."""
 
     chat: str
     after: int

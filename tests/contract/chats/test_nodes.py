@@ -98,6 +98,20 @@ async def test_a_window_that_another_replica_overtook_is_not_believed(world: Wor
     assert seqs(await read_slice(world, chat.id, 1, replica=1)) == [2, 3]
 
 
+async def test_what_the_window_holds_up_to_where_it_is_wanted_takes_no_query(world: World) -> None:
+    """Then it does not matter that another replica went on; one that misses some of it asks."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    await world.send(new_message(chat.id, ann), new_message(chat.id, ann), replica=0)
+    await world.send(new_message(chat.id, ann), replica=1)
+    wanted = [SliceWanted(chat=chat.id, after=1, upto=upto) for upto in (3, 4)]
+    found = [
+        (await world.call("slices", SlicesRequest(wanted=[want]), SlicesAnswer)).slices[0]
+        for want in wanted
+    ]
+    assert [(seqs(one), one.head) for one in found] == [([2, 3], 3), ([2, 3, 4], 4)]
+
+
 async def test_slices_are_bounded(world: World) -> None:
     """At most 200 events and 256 KiB, from window and log; nothing above the head."""
     ann = await world.make_person()

@@ -68,6 +68,28 @@ async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
     assert await lanes.fetch("a", 1) == 1
 
 
+async def test_a_lane_may_pause_between_calls() -> None:
+    """Who comes alone leaves at once; who comes soon after shares the next call with others, a full
+    batch does not wait."""
+    calls: list[tuple[float, list[int]]] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append((module.time.monotonic(), items))
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=3, pause=0.05)
+    await lanes.fetch("a", 1)
+    await asyncio.gather(*(lanes.fetch("a", item) for item in (2, 3, 4, 5)))
+    (first, _), (second, _), (third, _) = calls
+    assert [items for _, items in calls] == [[1], [2, 3, 4], [5]]
+    assert second - first >= 0.05
+    assert third - second >= 0.05
+    full = [lanes.fetch("a", item) for item in range(7)]
+    await asyncio.gather(*full)
+    (fourth, _), (fifth, _), _ = calls[3:]
+    assert fifth - fourth < 0.05
+
+
 async def test_a_batch_is_bounded_in_bytes() -> None:
     """What would be too much goes with the next; one that is too large alone goes alone."""
     calls: list[list[int]] = []
