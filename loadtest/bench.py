@@ -31,7 +31,7 @@ ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
 IDLE_SOCKETS: Final = 8_000
 CONNECTS_AT_ONCE: Final = 10_000
 BALANCED_CONNECTS: Final = 5_000  # two descriptors each in the balancer
-STORM_ROUNDS: Final = 2
+STORM_ROUNDS: Final = 3
 RESULTS: Final = BUILD / "results.jsonl"
 
 

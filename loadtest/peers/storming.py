@@ -49,6 +49,8 @@ class Storms:
     def __init__(self, hubbub: Hubbub, note: Note) -> None:
         self._hubbub, self._note = hubbub, note
         self._plan = plan_returning_sockets(People(hubbub.port), DIRECT_SOCKETS)
+        with ChatsDatabase(hubbub.data) as database:
+            self._idle = _idle_rate(database)
 
     def measure(self, rounds: int) -> None:
         """Straight to the nodes: one is killed, then both are; then both behind the balancer."""
@@ -75,6 +77,7 @@ class Storms:
     def _open(self, ports: Sequence[int], plan: list[str]) -> Sockets:
         options = [*SOCKET_OPTIONS, "--handshakes", len(plan)]
         sockets = Sockets(ports, plan, options, core=None, patience=180)
+        time.sleep(FLUSH_SECONDS)  # what the connects asked of the database is told by then
         if sockets.ready["failed"]:
             sockets.stop()
             raise RuntimeError(f"not all could connect: {sockets.ready}")
@@ -86,7 +89,6 @@ class Storms:
         hubbub, nodes = self._hubbub, self._hubbub.ports("realtime")
         alive = 0 if len(killed) == len(nodes) else len(self._plan) // 2
         with ChatsDatabase(hubbub.data) as database:
-            idle = _idle_rate(database)
             asked, calls = database.transactions(), self._calls()
             since = time.monotonic()
             gone = hubbub.kill_nodes(killed)
@@ -111,8 +113,8 @@ class Storms:
         conns = back["conns"]
         by_tier = {role: seconds / conns * 1e6 for role, seconds in cpu.items()}
         called = {name: n for name, n in (self._calls() - calls).items() if n}
-        queries = max(0.0, asked - idle * took) / conns * 100
-        say(f"  {back} in all {asked} transactions, idle {idle * took:.0f}; calls {called}")
+        queries = max(0.0, asked - self._idle * took) / conns * 100
+        say(f"  {back} in all {asked} transactions, idle {self._idle * took:.0f}; calls {called}")
         return {
             "sockets": conns,
             "back_s": back["seconds"],

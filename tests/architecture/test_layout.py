@@ -20,7 +20,7 @@ ALLOWED_IMPORTS = {
         "common/database.py",
         "fleet/backup.py",
         "fleet/doctor",
-        "loadtest/bench_commit.py",
+        "loadtest/peers/database.py",
         "loadtest/change_cost.py",
     ),
     "psycopg_pool": (

@@ -1,0 +1,58 @@
+"""What the benchmark says of storms, stuck readers and costs."""
+
+from typing import Any
+
+from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
+from loadtest.peers.figures import Rows
+
+
+def row(what: str, server: str, round_: int, **figures: Any) -> dict[str, Any]:
+    return {"what": what, "server": server, "round": round_, **figures}
+
+
+def test_a_cost_is_the_median_of_the_rounds_ratios() -> None:
+    """Each with is compared with the without of its own round."""
+    what = "telling, spread by socket"
+    rows = []
+    for round_, (with_it, without) in enumerate([(103, 100), (204, 200), (330, 300)]):
+        rows.append(row(what, "with", round_, us_a_send=with_it))
+        rows.append(row(what, "without", round_, us_a_send=without))
+    line = describe_costs(Rows(rows))[-2]
+    assert "| 204.00 | 200.00 | +3.0% | +2.5% to +6.5% | 3 | under 3% |" in line
+
+
+def test_a_storm_shows_its_median_and_its_worst() -> None:
+    """Of seconds and queries; what was not replayed is summed up."""
+    rows = [
+        row(
+            "storm, one node", "hubbub", n, sockets=5000, back_s=seconds, outage_s=seconds + 1,
+            tried_again=0, reconnect_us=300.0, us_by_tier={"realtime": 250.0, "chats": 50.0},
+            queries_per_100=0.5, undelivered=n, lost=0,
+        )
+        for n, seconds in enumerate((1.0, 2.0, 6.0))
+    ]  # fmt: skip
+    line = describe_storms(Rows(rows))[-2]
+    assert "5,000 | 2.00 (worst 6.00) | 3.00 | 0 (worst 0) | 300 | realtime 250, chats 50 |" in line
+    assert line.endswith("| 0.50 (worst 0.50) | 3 |")
+
+
+def test_stuck_readers_are_judged_by_the_median_round() -> None:
+    """Ratio and difference, memory at its most, ends by code."""
+    rows = [row("full load", "hubbub", 0, deliveries_per_s=100_000.0)]
+    for n, (calm, stuck) in enumerate([(10.0, 11.0), (10.0, 12.0), (10.0, 30.0)]):
+        rows.append(row("stuck readers", "without", n, p99_ms=calm, p50_ms=1.0, max_ms=20.0))
+        rows.append(
+            row(
+                "stuck readers", "with", n, p99_ms=stuck, p50_ms=1.0, max_ms=40.0,
+                grown_mb=10.0 * n, ends={"4008": 1000}, not_ended=0,
+            )
+        )  # fmt: skip
+    text = "\n".join(describe_stuck_readers(Rows(rows)))
+    assert "in the median round 1.20 times, +2.00 ms" in text
+    assert "grew by at most 20 MB" in text
+    assert "4008: 3,000; left open: 0" in text
+
+
+def test_what_was_not_measured_has_no_section() -> None:
+    """No table without lines."""
+    assert describe_storms(Rows()) + describe_stuck_readers(Rows()) + describe_costs(Rows()) == []
