@@ -1,7 +1,12 @@
-"""One socket's bytes: between the transport and the session, without a task, a queue or a timer.
+"""One socket's bytes: between the transport and the session, without a task or a timer.
 
 What the session wishes is handed to those who can do it; what others write passes a bound that no
 one waits for. A slow reader loses typing first, then the connection.
+
+What a slow reader has not taken waits here, as a list of frames that all listeners share. The
+transport would make a request of each, which costs 1.6 µs and 0.7 kB, and 0.4 µs more when the
+connection ends: a thousand stuck readers that end together would stop the loop for a third of a
+second.
 """
 
 import asyncio
@@ -59,9 +64,9 @@ class Connection(asyncio.Protocol):
     """A Listener of the hub, a Guest of the joiner, a Sender of sends."""
 
     __slots__ = (
-        "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_services", "_session",
-        "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
-        "sends_in_flight", "session_id", "user", "write",
+        "_address", "_backlog", "_backlog_bytes", "_held", "_held_bytes", "_is_counted",
+        "_is_reading", "_services", "_session", "_transport", "_unsent_limit", "bucket", "is_slow",
+        "joining", "rooms", "sends_in_flight", "session_id", "user", "write",
     )  # fmt: skip
 
     def __init__(self, services: Services) -> None:
@@ -77,6 +82,8 @@ class Connection(asyncio.Protocol):
         self._address: str | None = None
         self._is_counted = False
         self._is_reading = True
+        self._backlog: list[bytes] = []
+        self._backlog_bytes = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._unsent_limit = services.settings.max_unsent_bytes
@@ -131,13 +138,14 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.is_slow = True
         if self._session.state is State.READY:
-            self.write = self._write_bounded
+            self.write = self._write_later
 
     def resume_writing(self) -> None:
         self.is_slow = False
         self._unsent_limit = self._services.settings.max_unsent_bytes
         if self._session.state is State.READY:
             self.write = self._transport.write
+            self._write_backlog()
 
     # ---- what the client wishes
 
@@ -248,7 +256,7 @@ class Connection(asyncio.Protocol):
         self._unsent_limit += len(burst)
         self._transport.write(burst)
         wishes = self._session.go_ready(self._services.clock())
-        self.write = self._write_bounded if self.is_slow else self._transport.write
+        self.write = self._write_later if self.is_slow else self._transport.write
         for wish in wishes:
             self._grant(wish)
         self._flush()
@@ -266,6 +274,8 @@ class Connection(asyncio.Protocol):
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Closes; safe to repeat."""
+        if code is not CloseCode.SLOW_CONSUMER:
+            self._write_backlog()
         self._session.end(code, reason, self._services.clock())
         self._flush()
 
@@ -279,7 +289,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() + self._backlog_bytes
 
     def _hold(self, frame: bytes) -> None:
         self._held.append(frame)
@@ -287,11 +297,19 @@ class Connection(asyncio.Protocol):
         if self._held_bytes > self._services.settings.max_unsent_bytes:
             self._give_up()
 
-    def _write_bounded(self, frame: bytes) -> None:
-        if self._transport.get_write_buffer_size() + len(frame) > self._unsent_limit:
+    def _write_later(self, frame: bytes) -> None:
+        self._keep(frame)
+        if self.unsent_bytes > self._unsent_limit:
             self._give_up()
-        else:
-            self._transport.write(frame)
+
+    def _keep(self, data: bytes) -> None:
+        self._backlog.append(data)
+        self._backlog_bytes += len(data)
+
+    def _write_backlog(self) -> None:
+        backlog, self._backlog, self._backlog_bytes = self._backlog, [], 0
+        if backlog:
+            self._transport.writelines(backlog)
 
     def _give_up(self) -> None:
         # Not at once: the relay is in the middle of a room's listeners.
@@ -306,8 +324,10 @@ class Connection(asyncio.Protocol):
             if data == SEND_EOF:
                 if transport.can_write_eof() and not transport.is_closing():
                     transport.write_eof()
-            elif transport.get_write_buffer_size() > self._unsent_limit + 65_536:
+            elif self.unsent_bytes > self._unsent_limit + 65_536:
                 session.must_abort = True  # floods us with pings and reads no pong
+            elif self._backlog and session.state is State.READY:
+                self._keep(data)  # an answer stays behind the events before it
             else:
                 transport.write(data)
         if session.must_abort:
@@ -336,6 +356,8 @@ class Connection(asyncio.Protocol):
         self.write = _discard
         self.joining = None
         self._held.clear()
+        self._backlog.clear()
+        self._backlog_bytes = 0
         if self._is_counted:
             self._is_counted = False
             self._services.admission.leave_user(self.user)

@@ -170,6 +170,28 @@ async def test_who_does_not_read_is_ended_and_holds_up_nobody(
         await until_metric(strict_node, r'hubbub_realtime_ends_total\{code="4008"\} [1-9]')
 
 
+async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
+    """Events and answers that waited for a slow reader, and what comes after them."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    async with world.dial() as late:
+        raw = late.connection.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await late.say({"type": "connect", "token": ben.token})
+        await late.hear_type("ready")
+        late.connection.transport.pause_reading()
+        for _ in range(10):
+            await world.post(chat, ann, *("x" * 8000 for _ in range(8)))
+        await until_metric(world.node, r"hubbub_realtime_unsent_bytes [2-9]\d{5}")
+        await late.say({"type": "ping"})
+        late.connection.transport.resume_reading()
+        frames = [await late.hear() for _ in range(81)]
+        assert [frame.get("seq") for frame in frames] == [*range(2, 82), None]
+        assert frames[-1]["type"] == "pong"
+        await world.post(chat, ann, "after that")
+        assert (await late.hear_event())["seq"] == 82
+
+
 async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> None:
     """SIGTERM: 4001 with a delay in ms, every send answered or stored, exit 0, nobody new."""
     node = world.tier.start("realtime", HUBBUB_RATE_LIMITS="high")
