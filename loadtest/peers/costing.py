@@ -1,10 +1,13 @@
 """What single parts of Hubbub add to the CPU of a send and of a delivery: the outbox, metrics and
-logs. The same processes with the part and without it, in turns; the product has no switch for it,
-see switches/sitecustomize.py.
+logs. The product has no switch for them, see switches/sitecustomize.py.
+
+A few per cent are less than what two runs differ by. So the load goes on without a break while the
+part is switched off and on, and each slice without it is compared with the one beside it.
 """
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
@@ -12,10 +15,17 @@ from typing import Final
 from loadtest.peers.build import SOURCES
 from loadtest.peers.database import ChatsDatabase
 from loadtest.peers.hubbub import Hubbub
-from loadtest.peers.machine import Found
-from loadtest.peers.people import People
+from loadtest.peers.machine import Found, cpu_seconds, wait_for_quiet
+from loadtest.peers.people import SOCKET_OPTIONS, People
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace
-from loadtest.peers.sending import SATURATING, Sending, make_audiences
+from loadtest.peers.sending import (
+    SATURATING,
+    TEXT_BYTES,
+    WARM_SECONDS,
+    Audience,
+    make_audiences,
+)
+from loadtest.peers.sockets import Posts, Sockets
 
 PYTHON_ROLES: Final = ("edge", "realtime", "users", "chats")
 AS_IT_IS, WITHOUT_TELLING, WITHOUT_SWEEP = range(3)  # the states of switches/sitecustomize.py
@@ -26,62 +36,104 @@ OWES: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, first, last
         RETURNING id, chat"""
 OWES_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
 
+SLICE_SECONDS: Final = 0.7
+SETTLE_SECONDS: Final = 0.2  # after a switch: what is under way ends, plans are made anew
+PAIRS_A_ROUND: Final = 4
+MARGIN_SECONDS: Final = 10.0
+
 Note = Callable[[str, str, int, Found], None]
 Without = Callable[[], AbstractContextManager[None]]
+Read = Callable[[], float]
 
 
 class Costs:
-    """One running Hubbub, switched from measurement to measurement."""
+    """One running Hubbub, switched while it works; `rounds` of `PAIRS_A_ROUND` pairs of slices."""
 
     def __init__(self, hubbub: Hubbub, bus: Bus, rounds: int, pace: Pace, note: Note) -> None:
         self._hubbub, self._bus, self._note = hubbub, bus, note
-        self._rounds, self._pace = rounds, pace
+        self._pairs, self._patience = rounds * PAIRS_A_ROUND, pace.patience
         self._people = People(hubbub.port)
 
     def measure(self) -> None:
-        sendings = {
-            layout: Sending(self._hubbub, audience, self._pace.seconds, self._pace.patience)
-            for layout, audience in make_audiences(self._people).items()
-        }
-        spread = sendings["spread"]
-        for way in ("rest", "socket"):
-            spread.by(way, SATURATING)  # caches are filled, the labels of metrics are made
-        for layout, sending in sendings.items():
-            self._compare(
-                f"outbox, {layout} by socket",
-                self._without_outbox,
-                lambda sending=sending: sending.by("socket", SATURATING),
-            )
+        audiences = make_audiences(self._people)
+        for layout, audience in audiences.items():
+            with self._sends(audience, "socket") as answered:
+                what = f"outbox, {layout} by socket"
+                self._compare(what, self._without_outbox, self._all_tiers, answered)
         for way in ("socket", "rest"):
-            self._compare(
-                f"telling, spread by {way}",
-                self._without_telling,
-                lambda way=way: spread.by(way, SATURATING),
-            )
+            with self._sends(audiences["spread"], way) as answered:
+                what = f"telling, spread by {way}"
+                self._compare(what, self._without_telling, self._all_tiers, answered)
         self._measure_fan_out()
 
     def _measure_fan_out(self) -> None:
+        nodes = self._hubbub.pids_by_role()["realtime"]
         with self._hubbub.pinned():
             made = HubbubRun(self._hubbub, self._people, CASES[FAN_OUT_CASE], self._bus)
             try:
-                what = f"telling, {FAN_OUT_CASE} flat out"
-                self._compare(what, self._without_telling, lambda: made.run.fast(self._pace))
+                with made.run.flat_out(self._seconds) as delivered:
+                    time.sleep(WARM_SECONDS)
+                    self._compare(
+                        f"telling, {FAN_OUT_CASE} flat out",
+                        self._without_telling,
+                        lambda: sum(map(cpu_seconds, nodes)),
+                        delivered,
+                    )
             finally:
                 made.stop()
 
-    def _compare(self, what: str, without: Without, measure: Callable[[], Found]) -> None:
+    @property
+    def _seconds(self) -> float:
+        """How long the load of one comparison must last."""
+        return 2 * self._pairs * (SLICE_SECONDS + 2 * SETTLE_SECONDS) + MARGIN_SECONDS
+
+    @contextmanager
+    def _sends(self, audience: Audience, way: str) -> Iterator[Read]:
+        """128 in flight while the block runs; how many messages have arrived everywhere."""
+        ports = self._hubbub.ports("realtime")
+        sockets = Sockets(ports, audience.plan, SOCKET_OPTIONS, core=None)
+        posts: Posts | None = None
+        try:
+            wait_for_quiet(self._patience)
+            if way == "rest":
+                posts = Posts(
+                    [self._hubbub.port], audience.targets, "--connections", SATURATING,
+                    "--size", TEXT_BYTES, "--seconds", self._seconds,
+                )  # fmt: skip
+            else:
+                sockets.tell(f"send window {SATURATING} {TEXT_BYTES}")
+            time.sleep(WARM_SECONDS)
+            yield lambda: sockets.report()["total"] / audience.listeners
+        finally:
+            if posts is not None:
+                posts.stop()
+            sockets.stop()
+
+    def _all_tiers(self) -> float:
+        return sum(self._hubbub.cpu().values())
+
+    def _compare(self, what: str, without: Without, cpu: Read, done: Read) -> None:
         """With and without, then without and with: what drifts hits both alike."""
-        for round_ in range(self._rounds):
-            for has_it in (True, False) if round_ % 2 == 0 else (False, True):
+        for pair in range(self._pairs):
+            for has_it in (True, False) if pair % 2 == 0 else (False, True):
                 with nullcontext() if has_it else without():
-                    found = measure()
-                self._note(what, "with" if has_it else "without", round_, found)
+                    time.sleep(SETTLE_SECONDS)
+                    used, number, since = cpu(), done(), time.monotonic()
+                    time.sleep(SLICE_SECONDS)
+                    used, number = cpu() - used, done() - number
+                    took = time.monotonic() - since
+                if number < 1:
+                    raise RuntimeError(f"{what}: nothing arrived")
+                found = {"us": used / number * 1e6, "per_s": number / took}
+                self._note(what, "with" if has_it else "without", pair, found)
 
     @contextmanager
     def _without_telling(self) -> Iterator[None]:
         self._switch(WITHOUT_TELLING)
-        yield
-        self._switch(AS_IT_IS)
+        try:
+            yield
+        finally:
+            self._switch(AS_IT_IS)
 
     @contextmanager
     def _without_outbox(self) -> Iterator[None]:
@@ -92,9 +144,11 @@ class Costs:
                 raise RuntimeError("post_messages writes the outbox in another way than known here")
             database.connection.execute(usual.replace(OWES, OWES_NOTHING).encode())
             self._switch(WITHOUT_SWEEP)
-            yield
-            self._switch(AS_IT_IS)
-            database.connection.execute(usual.encode())
+            try:
+                yield
+            finally:
+                self._switch(AS_IT_IS)
+                database.connection.execute(usual.encode())
 
     def _switch(self, state: int) -> None:
         for role, pids in self._hubbub.pids_by_role().items():

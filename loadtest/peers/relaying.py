@@ -7,7 +7,8 @@ differ.
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,26 +98,40 @@ class Run:
         return undisturbed(pace.tries, lambda: self._measure(pace, options))
 
     def fast(self, pace: Pace) -> Found:
-        options = (
+        return undisturbed(pace.tries, lambda: self._measure(pace, self._as_fast_as_it_goes))
+
+    @property
+    def _as_fast_as_it_goes(self) -> Sequence[object]:
+        return (
             "--window", self._case.in_flight, "--fanout", self._case.members,
             "--shm", self._window.name,
         )  # fmt: skip
-        return undisturbed(pace.tries, lambda: self._measure(pace, options))
+
+    @contextmanager
+    def flat_out(self, seconds: float) -> Iterator[Callable[[], float]]:
+        """At most so long, while the block runs; how much has been delivered in all."""
+        publisher = self._start_publisher(seconds, self._as_fast_as_it_goes)
+        try:
+            yield lambda: float(self._sockets.report()["total"])
+        finally:
+            publisher.stop()
 
     def stop(self) -> None:
         self._sockets.stop()
         self._window.close()
+
+    def _start_publisher(self, seconds: float, options: Sequence[object]) -> Process:
+        return start_publisher(
+            self._bus.port, self._envelope, self._case.size,
+            "--seconds", seconds, "--from", self._published, *self._publish, *options,
+        )  # fmt: skip
 
     def _measure(self, pace: Pace, options: Sequence[object]) -> Found:
         sockets = self._sockets
         sockets.drain()
         wait_for_quiet(pace.patience)
         sockets.tell("reset")
-        publisher = start_publisher(
-            self._bus.port, self._envelope, self._case.size,
-            "--seconds", WARM_SECONDS + pace.seconds + 0.3, "--from", self._published,
-            *self._publish, *options,
-        )  # fmt: skip
+        publisher = self._start_publisher(WARM_SECONDS + pace.seconds + 0.3, options)
         clients = (sockets.process.pid, publisher.pid, self._bus.pid)
         try:
             time.sleep(WARM_SECONDS)

@@ -9,7 +9,7 @@ plain additions (realtime's counters) and `labels()` stay: their share is not se
 import signal
 import sys
 from types import CodeType, FrameType, FunctionType
-from typing import Any
+from typing import Any, cast
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -45,7 +45,7 @@ def _find(module: str, path: str) -> FunctionType | None:
     found: Any = sys.modules.get(module)
     for name in path.split(".") if found else ():
         found = getattr(found, name)
-    return found
+    return cast("FunctionType | None", found)
 
 
 class Switch:
@@ -58,9 +58,9 @@ class Switch:
         for function, code in self._usual.items():
             function.__code__ = code
         for module, path, instead in OFF[number - signal.SIGRTMIN]:
-            if (function := _find(module, path)) is not None:
-                self._usual.setdefault(function, function.__code__)
-                function.__code__ = instead.__code__
+            if (found := _find(module, path)) is not None:
+                self._usual.setdefault(found, found.__code__)
+                found.__code__ = instead.__code__
 
 
 switch = Switch()

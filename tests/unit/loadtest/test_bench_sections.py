@@ -10,15 +10,15 @@ def row(what: str, server: str, round_: int, **figures: Any) -> dict[str, Any]:
     return {"what": what, "server": server, "round": round_, **figures}
 
 
-def test_a_cost_is_the_median_of_the_rounds_ratios() -> None:
-    """Each with is compared with the without of its own round."""
+def test_a_cost_is_the_median_of_the_pairs_ratios() -> None:
+    """Each with is compared with the without of its own pair."""
     what = "telling, spread by socket"
     rows = []
     for round_, (with_it, without) in enumerate([(103, 100), (204, 200), (330, 300)]):
-        rows.append(row(what, "with", round_, us_a_send=with_it))
-        rows.append(row(what, "without", round_, us_a_send=without))
+        rows.append(row(what, "with", round_, us=with_it))
+        rows.append(row(what, "without", round_, us=without))
     line = describe_costs(Rows(rows))[-2]
-    assert "| 204.00 | 200.00 | +3.0% | +2.5% to +6.5% | 3 | under 3% |" in line
+    assert "| 204.00 | 200.00 | +3.0% ± 2.1% | +2.5% to +6.5% | 3 | under 3% |" in line
 
 
 def test_a_storm_shows_its_median_and_its_worst() -> None:
