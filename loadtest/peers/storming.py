@@ -13,7 +13,7 @@ from loadtest.peers.build import say
 from loadtest.peers.connecting import CHAT_MEMBERS, SETTLE_SECONDS
 from loadtest.peers.database import FLUSH_SECONDS, ChatsDatabase
 from loadtest.peers.hubbub import Hubbub, spent
-from loadtest.peers.machine import Found, cpu_seconds
+from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds
 from loadtest.peers.people import SOCKET_OPTIONS, SOCKETS_A_USER, People
 from loadtest.peers.samples import read_counts
 from loadtest.peers.sockets import Sockets
@@ -100,9 +100,13 @@ class Storms:
                 if p.role == "realtime" and (alive == 0 or p.port in to)
             ]  # fmt: skip
             cpu, nodes_cpu = hubbub.cpu(), sum(map(cpu_seconds, serving))
+            client, busy = cpu_seconds(sockets.process.pid), machine_busy_seconds()
             dialled = time.monotonic()
             back = sockets.come_back(to, BACK_SECONDS)
+            busy = machine_busy_seconds() - busy
             cpu, nodes_cpu = spent(cpu, hubbub.cpu()), sum(map(cpu_seconds, serving)) - nodes_cpu
+            client = cpu_seconds(sockets.process.pid) - client
+            others = max(0.0, busy - client - sum(cpu.values())) / back["seconds"]
             # A node that starts meanwhile is no part of what a reconnect costs.
             cpu["realtime"] = nodes_cpu
             seen = sockets.drain()
@@ -119,6 +123,8 @@ class Storms:
             "sockets": conns,
             "back_s": back["seconds"],
             "outage_s": dialled - since + back["seconds"],
+            "client_core": client / back["seconds"],
+            "others_cores": others,
             "p50_ms": back["p50_ms"],
             "p99_ms": back["p99_ms"],
             "tried_again": back["again"],
