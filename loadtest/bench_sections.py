@@ -84,8 +84,9 @@ def describe_stuck_readers(rows: Rows) -> list[str]:
         "1,000 sockets in 100 chats read; 1,000 more join the same chats, with the smallest "
         "receive buffer, and never read. Events of 1,200 bytes straight on the bus, at half of the "
         f"rate that the node reached flat out ({full:,.0f} deliveries/s), the node alone on its "
-        "core. Each round measures without them for 8 s and with them for 16 s, from their joining "
-        "until after the node has ended them.",
+        "core. Each round measures without them for 8 s and with them for 14 s: from when the "
+        "kernel's buffers are full (until then they are like so many more who read) until after "
+        "the node has ended them all.",
         "",
         f"- p99 of the others' deliveries: {_median(calm, 'p99_ms'):.2f} ms without, "
         f"{_median(stuck, 'p99_ms'):.2f} ms with; in the median round {ratio:.2f} times, "

@@ -62,11 +62,12 @@ class Bus:
 
 @dataclass
 class Pace:
-    """How long and how patiently each measurement is made."""
+    """How long and how patiently each measurement is made, and how long the load runs before."""
 
     seconds: float
     patience: float
     tries: int
+    warm: float = WARM_SECONDS
 
 
 class Run:
@@ -131,10 +132,10 @@ class Run:
         sockets.drain()
         wait_for_quiet(pace.patience)
         sockets.tell("reset")
-        publisher = self._start_publisher(WARM_SECONDS + pace.seconds + 0.3, options)
+        publisher = self._start_publisher(pace.warm + pace.seconds + 0.3, options)
         clients = (sockets.process.pid, publisher.pid, self._bus.pid)
         try:
-            time.sleep(WARM_SECONDS)
+            time.sleep(pace.warm)
             sockets.tell("reset")
             since, busy = time.monotonic(), machine_busy_seconds()
             server, client = self._server_cpu(), sum(map(cpu_seconds, clients))

@@ -1,7 +1,8 @@
 """A thousand readers that never read, beside a thousand that do, at half of what the node can.
 
-They are in the same chats, so all that they do not read is written for them too. Each round
-measures the others without them and with them, from their first event until all have been ended.
+They are in the same chats, so all that they do not read is written for them too. Until the kernel's
+buffers are full they are like twice as many who read, which is full load; so each round measures
+the others without them, and with them from then on, until all have been ended.
 """
 
 import threading
@@ -20,8 +21,9 @@ from loadtest.peers.sockets import Sockets
 
 # Long events, so that a stuck reader is ended before the next ping could find it dead.
 CASE: Final = Case(100, 10, 0, 1, 400, "100 x 10, events of 1,200 bytes", 1_200)
+WARM_SECONDS: Final = 2.5  # they are full by then, and what the node owed the others is paid
 WITHOUT_SECONDS: Final = 8.0
-WITH_SECONDS: Final = 16.0
+WITH_SECONDS: Final = 14.0
 ENDING_SECONDS: Final = 30.0  # the node waits for an answer to its close, then aborts
 SAMPLE_SECONDS: Final = 0.5
 
@@ -59,7 +61,7 @@ def measure_stuck_readers(hubbub: Hubbub, bus: Bus, rounds: int, pace: Pace, not
             note("full load", "hubbub", 0, full)
             half = full["deliveries_per_s"] / CASE.members / 2
             for round_ in range(rounds):
-                calm = made.run.at(half, Pace(WITHOUT_SECONDS, pace.patience, 1))
+                calm = made.run.at(half, Pace(WITHOUT_SECONDS, pace.patience, 1, WARM_SECONDS))
                 note("stuck readers", "without", round_, calm)
                 note("stuck readers", "with", round_, _with_stuck(hubbub, made, half, pace))
         finally:
@@ -71,7 +73,7 @@ def _with_stuck(hubbub: Hubbub, made: HubbubRun, rate: float, pace: Pace) -> Fou
     with Peak(hubbub) as peak:
         stuck = Sockets(hubbub.ports("realtime"), made.plan, [*SOCKET_OPTIONS, "--stuck"])
         try:
-            found = made.run.at(rate, Pace(WITH_SECONDS, pace.patience, 1))
+            found = made.run.at(rate, Pace(WITH_SECONDS, pace.patience, 1, WARM_SECONDS))
             end = time.monotonic() + ENDING_SECONDS
             while sum((_ends(hubbub) - ended).values()) < len(made.plan):
                 if time.monotonic() > end:
