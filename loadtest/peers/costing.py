@@ -36,9 +36,9 @@ OWES: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, first, last
         RETURNING id, chat"""
 OWES_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
 
-SLICE_SECONDS: Final = 0.7
-SETTLE_SECONDS: Final = 0.2  # after a switch: what is under way ends, plans are made anew
-PAIRS_A_ROUND: Final = 4
+SLICE_SECONDS: Final = 0.4
+SETTLE_SECONDS: Final = 0.15  # after a switch: what is under way ends, plans are made anew
+PAIRS_A_ROUND: Final = 8
 MARGIN_SECONDS: Final = 10.0
 
 Note = Callable[[str, str, int, Found], None]
