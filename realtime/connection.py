@@ -64,9 +64,9 @@ class Connection(asyncio.Protocol):
     """A Listener of the hub, a Guest of the joiner, a Sender of sends."""
 
     __slots__ = (
-        "_address", "_backlog", "_backlog_bytes", "_held", "_held_bytes", "_is_counted",
-        "_is_reading", "_services", "_session", "_transport", "_unsent_limit", "bucket", "is_slow",
-        "joining", "rooms", "sends_in_flight", "session_id", "user", "write",
+        "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_services", "_session",
+        "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
+        "sends_in_flight", "session_id", "user", "write",
     )  # fmt: skip
 
     def __init__(self, services: Services) -> None:
@@ -82,9 +82,7 @@ class Connection(asyncio.Protocol):
         self._address: str | None = None
         self._is_counted = False
         self._is_reading = True
-        self._backlog: list[bytes] = []
-        self._backlog_bytes = 0
-        self._held: list[bytes] = []
+        self._held: list[bytes] = []  # before it is ready, and while it is slow
         self._held_bytes = 0
         self._unsent_limit = services.settings.max_unsent_bytes
 
@@ -138,14 +136,14 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.is_slow = True
         if self._session.state is State.READY:
-            self.write = self._write_later
+            self.write = self._hold
 
     def resume_writing(self) -> None:
         self.is_slow = False
         self._unsent_limit = self._services.settings.max_unsent_bytes
         if self._session.state is State.READY:
             self.write = self._transport.write
-            self._write_backlog()
+            self._write_held()
 
     # ---- what the client wishes
 
@@ -256,7 +254,7 @@ class Connection(asyncio.Protocol):
         self._unsent_limit += len(burst)
         self._transport.write(burst)
         wishes = self._session.go_ready(self._services.clock())
-        self.write = self._write_later if self.is_slow else self._transport.write
+        self.write = self._hold if self.is_slow else self._transport.write
         for wish in wishes:
             self._grant(wish)
         self._flush()
@@ -274,8 +272,10 @@ class Connection(asyncio.Protocol):
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Closes; safe to repeat."""
-        if code is not CloseCode.SLOW_CONSUMER:
-            self._write_backlog()
+        if code is CloseCode.SLOW_CONSUMER:
+            self._drop_held()
+        elif self._session.state is State.READY:
+            self._write_held()
         self._session.end(code, reason, self._services.clock())
         self._flush()
 
@@ -289,27 +289,22 @@ class Connection(asyncio.Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size() + self._backlog_bytes
+        return self._transport.get_write_buffer_size() + self._held_bytes
 
     def _hold(self, frame: bytes) -> None:
         self._held.append(frame)
         self._held_bytes += len(frame)
-        if self._held_bytes > self._services.settings.max_unsent_bytes:
-            self._give_up()
-
-    def _write_later(self, frame: bytes) -> None:
-        self._keep(frame)
         if self.unsent_bytes > self._unsent_limit:
             self._give_up()
 
-    def _keep(self, data: bytes) -> None:
-        self._backlog.append(data)
-        self._backlog_bytes += len(data)
+    def _write_held(self) -> None:
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held:
+            self._transport.writelines(held)
 
-    def _write_backlog(self) -> None:
-        backlog, self._backlog, self._backlog_bytes = self._backlog, [], 0
-        if backlog:
-            self._transport.writelines(backlog)
+    def _drop_held(self) -> None:
+        self._held.clear()
+        self._held_bytes = 0
 
     def _give_up(self) -> None:
         # Not at once: the relay is in the middle of a room's listeners.
@@ -326,8 +321,8 @@ class Connection(asyncio.Protocol):
                     transport.write_eof()
             elif self.unsent_bytes > self._unsent_limit + 65_536:
                 session.must_abort = True  # floods us with pings and reads no pong
-            elif self._backlog and session.state is State.READY:
-                self._keep(data)  # an answer stays behind the events before it
+            elif self._held and session.state is State.READY:
+                self._hold(data)  # an answer stays behind the events before it
             else:
                 transport.write(data)
         if session.must_abort:
@@ -355,9 +350,7 @@ class Connection(asyncio.Protocol):
         """Nobody writes to it any more and it counts no more."""
         self.write = _discard
         self.joining = None
-        self._held.clear()
-        self._backlog.clear()
-        self._backlog_bytes = 0
+        self._drop_held()
         if self._is_counted:
             self._is_counted = False
             self._services.admission.leave_user(self.user)
