@@ -27,18 +27,22 @@ class Rows:
         still = [r for r in rows if r.get("others_cores", 0) <= DISTURBED_CORES] or rows
         return statistics.median(r[key] for r in still) if still else None
 
+    def pairs(self, what: str, server: str, other: str) -> list[tuple[Found, Found]]:
+        """The two servers' rows of each round that nobody disturbed, or of all."""
+        mine = {row["round"]: row for row in self.of(what, server)}
+        theirs = {row["round"]: row for row in self.of(what, other)}
+        both = [(mine[n], theirs[n]) for n in mine.keys() & theirs.keys()]
+        still = [
+            pair
+            for pair in both
+            if all(row.get("others_cores", 0) <= DISTURBED_CORES for row in pair)
+        ]
+        return still or both
+
     def ratio(self, what: str, server: str, other: str, key: str) -> float | None:
         """The median of the ratios within each round: what drifts from round to round cancels."""
-        mine = {r["round"]: r for r in self.of(what, server) if r[key]}
-        theirs = {r["round"]: r for r in self.of(what, other) if r[key]}
-        both = mine.keys() & theirs.keys()
-        still = {
-            n
-            for n in both
-            if max(mine[n].get("others_cores", 0), theirs[n].get("others_cores", 0))
-            <= DISTURBED_CORES
-        }
-        shares = [mine[n][key] / theirs[n][key] for n in still or both]
+        pairs = self.pairs(what, server, other)
+        shares = [mine[key] / theirs[key] for mine, theirs in pairs if mine[key] and theirs[key]]
         return statistics.median(shares) if shares else None
 
     def doubts(self) -> list[str]:

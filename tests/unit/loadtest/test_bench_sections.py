@@ -47,10 +47,14 @@ def test_stuck_readers_are_judged_by_the_median_round() -> None:
                 grown_mb=10.0 * n, ends={"4008": 1000}, not_ended=0,
             )
         )  # fmt: skip
+    rows[-1]["others_cores"] = 0.0
     text = "\n".join(describe_stuck_readers(Rows(rows)))
-    assert "in the median round 1.20 times, +2.00 ms" in text
+    assert "in the median of 3 undisturbed rounds 1.20 times, +2.00 ms" in text
     assert "grew by at most 20 MB" in text
     assert "4008: 3,000; left open: 0" in text
+    rows[-1]["others_cores"] = 0.5
+    text = "\n".join(describe_stuck_readers(Rows(rows)))
+    assert "in the median of 2 undisturbed rounds 1.15 times, +1.50 ms" in text
 
 
 def test_what_was_not_measured_has_no_section() -> None:
