@@ -68,7 +68,13 @@ class Accounts:
     async def _account_of_sign_up(self, request: SignUp) -> store.AccountRow:
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
-        await self._demand_availability(request)
+        try:
+            await self._demand_availability(request)
+        except Refusal:
+            # Perhaps by a repeat of this very request, between the two questions.
+            if found := await store.find_by_sign_up_key(self._pool, request.key):
+                return await self._repeat_sign_up(request, found)
+            raise
         hashed = None if request.password is None else await self._passwords.hash(request.password)
         account = store.AccountRow(new_id(), request.username, request.email, hashed)
         if await store.insert_account(self._pool, account, request.key):
