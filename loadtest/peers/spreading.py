@@ -1,0 +1,129 @@
+"""How cost grows with the number of nodes that hear a chat, on Valkey, and with the number of chats
+that a node hears, while nothing happens in them."""
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from loadtest.peers.growing import PEOPLE_OF_CHATS, Measured, fresh_hubbub, pair_up, pairs_audience
+from loadtest.peers.hubbub import Hubbub
+from loadtest.peers.machine import Found, cpu_seconds
+from loadtest.peers.meter import Meter, by_tier
+from loadtest.peers.people import SOCKET_OPTIONS, People
+from loadtest.peers.process import LOOPBACK
+from loadtest.peers.relaying import EVENT_BYTES
+from loadtest.peers.servers import start_valkey
+from loadtest.peers.sockets import Sockets, start_publisher
+from loadtest.peers.stock import Stock
+
+NODES: Final = (1, 4, 16, 64)
+EVENTS_A_SECOND: Final = 500
+BUS_SECONDS: Final = 4.0
+ROOMS: Final = (10_000, 100_000)
+ROUND_SECONDS: Final = 31.0  # a node compares all its heads every 30 s
+READ_BYTES: Final = 65_536
+
+
+class Subscribers:
+    """So many connections that hear one topic, as nodes do, and forget what they hear."""
+
+    def __init__(self, valkey: int, count: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._is_over = threading.Event()
+        self.heard = 0  # bytes
+        for _ in range(count):
+            node = socket.create_connection((LOOPBACK, valkey))
+            node.sendall(b"SUBSCRIBE room0\r\n")
+            node.recv(READ_BYTES)
+            self._selector.register(node, selectors.EVENT_READ, node)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._is_over.is_set():
+            for key, _ in self._selector.select(0.1):
+                self.heard += len(key.data.recv(READ_BYTES))
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+        for key in list(self._selector.get_map().values()):
+            key.data.close()
+        self._selector.close()
+
+
+@contextmanager
+def _heard_by(valkey: int, nodes: int) -> Iterator[Subscribers]:
+    subscribers = Subscribers(valkey, nodes)
+    try:
+        yield subscribers
+    finally:
+        subscribers.stop()
+
+
+def measure_nodes() -> Measured:
+    """Valkey's CPU for each event to each node that hears its chat; one event at a time."""
+    valkey, port = start_valkey()
+    try:
+        for nodes in NODES:
+            with _heard_by(port, nodes) as subscribers:
+                publisher = start_publisher(
+                    port, "raw", EVENT_BYTES,
+                    "--seconds", BUS_SECONDS + 1, "--rate", EVENTS_A_SECOND,
+                )  # fmt: skip
+                try:
+                    time.sleep(0.5)
+                    cpu, heard, since = cpu_seconds(valkey.pid), subscribers.heard, time.monotonic()
+                    time.sleep(BUS_SECONDS)
+                    cpu, heard = cpu_seconds(valkey.pid) - cpu, subscribers.heard - heard
+                    events = (time.monotonic() - since) * EVENTS_A_SECOND
+                finally:
+                    publisher.stop()
+            yield (
+                "nodes that hear an event",
+                {
+                    "size": nodes,
+                    "us": cpu / events / nodes * 1e6,
+                    "event_bytes": heard / events / nodes,
+                    "server_core": cpu / BUS_SECONDS,
+                },
+            )
+    finally:
+        valkey.stop()
+
+
+def measure_rooms() -> Measured:
+    """A node that hears so many chats of two, in which nothing is said: CPU of all tiers a second,
+    and the node's memory."""
+    with fresh_hubbub() as hubbub:
+        people = People(hubbub.port).sign_up(PEOPLE_OF_CHATS)
+        pairs = pair_up(people, max(ROOMS))
+        stock, chats = Stock(hubbub), list[str]()
+        try:
+            meter = Meter.at_rest(hubbub)
+            before = hubbub.pss_kb("realtime")
+            for count in ROOMS:
+                chats += stock.add_chats(pairs[len(chats) : count])
+                stock.settle()
+                plan = pairs_audience(chats, pairs).plan
+                yield "chats at rest", {"size": count, **_rest(hubbub, meter, plan, count, before)}
+        finally:
+            stock.close()
+
+
+def _rest(hubbub: Hubbub, meter: Meter, plan: list[str], rooms: int, before: int) -> Found:
+    sockets = Sockets(hubbub.ports("realtime"), plan, SOCKET_OPTIONS, core=None)
+    try:
+        time.sleep(2.0)
+        since = meter.start(sockets.process.pid)
+        time.sleep(ROUND_SECONDS)
+        found = meter.stop(since, sockets.process.pid)
+        memory = hubbub.pss_kb("realtime") - before
+    finally:
+        sockets.stop()
+    cost = by_tier(found["cpu"], found["seconds"])
+    return {**found, **cost, "kb": memory / rooms, "failed": sockets.ready["failed"]}
