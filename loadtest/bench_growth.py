@@ -96,6 +96,8 @@ INPUTS: Final[dict[str, tuple[Series, ...]]] = {
     ),
     "nodes that hear a chat": (
         Series("Valkey, µs an event and node", "nodes that hear an event", "us", ".2f", True),
+        Series("Valkey, kB a topic and node", "topics of nodes", "kb", ".3f", True),
+        Series("Valkey, µs to subscribe a topic", "topics of nodes", "us", ".2f", True),
     ),
     "chats that a node hears": (
         Series("at rest, all tiers, µs a second", "chats at rest", "us", ",.0f"),

@@ -11,7 +11,7 @@ from typing import Final
 
 from loadtest.peers.growing import PEOPLE_OF_CHATS, Measured, fresh_hubbub, pair_up, pairs_audience
 from loadtest.peers.hubbub import Hubbub
-from loadtest.peers.machine import Found, cpu_seconds
+from loadtest.peers.machine import Found, cpu_seconds, pss_kb
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import SOCKET_OPTIONS, People
 from loadtest.peers.process import LOOPBACK
@@ -26,6 +26,9 @@ BUS_SECONDS: Final = 4.0
 ROOMS: Final = (10_000, 100_000)
 ROUND_SECONDS: Final = 31.0  # a node compares all its heads every 30 s
 READ_BYTES: Final = 65_536
+TOPICS: Final = 20_000
+TOPICS_A_COMMAND: Final = 200
+SUBSCRIBE_SECONDS: Final = 30.0
 
 
 class Subscribers:
@@ -43,6 +46,21 @@ class Subscribers:
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
+    def hear_more(self, topics: int) -> None:
+        """Each of them, so many topics of chats that the others hear too. Returns once they do."""
+        names = [f"{{p0}}chat:{number:036}" for number in range(topics)]
+        nodes = [key.data for key in self._selector.get_map().values()]
+        answers = sum(len(_answer_to(name, count)) for count, name in enumerate(names, 2))
+        wanted = self.heard + answers * len(nodes)
+        for node in nodes:
+            for i in range(0, topics, TOPICS_A_COMMAND):
+                node.sendall(f"SUBSCRIBE {' '.join(names[i : i + TOPICS_A_COMMAND])}\r\n".encode())
+        end = time.monotonic() + SUBSCRIBE_SECONDS
+        while self.heard < wanted:
+            if time.monotonic() > end:
+                raise RuntimeError("Valkey does not subscribe all topics")
+            time.sleep(0.05)
+
     def _read(self) -> None:
         while not self._is_over.is_set():
             for key, _ in self._selector.select(0.1):
@@ -56,6 +74,11 @@ class Subscribers:
         self._selector.close()
 
 
+def _answer_to(topic: str, count: int) -> str:
+    """What Valkey says of each topic: the connection's `count` of them."""
+    return f"*3\r\n$9\r\nsubscribe\r\n${len(topic)}\r\n{topic}\r\n:{count}\r\n"
+
+
 @contextmanager
 def _heard_by(valkey: int, nodes: int) -> Iterator[Subscribers]:
     subscribers = Subscribers(valkey, nodes)
@@ -66,7 +89,8 @@ def _heard_by(valkey: int, nodes: int) -> Iterator[Subscribers]:
 
 
 def measure_nodes() -> Measured:
-    """Valkey's CPU for each event to each node that hears its chat; one event at a time."""
+    """Valkey's CPU for each event to each node that hears its chat, one event at a time; what it
+    takes to have each node hear twenty thousand topics."""
     valkey, port = start_valkey()
     try:
         for nodes in NODES:
@@ -80,18 +104,18 @@ def measure_nodes() -> Measured:
                     cpu, heard, since = cpu_seconds(valkey.pid), subscribers.heard, time.monotonic()
                     time.sleep(BUS_SECONDS)
                     cpu, heard = cpu_seconds(valkey.pid) - cpu, subscribers.heard - heard
-                    events = (time.monotonic() - since) * EVENTS_A_SECOND
+                    took = time.monotonic() - since
+                    events = took * EVENTS_A_SECOND
                 finally:
                     publisher.stop()
-            yield (
-                "nodes that hear an event",
-                {
-                    "size": nodes,
-                    "us": cpu / events / nodes * 1e6,
-                    "event_bytes": heard / events / nodes,
-                    "server_core": cpu / BUS_SECONDS,
-                },
-            )
+                memory, busy = pss_kb(valkey.pid), cpu_seconds(valkey.pid)
+                subscribers.hear_more(TOPICS)
+                memory, busy = pss_kb(valkey.pid) - memory, cpu_seconds(valkey.pid) - busy
+            events_to_nodes, topics = events * nodes, TOPICS * nodes
+            found = {"size": nodes, "us": cpu / events_to_nodes * 1e6, "server_core": cpu / took}
+            yield "nodes that hear an event", {**found, "event_bytes": heard / events_to_nodes}
+            found = {"size": nodes, "us": busy / topics * 1e6, "kb": memory / topics}
+            yield "topics of nodes", found
     finally:
         valkey.stop()
 
