@@ -45,6 +45,7 @@ INPUTS: Final[dict[str, tuple[Series, ...]]] = {
     "members of a chat": (
         Series("realtime, one by one, µs a delivery", "relay, one by one", "us", ".2f", True),
         Series("realtime, flat out, µs a delivery", "relay, flat out", "us", ".2f", True),
+        Series("floor in C, one by one, µs a delivery", "floor, one by one", "us", ".2f", True),
         Series("post by REST, all tiers, µs a delivery", "members", "us_a_delivery", ".1f", True),
         Series("post to delivery, p50 ms", "members", "p50_ms", ".1f"),
         Series("post to delivery, p99 ms", "members", "p99_ms", ".1f"),

@@ -13,7 +13,7 @@ from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, start_hubbub
 from loadtest.peers.machine import Found
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import SOCKET_OPTIONS, People, Person
-from loadtest.peers.relaying import Bus, Case, HubbubRun, Pace
+from loadtest.peers.relaying import Bus, Case, HubbubRun, Pace, PeerRun
 from loadtest.peers.sending import SATURATING, Audience, Sending
 from loadtest.peers.servers import start_valkey
 from loadtest.peers.sockets import Sockets
@@ -44,7 +44,8 @@ def fresh_hubbub(valkey: int | None = None) -> Iterator[Hubbub]:
 
 
 def measure_relay() -> Measured:
-    """The realtime process alone: a chat's members, events straight from the bus."""
+    """The realtime process alone: a chat's members, events straight from the bus; beside it the
+    floor, which does nothing but write: what sockets cost the kernel grows for both."""
     valkey, port = start_valkey()
     try:
         with fresh_hubbub(port) as hubbub, hubbub.pinned():
@@ -58,6 +59,11 @@ def measure_relay() -> Measured:
                     yield "relay, flat out", {"size": members, **run.run.fast(PACE)}
                 finally:
                     run.stop()
+                floor = PeerRun("floor", case, bus)
+                try:
+                    yield "floor, one by one", {"size": members, **floor.run.fixed(PACE)}
+                finally:
+                    floor.stop()
     finally:
         valkey.stop()
 

@@ -4,6 +4,7 @@ messages. Half of them are in one chat, the others in as many chats as a company
 import json
 import random
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Final
 
@@ -70,11 +71,10 @@ def measure_messages() -> Measured:
     with fresh_hubbub() as hubbub:
         people = People(hubbub.port).sign_up(PEOPLE_OF_CHATS)
         pairs = pair_up(people, SMALL_CHATS)
-        stock, caller = Stock(hubbub), Caller(hubbub.port)
+        stock = Stock(hubbub)
         try:
             small, (large,) = stock.add_chats(pairs), stock.add_chats([people[:2]])
             meter = Meter.at_rest(hubbub)
-            pages = Pages(caller, meter, large, people[0])
             stored = 0
             for count in MESSAGES:
                 half, stored = (count - stored) // 2, count
@@ -83,9 +83,12 @@ def measure_messages() -> Measured:
                 stock.settle()
                 log = {"size": count, "log_mb": stock.measure_log_mb()}
                 head = count // 2 + 1
-                yield "history, newest page", {**log, **pages.newest()}
-                yield "history, any page", {**log, **pages.history(head)}
-                yield "events, any page", {**log, **pages.events(head)}
+                # A connection that waits while millions are stored is closed.
+                with closing(Caller(hubbub.port)) as caller:
+                    pages = Pages(caller, meter, large, people[0])
+                    yield "history, newest page", {**log, **pages.newest()}
+                    yield "history, any page", {**log, **pages.history(head)}
+                    yield "events, any page", {**log, **pages.events(head)}
                 audience = pairs_audience(small, pairs)
                 found = sent(meter, hubbub, audience, SATURATING, 0)
                 yield "stored, sends flat out", {**log, **found}
@@ -94,5 +97,4 @@ def measure_messages() -> Measured:
                 found = sent(meter, hubbub, pairs_audience([large], pairs), SATURATING, 0)
                 yield "stored, sends to the large chat", {**log, **found}
         finally:
-            caller.close()
             stock.close()
