@@ -26,9 +26,9 @@ BUS_SECONDS: Final = 4.0
 ROOMS: Final = (10_000, 100_000)
 ROUND_SECONDS: Final = 31.0  # a node compares all its heads every 30 s
 READ_BYTES: Final = 65_536
-TOPICS: Final = 20_000
+TOPICS: Final = 100_000
 TOPICS_A_COMMAND: Final = 200
-SUBSCRIBE_SECONDS: Final = 30.0
+SUBSCRIBE_SECONDS: Final = 60.0
 
 
 class Subscribers:
@@ -89,35 +89,46 @@ def _heard_by(valkey: int, nodes: int) -> Iterator[Subscribers]:
 
 
 def measure_nodes() -> Measured:
-    """Valkey's CPU for each event to each node that hears its chat, one event at a time; what it
-    takes to have each node hear twenty thousand topics."""
-    valkey, port = start_valkey()
-    try:
-        for nodes in NODES:
+    """Valkey's CPU for each event to each node that hears its chat, one event at a time; then what
+    it takes to have each node hear a hundred thousand topics. A fresh Valkey for each number."""
+    for nodes in NODES:
+        valkey, port = start_valkey()
+        try:
             with _heard_by(port, nodes) as subscribers:
-                publisher = start_publisher(
-                    port, "raw", EVENT_BYTES,
-                    "--seconds", BUS_SECONDS + 1, "--rate", EVENTS_A_SECOND,
-                )  # fmt: skip
-                try:
-                    time.sleep(0.5)
-                    cpu, heard, since = cpu_seconds(valkey.pid), subscribers.heard, time.monotonic()
-                    time.sleep(BUS_SECONDS)
-                    cpu, heard = cpu_seconds(valkey.pid) - cpu, subscribers.heard - heard
-                    took = time.monotonic() - since
-                    events = took * EVENTS_A_SECOND
-                finally:
-                    publisher.stop()
-                memory, busy = pss_kb(valkey.pid), cpu_seconds(valkey.pid)
-                subscribers.hear_more(TOPICS)
-                memory, busy = pss_kb(valkey.pid) - memory, cpu_seconds(valkey.pid) - busy
-            events_to_nodes, topics = events * nodes, TOPICS * nodes
-            found = {"size": nodes, "us": cpu / events_to_nodes * 1e6, "server_core": cpu / took}
-            yield "nodes that hear an event", {**found, "event_bytes": heard / events_to_nodes}
-            found = {"size": nodes, "us": busy / topics * 1e6, "kb": memory / topics}
-            yield "topics of nodes", found
+                events = _events(valkey.pid, port, subscribers, nodes)
+                yield "nodes that hear an event", {"size": nodes, **events}
+                yield "topics of nodes", {"size": nodes, **_topics(valkey.pid, subscribers, nodes)}
+        finally:
+            valkey.stop()
+
+
+def _events(valkey: int, port: int, subscribers: Subscribers, nodes: int) -> Found:
+    pace = ("--seconds", BUS_SECONDS + 1, "--rate", EVENTS_A_SECOND)
+    publisher = start_publisher(port, "raw", EVENT_BYTES, *pace)
+    try:
+        time.sleep(0.5)
+        cpu, heard, since = cpu_seconds(valkey), subscribers.heard, time.monotonic()
+        time.sleep(BUS_SECONDS)
+        cpu, heard = cpu_seconds(valkey) - cpu, subscribers.heard - heard
+        took = time.monotonic() - since
     finally:
-        valkey.stop()
+        publisher.stop()
+    to_nodes = took * EVENTS_A_SECOND * nodes
+    return {
+        "us": cpu / to_nodes * 1e6,
+        "event_bytes": heard / to_nodes,
+        "server_core": cpu / took,
+    }
+
+
+def _topics(valkey: int, subscribers: Subscribers, nodes: int) -> Found:
+    memory, cpu = pss_kb(valkey), cpu_seconds(valkey)
+    subscribers.hear_more(TOPICS)
+    count = TOPICS * nodes
+    return {
+        "us": (cpu_seconds(valkey) - cpu) / count * 1e6,
+        "kb": (pss_kb(valkey) - memory) / count,
+    }
 
 
 def measure_rooms() -> Measured:
