@@ -87,10 +87,11 @@ class _Connection(asyncio.Protocol):
             log("bus refuses a command", error=str(item).split(" ", 1)[0])
             self.end("refused")
             return
+        # Commands are answered in order: the PING's turn comes after that of a million topics.
+        self.missed = 0
         # Subscribed, PING is answered by a list; before the first subscription by its number.
         number = item[1] if type(item) is list and item[0] == b"pong" else item
         if isinstance(number, bytes) and number in self._pings:
-            self.missed = 0
             self._answer(number, heard=True)
 
     def _answer(self, number: bytes, *, heard: bool) -> None:

@@ -1,7 +1,7 @@
 """`make bench`: fan-out, memory, connects and sends beside the peers, on this machine, in one run.
 
 Prints the table, writes it with plots to docs/benchmarks.md, and every single measurement to
-.build/peers/results.jsonl. `--full` has every case and peer.
+.build/peers/results.jsonl. `--full` has every case and peer, and growth.
 """
 
 import argparse
@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadtest.bench_commit import measure_bare_commit
+from loadtest.bench_growth import GROWTH_WHATS, print_growth, write_growth
 from loadtest.bench_report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
 from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
 from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
-from loadtest.peers.hubbub import Hubbub, running_hubbub
+from loadtest.peers.growth import GROWTH
+from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.machine import Found, wait_for_quiet
 from loadtest.peers.people import People
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
@@ -27,7 +29,6 @@ from loadtest.peers.servers import PEERS, start_valkey
 from loadtest.peers.storming import TWO_NODES, Storms
 from loadtest.peers.stuck import measure_stuck_readers
 
-ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
 IDLE_SOCKETS: Final = 8_000
 CONNECTS_AT_ONCE: Final = 10_000
 BALANCED_CONNECTS: Final = 5_000  # two descriptors each in the balancer
@@ -37,21 +38,24 @@ RESULTS: Final = BUILD / "results.jsonl"
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run measures; `servers` are the peers beside Hubbub."""
+    """What one run measures; `servers` are the peers beside Hubbub, `growth` names of GROWTH."""
 
     servers: Sequence[str]
     cases: Sequence[str]
+    growth: Sequence[str]
     rounds: int
     pace: Pace
     parts: frozenset[str]
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "balancer"})
-PARTS: Final = USUAL_PARTS | {"storms", "stuck", "costs"}
+GROWTH_ALONE: Final = frozenset({"growth"})  # needs no peers
+PARTS: Final = USUAL_PARTS | GROWTH_ALONE | {"storms", "stuck", "costs"}
 QUICK: Final = Plan(
-    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), 3, Pace(1.5, 1.0, 1), USUAL_PARTS
-)
-FULL: Final = Plan(tuple(PEERS), tuple(CASES), 5, Pace(3.0, 1.0, 2), PARTS)
+    ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
+    USUAL_PARTS,
+)  # fmt: skip
+FULL: Final = Plan(tuple(PEERS), tuple(CASES), tuple(GROWTH), 5, Pace(3.0, 1.0, 2), PARTS)
 
 
 class Bench:
@@ -69,7 +73,7 @@ class Bench:
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
         shown = (
-            "us", "deliveries_per_s", "p99_ms", "kb", "connect_us", "ready_s",
+            "size", "us", "deliveries_per_s", "p50_ms", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
         )  # fmt: skip
@@ -149,6 +153,11 @@ class Bench:
                 found = sending.by(way, 4, rate=20)
                 self.note("low load", f"hubbub by {way}", round_, found)
 
+    def measure_growth(self) -> None:
+        for name in self.plan.growth:
+            for what, found in GROWTH[name]():
+                self.note(what, "hubbub", 0, found)
+
     def _is_whole(self, name: str) -> bool:
         return PEERS[name].whole
 
@@ -183,6 +192,8 @@ def run(plan: Plan) -> Bench:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
     finally:
         valkey.stop()
+    if "growth" in plan.parts:
+        bench.measure_growth()
     return bench
 
 
@@ -191,24 +202,34 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="every case and peer")
     parser.add_argument("--only", default="", help="parts, of " + ",".join(sorted(PARTS)))
     parser.add_argument("--servers", help="peers, of " + ",".join(PEERS))
-    parser.add_argument("--cases", help="of " + ",".join(CASES))
+    parser.add_argument("--cases", default="", help="of " + ",".join([*CASES, *GROWTH]))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each measurement")
     parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md")
     asked = parser.parse_args()
     usual = FULL if asked.full else QUICK
+    parts = frozenset(filter(None, asked.only.split(","))) or usual.parts
+    servers = () if parts == GROWTH_ALONE else usual.servers
+    cases = asked.cases.split(",")
     plan = Plan(
-        usual.servers if asked.servers is None else tuple(filter(None, asked.servers.split(","))),
-        tuple(asked.cases.split(",")) if asked.cases else usual.cases,
+        servers if asked.servers is None else tuple(filter(None, asked.servers.split(","))),
+        [case for case in cases if case in CASES] or usual.cases,
+        [case for case in cases if case in GROWTH] or usual.growth,
         asked.rounds or usual.rounds,
         Pace(asked.seconds or usual.pace.seconds, usual.pace.patience, usual.pace.tries),
-        frozenset(filter(None, asked.only.split(","))) or usual.parts,
+        parts,
     )
     started = time.monotonic()
     bench = run(plan)
-    print_table(bench.rows, bench.servers)
-    if not asked.no_report:
-        write_report(bench.rows, bench.servers, bench.left_out, time.monotonic() - started)
+    peers, growth = bench.rows.split(GROWTH_WHATS)
+    if peers.rows:
+        print_table(peers, bench.servers)
+        if not asked.no_report:
+            write_report(peers, bench.servers, bench.left_out, time.monotonic() - started)
+    if growth.rows:
+        print_growth(growth)
+        if not asked.no_report:
+            write_growth(growth)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from matplotlib.figure import Figure
 
+from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
@@ -183,7 +184,8 @@ def _sections(rows: Rows) -> list[str]:
 def write_report(
     rows: Rows, servers: Sequence[str], left_out: Mapping[str, str], seconds: float
 ) -> None:
-    """docs/benchmarks.md and its pictures, in place of the last ones."""
+    """docs/benchmarks.md and its pictures, in place of the last ones; what it says about growth,
+    which is measured more rarely, stays."""
     _draw(rows, servers, PICTURES)
     text = [
         "# Benchmarks",
@@ -217,7 +219,7 @@ def write_report(
         *([f"- {doubt}" for doubt in rows.doubts()] or ["- none"]),
         "",
     ]
-    REPORT.write_text("\n".join(text))
+    REPORT.write_text("\n".join(text) + growth_section_of(REPORT))
 
 
 def _circumstances(seconds: float) -> list[str]:

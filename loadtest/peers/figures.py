@@ -1,7 +1,7 @@
 """From single measurements to what is said about them: medians, ratios, and what to doubt."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from loadtest.peers.machine import DISTURBED_CORES, Found
@@ -17,6 +17,11 @@ class Rows:
 
     def __init__(self, rows: Sequence[Found] = ()) -> None:
         self.rows: list[Found] = list(rows)
+
+    def split(self, whats: Container[str]) -> "tuple[Rows, Rows]":
+        """The rows of anything else, and those of `whats`."""
+        inside = [row for row in self.rows if row["what"] in whats]
+        return Rows([row for row in self.rows if row["what"] not in whats]), Rows(inside)
 
     def of(self, what: str, server: str) -> list[Found]:
         return [r for r in self.rows if r["what"] == what and r["server"] == server]

@@ -31,6 +31,7 @@ from loadtest.peers.process import LOOPBACK, Process, free_port
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
+ONE_OF_EACH: Final = "edge=1,realtime=1,users=1,chats=1"
 PROJECT: Final = Path(__file__).resolve().parents[2]
 
 Cost = dict[str, float]  # CPU seconds by role

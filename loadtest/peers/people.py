@@ -1,20 +1,19 @@
 """Accounts and chats for a benchmark, made by REST as any client would."""
 
-import http.client
 import json
 import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from loadtest.peers.process import LOOPBACK
+from common.limits import MAX_PARTICIPANTS_A_REQUEST
+from loadtest.peers.calling import Caller
 
 SIGN_UPS_AN_ADDRESS: Final = 20  # the limits of one address; a crowd has many
 SOCKETS_AN_ADDRESS: Final = 200
 SOCKETS_A_USER: Final = 20
-TRIES: Final = 20
 THREADS: Final = 8
 
 # wsload's options for Hubbub's socket
@@ -56,19 +55,14 @@ class People:
 
     def _sign_up_some(self, numbers: range) -> list[Person]:
         group = numbers.start // SIGN_UPS_AN_ADDRESS
-        connection = http.client.HTTPConnection(
-            LOOPBACK,
-            self._port,
-            timeout=30,
-            source_address=(f"127.0.{1 + group // 250}.{1 + group % 250}", 0),
-        )
+        caller = Caller(self._port, f"127.0.{1 + group // 250}.{1 + group % 250}")
         people = []
         for number in numbers:
             name = f"b{self._run}.{number}"
             body = {"username": name, "email": f"{name}@bench.example.org"}
-            made = _post(connection, "/api/user", body, None)
+            made = caller.post("/api/user", None, body)
             people.append(Person(made["user"]["id"], made["token"]))
-        connection.close()
+        caller.close()
         return people
 
     def make_chats(self, groups: list[list[Person]]) -> list[str]:
@@ -78,36 +72,28 @@ class People:
             return [chat for ids in pool.map(self._make_some, parts) for chat in ids]
 
     def _make_some(self, groups: list[list[Person]]) -> list[str]:
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=30)
-        chats = []
-        for group in groups:
-            body = {"participants": [person.id for person in group], "chatName": "bench"}
-            made = _post(connection, "/api/chat", body, group[0].token)
-            chats.append(made["chat"]["id"])
-        connection.close()
+        caller = Caller(self._port)
+        chats = [make_chat(caller, group) for group in groups]
+        caller.close()
         return chats
 
     def send(self, chats: Iterable[str], sender: Iterable[Person], text: str) -> None:
         """A message into each of the chats, by the person at the same place."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=30)
+        caller = Caller(self._port)
         for chat, person in zip(chats, sender, strict=True):
-            _post(connection, f"/api/chat/{chat}/message", {"message": text}, person.token)
-        connection.close()
+            caller.post(f"/api/chat/{chat}/message", person.token, {"message": text})
+        caller.close()
 
 
-def _post(
-    connection: http.client.HTTPConnection, path: str, body: dict[str, Any], token: str | None
-) -> Any:
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    for _ in range(TRIES):
-        connection.request("POST", path, json.dumps(body), headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status in (200, 201):
-            return json.loads(text)
-        if answer.status not in (429, 503):
-            raise RuntimeError(f"POST {path}: {answer.status} {text[:300]!r}")
-        time.sleep(min(5.0, float(answer.getheader("Retry-After") or 1)))
-    raise RuntimeError(f"POST {path}: refused {TRIES} times")
+def make_chat(caller: Caller, group: list[Person]) -> str:
+    """The id of a chat of the whole group: more than a request may name are added to it."""
+    owner = group[0].token
+    parts = [
+        [person.id for person in group[i : i + MAX_PARTICIPANTS_A_REQUEST]]
+        for i in range(0, len(group), MAX_PARTICIPANTS_A_REQUEST)
+    ]
+    made = caller.post("/api/chat", owner, {"participants": parts[0], "chatName": "bench"})
+    chat: str = made["chat"]["id"]
+    for part in parts[1:]:
+        caller.post(f"/api/chat/{chat}/participant", owner, {"userIds": part})
+    return chat

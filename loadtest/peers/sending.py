@@ -17,15 +17,18 @@ SPREAD_CHATS: Final = 200
 TEXT_BYTES: Final = 60
 WARM_SECONDS: Final = 1.0
 SATURATING: Final = 128  # sends in flight
+UNORDERED: Final = ("--counter", "no counter")
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who sends where, and the plan of those who listen; `listeners` sockets in each chat."""
+    """Who sends where, and the plan of those who listen; `listeners` sockets in each chat. Order is
+    checked where each socket hears one chat; else only that all arrives."""
 
     targets: list[tuple[str, str]]
     plan: list[str]
     listeners: int
+    hears_one: bool = True
 
 
 def make_audiences(people: People) -> dict[str, Audience]:
@@ -59,9 +62,8 @@ class Sending:
 
     def by(self, way: str, in_flight: int, rate: float = 0) -> Found:
         """`rate` a second in open loop, or `in_flight` unanswered at any time."""
-        sockets = Sockets(
-            self.hubbub.ports("realtime"), self.audience.plan, SOCKET_OPTIONS, core=None
-        )
+        options = [*SOCKET_OPTIONS, *([] if self.audience.hears_one else UNORDERED)]
+        sockets = Sockets(self.hubbub.ports("realtime"), self.audience.plan, options, core=None)
         try:
             wait_for_quiet(self.patience)
             if way == "rest":

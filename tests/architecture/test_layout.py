@@ -22,6 +22,7 @@ ALLOWED_IMPORTS = {
         "fleet/doctor",
         "loadtest/peers/database.py",
         "loadtest/change_cost.py",
+        "loadtest/peers/stock.py",
     ),
     "psycopg_pool": (
         "users/store",
