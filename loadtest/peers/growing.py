@@ -5,11 +5,11 @@ Each part starts a Hubbub of its own, so that none pays for what another left be
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 from loadtest.peers.connecting import measure_memory
-from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, start_hubbub
+from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.machine import Found
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import SOCKET_OPTIONS, People, Person
@@ -33,14 +33,9 @@ SEED: Final = 6
 Measured = Iterator[tuple[str, Found]]  # what it is, and its figures, `size` among them
 
 
-@contextmanager
-def fresh_hubbub(valkey: int | None = None) -> Iterator[Hubbub]:
+def fresh_hubbub(valkey: int | None = None) -> AbstractContextManager[Hubbub]:
     """One process of each role, gone with its data at the end."""
-    hubbub = start_hubbub(ONE_OF_EACH, valkey)
-    try:
-        yield hubbub
-    finally:
-        hubbub.stop()
+    return running_hubbub(ONE_OF_EACH, valkey)
 
 
 def measure_relay() -> Measured:

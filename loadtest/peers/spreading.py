@@ -15,13 +15,13 @@ from loadtest.peers.machine import Found, cpu_seconds, pss_kb
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import SOCKET_OPTIONS, People
 from loadtest.peers.process import LOOPBACK
-from loadtest.peers.relaying import EVENT_BYTES
 from loadtest.peers.servers import start_valkey
 from loadtest.peers.sockets import Sockets, start_publisher
 from loadtest.peers.stock import Stock
 
 NODES: Final = (1, 4, 16, 64)
 EVENTS_A_SECOND: Final = 500
+EVENT_BYTES: Final = 210
 BUS_SECONDS: Final = 4.0
 ROOMS: Final = (10_000, 100_000)
 ROUND_SECONDS: Final = 31.0  # a node compares all its heads every 30 s
