@@ -6,7 +6,7 @@ import time
 
 import uvloop
 
-from chats.app import create_app
+from chats.app import create_chats
 from chats.settings import ChatsSettings, read_chats_settings
 from chats.store.schema import set_up_database
 from common.database import UNREACHABLE
@@ -29,11 +29,9 @@ async def run(settings: ChatsSettings) -> None:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(DATABASE_RETRY_SECONDS)
-    service = create_app(settings)
+    service = create_chats(settings)
     log("serving", address=settings.service.listen.address)
-    await serve_until_stopped(
-        service.app, settings.service.listen.open(), service.health, service.withdraw
-    )
+    await serve_until_stopped(service, settings.service.listen.open())
 
 
 def main() -> None:

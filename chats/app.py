@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
-
-from litestar import Litestar
+from collections.abc import AsyncIterator
 
 from chats.announce import Announcer
 from chats.background import (
@@ -14,42 +11,36 @@ from chats.background import (
     clean_up,
     publish_digest,
     repeat,
-    start,
-    stop,
 )
+from chats.calls import create_calls
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.messages import Sender
 from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, Sweep, measure_outbox
-from chats.routes import create_routes
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
 from chats.window import Window
-from common.calls import Calls, open_session
+from common.call_service import CallService
+from common.calls import Calls
 from common.database import UNREACHABLE, create_pool
+from common.health import Health
+from common.http_client import HttpClient
 from common.replicas import Replicas, announce_replica, watch_replicas
-from common.service import Health, create_service
+from common.service import Service
+from common.tasks import start, stop
 from common.topics import Topics
 from common.valkey import connect_valkey
 
 
-class Service(NamedTuple):
-    """The app, its health, and how to take its lease back before it drains."""
-
-    app: Litestar
-    health: Health
-    withdraw: Callable[[], Awaitable[None]]
-
-
-def create_app(settings: ChatsSettings) -> Service:
-    """Needs a running loop; connects to nothing before the app's lifespan begins, and closes all
-    of it at its end. The database must be migrated."""
+def create_chats(settings: ChatsSettings) -> Service:
+    """Needs a running loop; connects to nothing before it runs, and closes all of it at its end.
+    The database must be migrated."""
     service = settings.service
     topics = Topics(service.topic_prefix)
     pool = create_pool(settings.database_url, size=settings.pool_size, options=PLAN_OPTIONS)
     valkey = connect_valkey(service.valkey_url)
-    session = open_session(service.service_key)
+    http = HttpClient(service.service_key)
     users = Replicas("users", service.users_seeds)
     lease: list[asyncio.Task[None]] = []
 
@@ -59,7 +50,7 @@ def create_app(settings: ChatsSettings) -> Service:
     sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)
     sender = Sender(pool, announcer)
-    users_calls = Calls(session, users)
+    users_calls = Calls(http, users)
     coordinator = Coordinator(pool, users_calls, announcer)
 
     async def ready() -> str | None:
@@ -70,7 +61,7 @@ def create_app(settings: ChatsSettings) -> Service:
         return None
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def running() -> AsyncIterator[None]:
         await pool.open()
         lease.append(start(announce_replica(valkey, topics.replicas("chats"), service.advertise)))
         work = [
@@ -101,19 +92,13 @@ def create_app(settings: ChatsSettings) -> Service:
                 await publisher.settle_published()
                 await coordinator.forget_acknowledged()
             await pool.close()
-            await session.close()
+            http.close()
             await valkey.aclose()
 
     async def withdraw() -> None:
         await stop(lease)
 
     health = Health(ready)
-    app = create_service(
-        "chats",
-        create_routes(pool, sender, coordinator, window, recent, publisher),
-        health,
-        service.service_key,
-        lifespan,
-        unavailable_on=UNREACHABLE,
-    )
-    return Service(app, health, withdraw)
+    calls = create_calls(pool, sender, coordinator, window, recent, publisher)
+    served = CallService(calls, health, service.service_key, unavailable_on=UNREACHABLE)
+    return Service(served, health, running, withdraw)

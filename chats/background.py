@@ -4,11 +4,7 @@ Every piece may fail when a dependency is gone, is counted, and is tried again a
 """
 
 import asyncio
-import logging
-import os
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -63,24 +59,3 @@ async def clean_up(pool: Pool) -> None:
         more = await purge_deleted_chat(
             pool, older_than_seconds=PURGE_AFTER_SECONDS, rows=_CLEANUP_ROWS
         )
-
-
-def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Runs beside the calls. A replica that lost a part of itself ends, to be started anew."""
-
-    def end_process(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log("background work ended", level=logging.ERROR, error=repr(error))
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    task = asyncio.create_task(work)
-    task.add_done_callback(end_process)
-    return task
-
-
-async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels them and waits until they are gone."""
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

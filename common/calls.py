@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-import aiohttp
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 from common.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.errors import CODES, Refusal, unavailable
+from common.http_client import HttpClient
 from common.logs import log
 from common.replicas import Replicas
 from common.trace import outgoing_traceparent
@@ -53,6 +53,8 @@ GIVEN_UP: Final = Counter(
 REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last for now.", ("to",))
 OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
 
+_GAVE_UP: Final = GAVE_UP_HEADER.lower().encode()
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,17 +62,6 @@ class _Problem(msgspec.Struct):
     code: str
     detail: str
     errors: list[dict[str, str]] | None = None
-
-
-def open_session(service_key: str) -> aiohttp.ClientSession:
-    """The connections of one process to all services; needs a running loop."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=5),
-        headers={"Authorization": f"Bearer {service_key}", "Content-Type": "application/json"},
-        timeout=aiohttp.ClientTimeout(total=None),
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
 
 
 def gave_up() -> Refusal:
@@ -85,13 +76,13 @@ class Calls:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        http: HttpClient,
         replicas: Replicas,
         *,
         clock: Callable[[], float] = time.monotonic,
         open_after: float = OPEN_AFTER_SECONDS,
     ) -> None:
-        self._session = session
+        self._http = http
         self._replicas = replicas
         self._clock = clock
         self._circuits = Circuits(open_after)
@@ -210,25 +201,23 @@ class Calls:
         }
         try:
             async with asyncio.timeout(seconds):
-                async with self._session.post(
-                    f"http://{address}/calls/{name}", data=body, headers=headers
-                ) as response:
-                    data = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                answered = await self._http.post(address, f"/calls/{name}", body, headers)
+        except OSError as error:
             self._break_off(address, name, started, type(error).__name__)
             return None
-        if response.status == 200:
+        if answered.status == 200:
             self._note(address, "served", started)
             if self._circuits.need_probes:
                 self._circuits.serve(address)
                 self._publish_state()
-            return data
-        refusal = _read_refusal(response.status, data)
-        if refusal is not None and GAVE_UP_HEADER not in response.headers:
+            return answered.body
+        refusal = _read_refusal(answered.status, answered.body)
+        gave_up_there = _GAVE_UP in answered.headers
+        if refusal is not None and not gave_up_there:
             self._note(address, "refused", started)
             raise refusal
         self._note(address, "not served")
-        if GAVE_UP_HEADER in response.headers:
+        if gave_up_there:
             raise gave_up()
         self._circuits.fail(started)
         self._start_prober()
@@ -246,7 +235,7 @@ class Calls:
             self._prober = asyncio.create_task(self._probe_until_well())
 
     async def _probe_until_well(self) -> None:
-        while not self._session.closed:
+        while not self._http.is_closed:
             was_open = self._circuits.is_open
             ready = await self._probe()
             self._circuits.judge(ready, self._clock())
@@ -267,9 +256,8 @@ class Calls:
     async def _is_ready(self, address: str) -> bool:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                async with self._session.get(f"http://{address}/health/ready") as response:
-                    return response.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
+                return (await self._http.get(address, "/health/ready")).status == 200
+        except OSError:
             return False
 
     def _publish_state(self) -> None:

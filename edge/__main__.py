@@ -6,18 +6,15 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from common.call_service import CallService
 from common.collector import tune_collector
+from common.http_server import serving_http
 from common.logs import log, set_up_logs
 from common.loop_lag import measuring_loop_lag
-from common.service import (
-    DRAIN_NOTICE_SECONDS,
-    create_internal_app,
-    create_server,
-    serving,
-    stop_event,
-)
+from common.service import DRAIN_NOTICE_SECONDS, stop_event
 from common.settings import SettingsError
 from edge.app import open_edge
+from edge.server import serving_app
 from edge.settings import EdgeSettings, read_edge_settings
 
 
@@ -28,12 +25,11 @@ async def serve(settings: EdgeSettings) -> None:
         await stack.enter_async_context(measuring_loop_lag())
         edge = await stack.enter_async_context(open_edge(settings))
         if settings.service.metrics_listen:
-            internal = create_server(create_internal_app(edge.health))
+            internal = CallService([], edge.health, settings.service.service_key)
             listener = settings.service.metrics_listen.open()
-            await stack.enter_async_context(serving(internal, listener))
-        # The balancer's headers are judged in edge/balancer.py, by its secret.
-        public = create_server(edge.app, lifespan="off")
-        await stack.enter_async_context(serving(public, settings.service.listen.open()))
+            await stack.enter_async_context(serving_http(internal.handle, listener))
+        public = settings.service.listen.open()
+        await stack.enter_async_context(serving_app(edge.app, public))
         tune_collector()
         log("serving", address=settings.service.listen.address)
         await stop.wait()

@@ -8,11 +8,10 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from common.answers import Answer
-from common.errors import Refusal, unavailable
+from common.errors import PROBLEM_TYPE, Refusal, unavailable
 from common.logs import log
-from common.service import problem_response
 from edge.reading import AnyRequest
+from edge.response import Answer
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,6 +20,11 @@ def answer(
     body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
     return Answer(_encode(body), status, headers)
+
+
+def problem_response(refusal: Refusal) -> Response[bytes]:
+    """RFC 9457 problem+json."""
+    return Answer(_encode(refusal.problem()), refusal.status, refusal.http_headers(), PROBLEM_TYPE)
 
 
 def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:

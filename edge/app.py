@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +11,13 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from common.bus import Bus
-from common.calls import Calls, open_session
+from common.calls import Calls
 from common.credentials import Credentials
+from common.health import Health
+from common.http_client import HttpClient
 from common.replicas import Replicas, watch_replicas
-from common.service import Health
 from common.shared_rates import SharedBuckets
+from common.tasks import stop
 from common.topics import Topics
 from common.valkey import connect_valkey
 from edge.answers import EXCEPTION_HANDLERS
@@ -58,15 +60,15 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
     service = settings.service
     topics = Topics(service.topic_prefix)
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(open_session(service.service_key))
+        http = stack.enter_context(closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
         stack.push_async_callback(valkey.aclose)
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
-        users_calls = Calls(session, users_replicas)
-        chats_calls = Calls(session, chats_replicas)
-        realtime_calls = Calls(session, realtime_replicas)
+        users_calls = Calls(http, users_replicas)
+        chats_calls = Calls(http, chats_replicas)
+        realtime_calls = Calls(http, realtime_replicas)
         credentials = Credentials(users_calls, service.name)
         gate = Gate(credentials)
 
@@ -111,8 +113,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 tasks.create_task(credentials.report_uses()),
             ]
             yield Edge(create_app(routes), health)
-            for task in running:
-                task.cancel()
+            await stop(running)
 
 
 def create_app(routes: Sequence[Any]) -> Front:

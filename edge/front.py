@@ -13,13 +13,12 @@ from typing import Final, NamedTuple
 import msgspec
 from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
-from prometheus_client import Counter, Histogram
 
 from common.errors import PROBLEM_TYPE, Refusal, not_found
 from common.logs import log
 from common.trace import enter_trace
 from edge.answers import internal_error
-from edge.metrics import REQUESTS, SECONDS
+from edge.metrics import REQUESTS
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
 UNKNOWN_ROUTE: Final = "unknown"
@@ -65,9 +64,6 @@ class Front:
     def __init__(self, app: ASGIApp, routes: RouteTable) -> None:
         self._app = app
         self._routes = routes
-        # Finding a metric by its labels costs more than counting with it.
-        self._requests: dict[tuple[str, str, int], Counter] = {}
-        self._seconds: dict[str, Histogram] = {}
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -100,16 +96,8 @@ class Front:
         finally:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started
-            self._count(method, name, status, seconds)
+            REQUESTS.note((method, name, status), seconds)
             log("request", method=method, route=name, status=status, ms=round(seconds * 1000, 2))
-
-    def _count(self, method: str, name: str, status: int, seconds: float) -> None:
-        labels = (method, name, status)
-        if labels not in self._requests:
-            self._requests[labels] = REQUESTS.labels(*labels)
-            self._seconds[name] = SECONDS.labels(name)
-        self._requests[labels].inc()
-        self._seconds[name].observe(seconds)
 
     async def _answer(
         self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: Send

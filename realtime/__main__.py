@@ -5,10 +5,12 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from common.call_service import CallService
 from common.collector import tune_collector
+from common.http_server import serving_http
 from common.logs import log, set_up_logs
 from common.loop_lag import measuring_loop_lag
-from common.service import create_internal_app, create_server, serving, stop_event
+from common.service import stop_event
 from common.settings import SettingsError
 from realtime.node import open_node
 from realtime.server import drain, open_server
@@ -22,9 +24,9 @@ async def serve(settings: RealtimeSettings) -> None:
         await stack.enter_async_context(measuring_loop_lag())
         node = await stack.enter_async_context(open_node(settings))
         if settings.service.metrics_listen:
-            internal = create_server(create_internal_app(node.health))
+            internal = CallService([], node.health, settings.service.service_key)
             listener = settings.service.metrics_listen.open()
-            await stack.enter_async_context(serving(internal, listener))
+            await stack.enter_async_context(serving_http(internal.handle, listener))
         sockets = await open_server(node.services, settings.service.listen.open())
         tune_collector()
         log("serving", address=settings.service.listen.address)

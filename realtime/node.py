@@ -5,18 +5,20 @@ import logging
 import resource
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
 
 import prometheus_client
 
 from common.bus import Bus
-from common.calls import Calls, open_session
+from common.calls import Calls
 from common.credentials import Credentials
+from common.health import Health
+from common.http_client import HttpClient
 from common.logs import log
 from common.replicas import Replicas, announce_replica, watch_replicas
-from common.service import Health
 from common.shared_rates import SharedBuckets
+from common.tasks import stop
 from common.topics import Topics
 from common.valkey import connect_valkey
 from realtime.admission import Admission
@@ -54,10 +56,7 @@ class Tasks:
         task.add_done_callback(self._finish)
 
     async def stop(self) -> None:
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await stop(self._running)
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -75,8 +74,7 @@ class Node:
 
     async def withdraw(self) -> None:
         """Callers look for another node from now on."""
-        self._announcing.cancel()
-        await asyncio.gather(self._announcing, return_exceptions=True)
+        await stop([self._announcing])
 
 
 @asynccontextmanager
@@ -91,7 +89,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
     connections: set[Connection] = set()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(tasks.stop)
-        session = await stack.enter_async_context(open_session(service.service_key))
+        http = stack.enter_context(closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
         stack.push_async_callback(valkey.aclose)
         users_replicas = Replicas("users", service.users_seeds)
@@ -106,7 +104,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 del hub.rooms[room.chat]
                 subscriptions.drop_room(room)
 
-        chats = Chats(Calls(session, chats_replicas), chats_replicas, forget_everything)
+        chats = Chats(Calls(http, chats_replicas), chats_replicas, forget_everything)
         repair = Repair(
             chats.slice, lambda room, payload: relay.take(room, payload), tasks.spawn, counters
         )
@@ -128,7 +126,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         flow_canary = FlowCanary(service.name, chats.store_song, counters)
         typists = Typists(valkey, topics, service.rate_factor, counters)
         credentials = Credentials(
-            Calls(session, users_replicas),
+            Calls(http, users_replicas),
             service.name,
             lambda sessions: end_sessions(services, sessions),
         )
@@ -215,8 +213,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 announce_replica(valkey, topics.replicas("realtime"), address)
             )
             yield Node(services, Health(missing, flow_canary.describe), announcing)
-            for task in (*running, announcing):
-                task.cancel()
+            await stop([*running, announcing])
 
 
 def raise_descriptor_limit() -> int:

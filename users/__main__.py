@@ -10,7 +10,7 @@ from common.database import UNREACHABLE
 from common.logs import log, set_up_logs
 from common.service import serve_until_stopped
 from common.settings import SettingsError
-from users.app import create_app
+from users.app import create_users
 from users.keys import SigningKeysError
 from users.settings import Settings, read_settings
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
@@ -29,10 +29,10 @@ async def run(settings: Settings) -> None:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(DATABASE_RETRY_SECONDS)
-    service = create_app(settings)
+    service = create_users(settings)
     listener = settings.service.listen.open()
     log("serving", address=settings.service.listen.address)
-    await serve_until_stopped(service.app, listener, service.health, service.withdraw)
+    await serve_until_stopped(service, listener)
 
 
 def main() -> None:

@@ -5,18 +5,14 @@ The only place that builds dependencies.
 
 import asyncio
 import contextlib
-import logging
-import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any
 
-from litestar import Litestar, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody
-
-from common.calls import Calls, open_session
+from common.call_service import Call, CallService
+from common.calls import Calls
 from common.database import UNREACHABLE, Pool, create_pool
+from common.health import Health
+from common.http_client import HttpClient
 from common.logs import log
 from common.protocol.users import (
     Account,
@@ -44,7 +40,8 @@ from common.protocol.users import (
     TokensUsed,
 )
 from common.replicas import Replicas, announce_replica, watch_replicas
-from common.service import Health, create_service
+from common.service import Service
+from common.tasks import start, stop
 from common.topics import Topics
 from common.valkey import connect_valkey
 from users.accounts import Accounts
@@ -56,22 +53,11 @@ from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
 from users.store import upkeep
 
-Q = TypeVar("Q")
-A = TypeVar("A")
-
 PURGE_SECONDS = 60
 
 
-class Service(NamedTuple):
-    """The app, its health, and how to take its lease back before it drains."""
-
-    app: Litestar
-    health: Health
-    withdraw: Callable[[], Awaitable[None]]
-
-
-def create_app(settings: Settings) -> Service:
-    """Builds everything; connects to nothing before the app's lifespan begins.
+def create_users(settings: Settings) -> Service:
+    """Builds everything; connects to nothing before it runs.
 
     Raises SigningKeysError where the folder of keys is not in order.
     """
@@ -96,11 +82,11 @@ def create_app(settings: Settings) -> Service:
             return "database"
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def running() -> AsyncIterator[None]:
         await pool.open()
-        async with open_session(common.service_key) as http:
+        with contextlib.closing(HttpClient(common.service_key)) as http:
             tasks.extend(
-                start_task(work)
+                start(work)
                 for work in (
                     announce_replica(valkey, topics.replicas("users"), common.advertise),
                     watch_replicas(valkey, topics.replicas("chats"), chats),
@@ -113,76 +99,37 @@ def create_app(settings: Settings) -> Service:
             try:
                 yield
             finally:
-                await stop_tasks(tasks)
+                await stop(tasks)
         passwords.close()
         await pool.close()
         await valkey.aclose()
 
     async def withdraw() -> None:
-        await stop_tasks(tasks[:1])  # the one that announces
+        await stop(tasks[:1])  # the one that announces
 
     async def keys_published(_: Empty) -> KeySet:
         return KeySet(keys=keys.published())
 
-    calls = [
-        call("sign_up", SignUp, Grant, accounts.sign_up),
-        call("log_in", LogIn, Grant, accounts.log_in),
-        call("get_profile", GetProfile, Profile, accounts.get_profile),
-        call("change_profile", ChangeProfile, Account, accounts.change_profile),
-        call("get_person", GetPerson, Person, accounts.get_person),
-        call("search_people", SearchPeople, PeopleFound, accounts.search_people),
-        call("refresh", RefreshSession, Grant, sessions.refresh),
-        call("log_out", EndSession, Empty, sessions.log_out),
-        call("end_other_sessions", EndOtherSessions, Empty, sessions.end_other_sessions),
-        call("list_sessions", ListSessions, SessionList, sessions.list_sessions),
-        call("tokens_used", TokensUsed, Empty, sessions.tokens_used),
-        call("revocations", RevocationsRequest, Revocations, sessions.revocations),
-        call("keys", Empty, KeySet, keys_published),
-        call("prepare", PrepareMemberships, Empty, memberships.prepare),
-        call("finish", FinishMemberships, Empty, memberships.finish),
+    calls: list[Call[Any, Any]] = [
+        Call("sign_up", SignUp, Grant, accounts.sign_up),
+        Call("log_in", LogIn, Grant, accounts.log_in),
+        Call("get_profile", GetProfile, Profile, accounts.get_profile),
+        Call("change_profile", ChangeProfile, Account, accounts.change_profile),
+        Call("get_person", GetPerson, Person, accounts.get_person),
+        Call("search_people", SearchPeople, PeopleFound, accounts.search_people),
+        Call("refresh", RefreshSession, Grant, sessions.refresh),
+        Call("log_out", EndSession, Empty, sessions.log_out),
+        Call("end_other_sessions", EndOtherSessions, Empty, sessions.end_other_sessions),
+        Call("list_sessions", ListSessions, SessionList, sessions.list_sessions),
+        Call("tokens_used", TokensUsed, Empty, sessions.tokens_used),
+        Call("revocations", RevocationsRequest, Revocations, sessions.revocations),
+        Call("keys", Empty, KeySet, keys_published),
+        Call("prepare", PrepareMemberships, Empty, memberships.prepare),
+        Call("finish", FinishMemberships, Empty, memberships.finish),
     ]
     health = Health(find_missing)
-    app = create_service(
-        "Hubbub users",
-        calls,
-        health,
-        common.service_key,
-        lifespan,
-        unavailable_on=UNREACHABLE,
-    )
-    return Service(app, health, withdraw)
-
-
-def call(
-    name: str, request: type[Q], answer: type[A], serve: Callable[[Q], Awaitable[A]]
-) -> HTTPRouteHandler:
-    """`POST /calls/<name>`: JSON of one struct in, of the other one out."""
-
-    async def handle(data: Q) -> A:
-        return await serve(data)
-
-    # Litestar reads the types of a call, for decoding and for OpenAPI, from its annotations.
-    handle.__annotations__ = {"data": JSONBody[request], "return": answer}  # type: ignore[misc, valid-type]
-    return post(f"/calls/{name}", operation_id=name, status_code=200)(handle)
-
-
-def start_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Runs beside the calls. A process that lost one of its tasks ends, to be started anew."""
-
-    def end_process(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            log("a task died", level=logging.ERROR, error=repr(error))
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    task = asyncio.create_task(work)
-    task.add_done_callback(end_process)
-    return task
-
-
-async def stop_tasks(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    served = CallService(calls, health, common.service_key, unavailable_on=UNREACHABLE)
+    return Service(served, health, running, withdraw)
 
 
 async def keep_purging(pool: Pool) -> None:

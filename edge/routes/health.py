@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, get
 
 from common.errors import unavailable
-from common.service import Health
+from common.health import Health
 from edge.answers import answer
 from edge.bodies import StatusAnswer
 

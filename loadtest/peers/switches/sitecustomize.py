@@ -26,7 +26,7 @@ OFF = (
     (
         ("common.logs", "log", _nothing),
         ("common.times", "Times.note", _nothing),
-        ("common.served_calls", "ServedCalls.note", _nothing),
+        ("common.tally", "Tally.note", _nothing),
         ("prometheus_client.metrics", "Counter.inc", _nothing),
         ("prometheus_client.metrics", "Gauge.inc", _nothing),
         ("prometheus_client.metrics", "Gauge.dec", _nothing),

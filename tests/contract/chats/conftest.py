@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import aiohttp
 import jwt
 import msgspec
 import pytest
 import pytest_asyncio
 
-from chats.app import create_app
+from chats.app import create_chats
 from chats.settings import ChatsSettings
 from chats.store.schema import set_up_database
-from common.calls import Calls, open_session
+from common.calls import Calls
+from common.http_client import HttpClient
 from common.ids import new_id
 from common.protocol.chats import (
     Chat,
@@ -30,10 +30,10 @@ from common.protocol.chats import (
 )
 from common.protocol.users import GetProfile, Grant, Profile, SignUp
 from common.replicas import Replicas
-from common.service import create_server, serving
+from common.service import serving
 from common.settings import Listener, ServiceSettings
 from tests.fixtures.servers import PostgresServer, ValkeyServer
-from users.app import create_app as create_users_app
+from users.app import create_users
 from users.settings import Settings as UsersSettings
 from users.store.upkeep import set_up_database as set_up_users_database
 
@@ -49,16 +49,16 @@ class Person(NamedTuple):
 class World:
     """What a test talks to: chats' replicas by number, and users."""
 
-    def __init__(self, session: aiohttp.ClientSession, chats: list[str], users: str) -> None:
-        self._session = session
+    def __init__(self, http: HttpClient, chats: list[str], users: str) -> None:
+        self._http = http
         self.chats = chats
-        self._users = Calls(session, Replicas("users", (users,)))
+        self._users = Calls(http, Replicas("users", (users,)))
 
     async def call(
         self, name: str, request: msgspec.Struct, answer: type[T], replica: int = 0
     ) -> T:
         """Raises Refusal."""
-        calls = Calls(self._session, Replicas("chats", (self.chats[replica],)))
+        calls = Calls(self._http, Replicas("chats", (self.chats[replica],)))
         return await calls.call_replica(self.chats[replica], name, request, answer, timeout=10)
 
     async def call_users(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
@@ -182,14 +182,13 @@ async def running_world(
 
         keys = stage.folder / "keys"
         keys.mkdir(exist_ok=True)
-        users = create_users_app(
+        users = create_users(
             UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
         )
-        servers = [create_server(users.app)]
         if with_users:
-            await stack.enter_async_context(serving(servers[0], listeners[0]))
+            await stack.enter_async_context(serving(users, listeners[0]))
         for port, listener in list(zip(ports, listeners, strict=True))[1 : replicas + 1]:
-            chats = create_app(
+            chats = create_chats(
                 ChatsSettings(
                     service=settings("chats", port),
                     database_url=stage.chats_database_url,
@@ -198,9 +197,6 @@ async def running_world(
                     window_bytes_a_chat=2**16,
                 )
             )
-            servers.append(create_server(chats.app))
-            await stack.enter_async_context(serving(servers[-1], listener))
-        async with open_session(SERVICE_KEY) as session:
-            yield World(session, addresses[1 : replicas + 1], addresses[0])
-        for server in servers:
-            server.should_exit = True  # all together is quicker
+            await stack.enter_async_context(serving(chats, listener))
+        with contextlib.closing(HttpClient(SERVICE_KEY)) as http:
+            yield World(http, addresses[1 : replicas + 1], addresses[0])

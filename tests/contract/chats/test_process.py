@@ -67,7 +67,7 @@ async def test_it_serves_and_stops_when_told(
                 assert "hubbub_chats_outbox_rows" in await answer.text()
             async with session.post(f"http://127.0.0.1:{port}/calls/send", data=b"{}") as answer:
                 assert answer.status == 401
-            async with session.get(f"http://127.0.0.1:{port}/openapi/openapi.json") as answer:
+            async with session.get(f"http://127.0.0.1:{port}/openapi.json") as answer:
                 assert answer.status == 401
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 30) == 0

@@ -21,7 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from common.calls import Calls, open_session
+from common.calls import Calls
+from common.http_client import HttpClient
 from common.ids import new_id
 from common.limits import ACCESS_TOKEN_SECONDS
 from common.protocol import chats as c
@@ -124,10 +125,10 @@ class Tier:
     @contextlib.asynccontextmanager
     async def world(self, node: Process) -> AsyncIterator["World"]:
         """What a test does, on this node."""
-        async with open_session(self.service_key) as session:
+        with contextlib.closing(HttpClient(self.service_key)) as http:
             users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
             chats = Replicas("chats", tuple(self.chats_replicas))
-            yield World(self, node, Calls(session, users), Calls(session, chats))
+            yield World(self, node, Calls(http, users), Calls(http, chats))
 
 
 def is_ready(address: str) -> bool:

@@ -2,17 +2,17 @@
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import aiohttp
 import jwt
 import msgspec
 import pytest
 
-from common.calls import Calls, open_session
+from common.calls import Calls
 from common.database import Pool, create_pool
+from common.http_client import HttpClient
 from common.ids import new_id
 from common.protocol.users import (
     Empty,
@@ -26,8 +26,8 @@ from common.protocol.users import (
     SignUp,
 )
 from common.replicas import Replicas
-from common.service import create_server, serving
-from users.app import create_app
+from common.service import serving
+from users.app import create_users
 from users.settings import Settings, read_settings
 from users.store.upkeep import set_up_database
 
@@ -48,7 +48,7 @@ class Person(NamedTuple):
 class Users:
     """One replica, called over HTTP as other services call it."""
 
-    def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, address: str, http: HttpClient) -> None:
         self.address = address
         self.http = http
         self._calls = Calls(http, Replicas("users", (address,)))
@@ -114,12 +114,12 @@ async def settings(environment: dict[str, str]) -> Settings:
 async def start_replica(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
     """Starts replicas; keyword arguments change their settings."""
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(open_session(SERVICE_KEY))
+        http = stack.enter_context(closing(HttpClient(SERVICE_KEY)))
 
         async def start(**changes: Any) -> Users:
-            app = create_app(msgspec.structs.replace(settings, **changes)).app
+            service = create_users(msgspec.structs.replace(settings, **changes))
             listener = socket.create_server(("127.0.0.1", 0))
-            await stack.enter_async_context(serving(create_server(app), listener))
+            await stack.enter_async_context(serving(service, listener))
             return Users("{}:{}".format(*listener.getsockname()), http)
 
         yield start

@@ -55,17 +55,17 @@ async def test_refusals_cannot_be_told_apart(users: Any, username: str, password
     """Unknown name, wrong password and account without password: the same body."""
     await users.sign_up("Ann", "correct horse")
     await users.sign_up("Bob")
-    request = {"username": username, "password": password}
-    url = f"http://{users.address}/calls/log_in"
-    async with users.http.post(url, data=json.dumps(request)) as response:
-        assert response.status == 401
-        assert await response.json(content_type="application/problem+json") == {
-            "type": "about:blank",
-            "title": "Invalid credentials",
-            "status": 401,
-            "detail": "The username or the password is wrong.",
-            "code": "invalid_credentials",
-        }
+    request = json.dumps({"username": username, "password": password}).encode()
+    answered = await users.http.post(users.address, "/calls/log_in", request, {})
+    assert answered.status == 401
+    assert answered.headers[b"content-type"] == b"application/problem+json"
+    assert json.loads(answered.body) == {
+        "type": "about:blank",
+        "title": "Invalid credentials",
+        "status": 401,
+        "detail": "The username or the password is wrong.",
+        "code": "invalid_credentials",
+    }
 
 
 async def test_refusals_take_the_same_time(

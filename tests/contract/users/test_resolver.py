@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
-from common.calls import Calls, open_session
+from common.calls import Calls
 from common.database import Pool
 from common.errors import Refusal
+from common.http_client import HttpClient
 from common.protocol.users import Empty, PrepareMemberships
 from common.replicas import Replicas
 from users.resolver import resolve_in_doubt
@@ -61,7 +63,7 @@ async def coordinator() -> AsyncIterator[Coordinator]:
 
 @pytest.fixture
 async def chats(coordinator: Coordinator) -> AsyncIterator[Calls]:
-    async with open_session("a service key for tests") as http:
+    with closing(HttpClient("a service key for tests")) as http:
         yield Calls(http, Replicas("chats", (coordinator.address,)))
 
 
@@ -102,7 +104,7 @@ async def test_nothing_is_decided_while_chats_is_gone(
     """Without an answer the transaction stays in doubt, and the metrics say so."""
     ann = await users.sign_up("Ann")
     await users.call("prepare", change_of(ann, add=[ann.id]))
-    async with open_session("a service key for tests") as http:
+    with closing(HttpClient("a service key for tests")) as http:
         nobody = Calls(http, Replicas("chats", ("127.0.0.1:8398",)))
         with pytest.raises(Refusal):
             await resolve_in_doubt(pool, nobody, after_seconds=0)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from common.calls import Calls
 from common.errors import Refusal
+from common.http_client import HttpClient
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
 from common.replicas import Replicas
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
@@ -19,9 +21,8 @@ from users.store.upkeep import PreparedTransactionsOff, set_up_database
 PROJECT = Path(__file__).parents[3]
 
 
-async def status_of(users: Any, path: str, **headers: str) -> int:
-    async with users.http.get(f"http://{users.address}{path}", headers=headers) as response:
-        return int(response.status)
+async def status_of(users: Any, path: str) -> int:
+    return int((await users.http.get(users.address, path)).status)
 
 
 async def test_dead_database_is_unavailable_and_comes_back(
@@ -38,11 +39,11 @@ async def test_dead_database_is_unavailable_and_comes_back(
         ("search_people", SearchPeople(prefix="a")),
         ("log_in", LogIn(username="Ann", password="x")),
     ):
-        async with users.http.post(
-            f"http://{users.address}/calls/{name}", data=msgspec.json.encode(request)
-        ) as response:
-            assert response.status == 503
-            assert (await response.json(content_type=None))["code"] == "unavailable"
+        answered = await users.http.post(
+            users.address, f"/calls/{name}", msgspec.json.encode(request), {}
+        )
+        assert answered.status == 503
+        assert msgspec.json.decode(answered.body)["code"] == "unavailable"
     assert await status_of(users, "/health/ready") == 503
     assert await status_of(users, "/health/live") == 200
     server.start()
@@ -56,11 +57,10 @@ async def test_dead_database_is_unavailable_and_comes_back(
 
 async def test_calls_demand_the_service_credential(users: Any) -> None:
     """Health is open, calls are not."""
-    async with users.http.post(
-        f"http://{users.address}/calls/keys", data=b"{}", headers={"Authorization": "Bearer x"}
-    ) as response:
-        assert response.status == 401
-    assert await status_of(users, "/health/ready", Authorization="Bearer x") == 200
+    with closing(HttpClient("x")) as stranger:
+        assert (await stranger.post(users.address, "/calls/keys", b"{}", {})).status == 401
+        assert (await stranger.get(users.address, "/openapi.json")).status == 401
+        assert (await stranger.get(users.address, "/health/ready")).status == 200
 
 
 async def test_malformed_call_is_refused(users: Any) -> None:
@@ -72,8 +72,7 @@ async def test_malformed_call_is_refused(users: Any) -> None:
 
 async def test_calls_are_described_by_openapi(users: Any) -> None:
     """Every call stands in the document, with the structs it takes and gives."""
-    async with users.http.get(f"http://{users.address}/openapi/openapi.json") as response:
-        document = await response.json(content_type=None)
+    document = msgspec.json.decode((await users.http.get(users.address, "/openapi.json")).body)
     assert len(document["paths"]) == 15
     answer = document["paths"]["/calls/refresh"]["post"]["responses"]["200"]
     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")

@@ -3,16 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
-import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls, open_session
+from common.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls
 from common.errors import Refusal
+from common.http_client import HttpClient
 from common.replicas import Replicas
 from fleet.ports import ReservedPort
 
@@ -93,26 +93,24 @@ async def replicas() -> AsyncIterator[list[Replica]]:
 
 
 @pytest_asyncio.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session(SERVICE_KEY) as session:
-        yield session
+async def http() -> AsyncIterator[HttpClient]:
+    with closing(HttpClient(SERVICE_KEY)) as http:
+        yield http
 
 
-def call_all(session: aiohttp.ClientSession, replicas: list[Replica], **options: float) -> Calls:
+def call_all(http: HttpClient, replicas: list[Replica], **options: float) -> Calls:
     addresses = tuple(replica.address for replica in replicas)
-    return Calls(session, Replicas("users", addresses), **options)  # type: ignore[arg-type]
+    return Calls(http, Replicas("users", addresses), **options)  # type: ignore[arg-type]
 
 
 def first_for(calls: Calls, replicas: list[Replica], key: str) -> Replica:
     return next(r for r in replicas if r.address == calls.preferred(key))
 
 
-async def test_a_key_goes_to_one_replica(
-    session: aiohttp.ClientSession, replicas: list[Replica]
-) -> None:
+async def test_a_key_goes_to_one_replica(http: HttpClient, replicas: list[Replica]) -> None:
     """Calls with one key meet one replica, with the credential and a trace."""
     seen: list[str] = []
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
 
     async def answer(request: web.Request) -> web.Response:
@@ -126,10 +124,10 @@ async def test_a_key_goes_to_one_replica(
 
 
 async def test_the_next_replica_answers_when_one_is_gone(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """A dead replica costs nothing but a try."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     await first_for(calls, replicas, "k").stop()
     started = time.monotonic()
     await calls.call("x", Ask("?"), Told, key="k")
@@ -137,10 +135,10 @@ async def test_the_next_replica_answers_when_one_is_gone(
 
 
 async def test_a_hung_replica_is_left_alone_until_it_is_ready(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """The first call pays one try; later ones go elsewhere at once."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer, first.ready = hang, False
     await calls.call("x", Ask("?"), Told, key="k", try_timeout=0.3)
@@ -152,10 +150,10 @@ async def test_a_hung_replica_is_left_alone_until_it_is_ready(
 
 
 async def test_a_replica_comes_back_when_it_is_ready(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """Its keys are its own again within two seconds."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     await first.stop()
     await calls.call("x", Ask("?"), Told, key="k")
@@ -166,10 +164,10 @@ async def test_a_replica_comes_back_when_it_is_ready(
             await asyncio.sleep(0.01)
 
 
-async def test_a_restart_is_waited_out(session: aiohttp.ClientSession) -> None:
+async def test_a_restart_is_waited_out(http: HttpClient) -> None:
     """A call made while the only replica is down is answered when it is back."""
     replica = Replica("a")
-    calls = call_all(session, [replica])
+    calls = call_all(http, [replica])
     waiting = asyncio.create_task(calls.call("x", Ask("?"), Told))
     await asyncio.sleep(1)
     assert not waiting.done()
@@ -178,10 +176,10 @@ async def test_a_restart_is_waited_out(session: aiohttp.ClientSession) -> None:
     await replica.close()
 
 
-async def test_a_call_gives_up_at_its_deadline(session: aiohttp.ClientSession) -> None:
+async def test_a_call_gives_up_at_its_deadline(http: HttpClient) -> None:
     """`unavailable` with Retry-After, no later than the timeout."""
     replica = Replica("a")
-    calls = call_all(session, [replica])
+    calls = call_all(http, [replica])
     started = time.monotonic()
     with pytest.raises(Refusal) as refused:
         await calls.call("x", Ask("?"), Told, timeout=0.5)
@@ -192,11 +190,11 @@ async def test_a_call_gives_up_at_its_deadline(session: aiohttp.ClientSession) -
 
 
 async def test_a_role_that_is_gone_is_given_up_and_found_again(
-    session: aiohttp.ClientSession,
+    http: HttpClient,
 ) -> None:
     """An open circuit refuses within 50 ms and closes within two seconds of recovery."""
     replica = Replica("a")
-    calls = call_all(session, [replica], open_after=0.3)
+    calls = call_all(http, [replica], open_after=0.3)
     with pytest.raises(Refusal):
         await calls.call("x", Ask("?"), Told, timeout=1)
     for _ in range(10):
@@ -216,10 +214,10 @@ async def test_a_role_that_is_gone_is_given_up_and_found_again(
 
 
 async def test_a_role_that_is_ready_is_never_given_up(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """Calls that fail for long do not shut out others while a replica says that it is ready."""
-    calls = call_all(session, replicas, open_after=0.2)
+    calls = call_all(http, replicas, open_after=0.2)
     for replica in replicas:
         replica.answer = refuse("unavailable", 503)
     with pytest.raises(Refusal):
@@ -229,11 +227,9 @@ async def test_a_role_that_is_ready_is_never_given_up(
     await calls.call("x", Ask("?"), Told)
 
 
-async def test_a_refusal_is_passed_on(
-    session: aiohttp.ClientSession, replicas: list[Replica]
-) -> None:
+async def test_a_refusal_is_passed_on(http: HttpClient, replicas: list[Replica]) -> None:
     """A refusal of the request itself is final, whichever replica says it."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse("unknown_user", 400)
     with pytest.raises(Refusal) as refused:
@@ -245,20 +241,20 @@ async def test_a_refusal_is_passed_on(
 
 @pytest.mark.parametrize(("code", "status"), [("internal", 500), ("unavailable", 503), ("?", 418)])
 async def test_what_is_not_about_the_request_is_tried_elsewhere(
-    session: aiohttp.ClientSession, replicas: list[Replica], code: str, status: int
+    http: HttpClient, replicas: list[Replica], code: str, status: int
 ) -> None:
     """A replica that cannot serve a call does not end it."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse(code, status)
     assert (await calls.call("x", Ask("?"), Told, key="k")).by != first.name
 
 
 async def test_a_replica_that_gave_up_itself_ends_the_call(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """What the replica depends on is gone: its siblings cannot know better."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse("unavailable", 503, {GAVE_UP_HEADER: "1"})
     started = time.monotonic()
@@ -269,11 +265,9 @@ async def test_a_replica_that_gave_up_itself_ends_the_call(
     assert sum(replica.calls for replica in replicas) == 1
 
 
-async def test_retries_of_one_call_are_few(
-    session: aiohttp.ClientSession, replicas: list[Replica]
-) -> None:
+async def test_retries_of_one_call_are_few(http: HttpClient, replicas: list[Replica]) -> None:
     """Five seconds of refusals cost a replica at most ten tries of one call."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     for replica in replicas:
         replica.answer = refuse("unavailable", 503)
     with pytest.raises(Refusal):
@@ -281,9 +275,9 @@ async def test_retries_of_one_call_are_few(
     assert max(replica.calls for replica in replicas) <= 10
 
 
-async def test_readiness_of_a_role(session: aiohttp.ClientSession, replicas: list[Replica]) -> None:
+async def test_readiness_of_a_role(http: HttpClient, replicas: list[Replica]) -> None:
     """One ready replica is enough; a hung one delays the answer by half a second at most."""
-    calls = call_all(session, replicas)
+    calls = call_all(http, replicas)
     assert await calls.any_is_ready()
     replicas[0].ready = replicas[1].ready = False
     assert await calls.any_is_ready()
@@ -292,10 +286,10 @@ async def test_readiness_of_a_role(session: aiohttp.ClientSession, replicas: lis
 
 
 async def test_who_watches_gives_a_role_up_before_anybody_calls(
-    session: aiohttp.ClientSession, replicas: list[Replica]
+    http: HttpClient, replicas: list[Replica]
 ) -> None:
     """The first call after an outage's begin fails at once, without a try."""
-    calls = call_all(session, replicas, open_after=0.2)
+    calls = call_all(http, replicas, open_after=0.2)
     for replica in replicas:
         replica.ready = False
     OPEN_CIRCUITS.labels("users").set(0)

@@ -1,0 +1,104 @@
+"""The calls of docs/internals.md, a line each; what they do is elsewhere."""
+
+from functools import partial
+from typing import Any
+
+from chats import chats, history, looks, nodes, participants
+from chats.coordinator import Coordinator
+from chats.digest import RecentChanges
+from chats.messages import Sender
+from chats.outbox import Publisher
+from chats.store.decisions import decide, forget_commits
+from chats.window import Window
+from common.call_service import Call, call_seconds
+from common.database import Pool
+from common.protocol.chats import (
+    AddParticipants,
+    CanarySong,
+    ChangesRequest,
+    Chat,
+    ChatPage,
+    CreateChat,
+    DecisionAnswer,
+    DecisionRequest,
+    DeleteChat,
+    Digest,
+    Done,
+    EventPage,
+    ForgetDecisions,
+    GetChat,
+    GetEvents,
+    GetMessages,
+    HeadsAnswer,
+    HeadsRequest,
+    ListChats,
+    LooksAnswer,
+    LooksRequest,
+    MembershipsAnswer,
+    MembershipsRequest,
+    MessagePage,
+    RemoveParticipant,
+    RenameChat,
+    SendsAnswer,
+    SendsRequest,
+    SlicesAnswer,
+    SlicesRequest,
+)
+
+
+def create_calls(
+    pool: Pool,
+    sender: Sender,
+    coordinator: Coordinator,
+    window: Window,
+    recent: RecentChanges,
+    publisher: Publisher,
+) -> list[Call[Any, Any]]:
+    async def send(asked: SendsRequest) -> SendsAnswer:
+        return SendsAnswer(results=await sender.send(asked.items, call_seconds.get()))
+
+    async def decide_transaction(asked: DecisionRequest) -> DecisionAnswer:
+        committed = await decide(pool, asked.transaction)
+        return DecisionAnswer(decision="commit" if committed else "abort")
+
+    async def forget(asked: ForgetDecisions) -> Done:
+        await forget_commits(pool, asked.transactions)
+        return Done(changed=True)
+
+    async def changes(_: ChangesRequest) -> Digest:
+        return await nodes.get_changes(pool, recent)
+
+    async def canary(asked: CanarySong) -> Done:
+        await nodes.sing(pool, publisher, asked)
+        return Done(changed=True)
+
+    both = (pool, coordinator)
+    return [
+        Call("send", SendsRequest, SendsAnswer, send),
+        Call("create_chat", CreateChat, Chat, partial(chats.create_chat, coordinator)),
+        Call("rename_chat", RenameChat, Done, partial(chats.rename_chat, *both)),
+        Call("delete_chat", DeleteChat, Done, partial(chats.delete_chat, *both)),
+        Call(
+            "add_participants", AddParticipants, Done,
+            partial(participants.add_participants, *both),
+        ),
+        Call(
+            "remove_participant", RemoveParticipant, Done,
+            partial(participants.remove_participant, *both),
+        ),
+        Call("decide", DecisionRequest, DecisionAnswer, decide_transaction),
+        Call("forget", ForgetDecisions, Done, forget),
+        Call("get_chat", GetChat, Chat, partial(chats.get_chat, pool)),
+        Call("list_chats", ListChats, ChatPage, partial(chats.list_chats, pool)),
+        Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
+        Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),
+        Call("look", LooksRequest, LooksAnswer, partial(looks.look, pool)),
+        Call(
+            "memberships", MembershipsRequest, MembershipsAnswer,
+            partial(nodes.get_memberships, pool),
+        ),
+        Call("slices", SlicesRequest, SlicesAnswer, partial(nodes.get_slices, pool, window)),
+        Call("heads", HeadsRequest, HeadsAnswer, partial(nodes.get_heads, pool)),
+        Call("changes", ChangesRequest, Digest, changes),
+        Call("canary", CanarySong, Done, canary),
+    ]  # fmt: skip

@@ -1,0 +1,186 @@
+"""The port of a process that only our own others reach: its calls, its health, its metrics.
+
+Calls demand the service credential, take one struct and give one; what fails is problem+json. Each
+call is counted and timed, and written to the log; polls are only written where they failed, for
+nobody looks for them, and there are many. No body is ever logged.
+"""
+
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qs
+
+import msgspec
+import prometheus_client
+
+from common.call_description import describe_calls
+from common.calls import DEADLINE_HEADER, DEADLINE_SECONDS
+from common.errors import PROBLEM_TYPE, Refusal, not_found, unavailable
+from common.health import Health
+from common.http_server import Answer, Request
+from common.logs import log
+from common.tally import Tally
+from common.trace import enter_trace
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
+
+CALLS: Final = "/calls/"
+DESCRIPTION: Final = "/openapi.json"
+UNKNOWN: Final = "unknown"  # a name that somebody made up must not become a label
+
+SERVED: Final = Tally(
+    ("hubbub_served_calls", "Calls answered."),
+    ("hubbub_served_call_seconds", "From the whole call to its answer."),
+    labels=("call", "status"),
+    timed_by="call",
+)
+
+call_seconds: ContextVar[float] = ContextVar("call_seconds", default=DEADLINE_SECONDS)
+"""How long the caller of the call that is being served waits for its answer, from its begin."""
+
+_encode = msgspec.json.Encoder().encode
+_DEADLINE: Final = DEADLINE_HEADER.lower().encode()
+
+
+@dataclass(frozen=True)
+class Call(Generic[Q, A]):
+    """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
+    Refusal."""
+
+    name: str
+    request: type[Q]
+    answer: type[A]
+    serve: Callable[[Q], Awaitable[A]]
+
+
+class CallService:
+    """Answers the requests of common/http_server.py.
+
+    A call that ends with one of `unavailable_on` (a database that is gone) is refused with
+    `unavailable`; every other exception but Refusal is a bug and answers 500.
+    """
+
+    def __init__(
+        self,
+        calls: Sequence[Call[Any, Any]],
+        health: Health,
+        service_key: str,
+        *,
+        unavailable_on: tuple[type[Exception], ...] = (),
+    ) -> None:
+        # A second series for each counter, which nobody reads. Untyped upstream.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._calls = {
+            call.name: (msgspec.json.Decoder(call.request).decode, call.serve) for call in calls
+        }
+        self._description = describe_calls(
+            {f"{CALLS}{call.name}": (call.request, call.answer) for call in calls}
+        )
+        self._health = health
+        self._credential = f"Bearer {service_key}".encode()
+        self._unavailable_on = unavailable_on
+        self._open = {
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    async def handle(self, request: Request) -> Answer:
+        if request.path.startswith(CALLS):
+            return await self._handle_call(request)
+        try:
+            if (page := self._open.get(request.path)) is not None:
+                _demand_method(request, "GET")
+                return await page(request)
+            if request.path == DESCRIPTION and self._calls:
+                self._demand_credential(request)
+                _demand_method(request, "GET")
+                return Answer(200, self._description)
+            raise not_found()
+        except Refusal as refusal:
+            return _problem(refusal)
+        except Exception:
+            log("unhandled error", level=logging.ERROR, exception=True, path=request.path)
+            return _problem(_bug())
+
+    async def _handle_call(self, request: Request) -> Answer:
+        started = time.perf_counter()
+        trace = enter_trace(request.headers.get(b"traceparent", b"").decode("latin-1"))
+        name = request.path.removeprefix(CALLS)
+        try:
+            answer = Answer(200, await self._serve(name, request))
+        except Refusal as refusal:
+            answer = _problem(refusal)
+        except self._unavailable_on as error:
+            log("dependency unavailable", level=logging.WARNING, error=type(error).__name__)
+            answer = _problem(unavailable())
+        except Exception:
+            log("unhandled error", level=logging.ERROR, exception=True, call=name)
+            answer = _problem(_bug())
+        name = name if name in self._calls else UNKNOWN
+        seconds = time.perf_counter() - started
+        SERVED.note((name, answer.status), seconds)
+        if trace.is_asked_for or answer.status >= 500:
+            log("call", call=name, status=answer.status, ms=round(seconds * 1000, 2))
+        return answer
+
+    async def _serve(self, name: str, request: Request) -> bytes:
+        """Raises Refusal, and whatever the call raises."""
+        self._demand_credential(request)
+        if name not in self._calls:
+            raise not_found()
+        _demand_method(request, "POST")
+        left_ms = request.headers.get(_DEADLINE, b"")
+        call_seconds.set(int(left_ms) / 1000 if left_ms.isdigit() else DEADLINE_SECONDS)
+        decode, serve = self._calls[name]
+        try:
+            asked = decode(request.body)
+        except msgspec.DecodeError as error:
+            raise Refusal("invalid_request", str(error)) from error
+        return _encode(await serve(asked))
+
+    def _demand_credential(self, request: Request) -> None:
+        given = request.headers.get(b"authorization", b"")
+        if not hmac.compare_digest(given, self._credential):
+            raise Refusal("unauthenticated", "The service credential is missing or wrong.")
+
+    async def _live(self, _: Request) -> Answer:
+        if self._health.draining:
+            return Answer(503, _encode({"status": "draining"}))
+        return Answer(200, _encode({"status": "live"}))
+
+    async def _ready(self, _: Request) -> Answer:
+        missing = "draining" if self._health.draining else await self._health.ready()
+        if missing:
+            return Answer(503, _encode({"status": "not ready", "missing": missing}))
+        return Answer(200, _encode({"status": "ready", **self._health.details()}))
+
+    async def _metrics(self, request: Request) -> Answer:
+        # `?name[]=…` asks for some samples only, as Prometheus's own client libraries take it.
+        names = parse_qs(request.query).get("name[]")
+        registry = prometheus_client.REGISTRY
+        text = prometheus_client.generate_latest(
+            registry.restricted_registry(names) if names else registry
+        )
+        return Answer(200, text, prometheus_client.CONTENT_TYPE_LATEST)
+
+
+def _demand_method(request: Request, method: str) -> None:
+    if request.method != method:
+        detail = f"The method here is {method}."
+        raise Refusal("method_not_allowed", detail, headers={"Allow": method})
+
+
+def _problem(refusal: Refusal) -> Answer:
+    """RFC 9457 problem+json."""
+    body = _encode(refusal.problem())
+    return Answer(refusal.status, body, PROBLEM_TYPE, refusal.http_headers())
+
+
+def _bug() -> Refusal:
+    return Refusal("internal", "Something went wrong here.")

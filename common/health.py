@@ -1,0 +1,19 @@
+"""What a process says of itself to those who probe it. Knows no HTTP."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+class Health:
+    """Whether this process is ready (asked anew each time) and whether it drains."""
+
+    def __init__(
+        self,
+        ready: Callable[[], Awaitable[str | None]],
+        details: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """`ready` returns None, or a sentence that says what is missing. `details` are for the
+        operator and decide nothing."""
+        self.ready = ready
+        self.details = details
+        self.draining = False

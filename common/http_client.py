@@ -1,0 +1,161 @@
+"""HTTP/1.1 for calls between services: keep-alive connections, one request at a time on each.
+
+A call is a header block and a body in one write, and an answer of known length in one read, so it
+costs a quarter of what a general client takes for it (docs/decisions.md). Knows no retries, no
+redirects, no compression and no addresses but those it is given.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+
+from httptools import HttpParserError, HttpResponseParser
+
+MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 75
+
+
+class Answered(NamedTuple):
+    """`headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; httptools calls the `on_` methods."""
+
+    def __init__(self, idle: "list[_Connection]") -> None:
+        self._idle = idle  # where it lies while nobody uses it
+        self._parser = HttpResponseParser(self)
+        self._headers: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+        self._waiter: asyncio.Future[Answered] | None = None
+        self._transport: asyncio.Transport | None = None
+        self.idle_since = 0.0
+
+    async def exchange(self, request: bytes) -> Answered:
+        """Raises ConnectionError where no whole answer comes. Whoever is cancelled here must
+        abort the connection."""
+        if self._transport is None:
+            raise ConnectionResetError("the connection has ended")
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiter
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self._fail(ConnectionError(f"the answer is not HTTP: {error}"))
+            self.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if self in self._idle:
+            self._idle.remove(self)
+        self._fail(error or ConnectionResetError("the connection ended before the answer"))
+
+    def on_message_begin(self) -> None:
+        self._headers, self._parts = {}, []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+
+    def on_body(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def on_message_complete(self) -> None:
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        answered = Answered(self._parser.get_status_code(), self._headers, body)
+        if self._waiter is None or not self._parser.should_keep_alive():
+            self.abort()  # an answer that nobody asked for, or the last one
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(answered)
+        self._waiter = None
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+        self._waiter = None
+
+
+class HttpClient:
+    """The connections of one process to all others, on one loop, until `close`.
+
+    Addresses are `host:port`. Both methods raise OSError where no whole answer comes, and what is
+    cancelled leaves no connection behind that could give its answer to another one.
+    """
+
+    def __init__(self, service_key: str) -> None:
+        self._common = f"Authorization: Bearer {service_key}\r\nContent-Type: application/json\r\n"
+        self._idle: defaultdict[str, list[_Connection]] = defaultdict(list)
+        self._used: set[_Connection] = set()
+        self.is_closed = False
+
+    async def post(
+        self, address: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answered:
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}{more}"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return await self._exchange(address, head.encode("latin-1") + body)
+
+    async def get(self, address: str, path: str) -> Answered:
+        head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}\r\n"
+        return await self._exchange(address, head.encode("latin-1"))
+
+    def close(self) -> None:
+        """Requests that are under way fail."""
+        self.is_closed = True
+        for connection in (*self._used, *(one for idle in self._idle.values() for one in idle)):
+            connection.abort()
+
+    async def _exchange(self, address: str, request: bytes) -> Answered:
+        connection = self._take_idle(address) or await self._connect(address)
+        self._used.add(connection)
+        try:
+            answered = await connection.exchange(request)
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self._used.discard(connection)
+        if connection.is_open:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle[address].append(connection)
+        return answered
+
+    def _take_idle(self, address: str) -> _Connection | None:
+        """The one that was used last; all others go where even that one is too old."""
+        idle = self._idle[address]
+        oldest = asyncio.get_running_loop().time() - MAX_IDLE_SECONDS
+        while idle:
+            connection = idle.pop()
+            if connection.is_open and connection.idle_since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self, address: str) -> _Connection:
+        if self.is_closed:
+            raise ConnectionError("the client is closed")
+        host, _, port = address.rpartition(":")
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: _Connection(self._idle[address]), host.strip("[]"), int(port)
+        )
+        return connection

@@ -1,0 +1,48 @@
+"""The public HTTP server: uvicorn on uvloop and httptools."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+
+KEEP_ALIVE_SECONDS = 75
+STOP_SECONDS = 20
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: draining is ours to order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving_app(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    """Serves an ASGI application while the block runs, then lets requests in flight finish."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,  # the balancer's headers are judged in balancer.py, by its secret
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    if task.done():
+        task.result()
+        raise RuntimeError("the server ended before it started")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
