@@ -97,7 +97,9 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except HttpParserCallbackError:
             raise  # a bug of ours
-        except (HttpParserError, HttpParserUpgrade):
+        except HttpParserUpgrade:
+            self._is_ending = True  # not offered: the request is answered, nothing behind it read
+        except HttpParserError:
             self._refuse(400)
 
     def on_message_begin(self) -> None:

@@ -80,7 +80,7 @@ def set_up_logs(role: str, name: str) -> None:
     _output.open(role, name)
     logging.root.handlers[:] = [_ToOutput()]
     logging.root.setLevel(logging.INFO)
-    for chatty in ("uvicorn.access", "uvicorn.error", "aiohttp.access", "websockets"):
+    for chatty in ("uvicorn.access", "uvicorn.error", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -1,0 +1,212 @@
+"""The client of calls between services against servers that answer in every way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from common import http_client
+from common.http_client import Answered, HttpClient
+
+OK = b"HTTP/1.1 200 OK\r\nX-Name: value\r\nContent-Length: 2\r\n\r\nok"
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Server:
+    """`talk` serves a connection; it ends when that returns."""
+
+    def __init__(self) -> None:
+        self.talk: Talk = say(OK)
+        self.connections = 0
+        self.asked: list[bytes] = []
+        self.address = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
+                self.asked.append(head + await reader.readexactly(int(length or 0)))
+                await self.talk(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+
+def say(*parts: bytes) -> Talk:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    return talk
+
+
+async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+@asynccontextmanager
+async def server_and_client() -> AsyncIterator[tuple[Server, HttpClient]]:
+    server, client = Server(), HttpClient("key")
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    host, port = listening.sockets[0].getsockname()
+    server.address = f"{host}:{port}"
+    try:
+        yield server, client
+    finally:
+        client.close()
+        listening.close()
+
+
+async def ask(server: Server, client: HttpClient) -> Answered:
+    return await asyncio.wait_for(client.get(server.address, "/a"), 5)
+
+
+async def test_a_request_and_its_answer() -> None:
+    """Byte by byte what goes out, and what comes back."""
+    async with server_and_client() as (server, client):
+        answered = await client.post(server.address, "/calls/a", b"{}", {"Trace": "1"})
+        assert answered == Answered(200, {b"x-name": b"value", b"content-length": b"2"}, b"ok")
+        assert server.asked == [
+            f"POST /calls/a HTTP/1.1\r\nHost: {server.address}\r\nAuthorization: Bearer key\r\n"
+            "Content-Type: application/json\r\nTrace: 1\r\nContent-Length: 2\r\n\r\n{}".encode()
+        ]
+
+
+async def test_one_connection_serves_one_after_the_other_and_not_two_at_once() -> None:
+    """Connections are kept, and never shared by two requests."""
+    async with server_and_client() as (server, client):
+        for _ in range(3):
+            await ask(server, client)
+        assert server.connections == 1
+        await asyncio.gather(*(ask(server, client) for _ in range(3)))
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [OK[i : i + 1] for i in range(len(OK))],
+        [
+            b"HTTP/1.1 200 OK\r\nX-Name: value\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n",
+            b"1\r\nk\r\n",
+            b"0\r\n\r\n",
+        ],
+    ],
+)
+async def test_an_answer_may_come_in_pieces(parts: list[bytes]) -> None:
+    """One byte at a time, or in chunks."""
+    async with server_and_client() as (server, client):
+        server.talk = say(*parts)
+        for _ in range(2):
+            answered = await ask(server, client)
+            assert (answered.status, answered.body) == (200, b"ok")
+            assert answered.headers[b"x-name"] == b"value"
+
+
+@pytest.mark.parametrize("nonsense", [b"hello\r\n\r\n", b"HTTP/1.1 2", b"", OK[:-1]])
+async def test_no_whole_answer_is_an_error(nonsense: bytes) -> None:
+    """Neither nonsense nor half an answer reaches the caller, and the next call works."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await say(nonsense)(reader, writer)
+        writer.close()
+
+    async with server_and_client() as (server, client):
+        server.talk = talk
+        with pytest.raises(ConnectionError):
+            await ask(server, client)
+        server.talk = say(OK)
+        assert (await ask(server, client)).body == b"ok"
+
+
+async def test_a_connection_that_was_ended_meanwhile_is_not_used() -> None:
+    """The other side hangs up while it is idle."""
+
+    async def answer_and_hang_up(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await say(OK)(reader, writer)
+        writer.close()
+
+    async with server_and_client() as (server, client):
+        server.talk = answer_and_hang_up
+        for _ in range(3):
+            assert (await ask(server, client)).body == b"ok"
+            await asyncio.sleep(0.05)
+        assert server.connections == 3
+
+
+async def test_a_last_answer_and_one_too_many_end_the_connection() -> None:
+    """`Connection: close`, and an answer that nobody asked for."""
+    async with server_and_client() as (server, client):
+        for last in (OK.replace(b"X-Name: value", b"Connection: close"), OK + OK):
+            server.talk = say(last)
+            assert (await ask(server, client)).body == b"ok"
+            await asyncio.sleep(0.02)
+        await ask(server, client)
+        assert server.connections == 3
+
+
+async def test_an_idle_connection_is_not_used_when_it_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other side may be about to end it."""
+    async with server_and_client() as (server, client):
+        await ask(server, client)
+        monkeypatch.setattr(http_client, "MAX_IDLE_SECONDS", 0.01)
+        await asyncio.sleep(0.02)
+        await ask(server, client)
+        assert server.connections == 2
+
+
+async def test_a_late_answer_goes_to_nobody() -> None:
+    """A request that was given up ends its connection: the next one's answer is its own."""
+
+    async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)
+        writer.write(OK.replace(b"ok", b"no"))
+
+    async with server_and_client() as (server, client):
+        server.talk = late
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await ask(server, client)
+        server.talk = say(OK)
+        for _ in range(3):
+            assert (await ask(server, client)).body == b"ok"
+            await asyncio.sleep(0.03)
+
+
+async def test_nobody_there_is_an_error() -> None:
+    """No listener, or one that hangs up."""
+    async with server_and_client() as (server, client):
+        with pytest.raises(ConnectionRefusedError):
+            await client.get("127.0.0.1:1", "/")
+        server.talk = hang_up
+        with pytest.raises(ConnectionError):
+            await ask(server, client)
+
+
+async def test_a_closed_client_fails_what_is_under_way_and_what_comes() -> None:
+    """Nothing waits for a client that ends."""
+    async with server_and_client() as (server, client):
+        await ask(server, client)
+        asked = asyncio.Event()
+
+        async def say_nothing(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+            asked.set()
+
+        server.talk = say_nothing
+        asking = asyncio.create_task(ask(server, client))
+        await asked.wait()
+        client.close()
+        with pytest.raises(ConnectionError):
+            await asking
+        with pytest.raises(ConnectionError):
+            await ask(server, client)
