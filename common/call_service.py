@@ -91,7 +91,7 @@ class CallService:
         }
 
     async def handle(self, request: Request) -> Answer:
-        if request.path.startswith(CALLS):
+        if self._calls and request.path.startswith(CALLS):
             return await self._handle_call(request)
         try:
             if (page := self._open.get(request.path)) is not None:

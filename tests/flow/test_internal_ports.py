@@ -53,10 +53,10 @@ async def test_a_nodes_port_takes_sockets_and_nothing_else(
 ) -> None:
     """No call, no health, no metrics: those are on another port, and nothing else is there."""
     (process, *_) = system.processes("realtime")
-    for path in (*OPEN, "/", "/calls/send", "/openapi", "/api/user/me", "/ws/"):
+    for path in (*OPEN, "/", "/calls/send", "/openapi.json", "/api/user/me", "/ws/"):
         assert await status(http, process.port, "get", path) == 404
         assert await status(http, process.port, "post", path, json={}) == 405
-    for path in ("/", "/ws", "/calls/send", "/openapi", "/api/user/me"):
+    for path in ("/", "/ws", "/calls/send", "/openapi.json", "/api/user/me"):
         assert await status(http, process.metrics, "get", path) == 404
 
 
