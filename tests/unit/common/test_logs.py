@@ -19,7 +19,7 @@ except ValueError:
     log("unhandled error", level=logging.ERROR, exception=True, path="/x")
 logging.getLogger("some.library").warning("%d left", 3)
 logging.getLogger("some.library").info("unreadable %d", "three")
-logging.getLogger("aiohttp.access").info("chatter")
+logging.getLogger("uvicorn.access").info("chatter")
 """
 
 
