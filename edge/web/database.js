@@ -1,6 +1,9 @@
 /**
  * What this browser keeps for one person, in IndexedDB: one database per account, so that
  * logging out can take all of it away. Knows its stores, not what is in them.
+ *
+ * When a page goes away, IndexedDB undoes what it had not committed. What is put in that moment lies
+ * in localStorage too, which writes at once, and whoever opens the store next takes it from there.
  */
 
 const KEYS = { outbox: "clientId", marks: "chat", names: "id" };
@@ -15,6 +18,8 @@ export class Database {
 
   /** Everything in a store, in order of its keys. */
   async all(store) {
+    const left = this.#lastOf(store);
+    if (left.length > 0) await this.#putAll(store, left);
     return this.#ask(store, "readonly", (objects) => objects.getAll());
   }
 
@@ -22,21 +27,42 @@ export class Database {
     return this.#ask(store, "readwrite", (objects) => objects.put(value));
   }
 
+  /** Puts what must be kept even if the page is gone in the next moment. */
+  async putLast(store, values) {
+    const all = [...this.#lastOf(store), ...values];
+    localStorage.setItem(this.#lastKey(store), JSON.stringify(all));
+    await this.#putAll(store, values);
+  }
+
   async delete(store, key) {
     return this.#ask(store, "readwrite", (objects) => objects.delete(key));
   }
 
   async erase() {
+    for (const store of Object.keys(KEYS)) localStorage.removeItem(this.#lastKey(store));
     (await this.#open()).close();
     this.#opened = null;
     await settled(indexedDB.deleteDatabase(this.#name));
   }
 
+  #lastKey(store) {
+    return `${this.#name} ${store}`;
+  }
+
+  #lastOf(store) {
+    return JSON.parse(localStorage.getItem(this.#lastKey(store)) ?? "[]");
+  }
+
+  /** Transactions keep their order, so the last of two values of one key stays. */
+  async #putAll(store, values) {
+    await Promise.all(values.map((value) => this.put(store, value)));
+    localStorage.removeItem(this.#lastKey(store));
+  }
+
   async #ask(store, mode, request) {
     const transaction = (await this.#open()).transaction(store, mode, { durability: "relaxed" });
     const asked = request(transaction.objectStore(store));
-    // A page that goes away hears no answer, and what then is not committed is undone.
-    if (mode === "readwrite") transaction.commit();
+    if (mode === "readwrite") transaction.commit(); // without waiting to hear that it was put
     return settled(asked);
   }
 
@@ -76,6 +102,10 @@ export class PassingDatabase {
 
   async put(store, value) {
     this.#stores[store].set(value[KEYS[store]], value);
+  }
+
+  async putLast(store, values) {
+    for (const value of values) await this.put(store, value);
   }
 
   async delete(store, key) {

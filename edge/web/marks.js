@@ -40,21 +40,27 @@ export class Marks {
   }
 
   async forget(id) {
-    this.#unsaved.get(id)?.();
-    this.#unsaved.delete(id);
+    this.#settle(id);
     this.#kept.delete(id);
     await this.#database.delete("marks", id);
   }
 
   /** Writes what waits, because the page may go away. */
-  flush() {
-    for (const id of [...this.#unsaved.keys()]) this.#write(id);
+  async flush() {
+    const ids = [...this.#unsaved.keys()];
+    if (ids.length === 0) return;
+    ids.forEach((id) => this.#settle(id));
+    await this.#database.putLast("marks", ids.map((id) => this.#kept.get(id)));
   }
 
   async #write(id) {
+    this.#settle(id);
+    await this.#database.put("marks", this.#kept.get(id));
+  }
+
+  #settle(id) {
     this.#unsaved.get(id)?.();
     this.#unsaved.delete(id);
-    await this.#database.put("marks", this.#kept.get(id));
   }
 }
 
