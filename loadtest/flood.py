@@ -1,7 +1,10 @@
 """`make flood`: what a flood of log-ins costs those who talk, on a fleet of its own.
 
-Rounds of calm and flood take turns, so that what else the machine does falls on both. Exits with 1
-unless the median round keeps the 99th percentile of delivery within 1.25 times or 3 ms of the calm.
+Calm, bare hashing and flood take turns, so that what else the machine does falls on all. Bare
+hashing is a process beside the fleet that hashes 40 passwords a second in the kernel's idle class,
+which runs when nobody else wants the core: no server can make a password cost others less. Exits
+with 1 unless the median round keeps the 99th percentile of delivery within 1.25 times or 3 ms of
+calm, or of bare hashing where that alone costs more.
 """
 
 import argparse
@@ -34,15 +37,24 @@ MAX_RATIO: Final = 1.25
 MAX_DIFFERENCE_SECONDS: Final = 0.003
 
 
+BARE_HASHING: Final = """
+import os, time
+from users.passwords import create_hasher
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+hasher = create_hasher()
+while True:
+    begun = time.monotonic()
+    hasher.hash("a password")
+    time.sleep(max(0.0, begun + 1 / 40 - time.monotonic()))
+"""
+
+
 class Round(NamedTuple):
     """The 99th percentiles of delivery, in seconds."""
 
     calm: float
+    bare: float
     flooded: float
-
-    @property
-    def ratio(self) -> float:
-        return self.flooded / self.calm
 
 
 class Flood:
@@ -76,6 +88,16 @@ class Flood:
             self.answers[type(error).__name__] += 1
 
 
+@asynccontextmanager
+async def bare_hashing() -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", BARE_HASHING)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
 async def measure(log: Log, seconds: float) -> float:
     """The 99th percentile of what is delivered in the next seconds."""
     await asyncio.sleep(SETTLE_SECONDS)
@@ -99,12 +121,14 @@ async def flood_rounds(data: Path, rounds: int, groups: int) -> tuple[list[Round
         flood = Flood(session, origin)
         for number in range(rounds):
             calm = await measure(log, ROUND_SECONDS)
+            async with bare_hashing():
+                bare = await measure(log, ROUND_SECONDS)
             async with flood.running():
                 flooded = await measure(log, ROUND_SECONDS)
-            found.append(Round(calm, flooded))
+            found.append(Round(calm, bare, flooded))
             sys.stdout.write(
                 f"round {number + 1}: p99 of delivery {calm * 1000:.1f} ms in calm, "
-                f"{flooded * 1000:.1f} ms in the flood, {found[-1].ratio:.2f} times\n"
+                f"{bare * 1000:.1f} ms beside bare hashing, {flooded * 1000:.1f} ms in the flood\n"
             )
         over.set()
         await asyncio.gather(*talking)
@@ -112,19 +136,41 @@ async def flood_rounds(data: Path, rounds: int, groups: int) -> tuple[list[Round
     return found, flood, log
 
 
+class Change(NamedTuple):
+    """Of the median round: how many times as long, and by how many seconds longer."""
+
+    ratio: float
+    seconds: float
+
+    @property
+    def is_bearable(self) -> bool:
+        return self.ratio <= MAX_RATIO or self.seconds <= MAX_DIFFERENCE_SECONDS
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.2f} times, {self.seconds * 1000:+.1f} ms"
+
+
+def _beside(pairs: list[tuple[float, float]]) -> Change:
+    return Change(
+        median(after / before for before, after in pairs),
+        median(after - before for before, after in pairs),
+    )
+
+
 def judge(rounds: list[Round], flood: Flood, log: Log) -> bool:
     """Says how it went; whether it went as promised."""
     arrival = log.book.close()
-    ratio = median(one.ratio for one in rounds)
-    difference = median(one.flooded - one.calm for one in rounds)
+    bare = _beside([(one.calm, one.bare) for one in rounds])
+    flooded = _beside([(one.calm, one.flooded) for one in rounds])
+    above = _beside([(max(one.calm, one.bare), one.flooded) for one in rounds])
     sys.stdout.write(
         f"Log-ins:      {sum(flood.answers.values())} {dict(flood.answers)}\n"
         f"Deliveries:   {arrival.delivered}, {arrival.lost} lost, {arrival.doubled} doubled\n"
-        f"Median round: {ratio:.2f} times, {difference * 1000:+.1f} ms "
-        f"(at most {MAX_RATIO} times or {MAX_DIFFERENCE_SECONDS * 1000:+.0f} ms)\n"
+        f"Median round: bare hashing {bare}, the flood {flooded} "
+        f"(at most {MAX_RATIO} times or {MAX_DIFFERENCE_SECONDS * 1000:+.0f} ms); above both "
+        f"{above}\n"
     )
-    is_bearable = ratio <= MAX_RATIO or difference <= MAX_DIFFERENCE_SECONDS
-    return is_bearable and arrival.is_clean and arrival.answered > 0
+    return above.is_bearable and arrival.is_clean and arrival.answered > 0
 
 
 def main() -> int:

@@ -1,8 +1,11 @@
-"""A thousand readers that never read, beside a thousand that do, at half of what the node can.
+"""A thousand readers that never read, beside a thousand that do, at half of the node's load.
 
 They are in the same chats, so all that they do not read is written for them too. Until the kernel's
 buffers are full they are like twice as many who read, which is full load; so each round measures
 the others without them, and with them from then on, until all have been ended.
+
+Half of the load is the rate at which the node uses half of its core. Half of what it delivers flat
+out would be all of it: flat out, events pile up, are joined, and cost half of what they do alone.
 """
 
 import threading
@@ -21,6 +24,7 @@ from loadtest.peers.sockets import Sockets
 
 # Long events, so that a stuck reader is ended before the next ping could find it dead.
 CASE: Final = Case(100, 10, 0, 1, 400, "100 x 10, events of 1,200 bytes", 1_200)
+CALIBRATION_SECONDS: Final = 4.0
 WARM_SECONDS: Final = 2.5  # they are full by then, and what the node owed the others is paid
 WITHOUT_SECONDS: Final = 8.0
 WITH_SECONDS: Final = 14.0
@@ -59,13 +63,20 @@ def measure_stuck_readers(hubbub: Hubbub, bus: Bus, rounds: int, pace: Pace, not
         try:
             full = made.run.fast(pace)
             note("full load", "hubbub", 0, full)
-            half = full["deliveries_per_s"] / CASE.members / 2
+            half = _half_load(made, full["deliveries_per_s"] / CASE.members, pace)
             for round_ in range(rounds):
                 calm = made.run.at(half, Pace(WITHOUT_SECONDS, pace.patience, 1, WARM_SECONDS))
                 note("stuck readers", "without", round_, calm)
                 note("stuck readers", "with", round_, _with_stuck(hubbub, made, half, pace))
         finally:
             made.stop()
+
+
+def _half_load(made: HubbubRun, flat_out: float, pace: Pace) -> float:
+    """Events a second, one by one. `flat_out` is how many there are at the most."""
+    rate = flat_out / 4
+    found = made.run.at(rate, Pace(CALIBRATION_SECONDS, pace.patience, 1, WARM_SECONDS))
+    return rate * 0.5 / float(found["server_core"])
 
 
 def _with_stuck(hubbub: Hubbub, made: HubbubRun, rate: float, pace: Pace) -> Found:
