@@ -30,6 +30,7 @@ from edge.tail import Tail
 from edge.upstream import Chats, Users
 
 MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
+LOOKS_PAUSE_SECONDS: Final = 0.002  # who comes meanwhile shares a call; who comes alone waits not
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 NEAR_SECONDS: Final = 600.0
 NOBODY_SECONDS: Final = 2.0
@@ -81,7 +82,10 @@ class CachedReads:
         self._near = near
         self._cache = cache
         self._lanes = Lanes[LookWanted, _Sight](
-            chats.preferred, self._look, max_items=MAX_LOOKS_A_CALL
+            chats.preferred,
+            self._look,
+            max_items=MAX_LOOKS_A_CALL,
+            pause=LOOKS_PAUSE_SECONDS,
         )
         loads = asyncio.Semaphore(MAX_LOADS)
         self._shown = Flights[Chat | None](loads)
