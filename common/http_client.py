@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
-MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 75
+MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
 
 
 class Answered(NamedTuple):

@@ -26,7 +26,7 @@ from common.logs import log
 BACKLOG: Final = 2048
 MAX_HEAD_BYTES: Final = 65_536  # of a request's line and headers
 MAX_BODY_BYTES: Final = 64 * 2**20  # a full batch of the longest messages, all of it escaped
-MAX_IDLE_SECONDS: Final = 75.0  # longer than any client of ours keeps a connection
+MAX_IDLE_SECONDS: Final = 40.0  # longer than any client of ours keeps a connection
 MAX_REQUEST_SECONDS: Final = 20.0  # from its first byte to its last
 SWEEP_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 20.0  # for what is still being served at the end
