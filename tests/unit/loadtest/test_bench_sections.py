@@ -40,7 +40,12 @@ def test_stuck_readers_are_judged_by_the_median_round() -> None:
     """Ratio and difference, memory at its most, ends by code."""
     rows = [row("full load", "hubbub", 0, deliveries_per_s=100_000.0)]
     for n, (calm, stuck) in enumerate([(10.0, 11.0), (10.0, 12.0), (10.0, 30.0)]):
-        rows.append(row("stuck readers", "without", n, p99_ms=calm, p50_ms=1.0, max_ms=20.0))
+        rows.append(
+            row(
+                "stuck readers", "without", n, p99_ms=calm, p50_ms=1.0, max_ms=20.0,
+                deliveries_per_s=60_000.0, server_core=0.5,
+            )
+        )  # fmt: skip
         rows.append(
             row(
                 "stuck readers", "with", n, p99_ms=stuck, p50_ms=1.0, max_ms=40.0,
@@ -50,6 +55,7 @@ def test_stuck_readers_are_judged_by_the_median_round() -> None:
     rows[-1]["others_cores"] = 0.0
     text = "\n".join(describe_stuck_readers(Rows(rows)))
     assert "in the median of 3 undisturbed rounds 1.20 times, +2.00 ms" in text
+    assert "60,000 deliveries/s, with which the node, alone on its core, uses 50% of it" in text
     assert "grew by at most 20 MB" in text
     assert "4008: 3,000; left open: 0" in text
     rows[-1]["others_cores"] = 0.5
