@@ -193,7 +193,8 @@ def write_report(
         "Written by `make bench`; do not edit. What is measured and how fair it is: "
         "[loadtest/peers](../loadtest/peers/README.md). Figures are medians; in brackets "
         "Hubbub's share of the peer's, the median of the ratios within each round. Believe ratios "
-        "of one run, not absolute figures across machines.",
+        "of one run, not absolute figures across machines. How many people a system bears, and "
+        "whether it stays small: [load](load.md).",
         "",
         *(f"- {line}" for line in _circumstances(seconds)),
         *(f"- left out here: {name} ({why.splitlines()[0]})" for name, why in left_out.items()),
