@@ -4,7 +4,7 @@ Calm, bare hashing and flood take turns, so that what else the machine does fall
 hashing is a process beside the fleet that hashes 40 passwords a second in the kernel's idle class,
 which runs when nobody else wants the core: no server can make a password cost others less. Exits
 with 1 unless the median round keeps the 99th percentile of delivery within 1.25 times or 3 ms of
-calm, or of bare hashing where that alone costs more.
+calm; on two cores it does not, and bare hashing shows why.
 """
 
 import argparse
@@ -162,15 +162,13 @@ def judge(rounds: list[Round], flood: Flood, log: Log) -> bool:
     arrival = log.book.close()
     bare = _beside([(one.calm, one.bare) for one in rounds])
     flooded = _beside([(one.calm, one.flooded) for one in rounds])
-    above = _beside([(max(one.calm, one.bare), one.flooded) for one in rounds])
     sys.stdout.write(
         f"Log-ins:      {sum(flood.answers.values())} {dict(flood.answers)}\n"
         f"Deliveries:   {arrival.delivered}, {arrival.lost} lost, {arrival.doubled} doubled\n"
         f"Median round: bare hashing {bare}, the flood {flooded} "
-        f"(at most {MAX_RATIO} times or {MAX_DIFFERENCE_SECONDS * 1000:+.0f} ms); above both "
-        f"{above}\n"
+        f"(at most {MAX_RATIO} times or {MAX_DIFFERENCE_SECONDS * 1000:+.0f} ms)\n"
     )
-    return above.is_bearable and arrival.is_clean and arrival.answered > 0
+    return flooded.is_bearable and arrival.is_clean and arrival.answered > 0
 
 
 def main() -> int:

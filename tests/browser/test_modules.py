@@ -49,7 +49,7 @@ async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: 
     results = await page.evaluate("window.results")
     await context.close()
     assert errors == []
-    assert len(results) >= 3
+    assert len(results) >= 5
     broken = [
         f"{result['sentence']}\n   {result['failure']}" for result in results if result["failure"]
     ]

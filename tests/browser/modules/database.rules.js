@@ -50,3 +50,21 @@ rule("who logs out leaves nothing", () => (
     same(Object.keys(localStorage).filter((key) => key.startsWith(name)), []);
   })
 ));
+
+rule("nothing stays in localStorage once the database has it", () => (
+  fresh(async (name) => {
+    await putAndVanish(name, mark("a", "last"));
+    await new Database(name).all("marks");
+    await new Database(name).putLast("marks", [mark("b", "put in time")]);
+    same(Object.keys(localStorage).filter((key) => key.startsWith(name)), []);
+  })
+));
+
+rule("each account and each store has its own", () => (
+  fresh(async (name) => {
+    await putAndVanish(name, mark("a", "last"));
+    await fresh(async (other) => same(await new Database(other).all("marks"), []));
+    same(await new Database(name).all("names"), []);
+    same(await new Database(name).all("marks"), [mark("a", "last")]);
+  })
+));
