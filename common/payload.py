@@ -13,6 +13,7 @@ import msgspec
 from common.protocol.chats import Control
 
 _HEADER: Final = struct.Struct(">QHI")  # first seq, number of events, bytes of control entries
+HEADER_BYTES: Final = _HEADER.size
 _encode_controls = msgspec.json.Encoder().encode
 _decode_controls = msgspec.json.Decoder(list[Control]).decode
 
@@ -30,9 +31,15 @@ def pack(first: int, events: list[bytes], controls: list[Control]) -> bytes:
     return _HEADER.pack(first, len(events), len(encoded)) + encoded + b"\n".join(events)
 
 
+def read_header(data: bytes) -> tuple[int, int, int]:
+    """First seq, number of events, bytes of control entries; where there are none, what follows
+    HEADER_BYTES is the text. Raises struct.error on other bytes."""
+    return _HEADER.unpack_from(data)
+
+
 def unpack(data: bytes) -> Payload:
     """The opposite of pack. Raises struct.error or msgspec.DecodeError on other bytes."""
     first, events, size = _HEADER.unpack_from(data)
-    start = _HEADER.size + size
-    controls = _decode_controls(data[_HEADER.size : start]) if size else []
+    start = HEADER_BYTES + size
+    controls = _decode_controls(data[HEADER_BYTES:start]) if size else []
     return Payload(first, events, controls, data[start:])

@@ -28,7 +28,7 @@ from realtime.admission import Admission
 from realtime.counters import Counters
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH
-from realtime.hub import Hub, Joining, Room
+from realtime.hub import Hub, Joining, Room, Write
 from realtime.joining import Joiner
 from realtime.keepalive import Wheel
 from realtime.pending import PendingHandshakes
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         self._services = services
         self.user = ""
         self.session_id = ""
-        self.write: Callable[[bytes], None] = _discard
+        self.write: Write = _discard
         self.is_slow = False
         self.rooms: set[Room] = set()
         self.joining: Joining | None = None
@@ -136,13 +136,13 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.is_slow = True
         if self._session.state is State.READY:
-            self.write = self._hold
+            self._write_with(self._hold)
 
     def resume_writing(self) -> None:
         self.is_slow = False
         self._unsent_limit = self._services.settings.max_unsent_bytes
         if self._session.state is State.READY:
-            self.write = self._transport.write
+            self._write_with(self._transport.write)
             self._write_held()
 
     # ---- what the client wishes
@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
         self._is_counted = True
         self._session.welcome(claims.expires - time.time(), self._services.clock())
         self._schedule()
-        self.write = self._hold
+        self._write_with(self._hold)
         self._services.spawn(self._join(connect))
 
     async def _join(self, connect: Connect) -> None:
@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
         self._unsent_limit += len(burst)
         self._transport.write(burst)
         wishes = self._session.go_ready(self._services.clock())
-        self.write = self._hold if self.is_slow else self._transport.write
+        self._write_with(self._hold if self.is_slow else self._transport.write)
         for wish in wishes:
             self._grant(wish)
         self._flush()
@@ -287,6 +287,11 @@ class Connection(asyncio.Protocol):
 
     # ---- writing
 
+    def _write_with(self, write: Write) -> None:
+        self.write = write
+        for room in self.rooms:
+            room.listeners[self] = write
+
     @property
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size() + self._held_bytes
@@ -308,7 +313,7 @@ class Connection(asyncio.Protocol):
 
     def _give_up(self) -> None:
         # Not at once: the relay is in the middle of a room's listeners.
-        self.write = _discard
+        self._write_with(_discard)
         self._services.counters.drop("slow consumer")
         asyncio.get_running_loop().call_soon(self.end, CloseCode.SLOW_CONSUMER, "too slow")
 
@@ -348,7 +353,7 @@ class Connection(asyncio.Protocol):
 
     def _retire(self) -> None:
         """Nobody writes to it any more and it counts no more."""
-        self.write = _discard
+        self._write_with(_discard)
         self.joining = None
         self._drop_held()
         if self._is_counted:

@@ -31,9 +31,8 @@ def encode_frame(frame: ServerFrame) -> bytes:
     return text_frame(_encode(frame))
 
 
-def event_frames(texts: list[bytes]) -> bytes:
+def event_frames(text: bytes) -> bytes:
     """Lines of events as few frames as their limit allows, one after the other."""
-    text = texts[0] if len(texts) == 1 else b"\n".join(texts)
     if len(text) <= MAX_FRAME_BYTES:
         return text_frame(text)
     return b"".join(text_frame(part) for part in _split(text.split(b"\n")))

@@ -89,7 +89,7 @@ class Joiner:
             chats=heads,
             behind=behind,
         )
-        guest.go_ready(encode_frame(ready), event_frames(replay) if replay else b"")
+        guest.go_ready(encode_frame(ready), event_frames(b"\n".join(replay)) if replay else b"")
         seconds = self._clock() - started
         self._counters.join_times.note(seconds)
         self._counters.replayed += len(replay)

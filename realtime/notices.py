@@ -100,7 +100,7 @@ class Notices:
             if last >= room.stream.head:
                 for listener in self._absent(user, room, seq):
                     if lines:
-                        listener.write(event_frames(lines))
+                        listener.write(event_frames(b"\n".join(lines)))
                     self._hub.attach(listener, room)
                 return
             if not found.events:

@@ -30,14 +30,17 @@ class Stream:
         """Whether events after the head exist that have not come yet."""
         return self.known > self.head
 
+    def follow(self, first: int, size: int) -> bool:
+        """Takes `size` events from `first` on if nothing is missing and they come next, as they
+        almost always do; returns whether."""
+        if self.known != self.head or first != self.head + 1:
+            return False
+        self.head = self.known = first + size - 1
+        return True
+
     def offer(self, payload: Payload) -> Sequence[Payload]:
-        """Takes what came and returns what is due now, in order; often exactly what came."""
+        """Takes what came and returns what is due now, in order."""
         head = self.head
-        if payload.first == head + 1 and not self._early:
-            self.head = head + payload.size
-            if self.known < self.head:
-                self.known = self.head
-            return (payload,)
         last = payload.first + payload.size - 1
         if last <= head:
             return ()

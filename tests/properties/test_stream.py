@@ -38,7 +38,8 @@ def test_what_comes_out_is_dense_and_in_order(case: tuple[int, int, list[Payload
     given_out: list[Payload] = []
     newest = head
     for one in payloads:
-        given_out += stream.offer(one)
+        is_next = not one.controls and stream.follow(one.first, one.size)
+        given_out += [one] if is_next else stream.offer(one)
         newest = max(newest, one.first + one.size - 1)
         assert stream.head == head + len(seqs_of(given_out))
         assert stream.known == newest
