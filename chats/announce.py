@@ -1,12 +1,24 @@
 """What follows a commit on this replica: the hot window, the digest and the bus learn of it."""
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from chats.digest import RecentChanges
 from chats.metrics import WINDOW_BYTES
 from chats.outbox import Publication, Publisher
 from chats.window import Recent, Window
 from common.protocol.chats import Control
+
+
+class Announcement(NamedTuple):
+    """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
+    `owed` is the row of the outbox. `follow` goes to the nodes only."""
+
+    chat: str
+    first: int
+    events: list[bytes]
+    controls: list[Control]
+    owed: int
+    follow: list[Control]
 
 
 class Announcer:
@@ -17,25 +29,19 @@ class Announcer:
         self._recent = recent
         self._publisher = publisher
 
-    def announce(
-        self,
-        chat: str,
-        first: int,
-        events: list[bytes],
-        controls: list[Control],
-        owed: int,
-        follow: Sequence[Control] = (),
-    ) -> None:
-        """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
-        `owed` is the row of the outbox. `follow` goes to the nodes only."""
-        publication = Publication(chat, first, events, [*controls, *follow], owed)
-        self._publisher.publish_soon(publication)
-        self._recent.note(chat, publication.last, controls)
-        self._window.add(
-            chat,
-            [
-                Recent(seq, event, [c for c in controls if c.seq == seq] if controls else [])
-                for seq, event in enumerate(events, first)
-            ],
+    def announce(self, *announcements: Announcement) -> None:
+        """Of what one transaction has committed, a chat each."""
+        self._publisher.publish_soon(
+            Publication(one.chat, one.first, one.events, [*one.controls, *one.follow], one.owed)
+            for one in announcements
         )
+        for chat, first, events, controls, _, _ in announcements:
+            self._recent.note(chat, first + len(events) - 1, controls)
+            self._window.add(
+                chat,
+                [
+                    Recent(seq, event, [c for c in controls if c.seq == seq] if controls else [])
+                    for seq, event in enumerate(events, first)
+                ],
+            )
         WINDOW_BYTES.set(self._window.size)

@@ -31,6 +31,7 @@ from common.service import Service
 from common.tasks import start, stop
 from common.topics import Topics
 from common.valkey import connect_valkey
+from common.valkey_line import ValkeyLine
 
 
 def create_chats(settings: ChatsSettings) -> Service:
@@ -46,7 +47,8 @@ def create_chats(settings: ChatsSettings) -> Service:
 
     window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
     recent = RecentChanges(service.advertise)
-    publisher = Publisher(valkey, topics, pool)
+    line = ValkeyLine(service.valkey_url)
+    publisher = Publisher(line, topics, pool)
     sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)
     sender = Sender(pool, announcer)
@@ -67,7 +69,6 @@ def create_chats(settings: ChatsSettings) -> Service:
         work = [
             start(watch_replicas(valkey, topics.replicas("users"), users)),
             start(users_calls.watch()),
-            start(publisher.run()),
             start(repeat("settle", SETTLE_SECONDS, publisher.settle_published)),
             start(repeat("forget", SETTLE_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
@@ -93,6 +94,7 @@ def create_chats(settings: ChatsSettings) -> Service:
                 await coordinator.forget_acknowledged()
             await pool.close()
             http.close()
+            line.close()
             await valkey.aclose()
 
     async def withdraw() -> None:

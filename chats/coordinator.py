@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from chats.announce import Announcer
+from chats.announce import Announcement, Announcer
 from chats.commitment import (
     MAX_ATTEMPTS,
     MAX_COMMIT_AGE_SECONDS,
@@ -190,11 +190,14 @@ class Coordinator:
     def _announce(self, change: Change, committed: Committed) -> None:
         seq, at, owed = committed
         self._announcer.announce(
-            change.chat,
-            seq,
-            [stamp(change.draft, seq, at)],
-            stamp_controls(change.controls, seq, at),
-            owed,
+            Announcement(
+                change.chat,
+                seq,
+                [stamp(change.draft, seq, at)],
+                stamp_controls(change.controls, seq, at),
+                owed,
+                follow=[],
+            )
         )
 
     def _finish(self, transaction: str, chat: str, after: Next) -> None:

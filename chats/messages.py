@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from chats.announce import Announcer
+from chats.announce import Announcement, Announcer
 from chats.encoding import UNSTAMPED, decode_message, draft_event, stamp
 from chats.metrics import (
     BATCH_MESSAGES,
@@ -169,16 +169,20 @@ class Sender:
     def _announce(
         self, batch: list[_Draft], posted: list[Posted | None], owed: dict[str, int]
     ) -> None:
-        fresh: dict[str, tuple[int, list[bytes], list[Control]]] = {}
+        fresh: dict[str, Announcement] = {}
         for draft, outcome in zip(batch, posted, strict=True):
             if outcome is not None and outcome.stored is None:
                 event = stamp(draft.new.draft, outcome.seq, outcome.at)
-                _, events, follow = fresh.setdefault(draft.new.chat, (outcome.seq, [], []))
-                events.append(event)
+                chat = draft.new.chat
+                announcement = fresh.get(chat)
+                if announcement is None:
+                    announcement = Announcement(chat, outcome.seq, [], [], owed[chat], [])
+                    fresh[chat] = announcement
+                announcement.events.append(event)
                 if trace := draft.senders[0].item.trace:
-                    follow.append(Control(seq=outcome.seq, action="follow", users=[], trace=trace))
-        for chat, (first, events, follow) in fresh.items():
-            self._announcer.announce(chat, first, events, [], owed[chat], follow)
+                    follow = Control(seq=outcome.seq, action="follow", users=[], trace=trace)
+                    announcement.follow.append(follow)
+        self._announcer.announce(*fresh.values())
 
 
 def _judge(item: SendItem) -> Refusal | None:

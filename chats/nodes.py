@@ -115,4 +115,4 @@ async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
 async def sing(pool: Pool, publisher: Publisher, song: CanarySong) -> None:
     """The way of an event: committed, owed, published. Nobody but the node knows its topic."""
     owed = await store_song(pool, song.canary, song.number)
-    publisher.publish_soon(Publication(song.canary, song.number, [b"{}"], [], owed))
+    publisher.publish_soon([Publication(song.canary, song.number, [b"{}"], [], owed)])

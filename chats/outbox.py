@@ -7,6 +7,8 @@ publishes it again. Publishing twice is harmless, publishing before the commit w
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
@@ -36,7 +38,7 @@ from common.limits import MAX_SLICE_EVENTS
 from common.payload import pack
 from common.protocol.chats import Control, Joined
 from common.topics import Topics
-from common.valkey import Valkey, answers, publish_all
+from common.valkey_line import ValkeyLine
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
@@ -64,55 +66,64 @@ class Publication(NamedTuple):
 
 
 class Publisher:
-    """Publishes in the order of commits, away from those who wait for an answer."""
+    """Publishes in the order of commits, away from those who wait for an answer. What comes while
+    Valkey has not answered yet goes together when it has."""
 
-    def __init__(self, valkey: Valkey, topics: Topics, pool: Pool) -> None:
-        self._valkey = valkey
+    def __init__(self, line: ValkeyLine, topics: Topics, pool: Pool) -> None:
+        self._line = line
         self._topics = topics
         self._pool = pool
         self._waiting: deque[Publication] = deque()
         self._waiting_bytes = 0
-        self._wake = asyncio.Event()
+        self._is_publishing = False
         self._published: list[int] = []
         self.reachable = True
 
-    def publish_soon(self, publication: Publication) -> None:
-        """Returns at once; while Valkey is gone the sweep takes it later."""
-        size = sum(map(len, publication.events))
-        if self._waiting_bytes + size > MAX_WAITING_BYTES:
-            PUBLISH_DROPPED.labels("full").inc()
+    def publish_soon(self, publications: Iterable[Publication]) -> None:
+        """Written at once, or behind what Valkey has not answered yet; while Valkey is gone the
+        sweep takes it later."""
+        for publication in publications:
+            size = sum(map(len, publication.events))
+            if self._waiting_bytes + size > MAX_WAITING_BYTES:
+                PUBLISH_DROPPED.labels("full").inc()
+            else:
+                self._waiting.append(publication)
+                self._waiting_bytes += size
+        if not self._is_publishing:
+            self._publish_waiting()
+
+    def _publish_waiting(self) -> None:
+        if not self._waiting:
             return
-        self._waiting.append(publication)
-        self._waiting_bytes += size
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Publishes what waits, until cancelled."""
-        while True:
-            await self._wake.wait()
-            await self._publish_waiting()
-
-    async def _publish_waiting(self) -> None:
+        self._is_publishing = True
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_PIPELINE))]
         self._waiting_bytes -= sum(len(e) for p in batch for e in p.events)
-        if not self._waiting:
-            self._wake.clear()
-        if not await self.publish(batch, by="committer"):
+        self._write(batch).add_done_callback(partial(self._go_on, batch))
+
+    def _go_on(self, batch: list[Publication], answered: asyncio.Future[bool]) -> None:
+        self._is_publishing = False
+        if not self._note(batch, answered.result(), by="committer"):
             PUBLISH_DROPPED.labels("unreachable").inc(len(batch) + len(self._waiting))
             self._waiting.clear()
             self._waiting_bytes = 0
-            self._wake.clear()
+        self._publish_waiting()
 
     async def publish(self, batch: list[Publication], *, by: str) -> bool:
         """Whether Valkey took all of it; then it is owed no more."""
-        messages: list[tuple[str, bytes]] = []
+        return self._note(batch, await self._write(batch), by=by)
+
+    def _write(self, batch: list[Publication]) -> asyncio.Future[bool]:
+        commands: list[tuple[str | bytes, ...]] = []
         for chat, first, events, controls, _ in batch:
-            messages.append((self._topics.chat(chat), pack(first, events, controls)))
+            commands.append(("PUBLISH", self._topics.chat(chat), pack(first, events, controls)))
             for join in joins_among(chat, controls):
                 notice = _encode(Joined(chat=chat, seq=join.seq))
-                messages += [(self._topics.user(user), notice) for user in join.users]
-        self.reachable = await publish_all(self._valkey, messages)
-        if not self.reachable:
+                commands += [("PUBLISH", self._topics.user(user), notice) for user in join.users]
+        return self._line.ask(commands)
+
+    def _note(self, batch: list[Publication], is_published: bool, *, by: str) -> bool:
+        self.reachable = is_published
+        if not is_published:
             PUBLISH_FAILED.inc()
             return False
         PUBLISHED.labels(by).inc(len(batch))
@@ -129,12 +140,12 @@ class Publisher:
     async def ask_reachable(self) -> bool:
         """Whether Valkey is there, asked anew if it was not."""
         if not self.reachable:
-            self.reachable = await answers(self._valkey)
+            self.reachable = await self._line.ask([("PING",)])
         return self.reachable
 
     async def publish_plain(self, topic: str, payload: bytes) -> bool:
         """Something that is no event and may be lost."""
-        return await publish_all(self._valkey, [(topic, payload)])
+        return await self._line.ask([("PUBLISH", topic, payload)])
 
 
 class Sweep:

@@ -7,14 +7,13 @@ little: hiredis parses, on a protocol of its own, all that one read brought.
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
 
 import hiredis
 
 from common.logs import log
+from common.valkey_address import ValkeyAddress
 
 HEALTH_SECONDS: Final = 0.25
 MAX_MISSED_ANSWERS: Final = 3
@@ -113,7 +112,7 @@ class Bus:
         receive: Callable[[Messages], None],
         changed: Callable[[bool, str], None],
     ) -> None:
-        self._url = urlsplit(url)
+        self._address = ValkeyAddress(url)
         self._receive = receive
         self._changed = changed
         self._topics: set[str] = set()
@@ -179,21 +178,9 @@ class Bus:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _connect(self) -> _Connection:
-        loop = asyncio.get_running_loop()
-        if self._url.scheme == "unix":
-            _, connection = await loop.create_unix_connection(
-                lambda: _Connection(self._receive), self._url.path
-            )
-        else:
-            _, connection = await loop.create_connection(
-                lambda: _Connection(self._receive),
-                self._url.hostname or "localhost",
-                self._url.port or 6379,
-                ssl=ssl.create_default_context() if self._url.scheme == "rediss" else None,
-            )
-        if self._url.password:
-            name = unquote(self._url.username or "default")
-            connection.command("AUTH", name, unquote(self._url.password))
+        connection = await self._address.connect(lambda: _Connection(self._receive))
+        if self._address.login:
+            connection.command(*self._address.login)
         return connection
 
     async def _serve(self, connection: _Connection) -> None:

@@ -94,6 +94,13 @@ class SharedBuckets:
                 wish.answer.set_result(None)
             return
         self._wishes.append(wish)
+        if wish.answer:
+            self._start_telling()
+        elif len(self._wishes) == 1:
+            # Behind what this turn of the loop is about: alone it costs a send 0.2 ms.
+            asyncio.get_running_loop().call_soon(self._start_telling)
+
+    def _start_telling(self) -> None:
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell_all())
 

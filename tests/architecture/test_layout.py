@@ -31,7 +31,12 @@ ALLOWED_IMPORTS = {
         "common/pool_metrics.py",
     ),
     "redis": ("common/bus.py", "common/valkey.py", "edge/cache", "edge/cache.py"),
-    "hiredis": ("common/bus.py", "common/valkey.py", "loadtest/peers/spike_relay.py"),
+    "hiredis": (
+        "common/bus.py",
+        "common/valkey.py",
+        "common/valkey_line.py",
+        "loadtest/peers/spike_relay.py",
+    ),
     "websockets": (
         "realtime/server.py",
         "realtime/session.py",

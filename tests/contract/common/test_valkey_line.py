@@ -1,0 +1,111 @@
+"""The line that publishing is written to, on the loop that services run on, with a real Valkey."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from urllib.parse import urlsplit
+
+import pytest
+import uvloop
+
+from common.valkey import ANSWER_TIMEOUT_SECONDS, connect_valkey
+from common.valkey_line import ValkeyLine
+from tests.fixtures.proxy import Proxy
+from tests.fixtures.servers import ValkeyServer
+
+PATIENCE_SECONDS = 5.0
+
+
+def with_line(valkey: ValkeyServer, use: Callable[[ValkeyLine, Proxy], Awaitable[None]]) -> None:
+    parts = urlsplit(valkey.url)
+    assert parts.hostname
+    assert parts.port
+    host, port = parts.hostname, parts.port
+
+    async def run() -> None:
+        async with Proxy(host, port) as proxy:
+            line = ValkeyLine(f"redis://{proxy.address}")
+            try:
+                await asyncio.wait_for(use(line, proxy), PATIENCE_SECONDS)
+            finally:
+                line.close()
+
+    uvloop.run(run())
+
+
+def test_commands_are_done_in_the_order_in_which_they_were_asked(
+    valkey: ValkeyServer, topic_prefix: str
+) -> None:
+    """Also those that came before the connection was there, and many at once."""
+    name = f"{topic_prefix}order"
+
+    async def use(line: ValkeyLine, _: Proxy) -> None:
+        asked = [line.ask([("RPUSH", name, str(n)), ("PING",)]) for n in range(50)]
+        await asked[0]
+        asked += [line.ask([("RPUSH", name, str(n))]) for n in range(50, 100)]
+        assert all(await asyncio.gather(*asked))
+        assert await line.ask([])
+        async with connect_valkey(valkey.url) as client:
+            assert await client.lrange(name, 0, -1) == [b"%d" % n for n in range(100)]
+
+    with_line(valkey, use)
+
+
+def test_a_valkey_that_is_gone_fails_at_once_and_is_found_when_it_is_back(
+    valkey: ValkeyServer,
+) -> None:
+    """Whatever is asked has an outcome, and nothing has to be set up again."""
+
+    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+        assert await line.ask([("PING",)])
+        await proxy.turn("refuse")
+        assert not any(await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3))))
+        await proxy.turn("pass")
+        assert await line.ask([("PING",)])
+
+    with_line(valkey, use)
+
+
+def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> None:
+    """All that waits has failed then, and the next one goes over a new connection."""
+
+    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+        assert await line.ask([("PING",)])
+        await proxy.turn("stall answers")
+        started = monotonic()
+        assert not any(await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3))))
+        assert ANSWER_TIMEOUT_SECONDS * 0.9 < monotonic() - started < 2 * ANSWER_TIMEOUT_SECONDS
+        await proxy.turn("pass")
+        assert await line.ask([("PING",)])
+
+    with_line(valkey, use)
+
+
+@pytest.mark.parametrize("command", [("NO SUCH COMMAND",), ("PUBLISH", "too few")])
+def test_a_refused_command_has_failed(valkey: ValkeyServer, command: tuple[str, ...]) -> None:
+    """And does not shift the answers of those behind it."""
+
+    async def use(line: ValkeyLine, _: Proxy) -> None:
+        refused, behind = line.ask([("PING",), command]), line.ask([("PING",)])
+        assert not await refused
+        assert not await behind
+        assert await line.ask([("PING",)])
+
+    with_line(valkey, use)
+
+
+def test_a_closed_line_leaves_nobody_waiting(valkey: ValkeyServer) -> None:
+    """Neither who was connected nor who was connecting."""
+
+    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+        assert await line.ask([("PING",)])
+        await proxy.turn("stall answers")
+        waiting = line.ask([("PING",)])
+        line.close()
+        assert not await waiting
+        other = ValkeyLine(f"redis://{proxy.address}")
+        waiting = other.ask([("PING",)])
+        other.close()
+        assert not await waiting
+
+    with_line(valkey, use)
