@@ -27,6 +27,7 @@ SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 0.2
 MAX_CONNECTIONS = 100_000
+MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
 
 Mode = Literal["ready", "drain", "maint"]
@@ -77,6 +78,7 @@ class Balancer:
                     # Relative, for a path may have 107 bytes; the folder is its working directory.
                     "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
                     "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
+                    "HUBBUB_BALANCER_THREADS": str(max_threads()),
                     "HUBBUB_BALANCER_KEY": key,
                 },
                 cwd=self._folder,
@@ -161,3 +163,9 @@ def max_connections() -> int:
     """What the limit of descriptors allows: HAProxy does not start with more."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(100, min(MAX_CONNECTIONS, (soft - SPARE_DESCRIPTORS) // 2))
+
+
+def max_threads() -> int:
+    """Half of the cores: on one machine the others have work from what it passes on. Of two cores
+    one thread takes a tenth less for a request than two, which hand connections to each other."""
+    return max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) // 2))
