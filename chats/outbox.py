@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -100,9 +100,9 @@ class Publisher:
         self._waiting_bytes -= sum(len(e) for p in batch for e in p.events)
         self._write(batch).add_done_callback(partial(self._go_on, batch))
 
-    def _go_on(self, batch: list[Publication], answered: asyncio.Future[bool]) -> None:
+    def _go_on(self, batch: list[Publication], answered: asyncio.Future[Any]) -> None:
         self._is_publishing = False
-        if not self._note(batch, answered.result(), by="committer"):
+        if not self._note(batch, answered.result() is not None, by="committer"):
             PUBLISH_DROPPED.labels("unreachable").inc(len(batch) + len(self._waiting))
             self._waiting.clear()
             self._waiting_bytes = 0
@@ -110,9 +110,9 @@ class Publisher:
 
     async def publish(self, batch: list[Publication], *, by: str) -> bool:
         """Whether Valkey took all of it; then it is owed no more."""
-        return self._note(batch, await self._write(batch), by=by)
+        return self._note(batch, await self._write(batch) is not None, by=by)
 
-    def _write(self, batch: list[Publication]) -> asyncio.Future[bool]:
+    def _write(self, batch: list[Publication]) -> asyncio.Future[list[Any] | None]:
         commands: list[tuple[str | bytes, ...]] = []
         for chat, first, events, controls, _ in batch:
             commands.append(("PUBLISH", self._topics.chat(chat), pack(first, events, controls)))
@@ -140,12 +140,12 @@ class Publisher:
     async def ask_reachable(self) -> bool:
         """Whether Valkey is there, asked anew if it was not."""
         if not self.reachable:
-            self.reachable = await self._line.ask([("PING",)])
+            self.reachable = await self._line.ask([("PING",)]) is not None
         return self.reachable
 
     async def publish_plain(self, topic: str, payload: bytes) -> bool:
         """Something that is no event and may be lost."""
-        return await self._line.ask([("PUBLISH", topic, payload)])
+        return await self._line.ask([("PUBLISH", topic, payload)]) is not None
 
 
 class Sweep:

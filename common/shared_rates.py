@@ -8,12 +8,13 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from common.logs import log
 from common.rates import Buckets, Rate, Verdict, describe
 from common.topics import Topics
-from common.valkey import VALKEY_GONE, Valkey, run_all
+from common.valkey_line import ValkeyLine
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
@@ -54,12 +55,12 @@ class SharedBuckets:
 
     def __init__(
         self,
-        valkey: Valkey,
+        line: ValkeyLine,
         topics: Topics,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._valkey = valkey
+        self._line = line
         self._topics = topics
         self._mirror = Buckets()
         self._clock = clock
@@ -96,7 +97,7 @@ class SharedBuckets:
         self._wishes.append(wish)
         if wish.answer:
             self._start_telling()
-        elif len(self._wishes) == 1:
+        elif self._teller is None or self._teller.done():
             # Behind what this turn of the loop is about: alone it costs a send 0.2 ms.
             asyncio.get_running_loop().call_soon(self._start_telling)
 
@@ -107,17 +108,18 @@ class SharedBuckets:
     async def _tell_all(self) -> None:
         while self._wishes:
             batch, self._wishes = self._wishes[:MAX_BATCH], self._wishes[MAX_BATCH:]
-            results: list[Any] = []
+            results: list[Any] | None = None
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    results = await self._ask(batch)
-            except (TimeoutError, *VALKEY_GONE) as error:
-                log("limits are local for now", error=type(error).__name__)
-                self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        results = await self._ask(batch)
             finally:  # also when cancelled: nobody is left waiting
-                self._hear(batch, results)
+                self._hear(batch, results or [])
+            if results is None:
+                log("limits are local for now")
+                self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
 
-    async def _ask(self, batch: list[_Wish]) -> list[Any]:
+    def _ask(self, batch: list[_Wish]) -> asyncio.Future[list[Any] | None]:
         # The first brings the script along, so that the others may name it.
         run = ("EVAL", SCRIPT)
         commands = []
@@ -126,7 +128,7 @@ class SharedBuckets:
                 (*run, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(owed))
             )
             run = ("EVALSHA", SCRIPT_SHA)
-        return await run_all(self._valkey, commands)
+        return self._line.ask(commands)
 
     def _hear(self, batch: list[_Wish], results: list[Any]) -> None:
         now = self._clock()

@@ -1,7 +1,8 @@
-"""One connection to Valkey that is written to at once, for what must not wait: publishing.
+"""One connection to Valkey that is written to at once, for what is asked with every message.
 
-A client with a pool looks a connection over before it lends it, and its caller waits for a turn of
-the loop. Of a message that is sent alone that was 0.2 of 2.8 ms between its post and its delivery.
+A client with a pool looks a connection over before it lends it, and its caller waits for turns of
+the loop: 0.2 of the 2.8 ms from the post of a message that is sent alone to its delivery. Of thirty
+commands each takes 4 µs of CPU here and 17 in redis-py's pipeline.
 """
 
 import asyncio
@@ -19,11 +20,12 @@ _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
 class _Asked(NamedTuple):
-    """Commands in one write, and whoever waits for all of their answers."""
+    """Commands in one write, the answers so far, and whoever waits for all of them."""
 
     data: bytes
     commands: int
-    done: asyncio.Future[bool]
+    answers: list[Any]
+    done: asyncio.Future[list[Any] | None]
 
 
 class _Connection(asyncio.Protocol):
@@ -33,7 +35,6 @@ class _Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._asked: deque[_Asked] = deque()
-        self._answered = 0  # of the oldest one's commands
         self._overdue: asyncio.TimerHandle | None = None
 
     @property
@@ -42,7 +43,7 @@ class _Connection(asyncio.Protocol):
 
     def write(self, asked: _Asked) -> None:
         if self._transport is None:
-            _settle(asked, False)
+            _settle(asked, None)
             return
         self._asked.append(asked)
         self._transport.write(asked.data)
@@ -61,19 +62,18 @@ class _Connection(asyncio.Protocol):
         if self._overdue is not None:
             self._overdue.cancel()
         while self._asked:
-            _settle(self._asked.popleft(), False)
+            _settle(self._asked.popleft(), None)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
-            if isinstance(answer, hiredis.ReplyError) or not self._asked:
-                log("valkey refuses a command", error=str(answer).split(" ", 1)[0])
-                self.abort()
+            if not self._asked:
+                self.abort()  # an answer that nobody asked for: nothing more of it is believed
                 return
-            self._answered += 1
-            if self._answered == self._asked[0].commands:
-                self._answered = 0
-                _settle(self._asked.popleft(), True)
+            oldest = self._asked[0]
+            oldest.answers.append(answer)
+            if len(oldest.answers) == oldest.commands:
+                _settle(self._asked.popleft(), _unless_refused(oldest.answers))
         if self._overdue is not None:
             self._overdue.cancel()
             self._overdue = None
@@ -97,15 +97,19 @@ class ValkeyLine:
         self._connection: _Connection | None = None
         self._waiting: list[_Asked] = []  # for the connection
         self._connecting: asyncio.Task[None] | None = None
+        self._is_closed = False
 
-    def ask(self, commands: Sequence[tuple[str | bytes, ...]]) -> asyncio.Future[bool]:
-        """Whether Valkey has done all of them. False, where it is gone, slow or refuses, means
-        that it may have done some."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    def ask(self, commands: Sequence[tuple[Any, ...]]) -> asyncio.Future[list[Any] | None]:
+        """The answers to all of them. None, where Valkey is gone, slow or refuses one, means that
+        it may have done some."""
+        done: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
         if not commands:
-            done.set_result(True)
+            done.set_result([])
             return done
-        asked = _Asked(b"".join(map(_pack, commands)), len(commands), done)
+        asked = _Asked(b"".join(map(_pack, commands)), len(commands), [], done)
+        if self._is_closed:
+            _settle(asked, None)
+            return done
         if self._connection is not None and self._connection.is_open:
             self._connection.write(asked)
             return done
@@ -115,7 +119,8 @@ class ValkeyLine:
         return done
 
     def close(self) -> None:
-        """What is not answered has failed."""
+        """What is not answered, and what is asked later, has failed."""
+        self._is_closed = True
         if self._connecting is not None:
             self._connecting.cancel()
             self._fail_waiting()
@@ -128,7 +133,7 @@ class ValkeyLine:
                 connection = await self._address.connect(_Connection)
             if login := self._address.login:
                 done = asyncio.get_running_loop().create_future()
-                connection.write(_Asked(_pack(login), 1, done))
+                connection.write(_Asked(_pack(login), 1, [], done))
             self._connection = connection
             waiting, self._waiting = self._waiting, []
             for asked in waiting:
@@ -142,9 +147,17 @@ class ValkeyLine:
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
-            _settle(asked, False)
+            _settle(asked, None)
 
 
-def _settle(asked: _Asked, good: bool) -> None:
+def _unless_refused(answers: list[Any]) -> list[Any] | None:
+    for answer in answers:
+        if isinstance(answer, hiredis.ReplyError):
+            log("valkey refuses a command", error=str(answer).split(" ", 1)[0])
+            return None
+    return answers
+
+
+def _settle(asked: _Asked, answers: list[Any] | None) -> None:
     if not asked.done.done():  # whoever waited for it was not cancelled
-        asked.done.set_result(good)
+        asked.done.set_result(answers)

@@ -20,6 +20,7 @@ from common.shared_rates import SharedBuckets
 from common.tasks import stop
 from common.topics import Topics
 from common.valkey import connect_valkey
+from common.valkey_line import ValkeyLine
 from edge.answers import EXCEPTION_HANDLERS
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
@@ -63,6 +64,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         http = stack.enter_context(closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
         stack.push_async_callback(valkey.aclose)
+        line = stack.enter_context(closing(ValkeyLine(service.valkey_url)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
@@ -79,7 +81,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         readiness = Readiness(gate, chats_calls, realtime_calls)
         balancer = Balancer(settings.balancer_key)
         limits = Limits(
-            SharedBuckets(valkey, topics),
+            SharedBuckets(line, topics),
             FamiliarAddresses(valkey, topics),
             service.rate_factor,
         )

@@ -21,6 +21,7 @@ from common.shared_rates import SharedBuckets
 from common.tasks import stop
 from common.topics import Topics
 from common.valkey import connect_valkey
+from common.valkey_line import ValkeyLine
 from realtime.admission import Admission
 from realtime.canary import BusCanary, FlowCanary
 from realtime.connection import Connection, Services
@@ -122,9 +123,10 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         bus = Bus(service.valkey_url, relay.receive, bus_changed)
         subscriptions = Subscriptions(bus, hub, relay, topics, heads.compare, notices.receive)
         canary_topic = topics.canary(service.name)
+        line = stack.enter_context(closing(ValkeyLine(service.valkey_url)))
         bus_canary = BusCanary(bus, valkey, canary_topic)
         flow_canary = FlowCanary(service.name, chats.store_song, counters)
-        typists = Typists(valkey, topics, service.rate_factor, counters)
+        typists = Typists(line, topics, service.rate_factor, counters)
         credentials = Credentials(
             Calls(http, users_replicas),
             service.name,
@@ -149,7 +151,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             credentials=credentials,
             hub=hub,
             joiner=Joiner(hub, bus, chats, repair, subscriptions, notices, counters),
-            sends=Sends(chats.sends, SharedBuckets(valkey, topics), service.rate_factor, counters),
+            sends=Sends(chats.sends, SharedBuckets(line, topics), service.rate_factor, counters),
             typists=typists,
             wheel=Wheel(clock),
             pending=PendingHandshakes(settings.max_pending_handshakes),

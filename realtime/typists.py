@@ -10,7 +10,7 @@ import msgspec
 from common.protocol.frames import SomebodyTyping
 from common.rates import Buckets, Rate
 from common.topics import Topics
-from common.valkey import Valkey, publish_all
+from common.valkey_line import ValkeyLine
 from realtime.counters import Counters
 
 TYPING_A_CHAT: Final = Rate(per_second=1, burst=1)
@@ -24,13 +24,13 @@ class Typists:
 
     def __init__(
         self,
-        valkey: Valkey,
+        line: ValkeyLine,
         topics: Topics,
         rate_factor: int,
         counters: Counters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._valkey = valkey
+        self._line = line
         self._topics = topics
         self._buckets = Buckets()
         self._rate = TYPING_A_CHAT.times(rate_factor)
@@ -57,5 +57,5 @@ class Typists:
             await self._news.wait()
             self._news.clear()
             messages, self._unpublished = self._unpublished, []
-            if not await publish_all(self._valkey, messages):
+            if await self._line.ask([("PUBLISH", *one) for one in messages]) is None:
                 self._counters.drop("typing not published", len(messages))

@@ -33,7 +33,6 @@ ALLOWED_IMPORTS = {
     "redis": ("common/bus.py", "common/valkey.py", "edge/cache", "edge/cache.py"),
     "hiredis": (
         "common/bus.py",
-        "common/valkey.py",
         "common/valkey_line.py",
         "loadtest/peers/spike_relay.py",
     ),

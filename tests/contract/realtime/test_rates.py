@@ -9,7 +9,7 @@ from common.ids import new_id
 from common.rates import SEND_KIND, SENDS
 from common.shared_rates import SharedBuckets
 from common.topics import Topics
-from common.valkey import connect_valkey
+from common.valkey_line import ValkeyLine
 from tests.contract.realtime.conftest import Frame, Person, Process, Tier, World
 
 
@@ -57,8 +57,8 @@ async def test_50_at_once_and_then_10_a_second(strict_world: World) -> None:
 async def test_what_is_sent_elsewhere_counts(strict_world: World, tier: Tier) -> None:
     """Two other processes gave out a full bucket each: here there is nothing left."""
     person, chat = await make_chat(strict_world)
-    valkey, topics = connect_valkey(tier.valkey_url), Topics(tier.topic_prefix)
-    for buckets in (SharedBuckets(valkey, topics), SharedBuckets(valkey, topics)):
+    line, topics = ValkeyLine(tier.valkey_url), Topics(tier.topic_prefix)
+    for buckets in (SharedBuckets(line, topics), SharedBuckets(line, topics)):
         for _ in range(SENDS.burst):
             assert buckets.take_at_once(SEND_KIND, person.id, SENDS).allowed
     async with asyncio.timeout(5), strict_world.connect(person) as socket:
@@ -71,4 +71,4 @@ async def test_what_is_sent_elsewhere_counts(strict_world: World, tier: Tier) ->
                 break
         assert answer["code"] == "rate_limited"
         assert len(await strict_world.events(chat, person)) < 20
-    await valkey.aclose()
+    line.close()

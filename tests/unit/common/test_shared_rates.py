@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import ExitStack, closing
 
 import pytest_asyncio
 
@@ -11,7 +11,7 @@ from common.ids import new_id
 from common.rates import Rate
 from common.shared_rates import SharedBuckets
 from common.topics import Topics
-from common.valkey import connect_valkey
+from common.valkey_line import ValkeyLine
 from tests.fixtures.servers import ValkeyServer
 
 RATE = Rate(1 / 60, 10)
@@ -21,12 +21,11 @@ Make = Callable[[str], SharedBuckets]
 @pytest_asyncio.fixture
 async def make(topic_prefix: str) -> AsyncIterator[Make]:
     """The buckets of one more process on the Valkey at a URL."""
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
 
         def connect(url: str) -> SharedBuckets:
-            valkey = connect_valkey(url)
-            stack.push_async_callback(valkey.aclose)
-            return SharedBuckets(valkey, Topics(topic_prefix))
+            line = stack.enter_context(closing(ValkeyLine(url)))
+            return SharedBuckets(line, Topics(topic_prefix))
 
         yield connect
 
