@@ -69,8 +69,10 @@ class Balancer:
             # Only what serves already: a server in the file counts as up until a check fails.
             self._known = {server: mode for server, mode in self._wanted.items() if mode == "ready"}
             pools.write_text(pools_text(self._known))
+            threads = self._folder / "threads.cfg"
+            threads.write_text(f"global\n    nbthread {max_threads()}\n")
             return spawn(
-                [haproxy_program(), "-db", "-f", CONFIGURATION, "-f", pools],
+                [haproxy_program(), "-db", "-f", threads, "-f", CONFIGURATION, "-f", pools],
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "HUBBUB_BALANCER_BIND": f"fd@{listener}",
@@ -78,7 +80,6 @@ class Balancer:
                     # Relative, for a path may have 107 bytes; the folder is its working directory.
                     "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
                     "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
-                    "HUBBUB_BALANCER_THREADS": str(max_threads()),
                     "HUBBUB_BALANCER_KEY": key,
                 },
                 cwd=self._folder,

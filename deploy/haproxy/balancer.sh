@@ -30,8 +30,6 @@ export HUBBUB_BALANCER_BIND
 export HUBBUB_BALANCER_METRICS=:9101
 export HUBBUB_BALANCER_ADMIN=/run/balancer/admin.sock
 export HUBBUB_BALANCER_MAXCONN=$connections
-threads=$(nproc)
-export HUBBUB_BALANCER_THREADS=$((threads < 64 ? threads : 64))
 HUBBUB_BALANCER_KEY=$(cat /run/secrets/balancer.key)
 if [ ${#HUBBUB_BALANCER_KEY} -lt 16 ]; then
     echo "HAProxy does not start: /run/secrets/balancer.key holds no secret of 16 characters or" \

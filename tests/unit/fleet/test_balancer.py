@@ -1,11 +1,14 @@
 """What the balancer is told when processes come and go, and what its own answers say."""
 
 import json
+import os
 import re
 from pathlib import Path
 
+import pytest
+
 from common.errors import CODES, unavailable
-from fleet.balancer import CONFIGURATION, PoolServer, changes, pools_text
+from fleet.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
 
 EDGE = PoolServer("edge", "edge-1", 5001, 5001)
 NODE = PoolServer("realtime", "realtime-1", 6001, 6002)
@@ -73,3 +76,12 @@ def _bodies(configuration: Path) -> dict[str, dict[str, str]]:
     return {
         status: json.loads(body) for status, body in re.findall(pattern, configuration.read_text())
     }
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (256, 64)])
+def test_it_leaves_half_of_the_cores_to_those_behind_it(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    """One thread at least, and no more than HAProxy has in a group."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert max_threads() == threads
