@@ -8,6 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from edge.joined_writes import WholeAnswers
+
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 20
 
@@ -28,6 +30,7 @@ async def serving_app(app: Any, listener: socket.socket) -> AsyncIterator[None]:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=WholeAnswers,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         ws="none",

@@ -1,0 +1,90 @@
+"""The server's writes: an answer is on its way as a whole or not at all."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from edge.server import serving_app
+
+BODY = b"the body"
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def arrived(client: socket.socket) -> bytes:
+    """What the kernel has for the client by now; it stays there."""
+    try:
+        return client.recv(65_536, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+async def read_answer(client: socket.socket) -> bytes:
+    async with asyncio.timeout(5):
+        return await asyncio.get_running_loop().sock_recv(client, 65_536)
+
+
+class App:
+    """Answers with the body, and looks in between at what the client has."""
+
+    def __init__(self, client: socket.socket, body_may_come: asyncio.Event | None = None) -> None:
+        self._client, self._body_may_come = client, body_may_come
+        self.between: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"%d" % len(BODY))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self._body_may_come:
+            await self._body_may_come.wait()
+        self.between.append(arrived(self._client))
+        await send({"type": "http.response.body", "body": BODY, "more_body": False})
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """A listener on loopback and a client that does not block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    client.setblocking(False)
+    return listener, client
+
+
+@pytest.mark.parametrize(("request_bytes", "body"), [(GET, BODY), (HEAD, b""), (LAST, BODY)])
+async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -> None:
+    """An edge that is killed before the body has sent no head: its balancer may ask another."""
+    listener, client = connected()
+    app = App(client)
+    with client:
+        async with serving_app(app, listener):
+            client.sendall(request_bytes)
+            head, _, rest = (await read_answer(client)).partition(b"\r\n\r\n")
+    assert app.between == [b""]
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest == body
+
+
+async def test_what_is_written_is_not_kept_until_more_comes() -> None:
+    """A body that takes its time has its head sent before."""
+    listener, client = connected()
+    body_may_come = asyncio.Event()
+    with client:
+        async with serving_app(App(client, body_may_come), listener):
+            client.sendall(GET)
+            assert (await read_answer(client)).endswith(b"\r\n\r\n")
+            body_may_come.set()
+            assert await read_answer(client) == BODY
+
+
+async def test_two_requests_at_once_are_answered_in_order() -> None:
+    """Pipelined (RFC 9112, section 9.3.2): two whole answers."""
+    listener, client = connected()
+    with client:
+        async with serving_app(App(client), listener):
+            client.sendall(GET + LAST)
+            answers = b""
+            while more := await read_answer(client):
+                answers += more
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert answers.endswith(BODY)
