@@ -187,6 +187,12 @@ def read_list(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in env.get(variable, "").split(",") if part.strip())
 
 
+def read_inherited_socket(env: Mapping[str, str], variable: str) -> int | None:
+    """The descriptor of a socket that the parent has bound, if the variable is set."""
+    fd = env.get(variable)
+    return int(fd) if fd else None
+
+
 def read_listener(env: Mapping[str, str], variable: str) -> Listener | None:
     """`HOST:PORT` in the variable and perhaps an inherited socket in the one with `_FD`."""
     value = env.get(variable)
@@ -195,8 +201,7 @@ def read_listener(env: Mapping[str, str], variable: str) -> Listener | None:
     host, _, port = value.rpartition(":")
     if not host or not port.isdigit():
         raise SettingsError(f"{variable} must be HOST:PORT, not {value!r}")
-    fd = env.get(f"{variable}_FD")
-    return Listener(host, int(port), int(fd) if fd else None)
+    return Listener(host, int(port), read_inherited_socket(env, f"{variable}_FD"))
 
 
 def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> ServiceSettings:

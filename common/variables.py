@@ -44,6 +44,12 @@ BALANCER_KEY_FILE = Variable(
     "keys of headers believed.",
     otherwise="no balancer is believed",
 )
+BALANCER_LISTEN_FD = Variable(
+    "HUBBUB_BALANCER_LISTEN_FD",
+    "file descriptor",
+    "A bound Unix socket beside the first address, for a balancer of the same machine.",
+    otherwise="none",
+)
 DATABASE_PASSWORD_FILE = Variable(
     "HUBBUB_DATABASE_PASSWORD_FILE",
     SECRET_FILE,

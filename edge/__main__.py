@@ -1,6 +1,7 @@
 """`python -m edge`: one edge process, until SIGTERM."""
 
 import asyncio
+import socket
 import sys
 from contextlib import AsyncExitStack
 
@@ -28,7 +29,9 @@ async def serve(settings: EdgeSettings) -> None:
             internal = CallService([], edge.health, settings.service.service_key)
             listener = settings.service.metrics_listen.open()
             await stack.enter_async_context(serving_http(internal.handle, listener))
-        public = settings.service.listen.open()
+        public = [settings.service.listen.open()]
+        if settings.balancer_listen_fd is not None:
+            public.append(socket.socket(fileno=settings.balancer_listen_fd))
         await stack.enter_async_context(serving_app(edge.app, public))
         tune_collector()
         log("serving", address=settings.service.listen.address)

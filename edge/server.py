@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -23,7 +23,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_app(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+async def serving_app(app: Any, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
     """Serves an ASGI application while the block runs, then lets requests in flight finish."""
     config = uvicorn.Config(
         app,
@@ -38,7 +38,7 @@ async def serving_app(app: Any, listener: socket.socket) -> AsyncIterator[None]:
         proxy_headers=False,  # the balancer's headers are judged in balancer.py, by its secret
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    task = asyncio.create_task(server.serve(sockets=list(listeners)))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)
     if task.done():

@@ -9,11 +9,20 @@ import msgspec
 from common.settings import (
     ServiceSettings,
     SettingsError,
+    read_inherited_socket,
     read_list,
     read_secret,
     read_service_settings,
 )
-from common.variables import BALANCER_KEY_FILE, NUMBER, ORIGINS, PUBLIC_URL, URLS, Variable
+from common.variables import (
+    BALANCER_KEY_FILE,
+    BALANCER_LISTEN_FD,
+    NUMBER,
+    ORIGINS,
+    PUBLIC_URL,
+    URLS,
+    Variable,
+)
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
@@ -23,6 +32,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     service: ServiceSettings
     origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
+    balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     caches: Annotated[
         bool,
         Variable("HUBBUB_CACHE", "on or off", "`off`: every read asks the service it is of.", "on"),
@@ -63,6 +73,7 @@ def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
             if env.get("HUBBUB_BALANCER_KEY_FILE")
             else None
         ),
+        balancer_listen_fd=read_inherited_socket(env, "HUBBUB_BALANCER_LISTEN_FD"),
         caches=caches == "on",
         cache_urls=read_list(env, "HUBBUB_CACHE_URLS"),
         near_bytes=int(near_bytes),

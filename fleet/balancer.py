@@ -34,11 +34,12 @@ Mode = Literal["ready", "drain", "maint"]
 
 
 class PoolServer(NamedTuple):
-    """A process in a pool; `check_port` answers `/health/live`."""
+    """A process in a pool. `socket` is in HAProxy's working directory; `check_port` answers
+    `/health/live`."""
 
     pool: str
     name: str
-    port: int
+    socket: str
     check_port: int
 
     @property
@@ -47,7 +48,8 @@ class PoolServer(NamedTuple):
 
     @property
     def options(self) -> str:
-        return f"{LOOPBACK}:{self.port} check port {self.check_port} {POOLS[self.pool]}"
+        check = f"check addr {LOOPBACK} port {self.check_port}"
+        return f"unix@{self.socket} {check} {POOLS[self.pool]}"
 
 
 class Balancer:

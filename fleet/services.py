@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fleet.children import spawn
 from fleet.keys import read_or_make_secret
 from fleet.logs import open_log
-from fleet.ports import ReservedPort
+from fleet.ports import LocalSocket, ReservedPort
 from fleet.probe import http_status
 from fleet.processes import Program
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
@@ -19,15 +19,20 @@ PUBLIC_ROLES = ("edge", "realtime")  # their ports are for clients, so health ha
 
 
 class ServicePorts(NamedTuple):
-    """Where a slot listens: for its callers, and for health and metrics."""
+    """Where a slot listens: for its callers, for health and metrics, and for the balancer, if it
+    comes to that role."""
 
     main: ReservedPort
     health: ReservedPort
+    local: LocalSocket | None
 
 
-def reserve_ports(role: str) -> ServicePorts:
+def reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
+    """`folder` is where the balancer works."""
     main = ReservedPort()
-    return ServicePorts(main, ReservedPort() if role in PUBLIC_ROLES else main)
+    if role not in PUBLIC_ROLES:
+        return ServicePorts(main, main, None)
+    return ServicePorts(main, ReservedPort(), LocalSocket(folder, f"{role}-{number}.sock"))
 
 
 def shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict[str, str]:
@@ -73,12 +78,16 @@ def service_program(
 
     def start() -> subprocess.Popen[bytes]:
         sockets = {"HUBBUB_LISTEN": ports.main.bind()}
-        if role in PUBLIC_ROLES:
+        if ports.health is not ports.main:
             sockets["HUBBUB_METRICS_LISTEN"] = ports.health.bind()
-        own = {"HUBBUB_NAME": f"{role}-{number}"}
-        for variable, bound in sockets.items():
-            own[variable] = "{}:{}".format(*bound.getsockname())
-            own[f"{variable}_FD"] = str(bound.fileno())
+        addresses = {name: "{}:{}".format(*bound.getsockname()) for name, bound in sockets.items()}
+        if ports.local:
+            sockets["HUBBUB_BALANCER_LISTEN"] = ports.local.bind()
+        own = {
+            "HUBBUB_NAME": f"{role}-{number}",
+            **addresses,
+            **{f"{name}_FD": str(bound.fileno()) for name, bound in sockets.items()},
+        }
         try:
             with open_log(logs, f"{role}-{number}") as output:
                 return spawn(

@@ -163,7 +163,7 @@ class Fleet:
         """A slot that comes again has the ports it had."""
         for number in range(1, replicas + 1):
             if (role, number) not in self._ports:
-                self._ports[role, number] = reserve_ports(role)
+                self._ports[role, number] = reserve_ports(role, number, self._settings.run)
 
     async def _start_all(self, programs: Iterable[Program]) -> None:
         started = []
@@ -261,7 +261,8 @@ class Fleet:
 def _pool_server(role: str, number: int, ports: ServicePorts) -> PoolServer:
     # edge is checked where it serves; a realtime node's socket port takes sockets only
     check = ports.main if role == "edge" else ports.health
-    return PoolServer(role, f"{role}-{number}", ports.main.number, check.number)
+    assert ports.local is not None, "its role is public"
+    return PoolServer(role, f"{role}-{number}", ports.local.name, check.number)
 
 
 def _pool_mode(supervised: Supervised) -> Mode:

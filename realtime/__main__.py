@@ -1,5 +1,6 @@
 """`python -m realtime`: one node, until SIGTERM."""
 
+import socket
 import sys
 from contextlib import AsyncExitStack
 
@@ -27,14 +28,18 @@ async def serve(settings: RealtimeSettings) -> None:
             internal = CallService([], node.health, settings.service.service_key)
             listener = settings.service.metrics_listen.open()
             await stack.enter_async_context(serving_http(internal.handle, listener))
-        sockets = await open_server(node.services, settings.service.listen.open())
+        sockets = [await open_server(node.services, settings.service.listen.open())]
+        if settings.balancer_listen_fd is not None:
+            local = socket.socket(fileno=settings.balancer_listen_fd)
+            sockets.append(await open_server(node.services, local))
         tune_collector()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")
         node.health.draining = True
         # Closed at once: whoever comes now is refused by the kernel and goes to another node.
-        sockets.close()
+        for server in sockets:
+            server.close()
         await node.withdraw()
         await drain(node.services)
 

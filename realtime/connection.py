@@ -13,6 +13,7 @@ import asyncio
 import hmac
 import logging
 import random
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, cast
@@ -40,6 +41,8 @@ from realtime.typists import Typists
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
 MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
+# The kernel's part of what a stuck reader may cost; the kernel doubles it.
+SEND_BUFFER_BYTES: Final = 65_536
 
 
 class Services(NamedTuple):
@@ -91,6 +94,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         services = self._services
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not of that class
+        # A Unix socket does not inherit it from its listener.
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
+        )
         self._session = Session(
             services.clock(),
             services.settings.origins,

@@ -13,8 +13,6 @@ from realtime.connection import Connection, Services
 from realtime.keepalive import TICK_SECONDS
 
 BACKLOG: Final = 4096
-# The kernel's part of what a stuck reader may cost; the kernel doubles it.
-SEND_BUFFER_BYTES: Final = 65_536
 DRAIN_SECONDS: Final = 5.0
 DRAIN_BATCHES: Final = 50
 MAX_RETURN_DELAY_MS: Final = 3_000
@@ -24,10 +22,12 @@ POLL_SECONDS: Final = 0.02
 
 async def open_server(services: Services, listener: socket.socket) -> asyncio.Server:
     """Accepts connections from now on."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited
     listener.setblocking(False)
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Connection(services), sock=listener, backlog=BACKLOG)
+    open_listener = (
+        loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+    )
+    return await open_listener(lambda: Connection(services), sock=listener, backlog=BACKLOG)
 
 
 async def turn_wheel(services: Services) -> None:

@@ -9,11 +9,19 @@ import msgspec
 from common.settings import (
     ServiceSettings,
     SettingsError,
+    read_inherited_socket,
     read_list,
     read_secret,
     read_service_settings,
 )
-from common.variables import BALANCER_KEY_FILE, NUMBER, ORIGINS, PUBLIC_URL, Variable
+from common.variables import (
+    BALANCER_KEY_FILE,
+    BALANCER_LISTEN_FD,
+    NUMBER,
+    ORIGINS,
+    PUBLIC_URL,
+    Variable,
+)
 
 MAX_SOCKETS_AN_ADDRESS = 200
 MAX_SOCKETS_A_USER = 20
@@ -40,6 +48,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
         ),
     ]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
+    balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     max_sockets_an_address: int
     max_sockets_a_user: int
     max_refused_frames: int
@@ -77,6 +86,7 @@ def read_realtime_settings(env: Mapping[str, str] = os.environ) -> RealtimeSetti
         service=service,
         origins=(None, *origins),
         balancer_key=read_secret(env, "HUBBUB_BALANCER_KEY_FILE") if has_balancer else None,
+        balancer_listen_fd=read_inherited_socket(env, "HUBBUB_BALANCER_LISTEN_FD"),
         max_sockets_an_address=MAX_SOCKETS_AN_ADDRESS * factor,
         max_sockets_a_user=MAX_SOCKETS_A_USER * factor,
         max_refused_frames=MAX_REFUSED_FRAMES * factor,

@@ -57,7 +57,7 @@ async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -
     listener, client = connected()
     app = App(client)
     with client:
-        async with serving_app(app, listener):
+        async with serving_app(app, [listener]):
             client.sendall(request_bytes)
             head, _, rest = (await read_answer(client)).partition(b"\r\n\r\n")
     assert app.between == [b""]
@@ -70,7 +70,7 @@ async def test_what_is_written_is_not_kept_until_more_comes() -> None:
     listener, client = connected()
     body_may_come = asyncio.Event()
     with client:
-        async with serving_app(App(client, body_may_come), listener):
+        async with serving_app(App(client, body_may_come), [listener]):
             client.sendall(GET)
             assert (await read_answer(client)).endswith(b"\r\n\r\n")
             body_may_come.set()
@@ -81,7 +81,7 @@ async def test_two_requests_at_once_are_answered_in_order() -> None:
     """Pipelined (RFC 9112, section 9.3.2): two whole answers."""
     listener, client = connected()
     with client:
-        async with serving_app(App(client), listener):
+        async with serving_app(App(client), [listener]):
             client.sendall(GET + LAST)
             answers = b""
             while more := await read_answer(client):

@@ -10,14 +10,14 @@ import pytest
 from common.errors import CODES, unavailable
 from fleet.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
 
-EDGE = PoolServer("edge", "edge-1", 5001, 5001)
-NODE = PoolServer("realtime", "realtime-1", 6001, 6002)
+EDGE = PoolServer("edge", "edge-1", "edge-1.sock", 5001)
+NODE = PoolServer("realtime", "realtime-1", "realtime-1.sock", 6002)
 
 
 def test_a_new_server_is_added_checked_and_made_ready() -> None:
     """In this order, on its own port for health."""
     assert changes({}, {NODE: "ready"}) == [
-        "add server realtime/realtime-1 127.0.0.1:6001 check port 6002 "
+        "add server realtime/realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
         "inter 500ms fall 2 rise 1 observe layer4",
         "enable health realtime/realtime-1",
         "set server realtime/realtime-1 state ready",
@@ -25,7 +25,7 @@ def test_a_new_server_is_added_checked_and_made_ready() -> None:
 
 
 def test_a_dead_server_gets_nothing_and_keeps_its_place() -> None:
-    """Its slot is started again on the same port."""
+    """Its slot is started again on the same socket."""
     assert changes({EDGE: "ready"}, {EDGE: "maint"}) == ["set server edge/edge-1 state maint"]
 
 
@@ -52,10 +52,10 @@ def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
     """They are in the file that it reads at its start."""
     assert pools_text({EDGE: "ready", NODE: "ready"}) == (
         "backend edge from edge_pool\n"
-        "    server edge-1 127.0.0.1:5001 check port 5001 "
+        "    server edge-1 unix@edge-1.sock check addr 127.0.0.1 port 5001 "
         "inter 500ms fall 2 rise 1 observe layer4 slowstart 2s\n"
         "backend realtime from realtime_pool\n"
-        "    server realtime-1 127.0.0.1:6001 check port 6002 "
+        "    server realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
         "inter 500ms fall 2 rise 1 observe layer4\n"
     )
 

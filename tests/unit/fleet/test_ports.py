@@ -2,10 +2,12 @@
 
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from fleet.ports import PortTaken, ReservedPort, is_taken, listen_publicly
+from fleet.folder import short_path
+from fleet.ports import LocalSocket, PortTaken, ReservedPort, is_taken, listen_publicly
 
 
 def test_a_reserved_port_refuses_until_somebody_listens() -> None:
@@ -44,3 +46,19 @@ def test_a_public_port_in_use_is_told_in_a_sentence() -> None:
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"127.0.0.1:{port}.*HUBBUB_PORT"):
             listen_publicly("127.0.0.1", port)
+
+
+def test_a_local_socket_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
+    """However deep its folder is, and whatever the last process left there."""
+    folder = tmp_path.joinpath(*["a folder of thirty characters"] * 5)
+    folder.mkdir(parents=True)
+    local = LocalSocket(folder, "edge-1.sock")
+    for _ in range(3):
+        with local.bind() as bound, socket.socket(socket.AF_UNIX) as client:
+            with short_path(folder, local.name) as path:
+                with pytest.raises(ConnectionRefusedError):
+                    client.connect(path)
+                bound.listen()
+                client.connect(path)
+            bound.accept()[0].close()
+    assert [file.name for file in folder.iterdir()] == ["edge-1.sock"]
