@@ -83,7 +83,12 @@ class ServiceSettings(msgspec.Struct, frozen=True):
     ]
     valkey_url: Annotated[
         str,
-        Variable("HUBBUB_VALKEY_URL", "URL", "The bus: redis://[USER[:PASSWORD]@]HOST:PORT.", None),
+        Variable(
+            "HUBBUB_VALKEY_URL",
+            "URL",
+            "The bus: redis://[USER[:PASSWORD]@]HOST:PORT, rediss://… or unix://[…@]/PATH.",
+            None,
+        ),
         Variable(
             "HUBBUB_VALKEY_PASSWORD_FILE",
             SECRET_FILE,

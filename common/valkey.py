@@ -1,9 +1,11 @@
 """A client of Valkey that fails fast: nothing here ever waits for a Valkey that is gone."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 import redis.asyncio as redis
+from redis.asyncio.connection import AbstractConnection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -18,7 +20,7 @@ VALKEY_GONE = (redis.RedisError, OSError)
 """What a command raises when Valkey is gone, slow or refuses."""
 
 
-class _Connection(redis.Connection):
+class _Connection(AbstractConnection):
     """uvloop raises RuntimeError when a closed transport is written to; asyncio's own loop does
     not, and redis-py takes it for a bug of its caller."""
 
@@ -31,19 +33,36 @@ class _Connection(redis.Connection):
             raise redis.ConnectionError(str(error)) from error
 
 
+class _Tcp(_Connection, redis.Connection):
+    pass
+
+
+class _Tls(_Connection, redis.SSLConnection):
+    pass
+
+
+class _Local(_Connection, redis.UnixDomainSocketConnection):
+    pass
+
+
+_CONNECTIONS: Final = {"redis": _Tcp, "rediss": _Tls, "unix": _Local}
+
+
 def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
     """A pooled client without retries: one try, at most half a second, then an error.
 
     Commands raise redis.RedisError or OSError. Answers are bytes.
     """
-    return redis.Redis.from_url(
+    client = redis.Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=ANSWER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
-        connection_class=_Connection,
         max_connections=max_connections,
     )
+    # The URL's scheme would choose redis-py's own class over one that is given beside it.
+    client.connection_pool.connection_class = _CONNECTIONS[urlsplit(url).scheme]
+    return client
 
 
 async def publish(valkey: Valkey, topic: str, payload: bytes) -> bool:

@@ -15,7 +15,7 @@ from fleet.ports import ReservedPort
 from fleet.postgres import Database, accepts_connections, make_cluster, server_command
 from fleet.processes import Program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
-from fleet.valkey import answers_ping, bus_command, cache_command
+from fleet.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
 from fleet.valkey_users import password_file, write_rules
 
 CACHE_NODES = 3
@@ -23,10 +23,10 @@ CACHE_NODES = 3
 
 class Engines:
     """The engines to start, and the addresses of all engines. `own` is what each role alone is
-    told of them."""
+    told of them. `run` is the folder in which they work, open in every service."""
 
-    def __init__(self, settings: FleetSettings, lock: int) -> None:
-        self._settings, self._lock = settings, lock
+    def __init__(self, settings: FleetSettings, lock: int, run: int) -> None:
+        self._settings, self._lock, self._run = settings, lock, run
         self.urls = dict(settings.external)
         self.own: dict[str, dict[str, str]] = {role: {} for role in SERVICE_ROLES}
         self.programs: list[Program] = []
@@ -61,7 +61,9 @@ class Engines:
     def _bus(self) -> Program:
         port, keys = ReservedPort(), self._settings.keys
         for role, environment in self.own.items():
-            environment["HUBBUB_VALKEY_URL"] = f"redis://{role}@{port.address}"
+            # Short however deep the folder is: the path of a Unix socket may have 107 bytes.
+            path = f"/proc/self/fd/{self._run}/{BUS_SOCKET}"
+            environment["HUBBUB_VALKEY_URL"] = f"unix://{role}@{path}"
             environment["HUBBUB_VALKEY_PASSWORD_FILE"] = str(password_file(keys, "valkey", role))
             environment["HUBBUB_TOPIC_PREFIX"] = ""  # nobody else is there
         rules = write_rules(keys, "valkey", "bus.acl", "doctor.acl")

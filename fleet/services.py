@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,9 +72,10 @@ def service_program(
     *,
     environment: Callable[[], Mapping[str, str]],
     logs: Path,
-    lock: int,
+    inherited: Sequence[int],
 ) -> Program:
-    """`environment` is asked at each start, for the seeds change. `lock` is kept open by it."""
+    """`environment` is asked at each start, for the seeds change. It keeps open what is
+    `inherited`."""
 
     def start() -> subprocess.Popen[bytes]:
         sockets = {"HUBBUB_LISTEN": ports.main.bind()}
@@ -96,7 +97,7 @@ def service_program(
                     cwd=PROJECT_FOLDER,
                     output=output,
                     errors=subprocess.PIPE,  # a traceback, which the log file gets as JSON
-                    pass_fds=[lock, *(bound.fileno() for bound in sockets.values())],
+                    pass_fds=[*inherited, *(bound.fileno() for bound in sockets.values())],
                 )
         finally:
             for bound in sockets.values():

@@ -47,6 +47,7 @@ class Fleet:
         for folder in (settings.logs, settings.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_key_folder(settings.keys)
+        self._run = os.open(settings.run, os.O_PATH | os.O_DIRECTORY)
         self._log = open_log(settings.logs, "fleet-1")
         self._balancer = Balancer(settings.run)
         self._slots: dict[tuple[str, int], Supervised] = {}
@@ -65,7 +66,7 @@ class Fleet:
     async def start(self) -> None:
         """Start everything; returns when the first of each role is ready."""
         await self._changed()
-        engines = Engines(self._settings, self._lock)
+        engines = Engines(self._settings, self._lock, self._run)
         self._shared = shared_environment(self._settings, engines.urls)
         self._own = engines.own
         for role, replicas in self.wanted.items():
@@ -99,6 +100,7 @@ class Fleet:
         await self._changed()
         self._metrics.close()
         self._log.close()
+        os.close(self._run)
 
     async def obey(self, request: Request) -> Answer:
         """Do what the operator asks for; returns when it is done."""
@@ -183,7 +185,7 @@ class Fleet:
                 **self._seeds(),
             },
             logs=self._settings.logs,
-            lock=self._lock,
+            inherited=[self._lock, self._run],
         )
 
     def _seeds(self) -> dict[str, str]:

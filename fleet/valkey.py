@@ -18,7 +18,9 @@ _COMMON = {
     "tcp-backlog": "511",
     "tcp-keepalive": "10",
 }
+BUS_SOCKET = "valkey.sock"  # in its working directory
 _BUS = {
+    "unixsocket": BUS_SOCKET,
     # A node that cannot keep up is cut off, notices and catches up from chats.
     "client-output-buffer-limit": "pubsub 64mb 32mb 10",
     "maxclients": "2000",

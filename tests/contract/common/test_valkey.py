@@ -1,12 +1,16 @@
 """The client of Valkey on the loop that services run on, before a real server."""
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
 import uvloop
 
+from common.bus import Bus
+from common.tasks import stop
 from common.valkey import VALKEY_GONE, Valkey, connect_valkey
+from common.valkey_line import ValkeyLine
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
@@ -40,5 +44,44 @@ def test_a_reset_connection_is_an_ordinary_failure(valkey: ValkeyServer) -> None
             for _ in range(20):
                 with pytest.raises(VALKEY_GONE):
                     await client.get("a")
+
+    uvloop.run(use_it())
+
+
+def test_a_unix_socket_is_an_address_like_any_other(
+    make_valkey: Callable[[], ValkeyServer],
+) -> None:
+    """For the client, the line and the bus; also when Valkey dies, and when it is back."""
+    server = make_valkey()
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def hear(messages: list[list[bytes]]) -> None:
+        for _, _, payload in messages:
+            heard.put_nowait(payload)
+
+    async def use_it() -> None:
+        line = ValkeyLine(server.local_url)
+        bus = Bus(server.local_url, hear, lambda *_: None)
+        bus.subscribe("topic")
+        running = asyncio.create_task(bus.run())
+        async with connect_valkey(server.local_url) as client, asyncio.timeout(20):
+            await fill_pool(client)
+            for _ in range(2):
+                while heard.empty():
+                    assert await line.ask([("PUBLISH", "topic", "a word")]) != []
+                    await asyncio.sleep(0.05)
+                assert await heard.get() == b"a word"
+                assert await client.get("a") == b"b"
+                server.kill()
+                for _ in range(20):
+                    with pytest.raises(VALKEY_GONE):
+                        await client.get("a")
+                assert await line.ask([("PING",)]) is None
+                server.start()
+                await fill_pool(client)
+                while not heard.empty():
+                    heard.get_nowait()
+        line.close()
+        await stop([running])
 
     uvloop.run(use_it())
