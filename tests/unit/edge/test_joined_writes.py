@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import struct
 from typing import Any
 
 import pytest
+import uvloop
 
 from edge.server import serving_app
 
@@ -88,3 +90,31 @@ async def test_two_requests_at_once_are_answered_in_order() -> None:
                 answers += more
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
     assert answers.endswith(BODY)
+
+
+def test_a_client_that_goes_before_its_answer_is_no_error() -> None:
+    """It is gone by the time the answer would leave; on the loop that edge runs on."""
+    errors: list[Any] = []
+
+    async def run() -> None:
+        listener, client = connected()
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+        begun, may_answer = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            begun.set()
+            await may_answer.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": BODY, "more_body": False})
+
+        async with serving_app(app, [listener]):
+            client.sendall(GET)
+            async with asyncio.timeout(5):
+                await begun.wait()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()  # by a reset, which is read after the app has been woken
+            may_answer.set()
+            await asyncio.sleep(0.05)
+
+    uvloop.run(run())
+    assert errors == []
