@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
+from common.tasks import stop
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.person import Person
@@ -34,11 +35,8 @@ async def people_who_talk(origin: str) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for task in talking:
-                task.cancel()
-            ends = await asyncio.gather(*talking, return_exceptions=True)
-        for end in ends:
-            assert isinstance(end, asyncio.CancelledError), end
+            await stop(talking)
+        assert [task.exception() for task in talking if not task.cancelled()] == []
 
 
 async def _talk(person: Person, device: Device, chat: str) -> None:
