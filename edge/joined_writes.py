@@ -1,9 +1,9 @@
 """A connection on which an answer leaves whole: its head and its body in one write.
 
 uvicorn writes them one after the other, and the transport sends each at once. An edge that is
-killed between the two has answered, so the balancer cannot ask another one, with an answer that
-ends after its head. The second system call and the balancer's second wake-up cost more than all
-that is done here (docs/decisions.md). Knows no HTTP.
+killed between the two leaves an answer that ends after its head, and the balancer, which has passed
+that on, can ask no other edge. The second system call and the balancer's second wake-up cost more
+than all that is done here (docs/decisions.md). Knows no HTTP.
 """
 
 import asyncio

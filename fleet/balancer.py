@@ -34,13 +34,13 @@ Mode = Literal["ready", "drain", "maint"]
 
 
 class PoolServer(NamedTuple):
-    """A process in a pool. `socket` is in HAProxy's working directory; `check_port` answers
-    `/health/live`."""
+    """A process in a pool. `socket` is in HAProxy's working directory; what answers `/health/live`
+    is on `check_port`, or where that is None on the socket as well."""
 
     pool: str
     name: str
     socket: str
-    check_port: int
+    check_port: int | None = None
 
     @property
     def path(self) -> str:
@@ -48,8 +48,8 @@ class PoolServer(NamedTuple):
 
     @property
     def options(self) -> str:
-        check = f"check addr {LOOPBACK} port {self.check_port}"
-        return f"unix@{self.socket} {check} {POOLS[self.pool]}"
+        elsewhere = f" addr {LOOPBACK} port {self.check_port}" if self.check_port else ""
+        return f"unix@{self.socket} check{elsewhere} {POOLS[self.pool]}"
 
 
 class Balancer:

@@ -261,10 +261,10 @@ class Fleet:
 
 
 def _pool_server(role: str, number: int, ports: ServicePorts) -> PoolServer:
-    # edge is checked where it serves; a realtime node's socket port takes sockets only
-    check = ports.main if role == "edge" else ports.health
     assert ports.local is not None, "its role is public"
-    return PoolServer(role, f"{role}-{number}", ports.local.name, check.number)
+    # edge is checked where it serves; where a realtime node serves it takes sockets only
+    check = None if role == "edge" else ports.health.number
+    return PoolServer(role, f"{role}-{number}", ports.local.name, check)
 
 
 def _pool_mode(supervised: Supervised) -> Mode:

@@ -68,7 +68,7 @@ def test_a_unix_socket_is_an_address_like_any_other(
             await fill_pool(client)
             for _ in range(2):
                 while heard.empty():
-                    assert await line.ask([("PUBLISH", "topic", "a word")]) != []
+                    await line.ask([("PUBLISH", "topic", "a word")])
                     await asyncio.sleep(0.05)
                 assert await heard.get() == b"a word"
                 assert await client.get("a") == b"b"

@@ -10,7 +10,7 @@ import pytest
 from common.errors import CODES, unavailable
 from fleet.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
 
-EDGE = PoolServer("edge", "edge-1", "edge-1.sock", 5001)
+EDGE = PoolServer("edge", "edge-1", "edge-1.sock")
 NODE = PoolServer("realtime", "realtime-1", "realtime-1.sock", 6002)
 
 
@@ -52,7 +52,7 @@ def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
     """They are in the file that it reads at its start."""
     assert pools_text({EDGE: "ready", NODE: "ready"}) == (
         "backend edge from edge_pool\n"
-        "    server edge-1 unix@edge-1.sock check addr 127.0.0.1 port 5001 "
+        "    server edge-1 unix@edge-1.sock check "
         "inter 500ms fall 2 rise 1 observe layer4 slowstart 2s\n"
         "backend realtime from realtime_pool\n"
         "    server realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
