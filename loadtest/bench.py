@@ -124,10 +124,13 @@ class Bench:
 
     def measure_balancer(self, hubbub: Hubbub) -> None:
         balancing = Balancing(hubbub, self.plan.pace.seconds, self.plan.pace.patience)
-        for round_ in range(self.plan.rounds):
-            self.note("balancer", "hubbub", round_, balancing.measure(own_balancer(hubbub)))
-            with bare_haproxy(hubbub) as bare:
-                self.note("balancer", "bare haproxy", round_, balancing.measure(bare))
+        with bare_haproxy(hubbub) as bare:
+            proxies = {"hubbub": own_balancer(hubbub), "bare haproxy": bare}
+            for name, proxy in proxies.items():
+                self.note("balancer, idle", name, 0, balancing.measure_memory(proxy))
+            for round_ in range(self.plan.rounds):
+                for name, found in balancing.measure(proxies).items():
+                    self.note("balancer", name, round_, found)
 
     def measure_sends(self, hubbub: Hubbub) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
@@ -178,12 +181,12 @@ def run(plan: Plan) -> Bench:
                     measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
         if {"connects", "sends", "balancer"} & plan.parts:
             with running_hubbub(ONE_OF_EACH) as hubbub:
+                if "balancer" in plan.parts:  # first: its memory is not given back either
+                    bench.measure_balancer(hubbub)
                 if "connects" in plan.parts:
                     bench.measure_connects(hubbub, bus)
                 if "sends" in plan.parts:
                     bench.measure_sends(hubbub)
-                if "balancer" in plan.parts:
-                    bench.measure_balancer(hubbub)
         if "storms" in plan.parts:
             with running_hubbub(TWO_NODES) as hubbub:
                 Storms(hubbub, bench.note).measure(STORM_ROUNDS)

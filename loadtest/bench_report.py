@@ -155,15 +155,15 @@ def _balancer(rows: Rows) -> list[str]:
     if not rows.of("balancer", "hubbub"):
         return []
     table = ["| what the balancer adds | hubbub | bare HAProxy |", "| --- | ---: | ---: |"]
-    for title, key in (
-        ("µs a request (POST of a message)", "request_us"),
-        ("µs a connect", "connect_us"),
-        ("µs a delivery", "delivery_us"),
-        ("kB a socket (PSS)", "kb"),
+    for title, what, key in (
+        ("µs a request (POST of a message)", "balancer", "request_us"),
+        ("µs a connect", "balancer", "connect_us"),
+        ("µs a delivery", "balancer", "delivery_us"),
+        ("kB a socket (PSS)", "balancer, idle", "kb"),
     ):
-        share = rows.ratio("balancer", "hubbub", "bare haproxy", key)
-        bare = _cell(rows.median("balancer", "bare haproxy", key), share, ".1f")
-        own = _cell(rows.median("balancer", "hubbub", key), None, ".1f")
+        share = rows.ratio(what, "hubbub", "bare haproxy", key)
+        bare = _cell(rows.median(what, "bare haproxy", key), share, ".1f")
+        own = _cell(rows.median(what, "hubbub", key), None, ".1f")
         table.append(f"| {title} | {own} | {bare} |")
     return [*table, ""]
 

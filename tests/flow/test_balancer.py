@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from common.errors import unavailable
+from common.limits import MAX_BODY_BYTES
 from fleet.control import Restart, Scale, ask_fleet
 from fleet.settings import SERVICE_ROLES
 from tests.fixtures.hubbub import Hubbub
@@ -88,10 +89,12 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
 
 
 class Talk:
-    """Eight people who write and read, and count; an answer that is no success is an error."""
+    """Eight people who write and read, and count; they ask once, and an answer that is no success
+    is an error. Each POST has a body of `size` bytes or what it takes."""
 
-    def __init__(self, person: Person, chat: str) -> None:
+    def __init__(self, person: Person, chat: str, size: int = 0) -> None:
         self._person, self._chat = person, chat
+        self._body = b'{"message":"hello"}'.ljust(size)
         self.posted = 0
 
     @asynccontextmanager
@@ -111,17 +114,22 @@ class Talk:
 
     async def _talk(self, over: asyncio.Event) -> None:
         while not over.is_set():
-            answer = await self._person.post(self._chat, "hello")
+            answer = await self._person.ask(
+                "POST", f"/api/chat/{self._chat}/message", self._body, retry_seconds=0
+            )
             assert answer.status == 201, answer
             self.posted += 1
-            answer = await self._person.ask("GET", f"/api/chat/{self._chat}")
+            answer = await self._person.ask("GET", f"/api/chat/{self._chat}", retry_seconds=0)
             assert answer.status == 200, answer
 
 
-async def test_no_get_or_post_fails_when_one_edge_is_killed(system: Hubbub, ann: Person) -> None:
+@pytest.mark.parametrize("size", [0, MAX_BODY_BYTES])
+async def test_no_get_or_post_fails_when_one_edge_is_killed(
+    system: Hubbub, ann: Person, size: int
+) -> None:
     """Each edge in turn, while eight people write and read; every post is made once."""
     await system.until_whole()
-    talk = Talk(ann, chat := await ann.create_chat("talk"))
+    talk = Talk(ann, chat := await ann.create_chat("talk"), size)
     async with talk.going_on():
         for process in system.processes("edge"):
             await talk.until_posted(40)
