@@ -1,36 +1,27 @@
-"""What the balancer says of a request, and whether it is the balancer who says it.
+"""The address and the key of a request, by the balancer's word where there is one."""
 
-On one machine every peer is on loopback, so an address proves nothing: the balancer's word counts
-where its secret is beside it.
-"""
-
-import hmac
-
+from common.balancer import BALANCER_HEADER, Word, read_word
 from common.ids import is_id, new_id
 from edge.reading import AnyRequest
 
-SECRET_HEADER = "x-hubbub-balancer"  # noqa: S105 - the name of the header
-KEY_HEADER = "x-hubbub-request-key"
-
 
 class Balancer:
-    """Reads its headers; `secret` is None where there is no balancer to believe."""
+    """Reads its header; `secret` is None where there is no balancer to believe."""
 
     def __init__(self, secret: str | None) -> None:
-        self._secret = secret.encode() if secret else None
+        self._secret = secret
 
-    def _is_sender_of(self, request: AnyRequest) -> bool:
-        given = request.headers.get(SECRET_HEADER, "").encode()
-        return self._secret is not None and hmac.compare_digest(given, self._secret)
+    def _word_on(self, request: AnyRequest) -> Word | None:
+        return read_word(request.headers.get(BALANCER_HEADER, ""), self._secret)
 
     def client_address(self, request: AnyRequest) -> str:
         """Where the client is."""
-        if self._is_sender_of(request):
-            return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        if word := self._word_on(request):
+            return word.client_address
         return request.client.host if request.client else ""
 
     def request_key(self, request: AnyRequest) -> str:
         """The key that makes the balancer's own replay of this request harmless; a new one where
         it gave none."""
-        key = request.headers.get(KEY_HEADER, "")
-        return key if is_id(key) and self._is_sender_of(request) else new_id()
+        word = self._word_on(request)
+        return word.request_key if word and is_id(word.request_key) else new_id()

@@ -77,6 +77,9 @@ class Balancer:
                 [haproxy_program(), "-db", "-f", threads, "-f", CONFIGURATION, "-f", pools],
                 env={
                     "PATH": os.environ.get("PATH", ""),
+                    # Its buffers are spread over many pages, and finding those takes time: with
+                    # large ones a request took 0.95 of what it did (docs/decisions.md).
+                    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
                     "HUBBUB_BALANCER_BIND": f"fd@{listener}",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
                     # Relative, for a path may have 107 bytes; the folder is its working directory.

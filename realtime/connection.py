@@ -10,7 +10,6 @@ second.
 """
 
 import asyncio
-import hmac
 import logging
 import random
 import socket
@@ -18,6 +17,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, cast
 
+from common.balancer import read_word
 from common.close_codes import CloseCode
 from common.credentials import Credentials, SessionRevoked
 from common.errors import Refusal, not_found
@@ -183,11 +183,8 @@ class Connection(asyncio.Protocol):
         self._session.accept(self._services.clock())
 
     def _client_address(self, upgrade: Upgrade) -> str:
-        """The balancer's word counts where its secret is beside it: on loopback every peer looks
-        alike."""
-        secret = self._services.settings.balancer_key
-        if secret and hmac.compare_digest(upgrade.balancer_key.encode(), secret.encode()):
-            return upgrade.forwarded_for.rpartition(",")[2].strip()
+        if word := read_word(upgrade.balancer_word, self._services.settings.balancer_key):
+            return word.client_address
         peer = self._transport.get_extra_info("peername")
         return str(peer[0]) if peer else ""
 

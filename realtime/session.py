@@ -22,6 +22,7 @@ from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from common.balancer import BALANCER_HEADER
 from common.close_codes import CloseCode
 from common.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
@@ -45,12 +46,11 @@ _quiet = logging.getLogger("websockets")
 
 
 class Upgrade(NamedTuple):
-    """A request for a socket; the last two are headers that only the balancer may give."""
+    """A request for a socket; `balancer_word` is not believed yet."""
 
     method: str
     path: str
-    forwarded_for: str
-    balancer_key: str
+    balancer_word: str
 
 
 Wish = Upgrade | Connect | Send | Typing | Refresh
@@ -390,6 +390,5 @@ def _read_upgrade(request: Request) -> Upgrade:
     return Upgrade(
         request.method,
         request.path.partition("?")[0],
-        ",".join(headers.get_all("X-Forwarded-For")),
-        ",".join(headers.get_all("X-Hubbub-Balancer")),
+        ",".join(headers.get_all(BALANCER_HEADER)),
     )

@@ -22,8 +22,7 @@ def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response
 
     def post(path: str, address: str, **options: Any) -> httpx.Response:
         headers = {
-            "X-Forwarded-For": address,
-            "X-Hubbub-Balancer": services.balancer_key,
+            "X-Hubbub-Balancer": f"{services.balancer_key} {address} {new_id()}",
             **options.pop("headers", {}),
         }
         return httpx.post(f"{strict_url}{path}", headers=headers, **options)
@@ -144,11 +143,15 @@ def test_sends(from_address: Callable[..., httpx.Response]) -> None:
 
 
 def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> None:
-    """X-Forwarded-For without the balancer's secret is only text."""
+    """Without the balancer's secret it is only text."""
     body = {"username": f"p-{new_id()[-12:]}", "password": "wrong one"}
     statuses = []
     for _ in range(11):
-        headers = {"X-Forwarded-For": new_address()}
+        address = new_address()
+        headers = {
+            "X-Forwarded-For": address,
+            "X-Hubbub-Balancer": f"wrong {address} {new_id()}",
+        }
         other = {**body, "username": f"p-{new_id()[-12:]}"}
         answer = httpx.post(f"{strict_url}/api/user/login", json=other, headers=headers)
         statuses.append(answer.status_code)

@@ -92,13 +92,13 @@ def test_a_key_that_the_system_made_never_shows(ann: Any, chat: str) -> None:
 def test_the_balancer_key_counts_with_its_secret_alone(ann: Any, chat: str, services: Any) -> None:
     """A replay by the balancer stores once; the same header from anybody else means nothing."""
     place, key = f"/api/chat/{chat}/message", new_id()
-    trusted = {"X-Hubbub-Request-Key": key, "X-Hubbub-Balancer": services.balancer_key}
+    trusted = {"X-Hubbub-Balancer": f"{services.balancer_key} 203.0.113.7 {key}"}
     answers = [
         ann.ask("POST", place, json={"message": "x"}, headers=trusted).json() for _ in range(2)
     ]
     assert answers[0] == answers[1]
     assert "clientId" not in answers[0]["messageInfo"]
-    forged = {**trusted, "X-Hubbub-Balancer": "somebody else"}
+    forged = {"X-Hubbub-Balancer": f"somebody-else 203.0.113.7 {key}"}
     other = ann.ask("POST", place, json={"message": "x"}, headers=forged).json()
     assert other["messageInfo"]["messageId"] != answers[0]["messageInfo"]["messageId"]
 

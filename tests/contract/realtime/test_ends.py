@@ -103,7 +103,8 @@ async def test_an_address_has_at_most_200_sockets_on_a_node(
     world: World, strict_node: Process
 ) -> None:
     """The 201st is refused before the upgrade; addresses are the balancer's word, with its key."""
-    headers = {"X-Forwarded-For": "203.0.113.7", "X-Hubbub-Balancer": world.tier.balancer_key}
+    said = f"203.0.113.7 {new_id()}"
+    headers = {"X-Hubbub-Balancer": f"{world.tier.balancer_key} {said}"}
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(200):
             await stack.enter_async_context(world.dial(strict_node, additional_headers=headers))
@@ -114,7 +115,8 @@ async def test_an_address_has_at_most_200_sockets_on_a_node(
         assert response.status_code == 503
         assert response.headers["Retry-After"]
         assert response.headers["Content-Type"] == "application/problem+json"
-        async with world.dial(strict_node, additional_headers={"X-Forwarded-For": "203.0.113.7"}):
+        forged = {"X-Hubbub-Balancer": f"wrong {said}"}
+        async with world.dial(strict_node, additional_headers=forged):
             pass  # without the key it is our own address that counts
 
 

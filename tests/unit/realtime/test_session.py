@@ -51,7 +51,7 @@ def said(session: Session) -> list[object]:
 def open_session(*, max_refused: int = 3) -> Session:
     """Upgraded at 0 s; it pings every 20 s."""
     session = Session(0.0, [None], 20.0, max_refused)
-    assert session.receive(HANDSHAKE, 0.0) == [Upgrade("GET", "/ws", "", "")]
+    assert session.receive(HANDSHAKE, 0.0) == [Upgrade("GET", "/ws", "")]
     session.accept(0.0)
     assert session.take_output()[0].startswith(b"HTTP/1.1 101")
     return session
@@ -201,7 +201,7 @@ def test_a_request_may_come_byte_by_byte(method: str) -> None:
     session = Session(0.0, [None], 20.0, 3)
     request = HANDSHAKE.replace(b"GET", method.encode(), 1)
     wishes = [wish for byte in request for wish in session.receive(bytes([byte]), 0.0)]
-    assert wishes == [Upgrade(method, "/ws", "", "")]
+    assert wishes == [Upgrade(method, "/ws", "")]
 
 
 @pytest.mark.parametrize("start", [b"POST /ws", b"P", b"GETS", b"\x16\x03", b" GET", b"HEADER "])
