@@ -1,5 +1,5 @@
-"""What the balancer says of a request, in a header that it sets: its secret, where the client is, and
-a key for this request.
+"""What the balancer says of a request, in a header that it sets: its secret, where the client is,
+and a key for this request.
 
 On one machine every peer is on loopback, so an address proves nothing: the balancer's word counts
 for the secret in it. One header rather than three, because each costs HAProxy and its reader time.
