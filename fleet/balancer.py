@@ -78,7 +78,7 @@ class Balancer:
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     # Its buffers are spread over many pages, and finding those takes time: with
-                    # large ones a request took 0.95 of what it did (docs/decisions.md).
+                    # large ones a request took about 0.95 of what it did (docs/decisions.md).
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
                     "HUBBUB_BALANCER_BIND": f"fd@{listener}",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
