@@ -144,8 +144,9 @@ class Bench:
                         found = sending.by(way, in_flight)
                         best = max(best, found["acknowledged_per_s"])
                         self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
-                half = sending.by(way, SATURATING, best / 2)
-                self.note(f"{layout} {way} half", "hubbub", 0, half)
+                for round_ in range(self.plan.rounds):  # one stall of the disk makes a p99
+                    half = sending.by(way, SATURATING, best / 2)
+                    self.note(f"{layout} {way} half", "hubbub", round_, half)
         self._measure_low_load(hubbub, Sending(hubbub, audiences["spread"], seconds, patience))
 
     def _measure_low_load(self, hubbub: Hubbub, sending: Sending) -> None:
