@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
-from loadtest.peers.machine import describe_machine, first_line
+from loadtest.peers.machine import describe_commit, describe_machine
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
@@ -194,8 +194,6 @@ def growth_section_of(report: Path) -> str:
 
 
 def _growth_section(rows: Rows) -> list[str]:
-    commit = first_line("git", "-C", str(PROJECT), "describe", "--always", "--dirty")
-    date = first_line("date", "-u", "+%Y-%m-%d %H:%M UTC")
     return [
         HEADING,
         "",
@@ -205,7 +203,7 @@ def _growth_section(rows: Rows) -> list[str]:
         "a line is of one unit (a delivery, a socket, a participant): n^0 does not grow, n^1 grows "
         "as the input does. What this comes to for a million connections: [scale](scale.md).",
         "",
-        *(f"- {line}" for line in (*describe_machine(), f"commit {commit}, {date}")),
+        *(f"- {line}" for line in (*describe_machine(), describe_commit())),
         "",
         *growth_table(rows),
         f"![Growth](pictures/{PICTURE})",

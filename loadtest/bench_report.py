@@ -13,7 +13,7 @@ from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
-from loadtest.peers.machine import describe_machine, first_line
+from loadtest.peers.machine import describe_commit, describe_machine, first_line
 from loadtest.peers.relaying import CASES
 from loadtest.peers.sending import SATURATING
 
@@ -226,8 +226,7 @@ def write_report(
 def _circumstances(seconds: float) -> list[str]:
     return [
         *describe_machine(),
-        f"commit {first_line('git', '-C', str(PROJECT), 'describe', '--always', '--dirty')}, "
-        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}, {seconds:.0f} s, load average "
+        f"{describe_commit()}, {seconds:.0f} s, load average "
         f"at the end {first_line('uptime').rpartition('load average: ')[2]}",
         f"{first_line('python3', '--version')}, {first_line('go', 'version')}, "
         f"node {first_line('node', '--version')}",
@@ -254,7 +253,8 @@ def _draw(rows: Rows, servers: Sequence[str], folder: Path) -> None:
             plot.set_xticks(range(len(cases)), cases)
             plot.set_yscale("log")
             plot.set_title(title, fontsize=9)
-        fixed.legend(fontsize=8)
+        shown = fixed.get_legend_handles_labels()
+        figure.legend(*shown, fontsize=8, loc="outside lower center", ncols=len(names))
         figure.savefig(folder / "bench-fan-out.png", dpi=110)
     ways = [f"{layout} {way} {SATURATING}" for layout in ("hot", "spread") for way in WAYS]
     ways = [way for way in ways if rows.of(way, "hubbub")]

@@ -19,7 +19,7 @@ from loadtest.peers.process import LOOPBACK, Process, free_port
 from loadtest.peers.sending import TEXT_BYTES, WARM_SECONDS
 from loadtest.peers.sockets import Posts, Sockets
 
-SOCKETS: Final = 2_000
+SOCKETS: Final = 4_000  # each MiB of a large page is then 0.5 kB a socket
 SOCKETS_A_USER: Final = 20
 CHAT_MEMBERS: Final = 10
 REQUESTS_IN_FLIGHT: Final = 32

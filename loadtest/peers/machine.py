@@ -112,6 +112,20 @@ def describe_machine() -> list[str]:
     return [f"{os.cpu_count()} x {model}, {memory:.0f} GB", f"{kernel.sysname} {kernel.release}"]
 
 
+def describe_commit() -> str:
+    """What is measured, and now. It is dirty where other files than those in docs/, which a run
+    writes itself, are not as they were committed."""
+    here = ("git", "-C", str(Path(__file__).parent))
+    changed = subprocess.run(  # noqa: S603
+        [*here, "diff", "--quiet", "HEAD", "--", ":(top)", ":(top,exclude)docs"], check=False
+    )
+    return (
+        f"commit {first_line(*here, 'describe', '--always')}"
+        f"{'-dirty' if changed.returncode else ''}, "
+        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}"
+    )
+
+
 def first_line(*command: str) -> str:
     """What a program says about itself, or that it is not here."""
     try:
