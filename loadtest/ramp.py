@@ -37,7 +37,7 @@ UNHURRIED_SECONDS: Final = 0.5
 ENOUGH: Final = 3
 SCALED: Final = ("edge", "realtime")
 GROWING: Final = ",".join(f"{role}=1-4" for role in SCALED)
-# Where on its role grows. The crowd has the same cores and needs more of them than edge: on two it
+# From where on a role grows. The crowd needs more of the same cores than edge: on two of them it
 # cannot make an edge wait for the usual 3 ms.
 SCALING: Final = "lag_ms=0.5"
 

@@ -116,14 +116,12 @@ def describe_commit() -> str:
     """What is measured, and now. It is dirty where other files than those in docs/, which a run
     writes itself, are not as they were committed."""
     here = ("git", "-C", str(Path(__file__).parent))
-    changed = subprocess.run(  # noqa: S603
-        [*here, "diff", "--quiet", "HEAD", "--", ":(top)", ":(top,exclude)docs"], check=False
-    )
-    return (
-        f"commit {first_line(*here, 'describe', '--always')}"
-        f"{'-dirty' if changed.returncode else ''}, "
-        f"{first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}"
-    )
+    commit = first_line(*here, "describe", "--always")
+    with suppress(OSError):  # no git: the line says so
+        differs = [*here, "diff", "--quiet", "HEAD", "--", ":(top)", ":(top,exclude)docs"]
+        if subprocess.run(differs, check=False).returncode == 1:  # noqa: S603
+            commit += "-dirty"
+    return f"commit {commit}, {first_line('date', '-u', '+%Y-%m-%d %H:%M UTC')}"
 
 
 def first_line(*command: str) -> str:
