@@ -9,10 +9,10 @@ import uvloop
 from chats.app import create_chats
 from chats.settings import ChatsSettings, read_chats_settings
 from chats.store.schema import set_up_database
-from common.database import UNREACHABLE
-from common.logs import log, set_up_logs
-from common.service import serve_until_stopped
-from common.settings import SettingsError
+from common.database.pool import UNREACHABLE
+from common.process.logs import log, set_up_logs
+from common.process.service import serve_until_stopped
+from common.process.settings import SettingsError
 
 DATABASE_WAIT_SECONDS = 8.0
 DATABASE_RETRY_SECONDS = 0.1

@@ -4,8 +4,8 @@ A chat that does not exist and one that the caller is not in are the same refusa
 """
 
 from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
-from common.database import Pool
-from common.errors import Refusal, not_found
+from common.database.pool import Pool
+from common.protocol.errors import Refusal, not_found
 
 
 async def chat_for_participant(pool: Pool, chat: str, user: str) -> ChatRow:

@@ -21,17 +21,17 @@ from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
 from chats.window import Window
-from common.call_service import CallService
-from common.calls import Calls
-from common.database import UNREACHABLE, create_pool
-from common.health import Health
-from common.http_client import HttpClient
-from common.replicas import Replicas, announce_replica, watch_replicas
-from common.service import Service
-from common.tasks import start, stop
-from common.topics import Topics
-from common.valkey import connect_valkey
-from common.valkey_line import ValkeyLine
+from common.calls.calls import Calls
+from common.calls.health import Health
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas, announce_replica, watch_replicas
+from common.calls.service import CallService
+from common.database.pool import UNREACHABLE, create_pool
+from common.process.service import Service
+from common.process.tasks import start, stop
+from common.valkey.client import connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.topics import Topics
 
 
 def create_chats(settings: ChatsSettings) -> Service:
@@ -47,7 +47,7 @@ def create_chats(settings: ChatsSettings) -> Service:
 
     window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
     recent = RecentChanges(service.advertise)
-    line = ValkeyLine(service.valkey_url)
+    line = ValkeyPipeline(service.valkey_url)
     publisher = Publisher(line, topics, pool)
     sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)

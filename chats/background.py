@@ -14,8 +14,8 @@ from chats.metrics import BACKGROUND_FAILED
 from chats.outbox import Publisher
 from chats.store.canaries import forget_silent_canaries
 from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
-from common.database import TRANSIENT, UNREACHABLE, Pool
-from common.logs import log
+from common.database.pool import TRANSIENT, UNREACHABLE, Pool
+from common.process.logs import log
 
 DIGEST_SECONDS = 1.0
 DIGEST_SPAN_SECONDS = 3.0

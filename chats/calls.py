@@ -10,8 +10,8 @@ from chats.messages import Sender
 from chats.outbox import Publisher
 from chats.store.decisions import decide, forget_commits
 from chats.window import Window
-from common.call_service import Call, call_seconds
-from common.database import Pool
+from common.calls.service import Call, call_seconds
+from common.database.pool import Pool
 from common.protocol.chats import (
     AddParticipants,
     CanarySong,

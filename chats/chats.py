@@ -7,10 +7,7 @@ from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
 from chats.store.chats import ChatRow, list_chats_of_member
-from common.database import Pool
-from common.errors import invalid
-from common.ids import new_id
-from common.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
     ChatPage,
@@ -22,7 +19,10 @@ from common.protocol.chats import (
     ListChats,
     RenameChat,
 )
+from common.protocol.errors import invalid
 from common.protocol.events import ChatCreated, ChatDeleted, ChatUpdated
+from common.protocol.ids import new_id
+from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
 
 CHANGED = msgspec.json.encode(Done(changed=True))
 

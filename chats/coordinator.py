@@ -35,11 +35,11 @@ from chats.store.changes import (
     keep_result,
 )
 from chats.store.decisions import decide, forget_commits, list_old_commits
-from common.calls import Calls
-from common.database import UNREACHABLE, Pool
-from common.errors import Refusal, unavailable
-from common.ids import new_id
-from common.logs import log
+from common.calls.calls import Calls
+from common.database.pool import UNREACHABLE, Pool
+from common.process.logs import log
+from common.protocol.errors import Refusal, unavailable
+from common.protocol.ids import new_id
 from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
 
 PREPARE_SECONDS = 4.0

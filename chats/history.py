@@ -4,7 +4,7 @@ import msgspec
 
 from chats.access import chat_for_participant
 from chats.store.log import list_events, list_messages
-from common.database import Pool
+from common.database.pool import Pool
 from common.protocol.chats import EventPage, GetEvents, GetMessages, MessagePage
 
 MAX_PAGE_BYTES = 2**20

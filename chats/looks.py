@@ -7,7 +7,7 @@ import msgspec
 
 from chats.chats import show_chat
 from chats.store.looks import LookRow, read_looks
-from common.database import Pool
+from common.database.pool import Pool
 from common.protocol.chats import Look, LooksAnswer, LooksRequest
 
 _NOT_ALLOWED = Look(allowed=False)

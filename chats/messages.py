@@ -23,13 +23,13 @@ from chats.metrics import (
     SENDS_WAITING,
 )
 from chats.store.messages import BatchBroken, NewMessage, Posted, post_messages
-from common.database import UNREACHABLE, Pool
-from common.errors import Refusal, invalid, not_found, unavailable
-from common.ids import is_id, new_id
-from common.limits import wrong_with_message
-from common.logs import log
+from common.database.pool import UNREACHABLE, Pool
+from common.process.logs import log
 from common.protocol.chats import Control, SendItem, SendResult
+from common.protocol.errors import Refusal, invalid, not_found, unavailable
 from common.protocol.events import Message
+from common.protocol.ids import is_id, new_id
+from common.protocol.limits import wrong_with_message
 
 MAX_BATCH = 500
 MAX_WAITING = 20_000  # while the database hangs; what comes then is refused at once

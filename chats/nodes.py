@@ -11,8 +11,7 @@ from chats.store.chats import list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, read_slices
 from chats.store.outbox import list_owed
 from chats.window import Recent, Tail, Window
-from common.database import Pool
-from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from common.database.pool import Pool
 from common.protocol.chats import (
     CanarySong,
     Digest,
@@ -25,6 +24,7 @@ from common.protocol.chats import (
     SlicesRequest,
     SliceWanted,
 )
+from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
 OWED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twice a second
 

@@ -33,12 +33,12 @@ from chats.store.outbox import (
     read_owed,
     settle,
 )
-from common.database import Pool
-from common.limits import MAX_SLICE_EVENTS
-from common.payload import pack
+from common.database.pool import Pool
 from common.protocol.chats import Control, Joined
-from common.topics import Topics
-from common.valkey_line import ValkeyLine
+from common.protocol.limits import MAX_SLICE_EVENTS
+from common.protocol.payload import pack
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.topics import Topics
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
@@ -69,7 +69,7 @@ class Publisher:
     """Publishes in the order of commits, away from those who wait for an answer. What comes while
     Valkey has not answered yet goes together when it has."""
 
-    def __init__(self, line: ValkeyLine, topics: Topics, pool: Pool) -> None:
+    def __init__(self, line: ValkeyPipeline, topics: Topics, pool: Pool) -> None:
         self._line = line
         self._topics = topics
         self._pool = pool

@@ -8,11 +8,11 @@ from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
 from chats.store.chats import ChatRow, find_participants, list_participants
-from common.database import Pool
-from common.errors import not_found
-from common.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.database.pool import Pool
 from common.protocol.chats import AddParticipants, Chat, Control, Done, RemoveParticipant
+from common.protocol.errors import not_found
 from common.protocol.events import ParticipantAdded, ParticipantRemoved
+from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
 
 _decode_done = msgspec.json.Decoder(Done).decode
 _UNCHANGED = msgspec.json.encode(Done(changed=False))

@@ -6,8 +6,13 @@ from typing import Annotated
 
 import msgspec
 
-from common.settings import ServiceSettings, SettingsError, read_database_url, read_service_settings
-from common.variables import DATABASE_PASSWORD_FILE, NUMBER, Variable
+from common.process.settings import (
+    ServiceSettings,
+    SettingsError,
+    read_database_url,
+    read_service_settings,
+)
+from common.process.variables import DATABASE_PASSWORD_FILE, NUMBER, Variable
 
 
 class ChatsSettings(msgspec.Struct, frozen=True):

@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
-from common.call_service import CallService
-from common.collector import tune_collector
-from common.http_server import serving_http
-from common.logs import log, set_up_logs
-from common.loop_lag import measuring_loop_lag
-from common.service import DRAIN_NOTICE_SECONDS, stop_event
-from common.settings import SettingsError
+from common.calls.http_server import serving_http
+from common.calls.service import CallService
+from common.process.garbage import tune_collector
+from common.process.logs import log, set_up_logs
+from common.process.loop_lag import measuring_loop_lag
+from common.process.service import DRAIN_NOTICE_SECONDS, stop_event
+from common.process.settings import SettingsError
 from edge.app import open_edge
 from edge.server import serving_app
 from edge.settings import EdgeSettings, read_edge_settings

@@ -8,8 +8,8 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from common.errors import PROBLEM_TYPE, Refusal, unavailable
-from common.logs import log
+from common.process.logs import log
+from common.protocol.errors import PROBLEM_TYPE, Refusal, unavailable
 from edge.reading import AnyRequest
 from edge.response import Answer
 

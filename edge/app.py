@@ -10,17 +10,17 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from common.bus import Bus
-from common.calls import Calls
-from common.credentials import Credentials
-from common.health import Health
-from common.http_client import HttpClient
-from common.replicas import Replicas, watch_replicas
-from common.shared_rates import SharedBuckets
-from common.tasks import stop
-from common.topics import Topics
-from common.valkey import connect_valkey
-from common.valkey_line import ValkeyLine
+from common.calls.calls import Calls
+from common.calls.health import Health
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas, watch_replicas
+from common.identity.credentials import Credentials
+from common.process.tasks import stop
+from common.valkey.bus import Bus
+from common.valkey.client import connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.topics import Topics
 from edge.answers import EXCEPTION_HANDLERS
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
@@ -64,7 +64,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         http = stack.enter_context(closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
         stack.push_async_callback(valkey.aclose)
-        line = stack.enter_context(closing(ValkeyLine(service.valkey_url)))
+        line = stack.enter_context(closing(ValkeyPipeline(service.valkey_url)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)

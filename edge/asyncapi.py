@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from common.close_codes import CloseCode
+from common.protocol.close_codes import CloseCode
 from common.protocol.events import AnyEvent
 from common.protocol.frames import AnyClientFrame, AnyServerFrame
 from edge.openapi import REF, tidy

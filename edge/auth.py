@@ -1,9 +1,9 @@
 """Who a request comes from, by its Authorization header. Knows no route."""
 
-from common.credentials import Credentials, SessionRevoked
-from common.errors import Refusal, unavailable
-from common.logs import log
-from common.tokens import Claims, TokenError
+from common.identity.credentials import Credentials, SessionRevoked
+from common.identity.tokens import Claims, TokenError
+from common.process.logs import log
+from common.protocol.errors import Refusal, unavailable
 
 
 class Gate:

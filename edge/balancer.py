@@ -1,7 +1,7 @@
 """The address and the key of a request, by the balancer's word where there is one."""
 
-from common.balancer import BALANCER_HEADER, Word, read_word
-from common.ids import is_id, new_id
+from common.calls.balancer import BALANCER_HEADER, Word, read_word
+from common.protocol.ids import is_id, new_id
 from edge.reading import AnyRequest
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from common.limits import (
+from common.protocol.limits import (
     MAX_CHAT_NAME_CHARACTERS,
     MAX_MESSAGE_BYTES,
     MAX_PARTICIPANTS_A_REQUEST,

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from aiocache.backends.redis import RedisCache
 from aiocache.serializers import NullSerializer
 
-from common.logs import log
-from common.valkey import VALKEY_GONE, Valkey, answers, connect_valkey
+from common.process.logs import log
+from common.valkey.client import VALKEY_GONE, Valkey, answers, connect_valkey
 from edge.metrics import CACHE_NODES_OUT
 from edge.ring import Ring
 

@@ -7,8 +7,8 @@ send without this origin's consent; SameSite and a check of Origin stand behind 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from common.errors import Refusal
-from common.limits import REFRESH_TOKEN_SECONDS
+from common.protocol.errors import Refusal
+from common.protocol.limits import REFRESH_TOKEN_SECONDS
 from edge.reading import AnyRequest
 
 

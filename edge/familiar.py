@@ -8,9 +8,9 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
-from common.logs import log
-from common.topics import Topics
-from common.valkey import VALKEY_GONE, Valkey
+from common.process.logs import log
+from common.valkey.client import VALKEY_GONE, Valkey
+from common.valkey.topics import Topics
 
 REMEMBER_SECONDS: Final = 30 * 24 * 3600
 MAX_OWN: Final = 10_000

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Final
 
-from common.limits import MAX_CHAT_NAME_CHARACTERS, wrong_with_text
+from common.protocol.limits import MAX_CHAT_NAME_CHARACTERS, wrong_with_text
 
 USERNAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{3,32}\Z"
 MAX_EMAIL_CHARACTERS: Final = 254

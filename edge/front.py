@@ -14,9 +14,9 @@ import msgspec
 from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
-from common.errors import PROBLEM_TYPE, Refusal, not_found
-from common.logs import log
-from common.trace import enter_trace
+from common.process.logs import log
+from common.process.trace import enter_trace
+from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
 from edge.answers import internal_error
 from edge.metrics import REQUESTS
 

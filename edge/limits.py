@@ -5,9 +5,9 @@ from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from common.errors import Refusal
-from common.rates import SEND_KIND, SENDS, Rate, Verdict
-from common.shared_rates import SharedBuckets
+from common.protocol.errors import Refusal
+from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict
+from common.valkey.shared_rates import SharedBuckets
 from edge.familiar import FamiliarAddresses
 
 FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address

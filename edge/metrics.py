@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from common.tally import Tally
+from common.process.tally import Tally
 
 REQUESTS: Final = Tally(
     ("hubbub_edge_requests", "Requests answered."),

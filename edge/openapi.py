@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from common.errors import CODES, PROBLEM_TYPE, Refusal
-from common.ids import UUID_PATTERN
+from common.protocol.errors import CODES, PROBLEM_TYPE, Refusal
+from common.protocol.ids import UUID_PATTERN
 from common.protocol.wire import Id
 from edge.operations import Operation
 

@@ -7,9 +7,9 @@ to the description that is made of it.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from common.limits import MAX_SLICE_EVENTS
 from common.protocol.chats import Chat, ChatPage
 from common.protocol.events import AnyEvent, Message
+from common.protocol.limits import MAX_SLICE_EVENTS
 from common.protocol.users import Person
 from common.protocol.wire import Id
 from edge import bodies as b

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from common.calls import Calls
+from common.calls.calls import Calls
 from edge.auth import Gate
 
 REMEMBER_SECONDS = 0.2  # asking often must cost nothing

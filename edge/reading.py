@@ -12,9 +12,14 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
-from common.errors import Refusal, invalid, not_found
-from common.ids import is_id
-from common.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH, json_depth_exceeds, wrong_with_text
+from common.protocol.errors import Refusal, invalid, not_found
+from common.protocol.ids import is_id
+from common.protocol.limits import (
+    MAX_BODY_BYTES,
+    MAX_JSON_DEPTH,
+    json_depth_exceeds,
+    wrong_with_text,
+)
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]

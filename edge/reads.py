@@ -10,9 +10,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from common.calls import Calls
-from common.errors import Refusal, not_found
-from common.lanes import Lanes
+from common.calls.calls import Calls
+from common.calls.lanes import Lanes
 from common.protocol.chats import (
     Chat,
     Look,
@@ -21,6 +20,7 @@ from common.protocol.chats import (
     LookWanted,
     MessagePage,
 )
+from common.protocol.errors import Refusal, not_found
 from common.protocol.users import Person
 from edge.cache import Cache
 from edge.flights import Flights

@@ -1,9 +1,9 @@
 """Messages on their way to chats, in micro-batches. Knows nothing of HTTP."""
 
-from common.calls import Calls
-from common.errors import Refusal
-from common.lanes import Lanes
+from common.calls.calls import Calls
+from common.calls.lanes import Lanes
 from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
+from common.protocol.errors import Refusal
 from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS = 200

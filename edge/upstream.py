@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from common.calls import Calls
+from common.calls.calls import Calls
 from common.protocol import chats as c
 from common.protocol import users as u
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from common.variables import ORIGINS, PUBLIC_URL, URLS, Variable
+from common.process.variables import ORIGINS, PUBLIC_URL, URLS, Variable
 from fleet.ports import LOOPBACK
 from fleet.scaler import Limits, Replicas
 

@@ -24,7 +24,7 @@ import aiohttp
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from edge.ring import Ring
 from fleet.children import spawn, wait_for_exit
 from fleet.ports import ReservedPort

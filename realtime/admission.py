@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from common.errors import Refusal
+from common.protocol.errors import Refusal
 
 
 class Admission:

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from common.bus import Bus
-from common.errors import Refusal
-from common.payload import unpack
-from common.valkey import Valkey, publish
+from common.protocol.errors import Refusal
+from common.protocol.payload import unpack
+from common.valkey.bus import Bus
+from common.valkey.client import Valkey, publish
 from realtime.counters import Counters
 
 BUS_SECONDS: Final = 0.5

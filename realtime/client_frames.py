@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from common.errors import Refusal
-from common.ids import is_id
-from common.limits import json_depth_exceeds, wrong_with_message, wrong_with_text
+from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Send
+from common.protocol.ids import is_id
+from common.protocol.limits import json_depth_exceeds, wrong_with_message, wrong_with_text
 
 MAX_RESUMED_CHATS: Final = 1_000
 

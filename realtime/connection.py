@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, cast
 
-from common.balancer import read_word
-from common.close_codes import CloseCode
-from common.credentials import Credentials, SessionRevoked
-from common.errors import Refusal, not_found
-from common.logs import current_trace, log
+from common.calls.balancer import read_word
+from common.identity.credentials import Credentials, SessionRevoked
+from common.identity.tokens import Claims, TokenError, TokenExpired
+from common.process.logs import current_trace, log
+from common.process.trace import new_trace
+from common.protocol.close_codes import CloseCode
+from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
-from common.tokens import Claims, TokenError, TokenExpired
-from common.trace import new_trace
 from realtime.admission import Admission
 from realtime.counters import Counters
 from realtime.frames import encode_frame

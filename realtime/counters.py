@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from common.times import Times
+from common.process.times import Times
 
 
 class Counters:

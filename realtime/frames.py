@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from common.errors import Refusal
+from common.protocol.errors import Refusal
 from common.protocol.frames import Error, Pong, ServerFrame
 
 MAX_FRAME_BYTES: Final = 262_144  # of a frame to clients, `ready` excepted

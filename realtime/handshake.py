@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from common.errors import PROBLEM_TYPE, Refusal
-from common.limits import MAX_HEADER_BYTES
+from common.protocol.errors import PROBLEM_TYPE, Refusal
+from common.protocol.limits import MAX_HEADER_BYTES
 
 SOCKET_PATH: Final = "/ws"
 SUBPROTOCOL: Final = "chat.v1"

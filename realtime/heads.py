@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from common.errors import Refusal
-from common.logs import log
+from common.process.logs import log
 from common.protocol.chats import Digest
+from common.protocol.errors import Refusal
 from realtime.hub import Hub, Room
 from realtime.relay import REORDER_GRACE_SECONDS
 from realtime.repair import Repair

@@ -12,13 +12,13 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from common.bus import Bus
-from common.close_codes import CloseCode
-from common.errors import Refusal
-from common.ids import new_id
-from common.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
-from common.logs import log
+from common.process.logs import log
+from common.protocol.close_codes import CloseCode
+from common.protocol.errors import Refusal
 from common.protocol.frames import Connect, Ready
+from common.protocol.ids import new_id
+from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from common.valkey.bus import Bus
 from realtime.counters import Counters
 from realtime.frames import encode_frame, event_frames
 from realtime.hub import Hub, Joining, Listener, Room

@@ -10,18 +10,18 @@ from typing import Any
 
 import prometheus_client
 
-from common.bus import Bus
-from common.calls import Calls
-from common.credentials import Credentials
-from common.health import Health
-from common.http_client import HttpClient
-from common.logs import log
-from common.replicas import Replicas, announce_replica, watch_replicas
-from common.shared_rates import SharedBuckets
-from common.tasks import stop
-from common.topics import Topics
-from common.valkey import connect_valkey
-from common.valkey_line import ValkeyLine
+from common.calls.calls import Calls
+from common.calls.health import Health
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas, announce_replica, watch_replicas
+from common.identity.credentials import Credentials
+from common.process.logs import log
+from common.process.tasks import stop
+from common.valkey.bus import Bus
+from common.valkey.client import connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.topics import Topics
 from realtime.admission import Admission
 from realtime.canary import BusCanary, FlowCanary
 from realtime.connection import Connection, Services
@@ -123,7 +123,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         bus = Bus(service.valkey_url, relay.receive, bus_changed)
         subscriptions = Subscriptions(bus, hub, relay, topics, heads.compare, notices.receive)
         canary_topic = topics.canary(service.name)
-        line = stack.enter_context(closing(ValkeyLine(service.valkey_url)))
+        line = stack.enter_context(closing(ValkeyPipeline(service.valkey_url)))
         bus_canary = BusCanary(bus, valkey, canary_topic)
         flow_canary = FlowCanary(service.name, chats.store_song, counters)
         typists = Typists(line, topics, service.rate_factor, counters)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from common.errors import Refusal
 from common.protocol.chats import Joined
+from common.protocol.errors import Refusal
 from realtime.frames import event_frames
 from realtime.hub import Hub, Listener, Room
 from realtime.relay import REORDER_GRACE_SECONDS

@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from common.logs import current_trace, log
-from common.payload import HEADER_BYTES, Payload, read_header, unpack
+from common.process.logs import current_trace, log
 from common.protocol.chats import Control
 from common.protocol.frames import SomebodyTyping
+from common.protocol.payload import HEADER_BYTES, Payload, read_header, unpack
 from realtime.counters import Counters
 from realtime.frames import event_frames, text_frame
 from realtime.hub import Hub, Room

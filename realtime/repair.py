@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from common.errors import Refusal
-from common.payload import Payload
 from common.protocol.chats import Slice
+from common.protocol.errors import Refusal
+from common.protocol.payload import Payload
 from realtime.counters import Counters
 from realtime.hub import Room
 from realtime.replay import first_seq

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from common.errors import Refusal
-from common.lanes import Lanes
+from common.calls.lanes import Lanes
 from common.protocol.chats import SendItem, SendResult
+from common.protocol.errors import Refusal
 from common.protocol.frames import Send, Sent
-from common.rates import SEND_KIND, SENDS
-from common.shared_rates import SharedBuckets
+from common.valkey.rates import SEND_KIND, SENDS
+from common.valkey.shared_rates import SharedBuckets
 from realtime.counters import Counters
 from realtime.frames import encode_frame
 

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from common.close_codes import CloseCode
-from common.logs import log
+from common.process.logs import log
+from common.protocol.close_codes import CloseCode
 from realtime.connection import Connection, Services
 from realtime.keepalive import TICK_SECONDS
 

@@ -22,9 +22,9 @@ from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
-from common.balancer import BALANCER_HEADER
-from common.close_codes import CloseCode
-from common.errors import Refusal
+from common.calls.balancer import BALANCER_HEADER
+from common.protocol.close_codes import CloseCode
+from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame

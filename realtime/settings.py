@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.settings import (
+from common.process.settings import (
     ServiceSettings,
     SettingsError,
     read_inherited_socket,
@@ -14,7 +14,7 @@ from common.settings import (
     read_secret,
     read_service_settings,
 )
-from common.variables import (
+from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
     NUMBER,

@@ -7,7 +7,7 @@ the head on, once, in order. Knows no listener and fetches nothing: it says what
 from collections.abc import Sequence
 from typing import Final
 
-from common.payload import Payload
+from common.protocol.payload import Payload
 
 # What waits for a hole. More than this is cheaper to fetch again than to keep.
 MAX_EARLY_PAYLOADS: Final = 256

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from common.bus import Bus
-from common.topics import Topics
+from common.valkey.bus import Bus
+from common.valkey.topics import Topics
 from realtime.hub import Hub, Person, Room
 from realtime.relay import Relay
 

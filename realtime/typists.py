@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from common.protocol.frames import SomebodyTyping
-from common.rates import Buckets, Rate
-from common.topics import Topics
-from common.valkey_line import ValkeyLine
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.rates import Buckets, Rate
+from common.valkey.topics import Topics
 from realtime.counters import Counters
 
 TYPING_A_CHAT: Final = Rate(per_second=1, burst=1)
@@ -24,7 +24,7 @@ class Typists:
 
     def __init__(
         self,
-        line: ValkeyLine,
+        line: ValkeyPipeline,
         topics: Topics,
         rate_factor: int,
         counters: Counters,

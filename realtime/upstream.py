@@ -6,13 +6,13 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-from common.calls import Calls
-from common.errors import Refusal
-from common.lanes import Lanes
-from common.logs import current_trace, log
+from common.calls.calls import Calls
+from common.calls.lanes import Lanes
+from common.calls.replicas import Replicas
+from common.process.logs import current_trace, log
+from common.process.trace import new_trace
 from common.protocol import chats as c
-from common.replicas import Replicas
-from common.trace import new_trace
+from common.protocol.errors import Refusal
 
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. Who comes alone waits for nothing; of thousands who come at

@@ -6,10 +6,10 @@ import time
 
 import uvloop
 
-from common.database import UNREACHABLE
-from common.logs import log, set_up_logs
-from common.service import serve_until_stopped
-from common.settings import SettingsError
+from common.database.pool import UNREACHABLE
+from common.process.logs import log, set_up_logs
+from common.process.service import serve_until_stopped
+from common.process.settings import SettingsError
 from users.app import create_users
 from users.keys import SigningKeysError
 from users.settings import Settings, read_settings

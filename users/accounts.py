@@ -5,10 +5,10 @@ Knows no SQL and no token's content; limits of names and passwords were checked 
 
 import asyncio
 
-from common.database import Pool, begin, retry_transient
-from common.errors import Refusal, not_found
-from common.ids import is_id, new_id
-from common.limits import wrong_with_text
+from common.database.pool import Pool, begin, retry_transient
+from common.protocol.errors import Refusal, not_found
+from common.protocol.ids import is_id, new_id
+from common.protocol.limits import wrong_with_text
 from common.protocol.users import (
     Account,
     ChangeProfile,

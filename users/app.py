@@ -8,12 +8,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from common.call_service import Call, CallService
-from common.calls import Calls
-from common.database import UNREACHABLE, Pool, create_pool
-from common.health import Health
-from common.http_client import HttpClient
-from common.logs import log
+from common.calls.calls import Calls
+from common.calls.health import Health
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas, announce_replica, watch_replicas
+from common.calls.service import Call, CallService
+from common.database.pool import UNREACHABLE, Pool, create_pool
+from common.process.logs import log
+from common.process.service import Service
+from common.process.tasks import start, stop
 from common.protocol.users import (
     Account,
     ChangeProfile,
@@ -39,11 +42,8 @@ from common.protocol.users import (
     SignUp,
     TokensUsed,
 )
-from common.replicas import Replicas, announce_replica, watch_replicas
-from common.service import Service
-from common.tasks import start, stop
-from common.topics import Topics
-from common.valkey import connect_valkey
+from common.valkey.client import connect_valkey
+from common.valkey.topics import Topics
 from users.accounts import Accounts
 from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import OKPAlgorithm
 
-from common.ids import new_id
-from common.limits import ACCESS_TOKEN_SECONDS
-from common.logs import log
-from common.tokens import ALGORITHM, AUDIENCE, ISSUER
+from common.identity.tokens import ALGORITHM, AUDIENCE, ISSUER
+from common.process.logs import log
+from common.protocol.ids import new_id
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
 
 PUBLISHED_BEFORE_USE_SECONDS = 60  # until every edge and realtime process has fetched a new key
 RELOAD_SECONDS = 10

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from common.database import Pool
-from common.errors import Refusal, unavailable
-from common.limits import MAX_CHATS_A_USER
+from common.database.pool import Pool
+from common.protocol.errors import Refusal, unavailable
+from common.protocol.limits import MAX_CHATS_A_USER
 from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
 from users.sessions import unauthenticated
 from users.store import memberships as store
@@ -104,6 +104,6 @@ class Memberships:
                 await store.prepare(connection, request.transaction)
 
     async def finish(self, request: FinishMemberships) -> Empty:
-        """Raises what common.database.UNREACHABLE names, also while somebody else is at it."""
+        """Raises what common.database.pool.UNREACHABLE names, also while somebody else is at it."""
         await store.finish_prepared(self._pool, request.transaction, commit=request.commit)
         return Empty()

@@ -17,8 +17,8 @@ from typing import TypeVar
 import argon2
 from prometheus_client import Counter, Histogram
 
-from common.calls import gave_up
-from common.errors import unavailable
+from common.calls.calls import gave_up
+from common.protocol.errors import unavailable
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ import asyncio
 
 from prometheus_client import Gauge
 
-from common.calls import Calls
-from common.database import UNREACHABLE, Pool
-from common.errors import Refusal
-from common.logs import log
+from common.calls.calls import Calls
+from common.database.pool import UNREACHABLE, Pool
+from common.process.logs import log
 from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisions
+from common.protocol.errors import Refusal
 from common.protocol.users import Empty
 from users.store.memberships import finish_prepared, list_in_doubt
 
@@ -29,7 +29,7 @@ async def resolve_in_doubt(
 ) -> int:
     """One round; returns how many were finished.
 
-    Raises Refusal `unavailable` while no chats answers, and what common.database.UNREACHABLE
+    Raises Refusal `unavailable` while no chats answers, and what common.database.pool.UNREACHABLE
     names; the rest waits for the next round then.
     """
     prepared = await list_in_doubt(pool)

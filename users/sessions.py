@@ -12,10 +12,10 @@ from enum import Enum
 
 from prometheus_client import Counter
 
-from common.database import Pool, begin, retry_transient
-from common.errors import Refusal, not_found
-from common.ids import new_id
-from common.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
+from common.database.pool import Pool, begin, retry_transient
+from common.protocol.errors import Refusal, not_found
+from common.protocol.ids import new_id
+from common.protocol.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
 from common.protocol.users import (
     Account,
     Empty,
@@ -31,7 +31,7 @@ from common.protocol.users import (
     TokensUsed,
 )
 from common.protocol.wire import wire_time
-from common.valkey import Valkey, publish
+from common.valkey.client import Valkey, publish
 from users.keys import SigningKeys
 from users.store import sessions as store
 

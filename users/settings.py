@@ -7,13 +7,13 @@ from typing import Annotated
 
 import msgspec
 
-from common.settings import (
+from common.process.settings import (
     ServiceSettings,
     read_database_url,
     read_required,
     read_service_settings,
 )
-from common.variables import DATABASE_PASSWORD_FILE, Variable
+from common.process.variables import DATABASE_PASSWORD_FILE, Variable
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections

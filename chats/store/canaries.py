@@ -1,7 +1,7 @@
 """Songs of the nodes' canaries: written and owed like events, in one transaction."""
 
 from chats.store.query import fetch
-from common.database import Pool
+from common.database.pool import Pool
 
 _SING = """
 WITH song AS (

@@ -7,7 +7,7 @@ import psycopg
 
 from chats.store.arrays import id_array
 from chats.store.query import fetch
-from common.database import Pool, retry_transient
+from common.database.pool import Pool, retry_transient
 
 _CHANGE = (
     "SELECT seq, at, owed FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"

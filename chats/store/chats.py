@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array
 from chats.store.query import HEAD_OF_CHAT, fetch
-from common.database import Pool
-from common.limits import MAX_PARTICIPANTS_SHOWN
+from common.database.pool import Pool
+from common.protocol.limits import MAX_PARTICIPANTS_SHOWN
 
 
 class ChatRow(NamedTuple):

@@ -1,7 +1,7 @@
 """What time makes superfluous."""
 
 from chats.store.query import HEAD_OF_CHAT
-from common.database import Pool
+from common.database.pool import Pool
 
 _PURGE = f"""
 WITH doomed AS (

@@ -2,7 +2,7 @@
 
 from chats.store.arrays import id_array
 from chats.store.query import fetch
-from common.database import Pool
+from common.database.pool import Pool
 
 
 async def decide(pool: Pool, transaction: str) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from chats.store.arrays import id_array, number_array
 from chats.store.chats import COLUMNS, SHOWN, ChatRow
 from chats.store.query import fetch
-from common.database import Pool
+from common.database.pool import Pool
 
 
 class LookRow(NamedTuple):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import psycopg
 
 from chats.store.arrays import bytes_array, id_array
-from common.database import UNREACHABLE, Pool, retry_transient
+from common.database.pool import UNREACHABLE, Pool, retry_transient
 
 _POST = (
     "SELECT item, at, seq, stored"

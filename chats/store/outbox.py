@@ -5,7 +5,7 @@ from typing import NamedTuple
 from chats.store.arrays import id_array, number_array
 from chats.store.log import LogRow
 from chats.store.query import fetch
-from common.database import Pool
+from common.database.pool import Pool
 
 _CLAIM = """
 WITH due AS (

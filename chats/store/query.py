@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from common.database import Pool
+from common.database.pool import Pool
 
 HEAD_OF_CHAT: Final = "(SELECT l.seq FROM log l WHERE l.chat = c.id ORDER BY l.seq DESC LIMIT 1)"
 # Every statement here looks rows up by index. Plans are kept, and those that were made while the

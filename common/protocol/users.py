@@ -1,7 +1,7 @@
 """The calls that users answers: accounts, sessions, and its part of the two-phase commit.
 
 Each call is `POST /calls/<name>` with one struct as JSON and one as the answer; a refusal is the
-problem+json of common.errors.
+problem+json of common.protocol.errors.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.ids import UUID_PATTERN
+from common.protocol.ids import UUID_PATTERN
 
 Id = Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)]
 

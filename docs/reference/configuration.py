@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from chats.settings import ChatsSettings
-from common.settings import ServiceSettings
-from common.variables import Variable
+from common.process.settings import ServiceSettings
+from common.process.variables import Variable
 from docs.reference.samples import table
 from edge.settings import EdgeSettings
 from fleet.settings import FleetSettings

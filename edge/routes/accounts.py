@@ -7,9 +7,9 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from common.errors import Refusal, invalid, not_found
-from common.ids import new_id
-from common.limits import wrong_with_text
+from common.protocol.errors import Refusal, invalid, not_found
+from common.protocol.ids import new_id
+from common.protocol.limits import wrong_with_text
 from common.protocol.users import ChangeProfile, Grant, SignUp
 from edge.answers import answer
 from edge.auth import Gate

@@ -7,8 +7,6 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from common.errors import invalid
-from common.ids import new_id
 from common.protocol.chats import (
     AddParticipants,
     CreateChat,
@@ -16,6 +14,8 @@ from common.protocol.chats import (
     RemoveParticipant,
     RenameChat,
 )
+from common.protocol.errors import invalid
+from common.protocol.ids import new_id
 from edge.answers import answer
 from edge.auth import Gate
 from edge.balancer import Balancer

@@ -5,8 +5,8 @@ from typing import Any
 
 from litestar import Response, get
 
-from common.errors import unavailable
-from common.health import Health
+from common.calls.health import Health
+from common.protocol.errors import unavailable
 from edge.answers import answer
 from edge.bodies import StatusAnswer
 

@@ -7,10 +7,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from common.errors import invalid
-from common.limits import MAX_SLICE_EVENTS, wrong_with_message
+from common.process.trace import followed_trace
 from common.protocol.chats import SendItem
-from common.trace import followed_trace
+from common.protocol.errors import invalid
+from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
 from edge.answers import answer
 from edge.auth import Gate
 from edge.balancer import Balancer

@@ -6,7 +6,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from common.valkey import VALKEY_GONE, connect_valkey
+from common.valkey.client import VALKEY_GONE, connect_valkey
 from fleet.doctor.scene import BusFacts, DatabaseFacts
 from fleet.services import PROJECT_FOLDER
 

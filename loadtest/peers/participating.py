@@ -4,7 +4,7 @@ of them listen."""
 import time
 from typing import Final
 
-from common.limits import MAX_PARTICIPANTS_A_REQUEST
+from common.protocol.limits import MAX_PARTICIPANTS_A_REQUEST
 from loadtest.peers.calling import Caller, percentiles, timed
 from loadtest.peers.growing import MEMBERS, Measured, fresh_hubbub
 from loadtest.peers.hubbub import Hubbub

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from common.limits import MAX_PARTICIPANTS_A_REQUEST
+from common.protocol.limits import MAX_PARTICIPANTS_A_REQUEST
 from loadtest.peers.calling import Caller
 
 SIGN_UPS_AN_ADDRESS: Final = 20  # the limits of one address; a crowd has many

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from typing import Final
 
-from common.limits import MAX_SLICE_EVENTS
+from common.protocol.limits import MAX_SLICE_EVENTS
 from loadtest.peers.calling import Caller, percentiles, timed
 from loadtest.peers.growing import (
     PEOPLE_OF_CHATS,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from common.topics import Topics
+from common.valkey.topics import Topics
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.machine import (
     Found,

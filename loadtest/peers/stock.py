@@ -13,9 +13,9 @@ import psycopg
 
 from chats.chats import draft_snapshot
 from chats.encoding import draft_controls, draft_event, stamp
-from common.ids import new_id
 from common.protocol.chats import Chat, Control
 from common.protocol.events import Message
+from common.protocol.ids import new_id
 from common.protocol.wire import wire_time
 from fleet.postgres import Database
 from loadtest.peers.hubbub import Hubbub

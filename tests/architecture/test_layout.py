@@ -17,7 +17,7 @@ ALLOWED_IMPORTS = {
     "psycopg": (
         "users/store",
         "chats/store",
-        "common/database.py",
+        "common/database/pool.py",
         "fleet/backup.py",
         "fleet/doctor",
         "loadtest/peers/database.py",
@@ -27,13 +27,13 @@ ALLOWED_IMPORTS = {
     "psycopg_pool": (
         "users/store",
         "chats/store",
-        "common/database.py",
-        "common/pool_metrics.py",
+        "common/database/pool.py",
+        "common/database/pool_metrics.py",
     ),
-    "redis": ("common/bus.py", "common/valkey.py", "edge/cache", "edge/cache.py"),
+    "redis": ("common/valkey/bus.py", "common/valkey/client.py", "edge/cache", "edge/cache.py"),
     "hiredis": (
-        "common/bus.py",
-        "common/valkey_line.py",
+        "common/valkey/bus.py",
+        "common/valkey/pipeline.py",
         "loadtest/peers/spike_relay.py",
     ),
     "websockets": (

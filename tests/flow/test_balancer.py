@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from common.errors import unavailable
-from common.limits import MAX_BODY_BYTES
+from common.protocol.errors import unavailable
+from common.protocol.limits import MAX_BODY_BYTES
 from fleet.control import Restart, Scale, ask_fleet
 from fleet.settings import SERVICE_ROLES
 from tests.fixtures.hubbub import Hubbub

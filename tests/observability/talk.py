@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from common.tasks import stop
+from common.process.tasks import stop
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.person import Person

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from common.database import migrate
+from common.database.pool import migrate
 from fleet.doctor.asking import ask_bus, ask_database
 from fleet.doctor.looking import database_urls
 from fleet.ports import LOOPBACK, listen_publicly

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.payload import Payload, pack
 from common.protocol.chats import Control
+from common.protocol.payload import Payload, pack
 from realtime.counters import Counters
 from realtime.hub import Hub, Joining, Room
 from realtime.relay import Relay

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.payload import Payload
 from common.protocol.chats import Control
+from common.protocol.payload import Payload
 from realtime.stream import MAX_EARLY_PAYLOADS, Stream, after
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from common.database import Connection, Pool
+from common.database.pool import Connection, Pool
 from common.protocol.users import Person
 
 _COLUMNS = "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key"

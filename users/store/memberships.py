@@ -7,7 +7,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from common.database import Connection, Pool
+from common.database.pool import Connection, Pool
 
 _GID_PREFIX = "hubbub-"
 

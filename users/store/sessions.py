@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from common.database import Connection, Pool
+from common.database.pool import Connection, Pool
 
 # Locks in the order of ids, then the counter: no two revocations can wait for each other.
 _REVOKE = """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 
-from common.database import Pool, migrate
+from common.database.pool import Pool, migrate
 
 # Revocations outlive every access token. A session that was revoked stays for a log-out that comes
 # twice; a committed transaction for a `prepare` that comes late, and no call lives for minutes.
@@ -28,7 +28,7 @@ class PreparedTransactionsOff(Exception):
 
 
 async def answers(pool: Pool) -> bool:
-    """Whether a query works right now. Raises what common.database.UNREACHABLE names."""
+    """Whether a query works right now. Raises what common.database.pool.UNREACHABLE names."""
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT 1")
         return await cursor.fetchone() == (1,)

@@ -24,9 +24,9 @@ async def _nothing_later(*_: Any, **__: Any) -> None:
 OFF = (
     (),
     (
-        ("common.logs", "log", _nothing),
-        ("common.times", "Times.note", _nothing),
-        ("common.tally", "Tally.note", _nothing),
+        ("common.process.logs", "log", _nothing),
+        ("common.process.times", "Times.note", _nothing),
+        ("common.process.tally", "Tally.note", _nothing),
         ("prometheus_client.metrics", "Counter.inc", _nothing),
         ("prometheus_client.metrics", "Gauge.inc", _nothing),
         ("prometheus_client.metrics", "Gauge.dec", _nothing),

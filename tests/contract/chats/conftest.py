@@ -15,9 +15,11 @@ import pytest_asyncio
 from chats.app import create_chats
 from chats.settings import ChatsSettings
 from chats.store.schema import set_up_database
-from common.calls import Calls
-from common.http_client import HttpClient
-from common.ids import new_id
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.process.service import serving
+from common.process.settings import Listener, ServiceSettings
 from common.protocol.chats import (
     Chat,
     CreateChat,
@@ -28,10 +30,8 @@ from common.protocol.chats import (
     SendsAnswer,
     SendsRequest,
 )
+from common.protocol.ids import new_id
 from common.protocol.users import GetProfile, Grant, Profile, SignUp
-from common.replicas import Replicas
-from common.service import serving
-from common.settings import Listener, ServiceSettings
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_users
 from users.settings import Settings as UsersSettings

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import redis.asyncio as redis
 
-from common.payload import Payload, unpack
+from common.protocol.payload import Payload, unpack
 from tests.contract.chats.conftest import Stage
 
 

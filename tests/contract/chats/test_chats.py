@@ -5,8 +5,6 @@ import asyncio
 import msgspec
 import pytest
 
-from common.errors import Refusal
-from common.ids import new_id
 from common.protocol.chats import (
     Chat,
     ChatPage,
@@ -19,6 +17,8 @@ from common.protocol.chats import (
     MessagePage,
     RenameChat,
 )
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -5,8 +5,8 @@ import asyncio
 import psycopg
 import pytest
 
-from common.errors import Refusal
 from common.protocol.chats import Chat, GetChat
+from common.protocol.errors import Refusal
 from tests.contract.chats.conftest import Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

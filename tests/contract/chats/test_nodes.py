@@ -7,7 +7,6 @@ import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
-from common.ids import new_id
 from common.protocol.chats import (
     AddParticipants,
     ChangesRequest,
@@ -28,6 +27,7 @@ from common.protocol.chats import (
     SlicesRequest,
     SliceWanted,
 )
+from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -5,11 +5,11 @@ import pytest
 
 from chats.encoding import UNSTAMPED, draft_event
 from chats.store.messages import NewMessage, post_messages
-from common.database import create_pool
-from common.ids import new_id
+from common.database.pool import create_pool
 from common.protocol.chats import Digest, Joined
 from common.protocol.events import Message
-from common.topics import Topics
+from common.protocol.ids import new_id
+from common.valkey.topics import Topics
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 from tests.contract.chats.listener import listening, until_nothing_is_owed
 

@@ -5,8 +5,6 @@ import asyncio
 import psycopg
 import pytest
 
-from common.errors import Refusal
-from common.ids import new_id
 from common.protocol.chats import (
     AddParticipants,
     Chat,
@@ -15,6 +13,8 @@ from common.protocol.chats import (
     GetChat,
     RemoveParticipant,
 )
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

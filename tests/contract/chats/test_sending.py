@@ -7,8 +7,6 @@ import msgspec
 import psycopg
 import pytest
 
-from common.errors import Refusal
-from common.ids import new_id
 from common.protocol.chats import (
     Done,
     GetEvents,
@@ -18,6 +16,8 @@ from common.protocol.chats import (
     SendsAnswer,
     SendsRequest,
 )
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
 from tests.contract.chats.conftest import SERVICE_KEY, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -22,9 +22,7 @@ from chats.store.changes import (
     commit_change,
 )
 from chats.store.decisions import decide
-from common.database import Pool, create_pool
-from common.errors import Refusal
-from common.ids import new_id
+from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     AddParticipants,
     Chat,
@@ -35,7 +33,9 @@ from common.protocol.chats import (
     ForgetDecisions,
     GetChat,
 )
+from common.protocol.errors import Refusal
 from common.protocol.events import ParticipantAdded
+from common.protocol.ids import new_id
 from common.protocol.users import Empty, PrepareMemberships
 from tests.contract.chats.conftest import Person, Stage, World, running_world
 

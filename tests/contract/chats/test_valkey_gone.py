@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from common.protocol.chats import ChangesRequest, Chat, Digest
-from common.topics import Topics
+from common.valkey.topics import Topics
 from tests.contract.chats.conftest import Person, Stage, World, new_message, running_world
 from tests.contract.chats.listener import listening, until_nothing_is_owed
 from tests.fixtures.servers import ValkeyServer

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from common import bus as bus_module
-from common.bus import Bus
+from common.valkey import bus as bus_module
+from common.valkey.bus import Bus
 from tests.fixtures.servers import ValkeyServer
 
 TOPICS = 200_000

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 import uvloop
 
-from common.bus import Bus
-from common.tasks import stop
-from common.valkey import VALKEY_GONE, Valkey, connect_valkey
-from common.valkey_line import ValkeyLine
+from common.process.tasks import stop
+from common.valkey.bus import Bus
+from common.valkey.client import VALKEY_GONE, Valkey, connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
@@ -60,7 +60,7 @@ def test_a_unix_socket_is_an_address_like_any_other(
             heard.put_nowait(payload)
 
     async def use_it() -> None:
-        line = ValkeyLine(server.local_url)
+        line = ValkeyPipeline(server.local_url)
         bus = Bus(server.local_url, hear, lambda *_: None)
         bus.subscribe("topic")
         running = asyncio.create_task(bus.run())

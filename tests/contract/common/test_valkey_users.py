@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import hiredis
 import pytest
 
-from common.topics import Topics
+from common.valkey.topics import Topics
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.valkey import answers_ping
 from fleet.valkey_users import password_file, write_rules

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from fleet.children import spawn
 from fleet.ports import ReservedPort
 from tests.fixtures.documents import Documents

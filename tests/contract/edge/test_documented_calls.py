@@ -2,7 +2,7 @@
 
 import httpx
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 
 def test_the_six_calls(client: httpx.Client) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 EMAIL_TAIL = "@example.org"

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 
 def test_logs_hold_no_secret_and_no_text(client: httpx.Client, services: Any) -> None:

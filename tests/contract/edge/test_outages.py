@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 
 

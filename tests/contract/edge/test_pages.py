@@ -7,7 +7,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from common.errors import CODES
+from common.protocol.errors import CODES
 from common.protocol.events import AnyEvent
 from common.protocol.frames import AnyClientFrame, AnyServerFrame
 from edge.operations import OPERATIONS

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 
 @pytest.fixture(scope="module")

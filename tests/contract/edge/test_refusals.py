@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 JSON = {"Content-Type": "application/json"}
 ID = "00000000-0000-4000-8000-000000000000"

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 MALFORMED = ("x", "", "00000000000040008000000000000000", "00000000-0000-4000-8000-00000000000A")
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 
 COOKIE = {"X-Hubbub-Session": "cookie"}
 ORIGIN = "http://127.0.0.1:8600"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from edge.operations import OPERATIONS
 
 PEOPLE = ("owner", "participant", "former", "stranger", "nobody")

@@ -21,13 +21,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from common.calls import Calls
-from common.http_client import HttpClient
-from common.ids import new_id
-from common.limits import ACCESS_TOKEN_SECONDS
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
 from common.protocol import chats as c
 from common.protocol import users as u
-from common.replicas import Replicas
+from common.protocol.ids import new_id
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.children import spawn
 from fleet.ports import ReservedPort
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer

@@ -10,7 +10,7 @@ import time
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
 
 

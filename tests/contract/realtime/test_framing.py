@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import ORIGIN, Person, World
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA

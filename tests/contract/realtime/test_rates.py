@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.ids import new_id
-from common.rates import SEND_KIND, SENDS
-from common.shared_rates import SharedBuckets
-from common.topics import Topics
-from common.valkey_line import ValkeyLine
+from common.protocol.ids import new_id
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.rates import SEND_KIND, SENDS
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.topics import Topics
 from tests.contract.realtime.conftest import Frame, Person, Process, Tier, World
 
 
@@ -57,7 +57,7 @@ async def test_50_at_once_and_then_10_a_second(strict_world: World) -> None:
 async def test_what_is_sent_elsewhere_counts(strict_world: World, tier: Tier) -> None:
     """Two other processes gave out a full bucket each: here there is nothing left."""
     person, chat = await make_chat(strict_world)
-    line, topics = ValkeyLine(tier.valkey_url), Topics(tier.topic_prefix)
+    line, topics = ValkeyPipeline(tier.valkey_url), Topics(tier.topic_prefix)
     for buckets in (SharedBuckets(line, topics), SharedBuckets(line, topics)):
         for _ in range(SENDS.burst):
             assert buckets.take_at_once(SEND_KIND, person.id, SENDS).allowed

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import World
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import Frame, Socket, World
 
 

@@ -10,10 +10,12 @@ import jwt
 import msgspec
 import pytest
 
-from common.calls import Calls
-from common.database import Pool, create_pool
-from common.http_client import HttpClient
-from common.ids import new_id
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.database.pool import Pool, create_pool
+from common.process.service import serving
+from common.protocol.ids import new_id
 from common.protocol.users import (
     Empty,
     EndSession,
@@ -25,8 +27,6 @@ from common.protocol.users import (
     Profile,
     SignUp,
 )
-from common.replicas import Replicas
-from common.service import serving
 from users.app import create_users
 from users.settings import Settings, read_settings
 from users.store.upkeep import set_up_database

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.database import Pool
-from common.errors import Refusal
+from common.database.pool import Pool
+from common.protocol.errors import Refusal
 from common.protocol.users import Grant, LogIn
 
 SAMPLES = 16

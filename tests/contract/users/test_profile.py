@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.database import Pool
-from common.errors import Refusal
-from common.ids import new_id
+from common.database.pool import Pool
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
 from common.protocol.users import (
     Account,
     ChangeProfile,

@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
-from common.calls import Calls
-from common.database import Pool
-from common.errors import Refusal
-from common.http_client import HttpClient
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.database.pool import Pool
+from common.protocol.errors import Refusal
 from common.protocol.users import Empty, PrepareMemberships
-from common.replicas import Replicas
 from users.resolver import resolve_in_doubt
 from users.store.memberships import list_in_doubt
 

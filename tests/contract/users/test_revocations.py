@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import redis.asyncio as redis
 
-from common.database import Pool
+from common.database.pool import Pool
 from common.protocol.users import Revocations, RevocationsRequest
 from users.store.upkeep import purge_stale_rows
 

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.calls import Calls
-from common.errors import Refusal
-from common.http_client import HttpClient
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.errors import Refusal
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
-from common.replicas import Replicas
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
 PROJECT = Path(__file__).parents[3]

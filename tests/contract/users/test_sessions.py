@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.database import Pool
-from common.errors import Refusal
+from common.database.pool import Pool
+from common.identity.tokens import TokenVerifier
+from common.protocol.errors import Refusal
 from common.protocol.users import (
     Empty,
     EndOtherSessions,
@@ -21,7 +22,6 @@ from common.protocol.users import (
     SessionList,
     TokensUsed,
 )
-from common.tokens import TokenVerifier
 
 
 async def refresh(users: Any, grant: Grant) -> Grant:

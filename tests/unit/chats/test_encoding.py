@@ -13,9 +13,9 @@ from chats.encoding import (
     stamp,
     stamp_controls,
 )
-from common.ids import new_id
 from common.protocol.chats import Control
 from common.protocol.events import ChatDeleted, Message
+from common.protocol.ids import new_id
 
 AT = "2026-01-02T03:04:05.678Z"
 

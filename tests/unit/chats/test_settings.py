@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chats.settings import read_chats_settings
-from common.settings import SettingsError
+from common.process.settings import SettingsError
 
 
 @pytest.fixture

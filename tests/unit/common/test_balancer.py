@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.balancer import Word, read_word
+from common.calls.balancer import Word, read_word
 
 
 @pytest.mark.parametrize("secret", ["a-secret-of-16-chars", "one of several words"])

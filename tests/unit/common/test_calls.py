@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls
-from common.errors import Refusal
-from common.http_client import HttpClient
-from common.replicas import Replicas
+from common.calls.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.errors import Refusal
 from fleet.ports import ReservedPort
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

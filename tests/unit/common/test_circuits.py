@@ -1,6 +1,6 @@
 """When a replica is out and when a role is given up, as pure decisions."""
 
-from common.circuits import OPEN_AFTER_SECONDS, Circuits
+from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
 
 
 def test_a_replica_that_breaks_is_out_until_a_probe_finds_it_ready() -> None:

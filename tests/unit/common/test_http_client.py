@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from common import http_client
-from common.http_client import Answered, HttpClient
+from common.calls import http_client
+from common.calls.http_client import Answered, HttpClient
 
 OK = b"HTTP/1.1 200 OK\r\nX-Name: value\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from common import http_server
-from common.http_server import Answer, Request, serving_http
+from common.calls import http_server
+from common.calls.http_server import Answer, Request, serving_http
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-Name: value\r\n\r\n"
 END_OF_HEAD = b"\r\n\r\n"

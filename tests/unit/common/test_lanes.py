@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from common import lanes as module
-from common.errors import Refusal, unavailable
-from common.lanes import Lanes
+from common.calls import lanes as module
+from common.calls.lanes import Lanes
+from common.protocol.errors import Refusal, unavailable
 
 
 async def test_what_piles_up_during_a_call_is_the_next_call() -> None:

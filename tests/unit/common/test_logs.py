@@ -9,7 +9,7 @@ from fleet.services import PROJECT_FOLDER
 
 THREE_LINES = """
 import logging
-from common.logs import current_trace, log, set_up_logs
+from common.process.logs import current_trace, log, set_up_logs
 set_up_logs("edge", "edge-1")
 current_trace.set("a" * 32)
 log("request", status=201, ms=1.5)
@@ -55,7 +55,7 @@ def test_a_full_disk_stops_nobody() -> None:
     """The line is lost, the program goes on."""
     program = """
 import os
-from common.logs import log, set_up_logs
+from common.process.logs import log, set_up_logs
 kept = os.dup(1)
 os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
 set_up_logs("edge", "edge-1")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from common.loop_lag import LOOP_LAG, TICK_SECONDS, measuring_loop_lag
+from common.process.loop_lag import LOOP_LAG, TICK_SECONDS, measuring_loop_lag
 
 
 def measured() -> float:

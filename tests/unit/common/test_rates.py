@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.rates import Buckets, Rate
+from common.valkey.rates import Buckets, Rate
 
 SENDS = Rate(10, 50)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import SettingsError, read_secret, read_valkey_url
+from common.process.settings import SettingsError, read_secret, read_valkey_url
 
 GOOD = "5f0c1b7e9d3a4826"
 

@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing
 
 import pytest_asyncio
 
-from common.ids import new_id
-from common.rates import Rate
-from common.shared_rates import SharedBuckets
-from common.topics import Topics
-from common.valkey_line import ValkeyLine
+from common.protocol.ids import new_id
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.rates import Rate
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.topics import Topics
 from tests.fixtures.servers import ValkeyServer
 
 RATE = Rate(1 / 60, 10)
@@ -24,7 +24,7 @@ async def make(topic_prefix: str) -> AsyncIterator[Make]:
     with ExitStack() as stack:
 
         def connect(url: str) -> SharedBuckets:
-            line = stack.enter_context(closing(ValkeyLine(url)))
+            line = stack.enter_context(closing(ValkeyPipeline(url)))
             return SharedBuckets(line, Topics(topic_prefix))
 
         yield connect

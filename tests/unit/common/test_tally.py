@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import REGISTRY, generate_latest
 
-from common.tally import Tally
+from common.process.tally import Tally
 
 
 @pytest.fixture

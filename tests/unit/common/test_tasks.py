@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from common import tasks
+from common.process import tasks
 
 
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again(

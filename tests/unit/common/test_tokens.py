@@ -10,7 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from common.tokens import CLOCK_SKEW_SECONDS, Claims, TokenError, TokenExpired, TokenVerifier
+from common.identity.tokens import (
+    CLOCK_SKEW_SECONDS,
+    Claims,
+    TokenError,
+    TokenExpired,
+    TokenVerifier,
+)
 
 KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 RAW = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

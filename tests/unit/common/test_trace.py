@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from common.logs import current_trace
-from common.trace import enter_trace, followed_trace, outgoing_traceparent
+from common.process.logs import current_trace
+from common.process.trace import enter_trace, followed_trace, outgoing_traceparent
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import Refusal
+from common.protocol.errors import Refusal
 from edge.bodies import ChatBody, ParticipantsBody
 from edge.reading import decode_body
 

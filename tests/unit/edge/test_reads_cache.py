@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from common.calls import Calls
-from common.errors import Refusal
+from common.calls.calls import Calls
 from common.protocol.chats import Chat, Look, LooksAnswer, LooksRequest
+from common.protocol.errors import Refusal
 from common.protocol.users import Person
 from edge.cache import Cache
 from edge.near import Near

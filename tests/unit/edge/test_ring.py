@@ -1,6 +1,6 @@
 """The ring: who stands in for whom, and how little moves."""
 
-from common.ids import new_id
+from common.protocol.ids import new_id
 from edge.ring import Ring
 
 KEYS = [f"person:{new_id()}" for _ in range(5_000)]

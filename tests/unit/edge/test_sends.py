@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from common.calls import Calls
-from common.errors import Refusal
+from common.calls.calls import Calls
 from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
+from common.protocol.errors import Refusal
 from edge.sends import MAX_BATCH_ITEMS, Sends
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from common.errors import Refusal, unavailable
+from common.protocol.errors import Refusal, unavailable
 from edge.flights import Flights
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from common.database import migrate
-from common.ids import new_id
+from common.database.pool import migrate
+from common.protocol.ids import new_id
 from fleet.backup import BackupFailed, back_up, databases_of, restore, service_section
 from fleet.lock import FolderInUse, FolderLock
 from fleet.services import PROJECT_FOLDER

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import CODES, unavailable
+from common.protocol.errors import CODES, unavailable
 from fleet.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
 
 EDGE = PoolServer("edge", "edge-1", "edge-1.sock")

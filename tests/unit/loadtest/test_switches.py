@@ -17,7 +17,7 @@ from loadtest.peers.hubbub import PROJECT
 
 LOGS_THRICE = f"""
 import os, signal
-from common.logs import log, set_up_logs
+from common.process.logs import log, set_up_logs
 set_up_logs("edge", "edge-1")
 for state, word in ((0, "usual"), ({WITHOUT_TELLING}, "silent"), (0, "usual again")):
     os.kill(os.getpid(), signal.SIGRTMIN + state)

@@ -6,7 +6,7 @@ import struct
 import msgspec
 import pytest
 
-from common.close_codes import CloseCode
+from common.protocol.close_codes import CloseCode
 from common.protocol.frames import Connect, Send, Typing
 from realtime.session import SEND_EOF, Session, State, Upgrade
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-import common.settings
+import common.process.settings
 import fleet.settings
 from chats.settings import ChatsSettings, read_chats_settings
-from common.settings import ServiceSettings
+from common.process.settings import ServiceSettings
 from docs.reference.configuration import (
     COMPOSE_MEANINGS,
     ROLES,
@@ -24,7 +24,7 @@ from realtime.settings import RealtimeSettings, read_realtime_settings
 from users.settings import Settings as UsersSettings
 from users.settings import read_settings as read_users_settings
 
-REFUSED = (common.settings.SettingsError, fleet.settings.SettingsError)
+REFUSED = (common.process.settings.SettingsError, fleet.settings.SettingsError)
 
 
 class Reader(NamedTuple):

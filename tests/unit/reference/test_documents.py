@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from common.close_codes import CloseCode
-from common.errors import CODES
+from common.protocol.close_codes import CloseCode
+from common.protocol.errors import CODES
 from docs.reference.documents import ROOT, make_documents
 from docs.reference.postman import make_collection, operations_without_step
 from docs.reference.story import STORY

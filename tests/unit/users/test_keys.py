@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from common.tokens import TokenError, TokenExpired, TokenVerifier
+from common.identity.tokens import TokenError, TokenExpired, TokenVerifier
 from users.keys import SigningKeys, SigningKeysError
 
 

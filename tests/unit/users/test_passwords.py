@@ -6,8 +6,8 @@ import threading
 import argon2
 import pytest
 
-from common.calls import GAVE_UP_HEADER
-from common.errors import Refusal
+from common.calls.calls import GAVE_UP_HEADER
+from common.protocol.errors import Refusal
 from users.passwords import Passwords, create_hasher, normalise
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from common.logs import log
-from common.pool_metrics import POOL_METRICS
+from common.database.pool_metrics import POOL_METRICS
+from common.process.logs import log
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
-from common.logs import log
+from common.process.logs import log
 
 CANCEL_AGAIN_SECONDS: Final = 2.0  # longer than anybody takes who tidies up when cancelled
 

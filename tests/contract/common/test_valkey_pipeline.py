@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 import pytest
 import uvloop
 
-from common.valkey import ANSWER_TIMEOUT_SECONDS, connect_valkey
-from common.valkey_line import ValkeyLine
+from common.valkey.client import ANSWER_TIMEOUT_SECONDS, connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
 PATIENCE_SECONDS = 5.0
 
 
-def with_line(valkey: ValkeyServer, use: Callable[[ValkeyLine, Proxy], Awaitable[None]]) -> None:
+def with_line(
+    valkey: ValkeyServer, use: Callable[[ValkeyPipeline, Proxy], Awaitable[None]]
+) -> None:
     parts = urlsplit(valkey.url)
     assert parts.hostname
     assert parts.port
@@ -24,7 +26,7 @@ def with_line(valkey: ValkeyServer, use: Callable[[ValkeyLine, Proxy], Awaitable
 
     async def run() -> None:
         async with Proxy(host, port) as proxy:
-            line = ValkeyLine(f"redis://{proxy.address}")
+            line = ValkeyPipeline(f"redis://{proxy.address}")
             try:
                 await asyncio.wait_for(use(line, proxy), PATIENCE_SECONDS)
             finally:
@@ -39,7 +41,7 @@ def test_commands_are_done_in_the_order_in_which_they_were_asked(
     """Also those that came before the connection was there, and many at once."""
     name = f"{topic_prefix}order"
 
-    async def use(line: ValkeyLine, _: Proxy) -> None:
+    async def use(line: ValkeyPipeline, _: Proxy) -> None:
         asked = [line.ask([("RPUSH", name, str(n)), ("PING",)]) for n in range(50)]
         assert await asked[0] == [1, b"PONG"]
         asked += [line.ask([("RPUSH", name, str(n))]) for n in range(50, 100)]
@@ -56,7 +58,7 @@ def test_a_valkey_that_is_gone_fails_at_once_and_is_found_when_it_is_back(
 ) -> None:
     """Whatever is asked has an outcome, and nothing has to be set up again."""
 
-    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+    async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
         await proxy.turn("refuse")
         assert await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3))) == [None] * 3
@@ -69,7 +71,7 @@ def test_a_valkey_that_is_gone_fails_at_once_and_is_found_when_it_is_back(
 def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> None:
     """All that waits has failed then, and the next one goes over a new connection."""
 
-    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+    async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
         await proxy.turn("stall answers")
         started = monotonic()
@@ -85,7 +87,7 @@ def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> No
 def test_a_refused_command_has_failed(valkey: ValkeyServer, command: tuple[str, ...]) -> None:
     """With all that was asked with it; those behind it get their own answers."""
 
-    async def use(line: ValkeyLine, _: Proxy) -> None:
+    async def use(line: ValkeyPipeline, _: Proxy) -> None:
         refused, behind = line.ask([("PING",), command]), line.ask([("PING",)])
         assert await refused is None
         assert await behind == [b"PONG"]
@@ -96,13 +98,13 @@ def test_a_refused_command_has_failed(valkey: ValkeyServer, command: tuple[str, 
 def test_a_closed_line_leaves_nobody_waiting(valkey: ValkeyServer) -> None:
     """Neither who was connected nor who was connecting."""
 
-    async def use(line: ValkeyLine, proxy: Proxy) -> None:
+    async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
         await proxy.turn("stall answers")
         waiting = line.ask([("PING",)])
         line.close()
         assert await waiting is None
-        other = ValkeyLine(f"redis://{proxy.address}")
+        other = ValkeyPipeline(f"redis://{proxy.address}")
         waiting = other.ask([("PING",)])
         other.close()
         assert await waiting is None

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from common.call_service import CallService
-from common.collector import tune_collector
-from common.health import Health
-from common.http_server import serving_http
-from common.logs import log
-from common.loop_lag import measuring_loop_lag
+from common.calls.health import Health
+from common.calls.http_server import serving_http
+from common.calls.service import CallService
+from common.process.garbage import tune_collector
+from common.process.logs import log
+from common.process.loop_lag import measuring_loop_lag
 
 DRAIN_NOTICE_SECONDS = 1.2  # the balancer checks /health/live every 500 ms
 

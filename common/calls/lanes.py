@@ -11,9 +11,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
-from common.calls import DEADLINE_SECONDS
-from common.errors import Refusal, unavailable
-from common.logs import current_trace, log
+from common.calls.calls import DEADLINE_SECONDS
+from common.process.logs import current_trace, log
+from common.protocol.errors import Refusal, unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

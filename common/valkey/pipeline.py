@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 
 import hiredis
 
-from common.logs import log
-from common.valkey import ANSWER_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS
-from common.valkey_address import ValkeyAddress
+from common.process.logs import log
+from common.valkey.address import ValkeyAddress
+from common.valkey.client import ANSWER_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS
 
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
@@ -86,7 +86,7 @@ class _Connection(asyncio.Protocol):
         self._overdue = loop.call_later(ANSWER_TIMEOUT_SECONDS, self.abort)
 
 
-class ValkeyLine:
+class ValkeyPipeline:
     """Commands are written as soon as they are asked, in that order; there is no second try.
 
     Connects when first asked, and again when asked after it broke.

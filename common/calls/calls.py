@@ -14,12 +14,12 @@ from typing import Final, TypeVar
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
-from common.circuits import OPEN_AFTER_SECONDS, Circuits
-from common.errors import CODES, Refusal, unavailable
-from common.http_client import HttpClient
-from common.logs import log
-from common.replicas import Replicas
-from common.trace import outgoing_traceparent
+from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.process.logs import log
+from common.process.trace import outgoing_traceparent
+from common.protocol.errors import CODES, Refusal, unavailable
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ class Topics:
         return f"{self._prefix}{{p{crc32(id_.encode()) % PARTITIONS}}}"
 
     def chat(self, chat: str) -> str:
-        """Durable events of one chat; payloads are common.payload's."""
+        """Durable events of one chat; payloads are common.protocol.payload's."""
         return f"{self._tag(chat)}chat:{chat}"
 
     def user(self, user: str) -> str:

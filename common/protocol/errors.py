@@ -8,8 +8,8 @@
         426 upgrade_required                     429 rate_limited 431 headers_too_large
         500 internal     503 unavailable
 
-Services raise Refusal; common.service and edge turn it into RFC 9457 problem+json, realtime into
-an `error` frame. A body holds nothing that is particular to one request.
+Services raise Refusal; common.calls.service and edge turn it into RFC 9457 problem+json, realtime
+into an `error` frame. A body holds nothing that is particular to one request.
 """
 
 from typing import Any, Final, NamedTuple

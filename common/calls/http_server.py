@@ -21,7 +21,7 @@ from httptools import (
     HttpRequestParser,
 )
 
-from common.logs import log
+from common.process.logs import log
 
 BACKLOG: Final = 2048
 MAX_HEAD_BYTES: Final = 65_536  # of a request's line and headers

@@ -9,7 +9,7 @@ import re
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from common.logs import current_trace
+from common.process.logs import current_trace
 
 _match = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z").match
 _SAMPLED = 1

@@ -17,14 +17,14 @@ from urllib.parse import parse_qs
 import msgspec
 import prometheus_client
 
-from common.call_description import describe_calls
-from common.calls import DEADLINE_HEADER, DEADLINE_SECONDS
-from common.errors import PROBLEM_TYPE, Refusal, not_found, unavailable
-from common.health import Health
-from common.http_server import Answer, Request
-from common.logs import log
-from common.tally import Tally
-from common.trace import enter_trace
+from common.calls.calls import DEADLINE_HEADER, DEADLINE_SECONDS
+from common.calls.description import describe_calls
+from common.calls.health import Health
+from common.calls.http_server import Answer, Request
+from common.process.logs import log
+from common.process.tally import Tally
+from common.process.trace import enter_trace
+from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found, unavailable
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 A = TypeVar("A", bound=msgspec.Struct)
@@ -59,7 +59,7 @@ class Call(Generic[Q, A]):
 
 
 class CallService:
-    """Answers the requests of common/http_server.py.
+    """Answers the requests of common/calls/http_server.py.
 
     A call that ends with one of `unavailable_on` (a database that is gone) is refused with
     `unavailable`; every other exception but Refusal is a bug and answers 500.

@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import hiredis
 
-from common.logs import log
-from common.valkey_address import ValkeyAddress
+from common.process.logs import log
+from common.valkey.address import ValkeyAddress
 
 HEALTH_SECONDS: Final = 0.25
 MAX_MISSED_ANSWERS: Final = 3

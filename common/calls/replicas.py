@@ -12,8 +12,8 @@ from typing import Final, cast
 
 from prometheus_client import Gauge
 
-from common.logs import log
-from common.valkey import VALKEY_GONE, Valkey
+from common.process.logs import log
+from common.valkey.client import VALKEY_GONE, Valkey
 
 LEASE_SECONDS = 5.0
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from common.logs import log
-from common.rates import Buckets, Rate, Verdict, describe
-from common.topics import Topics
-from common.valkey_line import ValkeyLine
+from common.process.logs import log
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.rates import Buckets, Rate, Verdict, describe
+from common.valkey.topics import Topics
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
-# The same rule as common.rates.judge, by Valkey's clock, in microseconds. Answers whether the cost
-# was taken, and in how many microseconds the bucket is full.
+# The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds. Answers whether
+# the cost was taken, and in how many microseconds the bucket is full.
 SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -55,7 +55,7 @@ class SharedBuckets:
 
     def __init__(
         self,
-        line: ValkeyLine,
+        line: ValkeyPipeline,
         topics: Topics,
         *,
         clock: Callable[[], float] = time.monotonic,

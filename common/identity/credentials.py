@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from common.calls import Calls
-from common.errors import Refusal
-from common.limits import ACCESS_TOKEN_SECONDS
-from common.logs import log
+from common.calls.calls import Calls
+from common.identity.tokens import Claims, TokenVerifier
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from common.protocol.users import Empty, KeySet, Revocations, RevocationsRequest, TokensUsed
-from common.tokens import Claims, TokenVerifier
 
 T = TypeVar("T")
 

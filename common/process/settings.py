@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from common.variables import ADDRESSES, LISTENER, SECRET_FILE, Variable
+from common.process.variables import ADDRESSES, LISTENER, SECRET_FILE, Variable
 
 MIN_SECRET_CHARACTERS: Final = 16
 MIN_DIFFERENT_CHARACTERS: Final = 6

@@ -1,0 +1,1 @@
+"""Calls between services: replicas, circuits, micro-batches, and the HTTP beneath them."""

@@ -1,0 +1,1 @@
+"""What users and chats both need of PostgreSQL."""

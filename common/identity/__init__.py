@@ -1,0 +1,1 @@
+"""Who a request comes from: access tokens, signing keys and revoked sessions."""

@@ -1,0 +1,1 @@
+"""What every process of ours has: settings, logs, traces, tasks, a start and an end."""
