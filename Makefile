@@ -93,19 +93,19 @@ bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an 
 	@$(BIN)/python -m loadtest.bench --full
 
 doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
-	@$(BIN)/python -m fleet doctor
+	@$(BIN)/python -m ops doctor
 
 status: $(VENV)/run.stamp  ## list the processes of the system that runs here
-	@$(BIN)/python -m fleet status
+	@$(BIN)/python -m ops status
 
 top: $(VENV)/run.stamp  ## one live screen of flow, latency, replicas, circuits, drops
-	@$(BIN)/python -m fleet top
+	@$(BIN)/python -m ops top
 
 logs: $(VENV)/run.stamp  ## what was written about one request: make logs TRACE=ID
-	@$(BIN)/python -m fleet logs "$(TRACE)"
+	@$(BIN)/python -m ops logs "$(TRACE)"
 
 bundle: $(VENV)/run.stamp  ## logs, configuration and figures for a bug report, without secrets
-	@$(BIN)/python -m fleet bundle $(TO)
+	@$(BIN)/python -m ops bundle $(TO)
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 	@$(BIN)/python -m fleet.backup backup $(TO)

@@ -1,4 +1,4 @@
-"""The command line: `python -m fleet` runs a Hubbub, the other words ask about one."""
+"""The command line: `python -m fleet` runs a Hubbub; its other words steer a running one."""
 
 import argparse
 import asyncio
@@ -6,23 +6,16 @@ import os
 import resource
 import signal
 import sys
-import time
 from contextlib import suppress
-from pathlib import Path
 
 from fleet.binaries import MissingEngine
-from fleet.bundle import write_bundle
 from fleet.containers import DockerFailed, scale_containers
 from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
-from fleet.doctor.report import print_diagnosis
 from fleet.lock import FolderInUse, FolderLock
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
 from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_replicas, read_settings
-from fleet.status import print_status
 from fleet.supervisor import Fleet
-from fleet.top import watch
-from fleet.trail import print_trail
 from fleet.unprivileged import CannotDropRoot
 
 KNOWN_FAILURES = (
@@ -81,15 +74,6 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fleet", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="start everything and stay (the default)")
-    commands.add_parser("status", help="list the processes")
-    doctor = commands.add_parser("doctor", help="say what is wrong, why, and what mends it")
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    top = commands.add_parser("top", help="one live screen of how it is")
-    top.add_argument("--once", action="store_true", help="one picture, and end")
-    logs = commands.add_parser("logs", help="what was written about one request")
-    logs.add_argument("trace", help="X-Hubbub-Trace of its answer, or its traceparent")
-    bundle = commands.add_parser("bundle", help="logs, configuration, figures for a bug report")
-    bundle.add_argument("file", nargs="?", type=Path)
     commands.add_parser("restart", help="replace every service process, one at a time")
     scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
@@ -103,21 +87,6 @@ def main() -> int:
     try:
         settings = read_settings()
         match arguments.command:
-            case "status":
-                return print_status(settings.data)
-            case "doctor":
-                return asyncio.run(print_diagnosis(settings, as_json=arguments.json))
-            case "top":
-                with suppress(KeyboardInterrupt):
-                    return asyncio.run(watch(settings, once=arguments.once))
-                return 0
-            case "logs":
-                return print_trail(settings.logs, arguments.trace)
-            case "bundle":
-                target = arguments.file or Path(time.strftime("hubbub-%Y%m%d-%H%M%S.tar.gz"))
-                asyncio.run(write_bundle(settings, target))
-                print(f"Written to {target}, without secrets.")
-                return 0
             case "restart":
                 return asyncio.run(tell(settings, Restart()))
             case "scale":

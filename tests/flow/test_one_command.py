@@ -21,10 +21,10 @@ ONE_OF_EACH = "edge=1,realtime=1,users=1,chats=1"
 GONE_SECONDS = 5.0
 
 
-async def run_fleet(*words: str, **variables: str) -> tuple[int, str]:
-    """Run the command until it ends by itself; gives its exit code and what it said."""
+async def run(module: str, *words: str, **variables: str) -> tuple[int, str]:
+    """Runs `python -m MODULE` until it ends by itself; its exit code and what it said."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fleet", *words,
+        sys.executable, "-m", module, *words,
         cwd=ROOT, env={**os.environ, **variables},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
@@ -83,7 +83,7 @@ async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
 
 async def test_a_second_one_on_the_same_folder_is_refused(system: Hubbub) -> None:
     """With a sentence that says what to do, and without harm to the first."""
-    code, said = await run_fleet(HUBBUB_DATA=str(system.data), HUBBUB_PORT="1")
+    code, said = await run("fleet", HUBBUB_DATA=str(system.data), HUBBUB_PORT="1")
     assert code == 1
     assert said.startswith(f"Hubbub does not start: Another Hubbub runs on {system.data}.")
     assert len(said.splitlines()) == 1
@@ -92,7 +92,7 @@ async def test_a_second_one_on_the_same_folder_is_refused(system: Hubbub) -> Non
 async def test_a_port_in_use_is_refused(system: Hubbub, tmp_path: Path) -> None:
     """With a sentence that names the port and the variable."""
     port = system.origin.rpartition(":")[2]
-    code, said = await run_fleet(HUBBUB_DATA=str(tmp_path / "other"), HUBBUB_PORT=port)
+    code, said = await run("fleet", HUBBUB_DATA=str(tmp_path / "other"), HUBBUB_PORT=port)
     assert code == 1
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in said
     assert "HUBBUB_PORT" in said
@@ -101,7 +101,7 @@ async def test_a_port_in_use_is_refused(system: Hubbub, tmp_path: Path) -> None:
 async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     """Before anything is started or written."""
     data = tmp_path / "data"
-    code, said = await run_fleet(HUBBUB_DATA=str(data), HUBBUB_REPLICAS="edge=none")
+    code, said = await run("fleet", HUBBUB_DATA=str(data), HUBBUB_REPLICAS="edge=none")
     assert (code, data.exists()) == (1, False)
     assert said.startswith("Hubbub does not start: HUBBUB_REPLICAS:")
 
@@ -160,14 +160,14 @@ async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) ->
     """Exit code 0, and it says so."""
     await system.until_whole()
     port = system.origin.rpartition(":")[2]
-    code, said = await run_fleet("doctor", HUBBUB_DATA=str(system.data), HUBBUB_PORT=port)
+    code, said = await run("ops", "doctor", HUBBUB_DATA=str(system.data), HUBBUB_PORT=port)
     assert said.endswith("\nNothing is wrong.\n"), said
     assert code == 0
 
 
 async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
     """Exit code 1, and what to do."""
-    code, said = await run_fleet("doctor", HUBBUB_DATA=str(tmp_path), HUBBUB_PORT="1")
+    code, said = await run("ops", "doctor", HUBBUB_DATA=str(tmp_path), HUBBUB_PORT="1")
     assert code == 1
     assert f"No Hubbub runs on {tmp_path}.\n" in said
     assert "Mend: make run\n" in said
@@ -175,7 +175,7 @@ async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
 
 async def test_status_lists_the_processes(system: Hubbub) -> None:
     """One line each, below what is wanted of each role."""
-    code, said = await run_fleet("status", HUBBUB_DATA=str(system.data))
+    code, said = await run("ops", "status", HUBBUB_DATA=str(system.data))
     assert code == 0
     _, _, listed = said.partition("\n\n")
     assert len(listed.splitlines()) == 1 + len(system.processes())

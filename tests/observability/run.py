@@ -7,10 +7,10 @@ import sys
 from tests.fixtures.hubbub import ROOT, Hubbub
 
 
-async def run_fleet(system: Hubbub, *words: str, **variables: str) -> tuple[int, str]:
+async def run_ops(system: Hubbub, *words: str, **variables: str) -> tuple[int, str]:
     """Exit code and what `python -m fleet WORDS` says; `variables` add to its environment."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fleet", *words,
+        sys.executable, "-m", "ops", *words,
         env={**system.environment, **variables}, cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

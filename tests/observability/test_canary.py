@@ -15,7 +15,7 @@ from tests.fixtures.lossy_bus import end_of_reply
 from tests.fixtures.prometheus import running_prometheus
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
-from tests.observability.run import run_fleet
+from tests.observability.run import run_ops
 from tests.observability.talk import people_who_talk
 
 PUSHED = (b"*3\r\n$7\r\nmessage\r\n", b">3\r\n$7\r\nmessage\r\n")
@@ -94,7 +94,7 @@ async def test_a_bus_that_carries_nothing_is_noticed(
                         and bool(prometheus.query('ALERTS{alertname="MessagesDoNotFlow"}'))
                     ),
                 )
-            code, said = await run_fleet(system, "doctor", "--json")
+            code, said = await run_ops(system, "doctor", "--json")
             wrong = {
                 check["name"]: check["findings"][0]["wrong"]
                 for check in json.loads(said)["checks"]

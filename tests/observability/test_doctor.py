@@ -11,21 +11,21 @@ import psycopg
 import pytest
 
 from common.database.pool import migrate
-from fleet.doctor.asking import ask_bus, ask_database
-from fleet.doctor.looking import database_urls
 from fleet.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
 from fleet.state import read_state
+from ops.doctor.asking import ask_bus, ask_database
+from ops.doctor.looking import database_urls
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.servers import PostgresServer, ValkeyServer
-from tests.observability.run import run_fleet
+from tests.observability.run import run_ops
 
 PATIENCE_SECONDS = 20.0
 
 
 async def diagnose(system: Hubbub, **variables: str) -> dict[int, str]:
     """The first thing that each check found wrong; the exit code agrees."""
-    code, said = await run_fleet(system, "doctor", "--json", **variables)
+    code, said = await run_ops(system, "doctor", "--json", **variables)
     told = json.loads(said)
     assert code == (0 if told["sound"] else 1)
     return {c["number"]: c["findings"][0]["wrong"] for c in told["checks"] if c["findings"]}

@@ -7,12 +7,12 @@ import uuid
 
 import aiohttp
 
-from fleet.trail import find_trail
+from ops.trail import find_trail
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
-from tests.observability.run import run_fleet
+from tests.observability.run import run_ops
 
 PATIENCE_SECONDS = 10.0
 
@@ -36,7 +36,7 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
             line["role"] for line in find_trail(system.data / "logs", trace)
         }:
             await asyncio.sleep(0.1)
-    code, said = await run_fleet(system, "logs", f"00-{trace}-00000000000000a1-01")
+    code, said = await run_ops(system, "logs", f"00-{trace}-00000000000000a1-01")
     assert code == 0
     assert "route=/api/chat/{chat_id}/message status=201" in said
     assert "call=send status=200" in said
@@ -66,8 +66,8 @@ async def test_messages_of_one_batch_are_found_by_the_trace_of_each(system: Hubb
 
 async def test_unknown_traces_are_told_apart_from_nonsense(system: Hubbub) -> None:
     """Exit code 1 for both, and a sentence."""
-    assert (await run_fleet(system, "logs", "f" * 32))[0] == 1
-    assert (await run_fleet(system, "logs", "nonsense"))[0] == 1
+    assert (await run_ops(system, "logs", "f" * 32))[0] == 1
+    assert (await run_ops(system, "logs", "nonsense"))[0] == 1
 
 
 async def test_logs_and_figures_hold_no_secret(system: Hubbub) -> None:
@@ -91,7 +91,7 @@ async def test_logs_and_figures_hold_no_secret(system: Hubbub) -> None:
     secrets += [secret for secret in held if secret]
     assert len(secrets) > 10
     bundle = system.data / "bundle.tar.gz"
-    code, said = await run_fleet(system, "bundle", str(bundle))
+    code, said = await run_ops(system, "bundle", str(bundle))
     assert code == 0, said
     unpacked = system.data / "bundle"
     unpacked.mkdir()

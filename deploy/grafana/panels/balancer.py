@@ -29,7 +29,7 @@ BALANCER = Dashboard(
         Panel(
             "Servers in use",
             "short",
-            "0 in a pool: nobody is served there; `python -m fleet status` says what its "
+            "0 in a pool: nobody is served there; `python -m ops status` says what its "
             "processes do.",
             (Query("sum by (proxy) (haproxy_backend_active_servers)", "{{proxy}}"),),
         ),

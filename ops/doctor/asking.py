@@ -7,8 +7,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from common.valkey.client import VALKEY_GONE, connect_valkey
-from fleet.doctor.scene import BusFacts, DatabaseFacts
 from fleet.services import PROJECT_FOLDER
+from ops.doctor.scene import BusFacts, DatabaseFacts
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 ANSWER_TIMEOUT_MS: Final = 2000

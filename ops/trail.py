@@ -1,4 +1,4 @@
-"""`python -m fleet logs TRACE`: what every process wrote about one request, in the order of time.
+"""`python -m ops logs TRACE`: what every process wrote about one request, in the order of time.
 
 A message that went to chats together with others went under the trace of the first of them, so
 that trace is followed too.

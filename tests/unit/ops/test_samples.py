@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.samples import Reading, Span, read_samples
+from ops.samples import Reading, Span, read_samples
 
 
 def reading(at: float, **texts: str) -> Reading:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.doctor.check import Finding
-from fleet.doctor.scene import Scene
 from fleet.settings import SERVICE_ROLES
+from ops.doctor.check import Finding
+from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
 
@@ -37,7 +37,7 @@ def judge_ports(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"{scene.settings.address}/health/ready says {scene.system_ready or 'nothing'}.",
             "No socket can become ready, or no message can be stored; the checks below say why.",
-            "python -m fleet status",
+            "python -m ops status",
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bundle import BLOT, Blotter, read_secrets
+from ops.bundle import BLOT, Blotter, read_secrets
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 

@@ -1,4 +1,4 @@
-"""`python -m fleet bundle`: logs, configuration and figures in one file, for a bug report.
+"""`python -m ops bundle`: logs, configuration and figures in one file, for a bug report.
 
 Nothing secret goes in: what the key files hold, passwords in URLs, tokens, and variables that sound
 like secrets are blotted out of every text. What people wrote is in no log.
@@ -17,12 +17,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from fleet.doctor.looking import look_around
-from fleet.doctor.report import judge, to_json
 from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import FleetSettings
 from fleet.state import read_state
+from ops.doctor.looking import look_around
+from ops.doctor.report import judge, to_json
 
 MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
 LEAST_SECRET_CHARACTERS: Final = 8  # shorter content of a key file is no secret

@@ -1,4 +1,4 @@
-"""`python -m fleet status`: how many there should be and which there are."""
+"""`python -m ops status`: how many there should be and which there are."""
 
 import sys
 import time

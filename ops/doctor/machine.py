@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.doctor.check import Finding
-from fleet.doctor.scene import Scene
+from ops.doctor.check import Finding
+from ops.doctor.scene import Scene
 
 OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
 LEAST_DESCRIPTORS: Final = 4096  # 1,800 sockets or so: each takes two in the balancer

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.doctor.check import Finding
-from fleet.doctor.scene import Scene
+from ops.doctor.check import Finding
+from ops.doctor.scene import Scene
 
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
 MOST_OWED_SECONDS: Final = 10.0  # the sweep takes half a second

@@ -2,22 +2,22 @@
 
 from typing import Final
 
-from fleet.doctor.check import Check
-from fleet.doctor.engines import (
+from ops.doctor.check import Check
+from ops.doctor.engines import (
     judge_bus,
     judge_databases,
     judge_migrations,
     judge_prepared_transactions,
 )
-from fleet.doctor.flow import judge_canaries, judge_in_doubt, judge_outbox
-from fleet.doctor.machine import (
+from ops.doctor.flow import judge_canaries, judge_in_doubt, judge_outbox
+from ops.doctor.machine import (
     judge_clock,
     judge_descriptors,
     judge_disk,
     judge_secrets,
     judge_versions,
 )
-from fleet.doctor.processes import (
+from ops.doctor.processes import (
     judge_caches,
     judge_circuits,
     judge_fleet,

@@ -1,4 +1,4 @@
-"""`python -m fleet top`: one live screen of flow, latency, replicas, circuits and drops.
+"""`python -m ops top`: one live screen of flow, latency, replicas, circuits and drops.
 
 Reads what Prometheus would read; draws it with rich.
 """
@@ -17,9 +17,9 @@ from rich.table import Table
 
 from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
-from fleet.samples import Reading, Span, read_samples
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, is_alive, read_state
+from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 15.0

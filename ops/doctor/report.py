@@ -3,11 +3,11 @@
 import json
 from typing import NamedTuple
 
-from fleet.doctor.check import Finding
-from fleet.doctor.checks import CHECKS
-from fleet.doctor.looking import look_around
-from fleet.doctor.scene import Scene
 from fleet.settings import FleetSettings
+from ops.doctor.check import Finding
+from ops.doctor.checks import CHECKS
+from ops.doctor.looking import look_around
+from ops.doctor.scene import Scene
 
 
 class Verdict(NamedTuple):

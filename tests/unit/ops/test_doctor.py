@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fleet.doctor.check import Finding
-from fleet.doctor.checks import CHECKS
-from fleet.doctor.report import Verdict, judge, to_json, to_text
-from fleet.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 from fleet.settings import SERVICE_ROLES, read_settings
 from fleet.state import FleetState, ProcessState, WantedState
+from ops.doctor.check import Finding
+from ops.doctor.checks import CHECKS
+from ops.doctor.report import Verdict, judge, to_json, to_text
+from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 NOW = 1_800_000_000.0
 GOOD_DATABASE = DatabaseFacts(version=180_001, max_prepared=200)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from fleet.doctor.scene import Scene
+from ops.doctor.scene import Scene
 
 
 class Finding(NamedTuple):

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from fleet.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
-from fleet.doctor.asking import ask_bus, ask_database
-from fleet.doctor.scene import BusFacts, ProcessFacts, Scene
 from fleet.figures import read_metrics
 from fleet.ports import LOOPBACK, is_taken
 from fleet.postgres import Database
@@ -23,6 +21,8 @@ from fleet.services import PROJECT_FOLDER
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, is_alive, read_state
 from fleet.valkey_users import DOCTOR, password_path
+from ops.doctor.asking import ask_bus, ask_database
+from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.doctor.check import Finding
-from fleet.doctor.scene import Scene
 from fleet.settings import DATABASE_VARIABLES
+from ops.doctor.check import Finding
+from ops.doctor.scene import Scene
 
 OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
 LEAST_PREPARED: Final = 20
