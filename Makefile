@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore compose-test pictures audit sbom licences flood
+.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore compose-test pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ $(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp
 	@echo "Installing what its tests need; this takes a moment." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make locks [UPGRADE=package]
+	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
 audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
 	@for lock in run dev supply; do \
