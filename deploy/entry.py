@@ -1,21 +1,19 @@
 """Starts a service in its container: `entry.py edge`.
 
-Gives the process what only the container knows, its name on the network, and what Docker keeps in
-files. Knows nothing of what the service does.
+Gives the process what only the container knows: its name on the network and its public address.
+Writes nothing, and knows nothing of what the service does.
 """
 
 import os
 import socket
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 ROLES = ("edge", "realtime", "users", "chats")
-PASSWORD_FILE = Path("/tmp/pgpass")  # noqa: S108 - in memory and this container's alone
 
 
 class EntryError(Exception):
-    """A variable or a secret that is missing; the text says which and what to do."""
+    """There is no such service; the text says which there are."""
 
 
 def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[str, str]:
@@ -51,35 +49,10 @@ def _addresses(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def password_line(secret: Path) -> str:
-    """What libpq reads as the password of every database that this service connects to.
-
-    Raises EntryError where the secret is missing or is none.
-    https://www.postgresql.org/docs/current/libpq-pgpass.html
-    """
-    try:
-        password = secret.read_text().strip()
-    except OSError as error:
-        raise EntryError(
-            f"cannot read the database's password in {secret} ({error.strerror}): "
-            "run deploy/make-secrets"
-        ) from error
-    if len(password) < 16:
-        raise EntryError(f"{secret} holds no password of 16 characters or more")
-    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-    return f"*:*:*:*:{escaped}\n"
-
-
 def main() -> None:
     role = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         environment = service_environment(role, os.environ, socket.gethostname())
-        if secret := environment.get("HUBBUB_DATABASE_PASSWORD_FILE"):
-            line = password_line(Path(secret))
-            PASSWORD_FILE.unlink(missing_ok=True)
-            with os.fdopen(os.open(PASSWORD_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(line)
-            environment["PGPASSFILE"] = str(PASSWORD_FILE)
     except EntryError as error:
         sys.exit(f"Hubbub does not start: {error}")
     os.execve(sys.executable, [sys.executable, "-m", role], environment)  # noqa: S606

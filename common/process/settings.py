@@ -157,26 +157,27 @@ def read_secret(env: Mapping[str, str], variable: str) -> str:
 
 
 def read_database_url(env: Mapping[str, str], variable: str) -> str:
-    """The URL. Where its password is a file of its own, libpq reads it; that it is a real one is
-    seen here. Raises SettingsError."""
-    if env.get("HUBBUB_DATABASE_PASSWORD_FILE"):
-        read_secret(env, "HUBBUB_DATABASE_PASSWORD_FILE")
-    return read_required(env, variable)
-
-
-def read_valkey_url(env: Mapping[str, str]) -> str:
-    """The URL with the password of the file that is named beside it, if any.
+    """The URL, with the password of the file that is named beside it, if any.
 
     Raises SettingsError.
     """
-    url = read_required(env, "HUBBUB_VALKEY_URL")
-    if not env.get("HUBBUB_VALKEY_PASSWORD_FILE"):
+    return _with_password(env, variable, "HUBBUB_DATABASE_PASSWORD_FILE")
+
+
+def read_valkey_url(env: Mapping[str, str]) -> str:
+    """The same for the bus. Raises SettingsError."""
+    return _with_password(env, "HUBBUB_VALKEY_URL", "HUBBUB_VALKEY_PASSWORD_FILE")
+
+
+def _with_password(env: Mapping[str, str], variable: str, file_variable: str) -> str:
+    url = read_required(env, variable)
+    if not env.get(file_variable):
         return url
     parts = urlsplit(url)
     user, _, place = parts.netloc.rpartition("@")
     if not user or ":" in user:
-        raise SettingsError("HUBBUB_VALKEY_URL must name a user, and no password beside the file's")
-    password = quote(read_secret(env, "HUBBUB_VALKEY_PASSWORD_FILE"), safe="")
+        raise SettingsError(f"{variable} must name a user, and no password beside the file's")
+    password = quote(read_secret(env, file_variable), safe="")
     return parts._replace(netloc=f"{user}:{password}@{place}").geturl()
 
 

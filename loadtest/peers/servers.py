@@ -6,7 +6,6 @@ of cases and figures.
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +85,6 @@ def start_valkey() -> tuple[Process, int]:
     """The bus that all of them share, on the clients' core, and its port."""
     port = free_port()
     options = ("--bind", LOOPBACK, "--save", "", "--appendonly", "no", "--maxclients", "2000")
-    process = Process(
-        [valkey_program(), "--port", port, *options], CLIENT_CORE, cwd=Path(tempfile.gettempdir())
-    )
+    process = Process([valkey_program(), "--port", port, *options], CLIENT_CORE, cwd=Path("/"))
     wait_for_port(process, port)
     return process, port

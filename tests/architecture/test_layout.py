@@ -142,6 +142,22 @@ def test_every_test_reads_as_specification() -> None:
     assert silent == []
 
 
+def test_no_file_has_a_fixed_name_in_a_folder_that_all_users_share() -> None:
+    """What is written outside HUBBUB_DATA has a name of its own, but in containers."""
+    only_in_containers = ("deploy/certificates.py", "deploy/backup/container.sh")
+    shared = re.compile(
+        r"/(tmp|var/tmp|dev/shm|run/(?!secrets)|var/run)/?\w|\bgettempdir\b|\bmktemp\("
+    )
+    named = [
+        f"{_name(path)}:{number}"
+        for path in [*_tracked(".py", ".sh", ""), *(ROOT / ".ci").iterdir()]
+        if not _name(path).startswith(("tests/", "deploy/haproxy/", *only_in_containers))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if shared.search(line) and not line.lstrip().startswith(("#", "COPY ", "RUN "))
+    ]
+    assert named == []
+
+
 def test_nothing_is_left_for_later_in_a_comment() -> None:
     """What is not done is an issue, not a mark in the code."""
     mark = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")

@@ -20,7 +20,7 @@ FORBIDDEN = [
     "SELECT pg_read_file('postgresql.conf')",
     "SELECT pg_ls_dir('.')",
     "SELECT rolpassword FROM pg_authid",
-    "COPY (SELECT 1) TO '/tmp/hubbub-copy'",
+    "COPY (SELECT 1) TO '/nowhere/copy'",
     "COPY (SELECT 1) TO PROGRAM 'true'",
     "SELECT pg_reload_conf()",
     "SELECT lo_import('/etc/passwd')",

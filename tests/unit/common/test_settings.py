@@ -1,10 +1,10 @@
-"""Secrets from files, and the URL of Valkey that is put together with one."""
+"""Secrets from files, and the URLs of Valkey and PostgreSQL that are put together with one."""
 
 from pathlib import Path
 
 import pytest
 
-from common.process.settings import SettingsError, read_secret, read_valkey_url
+from common.process.settings import SettingsError, read_database_url, read_secret, read_valkey_url
 
 GOOD = "5f0c1b7e9d3a4826"
 
@@ -73,3 +73,15 @@ def test_a_file_needs_a_user_without_a_password(secret: Path, url: str) -> None:
     env = {"HUBBUB_VALKEY_URL": url, "HUBBUB_VALKEY_PASSWORD_FILE": str(secret)}
     with pytest.raises(SettingsError, match="must name a user"):
         read_valkey_url(env)
+
+
+def test_a_databases_password_goes_into_its_url(secret: Path) -> None:
+    """As Valkey's does, whatever else the URL says."""
+    env = {
+        "URL": "postgresql://hubbub_users@one,two:5433/hubbub_users?target_session_attrs=read-write",
+        "HUBBUB_DATABASE_PASSWORD_FILE": str(secret),
+    }
+    assert read_database_url(env, "URL") == (
+        f"postgresql://hubbub_users:{GOOD}@one,two:5433/hubbub_users"
+        "?target_session_attrs=read-write"
+    )

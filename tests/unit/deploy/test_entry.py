@@ -1,18 +1,12 @@
 """How a service is started in its container, and how its health is asked."""
 
-import os
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from deploy.entry import EntryError, password_line, service_environment
+from deploy.entry import EntryError, service_environment
 from deploy.probe import health_port, is_ready
-
-ENTRY = Path(__file__).parents[3] / "deploy/entry.py"
 
 
 def test_replica_is_known_by_its_container() -> None:
@@ -49,31 +43,6 @@ def test_unknown_service_is_refused() -> None:
     """Nothing but the four services can be started."""
     with pytest.raises(EntryError, match="edge, realtime, users, chats"):
         service_environment("http.server", {}, "4f1d")
-
-
-def test_password_becomes_a_line_for_libpq(tmp_path: Path) -> None:
-    """Colons and backslashes are escaped."""
-    secret = tmp_path / "password"
-    secret.write_text("sixteen:letters\\or-more\n")
-    assert password_line(secret) == "*:*:*:*:sixteen\\:letters\\\\or-more\n"
-
-
-@pytest.mark.parametrize("content", [None, "", "short"])
-def test_start_without_a_real_password_is_refused_with_a_sentence(
-    tmp_path: Path, content: str | None
-) -> None:
-    """A missing, empty or short password ends the container and says which file it is."""
-    secret = tmp_path / "users.password"
-    if content is not None:
-        secret.write_text(content)
-    env = {**os.environ, "HUBBUB_DATABASE_PASSWORD_FILE": str(secret)}
-    done = subprocess.run(
-        [sys.executable, ENTRY, "users"], env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("Hubbub does not start: ")
-    assert str(secret) in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_health_is_asked_on_the_internal_port() -> None:
