@@ -12,6 +12,9 @@ BATCH_SECONDS = Histogram(
     "Seconds a batch's transaction took, with its repeats",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+BATCHES_FAILED = Counter(
+    "hubbub_chats_batches_failed", "Batches that PostgreSQL did not take and that are posted again"
+)
 SENDS_WAIT_SECONDS = Histogram(
     "hubbub_chats_sends_wait_seconds",
     "Seconds the oldest message of a batch had waited when its transaction began",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import psycopg
 
 from chats.store.arrays import bytes_array, id_array
-from common.database.pool import UNREACHABLE, Pool, retry_transient
+from common.database.pool import Pool, may_pass
 
 _POST = (
     "SELECT item, at, seq, stored"
@@ -30,8 +30,13 @@ class Posted(NamedTuple):
     stored: bytes | None
 
 
-class BatchBroken(Exception):
+class BatchRefused(Exception):
     """The database refused the batch for its content; nothing of it is stored."""
+
+
+class BatchFailed(Exception):
+    """PostgreSQL is gone, busy or full. Whether the batch was committed is not known; the same
+    batch may be posted again."""
 
 
 async def post_messages(
@@ -41,8 +46,7 @@ async def post_messages(
     for each chat with new messages, which have consecutive seqs, the outbox's row.
 
     No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
-    posted again: what was committed comes back as repeats. Raises BatchBroken, or UNREACHABLE when
-    it is not known whether the batch was committed.
+    posted again: what was committed comes back as repeats. Raises BatchRefused or BatchFailed.
     """
     parameters = (
         id_array([m.chat for m in batch]),
@@ -51,16 +55,12 @@ async def post_messages(
         bytes_array([m.draft for m in batch]),
     )
 
-    async def attempt() -> list[tuple[int | None, str, int | None, bytes | None]]:
-        async with pool.connection() as connection:
-            return await (await connection.execute(_POST, parameters, binary=True)).fetchall()
-
     try:
-        rows = await retry_transient(attempt)
-    except UNREACHABLE:
-        raise
+        async with pool.connection() as connection:
+            rows = await (await connection.execute(_POST, parameters, binary=True)).fetchall()
     except psycopg.Error as error:
-        raise BatchBroken(type(error).__name__) from error
+        failure = BatchFailed if may_pass(error) else BatchRefused
+        raise failure(type(error).__name__) from error
     results: list[Posted | None] = [None] * len(batch)
     owed: dict[str, int] = {}
     for item, at, seq, stored in rows:

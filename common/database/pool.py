@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,11 +42,20 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
     """A pool that is not open yet; waiting for a connection longer than 2 s raises PoolTimeout.
 
     `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
-    `options` are further settings of its sessions: `-c name=value …`.
+    `options` are further settings of its sessions: `-c name=value …`. A connection that the server
+    has closed meanwhile is never given out.
     """
 
     async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
+
+    async def check(connection: Connection) -> None:
+        try:
+            _read_end(connection)
+        except psycopg.OperationalError:
+            # A restart closes all of them. Found one by one, each would cost its caller a pause.
+            await pool.check()
+            raise
 
     pool: Pool = AsyncConnectionPool(
         url,
@@ -54,6 +64,7 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
         timeout=2.0,
         open=False,
         configure=configure,
+        check=check,
         kwargs={
             "autocommit": True,
             "options": f"{_SESSION_OPTIONS} {options}",
@@ -65,6 +76,18 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
     )
     POOL_METRICS.watch(pool)
     return pool
+
+
+def _read_end(connection: Connection) -> None:
+    """Raises OperationalError where the server has ended the connection.
+
+    A query that finds it out would cost each user of a healthy connection a round trip. An idle
+    connection has nothing to read but the server's farewell, its end, or a notice.
+    """
+    readable = select.poll()
+    readable.register(connection.fileno(), select.POLLIN)
+    while readable.poll(0):
+        connection.pgconn.consume_input()
 
 
 @asynccontextmanager
@@ -119,6 +142,30 @@ UNREACHABLE = (
     psycopg.errors.TransactionTimeout,
 )
 """What PostgreSQL's absence or overload looks like; a caller is told `unavailable`."""
+
+
+_PASSING_CLASSES = (
+    "08",  # the connection is lost
+    "40",  # lost against other transactions
+    "53",  # no memory, disk space or connections left
+    "57",  # shut down, starting, cancelled
+    "58",  # the operating system failed it
+)
+_PASSING = (
+    "25006",  # a primary that has become a standby
+    "25P03",  # idle_in_transaction_session_timeout
+    "25P04",  # transaction_timeout
+    "55P03",  # lock_timeout
+)
+
+
+def may_pass(error: psycopg.Error) -> bool:
+    """Whether the same transaction may succeed later: PostgreSQL was gone, busy or full, or others
+    were quicker. Otherwise its content was refused. The transaction may have been committed."""
+    state = error.sqlstate
+    if state is None:  # not from the server: a lost connection, or none to be had
+        return isinstance(error, psycopg.OperationalError)
+    return state.startswith(_PASSING_CLASSES) or state in _PASSING
 
 
 async def retry_transient(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:

@@ -55,11 +55,18 @@ class World:
         self._users = Calls(http, Replicas("users", (users,)))
 
     async def call(
-        self, name: str, request: msgspec.Struct, answer: type[T], replica: int = 0
+        self,
+        name: str,
+        request: msgspec.Struct,
+        answer: type[T],
+        replica: int = 0,
+        *,
+        seconds: float = 10.0,
     ) -> T:
         """Raises Refusal."""
         calls = Calls(self._http, Replicas("chats", (self.chats[replica],)))
-        return await calls.call_replica(self.chats[replica], name, request, answer, timeout=10)
+        address = self.chats[replica]
+        return await calls.call_replica(address, name, request, answer, timeout=seconds)
 
     async def call_users(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
         """Raises Refusal."""
@@ -105,8 +112,12 @@ class World:
         )
         return await self.call("create_chat", request, Chat)
 
-    async def send(self, *items: SendItem, replica: int = 0) -> list[SendResult]:
-        answer = await self.call("send", SendsRequest(items=list(items)), SendsAnswer, replica)
+    async def send(
+        self, *items: SendItem, replica: int = 0, seconds: float = 10.0
+    ) -> list[SendResult]:
+        """Tried once, for so long. Raises Refusal where not all were settled in time."""
+        request = SendsRequest(items=list(items))
+        answer = await self.call("send", request, SendsAnswer, replica, seconds=seconds)
         return answer.results
 
     async def read_events(self, chat: str, person: Person) -> list[dict[str, object]]:

@@ -1,13 +1,17 @@
 """chats while its database cannot be reached, and after."""
 
 import asyncio
+import secrets
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from common.protocol.chats import Chat, GetChat
 from common.protocol.errors import Refusal
-from tests.contract.chats.conftest import Stage, World, new_message
+from tests.contract.chats.conftest import Stage, World, new_message, running_world
+from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,12 +27,88 @@ async def test_the_database_gone_is_unavailable(stage: Stage, world: World) -> N
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
         )
-        assert (await world.send(new_message(chat.id, ann)))[0].code == "unavailable"
+        with pytest.raises(Refusal, match="unavailable"):
+            await world.send(new_message(chat.id, ann), seconds=1.0)
         with pytest.raises(Refusal, match="unavailable"):
             await world.call("get_chat", GetChat(user=ann.id, chat=chat.id), Chat)
         with pytest.raises(Refusal, match="unavailable"):
             await world.make_chat(ann)
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
-    async with asyncio.timeout(30):
-        while (await world.send(new_message(chat.id, ann)))[0].code:  # noqa: ASYNC110 - over HTTP
-            await asyncio.sleep(0.05)
+    assert (await world.send(new_message(chat.id, ann)))[0].seq == 2
+
+
+async def test_a_restart_under_sends_is_invisible(
+    make_postgres: Callable[[], PostgresServer], valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    """A PostgreSQL that is killed and started again under sends, which takes less than their
+    callers wait, fails none of them, doubles none and keeps their order."""
+    server = make_postgres()
+    urls = server.make_database(), server.make_database()
+    stage = Stage(*urls, valkey.url, f"test-{secrets.token_hex(6)}:", tmp_path)
+    async with running_world(stage) as world:
+        ann = await world.make_person()
+        chat = await world.make_chat(ann)
+        sent: dict[int, list[int]] = {}
+        is_over = False
+
+        async def talk(sender: int) -> None:
+            seqs = sent[sender] = []
+            while not is_over:
+                text = f"{sender}.{len(seqs)}"
+                [result] = await world.send(
+                    new_message(chat.id, ann, text), replica=sender % 2, seconds=5.0
+                )
+                assert (result.code, result.message) == ("", text)
+                seqs.append(result.seq)
+
+        async with asyncio.TaskGroup() as senders:
+            for sender in range(8):
+                senders.create_task(talk(sender))
+            for _ in range(3):
+                await until_each_sends(sent, 5)
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+            await until_each_sends(sent, 5)
+            is_over = True
+        stored = {
+            event["message"]: event["seq"] for event in (await world.read_events(chat.id, ann))[1:]
+        }
+        assert stored == {
+            f"{sender}.{n}": seq for sender, seqs in sent.items() for n, seq in enumerate(seqs)
+        }
+        assert all(seqs == sorted(seqs) for seqs in sent.values())
+
+
+async def until_each_sends(sent: dict[int, list[int]], more: int) -> None:
+    """Until each sender has had so many more answers."""
+    before = {sender: len(seqs) for sender, seqs in sent.items()}
+    async with asyncio.timeout(20):
+        while any(  # noqa: ASYNC110 - answers over HTTP
+            len(sent.get(s, [])) < before.get(s, 0) + more for s in range(8)
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world: World) -> None:
+    """A send that waits for a row longer than PostgreSQL lets it wait is tried again."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    with psycopg.connect(stage.chats_database_url) as connection:
+        connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
+        sending = asyncio.create_task(world.send(new_message(chat.id, ann)))
+        refused = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await _until(connection, refused, there=True)
+        await _until(connection, refused, there=False)
+        await _until(connection, refused, there=True)
+        assert not sending.done()
+        connection.commit()
+        [result] = await sending
+    assert result.seq == 2
+
+
+async def _until(connection: psycopg.Connection, query: str, *, there: bool) -> None:
+    async with asyncio.timeout(10):
+        while (  # noqa: ASYNC110 - a state of the database
+            connection.execute(query.encode()).fetchone() is not None
+        ) != there:
+            await asyncio.sleep(0.005)
