@@ -1,8 +1,8 @@
 """Micro-batches: what is asked while the last call runs goes out as the next one.
 
 A lane is one stream of calls, one at a time, so what is asked under one key is answered in order;
-who finds a lane idle leaves at once. Lanes whose calls are dear may pause between them. Knows
-nothing of what is asked, and of who asks.
+what finds a lane idle is sent at once. Lanes of expensive calls may pause between them. Knows
+nothing of what is asked.
 """
 
 import asyncio
@@ -19,6 +19,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MAX_WAITING_ITEMS: Final = 10_000  # more than that would not be served within their 5 s
+# A batch has the time of its oldest item. One that waited through an outage must not take the time
+# of those that have only just come.
+MAX_AGE_SPREAD_SECONDS: Final = 1.0
 
 
 class _Asked(NamedTuple, Generic[Item, Result]):
@@ -50,6 +53,7 @@ class Lanes(Generic[Item, Result]):
         size_of: Callable[[Item], int] = lambda _: 0,
         max_size: int = 0,
         pause: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
         self._call = call
@@ -57,6 +61,7 @@ class Lanes(Generic[Item, Result]):
         self._size_of = size_of
         self._max_size = max_size
         self._pause = pause
+        self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # Where a key has items waiting, so that it keeps its order when its owner changes.
         self._pinned: dict[str, tuple[str, int]] = {}
@@ -75,7 +80,7 @@ class Lanes(Generic[Item, Result]):
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = _Lane()
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = self._clock() + DEADLINE_SECONDS
         lane.waiting.append(_Asked(key, item, done, current_trace.get(), deadline))
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(name, lane))
@@ -100,31 +105,57 @@ class Lanes(Generic[Item, Result]):
         return not self._lanes
 
     async def _run(self, name: str, lane: _Lane[Item, Result]) -> None:
-        """Until nothing waits; the lane goes with its last batch."""
-        while lane.waiting:
-            due = time.monotonic() + self._pause
-            batch = self._take_batch(lane)
-            results = await self._serve(batch)
-            for asked, result in zip(batch, results, strict=True):
-                self._leave(asked.key)
-                try:
-                    asked.done(result)
-                except Exception:  # one asker's trouble must not end the lane of all others
-                    log("an answer was not taken", level=logging.ERROR, exception=True)
-            if self._pause and len(lane.waiting) < self._max_items:
-                await asyncio.sleep(due - time.monotonic())
-        del self._lanes[name]
+        """Until nothing waits; the lane goes with its last batch, and at its end nobody waits."""
+        try:
+            while lane.waiting:
+                due = self._clock() + self._pause
+                self._refuse_expired(lane)
+                if batch := self._take_batch(lane):
+                    results: Sequence[Result | Refusal] = [unavailable()] * len(batch)
+                    try:
+                        results = await self._serve(batch)
+                    finally:
+                        self._answer(batch, results)
+                if self._pause and len(lane.waiting) < self._max_items:
+                    await asyncio.sleep(due - self._clock())
+        finally:
+            del self._lanes[name]
+            self._answer(lane.waiting, [unavailable()] * len(lane.waiting))
+
+    def _answer(
+        self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal]
+    ) -> None:
+        for asked, result in zip(batch, results, strict=True):
+            self._leave(asked.key)
+            try:
+                asked.done(result)
+            except Exception:  # one asker's trouble must not end the lane of all others
+                log("an answer was not taken", level=logging.ERROR, exception=True)
+
+    def _refuse_expired(self, lane: _Lane[Item, Result]) -> None:
+        """What has waited for its whole time: a call without time would only blame its replica."""
+        now = self._clock()
+        expired = 0
+        while expired < len(lane.waiting) and lane.waiting[expired].deadline <= now:
+            expired += 1
+        if not expired:
+            return
+        refused, lane.waiting = lane.waiting[:expired], lane.waiting[expired:]
+        self._answer(refused, [unavailable()] * expired)
 
     async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:
+        """A result each, whatever the call returns or raises."""
         self.calls += 1
         self.items += len(batch)
         first = batch[0]
         current_trace.set(first.trace)
         if len(batch) > 1 and first.trace:
             log("batch", traces=[asked.trace for asked in batch])
-        left = max(0.0, first.deadline - time.monotonic())
+        left = first.deadline - self._clock()
         try:
             results = await self._call(first.key, [asked.item for asked in batch], left)
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} items")
             return cast("Sequence[Result | Refusal]", results)
         except Refusal as refusal:
             return [refusal] * len(batch)
@@ -135,9 +166,12 @@ class Lanes(Generic[Item, Result]):
     def _take_batch(self, lane: _Lane[Item, Result]) -> list[_Asked[Item, Result]]:
         """The oldest of what waits, within the bounds of a request."""
         waiting, size = lane.waiting, 0
+        newest = waiting[0].deadline + MAX_AGE_SPREAD_SECONDS if waiting else 0.0
         for count, asked in enumerate(waiting):
             size += self._size_of(asked.item)
-            if count == self._max_items or (count and size > self._max_size > 0):
+            if count == self._max_items or asked.deadline > newest:
+                break
+            if count and size > self._max_size > 0:
                 break
         else:
             count = len(waiting)

@@ -105,12 +105,19 @@ async def test_a_batch_is_bounded_in_bytes() -> None:
     assert calls == [[3, 7], [1], [50], [2]]
 
 
-async def test_a_call_has_the_time_that_its_oldest_item_has_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What has waited for a second has four more."""
-    now = 100.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+class Clock:
+    """A time that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_call_has_the_time_that_its_oldest_item_has_left() -> None:
+    """What has waited for half a second has four and a half more."""
+    clock = Clock()
     seconds: list[float] = []
     gate = asyncio.Event()
 
@@ -119,16 +126,72 @@ async def test_a_call_has_the_time_that_its_oldest_item_has_left(
         await gate.wait()
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10, clock=clock)
     asked = [asyncio.create_task(lanes.fetch("a", 1))]
     while not seconds:  # noqa: ASYNC110 - a list
         await asyncio.sleep(0)
     asked.append(asyncio.create_task(lanes.fetch("a", 2)))
     await asyncio.sleep(0)
-    now += 1
+    clock.now += 0.5
     gate.set()
     await asyncio.gather(*asked)
-    assert seconds == [5.0, 4.0]
+    assert seconds == [5.0, 4.5]
+
+
+async def test_what_waited_through_an_outage_takes_no_time_from_what_came_later() -> None:
+    """Items of different ages go in different calls, and one without time left in none."""
+    clock = Clock()
+    calls: list[tuple[list[int], float]] = []
+    gate = asyncio.Event()
+
+    async def call(_: str, items: list[int], left: float) -> list[int]:
+        calls.append((items, left))
+        await gate.wait()
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10, clock=clock)
+    asked = []
+    for item in range(4):
+        asked.append(asyncio.create_task(lanes.fetch("a", item)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        clock.now += 1.75
+    gate.set()
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert calls == [([0], 5.0), ([2], 1.5), ([3], 3.25)]
+    assert results[0] == 0
+    assert isinstance(results[1], Refusal)
+    assert results[2:] == [2, 3]
+
+
+@pytest.mark.parametrize("answer", [[], [1, 2]])
+async def test_an_answer_of_the_wrong_size_ends_no_lane(answer: list[int]) -> None:
+    """Those who asked are refused, and whoever asks next through the same lane is served."""
+    answers = [answer]
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        return answers.pop() if answers else items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=10)
+    async with asyncio.timeout(5):
+        with pytest.raises(Refusal, match="unavailable"):
+            await lanes.fetch("a", 1)
+        assert await lanes.fetch("a", 2) == 2
+    assert lanes.is_idle
+
+
+async def test_a_lane_that_is_cancelled_leaves_nobody_waiting() -> None:
+    """At the end of a process whoever is in a call, or waits for the next one, is refused."""
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        raise asyncio.CancelledError
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=1)
+    async with asyncio.timeout(5):
+        asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(2)]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [Refusal, Refusal]
+    assert lanes.is_idle
 
 
 async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
