@@ -11,13 +11,13 @@ from common.protocol.chats import Control
 
 class Announcement(NamedTuple):
     """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
-    `owed` is the row of the outbox. `follow` goes to the nodes only."""
+    `outbox_id` is their row's. `follow` goes to the nodes only."""
 
     chat: str
     first: int
     events: list[bytes]
     controls: list[Control]
-    owed: int
+    outbox_id: int
     follow: list[Control]
 
 
@@ -32,7 +32,9 @@ class Announcer:
     def announce(self, *announcements: Announcement) -> None:
         """Of what one transaction has committed, a chat each."""
         self._publisher.publish_soon(
-            Publication(one.chat, one.first, one.events, [*one.controls, *one.follow], one.owed)
+            Publication(
+                one.chat, one.first, one.events, [*one.controls, *one.follow], one.outbox_id
+            )
             for one in announcements
         )
         for chat, first, events, controls, _, _ in announcements:

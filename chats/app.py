@@ -16,7 +16,7 @@ from chats.calls import create_calls
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.messages import Sender
-from chats.outbox import SETTLE_SECONDS, SWEEP_SECONDS, Publisher, Sweep, measure_outbox
+from chats.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
@@ -69,10 +69,10 @@ def create_chats(settings: ChatsSettings) -> Service:
         work = [
             start(watch_replicas(valkey, topics.replicas("users"), users)),
             start(users_calls.watch()),
-            start(repeat("settle", SETTLE_SECONDS, publisher.settle_published)),
-            start(repeat("forget", SETTLE_SECONDS, coordinator.forget_acknowledged)),
+            start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
+            start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
-            start(repeat("measure", DIGEST_SECONDS, lambda: measure_outbox(pool))),
+            start(repeat("measure", DIGEST_SECONDS, sweep.measure)),
             start(
                 repeat(
                     "digest",
@@ -90,7 +90,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         finally:
             await stop([*lease, *work])
             with contextlib.suppress(*UNREACHABLE):  # the sweep of others sees to it
-                await publisher.settle_published()
+                await publisher.mark_published()
                 await coordinator.forget_acknowledged()
             await pool.close()
             http.close()

@@ -1,4 +1,4 @@
-"""Work that goes on while the service serves: settle, sweep, digest, cleanup.
+"""Work that goes on while the service serves: sweep, digest, cleanup.
 
 Every piece may fail when a dependency is gone, is counted, and is tried again at its next turn.
 """

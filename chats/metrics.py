@@ -24,10 +24,14 @@ SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Messages that wait for a tr
 SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Messages refused", ["code"])
 SENDS_REPEATED = Counter("hubbub_chats_sends_repeated", "Messages whose key was known")
 PUBLISHED = Counter("hubbub_chats_published", "Payloads published", ["by"])
+BUS_UP = Gauge("hubbub_chats_bus_up", "1 while Valkey takes what this replica publishes")
 PUBLISH_FAILED = Counter("hubbub_chats_publish_failed", "Publishes that Valkey did not take")
 PUBLISH_DROPPED = Counter("hubbub_chats_publish_dropped", "Payloads left to the sweep", ["reason"])
-OUTBOX_ROWS = Gauge("hubbub_chats_outbox_rows", "Rows of events not known to be published")
-OUTBOX_AGE_SECONDS = Gauge("hubbub_chats_outbox_age_seconds", "Age of the oldest of them")
+OUTBOX_ROWS = Gauge(
+    "hubbub_chats_outbox_rows",
+    "Batches of events not known to be published; an estimate above 10,000",
+)
+OUTBOX_AGE_SECONDS = Gauge("hubbub_chats_outbox_age_seconds", "Age of the oldest of their events")
 WINDOW_BYTES = Gauge("hubbub_chats_window_bytes", "Bytes of recent events in memory")
 SLICES = Counter("hubbub_chats_slices", "Slices answered", ["source"])
 CHANGES = Counter("hubbub_chats_changes", "Ends of attempts to change a chat", ["end"])

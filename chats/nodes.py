@@ -9,7 +9,7 @@ from chats.outbox import Publication, Publisher
 from chats.store.canaries import store_song
 from chats.store.chats import list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, read_slices
-from chats.store.outbox import list_owed
+from chats.store.outbox import list_unpublished
 from chats.window import Recent, Tail, Window
 from common.database.pool import Pool
 from common.protocol.chats import (
@@ -26,7 +26,7 @@ from common.protocol.chats import (
 )
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
-OWED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twice a second
+UNPUBLISHED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twice a second
 
 
 async def get_memberships(pool: Pool, request: MembershipsRequest) -> MembershipsAnswer:
@@ -104,7 +104,7 @@ async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
     """What this replica changed in the last seconds, and what waits in the outbox."""
     digest = recent.list_since(KEPT_SECONDS)
-    heads, changed = await list_owed(pool, newest=OWED_ROWS)
+    heads, changed = await list_unpublished(pool, newest=UNPUBLISHED_ROWS)
     for chat, head in heads.items():
         digest.heads[chat] = max(digest.heads.get(chat, 0), head)
     for chat, controls in changed:
@@ -113,6 +113,6 @@ async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
 
 
 async def sing(pool: Pool, publisher: Publisher, song: CanarySong) -> None:
-    """The way of an event: committed, owed, published. Nobody but the node knows its topic."""
-    owed = await store_song(pool, song.canary, song.number)
-    publisher.publish_soon([Publication(song.canary, song.number, [b"{}"], [], owed)])
+    """The way of an event: committed, in the outbox, published. Only the node knows its topic."""
+    outbox_id = await store_song(pool, song.canary, song.number)
+    publisher.publish_soon([Publication(song.canary, song.number, [b"{}"], [], outbox_id)])

@@ -1,7 +1,7 @@
 """Publishing what is committed, and the sweep of what is not known to be published.
 
 A payload is published soon after its commit by the replica that made it. Whatever gets lost on that
-way (a crash, a Valkey that is gone, a full queue) is still owed in the outbox, and any replica
+way (a crash, a Valkey that is gone, a full queue) still has its row in the outbox, and any replica
 publishes it again. Publishing twice is harmless, publishing before the commit would not be.
 """
 
@@ -17,6 +17,7 @@ import msgspec
 from chats.digest import RecentChanges, joins_among
 from chats.encoding import decode_controls
 from chats.metrics import (
+    BUS_UP,
     OUTBOX_AGE_SECONDS,
     OUTBOX_ROWS,
     PUBLISH_DROPPED,
@@ -25,13 +26,13 @@ from chats.metrics import (
 )
 from chats.store.log import LogRow
 from chats.store.outbox import (
-    Owed,
-    claim_owed,
+    OutboxRow,
+    claim_rows,
     find_newest_id,
-    is_owed_nothing,
-    measure_owed,
-    read_owed,
-    settle,
+    is_empty_between,
+    mark_published,
+    measure,
+    read_claimed_events,
 )
 from common.database.pool import Pool
 from common.protocol.chats import Control, Joined
@@ -44,7 +45,7 @@ SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
 SWEEP_ROWS = 1_000  # taken at a time
 FLOOR_SECONDS = 10.0  # twice as long as a transaction may take
-SETTLE_SECONDS = 0.1
+MARK_SECONDS = 0.1
 MAX_WAITING_BYTES = 16 * 2**20  # what waits for a slow Valkey; the rest is left to the sweep
 _MAX_PIPELINE = 500
 
@@ -52,13 +53,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Publication(NamedTuple):
-    """Consecutive events of one chat, from seq `first` on; `owed` is the outbox's row, or 0."""
+    """Consecutive events of one chat, from seq `first` on; `outbox_id` is their row's, or 0."""
 
     chat: str
     first: int
     events: list[bytes]
     controls: list[Control]
-    owed: int
+    outbox_id: int
 
     @property
     def last(self) -> int:
@@ -76,8 +77,9 @@ class Publisher:
         self._waiting: deque[Publication] = deque()
         self._waiting_bytes = 0
         self._is_publishing = False
-        self._published: list[int] = []
-        self.reachable = True
+        self._published: list[int] = []  # rows of the outbox
+        self.is_reachable = True
+        BUS_UP.set(1)
 
     def publish_soon(self, publications: Iterable[Publication]) -> None:
         """Written at once, or behind what Valkey has not answered yet; while Valkey is gone the
@@ -109,7 +111,7 @@ class Publisher:
         self._publish_waiting()
 
     async def publish(self, batch: list[Publication], *, by: str) -> bool:
-        """Whether Valkey took all of it; then it is owed no more."""
+        """Whether Valkey took all of it."""
         return self._note(batch, await self._write(batch) is not None, by=by)
 
     def _write(self, batch: list[Publication]) -> asyncio.Future[list[Any] | None]:
@@ -122,30 +124,31 @@ class Publisher:
         return self._line.ask(commands)
 
     def _note(self, batch: list[Publication], is_published: bool, *, by: str) -> bool:
-        self.reachable = is_published
+        self._note_reachable(is_published)
+        if is_published:
+            PUBLISHED.labels(by).inc(len(batch))
+            self._published += [one.outbox_id for one in batch if one.outbox_id]
+        return is_published
+
+    def _note_reachable(self, is_published: bool) -> None:
+        # A PING would be answered also where the right to publish is gone.
+        self.is_reachable = is_published
+        BUS_UP.set(is_published)
         if not is_published:
             PUBLISH_FAILED.inc()
-            return False
-        PUBLISHED.labels(by).inc(len(batch))
-        self._published += [publication.owed for publication in batch if publication.owed]
-        return True
 
-    async def settle_published(self) -> None:
-        """Tells the outbox what was published. Raises what the database raises; the sweep then
-        publishes it once more."""
+    async def mark_published(self) -> None:
+        """Drops the outbox's rows of what was published. Raises what the database raises; the sweep
+        then publishes it once more."""
         published, self._published = self._published, []
         if published:
-            await settle(self._pool, published)
-
-    async def ask_reachable(self) -> bool:
-        """Whether Valkey is there, asked anew if it was not."""
-        if not self.reachable:
-            self.reachable = await self._line.ask([("PING",)]) is not None
-        return self.reachable
+            await mark_published(self._pool, published)
 
     async def publish_plain(self, topic: str, payload: bytes) -> bool:
-        """Something that is no event and may be lost."""
-        return await self._line.ask([("PUBLISH", topic, payload)]) is not None
+        """Something that is no event and may be lost. Tells whether Valkey is reachable again."""
+        is_published = await self._line.ask([("PUBLISH", topic, payload)]) is not None
+        self._note_reachable(is_published)
+        return is_published
 
 
 class Sweep:
@@ -155,41 +158,48 @@ class Sweep:
         self._pool = pool
         self._publisher = publisher
         self._recent = recent
-        # Nothing is owed up to here. A long transaction elsewhere keeps deleted rows in the index,
+        # There is no row up to here. A long transaction elsewhere keeps deleted rows in the index,
         # and the search for due ones must not pass all of them each time.
         self._floor = 0
         self._next_floor: tuple[float, int] | None = None
 
     async def run(self) -> None:
         """One sweep of all that was left for longer than `SWEEP_AGE_MS`; of each chat the newest
-        events that a slice could hold: a node that misses more asks."""
-        if not await self._publisher.ask_reachable():
+        events that a slice could hold: a node that misses more asks. While Valkey is gone it waits
+        for the next publish that succeeds: the digest's at the latest."""
+        if not self._publisher.is_reachable:
             return
         while True:
-            owed = await claim_owed(
+            rows = await claim_rows(
                 self._pool, above=self._floor, older_than_ms=SWEEP_AGE_MS, limit=SWEEP_ROWS
             )
-            if owed and not await self._publish(owed):
+            if rows and not await self._publish(rows):
                 return
-            if len(owed) < SWEEP_ROWS:
+            if len(rows) < SWEEP_ROWS:
                 break
         await self._raise_floor()
 
-    async def _publish(self, owed: list[Owed]) -> bool:
+    async def measure(self) -> None:
+        """Size and age of the outbox, as metrics."""
+        size = await measure(self._pool, above=self._floor)
+        OUTBOX_ROWS.set(size.rows)
+        OUTBOX_AGE_SECONDS.set(size.age_seconds)
+
+    async def _publish(self, rows: list[OutboxRow]) -> bool:
         ranges: dict[str, tuple[int, int]] = {}
-        for _, chat, first, last in owed:
+        for _, chat, first, last in rows:
             known = ranges.get(chat, (first, last))
             ranges[chat] = min(first, known[0]), max(last, known[1])
         wanted = [(chat, first, last) for chat, (first, last) in ranges.items()]
-        rows = await read_owed(self._pool, wanted, newest=MAX_SLICE_EVENTS)
+        found = await read_claimed_events(self._pool, wanted, newest=MAX_SLICE_EVENTS)
         batch = [
-            _publication(chat, found)
-            for (chat, _, _), found in zip(wanted, rows, strict=True)
-            if found
+            _publication(chat, events)
+            for (chat, _, _), events in zip(wanted, found, strict=True)
+            if events
         ]
         if not await self._publisher.publish(batch, by="sweep"):
             return False
-        await settle(self._pool, [row.id for row in owed])
+        await mark_published(self._pool, [row.id for row in rows])
         for publication in batch:
             self._recent.note(publication.chat, publication.last, publication.controls)
         return True
@@ -202,7 +212,7 @@ class Sweep:
         since, candidate = self._next_floor
         # Every transaction that was given an id up to the candidate has ended by now.
         if now - since > FLOOR_SECONDS:
-            if await is_owed_nothing(self._pool, self._floor, candidate):
+            if await is_empty_between(self._pool, self._floor, candidate):
                 self._floor = candidate
             self._next_floor = None
 
@@ -214,11 +224,4 @@ def _publication(chat: str, rows: list[LogRow]) -> Publication:
         start -= 1
     rows = rows[start:]
     controls = [control for row in rows for control in decode_controls(row.controls)]
-    return Publication(chat, rows[0].seq, [row.event for row in rows], controls, owed=0)
-
-
-async def measure_outbox(pool: Pool) -> None:
-    """Number and age of what is owed, as metrics."""
-    rows, seconds = await measure_owed(pool)
-    OUTBOX_ROWS.set(rows)
-    OUTBOX_AGE_SECONDS.set(seconds)
+    return Publication(chat, rows[0].seq, [row.event for row in rows], controls, outbox_id=0)

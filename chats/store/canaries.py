@@ -1,4 +1,4 @@
-"""Songs of the nodes' canaries: written and owed like events, in one transaction."""
+"""Songs of the nodes' canaries: written to the outbox like events, in one transaction."""
 
 from chats.store.query import fetch
 from common.database.pool import Pool
@@ -19,10 +19,10 @@ DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 sec
 
 
 async def store_song(pool: Pool, canary: str, number: int) -> int:
-    """Commits it; from now on it must be published. The outbox's row."""
+    """Commits it; from now on it must be published. Returns the id of its outbox row."""
     rows = await fetch(pool, _SING, (canary, number))
-    owed: int = rows[0][0]
-    return owed
+    outbox_id: int = rows[0][0]
+    return outbox_id
 
 
 async def forget_silent_canaries(pool: Pool, *, older_than_seconds: float) -> None:

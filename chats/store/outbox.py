@@ -1,4 +1,4 @@
-"""What is committed and not known to be published."""
+"""The outbox: which events are committed and not known to be published."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,15 @@ from chats.store.log import LogRow
 from chats.store.query import fetch
 from common.database.pool import Pool
 
+MAX_COUNTED = 10_000
 _CLAIM = """
 WITH due AS (
     SELECT id FROM outbox
     WHERE id > %s::bigint AND since < clock_timestamp() - %s * interval '1 millisecond'
+        AND (claimed_at IS NULL OR claimed_at < clock_timestamp() - %s * interval '1 millisecond')
     ORDER BY id LIMIT %s::bigint FOR UPDATE SKIP LOCKED
 )
-UPDATE outbox o SET since = clock_timestamp() FROM due WHERE o.id = due.id
+UPDATE outbox o SET claimed_at = clock_timestamp() FROM due WHERE o.id = due.id
 RETURNING o.id, o.chat::text, o.first, o.last
 """
 _CLAIMED_EVENTS = """
@@ -37,8 +39,18 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - a constant
 
 
-class Owed(NamedTuple):
-    """A row: the seqs of one chat that wait."""
+# A count of all would take longer the longer Valkey is gone. Ids are given out one after the other,
+# so where there are too many to count, the span of ids is close enough.
+_MEASURE = """
+SELECT extract(epoch FROM clock_timestamp() - o.since)::float8,
+    (SELECT last_value FROM outbox_id_seq) - o.id + 1,
+    (SELECT count(*) FROM (SELECT FROM outbox WHERE id >= o.id ORDER BY id LIMIT %s::bigint) AS c)
+FROM outbox o WHERE o.id > %s::bigint ORDER BY o.id LIMIT 1
+"""
+
+
+class OutboxRow(NamedTuple):
+    """Consecutive seqs of one chat that are not known to be published."""
 
     id: int
     chat: str
@@ -46,16 +58,24 @@ class Owed(NamedTuple):
     last: int
 
 
-async def claim_owed(pool: Pool, *, above: int, older_than_ms: int, limit: int) -> list[Owed]:
-    """The oldest rows with an id above `above`; nobody else gets them for another
+class OutboxSize(NamedTuple):
+    """Rows, estimated above `MAX_COUNTED`, and the age of the oldest event."""
+
+    rows: int
+    age_seconds: float
+
+
+async def claim_rows(pool: Pool, *, above: int, older_than_ms: int, limit: int) -> list[OutboxRow]:
+    """The oldest rows with an id above `above`; no other replica gets them for another
     `older_than_ms`."""
-    return [Owed(*row) for row in await fetch(pool, _CLAIM, (above, older_than_ms, limit))]
+    parameters = (above, older_than_ms, older_than_ms, limit)
+    return [OutboxRow(*row) for row in await fetch(pool, _CLAIM, parameters)]
 
 
-async def read_owed(
+async def read_claimed_events(
     pool: Pool, ranges: list[tuple[str, int, int]], newest: int
 ) -> list[list[LogRow]]:
-    """For each (chat, first, last) the newest of its rows, ascending."""
+    """For each (chat, first, last) the newest of its events, ascending."""
     rows = await fetch(
         pool,
         _CLAIMED_EVENTS,
@@ -72,9 +92,8 @@ async def read_owed(
     return found
 
 
-async def settle(pool: Pool, ids: list[int]) -> None:
-    """These rows were published. A settlement that gets lost repeats a publish, so it waits for no
-    disk."""
+async def mark_published(pool: Pool, ids: list[int]) -> None:
+    """Deletes these rows. A deletion that gets lost repeats a publish, so it waits for no disk."""
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")
         await connection.execute(
@@ -89,15 +108,15 @@ async def find_newest_id(pool: Pool) -> int:
     return newest
 
 
-async def is_owed_nothing(pool: Pool, above: int, upto: int) -> bool:
+async def is_empty_between(pool: Pool, above: int, upto: int) -> bool:
     """Whether no row has an id above the one and up to the other."""
     query = "SELECT NOT EXISTS (SELECT FROM outbox WHERE id > %s AND id <= %s)"
     rows = await fetch(pool, query, (above, upto))
-    nothing: bool = rows[0][0]
-    return nothing
+    is_empty: bool = rows[0][0]
+    return is_empty
 
 
-async def list_owed(pool: Pool, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+async def list_unpublished(pool: Pool, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Of about the newest so many rows: each chat's last seq, and (chat, controls) of membership
     changes."""
     heads = await fetch(pool, _HEADS, (newest,))
@@ -105,11 +124,10 @@ async def list_owed(pool: Pool, newest: int) -> tuple[dict[str, int], list[tuple
     return {chat: last for chat, last in heads}, [(chat, text) for chat, text in changed]
 
 
-async def measure_owed(pool: Pool) -> tuple[int, float]:
-    """How many rows wait, and for how many seconds the oldest."""
-    rows = await fetch(
-        pool,
-        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8"
-        " FROM outbox",
-    )
-    return rows[0][0], rows[0][1]
+async def measure(pool: Pool, *, above: int) -> OutboxSize:
+    """Of the rows with an id above `above`."""
+    rows = await fetch(pool, _MEASURE, (MAX_COUNTED, above))
+    if not rows:
+        return OutboxSize(0, 0.0)
+    age_seconds, span, counted = rows[0]
+    return OutboxSize(span if counted == MAX_COUNTED else counted, max(0.0, age_seconds))

@@ -69,6 +69,13 @@ CHATS = Dashboard(
             (Query(rate(f"{_C}_published_total", "by"), "{{by}}"),),
         ),
         Panel(
+            "Valkey takes publishes",
+            "short",
+            "0: Valkey is gone, hangs, or refuses this replica: check 11 of the doctor. Nodes poll "
+            "meanwhile.",
+            (Query(f"min by (instance) ({_C}_bus_up)", "{{instance}}"),),
+        ),
+        Panel(
             "Publishes that failed or were left",
             "ops",
             "Valkey is gone or too slow: check 11 of the doctor.",

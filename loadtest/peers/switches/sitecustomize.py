@@ -35,7 +35,7 @@ OFF = (
     ),
     (
         ("chats.outbox", "Sweep.run", _nothing_later),
-        ("chats.outbox", "measure_outbox", _nothing_later),
+        ("chats.outbox", "Sweep.measure", _nothing_later),
     ),
 )
 

@@ -1,9 +1,11 @@
 """Publishing: after the commit, in order, and whatever happens in between."""
 
 import msgspec
+import psycopg
 import pytest
 
 from chats.encoding import UNSTAMPED, draft_event
+from chats.store import outbox
 from chats.store.messages import NewMessage, post_messages
 from common.database.pool import create_pool
 from common.protocol.chats import Digest, Joined
@@ -90,3 +92,26 @@ async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None
             heads[digest.replica] = digest.heads
     assert heads[world.chats[0]][chat.id] == 1
     assert chat.id not in heads[world.chats[1]]
+
+
+async def test_measuring_a_large_outbox_counts_only_a_part(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows are counted, of many the span of their ids is taken; the age is the oldest row's."""
+    with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO outbox (chat, first, last, since, claimed_at)"
+            " SELECT gen_random_uuid(), 1, 1, now() - interval '1 minute', now() + interval '1 hour'"
+            " FROM generate_series(1, 30)"
+        )
+        rows = connection.execute("SELECT id FROM outbox WHERE claimed_at > now()").fetchall()
+        ids = sorted(id_ for (id_,) in rows)
+        connection.execute("DELETE FROM outbox WHERE id = %s", (ids[10],))
+        async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+            size = await outbox.measure(pool, above=ids[0] - 1)
+            assert size.rows == 29
+            assert 60 <= size.age_seconds < 120
+            monkeypatch.setattr(outbox, "MAX_COUNTED", 10)
+            assert (await outbox.measure(pool, above=ids[0] - 1)).rows == 30
+            assert await outbox.measure(pool, above=ids[-1]) == (0, 0.0)
+        connection.execute("DELETE FROM outbox WHERE id = ANY (%s)", (ids,))

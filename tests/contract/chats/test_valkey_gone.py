@@ -1,10 +1,11 @@
-"""chats while Valkey hangs or is gone, and after. The databases are the file's own, for other
-replicas would publish what these owe."""
+"""chats while Valkey hangs, is gone or refuses, and after. The databases are the file's own, for
+other replicas would publish what these could not."""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
+import redis
 from prometheus_client import REGISTRY
 
 from common.protocol.chats import ChangesRequest, Chat, Digest
@@ -59,3 +60,29 @@ async def time_send(world: World, chat: Chat, sender: Person) -> float:
     started = loop.time()
     assert (await world.send(new_message(chat.id, sender)))[0].code == ""
     return loop.time() - started
+
+
+async def test_an_event_that_nobody_can_publish_ages(
+    stage: Stage, own_valkey: ValkeyServer
+) -> None:
+    """Where Valkey answers and refuses to publish, chats says so, and the age of the outbox is that
+    of its oldest event however often a sweep has tried."""
+    with redis.Redis.from_url(own_valkey.url) as admin:
+        everything_but = ("SETUSER", "chats", "on", ">secret", "~*", "&*", "+@all", "-publish")
+        admin.execute_command("ACL", *everything_but)
+        url = own_valkey.url.replace("//", "//chats:secret@")
+        async with running_world(stage._replace(valkey_url=url)) as world:
+            ann = await world.make_person()
+            await world.make_chat(ann)
+            await until_metric("hubbub_chats_outbox_age_seconds", lambda age: age > 2)
+            assert REGISTRY.get_sample_value("hubbub_chats_bus_up") == 0
+            admin.execute_command("ACL", "SETUSER", "chats", "+publish")
+            await until_nothing_is_owed(stage)
+            await until_metric("hubbub_chats_bus_up", lambda is_up: is_up == 1)
+            await until_metric("hubbub_chats_outbox_age_seconds", lambda age: age == 0)
+
+
+async def until_metric(name: str, is_so: Callable[[float], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so(REGISTRY.get_sample_value(name) or 0):  # noqa: ASYNC110 - a figure
+            await asyncio.sleep(0.02)
