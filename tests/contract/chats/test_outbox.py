@@ -1,13 +1,17 @@
 """Publishing: after the commit, in order, and whatever happens in between."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import msgspec
-import psycopg
 import pytest
 
 from chats.encoding import UNSTAMPED, draft_event
 from chats.store import outbox
 from chats.store.messages import NewMessage, post_messages
-from common.database.pool import create_pool
+from chats.store.query import fetch
+from chats.store.schema import set_up_database
+from common.database.pool import Pool, create_pool
 from common.protocol.chats import Digest, Joined
 from common.protocol.events import Message
 from common.protocol.ids import new_id
@@ -94,24 +98,37 @@ async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None
     assert chat.id not in heads[world.chats[1]]
 
 
-async def test_measuring_a_large_outbox_counts_only_a_part(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Few rows are counted, of many the span of their ids is taken; the age is the oldest row's."""
-    with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO outbox (chat, first, last, since, claimed_at)"
-            " SELECT gen_random_uuid(), 1, 1, now() - interval '1 minute', now() + interval '1 hour'"
-            " FROM generate_series(1, 30)"
+@contextlib.asynccontextmanager
+async def old_rows(database_url: str, number: int) -> AsyncIterator[tuple[Pool, list[int]]]:
+    """Rows of a minute ago in a database that no replica sweeps, and their ids."""
+    await set_up_database(database_url)
+    async with create_pool(database_url, size=1, min_size=1) as pool:
+        ids = await fetch(
+            pool,
+            "INSERT INTO outbox (chat, first, last, since)"
+            " SELECT gen_random_uuid(), 1, 1, now() - interval '1 minute'"
+            " FROM generate_series(1, %s) RETURNING id",
+            (number,),
         )
-        rows = connection.execute("SELECT id FROM outbox WHERE claimed_at > now()").fetchall()
-        ids = sorted(id_ for (id_,) in rows)
-        connection.execute("DELETE FROM outbox WHERE id = %s", (ids[10],))
-        async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
-            size = await outbox.measure(pool, above=ids[0] - 1)
-            assert size.rows == 29
-            assert 60 <= size.age_seconds < 120
-            monkeypatch.setattr(outbox, "MAX_COUNTED", 10)
-            assert (await outbox.measure(pool, above=ids[0] - 1)).rows == 30
-            assert await outbox.measure(pool, above=ids[-1]) == (0, 0.0)
-        connection.execute("DELETE FROM outbox WHERE id = ANY (%s)", (ids,))
+        yield pool, sorted(id_ for (id_,) in ids)
+
+
+async def test_a_claim_makes_an_event_no_younger(database_url: str) -> None:
+    """Other replicas leave what one has claimed alone, and the age stays the event's."""
+    async with old_rows(database_url, 1) as (pool, ids):
+        claim = {"above": 0, "older_than_ms": 10_000, "limit": 10}
+        assert [row.id for row in await outbox.claim_rows(pool, **claim)] == ids
+        assert await outbox.claim_rows(pool, **claim) == []
+        assert 60 <= (await outbox.measure(pool, above=0)).age_seconds < 120
+
+
+async def test_measuring_a_large_outbox_counts_only_a_part(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows are counted; of many it is the span of their ids that is told."""
+    async with old_rows(database_url, 30) as (pool, ids):
+        await outbox.mark_published(pool, [ids[10]])
+        assert (await outbox.measure(pool, above=0)).rows == 29
+        monkeypatch.setattr(outbox, "MAX_COUNTED", 10)
+        assert (await outbox.measure(pool, above=0)).rows == 30
+        assert await outbox.measure(pool, above=ids[-1]) == (0, 0.0)
