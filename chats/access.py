@@ -4,6 +4,7 @@ A chat that does not exist and one that the caller is not in are the same refusa
 """
 
 from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
+from chats.store.log import Page, list_events_for, list_messages_for
 from common.database.pool import Pool
 from common.protocol.errors import Refusal, not_found
 
@@ -30,6 +31,26 @@ async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[
     if found is None:
         raise not_found()
     return found
+
+
+async def messages_for_participant(
+    pool: Pool, chat: str, user: str, before: int | None, limit: int
+) -> Page:
+    """Newest first. Raises Refusal `not_found`."""
+    page = await list_messages_for(pool, user, chat, before, limit)
+    if page is None:
+        raise not_found()
+    return page
+
+
+async def events_for_participant(
+    pool: Pool, chat: str, user: str, after: int, limit: int, max_bytes: int
+) -> Page:
+    """The events right above `after`, ascending. Raises Refusal `not_found`."""
+    page = await list_events_for(pool, user, chat, after, limit, max_bytes)
+    if page is None:
+        raise not_found()
+    return page
 
 
 def owner_only() -> Refusal:

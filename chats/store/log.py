@@ -1,11 +1,13 @@
-"""The event log: pages for people, slices and heads for realtime nodes."""
+"""The event log: pages for participants, slices and heads for realtime nodes."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+
+MAX_SEQ: Final = 2**63 - 1
 
 
 class LogRow(NamedTuple):
@@ -16,19 +18,30 @@ class LogRow(NamedTuple):
     controls: str | None
 
 
-_MESSAGES = (
-    "SELECT event FROM log WHERE chat = %s::uuid AND kind = 'message' AND seq < %s::bigint"
-    " ORDER BY seq DESC LIMIT %s::bigint"
+# Who may read is decided by the same snapshot that says what there is to read: what is committed
+# after a removal is never in a page of the one who was removed.
+_MESSAGES = f"""
+SELECT {HEAD_OF_CHAT}, ARRAY(
+    SELECT event FROM log
+    WHERE chat = c.id AND kind = 'message' AND seq < %s::bigint
+    ORDER BY seq DESC LIMIT %s::bigint
 )
+FROM participants m JOIN chats c ON c.id = m.chat
+WHERE m.chat = %s::uuid AND m.member = %s::uuid
+"""  # noqa: S608 - constants
 # Cut by bytes, but never empty where there is something.
-_EVENTS = """
-SELECT seq, event FROM (
-    SELECT seq, event, sum(octet_length(event)) OVER (ORDER BY seq) AS total,
-        row_number() OVER (ORDER BY seq) AS nth
-    FROM (SELECT seq, event FROM log WHERE chat = %s::uuid AND seq > %s::bigint
-          ORDER BY seq LIMIT %s::bigint) AS page
-) AS measured WHERE total <= %s::bigint OR nth = 1 ORDER BY seq
-"""
+_EVENTS = f"""
+SELECT {HEAD_OF_CHAT}, ARRAY(
+    SELECT event FROM (
+        SELECT seq, event, sum(octet_length(event)) OVER (ORDER BY seq) AS total,
+            row_number() OVER (ORDER BY seq) AS nth
+        FROM (SELECT seq, event FROM log WHERE chat = c.id AND seq > %s::bigint
+              ORDER BY seq LIMIT %s::bigint) AS page
+    ) AS measured WHERE total <= %s::bigint OR nth = 1 ORDER BY seq
+)
+FROM participants m JOIN chats c ON c.id = m.chat
+WHERE m.chat = %s::uuid AND m.member = %s::uuid
+"""  # noqa: S608 - constants
 # `known` is the last seq that the window could add to an answer that reaches back to `after`.
 _SLICES = f"""
 SELECT c.nth, coalesce(c.head, 0), l.seq, l.event, l.controls
@@ -53,19 +66,29 @@ SELECT id::text, coalesce(head, 0) FROM (
 """  # noqa: S608 - constants
 
 
-async def list_messages(pool: Pool, chat: str, before: int, limit: int) -> list[bytes]:
-    """Message events, newest first, below `before`."""
-    rows = await fetch(pool, _MESSAGES, (chat, before, limit))
-    return [event for (event,) in rows]
+class Page(NamedTuple):
+    """Encoded events and the chat's head, of one moment."""
+
+    head: int
+    events: list[bytes]
 
 
-async def list_events(
-    pool: Pool, chat: str, after: int, limit: int, max_bytes: int
-) -> list[tuple[int, bytes]]:
-    """(seq, event) above `after`, at least one where there is one."""
-    return [
-        (seq, event) for seq, event in await fetch(pool, _EVENTS, (chat, after, limit, max_bytes))
-    ]
+async def list_messages_for(
+    pool: Pool, member: str, chat: str, before: int | None, limit: int
+) -> Page | None:
+    """Messages, newest first, below `before`; None for one who does not take part."""
+    upto = MAX_SEQ if before is None else before
+    rows = await fetch(pool, _MESSAGES, (upto, limit, chat, member))
+    return Page(*rows[0]) if rows else None
+
+
+async def list_events_for(
+    pool: Pool, member: str, chat: str, after: int, limit: int, max_bytes: int
+) -> Page | None:
+    """The events right above `after`, at least one where there is one; None for one who does not
+    take part."""
+    rows = await fetch(pool, _EVENTS, (after, limit, max_bytes, chat, member))
+    return Page(*rows[0]) if rows else None
 
 
 async def read_slices(

@@ -1,0 +1,88 @@
+"""What participants read, while others change who takes part."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from chats import chats, history, looks
+from common.database.pool import Pool, create_pool
+from common.protocol.chats import (
+    Chat,
+    Done,
+    EventPage,
+    GetChat,
+    GetEvents,
+    GetMessages,
+    LooksAnswer,
+    LooksRequest,
+    LookWanted,
+    MessagePage,
+    RemoveParticipant,
+)
+from common.protocol.ids import new_id
+from tests.contract.chats.conftest import Person, Stage, World, new_message
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class InterruptedPool:
+    """A pool whose user is stopped between its first statement and its second one, if there is
+    one, and sees what happened meanwhile."""
+
+    def __init__(self, pool: Pool, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._pool = pool
+        self._meanwhile = meanwhile
+        self._uses = 0
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        self._uses += 1
+        if self._uses == 2:
+            await self._meanwhile()
+        async with self._pool.connection() as connection:
+            yield connection
+
+
+async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Person) -> None:
+    """The removal is seq 3 and what it ends with; seq 4 is not theirs any more."""
+    removal = RemoveParticipant(
+        user=owner.id, session=owner.session, chat=chat.id, key=new_id(), participant=removed.id
+    )
+    await world.call("remove_participant", removal, Done)
+    await world.send(new_message(chat.id, owner, "we are alone now"))
+
+
+async def read_events(pool: Pool, user: str, chat: str) -> EventPage:
+    return await history.get_events(pool, GetEvents(user=user, chat=chat, after=0, limit=200))
+
+
+async def read_messages(pool: Pool, user: str, chat: str) -> MessagePage:
+    request = GetMessages(user=user, chat=chat, before=None, limit=50)
+    return await history.get_messages(pool, request)
+
+
+async def look(pool: Pool, user: str, chat: str) -> LooksAnswer:
+    wanted = LookWanted(user=user, chat=chat, details=True, after=0, amount=50)
+    return await looks.look(pool, LooksRequest(wanted=[wanted]))
+
+
+async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
+    return await chats.get_chat(pool, GetChat(user=user, chat=chat))
+
+
+@pytest.mark.parametrize("read", [read_events, read_messages, look, read_chat])
+async def test_nobody_reads_beyond_their_own_removal(
+    stage: Stage, world: World, read: Callable[[Any, str, str], Awaitable[msgspec.Struct]]
+) -> None:
+    """Whoever is removed while they read gets a page of before, or a refusal."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    await world.send(new_message(chat.id, ann, "all of us"))
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        meanwhile = partial(remove_and_go_on, world, chat, ann, ben)
+        page = await read(InterruptedPool(pool, meanwhile), ben.id, chat.id)
+        assert b"alone" not in msgspec.json.encode(page)
