@@ -83,6 +83,7 @@ def _slice(
         events=[msgspec.Raw(event.event) for event in events],
         controls=[control for event in events for control in event.controls],
         head=head,
+        first=events[0].seq if events else want.after + 1,
     )
 
 

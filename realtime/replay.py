@@ -20,8 +20,10 @@ class Arrival(NamedTuple):
 
 
 def first_seq(found: Slice) -> int:
-    """The seq of its first event: right after what was asked for, but for a chat that was deleted
-    a while ago, of which only the last event is left."""
+    """The seq of its first event. Where an older release of chats does not say it: right after
+    what was asked for, but for a deleted chat of which only the last event is left."""
+    if found.first:
+        return found.first
     closing = [control.seq for control in found.controls if control.action == "close"]
     return closing[0] - len(found.events) + 1 if closing else found.after + 1
 

@@ -252,16 +252,18 @@ class SlicesRequest(Internal):
 class Slice(Internal):
     """Events after `after`, dense, with their control entries; at most 200 and 256 KiB.
 
+    `first` is the seq of the first of them. It is `after` + 1, but for a chat that was deleted over
+    a minute ago: its log loses its oldest events, until only the last one, with its `close`, is
+    left. 0 is what the release before this field says: then it is for the reader to find out.
     `head` is the chat's, or where `upto` was given one that is not below it (a deleted chat's last
-    event is its head; 0 for a chat that never was). A minute after a chat was deleted only its last
-    event is left: then the slice is that one event, with its `close`, also for an `after` further
-    back."""
+    event is its head; 0 for a chat that never was)."""
 
     chat: str
     after: int
     events: list[msgspec.Raw]
     controls: list[Control]
     head: int
+    first: int = 0
 
 
 class SlicesAnswer(Internal):

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
+from chats.store.cleanup import purge_deleted_chat
+from common.database.pool import create_pool
 from common.protocol.chats import (
     AddParticipants,
     ChangesRequest,
@@ -178,6 +180,27 @@ async def test_a_deleted_chat_ends_with_its_last_event(stage: Stage, world: Worl
         assert (seqs(late), late.controls[0].action) == ([3], "close")
         purged = "SELECT purged FROM chats WHERE id = %s"
         assert connection.execute(purged, (chat.id,)).fetchone() == (True,)
+
+
+async def test_a_slice_of_a_chat_that_is_being_purged_says_where_it_begins(
+    stage: Stage, world: World
+) -> None:
+    """Its log has lost some of its oldest events, and the last one is not in the slice."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    for _ in range(2):
+        await world.send(*(new_message(chat.id, ann) for _ in range(150)))
+    request = DeleteChat(user=ann.id, session=ann.session, chat=chat.id, key=new_id())
+    await world.call("delete_chat", request, Done)
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        while (await read_slice(world, chat.id, 0, replica=1)).first == 1:  # or another test's chat
+            assert await purge_deleted_chat(pool, older_than_seconds=0, rows=20)
+    for after, first in ((0, 21), (20, 21), (30, 31)):
+        found = await read_slice(world, chat.id, after, replica=1)
+        assert (found.first, seqs(found), found.head) == (
+            first, list(range(first, first + 200)), 302,
+        )  # fmt: skip
+        assert found.controls == []
 
 
 async def test_heads_that_differ_are_told(world: World) -> None:

@@ -48,7 +48,7 @@ class InterruptedPool:
 
 
 async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Person) -> None:
-    """The removal is seq 3 and what it ends with; seq 4 is not theirs any more."""
+    """The removal is their last event; the message after it is not theirs."""
     removal = RemoveParticipant(
         user=owner.id, session=owner.session, chat=chat.id, key=new_id(), participant=removed.id
     )

@@ -9,6 +9,7 @@ from realtime.client_frames import NotAnObject, Refused, read_line
 from realtime.frames import MAX_FRAME_BYTES, event_frames
 from realtime.hub import Hub
 from realtime.keepalive import Wheel
+from realtime.repair import payload_of
 from realtime.replay import arrival, lines_since
 from tests.fixtures.ears import Ear
 
@@ -131,6 +132,14 @@ def test_an_arrival_begins_at_the_last_join() -> None:
     assert arrival(new_slice(5, 4, join, leave), "ann", 9) == ([], 9, False)
     assert arrival(new_slice(5, 4, join, leave), "ann", 7) == ([b"snapshot"], 7, True)
     assert arrival(new_slice(5, 4), "ann", 9) == ([b"6", b"7", b"8", b"9"], 9, None)
+
+
+def test_events_of_a_chat_that_is_being_purged_keep_their_seqs() -> None:
+    """Its oldest events are gone and its `close` is further on: the slice says where it begins."""
+    events = [msgspec.Raw(b"%d" % seq) for seq in (18, 19, 20)]
+    found = Slice(chat="c", after=5, events=events, controls=[], head=300, first=18)
+    assert lines_since(found, "ann", 19) == [b"18", b"19"]
+    assert payload_of(found).first == 18
 
 
 def test_of_a_deleted_chat_only_the_last_event_may_be_left() -> None:
