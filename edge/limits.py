@@ -24,9 +24,13 @@ class Limits:
         self._failed_log_ins = FAILED_LOG_INS.times(factor)
         self._sign_ups = SIGN_UPS.times(factor)
 
-    def take_send(self, user: str) -> None:
-        """Raises Refusal rate_limited. Nobody waits for Valkey to send a message."""
-        demand(self._buckets.take_at_once(SEND_KIND, user, self._sends))
+    async def take_send(self, user: str) -> None:
+        """Raises Refusal rate_limited. Waits for Valkey only where another process may have taken
+        what is left."""
+        verdict = self._buckets.take_at_once(SEND_KIND, user, self._sends)
+        if verdict is None:
+            verdict = await self._buckets.take(SEND_KIND, user, self._sends)
+        demand(verdict)
 
     async def take_sign_up(self, address: str) -> None:
         """Raises Refusal rate_limited."""

@@ -12,7 +12,7 @@ from common.calls.lanes import Lanes
 from common.protocol.chats import SendItem, SendResult
 from common.protocol.errors import Refusal
 from common.protocol.frames import Send, Sent
-from common.valkey.rates import SEND_KIND, SENDS
+from common.valkey.rates import SEND_KIND, SENDS, Verdict
 from common.valkey.shared_rates import SharedBuckets
 from realtime.counters import Counters
 from realtime.frames import encode_frame
@@ -48,14 +48,23 @@ class Sends:
 
     def submit(self, sender: Sender, send: Send) -> None:
         """Answers later, in the order of submission within a chat."""
-        # The bucket that edge takes from too; nobody waits for Valkey to send a message.
+        sender.sends_in_flight += 1
+        since = self._clock()
+        # The bucket that edge takes from too.
         verdict = self._buckets.take_at_once(SEND_KIND, sender.user, self._rate)
+        if verdict is not None:
+            self._pass_on(sender, send, since, verdict)
+        else:
+            done = partial(self._pass_on, sender, send, since)
+            self._buckets.ask(SEND_KIND, sender.user, self._rate, done)
+
+    def _pass_on(self, sender: Sender, send: Send, since: float, verdict: Verdict) -> None:
         if not verdict.allowed:
+            sender.sends_in_flight -= 1
             refusal = Refusal("rate_limited", "Too many messages.", retry_after=verdict.retry_after)
             sender.refuse(refusal, send.chat, send.client_id)
             return
         self._counters.sends += 1
-        sender.sends_in_flight += 1
         item = SendItem(
             chat=send.chat,
             user=sender.user,
@@ -63,7 +72,7 @@ class Sends:
             show_key=True,
             message=send.message,
         )
-        self._lanes.ask(send.chat, item, partial(self._answer, sender, send, self._clock()))
+        self._lanes.ask(send.chat, item, partial(self._answer, sender, send, since))
 
     def _answer(
         self, sender: Sender, send: Send, since: float, result: SendResult | Refusal

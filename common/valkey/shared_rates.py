@@ -1,12 +1,15 @@
 """Token buckets that all processes share in Valkey, each with its own to fall back on.
 
-A mirror of what Valkey said last decides where nobody may wait, and where Valkey is gone. The
-buckets of the two agree as soon as a batch of takes is told; what was given out meanwhile is owed.
+A process decides by itself while it knows a bucket: it has just heard Valkey's count of it, and
+each of its own takes has been counted. Everything else is asked of Valkey, for another process may
+have emptied the bucket. Where Valkey does not answer, each process counts alone.
 """
 
 import asyncio
 import hashlib
+import logging
 import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -18,6 +21,7 @@ from common.valkey.topics import Topics
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
+KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
@@ -27,10 +31,10 @@ SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local cost, owed = tonumber(ARGV[3]), ARGV[4] == '1'
+local cost, given = tonumber(ARGV[3]), ARGV[4] == '1'
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
 local after = math.max(full + cost * each, now)
-local taken = owed or after - now <= burst * each + 1
+local taken = given or after - now <= burst * each + 1
 if not taken then after = full end
 if after > now then
   redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000))
@@ -42,12 +46,15 @@ return {taken and 1 or 0, math.ceil(after - now)}
 SCRIPT_SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
-class _Wish(NamedTuple):
+Done = Callable[[Verdict], None]
+
+
+class _Take(NamedTuple):
     key: str
     rate: Rate
     cost: int
-    owed: bool  # it was given out already: Valkey has no say
-    answer: "asyncio.Future[Verdict | None] | None"
+    is_given: bool  # it was given out already: Valkey only counts it
+    done: Done | None
 
 
 class SharedBuckets:
@@ -62,40 +69,65 @@ class SharedBuckets:
     ) -> None:
         self._line = line
         self._topics = topics
-        self._mirror = Buckets()
         self._clock = clock
-        self._wishes: list[_Wish] = []
+        self._mirror = Buckets()
+        self._heard_at: OrderedDict[str, float] = OrderedDict()
+        self._uncounted: Counter[str] = Counter()  # takes of a bucket that Valkey has not answered
+        self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
         self._left_alone_until = float("-inf")
 
     async def take(self, kind: str, whom: str, rate: Rate) -> Verdict:
         """One token, by Valkey's count; by this process's own where Valkey does not answer."""
-        answer: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
-        key = self._topics.bucket(kind, whom)
-        self._tell(_Wish(key, rate, 1, False, answer))
-        return await answer or self._mirror.take(key, rate, self._clock())
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
-    def take_at_once(self, kind: str, whom: str, rate: Rate) -> Verdict:
-        """One token by this process's count, which Valkey's corrects within a round trip."""
+        def done(verdict: Verdict) -> None:
+            if not answer.done():  # the asker went away
+                answer.set_result(verdict)
+
+        self.ask(kind, whom, rate, done)
+        return await answer
+
+    def take_at_once(self, kind: str, whom: str, rate: Rate) -> Verdict | None:
+        """One token, by this process's count; None where that is not known to be right, and `ask`
+        or `take` has to be called. So the takes of one bucket keep their order."""
         key = self._topics.bucket(kind, whom)
-        verdict = self._mirror.take(key, rate, self._clock())
+        now = self._clock()
+        if not self._knows(key, now):
+            return None
+        verdict = self._mirror.take(key, rate, now)
         if verdict.allowed:
-            self._tell(_Wish(key, rate, 1, True, None))
+            self._send(_Take(key, rate, 1, True, None))
         return verdict
+
+    def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
+        """The same as `take`, for one who does not wait; `done` is called once, at the latest when
+        Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one bucket."""
+        self._send(_Take(self._topics.bucket(kind, whom), rate, 1, False, done))
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
         """The token that was taken last did not have to be."""
         key = self._topics.bucket(kind, whom)
         self._mirror.give_back(key, rate, self._clock())
-        self._tell(_Wish(key, rate, -1, True, None))
+        self._send(_Take(key, rate, -1, True, None))
 
-    def _tell(self, wish: _Wish) -> None:
-        if len(self._wishes) >= MAX_UNTOLD or self._clock() < self._left_alone_until:
-            if wish.answer:
-                wish.answer.set_result(None)
+    def _knows(self, key: str, now: float) -> bool:
+        if key in self._uncounted:
+            return False
+        if now < self._left_alone_until:
+            return True
+        return now - self._heard_at.get(key, float("-inf")) < KNOWN_SECONDS
+
+    def _send(self, take: _Take) -> None:
+        is_known = take.key in self._uncounted  # then its turn comes after those before it
+        if self._clock() < self._left_alone_until or (
+            len(self._waiting) >= MAX_UNTOLD and not is_known
+        ):
+            self._decide_alone(take)
             return
-        self._wishes.append(wish)
-        if wish.answer:
+        self._waiting.append(take)
+        self._uncounted[take.key] += 1
+        if take.done:
             self._start_telling()
         elif self._teller is None or self._teller.done():
             # Behind what this turn of the loop is about: alone it costs a send 0.2 ms.
@@ -106,37 +138,58 @@ class SharedBuckets:
             self._teller = asyncio.create_task(self._tell_all())
 
     async def _tell_all(self) -> None:
-        while self._wishes:
-            batch, self._wishes = self._wishes[:MAX_BATCH], self._wishes[MAX_BATCH:]
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             results: list[Any] | None = None
             try:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ANSWER_SECONDS):
-                        results = await self._ask(batch)
+                        results = await self._ask_valkey(batch)
             finally:  # also when cancelled: nobody is left waiting
-                self._hear(batch, results or [])
+                if results is None:
+                    batch, self._waiting = batch + self._waiting, []
+                    self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
+                self._hear(batch, results)
             if results is None:
                 log("limits are local for now")
-                self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
 
-    def _ask(self, batch: list[_Wish]) -> asyncio.Future[list[Any] | None]:
+    def _ask_valkey(self, batch: list[_Take]) -> asyncio.Future[list[Any] | None]:
         # The first brings the script along, so that the others may name it.
         run = ("EVAL", SCRIPT)
         commands = []
-        for key, rate, cost, owed, _ in batch:
+        for key, rate, cost, is_given, _ in batch:
             commands.append(
-                (*run, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(owed))
+                (*run, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(is_given))
             )
             run = ("EVALSHA", SCRIPT_SHA)
         return self._line.ask(commands)
 
-    def _hear(self, batch: list[_Wish], results: list[Any]) -> None:
+    def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
+        """The answers to a batch; None where there are none."""
         now = self._clock()
-        for index, wish in enumerate(batch):
-            verdict = None
-            if index < len(results):
-                taken, full_in = results[index]
-                self._mirror.set_full_at(wish.key, now + full_in / 1e6, now)
-                verdict = describe(wish.rate, full_in / 1e6, bool(taken))
-            if wish.answer and not wish.answer.done():
-                wish.answer.set_result(verdict)
+        while self._heard_at and now - next(iter(self._heard_at.values())) >= KNOWN_SECONDS:
+            self._heard_at.popitem(last=False)
+        for index, take in enumerate(batch):
+            self._uncounted[take.key] -= 1
+            if not self._uncounted[take.key]:
+                del self._uncounted[take.key]
+            if results is None:
+                self._decide_alone(take)
+                continue
+            taken, full_in = results[index]
+            self._mirror.set_full_at(take.key, now + full_in / 1e6, now)
+            self._heard_at[take.key] = now
+            self._heard_at.move_to_end(take.key)
+            if take.done:
+                _call(take.done, describe(take.rate, full_in / 1e6, bool(taken)))
+
+    def _decide_alone(self, take: _Take) -> None:
+        if take.done:
+            _call(take.done, self._mirror.take(take.key, take.rate, self._clock()))
+
+
+def _call(done: Done, verdict: Verdict) -> None:
+    try:
+        done(verdict)
+    except Exception:  # one asker's trouble must not leave the others without a verdict
+        log("a verdict was not taken", level=logging.ERROR, exception=True)

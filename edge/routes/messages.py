@@ -41,7 +41,7 @@ def create_message_routes(
     @post("/api/chat/{chat_id:str}/message")
     async def send_message(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
-        limits.take_send(caller.user)
+        await limits.take_send(caller.user)
         body = await read_body(request, MessageBody)
         check_fields({"message": wrong_with_message(body.message)})
         own_key = idempotency_key(request)

@@ -66,14 +66,64 @@ async def test_what_is_given_back_may_be_taken_anywhere(make: Make, valkey_url: 
     await take_when_there_is_one(other, whom, RATE)
 
 
-async def test_what_is_taken_at_once_is_owed(make: Make, valkey_url: str) -> None:
-    """Takes that wait for nobody are told, and soon refuse at every process."""
+async def test_a_bucket_that_is_not_known_is_asked_for(make: Make, valkey_url: str) -> None:
+    """What another process has emptied refuses the first take here, and then at once."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
-    taken = [one.take_at_once("x", whom, RATE).allowed for _ in range(12)]
-    assert taken == [True] * 10 + [False] * 2
-    await one.take("x", whom, RATE)  # in the same batch, or after it
+    for _ in range(10):
+        assert (await one.take("x", whom, RATE)).allowed
+    assert other.take_at_once("x", whom, RATE) is None
     assert not (await other.take("x", whom, RATE)).allowed
-    assert not other.take_at_once("x", whom, RATE).allowed
+    verdict = other.take_at_once("x", whom, RATE)
+    assert verdict is not None
+    assert not verdict.allowed
+
+
+async def test_one_take_is_given_at_once_until_valkey_has_counted_it(
+    make: Make, valkey_url: str
+) -> None:
+    """So that processes that know a bucket give out one more than it holds, and no burst."""
+    one, other, whom = make(valkey_url), make(valkey_url), new_id()
+    assert (await one.take("x", whom, RATE)).allowed
+    for _ in range(9):
+        assert (await other.take("x", whom, RATE)).allowed
+    at_once = one.take_at_once("x", whom, RATE)
+    assert at_once is not None
+    assert at_once.allowed
+    assert one.take_at_once("x", whom, RATE) is None
+    verdicts = await asyncio.gather(*(one.take("x", whom, RATE) for _ in range(20)))
+    assert not any(verdict.allowed for verdict in verdicts)
+    assert one.take_at_once("x", new_id(), RATE) is None
+
+
+async def test_takes_of_a_bucket_keep_their_order(make: Make, valkey_url: str) -> None:
+    """Whether they are given at once or asked for, and whether one that asks breaks."""
+    buckets, whom, order = make(valkey_url), new_id(), list[int]()
+
+    def take(number: int) -> None:
+        if buckets.take_at_once("x", whom, RATE) is not None:
+            order.append(number)
+        else:
+            buckets.ask("x", whom, RATE, lambda _: order.append(number))
+
+    for number in range(0, 10, 2):
+        take(number)
+        take(number + 1)
+        await asyncio.sleep(0.001)
+    buckets.ask("x", whom, RATE, lambda _: 1 / 0)
+    await buckets.take("x", whom, RATE)
+    assert order == list(range(10))
+
+
+async def test_what_was_heard_long_ago_is_asked_for_again(make: Make, valkey_url: str) -> None:
+    """A second later another process may have taken what was left."""
+    now = 100.0
+    with closing(ValkeyPipeline(valkey_url)) as line:
+        buckets = SharedBuckets(line, Topics(f"{new_id()}:"), clock=lambda: now)
+        await buckets.take("x", "ann", RATE)
+        await buckets.take("x", "ben", RATE)
+        assert buckets.take_at_once("x", "ann", RATE) is not None
+        now += 1
+        assert buckets.take_at_once("x", "ben", RATE) is None
 
 
 async def test_tokens_flow_back_in_valkey_too(make: Make, valkey_url: str) -> None:
