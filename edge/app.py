@@ -95,7 +95,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         routes = [
             *create_account_routes(gate, users, reads, limits, balancer, cookie),
-            *create_chat_routes(gate, chats, reads, balancer),
+            *create_chat_routes(gate, chats, reads, limits, balancer),
             *create_message_routes(gate, chats, reads, sends, limits, balancer),
             *create_health_routes(health, readiness.missing),
             *create_page_routes(read_pages(), settings.origins),

@@ -12,6 +12,8 @@ from edge.familiar import FamiliarAddresses
 
 FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # an address
+CHANGES: Final = Rate(5, 20)  # of chats and memberships, a user
+NEW_CHATS: Final = Rate(60 / 60, 60)  # a user
 
 
 class Limits:
@@ -23,6 +25,8 @@ class Limits:
         self._sends = SENDS.times(factor)
         self._failed_log_ins = FAILED_LOG_INS.times(factor)
         self._sign_ups = SIGN_UPS.times(factor)
+        self._changes = CHANGES.times(factor)
+        self._new_chats = NEW_CHATS.times(factor)
 
     async def take_send(self, user: str) -> None:
         """Raises Refusal rate_limited. Waits for Valkey only where another process may have taken
@@ -31,6 +35,15 @@ class Limits:
         if verdict is None:
             verdict = await self._buckets.take(SEND_KIND, user, self._sends)
         demand(verdict)
+
+    async def take_change(self, user: str) -> None:
+        """Of a chat or its participants, each of which reaches all of them. Raises Refusal
+        rate_limited."""
+        demand(await self._buckets.take("change", user, self._changes))
+
+    async def take_new_chat(self, user: str) -> None:
+        """Raises Refusal rate_limited."""
+        demand(await self._buckets.take("new-chat", user, self._new_chats))
 
     async def take_sign_up(self, address: str) -> None:
         """Raises Refusal rate_limited."""

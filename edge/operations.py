@@ -110,7 +110,7 @@ ACCOUNTS: Final = (
 CHATS: Final = (
     Operation(
         "POST", "/api/chat", "Create a chat", {201: b.ChatCreatedAnswer}, (b.ChatBody,),
-        ("unknown_user",), takes_key=True,
+        ("unknown_user", "rate_limited"), takes_key=True,
     ),
     Operation(
         "GET", "/api/chat", "My chats, newest first", {200: ChatPage},
@@ -122,21 +122,21 @@ CHATS: Final = (
     Operation("GET", "/api/chat/{chat_id}", "A chat", {200: Chat}),
     Operation(
         "PATCH", "/api/chat/{chat_id}", "Rename a chat; its owner may", {200: b.MessageAnswer},
-        (b.ChatNameBody,), ("forbidden",),
+        (b.ChatNameBody,), ("forbidden", "rate_limited"),
     ),
     Operation(
         "DELETE", "/api/chat/{chat_id}", "Delete a chat; its owner may", {200: b.MessageAnswer},
-        problems=("forbidden",),
+        problems=("forbidden", "rate_limited"),
     ),
     Operation(
         "POST", "/api/chat/{chat_id}/participant", "Add people; the chat's owner may",
         {201: b.MessageAnswer, 200: b.MessageAnswer}, (b.ParticipantsBody,),
-        ("forbidden", "unknown_user"), takes_key=True,
+        ("forbidden", "unknown_user", "rate_limited"), takes_key=True,
     ),
     Operation(
         "DELETE", "/api/chat/{chat_id}/participant/{user_id}",
         "Remove a person; the chat's owner and the person may", {200: b.MessageAnswer},
-        problems=("forbidden",),
+        problems=("forbidden", "rate_limited"),
     ),
 )  # fmt: skip
 

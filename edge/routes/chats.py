@@ -28,6 +28,7 @@ from edge.bodies import (
     ParticipantsBody,
 )
 from edge.fields import wrong_with_chat_name
+from edge.limits import Limits
 from edge.reading import (
     AnyRequest,
     check_fields,
@@ -45,12 +46,15 @@ DEFAULT_CHATS = 100
 MAX_CHATS = 200
 
 
-def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balancer) -> Sequence[Any]:
+def create_chat_routes(
+    gate: Gate, chats: Chats, reads: Reads, limits: Limits, balancer: Balancer
+) -> Sequence[Any]:
     """Everything under /api/chat apart from what is said there."""
 
     @post("/api/chat")
     async def create_chat(request: AnyRequest) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
+        await limits.take_new_chat(caller.user)
         body = await read_body(request, ChatBody)
         check_fields({"chatName": wrong_with_chat_name(body.chat_name)})
         key = idempotency_key(request) or balancer.request_key(request)
@@ -82,6 +86,7 @@ def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balance
     @patch("/api/chat/{chat_id:str}")
     async def rename_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
+        await limits.take_change(caller.user)
         body = await read_body(request, ChatNameBody)
         check_fields({"chatName": wrong_with_chat_name(body.chat_name)})
         await chats.rename_chat(
@@ -94,6 +99,7 @@ def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balance
     @delete("/api/chat/{chat_id:str}", status_code=200)
     async def delete_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
+        await limits.take_change(caller.user)
         await chats.delete_chat(
             DeleteChat(
                 user=caller.user, session=caller.session, chat=path_id(chat_id), key=new_id()
@@ -104,6 +110,7 @@ def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balance
     @post("/api/chat/{chat_id:str}/participant")
     async def add_participants(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
+        await limits.take_change(caller.user)
         body = await read_body(request, ParticipantsBody)
         if (body.user_id is UNSET) == (body.user_ids is UNSET):
             raise invalid("userIds", "must be there, or userId, and not both")
@@ -127,6 +134,7 @@ def create_chat_routes(gate: Gate, chats: Chats, reads: Reads, balancer: Balance
         request: AnyRequest, chat_id: FromPath[str], user_id: FromPath[str]
     ) -> Response[bytes]:
         caller = gate.admit(request.headers.get("authorization"))
+        await limits.take_change(caller.user)
         await chats.remove_participant(
             RemoveParticipant(
                 user=caller.user,

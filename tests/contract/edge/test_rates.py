@@ -1,6 +1,7 @@
 """Rates on an edge with the limits of the contract, at n and n+1, by user, account and address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -140,6 +141,52 @@ def test_sends(from_address: Callable[..., httpx.Response]) -> None:
     assert len(answers) > 50
     assert {answer.status_code for answer in answers[:-1]} == {415}
     check_refused(answers[-1], 50, 1)
+
+
+@pytest.fixture
+def member(
+    from_address: Callable[..., httpx.Response], strict_url: str
+) -> Iterator[Callable[..., httpx.Response]]:
+    """Requests of a new user, on one connection: they come faster than tokens flow back."""
+    answer = from_address("/api/user", new_address(), json=account())
+    headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+    with httpx.Client(base_url=strict_url, headers=headers) as client:
+        yield client.request
+
+
+def ask_until_refused(ask: Callable[[], httpx.Response], most: int) -> list[httpx.Response]:
+    answers = [ask()]
+    while answers[-1].status_code != 429 and len(answers) < most:
+        answers.append(ask())
+    return answers
+
+
+def test_changes_of_chats(member: Callable[..., httpx.Response]) -> None:
+    """20 at once, then 5 a second, whichever they are and however they end; reads go on."""
+    made = member("POST", "/api/chat", json={"participants": [], "chatName": "plans"})
+    chat = f"/api/chat/{made.json()['chat']['id']}"
+    changes = cycle(
+        (
+            lambda: member("PATCH", chat, json={"chatName": "other plans"}),
+            lambda: member("POST", f"{chat}/participant", json={"userId": new_id()}),
+            lambda: member("DELETE", f"{chat}/participant/{new_id()}"),
+            lambda: member("DELETE", f"/api/chat/{new_id()}"),
+        )
+    )
+    answers = ask_until_refused(lambda: next(changes)(), 100)
+    assert 20 < len(answers) < 100
+    assert {answer.status_code for answer in answers[:-1]} == {200, 400, 404}
+    check_refused(answers[-1], 20, 1)
+    assert member("GET", chat).status_code == 200
+
+
+def test_new_chats(member: Callable[..., httpx.Response]) -> None:
+    """60 a minute; the rate of changes is another one."""
+    answers = ask_until_refused(lambda: member("POST", "/api/chat", content=b"{"), 100)
+    assert 60 < len(answers) < 100
+    assert {answer.status_code for answer in answers[:-1]} == {415}
+    check_refused(answers[-1], 60, 1)
+    assert member("DELETE", f"/api/chat/{new_id()}").status_code == 404
 
 
 def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> None:
