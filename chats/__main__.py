@@ -37,7 +37,7 @@ async def run(settings: ChatsSettings) -> None:
 def main() -> None:
     try:
         settings = read_chats_settings()
-        set_up_logs("chats", settings.service.name)
+        set_up_logs("chats", settings.service.name, settings.service.log_file)
         uvloop.run(run(settings))
     except (SettingsError, *UNREACHABLE) as error:
         sys.exit(f"chats: {error}")

@@ -46,7 +46,7 @@ def main() -> None:
         settings = read_edge_settings()
     except SettingsError as error:
         sys.exit(f"edge: {error}")
-    set_up_logs("edge", settings.service.name)
+    set_up_logs("edge", settings.service.name, settings.service.log_file)
     uvloop.run(serve(settings))
 
 

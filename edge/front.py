@@ -22,6 +22,7 @@ from edge.metrics import REQUESTS
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
 UNKNOWN_ROUTE: Final = "unknown"
+HEALTH: Final = "/health/"
 
 
 class Route(NamedTuple):
@@ -97,7 +98,9 @@ class Front:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started
             REQUESTS.note((method, name, status), seconds)
-            log("request", method=method, route=name, status=status, ms=round(seconds * 1000, 2))
+            if not name.startswith(HEALTH):  # the balancer asks twice a second
+                ms = round(seconds * 1000, 2)
+                log("request", method=method, route=name, status=status, ms=ms)
 
     async def _answer(
         self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: Send

@@ -8,10 +8,12 @@ import signal
 import sys
 from contextlib import suppress
 
+from common.process.logs import set_up_logs
 from fleet.binaries import MissingEngine
 from fleet.containers import DockerFailed, scale_containers
 from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
 from fleet.lock import FolderInUse, FolderLock
+from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
 from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_replicas, read_settings
@@ -30,13 +32,17 @@ KNOWN_FAILURES = (
 
 
 async def run(settings: FleetSettings) -> None:
-    """Start everything, say so, and stop everything at SIGINT or SIGTERM."""
+    """Start everything, say so, and stop everything when it is told to, or its terminal closes."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(settings.data)
     await lock.acquire()
+    for folder in (settings.logs, settings.run, settings.keys):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    settings.keys.chmod(0o700)
+    set_up_logs("fleet", "fleet-1", log_path(settings.logs, "fleet-1"))
     with listen_publicly(settings.bind, settings.port) as listener:
         fleet = Fleet(settings, listener, lock.for_children)
         starting = asyncio.create_task(fleet.start())
@@ -45,7 +51,7 @@ async def run(settings: FleetSettings) -> None:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                print(f"Hubbub is ready at {settings.address}", flush=True)
+                say(f"Hubbub is ready at {settings.address}", sys.stdout)
                 async with serve_control(settings.run, fleet.obey):
                     await stopping
         finally:
@@ -101,7 +107,10 @@ def main() -> int:
         os.umask(0o077)  # data, keys and logs are the operator's alone
         asyncio.run(run(settings))
     except KNOWN_FAILURES as failure:
-        print(f"Hubbub does not start: {failure}", file=sys.stderr)
+        say(f"Hubbub does not start: {failure}")
+        return 1
+    except OSError as failure:  # of the start alone: what comes later is seen to where it happens
+        say(f"Hubbub does not start: {failure.filename or settings.data}: {failure.strerror}")
         return 1
     return 0
 

@@ -22,7 +22,7 @@ from fleet.binaries import MissingEngine, postgres_program
 from fleet.children import spawn
 from fleet.keys import make_key_folder, read_or_make_secret
 from fleet.lock import FolderInUse, FolderLock
-from fleet.logs import copy_output, open_log
+from fleet.logs import copy_output
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.postgres import (
     Database,
@@ -31,8 +31,13 @@ from fleet.postgres import (
     make_cluster,
     server_command,
 )
-from fleet.services import PROJECT_FOLDER
-from fleet.settings import DATABASE_VARIABLES, FleetSettings, SettingsError, read_settings
+from fleet.settings import (
+    DATABASE_VARIABLES,
+    PROJECT_FOLDER,
+    FleetSettings,
+    SettingsError,
+    read_settings,
+)
 from fleet.state import read_state
 from fleet.unprivileged import CannotDropRoot
 
@@ -178,12 +183,12 @@ async def _running_postgres(
         server_command(folder, port, disguise),
         env={"PATH": os.environ.get("PATH", "")},
         cwd=settings.run,
-        output=subprocess.PIPE,
         pass_fds=[lock.for_children],
     )
     assert process.stdout is not None
-    log = open_log(settings.logs, "postgres-1")
-    copying = asyncio.create_task(copy_output(process.stdout, log, "postgres"))
+    copying = asyncio.create_task(
+        copy_output(process.stdout, settings.logs, "postgres", "postgres-1")
+    )
     try:
         async with asyncio.timeout(START_TIMEOUT_SECONDS):
             while not await accepts_connections(port, databases["chats"].name):

@@ -18,14 +18,13 @@ from fleet.folder import short_path
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.probe import http_status
 from fleet.processes import Program
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
 SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
 POOLS = {"edge": f"{SERVER_OPTIONS} slowstart 2s", "realtime": SERVER_OPTIONS}
 SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
-RETRY_SECONDS = 0.2
 MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
@@ -60,9 +59,8 @@ class Balancer:
         self._wanted: dict[PoolServer, Mode] = {}
         self._known: dict[PoolServer, Mode] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._retry: asyncio.Task[None] | None = None  # kept, or it could vanish
 
-    def program(self, *, listener: int, port: int, key: str, output: int, lock: int) -> Program:
+    def program(self, *, listener: int, port: int, key: str, lock: int) -> Program:
         """`listener` is the public socket, which stays open while HAProxy is started again."""
         metrics = ReservedPort()
 
@@ -88,7 +86,6 @@ class Balancer:
                     "HUBBUB_BALANCER_KEY": key,
                 },
                 cwd=self._folder,
-                output=output,
                 pass_fds=[listener, lock],
             )
 
@@ -98,29 +95,18 @@ class Balancer:
         return Program("balancer", 1, port, metrics.number, start, answers, answers)
 
     async def set_servers(self, servers: Mapping[PoolServer, Mode]) -> None:
-        """Make the pools hold these, now or as soon as HAProxy hears."""
+        """Make the pools hold these. What HAProxy does not hear now has to be said again."""
         self._wanted = dict(servers)
-        await self._bring_up_to_date()
-
-    async def _bring_up_to_date(self) -> None:
         async with self._one_at_a_time:
             wanted = dict(self._wanted)
-            if not (commands := changes(self._known, wanted)):
-                return
-            try:
-                await self._tell(";".join(commands))
-            except TimeoutError:
-                # Perhaps it did it all. Adding what is there and setting what is set do no harm.
-                self._known = {}
-                self._retry = asyncio.create_task(self._try_again())
-            except OSError:
-                self._known = {}  # it is down, and is told everything when it is ready again
-            else:
-                self._known = wanted
-
-    async def _try_again(self) -> None:
-        await asyncio.sleep(RETRY_SECONDS)
-        await self._bring_up_to_date()
+            if commands := changes(self._known, wanted):
+                try:
+                    await self._tell(";".join(commands))
+                    self._known = wanted
+                except OSError:  # or TimeoutError, which is one
+                    # It is down and knows nothing, or it did it all and only its answer is missing.
+                    # Adding what is there and setting what is set do no harm.
+                    self._known = {}
 
     async def _tell(self, commands: str) -> str:
         async with asyncio.timeout(API_TIMEOUT_SECONDS):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
+POLL_SECONDS = 0.2
 
 
 def spawn(
@@ -20,8 +21,7 @@ def spawn(
     *,
     env: Mapping[str, str],
     cwd: Path,
-    output: int | IO[bytes],
-    errors: int = subprocess.STDOUT,
+    output: int | IO[bytes] = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own; it is killed when this process dies.
@@ -36,7 +36,7 @@ def spawn(
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=errors,
+        stderr=subprocess.STDOUT,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()),
@@ -56,9 +56,13 @@ def _die_with(parent: int) -> Callable[[], None]:
 
 async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
     """Wait for a child, reap it and give its exit code (negative: the signal)."""
-    if process.poll() is None:
-        loop = asyncio.get_running_loop()
-        descriptor = os.pidfd_open(process.pid)
+    loop = asyncio.get_running_loop()
+    while process.poll() is None:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:  # no descriptor is left
+            await asyncio.sleep(POLL_SECONDS)
+            continue
         ended = asyncio.Event()
         loop.add_reader(descriptor, ended.set)
         try:

@@ -11,8 +11,7 @@ from pathlib import Path
 from fleet.autoscaler import Autoscaler
 from fleet.probe import Address
 from fleet.scaler import Figures, Replicas
-from fleet.services import PROJECT_FOLDER
-from fleet.settings import SERVICE_ROLES, FleetSettings
+from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 
 METRICS_PORTS = {"edge": 8001, "realtime": 8001, "users": 8000, "chats": 8000}
 ROUND_SECONDS = 3.0  # each asks Docker twice

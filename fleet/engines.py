@@ -95,6 +95,5 @@ class Engines:
             command,
             env={"PATH": os.environ.get("PATH", "")},
             cwd=self._settings.run,
-            output=subprocess.PIPE,
             pass_fds=[self._lock],
         )

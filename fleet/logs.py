@@ -1,57 +1,104 @@
-"""The files in `$HUBBUB_DATA/logs`: a JSON object a line, whatever the program behind them writes.
+"""The files in `$HUBBUB_DATA/logs`: a JSON object a line, and all of them together bounded.
 
-Services write JSON themselves, straight into their file. What the engines say, and what Python
-says when a service breaks, is wrapped here.
+Services write their lines themselves. What the engines say, and what Python says when a service
+breaks, is wrapped here.
 """
 
 import asyncio
-import json
+import logging
+import os
+import re
+import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
-MAX_LOG_BYTES = 64 * 1024 * 1024
-MAX_LINE_BYTES = 64 * 1024
+from common.process.logs import LogWriter
+from fleet.settings import SERVICE_ROLES
 
-
-def open_log(folder: Path, name: str) -> IO[bytes]:
-    """Append to NAME.log; one that grew too large since the last start becomes NAME.log.old."""
-    path = folder / f"{name}.log"
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.rename(path.with_name(path.name + ".old"))
-    return path.open("ab", buffering=0)
-
-
-def log_line(role: str, event: str, **fields: str | int) -> bytes:
-    """One line; `fields` are names and figures, never what people wrote."""
-    time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = {"time": time, "level": "info", "role": role, "trace": "", "event": event, **fields}
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+MAX_LINE_BYTES: Final = 64 * 1024
+TRACEBACK: Final = "Traceback (most recent call last)"
+TRACEBACK_PAUSE_SECONDS: Final = 0.2
+# PostgreSQL: SQLSTATE and severity; 57P03 is what our own probes get while it starts. HAProxy: the
+# severity in brackets. Valkey: process, role, date, and a sign.
+_SEVERITY: Final = re.compile(
+    r"(?:(?!57P03)[0-9A-Z]{5} (PANIC|FATAL|ERROR|WARNING):"
+    r"|\[(EMERG|ALERT|WARNING) *\]"
+    r"|\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ (#) )"
+)
+_WARNINGS: Final = ("WARNING", "#")
 
 
-def write_line(log: IO[bytes], line: bytes) -> None:
-    """Append a line, or lose it: a full disk must stop neither the fleet nor an engine."""
-    with suppress(OSError):
-        log.write(line)
+def log_path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.log"
 
 
-async def copy_output(output: IO[bytes], log: IO[bytes], role: str) -> None:
-    """Wrap what a program writes, line by line, until it and its children are gone."""
+def say(text: str, output: IO[str] = sys.stderr) -> None:
+    """A sentence to whoever started the fleet, if they are still there to read it."""
+    with suppress(OSError):  # a closed terminal, a full disk; nothing stays in a buffer
+        os.write(output.fileno(), f"{text}\n".encode())
+
+
+def rotate_logs(folder: Path, most: int) -> None:
+    """Keeps all logs together at `most` bytes. Each has an equal share: one half for the file that
+    is written, one half for the file before it, NAME.log.old. Raises OSError."""
+    sizes = {path: path.stat().st_size for path in folder.glob("*.log")}
+    for path, size in sizes.items():
+        if size > most // (2 * len(sizes)):
+            path.rename(f"{path}.old")
+    left = sorted(folder.glob("*.log*"), key=lambda path: path.stat().st_mtime)
+    excess = sum(path.stat().st_size for path in left) - most
+    for path in left:
+        if excess > 0 and path.suffix == ".old":
+            excess -= path.stat().st_size
+            path.unlink()
+
+
+def severity(role: str, line: str) -> int:
+    """Of a line that a program wrote, as one of logging's levels."""
+    if role in SERVICE_ROLES:  # their log lines go elsewhere; what is left are last words
+        return logging.ERROR
+    found = _SEVERITY.match(line)
+    if found is None:
+        return logging.INFO
+    return logging.WARNING if found[found.lastindex or 0] in _WARNINGS else logging.ERROR
+
+
+async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> None:
+    """Wrap what a program writes, line by line, until it and its children are gone. A traceback
+    becomes one line."""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), output
     )
+    writer = LogWriter(role, name, log_path(folder, name))
     try:
-        while True:
-            try:
-                line = await reader.readline()
-            except ValueError:  # longer than the limit; the reader has dropped it
-                continue
-            if not line:
-                return
-            if text := line.decode(errors="replace").strip():
-                write_line(log, log_line(role, text))
+        while (line := await _read_line(reader)) is not None:
+            if TRACEBACK in line:
+                lines = [line, *await _read_burst(reader)]
+                writer.write(logging.ERROR, lines[-1], {"exception": "\n".join(lines)})
+            elif line:
+                writer.write(severity(role, line), line, {})
     finally:
         transport.close()
-        log.close()
+        writer.close()
+
+
+async def _read_burst(reader: asyncio.StreamReader) -> list[str]:
+    """What follows without a pause."""
+    lines = []
+    with suppress(TimeoutError):
+        while (
+            line := await asyncio.wait_for(_read_line(reader), TRACEBACK_PAUSE_SECONDS)
+        ) is not None:
+            lines += [line] if line else []
+    return lines
+
+
+async def _read_line(reader: asyncio.StreamReader) -> str | None:
+    """Without white space at its end; None where nothing more comes."""
+    try:
+        line = await reader.readline()
+    except ValueError:  # longer than the limit; the reader has dropped it
+        return ""
+    return line.decode(errors="replace").rstrip() if line else None

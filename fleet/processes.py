@@ -4,6 +4,7 @@ Knows nothing of what the process is; `Program` says how to start it and how to 
 """
 
 import asyncio
+import logging
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from common.process.logs import log
 from fleet.children import wait_for_exit
 from fleet.state import ProcessState, State
 
@@ -49,7 +51,8 @@ class Watcher(NamedTuple):
 
 
 class Supervised:
-    """A slot and the process in it, if any."""
+    """A slot and the process in it, if any. Nothing that fails here ends the supervision: it is
+    logged, and tried again."""
 
     def __init__(self, program: Program, watcher: Watcher) -> None:
         self.program = program
@@ -81,14 +84,8 @@ class Supervised:
         return self._process is not None and self.state == "ready"
 
     async def wait_until_ready(self) -> None:
-        """Returns at once when it is ready now; raises what broke the supervision itself."""
-        ready = asyncio.create_task(self._ready.wait())
-        try:
-            await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                await self._task
-        finally:
-            ready.cancel()
+        """Returns at once when it is ready now."""
+        await self._ready.wait()
 
     async def stop(self, within_seconds: float) -> None:
         """Ask the process to end and do not start it again; kill it if it takes longer."""
@@ -115,33 +112,41 @@ class Supervised:
 
     async def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
         self.state = "draining"
-        await self._watcher.changed()
+        await self._announce()
         process.send_signal(self.program.stop_signal)
         process.send_signal(signal.SIGCONT)  # a paused one could not hear
 
     async def _keep_running(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            was_ready = await self._run_once()
+            process = self._start()
+            await self._announce()
+            was_ready = process is not None and await self._attend(process)
             failures = 0 if was_ready else failures + 1
             if failures:  # an end after readiness costs no wait
                 delay = FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 10)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(delay, MAX_BACKOFF_SECONDS)):
                         await self._stopping.wait()
+        await self._announce()
 
-    async def _run_once(self) -> bool:
+    def _start(self) -> subprocess.Popen[bytes] | None:
         try:
             process = self._process = self.program.start()
-        except OSError as error:  # no memory or no descriptors: they may come back
-            self._watcher.ended(self.program, error.errno or 1, False)
-            return False
+        except Exception as error:
+            # No memory, no descriptor, no room on the disk: it may come back.
+            self._note(f"cannot be started: {error!r}")
+            self._tell(self._watcher.ended, getattr(error, "errno", None) or 1, False)
+            return None
         self._gone = asyncio.Event()
         self._started, self.state = time.time(), "starting"
-        self._watcher.started(self.program, process)
+        self._tell(self._watcher.started, process)
+        return process
+
+    async def _attend(self, process: subprocess.Popen[bytes]) -> bool:
+        """Until the process has ended; whether it had been ready."""
         watch = asyncio.create_task(self._watch(process))
         try:
-            await self._watcher.changed()
             code = await wait_for_exit(process)
         finally:
             watch.cancel()
@@ -149,33 +154,43 @@ class Supervised:
         self._ready.clear()
         self._process = None
         self._gone.set()
-        self._watcher.ended(self.program, code, was_ready)
-        if self._stopping.is_set():
-            await self._watcher.changed()
+        self._tell(self._watcher.ended, code, was_ready)
         return was_ready
 
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Notice readiness, then silence; end a process that hangs."""
         answered = time.monotonic()
-        while self.state == "starting":
-            if await self.program.is_ready():
-                self.state = "ready"
-                self._ready.set()
-                await self._watcher.changed()
-            elif time.monotonic() - answered > START_TIMEOUT_SECONDS:
-                if not await self.program.is_live():
-                    return self._end_hung(process)
-                answered = time.monotonic()  # it lives and waits for something
-            else:
-                await asyncio.sleep(READY_POLL_SECONDS)
-        answered = time.monotonic()
-        while self.state == "ready":
-            if await self.program.is_live():
-                answered = time.monotonic()
-            elif time.monotonic() - answered > HANG_TIMEOUT_SECONDS:
-                return self._end_hung(process)
-            await asyncio.sleep(LIVE_POLL_SECONDS)
+        while self.state != "draining":
+            is_starting = self.state == "starting"
+            patience = START_TIMEOUT_SECONDS if is_starting else HANG_TIMEOUT_SECONDS
+            try:
+                if is_starting and await self.program.is_ready() and self.state == "starting":
+                    self.state = "ready"
+                    self._ready.set()
+                    await self._announce()
+                    answered = time.monotonic()
+                elif not is_starting and await self.program.is_live():
+                    answered = time.monotonic()
+                elif time.monotonic() - answered > patience:
+                    if not is_starting or not await self.program.is_live():
+                        self._tell(self._watcher.hung)
+                        return process.kill()
+                    answered = time.monotonic()  # it lives and waits for something
+            except Exception as error:
+                self._note(f"cannot be asked: {error!r}")
+            await asyncio.sleep(READY_POLL_SECONDS if is_starting else LIVE_POLL_SECONDS)
 
-    def _end_hung(self, process: subprocess.Popen[bytes]) -> None:
-        self._watcher.hung(self.program)
-        process.kill()
+    async def _announce(self) -> None:
+        try:
+            await self._watcher.changed()
+        except Exception as error:
+            self._note(f"its state cannot be told: {error!r}")
+
+    def _tell(self, hear: Callable[..., None], *what: object) -> None:
+        try:
+            hear(self.program, *what)
+        except Exception as error:
+            self._note(f"an event cannot be told: {error!r}")
+
+    def _note(self, event: str) -> None:
+        log(event, level=logging.ERROR, process=self.program.name)

@@ -1,21 +1,24 @@
-"""How a process of edge, realtime, users or chats is started: its environment and its ports."""
+"""The processes of edge, realtime, users and chats: their ports, their environment, their start."""
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from fleet.balancer import PoolServer
 from fleet.children import spawn
+from fleet.engines import Engines
 from fleet.keys import read_or_make_secret
-from fleet.logs import open_log
+from fleet.logs import log_path
 from fleet.ports import LocalSocket, ReservedPort
 from fleet.probe import http_status
 from fleet.processes import Program
-from fleet.settings import DATABASE_VARIABLES, FleetSettings
+from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
-PROJECT_FOLDER = Path(__file__).parent.parent
 PUBLIC_ROLES = ("edge", "realtime")  # their ports are for clients, so health has one of its own
+CALLED_ROLES = ("users", "chats", "realtime")
 
 
 class ServicePorts(NamedTuple):
@@ -27,7 +30,83 @@ class ServicePorts(NamedTuple):
     local: LocalSocket | None
 
 
-def reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
+class Services:
+    """Programs of services by role and number. A slot that comes again has the ports it had.
+
+    `inherited` stays open in every process.
+    """
+
+    def __init__(self, settings: FleetSettings, engines: Engines, inherited: Sequence[int]) -> None:
+        self._settings, self._inherited = settings, inherited
+        self._shared = _shared_environment(settings, engines.urls)
+        self._own = engines.own
+        self._ports: dict[tuple[str, int], ServicePorts] = {}
+        self._seeds: dict[str, str] = {}
+
+    def want(self, role: str, replicas: int) -> None:
+        """Callers that start from now on find the slots up to this number by themselves."""
+        for number in range(1, replicas + 1):
+            if (role, number) not in self._ports:
+                self._ports[role, number] = _reserve_ports(role, number, self._settings.run)
+        if role in CALLED_ROLES:
+            self._seeds[f"HUBBUB_{role.upper()}_SEEDS"] = ",".join(
+                self._ports[role, number].health.address for number in range(1, replicas + 1)
+            )
+
+    def program(self, role: str, number: int) -> Program:
+        """Of a slot that was wanted before."""
+        ports = self._ports[role, number]
+
+        async def is_ready() -> bool:
+            return await http_status(ports.health.number, "/health/ready") == 200
+
+        async def is_live() -> bool:
+            # 503 while draining is an answer too
+            return await http_status(ports.health.number, "/health/live") is not None
+
+        return Program(
+            role,
+            number,
+            ports.main.number,
+            ports.health.number,
+            lambda: self._start(role, number, ports),
+            is_ready,
+            is_live,
+        )
+
+    def pool_server(self, role: str, number: int) -> PoolServer:
+        """How the balancer reaches a slot of a public role."""
+        ports = self._ports[role, number]
+        assert ports.local is not None, "its role is public"
+        # edge is checked where it serves; where a realtime node serves it takes sockets only
+        check = None if role == "edge" else ports.health.number
+        return PoolServer(role, f"{role}-{number}", ports.local.name, check)
+
+    def _start(self, role: str, number: int, ports: ServicePorts) -> subprocess.Popen[bytes]:
+        with ExitStack() as stack:  # closed here, so that a dead child refuses at once
+            sockets = {"HUBBUB_LISTEN": stack.enter_context(ports.main.bind())}
+            if ports.health is not ports.main:
+                sockets["HUBBUB_METRICS_LISTEN"] = stack.enter_context(ports.health.bind())
+            addresses = {v: "{}:{}".format(*s.getsockname()) for v, s in sockets.items()}
+            if ports.local:
+                sockets["HUBBUB_BALANCER_LISTEN"] = stack.enter_context(ports.local.bind())
+            name = f"{role}-{number}"
+            return spawn(
+                [sys.executable, "-m", role],
+                env={
+                    **service_environment(role, self._shared, self._own[role]),
+                    **self._seeds,
+                    "HUBBUB_NAME": name,
+                    "HUBBUB_LOG_FILE": str(log_path(self._settings.logs, name)),
+                    **addresses,
+                    **{f"{variable}_FD": str(s.fileno()) for variable, s in sockets.items()},
+                },
+                cwd=PROJECT_FOLDER,
+                pass_fds=[*self._inherited, *(bound.fileno() for bound in sockets.values())],
+            )
+
+
+def _reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
     """`folder` is where the balancer works."""
     main = ReservedPort()
     if role not in PUBLIC_ROLES:
@@ -35,7 +114,7 @@ def reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
     return ServicePorts(main, ReservedPort(), LocalSocket(folder, f"{role}-{number}.sock"))
 
 
-def shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict[str, str]:
+def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict[str, str]:
     """What every service gets; makes the keys on first use. `urls` are the engines' addresses."""
     environment = {
         **settings.environment,
@@ -63,51 +142,3 @@ def service_environment(
     private["users"].add("HUBBUB_SIGNING_KEYS")
     foreign = {name for owner, names in private.items() if owner != role for name in names}
     return {**{name: value for name, value in shared.items() if name not in foreign}, **own}
-
-
-def service_program(
-    role: str,
-    number: int,
-    ports: ServicePorts,
-    *,
-    environment: Callable[[], Mapping[str, str]],
-    logs: Path,
-    inherited: Sequence[int],
-) -> Program:
-    """`environment` is asked at each start, for the seeds change. It keeps open what is
-    `inherited`."""
-
-    def start() -> subprocess.Popen[bytes]:
-        sockets = {"HUBBUB_LISTEN": ports.main.bind()}
-        if ports.health is not ports.main:
-            sockets["HUBBUB_METRICS_LISTEN"] = ports.health.bind()
-        addresses = {name: "{}:{}".format(*bound.getsockname()) for name, bound in sockets.items()}
-        if ports.local:
-            sockets["HUBBUB_BALANCER_LISTEN"] = ports.local.bind()
-        own = {
-            "HUBBUB_NAME": f"{role}-{number}",
-            **addresses,
-            **{f"{name}_FD": str(bound.fileno()) for name, bound in sockets.items()},
-        }
-        try:
-            with open_log(logs, f"{role}-{number}") as output:
-                return spawn(
-                    [sys.executable, "-m", role],
-                    env={**environment(), **own},
-                    cwd=PROJECT_FOLDER,
-                    output=output,
-                    errors=subprocess.PIPE,  # a traceback, which the log file gets as JSON
-                    pass_fds=[*inherited, *(bound.fileno() for bound in sockets.values())],
-                )
-        finally:
-            for bound in sockets.values():
-                bound.close()  # so that a dead child refuses at once
-
-    async def is_ready() -> bool:
-        return await http_status(ports.health.number, "/health/ready") == 200
-
-    async def is_live() -> bool:
-        # 503 while draining is an answer too
-        return await http_status(ports.health.number, "/health/live") is not None
-
-    return Program(role, number, ports.main.number, ports.health.number, start, is_ready, is_live)

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from common.process.variables import ORIGINS, PUBLIC_URL, URLS, Variable
+from common.process.variables import NUMBER, ORIGINS, PUBLIC_URL, URLS, Variable
 from fleet.ports import LOOPBACK
 from fleet.scaler import Limits, Replicas
 
+PROJECT_FOLDER: Final = Path(__file__).parent.parent
 SERVICE_ROLES: Final = ("edge", "realtime", "users", "chats")
 MAX_REPLICAS: Final = 64
 DEFAULT_MAXIMUM: Final = 4  # more is the operator's to ask for: each takes memory and connections
@@ -61,6 +62,15 @@ class FleetSettings(msgspec.Struct, frozen=True):
             ",".join(
                 f"{name}={value:g}" for name, value in msgspec.structs.asdict(Limits()).items()
             ),
+        ),
+    ]
+    log_bytes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_LOG_BYTES",
+            NUMBER,
+            "What all logs of one machine together may take; older lines go first.",
+            "536870912",
         ),
     ]
     external: Annotated[  # variable: URL
@@ -114,6 +124,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
         origins=origins,
         replicas=read_replicas(env.get("HUBBUB_REPLICAS", ""), os.cpu_count() or 1),
         limits=read_limits(env.get("HUBBUB_SCALING", "")),
+        log_bytes=_read_log_bytes(env.get("HUBBUB_LOG_BYTES") or str(512 * 2**20)),
         external={variable: env[variable] for variable in external if env.get(variable)},
         environment=dict(env),
     )
@@ -122,6 +133,12 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
 def _read_port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SettingsError(f"HUBBUB_PORT must be a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _read_log_bytes(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise SettingsError(f"HUBBUB_LOG_BYTES must be a whole number above 0, not {text!r}")
     return int(text)
 
 

@@ -63,6 +63,10 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def remove_state(data: Path) -> None:
-    """A stopped fleet has no processes to list."""
-    (data / FILE_NAME).unlink(missing_ok=True)
+def read_running(data: Path) -> FleetState | None:
+    """The fleet that runs on this folder, with those of its processes that live: after a full disk
+    or a kill -9 the file lists others too. None where none runs."""
+    state = read_state(data)
+    if state is None or not is_alive(state.parent):
+        return None
+    return msgspec.structs.replace(state, processes=[p for p in state.processes if is_alive(p.pid)])

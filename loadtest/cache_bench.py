@@ -28,7 +28,7 @@ from common.protocol.ids import new_id
 from edge.ring import Ring
 from fleet.children import spawn, wait_for_exit
 from fleet.ports import ReservedPort
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 from fleet.state import FleetState, read_state
 from loadtest.cpu import TIERS, CpuClock, used_between
 from loadtest.crowd import Log, Rest

@@ -19,7 +19,7 @@ from locust.runners import MasterRunner
 
 from fleet.children import spawn
 from fleet.ports import LOOPBACK, ReservedPort
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 from loadtest.figures import Figures, Tally
 from loadtest.gathering import LATE, count_requests
 from loadtest.listener import DELIVERY, KIND

@@ -20,7 +20,7 @@ import uvloop
 
 from fleet.children import spawn, wait_for_exit
 from fleet.ports import ReservedPort
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 from fleet.state import FleetState, read_state
 from loadtest.crowd import Group, Log
 from loadtest.delivery import percentiles

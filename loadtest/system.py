@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from fleet.children import spawn
 from fleet.ports import ReservedPort
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 from fleet.state import FleetState, read_state
 
 START_SECONDS: Final = 120.0  # the first start makes a database, perhaps on a busy machine

@@ -13,6 +13,7 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from typing import Final
 from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import FleetSettings
-from fleet.state import read_state
+from fleet.state import read_running
 from ops.doctor.looking import look_around
 from ops.doctor.report import judge, to_json
 
@@ -64,8 +65,10 @@ async def write_bundle(settings: FleetSettings, target: Path) -> None:
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
         for name, text in [*_configuration(settings), *await _figures(settings)]:
             _add(archive, name, blotter.blot(text))
-        for path in sorted(settings.logs.glob("*.log")):
-            _add(archive, f"logs/{path.name}", blotter.blot(await asyncio.to_thread(_tail, path)))
+        for path in sorted(settings.logs.glob("*.log*")):
+            with suppress(FileNotFoundError):  # older lines go at any moment
+                text = await asyncio.to_thread(_tail, path)
+                _add(archive, f"logs/{path.name}", blotter.blot(text))
 
 
 def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
@@ -89,7 +92,7 @@ def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
 
 async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
     found = [("doctor.json", to_json(judge(await look_around(settings))))]
-    state = read_state(settings.data)
+    state = read_running(settings.data)
     for p in state.processes if state else ():
         if p.metrics is not None:
             body = await http_body(Address(LOOPBACK, p.metrics), "/metrics")

@@ -4,13 +4,13 @@ import sys
 import time
 from pathlib import Path
 
-from fleet.state import is_alive, read_state
+from fleet.state import read_running
 
 
 def print_status(data: Path) -> int:
     """Exit code 0 when a fleet runs, 1 when none does."""
-    state = read_state(data)
-    if state is None or not is_alive(state.parent):
+    state = read_running(data)
+    if state is None:
         print(f"No Hubbub runs on {data}.", file=sys.stderr)
         return 1
     print(f"{'role':<14}{'wanted':>7}{'present':>9}{'range':>8}")

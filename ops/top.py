@@ -18,7 +18,7 @@ from rich.table import Table
 from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, is_alive, read_state
+from fleet.state import FleetState, read_running
 from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
@@ -46,7 +46,7 @@ _PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
 async def watch(settings: FleetSettings, *, once: bool) -> int:
     """Until Ctrl-C, or one picture of one second. Exit code 1 where no fleet runs."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    state = _running(settings)
+    state = read_running(settings.data)
     if state is None:
         print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
         return 1
@@ -60,13 +60,8 @@ async def watch(settings: FleetSettings, *, once: bool) -> int:
             await asyncio.sleep(ROUND_SECONDS)
             after = await _read(state)
             live.update(draw(settings.address, state, Span(before, after)), refresh=True)
-            before, state = after, _running(settings)
+            before, state = after, read_running(settings.data)
     return 0
-
-
-def _running(settings: FleetSettings) -> FleetState | None:
-    state = read_state(settings.data)
-    return state if state is not None and is_alive(state.parent) else None
 
 
 async def _read(state: FleetState) -> Reading:

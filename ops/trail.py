@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,12 @@ def find_trail(logs: Path, trace: str) -> list[Line]:
 
 
 def _lines_with(logs: Path, traces: Iterable[str]) -> Iterator[Line]:
-    for path in sorted(logs.glob("*.log")):
-        with path.open(errors="replace") as file:
+    for path in sorted(logs.glob("*.log*")):
+        with suppress(FileNotFoundError), path.open(errors="replace") as file:
             for text in file:
                 if any(trace in text for trace in traces):
-                    yield json.loads(text)
+                    with suppress(json.JSONDecodeError):  # a full disk tears lines
+                        yield json.loads(text)
 
 
 def as_text(line: Line) -> str:

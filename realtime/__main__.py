@@ -49,7 +49,7 @@ def main() -> None:
         settings = read_realtime_settings()
     except SettingsError as error:
         sys.exit(f"realtime: {error}")
-    set_up_logs("realtime", settings.service.name)
+    set_up_logs("realtime", settings.service.name, settings.service.log_file)
     uvloop.run(serve(settings))
 
 

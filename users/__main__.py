@@ -38,7 +38,7 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     try:
         settings = read_settings()
-        set_up_logs("users", settings.service.name)
+        set_up_logs("users", settings.service.name, settings.service.log_file)
         uvloop.run(run(settings))
     except (SettingsError, SigningKeysError, PreparedTransactionsOff, *UNREACHABLE) as error:
         sys.exit(f"users: {error}")

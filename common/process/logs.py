@@ -4,14 +4,15 @@ Nothing that a client wrote and no credential may be passed in: no token, passwo
 """
 
 import logging
-import os
-import sys
 import time
-from contextlib import suppress
+from collections.abc import Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from common.process.log_file import LogFile
 
 current_trace: ContextVar[str] = ContextVar("current_trace", default="")
 """The W3C trace id (32 hex digits) of the request that is being served."""
@@ -20,26 +21,18 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 _logger = logging.getLogger("hubbub")
 
 
-class _Output:
-    """Standard output as JSON lines, once it was opened. A process has one."""
+class LogWriter:
+    """Writes what one process has to say."""
 
-    def __init__(self) -> None:
-        self._descriptor: int | None = None
-        self._role = self._process = ""
+    def __init__(self, role: str, process: str, path: Path | None = None) -> None:
+        self._role, self._process = role, process
+        self._file = LogFile(path)
         self._second, self._second_text = 0, ""
 
-    @property
-    def is_open(self) -> bool:
-        return self._descriptor is not None
-
-    def open(self, role: str, process: str) -> None:
-        self._descriptor = sys.stdout.fileno()
-        self._role, self._process = role, process
-
-    def write(self, moment: float, level: int, event: str, fields: dict[str, Any]) -> None:
-        assert self._descriptor is not None, "it was opened"
+    def write(self, level: int, event: str, fields: Mapping[str, Any], moment: float = 0) -> None:
+        """`fields` add to the usual ones, or replace them. `moment` is now unless it is given."""
         line = {
-            "time": self._time(moment),
+            "time": self._time(moment or time.time()),
             "level": logging.getLevelName(level).lower(),
             "role": self._role,
             "process": self._process,
@@ -47,8 +40,10 @@ class _Output:
             "event": event,
             **fields,
         }
-        with suppress(OSError):  # a full disk must stop no service
-            os.write(self._descriptor, _encode(line) + b"\n")
+        self._file.append(_encode(line) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
 
     def _time(self, moment: float) -> str:
         """As on the wire. Lines come by the hundred a second, and writing a date takes 3 µs."""
@@ -57,6 +52,13 @@ class _Output:
             self._second = second
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._second_text}.{int((moment - second) * 1000):03}Z"
+
+
+class _Output:
+    """Where this process writes, once that was set up. A process has one."""
+
+    def __init__(self) -> None:
+        self.writer: LogWriter | None = None
 
 
 _output = _Output()
@@ -70,14 +72,16 @@ class _ToOutput(logging.Handler):
             fields = dict(getattr(record, "fields", {}))
             if record.exc_info:
                 fields["exception"] = logging.Formatter().formatException(record.exc_info)
-            _output.write(record.created, record.levelno, record.getMessage(), fields)
+            assert _output.writer is not None, "it is set before this handler is"
+            _output.writer.write(record.levelno, record.getMessage(), fields, record.created)
         except Exception:  # as all handlers do: who logs must not break for it
             self.handleError(record)
 
 
-def set_up_logs(role: str, name: str) -> None:
-    """Everything that logs in this process goes to standard output as JSON lines."""
-    _output.open(role, name)
+def set_up_logs(role: str, name: str, path: Path | None = None) -> None:
+    """Everything that logs in this process goes as JSON lines to the file, or to standard output
+    where there is none."""
+    _output.writer = LogWriter(role, name, path)
     logging.root.handlers[:] = [_ToOutput()]
     logging.root.setLevel(logging.INFO)
     for chatty in ("uvicorn.access", "uvicorn.error", "websockets"):
@@ -86,7 +90,7 @@ def set_up_logs(role: str, name: str) -> None:
 
 def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fields: Any) -> None:
     """One line; `fields` are figures and names, never what people wrote."""
-    if exception or not _output.is_open:
+    if exception or _output.writer is None:
         _logger.log(level, event, exc_info=exception, extra={"fields": fields})
     else:  # past logging, which would make it cost 6 µs instead of 3: edge writes one a request
-        _output.write(time.time(), level, event, fields)
+        _output.writer.write(level, event, fields)

@@ -47,6 +47,15 @@ class ServiceSettings(msgspec.Struct, frozen=True):
 
     role: str
     name: Annotated[str, Variable("HUBBUB_NAME", "text", "Its name in logs.", otherwise="ROLE-PID")]
+    log_file: Annotated[
+        Path | None,
+        Variable(
+            "HUBBUB_LOG_FILE",
+            "path of a file",
+            "Where its log lines go; whoever renames the file gets a new one.",
+            otherwise="standard output",
+        ),
+    ]
     listen: Annotated[
         Listener,
         Variable("HUBBUB_LISTEN", LISTENER, "Where it takes connections.", None),
@@ -221,6 +230,7 @@ def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> Ser
     return ServiceSettings(
         role=role,
         name=env.get("HUBBUB_NAME", f"{role}-{os.getpid()}"),
+        log_file=Path(env["HUBBUB_LOG_FILE"]) if env.get("HUBBUB_LOG_FILE") else None,
         listen=listen,
         metrics_listen=read_listener(env, "HUBBUB_METRICS_LISTEN"),
         advertise=env.get("HUBBUB_ADVERTISE", listen.address),

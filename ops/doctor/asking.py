@@ -7,7 +7,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from common.valkey.client import VALKEY_GONE, connect_valkey
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 from ops.doctor.scene import BusFacts, DatabaseFacts
 
 CONNECT_TIMEOUT_SECONDS: Final = 2

@@ -17,9 +17,8 @@ from fleet.figures import read_metrics
 from fleet.ports import LOOPBACK, is_taken
 from fleet.postgres import Database
 from fleet.probe import Address, http_body, http_status
-from fleet.services import PROJECT_FOLDER
-from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, ProcessState, is_alive, read_state
+from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
+from fleet.state import FleetState, ProcessState, read_running
 from fleet.valkey_users import DOCTOR, password_path
 from ops.doctor.asking import ask_bus, ask_database
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene
@@ -38,9 +37,7 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 
 async def look_around(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
-    state = read_state(settings.data)
-    if state is not None and not is_alive(state.parent):
-        state = None
+    state = read_running(settings.data)
     programs, packages = await asyncio.gather(
         asyncio.to_thread(_list_programs), asyncio.to_thread(_compare_packages)
     )

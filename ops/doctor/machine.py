@@ -65,7 +65,7 @@ def _count(scene: Scene, role: str) -> int:
 
 def judge_disk(scene: Scene) -> Iterator[Finding]:
     data = scene.settings.data
-    mend = f"du -xh -d 2 {data} | sort -h | tail   # *.log.old in {scene.settings.logs} may go"
+    mend = f"du -xh -d 2 {data} | sort -h | tail   # logs take up to HUBBUB_LOG_BYTES"
     if scene.free_bytes < LEAST_FREE_BYTES:
         yield Finding(
             f"{scene.free_bytes // 2**20} MB are free on the disk of {data}.",

@@ -69,7 +69,8 @@ async def test_no_secret_and_no_text_is_in_any_log(
     secrets |= {token.rpartition(".")[2] for token in set(secrets) if token.count(".") == 2}
     assert len(keys) >= 10
     trace = uuid.uuid4().hex
-    await nobody.call("GET", "/health/live", headers={"traceparent": f"00-{trace}-{trace[:16]}-01"})
+    asked = {"traceparent": f"00-{trace}-{trace[:16]}-01"}
+    await nobody.call("GET", "/openapi.json", headers=asked)
 
     async def is_written() -> bool:
         return trace in logs_of(system)
@@ -85,6 +86,22 @@ async def test_no_secret_and_no_text_is_in_any_log(
 async def test_nothing_was_refused_among_ourselves(system: Hubbub, what: str) -> None:
     """Each role may do on the bus what it does, and no bug showed."""
     assert [line for line in logs_of(system).splitlines() if what in line] == []
+
+
+async def test_health_checks_are_no_access_log(system: Hubbub, nobody: Rest) -> None:
+    """The balancer's questions, and those of anybody else, write no line; other requests do."""
+    trace = uuid.uuid4().hex
+    asked = {"traceparent": f"00-{trace}-{trace[:16]}-01"}
+    for path in ("/health/live", "/health/ready", "/openapi.json"):
+        assert (await nobody.call("GET", path, headers=asked)).status == 200
+
+    async def is_written() -> bool:
+        return trace in logs_of(system)
+
+    await eventually(is_written)
+    written = [line for line in logs_of(system).splitlines() if trace in line]
+    assert ["/openapi.json" in line for line in written] == [True]
+    assert '"/health/' not in logs_of(system)
 
 
 async def test_no_secret_is_in_an_environment_or_a_command(system: Hubbub) -> None:

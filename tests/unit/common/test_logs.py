@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-from fleet.services import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER
 
 THREE_LINES = """
 import logging

@@ -14,8 +14,7 @@ from common.database.pool import migrate
 from common.protocol.ids import new_id
 from fleet.backup import BackupFailed, back_up, databases_of, restore, service_section
 from fleet.lock import FolderInUse, FolderLock
-from fleet.services import PROJECT_FOLDER
-from fleet.settings import FleetSettings, read_settings
+from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 
 ANN, BOB = new_id(), new_id()
 GARDEN, GONE = new_id(), new_id()

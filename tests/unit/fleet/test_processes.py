@@ -1,6 +1,7 @@
 """Whatever dies is started again; what should end, ends."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -147,6 +148,47 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
         await supervised.restart(5)
         assert supervised.is_ready
         assert pid_of(supervised) != old
+
+
+async def test_nothing_ends_the_supervision(tmp_path: Path) -> None:
+    """Whoever is told, or asked, or starts it may fail: it is tried again until it works."""
+    record = Record()
+    failing = True
+
+    def break_sometimes() -> None:
+        if failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def changed() -> None:
+        break_sometimes()
+
+    async def ready() -> bool:
+        break_sometimes()
+        return True
+
+    def start() -> subprocess.Popen[bytes]:
+        if failing and len(record.starts) % 2:
+            record.starts.append(time.monotonic())
+            raise OSError(errno.EMFILE, "Too many open files")
+        record.starts.append(time.monotonic())
+        command = [sys.executable, "-S", "-c", SERVES]
+        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
+
+    def hear(*_: object) -> None:
+        break_sometimes()
+
+    watcher = Watcher(hear, changed, hear, hear)
+    supervised = Supervised(Program("edge", 1, 1, None, start, ready, ready), watcher)
+    for count in (1, 3):
+        await record.until_starts(count)
+        await until(lambda: supervised.describe() is not None)
+        os.kill(pid_of(supervised), signal.SIGKILL)
+    await record.until_starts(4)
+    failing = False
+    async with asyncio.timeout(10):
+        await supervised.wait_until_ready()
+    failing = True
+    await supervised.stop(5)
 
 
 async def test_children_die_with_their_parent(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""A file that log lines are appended to, whatever happens to it: a full disk, a new name.
+
+Knows nothing of what the lines say.
+"""
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+FOLLOW_SECONDS: Final = 1.0
+
+
+class LogFile:
+    """Standard output where there is no path.
+
+    Rotation is renaming: whoever bounds the logs renames the file, and within a second of that the
+    next line starts a new one, in each of the processes that write to it.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._descriptor = sys.stdout.fileno() if path is None else -1
+        self._followed = float("-inf")
+        self._is_torn = False
+
+    def append(self, line: bytes) -> None:
+        """A whole line. It is lost where it cannot be written: a full disk must stop nobody."""
+        with suppress(OSError):
+            if self._path is not None and time.monotonic() - self._followed >= FOLLOW_SECONDS:
+                self._followed = time.monotonic()
+                self._follow(self._path)
+            data = b"\n" + line if self._is_torn else line
+            # A disk that fills up takes a part of the line.
+            self._is_torn = os.write(self._descriptor, data) < len(data)
+
+    def close(self) -> None:
+        if self._path is not None and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _follow(self, path: Path) -> None:
+        """Open the file that has the name now."""
+        with suppress(FileNotFoundError):
+            if self._descriptor >= 0 and os.path.samestat(os.fstat(self._descriptor), path.stat()):
+                return
+        opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.close()
+        self._descriptor = opened

@@ -1,0 +1,99 @@
+"""The log files of one machine: how they are bounded, and what the engines' lines become."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.children import spawn
+from fleet.logs import copy_output, rotate_logs, severity
+from fleet.settings import PROJECT_FOLDER
+
+MOST = 80_000
+
+
+def write(path: Path, size: int) -> None:
+    with path.open("ab") as file:
+        file.write(b"x" * size)
+
+
+def total(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_what_grows_beyond_its_share_starts_anew(tmp_path: Path) -> None:
+    """Two files share the bound: each has a quarter for what it is now, a quarter for before."""
+    write(tmp_path / "edge-1.log", 20_001)
+    write(tmp_path / "users-1.log", 20_000)
+    rotate_logs(tmp_path, MOST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edge-1.log.old", "users-1.log"]
+
+
+def test_all_logs_together_stay_below_the_bound(tmp_path: Path) -> None:
+    """Whatever is written between two rounds, and by however many processes."""
+    for round_ in range(50):
+        for number in range(1 + round_ // 5):
+            write(tmp_path / f"edge-{number}.log", 3_000)
+        rotate_logs(tmp_path, MOST)
+        assert total(tmp_path) <= MOST
+    assert total(tmp_path) > MOST / 4
+
+
+def test_a_burst_costs_the_oldest_lines(tmp_path: Path) -> None:
+    """A quiet process keeps what it writes now; what goes is what was written before."""
+    write(tmp_path / "quiet-1.log.old", 30_000)
+    write(tmp_path / "quiet-1.log", 10)
+    write(tmp_path / "busy-1.log", 60_000)
+    rotate_logs(tmp_path, MOST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["busy-1.log.old", "quiet-1.log"]
+
+
+@pytest.mark.parametrize(
+    ("role", "line", "level"),
+    [
+        ("postgres", "00000 LOG:  checkpoint starting: time", logging.INFO),
+        ("postgres", "53100 PANIC:  could not write to file: No space left", logging.ERROR),
+        ("postgres", "28P01 FATAL:  password authentication failed", logging.ERROR),
+        ("postgres", "57P03 FATAL:  the database system is starting up", logging.INFO),
+        ("postgres", "01000 WARNING:  there is no transaction in progress", logging.WARNING),
+        ("balancer", "[NOTICE]   (7) : New server registered.", logging.INFO),
+        ("balancer", "[WARNING]  (7) : Server edge/edge-1 is DOWN.", logging.WARNING),
+        ("balancer", "[ALERT]    (7) : cannot bind", logging.ERROR),
+        ("valkey", "7:M 26 Nov 2026 09:39:57.085 * Ready to accept connections", logging.INFO),
+        ("valkey", "7:M 26 Nov 2026 09:39:57.085 # WARNING overcommit", logging.WARNING),
+        ("users", "users: HUBBUB_LISTEN is not set", logging.ERROR),
+    ],
+)
+def test_levels_mean_what_the_program_means(role: str, line: str, level: int) -> None:
+    """PostgreSQL's severity, HAProxy's, Valkey's sign; what a service says at last is an error."""
+    assert severity(role, line) == level
+
+
+async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
+    """With the error as what happened, and the whole text beside it."""
+    code = "print('before'); 1/0"
+    process = spawn([sys.executable, "-S", "-u", "-c", code], env={}, cwd=tmp_path)
+    assert process.stdout is not None
+    await copy_output(process.stdout, tmp_path, "edge", "edge-1")
+    process.wait()
+    lines: list[dict[str, Any]] = [
+        json.loads(line) for line in (tmp_path / "edge-1.log").read_text().splitlines()
+    ]
+    assert [line["event"] for line in lines] == ["before", "ZeroDivisionError: division by zero"]
+    assert lines[1]["level"] == "error"
+    assert lines[1]["exception"].startswith("Traceback (most recent call last):\n  File")
+
+
+def test_a_terminal_that_is_gone_stops_nobody() -> None:
+    """What would be said is not heard, and nothing stays to be said at the end."""
+    program = "from fleet.logs import say; import sys; say('x', sys.stdout)"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=PROJECT_FOLDER, stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
