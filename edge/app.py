@@ -21,12 +21,13 @@ from common.valkey.client import connect_valkey
 from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.topics import Topics
-from edge.answers import EXCEPTION_HANDLERS
+from edge.admission import Admission
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
 from edge.balancer import Balancer
 from edge.cache import Cache
 from edge.cookies import SessionCookie
+from edge.endpoint import ENCODED, create_endpoints
 from edge.familiar import FamiliarAddresses
 from edge.front import Front, Route, RouteTable
 from edge.limits import Limits
@@ -35,11 +36,15 @@ from edge.openapi import describe_api
 from edge.operations import OPERATIONS
 from edge.readiness import Readiness
 from edge.reads import CachedReads, DirectReads
-from edge.routes.accounts import create_account_routes
-from edge.routes.chats import create_chat_routes
-from edge.routes.health import create_health_routes
-from edge.routes.messages import create_message_routes
-from edge.routes.pages import File, create_page_routes, make_file, read_files
+from edge.refusals import EXCEPTION_HANDLERS
+from edge.routes.accounts import AccountRoutes
+from edge.routes.chats import ChatRoutes
+from edge.routes.descriptions import DescriptionRoutes
+from edge.routes.health import HealthRoutes
+from edge.routes.messages import MessageRoutes
+from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
+from edge.routes.profiles import ProfileRoutes
+from edge.routes.sessions import SessionRoutes
 from edge.sends import Sends
 from edge.settings import EdgeSettings
 from edge.upstream import Chats, Users
@@ -91,14 +96,24 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         stack.push_async_callback(cache.close)
         cached = CachedReads(chats_calls, direct, Near(settings.near_bytes), cache)
         reads = cached if settings.caches else direct
-        sends = Sends(chats_calls)
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
+        files, headers = read_pages(), page_headers(settings.origins)
+        documents = (
+            make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),
+            make_file(msgspec.json.encode(describe_socket()), JSON),
+        )
+        calls = (
+            AccountRoutes(users, limits, balancer, cookie),
+            SessionRoutes(gate, users, cookie),
+            ProfileRoutes(gate, users, reads, limits),
+            ChatRoutes(chats, reads),
+            MessageRoutes(chats, reads, Sends(chats_calls)),
+            HealthRoutes(health, readiness.missing),
+            DescriptionRoutes(*documents, headers),
+        )
         routes = [
-            *create_account_routes(gate, users, reads, limits, balancer, cookie),
-            *create_chat_routes(gate, chats, reads, limits, balancer),
-            *create_message_routes(gate, chats, reads, sends, limits, balancer),
-            *create_health_routes(health, readiness.missing),
-            *create_page_routes(read_pages(), settings.origins),
+            *(endpoint for call in calls for endpoint in create_endpoints(call, balancer)),
+            *create_page_routes(files, headers),
         ]
         # A notice only makes the next poll come sooner, so a bus that is down needs no care.
         bus = Bus(service.valkey_url, credentials.wake, lambda *_: credentials.wake())
@@ -114,20 +129,25 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
             ]
-            yield Edge(create_app(routes), health)
+            yield Edge(create_app(routes, Admission(gate, limits)), health)
             await stop(running)
 
 
-def create_app(routes: Sequence[Any]) -> Front:
-    """The routes inside the layer that decides about paths and methods."""
+def create_app(routes: Sequence[Any], admission: Admission) -> Front:
+    """The routes behind their admission, inside the layer that decides about paths and methods."""
     app = Litestar(
         routes,
+        before_request=admission.admit,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,
     )
     table = RouteTable(
-        Route(route.path_format, frozenset(route.methods) - {"OPTIONS"})
+        Route(
+            route.path_format,
+            frozenset(route.methods) - {"OPTIONS"},
+            frozenset().union(*(of.opt.get(ENCODED, ()) for of in route.route_handlers)),
+        )
         for route in app.routes
         if isinstance(route, HTTPRoute)
     )
@@ -137,10 +157,4 @@ def create_app(routes: Sequence[Any]) -> Front:
 def read_pages() -> dict[str, File]:
     """Everything that is served as a file, by its path."""
     files = read_files(WEB_FOLDER)
-    return {
-        **files,
-        "/": files["/web/index.html"],
-        "/docs": files["/web/docs/index.html"],
-        "/openapi.json": make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),
-        "/asyncapi.json": make_file(msgspec.json.encode(describe_socket()), JSON),
-    }
+    return {**files, "/": files["/web/index.html"], "/docs": files["/web/docs/index.html"]}

@@ -5,7 +5,6 @@ request. Knows the routes' paths, not what they do.
 """
 
 import logging
-import re
 import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -17,8 +16,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from common.process.logs import log
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
-from edge.answers import internal_error
 from edge.metrics import REQUESTS
+from edge.refusals import internal_error
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
 UNKNOWN_ROUTE: Final = "unknown"
@@ -26,10 +25,12 @@ HEALTH: Final = "/health/"
 
 
 class Route(NamedTuple):
-    """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods."""
+    """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods. The values of
+    `encoded` parameters may hold `%`."""
 
     template: str
     methods: frozenset[str]
+    encoded: frozenset[str] = frozenset()
 
     @property
     def allow(self) -> str:
@@ -37,26 +38,45 @@ class Route(NamedTuple):
         return ", ".join(sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set())))
 
 
+class _Node:
+    """What may follow one part of a path."""
+
+    def __init__(self) -> None:
+        self.literals: dict[bytes, _Node] = {}
+        self.parameter: _Node | None = None
+        self.may_be_encoded = False
+        self.route: Route | None = None
+
+
 class RouteTable:
-    """Which route a path belongs to. A path has one spelling: no `%`, no trailing slash."""
+    """Which route a path belongs to. A literal part goes before a parameter, as in the framework.
+
+    A path has one spelling: no `%` outside of parameters that allow it, no trailing slash.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._plain: dict[bytes, Route] = {}
-        self._patterns: list[tuple[re.Pattern[bytes], Route]] = []
+        self._root = _Node()
         for route in routes:
-            if "{" in route.template:
-                pattern = re.sub(r"\{[^}]+\}", "[^/%]+", route.template)
-                self._patterns.append((re.compile(pattern.encode() + rb"\Z"), route))
-            else:
-                self._plain[route.template.encode()] = route
+            node = self._root
+            for part in route.template.split("/"):
+                if part.startswith("{"):
+                    node.parameter = node.parameter or _Node()
+                    node.may_be_encoded |= part[1:-1] in route.encoded
+                    node = node.parameter
+                else:
+                    node = node.literals.setdefault(part.encode(), _Node())
+            node.route = route
 
     def find(self, raw_path: bytes) -> Route | None:
-        if (route := self._plain.get(raw_path)) is not None:
-            return route
-        for pattern, route in self._patterns:
-            if pattern.match(raw_path):
-                return route
-        return None
+        node = self._root
+        for part in raw_path.split(b"/"):
+            if (literal := node.literals.get(part)) is not None:
+                node = literal
+            elif node.parameter is None or not part or (b"%" in part and not node.may_be_encoded):
+                return None
+            else:
+                node = node.parameter
+        return node.route
 
 
 class Front:
@@ -120,6 +140,10 @@ class Front:
             )
             await send_refusal(refusal, send)
             return
+        if b"%" in scope["raw_path"]:
+            # The server has decoded the path, slashes included; parameters are read undecoded.
+            scope = scope.copy()
+            scope["path"] = scope["raw_path"].decode("latin-1")
         await self._app(scope, receive, send)
 
 

@@ -11,7 +11,8 @@ import msgspec
 from common.protocol.errors import CODES, PROBLEM_TYPE, Refusal
 from common.protocol.ids import UUID_PATTERN
 from common.protocol.wire import Id
-from edge.operations import Operation
+from edge.bodies import Query
+from edge.operation import Operation, Who
 
 REF: Final = "#/components/schemas/{name}"
 EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
@@ -92,7 +93,7 @@ HEADERS: Final = {
 def describe_api(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
-    types = [t for o in operations for t in (*o.answers.values(), *o.bodies)]
+    types = [t for o in operations for t in (*o.answers.values(), *o.shapes)]
     schemas, components = msgspec.json.schema_components([*types, Id], ref_template=REF)
     names = dict(zip([*map(repr, types), repr(Id)], schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -130,8 +131,10 @@ def _describe(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
     }
     if operation.is_open:
         described["security"] = []
-    if operation.bodies:
-        shapes = [names[repr(body)] for body in operation.bodies]
+    if operation.who is not Who.SIGNED_IN:
+        described["description"] = f"For {operation.who.value}."
+    if operation.shapes:
+        shapes = [names[repr(shape)] for shape in operation.shapes]
         described["requestBody"] = {
             "required": not operation.body_is_optional,
             "content": {
@@ -147,33 +150,50 @@ def _operation_id(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation, names: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for name in re.findall(r"\{(\w+)\}", operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": names[repr(Id)]}
-    for query in operation.query:
-        yield {
-            "name": query.name,
-            "in": "query",
-            "required": query.required,
-            "description": query.detail,
-            "schema": names[repr(query.kind)] if query.kind is Id else query.kind,
-        }
+    for name, text in operation.path_parameters.items():
+        schema = text.schema or names[repr(Id)]
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    if operation.query:
+        yield from _query_parameters(operation.query)
     if operation.takes_key:
         yield KEY_PARAMETER
     if operation.gives_cookie:
         yield COOKIE_PARAMETER
 
 
+def _query_parameters(query: type[Query]) -> Iterable[dict[str, Any]]:
+    schema = msgspec.json.schema(query)["$defs"][query.__name__]
+    for name, of in schema["properties"].items():
+        # A parameter that may be absent is never null.
+        kinds = [kind for kind in of.pop("anyOf", [{}]) if kind != {"type": "null"}]
+        of = {**of, **kinds[0]}
+        if of.get("default", ...) is None:
+            del of["default"]
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": of.pop("description", ""),
+            **({"style": "form", "explode": False} if of.get("type") == "array" else {}),
+            "schema": of,
+        }
+
+
 def problems_of(operation: Operation) -> set[str]:
     """All codes with which the call may be refused."""
-    codes = {"internal", "unavailable", *operation.problems}
+    codes = {"internal", "unavailable", *operation.refusals}
     if not operation.is_open:
         codes.add("unauthenticated")
-    if operation.bodies:
+    if operation.who is Who.CHAT_OWNER or operation.gives_cookie:
+        codes.add("forbidden")
+    if operation.rate:
+        codes.add("rate_limited")
+    if operation.body:
         codes |= {"invalid_request", "unsupported_media_type", "too_large"}
     if operation.query or operation.takes_key:
         codes.add("invalid_request")
-    if "{" in operation.path:
-        codes.add("not_found")
+    if operation.path_parameters:
+        codes |= {"not_found", *(text.refuses for text in operation.path_parameters.values())}
     return codes
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from docs.reference.samples import Json, code_block, fields, kind_of, limits_of, sample, table
 
-METHODS: Final = ("get", "post", "patch", "delete")
+METHODS: Final = ("get", "post", "put", "patch", "delete")
 JSON_TYPE: Final = "application/json"
 
 
@@ -32,8 +32,9 @@ def _describe(
     schemas: Mapping[str, Json],
     sentences: Mapping[tuple[str, int], str],
 ) -> str:
-    token = " · no token" if operation.get("security") == [] else ""
-    parts = [f"## {operation['summary']}", f"`{method} {path}`{token}"]
+    parts = [f"## {operation['summary']}", f"`{method} {path}`"]
+    if "description" in operation:
+        parts.append(operation["description"])
     if operation["parameters"]:
         rows = [
             (f"`{p['name']}`", p["in"], kind_of(p["schema"], schemas), _detail(p))

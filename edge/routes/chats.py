@@ -1,152 +1,181 @@
-"""Routes of chats and who is in them."""
+"""Chats and who is in them."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
-from litestar import Response, delete, get, patch, post
-from litestar.params import FromPath
-from msgspec import UNSET
+from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.tokens import Claims
 from common.protocol.chats import (
     AddParticipants,
+    Chat,
+    ChatPage,
     CreateChat,
     DeleteChat,
     RemoveParticipant,
     RenameChat,
 )
-from common.protocol.errors import invalid
+from common.protocol.fields import wrong_with_chat_name
 from common.protocol.ids import new_id
-from edge.answers import answer
-from edge.auth import Gate
-from edge.balancer import Balancer
-from edge.bodies import (
-    ChatBody,
-    ChatCreatedAnswer,
-    ChatNameBody,
-    MessageAnswer,
-    NewChat,
-    ParticipantsBody,
-)
-from edge.fields import wrong_with_chat_name
+from common.protocol.wire import Id
+from edge.answer import Answer, json_answer
+from edge.bodies import AnswerBody, ChatName, Confirmation, Ids, Query, RequestBody, Wrongs
 from edge.limits import Limits
-from edge.reading import (
-    AnyRequest,
-    check_fields,
-    idempotency_key,
-    path_id,
-    query_id,
-    query_number,
-    read_body,
-    read_query,
-)
+from edge.operation import Who, delete, get, patch, post
 from edge.reads import Reads
+from edge.request import RequestKey
 from edge.upstream import Chats
 
-DEFAULT_CHATS = 100
 MAX_CHATS = 200
 
 
-def create_chat_routes(
-    gate: Gate, chats: Chats, reads: Reads, limits: Limits, balancer: Balancer
-) -> Sequence[Any]:
+class ChatBody(RequestBody):
+    participants: Ids
+    chat_name: ChatName
+
+    def wrong_fields(self) -> Wrongs:
+        return {"chatName": wrong_with_chat_name(self.chat_name)}
+
+
+class NewChat(AnswerBody):
+    id: Id
+    participants: list[Id]
+    chat_name: str
+
+
+class ChatCreatedAnswer(AnswerBody):
+    message: str
+    chat: NewChat
+
+
+class ChatNameBody(RequestBody):
+    chat_name: ChatName
+
+    def wrong_fields(self) -> Wrongs:
+        return {"chatName": wrong_with_chat_name(self.chat_name)}
+
+
+class ChatsQuery(Query):
+    before: (
+        Annotated[Id, Meta(description="The id of the last chat of the page before.")] | None
+    ) = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_CHATS, description="How many at most.")] = 100
+
+
+class ParticipantsBody(RequestBody):
+    """One of the two."""
+
+    user_id: Id | UnsetType = UNSET
+    user_ids: Annotated[Ids, Meta(min_length=1)] | UnsetType = UNSET
+
+    def wrong_fields(self) -> Wrongs:
+        is_one = (self.user_id is UNSET) != (self.user_ids is UNSET)
+        return {"userIds": None if is_one else "must be there, or userId, and not both"}
+
+    def users(self) -> list[str]:
+        return [self.user_id] if self.user_id is not UNSET else self.user_ids or []
+
+
+class ChatRoutes:
     """Everything under /api/chat apart from what is said there."""
 
-    @post("/api/chat")
-    async def create_chat(request: AnyRequest) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_new_chat(caller.user)
-        body = await read_body(request, ChatBody)
-        check_fields({"chatName": wrong_with_chat_name(body.chat_name)})
-        key = idempotency_key(request) or balancer.request_key(request)
-        chat = await chats.create_chat(
+    def __init__(self, chats: Chats, reads: Reads) -> None:
+        self._chats = chats
+        self._reads = reads
+
+    @post(
+        "/api/chat",
+        "Create a chat",
+        {201: ChatCreatedAnswer},
+        rate=Limits.take_new_chat,
+        refusals=("unknown_user",),
+    )
+    async def create_chat(
+        self, caller: Claims, body: ChatBody, key: RequestKey
+    ) -> ChatCreatedAnswer:
+        chat = await self._chats.create_chat(
             CreateChat(
                 user=caller.user,
                 session=caller.session,
-                key=key,
+                key=key.id,
                 chat_name=body.chat_name,
                 participants=body.participants,
             )
         )
         created = NewChat(id=chat.id, participants=chat.participants, chat_name=chat.chat_name)
-        return answer(ChatCreatedAnswer(message="Chat created successfully", chat=created), 201)
+        return ChatCreatedAnswer(message="Chat created successfully", chat=created)
 
-    @get("/api/chat")
-    async def list_chats(request: AnyRequest) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        query = read_query(request, "before", "limit")
-        before = query_id(query, "before")
-        limit = query_number(query, "limit", 1, MAX_CHATS)
-        return answer(await chats.list_chats(caller.user, before, limit or DEFAULT_CHATS))
+    @get("/api/chat", "My chats, newest first", {200: ChatPage})
+    async def list_chats(self, caller: Claims, query: ChatsQuery) -> ChatPage:
+        return await self._chats.list_chats(caller.user, query.before, query.limit)
 
-    @get("/api/chat/{chat_id:str}")
-    async def get_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        return answer(await reads.get_chat(caller.user, path_id(chat_id)))
+    @get("/api/chat/{chat_id}", "A chat", {200: Chat}, who=Who.PARTICIPANTS)
+    async def get_chat(self, caller: Claims, chat_id: Id) -> Chat:
+        return await self._reads.get_chat(caller.user, chat_id)
 
-    @patch("/api/chat/{chat_id:str}")
-    async def rename_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_change(caller.user)
-        body = await read_body(request, ChatNameBody)
-        check_fields({"chatName": wrong_with_chat_name(body.chat_name)})
-        await chats.rename_chat(
-            RenameChat(
-                user=caller.user, chat=path_id(chat_id), key=new_id(), chat_name=body.chat_name
-            )
+    @patch(
+        "/api/chat/{chat_id}",
+        "Rename a chat",
+        {200: Confirmation},
+        who=Who.CHAT_OWNER,
+        rate=Limits.take_change,
+    )
+    async def rename_chat(self, caller: Claims, chat_id: Id, body: ChatNameBody) -> Confirmation:
+        await self._chats.rename_chat(
+            RenameChat(user=caller.user, chat=chat_id, key=new_id(), chat_name=body.chat_name)
         )
-        return answer(MessageAnswer(message="Chat details updated successfully"))
+        return Confirmation(message="Chat details updated successfully")
 
-    @delete("/api/chat/{chat_id:str}", status_code=200)
-    async def delete_chat(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_change(caller.user)
-        await chats.delete_chat(
-            DeleteChat(
-                user=caller.user, session=caller.session, chat=path_id(chat_id), key=new_id()
-            )
+    @delete(
+        "/api/chat/{chat_id}",
+        "Delete a chat",
+        {200: Confirmation},
+        who=Who.CHAT_OWNER,
+        rate=Limits.take_change,
+    )
+    async def delete_chat(self, caller: Claims, chat_id: Id) -> Confirmation:
+        await self._chats.delete_chat(
+            DeleteChat(user=caller.user, session=caller.session, chat=chat_id, key=new_id())
         )
-        return answer(MessageAnswer(message="Chat deleted successfully"))
+        return Confirmation(message="Chat deleted successfully")
 
-    @post("/api/chat/{chat_id:str}/participant")
-    async def add_participants(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_change(caller.user)
-        body = await read_body(request, ParticipantsBody)
-        if (body.user_id is UNSET) == (body.user_ids is UNSET):
-            raise invalid("userIds", "must be there, or userId, and not both")
-        users = [body.user_id] if body.user_id is not UNSET else body.user_ids
-        assert users is not UNSET
-        key = idempotency_key(request) or balancer.request_key(request)
-        changed = await chats.add_participants(
+    @post(
+        "/api/chat/{chat_id}/participant",
+        "Add people",
+        {201: Confirmation, 200: Confirmation},
+        who=Who.CHAT_OWNER,
+        rate=Limits.take_change,
+        refusals=("unknown_user",),
+    )
+    async def add_participants(
+        self, caller: Claims, chat_id: Id, body: ParticipantsBody, key: RequestKey
+    ) -> Answer:
+        changed = await self._chats.add_participants(
             AddParticipants(
                 user=caller.user,
                 session=caller.session,
-                chat=path_id(chat_id),
-                key=key,
-                users=users,
+                chat=chat_id,
+                key=key.id,
+                users=body.users(),
             )
         )
-        done = MessageAnswer(message="Participant added successfully")
-        return answer(done, 201 if changed else 200)
+        done = Confirmation(message="Participant added successfully")
+        return json_answer(done, 201 if changed else 200)
 
-    @delete("/api/chat/{chat_id:str}/participant/{user_id:str}", status_code=200)
-    async def remove_participant(
-        request: AnyRequest, chat_id: FromPath[str], user_id: FromPath[str]
-    ) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_change(caller.user)
-        await chats.remove_participant(
+    @delete(
+        "/api/chat/{chat_id}/participant/{user_id}",
+        "Remove a person; everybody may remove themself",
+        {200: Confirmation},
+        who=Who.CHAT_OWNER,
+        rate=Limits.take_change,
+    )
+    async def remove_participant(self, caller: Claims, chat_id: Id, user_id: Id) -> Confirmation:
+        await self._chats.remove_participant(
             RemoveParticipant(
                 user=caller.user,
                 session=caller.session,
-                chat=path_id(chat_id),
+                chat=chat_id,
                 key=new_id(),
-                participant=path_id(user_id),
+                participant=user_id,
             )
         )
-        return answer(MessageAnswer(message="Participant removed successfully"))
-
-    return [
-        create_chat, list_chats, get_chat, rename_chat, delete_chat, add_participants,
-        remove_participant,
-    ]  # fmt: skip
+        return Confirmation(message="Participant removed successfully")

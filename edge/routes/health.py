@@ -1,32 +1,38 @@
 """Whether this process lives, and whether the system can do its main job."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
-
-from litestar import Response, get
+from collections.abc import Awaitable, Callable
 
 from common.calls.health import Health
 from common.protocol.errors import unavailable
-from edge.answers import answer
-from edge.bodies import StatusAnswer
+from edge.bodies import AnswerBody
+from edge.operation import Who, get
 
 
-def create_health_routes(
-    health: Health, system_missing: Callable[[], Awaitable[str | None]]
-) -> Sequence[Any]:
+class StatusAnswer(AnswerBody):
+    status: str
+
+
+class HealthRoutes:
     """`system_missing` says what the system lacks for a socket to become ready and a send to
     commit, or None."""
 
-    @get("/health/live")
-    async def live() -> Response[bytes]:
-        if health.draining:
-            raise unavailable()
-        return answer(StatusAnswer(status="live"))
+    def __init__(self, health: Health, system_missing: Callable[[], Awaitable[str | None]]) -> None:
+        self._health = health
+        self._system_missing = system_missing
 
-    @get("/health/ready")
-    async def ready() -> Response[bytes]:
-        if health.draining or await system_missing():
+    @get("/health/live", "This process lives", {200: StatusAnswer}, who=Who.EVERYBODY)
+    async def live(self) -> StatusAnswer:
+        if self._health.draining:
             raise unavailable()
-        return answer(StatusAnswer(status="ready"))
+        return StatusAnswer(status="live")
 
-    return [live, ready]
+    @get(
+        "/health/ready",
+        "A socket can become ready and a send can commit",
+        {200: StatusAnswer},
+        who=Who.EVERYBODY,
+    )
+    async def ready(self) -> StatusAnswer:
+        if self._health.draining or await self._system_missing():
+            raise unavailable()
+        return StatusAnswer(status="ready")

@@ -1,60 +1,102 @@
-"""Routes of what is said in a chat: send, history, catch-up."""
+"""What is said in a chat: send, history, catch-up."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
-from litestar import Response, get, post
-from litestar.params import FromPath
-from msgspec import UNSET
+from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.tokens import Claims
 from common.process.trace import followed_trace
 from common.protocol.chats import SendItem
-from common.protocol.errors import invalid
+from common.protocol.events import AnyEvent, Message
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
-from edge.answers import answer
-from edge.auth import Gate
-from edge.balancer import Balancer
-from edge.bodies import MessageBody, MessageInfo, MessageSentAnswer
+from common.protocol.wire import Id
+from edge.answer import Answer, json_answer
+from edge.bodies import AnswerBody, MessageText, Query, RequestBody, Seq, Wrongs
 from edge.limits import Limits
-from edge.reading import (
-    AnyRequest,
-    check_fields,
-    idempotency_key,
-    path_id,
-    query_number,
-    read_body,
-    read_query,
-)
+from edge.operation import Who, get, post
 from edge.reads import Reads
+from edge.request import RequestKey
 from edge.sends import Sends
 from edge.upstream import Chats
 
-DEFAULT_MESSAGES = 50
 MAX_MESSAGES = 100
 
 
-def create_message_routes(
-    gate: Gate, chats: Chats, reads: Reads, sends: Sends, limits: Limits, balancer: Balancer
-) -> Sequence[Any]:
+class MessageBody(RequestBody):
+    message: MessageText
+    client_id: Id | UnsetType = UNSET
+
+    def wrong_fields(self) -> Wrongs:
+        return {"message": wrong_with_message(self.message)}
+
+    def own_key(self) -> str | UnsetType:
+        return self.client_id
+
+
+class MessageInfo(AnswerBody):
+    message_id: Id
+    message: MessageText
+    seq: int
+    at: str
+    client_id: Id | UnsetType = UNSET
+
+
+class MessageSentAnswer(AnswerBody):
+    message: str
+    message_info: MessageInfo
+
+
+class HistoryQuery(Query):
+    before: Annotated[Seq, Meta(description="Only messages below this seq.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_MESSAGES, description="How many at most.")] = 50
+
+
+class MessagesAnswer(AnswerBody):
+    """Newest first."""
+
+    messages: list[Message]
+    more: bool
+
+
+class EventsQuery(Query):
+    after: Annotated[Seq, Meta(description="Only events above this seq.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=MAX_SLICE_EVENTS, description="How many at most.")] = (
+        MAX_SLICE_EVENTS
+    )
+
+
+class EventsAnswer(AnswerBody):
+    """Ascending, without holes; `seq` is the chat's head."""
+
+    events: list[AnyEvent]
+    seq: int
+    more: bool
+
+
+class MessageRoutes:
     """/api/chat/{id}/message and /api/chat/{id}/events."""
 
-    @post("/api/chat/{chat_id:str}/message")
-    async def send_message(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        await limits.take_send(caller.user)
-        body = await read_body(request, MessageBody)
-        check_fields({"message": wrong_with_message(body.message)})
-        own_key = idempotency_key(request)
-        if body.client_id is not UNSET:
-            if own_key is not None and own_key != body.client_id:
-                raise invalid("clientId", "must be the same as the Idempotency-Key")
-            own_key = body.client_id
-        result = await sends.send(
+    def __init__(self, chats: Chats, reads: Reads, sends: Sends) -> None:
+        self._chats = chats
+        self._reads = reads
+        self._sends = sends
+
+    @post(
+        "/api/chat/{chat_id}/message",
+        "Send a message",
+        {201: MessageSentAnswer},
+        who=Who.PARTICIPANTS,
+        rate=Limits.take_send,
+    )
+    async def send_message(
+        self, caller: Claims, chat_id: Id, body: MessageBody, key: RequestKey
+    ) -> MessageSentAnswer:
+        result = await self._sends.send(
             SendItem(
-                chat=path_id(chat_id),
+                chat=chat_id,
                 user=caller.user,
-                key=own_key or balancer.request_key(request),
-                show_key=own_key is not None,
+                key=key.id,
+                show_key=key.is_given,
                 message=body.message,
                 trace=followed_trace.get() or UNSET,
             )
@@ -66,26 +108,27 @@ def create_message_routes(
             at=result.at,
             client_id=UNSET if result.client_id is None else result.client_id,
         )
-        sent = MessageSentAnswer(message="Message sent successfully", message_info=info)
-        return answer(sent, 201)
+        return MessageSentAnswer(message="Message sent successfully", message_info=info)
 
-    @get("/api/chat/{chat_id:str}/message")
-    async def get_messages(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        query = read_query(request, "before", "limit")
-        before = query_number(query, "before", 0)
-        limit = query_number(query, "limit", 1, MAX_MESSAGES) or DEFAULT_MESSAGES
-        chat = path_id(chat_id)
-        if before is None:
-            return answer(await reads.get_newest_messages(caller.user, chat, limit))
-        return answer(await chats.get_messages(caller.user, chat, before, limit))
+    @get(
+        "/api/chat/{chat_id}/message",
+        "History, newest first",
+        {200: MessagesAnswer},
+        who=Who.PARTICIPANTS,
+    )
+    async def get_messages(self, caller: Claims, chat_id: Id, query: HistoryQuery) -> Answer:
+        if query.before is None:
+            page = await self._reads.get_newest_messages(caller.user, chat_id, query.limit)
+        else:
+            page = await self._chats.get_messages(caller.user, chat_id, query.before, query.limit)
+        return json_answer(page)
 
-    @get("/api/chat/{chat_id:str}/events")
-    async def get_events(request: AnyRequest, chat_id: FromPath[str]) -> Response[bytes]:
-        caller = gate.admit(request.headers.get("authorization"))
-        query = read_query(request, "after", "limit")
-        after = query_number(query, "after", 0) or 0
-        limit = query_number(query, "limit", 1, MAX_SLICE_EVENTS) or MAX_SLICE_EVENTS
-        return answer(await chats.get_events(caller.user, path_id(chat_id), after, limit))
-
-    return [send_message, get_messages, get_events]
+    @get(
+        "/api/chat/{chat_id}/events",
+        "Everything that happened after a seq, ascending",
+        {200: EventsAnswer},
+        who=Who.PARTICIPANTS,
+    )
+    async def get_events(self, caller: Claims, chat_id: Id, query: EventsQuery) -> Answer:
+        page = await self._chats.get_events(caller.user, chat_id, query.after, query.limit)
+        return json_answer(page)

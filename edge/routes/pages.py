@@ -1,4 +1,4 @@
-"""The web page and the API's descriptions: files that are read once, with strict headers."""
+"""The web page: files that are read once, with strict headers."""
 
 import hashlib
 import mimetypes
@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from litestar import Response, get
 
-from edge.reading import AnyRequest
+from edge.admission import WHO
+from edge.operation import Who
+from edge.request import AnyRequest
 
 
 class File(NamedTuple):
@@ -61,17 +63,20 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
     }
 
 
-def create_page_routes(files: Mapping[str, File], origins: Sequence[str]) -> Sequence[Any]:
-    """A route for every file, so that nothing else can be asked for."""
-    headers = page_headers(origins)
+def create_page_routes(files: Mapping[str, File], headers: Mapping[str, str]) -> Sequence[Any]:
+    """A route for every file, so that nothing else can be asked for; open to everybody."""
 
-    @get(sorted(files))
+    @get(sorted(files), opt={WHO: Who.EVERYBODY})
     async def get_file(request: AnyRequest) -> Response[bytes]:
-        file = files[request.scope["path"]]
-        own = {**headers, "ETag": file.etag, "Cache-Control": "no-cache"}
-        known = request.headers.get("if-none-match", "")
-        if file.etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
-            return Response(b"", status_code=304, headers=own)
-        return Response(file.body, headers=own, media_type=file.media_type)
+        return serve_file(files[request.scope["path"]], request, headers)
 
     return [get_file]
+
+
+def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> Response[bytes]:
+    """The file, or 304 for a client that has it already."""
+    own = {**headers, "ETag": file.etag, "Cache-Control": "no-cache"}
+    known = request.headers.get("if-none-match", "")
+    if file.etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+        return Response(b"", status_code=304, headers=own)
+    return Response(file.body, headers=own, media_type=file.media_type)

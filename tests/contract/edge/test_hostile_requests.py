@@ -15,7 +15,7 @@ DOCUMENT = schemathesis.openapi.from_dict(describe_api(OPERATIONS))
 CALLS = [
     (operation.method, operation.path)
     for operation in OPERATIONS
-    if operation.bodies or operation.query or "{" in operation.path
+    if operation.body or operation.query or "{" in operation.path
 ]
 
 

@@ -1,12 +1,19 @@
-"""Every route as every kind of person with every kind of id; a route that is missing here fails."""
+"""Every declared call as every kind of person with every kind of id.
+
+What is expected follows from the declaration's `who`; a call whose ids name neither a chat nor
+somebody in it needs a row here, and fails without one.
+"""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 
 from common.protocol.ids import new_id
+from docs.reference.samples import sample
+from edge.openapi import describe_api
+from edge.operation import Operation, Who
 from edge.operations import OPERATIONS
 
 PEOPLE = ("owner", "participant", "former", "stranger", "nobody")
@@ -17,55 +24,39 @@ MALFORMED = (
     "00000000-0000-4000-8000-00000000000%30", "%00",
 )  # fmt: skip
 
-
-class Rule(NamedTuple):
-    """Statuses for owner, participant, former participant and stranger of the chat in the path.
-
-    Nobody always gets 401; a chat that is foreign, missing or malformed is always 404.
-    """
-
-    owner: int
-    participant: int
-    body: Callable[["Cast"], Any] = lambda cast: None
-
-
-CHAT_RULES: dict[tuple[str, str], Rule] = {
-    ("GET", "/api/chat/{chat_id}"): Rule(200, 200),
-    ("PATCH", "/api/chat/{chat_id}"): Rule(200, 403, lambda cast: {"chatName": "new"}),
-    ("DELETE", "/api/chat/{chat_id}"): Rule(200, 403),
-    ("POST", "/api/chat/{chat_id}/participant"): Rule(
-        201, 403, lambda cast: {"userId": cast.people["stranger"].id}
-    ),
-    ("DELETE", "/api/chat/{chat_id}/participant/{user_id}"): Rule(200, 403),
-    ("POST", "/api/chat/{chat_id}/message"): Rule(201, 201, lambda cast: {"message": "x"}),
-    ("GET", "/api/chat/{chat_id}/message"): Rule(200, 200),
-    ("GET", "/api/chat/{chat_id}/events"): Rule(200, 200),
+IN_A_CHAT = [of for of in OPERATIONS if of.who in (Who.PARTICIPANTS, Who.CHAT_OWNER)]
+OPEN = [of for of in OPERATIONS if of.who is Who.EVERYBODY]
+PERSONAL = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and not of.path_parameters]
+NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
+# The id in the path names a person or a session: whose own, or another's.
+NAMED_STATUS = {
+    "GET /api/user/{user_id}": {"own": 200, "foreign": 200},
+    "DELETE /api/user/session/{session_id}": {"own": 200, "foreign": 404},
 }
-# Statuses for somebody with a token; nobody gets 401.
-PERSONAL = {
-    ("POST", "/api/user/logout"): 200,
-    ("GET", "/api/user/me"): 200,
-    ("PATCH", "/api/user/me"): 200,
-    ("GET", "/api/user"): 200,
-    ("GET", "/api/user/sessions"): 200,
-    ("DELETE", "/api/user/sessions"): 200,
-    ("POST", "/api/chat"): 201,
-    ("GET", "/api/chat"): 200,
+# Where the example of the description is no request that succeeds.
+BODIES: dict[str, Callable[["Cast"], Any]] = {
+    "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
+    "POST /api/chat": lambda cast: {"participants": [], "chatName": "x"},
+    "PATCH /api/user/me": lambda cast: {"email": f"{new_id()}@example.org"},
 }
-# The id in the path names a person or a session.
-NAMED = {
-    ("GET", "/api/user/{user_id}"): {"own": 200, "foreign": 200},
-    ("DELETE", "/api/user/session/{session_id}"): {"own": 200, "foreign": 404},
-}
-OPEN = {
-    ("POST", "/api/user"),
-    ("POST", "/api/user/login"),
-    ("POST", "/api/user/refresh"),
-    ("GET", "/health/live"),
-    ("GET", "/health/ready"),
-    ("GET", "/openapi.json"),
-    ("GET", "/asyncapi.json"),
-}
+QUERIES = {"GET /api/user": {"username": "p"}}
+
+DOCUMENT = describe_api(OPERATIONS)
+
+
+def call_of(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def make_body(operation: Operation, cast: "Cast") -> Any:
+    """One that fits; None for a call without."""
+    if operation.body is None:
+        return None
+    if make := BODIES.get(call_of(operation)):
+        return make(cast)
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]["requestBody"]
+    schema = described["content"]["application/json"]["schema"]
+    return sample(schema, DOCUMENT["components"]["schemas"])
 
 
 class Cast:
@@ -109,44 +100,46 @@ def lasting_cast(client: httpx.Client, people: dict[str, Any]) -> Cast:
     return Cast(client, people)
 
 
-def test_every_route_has_a_row() -> None:
-    """The rows here and the published operations are the same calls."""
-    rows = {*CHAT_RULES, *PERSONAL, *NAMED, *OPEN}
-    assert rows == {(operation.method, operation.path) for operation in OPERATIONS}
+def test_every_call_is_in_the_table() -> None:
+    """A call says who may, or stands in the rows here with what its ids name."""
+    assert {call_of(operation) for operation in NAMED} == NAMED_STATUS.keys()
+    assert len(IN_A_CHAT) + len(OPEN) + len(PERSONAL) + len(NAMED) == len(OPERATIONS)
+    assert all("chat_id" in operation.path_parameters for operation in IN_A_CHAT)
 
 
-CHAT_CASES = [(*call, who, kind) for call in CHAT_RULES for who in PEOPLE for kind in IDS]
-
-
-@pytest.mark.parametrize(("method", "path", "who", "kind"), CHAT_CASES)
-def test_chat(cast: Cast, foreign_chat: str, method: str, path: str, who: str, kind: str) -> None:
+@pytest.mark.parametrize("kind", IDS)
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("operation", IN_A_CHAT, ids=call_of)
+def test_chat(cast: Cast, foreign_chat: str, operation: Operation, who: str, kind: str) -> None:
     """A chat answers to those in it; to all others it is as if it were not there."""
-    rule = CHAT_RULES[method, path]
     chats = {"own": cast.own, "foreign": foreign_chat, "missing": new_id(), "malformed": "x"}
     whom = "owner" if who == "participant" else "participant"
-    place = path.format(chat_id=chats[kind], user_id=cast.people[whom].id)
-    answer = cast.ask(who, method, place, rule.body(cast))
+    place = operation.path.format(chat_id=chats[kind], user_id=cast.people[whom].id)
+    body = make_body(operation, cast)
+    answer = cast.ask(who, operation.method, place, body)
     expected = 404
     if who == "nobody":
         expected = 401
-    elif kind == "own" and who in ("owner", "participant"):
-        expected = rule.owner if who == "owner" else rule.participant
+    elif kind == "own" and who == "owner":
+        expected = operation.status
+    elif kind == "own" and who == "participant":
+        expected = 403 if operation.who is Who.CHAT_OWNER else operation.status
     assert answer.status_code == expected, answer.text
     if expected == 404:
-        never = cast.ask(
-            who, method, path.format(chat_id=new_id(), user_id=new_id()), rule.body(cast)
-        )
-        assert answer.content == never.content
+        nowhere = operation.path.format(chat_id=new_id(), user_id=new_id())
+        assert answer.content == cast.ask(who, operation.method, nowhere, body).content
 
 
 @pytest.mark.parametrize("malformed", MALFORMED)
-@pytest.mark.parametrize(("method", "path"), CHAT_RULES)
-def test_malformed_chat_id(ann: Any, method: str, path: str, malformed: str) -> None:
+@pytest.mark.parametrize("operation", IN_A_CHAT, ids=call_of)
+def test_malformed_chat_id(
+    lasting_cast: Cast, ann: Any, operation: Operation, malformed: str
+) -> None:
     """An id in any other spelling names nothing."""
-    body = {"message": "x", "chatName": "x", "userId": ann.id}
-    place = path.format(chat_id=malformed, user_id=ann.id)
-    answer = ann.ask(method, place, **({} if method in ("GET", "DELETE") else {"json": body}))
-    assert answer.status_code == 404
+    place = operation.path.format(chat_id=malformed, user_id=ann.id)
+    body = make_body(operation, lasting_cast)
+    options = {} if body is None else {"json": body}
+    assert ann.ask(operation.method, place, **options).status_code == 404
 
 
 PEOPLE_TO_REMOVE = {
@@ -182,41 +175,42 @@ def test_removal_of_no_one(lasting_cast: Cast, who: str, whom: str) -> None:
     assert lasting_cast.ask(who, "DELETE", place, None).status_code == 404
 
 
-@pytest.mark.parametrize(("method", "path"), PERSONAL)
+@pytest.mark.parametrize("operation", PERSONAL, ids=call_of)
 def test_personal(
-    make_person: Callable[[], Any], client: httpx.Client, method: str, path: str
+    make_person: Callable[[], Any], lasting_cast: Cast, client: httpx.Client, operation: Operation
 ) -> None:
     """Somebody with a token gets their own; nobody gets 401."""
-    person = make_person()
-    body = {"chatName": "x", "participants": [], "email": f"{new_id()}@example.org"}
-    options: dict[str, Any] = {"params": {"username": "p"}} if path == "/api/user" else {}
-    if method in ("POST", "PATCH"):
+    person, body = make_person(), make_body(operation, lasting_cast)
+    options: dict[str, Any] = {"params": QUERIES.get(call_of(operation))}
+    if body is not None:
         options["json"] = body
-    assert client.request(method, path, **options).status_code == 401
-    assert person.ask(method, path, **options).status_code == PERSONAL[method, path]
+    assert client.request(operation.method, operation.path, **options).status_code == 401
+    answer = person.ask(operation.method, operation.path, **options)
+    assert answer.status_code == operation.status, answer.text
 
 
 @pytest.mark.parametrize("kind", IDS)
-@pytest.mark.parametrize(("method", "path"), NAMED)
+@pytest.mark.parametrize("operation", NAMED, ids=call_of)
 def test_named(
-    make_person: Callable[[], Any], client: httpx.Client, method: str, path: str, kind: str
+    make_person: Callable[[], Any], client: httpx.Client, operation: Operation, kind: str
 ) -> None:
     """People are found by their id; sessions are their owner's alone."""
     person, other = make_person(), make_person()
     ids = {"missing": new_id(), "malformed": "x"}
     for name, somebody in (("own", person), ("foreign", other)):
         session = somebody.ask("GET", "/api/user/sessions").json()["sessions"][0]["id"]
-        ids[name] = session if "session" in path else somebody.id
-    place = path.format(user_id=ids[kind], session_id=ids[kind])
-    assert client.request(method, place).status_code == 401
-    assert person.ask(method, place).status_code == NAMED[method, path].get(kind, 404)
+        ids[name] = session if "session_id" in operation.path_parameters else somebody.id
+    place = operation.path.format(user_id=ids[kind], session_id=ids[kind])
+    assert client.request(operation.method, place).status_code == 401
+    expected = NAMED_STATUS[call_of(operation)].get(kind, 404)
+    assert person.ask(operation.method, place).status_code == expected
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OPEN))
-def test_open(client: httpx.Client, method: str, path: str) -> None:
+@pytest.mark.parametrize("operation", OPEN, ids=call_of)
+def test_open(client: httpx.Client, operation: Operation) -> None:
     """What needs no token never asks for one, and ignores one that is bad."""
     headers = {"Authorization": "Bearer x"}
-    answer = client.request(method, path, headers=headers, json={})
+    answer = client.request(operation.method, operation.path, headers=headers, json={})
     assert answer.status_code != 401, answer.text
 
 

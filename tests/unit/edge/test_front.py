@@ -1,21 +1,41 @@
 """The outermost layer: which route a path is, and what becomes of a bug."""
 
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import unquote
 
 import pytest
 from litestar import get
 
+from common.protocol.errors import invalid
+from common.protocol.wire import Id
+from edge.admission import WHO, Admission
 from edge.app import create_app
+from edge.auth import Gate
+from edge.balancer import Balancer
+from edge.bodies import Confirmation
+from edge.endpoint import create_endpoints
 from edge.front import Route, RouteTable
+from edge.operation import PathText, Who, put
 
+ID = "00000000-0000-4000-8000-000000000000"
+# Without a token in the request neither credentials nor limits are asked.
+ADMISSION = Admission(Gate(None), None)  # type: ignore[arg-type]
 TABLE = RouteTable(
     [
         Route("/a", frozenset({"GET", "POST"})),
         Route("/a/me", frozenset({"PATCH"})),
         Route("/a/{id}", frozenset({"DELETE"})),
         Route("/a/{id}/b/{other}", frozenset({"GET"})),
+        Route("/a/{id}/c/{emoji}", frozenset({"PUT"}), frozenset({"emoji"})),
     ]
 )
+
+
+def read_letter(text: str) -> str:
+    letter = unquote(text)
+    if letter != "\u00e4":
+        raise invalid("emoji", "must be a letter")
+    return letter
 
 
 @pytest.mark.parametrize(
@@ -26,12 +46,15 @@ TABLE = RouteTable(
         (b"/a/x", "/a/{id}"),
         (b"/a/..", "/a/{id}"),
         (b"/a/x/b/y", "/a/{id}/b/{other}"),
+        (b"/a/x/c/%F0%9F%91%8D", "/a/{id}/c/{emoji}"),
+        (b"/a/x/c/%2F", "/a/{id}/c/{emoji}"),
+        (b"/a/%41/c/x", None),
         *[(path, None) for path in (b"", b"/", b"/a/", b"//a", b"/a/x/", b"/a/x/b", b"/a/%41")],
         *[(path, None) for path in (b"/a/x/b/y/", b"/a/x/b/y/z", b"/a\n", b"/A", b"a")],
     ],
 )
 def test_a_path_has_one_spelling(path: bytes, template: str | None) -> None:
-    """Literal paths go before templates; nothing is decoded, added or left out."""
+    """Literal parts go before parameters; nothing is decoded, added or left out."""
     found = TABLE.find(path)
     assert (found.template if found else None) == template
 
@@ -42,8 +65,8 @@ def test_allow_names_head_beside_get() -> None:
     assert Route("/", frozenset({"DELETE"})).allow == "DELETE"
 
 
-async def ask(app: Any, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
-    """One GET, without a server."""
+async def ask(app: Any, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
+    """One request, without a server."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -53,7 +76,8 @@ async def ask(app: Any, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [],
+        "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(),
+        "headers": [],
         "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1), "scheme": "http",
         "server": ("127.0.0.1", 2), "http_version": "1.1", "asgi": {"version": "3.0"},
         "extensions": {}, "state": {},
@@ -65,13 +89,48 @@ async def ask(app: Any, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
 async def test_a_bug_is_a_problem_that_says_nothing() -> None:
     """An exception answers 500 `internal` without a word of what it was."""
 
-    @get("/bug")
+    @get("/bug", opt={WHO: Who.EVERYBODY})
     async def fail() -> None:
         raise RuntimeError("secret at 10.0.0.1")
 
-    status, headers, body = await ask(create_app([fail]), "/bug")
+    status, headers, body = await ask(create_app([fail], ADMISSION), "/bug")
     assert status == 500
     assert headers[b"content-type"] == b"application/problem+json"
     assert b'"code":"internal"' in body
     assert b"secret" not in body
     assert headers[b"cache-control"] == b"no-store"
+
+
+async def test_a_handler_that_says_nothing_is_closed() -> None:
+    """Without a word on who may, nobody comes in without a token."""
+
+    @get("/secret")
+    async def tell() -> str:
+        return "secret"
+
+    status, _, body = await ask(create_app([tell], ADMISSION), "/secret")
+    assert (status, b"secret" in body) == (401, False)
+
+
+class ReactionRoutes:
+    @put("/a/{a_id}/{emoji}", "React", {201: Confirmation}, who=Who.EVERYBODY)
+    async def react(
+        self, a_id: Id, emoji: Annotated[str, PathText(read_letter, {}, "invalid_request")]
+    ) -> Confirmation:
+        return Confirmation(message=f"{a_id} {emoji}")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/a/{ID}/%C3%A4", 201),
+        (f"/a/{ID}/%2F", 400),
+        ("/a/x/%2F", 400),
+        ("/a/x/%C3%A4", 404),
+    ],
+)
+async def test_text_in_a_path_is_read_as_it_was_sent(path: str, status: int) -> None:
+    """A parameter of its own kind gets its text undecoded; its 400 goes before an id's 404."""
+    app = create_app(create_endpoints(ReactionRoutes(), Balancer(None)), ADMISSION)
+    found, _, body = await ask(app, path, "PUT")
+    assert found == status, body

@@ -1,7 +1,7 @@
 """The rules of single fields: each check returns None, or a sentence that says what is wrong.
 
-Text is judged as it was sent, never trimmed or changed. Pure, no I/O. users and chats hold their
-own rows to the same rules; here they give a refusal before anything is asked of anybody.
+Text is judged as it was sent, never trimmed or changed. users and chats hold what they store to
+these rules; edge refuses by them before it asks anybody.
 """
 
 import re

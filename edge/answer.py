@@ -1,20 +1,23 @@
 """An HTTP answer whose bytes are made already: Litestar hands it on and adds nothing.
 
-Knows no request and encodes nothing.
+Knows no request.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from litestar import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 JSON = "application/json"
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Answer(Response[bytes]):
     """A response that sends itself. Litestar's own makes two more objects, with cookies, encodings
-    and background tasks that nothing here has: 22 of the 115 µs that a request took in edge."""
+    and background tasks that nothing here has."""
 
     def __init__(
         self,
@@ -44,3 +47,9 @@ class Answer(Response[bytes]):
         }
         await send(start)
         await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+
+def json_answer(
+    body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
+    return Answer(_encode(body), status, headers)

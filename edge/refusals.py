@@ -1,7 +1,6 @@
-"""How an answer goes out: JSON that nobody stores on the way."""
+"""How a refusal, a fault of the framework and a bug are answered: RFC 9457 problem+json."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,21 +9,14 @@ from litestar.exceptions import HTTPException
 
 from common.process.logs import log
 from common.protocol.errors import PROBLEM_TYPE, Refusal, unavailable
-from edge.reading import AnyRequest
-from edge.response import Answer
-
-_encode = msgspec.json.Encoder().encode
-
-
-def answer(
-    body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response[bytes]:
-    return Answer(_encode(body), status, headers)
+from edge.answer import Answer
+from edge.request import AnyRequest
 
 
 def problem_response(refusal: Refusal) -> Response[bytes]:
-    """RFC 9457 problem+json."""
-    return Answer(_encode(refusal.problem()), refusal.status, refusal.http_headers(), PROBLEM_TYPE)
+    return Answer(
+        msgspec.json.encode(refusal.problem()), refusal.status, refusal.http_headers(), PROBLEM_TYPE
+    )
 
 
 def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:

@@ -3,8 +3,8 @@
 import pytest
 
 from common.protocol.errors import Refusal
-from edge.bodies import ChatBody, ParticipantsBody
-from edge.reading import decode_body
+from edge.request import decode_body
+from edge.routes.chats import ChatBody, ParticipantsBody
 
 ID = b'"00000000-0000-4000-8000-000000000000"'
 

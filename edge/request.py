@@ -1,4 +1,4 @@
-"""Reads what a request says: its body, its query, the ids in its path and headers.
+"""Reads what a request says: its body and its key.
 
 Everything that is wrong becomes the refusal that the contract names, in its order: media type,
 size, then form. Knows nothing of what the fields mean.
@@ -6,46 +6,47 @@ size, then form. Knows nothing of what the fields mean.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from litestar import Request
+from msgspec import UNSET, UnsetType
 
-from common.protocol.errors import Refusal, invalid, not_found
+from common.protocol.errors import Refusal, invalid
 from common.protocol.ids import is_id
 from common.protocol.limits import (
     MAX_BODY_BYTES,
     MAX_JSON_DEPTH,
     json_depth_exceeds,
-    wrong_with_text,
 )
+from edge.bodies import RequestBody
 
-T = TypeVar("T")
+B = TypeVar("B", bound=RequestBody)
 AnyRequest = Request[Any, Any, Any]
 
-MAX_SEQ: Final = 2**63 - 1
 KEY_HEADER: Final = "idempotency-key"
+WRONG_ID: Final = "must be a UUID of 36 lower-case characters"
 
 _find_place = re.compile(r" - at `\$\.?(.*)`\Z").search
 _find_missing = re.compile(r"missing required field `(.+?)`").search
-_match_number = re.compile(r"^[0-9]{1,19}\Z", re.ASCII).match
 
 
-async def read_body(request: AnyRequest, shape: type[T], *, empty: T | None = None) -> T:
-    """The body, decoded. `empty` is the value of an empty body where one is allowed.
+async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = False) -> B | None:
+    """The body, decoded and judged by its rules; None where it is empty and may be.
 
     Raises Refusal: unsupported_media_type, too_large, invalid_request; in this order.
     """
     data = await _read_bytes(request)
     if not data:
-        if empty is not None:
-            return empty
+        if optional:
+            return None
         raise Refusal("invalid_request", "A JSON body is expected.")
     _demand_json(request.headers)
     if len(data) > MAX_BODY_BYTES:
         raise Refusal("too_large", f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
-    return decode_body(data, shape)
+    body = decode_body(data, shape)
+    check_fields(body.wrong_fields())
+    return body
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
@@ -79,7 +80,7 @@ def _demand_json(headers: Mapping[str, str]) -> None:
         raise Refusal("unsupported_media_type", "The body must not be compressed.")
 
 
-def decode_body(data: bytes, shape: type[T]) -> T:
+def decode_body(data: bytes, shape: type[B]) -> B:
     """Raises Refusal invalid_request, with the field in `errors` where it is one."""
     try:
         data.decode()  # msgspec skips unknown fields without looking at their bytes
@@ -104,63 +105,38 @@ def _explain(wrong: str) -> Refusal:
     if not field:
         return Refusal("invalid_request", "The body must be a JSON object.")
     if "matching regex" in wrong:
-        return invalid(field, "must be a UUID of 36 lower-case characters")
+        return invalid(field, WRONG_ID)
     rule = wrong.split(" - at ")[0].replace("`", "").replace("Expected", "must be", 1)
     return invalid(field, rule.partition(", got")[0])
 
 
 def check_fields(wrongs: Mapping[str, str | None]) -> None:
     """Raises Refusal invalid_request with all fields that break a rule."""
+    if not wrongs:
+        return
     errors = [{"field": field, "detail": wrong} for field, wrong in wrongs.items() if wrong]
     if errors:
         raise Refusal("invalid_request", "The request is not valid.", errors=errors)
 
 
-def path_id(text: str) -> str:
-    """An id in a path. Raises Refusal not_found for what cannot be one."""
-    if not is_id(text):
-        raise not_found()
-    return text
+class RequestKey(NamedTuple):
+    """What makes repeats of a request one. `is_given`: by the client, which may show it; else the
+    balancer made it for its own replays."""
+
+    id: str
+    is_given: bool
 
 
-def read_query(request: AnyRequest, *names: str) -> dict[str, str]:
-    """Those of the named parameters that are there; all others are ignored.
+def read_key(request: AnyRequest, in_body: str | UnsetType) -> str | None:
+    """The client's own key, from the header or the body.
 
-    Raises Refusal invalid_request where one comes twice or is not text that can be stored.
+    Raises Refusal invalid_request where it is not a UUID, or both are there and differ.
     """
-    found: dict[str, str] = {}
-    query = request.scope["query_string"].decode("utf-8", "surrogateescape")
-    for name, value in parse_qsl(query, keep_blank_values=True, errors="surrogateescape"):
-        if name not in names:
-            continue
-        if name in found:
-            raise invalid(name, "must be given once")
-        if wrong := wrong_with_text(value):
-            raise invalid(name, wrong)
-        found[name] = value
-    return found
-
-
-def query_number(query: Mapping[str, str], name: str, low: int, high: int = MAX_SEQ) -> int | None:
-    """A whole number from `low` to `high`. Raises Refusal invalid_request for anything else."""
-    if (text := query.get(name)) is None:
-        return None
-    if _match_number(text) is None or not low <= int(text) <= high:
-        raise invalid(name, f"must be a whole number from {low} to {high}")
-    return int(text)
-
-
-def query_id(query: Mapping[str, str], name: str) -> str | None:
-    """Raises Refusal invalid_request for what is not an id."""
-    text = query.get(name)
-    if text is not None and not is_id(text):
-        raise invalid(name, "must be a UUID of 36 lower-case characters")
-    return text
-
-
-def idempotency_key(request: AnyRequest) -> str | None:
-    """The client's own key. Raises Refusal invalid_request where it is not a UUID."""
-    text = request.headers.get(KEY_HEADER)
-    if text is not None and not is_id(text):
-        raise invalid("Idempotency-Key", "must be a UUID of 36 lower-case characters")
-    return text
+    key = request.headers.get(KEY_HEADER)
+    if key is not None and not is_id(key):
+        raise invalid("Idempotency-Key", WRONG_ID)
+    if in_body is UNSET:
+        return key
+    if key is not None and key != in_body:
+        raise invalid("clientId", "must be the same as the Idempotency-Key")
+    return in_body

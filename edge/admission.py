@@ -1,0 +1,33 @@
+"""Who may come in: judged of every request before anything else of it is read. Knows no route."""
+
+from typing import Final
+
+from edge.auth import Gate
+from edge.limits import Limits
+from edge.operation import Who
+from edge.request import AnyRequest
+
+WHO: Final = "who"
+RATE: Final = "rate"
+
+
+class Admission:
+    """Reads what a route's handler says of itself in Litestar's `opt`; one that says nothing is
+    for those who are signed in."""
+
+    def __init__(self, gate: Gate, limits: Limits) -> None:
+        self._gate = gate
+        self._limits = limits
+
+    async def admit(self, request: AnyRequest) -> None:
+        """Raises Refusal: unauthenticated, unavailable, then rate_limited.
+
+        A hook and not a guard: for each guard Litestar copies the whole handler.
+        """
+        says = request.scope["route_handler"].opt
+        if says.get(WHO) is Who.EVERYBODY:
+            return
+        caller = self._gate.admit(request.headers.get("authorization"))
+        request.scope["user"] = caller
+        if rate := says.get(RATE):
+            await rate(self._limits, caller.user)

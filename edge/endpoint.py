@@ -1,0 +1,78 @@
+"""Makes Litestar's handlers of the declared calls: reads what a call takes, in the contract's order
+of judgement, and answers with what its handler returns."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from msgspec import UNSET, Struct
+
+from edge.admission import RATE, WHO
+from edge.answer import json_answer
+from edge.balancer import Balancer
+from edge.operation import ID_IN_PATH, Operation, operations_of
+from edge.query import QueryReader
+from edge.request import AnyRequest, RequestKey, read_body, read_key
+
+ENCODED: Final = "encoded"  # the path's parameters that may hold %
+
+
+def create_endpoints(routes: object, balancer: Balancer) -> Sequence[HTTPRouteHandler]:
+    """The calls that the class of `routes` declares, answered by its methods."""
+    return [
+        _create_endpoint(operation, routes, balancer) for operation in operations_of(type(routes))
+    ]
+
+
+def _create_endpoint(operation: Operation, routes: object, balancer: Balancer) -> HTTPRouteHandler:
+    handle, status = operation.handler.__get__(routes), operation.status
+    body_shape, body_is_optional = operation.body, operation.body_is_optional
+    query_reader = QueryReader(operation.query) if operation.query else None
+    takes_key = operation.takes_key
+    takes_caller = "caller" in operation.parameters
+    takes_request = "request" in operation.parameters
+    # What is refused with 400 goes before the ids, which name something or nothing.
+    in_path = [
+        (name, text.read)
+        for code in ("invalid_request", "not_found")
+        for name, text in operation.path_parameters.items()
+        if text.refuses == code
+    ]
+
+    async def respond(request: AnyRequest) -> Response[bytes]:
+        arguments: dict[str, Any] = {}
+        body = None
+        if body_shape is not None:
+            body = await read_body(request, body_shape, optional=body_is_optional)
+            arguments["body"] = body
+        if query_reader is not None:
+            arguments["query"] = query_reader.read(request.scope["query_string"])
+        if takes_key:
+            own = read_key(request, body.own_key() if body else UNSET)
+            arguments["key"] = (
+                RequestKey(own, True) if own else RequestKey(balancer.request_key(request), False)
+            )
+        for name, read in in_path:
+            arguments[name] = read(request.scope["path_params"][name])
+        if takes_caller:
+            arguments["caller"] = request.scope["user"]
+        if takes_request:
+            arguments["request"] = request
+        answered: Response[bytes] | Struct = await handle(**arguments)
+        if isinstance(answered, Struct):
+            return json_answer(answered, status)
+        return answered
+
+    return HTTPRouteHandler(
+        operation.path.replace("}", ":str}"),
+        http_method=operation.method,  # type: ignore[arg-type]  # one of Litestar's names
+        status_code=status,
+        opt={
+            WHO: operation.who,
+            RATE: operation.rate,
+            ENCODED: {
+                name for name, text in operation.path_parameters.items() if text is not ID_IN_PATH
+            },
+        },
+    )(respond)

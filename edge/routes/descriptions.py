@@ -1,0 +1,31 @@
+"""The machine-readable descriptions of the calls and of the socket."""
+
+from collections.abc import Mapping
+
+from litestar import Response
+
+from edge.bodies import AnswerBody
+from edge.operation import Who, get
+from edge.request import AnyRequest
+from edge.routes.pages import File, serve_file
+
+
+class Document(AnswerBody):
+    """A JSON document."""
+
+
+class DescriptionRoutes:
+    """Served as the page's files are: from memory, with an ETag and `headers`."""
+
+    def __init__(self, openapi: File, asyncapi: File, headers: Mapping[str, str]) -> None:
+        self._openapi = openapi
+        self._asyncapi = asyncapi
+        self._headers = headers
+
+    @get("/openapi.json", "This description", {200: Document}, who=Who.EVERYBODY)
+    async def describe_calls(self, request: AnyRequest) -> Response[bytes]:
+        return serve_file(self._openapi, request, self._headers)
+
+    @get("/asyncapi.json", "The description of the socket", {200: Document}, who=Who.EVERYBODY)
+    async def describe_socket(self, request: AnyRequest) -> Response[bytes]:
+        return serve_file(self._asyncapi, request, self._headers)

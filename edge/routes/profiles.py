@@ -1,0 +1,107 @@
+"""People: one's own account, and what others see."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from common.identity.tokens import Claims
+from common.protocol.errors import Refusal
+from common.protocol.fields import wrong_with_email, wrong_with_password
+from common.protocol.ids import new_id
+from common.protocol.users import Account, ChangeProfile, PeopleFound, Person
+from common.protocol.wire import Id
+from edge.auth import Gate
+from edge.bodies import AnswerBody, Email, Password, Query, RequestBody, Wrongs
+from edge.limits import Limits
+from edge.operation import get, patch
+from edge.reads import Reads
+from edge.upstream import Users
+
+
+class Me(AnswerBody):
+    id: Id
+    username: str
+    email: str
+    chats: list[Id]
+
+
+class MeAnswer(AnswerBody):
+    user: Me
+
+
+class ProfileBody(RequestBody):
+    """At least one of `email` and `password`; a set password is changed with the current one."""
+
+    email: Email | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+    current_password: str | UnsetType = UNSET
+
+    def wrong_fields(self) -> Wrongs:
+        if self.email is UNSET and self.password is UNSET:
+            return {"password": "is missing, and so is email"}
+        return {
+            "email": None if self.email is UNSET else wrong_with_email(self.email),
+            "password": None if self.password is UNSET else wrong_with_password(self.password),
+        }
+
+
+class ProfileChangedAnswer(AnswerBody):
+    message: str
+    user: Account
+
+
+class PeopleQuery(Query):
+    username: Annotated[
+        str,
+        Meta(min_length=1, description="Upper and lower case are the same; at most 20 are found."),
+    ]
+
+
+class ProfileRoutes:
+    """/api/user/me, /api/user/{id} and the search for people."""
+
+    def __init__(self, gate: Gate, users: Users, reads: Reads, limits: Limits) -> None:
+        self._gate = gate
+        self._users = users
+        self._reads = reads
+        self._limits = limits
+
+    @get("/api/user/me", "My account and my chats", {200: MeAnswer})
+    async def get_me(self, caller: Claims) -> MeAnswer:
+        profile = await self._users.get_profile(caller.user)
+        me = Me(id=profile.id, username=profile.username, email=profile.email, chats=profile.chats)
+        return MeAnswer(user=me)
+
+    @patch(
+        "/api/user/me",
+        "Change my password or e-mail",
+        {200: ProfileChangedAnswer},
+        refusals=("invalid_credentials", "email_taken", "rate_limited"),
+    )
+    async def change_me(self, caller: Claims, body: ProfileBody) -> ProfileChangedAnswer:
+        change = ChangeProfile(
+            user=caller.user,
+            session=caller.session,
+            email=None if body.email is UNSET else body.email,
+            password=None if body.password is UNSET else body.password,
+            current_password=None if body.current_password is UNSET else body.current_password,
+            key=new_id(),
+        )
+        await self._limits.take_password_check(caller.user)
+        try:
+            account = await self._users.change_profile(change)
+        except Refusal as refusal:
+            if refusal.code != "invalid_credentials":
+                self._limits.forgive_password_check(caller.user)
+            raise
+        self._limits.forgive_password_check(caller.user)
+        self._gate.ask_anew()  # a new password has revoked the other sessions
+        return ProfileChangedAnswer(message="User updated successfully", user=account)
+
+    @get("/api/user", "People whose name begins so", {200: PeopleFound})
+    async def find_people(self, query: PeopleQuery) -> PeopleFound:
+        return await self._users.search_people(query.username)
+
+    @get("/api/user/{user_id}", "A person", {200: Person})
+    async def get_person(self, user_id: Id) -> Person:
+        return await self._reads.get_person(user_id)
