@@ -5,9 +5,10 @@ No lock of the database is held while users is called.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
+from time import monotonic
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -36,6 +37,7 @@ from chats.store.changes import (
 )
 from chats.store.decisions import decide, forget_commits, list_old_commits
 from common.calls.calls import Calls
+from common.calls.service import call_seconds
 from common.database.pool import UNREACHABLE, Pool
 from common.process.logs import log
 from common.protocol.errors import Refusal, unavailable
@@ -68,12 +70,23 @@ class Plan(NamedTuple):
 
 
 class Coordinator:
-    """Runs changes of chats; those of one chat one after the other, as far as this replica goes."""
+    """Runs changes of chats; those of one chat one after the other, as far as this replica goes.
 
-    def __init__(self, pool: Pool, users: Calls, announcer: Announcer) -> None:
+    A change has the time of the call that asks for it (`call_seconds`): none begins, and none is
+    committed, once its caller has given up."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        users: Calls,
+        announcer: Announcer,
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._pool = pool
         self._users = users
         self._announcer = announcer
+        self._clock = clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[None]] = set()
         self._acknowledged: list[str] = []
@@ -84,41 +97,59 @@ class Coordinator:
         """The first result of this key. `make_plan` checks, raises the Refusals of the request, and
         is called again where the chat has changed meanwhile; `chat` is None for a new one.
 
-        Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known or the chat
-        changes too fast. Raises UNREACHABLE before anything was tried.
+        Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known, the chat
+        changes too fast or the caller's time is over. Raises UNREACHABLE before anything was tried.
         """
+        deadline = self._clock() + call_seconds.get()
         with CHANGE_SECONDS.time():
-            async with self._turn(chat):
+            async with self._turn(chat, deadline):
                 for _ in range(MAX_ATTEMPTS):
                     began, known = await begin_attempt(self._pool, key)
                     if known is not None:
                         return known
+                    left = deadline - self._clock()
+                    if left <= 0:
+                        break
                     plan = await make_plan()
                     if plan.change is None:
                         await keep_result(self._pool, key, plan.result)
                         return plan.result
-                    if await self._try(key, plan, plan.change, began):
+                    if await self._try(key, plan, plan.change, began, left):
                         return plan.result
-        log("change given up: the chat changes too fast", chat=chat)
+        log("change given up: no time left, or the chat changes too fast", chat=chat)
         raise unavailable()
 
-    def _turn(self, chat: str | None) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def _turn(self, chat: str | None, deadline: float) -> AsyncIterator[None]:
         # Only spares attempts that must fail; what is right is decided by version and keys.
         if chat is None:
-            return nullcontext()
-        return self._turns.setdefault(chat, asyncio.Lock())
+            yield
+            return
+        lock = self._turns.setdefault(chat, asyncio.Lock())
+        try:
+            async with asyncio.timeout(deadline - self._clock()):
+                await lock.acquire()
+        except TimeoutError:
+            raise unavailable() from None
+        try:
+            yield
+        finally:
+            lock.release()
 
-    async def _try(self, key: ResultKey, plan: Plan, change: Change, began: datetime) -> bool:
-        """Whether the change is committed; False: try again."""
+    async def _try(
+        self, key: ResultKey, plan: Plan, change: Change, began: datetime, seconds: float
+    ) -> bool:
+        """Whether the change is committed, no later than `seconds` after `began`; False: try
+        again."""
         transaction = new_id() if plan.memberships is not None else None
         if plan.memberships is not None and transaction is not None:
-            vote, no = await self._prepare(transaction, change, plan.memberships)
+            vote, no = await self._prepare(transaction, change, plan.memberships, seconds)
             after = after_vote(vote)
             if after.step is not Step.STORE:
                 CHANGES.labels(after.step.name.lower()).inc()
                 self._finish(transaction, change.chat, after)
                 raise no
-        stored, committed = await self._store(key, plan.result, change, transaction, began)
+        stored, committed = await self._store(key, plan.result, change, transaction, began, seconds)
         after = after_store(stored)
         if after.step is Step.ASK:
             after = after_asking(await self._ask(transaction, key))
@@ -132,7 +163,7 @@ class Coordinator:
         return after.step is Step.ANSWER
 
     async def _prepare(
-        self, transaction: str, change: Change, part: Memberships
+        self, transaction: str, change: Change, part: Memberships, seconds: float
     ) -> tuple[Vote, Refusal]:
         """users' vote, and what the caller is told unless it is a yes."""
         request = PrepareMemberships(
@@ -146,7 +177,7 @@ class Coordinator:
         )
         try:
             await self._users.call(
-                "prepare", request, Empty, key=change.chat, timeout=PREPARE_SECONDS
+                "prepare", request, Empty, key=change.chat, timeout=min(PREPARE_SECONDS, seconds)
             )
         except Refusal as refusal:
             return Vote.UNKNOWN if refusal.code == "unavailable" else Vote.NO, refusal
@@ -159,6 +190,7 @@ class Coordinator:
         change: Change,
         transaction: str | None,
         began: datetime,
+        seconds: float,
     ) -> tuple[Stored, Committed | None]:
         try:
             committed = await commit_change(
@@ -168,7 +200,7 @@ class Coordinator:
                 result,
                 transaction=transaction,
                 began=began,
-                max_age_seconds=MAX_COMMIT_AGE_SECONDS,
+                max_age_seconds=min(MAX_COMMIT_AGE_SECONDS, seconds),
             )
         except NotCommitted as reason:
             log("change not committed", reason=type(reason).__name__, chat=change.chat)

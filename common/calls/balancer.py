@@ -6,6 +6,7 @@ for the secret in it. One header rather than three, because each costs HAProxy a
 """
 
 import hmac
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
 BALANCER_HEADER: Final = "x-hubbub-balancer"
@@ -25,3 +26,17 @@ def read_word(header: str, secret: str | None) -> Word | None:
             if hmac.compare_digest(given.encode(), secret.encode()):
                 return Word(client_address, request_key)
     return None
+
+
+def network_of(address: str) -> str:
+    """What limits count as one client. An IPv6 host has a whole /64 to itself (RFC 4291 section
+    2.5.4); an IPv4 address has one spelling, also where it came in over IPv6."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:  # a Unix socket has none
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(IPv6Network((int(parsed), 64), strict=False))
+        parsed = parsed.ipv4_mapped
+    return str(parsed)

@@ -73,6 +73,32 @@ def test_failed_log_ins_of_an_account(from_address: Callable[..., httpx.Response
     assert from_address("/api/user/login", new_address(), json=other).status_code == 401
 
 
+def test_spellings_of_an_account_are_one(from_address: Callable[..., httpx.Response]) -> None:
+    """Letters that some case mapping takes for others make no account of their own."""
+    name = f"alice-kiss-{new_id()[-12:]}"
+    spellings = [name, name.replace("i", "\u0130", 1), name.replace("k", "\u212a"),
+                 name.replace("s", "\u017f"), name.replace("i", "i\u0307")]  # fmt: skip
+    for username in [*spellings, *spellings]:
+        body = {"username": username, "password": "wrong"}
+        assert from_address("/api/user/login", new_address(), json=body).status_code == 401
+    for username in spellings:
+        body = {"username": username, "password": "wrong"}
+        check_refused(from_address("/api/user/login", new_address(), json=body), 10, 6)
+
+
+def test_an_address_of_ipv4_is_the_same_over_ipv6(
+    from_address: Callable[..., httpx.Response],
+) -> None:
+    """Mapped or not."""
+    address = f"198.18.{int(new_id()[-4:-2], 16)}.{int(new_id()[-2:], 16)}"
+    for number in range(10):
+        body = {"username": new_id(), "password": "wrong"}
+        where = f"::ffff:{address}" if number % 2 else address
+        assert from_address("/api/user/login", where, json=body).status_code == 401
+    body = {"username": new_id(), "password": "wrong"}
+    check_refused(from_address("/api/user/login", f"::ffff:{address}", json=body), 10, 6)
+
+
 def test_failed_log_ins_of_an_address(from_address: Callable[..., httpx.Response]) -> None:
     """10 a minute, for any accounts; log-ins that succeed do not count."""
     address = new_address()

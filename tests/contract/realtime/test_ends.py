@@ -120,6 +120,26 @@ async def test_an_address_has_at_most_200_sockets_on_a_node(
             pass  # without the key it is our own address that counts
 
 
+async def test_a_network_of_ipv6_is_one_address(world: World, strict_node: Process) -> None:
+    """Sockets from anywhere in a /64 count together; the next network has its own count."""
+
+    def said(address: str) -> dict[str, str]:
+        return {"X-Hubbub-Balancer": f"{world.tier.balancer_key} {address} {new_id()}"}
+
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(200):
+            headers = said(f"2001:db8:0:1:{number:x}::1")
+            await stack.enter_async_context(world.dial(strict_node, additional_headers=headers))
+        with pytest.raises(InvalidStatus) as refused:
+            async with world.dial(
+                strict_node, additional_headers=said("2001:db8:0:1:ffff:ffff:ffff:ffff")
+            ):
+                pass
+        assert refused.value.response.status_code == 503
+        async with world.dial(strict_node, additional_headers=said("2001:db8:0:2::1")):
+            pass
+
+
 async def test_200_refused_frames_are_borne_and_no_more(world: World, strict_node: Process) -> None:
     """The 201st within ten seconds ends the socket with 4509."""
     ann = await world.make_person()

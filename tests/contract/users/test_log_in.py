@@ -49,11 +49,14 @@ async def test_password_is_the_same_in_every_composition(users: Any) -> None:
         ("Bob", ""),
         ("Ann\0", "correct horse"),
         ("%", "correct horse"),
+        ("\u0130da", "correct horse"),
+        ("Er\u212a", "correct horse"),
     ],
 )
 async def test_refusals_cannot_be_told_apart(users: Any, username: str, password: str) -> None:
     """Unknown name, wrong password and account without password: the same body."""
-    await users.sign_up("Ann", "correct horse")
+    for name in ("Ann", "Ida", "Erk"):
+        await users.sign_up(name, "correct horse")
     await users.sign_up("Bob")
     request = json.dumps({"username": username, "password": password}).encode()
     answered = await users.http.post(users.address, "/calls/log_in", request, {})

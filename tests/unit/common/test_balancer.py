@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.calls.balancer import Word, read_word
+from common.calls.balancer import Word, network_of, read_word
 
 
 @pytest.mark.parametrize("secret", ["a-secret-of-16-chars", "one of several words"])
@@ -32,3 +32,22 @@ def test_nobody_elses_is(header: str) -> None:
 def test_without_a_balancer_there_is_nobody_to_believe() -> None:
     """Not even with an empty secret."""
     assert read_word(" 203.0.113.7 key", None) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::FFFF:cb00:7107", "203.0.113.7"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("2001:DB8:0:0:ffff::1", "2001:db8::/64"),
+        ("2001:db8:0:1::7", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_what_it_could_have_all_of(address: str, network: str) -> None:
+    """An address of IPv4, however it came in; a /64 of IPv6; whatever else is not an address."""
+    assert network_of(address) == network
