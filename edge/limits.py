@@ -1,10 +1,10 @@
 """How often a person, an account or an address may do what; the rates of the public contract."""
 
-from contextlib import suppress
 from hashlib import blake2b
-from ipaddress import ip_address, ip_network
 from typing import Final
+from unicodedata import combining, normalize
 
+from common.calls.balancer import network_of
 from common.protocol.errors import Refusal
 from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict
 from common.valkey.shared_rates import SharedBuckets
@@ -14,6 +14,7 @@ FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # an address
 CHANGES: Final = Rate(5, 20)  # of chats and memberships, a user
 NEW_CHATS: Final = Rate(60 / 60, 60)  # a user
+MAX_USERNAME: Final = 32  # characters; what is longer is no account, and costs nothing to fold
 
 
 class Limits:
@@ -87,17 +88,22 @@ class Limits:
 
 
 def hash_name(username: str) -> str:
-    """What clients wrote is never part of a key's name; case makes no difference."""
-    return blake2b(username.lower().encode(), digest_size=16).hexdigest()
+    """What clients wrote is never part of a key's name; spellings of one name have one key."""
+    return blake2b(fold_name(username).encode(), digest_size=16).hexdigest()
+
+
+def fold_name(username: str) -> str:
+    """The account that a name could be taken for. Of one that may exist that is the name as users
+    compares it; any other, such as `alİce`, counts for the account that it looks like, so that no
+    spelling that somebody takes for that account is a bucket of its own."""
+    if username.isascii() or len(username) > MAX_USERNAME:
+        return username.lower()
+    letters = normalize("NFKD", username)
+    return "".join(letter for letter in letters if not combining(letter)).casefold()
 
 
 def hash_address(address: str) -> str:
-    """An IPv6 host has a whole /64 to itself, so that is what counts (RFC 4291 section 2.5.4)."""
-    with suppress(ValueError):
-        parsed = ip_address(address)
-        if parsed.version == 6:
-            address = str(ip_network((parsed, 64), strict=False))
-    return blake2b(address.encode(), digest_size=16).hexdigest()
+    return blake2b(network_of(address).encode(), digest_size=16).hexdigest()
 
 
 def demand(verdict: Verdict) -> None:

@@ -1,4 +1,7 @@
-"""How many sockets a node takes: in all, from an address, for a person. Pure, exact, per node."""
+"""How many sockets a node takes: in all, from an address, for a person. Pure, exact, per node.
+
+An address is what `network_of` says: all of a /64 of IPv6 is one.
+"""
 
 from collections import Counter
 

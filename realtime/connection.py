@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, cast
 
-from common.calls.balancer import read_word
+from common.calls.balancer import network_of, read_word
 from common.identity.credentials import Credentials, SessionRevoked
 from common.identity.tokens import Claims, TokenError, TokenExpired
 from common.process.logs import current_trace, log
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         if upgrade.path != SOCKET_PATH:
             self._session.refuse_handshake(not_found(), with_body=upgrade.method != "HEAD")
             return
-        address = self._client_address(upgrade)
+        address = network_of(self._client_address(upgrade))
         refusal = self._services.admission.enter(address)
         if refusal is not None:
             self._session.refuse_handshake(refusal)

@@ -6,6 +6,7 @@ of the other side arrive as Refusal.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
 DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
 """On a 503: what the answerer itself depends on is given up, so asking its siblings is no use."""
+KEY_REFUSED_HEADER: Final = "X-Hubbub-Key-Refused"
+"""On a 401: it is about the caller's service key, not about the user for whom it calls."""
 
 TRIES: Final = Counter(
     "hubbub_calls_total",
@@ -54,6 +57,7 @@ REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last
 OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
 
 _GAVE_UP: Final = GAVE_UP_HEADER.lower().encode()
+_KEY_REFUSED: Final = KEY_REFUSED_HEADER.lower().encode()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -86,6 +90,7 @@ class Calls:
         self._replicas = replicas
         self._clock = clock
         self._circuits = Circuits(open_after)
+        self._key_refused_by: set[str] = set()
         self._retrying = 0
         self._well = asyncio.Event()
         self._prober: asyncio.Task[None] | None = None
@@ -119,9 +124,11 @@ class Calls:
                 if left <= 0:
                     raise self._give_up()
                 seconds = min(left, try_timeout) if len(addresses) > 1 else left
-                data = await self._try(address, name, body, seconds)
+                data = await self._try(address, name, body, seconds, fair=seconds >= try_timeout)
                 if data is not None:
                     return msgspec.json.decode(data, type=answer)
+            if self._key_refused_by and self._key_refused_by.issuperset(addresses):
+                break
             await self._wait_until_well(deadline, pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
         raise self._give_up()
@@ -136,7 +143,7 @@ class Calls:
         timeout: float = TRY_SECONDS,
     ) -> T:
         """The same on one given replica, tried once. Raises Refusal."""
-        data = await self._try(address, name, _encode(request), timeout)
+        data = await self._try(address, name, _encode(request), timeout, fair=True)
         if data is None:
             raise unavailable()
         return msgspec.json.decode(data, type=answer)
@@ -192,8 +199,11 @@ class Calls:
         finally:
             self._retrying -= 1
 
-    async def _try(self, address: str, name: str, body: bytes, seconds: float) -> bytes | None:
-        """The answer's bytes; None where another replica should be tried."""
+    async def _try(
+        self, address: str, name: str, body: bytes, seconds: float, *, fair: bool
+    ) -> bytes | None:
+        """The answer's bytes; None where another replica should be tried. Only a `fair` try, which
+        had the time that a healthy replica may need, speaks against one that does not answer."""
         started = self._clock()
         headers = {
             DEADLINE_HEADER: str(int(seconds * 1000)),
@@ -202,29 +212,38 @@ class Calls:
         try:
             async with asyncio.timeout(seconds):
                 answered = await self._http.post(address, f"/calls/{name}", body, headers)
+        except TimeoutError:
+            self._note(address, "timed out")
+            if fair:
+                self._break_off(address, name, started, "TimeoutError")
+            return None
         except OSError as error:
+            self._note(address, "broken")
             self._break_off(address, name, started, type(error).__name__)
             return None
         if answered.status == 200:
             self._note(address, "served", started)
             if self._circuits.need_probes:
                 self._circuits.serve(address)
+                self._key_refused_by.discard(address)
                 self._publish_state()
             return answered.body
-        refusal = _read_refusal(answered.status, answered.body)
-        gave_up_there = _GAVE_UP in answered.headers
-        if refusal is not None and not gave_up_there:
+        if _KEY_REFUSED in answered.headers:
+            if address not in self._key_refused_by:
+                log("service key refused", level=logging.ERROR, replica=address, call=name)
+            self._key_refused_by.add(address)
+        elif _GAVE_UP in answered.headers:
+            self._note(address, "not served")
+            raise gave_up()
+        elif (refusal := _read_refusal(answered.status, answered.body)) is not None:
             self._note(address, "refused", started)
             raise refusal
         self._note(address, "not served")
-        if gave_up_there:
-            raise gave_up()
         self._circuits.fail(started)
         self._start_prober()
         return None
 
     def _break_off(self, address: str, name: str, started: float, reason: str) -> None:
-        self._note(address, "timed out" if reason == "TimeoutError" else "broken")
         if address not in self._circuits.out:
             log("replica out", replica=address, call=name, error=reason)
         self._circuits.break_off(address, started)

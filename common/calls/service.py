@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import msgspec
 import prometheus_client
 
-from common.calls.calls import DEADLINE_HEADER, DEADLINE_SECONDS
+from common.calls.calls import DEADLINE_HEADER, DEADLINE_SECONDS, KEY_REFUSED_HEADER
 from common.calls.description import describe_calls
 from common.calls.health import Health
 from common.calls.http_server import Answer, Request
@@ -147,7 +147,11 @@ class CallService:
     def _demand_credential(self, request: Request) -> None:
         given = request.headers.get(b"authorization", b"")
         if not hmac.compare_digest(given, self._credential):
-            raise Refusal("unauthenticated", "The service credential is missing or wrong.")
+            raise Refusal(
+                "unauthenticated",
+                "The service credential is missing or wrong.",
+                headers={KEY_REFUSED_HEADER: "1"},
+            )
 
     async def _live(self, _: Request) -> Answer:
         if self._health.draining:

@@ -29,7 +29,10 @@ class Availability(NamedTuple):
 
 
 async def find_by_username(pool: Pool, username: str) -> AccountRow | None:
-    """In lower case, as log-in compares it."""
+    """In lower case, as log-in compares it. What is not ASCII is nobody's name, though PostgreSQL
+    takes `İ` and the Kelvin sign for letters of ASCII."""
+    if not username.isascii():
+        return None
     return await _find(pool, "FROM users u WHERE lower(u.username) = lower(%s)", username)
 
 

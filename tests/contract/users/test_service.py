@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.calls.calls import Calls
+from common.calls.calls import KEY_REFUSED_HEADER, Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
@@ -58,7 +58,9 @@ async def test_dead_database_is_unavailable_and_comes_back(
 async def test_calls_demand_the_service_credential(users: Any) -> None:
     """Health is open, calls are not."""
     with closing(HttpClient("x")) as stranger:
-        assert (await stranger.post(users.address, "/calls/keys", b"{}", {})).status == 401
+        refused = await stranger.post(users.address, "/calls/keys", b"{}", {})
+        assert refused.status == 401
+        assert KEY_REFUSED_HEADER.lower().encode() in refused.headers
         assert (await stranger.get(users.address, "/openapi.json")).status == 401
         assert (await stranger.get(users.address, "/health/ready")).status == 200
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls.calls import GAVE_UP_HEADER, OPEN_CIRCUITS, Calls
+from common.calls.calls import GAVE_UP_HEADER, KEY_REFUSED_HEADER, OPEN_CIRCUITS, Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
@@ -149,6 +149,24 @@ async def test_a_hung_replica_is_left_alone_until_it_is_ready(
     assert first.calls == 1
 
 
+async def test_a_call_without_time_blames_no_replica(
+    http: HttpClient, replicas: list[Replica]
+) -> None:
+    """What is cut short by its caller's deadline says nothing about a healthy replica."""
+    calls = call_all(http, replicas)
+    first = first_for(calls, replicas, "k")
+
+    async def answer_in_a_while(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.1)
+        return web.json_response({"by": "first"})
+
+    first.answer = answer_in_a_while
+    with pytest.raises(Refusal, match="unavailable"):
+        await calls.call("x", Ask("?"), Told, key="k", timeout=0.02)
+    assert calls.preferred("k") == first.address
+    assert (await calls.call("x", Ask("?"), Told, key="k")).by == "first"
+
+
 async def test_a_replica_comes_back_when_it_is_ready(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
@@ -263,6 +281,29 @@ async def test_a_replica_that_gave_up_itself_ends_the_call(
     assert refused.value.code == "unavailable"
     assert time.monotonic() - started < 0.3
     assert sum(replica.calls for replica in replicas) == 1
+
+
+async def test_a_wrong_service_key_is_no_answer_to_a_user(
+    http: HttpClient, replicas: list[Replica], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another replica is asked; where all refuse the key the call fails at once, as unavailable.
+    Each of them is logged once."""
+    calls = call_all(http, replicas)
+    refuse_key = refuse("unauthenticated", 401, {KEY_REFUSED_HEADER: "1"})
+    first = first_for(calls, replicas, "k")
+    first.answer = refuse_key
+    assert (await calls.call("x", Ask("?"), Told, key="k")).by != first.name
+    for replica in replicas:
+        replica.answer = refuse_key
+    started = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(Refusal, match="unavailable"):
+            await calls.call("x", Ask("?"), Told, key="k")
+    assert time.monotonic() - started < 0.5
+    assert caplog.messages.count("service key refused") == 3
+    for replica in replicas:
+        replica.answer = replica._serve
+    assert (await calls.call("x", Ask("?"), Told, key="k")).by == first.name
 
 
 async def test_retries_of_one_call_are_few(http: HttpClient, replicas: list[Replica]) -> None:

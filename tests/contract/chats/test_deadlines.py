@@ -1,0 +1,76 @@
+"""Changes whose callers have given up: none of them happens later."""
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from common.protocol.chats import Chat, Done, RenameChat
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from tests.contract.chats.conftest import Person, Stage, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def other_session(stage: Stage) -> Iterator[psycopg.Connection]:
+    """Somebody else's transaction, for locks."""
+    with psycopg.connect(stage.chats_database_url) as connection:
+        yield connection
+
+
+def hold_lock(connection: psycopg.Connection, chat: Chat) -> None:
+    connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
+
+
+async def rename(world: World, chat: Chat, owner: Person, name: str, seconds: float = 10) -> None:
+    request = RenameChat(user=owner.id, chat=chat.id, key=new_id(), chat_name=name)
+    await world.call("rename_chat", request, Done, seconds=seconds)
+
+
+async def until_somebody_waits(stage: Stage) -> None:
+    waiting = (
+        "SELECT FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
+        async with asyncio.timeout(10):
+            while connection.execute(waiting).fetchone() is None:  # noqa: ASYNC110 - a server
+                await asyncio.sleep(0.01)
+
+
+async def list_names(world: World, chat: Chat, person: Person) -> list[object]:
+    return [event["chatName"] for event in await world.read_events(chat.id, person)]
+
+
+async def test_a_change_that_waits_for_a_lock_is_not_committed_too_late(
+    world: World, other_session: psycopg.Connection
+) -> None:
+    """The lock is free again, and the caller who gave up meanwhile gets no change."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann, name="one")
+    hold_lock(other_session, chat)
+    with pytest.raises(Refusal, match="unavailable"):
+        await rename(world, chat, ann, "too late", seconds=0.3)
+    other_session.rollback()
+    await rename(world, chat, ann, "two")
+    assert await list_names(world, chat, ann) == ["one", "two"]
+
+
+async def test_a_change_that_waits_for_another_one_ends_with_its_caller(
+    stage: Stage, world: World, other_session: psycopg.Connection
+) -> None:
+    """It waits its turn behind a slow one of the same chat; the turn comes too late."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann, name="one")
+    hold_lock(other_session, chat)
+    slow = asyncio.create_task(rename(world, chat, ann, "two"))
+    await until_somebody_waits(stage)
+    with pytest.raises(Refusal, match="unavailable"):
+        await rename(world, chat, ann, "too late", seconds=0.2)
+    other_session.rollback()
+    await slow
+    await rename(world, chat, ann, "three")
+    assert await list_names(world, chat, ann) == ["one", "two", "three"]
