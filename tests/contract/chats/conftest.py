@@ -180,6 +180,7 @@ async def running_world(
                 role=role,
                 name=f"{role}-{port}",
                 listen=Listener("127.0.0.1", port, None),
+                log_file=None,
                 metrics_listen=None,
                 advertise=f"127.0.0.1:{port}",
                 valkey_url=stage.valkey_url,
