@@ -18,12 +18,16 @@ T = TypeVar("T", bound=Timed)
 
 
 class Wheel(Generic[T]):
-    """Buckets by time; an item stands in at most one of them."""
+    """Buckets by time; an item stands in at most one of them, and none is empty."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._buckets: dict[int, set[T]] = {}
         self._next = int(clock() / TICK_SECONDS)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._buckets
 
     def schedule(self, item: T, due: float) -> None:
         """Ask the item at `due` seconds of the clock, up to one tick later."""
@@ -39,14 +43,18 @@ class Wheel(Generic[T]):
         waiting = self._buckets.get(item.bucket)
         if waiting is not None:
             waiting.discard(item)
+            if not waiting:
+                del self._buckets[item.bucket]
         item.bucket = 0
 
     def take_due(self) -> Iterator[T]:
         """The items whose time has come; each stands nowhere until it is scheduled anew."""
         last = int(self._clock() / TICK_SECONDS)
         while self._next <= last:
-            for item in self._buckets.pop(self._next, ()):
-                if item.bucket == self._next:
+            bucket = self._next
+            # Before any item is asked: one that is due again at once must find a bucket to come.
+            self._next += 1
+            for item in self._buckets.pop(bucket, ()):
+                if item.bucket == bucket:
                     item.bucket = 0
                     yield item
-            self._next += 1

@@ -52,22 +52,23 @@ class Repair:
                 await asyncio.sleep(wait_seconds)
             while room.stream.is_behind and not room.is_closed:
                 self._counters.repairs += 1
+                known = room.stream.known
                 try:
                     found = await self._fetch(room.chat, room.stream.head)
                 except Refusal:
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
-                await self._apply(room, found)
+                await self._apply(room, found, known)
         finally:
             room.is_repairing = False
 
-    async def _apply(self, room: Room, found: Slice) -> None:
+    async def _apply(self, room: Room, found: Slice, known_when_asked: int) -> None:
         if found.events:
             payload = payload_of(found)
             room.stream.skip_to(payload.first - 1)
             self._take(room, payload)
         room.stream.learn(found.head)
-        room.stream.settle(found.head)
+        room.stream.settle(found.head, known_when_asked)
         if not found.events and room.stream.is_behind:
             await asyncio.sleep(RETRY_SECONDS)  # committed, but not to be seen there yet
 

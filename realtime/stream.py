@@ -15,7 +15,10 @@ MAX_EARLY_BYTES: Final = 1_048_576
 
 
 class Stream:
-    """`head` is the last seq given out; `known` the newest seq that is known to exist."""
+    """`head` is the last seq given out; `known` the newest seq that is known to exist.
+
+    While payloads wait for a hole, `known` is above `head`.
+    """
 
     __slots__ = ("_early", "_early_bytes", "head", "known")
 
@@ -57,11 +60,13 @@ class Stream:
             self.known = head
         return self.known > self.head
 
-    def settle(self, head: int) -> None:
-        """The chat's log itself, asked after our head, ends at `head`: whatever said that there is
-        more was wrong."""
-        if head <= self.head:
-            self.known = self.head
+    def settle(self, head: int, known_when_asked: int) -> None:
+        """The chat's log ended at `head` when it was asked for what follows ours: whoever said
+        until then that there is more was wrong. What was learned while the answer travelled may
+        be right, and payloads that wait for a hole are committed in any case."""
+        if head <= self.head and self.known <= known_when_asked:
+            early = (payload.first + payload.size - 1 for payload in self._early.values())
+            self.known = max((self.head, *early))
 
     def skip_to(self, seq: int) -> None:
         """The chat's log holds nothing between the head and what follows `seq`."""

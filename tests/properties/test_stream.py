@@ -78,8 +78,48 @@ def test_a_wrong_rumour_is_settled_by_the_log() -> None:
     """What said that there is more was wrong, says the chat's log: nothing is missing then."""
     stream = Stream(5)
     assert stream.learn(9)
-    stream.settle(5)
+    stream.settle(5, 9)
     assert not stream.is_behind
     stream.learn(9)
-    stream.settle(7)  # there are two more: still to be fetched
+    stream.settle(7, 9)  # there are two more: still to be fetched
     assert stream.is_behind
+
+
+def test_what_is_learned_while_an_answer_travels_outlives_it() -> None:
+    """A log that was read before an event was committed proves nothing about that event."""
+    stream = Stream(9)
+    stream.learn(11)
+    asked = stream.known
+    stream.learn(12)
+    stream.offer(payload(10, 2))
+    stream.settle(11, asked)
+    assert stream.is_behind
+
+
+@given(arrivals(), st.data())
+def test_no_event_waits_without_a_hole_that_is_known(
+    case: tuple[int, int, list[Payload]], data: st.DataObject
+) -> None:
+    """Answers of the log that were read at any earlier moment come at any moment: what waits for a
+    hole keeps the stream behind, so that the hole is fetched."""
+    head, end, payloads = case
+    stream = Stream(head)
+    given_out: list[Payload] = []
+    answer: tuple[int, int, int] | None = None  # our head and what was known when asked; its end
+    committed = head
+    for one in payloads:
+        committed = max(committed, one.first + one.size - 1)
+        is_next = not one.controls and stream.follow(one.first, one.size)
+        given_out += [one] if is_next else stream.offer(one)
+        if answer is None and data.draw(st.booleans()):
+            answer = stream.head, stream.known, committed
+        elif answer is not None and data.draw(st.booleans()):
+            asked_after, known, last = answer
+            answer = None
+            if last > asked_after:
+                given_out += stream.offer(payload(asked_after + 1, last - asked_after))
+            stream.settle(last, known)
+        assert stream.is_behind == (stream.head < committed)
+    if stream.is_behind:
+        given_out += stream.offer(payload(stream.head + 1, committed - stream.head))
+    assert seqs_of(given_out) == list(range(head + 1, committed + 1))

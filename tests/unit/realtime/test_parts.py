@@ -40,6 +40,25 @@ def test_the_wheel_asks_each_once_when_its_time_has_come() -> None:
     assert list(wheel.take_due()) == [early]
 
 
+def test_the_wheel_asks_again_what_is_due_again_at_once() -> None:
+    """An item that is scheduled into the past while it is asked is asked at the next turn, and the
+    wheel keeps no bucket of one that is gone."""
+    now = 100.0
+    wheel: Wheel[Alarm] = Wheel(lambda: now)
+    for _ in range(100):
+        stubborn, aborted = Alarm(), Alarm()
+        wheel.schedule(stubborn, now)
+        wheel.schedule(aborted, now)
+        now += 0.5
+        for item in wheel.take_due():
+            wheel.schedule(item, now - 5.0)
+            if item is aborted:
+                wheel.cancel(item)
+        now += 0.5
+        assert set(wheel.take_due()) == {stubborn}
+    assert wheel.is_empty
+
+
 def test_rooms_and_people_linger_after_their_last_socket() -> None:
     """Idle ones are handed over only when their time is up, and not if somebody came back."""
     now = 0.0
