@@ -31,6 +31,8 @@ from common.protocol.chats import (
     GetMessages,
     HeadsAnswer,
     HeadsRequest,
+    JoinsAnswer,
+    JoinsRequest,
     ListChats,
     LooksAnswer,
     LooksRequest,
@@ -99,6 +101,7 @@ def create_calls(
         ),
         Call("slices", SlicesRequest, SlicesAnswer, partial(nodes.get_slices, pool, window)),
         Call("heads", HeadsRequest, HeadsAnswer, partial(nodes.get_heads, pool)),
+        Call("joins", JoinsRequest, JoinsAnswer, partial(nodes.get_joins, pool)),
         Call("changes", ChangesRequest, Digest, changes),
         Call("canary", CanarySong, Done, canary),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from chats.metrics import SLICES, WINDOW_BYTES
 from chats.outbox import Publication, Publisher
 from chats.store.canaries import store_song
 from chats.store.chats import list_memberships, read_epoch
-from chats.store.log import LogRow, compare_heads, read_slices
+from chats.store.log import LogRow, compare_heads, find_last_joins, read_slices
 from chats.store.outbox import list_unpublished
 from chats.window import Recent, Tail, Window
 from common.database.pool import Pool
@@ -17,6 +17,8 @@ from common.protocol.chats import (
     Digest,
     HeadsAnswer,
     HeadsRequest,
+    JoinsAnswer,
+    JoinsRequest,
     MembershipsAnswer,
     MembershipsRequest,
     Slice,
@@ -100,6 +102,12 @@ async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
     """Those that differ from what the node believes."""
     epoch = await read_epoch(pool)
     return HeadsAnswer(epoch=epoch, heads=await compare_heads(pool, request.heads))
+
+
+async def get_joins(pool: Pool, request: JoinsRequest) -> JoinsAnswer:
+    """For nodes that may have missed a join."""
+    wanted = [(one.user, one.chat) for one in request.wanted]
+    return JoinsAnswer(seqs=await find_last_joins(pool, wanted))
 
 
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:

@@ -116,11 +116,11 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *create_page_routes(files, headers),
         ]
         # A notice only makes the next poll come sooner, so a bus that is down needs no care.
-        bus = Bus(service.valkey_url, credentials.wake, lambda *_: credentials.wake())
+        bus = Bus(service.valkey_url)
         bus.subscribe(topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(bus.run()),
+                tasks.create_task(bus.run(credentials.wake, credentials.wake)),
                 *(
                     tasks.create_task(watch_replicas(valkey, topics.replicas(of.role), of))
                     for of in (users_replicas, chats_replicas, realtime_replicas)

@@ -1,8 +1,8 @@
-"""Two birds. One proves that the bus carries, the other that messages flow.
+"""Two canaries. One proves that the bus carries, the other that messages flow.
 
 A bus that answers PING may still carry nothing to us, so the node publishes to itself and listens,
-twice a second. And every few seconds it has chats store a song, which must come back the way that
-events come: committed, from the outbox, over the bus, through the relay.
+twice a second. And every second it has chats commit a canary, which must come back the way that
+events come: from the outbox, over the bus, through the relay.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from common.valkey.client import Valkey, publish
 from realtime.counters import Counters
 
 BUS_SECONDS: Final = 0.5
-MAX_SILENT_SONGS: Final = 2
-FLOW_SECONDS: Final = 3.0
-MAX_AWAITED_SONGS: Final = 20
+MAX_UNHEARD: Final = 2
+FLOW_SECONDS: Final = 1.0
+MAX_AWAITED: Final = 20
 _NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; makes ids of names
 
 
 class BusCanary:
-    """Counts songs that were published and not heard."""
+    """Counts what was published and not heard."""
 
     def __init__(self, bus: Bus, valkey: Valkey, topic: str) -> None:
         self._bus = bus
@@ -38,8 +38,8 @@ class BusCanary:
         """From the bus."""
         self._unheard = 0
 
-    async def sing(self) -> None:
-        """Until cancelled. A song that could not be published proves nothing about hearing."""
+    async def run(self) -> None:
+        """Until cancelled. What could not be published proves nothing about hearing."""
         number = 0
         while True:
             await asyncio.sleep(BUS_SECONDS)
@@ -50,32 +50,34 @@ class BusCanary:
             self._unheard += 1
             if not await publish(self._valkey, self._topic, b"%d" % number):
                 self._unheard = 0
-            elif self._unheard >= MAX_SILENT_SONGS:
+            elif self._unheard >= MAX_UNHEARD:
                 self._unheard = 0
                 self._bus.reconnect("canary not heard")
 
 
 class FlowCanary:
-    """`store_song` commits (canary, number) in chats, and raises Refusal where it cannot."""
+    """`commit` has chats commit (canary, number), and raises Refusal where it cannot."""
 
     def __init__(
         self,
         node: str,
-        store_song: Callable[[str, int], Awaitable[None]],
+        commit: Callable[[str, int], Awaitable[None]],
         counters: Counters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = str(uuid5(_NAMES, node))
-        self._store_song = store_song
+        self._commit = commit
         self._counters = counters
         self._clock = clock
-        self._sung: dict[int, float] = {}  # number: when, of those that are not heard yet
+        self._sent_at: dict[int, float] = {}  # by number, of those that are not heard yet
         self._heard_at = clock()
         self.last_seconds = 0.0
+        self.awaited_since: float | None = None
+        """When the oldest one was committed that is committed and not heard."""
 
     @property
     def silent_seconds(self) -> float:
-        """Since the last song came back, or since the start."""
+        """Since the last canary came back, or since the start."""
         return self._clock() - self._heard_at
 
     def describe(self) -> dict[str, Any]:
@@ -88,29 +90,33 @@ class FlowCanary:
         }
 
     def hear(self, data: bytes) -> None:
-        """From the bus. A node of the same name may sing too: what is not known is not ours."""
+        """From the bus. A node of the same name may have one too: unknown numbers are not ours."""
         try:
-            sung_at = self._sung.pop(unpack(data).first, None)
+            sent_at = self._sent_at.pop(unpack(data).first, None)
         except struct.error:
             self._counters.drop("bad notice")
             return
-        if sung_at is None:
+        if sent_at is None:
             return
+        self.awaited_since = None  # older ones may be lost, but messages flow
         self._heard_at = self._clock()
-        self.last_seconds = self._heard_at - sung_at
+        self.last_seconds = self._heard_at - sent_at
         self._counters.canary_times.note(self.last_seconds)
 
-    async def sing(self) -> None:
+    async def run(self) -> None:
         """Until cancelled."""
         number = 0
         while True:
             # Higher than all before a restart, so that the outbox takes it for newer.
             number = max(number + 1, int(time.time() * 1000))
-            self._sung[number] = self._clock()
-            if len(self._sung) > MAX_AWAITED_SONGS:
-                del self._sung[next(iter(self._sung))]
+            self._sent_at[number] = self._clock()
+            if len(self._sent_at) > MAX_AWAITED:
+                del self._sent_at[next(iter(self._sent_at))]
             try:
-                await self._store_song(self.id, number)
+                await self._commit(self.id, number)
             except Refusal:
-                self._counters.songs_failed += 1
+                self._counters.canaries_refused += 1
+            else:
+                if number in self._sent_at and self.awaited_since is None:
+                    self.awaited_since = self._clock()
             await asyncio.sleep(FLOW_SECONDS)

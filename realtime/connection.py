@@ -26,6 +26,7 @@ from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
 from realtime.admission import Admission
+from realtime.connections import Connections
 from realtime.counters import Counters
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH
@@ -58,7 +59,7 @@ class Services(NamedTuple):
     wheel: "Wheel[Connection]"
     pending: "PendingHandshakes[Connection]"
     counters: Counters
-    connections: "set[Connection]"
+    connections: Connections
     clock: Callable[[], float]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
 
@@ -215,6 +216,7 @@ class Connection(asyncio.Protocol):
         self._session.welcome(claims.expires - time.time(), self._services.clock())
         self._schedule()
         self._write_with(self._hold)
+        self._services.joiner.enter(self)
         self._services.spawn(self._join(connect))
 
     async def _join(self, connect: Connect) -> None:

@@ -15,7 +15,7 @@ class Counters:
         self.sends = 0
         self.repairs = 0
         self.replayed = 0
-        self.songs_failed = 0
+        self.canaries_refused = 0
         self.bus_losses: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.drops: Counter[str] = Counter()

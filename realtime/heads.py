@@ -1,4 +1,4 @@
-"""What chats says about heads, on every way that it says so: digests, polls, comparisons.
+"""What chats says about heads and joins, on every way that it says so: digests, polls, comparisons.
 
 While the bus carries, this only catches what was lost; while it does not, polling is how events
 come at all.
@@ -10,90 +10,132 @@ from typing import Final
 
 import msgspec
 
+from common.calls.replicas import Replicas
 from common.process.logs import log
 from common.protocol.chats import Digest
-from common.protocol.errors import Refusal
-from realtime.hub import Hub, Room
-from realtime.relay import REORDER_GRACE_SECONDS
-from realtime.repair import Repair
+from realtime.bus_watch import BusWatch, Reason
+from realtime.canary import FlowCanary
+from realtime.counters import Counters
+from realtime.hub import Hub
+from realtime.notices import Notices
+from realtime.rooms import REORDER_GRACE_SECONDS, Rooms
 from realtime.upstream import Chats
 
 COMPARE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.5
-RETRY_SECONDS: Final = 0.5
+CHECK_SECONDS: Final = 0.25
+# A poll tells of the last 5 s. Between two that every replica answered there may be less.
+MAX_GAP_SECONDS: Final = 4.0
 
 _decode_digest = msgspec.json.Decoder(Digest).decode
 
 
 class Heads:
-    """`on_join` gets (user, chat, seq) of every join that chats tells of."""
+    """Learns heads and joins. `reasons` says why it polls now; empty while the bus carries."""
 
     def __init__(
-        self, hub: Hub, chats: Chats, repair: Repair, on_join: Callable[[str, str, int], None]
+        self,
+        hub: Hub,
+        rooms: Rooms,
+        notices: Notices,
+        chats: Chats,
+        replicas: Replicas,
+        canary: FlowCanary,
+        counters: Counters,
+        clock: Callable[[], float],
     ) -> None:
         self._hub = hub
+        self._rooms = rooms
+        self._notices = notices
         self._chats = chats
-        self._repair = repair
-        self._on_join = on_join
+        self._replicas = replicas
+        self._canary = canary
+        self._counters = counters
+        self._clock = clock
+        self._watch = BusWatch(clock)
+        self._check_now = asyncio.Event()
         self._compare_now = asyncio.Event()
-        self._poll_now = asyncio.Event()
+        self._find_joins_now = asyncio.Event()
+        self._complete_at = clock()  # up to then nothing was missed
+        self.reasons: frozenset[Reason] = frozenset({"bus_down"})
 
     def receive_digest(self, data: bytes) -> None:
         """From the bus. Raises msgspec.DecodeError."""
-        self._learn(_decode_digest(data), REORDER_GRACE_SECONDS)
+        digest = _decode_digest(data)
+        self._watch.notice_digest(digest.replica)
+        self._learn(digest, REORDER_GRACE_SECONDS)
 
-    def notice_bus(self, is_up: bool) -> None:
-        """What was published while it was down is lost: compare. Until it is up again: poll."""
+    def notice_bus(self, is_up: bool, reason: str) -> None:
+        """The connection to Valkey came up, or was lost for this reason."""
+        self._watch.notice_bus(is_up)
+        self._check_now.set()
         if is_up:
-            self._poll_now.clear()
             self._compare_now.set()
         else:
-            self._poll_now.set()
-
-    async def compare(self, rooms: list[Room]) -> None:
-        """Asks for the rooms' heads until chats has answered, and repairs what is behind."""
-        while True:
-            try:
-                differing = await self._chats.heads({r.chat: r.stream.head for r in rooms})
-            except Refusal:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            for chat, head in differing.items():
-                self._learn_head(chat, head, 0.0)
-            return
+            self._counters.bus_losses[reason] += 1
 
     async def compare_all(self) -> None:
-        """Every 30 s and after each reconnect, until cancelled."""
+        """Compares all heads every 30 s and after each outage, until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(COMPARE_SECONDS):
-                    await self._compare_now.wait()
-            except TimeoutError:
-                pass  # the usual round
+            await _wait(self._compare_now, COMPARE_SECONDS)
             self._compare_now.clear()
-            if self._hub.rooms:
-                await self.compare(list(self._hub.rooms.values()))
+            await self._rooms.compare(self._rooms.find_all())
+
+    async def find_lost_joins(self) -> None:
+        """Reads everybody's memberships again after each outage, until cancelled: a chat that
+        somebody joined meanwhile may be one that no room here was open for."""
+        while True:
+            await self._find_joins_now.wait()
+            self._find_joins_now.clear()
+            await self._notices.find_lost_joins()
 
     async def poll(self) -> None:
-        """Asks every chats replica for its changes while the bus is down, until cancelled."""
+        """Asks all chats replicas for changes while the bus does not carry, until cancelled."""
         while True:
-            await self._poll_now.wait()
-            digests = await self._chats.changes()
-            if not digests:
-                log("no chats replica answers while the bus is down")
+            self._judge()
+            if not self.reasons:
+                self._complete_at = self._clock()
+                await _wait(self._check_now, CHECK_SECONDS)
+                self._check_now.clear()
+                continue
+            started = self._clock()
+            digests, is_complete = await self._chats.changes()
             for digest in digests:
                 self._learn(digest, 0.0)
+            if started - self._complete_at > MAX_GAP_SECONDS:
+                self._look_again()
+                self._complete_at = started
+            if is_complete:
+                self._complete_at = started
             await asyncio.sleep(POLL_SECONDS)
+
+    def _judge(self) -> None:
+        before = self.reasons
+        self.reasons = self._watch.reasons(self._replicas.leased, self._canary.awaited_since)
+        if self.reasons != before:
+            log("polling of chats", reasons=sorted(self.reasons))
+            if not self.reasons:
+                self._look_again()
+
+    def _look_again(self) -> None:
+        """What was published may be lost, and what polls did not tell of."""
+        self._compare_now.set()
+        self._find_joins_now.set()
 
     def _learn(self, digest: Digest, wait_seconds: float) -> None:
         for chat, head in digest.heads.items():
-            self._learn_head(chat, head, wait_seconds)
+            if (room := self._rooms.find(chat)) is not None:
+                self._rooms.learn(room, head, wait_seconds)
         for join in digest.joins:
             for user in join.users:
                 if user in self._hub.people:
-                    self._on_join(user, join.chat, join.seq)
+                    self._notices.join(user, join.chat, join.seq)
 
-    def _learn_head(self, chat: str, head: int, wait_seconds: float) -> None:
-        room = self._hub.rooms.get(chat)
-        if room is not None and not room.is_closed and room.stream.learn(head):
-            self._repair.want(room, wait_seconds)
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """For the event, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

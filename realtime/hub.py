@@ -4,7 +4,8 @@ Control entries name people, sockets listen: the hub knows which sockets a perso
 socket that is still joining is told apart, for it has no chats until its memberships are known.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from realtime.stream import Stream
@@ -14,17 +15,18 @@ class Joining:
     """What happens to a person while one of their sockets joins: the seq at which they last left
     or joined a chat. Memberships were read at some head; what lies above it counts."""
 
-    __slots__ = ("awaited", "joined", "left", "placed")
+    __slots__ = ("awaited", "joined", "left")
 
     def __init__(self) -> None:
-        self.placed = False  # whether the chats of the memberships are attached
-        self.awaited: dict[str, int] = {}  # but for those whose stream is not at their head yet
+        # The heads of those chats of the memberships to which the socket is not attached yet; None
+        # until the memberships are known.
+        self.awaited: dict[str, int] | None = None
         self.left: dict[str, int] = {}
         self.joined: dict[str, int] = {}
 
     def covers(self, chat: str, seq: int) -> bool:
         """Whether a join at this seq is, or may be, in the memberships: not to be acted on."""
-        return not self.placed or seq <= self.awaited.get(chat, 0)
+        return self.awaited is None or seq <= self.awaited.get(chat, 0)
 
 
 Write = Callable[[bytes], None]
@@ -50,6 +52,7 @@ class Room:
 
     __slots__ = (
         "chat",
+        "holds",
         "idle_since",
         "is_closed",
         "is_repairing",
@@ -64,8 +67,18 @@ class Room:
         self.listeners: dict[Listener, Write] = {}
         self.waiters: list[tuple[int, Callable[[], None]]] = []
         self.idle_since: float | None = None
+        self.holds = 0  # by whoever will attach a socket: it is not idle meanwhile
         self.is_repairing = False
         self.is_closed = False  # its last event has passed; kept for a while against late notices
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps the room while the block waits for something."""
+        self.holds += 1
+        try:
+            yield
+        finally:
+            self.holds -= 1
 
     def wake_waiters(self) -> None:
         """Tells those who wait for a head that the stream has come to."""
@@ -103,7 +116,7 @@ class Hub:
         return room
 
     def enter(self, listener: Listener) -> Person:
-        """A socket begins to join."""
+        """A socket joins: from now on it learns of joins and removals."""
         person = self.people.get(listener.user)
         if person is None:
             person = self.people[listener.user] = Person(listener.user)
@@ -173,16 +186,23 @@ class Hub:
             self.detach(listener, room)
         room.idle_since = self._clock()
 
-    def take_idle(self, before: float) -> tuple[list[Room], list[Person]]:
-        """Removes and returns what nobody has listened to since `before`."""
-        rooms = [
-            r for r in self.rooms.values() if r.idle_since is not None and r.idle_since < before
-        ]
-        people = [
-            p for p in self.people.values() if p.idle_since is not None and p.idle_since < before
-        ]
-        for room in rooms:
+    def is_idle(self, one: Room | Person, seconds: float) -> bool:
+        """Whether nobody has listened to it, or they have had no socket, for so long."""
+        since = one.idle_since
+        # A hole may hold the join of somebody here: it is filled first, however long chats is gone.
+        is_busy = isinstance(one, Room) and (one.holds or one.is_repairing)
+        return since is not None and since < self._clock() - seconds and not is_busy
+
+    def list_idle_rooms(self, seconds: float) -> list[Room]:
+        return [room for room in self.rooms.values() if self.is_idle(room, seconds)]
+
+    def forget_room(self, room: Room) -> None:
+        if self.rooms.get(room.chat) is room:
             del self.rooms[room.chat]
-        for person in people:
+
+    def take_idle_people(self, seconds: float) -> list[Person]:
+        """Removes and returns those who have had no socket for so long."""
+        idle = [person for person in self.people.values() if self.is_idle(person, seconds)]
+        for person in idle:
             del self.people[person.user]
-        return rooms, people
+        return idle

@@ -8,6 +8,7 @@ anything is replayed. Whoever is removed meanwhile gets nothing above their remo
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -23,10 +24,9 @@ from realtime.counters import Counters
 from realtime.frames import encode_frame, event_frames
 from realtime.hub import Hub, Joining, Listener, Room
 from realtime.notices import Notices
-from realtime.repair import Repair
 from realtime.replay import lines_since
-from realtime.subscriptions import Subscriptions
-from realtime.upstream import Chats
+from realtime.rooms import ROOMS_A_TURN, Rooms
+from realtime.upstream import MAX_SLICES_A_CALL, Chats
 
 T = TypeVar("T")
 
@@ -51,8 +51,7 @@ class Joiner:
         hub: Hub,
         bus: Bus,
         chats: Chats,
-        repair: Repair,
-        subscriptions: Subscriptions,
+        rooms: Rooms,
         notices: Notices,
         counters: Counters,
         clock: Callable[[], float] = time.monotonic,
@@ -60,17 +59,22 @@ class Joiner:
         self._hub = hub
         self._bus = bus
         self._chats = chats
-        self._repair = repair
-        self._subscriptions = subscriptions
+        self._rooms = rooms
         self._notices = notices
         self._counters = counters
         self._clock = clock
 
+    def enter(self, guest: Guest) -> None:
+        """At once, so that a socket that ends before `join` begins leaves nothing behind."""
+        guest.joining = Joining()
+        self._notices.hear(self._hub.enter(guest))
+
     async def join(self, guest: Guest, connect: Connect) -> None:
-        """Makes the socket ready, or ends it when chats does not answer."""
+        """Makes a socket that has entered ready, or ends it when chats does not answer."""
         started = self._clock()
-        joining = guest.joining = Joining()
-        self._subscriptions.hear_person(self._hub.enter(guest))
+        joining = guest.joining
+        if joining is None:
+            return  # it went away
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
                 await self._bus.settled()
@@ -81,7 +85,7 @@ class Joiner:
             guest.end(CloseCode.INTERNAL_ERROR, "chats is unavailable")
             return
         if guest.joining is not joining:
-            return  # it went away
+            return
         ready = Ready(
             connection=new_id(),
             user=guest.user,
@@ -103,28 +107,35 @@ class Joiner:
         late: list[tuple[Room, int]] = []
         if guest.joining is not joining:
             return heads
-        for chat, head in memberships.items():
-            room = self._hub.rooms.get(chat)
-            if room is None:
-                room = self._subscriptions.open_room(chat, head)
-            if room.stream.head < head:
-                late.append((room, head))
-                joining.awaited[chat] = head
-            else:
-                self._attach(guest, joining, room, head, heads)
-        joining.placed = True
-        for chat, seq in joining.joined.items():
+        joining.awaited = dict(memberships)
+        for chat, seq in tuple(joining.joined.items()):
             if chat not in memberships:
                 self._notices.join(guest.user, chat, seq)
-        for room, head in late:
-            await self._repair.reach(room, head)
-            if guest.joining is joining:
-                self._attach(guest, joining, room, head, heads)
+        with ExitStack() as holding:
+            for number, (chat, head) in enumerate(memberships.items(), 1):
+                room = self._rooms.find(chat) or self._rooms.open(chat, head)
+                if room.stream.head < head:
+                    late.append((room, head))
+                    holding.enter_context(room.held())
+                else:
+                    self._attach(guest, joining, room, head, heads)
+                if number % ROOMS_A_TURN == 0:
+                    await asyncio.sleep(0)
+                    if guest.joining is not joining:
+                        return heads
+            for start in range(0, len(late), MAX_SLICES_A_CALL):
+                part = late[start : start + MAX_SLICES_A_CALL]
+                await asyncio.gather(*(self._rooms.reach(room, head) for room, head in part))
+                if guest.joining is not joining:
+                    return heads
+                for room, head in part:
+                    self._attach(guest, joining, room, head, heads)
         return heads
 
     def _attach(
         self, guest: Guest, joining: Joining, room: Room, read_head: int, heads: dict[str, int]
     ) -> None:
+        assert joining.awaited is not None
         joining.awaited.pop(room.chat, None)
         if room in guest.rooms:
             return  # they were removed and have joined again above `read_head`: a snapshot came

@@ -1,6 +1,6 @@
 """This node's figures for Prometheus, read from plain numbers when somebody asks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client.core import (
@@ -10,22 +10,30 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from realtime.counters import Counters
+from realtime.bus_watch import REASONS
+from realtime.connection import Services
+from realtime.fan_out import FanOut
+from realtime.upstream import Chats
 
-Gauges = Mapping[str, tuple[str, Callable[[], float]]]
+PREFIX = "hubbub_realtime_"
 
 
 class NodeCollector(Collector):
-    """`gauges` and `sums`, which only grow, are asked for at each scrape; names are without the
-    prefix."""
+    """Of what the node's parts count and hold."""
 
-    def __init__(self, counters: Counters, gauges: Gauges, sums: Gauges) -> None:
-        self._counters = counters
-        self._gauges = gauges
-        self._sums = sums
+    def __init__(self, services: Services, fan_out: FanOut, chats: Chats) -> None:
+        self._services = services
+        self._fan_out = fan_out
+        self._chats = chats
 
     def collect(self) -> Iterator[Any]:
-        counters = self._counters
+        yield from self._sums()
+        yield from self._counts_by_reason()
+        yield from self._times()
+        yield from self._gauges()
+
+    def _sums(self) -> Iterator[CounterMetricFamily]:
+        counters, sends = self._services.counters, self._chats.sends
         for name, text, value in (
             ("accepted_connections", "TCP connections taken.", counters.accepted),
             ("bus_payloads", "Messages from the bus.", counters.payloads),
@@ -33,27 +41,60 @@ class NodeCollector(Collector):
             ("sends", "Sends taken from sockets.", counters.sends),
             ("repairs", "Slices asked for to fill holes.", counters.repairs),
             ("replayed_events", "Events given to sockets that resumed.", counters.replayed),
-            ("canary_songs_failed", "Songs that chats did not take.", counters.songs_failed),
-            *((name, text, read()) for name, (text, read) in self._sums.items()),
+            ("canaries_refused", "Canaries that chats did not commit.", counters.canaries_refused),
+            ("send_calls", "Calls for sends.", sends.calls),
+            ("send_items", "Sends in these calls.", sends.items),
         ):
-            yield CounterMetricFamily(f"hubbub_realtime_{name}", text, value=value)
+            yield CounterMetricFamily(PREFIX + name, text, value=value)
+
+    def _counts_by_reason(self) -> Iterator[CounterMetricFamily]:
+        counters = self._services.counters
         for name, text, label, values in (
             ("ends", "Ended sockets by close code.", "code", counters.ends),
             ("refused_handshakes", "Refused by status.", "status", counters.refused_handshakes),
             ("drops", "What was thrown away, and why.", "reason", counters.drops),
             ("bus_losses", "Lost connections to Valkey.", "reason", counters.bus_losses),
         ):
-            family = CounterMetricFamily(f"hubbub_realtime_{name}", text, labels=[label])
+            family = CounterMetricFamily(PREFIX + name, text, labels=[label])
             for key, number in values.items():
                 family.add_metric([key], number)
             yield family
+
+    def _times(self) -> Iterator[HistogramMetricFamily]:
+        counters = self._services.counters
         for name, text, times in (
             ("join", "From a verified connect to ready.", counters.join_times),
             ("send", "From a send on a socket to its answer.", counters.send_times),
-            ("canary", "From a song to its coming back.", counters.canary_times),
+            ("canary", "From sending a canary to hearing it.", counters.canary_times),
         ):
             yield HistogramMetricFamily(
-                f"hubbub_realtime_{name}_seconds", text, buckets=times.buckets, sum_value=times.sum
+                f"{PREFIX}{name}_seconds", text, buckets=times.buckets, sum_value=times.sum
             )
-        for name, (text, read) in self._gauges.items():
-            yield GaugeMetricFamily(f"hubbub_realtime_{name}", text, value=read())
+
+    def _gauges(self) -> Iterator[GaugeMetricFamily]:
+        services, fan_out = self._services, self._fan_out
+        for name, text, value in (
+            ("sockets", "Open sockets.", services.admission.sockets),
+            ("handshakes", "Unfinished handshakes.", len(services.pending)),
+            ("rooms", "Chats heard here.", len(fan_out.hub.rooms)),
+            ("people", "Users with a socket here.", len(fan_out.hub.people)),
+            ("subscriptions", "Topics wanted of the bus.", fan_out.bus.subscriptions),
+            ("bus_up", "1 while connected to Valkey and subscribed.", fan_out.bus.is_up),
+            (
+                "unsent_bytes",
+                "Written and not yet taken by the kernel, of all sockets.",
+                services.connections.unsent_bytes,
+            ),
+            (
+                "canary_silent_seconds",
+                "Since a canary came back the whole way.",
+                fan_out.canary.silent_seconds,
+            ),
+        ):
+            yield GaugeMetricFamily(PREFIX + name, text, value=value)
+        polling = GaugeMetricFamily(
+            f"{PREFIX}polling", "1 while chats is polled for this reason.", labels=["reason"]
+        )
+        for reason in REASONS:
+            polling.add_metric([reason], reason in fan_out.heads.reasons)
+        yield polling

@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import prometheus_client
 
@@ -15,30 +15,24 @@ from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.identity.credentials import Credentials
-from common.process.logs import log
 from common.process.tasks import stop
 from common.valkey.bus import Bus
-from common.valkey.client import connect_valkey
+from common.valkey.client import Valkey, connect_valkey
 from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.topics import Topics
 from realtime.admission import Admission
-from realtime.canary import BusCanary, FlowCanary
-from realtime.connection import Connection, Services
+from realtime.canary import BusCanary
+from realtime.connection import Services
+from realtime.connections import Connections
 from realtime.counters import Counters
-from realtime.heads import Heads
-from realtime.hub import Hub
-from realtime.joining import Joiner
+from realtime.fan_out import create_fan_out
 from realtime.keepalive import Wheel
 from realtime.metrics import NodeCollector
-from realtime.notices import Notices
 from realtime.pending import PendingHandshakes
-from realtime.relay import Relay
-from realtime.repair import Repair
 from realtime.sends import Sends
-from realtime.server import end_sessions, send_away, turn_wheel
+from realtime.server import turn_wheel
 from realtime.settings import RealtimeSettings
-from realtime.subscriptions import Subscriptions
 from realtime.typists import Typists
 from realtime.upstream import Chats
 
@@ -66,7 +60,7 @@ class Tasks:
 
 
 class Node:
-    """A running realtime process without its ports. `stop_announcing` withdraws its lease."""
+    """A running realtime process without its ports. `withdraw` gives up its lease."""
 
     def __init__(self, services: Services, health: Health, announcing: asyncio.Task[None]) -> None:
         self.services = services
@@ -78,69 +72,42 @@ class Node:
         await stop([self._announcing])
 
 
+class _Outside(NamedTuple):
+    """The node's ways to other processes."""
+
+    valkey: Valkey
+    pipeline: ValkeyPipeline
+    bus: Bus
+    users: Replicas
+    chats: Replicas
+    users_calls: Calls
+    chats_calls: Calls
+
+
 @asynccontextmanager
 async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
     """A node whose watchers run until the block ends."""
     service = settings.service
     topics = Topics(service.topic_prefix)
-    counters = Counters()
     clock = time.monotonic
-    hub = Hub(clock)
+    counters = Counters()
+    connections = Connections()
     tasks = Tasks()
-    connections: set[Connection] = set()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(tasks.stop)
-        http = stack.enter_context(closing(HttpClient(service.service_key)))
-        valkey = connect_valkey(service.valkey_url)
-        stack.push_async_callback(valkey.aclose)
-        users_replicas = Replicas("users", service.users_seeds)
-        chats_replicas = Replicas("chats", service.chats_seeds)
-
-        def forget_everything(epoch: str) -> None:
-            # The database was restored: nothing that was said before holds, clients start anew.
-            log("new epoch, ending all sockets", epoch=epoch)
-            for connection in list(connections):
-                send_away(connection)
-            for room in list(hub.rooms.values()):
-                del hub.rooms[room.chat]
-                subscriptions.drop_room(room)
-
-        chats = Chats(Calls(http, chats_replicas), chats_replicas, forget_everything)
-        repair = Repair(
-            chats.slice, lambda room, payload: relay.take(room, payload), tasks.spawn, counters
+        outside = await _open_outside(settings, stack)
+        chats = Chats(outside.chats_calls, outside.chats)
+        credentials = Credentials(outside.users_calls, service.name, connections.end_sessions)
+        fan_out = create_fan_out(
+            service.name, outside.bus, topics, chats, outside.chats, counters, tasks.spawn, clock
         )
-        relay = Relay(hub, repair.want, counters)
-        notices = Notices(
-            hub, chats, repair, tasks.spawn, lambda c, s: subscriptions.open_room(c, s)
-        )
-        heads = Heads(hub, chats, repair, notices.join)
-
-        def bus_changed(is_up: bool, reason: str) -> None:
-            if not is_up:
-                counters.bus_losses[reason] += 1
-            heads.notice_bus(is_up)
-
-        bus = Bus(service.valkey_url, relay.receive, bus_changed)
-        subscriptions = Subscriptions(bus, hub, relay, topics, heads.compare, notices.receive)
-        canary_topic = topics.canary(service.name)
-        line = stack.enter_context(closing(ValkeyPipeline(service.valkey_url)))
-        bus_canary = BusCanary(bus, valkey, canary_topic)
-        flow_canary = FlowCanary(service.name, chats.store_song, counters)
-        typists = Typists(line, topics, service.rate_factor, counters)
-        credentials = Credentials(
-            Calls(http, users_replicas),
-            service.name,
-            lambda sessions: end_sessions(services, sessions),
-        )
-        for topic, handler in (
-            (topics.digest, heads.receive_digest),
-            (topics.revoked, credentials.wake),
-            (canary_topic, bus_canary.hear),
-            (topics.chat(flow_canary.id), flow_canary.hear),
-        ):
-            relay.handlers[topic.encode()] = handler
-            bus.subscribe(topic)
-        heads.notice_bus(False)
+        # Nothing that was said before a restore holds: clients start anew.
+        chats.call_on_restore(connections.send_all_away)
+        chats.call_on_restore(fan_out.rooms.drop_all)
+        bus_canary = BusCanary(outside.bus, outside.valkey, topics.canary(service.name))
+        fan_out.subscriptions.add(topics.canary(service.name), bus_canary.hear)
+        fan_out.subscriptions.add(topics.revoked, credentials.wake)
+        typists = Typists(outside.pipeline, topics, service.rate_factor, counters)
         services = Services(
             settings=settings,
             admission=Admission(
@@ -149,9 +116,11 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 max_a_user=settings.max_sockets_a_user,
             ),
             credentials=credentials,
-            hub=hub,
-            joiner=Joiner(hub, bus, chats, repair, subscriptions, notices, counters),
-            sends=Sends(chats.sends, SharedBuckets(line, topics), service.rate_factor, counters),
+            hub=fan_out.hub,
+            joiner=fan_out.joiner,
+            sends=Sends(
+                chats.sends, SharedBuckets(outside.pipeline, topics), service.rate_factor, counters
+            ),
             typists=typists,
             wheel=Wheel(clock),
             pending=PendingHandshakes(settings.max_pending_handshakes),
@@ -160,62 +129,53 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             clock=clock,
             spawn=tasks.spawn,
         )
+        collector = NodeCollector(services, fan_out, chats)
+        prometheus_client.REGISTRY.register(collector)
+        stack.callback(prometheus_client.REGISTRY.unregister, collector)
 
         async def missing() -> str | None:
             if credentials.missing:
                 return credentials.missing
             return None if await chats.can_answer() else "chats"
 
-        collector = NodeCollector(
-            counters,
-            {
-                "sockets": ("Open sockets.", lambda: services.admission.sockets),
-                "handshakes": ("Unfinished handshakes.", lambda: len(services.pending)),
-                "rooms": ("Chats heard here.", lambda: len(hub.rooms)),
-                "people": ("People with a socket here.", lambda: len(hub.people)),
-                "subscriptions": ("Topics wanted of the bus.", lambda: bus.subscriptions),
-                "bus_up": ("1 while the bus carries.", lambda: bus.is_up),
-                "unsent_bytes": (
-                    "Written and not yet taken by the kernel, of all sockets.",
-                    lambda: sum(connection.unsent_bytes for connection in connections),
-                ),
-                "canary_silent_seconds": (
-                    "Since a song came back the whole way.",
-                    lambda: flow_canary.silent_seconds,
-                ),
-            },
-            {
-                "send_calls": ("Calls for sends.", lambda: chats.sends.calls),
-                "send_items": ("Sends in these calls.", lambda: chats.sends.items),
-            },
-        )
-        prometheus_client.REGISTRY.register(collector)
-        stack.callback(prometheus_client.REGISTRY.unregister, collector)
         async with asyncio.TaskGroup() as group:
             running = [
                 group.create_task(work)
                 for work in (
-                    watch_replicas(valkey, topics.replicas("users"), users_replicas),
-                    watch_replicas(valkey, topics.replicas("chats"), chats_replicas),
+                    watch_replicas(outside.valkey, topics.replicas("users"), outside.users),
+                    watch_replicas(outside.valkey, topics.replicas("chats"), outside.chats),
                     credentials.watch(),
                     credentials.report_uses(),
-                    bus.run(),
-                    bus_canary.sing(),
-                    flow_canary.sing(),
-                    subscriptions.confirm(),
-                    subscriptions.sweep(clock),
-                    heads.compare_all(),
-                    heads.poll(),
+                    *fan_out.work(),
+                    bus_canary.run(),
                     typists.publish(),
                     turn_wheel(services),
                 )
             ]
             address = (service.metrics_listen or service.listen).address
             announcing = group.create_task(
-                announce_replica(valkey, topics.replicas("realtime"), address)
+                announce_replica(outside.valkey, topics.replicas("realtime"), address)
             )
-            yield Node(services, Health(missing, flow_canary.describe), announcing)
+            yield Node(services, Health(missing, fan_out.canary.describe), announcing)
             await stop([*running, announcing])
+
+
+async def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
+    """Closed with the stack; connects to nothing yet."""
+    service = settings.service
+    http = stack.enter_context(closing(HttpClient(service.service_key)))
+    valkey = connect_valkey(service.valkey_url)
+    stack.push_async_callback(valkey.aclose)
+    users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
+    return _Outside(
+        valkey=valkey,
+        pipeline=stack.enter_context(closing(ValkeyPipeline(service.valkey_url))),
+        bus=Bus(service.valkey_url),
+        users=users,
+        chats=chats,
+        users_calls=Calls(http, users),
+        chats_calls=Calls(http, chats),
+    )
 
 
 def raise_descriptor_limit() -> int:

@@ -1,25 +1,31 @@
 """A chat becomes somebody's while they are connected: their sockets begin to hear it.
 
 Mostly the join's own control entry does it, in the chat's stream. Here is what wakes a node that
-does not listen to that chat yet, and what mends the cases in which the entry went by unseen.
+does not listen to that chat yet, and what repairs the cases in which the entry went by unseen.
 Notices may be late, doubled or stale, so they prove nothing: the stream or chats must confirm.
+A user's topic is heard while they have a socket here and a minute longer.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from common.protocol.chats import Joined
 from common.protocol.errors import Refusal
+from common.valkey.topics import Topics
 from realtime.frames import event_frames
-from realtime.hub import Hub, Listener, Room
-from realtime.relay import REORDER_GRACE_SECONDS
-from realtime.repair import Repair
+from realtime.hub import Hub, Listener, Person, Room
 from realtime.replay import arrival
+from realtime.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_SECONDS, Rooms
+from realtime.subscriptions import Subscriptions
 from realtime.upstream import Chats
 
+T = TypeVar("T")
+
+USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
 MAX_ROUNDS: Final = 25  # of slices; a chat that runs away from us is left to the next notice
 RETRY_SECONDS: Final = 0.1
 
@@ -27,25 +33,37 @@ _decode_joined = msgspec.json.Decoder(Joined).decode
 
 
 class Notices:
-    """Makes sockets hear what their person has joined."""
+    """Makes sockets hear what their user has joined."""
 
     def __init__(
         self,
         hub: Hub,
+        rooms: Rooms,
         chats: Chats,
-        repair: Repair,
+        subscriptions: Subscriptions,
+        topics: Topics,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
-        open_room: Callable[[str, int], Room],
     ) -> None:
         self._hub = hub
+        self._rooms = rooms
         self._chats = chats
-        self._repair = repair
+        self._subscriptions = subscriptions
+        self._topics = topics
         self._spawn = spawn
         self._arriving: set[tuple[str, str]] = set()
-        self._open_room = open_room
 
-    def receive(self, user: str, data: bytes) -> None:
-        """From the person's topic. Raises msgspec.DecodeError."""
+    def hear(self, person: Person) -> None:
+        """Notices for a user with a socket here; safe to repeat."""
+        self._subscriptions.add(self._topics.user(person.user), partial(self._receive, person.user))
+
+    async def sweep(self) -> None:
+        """Hears no more of users who have been gone for a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for person in self._hub.take_idle_people(LINGER_SECONDS):
+                self._subscriptions.remove(self._topics.user(person.user))
+
+    def _receive(self, user: str, data: bytes) -> None:
         joined = _decode_joined(data)
         self.join(user, joined.chat, joined.seq)
 
@@ -54,22 +72,54 @@ class Notices:
         person = self._hub.people.get(user)
         if person is None or not person.sockets:
             return
-        room = self._hub.rooms.get(chat)
+        room = self._rooms.find(chat)
         if room is None:
-            room = self._open_room(chat, seq - 1)
-            room.stream.learn(seq)
-            self._repair.want(room)
+            self._rooms.learn(self._rooms.open(chat, seq - 1), seq)
         elif room.stream.head < seq:
-            room.stream.learn(seq)
-            self._repair.want(room, REORDER_GRACE_SECONDS)
+            self._rooms.learn(room, seq, REORDER_GRACE_SECONDS)
         elif self._absent(user, room, seq) and (user, chat) not in self._arriving:
             # The entry has passed: they were not known here then, or have been removed since.
             self._arriving.add((user, chat))
             self._spawn(self._arrive(user, room, seq))
 
+    async def find_lost_joins(self) -> None:
+        """Reads the memberships of everybody with a socket here, and joins them to what they do not
+        hear. Asks until chats has answered."""
+        users = [person.user for person in self._hub.people.values() if person.sockets]
+        for start in range(0, len(users), USERS_A_TURN):
+            wanted = await self._insist(partial(self._unheard, users[start : start + USERS_A_TURN]))
+            seqs = await self._insist(partial(self._chats.joins, wanted))
+            for (user, chat), seq in zip(wanted, seqs, strict=True):
+                if seq:
+                    self.join(user, chat, seq)
+
+    async def _unheard(self, users: Sequence[str]) -> list[tuple[str, str]]:
+        """(user, chat) of memberships that a socket of theirs does not hear."""
+        found = []
+        memberships = await asyncio.gather(*map(self._chats.memberships, users))
+        for user, heads in zip(users, memberships, strict=True):
+            person = self._hub.people.get(user)
+            for listener in tuple(person.sockets) if person else ():
+                heard = {room.chat for room in listener.rooms}
+                found += [
+                    (user, chat)
+                    for chat, head in heads.items()
+                    if chat not in heard
+                    and (listener.joining is None or not listener.joining.covers(chat, head))
+                ]
+            await asyncio.sleep(0)  # somebody may be in thousands of chats
+        return list(dict.fromkeys(found))
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await ask()
+            except Refusal:
+                await asyncio.sleep(RETRY_SECONDS)
+
     def _absent(self, user: str, room: Room, seq: int) -> list[Listener]:
-        """Their sockets that should hear the room if they are in. One that is joining may learn it
-        from its memberships."""
+        """The user's sockets that should hear the room if they are in. One that is joining may
+        learn it from its memberships."""
         person = self._hub.people.get(user)
         return [
             listener
@@ -80,10 +130,14 @@ class Notices:
 
     async def _arrive(self, user: str, room: Room, seq: int) -> None:
         try:
-            if room.chat in await self._chats.memberships(user):
-                await self._catch_up(user, room, seq)
-        except Refusal:
-            return  # the digest repeats the notice
+            with room.held():
+                while self._absent(user, room, seq):
+                    try:
+                        if room.chat in await self._chats.memberships(user):
+                            await self._catch_up(user, room, seq)
+                        return
+                    except Refusal:
+                        await asyncio.sleep(RETRY_SECONDS)  # nobody repeats the notice for so long
         finally:
             self._arriving.discard((user, room.chat))
 

@@ -58,19 +58,19 @@ class Repair:
                 except Refusal:
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
-                await self._apply(room, found, known)
+                self._apply(room, found, known)
+                if not found.events and room.stream.is_behind:
+                    await asyncio.sleep(RETRY_SECONDS)  # committed, but not to be seen there yet
         finally:
             room.is_repairing = False
 
-    async def _apply(self, room: Room, found: Slice, known_when_asked: int) -> None:
+    def _apply(self, room: Room, found: Slice, known_when_asked: int) -> None:
         if found.events:
             payload = payload_of(found)
             room.stream.skip_to(payload.first - 1)
             self._take(room, payload)
         room.stream.learn(found.head)
         room.stream.settle(found.head, known_when_asked)
-        if not found.events and room.stream.is_behind:
-            await asyncio.sleep(RETRY_SECONDS)  # committed, but not to be seen there yet
 
 
 def _settle(future: asyncio.Future[None]) -> None:

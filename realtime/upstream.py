@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -21,18 +21,17 @@ MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
 MAX_SLICES_A_CALL: Final = 100
 MAX_SENDS_A_CALL: Final = 200
 MAX_HEADS_A_CALL: Final = 10_000
+MAX_JOINS_A_CALL: Final = 1_000
 POLL_TIMEOUT_SECONDS: Final = 1.0
 
 
 class Chats:
     """What realtime asks chats. Every call raises Refusal: chats' own, or unavailable."""
 
-    def __init__(
-        self, calls: Calls, replicas: Replicas, notice_epoch: Callable[[str], None]
-    ) -> None:
+    def __init__(self, calls: Calls, replicas: Replicas) -> None:
         self._calls = calls
         self._replicas = replicas
-        self._notice_epoch = notice_epoch
+        self._on_restore: list[Callable[[], None]] = []
         self.epoch = ""
         self._memberships: Lanes[str, dict[str, int]] = Lanes(
             lambda _: "any",
@@ -46,6 +45,11 @@ class Chats:
         self.sends: Lanes[c.SendItem, c.SendResult] = Lanes(
             calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL
         )
+
+    def call_on_restore(self, forget: Callable[[], None]) -> None:
+        """`forget` is called when the epoch turns out to be another one, before the answer that
+        says so is given to whoever asked: the database was restored."""
+        self._on_restore.append(forget)
 
     async def memberships(self, user: str) -> dict[str, int]:
         """The heads of the person's chats."""
@@ -67,7 +71,17 @@ class Chats:
             differing.update(answer.heads)
         return differing
 
-    async def store_song(self, canary: str, number: int) -> None:
+    async def joins(self, wanted: Sequence[tuple[str, str]]) -> list[int]:
+        """The seq at which each (user, chat) last joined, 0 where they never did."""
+        seqs: list[int] = []
+        for start in range(0, len(wanted), MAX_JOINS_A_CALL):
+            part = wanted[start : start + MAX_JOINS_A_CALL]
+            request = c.JoinsRequest(wanted=[c.JoinWanted(user=u, chat=chat) for u, chat in part])
+            answer = await self._calls.call("joins", request, c.JoinsAnswer, key=_any_key())
+            seqs += answer.seqs
+        return seqs
+
+    async def commit_canary(self, canary: str, number: int) -> None:
         """chats commits it and publishes it as it publishes events."""
         request = c.CanarySong(canary=canary, number=number)
         await self._calls.call("canary", request, c.Done, key=_any_key())
@@ -76,21 +90,23 @@ class Chats:
         """Whether a replica is ready right now; one that hangs beside it costs no time."""
         return await self._calls.any_is_ready()
 
-    async def changes(self) -> list[c.Digest]:
-        """What every replica that answers has changed lately."""
+    async def changes(self) -> tuple[list[c.Digest], bool]:
+        """What every replica that answers has changed lately; whether all have answered."""
+        addresses = self._replicas.addresses
         answers = await asyncio.gather(
             *(
                 self._calls.call_replica(
                     address, "changes", c.ChangesRequest(), c.Digest, timeout=POLL_TIMEOUT_SECONDS
                 )
-                for address in self._replicas.addresses
+                for address in addresses
             ),
             return_exceptions=True,
         )
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
                 raise answer
-        return [answer for answer in answers if isinstance(answer, c.Digest)]
+        digests = [answer for answer in answers if isinstance(answer, c.Digest)]
+        return digests, bool(addresses) and len(digests) == len(addresses)
 
     async def _ask_memberships(
         self, _: str, users: list[str], seconds: float
@@ -129,7 +145,9 @@ class Chats:
     def _note(self, epoch: str) -> None:
         known, self.epoch = self.epoch, epoch
         if known and known != epoch:
-            self._notice_epoch(epoch)
+            log("the database was restored", epoch=epoch)
+            for forget in self._on_restore:
+                forget()
 
 
 def _any_key() -> str:

@@ -64,6 +64,15 @@ SELECT id::text, coalesce(head, 0) FROM (
     FROM unnest(%s::uuid[], %s::bigint[]) AS c (id, believed)
 ) AS compared WHERE coalesce(head, 0) <> believed
 """  # noqa: S608 - constants
+_LAST_JOINS = """
+SELECT coalesce((
+    SELECT l.seq FROM log l WHERE l.chat = w.chat AND l.controls IS NOT NULL AND EXISTS (
+        SELECT FROM jsonb_array_elements(l.controls::jsonb) AS control
+        WHERE control->>'action' = 'join' AND control->'users' ? w.member
+    ) ORDER BY l.seq DESC LIMIT 1
+), 0) FROM unnest(%s::uuid[], %s::uuid[]::text[]) WITH ORDINALITY AS w (chat, member, nth)
+ORDER BY w.nth
+"""
 
 
 class Page(NamedTuple):
@@ -112,6 +121,12 @@ async def read_slices(
         if seq is not None:
             slices[nth - 1].append(LogRow(seq, event, controls))
     return list(zip(heads, slices, strict=True))
+
+
+async def find_last_joins(pool: Pool, wanted: list[tuple[str, str]]) -> list[int]:
+    """For each (user, chat) the seq of the event with which they last joined, or 0."""
+    parameters = (id_array([chat for _, chat in wanted]), id_array([user for user, _ in wanted]))
+    return [seq for (seq,) in await fetch(pool, _LAST_JOINS, parameters)]
 
 
 async def compare_heads(pool: Pool, heads: dict[str, int]) -> dict[str, int]:

@@ -21,23 +21,23 @@ ANNOUNCE_SECONDS = 1.0
 
 
 class Replicas:
-    """The addresses (`host:port`) of one role; `refresh` keeps them current."""
+    """The addresses (`host:port`) of one role, and those of them whose lease was seen last."""
 
     def __init__(self, role: str, seeds: tuple[str, ...]) -> None:
         self.role = role
         self._seeds = seeds
-        self._leased: tuple[str, ...] = ()
+        self.leased: tuple[str, ...] = ()
         self.addresses: tuple[str, ...] = seeds
         KNOWN.labels(role).set_function(lambda: len(self.addresses))
 
     def replace_leased(self, addresses: tuple[str, ...]) -> None:
         """What Valkey said just now. Seeds stand in where no lease is known at all."""
-        self._leased = addresses
+        self.leased = addresses
         self.addresses = addresses or self._seeds
 
     def fall_back(self) -> None:
         """Valkey cannot be asked: the last leases and the seeds, one of each address."""
-        self.addresses = tuple(dict.fromkeys(self._leased + self._seeds))
+        self.addresses = tuple(dict.fromkeys(self.leased + self._seeds))
 
     def ranked(self, key: str) -> list[str]:
         """All addresses, the key's own first (rendezvous hashing, Thaler and Ravishankar 1998):

@@ -80,7 +80,7 @@ class Credentials:
         """Its tokens are refused from now on, here; users has ended it already."""
         self._revoked[session] = time.monotonic() + REMEMBER_SECONDS
 
-    def wake(self, _: object = None) -> None:
+    def wake(self, *_: object) -> None:
         """Something was revoked: ask at once."""
         self._woken.set()
 

@@ -283,6 +283,21 @@ class HeadsAnswer(Internal):
     heads: dict[str, int]
 
 
+class JoinWanted(Internal):
+    user: str
+    chat: str
+
+
+class JoinsRequest(Internal):
+    wanted: list[JoinWanted]
+
+
+class JoinsAnswer(Internal):
+    """For each one wanted, in order, the seq of the user's last join; 0 where there is none."""
+
+    seqs: list[int]
+
+
 class ChangesRequest(Internal):
     pass
 

@@ -100,21 +100,10 @@ class _Connection(asyncio.Protocol):
 
 
 class Bus:
-    """Keeps a set of topics subscribed, over reconnects, and says when it can be trusted.
+    """Keeps a set of topics subscribed, over reconnects, and says when it can be trusted."""
 
-    `receive` gets lists of [kind, topic, payload]. `changed` is called with True once every topic
-    is subscribed on a new connection, and with False as soon as it is gone.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        receive: Callable[[Messages], None],
-        changed: Callable[[bool, str], None],
-    ) -> None:
+    def __init__(self, url: str) -> None:
         self._address = ValkeyAddress(url)
-        self._receive = receive
-        self._changed = changed
         self._topics: set[str] = set()
         self._news: dict[str, bool] = {}  # topic: whether to subscribe it
         self._connection: _Connection | None = None
@@ -162,34 +151,40 @@ class Bus:
         if self._connection is not None:
             self._connection.end(reason)
 
-    async def run(self) -> None:
-        """Connects and stays connected, until cancelled."""
+    async def run(
+        self, receive: Callable[[Messages], None], changed: Callable[[bool, str], None]
+    ) -> None:
+        """Connects and stays connected, until cancelled.
+
+        `receive` gets lists of [kind, topic, payload]. `changed` is called with True once every
+        topic is subscribed on a new connection, and with False and a reason as soon as it is gone.
+        """
         while True:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    connection = await self._connect()
+                    connection = await self._connect(receive)
             except (OSError, TimeoutError):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             try:
-                await self._serve(connection)
+                await self._serve(connection, changed)
             finally:
                 connection.end("stopped")
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _connect(self) -> _Connection:
-        connection = await self._address.connect(lambda: _Connection(self._receive))
+    async def _connect(self, receive: Callable[[Messages], None]) -> _Connection:
+        connection = await self._address.connect(lambda: _Connection(receive))
         if self._address.login:
             connection.command(*self._address.login)
         return connection
 
-    async def _serve(self, connection: _Connection) -> None:
+    async def _serve(self, connection: _Connection, changed: Callable[[bool, str], None]) -> None:
         self._connection = connection
         self._news.clear()
         self._send("SUBSCRIBE", self._topics)
         subscribed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         connection.ping([subscribed])
-        subscribed.add_done_callback(lambda f: self._come_up() if f.result() else None)
+        subscribed.add_done_callback(lambda f: self._come_up(changed) if f.result() else None)
         while not connection.lost.done():
             await asyncio.wait((connection.lost,), timeout=HEALTH_SECONDS)
             if connection.awaits_answer:
@@ -202,12 +197,12 @@ class Bus:
         if self.is_up:
             self.is_up = False
             log("bus lost", reason=connection.lost.result())
-            self._changed(False, connection.lost.result())
+            changed(False, connection.lost.result())
 
-    def _come_up(self) -> None:
+    def _come_up(self, changed: Callable[[bool, str], None]) -> None:
         self.is_up = True
         log("bus up", topics=len(self._topics))
-        self._changed(True, "")
+        changed(True, "")
 
     def _note(self, topic: str, wanted: bool) -> None:
         if self._connection is None:

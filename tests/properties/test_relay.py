@@ -1,20 +1,32 @@
 """Hub and relay together: who hears what, for any log, any bus and any moment of joining."""
 
+import asyncio
+from contextlib import closing
 from typing import NamedTuple
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.protocol.chats import Control
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.chats import Control, Slice
 from common.protocol.payload import Payload, pack
+from common.valkey.bus import Bus
+from common.valkey.topics import Topics
 from realtime.counters import Counters
+from realtime.delivery import Delivery
 from realtime.hub import Hub, Joining, Room
 from realtime.relay import Relay
+from realtime.repair import Repair
+from realtime.rooms import Rooms
+from realtime.subscriptions import Subscriptions
+from realtime.upstream import Chats
 from tests.fixtures.ears import Ear
 
 USERS = ["ann", "ben", "eve"]
-TOPIC = b"topic"
+TOPIC = Topics().chat("chat").encode()
 
 
 class Log(NamedTuple):
@@ -62,19 +74,36 @@ def cut(log: Log, first: int, size: int) -> tuple[list[bytes], list[Control]]:
     return log.events[first - 1 : last], controls
 
 
-def new_relay(head: int) -> tuple[Hub, Relay, Room]:
-    hub = Hub(lambda: 0.0)
-    relay = Relay(hub, lambda room, seconds: None, Counters())
-    room = relay.rooms[TOPIC] = hub.open_room("chat", head)
-    return hub, relay, room
+class Parts(NamedTuple):
+    hub: Hub
+    relay: Relay
+    delivery: Delivery
+    room: Room
 
 
-def repair(log: Log, relay: Relay, room: Room) -> None:
+async def fetch_nothing(_: str, __: int) -> Slice:
+    raise AssertionError
+
+
+async def new_parts(head: int) -> Parts:
+    """A node's parts that hear one chat; nothing is fetched but by `repair` below."""
+    hub, counters, topics = Hub(lambda: 0.0), Counters(), Topics()
+    delivery = Delivery(hub, counters)
+    bus, replicas = Bus("redis://127.0.0.1:1"), Replicas("chats", ())
+    with closing(HttpClient("")) as http:
+        chats = Chats(Calls(http, replicas), replicas)
+    repair = Repair(fetch_nothing, delivery.take, lambda fill: fill.close(), counters)
+    rooms = Rooms(hub, bus, topics, chats, repair)
+    relay = Relay(rooms, Subscriptions(bus), delivery, counters)
+    return Parts(hub, relay, delivery, rooms.open("chat", head))
+
+
+def repair(log: Log, delivery: Delivery, room: Room) -> None:
     """What chats would answer, after the head."""
     while room.stream.head < len(log.events):
         first = room.stream.head + 1
         events, controls = cut(log, first, 7)
-        relay.take(room, Payload(first, len(events), controls, b"\n".join(events)))
+        delivery.take(room, Payload(first, len(events), controls, b"\n".join(events)))
 
 
 bus_reads = st.lists(
@@ -89,7 +118,7 @@ def test_everyone_hears_exactly_what_is_theirs(
 ) -> None:
     """Lost, doubled, late and swapped payloads change nothing: each person's sockets get their
     events once, in order, from their joins to their leaves, snapshots at the joins."""
-    hub, relay, room = new_relay(0)
+    hub, relay, delivery, room = asyncio.run(new_parts(0))
     ears = [Ear(user) for user in USERS for _ in range(2)]
     for ear in ears:
         hub.enter(ear)
@@ -100,7 +129,7 @@ def test_everyone_hears_exactly_what_is_theirs(
                 events, controls = cut(log, first, size)
                 messages.append([b"message", TOPIC, pack(first, events, controls)])
         relay.receive(messages)
-    repair(log, relay, room)
+    repair(log, delivery, room)
     for ear in ears:
         assert ear.lines == log.heard[ear.user]
         assert (room in ear.rooms) == (ear in room.listeners)
@@ -115,7 +144,7 @@ def test_a_socket_that_joins_at_any_moment_hears_the_rest(log: Log, data: st.Dat
     read = data.draw(st.integers(entered, len(log.events)), "memberships read")
     placed = data.draw(st.integers(read, len(log.events)), "attached")
     user = data.draw(st.sampled_from(USERS))
-    hub, relay, room = new_relay(0)
+    hub, relay, _, room = asyncio.run(new_parts(0))
     ear = Ear(user)
 
     def advance(seq: int) -> None:
@@ -128,7 +157,7 @@ def test_a_socket_that_joins_at_any_moment_hears_the_rest(log: Log, data: st.Dat
     hub.enter(ear)
     was_in = is_inside(log, user, read)
     advance(placed)
-    joining.placed = True
+    joining.awaited = {}
     if was_in and joining.left.get("chat", 0) <= read:
         hub.attach(ear, room)
     missed_join = not was_in and is_inside(log, user, placed)

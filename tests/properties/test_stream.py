@@ -102,7 +102,7 @@ def test_no_event_waits_without_a_hole_that_is_known(
 ) -> None:
     """Answers of the log that were read at any earlier moment come at any moment: what waits for a
     hole keeps the stream behind, so that the hole is fetched."""
-    head, end, payloads = case
+    head, _, payloads = case
     stream = Stream(head)
     given_out: list[Payload] = []
     answer: tuple[int, int, int] | None = None  # our head and what was known when asked; its end

@@ -17,10 +17,12 @@ async def test_a_bus_with_very_many_topics_comes_up(
     """Subscribing takes much longer than a PING may take, and is no sign of a dead connection."""
     monkeypatch.setattr(bus_module, "HEALTH_SECONDS", 0.02)
     changes: asyncio.Queue[tuple[bool, str]] = asyncio.Queue()
-    bus = Bus(valkey.url, lambda _: None, lambda *change: changes.put_nowait(change))
+    bus = Bus(valkey.url)
     for number in range(TOPICS):
         bus.subscribe(f"{topic_prefix}{number}")
-    running = asyncio.create_task(bus.run())
+    running = asyncio.create_task(
+        bus.run(lambda _: None, lambda *change: changes.put_nowait(change))
+    )
     try:
         assert await asyncio.wait_for(changes.get(), 10) == (True, "")
     finally:

@@ -61,9 +61,9 @@ def test_a_unix_socket_is_an_address_like_any_other(
 
     async def use_it() -> None:
         line = ValkeyPipeline(server.local_url)
-        bus = Bus(server.local_url, hear, lambda *_: None)
+        bus = Bus(server.local_url)
         bus.subscribe("topic")
-        running = asyncio.create_task(bus.run())
+        running = asyncio.create_task(bus.run(hear, lambda *_: None))
         async with connect_valkey(server.local_url) as client, asyncio.timeout(20):
             await fill_pool(client)
             for _ in range(2):

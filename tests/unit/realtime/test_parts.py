@@ -75,11 +75,10 @@ def test_rooms_and_people_linger_after_their_last_socket() -> None:
     again = Ear("ben")
     hub.enter(again)
     hub.attach(again, rooms[1])
-    assert hub.take_idle(before=10.0) == ([], [])
-    gone_rooms, gone_people = hub.take_idle(before=10.1)
-    assert [room.chat for room in gone_rooms] == ["one"]
-    assert [person.user for person in gone_people] == ["ann"]
-    assert list(hub.rooms) == ["two"]
+    assert hub.list_idle_rooms(20.0) == []
+    assert hub.take_idle_people(20.0) == []
+    assert [room.chat for room in hub.list_idle_rooms(19.9)] == ["one"]
+    assert [person.user for person in hub.take_idle_people(19.9)] == ["ann"]
     assert list(hub.people) == ["ben"]
 
 

@@ -1,0 +1,62 @@
+"""Whether what chats publishes arrives here, judged by what should come all the time. Pure.
+
+A connection that is up proves little: chats may be cut from Valkey while we are not, or Valkey may
+take what is published and not deliver it. So every chats replica publishes a digest each second,
+and this node has chats publish a canary each second; silence of either is a reason to poll.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+Reason = Literal["bus_down", "digest_missing", "canary_missing"]
+REASONS: Final[tuple[Reason, ...]] = ("bus_down", "digest_missing", "canary_missing")
+MAX_SILENT_SECONDS: Final = 2.5
+
+
+class BusWatch:
+    """What was heard, and when; times before the bus came up count for nothing."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._up_since: float | None = None
+        self._known_since: dict[str, float] = {}  # replicas, by the address of their lease
+        self._heard_at: dict[str, float] = {}  # the last digest of each
+        self._any_heard_at = 0.0
+
+    def notice_bus(self, is_up: bool) -> None:
+        """The connection to Valkey came up or was lost."""
+        self._up_since = self._clock() if is_up else None
+
+    def notice_digest(self, replica: str) -> None:
+        """A digest came over the bus."""
+        self._any_heard_at = self._heard_at[replica] = self._clock()
+
+    def reasons(
+        self, replicas: Sequence[str], canary_awaited_since: float | None
+    ) -> frozenset[Reason]:
+        """Why chats has to be polled, empty if it has not. `replicas` are those whose lease holds;
+        `canary_awaited_since` is when the canary that has not come back was committed."""
+        now = self._clock()
+        self._keep_known(replicas, now)
+        if self._up_since is None:
+            return frozenset({"bus_down"})
+        found: set[Reason] = set()
+        if any(
+            self._is_silent(self._heard_at.get(replica, 0.0), self._known_since[replica], now)
+            for replica in replicas
+        ):
+            found.add("digest_missing")
+        # Replicas that cannot reach Valkey cannot renew their leases either.
+        if not replicas and self._is_silent(self._any_heard_at, 0.0, now):
+            found.add("digest_missing")
+        if canary_awaited_since is not None and self._is_silent(canary_awaited_since, 0.0, now):
+            found.add("canary_missing")
+        return frozenset(found)
+
+    def _is_silent(self, heard_at: float, known_since: float, now: float) -> bool:
+        assert self._up_since is not None
+        return now - max(heard_at, known_since, self._up_since) > MAX_SILENT_SECONDS
+
+    def _keep_known(self, replicas: Sequence[str], now: float) -> None:
+        self._known_since = {r: self._known_since.get(r, now) for r in replicas}
+        self._heard_at = {r: at for r, at in self._heard_at.items() if r in self._known_since}

@@ -1,0 +1,82 @@
+"""The parts that bring what happens in chats to the sockets, joined: from the bus and from chats to
+those who hear it. Knows no port, no setting and no socket's bytes.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from common.calls.replicas import Replicas
+from common.valkey.bus import Bus
+from common.valkey.topics import Topics
+from realtime.canary import FlowCanary
+from realtime.counters import Counters
+from realtime.delivery import Delivery
+from realtime.heads import Heads
+from realtime.hub import Hub
+from realtime.joining import Joiner
+from realtime.notices import Notices
+from realtime.relay import Relay
+from realtime.repair import Repair
+from realtime.rooms import Rooms
+from realtime.subscriptions import Subscriptions
+from realtime.upstream import Chats
+
+
+class FanOut(NamedTuple):
+    """`bus` runs with what `run_bus` gives it; the others are asked or told."""
+
+    bus: Bus
+    hub: Hub
+    rooms: Rooms
+    subscriptions: Subscriptions
+    notices: Notices
+    relay: Relay
+    heads: Heads
+    joiner: Joiner
+    canary: FlowCanary
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the node does."""
+        return [
+            self.bus.run(self.relay.receive, self.heads.notice_bus),
+            self.canary.run(),
+            self.rooms.confirm(),
+            self.rooms.sweep(),
+            self.notices.sweep(),
+            self.heads.compare_all(),
+            self.heads.find_lost_joins(),
+            self.heads.poll(),
+        ]
+
+
+def create_fan_out(
+    node: str,
+    bus: Bus,
+    topics: Topics,
+    chats: Chats,
+    replicas: Replicas,
+    counters: Counters,
+    spawn: Callable[[Coroutine[Any, Any, None]], object],
+    clock: Callable[[], float],
+) -> FanOut:
+    """`node` is this process's name, `replicas` are those of chats."""
+    hub = Hub(clock)
+    delivery = Delivery(hub, counters)
+    rooms = Rooms(hub, bus, topics, chats, Repair(chats.slice, delivery.take, spawn, counters))
+    subscriptions = Subscriptions(bus)
+    notices = Notices(hub, rooms, chats, subscriptions, topics, spawn)
+    canary = FlowCanary(node, chats.commit_canary, counters, clock)
+    heads = Heads(hub, rooms, notices, chats, replicas, canary, counters, clock)
+    subscriptions.add(topics.digest, heads.receive_digest)
+    subscriptions.add(topics.chat(canary.id), canary.hear)
+    return FanOut(
+        bus=bus,
+        hub=hub,
+        rooms=rooms,
+        subscriptions=subscriptions,
+        notices=notices,
+        relay=Relay(rooms, subscriptions, delivery, counters),
+        heads=heads,
+        joiner=Joiner(hub, bus, chats, rooms, notices, counters, clock),
+        canary=canary,
+    )

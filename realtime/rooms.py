@@ -1,0 +1,129 @@
+"""The chats that this node hears. A room has one owner for everything that belongs to it: its
+topics on the bus, its stream, its listeners and the repair of its holes.
+
+A room is heard while somebody listens and a minute longer. Its head was read before its topic was
+subscribed, so afterwards heads are compared, in one batch for all rooms that are new.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from common.protocol.errors import Refusal
+from common.valkey.bus import Bus
+from common.valkey.topics import Topics
+from realtime.hub import Hub, Room
+from realtime.repair import Repair
+from realtime.upstream import Chats
+
+REORDER_GRACE_SECONDS: Final = 0.03  # two replicas may publish out of order
+LINGER_SECONDS: Final = 60.0
+SWEEP_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 0.25
+# Some node hears a hundred thousand chats: what is done with all of them yields in between.
+ROOMS_A_TURN: Final = 250
+HEADS_A_TURN: Final = 2_000
+
+
+class Rooms:
+    """`by_topic` and `by_typing_topic` are for the relay to look up, and for nobody to change."""
+
+    def __init__(self, hub: Hub, bus: Bus, topics: Topics, chats: Chats, repair: Repair) -> None:
+        self.by_topic: dict[bytes, Room] = {}
+        self.by_typing_topic: dict[bytes, Room] = {}
+        self._hub = hub
+        self._bus = bus
+        self._topics = topics
+        self._chats = chats
+        self._repair = repair
+        self._unconfirmed: list[Room] = []
+        self._news = asyncio.Event()
+
+    def find(self, chat: str) -> Room | None:
+        return self._hub.rooms.get(chat)
+
+    def find_all(self) -> list[Room]:
+        return list(self._hub.rooms.values())
+
+    def open(self, chat: str, head: int) -> Room:
+        """A room from `head` on, subscribed and then compared."""
+        room = self._hub.open_room(chat, head)
+        topic, typing = self._topics.chat(chat), self._topics.typing(chat)
+        self.by_topic[topic.encode()] = room
+        self.by_typing_topic[typing.encode()] = room
+        self._bus.subscribe(topic)
+        self._bus.subscribe(typing)
+        self._unconfirmed.append(room)
+        self._news.set()
+        return room
+
+    def drop(self, room: Room) -> None:
+        """Nobody hears it here any more."""
+        room.is_closed = True
+        self._hub.forget_room(room)
+        topic, typing = self._topics.chat(room.chat), self._topics.typing(room.chat)
+        self.by_topic.pop(topic.encode(), None)
+        self.by_typing_topic.pop(typing.encode(), None)
+        self._bus.unsubscribe(topic)
+        self._bus.unsubscribe(typing)
+
+    def drop_all(self) -> None:
+        for room in self.find_all():
+            self.drop(room)
+
+    def learn(self, room: Room, head: int, wait_seconds: float = 0.0) -> None:
+        """Somebody says that the chat has come to `head`: what is missing is fetched."""
+        if not room.is_closed and room.stream.learn(head):
+            self.repair(room, wait_seconds)
+
+    def repair(self, room: Room, wait_seconds: float = 0.0) -> None:
+        """Fetches what is missing, unless it has come by itself within `wait_seconds`."""
+        self._repair.want(room, wait_seconds)
+
+    async def reach(self, room: Room, head: int) -> None:
+        """Returns soon after the room's stream has come to `head`."""
+        await self._repair.reach(room, head)
+
+    async def compare(self, rooms: Sequence[Room]) -> None:
+        """Asks for the rooms' heads until chats has answered, and repairs what is behind."""
+        for start in range(0, len(rooms), HEADS_A_TURN):
+            await self._compare_some(rooms[start : start + HEADS_A_TURN])
+
+    async def _compare_some(self, rooms: Sequence[Room]) -> None:
+        while True:
+            try:
+                differing = await self._chats.heads({r.chat: r.stream.head for r in rooms})
+            except Refusal:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            for chat, head in differing.items():
+                if (room := self.find(chat)) is not None:
+                    self.learn(room, head)
+            return
+
+    async def confirm(self) -> None:
+        """Compares the heads of new rooms once they are heard, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            rooms, self._unconfirmed = self._unconfirmed, []
+            if await self._bus.settled():
+                await self.compare(rooms)
+            else:  # the bus is down or coming up: chats is polled meanwhile
+                self._unconfirmed += rooms
+                self._news.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def sweep(self) -> None:
+        """Drops what nobody has listened to for a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self.drop_idle(LINGER_SECONDS)
+
+    async def drop_idle(self, seconds: float) -> None:
+        """Drops what nobody has listened to for so long."""
+        for number, room in enumerate(self._hub.list_idle_rooms(seconds), 1):
+            if self._hub.is_idle(room, seconds):  # nobody came while we yielded
+                self.drop(room)
+            if number % ROOMS_A_TURN == 0:
+                await asyncio.sleep(0)

@@ -1,0 +1,126 @@
+"""A socket that joins, at moments that are chosen: it ends early, rooms go, chats are many."""
+
+import asyncio
+from uuid import UUID
+
+import msgspec
+
+from common.protocol.chats import Control, Slice
+from common.protocol.close_codes import CloseCode
+from realtime.rooms import LINGER_SECONDS, ROOMS_A_TURN
+from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
+
+FIRST, SECOND = (str(UUID(int=number)) for number in (1, 2))
+
+
+async def test_a_socket_that_ends_before_its_join_begins_leaves_nothing() -> None:
+    """Its session is revoked between `connect` and the first step of the join's task."""
+    node = QuietNode()
+    node.memberships = {FIRST: 5}
+    connection, _ = node.connect()
+    connection.end(CloseCode.SESSION_REVOKED, "revoked")
+    connection.connection_lost(None)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    hub = node.fan_out.hub
+    assert [person.sockets for person in hub.people.values()] == [[]]
+    assert [room.listeners for room in hub.rooms.values()] == []
+    assert len(node.services.connections) == 0
+    node.now += LINGER_SECONDS + 1
+    assert [person.user for person in hub.take_idle_people(LINGER_SECONDS)] == [USER]
+
+
+async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
+    """A room that would be swept stays while a joining socket waits for its stream, so that
+    `ready` names every chat."""
+    node = QuietNode()
+    node.memberships = {FIRST: 5, SECOND: 5}
+    answers: dict[str, asyncio.Future[None]] = {}
+
+    async def fetch(chat: str, after: int) -> Slice:
+        answers[chat] = asyncio.get_running_loop().create_future()
+        await answers[chat]
+        return Slice(chat=chat, after=after, events=[msgspec.Raw(b"{}")], controls=[], head=5)
+
+    node.fetch = fetch
+    rooms = node.fan_out.rooms
+    for chat in (FIRST, SECOND):
+        rooms.open(chat, 4)
+    node.now += LINGER_SECONDS + 1
+    connection, wire = node.connect()
+    await until(lambda: len(answers) == 2)
+    for chat in (SECOND, FIRST):  # one is there already while the other is waited for
+        answers[chat].set_result(None)
+        await asyncio.sleep(0)
+        await rooms.drop_idle(LINGER_SECONDS)
+    await until(lambda: b'"ready"' in wire.data)
+    assert objects_in(wire)[0]["chats"] == {FIRST: 5, SECOND: 5}
+    assert len(connection.rooms) == 2
+    connection.end(CloseCode.DRAINING, "1")
+    node.now += LINGER_SECONDS + 1
+    await rooms.drop_idle(LINGER_SECONDS)
+    assert rooms.find_all() == []
+
+
+async def test_a_socket_of_many_chats_joins_and_its_rooms_go_in_slices() -> None:
+    """In one turn of the loop at most so many rooms are opened, attached or dropped."""
+    node = QuietNode()
+    node.memberships = {str(UUID(int=number)): 5 for number in range(1, 3_000)}
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        before, hub = 0, node.fan_out.hub
+        while True:
+            most = max(most, abs(len(hub.rooms) - before))
+            before = len(hub.rooms)
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    connection, wire = await node.connect_and_wait()
+    assert objects_in(wire)[0]["chats"] == node.memberships
+    connection.end(CloseCode.DRAINING, "1")
+    node.now += LINGER_SECONDS + 1
+    await node.fan_out.rooms.drop_idle(LINGER_SECONDS)
+    assert node.fan_out.rooms.find_all() == []
+    watching.cancel()
+    assert most <= ROOMS_A_TURN
+
+
+async def test_a_join_between_two_slices_is_not_lost() -> None:
+    """Somebody is removed from a chat and added again while their other chats are attached."""
+    node = QuietNode()
+    node.memberships = {str(UUID(int=number)): 5 for number in range(1, 2 * ROOMS_A_TURN)}
+    connection, wire = node.connect()
+    hub = node.fan_out.hub
+    await until(lambda: FIRST in hub.rooms)
+    room, last = hub.rooms[FIRST], str(UUID(int=2 * ROOMS_A_TURN - 1))
+    assert room in connection.rooms
+    assert last not in hub.rooms
+    hub.dismiss(room, [USER], 7)
+    assert hub.newcomers(room, [USER], 9) == [connection]
+    late = hub.open_room(last, 9)  # by another socket, and all happened in it meanwhile
+    hub.dismiss(late, [USER], 7)
+    assert hub.newcomers(late, [USER], 9) == [connection]
+    await until(lambda: b'"ready"' in wire.data)
+    assert {room, late} <= connection.rooms
+
+
+async def test_a_chat_joined_while_nothing_was_heard_is_found_again() -> None:
+    """After an outage memberships are read again; the socket gets the chat from its join on."""
+    node = QuietNode()
+    node.memberships = {FIRST: 5}
+    connection, wire = await node.connect_and_wait()
+    node.memberships = {FIRST: 5, SECOND: 8}
+    node.joined_at = {SECOND: 7}
+
+    async def fetch(chat: str, after: int) -> Slice:
+        join = Control(seq=7, action="join", users=[USER], snapshot=msgspec.Raw(b'{"seq":7}'))
+        events = [msgspec.Raw(b'{"seq":%d,"plain":true}' % seq) for seq in (7, 8)]
+        assert (chat, after) == (SECOND, 6)
+        return Slice(chat=chat, after=after, events=events, controls=[join], head=8)
+
+    node.fetch = fetch
+    await node.fan_out.notices.find_lost_joins()
+    await until(lambda: len(connection.rooms) == 2)
+    assert objects_in(wire)[1:] == [{"seq": 7}, {"seq": 8, "plain": True}]
