@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore compose-test pictures audit sbom locks licences flood
+.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 test: check  ## check the code, then test everything
 	@.ci/chromium
 	@.ci/prometheus
+	@$(MAKE) -s postman
 	@set -e; export PYTHONHASHSEED=0; \
 	for part in $(SYSTEM_TESTS); do $(BIN)/python -m pytest -m "not long" tests/$$part; done; \
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile \
@@ -42,7 +43,7 @@ docs: $(VENV)/dev.stamp  ## make the reference in docs/ anew, from the code
 
 postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own, or on the one AT=URL
 	@.ci/newman
-	@run=".build/newman/node_modules/.bin/newman run docs/hubbub.postman_collection.json"; \
+	@run=".ci/newman run docs/hubbub.postman_collection.json"; \
 		if [ -n "$(AT)" ]; then $$run --env-var "baseUrl=$(AT)"; \
 		else $(BIN)/python -m loadtest.system $$run --env-var "baseUrl={origin}"; fi
 
@@ -112,6 +113,9 @@ backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
 	@$(BIN)/python -m fleet.backup restore $(FROM)
 
+nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/reliability.md says when
+	@$(BIN)/python -m tests.nightly $(PARTS)
+
 compose-test: $(VENV)/dev.stamp  ## bring docker-compose.yml up, hurt it, take it down (Docker, 10 min)
 	@HUBBUB_COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose --timeout 600
 
@@ -131,7 +135,7 @@ locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make lock
 	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
 audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
-	@for lock in run dev supply; do \
+	@for lock in run dev supply node; do \
 		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
 			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}
 

@@ -32,7 +32,12 @@ class Lock(NamedTuple):
     within: str = ""
 
 
-ALL: Final = (Lock("run", ""), Lock("dev", "dev", within="run"), Lock("supply", "supply"))
+ALL: Final = (
+    Lock("run", ""),
+    Lock("dev", "dev", within="run"),
+    Lock("supply", "supply"),
+    Lock("node", "node"),
+)
 
 
 def declared(group: str) -> list[str]:

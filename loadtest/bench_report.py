@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
-from loadtest.bench_targets import describe_targets, judge_targets
+from loadtest.bench_targets import count_targets, describe_targets, judge_targets
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
 from loadtest.peers.machine import describe_commit, describe_machine, first_line
@@ -217,6 +217,7 @@ def print_table(rows: Rows, servers: Sequence[str]) -> bool:
     verdicts = judge_targets(rows)
     print("\nTargets:")
     print("\n".join(f"- {verdict}" for verdict in verdicts) or "- none was measured")
+    print(f"\n{count_targets(verdicts)}.")
     return all(verdict.met for verdict in verdicts)
 
 

@@ -188,16 +188,22 @@ def judge_targets(rows: Rows) -> list[Verdict]:
     return [Verdict(target, value) for target, value in found if value is not None]
 
 
+def count_targets(verdicts: list[Verdict]) -> str:
+    """The sentence that sums them up."""
+    missed = sum(not verdict.met for verdict in verdicts)
+    total = len(verdicts)
+    return f"{missed} of {total} targets MISSED" if missed else f"all {total} targets met"
+
+
 def describe_targets(verdicts: list[Verdict]) -> list[str]:
-    """A table, those that were missed first in the sentence above it."""
+    """A table of all, and how many were missed."""
     if not verdicts:
         return []
-    missed = [verdict for verdict in verdicts if not verdict.met]
-    said = f"{len(missed)} of {len(verdicts)} MISSED" if missed else f"all {len(verdicts)} met"
     lines = [
         "## Targets",
         "",
-        f"In this run: {said}. Why some are out of reach: [decisions](decisions/targets.md).",
+        f"In this run: {count_targets(verdicts)}. Why some are out of reach: "
+        "[decisions](decisions/targets.md).",
         "",
         "| target | measured | asked for | |",
         "| --- | ---: | ---: | --- |",

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from deploy.compile_locks import ALL, LOCKS, ROOT, Lock, declared
 
-INSTALLED_HERE = [lock for lock in ALL if lock.name != "supply"]  # that one has its own environment
+INSTALLED_HERE = [lock for lock in ALL if lock.name in ("run", "dev")]  # others have their own
 
 
 def _locked(lock: Lock) -> dict[str, tuple[str, str]]:

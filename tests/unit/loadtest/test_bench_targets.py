@@ -24,7 +24,7 @@ def test_a_target_that_is_not_reached_is_printed_as_missed() -> None:
     """On the screen and in the page."""
     verdicts = judge_targets(_rows(171_000, 100_000))
     assert str(verdicts[0]).startswith("MISSED: F3 flat out")
-    assert "1 of 1 MISSED" in (page := "\n".join(describe_targets(verdicts)))
+    assert "1 of 1 targets MISSED" in (page := "\n".join(describe_targets(verdicts)))
     assert "| 1.71 | ≥ 2.00 | **MISSED** |" in page
 
 
