@@ -21,6 +21,11 @@ from common.protocol.chats import (
 )
 from common.protocol.errors import invalid
 from common.protocol.events import ChatCreated, ChatDeleted, ChatUpdated
+from common.protocol.fields import (
+    check_fields,
+    wrong_with_chat_name,
+    wrong_with_participants,
+)
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
 
@@ -32,8 +37,14 @@ _decode_chat = msgspec.json.Decoder(Chat).decode
 async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
     """Listed participants keep their order, duplicates collapse, the creator is appended if absent.
 
-    Raises Refusal: `unknown_user`, `invalid_request` at a limit, `unauthenticated`.
+    Raises Refusal: `invalid_request`, also at a limit, `unknown_user`, `unauthenticated`.
     """
+    check_fields(
+        {
+            "chatName": wrong_with_chat_name(request.chat_name),
+            "participants": wrong_with_participants(request.participants),
+        }
+    )
     participants = tuple(dict.fromkeys([*request.participants, request.user]))
     if len(participants) > MAX_PARTICIPANTS_A_CHAT:
         raise too_many_participants()
@@ -71,6 +82,7 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
 
 async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat) -> Done:
     """The owner only; the same name is an event too. Raises Refusal."""
+    check_fields({"chatName": wrong_with_chat_name(request.chat_name)})
 
     async def make_plan() -> Plan:
         row = await chat_for_owner(pool, request.chat, request.user)

@@ -12,6 +12,7 @@ from common.database.pool import Pool
 from common.protocol.chats import AddParticipants, Chat, Control, Done, RemoveParticipant
 from common.protocol.errors import not_found
 from common.protocol.events import ParticipantAdded, ParticipantRemoved
+from common.protocol.fields import check_fields, wrong_with_participants
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
 
 _decode_done = msgspec.json.Decoder(Done).decode
@@ -21,8 +22,9 @@ _UNCHANGED = msgspec.json.encode(Done(changed=False))
 async def add_participants(pool: Pool, coordinator: Coordinator, request: AddParticipants) -> Done:
     """The owner adds those who are not in yet, with one event in the request's order.
 
-    Raises Refusal: `not_found`, `forbidden`, `invalid_request` at a limit, `unknown_user`.
+    Raises Refusal: `invalid_request`, also at a limit, `not_found`, `forbidden`, `unknown_user`.
     """
+    check_fields({"userIds": wrong_with_participants(request.users)})
 
     async def make_plan() -> Plan:
         row = await chat_for_owner(pool, request.chat, request.user)

@@ -13,6 +13,7 @@ from litestar import Request
 from msgspec import UNSET, UnsetType
 
 from common.protocol.errors import Refusal, invalid
+from common.protocol.fields import check_fields
 from common.protocol.ids import is_id
 from common.protocol.limits import (
     MAX_BODY_BYTES,
@@ -108,15 +109,6 @@ def _explain(wrong: str) -> Refusal:
         return invalid(field, WRONG_ID)
     rule = wrong.split(" - at ")[0].replace("`", "").replace("Expected", "must be", 1)
     return invalid(field, rule.partition(", got")[0])
-
-
-def check_fields(wrongs: Mapping[str, str | None]) -> None:
-    """Raises Refusal invalid_request with all fields that break a rule."""
-    if not wrongs:
-        return
-    errors = [{"field": field, "detail": wrong} for field, wrong in wrongs.items() if wrong]
-    if errors:
-        raise Refusal("invalid_request", "The request is not valid.", errors=errors)
 
 
 class RequestKey(NamedTuple):

@@ -1,12 +1,18 @@
 """Accounts: sign-up, log-in, a person's own profile, and what others see of them.
 
-Knows no SQL and no token's content; limits of names and passwords were checked by edge.
+Knows no SQL and no token's content.
 """
 
 import asyncio
 
 from common.database.pool import Pool, begin, retry_transient
 from common.protocol.errors import Refusal, not_found
+from common.protocol.fields import (
+    check_fields,
+    wrong_with_email,
+    wrong_with_password,
+    wrong_with_username,
+)
 from common.protocol.ids import is_id, new_id
 from common.protocol.limits import wrong_with_text
 from common.protocol.users import (
@@ -43,9 +49,16 @@ class Accounts:
     async def sign_up(self, request: SignUp) -> Grant:
         """Makes an account once for a key, however often and wherever it is asked for.
 
-        Raises Refusal: `username_taken`, `email_taken`, `invalid_request` for a key that was used
-        with another body, `unavailable`.
+        Raises Refusal: `invalid_request` for fields that break a rule and for a key that was used
+        with another body, `username_taken`, `email_taken`, `unavailable`.
         """
+        check_fields(
+            {
+                "username": wrong_with_username(request.username),
+                "email": wrong_with_email(request.email),
+                "password": _wrong_with_new_password(request.password),
+            }
+        )
         running = self._signing_up.get(request.key)
         if running and running[0] == request:
             # Repeats in parallel wait for the first instead of hashing the password each.
@@ -138,9 +151,15 @@ class Accounts:
     async def change_profile(self, request: ChangeProfile) -> Account:
         """A new password ends the other sessions.
 
-        Raises Refusal: `unauthenticated` for a session that has ended, `invalid_credentials`,
-        `email_taken`, `unavailable`.
+        Raises Refusal: `invalid_request`, `unauthenticated` for a session that has ended,
+        `invalid_credentials`, `email_taken`, `unavailable`.
         """
+        check_fields(
+            {
+                "email": None if request.email is None else wrong_with_email(request.email),
+                "password": _wrong_with_new_password(request.password),
+            }
+        )
         found = await store.find_by_id(self._pool, request.user)
         if not found:
             raise unauthenticated()
@@ -198,6 +217,10 @@ class Accounts:
         if wrong_with_text(request.prefix):
             return PeopleFound(users=[])
         return PeopleFound(users=await store.search_people(self._pool, request.prefix, MAX_FOUND))
+
+
+def _wrong_with_new_password(password: str | None) -> str | None:
+    return None if password is None else wrong_with_password(password)
 
 
 def _account(row: store.AccountRow) -> Account:

@@ -6,9 +6,16 @@ these rules; edge refuses by them before it asks anybody.
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from common.protocol.limits import MAX_CHAT_NAME_CHARACTERS, wrong_with_text
+from common.protocol.errors import Refusal
+from common.protocol.ids import is_id
+from common.protocol.limits import (
+    MAX_CHAT_NAME_CHARACTERS,
+    MAX_PARTICIPANTS_A_REQUEST,
+    wrong_with_text,
+)
 
 USERNAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{3,32}\Z"
 MAX_EMAIL_CHARACTERS: Final = 254
@@ -66,3 +73,21 @@ def wrong_with_chat_name(text: str) -> str | None:
     if WHITE_SPACE.issuperset(text):
         return "must not be white space alone"
     return None
+
+
+def wrong_with_participants(ids: Sequence[str]) -> str | None:
+    """As listed in one request."""
+    if len(ids) > MAX_PARTICIPANTS_A_REQUEST:
+        return f"must be at most {MAX_PARTICIPANTS_A_REQUEST:,}"
+    if not all(map(is_id, ids)):
+        return "must be UUIDs of 36 lower-case characters"
+    return None
+
+
+def check_fields(wrongs: Mapping[str, str | None]) -> None:
+    """Raises Refusal invalid_request with all fields that break a rule."""
+    if not wrongs:
+        return
+    errors = [{"field": field, "detail": wrong} for field, wrong in wrongs.items() if wrong]
+    if errors:
+        raise Refusal("invalid_request", "The request is not valid.", errors=errors)

@@ -29,8 +29,6 @@ class SignUp(Internal):
     email: str
     password: str | None
     key: str
-    client_key: bool
-    """Whether the client gave the key: then a repeat must have the same body."""
 
 
 class LogIn(Internal):

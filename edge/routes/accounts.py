@@ -112,7 +112,6 @@ class AccountRoutes:
                     email=email,
                     password=password,
                     key=key.id,
-                    client_key=key.is_given,
                 )
             )
         except Refusal as refusal:

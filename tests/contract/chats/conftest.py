@@ -81,7 +81,6 @@ class World:
                 email=f"{name}@example.com",
                 password=None,
                 key=new_id(),
-                client_key=False,
             ),
             Grant,
         )

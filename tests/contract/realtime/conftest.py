@@ -238,7 +238,6 @@ class World:
             email=f"{name}@example.com",
             password=None,
             key=new_id(),
-            client_key=False,
         )
         return Person(await self.users.call("sign_up", request, u.Grant))
 

@@ -65,7 +65,6 @@ class Users:
             email=f"{username}@example.org",
             password=password,
             key=new_id(),
-            client_key=False,
         )
         grant = await self.call("sign_up", request, Grant)
         return Person(grant.user.id, claims_of(grant)["sid"], grant)

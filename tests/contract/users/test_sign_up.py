@@ -17,7 +17,6 @@ def request(**fields: Any) -> SignUp:
         "email": "Ann@example.org",
         "password": "correct horse",
         "key": "key-1",
-        "client_key": True,
     }
     return SignUp(**(defaults | fields))
 
