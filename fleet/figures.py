@@ -6,6 +6,8 @@ Pure; who reads the metrics, and when, is not known here.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from fleet.scaler import Figures
 
 FAILED: Final = "failed"
@@ -49,16 +51,13 @@ class Reading(NamedTuple):
 
 
 def read_metrics(text: str, at: float) -> Reading:
-    """Prometheus' text format, as prometheus_client writes it."""
+    """Of Prometheus' text format."""
     values: dict[str, float] = {}
-    for line in text.splitlines():
-        if not line or line.startswith("#"):
-            continue
-        series, _, number = line.rpartition(" ")
-        name, _, labels = series.partition("{")
-        values[name] = values.get(name, 0.0) + float(number)
-        if name == _REQUESTS and 'status="5' in labels:
-            values[FAILED] = values.get(FAILED, 0.0) + float(number)
+    for family in text_string_to_metric_families(text):
+        for name, labels, value, *_ in family.samples:
+            values[name] = values.get(name, 0.0) + value
+            if name == _REQUESTS and labels.get("status", "").startswith("5"):
+                values[FAILED] = values.get(FAILED, 0.0) + value
     return Reading(at, values)
 
 

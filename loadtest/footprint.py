@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from fleet.ports import LOOPBACK
 from fleet.state import FleetState
 
@@ -77,5 +79,6 @@ def _figures(port: int | None) -> dict[str, float]:
     with urllib.request.urlopen(
         f"http://{LOOPBACK}:{port}/metrics", timeout=TIMEOUT_SECONDS
     ) as answer:
-        rows = (row.rpartition(" ") for row in answer.read().decode().splitlines())
-    return {FIGURES[name]: float(value) for name, _, value in rows if name in FIGURES}
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [sample for family in families for sample in family.samples]
+    return {FIGURES[s.name]: s.value for s in samples if s.name in FIGURES}

@@ -4,12 +4,12 @@ Pure: text of /metrics in, numbers out. Restarted processes begin at 0 again, so
 counts as nothing.
 """
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
 
 Key = tuple[str, frozenset[tuple[str, str]]]
-_LABEL: Final = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 
 
 class Reading(NamedTuple):
@@ -24,12 +24,9 @@ def read_samples(at: float, texts: Mapping[str, str]) -> Reading:
     values: dict[Key, float] = {}
     for process, text in texts.items():
         own = {("role", process.rpartition("-")[0]), ("process", process)}
-        for line in text.splitlines():
-            if line.startswith("#") or not line:
-                continue
-            series, _, number = line.rpartition(" ")
-            name, _, labels = series.partition("{")
-            values[name, frozenset({*_LABEL.findall(labels), *own})] = float(number)
+        for family in text_string_to_metric_families(text):
+            for name, labels, value, *_ in family.samples:
+                values[name, frozenset({*labels.items(), *own})] = value
     return Reading(at, values)
 
 
