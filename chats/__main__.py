@@ -12,7 +12,7 @@ from chats.store.schema import set_up_database
 from common.database.pool import UNREACHABLE
 from common.process.logs import log, set_up_logs
 from common.process.service import serve_until_stopped
-from common.process.settings import SettingsError
+from common.process.variables import SettingsError
 
 DATABASE_WAIT_SECONDS = 8.0
 DATABASE_RETRY_SECONDS = 0.1

@@ -13,7 +13,7 @@ from common.process.garbage import tune_collector
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
 from common.process.service import DRAIN_NOTICE_SECONDS, stop_event
-from common.process.settings import SettingsError
+from common.process.variables import SettingsError
 from edge.app import open_edge
 from edge.server import serving_app
 from edge.settings import EdgeSettings, read_edge_settings

@@ -6,14 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.process.settings import (
-    ServiceSettings,
-    SettingsError,
-    read_inherited_socket,
-    read_list,
-    read_secret,
-    read_service_settings,
-)
+from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
@@ -21,8 +14,15 @@ from common.process.variables import (
     ORIGINS,
     PUBLIC_URL,
     URLS,
+    Join,
     Variable,
+    choice,
+    read_variables,
 )
+
+
+def join_origins(public_url: str | None, others: tuple[str, ...]) -> tuple[str, ...]:
+    return (public_url, *others) if public_url else others
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
@@ -30,12 +30,17 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     no balancer stands in front: then nobody's word on addresses and request keys is taken."""
 
     service: ServiceSettings
-    origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS]
+    origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS, Join(join_origins)]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     caches: Annotated[
         bool,
-        Variable("HUBBUB_CACHE", "on or off", "`off`: every read asks the service it is of.", "on"),
+        Variable(
+            "HUBBUB_CACHE",
+            choice(on=True, off=False),
+            "`off`: every read asks the service it is of.",
+            "on",
+        ),
     ]
     cache_urls: Annotated[
         tuple[str, ...],
@@ -59,22 +64,4 @@ class EdgeSettings(msgspec.Struct, frozen=True):
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
     """Raises SettingsError with a sentence for the operator."""
-    near_bytes = env.get("HUBBUB_EDGE_CACHE_BYTES", str(32 * 2**20))
-    if not near_bytes.isdigit() or int(near_bytes) < 1:
-        raise SettingsError(f"HUBBUB_EDGE_CACHE_BYTES must be above 0, not {near_bytes!r}")
-    if (caches := env.get("HUBBUB_CACHE", "on")) not in ("on", "off"):
-        raise SettingsError(f"HUBBUB_CACHE must be on or off, not {caches!r}")
-    public = [env["HUBBUB_PUBLIC_URL"].rstrip("/")] if env.get("HUBBUB_PUBLIC_URL") else []
-    return EdgeSettings(
-        service=read_service_settings("edge", env),
-        origins=(*public, *read_list(env, "HUBBUB_ORIGINS")),
-        balancer_key=(
-            read_secret(env, "HUBBUB_BALANCER_KEY_FILE")
-            if env.get("HUBBUB_BALANCER_KEY_FILE")
-            else None
-        ),
-        balancer_listen_fd=read_inherited_socket(env, "HUBBUB_BALANCER_LISTEN_FD"),
-        caches=caches == "on",
-        cache_urls=read_list(env, "HUBBUB_CACHE_URLS"),
-        near_bytes=int(near_bytes),
-    )
+    return read_variables(EdgeSettings, env, service=read_service_settings("edge", env))

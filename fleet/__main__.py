@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 
 from common.process.logs import set_up_logs
+from common.process.variables import SettingsError
 from fleet.binaries import MissingEngine
 from fleet.containers import DockerFailed, scale_containers
 from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
@@ -16,7 +17,7 @@ from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
 from fleet.postgres import DatabaseSetupFailed
-from fleet.settings import SERVICE_ROLES, FleetSettings, SettingsError, read_replicas, read_settings
+from fleet.settings import SERVICE_ROLES, FleetSettings, read_replicas, read_settings
 from fleet.supervisor import Fleet
 from fleet.unprivileged import CannotDropRoot
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from common.process.variables import SettingsError
 from fleet.binaries import MissingEngine, postgres_program
 from fleet.children import spawn
 from fleet.keys import make_key_folder, read_or_make_secret
@@ -35,7 +36,6 @@ from fleet.settings import (
     DATABASE_VARIABLES,
     PROJECT_FOLDER,
     FleetSettings,
-    SettingsError,
     read_settings,
 )
 from fleet.state import read_state

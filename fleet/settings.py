@@ -4,11 +4,23 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
-from common.process.variables import NUMBER, ORIGINS, PUBLIC_URL, URLS, Variable
+from common.process.variables import (
+    FOLDER,
+    NUMBER,
+    ORIGINS,
+    PORT,
+    PUBLIC_URL,
+    URL,
+    URLS,
+    Join,
+    Kind,
+    SettingsError,
+    Variable,
+    read_variables,
+)
 from fleet.ports import LOOPBACK
 from fleet.scaler import Limits, Replicas
 
@@ -20,126 +32,6 @@ DATABASE_VARIABLES: Final = {
     "users": "HUBBUB_USERS_DATABASE_URL",
     "chats": "HUBBUB_CHATS_DATABASE_URL",
 }
-
-
-class SettingsError(Exception):
-    """A variable that is wrong; the text says which and what would be right."""
-
-
-class FleetSettings(msgspec.Struct, frozen=True):
-    """`external` are servers of somebody else that are used instead of starting one."""
-
-    port: Annotated[int, Variable("HUBBUB_PORT", "port", "The one public port.", "8000")]
-    bind: Annotated[
-        str, Variable("HUBBUB_BIND", "address", "Where the public port listens.", LOOPBACK)
-    ]
-    data: Annotated[  # absolute
-        Path,
-        Variable(
-            "HUBBUB_DATA", "path of a folder", "Databases, keys, logs, `fleet.json`.", ".data"
-        ),
-    ]
-    public_url: Annotated[str, PUBLIC_URL._replace(otherwise="`http://127.0.0.1:HUBBUB_PORT`")]
-    origins: Annotated[
-        str, ORIGINS._replace(otherwise="with a public URL none, else `http://localhost:…`")
-    ]
-    replicas: Annotated[
-        dict[str, Replicas],
-        Variable(
-            "HUBBUB_REPLICAS",
-            "`edge=2,realtime=1-4`",
-            "How many processes of edge, realtime, users and chats: a number, or a range that "
-            "follows the load.",
-            otherwise="two of each (one on a single core), up to four if there are cores",
-        ),
-    ]
-    limits: Annotated[
-        Limits,
-        Variable(
-            "HUBBUB_SCALING",
-            "`lag_ms=20,calm_seconds=30`",
-            "What one process is good for, before there should be another.",
-            ",".join(
-                f"{name}={value:g}" for name, value in msgspec.structs.asdict(Limits()).items()
-            ),
-        ),
-    ]
-    log_bytes: Annotated[
-        int,
-        Variable(
-            "HUBBUB_LOG_BYTES",
-            NUMBER,
-            "What all logs of one machine together may take; older lines go first.",
-            "536870912",
-        ),
-    ]
-    external: Annotated[  # variable: URL
-        dict[str, str],
-        Variable("HUBBUB_VALKEY_URL", "URL", "Your Valkey as the bus.", otherwise="embedded"),
-        Variable("HUBBUB_CACHE_URLS", URLS, "Your Valkeys as caches.", otherwise="embedded"),
-        Variable(
-            "HUBBUB_USERS_DATABASE_URL", "URL", "Your database for users.", otherwise="embedded"
-        ),
-        Variable(
-            "HUBBUB_CHATS_DATABASE_URL", "URL", "Your database for chats.", otherwise="embedded"
-        ),
-    ]
-    environment: dict[str, str]  # all of it, for the services
-
-    @property
-    def keys(self) -> Path:
-        return self.data / "keys"
-
-    @property
-    def logs(self) -> Path:
-        return self.data / "logs"
-
-    @property
-    def run(self) -> Path:
-        return self.data / "run"
-
-    @property
-    def address(self) -> str:
-        """Where a person on this machine opens it."""
-        host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-
-def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
-    """Raises SettingsError with a sentence for the operator."""
-    port = _read_port(env.get("HUBBUB_PORT") or "8000")
-    public_url = (env.get("HUBBUB_PUBLIC_URL") or f"http://{LOOPBACK}:{port}").rstrip("/")
-    if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname:
-        raise SettingsError(f"HUBBUB_PUBLIC_URL must be http(s)://HOST, not {public_url!r}")
-    # Both spellings of this machine are its own page, unless the operator says what the page is.
-    origins = env.get("HUBBUB_ORIGINS") or (
-        "" if env.get("HUBBUB_PUBLIC_URL") else f"http://localhost:{port}"
-    )
-    external = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
-    return FleetSettings(
-        port=port,
-        bind=env.get("HUBBUB_BIND") or LOOPBACK,
-        data=Path(env.get("HUBBUB_DATA") or ".data").expanduser().absolute(),
-        public_url=public_url,
-        origins=origins,
-        replicas=read_replicas(env.get("HUBBUB_REPLICAS", ""), os.cpu_count() or 1),
-        limits=read_limits(env.get("HUBBUB_SCALING", "")),
-        log_bytes=_read_log_bytes(env.get("HUBBUB_LOG_BYTES") or str(512 * 2**20)),
-        external={variable: env[variable] for variable in external if env.get(variable)},
-        environment=dict(env),
-    )
-
-
-def _read_port(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise SettingsError(f"HUBBUB_PORT must be a number from 1 to 65535, not {text!r}")
-    return int(text)
-
-
-def _read_log_bytes(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise SettingsError(f"HUBBUB_LOG_BYTES must be a whole number above 0, not {text!r}")
-    return int(text)
 
 
 def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
@@ -177,3 +69,111 @@ def read_limits(text: str) -> Limits:
     if not all(limit > 0 for limit in msgspec.structs.astuple(limits)):
         raise SettingsError("HUBBUB_SCALING: every limit must be above 0")
     return limits
+
+
+ADDRESS: Final = Kind("address", str)
+DATA: Final = Kind(FOLDER.says, lambda text: Path(text).expanduser().absolute())
+CACHES: Final = Kind(URLS.says, str)
+REPLICAS: Final = Kind(
+    "`edge=2,realtime=1-4`",
+    lambda text: read_replicas(text, os.cpu_count() or 1),
+    read_replicas("", os.cpu_count() or 1),
+)
+LIMITS: Final = Kind("`lag_ms=20,calm_seconds=30`", read_limits)
+EXTERNAL: Final = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
+
+
+def join_external(*urls: str | None) -> dict[str, str]:
+    return {name: url for name, url in zip(EXTERNAL, urls, strict=True) if url}
+
+
+class FleetSettings(msgspec.Struct, frozen=True):
+    """`external` are servers of somebody else, by variable, used instead of starting one."""
+
+    port: Annotated[int, Variable("HUBBUB_PORT", PORT, "The one public port.", "8000")]
+    bind: Annotated[
+        str, Variable("HUBBUB_BIND", ADDRESS, "Where the public port listens.", LOOPBACK)
+    ]
+    data: Annotated[
+        Path, Variable("HUBBUB_DATA", DATA, "Databases, keys, logs, `fleet.json`.", ".data")
+    ]
+    public_url: Annotated[str, PUBLIC_URL._replace(otherwise="`http://127.0.0.1:HUBBUB_PORT`")]
+    origins: Annotated[
+        str,
+        ORIGINS._replace(otherwise="with a public URL none, else `http://localhost:…`"),
+        Join(",".join),
+    ]
+    replicas: Annotated[
+        dict[str, Replicas],
+        Variable(
+            "HUBBUB_REPLICAS",
+            REPLICAS,
+            "How many processes of edge, realtime, users and chats: a number, or a range that "
+            "follows the load.",
+            otherwise="two of each (one on a single core), up to four if there are cores",
+        ),
+    ]
+    limits: Annotated[
+        Limits,
+        Variable(
+            "HUBBUB_SCALING",
+            LIMITS,
+            "What one process is good for, before there should be another.",
+            ",".join(
+                f"{name}={value:g}" for name, value in msgspec.structs.asdict(Limits()).items()
+            ),
+        ),
+    ]
+    log_bytes: Annotated[
+        int,
+        Variable(
+            "HUBBUB_LOG_BYTES",
+            NUMBER,
+            "What all logs of one machine together may take; older lines go first.",
+            "536870912",
+        ),
+    ]
+    external: Annotated[
+        dict[str, str],
+        Variable("HUBBUB_VALKEY_URL", URL, "Your Valkey as the bus.", otherwise="embedded"),
+        Variable("HUBBUB_CACHE_URLS", CACHES, "Your Valkeys as caches.", otherwise="embedded"),
+        Variable(
+            "HUBBUB_USERS_DATABASE_URL", URL, "Your database for users.", otherwise="embedded"
+        ),
+        Variable(
+            "HUBBUB_CHATS_DATABASE_URL", URL, "Your database for chats.", otherwise="embedded"
+        ),
+        Join(join_external),
+    ]
+    environment: dict[str, str]  # all of it, for the services
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def address(self) -> str:
+        """Where a person on this machine opens it."""
+        host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
+    """Raises SettingsError with a sentence for the operator."""
+    settings = read_variables(FleetSettings, env, environment=dict(env))
+    if settings.public_url:
+        return settings
+    # Both spellings of this machine are its own page, unless the operator says what the page is.
+    return msgspec.structs.replace(
+        settings,
+        public_url=f"http://{LOOPBACK}:{settings.port}",
+        origins=settings.origins or f"http://localhost:{settings.port}",
+    )

@@ -7,7 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from fleet.settings import FleetSettings, SettingsError, read_settings
+from common.process.variables import SettingsError
+from fleet.settings import FleetSettings, read_settings
 from ops.bundle import write_bundle
 from ops.doctor.report import print_diagnosis
 from ops.status import print_status

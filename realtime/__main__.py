@@ -12,7 +12,7 @@ from common.process.garbage import tune_collector
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
 from common.process.service import stop_event
-from common.process.settings import SettingsError
+from common.process.variables import SettingsError
 from realtime.node import open_node
 from realtime.server import drain, open_server
 from realtime.settings import RealtimeSettings, read_realtime_settings

@@ -6,29 +6,29 @@ from typing import Annotated
 
 import msgspec
 
-from common.process.settings import (
-    ServiceSettings,
-    SettingsError,
-    read_inherited_socket,
-    read_list,
-    read_secret,
-    read_service_settings,
-)
+from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
     NUMBER,
     ORIGINS,
+    PORT,
     PUBLIC_URL,
+    Join,
     Variable,
+    read_variables,
 )
 
 MAX_SOCKETS_AN_ADDRESS = 200
 MAX_SOCKETS_A_USER = 20
 MAX_REFUSED_FRAMES = 200  # in 10 s
-MAX_UNSENT_BYTES = 1_048_576
-# More than two backlogs: of ten thousand who come back at once none is thrown away unread.
-MAX_PENDING_HANDSHAKES = 12_000
+
+
+def join_origins(
+    public_url: str | None, others: tuple[str, ...], port: int
+) -> tuple[str | None, ...]:
+    named = (public_url, *others) if public_url else others
+    return (None, *(named or (f"http://127.0.0.1:{port}", f"http://localhost:{port}")))
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True):
@@ -42,10 +42,11 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
         ORIGINS,
         Variable(
             "HUBBUB_PORT",
-            "port",
+            PORT,
             "The public port, for the origins where none are named.",
             "8000",
         ),
+        Join(join_origins),
     ]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
@@ -61,6 +62,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
             "1048576",
         ),
     ]
+    # More than two backlogs: of ten thousand who come back at once none is thrown away unread.
     max_pending_handshakes: Annotated[
         int,
         Variable(
@@ -75,30 +77,11 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
 def read_realtime_settings(env: Mapping[str, str] = os.environ) -> RealtimeSettings:
     """Raises SettingsError with a sentence for the operator."""
     service = read_service_settings("realtime", env)
-    port = env.get("HUBBUB_PORT") or "8000"
-    public = [env["HUBBUB_PUBLIC_URL"].rstrip("/")] if env.get("HUBBUB_PUBLIC_URL") else []
-    origins = [*public, *read_list(env, "HUBBUB_ORIGINS")]
-    if not origins:
-        origins = [f"http://127.0.0.1:{port}", f"http://localhost:{port}"]
-    has_balancer = bool(env.get("HUBBUB_BALANCER_KEY_FILE"))
-    factor = service.rate_factor
-    return RealtimeSettings(
+    return read_variables(
+        RealtimeSettings,
+        env,
         service=service,
-        origins=(None, *origins),
-        balancer_key=read_secret(env, "HUBBUB_BALANCER_KEY_FILE") if has_balancer else None,
-        balancer_listen_fd=read_inherited_socket(env, "HUBBUB_BALANCER_LISTEN_FD"),
-        max_sockets_an_address=MAX_SOCKETS_AN_ADDRESS * factor,
-        max_sockets_a_user=MAX_SOCKETS_A_USER * factor,
-        max_refused_frames=MAX_REFUSED_FRAMES * factor,
-        max_unsent_bytes=_read_number(env, "HUBBUB_MAX_UNSENT_BYTES", MAX_UNSENT_BYTES),
-        max_pending_handshakes=_read_number(
-            env, "HUBBUB_MAX_PENDING_HANDSHAKES", MAX_PENDING_HANDSHAKES
-        ),
+        max_sockets_an_address=MAX_SOCKETS_AN_ADDRESS * service.rate_factor,
+        max_sockets_a_user=MAX_SOCKETS_A_USER * service.rate_factor,
+        max_refused_frames=MAX_REFUSED_FRAMES * service.rate_factor,
     )
-
-
-def _read_number(env: Mapping[str, str], variable: str, default: int) -> int:
-    value = env.get(variable) or str(default)
-    if not value.isdigit() or int(value) == 0:
-        raise SettingsError(f"{variable} must be a whole number above 0, not {value!r}")
-    return int(value)

@@ -9,7 +9,7 @@ import uvloop
 from common.database.pool import UNREACHABLE
 from common.process.logs import log, set_up_logs
 from common.process.service import serve_until_stopped
-from common.process.settings import SettingsError
+from common.process.variables import SettingsError
 from users.app import create_users
 from users.keys import SigningKeysError
 from users.settings import Settings, read_settings

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import msgspec
 
-from common.process.settings import (
-    ServiceSettings,
-    read_database_url,
-    read_required,
-    read_service_settings,
+from common.process.settings import ServiceSettings, join_password, read_service_settings
+from common.process.variables import (
+    DATABASE_PASSWORD_FILE,
+    FOLDER,
+    URL,
+    Join,
+    Variable,
+    read_variables,
 )
-from common.process.variables import DATABASE_PASSWORD_FILE, Variable
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
@@ -23,14 +25,15 @@ class Settings(msgspec.Struct, frozen=True):
     service: ServiceSettings
     database_url: Annotated[
         str,
-        Variable("HUBBUB_USERS_DATABASE_URL", "URL", "The database of users.", None),
+        Variable("HUBBUB_USERS_DATABASE_URL", URL, "The database of users.", None),
         DATABASE_PASSWORD_FILE,
+        Join(join_password),
     ]
     signing_keys: Annotated[
         Path,
         Variable(
             "HUBBUB_SIGNING_KEYS",
-            "path of a folder",
+            FOLDER,
             "The keys that sign tokens; an empty folder gets one.",
             None,
         ),
@@ -43,9 +46,9 @@ class Settings(msgspec.Struct, frozen=True):
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError with a sentence for the operator."""
-    return Settings(
+    return read_variables(
+        Settings,
+        env,
         service=read_service_settings("users", env),
-        database_url=read_database_url(env, "HUBBUB_USERS_DATABASE_URL"),
-        signing_keys=Path(read_required(env, "HUBBUB_SIGNING_KEYS")),
         hashing_threads=max(1, min((os.cpu_count() or 1) // 2, 4)),
     )

@@ -1,9 +1,33 @@
 """How a settings struct says which variables of the environment decide its fields.
 
-The documentation is generated from this. It must not know how a value is read.
+A variable is declared once, beside its field: name, kind of value, meaning, default. The reader
+below and the tables of docs/configuration.md follow from that.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+MIN_SECRET_CHARACTERS: Final = 16
+MIN_DIFFERENT_CHARACTERS: Final = 6
+# What people leave in a file that they were told to fill.
+PLACEHOLDERS: Final = ("change", "default", "example", "password", "placeholder", "secret")
+
+Struct = TypeVar("Struct")
+
+
+class SettingsError(Exception):
+    """A variable that is missing or wrong; the text says which and what would be right."""
+
+
+class Kind(NamedTuple):
+    """What a variable may hold. `parse` raises ValueError with what is wrong; `absent` is the value
+    where there is neither a variable nor a default."""
+
+    says: str
+    parse: Callable[[str], Any]
+    absent: Any = None
 
 
 class Variable(NamedTuple):
@@ -14,43 +38,156 @@ class Variable(NamedTuple):
     """
 
     name: str
-    kind: str
+    kind: Kind
     meaning: str
     default: str | None = ""
     otherwise: str = ""
 
+    def read(self, env: Mapping[str, str]) -> Any:
+        """An empty variable is none, as a compose file passes it on. Raises SettingsError."""
+        text = env.get(self.name) or self.default
+        if text is None:
+            raise SettingsError(f"{self.name} is not set: it must be a {self.kind.says}")
+        if not text:
+            return self.kind.absent
+        try:
+            return self.kind.parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{self.name}: {error}") from error
 
-LISTENER = "HOST:PORT"
-SECRET_FILE = "path of a file"  # noqa: S105 - a kind of value, not a value
-NUMBER = "whole number above 0"
-URLS = "URLs, by comma"
-ADDRESSES = "HOST:PORT, by comma"
 
-PUBLIC_URL = Variable(
+class Join(NamedTuple):
+    """Metadata of a field that several variables decide: what makes it of their values."""
+
+    of: Callable[..., Any]
+
+
+def variables_of(hint: Any) -> list[Variable]:
+    """Those that a field's type names, in their order."""
+    if get_origin(hint) is not Annotated:
+        return []
+    return [part for part in get_args(hint)[1:] if isinstance(part, Variable)]
+
+
+def declared_variables(struct: type) -> Iterator[Variable]:
+    """Of all fields, in their order."""
+    for hint in get_type_hints(struct, include_extras=True).values():
+        yield from variables_of(hint)
+
+
+def read_variables(struct: type[Struct], env: Mapping[str, str], **given: Any) -> Struct:
+    """The struct as the environment says. `given` are the fields without variables, and what a
+    field is whose variables are not set. Raises SettingsError."""
+    values = dict(given)
+    for field, hint in get_type_hints(struct, include_extras=True).items():
+        if not (variables := variables_of(hint)):
+            continue
+        found = [variable.read(env) for variable in variables]
+        if field in given and not any(env.get(variable.name) for variable in variables):
+            continue
+        join = next((part.of for part in get_args(hint)[1:] if isinstance(part, Join)), None)
+        try:
+            values[field] = join(*found) if join else found[0]
+        except ValueError as error:
+            raise SettingsError(f"{variables[0].name} {error}") from error
+    return struct(**values)
+
+
+def whole_number(least: int = 1, most: int | None = None) -> Callable[[str], int]:
+    """Parses a number within the bounds."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise ValueError(f"{text!r} is not a whole number {bounds}")
+        return int(text)
+
+    return parse
+
+
+def choice(**values: Any) -> Kind:
+    """One of a few words, each of which stands for a value."""
+    says = " or ".join(values)
+
+    def parse(text: str) -> Any:
+        if text not in values:
+            raise ValueError(f"{text!r} is not {says}")
+        return values[text]
+
+    return Kind(says, parse)
+
+
+def _parse_address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
+def _parse_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{text!r} is not http://HOST or https://HOST")
+    return text.rstrip("/")
+
+
+def _read_secret(path: str) -> str:
+    """What is short, or looks like nobody chose it, is no secret."""
+    try:
+        secret = Path(path).read_text().strip()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    if len(secret) < MIN_SECRET_CHARACTERS:
+        raise ValueError(f"{path} holds no secret of {MIN_SECRET_CHARACTERS} characters or more")
+    folded = secret.lower()
+    if len(set(folded)) < MIN_DIFFERENT_CHARACTERS or any(w in folded for w in PLACEHOLDERS):
+        raise ValueError(f"{path} holds a placeholder, not a secret")
+    return secret
+
+
+TEXT: Final = Kind("text", str, "")
+URL: Final = Kind("URL", str)
+WEB_ADDRESS: Final = Kind("URL", _parse_web_address)
+LISTENER: Final = Kind("HOST:PORT", _parse_address)
+REACHED_AT: Final = Kind("HOST:PORT", str, "")
+DESCRIPTOR: Final = Kind("file descriptor", whole_number(0))
+SECRET_FILE: Final = Kind("path of a file", _read_secret)
+FILE: Final = Kind("path of a file", Path)
+FOLDER: Final = Kind("path of a folder", Path)
+NUMBER: Final = Kind("whole number above 0", whole_number())
+PORT: Final = Kind("port", whole_number(1, 65535))
+URLS: Final = Kind("URLs, by comma", _parse_list, ())
+ADDRESSES: Final = Kind("HOST:PORT, by comma", _parse_list, ())
+
+PUBLIC_URL: Final = Variable(
     "HUBBUB_PUBLIC_URL",
-    "URL",
+    WEB_ADDRESS,
     "Where browsers reach the system; with https cookies are `Secure`.",
     otherwise="none",
 )
-ORIGINS = Variable(
+ORIGINS: Final = Variable(
     "HUBBUB_ORIGINS",
     URLS,
     "Origins beside the public one that may open sockets and use the session cookie.",
 )
-BALANCER_KEY_FILE = Variable(
+BALANCER_KEY_FILE: Final = Variable(
     "HUBBUB_BALANCER_KEY_FILE",
     SECRET_FILE,
     "The secret by which the balancer is known: only beside it are client addresses and request "
     "keys of headers believed.",
     otherwise="no balancer is believed",
 )
-BALANCER_LISTEN_FD = Variable(
+BALANCER_LISTEN_FD: Final = Variable(
     "HUBBUB_BALANCER_LISTEN_FD",
-    "file descriptor",
+    DESCRIPTOR,
     "A bound Unix socket beside the first address, for a balancer of the same machine.",
     otherwise="none",
 )
-DATABASE_PASSWORD_FILE = Variable(
+DATABASE_PASSWORD_FILE: Final = Variable(
     "HUBBUB_DATABASE_PASSWORD_FILE",
     SECRET_FILE,
     "The database's password, where the URL holds none.",

@@ -1,12 +1,11 @@
 """The tables of docs/configuration.md: every variable, from the structs that hold the settings."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 from chats.settings import ChatsSettings
 from common.process.settings import ServiceSettings
-from common.process.variables import Variable
+from common.process.variables import Variable, declared_variables
 from docs.reference.samples import table
 from edge.settings import EdgeSettings
 from fleet.settings import FleetSettings
@@ -46,19 +45,13 @@ COMPOSE_MEANINGS: Final = {
 }
 
 
-def declared_variables(settings: type) -> Iterator[Variable]:
-    """Those that the struct's fields name, in their order."""
-    for hint in get_type_hints(settings, include_extras=True).values():
-        if get_origin(hint) is Annotated:
-            yield from (part for part in get_args(hint)[1:] if isinstance(part, Variable))
-
-
 def describe_configuration(compose_file: str) -> str:
     """Markdown. Raises KeyError for a variable of the compose file that has no meaning here."""
     parts = []
     for title, text, settings in ROLES:
         variables = [
-            (f"`{v.name}`", v.kind, _default(v), v.meaning) for v in declared_variables(settings)
+            (f"`{v.name}`", v.kind.says, _default(v), v.meaning)
+            for v in declared_variables(settings)
         ]
         parts.append(f"## {title}\n\n{text + chr(10) * 2 if text else ''}{table(HEAD, *variables)}")
     rows = [

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from chats.settings import read_chats_settings
-from common.process.settings import SettingsError
+from common.process.variables import SettingsError
 from edge.settings import read_edge_settings
 from realtime.settings import read_realtime_settings
 from users.settings import read_settings as read_users_settings

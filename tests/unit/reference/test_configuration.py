@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-import common.process.settings
-import fleet.settings
 from chats.settings import ChatsSettings, read_chats_settings
 from common.process.settings import ServiceSettings
+from common.process.variables import SettingsError, declared_variables
 from docs.reference.configuration import (
     COMPOSE_MEANINGS,
     ROLES,
     compose_variables,
-    declared_variables,
 )
 from docs.reference.documents import ROOT
 from edge.settings import EdgeSettings, read_edge_settings
@@ -23,8 +21,6 @@ from fleet.settings import FleetSettings, read_settings
 from realtime.settings import RealtimeSettings, read_realtime_settings
 from users.settings import Settings as UsersSettings
 from users.settings import read_settings as read_users_settings
-
-REFUSED = (common.process.settings.SettingsError, fleet.settings.SettingsError)
 
 
 class Reader(NamedTuple):
@@ -117,7 +113,7 @@ def test_what_must_be_set_is_missed(reader: Reader, needed: dict[str, str]) -> N
     for variable in _declared(reader):
         if variable.default is None:
             without = {name: v for name, v in needed.items() if name != variable.name}
-            with pytest.raises(REFUSED, match=variable.name):
+            with pytest.raises(SettingsError, match=variable.name):
                 reader.read(without)
 
 
