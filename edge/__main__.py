@@ -15,7 +15,7 @@ from common.process.loop_lag import measuring_loop_lag
 from common.process.service import DRAIN_NOTICE_SECONDS, stop_event
 from common.process.variables import SettingsError
 from edge.app import open_edge
-from edge.server import serving_app
+from edge.http.server import serving_app
 from edge.settings import EdgeSettings, read_edge_settings
 
 

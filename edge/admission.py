@@ -3,9 +3,9 @@
 from typing import Final
 
 from edge.auth import Gate
+from edge.http.request import AnyRequest
 from edge.limits import Limits
 from edge.operation import Who
-from edge.request import AnyRequest
 
 WHO: Final = "who"
 RATE: Final = "rate"

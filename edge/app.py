@@ -24,19 +24,19 @@ from common.valkey.topics import Topics
 from edge.admission import Admission
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
-from edge.balancer import Balancer
-from edge.cache import Cache
-from edge.cookies import SessionCookie
-from edge.endpoint import ENCODED, create_endpoints
-from edge.familiar import FamiliarAddresses
-from edge.front import Front, Route, RouteTable
+from edge.cache.memory import MemoryCache
+from edge.cache.nodes import CacheNodes
+from edge.http.balancer import Balancer
+from edge.http.cookies import SessionCookie
+from edge.http.endpoint import ENCODED, create_endpoints
+from edge.http.front import Front, Route, RouteTable
+from edge.http.refusals import EXCEPTION_HANDLERS
+from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
-from edge.near import Near
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
 from edge.readiness import Readiness
 from edge.reads import CachedReads, DirectReads
-from edge.refusals import EXCEPTION_HANDLERS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
@@ -87,14 +87,14 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         balancer = Balancer(settings.balancer_key)
         limits = Limits(
             SharedBuckets(line, topics),
-            FamiliarAddresses(valkey, topics),
+            KnownAddresses(valkey, topics),
             service.rate_factor,
         )
         chats, users = Chats(chats_calls), Users(users_calls)
         direct = DirectReads(chats, users)
-        cache = Cache(settings.cache_urls)
+        cache = CacheNodes(settings.cache_urls)
         stack.push_async_callback(cache.close)
-        cached = CachedReads(chats_calls, direct, Near(settings.near_bytes), cache)
+        cached = CachedReads(chats_calls, direct, MemoryCache(settings.memory_bytes), cache)
         reads = cached if settings.caches else direct
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         files, headers = read_pages(), page_headers(settings.origins)

@@ -8,7 +8,7 @@ from common.calls.balancer import network_of
 from common.protocol.errors import Refusal
 from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict
 from common.valkey.shared_rates import SharedBuckets
-from edge.familiar import FamiliarAddresses
+from edge.known_addresses import KnownAddresses
 
 FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # an address
@@ -20,7 +20,7 @@ MAX_USERNAME: Final = 32  # characters; what is longer is no account, and costs 
 class Limits:
     """Takes tokens, or refuses with what is left; `factor` raises every rate for load tests."""
 
-    def __init__(self, buckets: SharedBuckets, familiar: FamiliarAddresses, factor: int) -> None:
+    def __init__(self, buckets: SharedBuckets, familiar: KnownAddresses, factor: int) -> None:
         self._buckets = buckets
         self._familiar = familiar
         self._sends = SENDS.times(factor)

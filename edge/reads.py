@@ -22,17 +22,17 @@ from common.protocol.chats import (
 )
 from common.protocol.errors import Refusal, not_found
 from common.protocol.users import Person
-from edge.cache import Cache
-from edge.flights import Flights
+from edge.cache.memory import MemoryCache
+from edge.cache.nodes import CacheNodes
+from edge.cache.single_flight import SingleFlight
+from edge.cache.tail import Tail
 from edge.metrics import READS
-from edge.near import Near
-from edge.tail import Tail
 from edge.upstream import Chats, Users
 
 MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
-LOOKS_PAUSE_SECONDS: Final = 0.002  # who comes meanwhile shares a call; who comes alone waits not
+LOOKS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
-NEAR_SECONDS: Final = 600.0
+MEMORY_SECONDS: Final = 600.0
 NOBODY_SECONDS: Final = 2.0
 BYTES_OBJECT: Final = 41  # what CPython needs beside the bytes, and a tuple for each
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
@@ -66,7 +66,7 @@ class DirectReads:
         return await self._chats.get_messages(user, chat, None, limit)
 
 
-class _Sight(NamedTuple):
+class _LookInEpoch(NamedTuple):
     """A look and the epoch of its database."""
 
     epoch: str
@@ -74,37 +74,39 @@ class _Sight(NamedTuple):
 
 
 class CachedReads:
-    """With what this process holds (`near`) and what the cache nodes hold."""
+    """With what this process holds (`memory`) and what the cache nodes hold."""
 
-    def __init__(self, chats: Calls, direct: DirectReads, near: Near, cache: Cache) -> None:
+    def __init__(
+        self, chats: Calls, direct: DirectReads, memory: MemoryCache, cache: CacheNodes
+    ) -> None:
         self._chats = chats
         self._direct = direct
-        self._near = near
+        self._memory = memory
         self._cache = cache
-        self._lanes = Lanes[LookWanted, _Sight](
+        self._lanes = Lanes[LookWanted, _LookInEpoch](
             chats.preferred,
             self._look,
             max_items=MAX_LOOKS_A_CALL,
             pause=LOOKS_PAUSE_SECONDS,
         )
         loads = asyncio.Semaphore(MAX_LOADS)
-        self._shown = Flights[Chat | None](loads)
-        self._people = Flights[Person](loads)
+        self._shown = SingleFlight[Chat | None](loads)
+        self._people = SingleFlight[Person](loads)
 
     async def get_chat(self, user: str, chat: str) -> Chat:
         wanted = LookWanted(user=user, chat=chat, details=False, after=0, amount=0)
-        sight = await self._allowed_look(wanted)
-        key = _chat_key(sight, chat)
-        shown: Chat | None = self._near.get(key)
+        found = await self._allowed_look(wanted)
+        key = _chat_key(found, chat)
+        shown: Chat | None = self._memory.get(key)
         if shown is None:
             wanted = msgspec.structs.replace(wanted, details=True)
             shown = await self._shown.join(key, lambda: self._load_chat(key, wanted))
         else:
-            READS.labels("chat", "near").inc()
+            READS.labels("chat", "memory").inc()
         if shown is None:
             # It has just changed, or whoever loaded it for us may not read it any more.
             return await self._direct.get_chat(user, chat)
-        return msgspec.structs.replace(shown, seq=sight.look.seq)
+        return msgspec.structs.replace(shown, seq=found.look.seq)
 
     async def _load_chat(self, key: str, wanted: LookWanted) -> Chat | None:
         """None where that state is over, or the reader may not see it."""
@@ -114,26 +116,26 @@ class CachedReads:
             shown = _decode_chat(data)
         else:
             READS.labels("chat", "owner").inc()
-            sight = await self._lanes.fetch(wanted.chat, wanted)
-            if sight.look.chat is None or _chat_key(sight, wanted.chat) != key:
+            found = await self._lanes.fetch(wanted.chat, wanted)
+            if found.look.chat is None or _chat_key(found, wanted.chat) != key:
                 return None
-            shown = sight.look.chat
+            shown = found.look.chat
             data = _encode(shown)
             await self._cache.put(key, data)
-        self._near.put(key, shown, 2 * len(data), NEAR_SECONDS)
+        self._memory.put(key, shown, 2 * len(data), MEMORY_SECONDS)
         return shown
 
     async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage:
         key = f"tail:{chat}"
-        tail: Tail = self._near.get(key) or Tail()
-        READS.labels("messages", "near" if tail.seq else "owner").inc()
+        tail: Tail = self._memory.get(key) or Tail()
+        READS.labels("messages", "memory" if tail.seq else "owner").inc()
         tail, page = await self._read_on(tail, user, chat, limit)
         if page is None:  # too little is held, or it is of a database before it was restored
             tail, page = await self._read_on(Tail(), user, chat, limit)
-        held: Tail = self._near.get(key) or Tail()
+        held: Tail = self._memory.get(key) or Tail()
         if (held.epoch, held.seq, len(held.messages)) != (tail.epoch, tail.seq, len(tail.messages)):
             size = sum(len(message) + BYTES_OBJECT for message in tail.messages)
-            self._near.put(key, tail, size, NEAR_SECONDS)
+            self._memory.put(key, tail, size, MEMORY_SECONDS)
         assert page is not None
         messages, more = page
         return MessagePage(messages=[msgspec.Raw(message) for message in messages], more=more)
@@ -143,19 +145,19 @@ class CachedReads:
     ) -> tuple[Tail, tuple[tuple[bytes, ...], bool] | None]:
         amount = max(limit + 1, LEAST_AMOUNT)
         wanted = LookWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
-        sight = await self._allowed_look(wanted)
-        if tail.seq and (sight.epoch != tail.epoch or sight.look.seq < tail.seq):
+        found = await self._allowed_look(wanted)
+        if tail.seq and (found.epoch != tail.epoch or found.look.seq < tail.seq):
             return tail, None
-        newer = [bytes(message) for message in sight.look.messages]
-        tail = tail.extend(sight.epoch, sight.look.seq, newer, amount)
+        newer = [bytes(message) for message in found.look.messages]
+        tail = tail.extend(found.epoch, found.look.seq, newer, amount)
         return tail, tail.page(limit)
 
     async def get_person(self, person: str) -> Person:
         key = f"person:{person}"
-        found: Person | None = self._near.get(key)
+        found: Person | None = self._memory.get(key)
         if found is None:
             return await self._people.join(key, lambda: self._load_person(key, person))
-        READS.labels("person", "near").inc()
+        READS.labels("person", "memory").inc()
         if found is _NOBODY:
             raise not_found()
         return found
@@ -172,25 +174,27 @@ class CachedReads:
             except Refusal as refusal:
                 if refusal.code == "not_found":
                     # Here only: whoever makes ids up must not fill the nodes with them.
-                    self._near.put(key, _NOBODY, 0, NOBODY_SECONDS)
+                    self._memory.put(key, _NOBODY, 0, NOBODY_SECONDS)
                 raise
             data = _encode(found)
             await self._cache.put(key, data)
-        self._near.put(key, found, 2 * len(data), NEAR_SECONDS)
+        self._memory.put(key, found, 2 * len(data), MEMORY_SECONDS)
         return found
 
-    async def _allowed_look(self, wanted: LookWanted) -> _Sight:
-        sight = await self._lanes.fetch(wanted.chat, wanted)
-        if not sight.look.allowed:
+    async def _allowed_look(self, wanted: LookWanted) -> _LookInEpoch:
+        found = await self._lanes.fetch(wanted.chat, wanted)
+        if not found.look.allowed:
             raise not_found()
-        return sight
+        return found
 
-    async def _look(self, chat: str, wanted: list[LookWanted], seconds: float) -> list[_Sight]:
+    async def _look(
+        self, chat: str, wanted: list[LookWanted], seconds: float
+    ) -> list[_LookInEpoch]:
         answer = await self._chats.call(
             "look", LooksRequest(wanted=wanted), LooksAnswer, key=chat, timeout=seconds
         )
-        return [_Sight(answer.epoch, look) for look in answer.looks]
+        return [_LookInEpoch(answer.epoch, look) for look in answer.looks]
 
 
-def _chat_key(sight: _Sight, chat: str) -> str:
-    return f"chat:{sight.epoch}:{chat}:{sight.look.version}"
+def _chat_key(found: _LookInEpoch, chat: str) -> str:
+    return f"chat:{found.epoch}:{chat}:{found.look.version}"

@@ -46,7 +46,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Variable("HUBBUB_CACHE_URLS", URLS, "The cache nodes.", otherwise="memory alone"),
     ]
-    near_bytes: Annotated[
+    memory_bytes: Annotated[
         int,
         Variable(
             "HUBBUB_EDGE_CACHE_BYTES",

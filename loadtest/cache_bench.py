@@ -25,7 +25,7 @@ import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.protocol.ids import new_id
-from edge.ring import Ring
+from edge.cache.ring import Ring
 from fleet.children import spawn, wait_for_exit
 from fleet.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER

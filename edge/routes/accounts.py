@@ -5,13 +5,13 @@ from msgspec import UNSET, UnsetType
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
 from common.protocol.users import Account, Grant, SignUp
-from edge.answer import Answer, json_answer
-from edge.balancer import Balancer
 from edge.bodies import AnswerBody, Email, Password, RequestBody, Username, Wrongs
-from edge.cookies import SessionCookie
+from edge.http.answer import Answer, json_answer
+from edge.http.balancer import Balancer
+from edge.http.cookies import SessionCookie
+from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import Who, post
-from edge.request import AnyRequest, RequestKey
 from edge.upstream import Users
 
 

@@ -17,12 +17,12 @@ from common.protocol.chats import (
 from common.protocol.fields import wrong_with_chat_name
 from common.protocol.ids import new_id
 from common.protocol.wire import Id
-from edge.answer import Answer, json_answer
 from edge.bodies import AnswerBody, ChatName, Confirmation, Ids, Query, RequestBody, Wrongs
+from edge.http.answer import Answer, json_answer
+from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post
 from edge.reads import Reads
-from edge.request import RequestKey
 from edge.upstream import Chats
 
 MAX_CHATS = 200

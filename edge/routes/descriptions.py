@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from litestar import Response
 
 from edge.bodies import AnswerBody
+from edge.http.request import AnyRequest
 from edge.operation import Who, get
-from edge.request import AnyRequest
 from edge.routes.pages import File, serve_file
 
 

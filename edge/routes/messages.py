@@ -10,12 +10,12 @@ from common.protocol.chats import SendItem
 from common.protocol.events import AnyEvent, Message
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
 from common.protocol.wire import Id
-from edge.answer import Answer, json_answer
 from edge.bodies import AnswerBody, MessageText, Query, RequestBody, Seq, Wrongs
+from edge.http.answer import Answer, json_answer
+from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, get, post
 from edge.reads import Reads
-from edge.request import RequestKey
 from edge.sends import Sends
 from edge.upstream import Chats
 

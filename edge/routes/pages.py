@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from litestar import Response, get
 
 from edge.admission import WHO
+from edge.http.request import AnyRequest
 from edge.operation import Who
-from edge.request import AnyRequest
 
 
 class File(NamedTuple):

@@ -6,12 +6,12 @@ from common.identity.tokens import Claims
 from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.limits import wrong_with_text
 from common.protocol.wire import Id
-from edge.answer import Answer, json_answer
 from edge.auth import Gate
 from edge.bodies import AnswerBody, Confirmation, RequestBody
-from edge.cookies import SessionCookie
+from edge.http.answer import Answer, json_answer
+from edge.http.cookies import SessionCookie
+from edge.http.request import AnyRequest
 from edge.operation import Who, delete, get, post
-from edge.request import AnyRequest
 from edge.upstream import Users
 
 

@@ -30,7 +30,7 @@ ALLOWED_IMPORTS = {
         "common/database/pool.py",
         "common/database/pool_metrics.py",
     ),
-    "redis": ("common/valkey/bus.py", "common/valkey/client.py", "edge/cache", "edge/cache.py"),
+    "redis": ("common/valkey/bus.py", "common/valkey/client.py", "edge/cache"),
     "hiredis": (
         "common/valkey/bus.py",
         "common/valkey/pipeline.py",
@@ -42,7 +42,7 @@ ALLOWED_IMPORTS = {
         "realtime/handshake.py",
         "loadtest",
     ),
-    "aiocache": ("edge/cache", "edge/cache.py"),
+    "aiocache": ("edge/cache"),
     "locust": ("loadtest",),
 }
 

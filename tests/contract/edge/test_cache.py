@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge.cache import MAX_WAIT_SECONDS, Cache
+from edge.cache.nodes import MAX_WAIT_SECONDS, CacheNodes
 from tests.contract.edge.conftest import Person, Services
 from tests.fixtures.servers import ValkeyServer
 
@@ -23,20 +23,20 @@ def nodes(make_valkey: Callable[[], ValkeyServer]) -> list[ValkeyServer]:
 
 
 @pytest.fixture
-async def cache(nodes: list[ValkeyServer]) -> AsyncIterator[Cache]:
+async def cache(nodes: list[ValkeyServer]) -> AsyncIterator[CacheNodes]:
     """The cache on them, as an edge has it."""
-    cache = Cache(node.url for node in nodes)
+    cache = CacheNodes(node.url for node in nodes)
     watching = asyncio.create_task(cache.watch())
     yield cache
     watching.cancel()
     await cache.close()
 
 
-async def count_held(cache: Cache, keys: list[str]) -> int:
+async def count_held(cache: CacheNodes, keys: list[str]) -> int:
     return sum([await cache.get(key) is not None for key in keys])
 
 
-async def put_all(cache: Cache, keys: list[str]) -> None:
+async def put_all(cache: CacheNodes, keys: list[str]) -> None:
     """Until all are held: a machine with much to do may answer too late for one."""
     deadline = time.monotonic() + 5
     while await count_held(cache, keys) < len(keys):
@@ -46,7 +46,7 @@ async def put_all(cache: Cache, keys: list[str]) -> None:
 
 
 async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
-    cache: Cache, nodes: list[ValkeyServer]
+    cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
     """What other nodes hold stays; what is put while it is dead is found at once; the node serves
     again once it is there."""
@@ -64,7 +64,9 @@ async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
     await put_all(cache, keys)
 
 
-async def test_nobody_waits_for_a_node_that_hangs(cache: Cache, nodes: list[ValkeyServer]) -> None:
+async def test_nobody_waits_for_a_node_that_hangs(
+    cache: CacheNodes, nodes: list[ValkeyServer]
+) -> None:
     """The first one who meets it gives up in 20 ms, and the others do not meet it any more."""
     keys = [f"person:{number}" for number in range(30)]
     for key in keys:
@@ -81,7 +83,7 @@ async def test_nobody_waits_for_a_node_that_hangs(cache: Cache, nodes: list[Valk
 
 
 async def test_without_any_node_everything_is_a_miss(
-    cache: Cache, nodes: list[ValkeyServer]
+    cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
     """Nothing raises and nothing waits."""
     for node in nodes:

@@ -11,10 +11,10 @@ from common.protocol.wire import Id
 from edge.admission import WHO, Admission
 from edge.app import create_app
 from edge.auth import Gate
-from edge.balancer import Balancer
 from edge.bodies import Confirmation
-from edge.endpoint import create_endpoints
-from edge.front import Route, RouteTable
+from edge.http.balancer import Balancer
+from edge.http.endpoint import create_endpoints
+from edge.http.front import Route, RouteTable
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"

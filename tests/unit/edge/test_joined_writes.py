@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from edge.server import serving_app
+from edge.http.server import serving_app
 
 BODY = b"the body"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

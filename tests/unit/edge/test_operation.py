@@ -9,9 +9,9 @@ from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.wire import Id
 from edge.bodies import Confirmation, Query, Seq, Wrongs
+from edge.http.query import QueryReader
 from edge.operation import Who, get, operations_of
 from edge.operations import OPERATIONS
-from edge.query import QueryReader
 
 ID = "00000000-0000-4000-8000-000000000000"
 

@@ -9,8 +9,8 @@ from common.calls.calls import Calls
 from common.protocol.chats import Chat, Look, LooksAnswer, LooksRequest
 from common.protocol.errors import Refusal
 from common.protocol.users import Person
-from edge.cache import Cache
-from edge.near import Near
+from edge.cache.memory import MemoryCache
+from edge.cache.nodes import CacheNodes
 from edge.reads import MAX_LOADS, MAX_LOOKS_A_CALL, CachedReads, DirectReads
 from edge.upstream import Chats, Users
 
@@ -64,7 +64,7 @@ def services() -> Services:
 def reads(services: Services) -> CachedReads:
     """Without cache nodes: as when all of them are dead."""
     direct = DirectReads(Chats(services), Users(services))
-    return CachedReads(services, direct, Near(1_000_000), Cache([]))
+    return CachedReads(services, direct, MemoryCache(1_000_000), CacheNodes([]))
 
 
 async def test_cold_caches_are_no_stampede(services: Services, reads: CachedReads) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from common.protocol.errors import Refusal
-from edge.request import decode_body
+from edge.http.request import decode_body
 from edge.routes.chats import ChatBody, ParticipantsBody
 
 ID = b'"00000000-0000-4000-8000-000000000000"'

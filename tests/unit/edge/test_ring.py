@@ -1,7 +1,7 @@
 """The ring: who stands in for whom, and how little moves."""
 
 from common.protocol.ids import new_id
-from edge.ring import Ring
+from edge.cache.ring import Ring
 
 KEYS = [f"person:{new_id()}" for _ in range(5_000)]
 NODES = ["cache-1:6379", "cache-2:6379", "cache-3:6379"]

@@ -3,7 +3,7 @@
 import asyncio
 
 from common.protocol.errors import Refusal, unavailable
-from edge.flights import Flights
+from edge.cache.single_flight import SingleFlight
 
 
 class Source:
@@ -24,7 +24,7 @@ class Source:
 
 async def test_those_who_want_the_same_share_a_load() -> None:
     """Also when the one who began it goes away; the next load is a new one."""
-    source, flights = Source(), Flights[int](asyncio.Semaphore(8))
+    source, flights = Source(), SingleFlight[int](asyncio.Semaphore(8))
     readers = [asyncio.create_task(flights.join("a", source.load)) for _ in range(5)]
     await asyncio.sleep(0)
     readers[0].cancel()
@@ -37,7 +37,7 @@ async def test_those_who_want_the_same_share_a_load() -> None:
 
 async def test_so_many_loads_run_at_a_time_and_no_more() -> None:
     """The others wait for their turn, and all have it."""
-    source, flights = Source(), Flights[int](asyncio.Semaphore(3))
+    source, flights = Source(), SingleFlight[int](asyncio.Semaphore(3))
     readers = [asyncio.create_task(flights.join(str(n), source.load)) for n in range(20)]
     await asyncio.sleep(0.01)
     source.go.set()
@@ -47,7 +47,7 @@ async def test_so_many_loads_run_at_a_time_and_no_more() -> None:
 
 async def test_a_load_that_fails_fails_for_all_and_is_not_kept() -> None:
     """Everybody hears the refusal; the next one tries again."""
-    flights = Flights[int](asyncio.Semaphore(3))
+    flights = SingleFlight[int](asyncio.Semaphore(3))
 
     async def fail() -> int:
         raise unavailable()

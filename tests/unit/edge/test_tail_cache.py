@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.tail import MAX_KEPT, Tail
+from edge.cache.tail import MAX_KEPT, Tail
 
 MINIMUM = 51
 

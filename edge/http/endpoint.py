@@ -9,11 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct
 
 from edge.admission import RATE, WHO
-from edge.answer import json_answer
-from edge.balancer import Balancer
+from edge.http.answer import json_answer
+from edge.http.balancer import Balancer
+from edge.http.query import QueryReader
+from edge.http.request import AnyRequest, RequestKey, read_body, read_key
 from edge.operation import ID_IN_PATH, Operation, operations_of
-from edge.query import QueryReader
-from edge.request import AnyRequest, RequestKey, read_body, read_key
 
 ENCODED: Final = "encoded"  # the path's parameters that may hold %
 

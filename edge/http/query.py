@@ -17,7 +17,7 @@ from common.protocol.fields import check_fields
 from common.protocol.ids import UUID_PATTERN, is_id
 from common.protocol.limits import wrong_with_text
 from edge.bodies import MAX_SEQ, Query
-from edge.request import WRONG_ID
+from edge.http.request import WRONG_ID
 
 ESCAPE: Final = "surrogateescape"  # what is no UTF-8 becomes text that is refused
 

@@ -16,8 +16,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from common.process.logs import log
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
+from edge.http.refusals import internal_error
 from edge.metrics import REQUESTS
-from edge.refusals import internal_error
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
 UNKNOWN_ROUTE: Final = "unknown"

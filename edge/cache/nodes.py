@@ -17,8 +17,8 @@ from aiocache.serializers import NullSerializer
 
 from common.process.logs import log
 from common.valkey.client import VALKEY_GONE, Valkey, answers, connect_valkey
+from edge.cache.ring import Ring
 from edge.metrics import CACHE_NODES_OUT
-from edge.ring import Ring
 
 MAX_WAIT_SECONDS: Final = 0.02  # for all nodes that a request asks, together
 PROBE_EVERY_SECONDS: Final = 0.1
@@ -36,7 +36,7 @@ class _Node:
         self.is_out = False
 
 
-class Cache:
+class CacheNodes:
     """Bytes by key. Nothing raises: what a node cannot do is a miss. `watch` must run."""
 
     def __init__(self, urls: Iterable[str]) -> None:

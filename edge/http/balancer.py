@@ -2,7 +2,7 @@
 
 from common.calls.balancer import BALANCER_HEADER, Word, read_word
 from common.protocol.ids import is_id, new_id
-from edge.request import AnyRequest
+from edge.http.request import AnyRequest
 
 
 class Balancer:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """Loads under way, by key."""
 
     def __init__(self, at_a_time: asyncio.Semaphore) -> None:

@@ -9,8 +9,8 @@ from litestar.exceptions import HTTPException
 
 from common.process.logs import log
 from common.protocol.errors import PROBLEM_TYPE, Refusal, unavailable
-from edge.answer import Answer
-from edge.request import AnyRequest
+from edge.http.answer import Answer
+from edge.http.request import AnyRequest
 
 
 def problem_response(refusal: Refusal) -> Response[bytes]:

@@ -15,7 +15,7 @@ class _Entry(NamedTuple):
     until: float
 
 
-class Near:
+class MemoryCache:
     """Values by key. Each kind of value has keys of its own, so whoever gets one knows its type."""
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:

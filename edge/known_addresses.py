@@ -17,7 +17,7 @@ MAX_OWN: Final = 10_000
 ANSWER_SECONDS: Final = 0.05
 
 
-class FamiliarAddresses:
+class KnownAddresses:
     """Pairs of an account and an address, both hashed."""
 
     def __init__(self, valkey: Valkey, topics: Topics) -> None:

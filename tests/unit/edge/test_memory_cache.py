@@ -1,6 +1,6 @@
 """What an edge remembers itself: bounded, and no longer than it may."""
 
-from edge.near import Near
+from edge.cache.memory import MemoryCache
 
 
 class Clock:
@@ -13,29 +13,29 @@ class Clock:
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
     """A value that was asked for outlives those that nobody asked for."""
-    near = Near(max_bytes=3_000)
+    memory = MemoryCache(max_bytes=3_000)
     for key in ("a", "b"):
-        near.put(key, key, 1_000, 60)
-    assert near.get("a") == "a"
-    near.put("c", "c", 1_000, 60)
-    assert [near.get(key) for key in ("a", "b", "c")] == ["a", None, "c"]
+        memory.put(key, key, 1_000, 60)
+    assert memory.get("a") == "a"
+    memory.put("c", "c", 1_000, 60)
+    assert [memory.get(key) for key in ("a", "b", "c")] == ["a", None, "c"]
 
 
 def test_its_size_stays_within_its_bound() -> None:
     """However much is put in, replaced, or too large for it."""
-    near = Near(max_bytes=10_000)
+    memory = MemoryCache(max_bytes=10_000)
     for number in range(500):
-        near.put(f"{number % 37}", number, 17 * number, 60)
-        assert 0 <= near.size <= 10_000
+        memory.put(f"{number % 37}", number, 17 * number, 60)
+        assert 0 <= memory.size <= 10_000
 
 
 def test_a_value_ends_with_its_time() -> None:
     """It is there until then and not after, and gives its room back."""
     clock = Clock()
-    near = Near(max_bytes=10_000, clock=clock)
-    near.put("a", "a", 10, seconds=5)
+    memory = MemoryCache(max_bytes=10_000, clock=clock)
+    memory.put("a", "a", 10, seconds=5)
     clock.now = 4.9
-    assert near.get("a") == "a"
+    assert memory.get("a") == "a"
     clock.now = 5.1
-    assert near.get("a") is None
-    assert near.size == 0
+    assert memory.get("a") is None
+    assert memory.size == 0

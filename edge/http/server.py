@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from edge.joined_writes import WholeAnswers
+from edge.http.joined_writes import WholeAnswers
 
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 20

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from common.protocol.errors import Refusal
 from common.protocol.limits import REFRESH_TOKEN_SECONDS
-from edge.request import AnyRequest
+from edge.http.request import AnyRequest
 
 
 class SessionCookie:
