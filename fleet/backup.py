@@ -106,7 +106,7 @@ async def _run_script(
                 **os.environ,
                 "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
                 "PGSERVICEFILE": services.name,
-                "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),
+                "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),  # to be replaced
                 "REPLACE": "yes" if replace else "",
             }
             process = await asyncio.create_subprocess_exec(

@@ -54,6 +54,7 @@ from users.settings import Settings
 from users.store import upkeep
 
 PURGE_SECONDS = 60
+PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
 
 
 def create_users(settings: Settings) -> Service:
@@ -137,6 +138,8 @@ async def keep_purging(pool: Pool) -> None:
     while True:
         await asyncio.sleep(PURGE_SECONDS)
         try:
-            await upkeep.purge_stale_rows(pool)
+            more = True
+            while more:
+                more = await upkeep.purge_stale_rows(pool, PURGED_ROWS)
         except UNREACHABLE as error:
             log("nothing purged", error=type(error).__name__)

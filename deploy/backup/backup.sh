@@ -1,8 +1,7 @@
 #!/bin/sh
-# Writes both databases and the signing keys to standard output, as one tar file.
+# Writes both databases to standard output, as one tar file.
 #
-# Needs: pg_dump, tar; a connection service file (PGSERVICEFILE) with `chats` and `users`;
-# HUBBUB_SIGNING_KEYS, the folder of the keys. Each dump is one snapshot. chats goes first: whoever
+# Needs: pg_dump, tar; a connection service file (PGSERVICEFILE) with `chats` and `users`. Each dump is one snapshot. chats goes first: whoever
 # takes part in a chat had signed up before, so the later snapshot of users knows them all.
 # restore.sh settles what else differs.
 set -eu
@@ -15,7 +14,5 @@ cd "$folder"
 for role in chats users; do
     pg_dump --format=custom --no-owner --no-privileges --file="$role.dump" "service=$role"
 done
-mkdir signing-keys
-cp -p "$HUBBUB_SIGNING_KEYS"/*.pem signing-keys/
-sha256sum chats.dump users.dump signing-keys/*.pem >SHA256SUMS
-tar -cf - SHA256SUMS chats.dump users.dump signing-keys
+sha256sum chats.dump users.dump >SHA256SUMS
+tar -cf - SHA256SUMS chats.dump users.dump

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Puts back what backup.sh wrote, from standard input: both databases and the signing keys.
+# Puts back what backup.sh wrote, from standard input, and ends all sessions.
 #
-# Needs what backup.sh needs, and psql and pg_restore. No service may run. What is there is replaced,
+# Needs what backup.sh needs, psql and pg_restore, and HUBBUB_SIGNING_KEYS, the folder of the keys that
+# sign tokens: users makes a new one, so that no token from before the restore is good. No service may
+# run. What is there is replaced,
 # but only if REPLACE=yes when there is any. A restore that broke off is simply run again.
 set -eu
 umask 077
@@ -52,7 +54,6 @@ load chats
 query chats "$(cat "$services/chats/backup/participants.sql")" >participants.tsv
 load users
 rm -f "$HUBBUB_SIGNING_KEYS"/*.pem
-cp -p signing-keys/*.pem "$HUBBUB_SIGNING_KEYS"/
 echo "Restored: $(query users 'SELECT count(*) FROM public.users') people," \
     "$(query chats 'SELECT count(*) FROM public.chats WHERE deleted_at IS NULL') chats," \
     "$(query chats 'SELECT count(*) FROM public.log') events." >&2

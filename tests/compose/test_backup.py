@@ -1,5 +1,4 @@
-"""A backup of the stack, taken while people talk and put into an empty one while their devices
-keep trying."""
+"""A backup of the stack, taken while people talk and put into an empty one."""
 
 import asyncio
 from pathlib import Path
@@ -8,13 +7,18 @@ from tests.compose.stack import Stack
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice
 
+PASSWORD = "correct horse"
+
 
 async def test_restored_into_an_empty_system_every_history_is_back(
     system: Stack, ann: Person, ben: Person, make_device: MakeDevice, tmp_path: Path
 ) -> None:
-    """Accounts, chats and events are as they were; devices come back by themselves, with another
-    epoch, and hold what history holds; what is said then is numbered on from there."""
+    """Accounts, chats and events are as they were; sessions of before are over; devices that log in
+    have another epoch and hold what history holds; what is said then is numbered on from there."""
     backup = tmp_path / "backup.tar"
+    for person in (ann, ben):
+        answer = await person.ask("PATCH", "/api/user/me", {"password": PASSWORD})
+        assert answer.status == 200, answer
     chat = await ann.create_chat("kept", ben.id)
     for number in range(20):
         await ann.post(chat, f"kept {number}")
@@ -35,7 +39,12 @@ async def test_restored_into_an_empty_system_every_history_is_back(
             raise
 
         for device in (anns, bens):
-            await device.until(lambda device: device.ready is not None, 60)
+            await device.until(lambda device: device.ends[-1][0] == 4500, 60)
+    for person in (ann, ben):
+        await person.log_in(PASSWORD, retry_seconds=30)
+    async with anns, bens:
+        for device in (anns, bens):
+            await device.until_ready(30)
             assert device.epoch not in (None, epoch)
         assert await ben.events(chat) == kept
         answer = await ben.post(chat, "said after the restore", retry_seconds=30)

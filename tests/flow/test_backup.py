@@ -1,4 +1,4 @@
-"""A backup of a running system, put into an empty one while devices keep trying to connect."""
+"""A backup of a running system, put into an empty one; everybody logs in and goes on."""
 
 import asyncio
 from pathlib import Path
@@ -13,11 +13,12 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
 KEPT = 30
+PASSWORD = "correct horse"
 
 
 async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Path) -> None:
-    """Chats, events, memberships and sessions are as they were; devices come back by themselves,
-    see another epoch and hold what history holds; new seqs go on from there."""
+    """Chats, events and memberships are as they were; sessions of before are over; devices that log
+    in see another epoch and hold what history holds; new seqs go on from there."""
     data, backup = tmp_path / "data", tmp_path / "backup.tar"
     settings = read_settings({"HUBBUB_DATA": str(data)})
     replicas = "edge=1,realtime=1,users=1,chats=1"
@@ -25,13 +26,12 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
         aiohttp.ClientSession() as http,
         Hubbub(data, replicas=replicas) as hubbub,
     ):
-        ann = await Person.sign_up(http, hubbub.origin)
-        ben = await Person.sign_up(http, hubbub.origin)
+        ann = await Person.sign_up(http, hubbub.origin, password=PASSWORD)
+        ben = await Person.sign_up(http, hubbub.origin, password=PASSWORD)
         chats = [await ann.create_chat(f"chat {number}", ben.id) for number in range(2)]
         async with Device(ann, History()) as anns, Device(ben, History()) as bens:
             await anns.until_ready()
             await bens.until_ready()
-            epoch = anns.epoch
             for number in range(KEPT):
                 await ben.post(chats[number % 2], f"kept {number}")
             kept = {chat: await ann.events(chat) for chat in chats}
@@ -44,9 +44,19 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
             said = await asyncio.to_thread(restore, settings, backup, replace=False)
             assert said == f"Restored: 2 people, 2 chats, {KEPT + 2} events."
             await hubbub.start()
-
             for device in (anns, bens):
-                await device.until(lambda device: device.epoch not in (None, epoch), 30)
+                await device.until(lambda device: device.ends[-1][0] == 4500, 30)
+
+        for person in (ann, ben):
+            refresh = {"refreshToken": person.refresh_token}
+            assert (await person.call("POST", "/api/user/refresh", refresh)).status == 401
+            assert (await person.ask("GET", "/api/user/me")).status == 401
+            await person.log_in(PASSWORD)
+        epoch = anns.epoch
+        async with anns, bens:
+            for device in (anns, bens):
+                await device.until_ready()
+                assert device.epoch not in (None, epoch)
             assert {chat: await ben.events(chat) for chat in chats} == kept
             answer = await ben.post(chats[0], "said after the restore")
             assert answer.body["messageInfo"]["seq"] == len(kept[chats[0]]) + 1

@@ -13,3 +13,7 @@ ON CONFLICT DO NOTHING;
 
 -- They keep late repeats of a prepare from applying twice; who could repeat one is gone.
 TRUNCATE public.committed_transactions;
+
+-- Which of them were revoked after the backup is not known, so all sessions end. restore.sh removes
+-- the signing keys, which ends the access tokens.
+TRUNCATE public.sessions, public.refresh_tokens;

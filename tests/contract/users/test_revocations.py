@@ -75,6 +75,6 @@ async def test_entries_are_kept_until_every_access_token_is_dead(users: Any, poo
             "UPDATE revocations SET revoked_at = now() - interval '21 minutes'"
         )
     await users.log_out(young)
-    await purge_stale_rows(pool)
+    await purge_stale_rows(pool, rows=100)
     answer = await users.call("revocations", RevocationsRequest(after=0), Revocations)
     assert answer == Revocations(sessions=[young.session], last=2)

@@ -54,6 +54,14 @@ def _fill(databases: dict[str, psycopg.Connection]) -> None:
             "INSERT INTO users (id, username, email) VALUES (%s, %s, %s)",
             (id_, name, f"{name}@example.org"),
         )
+    session = new_id()
+    users.execute(
+        "INSERT INTO sessions (id, user_id, expires_at) VALUES (%s, %s, now() + interval '1 day')",
+        (session, ANN),
+    )
+    users.execute(
+        "INSERT INTO refresh_tokens VALUES ('a hash', %s, 0, now() + interval '1 day')", (session,)
+    )
     chats.execute(
         "INSERT INTO chats (id, name, owner, participant_count) VALUES (%s, 'Garden', %s, 2)",
         (GARDEN, ANN),
@@ -93,8 +101,6 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         epoch.append(_one(databases["chats"], "SELECT epoch::text FROM installation"))
 
     _with_databases(settings, work)
-    (settings.keys / "signing").mkdir()
-    (settings.keys / "signing" / "first.pem").write_text(KEY)
     back_up(settings, folder / "backup.tar")
     return folder / "backup.tar", epoch[0]
 
@@ -106,10 +112,9 @@ def _one(connection: psycopg.Connection, query: str) -> object:
 
 
 def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """A backup restored into an empty folder brings people, chats, events and signing keys back."""
+    """A backup restored into an empty folder brings people, chats and events back."""
     settings = _settings(tmp_path / "data")
     assert restore(settings, backup[0], replace=False) == "Restored: 2 people, 1 chats, 1 events."
-    assert (settings.keys / "signing" / "first.pem").read_text() == KEY
 
     def look(databases: dict[str, psycopg.Connection]) -> None:
         chats = databases["chats"]
@@ -117,6 +122,22 @@ def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_
             (GARDEN, 1, b"first")
         ]
         assert _one(chats, "SELECT count(*) FROM decisions") == 0
+
+    _with_databases(settings, look)
+
+
+def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path) -> None:
+    """What was revoked after the backup is not known in it: all sessions and their refresh tokens
+    end, and so do access tokens, whose key is gone."""
+    settings = _settings(tmp_path / "data")
+    (settings.keys / "signing").mkdir(parents=True)
+    (settings.keys / "signing" / "old.pem").write_text(KEY)
+    restore(settings, backup[0], replace=False)
+    assert list((settings.keys / "signing").iterdir()) == []
+
+    def look(databases: dict[str, psycopg.Connection]) -> None:
+        assert _one(databases["users"], "SELECT count(*) FROM sessions") == 0
+        assert _one(databases["users"], "SELECT count(*) FROM refresh_tokens") == 0
 
     _with_databases(settings, look)
 
