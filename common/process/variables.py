@@ -47,7 +47,7 @@ class Variable(NamedTuple):
         """An empty variable is none, as a compose file passes it on. Raises SettingsError."""
         text = env.get(self.name) or self.default
         if text is None:
-            raise SettingsError(f"{self.name} is not set: it must be a {self.kind.says}")
+            raise SettingsError(f"{self.name} is not set")
         if not text:
             return self.kind.absent
         try:
