@@ -1,28 +1,93 @@
-"""A service of ours from its start to its end: users and chats are one each.
+"""The life of a process of ours: what it is told, that it serves, and how it drains at the end.
 
-Serves what `Service` says, and drains when it is told to stop. Knows nothing of what it does.
+Knows nothing of what edge, realtime, users and chats do.
 """
 
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+import uvloop
 
 from common.calls.health import Health
 from common.calls.http_server import serving_http
 from common.calls.service import CallService
 from common.process.garbage import tune_collector
-from common.process.logs import log
+from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
+from common.process.settings import ServiceSettings
+from common.process.variables import SettingsError
 
-DRAIN_NOTICE_SECONDS = 1.2  # the balancer checks /health/live every 500 ms
+DRAIN_NOTICE_SECONDS: Final = 1.2  # the balancer checks /health/live every 500 ms
+
+
+class HasService(Protocol):
+    @property
+    def service(self) -> ServiceSettings: ...
+
+
+Settings = TypeVar("Settings", bound=HasService)
+
+
+class Serving(NamedTuple):
+    """A process that serves. `drain` sends callers and clients elsewhere; what they have left when
+    it returns is finished at the end of the block that serves."""
+
+    health: Health
+    drain: Callable[[], Awaitable[None]]
+
+
+def run_process(
+    role: str,
+    read_settings: Callable[[], Settings],
+    serving: Callable[[Settings], AbstractAsyncContextManager[Serving]],
+    refusals: tuple[type[Exception], ...] = (),
+) -> None:
+    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Settings that are
+    wrong, and `refusals`, end it with a sentence and exit code 1."""
+    ends: tuple[type[Exception], ...] = (SettingsError, *refusals)
+    try:
+        settings = read_settings()
+        set_up_logs(role, settings.service.name, settings.service.log_file)
+        uvloop.run(_serve(settings, serving))
+    except ends as error:
+        sys.exit(f"{role}: {error}")
+
+
+async def _serve(
+    settings: Settings, serving: Callable[[Settings], AbstractAsyncContextManager[Serving]]
+) -> None:
+    async with measuring_loop_lag(), serving(settings) as (health, drain):
+        # Not before: a start that waits for something just ends.
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        tune_collector()
+        log("serving", address=settings.service.listen.address)
+        await stop.wait()
+        log("draining")
+        health.draining = True
+        await drain()
+
+
+@asynccontextmanager
+async def serving_health(health: Health, settings: ServiceSettings) -> AsyncIterator[None]:
+    """Health and metrics on a port of their own, where it has one."""
+    if settings.metrics_listen is None:
+        yield
+        return
+    internal = CallService([], health, settings.service_key)
+    async with serving_http(internal.handle, settings.metrics_listen.open()):
+        yield
 
 
 class Service(NamedTuple):
-    """`running` holds what the calls need, while it is entered; `withdraw` takes the replica's
-    lease back, so that callers go elsewhere."""
+    """What is called by others, as users and chats are. `running` holds what the calls need, while
+    it is entered; `withdraw` takes the replica's lease back, so that callers go elsewhere."""
 
     calls: CallService
     health: Health
@@ -30,31 +95,15 @@ class Service(NamedTuple):
     withdraw: Callable[[], Awaitable[None]]
 
 
-def stop_event() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
-    event = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, event.set)
-    return event
-
-
 @asynccontextmanager
-async def serving(service: Service, listener: socket.socket) -> AsyncIterator[None]:
+async def serving_calls(service: Service, listener: socket.socket) -> AsyncIterator[Serving]:
     """Serves while the block runs, then lets calls in flight finish."""
+
+    async def drain() -> None:
+        await service.withdraw()
+        await asyncio.sleep(DRAIN_NOTICE_SECONDS)
+
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(service.running())
         await stack.enter_async_context(serving_http(service.calls.handle, listener))
-        yield
-
-
-async def serve_until_stopped(service: Service, listener: socket.socket) -> None:
-    """Serves until SIGTERM, then drains."""
-    stop = stop_event()
-    async with measuring_loop_lag(), serving(service, listener):
-        tune_collector()
-        await stop.wait()
-        log("draining")
-        service.health.draining = True
-        await service.withdraw()
-        await asyncio.sleep(DRAIN_NOTICE_SECONDS)
+        yield Serving(service.health, drain)

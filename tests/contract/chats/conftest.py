@@ -18,7 +18,7 @@ from chats.store.schema import set_up_database
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
-from common.process.service import serving
+from common.process.service import serving_calls
 from common.process.settings import Listener, ServiceSettings
 from common.protocol.chats import (
     Chat,
@@ -197,7 +197,7 @@ async def running_world(
             UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
         )
         if with_users:
-            await stack.enter_async_context(serving(users, listeners[0]))
+            await stack.enter_async_context(serving_calls(users, listeners[0]))
         for port, listener in list(zip(ports, listeners, strict=True))[1 : replicas + 1]:
             chats = create_chats(
                 ChatsSettings(
@@ -208,6 +208,6 @@ async def running_world(
                     window_bytes_a_chat=2**16,
                 )
             )
-            await stack.enter_async_context(serving(chats, listener))
+            await stack.enter_async_context(serving_calls(chats, listener))
         with contextlib.closing(HttpClient(SERVICE_KEY)) as http:
             yield World(http, addresses[1 : replicas + 1], addresses[0])

@@ -14,7 +14,7 @@ from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.database.pool import Pool, create_pool
-from common.process.service import serving
+from common.process.service import serving_calls
 from common.protocol.ids import new_id
 from common.protocol.users import (
     Empty,
@@ -118,7 +118,7 @@ async def start_replica(settings: Settings) -> AsyncIterator[Callable[..., Await
         async def start(**changes: Any) -> Users:
             service = create_users(msgspec.structs.replace(settings, **changes))
             listener = socket.create_server(("127.0.0.1", 0))
-            await stack.enter_async_context(serving(service, listener))
+            await stack.enter_async_context(serving_calls(service, listener))
             return Users("{}:{}".format(*listener.getsockname()), http)
 
         yield start

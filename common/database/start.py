@@ -1,0 +1,23 @@
+"""Waits for the database at the start of a service."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from common.database.pool import UNREACHABLE
+
+WAIT_SECONDS: Final = 8.0
+RETRY_SECONDS: Final = 0.1
+
+
+async def set_up_when_reachable(set_up: Callable[[], Awaitable[None]]) -> None:
+    """Again and again for a while; then raises what `set_up` raised."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return await set_up()
+        except UNREACHABLE:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
