@@ -1,0 +1,174 @@
+"""An edge process without its framework: its reads, sends, limits and calls behind one HTTP port.
+
+Routes, bodies and headers are not simulated; what a route does with a request is, in one line each.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.http_server import Answer, Request, serving_http
+from common.calls.replicas import Replicas, watch_replicas
+from common.identity.credentials import Credentials
+from common.process.settings import ServiceSettings
+from common.process.trace import enter_trace
+from common.protocol import chats as c
+from common.protocol.errors import Refusal
+from common.valkey.bus import Bus
+from common.valkey.client import connect_valkey
+from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.topics import Topics
+from edge.auth import Gate
+from edge.cache import Cache
+from edge.familiar import FamiliarAddresses
+from edge.limits import Limits
+from edge.near import Near
+from edge.reads import CachedReads, DirectReads
+from edge.sends import Sends
+from edge.upstream import Chats, Users
+
+_encode = msgspec.json.encode
+
+
+class _Front:
+    """Calls by name: `POST /<name>` with a JSON object, a JSON object back or a problem."""
+
+    def __init__(
+        self, gate: Gate, chats: Chats, reads: CachedReads, sends: Sends, limits: Limits
+    ) -> None:
+        self._gate = gate
+        self._chats = chats
+        self._reads = reads
+        self._sends = sends
+        self._limits = limits
+        self._serve: dict[str, Callable[[Any, dict[str, Any]], Awaitable[Any]]] = {
+            "/send": self._send,
+            "/create": self._create,
+            "/rename": self._rename,
+            "/delete": self._delete,
+            "/add": self._add,
+            "/remove": self._remove,
+            "/events": self._events,
+            "/messages": self._messages,
+            "/newest": self._newest,
+            "/chat": self._chat,
+            "/chats": self._list,
+        }
+
+    async def handle(self, request: Request) -> Answer:
+        enter_trace(None)
+        try:
+            caller = self._gate.admit(request.headers.get(b"authorization", b"").decode())
+            answer = await self._serve[request.path](caller, msgspec.json.decode(request.body))
+            return Answer(200, _encode(answer))
+        except Refusal as refusal:
+            return Answer(refusal.status, _encode(refusal.problem()))
+
+    async def _send(self, caller: Any, body: dict[str, Any]) -> Any:
+        self._limits.take_send(caller.user)
+        item = c.SendItem(
+            chat=body["chat"], user=caller.user, key=body["key"], show_key=True,
+            message=body["message"],
+        )  # fmt: skip
+        return await self._sends.send(item)
+
+    async def _create(self, caller: Any, body: dict[str, Any]) -> Any:
+        return await self._chats.create_chat(
+            c.CreateChat(
+                user=caller.user, session=caller.session, key=body["key"],
+                chat_name=body["name"], participants=body["users"],
+            )  # fmt: skip
+        )
+
+    async def _rename(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._chats.rename_chat(
+            c.RenameChat(
+                user=caller.user, chat=body["chat"], key=body["key"], chat_name=body["name"]
+            )
+        )
+        return {}
+
+    async def _delete(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._chats.delete_chat(
+            c.DeleteChat(
+                user=caller.user, session=caller.session, chat=body["chat"], key=body["key"]
+            )
+        )
+        return {}
+
+    async def _add(self, caller: Any, body: dict[str, Any]) -> Any:
+        request = c.AddParticipants(
+            user=caller.user, session=caller.session, chat=body["chat"], key=body["key"],
+            users=body["users"],
+        )  # fmt: skip
+        return {"changed": await self._chats.add_participants(request)}
+
+    async def _remove(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._chats.remove_participant(
+            c.RemoveParticipant(
+                user=caller.user, session=caller.session, chat=body["chat"], key=body["key"],
+                participant=body["user"],
+            )  # fmt: skip
+        )
+        return {}
+
+    async def _events(self, caller: Any, body: dict[str, Any]) -> Any:
+        return await self._chats.get_events(caller.user, body["chat"], body["after"], 200)
+
+    async def _messages(self, caller: Any, body: dict[str, Any]) -> Any:
+        return await self._chats.get_messages(caller.user, body["chat"], body["before"], 20)
+
+    async def _newest(self, caller: Any, body: dict[str, Any]) -> Any:
+        return await self._reads.get_newest_messages(caller.user, body["chat"], 20)
+
+    async def _chat(self, caller: Any, body: dict[str, Any]) -> Any:
+        return await self._reads.get_chat(caller.user, body["chat"])
+
+    async def _list(self, caller: Any, _: dict[str, Any]) -> Any:
+        return await self._chats.list_chats(caller.user, None, 100)
+
+
+async def serve_edge(service: ServiceSettings) -> None:
+    """As edge/app.py and edge/__main__.py put it together, until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    topics = Topics(service.topic_prefix)
+    async with contextlib.AsyncExitStack() as stack:
+        http = stack.enter_context(contextlib.closing(HttpClient(service.service_key)))
+        valkey = connect_valkey(service.valkey_url)
+        line = stack.enter_context(contextlib.closing(ValkeyPipeline(service.valkey_url)))
+        users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
+        users_calls, chats_calls = Calls(http, users), Calls(http, chats)
+        credentials = Credentials(users_calls, service.name)
+        limits = Limits(
+            SharedBuckets(line, topics), FamiliarAddresses(valkey, topics), service.rate_factor
+        )
+        direct = DirectReads(Chats(chats_calls), Users(users_calls))
+        reads = CachedReads(chats_calls, direct, Near(2**20), Cache(()))
+        front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
+        bus = Bus(service.valkey_url, credentials.wake, lambda *_: credentials.wake())
+        bus.subscribe(topics.revoked)
+        await stack.enter_async_context(serving_http(front.handle, service.listen.open()))
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(work)
+                for work in (
+                    bus.run(),
+                    watch_replicas(valkey, topics.replicas("users"), users),
+                    watch_replicas(valkey, topics.replicas("chats"), chats),
+                    credentials.watch(),
+                    credentials.report_uses(),
+                )
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+
+

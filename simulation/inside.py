@@ -1,0 +1,39 @@
+"""What must hold inside a node at every moment, and what must be gone when everybody has left."""
+
+from typing import Any
+
+def find_wrong(fleet: Any) -> str | None:
+    """The first thing that is wrong in any node that runs."""
+    for host, node in fleet.nodes():
+        services = node.services
+        for room in services.hub.rooms.values():
+            stream = room.stream
+            if stream._early and not stream.is_behind:
+                return f"{host} holds back {sorted(stream._early)}, its head is {stream.head}"
+            for listener in room.listeners:
+                if listener not in services.connections:
+                    return f"{host}: a room is heard by a socket that has ended"
+        for person in services.hub.people.values():
+            if any(socket not in services.connections for socket in person.sockets):
+                return f"{host}: a socket that has ended is still a person's"
+    return None
+
+
+def find_leak(fleet: Any) -> str | None:
+    """What is left in nodes that run, when nobody is connected."""
+    for host, node in fleet.nodes():
+        services = node.services
+        wheel = services.wheel
+        left = {
+            "connections": len(services.connections),
+            "sockets": services.admission.sockets,
+            "users": len(services.admission._users),
+            "handshakes": len(services.pending),
+            "rooms": len(services.hub.rooms),
+            "people": len(services.hub.people),
+            "buckets of the wheel": len(wheel._buckets),
+        }
+        found = {name: number for name, number in left.items() if number}
+        if found:
+            return f"{host} has {found}"
+    return None

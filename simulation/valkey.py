@@ -1,0 +1,258 @@
+"""Valkey as far as Hubbub speaks to it: strings, sorted sets, the script of the rates, pub/sub.
+
+A command that is not here is an error of the run: the model must grow with the product.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+import hiredis
+
+from common.valkey.shared_rates import SCRIPT, SCRIPT_SHA
+from simulation.network import Listener
+from simulation.processes import Process
+
+PORT: Final = 6379
+KEEPS_SECONDS: Final = 4.0  # how old the copy is that a failover goes back to
+
+Answer = bytes
+
+
+class Wear:
+    """What goes wrong between a publish and one subscriber, as shares of its messages."""
+
+    def __init__(self) -> None:
+        self.lost = 0.0
+        self.doubled = 0.0
+        self.late = 0.0
+        self.only = b""  # topics that begin so, where it is not all of them
+
+    def is_new(self) -> bool:
+        return not (self.lost or self.doubled or self.late)
+
+
+class Valkey:
+    """Data, subscribers and faults; they outlive a connection, and data a failover."""
+
+    def __init__(self, loop: Any, seed: str) -> None:
+        self.loop = loop
+        self.subscribers: dict[bytes, dict[_Connection, None]] = {}
+        self.wear: dict[str, Wear] = {}  # by the subscriber's host
+        self.deaf: set[str] = set()  # hosts whose PUBLISH is taken and goes nowhere
+        self.refused: set[str] = set()  # hosts whose PUBLISH is refused
+        self.random = random.Random(f"{seed} valkey")
+        self._strings: dict[bytes, tuple[bytes, float]] = {}
+        self._sets: dict[bytes, dict[bytes, float]] = {}
+        self._copy: tuple[dict[bytes, tuple[bytes, float]], dict[bytes, dict[bytes, float]]] = (
+            {},
+            {},
+        )
+
+    async def serve(self) -> None:
+        """The process's main task."""
+        await self.loop.create_server(lambda: _Connection(self), sock=Listener("valkey", PORT))
+        while True:
+            await asyncio.sleep(KEEPS_SECONDS)
+            self._copy = self._snapshot()
+
+    def _snapshot(self) -> Any:
+        return dict(self._strings), {key: dict(members) for key, members in self._sets.items()}
+
+    def forget(self, *, everything: bool) -> None:
+        """It was restarted empty, or a replica that had not heard the last writes took over."""
+        self.subscribers.clear()
+        strings, sets = ({}, {}) if everything else self._copy
+        self._strings = dict(strings)
+        self._sets = {key: dict(members) for key, members in sets.items()}
+
+    # ---- commands
+
+    def answer(self, connection: "_Connection", parts: list[bytes]) -> Answer:
+        name = parts[0].upper().decode()
+        serve: Callable[[_Connection, list[bytes]], Answer] | None
+        serve = getattr(self, f"_do_{name.lower()}", None)
+        if serve is None:
+            self.loop.errors.append(f"valkey: no command {name} in the model")
+            return b"-ERR unknown command\r\n"
+        return serve(connection, parts[1:])
+
+    def _do_hello(self, connection: "_Connection", arguments: list[bytes]) -> Answer:
+        connection.is_resp3 = arguments[:1] == [b"3"]
+        return b"%1\r\n+proto\r\n:3\r\n" if connection.is_resp3 else b"*2\r\n+proto\r\n:2\r\n"
+
+    def _do_client(self, _: "_Connection", __: list[bytes]) -> Answer:
+        return b"+OK\r\n"
+
+    def _do_ping(self, connection: "_Connection", arguments: list[bytes]) -> Answer:
+        if connection.topics and not connection.is_resp3:
+            return b"*2\r\n$4\r\npong\r\n" + _bulk(arguments[0] if arguments else b"")
+        return _bulk(arguments[0]) if arguments else b"+PONG\r\n"
+
+    def _do_subscribe(self, connection: "_Connection", topics: list[bytes]) -> Answer:
+        answers = []
+        for topic in topics:
+            connection.topics[topic] = None
+            self.subscribers.setdefault(topic, {})[connection] = None
+            answers.append(
+                b"*3\r\n$9\r\nsubscribe\r\n" + _bulk(topic) + b":%d\r\n" % len(connection.topics)
+            )
+        return b"".join(answers)
+
+    def _do_unsubscribe(self, connection: "_Connection", topics: list[bytes]) -> Answer:
+        answers = []
+        for topic in topics:
+            connection.topics.pop(topic, None)
+            self._drop(connection, topic)
+            answers.append(
+                b"*3\r\n$11\r\nunsubscribe\r\n" + _bulk(topic) + b":%d\r\n" % len(connection.topics)
+            )
+        return b"".join(answers)
+
+    def _do_publish(self, connection: "_Connection", arguments: list[bytes]) -> Answer:
+        topic, payload = arguments
+        if connection.host in self.refused:
+            return b"-NOPERM no permissions to access a channel\r\n"
+        heard = self.subscribers.get(topic, {})
+        if connection.host not in self.deaf:
+            message = b"*3\r\n$7\r\nmessage\r\n" + _bulk(topic) + _bulk(payload)
+            for subscriber in list(heard):
+                self._deliver(subscriber, topic, message)
+        return b":%d\r\n" % len(heard)
+
+    def _deliver(self, subscriber: "_Connection", topic: bytes, message: bytes) -> None:
+        wear = self.wear.get(subscriber.host)
+        if wear is None or not topic.startswith(wear.only):
+            subscriber.write(message)
+            return
+        draw = self.random.random()
+        if draw < wear.lost:
+            return
+        if draw < wear.lost + wear.late:
+            late = self.random.random() * 0.2
+            self.loop.call_later(late, subscriber.write, message)
+        else:
+            subscriber.write(message)
+        if self.random.random() < wear.doubled:
+            self.loop.call_later(self.random.random() * 0.2, subscriber.write, message)
+
+    def drop(self, connection: "_Connection") -> None:
+        """It is gone."""
+        for topic in connection.topics:
+            self._drop(connection, topic)
+
+    def _drop(self, connection: "_Connection", topic: bytes) -> None:
+        heard = self.subscribers.get(topic)
+        if heard is not None:
+            heard.pop(connection, None)
+            if not heard:
+                del self.subscribers[topic]
+
+    def _do_zadd(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, score, member = arguments
+        self._sets.setdefault(key, {})[member] = float(score)
+        return b":1\r\n"
+
+    def _do_zrem(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, member = arguments
+        return b":%d\r\n" % (self._sets.get(key, {}).pop(member, None) is not None)
+
+    def _do_zremrangebyscore(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, _low, high = arguments
+        members = self._sets.get(key, {})
+        old = [member for member, score in members.items() if score <= float(high)]
+        for member in old:
+            del members[member]
+        return b":%d\r\n" % len(old)
+
+    def _do_zrangebyscore(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, low = arguments[:2]
+        found = sorted(
+            (score, member)
+            for member, score in self._sets.get(key, {}).items()
+            if score >= float(low)
+        )
+        return b"*%d\r\n" % len(found) + b"".join(_bulk(member) for _, member in found)
+
+    def _do_set(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, value, *options = arguments
+        seconds = math.inf
+        if options:
+            seconds = int(options[1]) / (1000 if options[0].upper() == b"PX" else 1)
+        self._strings[key] = value, self.loop.time() + seconds
+        return b"+OK\r\n"
+
+    def _do_get(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        value = self._get(arguments[0])
+        return b"$-1\r\n" if value is None else _bulk(value)
+
+    def _get(self, key: bytes) -> bytes | None:
+        value, until = self._strings.get(key, (b"", 0.0))
+        return value if until > self.loop.time() else None
+
+    def _do_eval(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        if arguments[0] != SCRIPT.encode():
+            self.loop.errors.append("valkey: a script that is not in the model")
+        return self._run_rates(arguments)
+
+    def _do_evalsha(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        if arguments[0] != SCRIPT_SHA.encode():
+            return b"-NOSCRIPT\r\n"
+        return self._run_rates(arguments)
+
+    def _run_rates(self, arguments: list[bytes]) -> Answer:
+        """common.valkey.shared_rates.SCRIPT, line by line."""
+        key, each_text, burst_text, cost_text, owed = arguments[2:7]
+        now = self.loop.time() * 1e6
+        each, burst, cost = float(each_text), float(burst_text), float(cost_text)
+        full = max(float(self._get(key) or 0), now)
+        after = max(full + cost * each, now)
+        taken = owed == b"1" or after - now <= burst * each + 1
+        if not taken:
+            after = full
+        if after > now:
+            self._strings[key] = b"%.0f" % after, self.loop.time() + (after - now) / 1e6
+        else:
+            self._strings.pop(key, None)
+        return b"*2\r\n:%d\r\n:%d\r\n" % (taken, math.ceil(after - now))
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
+        self._reader = hiredis.Reader()
+        self._transport: Any = None
+        self.topics: dict[bytes, None] = {}
+        self.is_resp3 = False
+        self.host = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.host = transport.get_extra_info("peername")[0]
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        answers = []
+        while (parts := self._reader.gets()) is not False:
+            answers.append(self._valkey.answer(self, parts))
+        self.write(b"".join(answers))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._valkey.drop(self)
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def start_valkey(loop: Any, valkey: Valkey) -> Process:
+    """A new life of it."""
+    process = Process(loop, "valkey")
+    process.start(valkey.serve())
+    return process
