@@ -133,6 +133,11 @@ class Device:
         return self.line is not None and self.line.stream is not None and not self.line.lost.done()
 
     @property
+    def is_there(self) -> bool:
+        """It is connected, or on its way back."""
+        return self.process.is_alive and not (self.is_over or self.is_stopped)
+
+    @property
     def is_quiet(self) -> bool:
         """Nothing is being pulled."""
         return not self._held

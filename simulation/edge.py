@@ -72,7 +72,7 @@ class _Front:
             return Answer(refusal.status, _encode(refusal.problem()))
 
     async def _send(self, caller: Any, body: dict[str, Any]) -> Any:
-        self._limits.take_send(caller.user)
+        await self._limits.take_send(caller.user)
         item = c.SendItem(
             chat=body["chat"], user=caller.user, key=body["key"], show_key=True,
             message=body["message"],
@@ -80,14 +80,19 @@ class _Front:
         return await self._sends.send(item)
 
     async def _create(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._limits.take_new_chat(caller.user)
         return await self._chats.create_chat(
             c.CreateChat(
-                user=caller.user, session=caller.session, key=body["key"],
-                chat_name=body["name"], participants=body["users"],
+                user=caller.user,
+                session=caller.session,
+                key=body["key"],
+                chat_name=body["name"],
+                participants=body["users"],
             )  # fmt: skip
         )
 
     async def _rename(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._limits.take_change(caller.user)
         await self._chats.rename_chat(
             c.RenameChat(
                 user=caller.user, chat=body["chat"], key=body["key"], chat_name=body["name"]
@@ -96,6 +101,7 @@ class _Front:
         return {}
 
     async def _delete(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._limits.take_change(caller.user)
         await self._chats.delete_chat(
             c.DeleteChat(
                 user=caller.user, session=caller.session, chat=body["chat"], key=body["key"]
@@ -104,6 +110,7 @@ class _Front:
         return {}
 
     async def _add(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._limits.take_change(caller.user)
         request = c.AddParticipants(
             user=caller.user, session=caller.session, chat=body["chat"], key=body["key"],
             users=body["users"],
@@ -111,9 +118,13 @@ class _Front:
         return {"changed": await self._chats.add_participants(request)}
 
     async def _remove(self, caller: Any, body: dict[str, Any]) -> Any:
+        await self._limits.take_change(caller.user)
         await self._chats.remove_participant(
             c.RemoveParticipant(
-                user=caller.user, session=caller.session, chat=body["chat"], key=body["key"],
+                user=caller.user,
+                session=caller.session,
+                chat=body["chat"],
+                key=body["key"],
                 participant=body["user"],
             )  # fmt: skip
         )
@@ -144,7 +155,10 @@ async def serve_edge(service: ServiceSettings) -> None:
         http = stack.enter_context(contextlib.closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
         line = stack.enter_context(contextlib.closing(ValkeyPipeline(service.valkey_url)))
-        users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
+        users, chats = (
+            Replicas("users", service.users_seeds),
+            Replicas("chats", service.chats_seeds),
+        )
         users_calls, chats_calls = Calls(http, users), Calls(http, chats)
         credentials = Credentials(users_calls, service.name)
         limits = Limits(
@@ -170,5 +184,3 @@ async def serve_edge(service: ServiceSettings) -> None:
             await stop.wait()
             for task in running:
                 task.cancel()
-
-

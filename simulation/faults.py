@@ -107,9 +107,7 @@ class Faults:
         self._run.valkey.refused.update(hosts)
         self._until(seconds, lambda: self._run.valkey.refused.difference_update(hosts))
 
-    def _do_wear(
-        self, host: str, lost: float, doubled: float, late: float, seconds: float
-    ) -> None:
+    def _do_wear(self, host: str, lost: float, doubled: float, late: float, seconds: float) -> None:
         wear = self._run.valkey.wear[host] = Wear()
         wear.lost, wear.doubled, wear.late = lost, doubled, late
         self._until(seconds, lambda: self._run.valkey.wear.pop(host, None) and None)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+
 def find_wrong(fleet: Any) -> str | None:
     """The first thing that is wrong in any node that runs."""
     for host, node in fleet.nodes():

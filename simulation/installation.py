@@ -37,7 +37,7 @@ from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from simulation.clock import CLOCK
 from simulation.processes import OWNER
 from simulation.store.seam import install_model
-from simulation.store.server import Pool
+from simulation.store.server import Pool, read_end
 
 KEY: Final = Ed25519PrivateKey.from_private_bytes(b"a key that is known to everybody")
 
@@ -129,6 +129,7 @@ def install() -> None:
     _order_sets()
     put = setattr  # mypy need not be told that each is replaced on purpose
     put(common.database.pool, "AsyncConnectionPool", Pool)
+    put(common.database.pool, "_read_end", read_end)
     put(common.database.pool, "POOL_METRICS", SimpleNamespace(watch=lambda _: None))
     put(users.app, "SigningKeys", Keys)
     put(users.app, "reload_keys", _never)

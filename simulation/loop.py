@@ -99,9 +99,7 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _postpone(self, handle: asyncio.Handle) -> None:
         when = self.clock.now + self._random.random() ** 3 * MAX_SUSPENSION_SECONDS
-        self._push(
-            asyncio.TimerHandle(when, handle._callback, handle._args, self, handle._context)
-        )
+        self._push(asyncio.TimerHandle(when, handle._callback, handle._args, self, handle._context))
 
     def put_back(self, handles: list[asyncio.Handle]) -> None:
         """Of a process that goes on."""
@@ -204,4 +202,3 @@ class Loop(asyncio.AbstractEventLoop):
         self, protocol_factory: Callable[[], Any], *, sock: Any, **_: Any
     ) -> Any:
         return self.network.listen(OWNER.get(), protocol_factory, sock)
-

@@ -31,7 +31,7 @@ class People:
         self.users: list[str] = []
         self.chats: dict[int, str] = {}
         self.devices: list[Device] = []
-        self._pending: dict[int, str] = {}
+        self._pending: dict[int, tuple[Device, str]] = {}
         self._number = 0
 
     # ---- beginning and end
@@ -101,10 +101,11 @@ class People:
 
     def missing(self) -> str | None:
         """What somebody still waits for."""
-        if self._pending:
-            return f"no final answer to {next(iter(self._pending.values()))}"
+        for device, what in self._pending.values():
+            if device.is_there:
+                return f"{device.host} has no final answer to {what}"
         for device in self.devices:
-            if device.is_over or device.is_stopped:
+            if not device.is_there:
                 continue
             if not device.is_ready:
                 return f"{device.host} is not connected"
@@ -125,14 +126,14 @@ class People:
     def do(self, step: Any) -> None:
         """One step; one on a chat that is not there (yet) is left out."""
         device = self.devices[step.args[0]]
-        if device.is_over or device.is_stopped:
+        if not device.is_there:
             return
         getattr(self, f"_{step.kind}")(device, *step.args[1:])
 
     def _spawn(self, device: Device, what: str, work: Coroutine[Any, Any, None]) -> None:
         self._number += 1
         number = self._number
-        self._pending[number] = f"{device.host}: {what}"
+        self._pending[number] = device, what
         self._witness.note(device.host, what)
         task = self._run.loop.create_task(work, context=device.process.context.copy())
         task.add_done_callback(lambda _: self._pending.pop(number))
@@ -151,15 +152,13 @@ class People:
         what = f"{verb} {key[-4:]} in {self._witness.name(chat)}"
         self._spawn(device, what, self._until_sent(device, chat, key, text, verb))
 
-    async def _until_sent(
-        self, device: Device, chat: str, key: str, text: str, verb: str
-    ) -> None:
+    async def _until_sent(self, device: Device, chat: str, key: str, text: str, verb: str) -> None:
         while True:
             if verb == "says":
                 outcome = await device.say(chat, key, text)
             else:
                 outcome = await self._post_once(device, chat, key, text)
-            if outcome in FINAL or device.is_stopped or device.is_over:
+            if outcome in FINAL:
                 self._witness.note(device.host, f"{key[-4:]}: {outcome}")
                 return
             if outcome in UNEXCUSED and self._run.plan.spares_sends:
@@ -188,7 +187,7 @@ class People:
         self, device: Device, name: str, body: dict[str, Any], done: Callable[[Any], None]
     ) -> None:
         body["key"] = new_id()
-        while not device.is_stopped:
+        while True:
             try:
                 done(await device.ask(name, body))
                 return
@@ -227,7 +226,7 @@ class People:
         """Mostly it is the owner who changes a chat: others are only refused."""
         chat = self._run.chats.chats.get(self.chats.get(number, ""))
         owned = (d for d in self.devices if chat is not None and d.user == chat.owner)
-        return next((d for d in owned if not d.is_over), otherwise)
+        return next((d for d in owned if d.is_there), otherwise)
 
     def _events(self, device: Device, number: int) -> None:
         chat = self.chats.get(number)

@@ -6,7 +6,17 @@ A plan is a value: shrinking takes steps out of it, and a stored one runs again.
 import random
 from typing import Any, Final, NamedTuple
 
-THEMES: Final = ("bus", "bus", "services", "network", "database", "hiccup", "people", "purge", "all")
+THEMES: Final = (
+    "bus",
+    "bus",
+    "services",
+    "network",
+    "database",
+    "hiccup",
+    "people",
+    "purge",
+    "all",
+)
 LASTING: Final = -1.0  # seconds of a fault that is not healed before the end
 
 
@@ -44,6 +54,11 @@ class Plan(NamedTuple):
     def spares_sends(self) -> bool:
         """Nothing is wrong that could excuse the refusal of a send."""
         return self.theme in ("hiccup", "bus", "people")
+
+    @property
+    def breaks_answers(self) -> bool:
+        """A replica of a broken release is among them."""
+        return any(step.kind == "short" for step in self.steps)
 
 
 class _Draw:
@@ -143,9 +158,7 @@ def _draw_people(
         kind = r.choice(_SELDOM if draw.chance(0.4) else _OFTEN)
         _draw_doing(draw, kind, at, device, chat, users)
         if kind == "create":
-            draw.steps[-1] = draw.steps[-1]._replace(
-                args=(device, chats, *draw.steps[-1].args[2:])
-            )
+            draw.steps[-1] = draw.steps[-1]._replace(args=(device, chats, *draw.steps[-1].args[2:]))
             chats += 1
     if theme in ("people", "all"):
         _draw_race(draw, users, devices, chats)

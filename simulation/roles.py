@@ -63,6 +63,7 @@ class Fleet:
             realtime_seeds=self._seeds["realtime"],
             service_key=SERVICE_KEY,
             rate_factor=1,
+            log_file=None,
         )
 
     async def _run_users(self, host: str) -> None:

@@ -128,8 +128,11 @@ class Run:
         return True
 
     def _is_broken(self) -> bool:
-        if self.loop.errors or self.watch.errors:
-            self._fail("error", "; ".join([*self.loop.errors, *self.watch.errors]))
+        errors = [*self.loop.errors, *self.watch.errors]
+        if self.plan.breaks_answers:  # which the product says so, and gets over
+            errors = [error for error in errors if not error.startswith("batched call failed")]
+        if errors:
+            self._fail("error", "; ".join(errors))
         return self.witness.breach is not None
 
     def _fail(self, kind: str, detail: str) -> None:

@@ -28,10 +28,12 @@ class Line(NamedTuple):
 
 
 class Stream:
-    """What one connection may be shown next, by chat."""
+    """What one connection may be shown next, by chat. Up to `heads` it is shown what it missed,
+    also of times in which its user was away from the chat."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: dict[str, int]) -> None:
         self.next: dict[str, int] = {}
+        self.heads = heads
 
 
 class Witness:
@@ -71,7 +73,7 @@ class Witness:
         """The first line of a connection whose `connect` went at `since`."""
         chats: dict[str, int] = frame["chats"]
         behind: list[str] = frame["behind"]
-        stream = Stream()
+        stream = Stream(chats)
         for id_, chat in self.truth.chats.items():
             if id_ not in chats and chat.stayed(user, since, self._now()):
                 self.fail("ready", f"{self.name(user)} is in {self.name(id_)}, `ready` lacks it")
@@ -105,12 +107,13 @@ class Witness:
             self.fail("repeat", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
         elif expected is not None and seq > expected:
             self.fail("hole", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
+        stream.next[id_] = seq + 1
+        if seq <= stream.heads.get(id_, 0):
+            return
         if seq <= self.truth.chat(id_).head and not self.truth.chat(id_).hears(user, seq):
             self.fail("stale", f"{self.name(user)} got {self._at(id_, seq)}, above their removal")
         if _ends(event, user):
-            stream.next.pop(id_, None)
-        else:
-            stream.next[id_] = seq + 1
+            del stream.next[id_]
 
     def _judge_content(self, user: str, id_: str, seq: int, line: bytes) -> None:
         chat = self.truth.chat(id_)

@@ -6,12 +6,15 @@ from simulation.clock import CLOCK
 CLOCK.install()
 
 import gc
+import json
 import sys
 import warnings
 
+from simulation.history import describe
 from simulation.installation import Watch, install
 from simulation.plan import Plan, make_plan
 from simulation.run import Outcome, run_plan
+from simulation.shrinking import Shrinker
 
 GARBAGE_EVERY = 20  # runs; each leaves what it had not ended
 
@@ -37,3 +40,42 @@ class Worker:
 
     def run_seed(self, seed: int, *, listen: bool = False) -> Outcome:
         return self.run(make_plan(seed), listen=listen)
+
+
+def run_seeds(first: int, count: int, stride: int) -> None:
+    """Says a line for each: its seed, how it ended, its steps and its seconds."""
+    worker = Worker()
+    for seed in range(first, first + count * stride, stride):
+        outcome = worker.run_seed(seed)
+        breach = outcome.breach
+        ended = {"kind": breach.kind, "detail": breach.detail} if breach else None
+        line = {"seed": seed, "breach": ended, "seconds": outcome.seconds, "steps": outcome.steps}
+        print(json.dumps(line), flush=True)
+
+
+def show_seed(seed: int, *, whole: bool) -> None:
+    """Runs it; where it fails it is made short, unless all of it is asked for."""
+    worker = Worker()
+    plan = make_plan(seed)
+    outcome = worker.run(plan, listen=True)
+    if outcome.breach is not None and not whole:
+        shrinker = Shrinker(worker.run, outcome.breach.kind)
+        plan = shrinker.shrink(plan)
+        before, after = len(outcome.plan.steps), len(plan.steps)
+        outcome = worker.run(plan, listen=True)
+        print(f"made short in {shrinker.runs} runs: {after} of {before} steps are left")
+    print(describe(outcome))
+    sys.exit(outcome.breach is not None)
+
+
+def main() -> None:
+    """`seeds FIRST COUNT STRIDE`, or `show SEED`, or `whole SEED`."""
+    command, *numbers = sys.argv[1:]
+    if command == "seeds":
+        run_seeds(*map(int, numbers))
+    else:
+        show_seed(int(numbers[0]), whole=command == "whole")
+
+
+if __name__ == "__main__":
+    main()

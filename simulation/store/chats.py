@@ -18,10 +18,10 @@ from chats.store.changes import (
     TooOld,
 )
 from chats.store.chats import ChatRow
-from chats.store.log import LogRow
+from chats.store.log import LogRow, Page
 from chats.store.looks import LookRow
 from chats.store.messages import NewMessage, Posted
-from chats.store.outbox import Owed
+from chats.store.outbox import MAX_COUNTED, OutboxRow, OutboxSize
 from common.protocol.limits import (
     MAX_PARTICIPANTS_SHOWN,
     MAX_SLICE_BYTES,
@@ -38,6 +38,17 @@ class Entry(NamedTuple):
     key: str | None
     event: bytes
     controls: str | None
+
+
+class _Unpublished(NamedTuple):
+    """A row of the outbox."""
+
+    id: int
+    chat: str
+    first: int
+    last: int
+    since: float
+    claimed_at: float | None
 
 
 class _Chat:
@@ -65,12 +76,12 @@ class ChatsDatabase:
         self._told = told
         self.epoch = epoch
         self.chats: dict[str, _Chat] = {}
-        self.outbox: dict[int, tuple[str, int, int, float]] = {}
+        self.outbox: dict[int, _Unpublished] = {}
         self.decisions: dict[str, tuple[bool, float]] = {}
         self._keys: dict[tuple[str, str, str], Entry] = {}
         self._results: dict[ResultKey, tuple[bytes, float]] = {}
         self._canaries: dict[str, tuple[int, float]] = {}
-        self._last_owed = 0
+        self._last_row = 0
 
     def participants(self) -> dict[str, set[str]]:
         """Of every chat that is not deleted."""
@@ -87,16 +98,15 @@ class ChatsDatabase:
             self._keys[entry.sender, entry.key, id_] = entry
         self._told(id_, entry)
 
-    def _owe(self, chat: str, first: int, last: int) -> int:
-        self._last_owed += 1
-        self.outbox[self._last_owed] = chat, first, last, self._clock()
-        return self._last_owed
+    def _add_row(self, chat: str, first: int, last: int) -> int:
+        self._last_row += 1
+        id_ = self._last_row
+        self.outbox[id_] = _Unpublished(id_, chat, first, last, self._clock(), None)
+        return id_
 
     # ---- messages
 
-    def post_messages(
-        self, batch: list[NewMessage]
-    ) -> tuple[list[Posted | None], dict[str, int]]:
+    def post_messages(self, batch: list[NewMessage]) -> tuple[list[Posted | None], dict[str, int]]:
         at = self._now()
         posted: list[Posted | None] = []
         ranges: dict[str, tuple[int, int]] = {}
@@ -116,7 +126,7 @@ class ChatsDatabase:
             first, _ = ranges.get(message.chat, (seq, seq))
             ranges[message.chat] = first, seq
             posted.append(Posted(at, seq, None))
-        owed = {chat: self._owe(chat, *ranges[chat]) for chat in sorted(ranges)}
+        owed = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
         return posted, owed
 
     # ---- changes
@@ -169,7 +179,7 @@ class ChatsDatabase:
             _stamp_controls(change.controls, seq, at),
         )  # fmt: skip
         self._append(change.chat, chat, entry)
-        return Committed(seq, at, self._owe(change.chat, seq, seq))
+        return Committed(seq, at, self._add_row(change.chat, seq, seq))
 
     # ---- decisions
 
@@ -184,7 +194,9 @@ class ChatsDatabase:
     def list_old_commits(self, *, older_than_seconds: float, limit: int) -> list[str]:
         before = self._clock() - older_than_seconds
         old = [
-            (at, one) for one, (committed, at) in self.decisions.items() if committed and at < before
+            (at, one)
+            for one, (committed, at) in self.decisions.items()
+            if committed and at < before
         ]
         return [one for _, one in sorted(old)[:limit]]
 
@@ -236,15 +248,26 @@ class ChatsDatabase:
 
     # ---- the log
 
-    def list_messages(self, chat: str, before: int, limit: int) -> list[bytes]:
-        found = self.chats.get(chat)
-        entries = reversed(list(found.log.values())) if found else ()
-        return [e.event for e in entries if e.kind == "message" and e.seq < before][:limit]
+    def list_messages_for(
+        self, member: str, chat: str, before: int | None, limit: int
+    ) -> Page | None:
+        found = self._chat_of(chat, member)
+        if found is None:
+            return None
+        newest = [
+            e.event
+            for e in reversed(list(found.log.values()))
+            if e.kind == "message" and (before is None or e.seq < before)
+        ]
+        return Page(found.head, newest[:limit])
 
-    def list_events(
-        self, chat: str, after: int, limit: int, max_bytes: int
-    ) -> list[tuple[int, bytes]]:
-        return [(e.seq, e.event) for e in self._page(chat, after, limit, max_bytes)]
+    def list_events_for(
+        self, member: str, chat: str, after: int, limit: int, max_bytes: int
+    ) -> Page | None:
+        found = self._chat_of(chat, member)
+        if found is None:
+            return None
+        return Page(found.head, [e.event for e in self._page(chat, after, limit, max_bytes)])
 
     def _page(self, chat: str, after: int, limit: int, max_bytes: int) -> list[Entry]:
         found = self.chats.get(chat)
@@ -294,18 +317,20 @@ class ChatsDatabase:
 
     # ---- the outbox
 
-    def claim_owed(self, *, above: int, older_than_ms: int, limit: int) -> list[Owed]:
+    def claim_rows(self, *, above: int, older_than_ms: int, limit: int) -> list[OutboxRow]:
         before = self._clock() - older_than_ms / 1000
         due = [
-            Owed(id_, chat, first, last)
-            for id_, (chat, first, last, since) in self.outbox.items()
-            if id_ > above and since < before
+            row
+            for row in self.outbox.values()
+            if row.id > above and row.since < before and (row.claimed_at or 0) < before
         ][:limit]
         for row in due:
-            self.outbox[row.id] = row.chat, row.first, row.last, self._clock()
-        return due
+            self.outbox[row.id] = row._replace(claimed_at=self._clock())
+        return [OutboxRow(row.id, row.chat, row.first, row.last) for row in due]
 
-    def read_owed(self, ranges: list[tuple[str, int, int]], newest: int) -> list[list[LogRow]]:
+    def read_claimed_events(
+        self, ranges: list[tuple[str, int, int]], newest: int
+    ) -> list[list[LogRow]]:
         found = []
         for id_, first, last in ranges:
             chat = self.chats.get(id_)
@@ -313,39 +338,42 @@ class ChatsDatabase:
             found.append([LogRow(e.seq, e.event, e.controls) for e in entries[-newest:]])
         return found
 
-    def settle(self, ids: list[int]) -> None:
+    def mark_published(self, ids: list[int]) -> None:
         for id_ in ids:
             self.outbox.pop(id_, None)
 
     def find_newest_id(self) -> int:
-        return max(self._last_owed, 1)
+        return max(self._last_row, 1)
 
-    def is_owed_nothing(self, above: int, upto: int) -> bool:
+    def is_empty_between(self, above: int, upto: int) -> bool:
         return not any(above < id_ <= upto for id_ in self.outbox)
 
-    def list_owed(self, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    def list_unpublished(self, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
         floor = self.find_newest_id() - newest
         heads: dict[str, int] = {}
         changed: list[tuple[str, str]] = []
-        for id_, (chat_id, first, last, _) in self.outbox.items():
-            if id_ <= floor:
+        for row in self.outbox.values():
+            if row.id <= floor:
                 continue
-            heads[chat_id] = max(heads.get(chat_id, 0), last)
-            chat = self.chats.get(chat_id)
+            heads[row.chat] = max(heads.get(row.chat, 0), row.last)
+            chat = self.chats.get(row.chat)
             for entry in chat.log.values() if chat else ():
-                if first <= entry.seq <= last and entry.controls is not None:
-                    changed.append((chat_id, entry.controls))
+                if row.first <= entry.seq <= row.last and entry.controls is not None:
+                    changed.append((row.chat, entry.controls))
         return heads, changed
 
-    def measure_owed(self) -> tuple[int, float]:
-        oldest = min((since for *_, since in self.outbox.values()), default=self._clock())
-        return len(self.outbox), self._clock() - oldest
+    def measure(self, *, above: int) -> OutboxSize:
+        rows = [row for row in self.outbox.values() if row.id > above]
+        if not rows:
+            return OutboxSize(0, 0.0)
+        count = len(rows) if len(rows) < MAX_COUNTED else self._last_row - rows[0].id + 1
+        return OutboxSize(count, self._clock() - rows[0].since)
 
     # ---- canaries and cleanup
 
     def store_song(self, canary: str, number: int) -> int:
         self._canaries[canary] = number, self._clock()
-        return self._owe(canary, number, number)
+        return self._add_row(canary, number, number)
 
     def forget_silent_canaries(self, *, older_than_seconds: float) -> None:
         before = self._clock() - older_than_seconds

@@ -14,6 +14,8 @@ import psycopg
 
 import chats.store
 import users.store
+from chats.store.messages import BatchFailed, BatchRefused, NewMessage
+from common.database.pool import may_pass
 from simulation.store.server import Connection, Pool
 from simulation.store.users import MembershipChange
 
@@ -63,6 +65,8 @@ def _is_store_function(value: Any, module: ModuleType) -> bool:
 
 def _stand_in(name: str, function: Any) -> Callable[..., Any]:
     first = next(iter(inspect.signature(function).parameters), "")
+    if name == "post_messages":
+        return _post_messages
     if first == "pool":
 
         async def on_pool(pool: Pool, *arguments: Any, **options: Any) -> Any:
@@ -86,6 +90,14 @@ def _stand_in(name: str, function: Any) -> Callable[..., Any]:
     return on_connection
 
 
+async def _post_messages(pool: Pool, batch: list[NewMessage]) -> Any:
+    try:
+        return await pool.trip("post_messages", (batch,), {})
+    except psycopg.Error as error:
+        failure = BatchFailed if may_pass(error) else BatchRefused
+        raise failure(type(error).__name__) from error
+
+
 async def _begin(connection: Connection) -> None:
     connection.change = MembershipChange(connection.pool.database)
     connection.pool.process.on_death.append(connection.change.roll_back)
@@ -106,7 +118,12 @@ async def _prepare(connection: Connection, transaction: str) -> None:
     await connection.trip(lambda: database.prepare(change, transaction))
 
 
-_CHANGES: Final = ("remember_transaction", "delete_chat", "delete_memberships", "insert_memberships")
+_CHANGES: Final = (
+    "remember_transaction",
+    "delete_chat",
+    "delete_memberships",
+    "insert_memberships",
+)
 _WITHIN_CHANGE: Final[dict[str, Any]] = {
     "begin": _begin,
     "lock_chat": _lock_chat,

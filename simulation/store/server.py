@@ -45,6 +45,11 @@ class Connection:
         self.is_broken = False
         self.change: Any = None  # of users' memberships, between begin and prepare
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has closed it, and says so."""
+        return self.generation != self.pool.server.generation
+
     async def trip(self, work: Callable[[], Any]) -> Any:
         """Does the work at the server. Raises OperationalError, before or after it was done."""
         server = self.pool.server
@@ -100,20 +105,24 @@ class Pool:
         assert process is not None
         self.process: Process = process
         self.server, self.database = type(self).server_of(url)
-        self.is_checked = options.get("check") is not None
+        self._check = options.get("check")
         self._size = options.get("max_size", 4)
         self._timeout = options.get("timeout", 30.0)
         self._idle = [Connection(self) for _ in range(options.get("min_size", 2))]
         self._made = len(self._idle)
         self._waiting: list[asyncio.Future[None]] = []
 
-    check_connection = staticmethod(lambda _: None)
-
     async def open(self, *_: Any, **__: Any) -> None:
         pass
 
     async def close(self, *_: Any, **__: Any) -> None:
         pass
+
+    async def check(self) -> None:
+        """Lets go of all that the server has ended."""
+        good = [one for one in self._idle if not one.has_ended]
+        self._made -= len(self._idle) - len(good)
+        self._idle = good
 
     def get_stats(self) -> dict[str, int]:
         return {}
@@ -142,10 +151,14 @@ class Pool:
         while True:
             while self._idle:
                 connection = self._idle.pop()
-                stale = connection.generation != self.server.generation
-                if not (stale and self.is_checked):
+                if self._check is None:
                     return connection
-                self._made -= 1
+                try:
+                    await self._check(connection)
+                except psycopg.OperationalError:
+                    self._made -= 1
+                else:
+                    return connection
             if self._made < self._size:
                 if not self._is_reachable():
                     await self._wait(0.25, deadline)
@@ -181,3 +194,9 @@ class Pool:
             turn = self._waiting.pop(0)
             if not turn.done():
                 turn.set_result(None)
+
+
+def read_end(connection: Connection) -> None:
+    """Takes the place of what common/database/pool.py does with a connection's descriptor."""
+    if connection.has_ended:
+        raise psycopg.OperationalError("server closed the connection unexpectedly")

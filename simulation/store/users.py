@@ -111,6 +111,7 @@ class UsersDatabase:
 
     def delete_chat(self, change: MembershipChange, chat: str) -> None:
         self._touch(change)
+
         def apply() -> None:
             self.memberships = {pair for pair in self.memberships if pair[1] != chat}
 
