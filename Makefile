@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
+.PHONY: simulate help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
 		tests/flow/test_scaling.py tests/flow/test_balancer.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
+
+simulate: $(VENV)/dev.stamp  ## run the product by the seed on a simulated network: make simulate [SEEDS=10000] [SEED=n]
+	@$(BIN)/python -m simulation $${SEEDS:+--seeds $$SEEDS} $${FIRST:+--first $$FIRST} \
+		$${SEED:+--seed $$SEED}
 
 pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboards anew
 	@.ci/chromium

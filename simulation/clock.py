@@ -1,22 +1,15 @@
 """Time as the simulation gives it out. Knows no loop and no process but their clocks' error.
 
 The product asks `time` itself, and binds its functions as defaults when it is imported, so a
-worker installs this clock before it imports anything else. Real time stays in `real`.
+worker installs this clock before it imports anything else.
 """
 
 import os
 import random
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 EPOCH: Final = 1_780_000_000.0  # where Unix time begins, in every run
-
-
-class RealClock(NamedTuple):
-    """What `time` was before."""
-
-    monotonic = staticmethod(time.monotonic)
-    process_time = staticmethod(time.process_time)
 
 
 class Clock:
@@ -27,7 +20,6 @@ class Clock:
         self.now = 0.0
         self.skew = 0.0
         self.is_installed = False
-        self.real = RealClock()
         self._entropy = random.Random()
 
     def reset(self, seed: str) -> None:

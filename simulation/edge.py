@@ -88,7 +88,7 @@ class _Front:
                 key=body["key"],
                 chat_name=body["name"],
                 participants=body["users"],
-            )  # fmt: skip
+            )
         )
 
     async def _rename(self, caller: Any, body: dict[str, Any]) -> Any:
@@ -126,7 +126,7 @@ class _Front:
                 chat=body["chat"],
                 key=body["key"],
                 participant=body["user"],
-            )  # fmt: skip
+            )
         )
         return {}
 
@@ -167,14 +167,14 @@ async def serve_edge(service: ServiceSettings) -> None:
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
         reads = CachedReads(chats_calls, direct, Near(2**20), Cache(()))
         front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
-        bus = Bus(service.valkey_url, credentials.wake, lambda *_: credentials.wake())
+        bus = Bus(service.valkey_url)
         bus.subscribe(topics.revoked)
         await stack.enter_async_context(serving_http(front.handle, service.listen.open()))
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
                 for work in (
-                    bus.run(),
+                    bus.run(credentials.wake, credentials.wake),
                     watch_replicas(valkey, topics.replicas("users"), users),
                     watch_replicas(valkey, topics.replicas("chats"), chats),
                     credentials.watch(),

@@ -12,7 +12,7 @@ class Faults:
 
     def __init__(self, run: Any) -> None:
         self._run = run
-        self._ends: dict[int, Callable[[], None]] = {}
+        self._ends: dict[int, Callable[[], object]] = {}
         self._number = 0
 
     def knows(self, kind: str) -> bool:
@@ -29,7 +29,7 @@ class Faults:
             self._end(number)
         self._run.witness.note("FAULT", "all is healed that does not last")
 
-    def _until(self, seconds: float, end: Callable[[], None]) -> None:
+    def _until(self, seconds: float, end: Callable[[], object]) -> None:
         if seconds == LASTING:
             return
         self._number += 1
@@ -48,13 +48,23 @@ class Faults:
         links = {"both": (there, back), "there": (there,), "back": (back,)}[way]
         for link in links:
             link.is_cut = True
-        self._until(seconds, lambda: [link.join() for link in links] and None)
+
+        def join() -> None:
+            for link in links:
+                link.join()
+
+        self._until(seconds, join)
 
     def _do_crawl(self, one: str, other: str, slowness: float, seconds: float) -> None:
         links = self._run.network.links(one, other)
         for link in links:
             link.slowness = slowness
-        self._until(seconds, lambda: [setattr(link, "slowness", 0.0) for link in links] and None)
+
+        def recover() -> None:
+            for link in links:
+                link.slowness = 0.0
+
+        self._until(seconds, recover)
 
     # ---- processes
 
@@ -110,7 +120,7 @@ class Faults:
     def _do_wear(self, host: str, lost: float, doubled: float, late: float, seconds: float) -> None:
         wear = self._run.valkey.wear[host] = Wear()
         wear.lost, wear.doubled, wear.late = lost, doubled, late
-        self._until(seconds, lambda: self._run.valkey.wear.pop(host, None) and None)
+        self._until(seconds, lambda: self._run.valkey.wear.pop(host, None))
 
     # ---- databases
 

@@ -12,10 +12,10 @@ def find_wrong(fleet: Any) -> str | None:
             if stream._early and not stream.is_behind:
                 return f"{host} holds back {sorted(stream._early)}, its head is {stream.head}"
             for listener in room.listeners:
-                if listener not in services.connections:
+                if listener not in services.connections._open:
                     return f"{host}: a room is heard by a socket that has ended"
         for person in services.hub.people.values():
-            if any(socket not in services.connections for socket in person.sockets):
+            if any(socket not in services.connections._open for socket in person.sockets):
                 return f"{host}: a socket that has ended is still a person's"
     return None
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import jwt
 import prometheus_client
+import redis.utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
@@ -22,6 +23,7 @@ import chats.background
 import chats.messages
 import common.calls.http_client
 import common.calls.http_server
+import common.calls.service
 import common.database.pool
 import common.process.service
 import common.process.tasks
@@ -136,6 +138,8 @@ def install() -> None:
     for module in (common.process.service, realtime.__main__):
         put(module, "tune_collector", lambda: None)
         put(module, "measuring_loop_lag", _not_measuring)
+    put(common.calls.service, "describe_calls", lambda _: b"")
+    put(redis.utils, "get_lib_version", lambda: "0")  # else it reads a file for each client
     put(common.process.tasks, "os", SimpleNamespace(kill=_end_process, getpid=os.getpid))
     # Two nodes of one interpreter would register the same names.
     registry = SimpleNamespace(register=lambda _: None, unregister=lambda _: None)

@@ -13,7 +13,7 @@ from contextvars import Context
 from typing import Any, Final
 
 from simulation.clock import Clock
-from simulation.processes import OWNER, Process, State
+from simulation.processes import OWNER, State
 
 STEP_SECONDS: Final = 4e-6  # what one callback takes, so that no run stands still
 MAX_SUSPENSION_SECONDS: Final = 0.05
@@ -76,7 +76,7 @@ class Loop(asyncio.AbstractEventLoop):
             handle = ready.popleft()
             if handle._cancelled:
                 continue
-            process = handle._context.get(OWNER)
+            process = handle._context.get(OWNER)  # type: ignore[attr-defined]
             if process is not None:
                 if process.state is not State.RUNNING:
                     process.keep(handle)
@@ -84,20 +84,22 @@ class Loop(asyncio.AbstractEventLoop):
                 clock.skew = process.skew
             else:
                 clock.skew = 0.0
-            if self.suspension and self._is_task(handle._callback):
-                if self._random.random() < self.suspension:
-                    self._postpone(handle)
-                    continue
+            if self.suspension and self._is_task(handle) and self._draws_late():
+                self._postpone(handle)
+                continue
             clock.now += STEP_SECONDS
             self.steps += 1
             handle._run()
             return True
 
-    @staticmethod
-    def _is_task(callback: Any) -> bool:
-        return isinstance(getattr(callback, "__self__", None), _Task)
+    def _draws_late(self) -> bool:
+        return self._random.random() < self.suspension
 
-    def _postpone(self, handle: asyncio.Handle) -> None:
+    @staticmethod
+    def _is_task(handle: Any) -> bool:
+        return isinstance(getattr(handle._callback, "__self__", None), _Task)
+
+    def _postpone(self, handle: Any) -> None:
         when = self.clock.now + self._random.random() ** 3 * MAX_SUSPENSION_SECONDS
         self._push(asyncio.TimerHandle(when, handle._callback, handle._args, self, handle._context))
 

@@ -1,4 +1,4 @@
-"""What people do in a run: the steps of a plan that are theirs, each until it is answered for good."""
+"""What people do in a run: the steps of a plan that are theirs, until each is answered for good."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""What happens in a run: who there is, what people do, what breaks and when. Made by the seed alone.
+"""What happens in a run: who there is, what people do, what breaks and when.
 
 A plan is a value: shrinking takes steps out of it, and a stored one runs again.
 """

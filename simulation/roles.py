@@ -68,7 +68,13 @@ class Fleet:
 
     async def _run_users(self, host: str) -> None:
         service = self._settings("users", host)
-        settings = UsersSettings(service=service, database_url="users", signing_keys=Path())
+        settings = UsersSettings(
+            service=service,
+            database_url="users",
+            signing_keys=Path(),
+            hashing_memory_kib=8,
+            hashing_passes=1,
+        )
         await serve_until_stopped(create_users(settings), service.listen.open())
 
     async def _run_chats(self, host: str) -> None:

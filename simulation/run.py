@@ -1,4 +1,4 @@
-"""One run of one plan: builds the system, lets the plan happen, and judges until it has come to rest.
+"""One run of one plan: builds the system, lets the plan happen, judges until it is at rest.
 
 Must run in a worker (simulation/worker.py), where the product is on the simulation's clock.
 """
@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from simulation.clock import CLOCK
 from simulation.faults import Faults
-from simulation.installation import Watch
 from simulation.inside import find_leak, find_wrong
+from simulation.installation import Watch
 from simulation.loop import Loop
 from simulation.network import Network
 from simulation.people import People
@@ -53,7 +53,7 @@ class Run:
         CLOCK.reset(seed)
         self.plan = plan
         self.watch = watch
-        self.loop = Loop(CLOCK, seed)
+        self.loop = Loop(CLOCK, seed)  # type: ignore[abstract]
         self.loop.suspension = plan.suspension
         self.network = self.loop.network = Network(self.loop, seed)
         self.witness = Witness(lambda: CLOCK.now)
@@ -65,7 +65,7 @@ class Run:
             f"postgres-{name}": Server(self.loop, f"postgres-{name}", seed)
             for name in ("chats", "users")
         }
-        Pool.server_of = staticmethod(  # type: ignore[assignment]
+        Pool.server_of = staticmethod(
             lambda url: (self.servers[f"postgres-{url}"], getattr(self, url))
         )
         self.fleet = Fleet(self.loop, plan.replicas)
@@ -128,12 +128,17 @@ class Run:
         return True
 
     def _is_broken(self) -> bool:
+        if self.loop.errors or self.watch.errors:
+            self._judge_errors()
+        return self.witness.breach is not None
+
+    def _judge_errors(self) -> None:
         errors = [*self.loop.errors, *self.watch.errors]
-        if self.plan.breaks_answers:  # which the product says so, and gets over
+        if self.plan.breaks_answers:  # the product says so, and gets over it
             errors = [error for error in errors if not error.startswith("batched call failed")]
         if errors:
             self._fail("error", "; ".join(errors))
-        return self.witness.breach is not None
+        self.watch.errors.clear()
 
     def _fail(self, kind: str, detail: str) -> None:
         self.witness.fail(kind, detail)

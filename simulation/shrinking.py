@@ -1,4 +1,4 @@
-"""From a plan that fails to a short one that fails alike: what is left out was not needed for it."""
+"""From a plan that fails to a short one that fails alike."""
 
 from collections.abc import Callable, Iterator
 from typing import Final

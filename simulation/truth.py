@@ -6,7 +6,8 @@ The one source against which everything is held that anybody is shown.
 from typing import Any, NamedTuple
 
 from chats.encoding import decode_controls
-from simulation.store.chats import Entry, decode_event
+from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
+from simulation.store.tables import Entry, decode_event
 
 
 class Stay(NamedTuple):
@@ -102,8 +103,10 @@ class Chat:
         """Whether the line is the event at `seq`, or the user's snapshot in place of it."""
         return line in (self.entries[seq - 1].event, self._snapshots.get((seq, user)))
 
-    def bytes_between(self, after: int, upto: int) -> int:
-        return sum(len(entry.event) for entry in self.entries[after:upto])
+    def fits_a_slice(self, after: int, upto: int) -> bool:
+        """Whether a socket that has all up to `after` may be given the rest at once."""
+        size = sum(len(entry.event) for entry in self.entries[after:upto])
+        return 0 <= upto - after <= MAX_SLICE_EVENTS and size <= MAX_SLICE_BYTES
 
 
 class Truth:

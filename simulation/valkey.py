@@ -6,7 +6,6 @@ A command that is not here is an error of the run: the model must grow with the 
 import asyncio
 import math
 import random
-from collections.abc import Callable
 from typing import Any, Final
 
 import hiredis
@@ -72,12 +71,12 @@ class Valkey:
 
     def answer(self, connection: "_Connection", parts: list[bytes]) -> Answer:
         name = parts[0].upper().decode()
-        serve: Callable[[_Connection, list[bytes]], Answer] | None
         serve = getattr(self, f"_do_{name.lower()}", None)
         if serve is None:
             self.loop.errors.append(f"valkey: no command {name} in the model")
             return b"-ERR unknown command\r\n"
-        return serve(connection, parts[1:])
+        answer: Answer = serve(connection, parts[1:])
+        return answer
 
     def _do_hello(self, connection: "_Connection", arguments: list[bytes]) -> Answer:
         connection.is_resp3 = arguments[:1] == [b"3"]

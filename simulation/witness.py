@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
-from simulation.store.chats import Entry
+from simulation.store.tables import Entry
 from simulation.truth import Truth
 
 
@@ -88,9 +87,8 @@ class Witness:
                 stream.next[id_] = head + 1
             else:
                 stream.next[id_] = seq + 1
-            if seq is not None and id_ in behind and 0 <= head - seq <= MAX_SLICE_EVENTS:
-                if chat.bytes_between(seq, head) <= MAX_SLICE_BYTES:
-                    self.fail("behind", f"{self.name(id_)} misses {seq + 1} to {head} only")
+            if seq is not None and id_ in behind and chat.fits_a_slice(seq, head):
+                self.fail("behind", f"{self.name(id_)} misses {seq + 1} to {head} only")
         for id_ in behind:
             if id_ not in resume:
                 self.fail("behind", f"{self.name(id_)} was not in `resume`")

@@ -1,6 +1,6 @@
 """One process that runs plans. Its first import puts the product on the simulation's clock."""
 
-# ruff: noqa: E402, I001
+# ruff: noqa: E402
 from simulation.clock import CLOCK
 
 CLOCK.install()
@@ -9,6 +9,8 @@ import gc
 import json
 import sys
 import warnings
+from typing import Any
+from zlib import crc32
 
 from simulation.history import describe
 from simulation.installation import Watch, install
@@ -43,14 +45,23 @@ class Worker:
 
 
 def run_seeds(first: int, count: int, stride: int) -> None:
-    """Says a line for each: its seed, how it ended, its steps and its seconds."""
+    """Prints a line for each as soon as it has ended."""
     worker = Worker()
     for seed in range(first, first + count * stride, stride):
         outcome = worker.run_seed(seed)
-        breach = outcome.breach
-        ended = {"kind": breach.kind, "detail": breach.detail} if breach else None
-        line = {"seed": seed, "breach": ended, "seconds": outcome.seconds, "steps": outcome.steps}
-        print(json.dumps(line), flush=True)
+        print(json.dumps(_summarise(outcome)), flush=True)
+
+
+def _summarise(outcome: Outcome) -> dict[str, Any]:
+    """`trace` is the same for two runs in which the same things happened at the same times."""
+    breach = outcome.breach
+    return {
+        "seed": outcome.plan.seed,
+        "breach": {"kind": breach.kind, "detail": breach.detail} if breach else None,
+        "seconds": outcome.seconds,
+        "steps": outcome.steps,
+        "trace": crc32(repr(outcome.lines).encode()),
+    }
 
 
 def show_seed(seed: int, *, whole: bool) -> None:

@@ -74,7 +74,8 @@ def _stand_in(name: str, function: Any) -> Callable[..., Any]:
 
         return on_pool
     if name in _WITHIN_CHANGE:
-        return _WITHIN_CHANGE[name]
+        within: Callable[..., Any] = _WITHIN_CHANGE[name]
+        return within
     if name in _CHANGES:
 
         async def on_change(connection: Connection, *arguments: Any) -> Any:

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -74,7 +75,7 @@ class Connection:
             work += server.slowness * server.random.random()
         if link.is_cut:
             passed: asyncio.Future[None] = server.loop.create_future()
-            link.hold(lambda: passed.done() or passed.set_result(None))
+            link.hold(partial(_settle, passed))
             try:
                 async with asyncio.timeout(CLIENT_PATIENCE_SECONDS):
                     await passed
@@ -194,6 +195,11 @@ class Pool:
             turn = self._waiting.pop(0)
             if not turn.done():
                 turn.set_result(None)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def read_end(connection: Connection) -> None:

@@ -12,7 +12,6 @@ import psycopg
 from common.protocol.users import Person
 from users.store.memberships import Facts, InDoubt
 
-
 IDLE_SECONDS: Final = 1.0  # in a transaction
 
 
@@ -79,14 +78,16 @@ class UsersDatabase:
         as by idle_in_transaction_session_timeout."""
         self._touch(change)
         holder = self.locks.get(chat)
-        if holder is not None and holder is not change and not holder.transaction:
-            if self._clock() - holder.touched > IDLE_SECONDS:
-                holder.roll_back()
-                holder.is_ended = True
+        if holder is not None and holder is not change and self._is_idle(holder):
+            holder.roll_back()
+            holder.is_ended = True
         if self.locks.setdefault(chat, change) is not change:
             return False
         change.chat = chat
         return True
+
+    def _is_idle(self, change: MembershipChange) -> bool:
+        return not change.transaction and self._clock() - change.touched > IDLE_SECONDS
 
     def _touch(self, change: MembershipChange) -> None:
         if change.is_ended:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("common", "edge", "realtime", "users", "chats", "fleet", "ops", "loadtest")
+PACKAGES = (
+    "common", "edge", "realtime", "users", "chats", "fleet", "ops", "loadtest", "simulation",
+)  # fmt: skip
 MAX_LINES = 400
 UNWANTED_NAMES = {"utils", "util", "helpers", "helper", "managers", "manager", "base", "misc"}
 # Which external package may be imported where; a folder stands for all files in it.
@@ -23,18 +25,26 @@ ALLOWED_IMPORTS = {
         "loadtest/peers/database.py",
         "loadtest/change_cost.py",
         "loadtest/peers/stock.py",
+        "simulation/store",
     ),
     "psycopg_pool": (
         "users/store",
         "chats/store",
         "common/database/pool.py",
         "common/database/pool_metrics.py",
+        "simulation/store",
     ),
-    "redis": ("common/valkey/bus.py", "common/valkey/client.py", "edge/cache"),
+    "redis": (
+        "common/valkey/bus.py",
+        "common/valkey/client.py",
+        "edge/cache",
+        "simulation/installation.py",
+    ),
     "hiredis": (
         "common/valkey/bus.py",
         "common/valkey/pipeline.py",
         "loadtest/peers/spike_relay.py",
+        "simulation/valkey.py",
     ),
     "websockets": (
         "realtime/server.py",

@@ -1,0 +1,146 @@
+"""What is read of chats' database: each method is the function of that name in chats/store."""
+
+from chats.encoding import decode_controls
+from chats.store.chats import ChatRow
+from chats.store.log import LogRow, Page
+from chats.store.looks import LookRow
+from common.protocol.limits import (
+    MAX_PARTICIPANTS_SHOWN,
+    MAX_SLICE_BYTES,
+    MAX_SLICE_EVENTS,
+)
+from simulation.store.tables import Chat, Entry, Tables
+
+
+class Reading(Tables):
+    """Each is of one moment."""
+
+    # ---- chats and participants
+
+    def _row(self, id_: str, chat: Chat) -> ChatRow:
+        return ChatRow(id_, chat.name, chat.owner, chat.head, chat.version, len(chat.members))
+
+    def _chat_of(self, chat: str, member: str) -> Chat | None:
+        found = self.chats.get(chat)
+        return found if found is not None and member in found.members else None
+
+    def find_chat_of_member(self, chat: str, member: str) -> ChatRow | None:
+        found = self._chat_of(chat, member)
+        return None if found is None else self._row(chat, found)
+
+    def find_shown_chat(self, chat: str, member: str) -> tuple[ChatRow, list[str]] | None:
+        found = self._chat_of(chat, member)
+        return None if found is None else (self._row(chat, found), _shown(found))
+
+    def list_chats_of_member(
+        self, member: str, before: str | None, limit: int
+    ) -> list[tuple[ChatRow, list[str]]]:
+        mine = sorted(
+            (id_ for id_, chat in self.chats.items() if member in chat.members), reverse=True
+        )
+        page = [id_ for id_ in mine if before is None or id_ < before][:limit]
+        return [(self._row(id_, self.chats[id_]), _shown(self.chats[id_])) for id_ in page]
+
+    def list_participants(self, chat: str, limit: int) -> list[str]:
+        found = self.chats.get(chat)
+        return list(found.members)[:limit] if found else []
+
+    def find_participants(self, chat: str, people: list[str]) -> set[str]:
+        found = self.chats.get(chat)
+        return {one for one in people if found is not None and one in found.members}
+
+    def read_epoch(self) -> str:
+        return self.epoch
+
+    def list_memberships(self, people: list[str]) -> tuple[str, list[tuple[str, str, int]]]:
+        wanted = set(people)
+        return self.epoch, [
+            (member, id_, chat.head)
+            for id_, chat in self.chats.items()
+            for member in chat.members
+            if member in wanted
+        ]
+
+    # ---- the log
+
+    def list_messages_for(
+        self, member: str, chat: str, before: int | None, limit: int
+    ) -> Page | None:
+        found = self._chat_of(chat, member)
+        if found is None:
+            return None
+        newest = [
+            e.event
+            for e in reversed(list(found.log.values()))
+            if e.kind == "message" and (before is None or e.seq < before)
+        ]
+        return Page(found.head, newest[:limit])
+
+    def list_events_for(
+        self, member: str, chat: str, after: int, limit: int, max_bytes: int
+    ) -> Page | None:
+        found = self._chat_of(chat, member)
+        if found is None:
+            return None
+        return Page(found.head, [e.event for e in self._page(chat, after, limit, max_bytes)])
+
+    def _page(self, chat: str, after: int, limit: int, max_bytes: int) -> list[Entry]:
+        found = self.chats.get(chat)
+        page: list[Entry] = []
+        size = 0
+        for entry in found.log.values() if found else ():
+            if entry.seq <= after:
+                continue
+            size += len(entry.event)
+            if len(page) == limit or (page and size > max_bytes):
+                break
+            page.append(entry)
+        return page
+
+    def read_slices(self, wanted: list[tuple[str, int, int]]) -> list[tuple[int, list[LogRow]]]:
+        slices = []
+        for id_, after, known in wanted:
+            chat = self.chats.get(id_)
+            head = chat.head if chat else 0
+            page = []
+            if head != known:
+                page = self._page(id_, after, MAX_SLICE_EVENTS, MAX_SLICE_BYTES)
+            slices.append((head, [LogRow(e.seq, e.event, e.controls) for e in page]))
+        return slices
+
+    def compare_heads(self, heads: dict[str, int]) -> dict[str, int]:
+        real = {id_: chat.head if (chat := self.chats.get(id_)) else 0 for id_ in heads}
+        return {id_: head for id_, head in real.items() if head != heads[id_]}
+
+    def find_last_joins(self, wanted: list[tuple[str, str]]) -> list[int]:
+        return [self._last_join(chat, user) for user, chat in wanted]
+
+    def _last_join(self, id_: str, user: str) -> int:
+        chat = self.chats.get(id_)
+        for entry in reversed(list(chat.log.values()) if chat else []):
+            controls = decode_controls(entry.controls)
+            if any(c.action == "join" and user in c.users for c in controls):
+                return entry.seq
+        return 0
+
+    def read_looks(
+        self, wanted: list[tuple[str, str, bool, int, int]]
+    ) -> tuple[str, list[LookRow | None]]:
+        looks: list[LookRow | None] = []
+        for id_, reader, details, after, amount in wanted:
+            chat = self._chat_of(id_, reader)
+            if chat is None:
+                looks.append(None)
+                continue
+            newest = [
+                e.event
+                for e in reversed(list(chat.log.values()))
+                if e.kind == "message" and e.seq > after
+            ]
+            shown = _shown(chat) if details else None
+            looks.append(LookRow(self._row(id_, chat), shown, newest[:amount]))
+        return (self.epoch if any(looks) else ""), looks
+
+
+def _shown(chat: Chat) -> list[str]:
+    return list(chat.members)[:MAX_PARTICIPANTS_SHOWN]
