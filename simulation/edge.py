@@ -26,10 +26,10 @@ from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.topics import Topics
 from edge.auth import Gate
-from edge.cache import Cache
-from edge.familiar import FamiliarAddresses
+from edge.cache.memory import MemoryCache
+from edge.cache.nodes import CacheNodes
+from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
-from edge.near import Near
 from edge.reads import CachedReads, DirectReads
 from edge.sends import Sends
 from edge.upstream import Chats, Users
@@ -162,10 +162,10 @@ async def serve_edge(service: ServiceSettings) -> None:
         users_calls, chats_calls = Calls(http, users), Calls(http, chats)
         credentials = Credentials(users_calls, service.name)
         limits = Limits(
-            SharedBuckets(line, topics), FamiliarAddresses(valkey, topics), service.rate_factor
+            SharedBuckets(line, topics), KnownAddresses(valkey, topics), service.rate_factor
         )
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
-        reads = CachedReads(chats_calls, direct, Near(2**20), Cache(()))
+        reads = CachedReads(chats_calls, direct, MemoryCache(2**20), CacheNodes(()))
         front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
         bus = Bus(service.valkey_url)
         bus.subscribe(topics.revoked)
