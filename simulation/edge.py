@@ -5,18 +5,20 @@ Routes, bodies and headers are not simulated; what a route does with a request i
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from common.calls.calls import Calls
+from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.http_server import Answer, Request, serving_http
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
+from common.process.service import Serving
 from common.process.settings import ServiceSettings
+from common.process.tasks import stop
 from common.process.trace import enter_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
@@ -146,19 +148,22 @@ class _Front:
         return await self._chats.list_chats(caller.user, None, 100)
 
 
-async def serve_edge(service: ServiceSettings) -> None:
-    """As edge/app.py and edge/__main__.py put it together, until SIGTERM."""
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+class EdgeSettings(NamedTuple):
+    service: ServiceSettings
+
+
+@contextlib.asynccontextmanager
+async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
+    """As edge/app.py and edge/__main__.py put it together."""
+    service = settings.service
     topics = Topics(service.topic_prefix)
     async with contextlib.AsyncExitStack() as stack:
         http = stack.enter_context(contextlib.closing(HttpClient(service.service_key)))
         valkey = connect_valkey(service.valkey_url)
+        stack.push_async_callback(valkey.aclose)
         line = stack.enter_context(contextlib.closing(ValkeyPipeline(service.valkey_url)))
-        users, chats = (
-            Replicas("users", service.users_seeds),
-            Replicas("chats", service.chats_seeds),
-        )
+        users = Replicas("users", service.users_seeds)
+        chats = Replicas("chats", service.chats_seeds)
         users_calls, chats_calls = Calls(http, users), Calls(http, chats)
         credentials = Credentials(users_calls, service.name)
         limits = Limits(
@@ -169,7 +174,6 @@ async def serve_edge(service: ServiceSettings) -> None:
         front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
         bus = Bus(service.valkey_url)
         bus.subscribe(topics.revoked)
-        await stack.enter_async_context(serving_http(front.handle, service.listen.open()))
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -181,6 +185,14 @@ async def serve_edge(service: ServiceSettings) -> None:
                     credentials.report_uses(),
                 )
             ]
-            await stop.wait()
-            for task in running:
-                task.cancel()
+            async with serving_http(front.handle, service.listen.open()):
+                yield Serving(Health(_ready), _nothing)
+            await stop(running)
+
+
+async def _ready() -> None:
+    pass
+
+
+async def _nothing() -> None:
+    pass

@@ -7,10 +7,10 @@ from typing import Any, Final
 import realtime.__main__
 from chats.app import create_chats
 from chats.settings import ChatsSettings
-from common.process.service import serve_until_stopped
+from common.process.service import _serve, serving_calls
 from common.process.settings import ServiceSettings
 from realtime.settings import RealtimeSettings
-from simulation.edge import serve_edge
+from simulation.edge import EdgeSettings, serving_edge
 from simulation.network import Listener
 from simulation.processes import Process, State
 from users.app import create_users
@@ -75,7 +75,7 @@ class Fleet:
             hashing_memory_kib=8,
             hashing_passes=1,
         )
-        await serve_until_stopped(create_users(settings), service.listen.open())
+        await _serve(settings, lambda s: serving_calls(create_users(s), s.service.listen.open()))
 
     async def _run_chats(self, host: str) -> None:
         service = self._settings("chats", host)
@@ -86,7 +86,7 @@ class Fleet:
             window_bytes=2**20,
             window_bytes_a_chat=2**16,
         )
-        await serve_until_stopped(create_chats(settings), service.listen.open())
+        await _serve(settings, lambda s: serving_calls(create_chats(s), s.service.listen.open()))
 
     async def _run_realtime(self, host: str) -> None:
         service = self._settings("realtime", host)
@@ -101,7 +101,7 @@ class Fleet:
             max_unsent_bytes=MAX_UNSENT_BYTES,
             max_pending_handshakes=100,
         )
-        await realtime.__main__.serve(settings)
+        await _serve(settings, realtime.__main__.serving_realtime)
 
     async def _run_edge(self, host: str) -> None:
-        await serve_edge(self._settings("edge", host))
+        await _serve(EdgeSettings(self._settings("edge", host)), serving_edge)
