@@ -52,12 +52,12 @@ def lossy_bus() -> LossyBus | None:
 
 @pytest.fixture
 async def engines(
-    make_postgres: Callable[[], PostgresServer],
+    make_postgres: Callable[..., PostgresServer],
     make_valkey: Callable[[], ValkeyServer],
     lossy_bus: LossyBus | None,
 ) -> AsyncIterator[Engines]:
     """Engines that the test may hurt from outside and in the middle."""
-    valkey, postgres = make_valkey(), make_postgres()
+    valkey, postgres = make_valkey(), make_postgres(fsync="on")  # as a fleet's own is
     databases = {name: postgres.make_database() for name in ("users", "chats")}
     make_filter = lossy_bus.make_filter if lossy_bus else None
     async with (

@@ -42,6 +42,7 @@ class Crowd:
         self._is_over = False
         self.people: list[Person] = []
         self.devices: list[Device] = []
+        self.guests: list[Device] = []  # of people who say nothing
         self.chats: dict[str, list[Person]] = {}
         self.settled_seconds = 0.0
         self.late: list[str] = []  # what did not arrive in time
@@ -65,9 +66,11 @@ class Crowd:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def add_device(self, person: Person) -> Device:
-        """A device of somebody who says nothing; its caller connects it."""
-        return Device(person, self.history, name=person.username, pace=self._pace)
+    async def add_guest(self, person: Person) -> Device:
+        """A device of somebody who says nothing, connected to the end and judged as all are."""
+        device = Device(person, self.history, name=person.username, pace=self._pace)
+        self.guests.append(await self._stack.enter_async_context(device))
+        return device
 
     async def talk(self, during: Callable[[], Awaitable[object]]) -> None:
         """Everybody talks until `during()` has returned."""
@@ -99,11 +102,11 @@ class Crowd:
             history.logs[chat] = logs[0]
             detail = await members[0].ask("GET", f"/api/chat/{chat}", retry_seconds=10)
             history.participants[chat] = detail.body["participants"]
-        for person in self.people:
+        for person in (*self.people, *(guest.person for guest in self.guests)):
             me = await person.ask("GET", "/api/user/me", retry_seconds=10)
             history.memberships[person.id] = me.body["user"]["chats"]
         await self._fill_up(history.logs)
-        history.connected = [device.name for device in self.devices]
+        history.connected = [device.name for device in (*self.devices, *self.guests)]
         history.ended = time.monotonic()
         return history
 
@@ -112,6 +115,10 @@ class Crowd:
         for device in self.devices:
             for chat in self._chats_of(device):
                 await self._until_seq(device, chat, len(logs[chat]), time.monotonic() + 5)
+        for guest in self.guests:
+            for chat in self.history.memberships[guest.person.id]:
+                if chat in logs:
+                    await self._until_seq(guest, chat, len(logs[chat]), time.monotonic() + 5)
 
     async def _until_seq(self, device: Device, chat: str, seq: int, deadline: float) -> None:
         try:

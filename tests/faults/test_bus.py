@@ -129,10 +129,15 @@ async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, s
 
     async def inject(scene: Scene) -> None:
         with redis.Redis.from_url(engines.valkey.url) as valkey:
+            killed = 0
             for _ in range(16):
                 with scene.fault("CLIENT KILL TYPE pubsub"):
-                    await asyncio.to_thread(valkey.execute_command, "CLIENT KILL TYPE pubsub")
+                    killed += await asyncio.to_thread(
+                        valkey.execute_command, "CLIENT KILL TYPE pubsub"
+                    )
                 await asyncio.sleep(0.5)
+            assert killed >= 16, f"only {killed} subscriptions were there to be cut"
+            before = _overflows(valkey)
             with scene.fault("output buffer overflow"):
                 limit = "pubsub 4kb 2kb 1"
                 valkey.config_set("client-output-buffer-limit", limit)
@@ -140,12 +145,18 @@ async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, s
                 await asyncio.sleep(4)
                 engines.valkey_proxy.delay_seconds = 0.0
                 valkey.config_set("client-output-buffer-limit", "pubsub 64mb 32mb 10")
+            assert _overflows(valkey) > before, "no output buffer has overflowed"
             await asyncio.sleep(1)
 
     await ride_out(
         proxied_system, inject, fault="5 pub/sub connections killed, buffers overflow",
         invariants=INVARIANTS, seed=seed,
     )  # fmt: skip
+
+
+def _overflows(valkey: redis.Redis) -> int:
+    """How many clients Valkey has ended because they did not read."""
+    return int(valkey.info("stats")["client_output_buffer_limit_disconnections"])
 
 
 @pytest.mark.long
@@ -178,10 +189,13 @@ async def test_valkey_fails_over(
 async def test_the_bus_loses_doubles_and_swaps(
     proxied_system: Hubbub, lossy_bus: LossyBus, seed: int
 ) -> None:
-    """No client ever sees it."""
+    """Chats' events, notices to users and digests alike: no client ever sees it."""
 
     async def inject(_: Scene) -> None:
         await asyncio.sleep(10)
+        async with asyncio.timeout(60):  # two replicas publish one a second, to two nodes
+            while not lossy_bus.lost_digests:  # noqa: ASYNC110 - a thread of the proxy counts
+                await asyncio.sleep(0.5)
 
     await ride_out(
         proxied_system, inject, fault="10 3% of bus messages lost, 3% doubled, 3% swapped",

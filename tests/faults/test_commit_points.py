@@ -5,17 +5,20 @@ come, or the bus takes nothing.
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
+import psycopg
 import pytest
 
 from tests.faults.conftest import Engines
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.hubbub import Hubbub
-from tests.fixtures.person import Person
+from tests.fixtures.person import Answer, Person
 
 pytestmark = pytest.mark.long
 Two = tuple[Person, Person, str]
@@ -103,11 +106,11 @@ async def test_50_times_the_same_post_while_edges_and_chats_die(
     assert len(await ben.events(chat)) == 5
 
 
-async def test_killed_at_any_step_of_a_membership_change(
+async def test_killed_before_users_has_prepared(
     two: Two, proxied_system: Hubbub, engines: Engines
 ) -> None:
-    """users has prepared and chats never hears of it, or the other way round: both agree in the
-    end, and the repeat of the request makes one chat."""
+    """A database's answers do not come and a process dies: both databases agree in the end, and the
+    repeat of the request makes one chat."""
     ann, ben, _ = two
     for proxy, role in (
         (engines.users_proxy, "users"),
@@ -115,19 +118,82 @@ async def test_killed_at_any_step_of_a_membership_change(
         (engines.chats_proxy, "chats"),
         (engines.chats_proxy, "users"),
     ):
-        key = str(uuid.uuid4())
-        body = {"participants": [ben.id], "chatName": f"{role} dies"}
         await proxy.turn("stall answers")
-        creating = asyncio.create_task(
-            ann.ask("POST", "/api/chat", body, key=key, retry_seconds=20)
-        )
+        creating = _create_chat(ann, ben, f"{role} dies")
         await asyncio.sleep(0.5)
         proxied_system.kill(role)
         proxy.cut()
         await proxy.turn("pass")
         assert (await creating).status in (200, 201)
-    await asyncio.sleep(8)
-    chats = {chat["id"] for chat in (await ben.ask("GET", "/api/chat")).body["chats"]}
-    me = await ben.ask("GET", "/api/user/me")
-    assert len(chats) == 5
-    assert set(me.body["user"]["chats"]) == chats
+    await _until_resolved(engines)
+    await _check_both_sides(ben, chats=5)
+
+
+@pytest.mark.parametrize("roles", [("users",), ("chats",), ("users", "chats")], ids=" and ".join)
+async def test_killed_after_users_has_prepared(
+    roles: tuple[str, ...], two: Two, proxied_system: Hubbub, engines: Engines
+) -> None:
+    """users has prepared and chats cannot commit when they die: what is in doubt is resolved, both
+    databases agree in the end, and the repeat of the request makes one chat."""
+    ann, ben, _ = two
+    for round_ in range(3):
+        async with _decisions_locked(engines):
+            creating = _create_chat(ann, ben, f"round {round_}")
+            await _until_prepared(engines)
+            for role in roles:
+                proxied_system.kill(role)
+            # A kill is no rollback: PostgreSQL keeps what was prepared.
+            assert await _count_prepared(engines) == 1
+        assert (await creating).status in (200, 201)
+    await _until_resolved(engines)
+    await _check_both_sides(ben, chats=4)
+
+
+def _create_chat(ann: Person, ben: Person, name: str) -> asyncio.Task[Answer]:
+    body = {"participants": [ben.id], "chatName": name}
+    return asyncio.create_task(
+        ann.ask("POST", "/api/chat", body, key=str(uuid.uuid4()), retry_seconds=20)
+    )
+
+
+@asynccontextmanager
+async def _decisions_locked(engines: Engines) -> AsyncIterator[None]:
+    """Inside it chats can read, and commit no change: it waits for the lock, at most a second."""
+    url = engines.databases["chats"]
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("LOCK TABLE decisions IN EXCLUSIVE MODE")
+        yield
+        await connection.rollback()
+
+
+async def _count_prepared(engines: Engines) -> int:
+    url = engines.databases["users"]
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        cursor = await connection.execute(
+            "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def _until_prepared(engines: Engines) -> None:
+    deadline = time.monotonic() + 10
+    while await _count_prepared(engines) == 0:
+        assert time.monotonic() < deadline, "users has prepared nothing"
+        await asyncio.sleep(0.01)
+
+
+async def _until_resolved(engines: Engines) -> None:
+    """Nothing is in doubt any more; a change that is under way ends within its 5 s."""
+    deadline = time.monotonic() + 15
+    while left := await _count_prepared(engines):
+        assert time.monotonic() < deadline, f"{left} transactions stay prepared"
+        await asyncio.sleep(0.1)
+
+
+async def _check_both_sides(person: Person, *, chats: int) -> None:
+    listed = {chat["id"] for chat in (await person.ask("GET", "/api/chat")).body["chats"]}
+    me = await person.ask("GET", "/api/user/me")
+    assert len(listed) == chats
+    assert set(me.body["user"]["chats"]) == listed

@@ -22,9 +22,9 @@ def _kill_every(seconds: float, times: int, *roles: str, everyone: bool = False)
             role = scene.pace.choice(roles)
             with scene.fault(f"kill {role}"):
                 if everyone:
-                    scene.system.signal_all(role, signal.SIGKILL)
+                    scene.system.kill(role)
                 else:
-                    scene.system.kill_one(role, scene.pace.choice)
+                    await scene.system.kill_one_that_lives(role, scene.pace.choice)
             await asyncio.sleep(seconds)
 
     return inject
@@ -38,7 +38,7 @@ def _kill_pairs(seconds: float, times: int) -> Inject:
             pair = scene.pace.sample((*SERVICES, *ENGINES), 2)
             with scene.fault("kill " + " and ".join(pair)):
                 for role in pair:
-                    scene.system.kill_one(role, scene.pace.choice)
+                    await scene.system.kill_one_that_lives(role, scene.pace.choice)
             await asyncio.sleep(seconds)
 
     return inject
@@ -48,7 +48,7 @@ async def _rolling_restart(scene: Scene) -> None:
     """SIGTERM of every service process, one after the other."""
     for process in [p for role in SERVICES for p in scene.system.processes(role)]:
         with scene.fault(f"SIGTERM {process.role}"):
-            scene.system.signal_one(process.pid, signal.SIGTERM)
+            assert scene.system.signal_one(process.pid, signal.SIGTERM), f"{process} was gone"
             await scene.system.until_replaced([process.pid], seconds=30)
 
 
@@ -62,7 +62,7 @@ def _stop_one(seconds: float, *roles: str) -> Inject:
     async def stop(scene: Scene, role: str) -> None:
         pid = scene.pace.choice([process.pid for process in scene.system.processes(role)])
         with scene.fault(f"SIGSTOP {role}"):
-            scene.system.signal_one(pid, signal.SIGSTOP)
+            assert scene.system.signal_one(pid, signal.SIGSTOP), f"{role} {pid} was gone"
             await asyncio.sleep(seconds)
             scene.system.signal_one(pid, signal.SIGCONT)
         await asyncio.sleep(2)

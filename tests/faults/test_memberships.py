@@ -10,16 +10,18 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from tests.faults.checker import judge_logs, judge_memberships
+from tests.faults.checker import judge_content, judge_logs, judge_memberships, judge_views
 from tests.faults.results import FOLDER, sum_up
 from tests.faults.streams import judge_sockets
-from tests.fixtures.device import Device
+from tests.faults.verdict import Violation
+from tests.fixtures.device import Device, WaitedInVain
 from tests.fixtures.history import Fault, History
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Answer, NoAnswer, Person
 
 PEOPLE = 10
 RESOLVED_AFTER_SECONDS = 8.0
+COMPLETE_AFTER_SECONDS = 15.0
 PAUSE_SECONDS = 0.02
 # What a random change may rightly be told: somebody else was quicker, or the outcome is unknown.
 RIGHT = frozenset({200, 201, 400, 403, 404, 503})
@@ -73,15 +75,15 @@ async def _kill_at_random(
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         role = pace.choice(("users", "chats"))
-        system.kill_one(role, pace.choice)
+        await system.kill_one_that_lives(role, pace.choice)
         history.faults.append(Fault(time.monotonic(), time.monotonic(), f"kill {role}"))
         await asyncio.sleep(pace.uniform(0.5, 1.5))
 
 
 @pytest.mark.parametrize("seconds", [8.0, pytest.param(30.0, marks=pytest.mark.long)])
 async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, seed: int) -> None:
-    """Each person's own record in users equals every chat's participants in chats, and no socket
-    saw a hole, a repeat or an event above a removal."""
+    """Each person's own record in users equals every chat's participants in chats, no socket saw a
+    hole, a repeat or an event above a removal, and each device holds all of its chats."""
     pace, history = random.Random(seed), History(seed=seed)
     async with aiohttp.ClientSession() as http:
         people = [await Person.sign_up(http, system.origin) for _ in range(PEOPLE)]
@@ -96,12 +98,17 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
             storm.is_over = True
         await asyncio.sleep(RESOLVED_AFTER_SECONDS)
         await _read_both_sides(people, history)
+        late = await _wait_for_all(devices, history)
+        history.connected = [device.name for device in devices]
         for device in devices:
             await device.__aexit__()
     violations = [
+        *(Violation("hole", sentence) for sentence in late),
         *judge_logs(history),
+        *judge_content(history),
         *judge_memberships(history),
         *judge_sockets(history),
+        *judge_views(history),
     ]
     fault = f"4 membership changes while users and chats die, {seconds:.0f} s"
     sum_up(fault, "I9, I13, I23", history, violations, 0.0).save(f"memberships-{seconds:.0f}")
@@ -110,6 +117,21 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
     assert not violations, f"seed {seed}:\n" + "\n".join(map(str, violations[:10]))
     assert storm.told["create 201"] > 10, storm.told
     assert sum(storm.told.values()) > 50, storm.told
+
+
+async def _wait_for_all(devices: list[Device], history: History) -> list[str]:
+    """Until each device has each of its person's chats to the end; who does not, as sentences."""
+    late = []
+    deadline = time.monotonic() + COMPLETE_AFTER_SECONDS
+    for device in devices:
+        for chat in history.memberships[device.person.id]:
+            try:
+                await device.until_seq(
+                    chat, len(history.logs[chat]), max(0.2, deadline - time.monotonic())
+                )
+            except WaitedInVain as error:
+                late.append(f"{chat} did not reach {len(history.logs[chat])}: {error}")
+    return late
 
 
 async def _read_both_sides(people: list[Person], history: History) -> None:

@@ -1,36 +1,209 @@
-"""The client in docs/socket.md, run as it stands there, against the whole system."""
+"""The client in docs/socket.md, run as it stands there: against the whole system, and against a
+server that does to it what the system does seldom."""
 
 import asyncio
 import json
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp import WSMsgType, web
 
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
 
+CHAT = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
+SECONDS = 20
 
-async def test_the_client_of_the_reference_talks(
-    system: Hubbub, ann: Person, tmp_path: Path
-) -> None:
-    """It connects, says what it is told to say, and prints it when it comes back as an event."""
+
+@pytest.fixture
+def client(tmp_path: Path) -> Path:
+    """The code of the page, as a file."""
     page = (ROOT / "docs" / "socket.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    client = tmp_path / "client.py"
-    client.write_text(code)
-    chat = await ann.create_chat("Summer party")
-    url = f"{system.origin.replace('http', 'ws')}/ws"
+    file = tmp_path / "client.py"
+    file.write_text(code)
+    return file
+
+
+@asynccontextmanager
+async def running(client: Path, *words: str) -> AsyncIterator[asyncio.StreamReader]:
+    """What it prints."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, client, url, ann.token, chat, "The garden is ours from noon.",
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable, client, *words, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
-        async with asyncio.timeout(20):
-            event = json.loads(await process.stdout.readline())
+        async with asyncio.timeout(SECONDS):
+            yield process.stdout
     finally:
         process.kill()
         await process.wait()
+
+
+async def events(output: asyncio.StreamReader, number: int) -> list[dict[str, Any]]:
+    return [json.loads(await output.readline()) for _ in range(number)]
+
+
+async def test_the_client_of_the_reference_talks(system: Hubbub, ann: Person, client: Path) -> None:
+    """It connects, says what it is told to say, and prints it when it comes back as an event."""
+    chat = await ann.create_chat("Summer party")
+    words = (ann.token, ann.refresh_token, chat, "The garden is ours from noon.")
+    async with running(client, system.origin, *words) as output:
+        (event,) = await events(output, 1)
     assert event["type"] == "message"
     assert (event["chat"], event["seq"], event["by"]) == (chat, 2, ann.id)
     assert event["message"] == "The garden is ours from noon."
+
+
+async def test_it_survives_an_expired_token(system: Hubbub, ann: Person, client: Path) -> None:
+    """Closed with 4003 it refreshes, connects again, and its message arrives."""
+    chat = await ann.create_chat("Summer party")
+    words = (expired(system, ann.token), ann.refresh_token, chat, "Still here.")
+    async with running(client, system.origin, *words) as output:
+        (event,) = await events(output, 1)
+    assert (event["seq"], event["message"]) == (2, "Still here.")
+
+
+def expired(system: Hubbub, token: str) -> str:
+    """The same token, as it would be after its end."""
+    (key,) = (system.data / "keys" / "signing").glob("*.pem")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    claims = {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
+    headers = {"kid": key.stem}
+    return jwt.encode(claims, key.read_bytes(), algorithm="EdDSA", headers=headers)
+
+
+class Scripted:
+    """A server that sends what a test tells it, and whose log is `head` messages long."""
+
+    def __init__(self) -> None:
+        self.head = 1
+        self.connects: list[dict[str, Any]] = []
+        self.refreshes = 0
+        self.script: list[list[dict[str, Any] | int]] = []  # for each socket: frames, or an end
+        self.socket_frames: list[dict[str, Any]] = []
+
+    async def serve_socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("chat.v1",), compress=False)
+        await socket.prepare(request)
+        self.connects.append(await socket.receive_json())
+        for step in self.script.pop(0):
+            if isinstance(step, int):
+                await socket.close(code=step)
+                return socket
+            await socket.send_str(json.dumps(step))
+        async for frame in socket:
+            if frame.type == WSMsgType.TEXT:
+                self.socket_frames.append(json.loads(frame.data))
+        return socket
+
+    async def serve_events(self, request: web.Request) -> web.Response:
+        after = int(request.query["after"])
+        page = [message(seq) for seq in range(after + 1, self.head + 1)][:2]
+        more = bool(page) and page[-1]["seq"] < self.head
+        return web.json_response({"events": page, "seq": self.head, "more": more})
+
+    async def serve_refresh(self, request: web.Request) -> web.Response:
+        self.refreshes += 1
+        assert await request.json() == {"refreshToken": f"refresh-{self.refreshes}"}
+        number = self.refreshes + 1
+        body = {"token": f"token-{number}", "refreshToken": f"refresh-{number}", "expiresIn": 900}
+        return web.json_response(body)
+
+
+def message(seq: int) -> dict[str, Any]:
+    return {"type": "message", "chat": CHAT, "seq": seq, "message": f"number {seq}"}
+
+
+def ready(head: int, *behind: str, epoch: str = "one") -> dict[str, Any]:
+    return {
+        "type": "ready", "user": "ann", "epoch": epoch, "chats": {CHAT: head},
+        "behind": list(behind),
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Scripted, str]]:
+    """A scripted server and its origin."""
+    scripted = Scripted()
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/ws", scripted.serve_socket),
+            web.get("/api/chat/{chat}/events", scripted.serve_events),
+            web.post("/api/user/refresh", scripted.serve_refresh),
+        ]
+    )
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    yield scripted, f"http://{host}:{port}"
+    await runner.cleanup()
+
+
+async def test_it_fills_a_gap(server: tuple[Scripted, str], client: Path) -> None:
+    """An event above the next one: those between are fetched, page by page, and each is shown once
+    in order."""
+    scripted, origin = server
+    scripted.head = 6
+    scripted.script = [[ready(1), message(2), message(6), message(6), message(7)]]
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        seqs = [event["seq"] for event in await events(output, 6)]
+    assert seqs == [2, 3, 4, 5, 6, 7]
+
+
+async def test_it_fetches_what_resume_leaves_out(
+    server: tuple[Scripted, str], client: Path
+) -> None:
+    """After an end that lets it come back it names its cursor, and fetches a chat in `behind`."""
+    scripted, origin = server
+    scripted.head = 4
+    scripted.script = [[ready(1), message(2), 1012], [ready(4, CHAT), message(5)]]
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        seqs = [event["seq"] for event in await events(output, 4)]
+    assert seqs == [2, 3, 4, 5]
+    assert scripted.connects[1]["resume"] == {CHAT: 2}
+    assert scripted.connects[1]["epoch"] == "one"
+
+
+async def test_it_refreshes_before_the_end(server: tuple[Scripted, str], client: Path) -> None:
+    """At `expiring` it gets new tokens and hands the access token over on the same socket; at 4003
+    it comes back with another one."""
+    scripted, origin = server
+    scripted.script = [
+        [ready(1), {"type": "expiring", "seconds": 60}, 4003], [ready(1), message(2)],
+    ]  # fmt: skip
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        await events(output, 1)
+    assert [connect["token"] for connect in scripted.connects] == ["token-1", "token-3"]
+
+
+async def test_it_forgets_its_cursors_with_the_epoch(
+    server: tuple[Scripted, str], client: Path
+) -> None:
+    """The database was restored: seqs begin anew after the head."""
+    scripted, origin = server
+    scripted.script = [
+        [ready(8), message(9), 1012], [ready(3, epoch="two"), message(4)],
+    ]  # fmt: skip
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        seqs = [event["seq"] for event in await events(output, 2)]
+    assert seqs == [9, 4]
+
+
+async def test_it_stops_where_the_same_would_fail_again(
+    server: tuple[Scripted, str], client: Path
+) -> None:
+    """A revoked session (4502) ends it."""
+    scripted, origin = server
+    scripted.script = [[4502]]
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        assert await output.read() == b""
+    assert len(scripted.connects) == 1
