@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
 from loadtest.bench_targets import count_targets, describe_targets, judge_targets
+from loadtest.peers.build import describe_versions
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
 from loadtest.peers.machine import describe_commit, describe_machine, first_line
@@ -243,7 +244,7 @@ def write_report(
         "ratios within each round. Compare ratios of one run, not absolute figures of different "
         "machines.",
         "",
-        *(f"- {line}" for line in _circumstances(seconds)),
+        *(f"- {line}" for line in _circumstances(servers, seconds)),
         *(f"- left out here: {name} ({why.splitlines()[0]})" for name, why in left_out.items()),
         "",
         *describe_targets(judge_targets(rows)),
@@ -277,13 +278,12 @@ def write_report(
     REPORT.write_text("\n".join(text) + growth_section_of(REPORT))
 
 
-def _circumstances(seconds: float) -> list[str]:
+def _circumstances(servers: Sequence[str], seconds: float) -> list[str]:
     return [
         *describe_machine(),
         f"{describe_commit()}, {seconds:.0f} s, load average "
         f"at the end {first_line('uptime').rpartition('load average: ')[2]}",
-        f"{first_line('python3', '--version')}, {first_line('go', 'version')}, "
-        f"node {first_line('node', '--version')}",
+        f"{first_line('python3', '--version')}; {'; '.join(describe_versions(servers))}",
         "everything on: acknowledgement, order, gap detection, limits (`HUBBUB_RATE_LIMITS=high`), "
         "metrics, logs; one process of each role",
     ]

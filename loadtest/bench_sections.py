@@ -81,7 +81,7 @@ def describe_stuck_readers(rows: Rows) -> list[str]:
         "## A thousand stuck readers",
         "",
         "1,000 sockets in 100 chats read; 1,000 more join the same chats, with the smallest "
-        "receive buffer, and never read. Events of 1,200 bytes straight on the bus, one by one, "
+        "receive buffer, and never read. Events of 4,800 bytes straight on the bus, one by one, "
         f"{_median(calm, 'deliveries_per_s'):,.0f} deliveries/s, with which the node, alone on its "
         f"core, uses {_median(calm, 'server_core'):.0%} of it ({full:,.0f}/s flat out). Each "
         "round measures without them for 8 s and with them for 14 s: from when the kernel's "

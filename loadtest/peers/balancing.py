@@ -6,7 +6,7 @@ count; what it passes on is the same.
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -57,7 +57,8 @@ class Proxy(NamedTuple):
 
 @contextmanager
 def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
-    """One in front of the same processes of edge and realtime, with its defaults.
+    """One in front of the same processes of edge and realtime, over the same Unix sockets, with its
+    defaults.
 
     In front of one of two edges it would take a fifth less a request: it wakes up less often.
     """
@@ -68,11 +69,12 @@ def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
             _BARE.format(
                 loopback=LOOPBACK,
                 port=port,
-                edge=_server_lines(hubbub.ports("edge")),
-                realtime=_server_lines(hubbub.ports("realtime")),
+                edge=_server_lines(hubbub, "edge"),
+                realtime=_server_lines(hubbub, "realtime"),
             )
         )
-        process = Process([haproxy_program(), "-db", "-f", file], None)
+        # The sockets are named as from the fleet's folder: whole paths may be too long.
+        process = Process([haproxy_program(), "-db", "-f", file], None, cwd=hubbub.data / "run")
         try:
             time.sleep(1.0)
             process.check()
@@ -81,8 +83,9 @@ def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
             process.stop(START_SECONDS)
 
 
-def _server_lines(ports: Iterable[int]) -> str:
-    return "\n".join(f"    server at-{port} {LOOPBACK}:{port}" for port in ports)
+def _server_lines(hubbub: Hubbub, role: str) -> str:
+    names = [f"{p.role}-{p.number}" for p in hubbub.state().processes if p.role == role]
+    return "\n".join(f"    server {name} unix@{name}.sock" for name in names)
 
 
 def own_balancer(hubbub: Hubbub) -> Proxy:

@@ -3,6 +3,7 @@
 A server that cannot be built here is left out, with the reason; nothing else fails.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,16 +12,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from loadtest.peers.machine import first_line
+
 SOURCES: Final = Path(__file__).resolve().parent
 BUILD: Final = SOURCES.parents[1] / ".build" / "peers"
 CHANNELS_PYTHON: Final = BUILD / "channels" / "bin" / "python"
 CENTRIFUGE: Final = BUILD / "centrifuge"
 SOCKETIO: Final = BUILD / "socketio"
 
-CHANNELS_PACKAGES: Final = ("django", "channels", "channels_redis", "uvicorn[standard]")
+CENTRIFUGE_PACKAGE: Final = "golang-github-centrifugal-centrifuge-dev"
+CENTRIFUGE_VERSION: Final = "0.15."  # the one that the factors for the newest belong to
 GO_PACKAGES: Final = (
     "golang-go",
-    "golang-github-centrifugal-centrifuge-dev",
+    CENTRIFUGE_PACKAGE,
     "golang-github-centrifugal-protocol-dev",
     "golang-github-fzambia-eagle-dev",
     "golang-github-igm-sockjs-go-dev",
@@ -90,27 +94,59 @@ def _build_centrifuge() -> None:
         _shell(*command, env=paths)
     except NotBuilt:  # no Go, or a package is missing
         _install(*GO_PACKAGES)
+        if not (version := _centrifuge_version()).startswith(CENTRIFUGE_VERSION):
+            raise NotBuilt(
+                f"Debian has centrifuge {version} here, not {CENTRIFUGE_VERSION}x"
+            ) from None
         _shell(*command, env=paths)
 
 
+def _centrifuge_version() -> str:
+    return first_line("dpkg-query", "-W", "-f", "${Version}", CENTRIFUGE_PACKAGE)
+
+
 def _build_socketio() -> None:
+    """With the add-ons that its documentation recommends; they bring binaries, so that no script of
+    theirs has to run."""
+    source, lock = SOURCES / "socketio", SOCKETIO / "package-lock.json"
     SOCKETIO.mkdir(exist_ok=True)
-    for file in ("package.json", "server.js"):
-        shutil.copy(SOURCES / "socketio" / file, SOCKETIO)
-    if (SOCKETIO / "node_modules" / "socket.io").exists():
+    shutil.copy(source / "server.js", SOCKETIO)
+    if lock.exists() and lock.read_bytes() == (source / lock.name).read_bytes():
         return
     if not shutil.which("npm"):
         _install("nodejs", "npm")
-    _shell("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=SOCKETIO)
+    shutil.copy(source / "package.json", SOCKETIO)
+    shutil.copy(source / lock.name, SOCKETIO)
+    try:
+        _shell("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=SOCKETIO)
+    except NotBuilt:
+        lock.unlink()
+        raise
 
 
 def _build_channels() -> None:
-    if not CHANNELS_PYTHON.exists():
-        _shell(sys.executable, "-m", "venv", CHANNELS_PYTHON.parents[1])
-    stamp = BUILD / "channels.stamp"
-    if not stamp.exists():
-        _shell(CHANNELS_PYTHON, "-m", "pip", "-q", "install", *CHANNELS_PACKAGES)
-        stamp.touch()
+    wanted, installed = SOURCES / "channels" / "requirements.txt", BUILD / "channels.txt"
+    if installed.exists() and installed.read_text() == wanted.read_text():
+        return
+    _shell(sys.executable, "-m", "venv", "--clear", CHANNELS_PYTHON.parents[1])
+    _shell(CHANNELS_PYTHON, "-m", "pip", "-q", "install", "-r", wanted)
+    shutil.copy(wanted, installed)
+
+
+def describe_versions(names: Iterable[str]) -> list[str]:
+    """Of the peers among these, as they were built."""
+    said = []
+    for name in names:
+        if name == "centrifuge":
+            said.append(f"centrifuge {_centrifuge_version()}, {first_line('go', 'version')}")
+        elif name == "socketio":
+            package = json.loads((SOURCES / "socketio" / "package.json").read_text())
+            versions = ", ".join(f"{n} {v}" for n, v in package["dependencies"].items())
+            said.append(f"{versions}, node {first_line('node', '--version')}")
+        elif name == "channels":
+            lines = (SOURCES / "channels" / "requirements.txt").read_text().split()
+            said.append(", ".join(line for line in lines if line[:5].lower() in ("chann", "djang")))
+    return said
 
 
 _BUILDERS: Final[dict[str, Callable[[], None]]] = {

@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
             break;
         default: return 2;
     }
-    if (size > 4096 || (!rate && !(in_flight && w))) { fprintf(stderr, "usage: redispub --rate N | --window K --fanout F --shm FILE\n"); return 2; }
+    if (size > 7000 || (!rate && !(in_flight && w))) { fprintf(stderr, "usage: redispub --rate N | --window K --fanout F --shm FILE\n"); return 2; }
     struct sigaction act = {.sa_handler = on_signal};
     sigaction(SIGTERM, &act, NULL), sigaction(SIGINT, &act, NULL);
     fd = connect_to(port);

@@ -145,6 +145,8 @@ class Run:
             took, busy = time.monotonic() - since, machine_busy_seconds() - busy
             seen = sockets.report()
             said = json.loads(publisher.output.read() or "{}")
+            if not seen["deliveries"]:
+                raise RuntimeError(f"nothing arrived; the publisher says: {publisher.errors()}")
         finally:
             publisher.stop()
         self._published += int(said.get("published", 0))

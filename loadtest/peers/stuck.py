@@ -22,10 +22,11 @@ from loadtest.peers.relaying import Bus, Case, HubbubRun, Pace
 from loadtest.peers.samples import read_counts
 from loadtest.peers.sockets import Sockets
 
-# Long events, so that a stuck reader is ended before the next ping could find it dead.
-CASE: Final = Case(100, 10, 0, 1, 400, "100 x 10, events of 1,200 bytes", 1_200)
+# Events so long that a stuck reader has reached its bound (4008) before a ping that it leaves
+# unanswered could find it dead (4006): the first one may come with the connection, and 10 s later.
+CASE: Final = Case(100, 10, 0, 1, 400, "100 x 10, events of 4,800 bytes", 4_800)
 CALIBRATION_SECONDS: Final = 4.0
-WARM_SECONDS: Final = 2.5  # they are full by then, and what the node owed the others is paid
+WARM_SECONDS: Final = 2.5  # they are full by then, and what the others had to wait for has arrived
 WITHOUT_SECONDS: Final = 8.0
 WITH_SECONDS: Final = 14.0
 ENDING_SECONDS: Final = 30.0  # the node waits for an answer to its close, then aborts

@@ -142,10 +142,10 @@ async def test_killed_after_users_has_prepared(
             await _until_prepared(engines)
             for role in roles:
                 proxied_system.kill(role)
-            # A kill is no rollback: PostgreSQL keeps what was prepared.
-            assert await _count_prepared(engines) == 1
+            # A kill is no rollback: PostgreSQL keeps what was prepared, and edge may try again.
+            assert await _count_prepared(engines) >= 1
         assert (await creating).status in (200, 201)
-    await _until_resolved(engines)
+        await _until_resolved(engines)
     await _check_both_sides(ben, chats=4)
 
 

@@ -1,14 +1,16 @@
 """Live delivery while the bus is gone, hangs, or loses messages; and while chats' replicas die."""
 
 import asyncio
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.contract.realtime.conftest import Person, Process, Socket, Tier, World, read_metrics
 from tests.fixtures.servers import ValkeyServer
 
-# Two are promised; on a machine that runs other tests everything takes longer.
-SECONDS_WITHOUT_BUS = 4.0
+PROMISED_SECONDS = 2.0
+# A single delivery may wait for a processor that other tests use; the median may not.
+WORST_SECONDS = 4.0
 MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
 
 
@@ -30,8 +32,7 @@ async def test_everything_goes_on_without_valkey(make_tier: MakeTier) -> None:
             await world.post(chat, ann, "with")
             await b.hear_until(2)
             valkey.kill()
-            for seq in (3, 4, 5):
-                assert await hear_post(world, chat, ann, b, SECONDS_WITHOUT_BUS) == seq
+            await hear_posts(world, chat, ann, b, (3, 4, 5))
             await world.add(chat, ann, eve)  # 6
             assert (await e.hear_event())["type"] == "chat.created"
             await world.remove(chat, ann, ben)  # 7
@@ -58,12 +59,11 @@ async def test_a_bus_that_hangs_is_noticed(make_tier: MakeTier) -> None:
         async with world.connect(ben) as b:
             valkey.pause()
             try:
-                for seq in (2, 3):
-                    assert await hear_post(world, chat, ann, b, SECONDS_WITHOUT_BUS) == seq
+                await hear_posts(world, chat, ann, b, (2, 3, 4))
             finally:
                 valkey.go_on()
             await world.post(chat, ann, "again")
-            assert (await b.hear_event())["seq"] == 4
+            assert (await b.hear_event())["seq"] == 5
             assert await b.hear_nothing_more() == []
 
 
@@ -94,16 +94,21 @@ async def test_a_dead_chats_replica_costs_no_event(make_tier: MakeTier) -> None:
         assert all(seqs == list(range(2, 27)) for seqs in heard.values())
 
 
-async def hear_post(world: World, chat: str, sender: Person, socket: Socket, seconds: float) -> int:
-    """The seq of a post that is heard in time."""
-    started = time.monotonic()
-    (sent,) = await world.post(chat, sender, "x")
-    assert (await socket.hear_event())["seq"] == sent.seq
-    assert time.monotonic() - started < seconds
-    return sent.seq
+async def hear_posts(
+    world: World, chat: str, sender: Person, socket: Socket, seqs: Sequence[int]
+) -> None:
+    """One post after the other, each heard with its seq, and in time."""
+    took = []
+    for seq in seqs:
+        started = time.monotonic()
+        (sent,) = await world.post(chat, sender, "x")
+        assert (await socket.hear_event())["seq"] == sent.seq == seq
+        took.append(time.monotonic() - started)
+    assert statistics.median(took) < PROMISED_SECONDS, took
+    assert max(took) < WORST_SECONDS, took
 
 
 async def until_bus_is_up(node: Process) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(8):  # a start of Valkey, and the reconnect's longest pause
         while "hubbub_realtime_bus_up 1.0" not in await read_metrics(node):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -121,5 +121,6 @@ async def test_flood_is_refused_rather_than_queued(
         return_exceptions=True,
     )
     codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
-    assert codes.count("unavailable") >= 40
+    # 120 less the 65, and less what the thread has done while the last ones were on their way.
+    assert codes.count("unavailable") >= 50
     assert set(codes) == {"unavailable", "invalid_credentials"}
