@@ -14,7 +14,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from common.calls.balancer import network_of, read_word
@@ -29,13 +29,13 @@ from realtime.admission import Admission
 from realtime.connections import Connections
 from realtime.counters import Counters
 from realtime.frames import encode_frame
-from realtime.handshake import SOCKET_PATH
+from realtime.handshake import SOCKET_PATH, Upgrade
 from realtime.hub import Hub, Joining, Room, Write
 from realtime.joining import Joiner
 from realtime.keepalive import Wheel
 from realtime.pending import PendingHandshakes
 from realtime.sends import Sends
-from realtime.session import SEND_EOF, Session, State, Upgrade, Wish
+from realtime.session import SEND_EOF, Session, State, Wish
 from realtime.settings import RealtimeSettings
 from realtime.typists import Typists
 
@@ -68,8 +68,8 @@ class Connection(asyncio.Protocol):
     """A Listener of the hub, a Guest of the joiner, a Sender of sends."""
 
     __slots__ = (
-        "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_services", "_session",
-        "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
+        "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_reads_on", "_services",
+        "_session", "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
         "sends_in_flight", "session_id", "user", "write",
     )  # fmt: skip
 
@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._address: str | None = None
         self._is_counted = False
         self._is_reading = True
+        self._reads_on = False  # is called soon to
         self._held: list[bytes] = []  # before it is ready, and while it is slow
         self._held_bytes = 0
         self._unsent_limit = services.settings.max_unsent_bytes
@@ -118,9 +119,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        for wish in self._session.receive(data, self._services.clock()):
-            self._grant(wish)
-        self._flush()
+        self._grant_all(self._session.receive(data, self._services.clock()))
 
     def eof_received(self) -> bool:
         self._session.receive_eof()
@@ -154,6 +153,17 @@ class Connection(asyncio.Protocol):
             self._write_held()
 
     # ---- what the client wishes
+
+    def _read_on(self) -> None:
+        """What a long read brought beyond its turn."""
+        self._reads_on = False
+        if not self._transport.is_closing():
+            self._grant_all(self._session.read_on(self._services.clock()))
+
+    def _grant_all(self, wishes: Sequence[Wish]) -> None:
+        for wish in wishes:
+            self._grant(wish)
+        self._flush()
 
     def _grant(self, wish: Wish) -> None:
         if self._session.state is State.ENDING:
@@ -261,9 +271,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(burst)
         wishes = self._session.go_ready(self._services.clock())
         self._write_with(self._hold if self.is_slow else self._transport.write)
-        for wish in wishes:
-            self._grant(wish)
-        self._flush()
+        self._grant_all(wishes)
         self._schedule()
 
     def reply(self, frame: bytes) -> None:
@@ -338,24 +346,33 @@ class Connection(asyncio.Protocol):
                 transport.write(data)
         if session.must_abort:
             transport.abort()
-        elif session.state is State.ENDING:
-            if self.write is not _discard or self.joining is not None or self._is_counted:
-                self._retire()
-                self._schedule()
-        else:
+            return
+        if session.state is State.ENDING and (
+            self.write is not _discard or self.joining is not None or self._is_counted
+        ):
+            self._retire()
+            self._schedule()
+        if not transport.is_closing():
             self._pace()
 
     def _pace(self) -> None:
-        """Reads no more from a client that is far ahead of its answers."""
-        is_ahead = (
-            self.sends_in_flight >= MAX_SENDS_IN_FLIGHT
-            or self._session.waiting_bytes > MAX_WAITING_BYTES
+        """Reads on what came in one read beyond a turn's share, when others have had their turn;
+        reads no more from a client that is far ahead of that, or of its answers."""
+        session = self._session
+        is_ahead = session.state is not State.ENDING and (
+            self.sends_in_flight >= MAX_SENDS_IN_FLIGHT or session.waiting_bytes > MAX_WAITING_BYTES
         )
-        if is_ahead and self._is_reading:
-            self._transport.pause_reading()
-        elif not is_ahead and not self._is_reading:
-            self._transport.resume_reading()
-        self._is_reading = not is_ahead
+        has_more = session.has_more
+        if has_more and not is_ahead and not self._reads_on:
+            self._reads_on = True
+            asyncio.get_running_loop().call_soon(self._read_on)
+        is_reading = not is_ahead and not has_more
+        if is_reading is not self._is_reading:
+            self._is_reading = is_reading
+            if is_reading:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     def _retire(self) -> None:
         """Nobody writes to it any more and it counts no more."""

@@ -5,7 +5,7 @@ Refusals before the upgrade are the same problem+json that REST gives.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,14 @@ _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
     426: ("upgrade_required", "Ask for an upgrade to websocket.", {"Upgrade": "websocket"}),
     431: ("headers_too_large", "The headers are too large.", {}),
 }
+
+
+class Upgrade(NamedTuple):
+    """A request for a socket; `balancer_word` is not believed yet."""
+
+    method: str
+    path: str
+    balancer_word: str
 
 
 def refusal_of_status(status: int) -> Refusal:

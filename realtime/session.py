@@ -8,11 +8,10 @@ It knows RFC 6455 (through websockets' Sans-I/O layer), frames and time-outs; it
 other connection and no token. Times are seconds of any monotonic clock, given by the caller.
 """
 
-import codecs
 import logging
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
 from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
 from websockets.frames import Frame, Opcode
@@ -28,8 +27,9 @@ from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame
-from realtime.handshake import SUBPROTOCOL, RequestStart, http_refusal, refusal_of_status
-from realtime.lengths import FrameLengths
+from realtime.handshake import SUBPROTOCOL, RequestStart, Upgrade, http_refusal, refusal_of_status
+from realtime.incoming import Incoming, WastefulLength
+from realtime.texts import Texts
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
@@ -39,18 +39,12 @@ PONG_TIMEOUT_SECONDS: Final = 10.0
 EXPIRY_NOTICE_SECONDS: Final = 60.0
 EXPIRY_GRACE_SECONDS: Final = 5.0
 FLOOD_WINDOW_SECONDS: Final = 10.0
+# Read of one client before all others have their turn.
+FRAMES_A_TURN: Final = 64
 SEND_EOF: Final = b""
 _NEVER: Final = float("inf")
 _TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
 _quiet = logging.getLogger("websockets")
-
-
-class Upgrade(NamedTuple):
-    """A request for a socket; `balancer_word` is not believed yet."""
-
-    method: str
-    path: str
-    balancer_word: str
 
 
 Wish = Upgrade | Connect | Send | Typing | Refresh
@@ -68,9 +62,9 @@ class Session:
     """`ping_seconds` should differ between connections, so that their pings spread."""
 
     __slots__ = (
-        "_deadline", "_decoder", "_expiry", "_fragments", "_lengths", "_max_refused", "_notice",
-        "_out", "_ping_due", "_ping_seconds", "_pong_due", "_refused", "_refused_since", "_request",
-        "_start", "_waiting", "_ws", "end_code", "must_abort", "state", "waiting_bytes",
+        "_deadline", "_expiry", "_incoming", "_max_refused", "_notice", "_out",
+        "_ping_due", "_ping_seconds", "_pong_due", "_refused", "_refused_since", "_request",
+        "_start", "_texts", "_ws", "end_code", "must_abort", "state",
     )  # fmt: skip
 
     def __init__(
@@ -92,14 +86,11 @@ class Session:
         self._out: list[bytes] = []
         self._request: Request | None = None
         self._start: RequestStart | None = RequestStart()
-        self._lengths = FrameLengths()
+        self._incoming = Incoming()
         self._deadline = now + HANDSHAKE_TIMEOUT_SECONDS
         self._ping_seconds = ping_seconds
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
-        self._fragments: list[bytes] | None = None
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._waiting: list[bytes] = []  # texts that came before `ready` went
-        self.waiting_bytes = 0
+        self._texts = Texts()
         self._refused = 0
         self._refused_since = now
         self._max_refused = max_refused
@@ -107,16 +98,42 @@ class Session:
     # ---- bytes from the client
 
     def receive(self, data: bytes, now: float) -> list[Wish]:
-        """What the client wishes with these bytes, in order."""
-        wasteful = None
-        if self._start is None:
-            wasteful = self._lengths.find_wasteful(data)
-        elif refusal := self._start.judge(data):
+        """What the client wishes first with these bytes, in order; `read_on` has the rest."""
+        if self._start is not None:
+            return self._read_request(self._start, data, now)
+        self._incoming.add(data)
+        return self.read_on(now)
+
+    def read_on(self, now: float) -> list[Wish]:
+        """The wishes of at most FRAMES_A_TURN more frames and lines."""
+        wishes: list[Wish] = []
+        budget = FRAMES_A_TURN
+        while budget > 0:
+            if self._texts.size and self.state is not State.JOINING:
+                budget -= self._hear(budget, wishes, now)
+            elif self._incoming.size:
+                budget -= 1
+                self._read_frame(now)
+            else:
+                break
+        return wishes
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `read_on` has something to do before the client sends more."""
+        return self._incoming.size > 0 or (self._texts.size > 0 and self.state is not State.JOINING)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the client has said and was not heard yet."""
+        return self._texts.size
+
+    def _read_request(self, start: RequestStart, data: bytes, now: float) -> list[Wish]:
+        if refusal := start.judge(data):
             self.refuse_handshake(refusal)
         if self.end_code and self._ws.state is WireState.CONNECTING:
             return []  # refused before the upgrade
-        self._ws.receive_data(data if wasteful is None else data[:wasteful])
-        wishes: list[Wish] = []
+        self._ws.receive_data(data)
         events = self._ws.events_received()
         if self.state is State.HANDSHAKE and (
             len(events) > 1 or (events and self._ws.reader.buffer)
@@ -124,16 +141,11 @@ class Session:
             # RFC 6455 section 4.1: the client waits for our answer before it sends anything else.
             self.refuse_handshake(refusal_of_status(400))
             return []
-        for event in events:
-            if isinstance(event, Request):
-                self._request = event
-                wishes.append(_read_upgrade(event))
-            elif isinstance(event, Frame) and self.state is not State.ENDING:
-                wishes += self._read_frame(event, now)
+        requests = [event for event in events if isinstance(event, Request)]
+        if requests:
+            self._request = requests[0]
         self._notice_wire_end(now)
-        if wasteful is not None and self.state is not State.ENDING:
-            self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
-        return wishes
+        return [_read_upgrade(request) for request in requests]
 
     def receive_eof(self) -> None:
         self._ws.receive_eof()
@@ -195,67 +207,62 @@ class Session:
 
     # ---- frames from the client
 
-    def _read_frame(self, frame: Frame, now: float) -> list[Wish]:
-        if frame.opcode is Opcode.TEXT and frame.fin:
-            return self._read_text(bytes(frame.data), now)
+    def _read_frame(self, now: float) -> None:
+        """The next one, or what has come of it."""
+        try:
+            self._ws.receive_data(self._incoming.take())
+        except WastefulLength:
+            self._incoming.clear()
+            if self.state is not State.ENDING:
+                self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
+            return
+        for event in self._ws.events_received():
+            if isinstance(event, Frame) and self.state is not State.ENDING:
+                self._take_frame(event, now)
+        self._notice_wire_end(now)
+
+    def _take_frame(self, frame: Frame, now: float) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
-            return self._read_fragment(frame, now)
-        if frame.opcode is Opcode.BINARY:
+            self._take_text(bytes(frame.data), frame.fin, now)
+        elif frame.opcode is Opcode.BINARY:
             self.end(CloseCode.PROTOCOL_ERROR, "binary frames are not used", now)
+        elif frame.opcode is Opcode.PING:
+            self.count_refused(now)  # answered by the library; hundreds of them are a flood
         elif frame.opcode is Opcode.PONG:
+            if self._pong_due == _NEVER:
+                self.count_refused(now)  # nobody asked
             self._pong_due = _NEVER
             if self._ping_due == _NEVER:
                 self._ping_due = now + self._ping_seconds
-        elif frame.opcode is Opcode.CLOSE:
-            self._notice_wire_end(now)
-        return []
 
-    def _read_fragment(self, frame: Frame, now: float) -> list[Wish]:
-        if self._fragments is None or self._decoder is None:
-            self._fragments = []
-            self._decoder = codecs.getincrementaldecoder("utf-8")()
-        data = bytes(frame.data)
+    def _take_text(self, data: bytes, is_last: bool, now: float) -> None:
         try:
-            self._decoder.decode(data, final=frame.fin)
+            self._texts.add(data, is_last=is_last)
         except UnicodeDecodeError:
             self._fail(CloseCode.INVALID_UTF8, now)
-            return []
-        self._fragments.append(data)
-        if not frame.fin:
-            return []
-        text = b"".join(self._fragments)
-        self._fragments = self._decoder = None
-        return self._read_text(text, now)
+        else:
+            if not data and not is_last:
+                self.count_refused(now)  # allowed, and of no use
 
-    def _read_text(self, text: bytes, now: float) -> list[Wish]:
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_UTF8, now)
-            return []
-        return self._hear(text, now)
-
-    def _hear(self, text: bytes, now: float) -> list[Wish]:
-        """One or more lines; those before a bad one count, those after `connect` wait."""
-        wishes: list[Wish] = []
-        rest = text
-        while self.state is not State.ENDING:
-            if self.state is State.JOINING:
-                self._waiting.append(rest)
-                self.waiting_bytes += len(rest)
-                break
-            line, more, rest = rest.partition(b"\n")
+    def _hear(self, most: int, wishes: list[Wish], now: float) -> int:
+        """At most so many lines; adds what the client wishes and returns how many were heard.
+        Those before a bad one count, those after `connect` wait."""
+        lines = self._texts.take(most)
+        for heard, line in enumerate(lines, 1):
             try:
                 said = read_line(line)
             except NotAnObject:
                 self.end(CloseCode.PROTOCOL_ERROR, "not a JSON object", now)
-                break
+                return heard
             wish = self._judge(said, now)
             if wish is not None:
                 wishes.append(wish)
-            if not more:
-                break
-        return wishes
+            if self.state is State.ENDING:
+                return heard
+            if self.state is State.JOINING:
+                self._texts.put_back(lines[heard:])
+                return heard
+        return len(lines)
 
     def _judge(self, said: AnyClientFrame | Refused, now: float) -> Wish | None:
         if self.state is State.GREETING:
@@ -289,14 +296,12 @@ class Session:
         self._notice = self._expiry - EXPIRY_GRACE_SECONDS - EXPIRY_NOTICE_SECONDS
 
     def go_ready(self, now: float) -> list[Wish]:
-        """`ready` is on its way: what the client wished meanwhile."""
+        """`ready` is on its way: what the client wished meanwhile; `read_on` has the rest."""
         if self.state is not State.JOINING:
             return []
         self.state = State.READY
         self._plan_notice()  # not before: `ready` is always the first line
-        waiting, self._waiting = self._waiting, []
-        self.waiting_bytes = 0
-        return [wish for text in waiting for wish in self._hear(text, now)]
+        return self.read_on(now)
 
     def send(self, frame: bytes) -> None:
         """A whole frame of our own; dropped when the connection is ending."""
@@ -335,8 +340,7 @@ class Session:
         self.state = State.ENDING
         self.end_code = code
         self._deadline = now + CLOSE_TIMEOUT_SECONDS
-        self._waiting.clear()
-        self._fragments = self._decoder = None
+        self._texts.clear()
 
     # ---- time
 
@@ -382,7 +386,8 @@ class Session:
         self.state = State.ENDING
         self._out.clear()
         self._ws.parser.close()
-        self._waiting.clear()
+        self._incoming.clear()
+        self._texts.clear()
 
 
 def _read_upgrade(request: Request) -> Upgrade:

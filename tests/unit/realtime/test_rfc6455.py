@@ -9,7 +9,8 @@ import struct
 
 import pytest
 
-from realtime.session import SEND_EOF, Session, State, Upgrade
+from realtime.handshake import Upgrade
+from realtime.session import SEND_EOF, Session, State
 from tests.fixtures.hostile import mask_frame, read_frames
 from tests.unit.realtime.test_session import HANDSHAKE, ready_session
 

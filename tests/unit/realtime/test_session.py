@@ -8,7 +8,8 @@ import pytest
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.frames import Connect, Send, Typing
-from realtime.session import SEND_EOF, Session, State, Upgrade
+from realtime.handshake import Upgrade
+from realtime.session import FRAMES_A_TURN, SEND_EOF, Session, State
 
 CHAT = "01890a5d-ac96-774b-bcce-b302099a8057"
 HANDSHAKE = (
@@ -220,3 +221,58 @@ def test_an_answer_to_a_socket_that_is_gone_is_dropped() -> None:
     session.send(b"an answer")
     assert session.state is State.ENDING
     assert session.take_output() == []
+
+
+@pytest.mark.parametrize(
+    "flood", [b"\x00\x80", b"\x89\x80", b"\x8a\x80"], ids=["empty", "ping", "pong"]
+)
+def test_a_flood_is_read_in_turns_and_ends(flood: bytes) -> None:
+    """Of forty thousand empty fragments, pings or unasked pongs in one read only so many are read
+    at a time; they count as refused frames."""
+    session = ready_session(max_refused=200)
+    session.receive(client_frame(0x01, b""), 1.0)
+    session.receive((flood + bytes(4)) * 40_000, 1.0)
+    turns = 1
+    while session.state is State.READY:
+        assert session.has_more
+        session.read_on(1.0)
+        turns += 1
+    assert turns == 200 // FRAMES_A_TURN + 1
+    assert session.end_code == CloseCode.FLOODING
+
+
+def test_a_message_of_very_many_fragments_is_a_message() -> None:
+    """Fragments that are not empty are no flood, however many: their sum is bounded."""
+    session = ready_session()
+    message = b'{"type":"ping"}'.ljust(30_000)
+    frames = [client_frame(0x00, message[at : at + 1]) for at in range(1, len(message) - 1)]
+    data = client_frame(0x01, message[:1]) + b"".join(frames) + client_frame(0x80, message[-1:])
+    session.receive(data, 1.0)
+    while session.has_more:
+        assert said(session) == []
+        session.read_on(1.0)
+    assert said(session) == [{"type": "pong"}]
+
+
+def test_what_is_read_in_turns_keeps_its_order() -> None:
+    """Many lines in a frame, a broken one in the middle, frames behind it: all before it count."""
+    session = ready_session()
+    number = 5 * FRAMES_A_TURN // 2
+    typing = {"type": "typing", "chat": CHAT}
+    wishes = session.receive(
+        text(*[typing] * number) + text(*[typing] * 3, b"x") + text(typing), 1.0
+    )
+    assert 0 < len(wishes) <= FRAMES_A_TURN
+    while session.has_more:
+        wishes += session.read_on(1.0)
+    assert wishes == [Typing(chat=CHAT)] * (number + 3)
+    assert said(session) == [4501]
+
+
+def test_a_frame_may_come_byte_by_byte() -> None:
+    """Heads and payloads that are cut anywhere are read as if they had come at once."""
+    session = ready_session()
+    data = text({"type": "ping"}) * 2 + client_frame(0x81, b'{"type":"ping"}'.ljust(300))
+    for at in range(len(data)):
+        session.receive(data[at : at + 1], 1.0)
+    assert said(session) == [{"type": "pong"}] * 3

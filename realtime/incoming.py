@@ -1,0 +1,76 @@
+"""Bytes that a client has sent and the session has not read yet, given out frame by frame. Pure;
+follows the stream from head to head.
+
+Frame by frame, because one read may bring forty thousand of them, and so that a frame whose length
+is written with more bytes than it needs is found: RFC 6455 section 5.2 forbids it and the WebSocket
+library lets it pass.
+"""
+
+from typing import Final
+
+_EXTENDED: Final = {126: 2, 127: 8}  # bytes of length after the first two
+_LEAST: Final = {126: 126, 127: 65_536}
+_LONGEST_HEAD: Final = 10  # without the mask
+_MASK_BYTES: Final = 4
+
+
+class WastefulLength(Exception):
+    """A frame's length is written with more bytes than it needs."""
+
+
+class Incoming:
+    """Of one connection, from its first frame on."""
+
+    __slots__ = ("_data", "_head", "_rest", "size")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self.size = 0  # what is not given out yet: the end of `_data`
+        self._head = b""  # of a frame, as far as it has been given out, while it is not whole
+        self._rest = 0  # bytes of a frame whose head was given out
+
+    def add(self, data: bytes) -> None:
+        self._data = self._data[-self.size :] + data if self.size else data
+        self.size = len(self._data)
+
+    def clear(self) -> None:
+        self._data, self.size = b"", 0
+
+    def take(self) -> bytes:
+        """Up to the end of the frame that is next, or as much of it as has come. Raises
+        WastefulLength before any byte after such a head is given out."""
+        data, size = self._data, self.size
+        start = len(data) - size
+        wanted = self._rest or self._measure(data, start)
+        if wanted < size:
+            self._rest = 0
+            self.size = size - wanted
+            return data[start : start + wanted]
+        self._rest = wanted - size
+        self.clear()
+        return data[start:]  # one frame a read, as almost always: no copy
+
+    def _measure(self, data: bytes, start: int) -> int:
+        """What is left of the frame that begins at `start`, or earlier where `_head` is kept."""
+        given = len(self._head)
+        head = self._head + data[start : start + _LONGEST_HEAD - given]
+        whole = _size_of_frame(head)
+        if whole is None:
+            self._head = head
+            return len(data) - start
+        self._head = b""
+        return whole - given
+
+
+def _size_of_frame(head: bytes) -> int | None:
+    """With head, mask and payload; None where more of the head must come."""
+    if len(head) < 2:
+        return None
+    short = head[1] & 0x7F
+    extended = _EXTENDED.get(short, 0)
+    if len(head) < 2 + extended:
+        return None
+    size = int.from_bytes(head[2 : 2 + extended]) if extended else short
+    if size < _LEAST.get(short, 0):
+        raise WastefulLength
+    return 2 + extended + (_MASK_BYTES if head[1] & 0x80 else 0) + size

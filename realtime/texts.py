@@ -1,0 +1,69 @@
+"""Text messages of one client: joined from fragments, checked for UTF-8, taken line by line. Pure.
+
+A message may have thousands of lines, and many may wait until the socket is ready, so each is kept
+as it came until its lines are taken.
+"""
+
+import codecs
+from typing import Final
+
+OVERHEAD_BYTES: Final = 64  # of an object; a client may send very short texts
+
+
+class Texts:
+    """What was said and not heard yet; `size` is what it takes, in bytes."""
+
+    __slots__ = ("_decoder", "_fragments", "_whole", "size")
+
+    def __init__(self) -> None:
+        # Short: who has said more than is good reads no more, and an empty deque takes 600 bytes.
+        self._whole: list[bytes] = []
+        self.size = 0
+        self._fragments = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def add(self, data: bytes, *, is_last: bool) -> None:
+        """A whole message, as almost always, or a fragment of one; the WebSocket library bounds
+        their sum. Raises UnicodeDecodeError as soon as it can be said."""
+        if self._decoder is None:
+            if is_last:
+                data.decode()
+                self._put(data)
+                return
+            self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder.decode(data, final=is_last)
+        self._fragments += data
+        if is_last:
+            self._put(self._fragments)
+            self._drop_fragments()
+
+    def take(self, most: int) -> list[bytes]:
+        """The next lines, at most so many, all of one message."""
+        text = self._whole.pop(0)
+        self.size -= len(text) + OVERHEAD_BYTES
+        lines = text.split(b"\n", most)
+        if len(lines) > most:
+            self._put_first(lines.pop())
+        return lines
+
+    def put_back(self, lines: list[bytes]) -> None:
+        """They are the next ones again."""
+        if lines:
+            self._put_first(b"\n".join(lines))
+
+    def clear(self) -> None:
+        self._whole.clear()
+        self.size = 0
+        self._drop_fragments()
+
+    def _put(self, text: bytes) -> None:
+        self._whole.append(text)
+        self.size += len(text) + OVERHEAD_BYTES
+
+    def _put_first(self, text: bytes) -> None:
+        self._whole.insert(0, text)
+        self.size += len(text) + OVERHEAD_BYTES
+
+    def _drop_fragments(self) -> None:
+        self._fragments = b""
+        self._decoder = None
