@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
+.PHONY: simulate help run test check fix docs postman load load-web search soak bench bench-full change-cost ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an 
 
 doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
 	@$(BIN)/python -m ops doctor
+
+restart: $(VENV)/run.stamp  ## replace every service process of the system that runs here, one by one
+	@$(BIN)/python -m fleet restart
 
 status: $(VENV)/run.stamp  ## list the processes of the system that runs here
 	@$(BIN)/python -m ops status

@@ -97,8 +97,11 @@ class Supervised:
                 process.kill()
         await self._task
 
-    async def restart(self, within_seconds: float) -> None:
-        """Drain the process, let the next one take its place, and return when that is ready."""
+    async def restart(self, within_seconds: float, ready_within_seconds: float) -> None:
+        """Drain the process, let the next one take its place, and return when that is ready.
+
+        Raises TimeoutError where it is not ready in time; it goes on trying.
+        """
         if process := self._process:
             self._ready.clear()
             gone = self._gone
@@ -108,7 +111,7 @@ class Supervised:
                     await gone.wait()
             except TimeoutError:
                 process.kill()
-        await self.wait_until_ready()
+        await asyncio.wait_for(self.wait_until_ready(), ready_within_seconds)
 
     async def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
         self.state = "draining"

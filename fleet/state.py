@@ -30,13 +30,21 @@ class WantedState(msgspec.Struct, frozen=True):
     maximum: int
 
 
+class Death(msgspec.Struct, frozen=True):
+    """A process that ended unasked: when, in Unix seconds, and with which exit code."""
+
+    at: float
+    code: int
+
+
 class FleetState(msgspec.Struct, frozen=True):
-    """`metrics` is the port of the parent's own figures."""
+    """`metrics` is the port of the parent's own figures; `deaths` are the last ones, by process."""
 
     parent: int
     processes: Sequence[ProcessState]
     wanted: dict[str, WantedState] = msgspec.field(default_factory=dict)
     metrics: int | None = None
+    deaths: dict[str, Sequence[Death]] = msgspec.field(default_factory=dict)
 
 
 def write_state(data: Path, state: FleetState) -> None:
@@ -50,7 +58,7 @@ def read_state(data: Path) -> FleetState | None:
     """What the fleet on this folder last wrote, None when it wrote nothing."""
     try:
         return msgspec.json.decode((data / FILE_NAME).read_bytes(), type=FleetState)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
 
 

@@ -5,6 +5,8 @@ import logging
 import os
 import socket
 import subprocess
+import time
+from collections import defaultdict, deque
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
@@ -22,7 +24,7 @@ from fleet.processes import Program, Supervised, Watcher
 from fleet.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, WantedState, write_state
+from fleet.state import FILE_NAME, Death, FleetState, WantedState, write_state
 from fleet.targets import write_targets
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.
@@ -35,6 +37,7 @@ START_SECONDS = 60.0
 DRAIN_SECONDS = 25.0  # of one process, while others serve
 UPKEEP_SECONDS = 1.0
 LAST_WORDS_SECONDS = 1.0
+KEPT_DEATHS = 10  # of each process
 
 
 class Fleet:
@@ -49,6 +52,7 @@ class Fleet:
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
         self._failing: set[str] = set()  # of which the operator was told
+        self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the state of now
         self._tasks: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self._copies: set[asyncio.Task[None]] = set()  # of what processes write
@@ -91,8 +95,7 @@ class Fleet:
         """Do what the operator asks for; returns when it is done."""
         match request:
             case Restart():
-                await self._restart()
-                return Answer(True, "Every process of the services is a new one.")
+                return await self._restart()
             case Scale(role, replicas, most):
                 bounds = Replicas(replicas, replicas if most is None else most)
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
@@ -121,8 +124,9 @@ class Fleet:
                 found[role].append(Address(LOOPBACK, port))
         return found
 
-    async def _restart(self) -> None:
-        """One at a time, each drained first, while there is another one to ask."""
+    async def _restart(self) -> Answer:
+        """One at a time, each drained first, while there is another one to ask. Ends where a new
+        one is not ready in time, so that the others stay."""
         for role in SERVICE_ROLES:
             async with self._one_change[role]:
                 wanted = self.wanted[role]
@@ -130,8 +134,18 @@ class Fleet:
                     await self._resize(role, 2)
                 for (owner, number), supervised in list(self._slots.items()):
                     if owner == role and number <= wanted:
-                        await supervised.restart(DRAIN_SECONDS)
+                        try:
+                            await supervised.restart(DRAIN_SECONDS, START_SECONDS)
+                        except TimeoutError:
+                            name = supervised.program.name
+                            log_file = log_path(self._settings.logs, name)
+                            return Answer(
+                                False,
+                                f"The new {name} is not ready after {START_SECONDS:.0f} s. The "
+                                f"others were left as they are. {log_file} may say why.",
+                            )
                 await self._resize(role, self.wanted[role])
+        return Answer(True, "Every process of the services is a new one.")
 
     async def _resize(self, role: str, replicas: int) -> None:
         self._services.want(role, replicas)
@@ -176,7 +190,7 @@ class Fleet:
             await asyncio.sleep(UPKEEP_SECONDS)
             try:
                 rotate_logs(self._settings.logs, self._settings.log_bytes)
-                if not self._is_written:
+                if not self._is_written or not (self._settings.data / FILE_NAME).exists():
                     await self._changed()
                 await self._tell_balancer()
             except Exception:
@@ -188,6 +202,7 @@ class Fleet:
             [line for s in self._slots.values() if (line := s.describe()) is not None],
             {role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
             self._metrics.port,
+            {name: list(deaths) for name, deaths in self._deaths.items()},
         )
         self._metrics.note_state(state)
         try:
@@ -222,6 +237,7 @@ class Fleet:
         log("ended", level=level, process=program.name, code=code)
         if is_death:
             self._metrics.note_death(program.role)
+            self._deaths[program.name].append(Death(time.time(), code))
         if was_ready:
             self._failing.discard(program.name)
         elif is_death and program.name not in self._failing:  # said once, not at every try

@@ -18,6 +18,8 @@ Valkey: TypeAlias = redis.Redis
 
 VALKEY_GONE = (redis.RedisError, OSError)
 """What a command raises when Valkey is gone, slow or refuses."""
+VALKEY_REFUSES = redis.AuthenticationError
+"""That of them which says that the user is unknown, off, or has another password."""
 
 
 class _Connection(AbstractConnection):

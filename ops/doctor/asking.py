@@ -6,7 +6,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from common.valkey.client import VALKEY_GONE, connect_valkey
+from common.valkey.client import VALKEY_GONE, VALKEY_REFUSES, connect_valkey
 from fleet.settings import PROJECT_FOLDER
 from ops.doctor.scene import BusFacts, DatabaseFacts
 
@@ -90,3 +90,17 @@ async def ask_bus(url: str) -> BusFacts:
     place = words.index("pubsub")
     hard, soft, seconds = map(int, words[place + 1 : place + 4])
     return BusFacts(pubsub_limit=(hard, soft, seconds))
+
+
+async def is_refused(url: str) -> bool:
+    """Whether Valkey is there and does not let this user in."""
+    valkey = connect_valkey(url)
+    try:
+        await valkey.ping()
+    except VALKEY_REFUSES:
+        return True
+    except VALKEY_GONE:
+        return False
+    finally:
+        await valkey.aclose()
+    return False

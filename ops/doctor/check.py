@@ -7,7 +7,7 @@ from ops.doctor.scene import Scene
 
 
 class Finding(NamedTuple):
-    """What is wrong, why, and the command that mends it; each a sentence or a line of shell."""
+    """What is wrong, why, and what to do about it; each a sentence or a line of shell."""
 
     wrong: str
     cause: str
@@ -15,9 +15,11 @@ class Finding(NamedTuple):
 
 
 class Check(NamedTuple):
-    """`needs_fleet`: cannot be judged where none runs."""
+    """`explains` are the checks that find something because this one does. `needs_fleet`: cannot
+    be judged where none runs."""
 
     number: int
     name: str
     judge: Callable[[Scene], Iterable[Finding]]
     needs_fleet: bool = True
+    explains: tuple[int, ...] = ()

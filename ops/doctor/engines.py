@@ -21,8 +21,9 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
                 f"The database of {role} cannot be asked: {database.error}",
                 f"The server is down, or {variable} is wrong."
                 if own
-                else "PostgreSQL is down, busy with its recovery, or hangs.",
-                f'psql "${variable}"' if own else f"tail {scene.settings.logs}/postgres-1.log",
+                else "PostgreSQL is down, busy with its recovery, or hangs."
+                f"{scene.log_of('postgres-')}",
+                f'psql "${variable}"' if own else _start_again(scene, "postgres"),
             )
         elif database.version < OLDEST_POSTGRES:
             yield Finding(
@@ -38,7 +39,7 @@ def judge_migrations(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"The database of {role} lacks {', '.join(database.missing_migrations)}.",
                 "The code is newer than what runs, or a migration failed.",
-                "python -m fleet restart",
+                "make restart",
             )
 
 
@@ -55,8 +56,9 @@ def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
     elif database.prepared >= database.max_prepared * 0.8:
         yield Finding(
             f"{database.prepared} of {database.max_prepared} prepared transactions are taken.",
-            "They are not finished: chats does not answer what was decided.",
-            f"tail {scene.settings.logs}/users-*.log",
+            "They are not finished: chats does not answer what was decided."
+            f"{scene.log_of('users-')}",
+            "make restart   # where chats and its database are well (checks 4 and 8)",
         )
 
 
@@ -65,10 +67,14 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
     if scene.bus.error:
         yield Finding(
             f"Valkey cannot be asked: {scene.bus.error}",
-            "It is down or hangs. Messages still arrive, up to 2 s late.",
-            'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'
-            if own
-            else f"tail {scene.settings.logs}/valkey-1.log",
+            f"It is down or hangs. Messages still arrive, up to 2 s late.{scene.log_of('valkey-')}",
+            'valkey-cli -u "$HUBBUB_VALKEY_URL" ping' if own else _start_again(scene, "valkey"),
+        )
+    elif scene.bus.refused:
+        yield Finding(
+            f"Valkey does not let {', '.join(scene.bus.refused)} in.",
+            "The user is off, or its password is another one than in the file of the role.",
+            f"rm {scene.settings.keys}/valkey-*.password   # and stop and start Hubbub",
         )
     elif scene.bus.pubsub_limit is not None:
         hard, soft, seconds = scene.bus.pubsub_limit
@@ -78,3 +84,9 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
                 "A burst of messages then disconnects nodes, which must fetch what they missed.",
                 "CONFIG SET client-output-buffer-limit 'pubsub 64mb 32mb 10'   # and in its file",
             )
+
+
+def _start_again(scene: Scene, role: str) -> str:
+    """What helps where a process of ours hangs; one that ended is started again by itself."""
+    found = [p for p in (scene.state.processes if scene.state else ()) if p.role == role]
+    return f"kill -9 {found[0].pid}   # it is started again at once" if found else "make bundle"

@@ -1,4 +1,4 @@
-"""Checks of whether anything is stuck: two-phase commits, the outbox, the canaries."""
+"""Checks of whether anything is stuck: two-phase commits, the outbox, the canaries, delivery."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,6 +9,13 @@ from ops.doctor.scene import Scene
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
 MOST_OWED_SECONDS: Final = 10.0  # the sweep takes half a second
 MOST_SILENT_SECONDS: Final = 15.0  # a canary sings every 3
+POLLING_REASONS: Final = {
+    "bus_down": "It has no connection to Valkey.",
+    "digest_missing": "Digests of a chats replica do not arrive: chats is cut from Valkey, or "
+    "Valkey does not deliver what it takes.",
+    "canary_missing": "What chats has stored does not arrive: chats cannot publish it, or Valkey "
+    "does not deliver what it takes.",
+}
 SILENT: Final = "hubbub_realtime_canary_silent_seconds"
 
 
@@ -20,7 +27,7 @@ def judge_in_doubt(scene: Scene) -> Iterator[Finding]:
             f"{int(database.prepared_age)} s.",
             "No chats process says what was decided. Until then those chats' members cannot change,"
             " and PostgreSQL cannot clean up.",
-            f"grep in-doubt {scene.settings.logs}/users-*.log | tail -3",
+            "make restart   # where chats and its database are well (checks 4 and 8)",
         )
 
 
@@ -30,8 +37,9 @@ def judge_outbox(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"{database.owed} events or more wait to be published, the oldest for "
             f"{int(database.owed_age)} s.",
-            "Valkey takes nothing, or no chats process sweeps. Nodes fetch them by themselves.",
-            f"grep -e published -e background {scene.settings.logs}/chats-*.log | tail -3",
+            "Valkey takes nothing, or no chats process sweeps. Nodes fetch them by themselves."
+            f"{scene.log_of('chats-')}",
+            "make restart   # where Valkey is well (check 11)",
         )
 
 
@@ -42,6 +50,19 @@ def judge_canaries(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"The canary of {process.name} has not come back for {int(silent)} s.",
                 "What chats stores does not reach this node over the bus, however well Valkey "
-                "looks; it polls instead, so that messages are up to 2 s late.",
-                f"grep -e bus -e canary {scene.settings.logs}/{process.name}.log | tail -3",
+                f"looks; it polls instead, so that messages are up to 2 s late."
+                f"{scene.log_of(process.name)}",
+                f"kill {process.pid}   # it is started again; clients reconnect to another node",
+            )
+
+
+def judge_polling(scene: Scene) -> Iterator[Finding]:
+    for process in scene.processes:
+        if process.polls:
+            causes = " ".join(POLLING_REASONS.get(reason, reason) for reason in process.polls)
+            yield Finding(
+                f"{process.name} hears nothing from chats and polls it instead "
+                f"({', '.join(process.polls)}).",
+                f"{causes} Messages arrive, up to 2 s late.{scene.log_of('chats-', process.name)}",
+                "make restart   # where Valkey is well (check 11)",
             )

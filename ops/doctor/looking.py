@@ -9,8 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from itertools import compress
 from pathlib import Path
 from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from fleet.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.figures import read_metrics
@@ -20,11 +23,13 @@ from fleet.probe import Address, http_body, http_status
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, read_running
 from fleet.valkey_users import DOCTOR, password_path
-from ops.doctor.asking import ask_bus, ask_database
+from ops.doctor.asking import ask_bus, ask_database, is_refused
+from ops.doctor.complaints import find_complaints
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
+POLLING: Final = "hubbub_realtime_polling"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 SYSTEM_TIMEOUT_SECONDS: Final = 5.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
@@ -54,6 +59,7 @@ async def look_around(settings: FleetSettings) -> Scene:
         free_bytes=disk.f_bavail * disk.f_frsize,
         free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
         open_secrets=_list_open_secrets(settings.keys),
+        complaints=find_complaints(settings.logs, time.time()),
     )
     return scene if state is None else await _look_at_fleet(scene, state)
 
@@ -63,7 +69,7 @@ async def _look_at_fleet(scene: Scene, state: FleetState) -> Scene:
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus = await asyncio.gather(
         http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
-        asyncio.gather(*(_look_at_process(p) for p in state.processes if _is_service(p))),
+        asyncio.gather(*(_look_at_process(p) for p in state.processes if _is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _look_at_bus(settings, state),
     )
@@ -75,8 +81,8 @@ async def _look_at_fleet(scene: Scene, state: FleetState) -> Scene:
     )
 
 
-def _is_service(process: ProcessState) -> bool:
-    return process.role in SERVICE_ROLES and process.state == "ready"
+def _is_asked(process: ProcessState) -> bool:
+    return process.role in (*SERVICE_ROLES, "balancer") and process.state == "ready"
 
 
 async def _look_at_process(process: ProcessState) -> ProcessFacts:
@@ -85,14 +91,23 @@ async def _look_at_process(process: ProcessState) -> ProcessFacts:
         http_status(address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS),
         http_body(address, "/metrics", timeout=PROCESS_TIMEOUT_SECONDS),
     )
+    text = body.decode() if body else ""
     return ProcessFacts(
         name=f"{process.role}-{process.number}",
         role=process.role,
-        ready=ready,
-        samples=read_metrics(body.decode(), 0.0).values if body else {},
+        # HAProxy has no such path: any answer of it will do.
+        ready=200 if process.role == "balancer" and ready is not None else ready,
+        samples=read_metrics(text, 0.0).values,
         descriptors=_count_descriptors(process.pid),
         max_descriptors=_descriptor_limit(process.pid),
+        polls=_read_polls(text),
+        pid=process.pid,
     )
+
+
+def _read_polls(text: str) -> tuple[str, ...]:
+    samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
+    return tuple(s.labels["reason"] for s in samples if s.name == POLLING and s.value)
 
 
 def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
@@ -111,13 +126,21 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
 
 async def _look_at_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
     url = settings.external.get("HUBBUB_VALKEY_URL")
-    if url is None:
-        port = next((p.port for p in state.processes if p.role == "valkey"), None)
-        secret = password_path(settings.keys, "valkey", DOCTOR)
-        if port is None or not secret.exists():
-            return BusFacts(error="there is no process of it")
-        url = f"redis://{DOCTOR}:{secret.read_text().strip()}@{LOOPBACK}:{port}"
-    return await ask_bus(url)
+    if url is not None:
+        return await ask_bus(url)
+    port = next((p.port for p in state.processes if p.role == "valkey"), None)
+    if port is None:
+        return BusFacts(error="there is no process of it")
+    urls = {}
+    for role in (DOCTOR, *SERVICE_ROLES):
+        secret = password_path(settings.keys, "valkey", role)
+        password = secret.read_text().strip() if secret.exists() else ""
+        urls[role] = f"redis://{role}:{password}@{LOOPBACK}:{port}"
+    facts = await ask_bus(urls.pop(DOCTOR))
+    if facts.error:
+        return facts
+    refused = await asyncio.gather(*(is_refused(url) for url in urls.values()))
+    return facts._replace(refused=tuple(compress(urls, refused)))
 
 
 def _list_programs() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Checks of what the machine gives: programs, packages, descriptors, disk, clock, secrets."""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -55,7 +56,7 @@ def judge_descriptors(scene: Scene) -> Iterator[Finding]:
                 f"{process.name} has {process.descriptors} files open, and may have "
                 f"{process.max_descriptors}.",
                 "There are more sockets than one process of it should have.",
-                f"python -m fleet scale {process.role} {_count(scene, process.role) + 1}",
+                f"{sys.executable} -m fleet scale {process.role} {_count(scene, process.role) + 1}",
             )
 
 

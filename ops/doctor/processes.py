@@ -8,6 +8,8 @@ from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
+LATELY_SECONDS: Final = 600
+MANY_DEATHS: Final = 3
 
 
 def judge_fleet(scene: Scene) -> Iterator[Finding]:
@@ -36,15 +38,14 @@ def judge_ports(scene: Scene) -> Iterator[Finding]:
     elif scene.system_ready != 200:
         yield Finding(
             f"{scene.settings.address}/health/ready says {scene.system_ready or 'nothing'}.",
-            "No socket can become ready, or no message can be stored; the checks below say why.",
-            "python -m ops status",
+            "No socket can become ready, or no message can be stored.",
+            "make status",
         )
 
 
 def judge_processes(scene: Scene) -> Iterator[Finding]:
     if scene.state is None:
         return
-    logs = scene.settings.logs
     for role in (*SERVICE_ROLES, "balancer"):
         there = sum(p.role == role and p.state == "ready" for p in scene.state.processes)
         wanted = scene.state.wanted[role].replicas if role in scene.state.wanted else 1
@@ -52,23 +53,49 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"{there or 'None'} of {wanted} processes of {role} {'is' if there == 1 else 'are'}"
                 " ready.",
-                "They end again and again, or what they need is gone.",
-                f"tail {logs}/{role}-*.log",
+                f"They end again and again, or what they need is gone.{scene.log_of(f'{role}-')}",
+                "make bundle   # if nothing else is wrong: it has the logs",
             )
     for p in scene.state.processes:
         if p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
+            name = f"{p.role}-{p.number}"
             yield Finding(
-                f"{p.role}-{p.number} is not ready after {int(scene.now - p.started)} s.",
-                "It waits for something.",
-                f"tail {logs}/{p.role}-{p.number}.log",
+                f"{name} is not ready after {int(scene.now - p.started)} s.",
+                f"It waits for something.{scene.log_of(name)}",
+                f"kill -9 {p.pid}   # it is started again at once",
             )
     for process in scene.processes:
-        if process.ready != 200:
+        if process.ready is None:
             yield Finding(
-                f"{process.name} says {process.ready or 'nothing'} at /health/ready.",
-                "Something that it needs is gone, or it hangs; after 10 s it is started anew.",
-                f"tail {logs}/{process.name}.log",
+                f"{process.name} does not answer.",
+                f"It was stopped, or hangs; after 12 s it is started again."
+                f"{scene.log_of(process.name)}",
+                f"kill -9 {process.pid}   # it is started again at once",
             )
+        elif process.ready != 200:
+            yield Finding(
+                f"{process.name} says {process.ready} at /health/ready.",
+                f"Something that it needs is gone.{scene.log_of(process.name)}",
+                "make bundle   # if nothing else is wrong: it has the logs",
+            )
+
+
+def judge_restarts(scene: Scene) -> Iterator[Finding]:
+    if scene.state is None:
+        return
+    for name, deaths in scene.state.deaths.items():
+        lately = [death for death in deaths if scene.now - death.at < LATELY_SECONDS]
+        if len(lately) >= MANY_DEATHS:
+            yield Finding(
+                f"{name} has ended {len(lately)} times in the last 10 minutes, the last time "
+                f"{_describe_end(lately[-1].code)}.",
+                f"It breaks, or somebody kills it.{scene.log_of(name)}",
+                "dmesg | grep -i 'killed process'   # whether memory ran out; else: make bundle",
+            )
+
+
+def _describe_end(code: int) -> str:
+    return f"with exit code {code}" if code >= 0 else f"by signal {-code}"
 
 
 def judge_circuits(scene: Scene) -> Iterator[Finding]:
@@ -77,7 +104,7 @@ def judge_circuits(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"{process.name} has given up a service that it calls.",
                 "None of its processes has served a call for 5 s; it closes when one is ready.",
-                f"grep circuit {scene.settings.logs}/{process.name}.log | tail",
+                "make status",
             )
 
 
@@ -87,6 +114,7 @@ def judge_caches(scene: Scene) -> Iterator[Finding]:
         if out:
             yield Finding(
                 f"{process.name} does without {int(out)} cache nodes.",
-                "They are down or hang. Reads go to their owners: right, and slower.",
-                f"tail {scene.settings.logs}/cache-*.log",
+                "They are down or hang. Reads go to their owners: right, and slower."
+                f"{scene.log_of('cache-')}",
+                "make status",
             )

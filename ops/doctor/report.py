@@ -4,29 +4,40 @@ import json
 from typing import NamedTuple
 
 from fleet.settings import FleetSettings
-from ops.doctor.check import Finding
+from ops.doctor.check import Check, Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.looking import look_around
 from ops.doctor.scene import Scene
 
 
 class Verdict(NamedTuple):
-    """Of one check; `was_judged` is false where it makes no sense without a running fleet."""
+    """Of one check; `was_judged` is false where it makes no sense without a running fleet.
+    `follows_from` are the checks whose findings explain these."""
 
     number: int
     name: str
     findings: list[Finding]
     was_judged: bool = True
+    follows_from: tuple[int, ...] = ()
 
 
 def judge(scene: Scene) -> list[Verdict]:
     """All checks, in their order."""
-    return [
+    verdicts = [
         Verdict(check.number, check.name, list(check.judge(scene)))
         if scene.state is not None or not check.needs_fleet
         else Verdict(check.number, check.name, [], was_judged=False)
         for check in CHECKS
     ]
+    causes = [c for c, verdict in zip(CHECKS, verdicts, strict=True) if verdict.findings]
+    return [
+        verdict._replace(follows_from=_explained(verdict, causes)) if verdict.findings else verdict
+        for verdict in verdicts
+    ]
+
+
+def _explained(verdict: Verdict, causes: list[Check]) -> tuple[int, ...]:
+    return tuple(check.number for check in causes if verdict.number in check.explains)
 
 
 async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> int:
@@ -37,26 +48,36 @@ async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> 
 
 
 def to_text(verdicts: list[Verdict]) -> str:
-    """A line a check; what is wrong with its cause and what mends it."""
+    """What is wrong, causes before what follows from them; then a line a check."""
+    wrong = sorted((v for v in verdicts if v.findings), key=lambda v: bool(v.follows_from))
     lines = []
+    for verdict in wrong:
+        for finding in verdict.findings:
+            if verdict.follows_from:
+                because = ", ".join(map(str, verdict.follows_from))
+                lines.append(f"Follows from check {because}: {finding.wrong}")
+            else:
+                lines += [f"WRONG (check {verdict.number}): {finding.wrong}"]
+                lines += [f"    Why: {finding.cause}", f"    Fix: {finding.command}"]
+    lines += [""] if lines else []
     for verdict in verdicts:
         word = "WRONG" if verdict.findings else "ok" if verdict.was_judged else "-"
         lines.append(f"{verdict.number:>2}  {verdict.name:<22} {word}")
-        for wrong, cause, command in verdict.findings:
-            lines += [f"    {wrong}", f"    Why:  {cause}", f"    Mend: {command}"]
-    count = sum(len(verdict.findings) for verdict in verdicts)
-    lines.append(f"{count} to mend." if count else "Nothing is wrong.")
+    count = sum(len(v.findings) for v in wrong if not v.follows_from)
+    lines.append(f"{count} to fix." if count else "Nothing is wrong.")
     return "\n".join(lines)
 
 
 def to_json(verdicts: list[Verdict]) -> str:
-    """`checks` in their order, each with `findings`; `sound` when there are none."""
+    """`checks` in their order, each with `findings` and `followsFrom`, numbers of checks whose
+    findings explain them; `sound` when there are none."""
     checks = [
         {
             "number": verdict.number,
             "name": verdict.name,
             "judged": verdict.was_judged,
             "findings": [finding._asdict() for finding in verdict.findings],
+            "followsFrom": verdict.follows_from,
         }
         for verdict in verdicts
     ]

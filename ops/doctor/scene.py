@@ -11,7 +11,8 @@ from fleet.state import FleetState
 
 
 class ProcessFacts(NamedTuple):
-    """A service process; None where it did not answer. `samples` are summed over their labels."""
+    """A service process; None where it did not answer. `samples` are summed over their labels;
+    `polls` are a node's reasons to poll chats."""
 
     name: str
     role: str
@@ -19,6 +20,8 @@ class ProcessFacts(NamedTuple):
     samples: Mapping[str, float]
     descriptors: int
     max_descriptors: int
+    polls: tuple[str, ...] = ()
+    pid: int = 0
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True):
@@ -36,10 +39,12 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
 
 
 class BusFacts(NamedTuple):
-    """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen."""
+    """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen.
+    `refused` are the roles whose log-in Valkey refuses."""
 
     error: str = ""
     pubsub_limit: tuple[int, int, int] | None = None
+    refused: tuple[str, ...] = ()
 
 
 class Scene(NamedTuple):
@@ -60,3 +65,12 @@ class Scene(NamedTuple):
     processes: tuple[ProcessFacts, ...] = ()
     databases: Mapping[str, DatabaseFacts] = {}
     bus: BusFacts = BusFacts()
+    complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
+
+    def log_of(self, *names: str) -> str:
+        """A sentence with what the first of these complains of, or nothing. A name may be the
+        beginning of one."""
+        for name, complaint in self.complaints.items():
+            if name.startswith(names):
+                return f" The log of {name} says: {complaint}"
+        return ""

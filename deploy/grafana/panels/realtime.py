@@ -104,6 +104,14 @@ REALTIME = Dashboard(
             (Query(f"min by (instance) ({_R}_bus_up)", "{{instance}}"),),
         ),
         Panel(
+            "Nodes that poll, by reason",
+            "short",
+            "Above 0: what chats publishes does not arrive, and messages are up to 2 s late. "
+            "`bus_down` on one node: its way to Valkey; `digest_missing` or `canary_missing` on "
+            "all: chats' way to Valkey. Check 18 of the doctor.",
+            (Query(f"sum by (reason) ({_R}_polling)", "{{reason}}"),),
+        ),
+        Panel(
             "Bus payloads, losses, holes fetched",
             "ops",
             "Losses or holes all the time: Valkey drops subscribers, see its buffer limits.",

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from fleet.children import spawn
 from fleet.processes import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 from fleet.state import is_alive
@@ -145,9 +147,31 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
     async with supervise(SERVES, tmp_path, record) as supervised:
         await supervised.wait_until_ready()
         old = pid_of(supervised)
-        await supervised.restart(5)
+        await supervised.restart(5, 5)
         assert supervised.is_ready
         assert pid_of(supervised) != old
+
+
+async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
+    """A new process that does not become ready holds nobody up; it goes on trying."""
+    record, is_broken = Record(), False
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-S", "-c", FAILS if is_broken else SERVES]
+        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
+
+    async def ready() -> bool:
+        return not is_broken
+
+    supervised = Supervised(Program("edge", 1, 1, None, start, ready, ready), record.watcher)
+    await supervised.wait_until_ready()
+    is_broken = True
+    with pytest.raises(TimeoutError):
+        await supervised.restart(5, 0.5)
+    is_broken = False
+    async with asyncio.timeout(10):
+        await supervised.wait_until_ready()
+    await supervised.stop(5)
 
 
 async def test_nothing_ends_the_supervision(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """The doctor's judgement of scenes that each hold one thing that is wrong."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fleet.settings import SERVICE_ROLES, read_settings
-from fleet.state import FleetState, ProcessState, WantedState
+from fleet.state import Death, FleetState, ProcessState, WantedState
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
+from ops.doctor.complaints import find_complaints
 from ops.doctor.report import Verdict, judge, to_json, to_text
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
@@ -32,6 +35,11 @@ def process(role: str, number: int = 1, **changes: Any) -> ProcessState:
 def fleet(*others: ProcessState) -> FleetState:
     there = {p.role: p for p in (*(process(r) for r in (*SERVICE_ROLES, "balancer")), *others)}
     return FleetState(1, list(there.values()), {r: WantedState(1, 1, 4) for r in SERVICE_ROLES})
+
+
+def died(name: str, times: int) -> FleetState:
+    deaths = [Death(NOW - 60 * number, -9) for number in range(times)]
+    return msgspec.structs.replace(fleet(), deaths={name: deaths})
 
 
 def facts(**changes: Any) -> ProcessFacts:
@@ -82,7 +90,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (3, {"system_ready": None}, "/health/ready says nothing"),
     (3, {"state": fleet(process("balancer", port=8001))}, "on port 8001, not on 8000"),
     (4, {"state": fleet(process("users", state="draining"))}, "None of 1 processes of users"),
-    (4, {"processes": (facts(name="chats-2", ready=None),)}, "chats-2 says nothing"),
+    (4, {"processes": (facts(name="chats-2", ready=None),)}, "chats-2 does not answer"),
     (5, {"max_descriptors": 1024}, "1024 files only"),
     (5, {"processes": (facts(descriptors=950, max_descriptors=1000),)}, "950 files open"),
     (6, {"free_bytes": 100 * 2**20}, "100 MB are free"),
@@ -100,6 +108,12 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
     (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
     (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
+    (18, {"processes": (facts(polls=("digest_missing",)),)}, "realtime-1 hears nothing from chats"),
+    (18, {"processes": (facts(polls=("bus_down",)),)}, "(bus_down)"),
+    (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
+    (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
+    (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
+    (4, {"processes": (facts(name="balancer-1", role="balancer", ready=None),)}, "balancer-1 does"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
 ]  # fmt: skip
 
@@ -115,6 +129,55 @@ def test_each_thing_that_is_wrong_is_named(
     for finding in found[number]:
         assert finding.cause
         assert finding.command
+
+
+def test_the_cause_comes_before_what_follows_from_it() -> None:
+    """One stopped PostgreSQL is one thing to fix, whatever else is wrong because of it."""
+    broken = scene(
+        system_ready=503,
+        databases={
+            "users": DatabaseFacts(error="refused"),
+            "chats": DatabaseFacts(error="refused"),
+        },
+        processes=(
+            facts(name="users-1", ready=503),
+            facts(name="edge-1", samples={"hubbub_open_circuit": 1.0}),
+            facts(polls=("canary_missing",)),
+        ),
+        complaints={"postgres-1": "53100 PANIC:  could not write to file"},
+    )
+    found = {v.number: v.follows_from for v in judge(broken) if v.findings}
+    assert found == {3: (4, 8), 4: (8,), 8: (), 15: (4, 8), 18: (4, 8)}
+    text = to_text(judge(broken))
+    assert text.startswith("WRONG (check 8): The database of users cannot be asked: refused")
+    assert "says: 53100 PANIC:  could not write to file\n" in text
+    assert text.count("WRONG (") == 2  # of users and of chats
+    assert text.endswith("\n2 to fix.")
+
+
+def test_deaths_of_long_ago_and_single_ones_are_no_finding() -> None:
+    """A process that was killed now and then is what supervision is for."""
+    assert not found_by(scene(state=died("edge-1", 2)))
+    long_ago = [Death(NOW - 3600, -9)] * 9
+    assert not found_by(scene(state=msgspec.structs.replace(fleet(), deaths={"a-1": long_ago})))
+
+
+def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
+    """Of the last ten minutes; torn lines and what is only told are passed over."""
+
+    def line(minutes: int, level: str, **fields: str) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NOW - 60 * minutes))
+        return json.dumps({"time": at, "level": level, **fields}) + "\n"
+
+    (tmp_path / "chats-1.log").write_text(
+        line(3, "error", event="older")
+        + line(2, "warning", event="not published", error="NoPermissionError")
+        + line(1, "info", event="request")
+        + '{"time": "torn'
+    )
+    (tmp_path / "users-1.log").write_text(line(11, "error", event="long ago"))
+    found = find_complaints(tmp_path, NOW)
+    assert found == {"chats-1": "not published: NoPermissionError"}
 
 
 def test_a_slow_starter_is_named_apart_from_its_role() -> None:
@@ -144,9 +207,9 @@ def test_json_holds_what_the_text_says() -> None:
     assert told["sound"] is False
     assert told["checks"][1] == {
         "number": 2, "name": "fleet", "judged": True,
-        "findings": [{"wrong": "a", "cause": "b", "command": "c"}],
+        "findings": [{"wrong": "a", "cause": "b", "command": "c"}], "followsFrom": [],
     }  # fmt: skip
-    assert "    a\n    Why:  b\n    Mend: c" in to_text(wrong)
+    assert to_text(wrong).startswith("WRONG (check 2): a\n    Why: b\n    Fix: c\n")
 
 
 def test_numbers_are_in_order() -> None:

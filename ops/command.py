@@ -1,0 +1,62 @@
+"""The command line for looking at a Hubbub: `python -m ops doctor`, `status`, `top` and so on."""
+
+import argparse
+import asyncio
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from common.process.variables import SettingsError
+from fleet.settings import FleetSettings, read_settings
+from ops.bundle import write_bundle
+from ops.doctor.report import print_diagnosis
+from ops.status import print_status
+from ops.top import watch
+from ops.trail import print_trail
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("status", help="list the processes")
+    doctor = commands.add_parser("doctor", help="say what is wrong, why, and how to fix it")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    top = commands.add_parser("top", help="one live screen of how it is")
+    top.add_argument("--once", action="store_true", help="one picture, and end")
+    logs = commands.add_parser("logs", help="what was written about one request")
+    logs.add_argument("trace", help="X-Hubbub-Trace of its answer, or its traceparent")
+    bundle = commands.add_parser("bundle", help="logs, configuration, figures for a bug report")
+    bundle.add_argument("file", nargs="?", type=Path)
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = read_arguments()
+    try:
+        return answer(arguments, read_settings())
+    except SettingsError as failure:
+        print(f"The settings cannot be read: {failure}", file=sys.stderr)
+    except OSError as failure:
+        print(f"{failure.filename}: {failure.strerror}", file=sys.stderr)
+    return 1
+
+
+def answer(arguments: argparse.Namespace, settings: FleetSettings) -> int:
+    """The exit code."""
+    match arguments.command:
+        case "status":
+            return print_status(settings.data)
+        case "doctor":
+            return asyncio.run(print_diagnosis(settings, as_json=arguments.json))
+        case "top":
+            with suppress(KeyboardInterrupt):
+                return asyncio.run(watch(settings, once=arguments.once))
+            return 0
+        case "logs":
+            return print_trail(settings.logs, arguments.trace)
+        case _:
+            target = arguments.file or Path(time.strftime("hubbub-%Y%m%d-%H%M%S.tar.gz"))
+            asyncio.run(write_bundle(settings, target))
+            print(f"Written to {target}, without secrets.")
+            return 0
