@@ -28,7 +28,7 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("publish", TOPICS.user(ID), "x"), {"chats"}),
     (("publish", TOPICS.digest, "x"), {"chats"}),
     (("publish", TOPICS.revoked, "x"), {"users"}),
-    (("publish", "invalidate:chat", "x"), {"users", "chats"}),
+    (("publish", "invalidate:chat", "x"), set()),
     (("publish", TOPICS.typing(ID), "x"), {"realtime"}),
     (("publish", TOPICS.canary("realtime-1"), "x"), {"realtime"}),
     (("subscribe", TOPICS.chat(ID)), {"realtime"}),
@@ -37,7 +37,6 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("subscribe", TOPICS.typing(ID)), {"realtime"}),
     (("subscribe", TOPICS.canary("realtime-1")), {"realtime"}),
     (("subscribe", TOPICS.revoked), {"edge", "realtime"}),
-    (("subscribe", "invalidate:chat"), {"edge"}),
     *(
         ((command, TOPICS.replicas(owner), *ARGUMENTS[command]), {owner})
         for command, owners in LEASES
