@@ -109,7 +109,7 @@ class Bench:
         people = People(hubbub.port)
         self.note("idle", "hubbub", 0, measure_memory(hubbub, people, IDLE_SOCKETS))
         for name in filter(self._is_whole, self.servers):
-            self.note("idle", name, 0, measure_idle(name, bus, IDLE_SOCKETS))
+            self.note("idle", name, 0, measure_idle(name, bus, IDLE_SOCKETS, frugal=True))
 
     def measure_connects(self, hubbub: Hubbub, bus: Bus) -> None:
         plan = plan_many_sockets(People(hubbub.port), CONNECTS_AT_ONCE)

@@ -38,7 +38,7 @@ NEWEST: Final = {
     ("F1 fast", "per_core_s"): 1.13, ("F2 fast", "per_core_s"): 2.65,
     ("F3 fast", "per_core_s"): 1.24, ("F4 fast", "per_core_s"): 1.12,
     ("F5 fast", "per_core_s"): 1.24,
-    ("idle", "kb"): 0.50, ("connects", "connect_us"): 0.83,
+    ("idle", "kb"): 0.65, ("connects", "connect_us"): 0.83,
 }  # fmt: skip
 NEWEST_CENTRIFUGE: Final = (
     "`centrifuge` is the Go library of Centrifugo, version 0.15 of 2021 as Debian has it. *Newest "

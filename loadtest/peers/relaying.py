@@ -216,10 +216,12 @@ class HubbubRun:
         self._chats.close()
 
 
-def measure_idle(name: str, bus: Bus, count: int, handshakes: int = 100) -> Found:
+def measure_idle(
+    name: str, bus: Bus, count: int, handshakes: int = 100, *, frugal: bool = False
+) -> Found:
     """Connects `count` sockets of a peer to rooms of ten, some handshakes at a time: CPU of each
     connect, memory of each when idle."""
-    server, port = start_peer(name, bus.port)
+    server, port = start_peer(name, bus.port, frugal=frugal)
     try:
         time.sleep(1)
         memory, cpu = pss_kb(server.pid), cpu_seconds(server.pid)

@@ -20,12 +20,14 @@ from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
 @dataclass(frozen=True)
 class Peer:
     """`argv` gets the port to listen on and Valkey's. `join` is the line of wsload's plan that
-    joins a room. One that is not `whole` is a yardstick: its memory means nothing."""
+    joins a room. `frugal` are words for less memory, which cost it time to connect. One that is not
+    `whole` is a yardstick: its memory means nothing."""
 
     argv: Callable[[int, int], list[object]]
     join: Callable[[int], str]
     envelope: str = "raw"
     wsload: tuple[str, ...] = ()
+    frugal: tuple[str, ...] = ()
     cwd: Path = BUILD
     whole: bool = True
 
@@ -42,13 +44,14 @@ PEERS: Final = {
         _centrifuge_join,
         "centrifuge",
         ("--ready", '{"id":2'),
+        frugal=("-buffers",),
     ),
     "socketio": Peer(
         lambda port, valkey: ["node", "server.js", port, valkey],
         lambda room: f"/socket.io/?EIO=4&transport=websocket&room=room{room}\t-\t40",
         "socketio",
         ("--ready", '40{"sid"', "--engineio"),
-        SOCKETIO,
+        cwd=SOCKETIO,
     ),
     "channels": Peer(
         lambda port, valkey: [CHANNELS_PYTHON, "server.py", port, valkey],
@@ -69,10 +72,11 @@ PEERS: Final = {
 }
 
 
-def start_peer(name: str, valkey: int) -> tuple[Process, int]:
+def start_peer(name: str, valkey: int, *, frugal: bool = False) -> tuple[Process, int]:
     """The process, which listens, and its port."""
     peer, port = PEERS[name], free_port()
-    process = Process(peer.argv(port, valkey), SERVER_CORE, cwd=peer.cwd)
+    words = [*peer.argv(port, valkey), *(peer.frugal if frugal else ())]
+    process = Process(words, SERVER_CORE, cwd=peer.cwd)
     try:
         wait_for_port(process, port)
     except BaseException:
