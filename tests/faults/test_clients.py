@@ -26,9 +26,9 @@ STUCK_READERS = 500
 SLOW_READERS = 500  # a byte a second each
 MEGABYTE = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# The balancer holds two buffers of 68 KiB for each. In the nodes frames wait that all listeners of a
-# chat share, so a thousand readers of one chat wait for the same bytes: at most 1 MiB a node, and
-# what the list of each takes.
+# The balancer holds two buffers of 68 KiB for each. In the nodes frames wait that all listeners of
+# a chat share, so a thousand readers of one chat wait for the same bytes: at most 1 MiB a node,
+# and what the list of each takes.
 MAX_GROWTH_BYTES = {"balancer": 160 * MEGABYTE, "realtime": 60 * MEGABYTE}
 
 UPGRADE = (
@@ -128,7 +128,6 @@ async def test_readers_that_hardly_read_are_let_go(system: Hubbub, seed: int) ->
         finally:
             for one in stuck:
                 one.close()
-        print({role: f"{grown / MEGABYTE:.0f} MB" for role, grown in growth.items()})
         for role, grown in growth.items():
             assert grown < MAX_GROWTH_BYTES[role], f"{role} grew by {grown / MEGABYTE:.0f} MB"
 
