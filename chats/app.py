@@ -26,7 +26,8 @@ from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
-from common.database.pool import UNREACHABLE, create_pool
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import create_pool
 from common.process.service import Service
 from common.process.tasks import start, stop
 from common.valkey.client import connect_valkey
@@ -58,7 +59,7 @@ def create_chats(settings: ChatsSettings) -> Service:
     async def ready() -> str | None:
         try:
             await read_epoch(pool)
-        except UNREACHABLE:
+        except DatabaseUnavailable:
             return "the database"
         return None
 
@@ -89,7 +90,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             await coordinator.drain()
         finally:
             await stop([*lease, *work])
-            with contextlib.suppress(*UNREACHABLE):  # the sweep of others sees to it
+            with contextlib.suppress(DatabaseUnavailable):  # the sweep of others sees to it
                 await publisher.mark_published()
                 await coordinator.forget_acknowledged()
             await pool.close()
@@ -102,5 +103,5 @@ def create_chats(settings: ChatsSettings) -> Service:
 
     health = Health(ready)
     calls = create_calls(pool, sender, coordinator, window, recent, publisher)
-    served = CallService(calls, health, service.service_key, unavailable_on=UNREACHABLE)
+    served = CallService(calls, health, service.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

@@ -14,7 +14,8 @@ from chats.metrics import BACKGROUND_FAILED
 from chats.outbox import Publisher
 from chats.store.canaries import forget_silent_canaries
 from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
-from common.database.pool import TRANSIENT, UNREACHABLE, Pool
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool
 from common.process.logs import log
 
 DIGEST_SECONDS = 1.0
@@ -29,14 +30,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def repeat(name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-    """Does the work, pauses, and so on until cancelled. Exceptions of a database that is gone or
-    busy are logged and counted; others end it."""
+    """Does the work, pauses, and so on until cancelled. DatabaseUnavailable is logged and counted,
+    other exceptions end it."""
     failing = False
     while True:
         try:
             await work()
             failing = False
-        except (*UNREACHABLE, *TRANSIENT) as error:
+        except DatabaseUnavailable as error:
             BACKGROUND_FAILED.labels(name).inc()
             if not failing:
                 log("background work fails", of=name, error=type(error).__name__)

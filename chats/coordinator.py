@@ -38,7 +38,8 @@ from chats.store.changes import (
 from chats.store.decisions import decide, forget_commits, list_old_commits
 from common.calls.calls import Calls
 from common.calls.service import call_seconds
-from common.database.pool import UNREACHABLE, Pool
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool
 from common.process.logs import log
 from common.protocol.errors import Refusal, unavailable
 from common.protocol.ids import new_id
@@ -98,7 +99,8 @@ class Coordinator:
         is called again where the chat has changed meanwhile; `chat` is None for a new one.
 
         Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known, the chat
-        changes too fast or the caller's time is over. Raises UNREACHABLE before anything was tried.
+        changes too fast or the caller's time is over. Raises DatabaseUnavailable before anything
+        was tried.
         """
         deadline = self._clock() + call_seconds.get()
         with CHANGE_SECONDS.time():
@@ -205,7 +207,7 @@ class Coordinator:
         except NotCommitted as reason:
             log("change not committed", reason=type(reason).__name__, chat=change.chat)
             return Stored.REFUSED, None
-        except UNREACHABLE as error:
+        except DatabaseUnavailable as error:
             log("commit not answered", error=type(error).__name__, chat=change.chat)
             return Stored.UNKNOWN, None
         return Stored.DONE, committed
@@ -215,7 +217,7 @@ class Coordinator:
             if transaction is not None:
                 return await decide(self._pool, transaction)
             return (await begin_attempt(self._pool, key)).known is not None
-        except UNREACHABLE as error:
+        except DatabaseUnavailable as error:
             log("decision unknown", error=type(error).__name__)
             return None
 

@@ -130,7 +130,7 @@ def install() -> None:
     install_model()
     _order_sets()
     put = setattr  # mypy need not be told that each is replaced on purpose
-    put(common.database.pool, "AsyncConnectionPool", Pool)
+    put(common.database.pool, "Pool", Pool)
     put(common.database.pool, "_read_end", read_end)
     put(common.database.pool, "POOL_METRICS", SimpleNamespace(watch=lambda _: None))
     put(users.app, "SigningKeys", Keys)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from common.database.pool import UNREACHABLE
+from common.database.failures import DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
 from users.app import create_users
@@ -12,7 +12,7 @@ from users.keys import SigningKeysError
 from users.settings import Settings, read_settings
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
-REFUSALS = (SigningKeysError, PreparedTransactionsOff, *UNREACHABLE)
+REFUSALS = (SigningKeysError, PreparedTransactionsOff, DatabaseUnavailable)
 
 
 @asynccontextmanager

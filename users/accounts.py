@@ -5,7 +5,8 @@ Knows no SQL and no token's content.
 
 import asyncio
 
-from common.database.pool import Pool, begin, retry_transient
+from common.database.failures import retry_busy
+from common.database.pool import Pool, begin
 from common.protocol.errors import Refusal, not_found
 from common.protocol.fields import (
     check_fields,
@@ -186,7 +187,7 @@ class Accounts:
                 return await revoke_sessions_of(connection, request.user, keep=request.session)
 
         try:
-            revoked = await retry_transient(attempt)
+            revoked = await retry_busy(attempt)
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
         self._sessions.announce_revocations(revoked, "password changed")

@@ -13,7 +13,8 @@ from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import Call, CallService
-from common.database.pool import UNREACHABLE, Pool, create_pool
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool, create_pool
 from common.process.logs import log
 from common.process.service import Service
 from common.process.tasks import start, stop
@@ -79,7 +80,7 @@ def create_users(settings: Settings) -> Service:
     async def find_missing() -> str | None:
         try:
             return None if await upkeep.answers(pool) else "database"
-        except UNREACHABLE:
+        except DatabaseUnavailable:
             return "database"
 
     @contextlib.asynccontextmanager
@@ -129,7 +130,7 @@ def create_users(settings: Settings) -> Service:
         Call("finish", FinishMemberships, Empty, memberships.finish),
     ]
     health = Health(find_missing)
-    served = CallService(calls, health, common.service_key, unavailable_on=UNREACHABLE)
+    served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)
 
 
@@ -141,5 +142,5 @@ async def keep_purging(pool: Pool) -> None:
             more = True
             while more:
                 more = await upkeep.purge_stale_rows(pool, PURGED_ROWS)
-        except UNREACHABLE as error:
+        except DatabaseUnavailable as error:
             log("nothing purged", error=type(error).__name__)

@@ -104,6 +104,6 @@ class Memberships:
                 await store.prepare(connection, request.transaction)
 
     async def finish(self, request: FinishMemberships) -> Empty:
-        """Raises what common.database.pool.UNREACHABLE names, also while somebody else is at it."""
+        """Raises DatabaseUnavailable: DatabaseBusy while somebody else is at it."""
         await store.finish_prepared(self._pool, request.transaction, commit=request.commit)
         return Empty()

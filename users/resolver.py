@@ -9,7 +9,8 @@ import asyncio
 from prometheus_client import Gauge
 
 from common.calls.calls import Calls
-from common.database.pool import UNREACHABLE, Pool
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool
 from common.process.logs import log
 from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisions
 from common.protocol.errors import Refusal
@@ -29,8 +30,8 @@ async def resolve_in_doubt(
 ) -> int:
     """One round; returns how many were finished.
 
-    Raises Refusal `unavailable` while no chats answers, and what common.database.pool.UNREACHABLE
-    names; the rest waits for the next round then.
+    Raises Refusal `unavailable` while no chats answers, and DatabaseUnavailable; the rest waits
+    for the next round then.
     """
     prepared = await list_in_doubt(pool)
     in_doubt = [row for row in prepared if row.age_seconds >= after_seconds]
@@ -62,6 +63,6 @@ async def keep_resolving(pool: Pool, chats: Calls) -> None:
     while True:
         try:
             await resolve_in_doubt(pool, chats)
-        except (Refusal, *UNREACHABLE) as error:
+        except (Refusal, DatabaseUnavailable) as error:
             log("in-doubt transactions wait", error=type(error).__name__)
         await asyncio.sleep(ROUND_SECONDS)

@@ -12,7 +12,8 @@ from enum import Enum
 
 from prometheus_client import Counter
 
-from common.database.pool import Pool, begin, retry_transient
+from common.database.failures import retry_busy
+from common.database.pool import Pool, begin
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
 from common.protocol.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
@@ -97,7 +98,7 @@ class Sessions:
 
     async def refresh(self, request: RefreshSession) -> Grant:
         """The next generation's tokens. Raises Refusal `unauthenticated`."""
-        return await retry_transient(lambda: self._refresh(request.refresh_token))
+        return await retry_busy(lambda: self._refresh(request.refresh_token))
 
     async def _refresh(self, shown: str) -> Grant:
         refresh_token = _new_refresh_token()
@@ -126,7 +127,7 @@ class Sessions:
                     raise not_found()
                 return await store.revoke_session(connection, request.session)
 
-        self.announce_revocations(await retry_transient(attempt), "log-out")
+        self.announce_revocations(await retry_busy(attempt), "log-out")
         return Empty()
 
     async def end_other_sessions(self, request: EndOtherSessions) -> Empty:
@@ -136,7 +137,7 @@ class Sessions:
             async with begin(self._pool) as connection:
                 return await store.revoke_sessions_of(connection, request.user, request.keep)
 
-        self.announce_revocations(await retry_transient(attempt), "log-out of the others")
+        self.announce_revocations(await retry_busy(attempt), "log-out of the others")
         return Empty()
 
     def announce_revocations(self, count: int, reason: str) -> None:
@@ -165,7 +166,7 @@ class Sessions:
         for session, generation in request.used:
             newest[session] = max(generation, newest.get(session, 0))
         if newest:
-            await retry_transient(lambda: store.mark_held(self._pool, newest))
+            await retry_busy(lambda: store.mark_held(self._pool, newest))
         return Empty()
 
     async def revocations(self, request: RevocationsRequest) -> Revocations:

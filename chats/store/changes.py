@@ -7,7 +7,8 @@ import psycopg
 
 from chats.store.arrays import id_array
 from chats.store.query import fetch
-from common.database.pool import Pool, retry_transient
+from common.database.failures import DatabaseBusy, DatabaseUnavailable, retry_busy
+from common.database.pool import Pool
 
 _CHANGE = (
     "SELECT seq, at, owed FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"
@@ -72,6 +73,10 @@ class Repeated(NotCommitted):
     """A request with the same key was quicker."""
 
 
+class Outrun(NotCommitted):
+    """Others held what it needs, or were quicker, at each try."""
+
+
 _BY_SQLSTATE: dict[str | None, type[NotCommitted]] = {"HB001": Moved, "HB002": TooOld}
 _BY_CONSTRAINT: dict[str | None, type[NotCommitted]] = {
     "decisions_pkey": Aborted,
@@ -91,8 +96,8 @@ async def commit_change(
 ) -> Committed:
     """Commits the change with its event, result and (for a `transaction`) decision.
 
-    `began` is the attempt's. Raises a NotCommitted when nothing was
-    committed; UNREACHABLE when that is not known.
+    `began` is the attempt's. Raises a NotCommitted when nothing was committed; DatabaseUnavailable
+    when that is not known.
     """
     parameters = (
         change.chat, change.version, change.name, change.owner, id_array(change.join),
@@ -107,7 +112,11 @@ async def commit_change(
             return Committed(*row)
 
     try:
-        return await retry_transient(attempt)
+        return await retry_busy(attempt)
+    except DatabaseBusy as error:
+        raise Outrun from error
+    except DatabaseUnavailable:
+        raise
     except psycopg.Error as error:
         reason = _BY_SQLSTATE.get(error.sqlstate)
         if isinstance(error, psycopg.errors.UniqueViolation):

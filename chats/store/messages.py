@@ -5,7 +5,8 @@ from typing import NamedTuple
 import psycopg
 
 from chats.store.arrays import bytes_array, id_array
-from common.database.pool import Pool, may_pass
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool
 
 _POST = (
     "SELECT item, at, seq, stored"
@@ -59,7 +60,7 @@ async def post_messages(
         async with pool.connection() as connection:
             rows = await (await connection.execute(_POST, parameters, binary=True)).fetchall()
     except psycopg.Error as error:
-        failure = BatchFailed if may_pass(error) else BatchRefused
+        failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error
     results: list[Posted | None] = [None] * len(batch)
     owed: dict[str, int] = {}

@@ -61,8 +61,8 @@ class Call(Generic[Q, A]):
 class CallService:
     """Answers the requests of common/calls/http_server.py.
 
-    A call that ends with one of `unavailable_on` (a database that is gone) is refused with
-    `unavailable`; every other exception but Refusal is a bug and answers 500.
+    A call that ends with `unavailable_on` (a database that fails) is refused with `unavailable`;
+    every other exception but Refusal is a bug and answers 500.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class CallService:
         health: Health,
         service_key: str,
         *,
-        unavailable_on: tuple[type[Exception], ...] = (),
+        unavailable_on: type[Exception] | tuple[()] = (),
     ) -> None:
         # A second series for each counter, which nobody reads. Untyped upstream.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]

@@ -3,21 +3,31 @@
 import asyncio
 import re
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from common.database.failures import naming_failures
 from common.database.pool_metrics import POOL_METRICS
 from common.process.logs import log
 
-T = TypeVar("T")
-
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """Fails with the names of common/database/failures.py."""
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
+        """Commits at its end, and rolls back on an exception."""
+        with naming_failures():
+            async with super().connection(timeout) as connection:
+                yield connection
+
 
 # Guards migrations when several replicas start together; any constant will do.
 _MIGRATION_LOCK = 7_240_551
@@ -39,7 +49,8 @@ _TCP = {
 
 
 def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") -> Pool:
-    """A pool that is not open yet; waiting for a connection longer than 2 s raises PoolTimeout.
+    """A pool that is not open yet; waiting for a connection longer than 2 s raises
+    DatabaseUnreachable.
 
     `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
     `options` are further settings of its sessions: `-c name=value …`. A connection that the server
@@ -57,7 +68,7 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
             await pool.check()
             raise
 
-    pool: Pool = AsyncConnectionPool(
+    pool = Pool(
         url,
         min_size=min_size,
         max_size=size,
@@ -101,81 +112,33 @@ async def migrate(url: str, folder: Path) -> list[str]:
     """Applies the folder's `NNNN_name.sql` that are not applied yet, each in its own transaction.
 
     Several replicas may call it together: one works, the others wait. Returns the names applied.
-    Raises ValueError for a badly named file, psycopg.Error where a migration fails.
+    Raises ValueError for a badly named file, DatabaseUnavailable, psycopg.Error where a migration
+    fails.
     """
     files = await asyncio.to_thread(lambda: sorted(folder.glob("*.sql")))
     for file in files:
         if not re.fullmatch(r"\d{4}_\w+\.sql", file.name):
             raise ValueError(f"not a migration's name: {file.name}")
     applied: list[str] = []
-    async with await psycopg.AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=5
-    ) as connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        rows = await (await connection.execute("SELECT name FROM migrations")).fetchall()
-        known = {name for (name,) in rows}
-        for file in files:
-            if file.name in known:
-                continue
-            async with connection.transaction():
-                await connection.execute(file.read_bytes())
-                await connection.execute("INSERT INTO migrations (name) VALUES (%s)", (file.name,))
-            applied.append(file.name)
-            log("migration applied", name=file.name)
+    with naming_failures():
+        async with await psycopg.AsyncConnection.connect(
+            url, autocommit=True, connect_timeout=5
+        ) as connection:
+            await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            rows = await (await connection.execute("SELECT name FROM migrations")).fetchall()
+            known = {name for (name,) in rows}
+            for file in files:
+                if file.name in known:
+                    continue
+                async with connection.transaction():
+                    await connection.execute(file.read_bytes())
+                    await connection.execute(
+                        "INSERT INTO migrations (name) VALUES (%s)", (file.name,)
+                    )
+                applied.append(file.name)
+                log("migration applied", name=file.name)
     return applied
-
-
-TRANSIENT = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.SerializationFailure,
-)
-"""A transaction that ended with one of these left nothing and may be tried again."""
-
-UNREACHABLE = (
-    psycopg.OperationalError,  # gone, refusing, too slow, or no connection of the pool is free
-    psycopg.errors.IdleInTransactionSessionTimeout,
-    psycopg.errors.TransactionTimeout,
-)
-"""What PostgreSQL's absence or overload looks like; a caller is told `unavailable`."""
-
-
-_PASSING_CLASSES = (
-    "08",  # the connection is lost
-    "40",  # lost against other transactions
-    "53",  # no memory, disk space or connections left
-    "57",  # shut down, starting, cancelled
-    "58",  # the operating system failed it
-)
-_PASSING = (
-    "25006",  # a primary that has become a standby
-    "25P03",  # idle_in_transaction_session_timeout
-    "25P04",  # transaction_timeout
-    "55P03",  # lock_timeout
-)
-
-
-def may_pass(error: psycopg.Error) -> bool:
-    """Whether the same transaction may succeed later: PostgreSQL was gone, busy or full, or others
-    were quicker. Otherwise its content was refused. The transaction may have been committed."""
-    state = error.sqlstate
-    if state is None:  # not from the server: a lost connection, or none to be had
-        return isinstance(error, psycopg.OperationalError)
-    return state.startswith(_PASSING_CLASSES) or state in _PASSING
-
-
-async def retry_transient(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
-    """Runs the attempt, a whole transaction, again while it loses against others.
-
-    Raises the last transient error when all tries are used up.
-    """
-    for _ in range(tries - 1):
-        try:
-            return await attempt()
-        except TRANSIENT:
-            continue
-    return await attempt()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from common.database.pool import UNREACHABLE
+from common.database.failures import DatabaseUnavailable
 
 WAIT_SECONDS: Final = 8.0
 RETRY_SECONDS: Final = 0.1
@@ -17,7 +17,7 @@ async def set_up_when_reachable(set_up: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await set_up()
-        except UNREACHABLE:
+        except DatabaseUnavailable:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(RETRY_SECONDS)

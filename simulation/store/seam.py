@@ -15,7 +15,7 @@ import psycopg
 import chats.store
 import users.store
 from chats.store.messages import BatchFailed, BatchRefused, NewMessage
-from common.database.pool import may_pass
+from common.database.failures import DatabaseUnavailable
 from simulation.store.server import Connection, Pool
 from simulation.store.users import MembershipChange
 
@@ -95,7 +95,7 @@ async def _post_messages(pool: Pool, batch: list[NewMessage]) -> Any:
     try:
         return await pool.trip("post_messages", (batch,), {})
     except psycopg.Error as error:
-        failure = BatchFailed if may_pass(error) else BatchRefused
+        failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 import psycopg_pool
 
+from common.database.failures import naming_failures
 from simulation.processes import OWNER, Process
 
 WORK_SECONDS: Final = 0.0006  # of a statement, at most, when nothing is wrong
@@ -97,7 +98,7 @@ class Connection:
 
 
 class Pool:
-    """Takes the place of psycopg_pool.AsyncConnectionPool."""
+    """Takes the place of common.database.pool.Pool."""
 
     server_of: Callable[[str], tuple[Server, Any]]
 
@@ -130,15 +131,16 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
-        """Raises PoolTimeout."""
-        connection = await self._take()
-        try:
-            yield connection
-        finally:
-            if connection.change is not None:
-                connection.change.roll_back()
-                connection.change = None
-            self._give_back(connection)
+        """Raises DatabaseUnavailable."""
+        with naming_failures():
+            connection = await self._take()
+            try:
+                yield connection
+            finally:
+                if connection.change is not None:
+                    connection.change.roll_back()
+                    connection.change = None
+                self._give_back(connection)
 
     async def trip(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """One function of the store, as one statement."""

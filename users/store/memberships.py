@@ -7,6 +7,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from common.database.failures import DatabaseBusy
 from common.database.pool import Connection, Pool
 
 _GID_PREFIX = "hubbub-"
@@ -58,15 +59,15 @@ async def voting(pool: Pool) -> AsyncIterator[Connection]:
 
     Raises PreparedElsewhere.
     """
-    try:
-        async with pool.connection() as connection:  # rolls back on an exception
+    async with pool.connection() as connection:  # rolls back on an exception
+        try:
             yield connection
-    except (
-        psycopg.errors.LockNotAvailable,
-        psycopg.errors.UniqueViolation,
-        psycopg.errors.DuplicateObject,
-    ) as error:
-        raise PreparedElsewhere from error
+        except (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.DuplicateObject,
+        ) as error:
+            raise PreparedElsewhere from error
 
 
 async def begin(connection: Connection) -> None:
@@ -133,7 +134,7 @@ async def insert_memberships(connection: Connection, chat: str, users: list[str]
 async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None:
     """No error where it is gone already: then its commit or rollback is on disk.
 
-    Raises psycopg.errors.ObjectNotInPrerequisiteState while somebody else is finishing it.
+    Raises DatabaseBusy while somebody else is finishing it.
     """
     verb = sql.SQL("COMMIT PREPARED {}" if commit else "ROLLBACK PREPARED {}")
     async with pool.connection() as connection:
@@ -143,6 +144,8 @@ async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None
             )
         except psycopg.errors.UndefinedObject:
             return
+        except psycopg.errors.ObjectNotInPrerequisiteState as error:
+            raise DatabaseBusy("the transaction is being finished") from error
 
 
 async def list_in_doubt(pool: Pool) -> list[InDoubt]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 
+from common.database.failures import naming_failures
 from common.database.pool import Pool, migrate
 
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
@@ -45,18 +46,19 @@ class PreparedTransactionsOff(Exception):
 
 
 async def answers(pool: Pool) -> bool:
-    """Whether a query works right now. Raises what common.database.pool.UNREACHABLE names."""
+    """Whether a query works right now. Raises DatabaseUnavailable."""
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT 1")
         return await cursor.fetchone() == (1,)
 
 
 async def set_up_database(url: str) -> None:
-    """Brings the tables up to date. Raises PreparedTransactionsOff, and psycopg.Error."""
-    async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
-        cursor = await connection.execute("SHOW max_prepared_transactions")
-        if await cursor.fetchone() == ("0",):
-            raise PreparedTransactionsOff
+    """Brings the tables up to date. Raises PreparedTransactionsOff, and what migrate raises."""
+    with naming_failures():
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
+            cursor = await connection.execute("SHOW max_prepared_transactions")
+            if await cursor.fetchone() == ("0",):
+                raise PreparedTransactionsOff
     await migrate(url, Path(__file__).parent.parent / "migrations")
 
 

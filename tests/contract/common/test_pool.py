@@ -5,7 +5,13 @@ import asyncio
 import psycopg
 import pytest
 
-from common.database.pool import create_pool, may_pass
+from common.database.failures import (
+    DatabaseBusy,
+    DatabaseExhausted,
+    DatabaseUnreachable,
+    retry_busy,
+)
+from common.database.pool import begin, create_pool
 
 SIZE = 8
 
@@ -45,26 +51,88 @@ async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
                 assert connection.info.backend_pid == pid
 
 
+RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = 'no space left'; END $$"
+
+
 @pytest.mark.parametrize(
-    ("error", "may"),
+    ("sqlstate", "failure"),
     [
-        (psycopg.OperationalError("server closed the connection unexpectedly"), True),
-        (psycopg.errors.DeadlockDetected(), True),
-        (psycopg.errors.LockNotAvailable(), True),
-        (psycopg.errors.AdminShutdown(), True),
-        (psycopg.errors.CannotConnectNow(), True),
-        (psycopg.errors.QueryCanceled(), True),
-        (psycopg.errors.DiskFull(), True),
-        (psycopg.errors.ReadOnlySqlTransaction(), True),
-        (psycopg.errors.TransactionTimeout(), True),
-        (psycopg.errors.CheckViolation(), False),
-        (psycopg.errors.UntranslatableCharacter(), False),
-        (psycopg.errors.UndefinedFunction(), False),
-        (psycopg.InterfaceError("a bug"), False),
+        ("08006", DatabaseUnreachable),  # connection failure
+        ("25006", DatabaseUnreachable),  # read only: a standby
+        ("25P04", DatabaseUnreachable),  # transaction_timeout
+        ("53300", DatabaseUnreachable),  # too many connections
+        ("57014", DatabaseUnreachable),  # statement_timeout
+        ("57P01", DatabaseUnreachable),  # shut down
+        ("57P03", DatabaseUnreachable),  # starting
+        ("40001", DatabaseBusy),
+        ("40P01", DatabaseBusy),
+        ("55P03", DatabaseBusy),
+        ("53100", DatabaseExhausted),  # disk full
+        ("53200", DatabaseExhausted),  # out of memory
+        ("58030", DatabaseExhausted),  # input and output
+        ("22P05", psycopg.errors.UntranslatableCharacter),
+        ("23514", psycopg.errors.CheckViolation),
+        ("42883", psycopg.errors.UndefinedFunction),
     ],
-    ids=repr,
 )
-def test_what_may_pass(error: psycopg.Error, may: bool) -> None:
-    """A transaction is run again where it lost, or PostgreSQL is gone, busy or full; not where its
-    content was refused."""
-    assert may_pass(error) is may
+async def test_failures_have_names(
+    database_url: str, sqlstate: str, failure: type[psycopg.Error]
+) -> None:
+    """PostgreSQL that is gone, one that has run out of something, a transaction that lost, and a
+    statement whose content is refused are told apart."""
+    async with create_pool(database_url, size=1, min_size=1) as pool:
+        with pytest.raises(psycopg.Error) as raised:
+            async with pool.connection() as connection:
+                await connection.execute(RAISE.format(sqlstate))
+        assert raised.type is failure
+        async with pool.connection() as connection:  # the pool goes on
+            await connection.execute("SELECT 1")
+
+
+async def test_a_pool_without_a_server_is_unreachable() -> None:
+    """As is one whose connections are all in use for too long."""
+    async with create_pool("postgresql://127.0.0.1:1/none", size=1, min_size=0) as pool:
+        with pytest.raises(DatabaseUnreachable):
+            async with pool.connection(timeout=0.2):
+                pass
+
+
+async def test_a_full_disk_is_an_error_in_the_log(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the server's own words, for somebody has to act."""
+    async with create_pool(database_url, size=1, min_size=1) as pool:
+        with pytest.raises(DatabaseExhausted):
+            async with pool.connection() as connection:
+                await connection.execute(RAISE.format("53100"))
+    (record,) = [one for one in caplog.records if one.message == "database exhausted"]
+    assert record.levelname == "ERROR"
+    assert vars(record)["fields"] == {"sqlstate": "53100", "cause": "no space left"}
+
+
+async def test_a_transaction_that_lost_is_tried_again(database_url: str) -> None:
+    """A deadlock ends one of two transactions, which then succeeds."""
+    async with create_pool(database_url, size=2) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0)")
+            await connection.execute("INSERT INTO t VALUES (1), (2)")
+        both_hold_one = asyncio.Barrier(2)
+        tries = 0
+
+        async def change(first: int, second: int) -> None:
+            async def attempt() -> None:
+                nonlocal tries
+                tries += 1
+                async with begin(pool) as connection:
+                    await connection.execute("UPDATE t SET n = n + 1 WHERE id = %s", (first,))
+                    if tries <= 2:
+                        await both_hold_one.wait()
+                    await connection.execute("UPDATE t SET n = n + 1 WHERE id = %s", (second,))
+
+            await retry_busy(attempt)
+
+        await asyncio.gather(change(1, 2), change(2, 1))
+        assert tries > 2
+        async with pool.connection() as connection:
+            rows = await connection.execute("SELECT n FROM t")
+            assert await rows.fetchall() == [(2,), (2,)]

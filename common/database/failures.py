@@ -1,0 +1,97 @@
+"""How PostgreSQL fails, by SQLSTATE: what is not the statement's fault, and may pass.
+
+    DatabaseUnavailable        callers are told `unavailable`
+    ├── DatabaseUnreachable    gone, starting, refusing, too slow, or no connection is free
+    ├── DatabaseExhausted      no disk space or memory: an operator has to act
+    └── DatabaseBusy           the transaction lost against others; nothing of it is stored
+
+After the first two it is not known whether the transaction was committed. Whatever has another name
+is a refusal of the statement's content, or a bug. https://www.postgresql.org/docs/18/errcodes-appendix.html
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+import psycopg
+from prometheus_client import Counter
+
+from common.process.logs import log
+
+T = TypeVar("T")
+
+FAILURES: Final = Counter(
+    "hubbub_database_failures", "Transactions that PostgreSQL failed, by how.", ["failure"]
+)
+
+
+class DatabaseUnavailable(psycopg.OperationalError):
+    """PostgreSQL fails, and the same transaction may succeed later."""
+
+
+class DatabaseUnreachable(DatabaseUnavailable):
+    pass
+
+
+class DatabaseExhausted(DatabaseUnavailable):
+    pass
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    pass
+
+
+_BY_CLASS: Final = {
+    "08": DatabaseUnreachable,  # connection exception
+    "40": DatabaseBusy,  # transaction rollback: deadlock, serialization failure
+    "53": DatabaseExhausted,  # insufficient resources
+    "57": DatabaseUnreachable,  # operator intervention: shut down, starting, cancelled
+    "58": DatabaseExhausted,  # system error: input and output
+}
+_BY_STATE: Final = {
+    "25006": DatabaseUnreachable,  # a primary that has become a standby
+    "25P03": DatabaseUnreachable,  # idle_in_transaction_session_timeout
+    "25P04": DatabaseUnreachable,  # transaction_timeout
+    "53300": DatabaseUnreachable,  # too many connections
+    "55P03": DatabaseBusy,  # lock_timeout
+}
+
+
+def name_failure(error: psycopg.Error) -> type[DatabaseUnavailable] | None:
+    """None for what is the statement's fault, or ours."""
+    state = error.sqlstate
+    if state is None:  # not from the server: a lost connection, or none to be had
+        return DatabaseUnreachable if isinstance(error, psycopg.OperationalError) else None
+    return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
+
+
+@contextmanager
+def naming_failures() -> Iterator[None]:
+    """Raises a DatabaseUnavailable in place of psycopg's own errors that are one."""
+    try:
+        yield
+    except DatabaseUnavailable:
+        raise
+    except psycopg.Error as error:
+        failure = name_failure(error)
+        if failure is None:
+            raise
+        FAILURES.labels(failure.__name__).inc()
+        if failure is DatabaseExhausted:
+            cause = error.diag.message_primary
+            log("database exhausted", level=logging.ERROR, sqlstate=error.sqlstate, cause=cause)
+        raise failure(str(error)) from error
+
+
+async def retry_busy(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
+    """Runs the attempt, a whole transaction, again while it loses against others.
+
+    Raises DatabaseBusy when all tries are used up.
+    """
+    for _ in range(tries - 1):
+        try:
+            return await attempt()
+        except DatabaseBusy:
+            continue
+    return await attempt()
