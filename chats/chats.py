@@ -68,7 +68,7 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
             by=request.user,
             draft=draft_snapshot(chat, by=request.user),
             controls=draft_controls([Control(seq=0, action="join", users=list(participants))]),
-            join=participants,
+            joining=participants,
         ),
         memberships=Memberships(request.session, add=participants),
     )
@@ -133,7 +133,7 @@ def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
         by=by,
         draft=draft_event(ChatDeleted(chat=row.id, by=by, **UNSTAMPED)),
         controls=draft_controls([Control(seq=0, action="close", users=[])]),
-        end=True,
+        is_end=True,
     )
     return Plan(CHANGED, change, Memberships(session, remove_all=True))
 

@@ -222,14 +222,14 @@ class Coordinator:
             return None
 
     def _announce(self, change: Change, committed: Committed) -> None:
-        seq, at, owed = committed
+        seq, at, outbox_id = committed
         self._announcer.announce(
             Announcement(
                 change.chat,
                 seq,
                 [stamp(change.draft, seq, at)],
                 stamp_controls(change.controls, seq, at),
-                owed,
+                outbox_id,
                 follow=[],
             )
         )

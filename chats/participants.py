@@ -66,7 +66,7 @@ def _plan_addition(
         controls=draft_controls(
             [Control(seq=0, action="join", users=list(new), snapshot=snapshot)]
         ),
-        join=new,
+        joining=new,
     )
     return Plan(CHANGED, change, Memberships(request.session, add=new))
 
@@ -114,6 +114,6 @@ def _plan_removal(row: ChatRow, owner: str, request: RemoveParticipant) -> Plan:
         by=request.user,
         draft=draft_event(event),
         controls=draft_controls([Control(seq=0, action="leave", users=list(leaving))]),
-        leave=leaving,
+        leaving=leaving,
     )
     return Plan(CHANGED, change, Memberships(request.session, remove=leaving))

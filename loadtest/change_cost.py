@@ -30,9 +30,9 @@ MAX_TIMES: Final = 4.0  # two flushes and two calls against one flush
 Way = Callable[[list[Person]], Awaitable[None]]
 
 _ONE_DATABASE: Final = (
-    "SELECT seq FROM change_chat(%s::uuid, 0, 'bench', %s::uuid, %s::uuid[], '{}', false,"
-    " 'chat.created', %s::uuid, %s::bytea, NULL, 'create_chat', %s::uuid, %s::bytea,"
-    " NULL, now(), '20 s')"
+    "SELECT seq FROM commit_change("
+    " ROW(%s, 0, 'bench', %s, %s, '{}', false, 'chat.created', %s, %s, NULL)::chat_change,"
+    " ROW('create_chat', %s, %s)::request_result, ROW(NULL, now(), '20 s')::change_attempt)"
 )
 _MEMBERSHIPS: Final = (
     "INSERT INTO bench_memberships (member, chat) SELECT m, %s::uuid FROM unnest(%s::uuid[]) AS m"

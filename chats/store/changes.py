@@ -1,4 +1,4 @@
-"""Changes of a chat that are no messages: one call of `change_chat` each, and how it may fail."""
+"""Changes of a chat that are no messages: one call of `commit_change` each, and how it may fail."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,18 +10,23 @@ from chats.store.query import fetch
 from common.database.failures import DatabaseBusy, DatabaseUnavailable, retry_busy
 from common.database.pool import Pool
 
-_CHANGE = (
-    "SELECT seq, at, owed FROM change_chat(%s::uuid, %s::bigint, %s::text, %s::uuid, %s::uuid[],"
-    " %s::uuid[], %s::boolean, %s::text, %s::uuid, %s::bytea, %s::text, %s::text, %s::uuid,"
-    " %s::bytea, %s::uuid, %s::timestamptz, %s::interval)"
+_COMMIT = """
+SELECT seq, at, outbox_id FROM commit_change(
+    ROW(
+        %(chat)s, %(version)s, %(name)s, %(owner)s, %(joining)s, %(leaving)s, %(is_end)s,
+        %(kind)s, %(by)s, %(draft)s, %(controls)s
+    )::chat_change,
+    ROW(%(scope)s, %(key)s, %(result)s)::request_result,
+    ROW(%(transaction)s, %(began)s, %(max_age)s)::change_attempt
 )
+"""
 
 
 class Change(NamedTuple):
     """What a chat becomes, and the event that says so; nothing is checked any more.
 
-    `version` is the one that the change was made for, 0 for a new chat. `join` are appended to the
-    participants in this order.
+    `version` is the one that the change was made for, 0 for a new chat. `joining` are appended to
+    the participants in this order.
     """
 
     chat: str
@@ -32,9 +37,9 @@ class Change(NamedTuple):
     by: str
     draft: bytes
     controls: str | None
-    join: tuple[str, ...] = ()
-    leave: tuple[str, ...] = ()
-    end: bool = False
+    joining: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+    is_end: bool = False
 
 
 class ResultKey(NamedTuple):
@@ -46,11 +51,11 @@ class ResultKey(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """The event's number and time, and the outbox's row that owes it."""
+    """The event's number and time, and its row in the outbox."""
 
     seq: int
     at: str
-    owed: int
+    outbox_id: int
 
 
 class NotCommitted(Exception):
@@ -99,15 +104,21 @@ async def commit_change(
     `began` is the attempt's. Raises a NotCommitted when nothing was committed; DatabaseUnavailable
     when that is not known.
     """
-    parameters = (
-        change.chat, change.version, change.name, change.owner, id_array(change.join),
-        id_array(change.leave), change.end, change.kind, change.by, change.draft, change.controls,
-        key.scope, key.key, result, transaction, began, timedelta(seconds=max_age_seconds),
-    )  # fmt: skip
+    parameters = {
+        **change._asdict(),
+        "joining": id_array(change.joining),
+        "leaving": id_array(change.leaving),
+        "scope": key.scope,
+        "key": key.key,
+        "result": result,
+        "transaction": transaction,
+        "began": began,
+        "max_age": timedelta(seconds=max_age_seconds),
+    }
 
     async def attempt() -> Committed:
         async with pool.connection() as connection:
-            row = await (await connection.execute(_CHANGE, parameters)).fetchone()
+            row = await (await connection.execute(_COMMIT, parameters)).fetchone()
             assert row is not None
             return Committed(*row)
 

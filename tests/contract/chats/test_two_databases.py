@@ -60,7 +60,7 @@ def addition(chat: Chat, person: Person, version: int = 1) -> Change:
         by=chat.owner,
         draft=draft_event(event),
         controls=None,
-        join=(person.id,),
+        joining=(person.id,),
     )
 
 
@@ -156,7 +156,7 @@ async def test_what_may_not_be_committed_is_not(world: World, pool: Pool) -> Non
     assert len(await world.read_events(chat.id, ann)) == 1
     await commit(pool, change, transaction, key=key)
     assert await decide(pool, transaction)
-    later = change._replace(version=2, join=(new_id(),))
+    later = change._replace(version=2, joining=(new_id(),))
     with pytest.raises(Repeated):
         await commit(pool, later, new_id(), key=key)
     with pytest.raises(Aborted):
