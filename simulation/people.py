@@ -61,7 +61,7 @@ class People:
                 kind="chat.created", by=chat.owner,
                 draft=draft_snapshot(chat, by=chat.owner),
                 controls=draft_controls([Control(seq=0, action="join", users=members)]),
-                join=tuple(members),
+                joining=tuple(members),
             ),
             ResultKey(chat.owner, "create_chat", new_id()), b"{}",
             transaction=None,

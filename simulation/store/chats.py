@@ -84,13 +84,13 @@ class ChatsDatabase(Reading, Outbox):
         if transaction is not None:
             self.decisions[transaction] = True, self._clock()
         self._results[own_key] = result, self._clock()
-        for member in list(chat.members) if change.end else change.leave:
+        for member in list(chat.members) if change.is_end else change.leaving:
             chat.members.pop(member, None)
-        chat.members.update(dict.fromkeys(change.join))
+        chat.members.update(dict.fromkeys(change.joining))
         at = self._now()
         chat.version += 1
         chat.name, chat.owner = change.name, change.owner
-        chat.deleted_at = self._clock() if change.end else None
+        chat.deleted_at = self._clock() if change.is_end else None
         seq = chat.head + 1
         entry = Entry(
             seq, change.kind, change.by, None, stamp(change.draft, seq, at),
