@@ -19,6 +19,7 @@ ALLOWED_IMPORTS = {
     "psycopg": (
         "users/store",
         "chats/store",
+        "common/database/failures.py",
         "common/database/pool.py",
         "fleet/backup.py",
         "ops/doctor",
