@@ -38,16 +38,18 @@ from edge.operations import OPERATIONS
 from edge.readiness import Readiness
 from edge.reads import CachedReads, DirectReads
 from edge.routes.accounts import AccountRoutes
+from edge.routes.administration import AdministrationRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
+from edge.routes.instance import InstanceRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.sessions import SessionRoutes
 from edge.sends import Sends
 from edge.settings import EdgeSettings
-from edge.upstream import Chats, Users
+from edge.upstream import Administration, Chats, Users
 
 WEB_FOLDER = Path(__file__).parent / "web"
 JSON = "application/json"
@@ -91,6 +93,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             service.rate_factor,
         )
         chats, users = Chats(chats_calls), Users(users_calls)
+        administration = Administration(users_calls)
         direct = DirectReads(chats, users)
         cache = CacheNodes(settings.cache_urls)
         stack.push_async_callback(cache.close)
@@ -108,11 +111,17 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ProfileRoutes(gate, users, reads, limits),
             ChatRoutes(chats, reads),
             MessageRoutes(chats, reads, Sends(chats_calls)),
+            InstanceRoutes(administration),
+            AdministrationRoutes(gate, administration, settings.public_url),
             HealthRoutes(health, readiness.missing),
             DescriptionRoutes(*documents, headers),
         )
         routes = [
-            *(endpoint for call in calls for endpoint in create_endpoints(call, balancer)),
+            *(
+                endpoint
+                for call in calls
+                for endpoint in create_endpoints(call, balancer, administration.demand_role)
+            ),
             *create_page_routes(files, headers),
         ]
         # A notice only makes the next poll come sooner, so a bus that is down needs no care.

@@ -12,7 +12,7 @@ from common.protocol.errors import CODES, PROBLEM_TYPE, Refusal
 from common.protocol.ids import UUID_PATTERN
 from common.protocol.wire import Id
 from edge.bodies import Query
-from edge.operation import Operation, Who
+from edge.operation import ROLES, Operation, Who
 
 REF: Final = "#/components/schemas/{name}"
 EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
@@ -31,7 +31,11 @@ EXAMPLES: Final[dict[str, Any]] = {
     "epoch": "019a0000-1111-7222-8333-444455556666",
     "expiresAt": "2026-02-01T03:04:05.678Z",
     "expiresIn": 900,
+    "name": "Hubbub",
+    "of": EXAMPLE_PERSON,
     "id": EXAMPLE_ID,
+    "invite": "Zm9yIGV4YW1wbGUgb25seQ",
+    "lastSeenAt": "2026-01-02T03:04:05.678Z",
     "messageId": "019a1b2d-1123-7000-8111-222233334444",
     "owner": EXAMPLE_PERSON,
     "participants": [EXAMPLE_PERSON],
@@ -44,6 +48,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "user": EXAMPLE_PERSON,
     "userId": EXAMPLE_PERSON,
     "userIds": [EXAMPLE_PERSON],
+    "url": "https://chat.example.org/#reset=Zm9yIGV4YW1wbGUgb25seQ",
     "username": "ann",
     "users": [EXAMPLE_PERSON],
 }
@@ -184,7 +189,7 @@ def problems_of(operation: Operation) -> set[str]:
     codes = {"internal", "unavailable", *operation.refusals}
     if not operation.is_open:
         codes.add("unauthenticated")
-    if operation.who is Who.CHAT_OWNER or operation.gives_cookie:
+    if operation.gives_cookie or operation.who in (Who.CHAT_OWNER, *ROLES):
         codes.add("forbidden")
     if operation.rate:
         codes.add("rate_limited")
@@ -242,6 +247,8 @@ def tidy(node: Any) -> Any:
             tidied["examples"] = [EXAMPLE_ID]
     if isinstance(properties := tidied.get("properties"), dict):
         for name, schema in properties.items():
+            if schema.get("type") == "object":
+                continue
             if name in EXAMPLES and "$ref" not in {**schema, **schema.get("items", {})}:
                 schema["examples"] = [EXAMPLES[name]]
     return tidied

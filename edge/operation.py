@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, get_args, get_type_hints
 
 from common.protocol.errors import not_found
 from common.protocol.ids import is_id
+from common.protocol.instance import Role
 from common.protocol.wire import Id
 from edge.limits import Limits
 
@@ -26,14 +27,16 @@ Rate = Callable[[Limits, str], Awaitable[None]]
 class Who(Enum):
     """Who may make a call.
 
-    edge itself tells EVERYBODY from the rest and asks users for a role. Who takes part in a chat
-    and who owns it is judged by chats, in the statement that acts.
+    edge itself tells EVERYBODY from the rest, and asks users for a role. Who takes part in a chat
+    and who owns it is judged by chats, in the statement that acts; roles by users once more.
     """
 
     EVERYBODY = "everybody, without a token"
     SIGNED_IN = "everybody who is signed in"
     PARTICIPANTS = "the chat's participants"
     CHAT_OWNER = "the chat's owner"
+    ADMINS = "the instance's owners and admins"
+    OWNERS = "the instance's owners"
 
 
 class PathText(NamedTuple):
@@ -55,6 +58,10 @@ def read_id(text: str) -> str:
     return text
 
 
+ROLES: Final[Mapping[Who, tuple[Role, ...]]] = {
+    Who.ADMINS: ("owner", "admin"),
+    Who.OWNERS: ("owner",),
+}
 ID_IN_PATH: Final = PathText(read_id, {})
 
 

@@ -4,16 +4,18 @@ from typing import Final
 
 from edge.operation import operations_of
 from edge.routes.accounts import AccountRoutes
+from edge.routes.administration import AdministrationRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
+from edge.routes.instance import InstanceRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.sessions import SessionRoutes
 
 OPERATIONS: Final = tuple(
     operations_of(
-        AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, HealthRoutes,
-        DescriptionRoutes,
+        AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes,
+        InstanceRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

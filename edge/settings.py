@@ -57,6 +57,11 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     ]
 
     @property
+    def public_url(self) -> str:
+        """Where links lead; empty where nobody has said how the system is reached."""
+        return self.origins[0] if self.origins else ""
+
+    @property
     def https(self) -> bool:
         """Whether browsers reach the system over TLS."""
         return self.origins[:1] != () and self.origins[0].startswith("https://")

@@ -1,11 +1,13 @@
 """The only calls to users and chats, each by its name. Decides nothing."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
 from common.calls.calls import Calls
 from common.protocol import chats as c
+from common.protocol import instance as i
 from common.protocol import users as u
 
 T = TypeVar("T")
@@ -53,6 +55,40 @@ class Users:
     async def search_people(self, prefix: str) -> u.PeopleFound:
         request = u.SearchPeople(prefix=prefix)
         return await self._calls.call("search_people", request, u.PeopleFound, key=prefix)
+
+
+class Administration:
+    """What edge asks users of the instance and for those in charge. Every call raises Refusal."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def get_instance(self) -> i.Instance:
+        return await self._calls.call("get_instance", u.Empty(), i.Instance)
+
+    async def change_instance(self, request: i.ChangeInstance) -> i.Instance:
+        return await self._calls.call("change_instance", request, i.Instance, key=request.caller)
+
+    async def demand_role(self, caller: str, roles: Sequence[i.Role]) -> None:
+        request = i.DemandRole(caller=caller, roles=list(roles))
+        await self._calls.call("demand_role", request, u.Empty, key=caller)
+
+    async def list_log(self, request: i.ListLog) -> i.LogPage:
+        return await self._calls.call("list_log", request, i.LogPage, key=request.caller)
+
+    async def list_users(self, request: i.ListUsers) -> i.UserPage:
+        return await self._calls.call("list_users", request, i.UserPage, key=request.caller)
+
+    async def change_user(self, request: i.ChangeUser) -> i.ManagedUser:
+        return await self._calls.call("change_user", request, i.ManagedUser, key=request.user)
+
+    async def create_reset(self, request: i.CreateReset) -> str:
+        found = await self._calls.call("create_reset", request, i.Code, key=request.user)
+        assert found.code is not None
+        return found.code
+
+    async def use_reset(self, request: i.UseReset) -> None:
+        await self._calls.call("use_reset", request, u.Empty)
 
 
 # chats asks users within these calls, and waits for it while it is started again.

@@ -12,7 +12,7 @@ from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
 from fleet.binaries import MissingEngine
 from fleet.containers import DockerFailed, scale_containers
-from fleet.control import NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
+from fleet.control import MakeOwner, NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
@@ -53,6 +53,8 @@ async def run(settings: FleetSettings) -> None:
             if starting.done():
                 starting.result()
                 say(f"Hubbub is ready at {settings.address}", sys.stdout)
+                if link := await fleet.owner_link():
+                    say(f"Nobody owns it yet. Sign up as its owner: {link}", sys.stdout)
                 async with serve_control(settings.run, fleet.obey):
                     await stopping
         finally:
@@ -85,6 +87,8 @@ def read_arguments() -> argparse.Namespace:
     scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
     scale.add_argument("replicas")
+    owner = commands.add_parser("owner", help="make an account an owner of the instance")
+    owner.add_argument("username")
     commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
     return parser.parse_args()
 
@@ -100,6 +104,8 @@ def main() -> int:
                 role = arguments.role
                 chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
                 return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
+            case "owner":
+                return asyncio.run(tell(settings, MakeOwner(arguments.username)))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
                     asyncio.run(scale_containers(settings))

@@ -27,7 +27,13 @@ class Scale(msgspec.Struct, frozen=True, tag="scale"):
     most: int | None = None
 
 
-Request = Restart | Scale
+class MakeOwner(msgspec.Struct, frozen=True, tag="make_owner"):
+    """Make an account that exists an owner of the instance."""
+
+    username: str
+
+
+Request = Restart | Scale | MakeOwner
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -74,6 +74,10 @@ class Services:
             is_live,
         )
 
+    def address(self, role: str, number: int) -> str:
+        """Where a slot that was wanted before takes calls."""
+        return self._ports[role, number].main.address
+
     def pool_server(self, role: str, number: int) -> PoolServer:
         """How the balancer reaches a slot of a public role."""
         ports = self._ports[role, number]

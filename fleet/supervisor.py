@@ -13,11 +13,12 @@ from contextlib import suppress
 from common.process.logs import log
 from fleet.autoscaler import Autoscaler
 from fleet.balancer import Balancer, Mode
-from fleet.control import Answer, Request, Restart, Scale
+from fleet.control import Answer, MakeOwner, Request, Restart, Scale
 from fleet.engines import Engines
 from fleet.keys import read_or_make_secret
 from fleet.logs import copy_output, log_path, rotate_logs, say
 from fleet.metrics import FleetMetrics
+from fleet.owner import UsersCaller
 from fleet.ports import LOOPBACK
 from fleet.probe import Address
 from fleet.processes import Program, Supervised, Watcher
@@ -96,6 +97,8 @@ class Fleet:
         match request:
             case Restart():
                 return await self._restart()
+            case MakeOwner(username):
+                return await self._users().make_owner(username)
             case Scale(role, replicas, most):
                 bounds = Replicas(replicas, replicas if most is None else most)
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
@@ -106,6 +109,15 @@ class Fleet:
                 await self._changed()
                 ready = len((await self.find_metrics())[role])
                 return Answer(ready == wanted, f"There are {ready} of {role}.")
+
+    async def owner_link(self) -> str | None:
+        """By which the first owner signs up; None once there is one."""
+        code = await self._users().make_owner_code()
+        return f"{self._settings.address}/#owner={code}" if code else None
+
+    def _users(self) -> UsersCaller:
+        key = read_or_make_secret(self._settings.keys / "service.key")
+        return UsersCaller(self._services.address("users", 1), key)
 
     async def scale(self, role: str, replicas: int) -> None:
         """Start what is missing; drain what is too much, the youngest slot first.

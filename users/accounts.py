@@ -4,6 +4,7 @@ Knows no SQL and no token's content.
 """
 
 import asyncio
+from contextlib import suppress
 
 from common.database.failures import retry_busy
 from common.database.pool import Pool, begin
@@ -15,6 +16,7 @@ from common.protocol.fields import (
     wrong_with_username,
 )
 from common.protocol.ids import is_id, new_id
+from common.protocol.instance import SignUpMode
 from common.protocol.limits import wrong_with_text
 from common.protocol.users import (
     Account,
@@ -29,9 +31,12 @@ from common.protocol.users import (
     SearchPeople,
     SignUp,
 )
+from users.codes import hash_code
 from users.passwords import Passwords
+from users.roles import InviteKind, judge_sign_up
 from users.sessions import Sessions, unauthenticated
 from users.store import accounts as store
+from users.store.instance import has_owner_code, read_instance, take_owner_code, write_log
 from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
@@ -39,10 +44,13 @@ MAX_FOUND = 20
 
 
 class Accounts:
-    """The calls about accounts."""
+    """The calls about accounts. `signup` is what the environment says of it, which wins."""
 
-    def __init__(self, pool: Pool, passwords: Passwords, sessions: Sessions) -> None:
+    def __init__(
+        self, pool: Pool, passwords: Passwords, sessions: Sessions, signup: SignUpMode | None
+    ) -> None:
         self._pool = pool
+        self._signup = signup
         self._passwords = passwords
         self._sessions = sessions
         self._signing_up: dict[str, tuple[SignUp, asyncio.Task[store.AccountRow]]] = {}
@@ -51,7 +59,8 @@ class Accounts:
         """Makes an account once for a key, however often and wherever it is asked for.
 
         Raises Refusal: `invalid_request` for fields that break a rule and for a key that was used
-        with another body, `username_taken`, `email_taken`, `unavailable`.
+        with another body, `not_found` for an invitation that does not work, `signup_closed`,
+        `username_taken`, `email_taken`, `unavailable`.
         """
         check_fields(
             {
@@ -83,6 +92,7 @@ class Accounts:
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         try:
+            await self._demand_admission(request)
             await self._demand_availability(request)
         except Refusal:
             # Perhaps by a repeat of this very request, between the two questions.
@@ -91,12 +101,33 @@ class Accounts:
             raise
         hashed = None if request.password is None else await self._passwords.hash(request.password)
         account = store.AccountRow(new_id(), request.username, request.email, hashed)
-        if await store.insert_account(self._pool, account, request.key):
-            return account
+        with suppress(store.AccountExists):
+            return await self._insert_account(request, account)
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         await self._demand_availability(request)
         raise Refusal("unavailable", "Somebody else is signing up. Try again.")
+
+    async def _demand_admission(self, request: SignUp) -> None:
+        """Whether this sign-up may be, before anything is made of it."""
+        mode = self._signup or (await read_instance(self._pool)).signup
+        code = None
+        if request.invite is not None:
+            async with self._pool.connection() as connection:
+                if await has_owner_code(connection, hash_code(request.invite)):
+                    code = InviteKind.OWNER
+        if refusal := judge_sign_up(mode, request.invite is not None, code):
+            raise refusal
+
+    async def _insert_account(self, request: SignUp, account: store.AccountRow) -> store.AccountRow:
+        async with begin(self._pool) as connection:
+            if request.invite is not None:
+                if not await take_owner_code(connection, hash_code(request.invite)):
+                    raise not_found()  # somebody else was quicker
+                account = account._replace(role="owner")
+                await write_log(connection, account.id, "owner.made", account.id, {})
+            await store.insert_account(connection, account, request.key)
+        return account
 
     async def _demand_availability(self, request: SignUp) -> None:
         taken = await store.check_availability(self._pool, request.username, request.email)
@@ -146,6 +177,8 @@ class Accounts:
             id=found.id,
             username=found.username,
             email=found.email,
+            role=found.role,
+            active=found.active,
             chats=await list_chats_of(self._pool, request.user),
         )
 

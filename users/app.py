@@ -6,46 +6,23 @@ The only place that builds dependencies.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
-from common.calls.service import Call, CallService
+from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
 from common.process.logs import log
 from common.process.service import Service
 from common.process.tasks import start, stop
-from common.protocol.users import (
-    Account,
-    ChangeProfile,
-    Empty,
-    EndOtherSessions,
-    EndSession,
-    FinishMemberships,
-    GetPerson,
-    GetProfile,
-    Grant,
-    KeySet,
-    ListSessions,
-    LogIn,
-    PeopleFound,
-    Person,
-    PrepareMemberships,
-    Profile,
-    RefreshSession,
-    Revocations,
-    RevocationsRequest,
-    SearchPeople,
-    SessionList,
-    SignUp,
-    TokensUsed,
-)
 from common.valkey.client import connect_valkey
 from common.valkey.topics import Topics
 from users.accounts import Accounts
+from users.administration import Administration
+from users.calls import create_calls
+from users.instance import InstanceCalls
 from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships
 from users.passwords import Passwords, create_hasher
@@ -72,7 +49,9 @@ def create_users(settings: Settings) -> Service:
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey, topics.revoked)
     sessions = Sessions(pool, keys, notices)
-    accounts = Accounts(pool, passwords, sessions)
+    accounts = Accounts(pool, passwords, sessions, settings.signup)
+    instance = InstanceCalls(pool, settings.signup)
+    administration = Administration(pool, passwords, sessions)
     memberships = Memberships(pool)
     chats = Replicas("chats", common.chats_seeds)
     tasks: list[asyncio.Task[None]] = []
@@ -109,26 +88,7 @@ def create_users(settings: Settings) -> Service:
     async def withdraw() -> None:
         await stop(tasks[:1])  # the one that announces
 
-    async def keys_published(_: Empty) -> KeySet:
-        return KeySet(keys=keys.published())
-
-    calls: list[Call[Any, Any]] = [
-        Call("sign_up", SignUp, Grant, accounts.sign_up),
-        Call("log_in", LogIn, Grant, accounts.log_in),
-        Call("get_profile", GetProfile, Profile, accounts.get_profile),
-        Call("change_profile", ChangeProfile, Account, accounts.change_profile),
-        Call("get_person", GetPerson, Person, accounts.get_person),
-        Call("search_people", SearchPeople, PeopleFound, accounts.search_people),
-        Call("refresh", RefreshSession, Grant, sessions.refresh),
-        Call("log_out", EndSession, Empty, sessions.log_out),
-        Call("end_other_sessions", EndOtherSessions, Empty, sessions.end_other_sessions),
-        Call("list_sessions", ListSessions, SessionList, sessions.list_sessions),
-        Call("tokens_used", TokensUsed, Empty, sessions.tokens_used),
-        Call("revocations", RevocationsRequest, Revocations, sessions.revocations),
-        Call("keys", Empty, KeySet, keys_published),
-        Call("prepare", PrepareMemberships, Empty, memberships.prepare),
-        Call("finish", FinishMemberships, Empty, memberships.finish),
-    ]
+    calls = create_calls(accounts, sessions, memberships, instance, administration, keys)
     health = Health(find_missing)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

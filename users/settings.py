@@ -14,8 +14,10 @@ from common.process.variables import (
     URL,
     Join,
     Variable,
+    choice,
     read_variables,
 )
+from common.protocol.instance import SignUpMode
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
@@ -38,6 +40,15 @@ class Settings(msgspec.Struct, frozen=True):
             None,
         ),
     ]
+    signup: Annotated[
+        SignUpMode | None,
+        Variable(
+            "HUBBUB_SIGNUP",
+            choice(open="open", invite="invite", closed="closed"),
+            "Who may sign up: everybody, who has an invitation, or nobody.",
+            otherwise="what its owners chose",
+        ),
+    ] = None
     pool_size: int = POOL_SIZE
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB

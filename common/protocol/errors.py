@@ -3,8 +3,9 @@
     Refusal
     └── code: one of CODES
         400 invalid_request, unknown_user        401 unauthenticated, invalid_credentials
-        403 forbidden    404 not_found           405 method_not_allowed
-        409 username_taken, email_taken          413 too_large    415 unsupported_media_type
+        403 forbidden, signup_closed             404 not_found    405 method_not_allowed
+        409 username_taken, email_taken, last_owner
+        413 too_large    415 unsupported_media_type
         426 upgrade_required                     429 rate_limited 431 headers_too_large
         500 internal     503 unavailable
 
@@ -26,10 +27,12 @@ CODES: Final[dict[str, Code]] = {
     "unauthenticated": Code(401, "Not authenticated"),
     "invalid_credentials": Code(401, "Invalid credentials"),
     "forbidden": Code(403, "Forbidden"),
+    "signup_closed": Code(403, "Sign-up closed"),
     "not_found": Code(404, "Not found"),
     "method_not_allowed": Code(405, "Method not allowed"),
     "username_taken": Code(409, "Username taken"),
     "email_taken": Code(409, "E-mail taken"),
+    "last_owner": Code(409, "Last owner"),
     "too_large": Code(413, "Too large"),
     "unsupported_media_type": Code(415, "Unsupported media type"),
     "upgrade_required": Code(426, "Upgrade required"),

@@ -22,6 +22,7 @@ MAX_EMAIL_CHARACTERS: Final = 254
 MAX_LOCAL_PART_CHARACTERS: Final = 64
 MIN_PASSWORD_CHARACTERS: Final = 8
 MAX_PASSWORD_CHARACTERS: Final = 256
+MAX_INSTANCE_NAME_CHARACTERS: Final = 64
 
 # Unicode's White_Space property (PropList.txt), which str.isspace() is a little wider than.
 WHITE_SPACE: Final = frozenset(
@@ -30,11 +31,14 @@ WHITE_SPACE: Final = frozenset(
 )
 
 _match_username = re.compile(USERNAME_PATTERN).match
+_match_deleted = re.compile(r"^deleted-.{8}\Z", re.IGNORECASE).match
 
 
 def wrong_with_username(text: str) -> str | None:
     if _match_username(text) is None:
         return "must be 3 to 32 of A-Z, a-z, 0-9, _, . and -"
+    if _match_deleted(text) is not None:
+        return "is reserved for accounts that were deleted"
     return None
 
 
@@ -72,6 +76,14 @@ def wrong_with_chat_name(text: str) -> str | None:
         return f"must have 1 to {MAX_CHAT_NAME_CHARACTERS} characters"
     if WHITE_SPACE.issuperset(text):
         return "must not be white space alone"
+    return None
+
+
+def wrong_with_instance_name(text: str) -> str | None:
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not 1 <= len(text) <= MAX_INSTANCE_NAME_CHARACTERS:
+        return f"must have 1 to {MAX_INSTANCE_NAME_CHARACTERS} characters"
     return None
 
 

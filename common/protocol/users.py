@@ -4,7 +4,7 @@ Each call is `POST /calls/<name>` with one struct as JSON and one as the answer;
 problem+json of common.protocol.errors.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from common.protocol.chats import Internal
 
@@ -29,6 +29,8 @@ class SignUp(Internal):
     email: str
     password: str | None
     key: str
+    invite: str | None = None
+    """A code of an invitation, or of the first owner's link."""
 
 
 class LogIn(Internal):
@@ -90,6 +92,8 @@ class Profile(Internal):
     username: str
     email: str
     chats: list[str]
+    role: Literal["owner", "admin", "member"] = "member"
+    active: bool = True
 
 
 class ChangeProfile(Internal):

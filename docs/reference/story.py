@@ -166,12 +166,30 @@ SESSIONS: Final = (
          expect=_code("unauthenticated"), after_ms=REVOKED_MS),
 )  # fmt: skip
 
+INSTANCE: Final = (
+    Step("The instance", "get_instance", 200,
+         expect=('["open", "invite", "closed"].includes(answer.signup)',)),
+    Step("Ann does not own it", "patch_admin_instance", 403, {"name": "Ann's team"},
+         by="annToken", expect=_code("forbidden")),
+    Step("She does not see all users", "get_admin_user", 403, by="annToken",
+         expect=_code("forbidden")),
+    Step("She cannot deactivate Ben", "patch_admin_user_user", 403, {"active": False},
+         by="annToken", where={"user_id": "benId"}, expect=_code("forbidden")),
+    Step("Nor reset his password", "post_admin_user_user_reset", 403, by="annToken",
+         where={"user_id": "benId"}, expect=_code("forbidden")),
+    Step("A code that was never given", "post_user_reset", 404,
+         {"code": "nothing", "password": "correct horse"}, expect=_code("not_found")),
+    Step("The log is for those in charge", "get_admin_log", 403, by="annToken",
+         expect=_code("forbidden")),
+)  # fmt: skip
+
 STORY: Final = (
     ("The system", SYSTEM),
     ("People", PEOPLE),
     ("Chats", CHATS),
     ("Messages", MESSAGES),
     ("Parting", PARTING),
+    ("The instance", INSTANCE),
     ("Sessions", SESSIONS),
 )
 

@@ -1,44 +1,56 @@
 """Makes Litestar's handlers of the declared calls: reads what a call takes, in the contract's order
 of judgement, and answers with what its handler returns."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct
 
+from common.protocol.instance import Role
 from edge.admission import RATE, WHO
 from edge.http.answer import json_answer
 from edge.http.balancer import Balancer
 from edge.http.query import QueryReader
 from edge.http.request import AnyRequest, RequestKey, read_body, read_key
-from edge.operation import ID_IN_PATH, Operation, operations_of
+from edge.operation import ID_IN_PATH, ROLES, Operation, operations_of
 
 ENCODED: Final = "encoded"  # the path's parameters that may hold %
 
 
-def create_endpoints(routes: object, balancer: Balancer) -> Sequence[HTTPRouteHandler]:
+DemandRole = Callable[[str, tuple[Role, ...]], Awaitable[None]]
+"""Raises Refusal unless the user has one of the roles."""
+
+
+def create_endpoints(
+    routes: object, balancer: Balancer, demand_role: DemandRole
+) -> Sequence[HTTPRouteHandler]:
     """The calls that the class of `routes` declares, answered by its methods."""
     return [
-        _create_endpoint(operation, routes, balancer) for operation in operations_of(type(routes))
+        _create_endpoint(operation, routes, balancer, demand_role)
+        for operation in operations_of(type(routes))
     ]
 
 
-def _create_endpoint(operation: Operation, routes: object, balancer: Balancer) -> HTTPRouteHandler:
+def _create_endpoint(
+    operation: Operation, routes: object, balancer: Balancer, demand_role: DemandRole
+) -> HTTPRouteHandler:
     handle, status = operation.handler.__get__(routes), operation.status
     body_shape, body_is_optional = operation.body, operation.body_is_optional
     query_reader = QueryReader(operation.query) if operation.query else None
     takes_key = operation.takes_key
     takes_caller = "caller" in operation.parameters
     takes_request = "request" in operation.parameters
-    # What is refused with 400 goes before the ids, which name something or nothing.
-    in_path = [
-        (name, text.read)
+    roles = ROLES.get(operation.who)
+    texts, ids = (
+        [
+            (name, text.read)
+            for name, text in operation.path_parameters.items()
+            if text.refuses == code
+        ]
         for code in ("invalid_request", "not_found")
-        for name, text in operation.path_parameters.items()
-        if text.refuses == code
-    ]
+    )
 
     async def respond(request: AnyRequest) -> Response[bytes]:
         arguments: dict[str, Any] = {}
@@ -53,7 +65,11 @@ def _create_endpoint(operation: Operation, routes: object, balancer: Balancer) -
             arguments["key"] = (
                 RequestKey(own, True) if own else RequestKey(balancer.request_key(request), False)
             )
-        for name, read in in_path:
+        for name, read in texts:
+            arguments[name] = read(request.scope["path_params"][name])
+        if roles is not None:
+            await demand_role(request.scope["user"].user, roles)
+        for name, read in ids:
             arguments[name] = read(request.scope["path_params"][name])
         if takes_caller:
             arguments["caller"] = request.scope["user"]

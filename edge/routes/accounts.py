@@ -1,6 +1,8 @@
 """Sign-up and log-in."""
 
-from msgspec import UNSET, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
 
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
@@ -21,6 +23,10 @@ class SignUpBody(RequestBody):
     username: Username
     email: Email
     password: Password | UnsetType = UNSET
+    invite: (
+        Annotated[str, Meta(description="The code behind `#invite=` or `#owner=` of a link.")]
+        | UnsetType
+    ) = UNSET
 
 
 class LogInBody(RequestBody):
@@ -34,6 +40,7 @@ class AccountBody(RequestBody):
     username: str
     email: str | UnsetType = UNSET
     password: str | UnsetType = UNSET
+    invite: str | UnsetType = UNSET
 
     def wrong_fields(self) -> Wrongs:
         if self.email is not UNSET:
@@ -76,7 +83,14 @@ class AccountRoutes:
         {201: GrantAnswer, 200: GrantAnswer},
         who=Who.EVERYBODY,
         shapes=(SignUpBody, LogInBody),
-        refusals=("invalid_credentials", "username_taken", "email_taken", "rate_limited"),
+        refusals=(
+            "invalid_credentials",
+            "signup_closed",
+            "not_found",
+            "username_taken",
+            "email_taken",
+            "rate_limited",
+        ),
         gives_cookie=True,
     )
     async def sign_up_or_log_in(
@@ -85,8 +99,14 @@ class AccountRoutes:
         if body.email is UNSET:
             assert body.password is not UNSET
             return await self._log_in(request, body.username, body.password)
-        password = None if body.password is UNSET else body.password
-        return await self._sign_up(request, body.username, body.email, password, key)
+        sign_up = SignUp(
+            username=body.username,
+            email=body.email,
+            password=None if body.password is UNSET else body.password,
+            key=key.id,
+            invite=None if body.invite is UNSET else body.invite,
+        )
+        return await self._sign_up(request, sign_up)
 
     @post(
         "/api/user/login",
@@ -99,26 +119,17 @@ class AccountRoutes:
     async def log_in(self, request: AnyRequest, body: LogInBody) -> Answer:
         return await self._log_in(request, body.username, body.password)
 
-    async def _sign_up(
-        self, request: AnyRequest, username: str, email: str, password: str | None, key: RequestKey
-    ) -> Answer:
+    async def _sign_up(self, request: AnyRequest, sign_up: SignUp) -> Answer:
         in_cookie = self._cookie.is_wanted(request)
         address = self._balancer.client_address(request)
         await self._limits.take_sign_up(address)
         try:
-            grant = await self._users.sign_up(
-                SignUp(
-                    username=username,
-                    email=email,
-                    password=password,
-                    key=key.id,
-                )
-            )
+            grant = await self._users.sign_up(sign_up)
         except Refusal as refusal:
             if refusal.code == "unavailable":
                 self._limits.forgive_sign_up(address)
             raise
-        await self._limits.welcome(username, address)
+        await self._limits.welcome(sign_up.username, address)
         return self._grant_answer(grant, "User registered successfully", 201, in_cookie)
 
     async def _log_in(self, request: AnyRequest, username: str, password: str) -> Answer:

@@ -8,6 +8,7 @@ from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password
 from common.protocol.ids import new_id
+from common.protocol.instance import Role
 from common.protocol.users import Account, ChangeProfile, PeopleFound, Person
 from common.protocol.wire import Id
 from edge.auth import Gate
@@ -22,6 +23,8 @@ class Me(AnswerBody):
     id: Id
     username: str
     email: str
+    role: Role
+    active: bool
     chats: list[Id]
 
 
@@ -69,7 +72,14 @@ class ProfileRoutes:
     @get("/api/user/me", "My account and my chats", {200: MeAnswer})
     async def get_me(self, caller: Claims) -> MeAnswer:
         profile = await self._users.get_profile(caller.user)
-        me = Me(id=profile.id, username=profile.username, email=profile.email, chats=profile.chats)
+        me = Me(
+            id=profile.id,
+            username=profile.username,
+            email=profile.email,
+            role=profile.role,
+            active=profile.active,
+            chats=profile.chats,
+        )
         return MeAnswer(user=me)
 
     @patch(

@@ -5,22 +5,34 @@ from typing import NamedTuple
 import psycopg
 
 from common.database.pool import Connection, Pool
+from common.protocol.instance import Role
 from common.protocol.users import Person
 
-_COLUMNS = "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key"
+_COLUMNS = (
+    "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key,"
+    " u.role, u.active"
+)
 
 
 class EmailTaken(Exception):
     """Another account has the address."""
 
 
+class AccountExists(Exception):
+    """Its name, its address or its key is there already."""
+
+
 class AccountRow(NamedTuple):
+    """An account that is not deleted."""
+
     id: str
     username: str
     email: str
     password_hash: str | None
     password_number: int = 0
     change_key: str = ""
+    role: Role = "member"
+    active: bool = True
 
 
 class Availability(NamedTuple):
@@ -37,7 +49,7 @@ async def find_by_username(pool: Pool, username: str) -> AccountRow | None:
 
 
 async def find_by_id(pool: Pool, user: str) -> AccountRow | None:
-    return await _find(pool, "FROM users u WHERE u.id = %s", user)
+    return await _find(pool, "FROM users u WHERE u.id = %s AND u.deleted_at IS NULL", user)
 
 
 async def find_by_sign_up_key(pool: Pool, key: str) -> AccountRow | None:
@@ -45,7 +57,7 @@ async def find_by_sign_up_key(pool: Pool, key: str) -> AccountRow | None:
     return await _find(
         pool,
         "FROM sign_up_keys k JOIN users u ON u.id = k.user_id"
-        " WHERE k.key = %s AND k.expires_at > now()",
+        " WHERE k.key = %s AND k.expires_at > now() AND u.deleted_at IS NULL",
         key,
     )
 
@@ -70,23 +82,23 @@ async def check_availability(pool: Pool, username: str, email: str) -> Availabil
     return Availability(*row)
 
 
-async def insert_account(pool: Pool, account: AccountRow, sign_up_key: str) -> bool:
-    """Makes the account and remembers the key; False where either exists already."""
+async def insert_account(connection: Connection, account: AccountRow, sign_up_key: str) -> None:
+    """Makes the account and remembers the key. Raises AccountExists where either is there already,
+    which must end the transaction."""
     try:
-        async with pool.connection() as connection, connection.transaction():
-            await connection.execute(
-                "INSERT INTO users (id, username, email, password_hash) VALUES (%s, %s, %s, %s)",
-                account[:4],
-            )
-            await connection.execute(
-                "DELETE FROM sign_up_keys WHERE key = %s AND expires_at <= now()", (sign_up_key,)
-            )
-            await connection.execute(
-                "INSERT INTO sign_up_keys (key, user_id) VALUES (%s, %s)", (sign_up_key, account.id)
-            )
-    except psycopg.errors.UniqueViolation:
-        return False
-    return True
+        await connection.execute(
+            "INSERT INTO users (id, username, email, password_hash, role)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            (*account[:4], account.role),
+        )
+        await connection.execute(
+            "DELETE FROM sign_up_keys WHERE key = %s AND expires_at <= now()", (sign_up_key,)
+        )
+        await connection.execute(
+            "INSERT INTO sign_up_keys (key, user_id) VALUES (%s, %s)", (sign_up_key, account.id)
+        )
+    except psycopg.errors.UniqueViolation as error:
+        raise AccountExists from error
 
 
 async def update_account(connection: Connection, found: AccountRow, changed: AccountRow) -> bool:
@@ -98,7 +110,7 @@ async def update_account(connection: Connection, found: AccountRow, changed: Acc
         cursor = await connection.execute(
             "UPDATE users SET email = %s, password_hash = %s, password_number = %s, change_key = %s"
             " WHERE id = %s AND password_number = %s",
-            (*changed[2:], found.id, found.password_number),
+            (*changed[2:6], found.id, found.password_number),
         )
     except psycopg.errors.UniqueViolation as error:
         raise EmailTaken from error
@@ -131,7 +143,8 @@ async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT id::text, username FROM users WHERE lower(username) >= lower(%(prefix)s)"
+            "SELECT id::text, username FROM users WHERE deleted_at IS NULL"
+            " AND lower(username) >= lower(%(prefix)s)"
             " AND lower(username) < lower(%(prefix)s) || '~' ORDER BY lower(username)"
             " LIMIT %(limit)s",
             {"prefix": prefix, "limit": limit},

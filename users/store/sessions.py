@@ -47,15 +47,16 @@ async def insert_session(
     token_hash: bytes,
     lifetime_seconds: int,
 ) -> bool:
-    """False where the password was changed since it was checked.
+    """False where the password was changed since it was checked, or the account was deactivated.
 
-    The lock on the account makes this and a change of the password serial: either the change finds
-    the session and ends it, or there is no session.
+    The lock on the account makes this and such a change serial: either the change finds the session
+    and ends it, or there is no session.
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "WITH account AS (SELECT id FROM users WHERE id = %s AND password_number = %s"
-            " FOR SHARE), made AS (INSERT INTO sessions (id, user_id, expires_at)"
+            " AND active AND deleted_at IS NULL FOR SHARE),"
+            " made AS (INSERT INTO sessions (id, user_id, expires_at)"
             " SELECT %s, id, now() + make_interval(secs => %s) FROM account"
             " RETURNING id, expires_at)"
             " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"

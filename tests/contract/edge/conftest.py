@@ -29,6 +29,7 @@ class Services:
         self._folder = folder
         self._servers: list[Server] = []
         self._ports: list[ReservedPort] = []
+        self.urls: dict[str, str] = {}  # of the first process of each role
         self.balancer_key = secrets.token_hex(16)
         self.service_key = secrets.token_hex(16)
         for name, secret in (("service", self.service_key), ("balancer", self.balancer_key)):
@@ -68,6 +69,7 @@ class Services:
         server = Server(run, lambda: _is_ready(probe))
         self._servers.append(server)
         self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
+        self.urls.setdefault(role, f"http://{port.address}")
         return server, f"http://{port.address}"
 
     def log_of(self, role: str, number: int = 1) -> str:
@@ -176,6 +178,29 @@ class Person:
 @pytest.fixture(scope="session")
 def make_person(client: httpx.Client) -> Callable[[], Person]:
     return lambda: Person(client)
+
+
+@pytest.fixture(scope="session")
+def make_owner(services: Services) -> Callable[[str], None]:
+    """What `make owner NAME=…` does on the machine."""
+
+    def make(username: str) -> None:
+        answer = httpx.post(
+            f"{services.urls['users']}/calls/make_owner",
+            json={"username": username},
+            headers={"Authorization": f"Bearer {services.service_key}"},
+        )
+        assert answer.status_code == 200, answer.text
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def owner(make_person: Callable[[], Person], make_owner: Callable[[str], None]) -> Person:
+    """Of the instance."""
+    person = make_person()
+    make_owner(person.name)
+    return person
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ somebody in it needs a row here, and fails without one.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -28,6 +28,8 @@ IN_A_CHAT = [of for of in OPERATIONS if of.who in (Who.PARTICIPANTS, Who.CHAT_OW
 OPEN = [of for of in OPERATIONS if of.who is Who.EVERYBODY]
 PERSONAL = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and not of.path_parameters]
 NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
+IN_CHARGE = [of for of in OPERATIONS if of.who in (Who.ADMINS, Who.OWNERS)]
+CLOSED = [of for of in OPERATIONS if of.who is not Who.EVERYBODY]
 # The id in the path names a person or a session: whose own, or another's.
 NAMED_STATUS = {
     "GET /api/user/{user_id}": {"own": 200, "foreign": 200},
@@ -38,6 +40,8 @@ BODIES: dict[str, Callable[["Cast"], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
     "POST /api/chat": lambda cast: {"participants": [], "chatName": "x"},
     "PATCH /api/user/me": lambda cast: {"email": f"{new_id()}@example.org"},
+    "PATCH /api/admin/instance": lambda cast: {"name": "Hubbub"},
+    "PATCH /api/admin/user/{user_id}": lambda cast: {"active": True},
 }
 QUERIES = {"GET /api/user": {"username": "p"}}
 
@@ -103,7 +107,8 @@ def lasting_cast(client: httpx.Client, people: dict[str, Any]) -> Cast:
 def test_every_call_is_in_the_table() -> None:
     """A call says who may, or stands in the rows here with what its ids name."""
     assert {call_of(operation) for operation in NAMED} == NAMED_STATUS.keys()
-    assert len(IN_A_CHAT) + len(OPEN) + len(PERSONAL) + len(NAMED) == len(OPERATIONS)
+    parts = (IN_A_CHAT, OPEN, PERSONAL, NAMED, IN_CHARGE)
+    assert sum(map(len, parts)) == len(OPERATIONS)
     assert all("chat_id" in operation.path_parameters for operation in IN_A_CHAT)
 
 
@@ -204,6 +209,56 @@ def test_named(
     assert client.request(operation.method, place).status_code == 401
     expected = NAMED_STATUS[call_of(operation)].get(kind, 404)
     assert person.ask(operation.method, place).status_code == expected
+
+
+class Staff(NamedTuple):
+    """One of each role, and somebody who was deactivated."""
+
+    owner: Any
+    admin: Any
+    member: Any
+    deactivated: Any
+
+
+@pytest.fixture(scope="module")
+def staff(owner: Any, make_person: Callable[[], Any]) -> Staff:
+    admin, member, deactivated = make_person(), make_person(), make_person()
+    for person, change in ((admin, {"role": "admin"}), (deactivated, {"active": False})):
+        answer = owner.ask("PATCH", f"/api/admin/user/{person.id}", json=change)
+        assert answer.status_code == 200, answer.text
+    return Staff(owner, admin, member, deactivated)
+
+
+@pytest.mark.parametrize("kind", ["own", "missing", "malformed"])
+@pytest.mark.parametrize("who", [*Staff._fields, "nobody"])
+@pytest.mark.parametrize("operation", IN_CHARGE, ids=call_of)
+def test_in_charge(
+    staff: Staff, lasting_cast: Cast, client: httpx.Client, operation: Operation, who: str,
+    kind: str,
+) -> None:  # fmt: skip
+    """Owners may all, admins what is not the owners' alone; a member is told 403 before 404."""
+    ids = {"own": staff.member.id, "missing": new_id(), "malformed": "x"}
+    body = make_body(operation, lasting_cast)
+    place = operation.path.format(user_id=ids[kind])
+    options = {} if body is None else {"json": body}
+    if who == "nobody":
+        answer = client.request(operation.method, place, **options)
+    else:
+        answer = getattr(staff, who).ask(operation.method, place, **options)
+    expected = operation.status if kind == "own" or not operation.path_parameters else 404
+    if who in ("nobody", "deactivated"):
+        expected = 401
+    elif who == "member" or (who == "admin" and operation.who is Who.OWNERS):
+        expected = 403
+    assert answer.status_code == expected, answer.text
+
+
+@pytest.mark.parametrize("operation", CLOSED, ids=call_of)
+def test_deactivated(staff: Staff, operation: Operation) -> None:
+    """Who was deactivated is nobody to every call that asks for a token."""
+    place = operation.path.format(**{name: new_id() for name in operation.path_parameters})
+    answer = staff.deactivated.ask(operation.method, place)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=call_of)

@@ -75,7 +75,7 @@ async def test_malformed_call_is_refused(users: Any) -> None:
 async def test_calls_are_described_by_openapi(users: Any) -> None:
     """Every call stands in the document, with the structs it takes and gives."""
     document = msgspec.json.decode((await users.http.get(users.address, "/openapi.json")).body)
-    assert len(document["paths"]) == 15
+    assert {"/calls/sign_up", "/calls/prepare", "/calls/change_user"} <= document["paths"].keys()
     answer = document["paths"]["/calls/refresh"]["post"]["responses"]["200"]
     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")
 

@@ -7,6 +7,7 @@ import pytest
 from litestar import get
 
 from common.protocol.errors import invalid
+from common.protocol.instance import Role
 from common.protocol.wire import Id
 from edge.admission import WHO, Admission
 from edge.app import create_app
@@ -29,6 +30,10 @@ TABLE = RouteTable(
         Route("/a/{id}/c/{emoji}", frozenset({"PUT"}), frozenset({"emoji"})),
     ]
 )
+
+
+async def demand_nothing(user: str, roles: tuple[Role, ...]) -> None:
+    """No call here is for a role."""
 
 
 def read_letter(text: str) -> str:
@@ -131,6 +136,6 @@ class ReactionRoutes:
 )
 async def test_text_in_a_path_is_read_as_it_was_sent(path: str, status: int) -> None:
     """A parameter of its own kind gets its text undecoded; its 400 goes before an id's 404."""
-    app = create_app(create_endpoints(ReactionRoutes(), Balancer(None)), ADMISSION)
+    app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     found, _, body = await ask(app, path, "PUT")
     assert found == status, body

@@ -1,0 +1,119 @@
+"""The calls that users answers about the instance: its settings, roles, accounts and record.
+
+`caller` is the verified user; users judges their role in the transaction that acts.
+"""
+
+from typing import Any, Literal
+
+from common.protocol.chats import Internal
+
+Role = Literal["owner", "admin", "member"]
+SignUpMode = Literal["open", "invite", "closed"]
+Action = Literal[
+    "instance.updated",
+    "invite.created",
+    "invite.revoked",
+    "user.updated",
+    "user.reset",
+    "user.deleted",
+    "owner.made",
+]
+RESET_SECONDS = 24 * 3600
+OWNER_CODE_SECONDS = 24 * 3600
+
+
+class Instance(Internal):
+    name: str
+    signup: SignUpMode
+
+
+class ChangeInstance(Internal):
+    caller: str
+    name: str | None
+    signup: SignUpMode | None
+
+
+class DemandRole(Internal):
+    """Refused with `forbidden` unless the caller has one of the roles."""
+
+    caller: str
+    roles: list[Role]
+
+
+class ManagedUser(Internal):
+    """As those in charge see a user."""
+
+    id: str
+    username: str
+    email: str
+    display_name: str | None
+    role: Role
+    active: bool
+    created_at: str
+    last_seen_at: str | None
+
+
+class ListUsers(Internal):
+    """`prefix` is a beginning of the username; `before` the last id of the page before."""
+
+    caller: str
+    prefix: str
+    before: str | None
+    limit: int
+
+
+class UserPage(Internal):
+    users: list[ManagedUser]
+    next: str | None
+
+
+class ChangeUser(Internal):
+    caller: str
+    user: str
+    active: bool | None
+    role: Role | None
+
+
+class CreateReset(Internal):
+    caller: str
+    user: str
+    key: str
+
+
+class Code(Internal):
+    """What stands in a link; None where there is none to be had."""
+
+    code: str | None
+
+
+class UseReset(Internal):
+    code: str
+    password: str
+
+
+class ListLog(Internal):
+    caller: str
+    before: str | None
+    limit: int
+
+
+class LogEntry(Internal):
+    """`by` is null for what was done on the machine, `of` where it is about the instance."""
+
+    id: str
+    at: str
+    by: str | None
+    action: Action
+    of: str | None
+    detail: dict[str, Any]
+
+
+class LogPage(Internal):
+    """Newest first."""
+
+    entries: list[LogEntry]
+    next: str | None
+
+
+class MakeOwner(Internal):
+    username: str

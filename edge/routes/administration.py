@@ -1,0 +1,127 @@
+"""Users as owners and admins see and change them; the reset of a forgotten password."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from common.identity.tokens import Claims
+from common.protocol.fields import wrong_with_password
+from common.protocol.instance import (
+    RESET_SECONDS,
+    ChangeUser,
+    CreateReset,
+    ListUsers,
+    ManagedUser,
+    Role,
+    UseReset,
+    UserPage,
+)
+from common.protocol.wire import Id
+from edge.auth import Gate
+from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs
+from edge.http.request import RequestKey
+from edge.operation import Who, get, patch, post
+from edge.upstream import Administration
+
+
+class UsersQuery(Query):
+    q: Annotated[str, Meta(description="A beginning of the username, in any case.")] = ""
+    before: (
+        Annotated[Id, Meta(description="The id of the last user of the page before.")] | None
+    ) = None
+    limit: Annotated[int, Meta(ge=1, le=200, description="How many at most.")] = 100
+
+
+class UserBody(RequestBody):
+    """At least one of the two. Owners alone change roles."""
+
+    active: bool | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+
+    def wrong_fields(self) -> Wrongs:
+        nothing = self.active is UNSET and self.role is UNSET
+        return {"active": "is missing, and so is role" if nothing else None}
+
+
+class UserChangedAnswer(AnswerBody):
+    user: ManagedUser
+    message: Literal["User updated successfully"] = "User updated successfully"
+
+
+class ResetLink(AnswerBody):
+    """`url` is for the user, who sets a new password with it; `expiresIn` in seconds."""
+
+    url: str
+    expires_in: int
+
+
+class ResetBody(RequestBody):
+    """The code behind `#reset=` of the link."""
+
+    code: str
+    password: Password
+
+    def wrong_fields(self) -> Wrongs:
+        return {"password": wrong_with_password(self.password)}
+
+
+class PasswordChangedAnswer(AnswerBody):
+    message: Literal["Password changed successfully"] = "Password changed successfully"
+
+
+class AdministrationRoutes:
+    """/api/admin/user, and the one call that a link of theirs opens to everybody."""
+
+    def __init__(self, gate: Gate, administration: Administration, public_url: str) -> None:
+        self._gate = gate
+        self._administration = administration
+        self._public_url = public_url
+
+    @get("/api/admin/user", "All users, newest first", {200: UserPage}, who=Who.ADMINS)
+    async def list_users(self, caller: Claims, query: UsersQuery) -> UserPage:
+        return await self._administration.list_users(
+            ListUsers(caller=caller.user, prefix=query.q, before=query.before, limit=query.limit)
+        )
+
+    @patch(
+        "/api/admin/user/{user_id}",
+        "Change a user's role, deactivate or reactivate them",
+        {200: UserChangedAnswer},
+        who=Who.ADMINS,
+        refusals=("last_owner",),
+    )
+    async def change_user(self, caller: Claims, user_id: Id, body: UserBody) -> UserChangedAnswer:
+        user = await self._administration.change_user(
+            ChangeUser(
+                caller=caller.user,
+                user=user_id,
+                active=None if body.active is UNSET else body.active,
+                role=None if body.role is UNSET else body.role,
+            )
+        )
+        self._gate.ask_anew()  # a deactivation has revoked sessions
+        return UserChangedAnswer(user=user)
+
+    @post(
+        "/api/admin/user/{user_id}/reset",
+        "Make a link by which a user sets a new password",
+        {201: ResetLink},
+        who=Who.ADMINS,
+    )
+    async def create_reset(self, caller: Claims, user_id: Id, key: RequestKey) -> ResetLink:
+        code = await self._administration.create_reset(
+            CreateReset(caller=caller.user, user=user_id, key=key.id)
+        )
+        return ResetLink(url=f"{self._public_url}/#reset={code}", expires_in=RESET_SECONDS)
+
+    @post(
+        "/api/user/reset",
+        "Set a new password with the code of a link",
+        {200: PasswordChangedAnswer},
+        who=Who.EVERYBODY,
+        refusals=("not_found",),
+    )
+    async def use_reset(self, body: ResetBody) -> PasswordChangedAnswer:
+        await self._administration.use_reset(UseReset(code=body.code, password=body.password))
+        self._gate.ask_anew()  # the sessions before are revoked
+        return PasswordChangedAnswer()

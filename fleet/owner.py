@@ -1,0 +1,47 @@
+"""The first owner of an instance: by a link that only who started it sees, or by name."""
+
+from contextlib import closing
+from typing import TypeVar
+
+import msgspec
+
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.errors import Refusal
+from common.protocol.instance import Code, MakeOwner
+from common.protocol.users import Account, Empty
+from fleet.control import Answer
+
+T = TypeVar("T")
+
+
+class UsersCaller:
+    """Asks the users service that runs here, with the services' key."""
+
+    def __init__(self, address: str, service_key: str) -> None:
+        self._address = address
+        self._service_key = service_key
+
+    async def make_owner_code(self) -> str | None:
+        """For a link by which the first owner signs up; None once there is one, or while users
+        does not answer."""
+        try:
+            return (await self._call("make_owner_code", Empty(), Code)).code
+        except Refusal:
+            return None
+
+    async def make_owner(self, username: str) -> Answer:
+        """What the operator is told."""
+        try:
+            account = await self._call("make_owner", MakeOwner(username=username), Account)
+        except Refusal as refusal:
+            if refusal.code == "not_found":
+                return Answer(False, f"There is no account with the name {username!r}.")
+            return Answer(False, "The users service does not answer. Try again soon.")
+        return Answer(True, f"{account.username} is an owner of this instance now.")
+
+    async def _call(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
+        with closing(HttpClient(self._service_key)) as http:
+            calls = Calls(http, Replicas("users", (self._address,)))
+            return await calls.call(name, request, answer)

@@ -1,0 +1,157 @@
+"""What owners and admins do to accounts: roles, deactivation, resets of passwords.
+
+Each change is made, judged and recorded in one transaction. Knows no SQL.
+"""
+
+import msgspec
+
+from common.database.failures import retry_busy
+from common.database.pool import Pool, begin
+from common.protocol.errors import not_found
+from common.protocol.fields import check_fields, wrong_with_password
+from common.protocol.instance import (
+    RESET_SECONDS,
+    ChangeUser,
+    Code,
+    CreateReset,
+    ListUsers,
+    ManagedUser,
+    UseReset,
+    UserPage,
+)
+from common.protocol.limits import wrong_with_text
+from common.protocol.users import Empty
+from common.protocol.wire import wire_time
+from users.codes import hash_code, new_code
+from users.instance import demand_role
+from users.passwords import Passwords
+from users.roles import IN_CHARGE, forbidden, judge_last_owner, judge_target
+from users.sessions import Sessions
+from users.store import administration as store
+from users.store.instance import find_result, keep_result, lock_instance, write_log
+from users.store.sessions import revoke_sessions_of
+
+
+class Administration:
+    """The calls about other people's accounts. Each raises Refusal `forbidden` for a caller whose
+    role does not allow it, and `not_found` for an account that is not there."""
+
+    def __init__(self, pool: Pool, passwords: Passwords, sessions: Sessions) -> None:
+        self._pool = pool
+        self._passwords = passwords
+        self._sessions = sessions
+
+    async def list_users(self, request: ListUsers) -> UserPage:
+        """Newest first, without deleted ones."""
+        async with self._pool.connection() as connection:
+            await demand_role(connection, request.caller, IN_CHARGE)
+            if wrong_with_text(request.prefix):
+                return UserPage(users=[], next=None)
+            rows = await store.list_users(
+                connection, request.prefix, request.before, request.limit + 1
+            )
+        users = [show_user(row) for row in rows[: request.limit]]
+        return UserPage(users=users, next=users[-1].id if len(rows) > request.limit else None)
+
+    async def change_user(self, request: ChangeUser) -> ManagedUser:
+        """Deactivation ends all sessions. Raises Refusal `last_owner` too."""
+        user, revoked = await retry_busy(lambda: self._change_user(request))
+        self._sessions.announce_revocations(revoked, "deactivated")
+        return user
+
+    async def _change_user(self, request: ChangeUser) -> tuple[ManagedUser, int]:
+        async with begin(self._pool) as connection:
+            await lock_instance(connection)
+            caller_role = await demand_role(connection, request.caller, IN_CHARGE)
+            found = await store.find_user(connection, request.user)
+            if found is None:
+                raise not_found()
+            if refusal := judge_target(caller_role, found.role):
+                raise refusal
+            if request.role is not None and caller_role != "owner":
+                raise forbidden()
+            role = request.role or found.role
+            active = found.active if request.active is None else request.active
+            refusal = judge_last_owner(
+                found.active and found.role == "owner",
+                active and role == "owner",
+                await store.count_active_owners(connection),
+            )
+            if refusal:
+                raise refusal
+            if (role, active) == (found.role, found.active):
+                return show_user(found), 0
+            await store.update_user(connection, found.id, role, active)
+            revoked = 0
+            if found.active and not active:
+                revoked = await revoke_sessions_of(connection, found.id, keep=None)
+            changes = {
+                name: after
+                for name, before, after in (
+                    ("role", found.role, role),
+                    ("active", found.active, active),
+                )
+                if before != after
+            }
+            await write_log(connection, request.caller, "user.updated", found.id, changes)
+        return show_user(found._replace(role=role, active=active)), revoked
+
+    async def create_reset(self, request: CreateReset) -> Code:
+        """A code by which somebody sets a new password, once and for a day."""
+        return await retry_busy(lambda: self._create_reset(request))
+
+    async def _create_reset(self, request: CreateReset) -> Code:
+        code, scope = new_code(), f"create_reset {request.user}"
+        async with begin(self._pool) as connection:
+            await lock_instance(connection)
+            caller_role = await demand_role(connection, request.caller, IN_CHARGE)
+            if known := await find_result(connection, request.caller, scope, request.key):
+                return msgspec.json.decode(known, type=Code)
+            found = await store.find_user(connection, request.user)
+            if found is None:
+                raise not_found()
+            if refusal := judge_target(caller_role, found.role):
+                raise refusal
+            await store.replace_reset_code(connection, found.id, hash_code(code), RESET_SECONDS)
+            await write_log(connection, request.caller, "user.reset", found.id, {})
+            result = Code(code=code)
+            await keep_result(
+                connection, request.caller, scope, request.key, msgspec.json.encode(result)
+            )
+        return result
+
+    async def use_reset(self, request: UseReset) -> Empty:
+        """Sets the password and ends all sessions; reactivates nobody.
+
+        Raises Refusal: `invalid_request`, `not_found` for a code that is not good, `unavailable`.
+        """
+        check_fields({"password": wrong_with_password(request.password)})
+        code_hash = hash_code(request.code)
+        async with self._pool.connection() as connection:
+            if await store.find_reset(connection, code_hash) is None:
+                raise not_found()
+        hashed = await self._passwords.hash(request.password)
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                user = await store.take_reset(connection, code_hash)
+                if user is None:
+                    raise not_found()
+                await store.set_password(connection, user, hashed)
+                return await revoke_sessions_of(connection, user, keep=None)
+
+        self._sessions.announce_revocations(await retry_busy(attempt), "password reset")
+        return Empty()
+
+
+def show_user(row: store.UserRow) -> ManagedUser:
+    return ManagedUser(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        display_name=None,
+        role=row.role,
+        active=row.active,
+        created_at=wire_time(row.created_at),
+        last_seen_at=wire_time(row.last_seen_at) if row.last_seen_at else None,
+    )

@@ -1,0 +1,56 @@
+"""The calls of docs/internals.md, a line each; what they do is elsewhere."""
+
+from typing import Any
+
+from common.calls.service import Call
+from common.protocol import instance as i
+from common.protocol import users as u
+from common.protocol.users import Empty
+from users.accounts import Accounts
+from users.administration import Administration
+from users.instance import InstanceCalls
+from users.keys import SigningKeys
+from users.memberships import Memberships
+from users.sessions import Sessions
+
+
+def create_calls(
+    accounts: Accounts,
+    sessions: Sessions,
+    memberships: Memberships,
+    instance: InstanceCalls,
+    administration: Administration,
+    keys: SigningKeys,
+) -> list[Call[Any, Any]]:
+    """Everything that users answers."""
+
+    async def keys_published(_: Empty) -> u.KeySet:
+        return u.KeySet(keys=keys.published())
+
+    return [
+        Call("sign_up", u.SignUp, u.Grant, accounts.sign_up),
+        Call("log_in", u.LogIn, u.Grant, accounts.log_in),
+        Call("get_profile", u.GetProfile, u.Profile, accounts.get_profile),
+        Call("change_profile", u.ChangeProfile, u.Account, accounts.change_profile),
+        Call("get_person", u.GetPerson, u.Person, accounts.get_person),
+        Call("search_people", u.SearchPeople, u.PeopleFound, accounts.search_people),
+        Call("refresh", u.RefreshSession, u.Grant, sessions.refresh),
+        Call("log_out", u.EndSession, Empty, sessions.log_out),
+        Call("end_other_sessions", u.EndOtherSessions, Empty, sessions.end_other_sessions),
+        Call("list_sessions", u.ListSessions, u.SessionList, sessions.list_sessions),
+        Call("tokens_used", u.TokensUsed, Empty, sessions.tokens_used),
+        Call("revocations", u.RevocationsRequest, u.Revocations, sessions.revocations),
+        Call("keys", Empty, u.KeySet, keys_published),
+        Call("prepare", u.PrepareMemberships, Empty, memberships.prepare),
+        Call("finish", u.FinishMemberships, Empty, memberships.finish),
+        Call("get_instance", Empty, i.Instance, instance.get_instance),
+        Call("change_instance", i.ChangeInstance, i.Instance, instance.change_instance),
+        Call("demand_role", i.DemandRole, Empty, instance.demand_role),
+        Call("list_log", i.ListLog, i.LogPage, instance.list_log),
+        Call("make_owner_code", Empty, i.Code, instance.make_owner_code),
+        Call("make_owner", i.MakeOwner, u.Account, instance.make_owner),
+        Call("list_users", i.ListUsers, i.UserPage, administration.list_users),
+        Call("change_user", i.ChangeUser, i.ManagedUser, administration.change_user),
+        Call("create_reset", i.CreateReset, i.Code, administration.create_reset),
+        Call("use_reset", i.UseReset, Empty, administration.use_reset),
+    ]

@@ -1,0 +1,57 @@
+"""Who may do what to whom on the instance. Pure.
+
+owner   everything
+admin   acts on members, never on roles
+member  nothing
+"""
+
+from enum import Enum
+
+from common.protocol.errors import Refusal, not_found
+from common.protocol.instance import Role, SignUpMode
+
+IN_CHARGE: tuple[Role, ...] = ("owner", "admin")
+
+
+class InviteKind(Enum):
+    """What a code that still works is."""
+
+    OWNER = "makes the first owner"
+    INVITATION = "was made by somebody who may invite"
+
+
+def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> Refusal | None:
+    """`code` is None where there is none, or one that does not work."""
+    if has_code and code is None:
+        return not_found()
+    if mode == "open" or code is InviteKind.OWNER:
+        return None
+    if mode == "invite" and code is InviteKind.INVITATION:
+        return None
+    return Refusal("signup_closed", "Nobody can sign up here without an invitation.")
+
+
+def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
+    """`role` is None for somebody who may do nothing any more."""
+    if role is None:
+        return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
+    if role not in roles:
+        return forbidden()
+    return None
+
+
+def judge_target(role: str | None, target_role: str) -> Refusal | None:
+    """Of somebody in charge, on an account."""
+    return None if role == "owner" or target_role == "member" else forbidden()
+
+
+def judge_last_owner(
+    is_active_owner: bool, stays_active_owner: bool, active_owners: int
+) -> Refusal | None:
+    if is_active_owner and not stays_active_owner and active_owners == 1:
+        return Refusal("last_owner", "This is the last active owner of the instance.")
+    return None
+
+
+def forbidden() -> Refusal:
+    return Refusal("forbidden", "Your role on this instance does not allow this.")

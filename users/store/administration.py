@@ -1,0 +1,124 @@
+"""SQL of accounts as those in charge see and change them. The instance is locked first."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from common.database.pool import Connection
+from common.protocol.instance import Role
+
+
+class UserRow(NamedTuple):
+    """An account that is not deleted."""
+
+    id: str
+    username: str
+    email: str
+    role: Role
+    active: bool
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+class ResetRow(NamedTuple):
+    user: str
+    password_number: int
+
+
+_FROM_USERS = (
+    "SELECT u.id::text, u.username, u.email, u.role, u.active, u.created_at, greatest("
+    "u.last_seen_at, (SELECT max(s.refreshed_at) FROM sessions s WHERE s.user_id = u.id))"
+    " FROM users u WHERE u.deleted_at IS NULL"
+)
+
+
+async def find_role(connection: Connection, user: str) -> Role | None:
+    """None for somebody who may do nothing: deactivated, deleted or unknown."""
+    cursor = await connection.execute(
+        "SELECT role FROM users WHERE id = %s AND active AND deleted_at IS NULL", (user,)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def find_user(connection: Connection, user: str) -> UserRow | None:
+    cursor = await connection.execute(_FROM_USERS + " AND u.id = %s", (user,))
+    row = await cursor.fetchone()
+    return UserRow(*row) if row else None
+
+
+async def find_user_by_name(connection: Connection, username: str) -> UserRow | None:
+    cursor = await connection.execute(
+        _FROM_USERS + " AND lower(u.username) = lower(%s)", (username,)
+    )
+    row = await cursor.fetchone()
+    return UserRow(*row) if row else None
+
+
+async def list_users(
+    connection: Connection, prefix: str, before: str | None, limit: int
+) -> list[UserRow]:
+    """Newest first: ids are in the order of their making."""
+    cursor = await connection.execute(
+        _FROM_USERS + " AND lower(u.username) >= lower(%(prefix)s)"
+        " AND lower(u.username) < lower(%(prefix)s) || '~'"
+        " AND (%(before)s::uuid IS NULL OR u.id < %(before)s::uuid)"
+        " ORDER BY u.id DESC LIMIT %(limit)s",
+        {"prefix": prefix, "before": before, "limit": limit},
+    )
+    return [UserRow(*row) for row in await cursor.fetchall()]
+
+
+async def count_active_owners(connection: Connection) -> int:
+    cursor = await connection.execute(
+        "SELECT count(*) FROM users WHERE role = 'owner' AND active AND deleted_at IS NULL"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def update_user(connection: Connection, user: str, role: Role, active: bool) -> None:
+    await connection.execute(
+        "UPDATE users SET role = %s, active = %s WHERE id = %s", (role, active, user)
+    )
+
+
+async def replace_reset_code(
+    connection: Connection, user: str, code_hash: bytes, seconds: int
+) -> None:
+    """The one before is void."""
+    await connection.execute(
+        "INSERT INTO reset_codes (user_id, hash, expires_at)"
+        " VALUES (%s, %s, now() + make_interval(secs => %s))"
+        " ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash,"
+        " expires_at = excluded.expires_at",
+        (user, code_hash, seconds),
+    )
+
+
+async def find_reset(connection: Connection, code_hash: bytes) -> ResetRow | None:
+    """Of whom a code that is still good resets the password."""
+    cursor = await connection.execute(
+        "SELECT u.id::text, u.password_number FROM reset_codes r JOIN users u ON u.id = r.user_id"
+        " WHERE r.hash = %s AND r.expires_at > now() AND u.deleted_at IS NULL",
+        (code_hash,),
+    )
+    row = await cursor.fetchone()
+    return ResetRow(*row) if row else None
+
+
+async def take_reset(connection: Connection, code_hash: bytes) -> str | None:
+    """The user whose code it was; it is void from now on."""
+    cursor = await connection.execute(
+        "DELETE FROM reset_codes WHERE hash = %s AND expires_at > now() RETURNING user_id::text",
+        (code_hash,),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def set_password(connection: Connection, user: str, password_hash: str) -> None:
+    await connection.execute(
+        "UPDATE users SET password_hash = %s, password_number = password_number + 1 WHERE id = %s",
+        (password_hash, user),
+    )

@@ -1,0 +1,114 @@
+"""SQL of the instance: its one row, the code of its first owner, the audit log, first results."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from common.database.pool import Connection, Pool
+from common.protocol.ids import new_id
+from common.protocol.instance import Action, SignUpMode
+
+
+class InstanceRow(NamedTuple):
+    name: str
+    signup: SignUpMode
+
+
+class LogRow(NamedTuple):
+    id: str
+    at: datetime
+    by: str | None
+    action: Action
+    of: str | None
+    detail: str
+
+
+async def read_instance(pool: Pool) -> InstanceRow:
+    async with pool.connection() as connection:
+        return await _read(connection, "SELECT name, signup FROM instance")
+
+
+async def lock_instance(connection: Connection) -> InstanceRow:
+    """Makes the changes by those in charge serial."""
+    return await _read(connection, "SELECT name, signup FROM instance FOR UPDATE")
+
+
+async def _read(connection: Connection, query: str) -> InstanceRow:
+    row = await (await connection.execute(query)).fetchone()
+    assert row is not None
+    return InstanceRow(*row)
+
+
+async def update_instance(connection: Connection, changed: InstanceRow) -> None:
+    await connection.execute("UPDATE instance SET name = %s, signup = %s", changed)
+
+
+async def replace_owner_code(connection: Connection, code_hash: bytes, seconds: int) -> None:
+    """The one before is void."""
+    await connection.execute(
+        "INSERT INTO owner_code (hash, expires_at) VALUES (%s, now() + make_interval(secs => %s))"
+        " ON CONFLICT (single) DO UPDATE SET hash = excluded.hash,"
+        " expires_at = excluded.expires_at",
+        (code_hash, seconds),
+    )
+
+
+async def has_owner_code(connection: Connection, code_hash: bytes) -> bool:
+    cursor = await connection.execute(
+        "SELECT FROM owner_code WHERE hash = %s AND expires_at > now()", (code_hash,)
+    )
+    return cursor.rowcount == 1
+
+
+async def take_owner_code(connection: Connection, code_hash: bytes) -> bool:
+    """Whether it was good; it is void from now on."""
+    cursor = await connection.execute(
+        "DELETE FROM owner_code WHERE hash = %s AND expires_at > now()", (code_hash,)
+    )
+    return cursor.rowcount == 1
+
+
+async def drop_owner_code(connection: Connection) -> None:
+    await connection.execute("DELETE FROM owner_code")
+
+
+async def write_log(
+    connection: Connection, by: str | None, action: Action, of: str | None, detail: dict[str, Any]
+) -> None:
+    """In the transaction of what it tells of."""
+    await connection.execute(
+        "INSERT INTO audit_log (id, at, by, action, of, detail)"
+        " VALUES (%s, clock_timestamp(), %s, %s, %s, %s)",
+        (new_id(), by, action, of, msgspec.json.encode(detail).decode()),
+    )
+
+
+async def list_log(connection: Connection, before: str | None, limit: int) -> list[LogRow]:
+    """Newest first."""
+    cursor = await connection.execute(
+        "SELECT id::text, at, by::text, action, of::text, detail FROM audit_log"
+        " WHERE %(before)s::uuid IS NULL OR id < %(before)s::uuid"
+        " ORDER BY id DESC LIMIT %(limit)s",
+        {"before": before, "limit": limit},
+    )
+    return [LogRow(*row) for row in await cursor.fetchall()]
+
+
+async def find_result(connection: Connection, caller: str, scope: str, key: str) -> bytes | None:
+    """What the first call with this key was answered."""
+    cursor = await connection.execute(
+        "SELECT result FROM results WHERE caller = %s AND scope = %s AND key = %s",
+        (caller, scope, key),
+    )
+    row = await cursor.fetchone()
+    return bytes(row[0]) if row else None
+
+
+async def keep_result(
+    connection: Connection, caller: str, scope: str, key: str, result: bytes
+) -> None:
+    await connection.execute(
+        "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)",
+        (caller, scope, key, result),
+    )
