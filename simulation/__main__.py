@@ -20,11 +20,12 @@ def start_worker(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
 
 
-def run_seeds(first: int, count: int, jobs: int) -> Iterator[dict[str, Any]]:
-    """A result for each seed, as it comes. Raises RuntimeError where a worker ends early."""
+def run_seeds(first: int, count: int, jobs: int, mutation: int = 0) -> Iterator[dict[str, Any]]:
+    """A result for each seed, as it comes; `mutation` is a fix that is taken out, by its number in
+    simulation/mutations.py. Raises RuntimeError where a worker ends early."""
     jobs = min(jobs, count)
     counts = [(count - n + jobs - 1) // jobs for n in range(jobs)]
-    workers = [start_worker("seeds", first + n, counts[n], jobs) for n in range(jobs)]
+    workers = [start_worker("seeds", first + n, counts[n], jobs, mutation) for n in range(jobs)]
     try:
         left = sum(counts)
         while left:

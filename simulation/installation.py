@@ -182,7 +182,7 @@ def _end_process(_: int, __: int) -> None:
     """A task died without which a process is not whole."""
     owner = OWNER.get()
     if owner is not None and owner.is_alive:
-        owner.loop.errors.append(f"{owner.host}: a task died")
+        owner.loop.fail(f"{owner.host}: a task died")
         owner.kill()
 
 

@@ -44,53 +44,58 @@ class Loop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._number = 0
+        self._is_halted = False
         self._random = random.Random(f"{seed} schedule")
         self._tasks: list[_Task] = []  # none ends before the run does, as garbage would
 
     # ---- running
 
-    def run(self, until: Callable[[], bool], deadline: float) -> bool:
-        """Until the condition holds, or the clock reaches the deadline; returns which."""
+    def run(self, deadline: float) -> None:
+        """Until the clock reaches the deadline, or `halt`."""
         asyncio.events._set_running_loop(self)
         try:
-            while not until():
-                if not self._step(deadline):
-                    return False
-            return True
+            self._run(deadline)
         finally:
             asyncio.events._set_running_loop(None)
 
-    def _step(self, deadline: float) -> bool:
+    def halt(self) -> None:
+        """Nothing more runs after the callback that runs now."""
+        self._is_halted = True
+
+    def _run(self, deadline: float) -> None:
         clock, ready, timers = self.clock, self._ready, self._timers
-        while True:
+        while not self._is_halted:
             while timers and timers[0][0] <= clock.now:
                 ready.append(heapq.heappop(timers)[2])
             if not ready:
                 if not timers or timers[0][0] > deadline:
                     clock.now = max(clock.now, deadline)
-                    return False
+                    return
                 clock.now = timers[0][0]
                 continue
             if clock.now > deadline:
-                return False
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            process = handle._context.get(OWNER)  # type: ignore[attr-defined]
-            if process is not None:
-                if process.state is not State.RUNNING:
-                    process.keep(handle)
-                    continue
-                clock.skew = process.skew
-            else:
-                clock.skew = 0.0
-            if self.suspension and self._is_task(handle) and self._draws_late():
-                self._postpone(handle)
+                return
+            handle: Any = ready.popleft()
+            if handle._cancelled or not self._may_run(handle):
                 continue
             clock.now += STEP_SECONDS
             self.steps += 1
             handle._run()
+
+    def _may_run(self, handle: Any) -> bool:
+        """Whether it runs now; else it is kept for later."""
+        process = handle._context.get(OWNER)
+        if process is None:
+            self.clock.skew = 0.0
             return True
+        if process.state is not State.RUNNING:
+            process.keep(handle)
+            return False
+        self.clock.skew = process.skew
+        if self.suspension and self._is_task(handle) and self._draws_late():
+            self._postpone(handle)
+            return False
+        return True
 
     def _draws_late(self) -> bool:
         return self._random.random() < self.suspension
@@ -192,7 +197,12 @@ class Loop(asyncio.AbstractEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        self.errors.append(f"{context.get('message')}: {error!r}")
+        self.fail(f"{context.get('message')}: {error!r}")
+
+    def fail(self, error: str) -> None:
+        """Something that must not happen at all: the run is over."""
+        self.errors.append(error)
+        self.halt()
 
     async def create_connection(  # type: ignore[override]
         self, protocol_factory: Callable[[], Any], host: str, port: int, **_: Any

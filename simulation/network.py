@@ -142,10 +142,10 @@ class Transport(asyncio.Transport):
     def write(self, data: Any) -> None:
         if self._closed:
             raise RuntimeError("unable to perform operation on a transport; the handler is closed")
-        if self._eof_sent:
-            raise RuntimeError("Cannot call write() after write_eof()")
         if self._closing or not data:
             return
+        if self._eof_sent:
+            raise RuntimeError("Cannot call write() after write_eof()")
         self._out.append(bytes(data))
         self._out_size += len(data)
         self._pump()

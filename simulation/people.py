@@ -31,7 +31,7 @@ class People:
         self.users: list[str] = []
         self.chats: dict[int, str] = {}
         self.devices: list[Device] = []
-        self._pending: dict[int, tuple[Device, str]] = {}
+        self._pending: dict[int, tuple[Device, str, bool]] = {}
         self._number = 0
 
     # ---- beginning and end
@@ -101,8 +101,8 @@ class People:
 
     def missing(self) -> str | None:
         """What somebody still waits for."""
-        for device, what in self._pending.values():
-            if device.is_there:
+        for device, what, is_change in self._pending.values():
+            if device.is_there and not is_change:
                 return f"{device.host} has no final answer to {what}"
         for device in self.devices:
             if not device.is_there:
@@ -114,6 +114,13 @@ class People:
                 if has != chat.head:
                     name = self._witness.name(id_)
                     return f"{device.host} has {name} up to {has} of {chat.head}"
+        return None
+
+    def unfinished_change(self) -> str | None:
+        """A change of a chat that waits for its final answer."""
+        for device, what, is_change in self._pending.values():
+            if device.is_there and is_change:
+                return f"{device.host} has no final answer to {what}"
         return None
 
     def leave(self) -> None:
@@ -130,10 +137,17 @@ class People:
             return
         getattr(self, f"_{step.kind}")(device, *step.args[1:])
 
-    def _spawn(self, device: Device, what: str, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(
+        self,
+        device: Device,
+        what: str,
+        work: Coroutine[Any, Any, None],
+        *,
+        is_change: bool = False,
+    ) -> None:
         self._number += 1
         number = self._number
-        self._pending[number] = device, what
+        self._pending[number] = device, what, is_change
         self._witness.note(device.host, what)
         task = self._run.loop.create_task(work, context=device.process.context.copy())
         task.add_done_callback(lambda _: self._pending.pop(number))
@@ -179,9 +193,8 @@ class People:
         if chat is None:
             return
         what = f"{name} {self._witness.name(chat)} {self._witness.name(body.get('user', ''))}"
-        self._spawn(
-            device, what.strip(), self._until_done(device, name, {"chat": chat, **body}, _ignore)
-        )
+        work = self._until_done(device, name, {"chat": chat, **body}, _ignore)
+        self._spawn(device, what.strip(), work, is_change=True)
 
     async def _until_done(
         self, device: Device, name: str, body: dict[str, Any], done: Callable[[Any], None]
@@ -203,7 +216,8 @@ class People:
             self.chats[number] = msgspec.json.decode(answer["id"])
 
         body = {"name": "new", "users": members}
-        self._spawn(device, f"creates {users}", self._until_done(device, "create", body, note))
+        work = self._until_done(device, "create", body, note)
+        self._spawn(device, f"creates {users}", work, is_change=True)
 
     def _rename(self, device: Device, chat: int) -> None:
         self._change(device, chat, "rename", {"name": "other"})

@@ -56,6 +56,11 @@ class Plan(NamedTuple):
         return self.theme in ("hiccup", "bus", "people")
 
     @property
+    def loses_messages(self) -> bool:
+        """Valkey loses some here and there, so that nobody knows."""
+        return any(step.kind == "wear" for step in self.steps)
+
+    @property
     def breaks_answers(self) -> bool:
         """A replica of a broken release is among them."""
         return any(step.kind == "short" for step in self.steps)
@@ -165,7 +170,10 @@ def _draw_people(
     if theme == "purge":
         for chat in range(len(groups)):
             owner = groups[chat][0]
-            draw.add(draw.seconds * 0.3, "delete", owner, chat)
+            end = draw.seconds * 0.3
+            draw.add(end, "delete", owner, chat)
+            for _ in range(r.randint(0, 15)):  # more than a node that is cut off has heard of
+                draw.add(end - r.random() * 0.2, "post", owner, chat, 1)
 
 
 def _draw_doing(draw: _Draw, kind: str, at: float, device: int, chat: int, users: int) -> None:
@@ -255,7 +263,15 @@ def _bus(draw: _Draw, replicas: dict[str, int]) -> None:
         draw.add(draw.time(), "valkey", r.choice(("restart", "failover")), _length(draw))
     elif kind == "wear":
         shares = r.choice(((0.3, 0.0, 0.0), (0.2, 0.2, 0.3), (0.0, 0.3, 0.5), (0.9, 0.0, 0.0)))
-        draw.add(draw.time(), "wear", r.choice(nodes), *shares, _length(draw))
+        at, node, seconds = draw.time(), r.choice(nodes), _length(draw)
+        draw.add(at, "wear", node, *shares, seconds)
+        if draw.chance(0.5):  # and what repairs it takes its time while more comes
+            slowness = r.choice((0.02, 0.1))
+            for host in chats:
+                draw.add(at, "crawl", node, host, slowness, seconds)
+            for _ in range(r.randint(5, 25)):
+                when = at + r.random() * min(seconds, 0.6)
+                draw.add(when, r.choice(("say", "post")), r.randrange(2), 0, 1)
     elif kind == "cut_bus":
         for host in hosts:
             draw.add(draw.time(), "cut", host, "valkey", r.choice(("both", "there")), seconds)

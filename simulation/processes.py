@@ -47,7 +47,7 @@ class Process:
 
     def _ended(self, main: asyncio.Task[Any]) -> None:
         if not main.cancelled() and (error := main.exception()) is not None:
-            self.loop.errors.append(f"{self.host} ended: {error!r}")
+            self.loop.fail(f"{self.host} ended: {error!r}")
         self.kill()
 
     def keep(self, handle: asyncio.Handle) -> None:

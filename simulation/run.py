@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+import chats.background
 from simulation.clock import CLOCK
 from simulation.faults import Faults
 from simulation.inside import find_leak, find_wrong
@@ -30,7 +31,7 @@ LOOK_SECONDS: Final = 0.025  # how often the inside is looked at
 # 30 s, all else much sooner.
 REST_SECONDS: Final = 8.0
 REST_SECONDS_AFTER_WEAR: Final = 36.0
-RESOLVE_SECONDS: Final = 25.0  # memberships of both databases
+RESOLVE_SECONDS: Final = 25.0  # for changes in both databases, some of which are in doubt
 LEAVE_SECONDS: Final = 8.0  # beside the time that rooms linger
 
 
@@ -56,7 +57,11 @@ class Run:
         self.loop = Loop(CLOCK, seed)  # type: ignore[abstract]
         self.loop.suspension = plan.suspension
         self.network = self.loop.network = Network(self.loop, seed)
-        self.witness = Witness(lambda: CLOCK.now)
+        self.witness = Witness(
+            lambda: CLOCK.now,
+            lambda: chats.background.PURGE_AFTER_SECONDS,
+            self.loop.halt,
+        )
         self.valkey = Valkey(self.loop, seed)
         self.valkey_process = start_valkey(self.loop, self.valkey)
         self.chats = ChatsDatabase(CLOCK.wall, "epoch", self.witness.commit)
@@ -92,14 +97,19 @@ class Run:
             self._leave()
 
     def _come_to_rest(self) -> None:
-        wears = any(step.kind in ("wear", "deaf", "cut") for step in self.plan.steps)
-        patience = REST_SECONDS_AFTER_WEAR if wears else REST_SECONDS
+        patience = REST_SECONDS_AFTER_WEAR if self.plan.loses_messages else REST_SECONDS
         if not self._run(lambda: self.people.missing() is None, patience):
             self._fail("liveness", f"after {patience} s {self.people.missing()}")
-        if not self._run(lambda: self._disagreement() is None, RESOLVE_SECONDS):
-            self._fail("membership", f"after {RESOLVE_SECONDS} s {self._disagreement()}")
+        if not self._run(lambda: self._unresolved() is None, RESOLVE_SECONDS):
+            self._fail("membership", f"after {RESOLVE_SECONDS} s {self._unresolved()}")
+        # A change that was resolved late is told of as quickly as others.
+        if not self._run(lambda: self.people.missing() is None, patience):
+            self._fail("liveness", f"{patience} s after the last change {self.people.missing()}")
 
-    def _disagreement(self) -> str | None:
+    def _unresolved(self) -> str | None:
+        """What of changes in two databases has not come to an end."""
+        if (change := self.people.unfinished_change()) is not None:
+            return change
         pairs = {(u, chat) for chat, us in self.chats.participants().items() for u in us}
         if self.users.prepared:
             return f"{len(self.users.prepared)} transactions are in doubt"
@@ -124,7 +134,7 @@ class Run:
         while not is_over():
             if CLOCK.now >= deadline:
                 return False
-            self.loop.run(self._is_broken, min(deadline, CLOCK.now + 0.01))
+            self.loop.run(min(deadline, CLOCK.now + 0.01))
         return True
 
     def _is_broken(self) -> bool:
@@ -133,12 +143,12 @@ class Run:
         return self.witness.breach is not None
 
     def _judge_errors(self) -> None:
-        errors = [*self.loop.errors, *self.watch.errors]
+        logged = list(self.watch.errors)
         if self.plan.breaks_answers:  # the product says so, and gets over it
-            errors = [error for error in errors if not error.startswith("batched call failed")]
-        if errors:
-            self._fail("error", "; ".join(errors))
+            logged = [error for error in logged if not error.startswith("batched call failed")]
         self.watch.errors.clear()
+        if self.loop.errors or logged:
+            self._fail("error", "; ".join([*self.loop.errors, *logged]))
 
     def _fail(self, kind: str, detail: str) -> None:
         self.witness.fail(kind, detail)

@@ -73,7 +73,7 @@ class Valkey:
         name = parts[0].upper().decode()
         serve = getattr(self, f"_do_{name.lower()}", None)
         if serve is None:
-            self.loop.errors.append(f"valkey: no command {name} in the model")
+            self.loop.fail(f"valkey: no command {name} in the model")
             return b"-ERR unknown command\r\n"
         answer: Answer = serve(connection, parts[1:])
         return answer
@@ -193,7 +193,7 @@ class Valkey:
 
     def _do_eval(self, _: "_Connection", arguments: list[bytes]) -> Answer:
         if arguments[0] != SCRIPT.encode():
-            self.loop.errors.append("valkey: a script that is not in the model")
+            self.loop.fail("valkey: a script that is not in the model")
         return self._run_rates(arguments)
 
     def _do_evalsha(self, _: "_Connection", arguments: list[bytes]) -> Answer:

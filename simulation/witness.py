@@ -36,15 +36,23 @@ class Stream:
 
 
 class Witness:
-    """`now` is the run's time."""
+    """`now` is the run's time; `purge_after` how long a chat's log outlives it, in seconds.
+    `halt` ends the run."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        purge_after: Callable[[], float],
+        halt: Callable[[], None],
+    ) -> None:
         self.truth = Truth()
         self.breach: Breach | None = None
         self.lines: list[Line] = []
         self.names: dict[str, str] = {}
         self.acknowledged: dict[tuple[str, str, str], tuple[str, int]] = {}
         self._now = now
+        self._purge_after = purge_after
+        self._halt = halt
 
     def note(self, who: str, what: str) -> None:
         self.lines.append(Line(self._now(), who, what))
@@ -56,6 +64,7 @@ class Witness:
         if self.breach is None:
             self.breach = Breach(kind, detail)
             self.note("BREACH", f"{kind}: {detail}")
+            self._halt()
 
     def commit(self, chat: str, entry: Entry) -> None:
         """From the store."""
@@ -103,7 +112,7 @@ class Witness:
             self.fail("order", f"{self.name(user)} got {self._at(id_, seq)} without its beginning")
         elif expected is not None and seq < expected:
             self.fail("repeat", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
-        elif expected is not None and seq > expected:
+        elif expected is not None and seq > expected and not self._is_purged(id_):
             self.fail("hole", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
         stream.next[id_] = seq + 1
         if seq <= stream.heads.get(id_, 0):
@@ -112,6 +121,11 @@ class Witness:
             self.fail("stale", f"{self.name(user)} got {self._at(id_, seq)}, above their removal")
         if _ends(event, user):
             del stream.next[id_]
+
+    def _is_purged(self, id_: str) -> bool:
+        """Who was away for as long after a chat's end gets what is left of its log."""
+        ended_at = self.truth.chat(id_).ended_at
+        return ended_at is not None and self._now() > ended_at + self._purge_after()
 
     def _judge_content(self, user: str, id_: str, seq: int, line: bytes) -> None:
         chat = self.truth.chat(id_)

@@ -14,18 +14,21 @@ from zlib import crc32
 
 from simulation.history import describe
 from simulation.installation import Watch, install
+from simulation.mutations import MUTATIONS
 from simulation.plan import Plan, make_plan
 from simulation.run import Outcome, run_plan
 from simulation.shrinking import Shrinker
 
-GARBAGE_EVERY = 20  # runs; each leaves what it had not ended
+GARBAGE_EVERY = 5  # runs; each leaves what it had not ended
 
 
 class Worker:
     """Runs plans one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, mutation: int = 0) -> None:
         install()
+        if mutation:
+            MUTATIONS[mutation]()
         warnings.simplefilter("ignore")
         sys.unraisablehook = lambda _: None  # what a killed process leaves is never run
         self._watch = Watch()
@@ -44,9 +47,10 @@ class Worker:
         return self.run(make_plan(seed), listen=listen)
 
 
-def run_seeds(first: int, count: int, stride: int) -> None:
-    """Prints a line for each as soon as it has ended."""
-    worker = Worker()
+def run_seeds(first: int, count: int, stride: int, mutation: int = 0) -> None:
+    """Prints a line for each as soon as it has ended. `mutation` is one of the fixes to be taken
+    out, or 0."""
+    worker = Worker(mutation)
     for seed in range(first, first + count * stride, stride):
         outcome = worker.run_seed(seed)
         print(json.dumps(_summarise(outcome)), flush=True)
@@ -64,9 +68,9 @@ def _summarise(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_seed(seed: int, *, whole: bool) -> None:
+def show_seed(seed: int, mutation: int = 0, *, whole: bool) -> None:
     """Runs it; where it fails it is made short, unless all of it is asked for."""
-    worker = Worker()
+    worker = Worker(mutation)
     plan = make_plan(seed)
     outcome = worker.run(plan, listen=True)
     if outcome.breach is not None and not whole:
@@ -80,12 +84,12 @@ def show_seed(seed: int, *, whole: bool) -> None:
 
 
 def main() -> None:
-    """`seeds FIRST COUNT STRIDE`, or `show SEED`, or `whole SEED`."""
+    """`seeds FIRST COUNT STRIDE [MUTATION]`, or `show` or `whole` with `SEED [MUTATION]`."""
     command, *numbers = sys.argv[1:]
     if command == "seeds":
         run_seeds(*map(int, numbers))
     else:
-        show_seed(int(numbers[0]), whole=command == "whole")
+        show_seed(*map(int, numbers), whole=command == "whole")
 
 
 if __name__ == "__main__":

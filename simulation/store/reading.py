@@ -84,6 +84,10 @@ class Reading(Tables):
             return None
         return Page(found.head, [e.event for e in self._page(chat, after, limit, max_bytes)])
 
+    def list_events(self, chat: str, after: int, limit: int) -> list[Entry]:
+        """Not asking who reads: for what the product did once (simulation/mutations.py)."""
+        return self._page(chat, after, limit, 2**20)
+
     def _page(self, chat: str, after: int, limit: int, max_bytes: int) -> list[Entry]:
         found = self.chats.get(chat)
         page: list[Entry] = []

@@ -1,0 +1,164 @@
+"""Fixes of defects taken out again, each under the number that it has in the record of defects.
+
+A simulation that finds nothing proves nothing. With any of these in a worker it must fail within
+ten thousand seeds (tests/simulation/test_power.py). A mutation is for the rest of the process.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+import chats.history
+import chats.messages
+import common.calls.lanes
+import realtime.bus_watch
+import realtime.hub
+import realtime.joining
+import realtime.notices
+import realtime.repair
+import realtime.replay
+import realtime.stream
+from chats.store.messages import BatchFailed
+from common.process.logs import log
+from common.protocol.chats import EventPage, Slice
+from common.protocol.errors import Refusal, unavailable
+
+
+def _put(owner: Any, name: str, replacement: Any) -> None:
+    assert hasattr(owner, name), f"{owner} has no {name} to take out"
+    setattr(owner, name, replacement)
+
+
+def silence_is_no_reason_to_poll() -> None:
+    """1: a node whose own connection to Valkey is well believes that chats' is, too."""
+
+    def reasons(watch: Any, _: Any, __: Any) -> frozenset[str]:
+        return frozenset() if watch._up_since is not None else frozenset({"bus_down"})
+
+    _put(realtime.bus_watch.BusWatch, "reasons", reasons)
+
+
+def a_failed_batch_is_refused() -> None:
+    """2: a batch that PostgreSQL failed is not posted again."""
+
+    post_messages = vars(chats.messages)["post_messages"]  # the model's, by now
+
+    async def post(sender: Any, batch: list[Any]) -> None:
+        try:
+            posted, owed = await post_messages(sender._pool, [draft.new for draft in batch])
+        except BatchFailed:
+            for draft in batch:
+                draft.settle(chats.messages._refused(unavailable()))
+            return
+        sender._announce(batch, posted, owed)
+        for draft, outcome in zip(batch, posted, strict=True):
+            draft.settle(chats.messages._result(draft.message, outcome))
+
+    _put(chats.messages.Sender, "_post", post)
+
+
+def joins_of_an_outage_are_lost() -> None:
+    """5: memberships are not read again after a node was cut off."""
+
+    async def find_lost_joins(_: Any) -> None:
+        pass
+
+    _put(realtime.notices.Notices, "find_lost_joins", find_lost_joins)
+
+
+def an_old_answer_settles_a_stream() -> None:
+    """6: what was learned while a slice travelled is forgotten with its arrival."""
+
+    def settle(stream: Any, head: int, _: int) -> None:
+        if head <= stream.head:
+            stream.known = stream.head
+
+    _put(realtime.stream.Stream, "settle", settle)
+
+
+def a_socket_enters_when_its_join_begins() -> None:
+    """7: one that ends before its join task runs is entered all the same."""
+    join_itself = realtime.joining.Joiner.join
+    enter_itself = realtime.joining.Joiner.enter
+
+    async def join(joiner: Any, guest: Any, connect: Any) -> None:
+        enter_itself(joiner, guest)
+        await join_itself(joiner, guest, connect)
+
+    _put(realtime.joining.Joiner, "enter", lambda _, __: None)
+    _put(realtime.joining.Joiner, "join", join)
+
+
+def readers_are_judged_before_they_read() -> None:
+    """9: whether somebody may read a page, and the page, are two statements."""
+
+    async def get_events(pool: Any, request: Any) -> EventPage:
+        row = await pool.trip("find_chat_of_member", (request.chat, request.user), {})
+        if row is None:
+            raise Refusal("not_found", "There is nothing here that you may see.")
+        found = await pool.trip("list_events", (request.chat, request.after, request.limit), {})
+        last = found[-1].seq if found else request.after
+        head = max(row.seq, last)
+        return EventPage(events=[msgspec.Raw(e.event) for e in found], seq=head, more=last < head)
+
+    _put(chats.history, "get_events", get_events)
+
+
+def a_room_is_swept_while_it_is_joined() -> None:
+    """11: nobody holds a lingering room for a socket that is about to hear it."""
+
+    def is_idle(hub: Any, one: Any, seconds: float) -> bool:
+        return one.idle_since is not None and one.idle_since < hub._clock() - seconds
+
+    _put(realtime.hub.Hub, "is_idle", is_idle)
+
+
+def a_slice_begins_after_what_was_asked_for() -> None:
+    """13: the first seq of a slice is guessed, also of a chat that is being purged."""
+
+    def first_seq(found: Slice) -> int:
+        closing = [control.seq for control in found.controls if control.action == "close"]
+        return closing[0] - len(found.events) + 1 if closing else found.after + 1
+
+    _put(realtime.repair, "first_seq", first_seq)
+    _put(realtime.replay, "first_seq", first_seq)
+
+
+def an_answer_of_the_wrong_size_ends_a_lane() -> None:
+    """14: what waits in a lane, and what comes later, is never answered."""
+
+    async def run(lanes: Any, name: str, lane: Any) -> None:
+        while lane.waiting:
+            batch = lanes._take_batch(lane)
+            first = batch[0]
+            left = max(0.0, first.deadline - lanes._clock())
+            try:
+                results = await lanes._call(first.key, [asked.item for asked in batch], left)
+            except Refusal as refusal:
+                results = [refusal] * len(batch)
+            except Exception:
+                log("batched call failed", exception=True)
+                results = [unavailable()] * len(batch)
+            for asked, result in zip(batch, results, strict=True):
+                lanes._leave(asked.key)
+                asked.done(result)
+            if lanes._pause and len(lane.waiting) < lanes._max_items:
+                await asyncio.sleep(lanes._pause)
+        del lanes._lanes[name]
+
+    _put(common.calls.lanes.Lanes, "_run", run)
+
+
+MUTATIONS: Final[dict[int, Callable[[], None]]] = {
+    1: silence_is_no_reason_to_poll,
+    2: a_failed_batch_is_refused,
+    5: joins_of_an_outage_are_lost,
+    6: an_old_answer_settles_a_stream,
+    7: a_socket_enters_when_its_join_begins,
+    9: readers_are_judged_before_they_read,
+    11: a_room_is_swept_while_it_is_joined,
+    13: a_slice_begins_after_what_was_asked_for,
+    14: an_answer_of_the_wrong_size_ends_a_lane,
+}

@@ -1,0 +1,32 @@
+"""That the simulation finds what it is there to find: with a fix taken out it fails.
+
+For each defect one seed is kept that finds it, of those that hold with all fixes in (test_seeds.py).
+Where the plans that seeds make have changed, so that it finds nothing any more, the first ten
+thousand are searched, and the test prints which one does.
+"""
+
+import pytest
+
+from simulation.__main__ import run_seeds
+from simulation.mutations import MUTATIONS
+
+MAX_SEEDS = 10_000
+KNOWN = {1: 40, 2: 13, 5: 2, 6: 236, 7: 188, 9: 184, 11: 110, 13: 23, 14: 9}
+
+
+def find(mutation: int, first: int, count: int) -> int | None:
+    """The first seed that fails."""
+    for result in run_seeds(first, count, jobs=2, mutation=mutation):
+        if result["breach"] is not None:
+            return int(result["seed"])
+    return None
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("defect", sorted(MUTATIONS))
+def test_a_defect_that_comes_back_is_found(defect: int) -> None:
+    """With the fix of a defect taken out, a run breaks an invariant."""
+    seed = find(defect, KNOWN[defect], 1) or find(defect, 1, MAX_SEEDS)
+    assert seed is not None, f"{MAX_SEEDS} seeds do not find {MUTATIONS[defect].__doc__}"
+    if seed != KNOWN[defect]:
+        print(f"defect {defect} is found by seed {seed} now, no longer by {KNOWN[defect]}")
