@@ -1,8 +1,8 @@
 """That the simulation finds what it is there to find: with a fix taken out it fails.
 
-For each defect one seed is kept that finds it, of those that hold with all fixes in (test_seeds.py).
-Where the plans that seeds make have changed, so that it finds nothing any more, the first ten
-thousand are searched, and the test prints which one does.
+For each defect one seed is kept that finds it, of those that hold with all fixes in. Where the
+plans that seeds make have changed, so that it finds nothing any more, the first ten thousand are
+searched, and the test prints which one does.
 """
 
 import pytest
