@@ -10,16 +10,16 @@ from contextlib import suppress
 
 from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
-from fleet.binaries import MissingEngine
-from fleet.containers import DockerFailed, scale_containers
 from fleet.control import MakeOwner, NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
+from fleet.engines.binaries import MissingEngine
+from fleet.engines.postgres import DatabaseSetupFailed
+from fleet.engines.unprivileged import CannotDropRoot
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
-from fleet.postgres import DatabaseSetupFailed
+from fleet.scaling.containers import DockerFailed, scale_containers
 from fleet.settings import SERVICE_ROLES, FleetSettings, read_replicas, read_settings
 from fleet.supervisor import Fleet
-from fleet.unprivileged import CannotDropRoot
 
 KNOWN_FAILURES = (
     CannotDropRoot,

@@ -19,19 +19,20 @@ from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
-from fleet.binaries import MissingEngine, postgres_program
 from fleet.children import spawn
-from fleet.keys import make_key_folder, read_or_make_secret
-from fleet.lock import FolderInUse, FolderLock
-from fleet.logs import copy_output
-from fleet.ports import LOOPBACK, ReservedPort
-from fleet.postgres import (
+from fleet.engines.binaries import MissingEngine, postgres_program
+from fleet.engines.postgres import (
     Database,
     DatabaseSetupFailed,
     accepts_connections,
     make_cluster,
     server_command,
 )
+from fleet.engines.unprivileged import CannotDropRoot
+from fleet.keys import make_key_folder, read_or_make_secret
+from fleet.lock import FolderInUse, FolderLock
+from fleet.logs import copy_output
+from fleet.ports import LOOPBACK, ReservedPort
 from fleet.settings import (
     DATABASE_VARIABLES,
     PROJECT_FOLDER,
@@ -39,7 +40,6 @@ from fleet.settings import (
     read_settings,
 )
 from fleet.state import read_state
-from fleet.unprivileged import CannotDropRoot
 
 SCRIPTS = PROJECT_FOLDER / "deploy" / "backup"
 START_TIMEOUT_SECONDS = 60.0

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet.balancer import PoolServer
 from fleet.children import spawn
-from fleet.engines import Engines
+from fleet.engines.balancer import PoolServer
+from fleet.engines.programs import Engines
 from fleet.keys import read_or_make_secret
 from fleet.logs import log_path
 from fleet.ports import LocalSocket, ReservedPort

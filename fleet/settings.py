@@ -22,7 +22,7 @@ from common.process.variables import (
     read_variables,
 )
 from fleet.ports import LOOPBACK
-from fleet.scaler import Limits, Replicas
+from fleet.scaling.scaler import Limits, Replicas
 
 PROJECT_FOLDER: Final = Path(__file__).parent.parent
 SERVICE_ROLES: Final = ("edge", "realtime", "users", "chats")

@@ -11,10 +11,9 @@ from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
 from common.process.logs import log
-from fleet.autoscaler import Autoscaler
-from fleet.balancer import Balancer, Mode
 from fleet.control import Answer, MakeOwner, Request, Restart, Scale
-from fleet.engines import Engines
+from fleet.engines.balancer import Balancer, Mode
+from fleet.engines.programs import Engines
 from fleet.keys import read_or_make_secret
 from fleet.logs import copy_output, log_path, rotate_logs, say
 from fleet.metrics import FleetMetrics
@@ -22,7 +21,8 @@ from fleet.owner import UsersCaller
 from fleet.ports import LOOPBACK
 from fleet.probe import Address
 from fleet.processes import Program, Supervised, Watcher
-from fleet.scaler import Figures, Replicas
+from fleet.scaling.autoscaler import Autoscaler
+from fleet.scaling.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
 from fleet.state import FILE_NAME, Death, FleetState, WantedState, write_state

@@ -19,7 +19,7 @@ import aiohttp
 import jwt
 import psycopg
 
-from fleet.postgres import Database
+from fleet.engines.postgres import Database
 from loadtest.peers.hubbub import Hubbub, spent, start_hubbub
 from loadtest.peers.people import People, Person
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fleet.binaries import haproxy_program
+from fleet.engines.binaries import haproxy_program
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.machine import Found, cpu_seconds, pss_kb, wait_for_quiet
 from loadtest.peers.people import SOCKET_OPTIONS, People

@@ -5,7 +5,7 @@ from typing import Self
 
 import psycopg
 
-from fleet.postgres import Database
+from fleet.engines.postgres import Database
 from fleet.state import read_state
 
 FLUSH_SECONDS = 11.0

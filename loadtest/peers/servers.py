@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fleet.binaries import valkey_program
+from fleet.engines.binaries import valkey_program
 from loadtest.peers.build import BUILD, CENTRIFUGE, CHANNELS_PYTHON, SOCKETIO, SOURCES
 from loadtest.peers.machine import CLIENT_CORE, SERVER_CORE
 from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port

@@ -17,7 +17,7 @@ from common.protocol.chats import Chat, Control
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 from common.protocol.wire import wire_time
-from fleet.postgres import Database
+from fleet.engines.postgres import Database
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.people import Person
 

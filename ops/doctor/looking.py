@@ -15,14 +15,14 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleet.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
-from fleet.figures import read_metrics
+from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
+from fleet.engines.postgres import Database
+from fleet.engines.valkey_users import DOCTOR, password_path
 from fleet.ports import LOOPBACK, is_taken
-from fleet.postgres import Database
 from fleet.probe import Address, http_body, http_status
+from fleet.scaling.figures import read_metrics
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, read_running
-from fleet.valkey_users import DOCTOR, password_path
 from ops.doctor.asking import ask_bus, ask_database, is_refused
 from ops.doctor.complaints import find_complaints
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from fleet.control import Restart, Scale, ask_fleet
-from fleet.figures import names_of
+from fleet.scaling.figures import names_of
 from fleet.settings import SERVICE_ROLES
 from fleet.state import read_state
 from tests.fixtures.device import Device

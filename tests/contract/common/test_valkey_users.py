@@ -10,9 +10,9 @@ import hiredis
 import pytest
 
 from common.valkey.topics import Topics
+from fleet.engines.valkey import answers_ping
+from fleet.engines.valkey_users import password_file, write_rules
 from fleet.keys import make_key_folder, read_or_make_secret
-from fleet.valkey import answers_ping
-from fleet.valkey_users import password_file, write_rules
 from tests.fixtures.servers import ValkeyServer
 
 ROOT = Path(__file__).parents[3]

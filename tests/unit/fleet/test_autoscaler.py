@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from fleet.autoscaler import Autoscaler
 from fleet.ports import LOOPBACK
 from fleet.probe import Address
-from fleet.scaler import Figures, Limits, Replicas
+from fleet.scaling.autoscaler import Autoscaler
+from fleet.scaling.scaler import Figures, Limits, Replicas
 
 ROUND_SECONDS = 0.02
 

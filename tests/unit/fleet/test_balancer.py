@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.protocol.errors import CODES, unavailable
-from fleet.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
+from fleet.engines.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
 
 EDGE = PoolServer("edge", "edge-1", "edge-1.sock")
 NODE = PoolServer("realtime", "realtime-1", "realtime-1.sock", 6002)

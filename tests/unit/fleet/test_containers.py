@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.containers import Containers, DockerFailed, scale_command
 from fleet.probe import Address
-from fleet.scaler import Replicas
+from fleet.scaling.containers import Containers, DockerFailed, scale_command
+from fleet.scaling.scaler import Replicas
 
 BOUNDS = {"edge": Replicas(1, 4)}
 # In place of Docker's own command, which needs its engine: writes down what it is asked.

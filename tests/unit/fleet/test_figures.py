@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from fleet.figures import FAILED, Reading, figures_of, names_of, read_metrics
+from fleet.scaling.figures import FAILED, Reading, figures_of, names_of, read_metrics
 
 
 def reading(at: float, **values: float) -> Reading:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.scaler import (
+from fleet.scaling.scaler import (
     COOL_DOWN_SECONDS,
     FAILING_SHARE,
     GROW_AFTER_SECONDS,

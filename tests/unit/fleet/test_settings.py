@@ -3,7 +3,7 @@
 import pytest
 
 from common.process.variables import SettingsError
-from fleet.scaler import Limits, Replicas
+from fleet.scaling.scaler import Limits, Replicas
 from fleet.settings import read_limits, read_replicas, read_settings
 
 

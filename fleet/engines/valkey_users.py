@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 from fleet.keys import read_or_make_secret
+from fleet.settings import PROJECT_FOLDER
 
 DOCTOR = "doctor"  # of one machine: may look at settings, and at nothing else
-RULES_FOLDER = Path(__file__).parent.parent / "deploy" / "valkey"
+RULES_FOLDER = PROJECT_FOLDER / "deploy" / "valkey"
 
 
 def password_path(keys: Path, server: str, role: str) -> Path:

@@ -6,7 +6,7 @@ Knows the server's command line; knows nothing of topics and keys.
 import asyncio
 from pathlib import Path
 
-from fleet.binaries import valkey_program
+from fleet.engines.binaries import valkey_program
 from fleet.ports import LOOPBACK
 
 _COMMON = {

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlencode
 
-from fleet.figures import Reading, figures_of, names_of, read_metrics
 from fleet.probe import Address, http_body
-from fleet.scaler import Figures, Limits, Memory, Replicas, decide_all
+from fleet.scaling.figures import Reading, figures_of, names_of, read_metrics
+from fleet.scaling.scaler import Figures, Limits, Memory, Replicas, decide_all
 
 ROUND_SECONDS = 1.0
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleet.scaler import Figures
+from fleet.scaling.scaler import Figures
 
 FAILED: Final = "failed"
 _LAG: Final = "hubbub_loop_lag_seconds"

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet.binaries import postgres_program
+from fleet.engines.binaries import postgres_program
+from fleet.engines.unprivileged import Disguise, choose_disguise
 from fleet.ports import LOOPBACK
-from fleet.unprivileged import Disguise, choose_disguise
 
 SUPERUSER = "hubbub"
 INITDB_TIMEOUT_SECONDS = 60

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleet.children import spawn
+from fleet.engines.postgres import Database, accepts_connections, make_cluster, server_command
+from fleet.engines.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
+from fleet.engines.valkey_users import password_file, write_rules
 from fleet.keys import read_or_make_secret
 from fleet.ports import ReservedPort
-from fleet.postgres import Database, accepts_connections, make_cluster, server_command
 from fleet.processes import Program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
-from fleet.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
-from fleet.valkey_users import password_file, write_rules
 
 CACHE_NODES = 3
 

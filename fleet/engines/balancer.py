@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from fleet.binaries import haproxy_program
 from fleet.children import spawn
+from fleet.engines.binaries import haproxy_program
 from fleet.folder import short_path
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.probe import http_status

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fleet.autoscaler import Autoscaler
 from fleet.probe import Address
-from fleet.scaler import Figures, Replicas
+from fleet.scaling.autoscaler import Autoscaler
+from fleet.scaling.scaler import Figures, Replicas
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 
 METRICS_PORTS = {"edge": 8001, "realtime": 8001, "users": 8000, "chats": 8000}

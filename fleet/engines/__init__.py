@@ -1,0 +1,1 @@
+"""PostgreSQL, Valkey and HAProxy on one machine, each behind one file."""
