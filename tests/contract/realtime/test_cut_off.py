@@ -1,0 +1,270 @@
+"""chats' events do not arrive over the bus while this node's own connection to it is well: the node
+notices, polls, says so, and stays ready."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from common.calls.replicas import LEASE_SECONDS
+from common.valkey.client import Valkey, connect_valkey
+from tests.contract.realtime.conftest import (
+    Frame,
+    Person,
+    Process,
+    Socket,
+    Tier,
+    World,
+    is_ready,
+    read_metrics,
+)
+from tests.fixtures.lossy_bus import end_of_reply
+from tests.fixtures.proxy import Proxy
+from tests.fixtures.servers import PostgresServer, ValkeyServer
+
+# Silence is noticed after 2.5 s, and polls are half a second apart; on a machine that runs other
+# tests everything takes longer.
+FIRST_SECONDS = 4.5
+LATER_SECONDS = 2.0
+OUTAGE_SECONDS = 6.5  # longer than a poll looks back
+PUSHED = b"*3\r\n$7\r\nmessage\r\n"
+OPERATOR = "operator:word"
+ALLOWED = ("on", ">word", "~*", "&*", "+@all")
+
+
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def own_tier(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, own_valkey: ValkeyServer
+) -> Iterator[Tier]:
+    """Two chats replicas that log in to Valkey as a user of their own."""
+    place = urlsplit(own_valkey.url).netloc
+    found = Tier(tmp_path_factory.mktemp("cut"), postgres, f"redis://{OPERATOR}@{place}")
+    asyncio.run(shut_to_strangers(own_valkey))
+    try:
+        found.start("users")
+        for _ in range(2):
+            found.start("chats", HUBBUB_VALKEY_URL=f"redis://chats:word@{place}")
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def own_node(own_tier: Tier) -> Process:
+    return own_tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+
+
+@pytest.fixture
+async def own_world(own_tier: Tier, own_node: Process) -> AsyncIterator[World]:
+    async with own_tier.world(own_node) as world:
+        await until_polling(world, lambda reasons: not reasons)
+        yield world
+
+
+async def shut_to_strangers(valkey: ValkeyServer) -> None:
+    """A log-in that fails would leave its connection to the default user, who may do everything."""
+    async with connect_valkey(valkey.url) as client:
+        for user in ("operator", "chats"):
+            await client.execute_command("ACL", "SETUSER", user, *ALLOWED)
+        await client.execute_command("ACL", "SETUSER", "default", "off")
+
+
+async def as_operator(valkey: ValkeyServer, *command: str) -> object:
+    client: Valkey = connect_valkey(f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}")
+    try:
+        return await client.execute_command(*command)
+    finally:
+        await client.aclose()
+
+
+async def polling_reasons(node: Process) -> set[str]:
+    start = 'hubbub_realtime_polling{reason="'
+    lines = [line for line in (await read_metrics(node)).splitlines() if line.startswith(start)]
+    assert len(lines) == 3
+    return {line.removeprefix(start).split('"')[0] for line in lines if line.endswith(" 1.0")}
+
+
+async def until_polling(world: World, is_so: Callable[[set[str]], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so(await polling_reasons(world.node)):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.1)
+
+
+async def hear_post(world: World, chat: str, sender: Person, socket: Socket) -> float:
+    """Seconds from a post to its message."""
+    started = time.monotonic()
+    (sent,) = await world.post(chat, sender, "x")
+    assert (await socket.hear_event())["seq"] == sent.seq
+    return time.monotonic() - started
+
+
+async def hear_new_chat(world: World, owner: Person, other: Person, socket: Socket) -> float:
+    """Seconds from making a chat to its `chat.created`."""
+    started = time.monotonic()
+    made = await world.make_chat(owner, other)
+    event = await socket.hear_event()
+    assert (event["type"], event["chat"]) == ("chat.created", made)
+    return time.monotonic() - started
+
+
+@asynccontextmanager
+async def cut(
+    begin: Callable[[], Awaitable[object]], end: Callable[[], Awaitable[object]]
+) -> AsyncIterator[None]:
+    await begin()
+    try:
+        yield
+    finally:
+        await end()
+
+
+async def talk_while_cut(
+    world: World,
+    reason: str,
+    begin: Callable[[], Awaitable[object]],
+    end: Callable[[], Awaitable[object]],
+    *,
+    seconds: float = 0.0,
+) -> None:
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    async with world.connect(ben) as socket:
+        await hear_post(world, chat, ann, socket)
+        async with cut(begin, end):
+            started = time.monotonic()
+            assert await hear_post(world, chat, ann, socket) < FIRST_SECONDS
+            is_over = False
+            while not is_over:
+                is_over = time.monotonic() - started > seconds
+                assert await hear_post(world, chat, ann, socket) < LATER_SECONDS
+                assert await hear_new_chat(world, ann, ben, socket) < LATER_SECONDS
+            await until_polling(world, lambda reasons: reason in reasons)
+            assert is_ready(world.node.health)
+        await until_polling(world, lambda reasons: not reasons)
+        assert await hear_post(world, chat, ann, socket) < LATER_SECONDS
+        assert await socket.hear_nothing_more() == []
+
+
+async def test_chats_that_may_not_log_in_to_valkey_is_polled(
+    own_world: World, own_valkey: ValkeyServer
+) -> None:
+    """Their user is switched off and their connections are gone; leases run out, too."""
+
+    async def switch_off() -> None:
+        await as_operator(own_valkey, "ACL", "SETUSER", "chats", "off")
+        await as_operator(own_valkey, "CLIENT", "KILL", "USER", "chats")
+
+    async def switch_on() -> None:
+        await as_operator(own_valkey, "ACL", "SETUSER", "chats", "on")
+
+    await talk_while_cut(own_world, "digest_missing", switch_off, switch_on, seconds=LEASE_SECONDS)
+
+
+async def test_chats_that_may_not_publish_is_polled(
+    own_world: World, own_valkey: ValkeyServer
+) -> None:
+    """Their leases hold, and nothing comes of them."""
+
+    async def forbid() -> None:
+        await as_operator(own_valkey, "ACL", "SETUSER", "chats", "-publish")
+
+    async def allow() -> None:
+        await as_operator(own_valkey, "ACL", "SETUSER", "chats", *ALLOWED)
+
+    await talk_while_cut(own_world, "digest_missing", forbid, allow)
+
+
+class Deaf:
+    """A filter of the proxy: once `topics` are set, what is published on others does not come."""
+
+    def __init__(self) -> None:
+        self.topics: tuple[bytes, ...] | None = None
+
+    def make_filter(self) -> Callable[[bytes], bytes]:
+        unread = bytearray()
+
+        def change(data: bytes) -> bytes:
+            unread.extend(data)
+            out = bytearray()
+            while (end := end_of_reply(unread)) is not None:
+                reply = bytes(unread[:end])
+                del unread[:end]
+                if self._passes(reply):
+                    out += reply
+            return bytes(out)
+
+        return change
+
+    def _passes(self, reply: bytes) -> bool:
+        if self.topics is None or not reply.startswith(PUSHED):
+            return True
+        return any(topic in reply[:120] for topic in self.topics)
+
+
+@pytest.mark.parametrize(
+    ("reason", "carried"),
+    [("digest_missing", (b"canary:",)), ("canary_missing", (b"canary:", b"digest"))],
+)
+async def test_one_node_to_which_valkey_delivers_nothing_polls(
+    own_tier: Tier,
+    own_valkey: ValkeyServer,
+    own_world: World,
+    reason: str,
+    carried: tuple[bytes, ...],
+) -> None:
+    """It hears its own canary, so that the connection looks well; another node hears everything."""
+    deaf, place = Deaf(), urlsplit(own_valkey.url)
+
+    async def turn_deaf() -> None:
+        deaf.topics = carried
+
+    async def heal() -> None:
+        deaf.topics = None
+
+    async with Proxy(str(place.hostname), int(place.port or 0), deaf.make_filter) as proxy:
+        url = f"redis://{OPERATOR}@{proxy.address}"
+        node = await asyncio.to_thread(
+            lambda: own_tier.start("realtime", HUBBUB_RATE_LIMITS="high", HUBBUB_VALKEY_URL=url)
+        )
+        try:
+            async with own_tier.world(node) as world:
+                await until_polling(world, lambda reasons: not reasons)
+                await talk_while_cut(world, reason, turn_deaf, heal)
+                assert await polling_reasons(own_world.node) == set()
+        finally:
+            node.server.kill()
+
+
+async def test_a_chat_joined_during_an_outage_of_everything_is_heard_after_it(
+    own_tier: Tier, own_valkey: ValkeyServer
+) -> None:
+    """The node is stopped and its connection is closed for longer than any digest or poll looks
+    back: whoever was added meanwhile gets the chat from the event of the joining on."""
+    node = own_tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+    async with own_tier.world(node) as world:
+        ann, ben = await world.make_people(2)
+        async with world.connect(ben) as socket:
+            node.server.pause()
+            try:
+                await as_operator(own_valkey, "CLIENT", "KILL", "TYPE", "pubsub")
+                chat = await world.make_chat(ann)
+                await world.add(chat, ann, ben)
+                await world.post(chat, ann, "hello")
+                await asyncio.sleep(OUTAGE_SECONDS)
+            finally:
+                node.server.go_on()
+            events: list[Frame] = await socket.hear_until(3)
+            assert [(e["type"], e["seq"]) for e in events] == [("chat.created", 2), ("message", 3)]
+            await world.post(chat, ann, "again")
+            assert (await socket.hear_event())["seq"] == 4
+    node.server.kill()

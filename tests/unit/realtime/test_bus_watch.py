@@ -1,0 +1,81 @@
+"""Whether what chats publishes arrives: silence of what should come all the time is noticed."""
+
+import pytest
+
+from realtime.bus_watch import MAX_SILENT_SECONDS, BusWatch
+
+ONE, TWO = "127.0.0.1:1", "127.0.0.1:2"
+
+
+class Watched:
+    """A watch on a clock of its own, up at 100 s, with two replicas of which it has heard."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.watch = BusWatch(lambda: self.now)
+        self.watch.notice_bus(True)
+        assert self.reasons() == set()
+
+    def reasons(self, *replicas: str, canary: float | None = None) -> set[str]:
+        return set(self.watch.reasons(replicas or (ONE, TWO), canary))
+
+    def go_on(self, seconds: float, *heard: str) -> None:
+        """Time in which these replicas publish their digests, to the end."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now += 0.5
+            for replica in heard:
+                self.watch.notice_digest(replica)
+
+
+def test_one_silent_replica_is_a_reason() -> None:
+    """Another one that is heard does not stand for it; what it was is over once it is heard."""
+    watched = Watched()
+    watched.go_on(MAX_SILENT_SECONDS, ONE)
+    assert watched.reasons() == set()
+    watched.go_on(0.5, ONE)
+    assert watched.reasons() == {"digest_missing"}
+    watched.go_on(0.5, ONE, TWO)
+    assert watched.reasons() == set()
+
+
+def test_a_replica_whose_lease_ended_is_not_missed() -> None:
+    """It drained or died. One that comes anew is given time before it is missed."""
+    watched = Watched()
+    watched.go_on(10.0, ONE)
+    assert watched.reasons(ONE) == set()
+    watched.now += 1.0
+    watched.watch.notice_digest(ONE)
+    assert watched.reasons(ONE, TWO) == set()
+    watched.go_on(3.0, ONE)
+    assert watched.reasons(ONE, TWO) == {"digest_missing"}
+
+
+def test_where_no_lease_is_left_some_digest_must_come() -> None:
+    """Replicas that are cut from Valkey cannot renew their leases either."""
+    watched = Watched()
+    watched.go_on(10.0, ONE)
+    assert watched.watch.reasons((), None) == set()
+    watched.go_on(3.0)
+    assert watched.watch.reasons((), None) == {"digest_missing"}
+
+
+@pytest.mark.parametrize("awaited_since", [50.0, 100.0])
+def test_a_canary_that_does_not_come_back_is_a_reason(awaited_since: float) -> None:
+    """After the same time; what was committed before the bus came up counts from then on."""
+    watched = Watched()
+    watched.go_on(2.0, ONE, TWO)
+    assert watched.reasons(canary=awaited_since) == set()
+    watched.go_on(1.0, ONE, TWO)
+    assert watched.reasons(canary=awaited_since) == {"canary_missing"}
+    assert watched.reasons() == set()
+
+
+def test_a_bus_that_is_down_is_the_one_reason() -> None:
+    """Nothing can be heard then; afterwards everything is given its time."""
+    watched = Watched()
+    watched.watch.notice_bus(False)
+    watched.go_on(10.0)
+    assert watched.reasons(canary=100.0) == {"bus_down"}
+    watched.watch.notice_bus(True)
+    assert watched.reasons(canary=100.0) == set()
