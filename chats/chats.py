@@ -6,14 +6,17 @@ from chats.access import chat_for_owner, shown_chat_for_participant
 from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
-from chats.store.chats import ChatRow, list_chats_of_member
+from chats.store.chats import ChatRow, find_owners, list_chats_of_member
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
+    ChatOwners,
     ChatPage,
+    ChatsOwned,
     Control,
     CreateChat,
     DeleteChat,
+    DemandChatOwner,
     Done,
     GetChat,
     ListChats,
@@ -148,6 +151,17 @@ async def list_chats(pool: Pool, request: ListChats) -> ChatPage:
     found = await list_chats_of_member(pool, request.user, request.before, request.limit + 1)
     page = [show_chat(row, participants) for row, participants in found[: request.limit]]
     return ChatPage(chats=page, next=page[-1].id if len(found) > request.limit else None)
+
+
+async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
+    """Raises Refusal: `not_found`, or `forbidden` for a participant who does not own it."""
+    await chat_for_owner(pool, request.chat, request.user)
+    return Done(changed=False)
+
+
+async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
+    """Of those that are there."""
+    return ChatsOwned(owners=await find_owners(pool, request.chats))
 
 
 def draft_snapshot(chat: Chat, *, by: str) -> bytes:

@@ -9,7 +9,7 @@ from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
 from chats.store.chats import ChatRow, find_participants, list_participants
 from common.database.pool import Pool
-from common.protocol.chats import AddParticipants, Chat, Control, Done, RemoveParticipant
+from common.protocol.chats import AddParticipants, Chat, Control, Done, JoinChat, RemoveParticipant
 from common.protocol.errors import not_found
 from common.protocol.events import ParticipantAdded, ParticipantRemoved
 from common.protocol.fields import check_fields, wrong_with_participants
@@ -39,6 +39,18 @@ async def add_participants(pool: Pool, coordinator: Coordinator, request: AddPar
 
     key = ResultKey(request.user, f"add_participants {request.chat}", request.key)
     return _decode_done(await coordinator.change(key, make_plan, request.chat))
+
+
+async def join_chat(pool: Pool, coordinator: Coordinator, request: JoinChat) -> Done:
+    """Somebody comes in by an invitation of the owner, as if added by them.
+
+    Raises Refusal: `not_found`, `forbidden` where the inviter does not own the chat any more,
+    `invalid_request` at a limit.
+    """
+    added = AddParticipants(
+        user=request.inviter, session="", chat=request.chat, key=request.key, users=[request.user]
+    )
+    return await add_participants(pool, coordinator, added)
 
 
 def _plan_addition(

@@ -43,6 +43,7 @@ from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
+from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
 from edge.routes.profiles import ProfileRoutes
@@ -112,6 +113,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ChatRoutes(chats, reads),
             MessageRoutes(chats, reads, Sends(chats_calls)),
             InstanceRoutes(administration),
+            InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, settings.public_url),
             HealthRoutes(health, readiness.missing),
             DescriptionRoutes(*documents, headers),

@@ -9,6 +9,7 @@ from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
+from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.sessions import SessionRoutes
@@ -16,6 +17,6 @@ from edge.routes.sessions import SessionRoutes
 OPERATIONS: Final = tuple(
     operations_of(
         AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes,
-        InstanceRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
+        InstanceRoutes, InvitationRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

@@ -12,6 +12,9 @@ from common.protocol import users as u
 
 T = TypeVar("T")
 
+# chats and users ask each other within these calls, and wait while the other is started again.
+MEMBERSHIP_TRY_SECONDS = 2.4
+
 
 class Users:
     """What edge asks users. Every call raises Refusal: users' own, or unavailable."""
@@ -87,12 +90,31 @@ class Administration:
         assert found.code is not None
         return found.code
 
+    async def create_invitation(self, request: i.CreateInvitation) -> i.Invitation:
+        return await self._calls.call(
+            "create_invitation", request, i.Invitation, key=request.caller,
+            try_timeout=MEMBERSHIP_TRY_SECONDS,
+        )  # fmt: skip
+
+    async def list_invitations(self, caller: str) -> list[i.Invitation]:
+        request = i.ListInvitations(caller=caller)
+        found = await self._calls.call("list_invitations", request, i.InvitationList, key=caller)
+        return found.invitations
+
+    async def revoke_invitation(self, caller: str, code: str) -> None:
+        request = i.RevokeInvitation(caller=caller, code=code)
+        await self._calls.call("revoke_invitation", request, u.Empty, key=code)
+
+    async def take_invitation(self, caller: str, code: str) -> str | None:
+        """The chat that the caller is in now."""
+        request = i.TakeInvitation(caller=caller, code=code)
+        taken = await self._calls.call(
+            "take_invitation", request, i.Taken, key=code, try_timeout=MEMBERSHIP_TRY_SECONDS
+        )
+        return taken.chat
+
     async def use_reset(self, request: i.UseReset) -> None:
         await self._calls.call("use_reset", request, u.Empty)
-
-
-# chats asks users within these calls, and waits for it while it is started again.
-MEMBERSHIP_TRY_SECONDS = 2.4
 
 
 class Chats:

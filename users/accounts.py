@@ -32,11 +32,13 @@ from common.protocol.users import (
     SignUp,
 )
 from users.codes import hash_code
+from users.invitations import Invitations
 from users.passwords import Passwords
 from users.roles import InviteKind, judge_sign_up
 from users.sessions import Sessions, unauthenticated
 from users.store import accounts as store
 from users.store.instance import has_owner_code, read_instance, take_owner_code, write_log
+from users.store.invitations import JoinRow, insert_join, lock_invitation, use_invitation
 from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
@@ -47,9 +49,15 @@ class Accounts:
     """The calls about accounts. `signup` is what the environment says of it, which wins."""
 
     def __init__(
-        self, pool: Pool, passwords: Passwords, sessions: Sessions, signup: SignUpMode | None
+        self,
+        pool: Pool,
+        passwords: Passwords,
+        sessions: Sessions,
+        invitations: Invitations,
+        signup: SignUpMode | None,
     ) -> None:
         self._pool = pool
+        self._invitations = invitations
         self._signup = signup
         self._passwords = passwords
         self._sessions = sessions
@@ -102,7 +110,11 @@ class Accounts:
         hashed = None if request.password is None else await self._passwords.hash(request.password)
         account = store.AccountRow(new_id(), request.username, request.email, hashed)
         with suppress(store.AccountExists):
-            return await self._insert_account(request, account)
+            account, join = await self._insert_account(request, account)
+            if join is not None:
+                with suppress(Refusal):  # the account is made; what is left over is done later
+                    await self._invitations.join(join)
+            return account
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         await self._demand_availability(request)
@@ -110,24 +122,41 @@ class Accounts:
 
     async def _demand_admission(self, request: SignUp) -> None:
         """Whether this sign-up may be, before anything is made of it."""
-        mode = self._signup or (await read_instance(self._pool)).signup
         code = None
-        if request.invite is not None:
-            async with self._pool.connection() as connection:
-                if await has_owner_code(connection, hash_code(request.invite)):
-                    code = InviteKind.OWNER
+        async with self._pool.connection() as connection:
+            mode = self._signup or (await read_instance(connection)).signup
+            if request.invite and await has_owner_code(connection, hash_code(request.invite)):
+                code = InviteKind.OWNER
+        if request.invite and code is None and await self._invitations.is_working(request.invite):
+            code = InviteKind.INVITATION
         if refusal := judge_sign_up(mode, request.invite is not None, code):
             raise refusal
 
-    async def _insert_account(self, request: SignUp, account: store.AccountRow) -> store.AccountRow:
+    async def _insert_account(
+        self, request: SignUp, account: store.AccountRow
+    ) -> tuple[store.AccountRow, JoinRow | None]:
+        """With the join of a chat that follows, if the invitation is for one. Raises Refusal
+        `not_found` where somebody else was quicker to use it up."""
         async with begin(self._pool) as connection:
-            if request.invite is not None:
-                if not await take_owner_code(connection, hash_code(request.invite)):
-                    raise not_found()  # somebody else was quicker
+            if request.invite is None:
+                await store.insert_account(connection, account, request.key)
+                return account, None
+            if await take_owner_code(connection, hash_code(request.invite)):
                 account = account._replace(role="owner")
+                await store.insert_account(connection, account, request.key)
                 await write_log(connection, account.id, "owner.made", account.id, {})
+                return account, None
+            invitation = await lock_invitation(connection, request.invite)
+            if invitation is None or invitation.uses_left == 0:
+                raise not_found()
+            account = account._replace(role=invitation.role)
             await store.insert_account(connection, account, request.key)
-        return account
+            await use_invitation(connection, invitation.id, account.id)
+            if invitation.chat is None:
+                return account, None
+            join = JoinRow(account.id, invitation.chat, invitation.maker)
+            await insert_join(connection, join)
+        return account, join
 
     async def _demand_availability(self, request: SignUp) -> None:
         taken = await store.check_availability(self._pool, request.username, request.email)

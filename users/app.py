@@ -23,6 +23,7 @@ from users.accounts import Accounts
 from users.administration import Administration
 from users.calls import create_calls
 from users.instance import InstanceCalls
+from users.invitations import Invitations
 from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships
 from users.passwords import Passwords, create_hasher
@@ -49,11 +50,14 @@ def create_users(settings: Settings) -> Service:
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey, topics.revoked)
     sessions = Sessions(pool, keys, notices)
-    accounts = Accounts(pool, passwords, sessions, settings.signup)
+    http = HttpClient(common.service_key)
+    chats = Replicas("chats", common.chats_seeds)
+    chats_calls = Calls(http, chats)
+    invitations = Invitations(pool, chats_calls, settings.signup)
+    accounts = Accounts(pool, passwords, sessions, invitations, settings.signup)
     instance = InstanceCalls(pool, settings.signup)
     administration = Administration(pool, passwords, sessions)
     memberships = Memberships(pool)
-    chats = Replicas("chats", common.chats_seeds)
     tasks: list[asyncio.Task[None]] = []
 
     async def find_missing() -> str | None:
@@ -65,7 +69,7 @@ def create_users(settings: Settings) -> Service:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
-        with contextlib.closing(HttpClient(common.service_key)) as http:
+        with contextlib.closing(http):
             tasks.extend(
                 start(work)
                 for work in (
@@ -73,7 +77,8 @@ def create_users(settings: Settings) -> Service:
                     watch_replicas(valkey, topics.replicas("chats"), chats),
                     notices.run(),
                     reload_keys(keys),
-                    keep_resolving(pool, Calls(http, chats)),
+                    keep_resolving(pool, chats_calls),
+                    invitations.keep_joining(),
                     keep_purging(pool),
                 )
             )
@@ -88,7 +93,9 @@ def create_users(settings: Settings) -> Service:
     async def withdraw() -> None:
         await stop(tasks[:1])  # the one that announces
 
-    calls = create_calls(accounts, sessions, memberships, instance, administration, keys)
+    calls = create_calls(
+        accounts, sessions, memberships, instance, administration, invitations, keys
+    )
     health = Health(find_missing)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

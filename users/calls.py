@@ -9,6 +9,7 @@ from common.protocol.users import Empty
 from users.accounts import Accounts
 from users.administration import Administration
 from users.instance import InstanceCalls
+from users.invitations import Invitations
 from users.keys import SigningKeys
 from users.memberships import Memberships
 from users.sessions import Sessions
@@ -20,6 +21,7 @@ def create_calls(
     memberships: Memberships,
     instance: InstanceCalls,
     administration: Administration,
+    invitations: Invitations,
     keys: SigningKeys,
 ) -> list[Call[Any, Any]]:
     """Everything that users answers."""
@@ -52,5 +54,9 @@ def create_calls(
         Call("list_users", i.ListUsers, i.UserPage, administration.list_users),
         Call("change_user", i.ChangeUser, i.ManagedUser, administration.change_user),
         Call("create_reset", i.CreateReset, i.Code, administration.create_reset),
+        Call("create_invitation", i.CreateInvitation, i.Invitation, invitations.create_invitation),
+        Call("list_invitations", i.ListInvitations, i.InvitationList, invitations.list_invitations),
+        Call("revoke_invitation", i.RevokeInvitation, Empty, invitations.revoke_invitation),
+        Call("take_invitation", i.TakeInvitation, i.Taken, invitations.take_invitation),
         Call("use_reset", i.UseReset, Empty, administration.use_reset),
     ]

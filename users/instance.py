@@ -37,7 +37,8 @@ class InstanceCalls:
         self._signup = signup
 
     async def get_instance(self, _: Empty) -> Instance:
-        return self._show(await store.read_instance(self._pool))
+        async with self._pool.connection() as connection:
+            return self._show(await store.read_instance(connection))
 
     async def change_instance(self, request: ChangeInstance) -> Instance:
         """Owners only. Raises Refusal."""

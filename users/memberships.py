@@ -23,7 +23,7 @@ MAX_WAIT_SECONDS = 1.0
 
 def judge_change(request: PrepareMemberships, facts: store.Facts) -> Refusal | None:
     """The reason for a no, or None for a yes."""
-    if not facts.session_is_alive:
+    if not facts.is_asked_for:
         return unauthenticated()
     if unknown := set(facts.unknown_users):
         return Refusal(

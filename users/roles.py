@@ -40,6 +40,20 @@ def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
     return None
 
 
+def judge_invitation(
+    role: Role | None, mode: SignUpMode, is_for_chat: bool, invited_role: Role
+) -> Refusal | None:
+    """Whether somebody may make one. Members may for a chat of theirs, while everybody can sign up
+    anyway."""
+    if refusal := judge_role(role, ("owner", "admin", "member")):
+        return refusal
+    if role != "owner" and invited_role != "member":
+        return forbidden()
+    if role == "member" and not (is_for_chat and mode == "open"):
+        return forbidden()
+    return None
+
+
 def judge_target(role: str | None, target_role: str) -> Refusal | None:
     """Of somebody in charge, on an account."""
     return None if role == "owner" or target_role == "member" else forbidden()

@@ -84,6 +84,16 @@ async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str
     return {member for (member,) in rows}
 
 
+async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
+    rows = await fetch(
+        pool,
+        "SELECT id::text, owner::text FROM chats"
+        " WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL",
+        (id_array(chats),),
+    )
+    return dict(rows)
+
+
 async def read_epoch(pool: Pool) -> str:
     rows = await fetch(pool, "SELECT epoch::text FROM installation")
     epoch: str = rows[0][0]

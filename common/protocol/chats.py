@@ -133,6 +133,32 @@ class AddParticipants(Internal):
     users: list[str]
 
 
+class JoinChat(Internal):
+    """users asks for it: somebody has used an invitation of the chat's owner."""
+
+    user: str
+    chat: str
+    inviter: str
+    key: str
+
+
+class DemandChatOwner(Internal):
+    """Refused unless the user owns the chat."""
+
+    user: str
+    chat: str
+
+
+class ChatOwners(Internal):
+    chats: list[str]
+
+
+class ChatsOwned(Internal):
+    """Owners by chat; those that are gone are left out."""
+
+    owners: dict[str, str]
+
+
 class RemoveParticipant(Internal):
     user: str
     session: str

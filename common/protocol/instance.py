@@ -117,3 +117,52 @@ class LogPage(Internal):
 
 class MakeOwner(Internal):
     username: str
+
+
+# ---- invitations
+
+
+class CreateInvitation(Internal):
+    """`chat` is one that the caller owns, or None. `days` until it expires."""
+
+    caller: str
+    uses: int
+    days: int
+    chat: str | None
+    role: Literal["admin", "member"]
+    key: str
+
+
+class Invitation(Internal):
+    code: str
+    uses: int
+    left: int
+    chat: str | None
+    role: Literal["admin", "member"]
+    expires_at: str
+
+
+class ListInvitations(Internal):
+    caller: str
+
+
+class InvitationList(Internal):
+    """Those that still work, newest first."""
+
+    invitations: list[Invitation]
+
+
+class RevokeInvitation(Internal):
+    caller: str
+    code: str
+
+
+class TakeInvitation(Internal):
+    caller: str
+    code: str
+
+
+class Taken(Internal):
+    """The chat that the caller is in now, or None."""
+
+    chat: str | None

@@ -135,6 +135,25 @@ MESSAGES: Final = (
          expect=('answer.events.map((event) => event.seq).join() === "5"',)),
 )  # fmt: skip
 
+INVITATIONS: Final = (
+    Step("Ann invites to her chat", "post_invite", 201,
+         {"uses": 2, "days": 7, "chat": "{{chat}}"}, by="annToken",
+         keep={"invite": "invite.code"},
+         expect=("answer.invite.left === 2",
+                 'answer.invite.chat === pm.collectionVariables.get("chat")')),
+    Step("Not everybody may invite to the instance", "post_invite", 403,
+         {"uses": 2, "days": 7}, by="annToken", expect=_code("forbidden")),
+    Step("Ann's invitations", "get_invite", 200, by="annToken",
+         expect=("answer.invites.length === 1",)),
+    Step("Cat comes in by it", "post_invite_code_take", 200, by="catToken",
+         where={"code": "invite"}, says="Invitation taken successfully",
+         expect=('answer.chat === pm.collectionVariables.get("chat")',)),
+    Step("Ann revokes it", "delete_invite_code", 200, by="annToken", where={"code": "invite"},
+         says="Invitation revoked successfully"),
+    Step("It is worth nothing", "post_invite_code_take", 404, by="benToken",
+         where={"code": "invite"}, expect=_code("not_found")),
+)  # fmt: skip
+
 PARTING: Final = (
     Step("Cat leaves", "delete_chat_chat_participant_user", 200, by="catToken",
          where={**CHAT, "user_id": "catId"}, says="Participant removed successfully"),
@@ -188,6 +207,7 @@ STORY: Final = (
     ("People", PEOPLE),
     ("Chats", CHATS),
     ("Messages", MESSAGES),
+    ("Invitations", INVITATIONS),
     ("Parting", PARTING),
     ("The instance", INSTANCE),
     ("Sessions", SESSIONS),

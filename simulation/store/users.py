@@ -99,7 +99,7 @@ class UsersDatabase:
     ) -> Facts:
         found = self._sessions.get(session)
         return Facts(
-            session_is_alive=found is not None and found.is_alive and found.user == user,
+            is_asked_for=found is not None and found.is_alive and found.user == user,
             unknown_users=[one for one in add if one not in self.people],
             full_users=[],
         )

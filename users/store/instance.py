@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from common.database.pool import Connection, Pool
+from common.database.pool import Connection
 from common.protocol.ids import new_id
 from common.protocol.instance import Action, SignUpMode
 
@@ -24,9 +24,8 @@ class LogRow(NamedTuple):
     detail: str
 
 
-async def read_instance(pool: Pool) -> InstanceRow:
-    async with pool.connection() as connection:
-        return await _read(connection, "SELECT name, signup FROM instance")
+async def read_instance(connection: Connection) -> InstanceRow:
+    return await _read(connection, "SELECT name, signup FROM instance")
 
 
 async def lock_instance(connection: Connection) -> InstanceRow:

@@ -18,9 +18,10 @@ class PreparedElsewhere(Exception):
 
 
 class Facts(NamedTuple):
-    """What the vote depends on, read under the chat's lock."""
+    """What the vote depends on, read under the chat's lock. `is_asked_for`: by a session that is
+    alive, or where there is none by what users itself has begun."""
 
-    session_is_alive: bool
+    is_asked_for: bool
     unknown_users: list[str]
     full_users: list[str]
 
@@ -93,15 +94,19 @@ async def lock_chat(connection: Connection, chat: str) -> None:
 async def read_facts(
     connection: Connection, *, user: str, session: str, chat: str, add: list[str], limit: int
 ) -> Facts:
-    """`full_users` are those who are in `limit` chats already, others than this one."""
+    """`full_users` are those who are in `limit` chats already, others than this one. `session` is
+    empty where users has asked chats for the change."""
     cursor = await connection.execute(
         "SELECT EXISTS (SELECT FROM sessions WHERE id = %(session)s AND user_id = %(user)s"
-        "  AND revoked_at IS NULL AND expires_at > now()),"
+        "  AND revoked_at IS NULL AND expires_at > now())"
+        " OR %(session)s::uuid IS NULL AND EXISTS (SELECT FROM joins"
+        "  WHERE inviter = %(user)s AND chat = %(chat)s AND user_id = ANY(%(add)s::uuid[])),"
         " ARRAY(SELECT a.id::text FROM unnest(%(add)s::uuid[]) AS a(id)"
-        "  WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = a.id)),"
+        "  WHERE NOT EXISTS (SELECT FROM users u"
+        "  WHERE u.id = a.id AND u.deleted_at IS NULL)),"
         " ARRAY(SELECT user_id::text FROM memberships WHERE user_id = ANY(%(add)s::uuid[])"
         "  AND chat_id <> %(chat)s GROUP BY user_id HAVING count(*) >= %(limit)s)",
-        {"user": user, "session": session, "chat": chat, "add": add, "limit": limit},
+        {"user": user, "session": session or None, "chat": chat, "add": add, "limit": limit},
     )
     row = await cursor.fetchone()
     assert row is not None

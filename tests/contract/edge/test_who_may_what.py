@@ -34,15 +34,19 @@ CLOSED = [of for of in OPERATIONS if of.who is not Who.EVERYBODY]
 NAMED_STATUS = {
     "GET /api/user/{user_id}": {"own": 200, "foreign": 200},
     "DELETE /api/user/session/{session_id}": {"own": 200, "foreign": 404},
+    "DELETE /api/invite/{code}": {"own": 200, "foreign": 404},
+    "POST /api/invite/{code}/take": {"own": 200, "foreign": 200},
 }
 # Where the example of the description is no request that succeeds.
 BODIES: dict[str, Callable[["Cast"], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
     "POST /api/chat": lambda cast: {"participants": [], "chatName": "x"},
     "PATCH /api/user/me": lambda cast: {"email": f"{new_id()}@example.org"},
+    "POST /api/invite": lambda cast: {"uses": 1, "days": 1, "chat": cast.own},
     "PATCH /api/admin/instance": lambda cast: {"name": "Hubbub"},
     "PATCH /api/admin/user/{user_id}": lambda cast: {"active": True},
 }
+ENDS_SESSION = ("POST /api/user/logout", "DELETE /api/user/sessions")
 QUERIES = {"GET /api/user": {"username": "p"}}
 
 DOCUMENT = describe_api(OPERATIONS)
@@ -185,7 +189,9 @@ def test_personal(
     make_person: Callable[[], Any], lasting_cast: Cast, client: httpx.Client, operation: Operation
 ) -> None:
     """Somebody with a token gets their own; nobody gets 401."""
-    person, body = make_person(), make_body(operation, lasting_cast)
+    person, body = lasting_cast.owner, make_body(operation, lasting_cast)
+    if call_of(operation) in ENDS_SESSION:
+        person = make_person()
     options: dict[str, Any] = {"params": QUERIES.get(call_of(operation))}
     if body is not None:
         options["json"] = body
@@ -194,18 +200,36 @@ def test_personal(
     assert answer.status_code == operation.status, answer.text
 
 
+def session_of(person: Any) -> str:
+    found: str = person.ask("GET", "/api/user/sessions").json()["sessions"][0]["id"]
+    return found
+
+
+def invitation_of(person: Any) -> str:
+    body = {"uses": 1, "days": 1, "chat": person.create_chat()}
+    answer = person.ask("POST", "/api/invite", json=body)
+    assert answer.status_code == 201, answer.text
+    code: str = answer.json()["invite"]["code"]
+    return code
+
+
+NAMES: dict[str, Callable[[Any], str]] = {
+    "user_id": lambda person: str(person.id), "session_id": session_of, "code": invitation_of,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", IDS)
 @pytest.mark.parametrize("operation", NAMED, ids=call_of)
 def test_named(
     make_person: Callable[[], Any], client: httpx.Client, operation: Operation, kind: str
 ) -> None:
-    """People are found by their id; sessions are their owner's alone."""
+    """People are found by their id; sessions and invitations are their makers' to end."""
     person, other = make_person(), make_person()
-    ids = {"missing": new_id(), "malformed": "x"}
+    (parameter,) = operation.path_parameters
+    ids = {"missing": "x" * 43 if parameter == "code" else new_id(), "malformed": "x"}
     for name, somebody in (("own", person), ("foreign", other)):
-        session = somebody.ask("GET", "/api/user/sessions").json()["sessions"][0]["id"]
-        ids[name] = session if "session_id" in operation.path_parameters else somebody.id
-    place = operation.path.format(user_id=ids[kind], session_id=ids[kind])
+        ids[name] = NAMES[parameter](somebody)
+    place = operation.path.format(**{parameter: ids[kind]})
     assert client.request(operation.method, place).status_code == 401
     expected = NAMED_STATUS[call_of(operation)].get(kind, 404)
     assert person.ask(operation.method, place).status_code == expected

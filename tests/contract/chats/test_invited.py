@@ -1,0 +1,78 @@
+"""Joining by an invitation: what a crash left over comes about by itself."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from common.protocol.chats import Chat, Done, GetChat, JoinChat, RenameChat
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from tests.contract.chats.conftest import Person, Stage, World
+from tests.contract.chats.test_chats import create
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def remember_join(stage: Stage, person: Person, chat: str, inviter: Person) -> None:
+    """As users does in the transaction that uses an invitation."""
+    async with await psycopg.AsyncConnection.connect(
+        stage.users_database_url, autocommit=True
+    ) as connection:
+        await connection.execute(
+            "INSERT INTO joins (user_id, chat, inviter, since)"
+            " VALUES (%s, %s, %s, now() - interval '1 minute')",
+            (person.id, chat, inviter.id),
+        )
+
+
+async def count_joins(stage: Stage) -> int:
+    async with await psycopg.AsyncConnection.connect(stage.users_database_url) as connection:
+        row = await (await connection.execute("SELECT count(*) FROM joins")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def until_no_join_is_left(stage: Stage) -> None:
+    async with asyncio.timeout(20):
+        while await count_joins(stage):  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def participants(world: World, chat: str, person: Person) -> list[str]:
+    shown = await world.call("get_chat", GetChat(user=person.id, chat=chat), Chat)
+    return shown.participants
+
+
+async def test_a_join_that_was_left_over_is_done(world: World, stage: Stage) -> None:
+    """On both sides, and then it is forgotten."""
+    ann, ben = await world.make_people(2)
+    chat = (await world.call("create_chat", create(ann, []), Chat)).id
+    await remember_join(stage, ben, chat, ann)
+    await until_no_join_is_left(stage)
+    assert await participants(world, chat, ann) == [ann.id, ben.id]
+    await world.until_memberships_are(ben, {chat})
+
+
+async def test_a_join_of_a_chat_that_is_no_more_its_inviters_is_forgotten(
+    world: World, stage: Stage
+) -> None:
+    """Nobody comes in, and nobody asks for ever."""
+    ann, ben, cat = await world.make_people(3)
+    chat = (await world.call("create_chat", create(cat, [ann.id]), Chat)).id
+    await remember_join(stage, ben, chat, ann)
+    await until_no_join_is_left(stage)
+    assert await participants(world, chat, cat) == [ann.id, cat.id]
+
+
+async def test_nobody_joins_whom_users_does_not_know_of(world: World) -> None:
+    """Without a session, chats' word alone changes no membership."""
+    ann, ben = await world.make_people(2)
+    chat = (await world.call("create_chat", create(ann, []), Chat)).id
+    request = JoinChat(user=ben.id, chat=chat, inviter=ann.id, key=new_id())
+    with pytest.raises(Refusal) as refused:
+        await world.call("join_chat", request, Done)
+    assert refused.value.code == "unauthenticated"
+    rename = RenameChat(user=ann.id, chat=chat, key=new_id(), chat_name="still there")
+    await world.call("rename_chat", rename, Done)
+    assert await participants(world, chat, ann) == [ann.id]

@@ -1,0 +1,174 @@
+"""Invitations over the whole way: edge, users, chats and the two-phase commit between them."""
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from common.protocol.ids import new_id
+
+ORIGIN = "http://127.0.0.1:8600"
+
+
+def invite(person: Any, **body: Any) -> dict[str, Any]:
+    answer = person.ask("POST", "/api/invite", json={"uses": 2, "days": 7, **body})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()["invite"]
+    return found
+
+
+def sign_up(client: httpx.Client, code: str, key: str = "") -> httpx.Response:
+    name = f"p-{(key or new_id())[-12:]}"
+    body = {"username": name, "email": f"{name}@example.org", "invite": code}
+    return client.post("/api/user", json=body, headers={"Idempotency-Key": key or new_id()})
+
+
+def take(person: Any, code: str) -> httpx.Response:
+    answer: httpx.Response = person.ask("POST", f"/api/invite/{code}/take")
+    return answer
+
+
+def events_of(person: Any, chat: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person.ask("GET", f"/api/chat/{chat}/events").json()["events"]
+    return found
+
+
+def test_an_invitation_says_what_it_is(owner: Any) -> None:
+    """Code, address, uses, role and when it expires; a chat only where there is one."""
+    made = invite(owner, role="admin")
+    assert made.pop("expiresAt").endswith("Z")
+    code = made["code"]
+    assert made == {
+        "code": code, "url": f"{ORIGIN}/#invite={code}", "uses": 2, "left": 2, "role": "admin",
+    }  # fmt: skip
+    listed = owner.ask("GET", "/api/invite").json()["invites"]
+    assert [one["code"] for one in listed].count(code) == 1
+
+
+def test_who_signs_up_by_it_is_in_the_chat(client: httpx.Client, ann: Any) -> None:
+    """With the answer they take part, added by the owner; a repeat is the same account."""
+    chat, key = ann.create_chat(), new_id()
+    code = invite(ann, chat=chat)["code"]
+    first, again = sign_up(client, code, key), sign_up(client, code, key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["user"] == again.json()["user"]
+    headers = {"Authorization": f"Bearer {first.json()['token']}"}
+    shown = client.get(f"/api/chat/{chat}", headers=headers)
+    assert shown.json()["participants"] == [ann.id, first.json()["user"]["id"]]
+    (added,) = [event for event in events_of(ann, chat) if event["type"] == "participant.added"]
+    assert (added["by"], added["users"]) == (ann.id, [first.json()["user"]["id"]])
+    (listed,) = [
+        one for one in ann.ask("GET", "/api/invite").json()["invites"] if one["code"] == code
+    ]
+    assert listed["left"] == 1
+
+
+def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) -> None:
+    """Taking again is 200, also when all uses are taken; the next person finds nothing."""
+    chat = ann.create_chat()
+    code = invite(ann, chat=chat, uses=1)["code"]
+    ben, cat = make_person(), make_person()
+    for _ in range(2):
+        answer = take(ben, code)
+        expected = {"message": "Invitation taken successfully", "chat": chat}
+        assert (answer.status_code, answer.json()) == (200, expected)
+    assert take(cat, code).status_code == 404
+    assert [event["type"] for event in events_of(ann, chat)].count("participant.added") == 1
+
+
+def test_uses_are_never_exceeded(ann: Any, make_person: Callable[[], Any]) -> None:
+    """Of many at once exactly so many come in."""
+    code = invite(ann, chat=ann.create_chat(), uses=2)["code"]
+    people = [make_person() for _ in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda person: take(person, code).status_code, people))
+    assert sorted(answers) == [200, 200, 404, 404, 404, 404]
+
+
+def test_what_does_not_work_any_more_is_not_found(
+    client: httpx.Client, ann: Any, ben: Any, make_person: Callable[[], Any]
+) -> None:
+    """Revoked, its chat gone, its chat somebody else's: for sign-up, taking and revoking alike."""
+    revoked = invite(ann, chat=ann.create_chat())["code"]
+    assert ann.ask("DELETE", f"/api/invite/{revoked}").status_code == 200
+    gone, passed_on = ann.create_chat(), ann.create_chat(ben.id)
+    codes = [revoked, invite(ann, chat=gone)["code"], invite(ann, chat=passed_on)["code"]]
+    assert ann.ask("DELETE", f"/api/chat/{gone}").status_code == 200
+    place = f"/api/chat/{passed_on}/participant/{ann.id}"
+    assert ann.ask("DELETE", place).status_code == 200
+    for code in codes:
+        assert take(make_person(), code).status_code == 404
+        assert sign_up(client, code).status_code == 404
+    assert ann.ask("DELETE", f"/api/invite/{revoked}").status_code == 404
+    listed = {one["code"] for one in ann.ask("GET", "/api/invite").json()["invites"]}
+    assert listed.isdisjoint(codes)
+
+
+def test_an_invitation_of_somebody_inactive_does_not_work(
+    owner: Any, make_person: Callable[[], Any]
+) -> None:
+    """And works again with them."""
+    maker, taker = make_person(), make_person()
+    code = invite(maker, chat=maker.create_chat())["code"]
+    for active, status in ((False, 404), (True, 200)):
+        change = {"active": active}
+        owner.ask("PATCH", f"/api/admin/user/{maker.id}", json=change)
+        assert take(taker, code).status_code == status
+
+
+def test_roles_come_by_sign_up_alone(client: httpx.Client, owner: Any, ben: Any) -> None:
+    """Who signs up has the invitation's role; who has an account keeps theirs."""
+    code = invite(owner, role="admin")["code"]
+    grant = sign_up(client, code).json()
+    headers = {"Authorization": f"Bearer {grant['token']}"}
+    assert client.get("/api/user/me", headers=headers).json()["user"]["role"] == "admin"
+    assert take(ben, code).json()["chat"] is None
+    assert ben.ask("GET", "/api/user/me").json()["user"]["role"] == "member"
+
+
+@pytest.mark.parametrize(
+    ("who", "body", "status"),
+    [
+        ("member", {}, 403),
+        ("member", {"chat": "own", "role": "admin"}, 403),
+        ("member", {"chat": "other"}, 403),
+        ("member", {"chat": "foreign"}, 404),
+        ("member", {"chat": "own"}, 201),
+        ("admin", {}, 201),
+        ("admin", {"role": "admin"}, 403),
+        ("owner", {"role": "admin"}, 201),
+        ("owner", {"role": "owner"}, 400),
+        ("owner", {"uses": 0}, 400),
+        ("owner", {"uses": 1001}, 400),
+        ("owner", {"days": 366}, 400),
+        ("owner", {"chat": "x"}, 400),
+        ("owner", {"chat": None}, 400),
+    ],
+)
+def test_who_may_invite(
+    owner: Any, make_person: Callable[[], Any], who: str, body: dict[str, Any], status: int
+) -> None:
+    """Owners everybody, admins members, members people of a chat that is theirs."""
+    person, other = make_person(), make_person()
+    if who == "owner":
+        person = owner
+    elif who == "admin":
+        owner.ask("PATCH", f"/api/admin/user/{person.id}", json={"role": "admin"})
+    chats = {
+        "own": person.create_chat(),
+        "other": other.create_chat(person.id),
+        "foreign": other.create_chat(),
+    }
+    if body.get("chat") in chats:
+        body = {**body, "chat": chats[body["chat"]]}
+    answer = person.ask("POST", "/api/invite", json={"uses": 1, "days": 1, **body})
+    assert answer.status_code == status, answer.text
+
+
+def test_an_invitation_is_made_once_for_a_key(ann: Any) -> None:
+    """A repeat with the key has the same code."""
+    body, key = {"uses": 1, "days": 1, "chat": ann.create_chat()}, {"Idempotency-Key": new_id()}
+    first, again = (ann.ask("POST", "/api/invite", json=body, headers=key) for _ in range(2))
+    assert first.json() == again.json()

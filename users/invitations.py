@@ -1,0 +1,218 @@
+"""Invitations: links by which people sign up, or come into a chat.
+
+A chat is joined by the two-phase commit that chats coordinates. From the use of an invitation until
+chats has answered, the join is a row here, so that it comes about whatever dies meanwhile.
+"""
+
+import asyncio
+
+import msgspec
+
+from common.calls.calls import Calls
+from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.pool import Connection, Pool, begin
+from common.process.logs import log
+from common.protocol.chats import ChatOwners, ChatsOwned, DemandChatOwner, Done, JoinChat
+from common.protocol.errors import Refusal, not_found
+from common.protocol.ids import new_id
+from common.protocol.instance import (
+    CreateInvitation,
+    Invitation,
+    InvitationList,
+    ListInvitations,
+    RevokeInvitation,
+    SignUpMode,
+    TakeInvitation,
+    Taken,
+)
+from common.protocol.users import Empty
+from common.protocol.wire import wire_time
+from users.codes import new_code
+from users.roles import IN_CHARGE, judge_invitation, judge_role
+from users.store import invitations as store
+from users.store.administration import find_role
+from users.store.instance import (
+    find_result,
+    keep_result,
+    lock_instance,
+    read_instance,
+    write_log,
+)
+
+JOIN_SECONDS = 2.0  # of a call that waits for it
+LEFT_OVER_SECONDS = 3.0  # then whoever began it has given up
+ROUND_SECONDS = 1.0
+ROUND_LIMIT = 50
+
+
+class Invitations:
+    """The calls about invitations. `signup` is what the environment says of it, which wins."""
+
+    def __init__(self, pool: Pool, chats: Calls, signup: SignUpMode | None) -> None:
+        self._pool = pool
+        self._chats = chats
+        self._signup = signup
+
+    async def create_invitation(self, request: CreateInvitation) -> Invitation:
+        """Raises Refusal: `forbidden` for a role that may not, or somebody else's chat;
+        `not_found` for a chat that the caller is not in."""
+        async with self._pool.connection() as connection:
+            await self._demand_leave(connection, request)
+        if request.chat is not None:
+            asked = DemandChatOwner(user=request.caller, chat=request.chat)
+            await self._chats.call("demand_chat_owner", asked, Done, key=request.chat)
+        return await retry_busy(lambda: self._create(request))
+
+    async def _demand_leave(self, connection: Connection, request: CreateInvitation) -> None:
+        role = await find_role(connection, request.caller)
+        mode = self._signup or (await read_instance(connection)).signup
+        if refusal := judge_invitation(role, mode, request.chat is not None, request.role):
+            raise refusal
+
+    async def _create(self, request: CreateInvitation) -> Invitation:
+        scope = "create_invitation"
+        async with begin(self._pool) as connection:
+            await lock_instance(connection)
+            await self._demand_leave(connection, request)
+            if known := await find_result(connection, request.caller, scope, request.key):
+                return msgspec.json.decode(known, type=Invitation)
+            row = await store.insert_invitation(
+                connection,
+                new_id(),
+                new_code(),
+                maker=request.caller,
+                chat=request.chat,
+                role=request.role,
+                uses=request.uses,
+                days=request.days,
+            )
+            detail = {
+                "uses": request.uses, "days": request.days, "role": request.role,
+                "chat": request.chat,
+            }  # fmt: skip
+            await write_log(connection, request.caller, "invite.created", row.id, detail)
+            made = show_invitation(row)
+            result = msgspec.json.encode(made)
+            await keep_result(connection, request.caller, scope, request.key, result)
+        return made
+
+    async def list_invitations(self, request: ListInvitations) -> InvitationList:
+        """Those in charge see all of them, members their own. Raises Refusal."""
+        async with self._pool.connection() as connection:
+            role = await find_role(connection, request.caller)
+            if refusal := judge_role(role, (*IN_CHARGE, "member")):
+                raise refusal
+            maker = None if role in IN_CHARGE else request.caller
+            rows = await store.list_invitations(connection, maker)
+        owners = await self._owners_of({row.chat for row in rows if row.chat is not None})
+        working = [row for row in rows if row.chat is None or owners.get(row.chat) == row.maker]
+        return InvitationList(invitations=[show_invitation(row) for row in working])
+
+    async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
+        """Raises Refusal `not_found` for one that does not work any more, and for a member also
+        for somebody else's."""
+        async with begin(self._pool) as connection:
+            await lock_instance(connection)
+            role = await find_role(connection, request.caller)
+            if refusal := judge_role(role, (*IN_CHARGE, "member")):
+                raise refusal
+            row = await store.lock_invitation(connection, request.code)
+            if row is None or row.uses_left == 0:
+                raise not_found()
+            if role not in IN_CHARGE and row.maker != request.caller:
+                raise not_found()
+            await store.revoke_invitation(connection, row.id)
+            await write_log(connection, request.caller, "invite.revoked", row.id, {})
+        return Empty()
+
+    async def take_invitation(self, request: TakeInvitation) -> Taken:
+        """The caller is in the invitation's chat. A use once a person.
+
+        Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the person,
+        `unavailable`: then a repeat settles it.
+        """
+        row, is_new = await retry_busy(lambda: self._take(request))
+        if row.chat is None:
+            return Taken(chat=None)
+        join = store.JoinRow(request.caller, row.chat, row.maker)
+        try:
+            await self.join(join)
+        except Refusal as refusal:
+            if is_new and refusal.code != "unavailable":
+                async with begin(self._pool) as connection:
+                    await store.give_use_back(connection, row.id, request.caller)
+            raise
+        return Taken(chat=row.chat)
+
+    async def _take(self, request: TakeInvitation) -> tuple[store.InvitationRow, bool]:
+        async with begin(self._pool) as connection:
+            row = await store.lock_invitation(connection, request.code)
+            if row is None:
+                raise not_found()
+            is_new = not await store.has_used(connection, row.id, request.caller)
+            if is_new:
+                if row.uses_left == 0:
+                    raise not_found()
+                await store.use_invitation(connection, row.id, request.caller)
+            if row.chat is not None:
+                join = store.JoinRow(request.caller, row.chat, row.maker)
+                await store.insert_join(connection, join)
+        return row, is_new
+
+    async def is_working(self, code: str) -> bool:
+        """Whether somebody may sign up with it now."""
+        async with self._pool.connection() as connection:
+            row = await store.find_invitation(connection, code)
+        if row is None or row.uses_left == 0:
+            return False
+        return row.chat is None or (await self._owners_of({row.chat})).get(row.chat) == row.maker
+
+    async def _owners_of(self, chats: set[str]) -> dict[str, str]:
+        if not chats:
+            return {}
+        asked = ChatOwners(chats=sorted(chats))
+        return (await self._chats.call("chat_owners", asked, ChatsOwned)).owners
+
+    async def join(self, join: store.JoinRow) -> None:
+        """Makes chats do it, and forgets it once chats has answered.
+
+        Raises Refusal: `not_found` where the inviter does not own the chat, `invalid_request` at a
+        limit, `unavailable`.
+        """
+        asked = JoinChat(user=join.user, chat=join.chat, inviter=join.inviter, key=new_id())
+        try:
+            await self._chats.call("join_chat", asked, Done, key=join.chat, timeout=JOIN_SECONDS)
+        except Refusal as refusal:
+            if refusal.code != "unavailable":
+                await store.delete_join(self._pool, join)
+            if refusal.code in ("forbidden", "unknown_user"):
+                raise not_found() from refusal
+            raise
+        await store.delete_join(self._pool, join)
+
+    async def keep_joining(self) -> None:
+        """Does what was left over, until cancelled."""
+        while True:
+            try:
+                for join in await store.list_old_joins(self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT):
+                    await self._join_left_over(join)
+            except DatabaseUnavailable as error:
+                log("joins wait", error=type(error).__name__)
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _join_left_over(self, join: store.JoinRow) -> None:
+        try:
+            await self.join(join)
+        except Refusal as refusal:
+            log("join by invitation refused", code=refusal.code, chat=join.chat)
+
+
+def show_invitation(row: store.InvitationRow) -> Invitation:
+    return Invitation(
+        code=row.code,
+        uses=row.uses,
+        left=row.uses_left,
+        chat=row.chat,
+        role=row.role,
+        expires_at=wire_time(row.expires_at),
+    )

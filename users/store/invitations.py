@@ -1,0 +1,136 @@
+"""SQL of invitations, their uses, and the joining of chats that follows."""
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from common.database.pool import Connection, Pool
+
+
+class InvitationRow(NamedTuple):
+    """One that is neither revoked nor expired, of somebody who is active. `uses_left` may be 0."""
+
+    id: str
+    code: str
+    maker: str
+    chat: str | None
+    role: Literal["admin", "member"]
+    uses: int
+    uses_left: int
+    expires_at: datetime
+
+
+class JoinRow(NamedTuple):
+    user: str
+    chat: str
+    inviter: str
+
+
+_WORKING = (
+    "SELECT i.id::text, i.code, i.maker::text, i.chat::text, i.role, i.uses, i.uses_left,"
+    " i.expires_at FROM invitations i JOIN users m ON m.id = i.maker"
+    " WHERE i.revoked_at IS NULL AND i.expires_at > now() AND m.active AND m.deleted_at IS NULL"
+)
+
+
+async def insert_invitation(
+    connection: Connection,
+    invitation: str,
+    code: str,
+    *,
+    maker: str,
+    chat: str | None,
+    role: Literal["admin", "member"],
+    uses: int,
+    days: int,
+) -> InvitationRow:
+    cursor = await connection.execute(
+        "INSERT INTO invitations (id, code, maker, chat, role, uses, uses_left, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(days => %s))"
+        " RETURNING expires_at",
+        (invitation, code, maker, chat, role, uses, uses, days),
+    )
+    made = await cursor.fetchone()
+    assert made is not None
+    return InvitationRow(invitation, code, maker, chat, role, uses, uses, made[0])
+
+
+async def find_invitation(connection: Connection, code: str) -> InvitationRow | None:
+    cursor = await connection.execute(_WORKING + " AND i.code = %s", (code,))
+    row = await cursor.fetchone()
+    return InvitationRow(*row) if row else None
+
+
+async def lock_invitation(connection: Connection, code: str) -> InvitationRow | None:
+    """Its uses are serial from here on."""
+    cursor = await connection.execute(_WORKING + " AND i.code = %s FOR UPDATE OF i", (code,))
+    row = await cursor.fetchone()
+    return InvitationRow(*row) if row else None
+
+
+async def list_invitations(connection: Connection, maker: str | None) -> list[InvitationRow]:
+    """Newest first; of everybody where `maker` is None."""
+    cursor = await connection.execute(
+        _WORKING + " AND i.uses_left > 0 AND (%(maker)s::uuid IS NULL OR i.maker = %(maker)s::uuid)"
+        " ORDER BY i.id DESC",
+        {"maker": maker},
+    )
+    return [InvitationRow(*row) for row in await cursor.fetchall()]
+
+
+async def revoke_invitation(connection: Connection, invitation: str) -> None:
+    await connection.execute(
+        "UPDATE invitations SET revoked_at = now() WHERE id = %s", (invitation,)
+    )
+
+
+async def has_used(connection: Connection, invitation: str, user: str) -> bool:
+    cursor = await connection.execute(
+        "SELECT FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
+    )
+    return cursor.rowcount == 1
+
+
+async def use_invitation(connection: Connection, invitation: str, user: str) -> None:
+    """Under the invitation's lock, and with a use left."""
+    await connection.execute(
+        "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s", (invitation,)
+    )
+    await connection.execute(
+        "INSERT INTO invitation_uses (invitation, user_id) VALUES (%s, %s)", (invitation, user)
+    )
+
+
+async def give_use_back(connection: Connection, invitation: str, user: str) -> None:
+    """It came to nothing."""
+    cursor = await connection.execute(
+        "DELETE FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
+    )
+    if cursor.rowcount:
+        await connection.execute(
+            "UPDATE invitations SET uses_left = uses_left + 1 WHERE id = %s", (invitation,)
+        )
+
+
+async def insert_join(connection: Connection, join: JoinRow) -> None:
+    await connection.execute(
+        "INSERT INTO joins (user_id, chat, inviter) VALUES (%s, %s, %s)"
+        " ON CONFLICT (user_id, chat) DO UPDATE SET inviter = excluded.inviter",
+        join,
+    )
+
+
+async def delete_join(pool: Pool, join: JoinRow) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            "DELETE FROM joins WHERE user_id = %s AND chat = %s AND inviter = %s", join
+        )
+
+
+async def list_old_joins(pool: Pool, older_than_seconds: float, limit: int) -> list[JoinRow]:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT user_id::text, chat::text, inviter::text FROM joins"
+            " WHERE since < now() - make_interval(secs => %s) ORDER BY since LIMIT %s",
+            (older_than_seconds, limit),
+        )
+        return [JoinRow(*row) for row in await cursor.fetchall()]
