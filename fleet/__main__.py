@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
-from fleet.control import MakeOwner, NobodyThere, Request, Restart, Scale, ask_fleet, serve_control
+from fleet.control import MakeOwner, NotRunning, Request, Restart, Scale, ask_fleet, serve_control
 from fleet.engines.binaries import MissingEngine
 from fleet.engines.postgres import DatabaseSetupFailed
 from fleet.engines.unprivileged import CannotDropRoot
@@ -55,7 +55,7 @@ async def run(settings: FleetSettings) -> None:
                 say(f"Hubbub is ready at {settings.address}", sys.stdout)
                 if link := await fleet.owner_link():
                     say(f"Nobody owns it yet. Sign up as its owner: {link}", sys.stdout)
-                async with serve_control(settings.run, fleet.obey):
+                async with serve_control(settings.run, fleet.handle):
                     await stopping
         finally:
             starting.cancel()
@@ -72,7 +72,7 @@ async def tell(settings: FleetSettings, request: Request) -> int:
     """Ask the running fleet for something; exit code 0 when it was done."""
     try:
         answer = await ask_fleet(settings.run, request)
-    except NobodyThere:
+    except NotRunning:
         print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
         return 1
     print(answer.said)

@@ -36,22 +36,22 @@ class MakeOwner(msgspec.Struct, frozen=True, tag="make_owner"):
 Request = Restart | Scale | MakeOwner
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True):
     """A sentence for the operator."""
 
     done: bool
     said: str
 
 
-class NobodyThere(Exception):
+class NotRunning(Exception):
     """No fleet runs on the folder, or it stopped before it answered."""
 
 
 @asynccontextmanager
 async def serve_control(
-    folder: Path, handle: Callable[[Request], Awaitable[Answer]]
+    folder: Path, handle: Callable[[Request], Awaitable[Reply]]
 ) -> AsyncIterator[None]:
-    """Answer requests one after another as long as the block runs."""
+    """Reply requests one after another as long as the block runs."""
     one_at_a_time = asyncio.Lock()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +61,7 @@ async def serve_control(
                 answer = await handle(request)
             writer.write(msgspec.json.encode(answer) + b"\n")
         except msgspec.DecodeError as error:
-            writer.write(msgspec.json.encode(Answer(False, f"Not a request: {error}")) + b"\n")
+            writer.write(msgspec.json.encode(Reply(False, f"Not a request: {error}")) + b"\n")
         finally:
             writer.close()
 
@@ -75,8 +75,8 @@ async def serve_control(
             (folder / SOCKET_NAME).unlink(missing_ok=True)
 
 
-async def ask_fleet(folder: Path, request: Request) -> Answer:
-    """Wait until the fleet has done it, however long it takes. Raises NobodyThere."""
+async def ask_fleet(folder: Path, request: Request) -> Reply:
+    """Wait until the fleet has done it, however long it takes. Raises NotRunning."""
     try:
         with short_path(folder, SOCKET_NAME) as path:
             reader, writer = await asyncio.open_unix_connection(path)
@@ -86,7 +86,7 @@ async def ask_fleet(folder: Path, request: Request) -> Answer:
         finally:
             writer.close()
     except OSError as error:
-        raise NobodyThere from error
+        raise NotRunning from error
     if not line:
-        raise NobodyThere
-    return msgspec.json.decode(line, type=Answer)
+        raise NotRunning
+    return msgspec.json.decode(line, type=Reply)

@@ -11,7 +11,7 @@ from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from common.protocol.instance import Code, MakeOwner
 from common.protocol.users import Account, Empty
-from fleet.control import Answer
+from fleet.control import Reply
 
 T = TypeVar("T")
 
@@ -31,15 +31,15 @@ class UsersCaller:
         except Refusal:
             return None
 
-    async def make_owner(self, username: str) -> Answer:
+    async def make_owner(self, username: str) -> Reply:
         """What the operator is told."""
         try:
             account = await self._call("make_owner", MakeOwner(username=username), Account)
         except Refusal as refusal:
             if refusal.code == "not_found":
-                return Answer(False, f"There is no account with the name {username!r}.")
-            return Answer(False, "The users service does not answer. Try again soon.")
-        return Answer(True, f"{account.username} is an owner of this instance now.")
+                return Reply(False, f"There is no account with the name {username!r}.")
+            return Reply(False, "The users service does not answer. Try again soon.")
+        return Reply(True, f"{account.username} is an owner of this instance now.")
 
     async def _call(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
         with closing(HttpClient(self._service_key)) as http:

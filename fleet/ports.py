@@ -53,10 +53,9 @@ class ReservedPort:
 
 
 class LocalSocket:
-    """A Unix socket in a folder that is ours alone, for a caller who works in that folder.
+    """A Unix socket in a folder that is ours alone, for a caller whose working directory that is.
 
-    What goes over one costs its sender less than half of what loopback TCP does
-    (docs/decisions.md).
+    A write to one costs the sender less than one to loopback TCP (docs/decisions/calls.md).
     """
 
     def __init__(self, folder: Path, name: str) -> None:

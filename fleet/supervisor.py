@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
 from common.process.logs import log
-from fleet.control import Answer, MakeOwner, Request, Restart, Scale
+from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.engines.balancer import Balancer, Mode
 from fleet.engines.programs import Engines
 from fleet.keys import read_or_make_secret
@@ -92,7 +92,7 @@ class Fleet:
         self._metrics.close()
         os.close(self._run)
 
-    async def obey(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Reply:
         """Do what the operator asks for; returns when it is done."""
         match request:
             case Restart():
@@ -102,13 +102,13 @@ class Fleet:
             case Scale(role, replicas, most):
                 bounds = Replicas(replicas, replicas if most is None else most)
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
-                    return Answer(False, f"A service has 1 to {MAX_REPLICAS} processes.")
+                    return Reply(False, f"A service has 1 to {MAX_REPLICAS} processes.")
                 self.bounds[role] = bounds
                 wanted = min(max(self.wanted[role], replicas), bounds.maximum)
                 await self.scale(role, wanted)
                 await self._changed()
                 ready = len((await self.find_metrics())[role])
-                return Answer(ready == wanted, f"There are {ready} of {role}.")
+                return Reply(ready == wanted, f"There are {ready} of {role}.")
 
     async def owner_link(self) -> str | None:
         """By which the first owner signs up; None once there is one."""
@@ -136,7 +136,7 @@ class Fleet:
                 found[role].append(Address(LOOPBACK, port))
         return found
 
-    async def _restart(self) -> Answer:
+    async def _restart(self) -> Reply:
         """One at a time, each drained first, while there is another one to ask. Ends where a new
         one is not ready in time, so that the others stay."""
         for role in SERVICE_ROLES:
@@ -151,13 +151,13 @@ class Fleet:
                         except TimeoutError:
                             name = supervised.program.name
                             log_file = log_path(self._settings.logs, name)
-                            return Answer(
+                            return Reply(
                                 False,
                                 f"The new {name} is not ready after {START_SECONDS:.0f} s. The "
                                 f"others were left as they are. {log_file} may say why.",
                             )
                 await self._resize(role, self.wanted[role])
-        return Answer(True, "Every process of the services is a new one.")
+        return Reply(True, "Every process of the services is a new one.")
 
     async def _resize(self, role: str, replicas: int) -> None:
         self._services.want(role, replicas)

@@ -1,1 +1,1 @@
-"""Looks at a running system: doctor, status, top, logs of one request, bundle. Changes nothing."""
+"""Inspects a running system: doctor, status, top, logs of one request, bundle. Changes nothing."""

@@ -1,7 +1,7 @@
 """`python -m ops bundle`: logs, configuration and figures in one file, for a bug report.
 
 Nothing secret goes in: what the key files hold, passwords in URLs, tokens, and variables that sound
-like secrets are blotted out of every text. What people wrote is in no log.
+like secrets are replaced in every text. Message texts are in no log.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import FleetSettings
 from fleet.state import read_running
-from ops.doctor.looking import look_around
+from ops.doctor.collecting import collect_facts
 from ops.doctor.report import judge, to_json
 
 MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
@@ -91,7 +91,7 @@ def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
 
 
 async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
-    found = [("doctor.json", to_json(judge(await look_around(settings))))]
+    found = [("doctor.json", to_json(judge(await collect_facts(settings))))]
     state = read_running(settings.data)
     for p in state.processes if state else ():
         if p.metrics is not None:

@@ -1,4 +1,4 @@
-"""The command line for looking at a Hubbub: `python -m ops doctor`, `status`, `top` and so on."""
+"""The command line that inspects a Hubbub: `python -m ops doctor`, `status`, `top` and so on."""
 
 import argparse
 import asyncio

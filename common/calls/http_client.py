@@ -1,8 +1,8 @@
 """HTTP/1.1 for calls between services: keep-alive connections, one request at a time on each.
 
 A call is a header block and a body in one write, and an answer of known length in one read, so it
-costs a quarter of what a general client takes for it (docs/decisions.md). Knows no retries, no
-redirects, no compression and no addresses but those it is given.
+costs less than with a general client (docs/decisions/calls.md). Knows no retries, no redirects, no
+compression and no addresses but those it is given.
 """
 
 import asyncio

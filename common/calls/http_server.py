@@ -1,7 +1,7 @@
 """HTTP/1.1 for internal ports: reads requests, hands them over whole, writes answers.
 
-A call between services costs a third of what a server of any ASGI application takes for it, and
-half of the time where a call comes alone (docs/decisions.md). Framing is httptools'; what a request
+A call between services costs less than with a server of any ASGI application
+(docs/decisions/calls.md). Framing is httptools'; what a request
 means is the handler's. Knows no routes. Not for the internet, where edge and its balancer are.
 """
 

@@ -3,7 +3,7 @@
 uvicorn writes them one after the other, and the transport sends each at once. An edge that is
 killed between the two leaves an answer that ends after its head, and the balancer, which has passed
 that on, can ask no other edge. The second system call and the balancer's second wake-up cost more
-than all that is done here (docs/decisions.md). Knows no HTTP.
+than all that is done here (docs/decisions/gateway.md). Knows no HTTP.
 """
 
 import asyncio

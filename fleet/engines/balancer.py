@@ -52,7 +52,7 @@ class PoolServer(NamedTuple):
 
 
 class Balancer:
-    """The servers that the pools should hold, and how to tell the HAProxy that runs now."""
+    """The servers that the pools should hold, and how to bring them into the running HAProxy."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -75,8 +75,8 @@ class Balancer:
                 [haproxy_program(), "-db", "-f", threads, "-f", CONFIGURATION, "-f", pools],
                 env={
                     "PATH": os.environ.get("PATH", ""),
-                    # Its buffers are spread over many pages, and finding those takes time: with
-                    # large ones a request took about 0.95 of what it did (docs/decisions.md).
+                    # Its buffers are spread over many pages, and address translation takes time:
+                    # large pages are quicker (docs/decisions/balancer.md).
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
                     "HUBBUB_BALANCER_BIND": f"fd@{listener}",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
@@ -158,6 +158,6 @@ def max_connections() -> int:
 
 
 def max_threads() -> int:
-    """Half of the cores: on one machine the others have work from what it passes on. Of two cores
-    one thread takes a tenth less for a request than two, which hand connections to each other."""
+    """Half of the cores: on one machine the others process what it passes on, and two threads that
+    hand connections to each other cost more for each request than one."""
     return max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) // 2))

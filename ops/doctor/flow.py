@@ -7,8 +7,8 @@ from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
-MOST_OWED_SECONDS: Final = 10.0  # the sweep takes half a second
-MOST_SILENT_SECONDS: Final = 15.0  # a canary sings every 3
+MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
+MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every 3 s
 POLLING_REASONS: Final = {
     "bus_down": "It has no connection to Valkey.",
     "digest_missing": "Digests of a chats replica do not arrive: chats is cut from Valkey, or "
@@ -33,10 +33,10 @@ def judge_in_doubt(scene: Scene) -> Iterator[Finding]:
 
 def judge_outbox(scene: Scene) -> Iterator[Finding]:
     database = scene.databases.get("chats")
-    if database is not None and database.owed_age > MOST_OWED_SECONDS:
+    if database is not None and database.unpublished_age > MOST_UNPUBLISHED_SECONDS:
         yield Finding(
-            f"{database.owed} events or more wait to be published, the oldest for "
-            f"{int(database.owed_age)} s.",
+            f"{database.unpublished} events or more wait to be published, the oldest for "
+            f"{int(database.unpublished_age)} s.",
             "Valkey takes nothing, or no chats process sweeps. Nodes fetch them by themselves."
             f"{scene.log_of('chats-')}",
             "make restart   # where Valkey is well (check 11)",

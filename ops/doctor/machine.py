@@ -66,18 +66,18 @@ def _count(scene: Scene, role: str) -> int:
 
 def judge_disk(scene: Scene) -> Iterator[Finding]:
     data = scene.settings.data
-    mend = f"du -xh -d 2 {data} | sort -h | tail   # logs take up to HUBBUB_LOG_BYTES"
+    free_space = f"du -xh -d 2 {data} | sort -h | tail   # logs take up to HUBBUB_LOG_BYTES"
     if scene.free_bytes < LEAST_FREE_BYTES:
         yield Finding(
             f"{scene.free_bytes // 2**20} MB are free on the disk of {data}.",
             "PostgreSQL stops when it is full.",
-            mend,
+            free_space,
         )
     if 0 <= scene.free_files < LEAST_FREE_FILES:
         yield Finding(
             f"{scene.free_files} more files fit on the disk of {data}.",
             "Small files of something else fill its table.",
-            mend,
+            free_space,
         )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fleet.settings import FleetSettings
 from ops.doctor.check import Check, Finding
 from ops.doctor.checks import CHECKS
-from ops.doctor.looking import look_around
+from ops.doctor.collecting import collect_facts
 from ops.doctor.scene import Scene
 
 
@@ -42,7 +42,7 @@ def _explained(verdict: Verdict, causes: list[Check]) -> tuple[int, ...]:
 
 async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> int:
     """Exit code 0 when nothing is wrong, else 1."""
-    verdicts = judge(await look_around(settings))
+    verdicts = judge(await collect_facts(settings))
     print(to_json(verdicts) if as_json else to_text(verdicts))
     return 1 if any(verdict.findings for verdict in verdicts) else 0
 

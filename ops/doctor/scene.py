@@ -34,8 +34,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     prepared: int = 0
     prepared_age: float = 0.0
     missing_migrations: tuple[str, ...] = ()
-    owed: int = 0
-    owed_age: float = 0.0
+    unpublished: int = 0
+    unpublished_age: float = 0.0
 
 
 class BusFacts(NamedTuple):

@@ -26,10 +26,10 @@ STUCK_READERS = 500
 SLOW_READERS = 500  # a byte a second each
 MEGABYTE = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# The balancer holds two buffers of 68 KiB for each. In the nodes frames wait that all listeners of
-# a chat share, so a thousand readers of one chat wait for the same bytes: at most 1 MiB a node,
+# The balancer holds three buffers of 68 KiB for each. In the nodes, frames wait that all listeners
+# of a chat share, so a thousand readers of one chat wait for the same bytes: at most 1 MiB a node,
 # and what the list of each takes.
-MAX_GROWTH_BYTES = {"balancer": 160 * MEGABYTE, "realtime": 60 * MEGABYTE}
+MAX_GROWTH_BYTES = {"balancer": 220 * MEGABYTE, "realtime": 60 * MEGABYTE}
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -14,8 +14,8 @@ from common.database.pool import migrate
 from fleet.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
 from fleet.state import read_state
-from ops.doctor.asking import ask_bus, ask_database
-from ops.doctor.looking import database_urls
+from ops.doctor.collecting import database_urls
+from ops.doctor.queries import ask_bus, ask_database
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -237,8 +237,8 @@ async def test_events_that_wait_have_an_age(database_url: str) -> None:
             " VALUES (gen_random_uuid(), 1, 1, now() - interval '1 minute')"
         )
     facts = await ask_database("chats", database_url)
-    assert facts.owed == 1
-    assert facts.owed_age == pytest.approx(60, abs=5)
+    assert facts.unpublished == 1
+    assert facts.unpublished_age == pytest.approx(60, abs=5)
 
 
 async def test_what_valkey_says_of_itself(make_valkey: Callable[[], ValkeyServer]) -> None:

@@ -104,7 +104,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (11, {"bus": BusFacts(error="TimeoutError")}, "cannot be asked"),
     (11, {"bus": BusFacts(pubsub_limit=(2**20, 0, 0))}, "cuts a subscriber off at 1048576"),
     (12, {"databases": users(prepared=1, prepared_age=60.0)}, "the oldest for 60 s"),
-    (13, {"databases": chats(owed=7, owed_age=61.0)}, "7 events"),
+    (13, {"databases": chats(unpublished=7, unpublished_age=61.0)}, "7 events"),
     (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
     (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
     (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
@@ -122,7 +122,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
 def test_each_thing_that_is_wrong_is_named(
     number: int, changes: dict[str, Any], wrong: str
 ) -> None:
-    """By one check, with a cause and a command that mends it."""
+    """By one check, with a cause and a command that fixes it."""
     found = found_by(scene(**changes))
     assert list(found) == [number]
     assert any(wrong in finding.wrong for finding in found[number]), found

@@ -1,4 +1,4 @@
-"""Everything that the doctor looks at, once and side by side."""
+"""Collects everything that the doctor judges, once and in parallel."""
 
 import asyncio
 import os
@@ -23,8 +23,8 @@ from fleet.probe import Address, http_body, http_status
 from fleet.scaling.figures import read_metrics
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, read_running
-from ops.doctor.asking import ask_bus, ask_database, is_refused
 from ops.doctor.complaints import find_complaints
+from ops.doctor.queries import ask_bus, ask_database, is_refused
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
@@ -40,7 +40,7 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 }
 
 
-async def look_around(settings: FleetSettings) -> Scene:
+async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
     state = read_running(settings.data)
     programs, packages = await asyncio.gather(
@@ -61,17 +61,17 @@ async def look_around(settings: FleetSettings) -> Scene:
         open_secrets=_list_open_secrets(settings.keys),
         complaints=find_complaints(settings.logs, time.time()),
     )
-    return scene if state is None else await _look_at_fleet(scene, state)
+    return scene if state is None else await _add_fleet(scene, state)
 
 
-async def _look_at_fleet(scene: Scene, state: FleetState) -> Scene:
+async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     settings = scene.settings
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus = await asyncio.gather(
         http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
-        asyncio.gather(*(_look_at_process(p) for p in state.processes if _is_asked(p))),
+        asyncio.gather(*(_collect_process(p) for p in state.processes if _is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
-        _look_at_bus(settings, state),
+        _collect_bus(settings, state),
     )
     return scene._replace(
         system_ready=system_ready,
@@ -85,7 +85,7 @@ def _is_asked(process: ProcessState) -> bool:
     return process.role in (*SERVICE_ROLES, "balancer") and process.state == "ready"
 
 
-async def _look_at_process(process: ProcessState) -> ProcessFacts:
+async def _collect_process(process: ProcessState) -> ProcessFacts:
     address = Address(LOOPBACK, process.metrics or process.port)
     ready, body = await asyncio.gather(
         http_status(address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS),
@@ -124,7 +124,7 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
     return urls
 
 
-async def _look_at_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
+async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
     url = settings.external.get("HUBBUB_VALKEY_URL")
     if url is not None:
         return await ask_bus(url)

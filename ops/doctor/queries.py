@@ -1,4 +1,4 @@
-"""What PostgreSQL and Valkey say of themselves. Reads, and changes nothing."""
+"""Queries of PostgreSQL and Valkey about themselves. Change nothing."""
 
 import time
 from typing import Any, Final
@@ -20,7 +20,7 @@ SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_time
     (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(prepared)), 0)::float8
         FROM pg_prepared_xacts WHERE database = current_database())
 """
-_OWED: Final = """
+_UNPUBLISHED: Final = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 FROM outbox
 """
 
@@ -38,9 +38,9 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
             ((version, clock, most, prepared, age),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
             missing = await _missing_migrations(connection, _list_migrations(role))
-            owed = [(0, 0.0)]
+            unpublished = [(0, 0.0)]
             if role == "chats" and not missing:
-                owed = await _rows(connection, _OWED)
+                unpublished = await _rows(connection, _UNPUBLISHED)
     except psycopg.Error as error:
         return DatabaseFacts(error=" ".join(str(error).split())[:200] or type(error).__name__)
     return DatabaseFacts(
@@ -50,8 +50,8 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         prepared=prepared,
         prepared_age=age,
         missing_migrations=missing,
-        owed=owed[0][0],
-        owed_age=owed[0][1],
+        unpublished=unpublished[0][0],
+        unpublished_age=unpublished[0][1],
     )
 
 
@@ -72,14 +72,14 @@ async def _rows(connection: psycopg.AsyncConnection[Any], query: str) -> list[An
 
 
 async def ask_bus(url: str) -> BusFacts:
-    """Whether Valkey answers, and when it cuts off those who listen."""
+    """Whether Valkey answers, and its output limit for subscribers."""
     valkey = connect_valkey(url)
     try:
         await valkey.ping()
         try:
             said = await valkey.config_get("client-output-buffer-limit")
         except VALKEY_GONE:
-            return BusFacts()  # who asks may not see it
+            return BusFacts()  # the doctor's user may not read it
     except VALKEY_GONE as error:
         return BusFacts(error=f"{type(error).__name__}: {error}")
     finally:
