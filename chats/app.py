@@ -30,26 +30,22 @@ from common.database.failures import DatabaseUnavailable
 from common.database.pool import create_pool
 from common.process.service import Service
 from common.process.tasks import start, stop
-from common.valkey.client import connect_valkey
-from common.valkey.pipeline import ValkeyPipeline
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 
 
 def create_chats(settings: ChatsSettings) -> Service:
     """Needs a running loop; connects to nothing before it runs, and closes all of it at its end.
     The database must be migrated."""
     service = settings.service
-    topics = Topics(service.topic_prefix)
+    valkey = Valkey(service.valkey_url, service.topic_prefix)
     pool = create_pool(settings.database_url, size=settings.pool_size, options=PLAN_OPTIONS)
-    valkey = connect_valkey(service.valkey_url)
     http = HttpClient(service.service_key)
     users = Replicas("users", service.users_seeds)
     lease: list[asyncio.Task[None]] = []
 
     window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
     recent = RecentChanges(service.advertise)
-    line = ValkeyPipeline(service.valkey_url)
-    publisher = Publisher(line, topics, pool)
+    publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)
     sender = Sender(pool, announcer)
@@ -66,9 +62,9 @@ def create_chats(settings: ChatsSettings) -> Service:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
-        lease.append(start(announce_replica(valkey, topics.replicas("chats"), service.advertise)))
+        lease.append(start(announce_replica(valkey, "chats", service.advertise)))
         work = [
-            start(watch_replicas(valkey, topics.replicas("users"), users)),
+            start(watch_replicas(valkey, users)),
             start(users_calls.watch()),
             start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
@@ -78,7 +74,7 @@ def create_chats(settings: ChatsSettings) -> Service:
                 repeat(
                     "digest",
                     DIGEST_SECONDS,
-                    lambda: publish_digest(topics.digest, recent, publisher),
+                    lambda: publish_digest(valkey.topics.digest, recent, publisher),
                 )
             ),
             start(repeat("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
@@ -95,8 +91,7 @@ def create_chats(settings: ChatsSettings) -> Service:
                 await coordinator.forget_acknowledged()
             await pool.close()
             http.close()
-            line.close()
-            await valkey.aclose()
+            valkey.close()
 
     async def withdraw() -> None:
         await stop(lease)

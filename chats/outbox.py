@@ -38,8 +38,7 @@ from common.database.pool import Pool
 from common.protocol.chats import Control, Joined
 from common.protocol.limits import MAX_SLICE_EVENTS
 from common.protocol.payload import pack
-from common.valkey.pipeline import ValkeyPipeline
-from common.valkey.topics import Topics
+from common.valkey.valkey import Taken, Valkey
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
@@ -70,9 +69,9 @@ class Publisher:
     """Publishes in the order of commits, away from those who wait for an answer. What comes while
     Valkey has not answered yet goes together when it has."""
 
-    def __init__(self, line: ValkeyPipeline, topics: Topics, pool: Pool) -> None:
-        self._line = line
-        self._topics = topics
+    def __init__(self, valkey: Valkey, pool: Pool) -> None:
+        self._valkey = valkey
+        self._topics = valkey.topics
         self._pool = pool
         self._waiting: deque[Publication] = deque()
         self._waiting_bytes = 0
@@ -114,14 +113,14 @@ class Publisher:
         """Whether Valkey took all of it."""
         return self._note(batch, await self._write(batch) is not None, by=by)
 
-    def _write(self, batch: list[Publication]) -> asyncio.Future[list[Any] | None]:
-        commands: list[tuple[str | bytes, ...]] = []
+    def _write(self, batch: list[Publication]) -> Taken:
+        messages: list[tuple[str, bytes]] = []
         for chat, first, events, controls, _ in batch:
-            commands.append(("PUBLISH", self._topics.chat(chat), pack(first, events, controls)))
+            messages.append((self._topics.chat(chat), pack(first, events, controls)))
             for join in joins_among(chat, controls):
                 notice = _encode(Joined(chat=chat, seq=join.seq))
-                commands += [("PUBLISH", self._topics.user(user), notice) for user in join.users]
-        return self._line.ask(commands)
+                messages += [(self._topics.user(user), notice) for user in join.users]
+        return self._valkey.publish(messages)
 
     def _note(self, batch: list[Publication], is_published: bool, *, by: str) -> bool:
         self._note_reachable(is_published)
@@ -146,7 +145,7 @@ class Publisher:
 
     async def publish_plain(self, topic: str, payload: bytes) -> bool:
         """Something that is no event and may be lost. Tells whether Valkey is reachable again."""
-        is_published = await self._line.ask([("PUBLISH", topic, payload)]) is not None
+        is_published = await self._valkey.publish([(topic, payload)]) is not None
         self._note_reachable(is_published)
         return is_published
 

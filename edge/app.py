@@ -16,11 +16,8 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.process.tasks import stop
-from common.valkey.bus import Bus
-from common.valkey.client import connect_valkey
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from edge.admission import Admission
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
@@ -67,12 +64,9 @@ class Edge(NamedTuple):
 async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
     """An edge whose watchers run until the block ends."""
     service = settings.service
-    topics = Topics(service.topic_prefix)
     async with AsyncExitStack() as stack:
         http = stack.enter_context(closing(HttpClient(service.service_key)))
-        valkey = connect_valkey(service.valkey_url)
-        stack.push_async_callback(valkey.aclose)
-        line = stack.enter_context(closing(ValkeyPipeline(service.valkey_url)))
+        valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
@@ -89,8 +83,8 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         readiness = Readiness(gate, chats_calls, realtime_calls)
         balancer = Balancer(settings.balancer_key)
         limits = Limits(
-            SharedBuckets(line, topics),
-            KnownAddresses(valkey, topics),
+            SharedBuckets(valkey),
+            KnownAddresses(valkey),
             service.rate_factor,
         )
         chats, users = Chats(chats_calls), Users(users_calls)
@@ -127,13 +121,12 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *create_page_routes(files, headers),
         ]
         # A notice only makes the next poll come sooner, so a bus that is down needs no care.
-        bus = Bus(service.valkey_url)
-        bus.subscribe(topics.revoked)
+        valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(bus.run(credentials.wake, credentials.wake)),
+                tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
                 *(
-                    tasks.create_task(watch_replicas(valkey, topics.replicas(of.role), of))
+                    tasks.create_task(watch_replicas(valkey, of))
                     for of in (users_replicas, chats_replicas, realtime_replicas)
                 ),
                 tasks.create_task(cache.watch()),

@@ -6,11 +6,11 @@ an address that only other processes saw counts as unknown.
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final
 
 from common.process.logs import log
-from common.valkey.client import VALKEY_GONE, Valkey
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 
 REMEMBER_SECONDS: Final = 30 * 24 * 3600
 MAX_OWN: Final = 10_000
@@ -20,9 +20,9 @@ ANSWER_SECONDS: Final = 0.05
 class KnownAddresses:
     """Pairs of an account and an address, both hashed."""
 
-    def __init__(self, valkey: Valkey, topics: Topics) -> None:
+    def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
-        self._topics = topics
+        self._topics = valkey.topics
         self._own: OrderedDict[str, None] = OrderedDict()
 
     async def remember(self, account: str, address: str) -> None:
@@ -32,19 +32,17 @@ class KnownAddresses:
         self._own.move_to_end(key)
         if len(self._own) > MAX_OWN:
             self._own.popitem(last=False)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._valkey.set(key, b"1", ex=REMEMBER_SECONDS)
-        except (TimeoutError, *VALKEY_GONE) as error:
-            log("a familiar address stays local", error=type(error).__name__)
+                if await self._valkey.keep(key, b"1", seconds=REMEMBER_SECONDS):
+                    return
+        log("a known address stays local")
 
     async def knows(self, account: str, address: str) -> bool:
         key = self._topics.familiar(account, address)
         if key in self._own:
             return True
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._valkey.get(key) is not None
-        except (TimeoutError, *VALKEY_GONE) as error:
-            log("familiar addresses unknown", error=type(error).__name__)
-            return False
+        return False

@@ -14,8 +14,7 @@ from uuid import UUID, uuid5
 
 from common.protocol.errors import Refusal
 from common.protocol.payload import unpack
-from common.valkey.bus import Bus
-from common.valkey.client import Valkey, publish
+from common.valkey.valkey import Valkey
 from realtime.counters import Counters
 
 BUS_SECONDS: Final = 0.5
@@ -28,8 +27,8 @@ _NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; ma
 class BusCanary:
     """Counts what was published and not heard."""
 
-    def __init__(self, bus: Bus, valkey: Valkey, topic: str) -> None:
-        self._bus = bus
+    def __init__(self, valkey: Valkey, topic: str) -> None:
+        self._bus = valkey.bus
         self._valkey = valkey
         self._topic = topic
         self._unheard = 0
@@ -48,7 +47,7 @@ class BusCanary:
                 continue
             number += 1
             self._unheard += 1
-            if not await publish(self._valkey, self._topic, b"%d" % number):
+            if await self._valkey.publish([(self._topic, b"%d" % number)]) is None:
                 self._unheard = 0
             elif self._unheard >= MAX_UNHEARD:
                 self._unheard = 0

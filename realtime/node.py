@@ -16,11 +16,8 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.identity.credentials import Credentials
 from common.process.tasks import stop
-from common.valkey.bus import Bus
-from common.valkey.client import Valkey, connect_valkey
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from realtime.admission import Admission
 from realtime.canary import BusCanary
 from realtime.connection import Services
@@ -76,8 +73,6 @@ class _Outside(NamedTuple):
     """The node's ways to other processes."""
 
     valkey: Valkey
-    pipeline: ValkeyPipeline
-    bus: Bus
     users: Replicas
     chats: Replicas
     users_calls: Calls
@@ -88,26 +83,26 @@ class _Outside(NamedTuple):
 async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
     """A node whose watchers run until the block ends."""
     service = settings.service
-    topics = Topics(service.topic_prefix)
     clock = time.monotonic
     counters = Counters()
     connections = Connections()
     tasks = Tasks()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(tasks.stop)
-        outside = await _open_outside(settings, stack)
+        outside = _open_outside(settings, stack)
+        valkey, topics = outside.valkey, outside.valkey.topics
         chats = Chats(outside.chats_calls, outside.chats)
         credentials = Credentials(outside.users_calls, service.name, connections.end_sessions)
         fan_out = create_fan_out(
-            service.name, outside.bus, topics, chats, outside.chats, counters, tasks.spawn, clock
+            service.name, valkey.bus, topics, chats, outside.chats, counters, tasks.spawn, clock
         )
         # Nothing that was said before a restore holds: clients start anew.
         chats.call_on_restore(connections.send_all_away)
         chats.call_on_restore(fan_out.rooms.drop_all)
-        bus_canary = BusCanary(outside.bus, outside.valkey, topics.canary(service.name))
+        bus_canary = BusCanary(valkey, topics.canary(service.name))
         fan_out.subscriptions.add(topics.canary(service.name), bus_canary.hear)
         fan_out.subscriptions.add(topics.revoked, credentials.wake)
-        typists = Typists(outside.pipeline, topics, service.rate_factor, counters)
+        typists = Typists(valkey, service.rate_factor, counters)
         services = Services(
             settings=settings,
             admission=Admission(
@@ -118,9 +113,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             credentials=credentials,
             hub=fan_out.hub,
             joiner=fan_out.joiner,
-            sends=Sends(
-                chats.sends, SharedBuckets(outside.pipeline, topics), service.rate_factor, counters
-            ),
+            sends=Sends(chats.sends, SharedBuckets(valkey), service.rate_factor, counters),
             typists=typists,
             wheel=Wheel(clock),
             pending=PendingHandshakes(settings.max_pending_handshakes),
@@ -142,8 +135,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             running = [
                 group.create_task(work)
                 for work in (
-                    watch_replicas(outside.valkey, topics.replicas("users"), outside.users),
-                    watch_replicas(outside.valkey, topics.replicas("chats"), outside.chats),
+                    watch_replicas(valkey, outside.users),
+                    watch_replicas(valkey, outside.chats),
                     credentials.watch(),
                     credentials.report_uses(),
                     *fan_out.work(),
@@ -153,24 +146,18 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                 )
             ]
             address = (service.metrics_listen or service.listen).address
-            announcing = group.create_task(
-                announce_replica(outside.valkey, topics.replicas("realtime"), address)
-            )
+            announcing = group.create_task(announce_replica(valkey, "realtime", address))
             yield Node(services, Health(missing, fan_out.canary.describe), announcing)
             await stop([*running, announcing])
 
 
-async def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
+def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
     """Closed with the stack; connects to nothing yet."""
     service = settings.service
     http = stack.enter_context(closing(HttpClient(service.service_key)))
-    valkey = connect_valkey(service.valkey_url)
-    stack.push_async_callback(valkey.aclose)
     users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
     return _Outside(
-        valkey=valkey,
-        pipeline=stack.enter_context(closing(ValkeyPipeline(service.valkey_url))),
-        bus=Bus(service.valkey_url),
+        valkey=stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix))),
         users=users,
         chats=chats,
         users_calls=Calls(http, users),

@@ -8,9 +8,8 @@ from typing import Final
 import msgspec
 
 from common.protocol.frames import SomebodyTyping
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.rates import Buckets, Rate
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from realtime.counters import Counters
 
 TYPING_A_CHAT: Final = Rate(per_second=1, burst=1)
@@ -24,14 +23,12 @@ class Typists:
 
     def __init__(
         self,
-        line: ValkeyPipeline,
-        topics: Topics,
+        valkey: Valkey,
         rate_factor: int,
         counters: Counters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._line = line
-        self._topics = topics
+        self._valkey = valkey
         self._buckets = Buckets()
         self._rate = TYPING_A_CHAT.times(rate_factor)
         self._counters = counters
@@ -47,7 +44,7 @@ class Typists:
             self._counters.drop("typing not published")
             return True
         frame = _encode(SomebodyTyping(chat=chat, user=user))
-        self._unpublished.append((self._topics.typing(chat), frame))
+        self._unpublished.append((self._valkey.topics.typing(chat), frame))
         self._news.set()
         return True
 
@@ -57,5 +54,5 @@ class Typists:
             await self._news.wait()
             self._news.clear()
             messages, self._unpublished = self._unpublished, []
-            if await self._line.ask([("PUBLISH", *one) for one in messages]) is None:
+            if await self._valkey.publish(messages) is None:
                 self._counters.drop("typing not published", len(messages))

@@ -22,11 +22,8 @@ from common.process.tasks import stop
 from common.process.trace import enter_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
-from common.valkey.bus import Bus
-from common.valkey.client import connect_valkey
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.shared_rates import SharedBuckets
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from edge.auth import Gate
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
@@ -156,31 +153,27 @@ class EdgeSettings(NamedTuple):
 async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
     """As edge/app.py and edge/__main__.py put it together."""
     service = settings.service
-    topics = Topics(service.topic_prefix)
     async with contextlib.AsyncExitStack() as stack:
         http = stack.enter_context(contextlib.closing(HttpClient(service.service_key)))
-        valkey = connect_valkey(service.valkey_url)
-        stack.push_async_callback(valkey.aclose)
-        line = stack.enter_context(contextlib.closing(ValkeyPipeline(service.valkey_url)))
+        valkey = stack.enter_context(
+            contextlib.closing(Valkey(service.valkey_url, service.topic_prefix))
+        )
         users = Replicas("users", service.users_seeds)
         chats = Replicas("chats", service.chats_seeds)
         users_calls, chats_calls = Calls(http, users), Calls(http, chats)
         credentials = Credentials(users_calls, service.name)
-        limits = Limits(
-            SharedBuckets(line, topics), KnownAddresses(valkey, topics), service.rate_factor
-        )
+        limits = Limits(SharedBuckets(valkey), KnownAddresses(valkey), service.rate_factor)
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
         reads = CachedReads(chats_calls, direct, MemoryCache(2**20), CacheNodes(()))
         front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
-        bus = Bus(service.valkey_url)
-        bus.subscribe(topics.revoked)
+        valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
                 for work in (
-                    bus.run(credentials.wake, credentials.wake),
-                    watch_replicas(valkey, topics.replicas("users"), users),
-                    watch_replicas(valkey, topics.replicas("chats"), chats),
+                    valkey.bus.run(credentials.wake, credentials.wake),
+                    watch_replicas(valkey, users),
+                    watch_replicas(valkey, chats),
                     credentials.watch(),
                     credentials.report_uses(),
                 )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import hiredis
 
-from common.valkey.shared_rates import SCRIPT, SCRIPT_SHA
+from common.valkey.shared_rates import SCRIPT
 from simulation.network import Listener
 from simulation.processes import Process
 
@@ -192,12 +192,12 @@ class Valkey:
         return value if until > self.loop.time() else None
 
     def _do_eval(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        if arguments[0] != SCRIPT.encode():
+        if arguments[0] != SCRIPT.text.encode():
             self.loop.fail("valkey: a script that is not in the model")
         return self._run_rates(arguments)
 
     def _do_evalsha(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        if arguments[0] != SCRIPT_SHA.encode():
+        if arguments[0] != SCRIPT.sha.encode():
             return b"-NOSCRIPT\r\n"
         return self._run_rates(arguments)
 

@@ -17,8 +17,7 @@ from common.database.pool import Pool, create_pool
 from common.process.logs import log
 from common.process.service import Service
 from common.process.tasks import start, stop
-from common.valkey.client import connect_valkey
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from users.accounts import Accounts
 from users.administration import Administration
 from users.calls import create_calls
@@ -42,13 +41,12 @@ def create_users(settings: Settings) -> Service:
     Raises SigningKeysError where the folder of keys is not in order.
     """
     common = settings.service
-    topics = Topics(common.topic_prefix)
-    valkey = connect_valkey(common.valkey_url)
+    valkey = Valkey(common.valkey_url, common.topic_prefix)
     pool = create_pool(settings.database_url, size=settings.pool_size)
     keys = SigningKeys(settings.signing_keys)
     hasher = create_hasher(settings.hashing_memory_kib, settings.hashing_passes)
     passwords = Passwords(hasher, settings.hashing_threads)
-    notices = RevocationNotices(valkey, topics.revoked)
+    notices = RevocationNotices(valkey)
     sessions = Sessions(pool, keys, notices)
     http = HttpClient(common.service_key)
     chats = Replicas("chats", common.chats_seeds)
@@ -73,8 +71,8 @@ def create_users(settings: Settings) -> Service:
             tasks.extend(
                 start(work)
                 for work in (
-                    announce_replica(valkey, topics.replicas("users"), common.advertise),
-                    watch_replicas(valkey, topics.replicas("chats"), chats),
+                    announce_replica(valkey, "users", common.advertise),
+                    watch_replicas(valkey, chats),
                     notices.run(),
                     reload_keys(keys),
                     keep_resolving(pool, chats_calls),
@@ -88,7 +86,7 @@ def create_users(settings: Settings) -> Service:
                 await stop(tasks)
         passwords.close()
         await pool.close()
-        await valkey.aclose()
+        valkey.close()
 
     async def withdraw() -> None:
         await stop(tasks[:1])  # the one that announces

@@ -32,7 +32,7 @@ from common.protocol.users import (
     TokensUsed,
 )
 from common.protocol.wire import wire_time
-from common.valkey.client import Valkey, publish
+from common.valkey.valkey import Valkey
 from users.keys import SigningKeys
 from users.store import sessions as store
 
@@ -56,9 +56,8 @@ def judge_refresh_token(found: store.RefreshRow | None) -> Shown:
 class RevocationNotices:
     """Wakes those who poll the revocation log; a lost notice costs them one poll's time."""
 
-    def __init__(self, valkey: Valkey, topic: str) -> None:
+    def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
-        self._topic = topic
         self._pending = asyncio.Event()
 
     def send(self) -> None:
@@ -70,7 +69,7 @@ class RevocationNotices:
         while True:
             await self._pending.wait()
             self._pending.clear()
-            await publish(self._valkey, self._topic, b"1")
+            await self._valkey.publish([(self._valkey.topics.revoked, b"1")])
 
 
 class Sessions:

@@ -8,14 +8,14 @@ process was started with, and when Valkey cannot be asked the last answer and th
 import asyncio
 import time
 from hashlib import blake2b
-from typing import Final, cast
+from typing import Final
 
 from prometheus_client import Gauge
 
 from common.process.logs import log
-from common.valkey.client import VALKEY_GONE, Valkey
+from common.valkey.valkey import Valkey
 
-LEASE_SECONDS = 5.0
+LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
 
@@ -48,37 +48,29 @@ class Replicas:
         )
 
 
-async def watch_replicas(valkey: Valkey, key: str, replicas: Replicas) -> None:
+async def watch_replicas(valkey: Valkey, replicas: Replicas) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
-        try:
-            found = await valkey.zrangebyscore(key, time.time() * 1000, "+inf")
-            replicas.replace_leased(tuple(sorted(a.decode() for a in cast("list[bytes]", found))))
-            reachable = True
-        except VALKEY_GONE:
+        found = await valkey.list_leases(replicas.role, int(time.time() * 1000))
+        if found is not None:
+            replicas.replace_leased(tuple(sorted(found)))
+        else:
             if reachable:
                 log("leases unreadable, keeping the last list", of=replicas.role)
-            reachable = False
             replicas.fall_back()
+        reachable = found is not None
         await asyncio.sleep(ANNOUNCE_SECONDS)
 
 
-async def announce_replica(valkey: Valkey, key: str, address: str) -> None:
+async def announce_replica(valkey: Valkey, role: str, address: str) -> None:
     """Renews this replica's lease every second, until cancelled; then withdraws it."""
     try:
         while True:
-            try:
-                now = time.time() * 1000
-                async with valkey.pipeline(transaction=False) as pipe:
-                    pipe.zadd(key, {address: now + LEASE_SECONDS * 1000})
-                    pipe.zremrangebyscore(key, "-inf", now - 60_000)
-                    await pipe.execute()
-            except VALKEY_GONE as error:
-                log("lease not renewed", error=type(error).__name__)
+            now = int(time.time() * 1000)
+            if not await valkey.renew_lease(role, address, now, now + LEASE_MS):
+                log("lease not renewed")
             await asyncio.sleep(ANNOUNCE_SECONDS)
     finally:
-        try:
-            await valkey.zrem(key, address)
-        except VALKEY_GONE:
+        if not await valkey.withdraw_lease(role, address):
             log("lease left to run out", address=address)

@@ -1,1 +1,1 @@
-"""Everything that speaks to Valkey: the bus, the shared rates, and the names of topics and keys."""
+"""What speaks to Valkey. Services use `Valkey`: topics, leases, buckets, values, their names."""

@@ -1,4 +1,5 @@
-"""A client of Valkey that fails fast: nothing here ever waits for a Valkey that is gone."""
+"""redis-py, for what needs it: aiocache on the cache nodes, and the doctor. It fails fast: nothing
+here ever waits for a Valkey that is gone."""
 
 from collections.abc import Iterable
 from typing import Final, TypeAlias
@@ -9,12 +10,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from common.process.logs import log
-
 CONNECT_TIMEOUT_SECONDS = 0.25
 ANSWER_TIMEOUT_SECONDS = 0.5
 
-Valkey: TypeAlias = redis.Redis
+Client: TypeAlias = redis.Redis
 
 VALKEY_GONE = (redis.RedisError, OSError)
 """What a command raises when Valkey is gone, slow or refuses."""
@@ -50,7 +49,7 @@ class _Local(_Connection, redis.UnixDomainSocketConnection):
 _CONNECTIONS: Final = {"redis": _Tcp, "rediss": _Tls, "unix": _Local}
 
 
-def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
+def connect_valkey(url: str, *, max_connections: int = 20) -> Client:
     """A pooled client without retries: one try, at most half a second, then an error.
 
     Commands raise redis.RedisError or OSError. Answers are bytes.
@@ -67,17 +66,7 @@ def connect_valkey(url: str, *, max_connections: int = 20) -> Valkey:
     return client
 
 
-async def publish(valkey: Valkey, topic: str, payload: bytes) -> bool:
-    """Whether Valkey took it. What is published may always be lost: nothing is raised."""
-    try:
-        await valkey.publish(topic, payload)
-    except VALKEY_GONE as error:
-        log("not published", error=type(error).__name__)
-        return False
-    return True
-
-
-async def answers(valkey: Valkey) -> bool:
+async def answers(valkey: Client) -> bool:
     """Whether Valkey is there."""
     try:
         await valkey.ping()

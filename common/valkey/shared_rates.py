@@ -6,7 +6,6 @@ have emptied the bucket. Where Valkey does not answer, each process counts alone
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import Counter, OrderedDict
@@ -15,9 +14,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from common.process.logs import log
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.rates import Buckets, Rate, Verdict, describe
-from common.valkey.topics import Topics
+from common.valkey.valkey import Script, Taken, Valkey
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
@@ -27,7 +25,7 @@ MAX_UNTOLD: Final = 10_000
 
 # The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds. Answers whether
 # the cost was taken, and in how many microseconds the bucket is full.
-SCRIPT: Final = """
+SCRIPT: Final = Script("""
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -42,8 +40,7 @@ else
   redis.call('DEL', KEYS[1])
 end
 return {taken and 1 or 0, math.ceil(after - now)}
-"""
-SCRIPT_SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+""")
 
 
 Done = Callable[[Verdict], None]
@@ -60,15 +57,9 @@ class _Take(NamedTuple):
 class SharedBuckets:
     """What piles up while one round trip runs is the next one."""
 
-    def __init__(
-        self,
-        line: ValkeyPipeline,
-        topics: Topics,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._line = line
-        self._topics = topics
+    def __init__(self, valkey: Valkey, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._valkey = valkey
+        self._topics = valkey.topics
         self._clock = clock
         self._mirror = Buckets()
         self._heard_at: OrderedDict[str, float] = OrderedDict()
@@ -153,16 +144,14 @@ class SharedBuckets:
             if results is None:
                 log("limits are local for now")
 
-    def _ask_valkey(self, batch: list[_Take]) -> asyncio.Future[list[Any] | None]:
-        # The first brings the script along, so that the others may name it.
-        run = ("EVAL", SCRIPT)
-        commands = []
-        for key, rate, cost, is_given, _ in batch:
-            commands.append(
-                (*run, 1, key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(is_given))
-            )
-            run = ("EVALSHA", SCRIPT_SHA)
-        return self._line.ask(commands)
+    def _ask_valkey(self, batch: list[_Take]) -> Taken:
+        return self._valkey.run(
+            SCRIPT,
+            [
+                (key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(is_given))
+                for key, rate, cost, is_given, _ in batch
+            ],
+        )
 
     def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
         """The answers to a batch; None where there are none."""

@@ -16,7 +16,7 @@ from aiocache.backends.redis import RedisCache
 from aiocache.serializers import NullSerializer
 
 from common.process.logs import log
-from common.valkey.client import VALKEY_GONE, Valkey, answers, connect_valkey
+from common.valkey.client import VALKEY_GONE, Client, answers, connect_valkey
 from edge.cache.ring import Ring
 from edge.metrics import CACHE_NODES_OUT
 
@@ -30,7 +30,7 @@ JITTER: Final = 0.2  # what was stored together must not be missed together
 class _Node:
     def __init__(self, url: str) -> None:
         self.name = urlsplit(url).netloc.rpartition("@")[2]
-        self.valkey: Valkey = connect_valkey(url, max_connections=MAX_CONNECTIONS)
+        self.valkey: Client = connect_valkey(url, max_connections=MAX_CONNECTIONS)
         self.cache = RedisCache(serializer=NullSerializer(encoding=None), timeout=None)
         self.cache.client = self.valkey  # ours fails fast, and takes whole URLs
         self.is_out = False

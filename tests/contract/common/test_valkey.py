@@ -1,7 +1,8 @@
-"""The client of Valkey on the loop that services run on, before a real server."""
+"""The ways to Valkey on the loop that services run on, before a real server."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,13 +10,14 @@ import uvloop
 
 from common.process.tasks import stop
 from common.valkey.bus import Bus
-from common.valkey.client import VALKEY_GONE, Valkey, connect_valkey
+from common.valkey.client import VALKEY_GONE, Client, connect_valkey
 from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.valkey import Valkey
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
 
-async def fill_pool(client: Valkey) -> None:
+async def fill_pool(client: Client) -> None:
     """Ten connections; a machine that is busy may take longer over them than a service waits."""
     async with asyncio.timeout(10):
         while True:
@@ -44,6 +46,61 @@ def test_a_reset_connection_is_an_ordinary_failure(valkey: ValkeyServer) -> None
             for _ in range(20):
                 with pytest.raises(VALKEY_GONE):
                     await client.get("a")
+
+    uvloop.run(use_it())
+
+
+def test_leases_and_values_are_kept(valkey: ValkeyServer, topic_prefix: str) -> None:
+    """A lease holds until its time, wherever it is read; a value until it is over."""
+
+    async def use_it() -> None:
+        with closing(Valkey(valkey.url, topic_prefix)) as one, closing(
+            Valkey(valkey.url, topic_prefix)
+        ) as other:  # fmt: skip
+            for address, until_ms in (("a:1", 1_500), ("b:2", 2_500), ("b:2", 3_500)):
+                assert await one.renew_lease("chats", address, 1_000, until_ms)
+            assert await other.list_leases("chats", 1_500) == ["a:1", "b:2"]
+            assert await other.list_leases("chats", 1_501) == ["b:2"]
+            assert await other.withdraw_lease("chats", "b:2")
+            assert await one.list_leases("chats", 0) == ["a:1"]
+            assert await one.renew_lease("chats", "c:3", 100_000, 101_000)
+            assert await one.list_leases("chats", 0) == ["c:3"]  # the rest is long over
+            assert await one.list_leases("users", 0) == []
+            key = f"{topic_prefix}value"
+            assert await one.get(key) is None
+            assert await one.keep(key, b"a value", seconds=60)
+            assert await other.get(key) == b"a value"
+
+    uvloop.run(use_it())
+
+
+async def find_out_nothing(valkey: Valkey) -> None:
+    async with asyncio.timeout(2):
+        answers = await asyncio.gather(
+            valkey.publish([("topic", b"")]),
+            valkey.get("key"),
+            valkey.keep("key", b"a value", seconds=60),
+            valkey.list_leases("chats", 0),
+            valkey.renew_lease("chats", "a:1", 0, 1),
+            valkey.withdraw_lease("chats", "a:1"),
+        )
+    assert answers == [None, None, False, None, False, False]
+
+
+def test_a_valkey_that_hangs_or_is_gone_raises_nothing(
+    make_valkey: Callable[[], ValkeyServer],
+) -> None:
+    """Half a second later at the most it is clear that nothing is known to be done."""
+    server = make_valkey()
+
+    async def use_it() -> None:
+        with closing(Valkey(server.url)) as valkey:
+            assert await valkey.keep("key", b"a value", seconds=60)
+            server.pause()
+            await find_out_nothing(valkey)
+            server.go_on()
+            server.kill()
+            await find_out_nothing(valkey)
 
     uvloop.run(use_it())
 

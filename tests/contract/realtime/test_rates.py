@@ -7,10 +7,9 @@ from contextlib import closing
 import pytest
 
 from common.protocol.ids import new_id
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.rates import SEND_KIND, SENDS
 from common.valkey.shared_rates import SharedBuckets
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from tests.contract.realtime.conftest import Frame, Person, Process, Tier, World
 
 
@@ -65,8 +64,8 @@ async def test_what_is_sent_elsewhere_counts_from_the_first_frame(
     those are taken that have flowed back meanwhile."""
     person, chat = await make_chat(strict_world)
     async with strict_world.connect(person) as socket:
-        with closing(ValkeyPipeline(tier.valkey_url)) as line:
-            elsewhere = SharedBuckets(line, Topics(tier.topic_prefix))
+        with closing(Valkey(tier.valkey_url, tier.topic_prefix)) as valkey:
+            elsewhere = SharedBuckets(valkey)
             for _ in range(SENDS.burst):
                 assert (await elsewhere.take(SEND_KIND, person.id, SENDS)).allowed
         frames = [send(chat) for _ in range(40)]

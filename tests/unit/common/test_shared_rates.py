@@ -8,10 +8,9 @@ from contextlib import ExitStack, closing
 import pytest_asyncio
 
 from common.protocol.ids import new_id
-from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.rates import Rate
 from common.valkey.shared_rates import SharedBuckets
-from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from tests.fixtures.servers import ValkeyServer
 
 RATE = Rate(1 / 60, 10)
@@ -24,8 +23,7 @@ async def make(topic_prefix: str) -> AsyncIterator[Make]:
     with ExitStack() as stack:
 
         def connect(url: str) -> SharedBuckets:
-            line = stack.enter_context(closing(ValkeyPipeline(url)))
-            return SharedBuckets(line, Topics(topic_prefix))
+            return SharedBuckets(stack.enter_context(closing(Valkey(url, topic_prefix))))
 
         yield connect
 
@@ -117,8 +115,8 @@ async def test_takes_of_a_bucket_keep_their_order(make: Make, valkey_url: str) -
 async def test_what_was_heard_long_ago_is_asked_for_again(make: Make, valkey_url: str) -> None:
     """A second later another process may have taken what was left."""
     now = 100.0
-    with closing(ValkeyPipeline(valkey_url)) as line:
-        buckets = SharedBuckets(line, Topics(f"{new_id()}:"), clock=lambda: now)
+    with closing(Valkey(valkey_url, f"{new_id()}:")) as valkey:
+        buckets = SharedBuckets(valkey, clock=lambda: now)
         await buckets.take("x", "ann", RATE)
         await buckets.take("x", "ben", RATE)
         assert buckets.take_at_once("x", "ann", RATE) is not None
