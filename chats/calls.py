@@ -14,7 +14,7 @@ from common.calls.service import Call, call_seconds
 from common.database.pool import Pool
 from common.protocol.chats import (
     AddParticipants,
-    CanarySong,
+    CanaryMessage,
     ChangesRequest,
     Chat,
     ChatOwners,
@@ -74,8 +74,8 @@ def create_calls(
     async def changes(_: ChangesRequest) -> Digest:
         return await nodes.get_changes(pool, recent)
 
-    async def canary(asked: CanarySong) -> Done:
-        await nodes.sing(pool, publisher, asked)
+    async def canary(asked: CanaryMessage) -> Done:
+        await nodes.publish_canary(pool, publisher, asked)
         return Done(changed=True)
 
     both = (pool, coordinator)
@@ -110,5 +110,5 @@ def create_calls(
         Call("heads", HeadsRequest, HeadsAnswer, partial(nodes.get_heads, pool)),
         Call("joins", JoinsRequest, JoinsAnswer, partial(nodes.get_joins, pool)),
         Call("changes", ChangesRequest, Digest, changes),
-        Call("canary", CanarySong, Done, canary),
+        Call("canary", CanaryMessage, Done, canary),
     ]  # fmt: skip

@@ -6,14 +6,14 @@ from chats.digest import KEPT_SECONDS, RecentChanges, joins_among
 from chats.encoding import decode_controls
 from chats.metrics import SLICES, WINDOW_BYTES
 from chats.outbox import Publication, Publisher
-from chats.store.canaries import store_song
+from chats.store.canaries import store_canary_message
 from chats.store.chats import list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, find_last_joins, read_slices
 from chats.store.outbox import list_unpublished
 from chats.window import Recent, Tail, Window
 from common.database.pool import Pool
 from common.protocol.chats import (
-    CanarySong,
+    CanaryMessage,
     Digest,
     HeadsAnswer,
     HeadsRequest,
@@ -121,7 +121,7 @@ async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
     return digest
 
 
-async def sing(pool: Pool, publisher: Publisher, song: CanarySong) -> None:
+async def publish_canary(pool: Pool, publisher: Publisher, message: CanaryMessage) -> None:
     """The way of an event: committed, in the outbox, published. Only the node knows its topic."""
-    outbox_id = await store_song(pool, song.canary, song.number)
-    publisher.publish_soon([Publication(song.canary, song.number, [b"{}"], [], outbox_id)])
+    outbox_id = await store_canary_message(pool, message.canary, message.number)
+    publisher.publish_soon([Publication(message.canary, message.number, [b"{}"], [], outbox_id)])

@@ -83,7 +83,7 @@ class Chats:
 
     async def commit_canary(self, canary: str, number: int) -> None:
         """chats commits it and publishes it as it publishes events."""
-        request = c.CanarySong(canary=canary, number=number)
+        request = c.CanaryMessage(canary=canary, number=number)
         await self._calls.call("canary", request, c.Done, key=_any_key())
 
     async def can_answer(self) -> bool:

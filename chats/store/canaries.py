@@ -1,16 +1,16 @@
-"""Songs of the nodes' canaries: written to the outbox like events, in one transaction."""
+"""Messages of the nodes' canaries: written to the outbox as events are, in one transaction."""
 
 from chats.store.query import fetch
 from common.database.pool import Pool
 
-_SING = """
-WITH song AS (
+_STORE = """
+WITH message AS (
     SELECT %s::uuid AS id, %s::bigint AS number
-), sung AS (
-    INSERT INTO canaries (id, number) SELECT id, number FROM song
+), canary AS (
+    INSERT INTO canaries (id, number) SELECT id, number FROM message
     ON CONFLICT (id) DO UPDATE SET number = excluded.number, at = clock_timestamp()
 )
-INSERT INTO outbox (chat, first, last) SELECT id, number, number FROM song
+INSERT INTO outbox (chat, first, last) SELECT id, number, number FROM message
 RETURNING id
 """
 _FORGET = """
@@ -18,9 +18,9 @@ DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 sec
 """
 
 
-async def store_song(pool: Pool, canary: str, number: int) -> int:
+async def store_canary_message(pool: Pool, canary: str, number: int) -> int:
     """Commits it; from now on it must be published. Returns the id of its outbox row."""
-    rows = await fetch(pool, _SING, (canary, number))
+    rows = await fetch(pool, _STORE, (canary, number))
     outbox_id: int = rows[0][0]
     return outbox_id
 

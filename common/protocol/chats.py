@@ -328,8 +328,8 @@ class ChangesRequest(Internal):
     pass
 
 
-class CanarySong(Internal):
-    """A node's song, to come back over the bus as a payload of the chat `canary` with this seq."""
+class CanaryMessage(Internal):
+    """To come back over the bus as a payload of the chat `canary` with this seq."""
 
     canary: str
     number: int

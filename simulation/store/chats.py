@@ -120,7 +120,7 @@ class ChatsDatabase(Reading, Outbox):
 
     # ---- canaries and cleanup
 
-    def store_song(self, canary: str, number: int) -> int:
+    def store_canary_message(self, canary: str, number: int) -> int:
         self._canaries[canary] = number, self._clock()
         return self._add_row(canary, number, number)
 

@@ -199,11 +199,11 @@ class Both:
         if len(dead) == 1:  # PostgreSQL takes any of several
             await self.ask(cleanup.purge_deleted_chat, older_than_seconds=0, rows=2)
 
-    async def sing(self) -> None:
+    async def publish_canary(self) -> None:
         self.number += 1
         canary = new_id()
-        real = await canaries.store_song(self.pool, canary, self.number)
-        self.rows[real] = self.model.store_song(canary, self.number)
+        real = await canaries.store_canary_message(self.pool, canary, self.number)
+        self.rows[real] = self.model.store_canary_message(canary, self.number)
 
     async def read(self) -> None:
         """Everything that is read of chats, participants and the log."""
@@ -258,7 +258,7 @@ async def test_model_answers_as_postgresql_does(
     both.model.epoch = await chats.read_epoch(pool)
     doings = [
         *[both.change] * 6, *[both.post] * 5, *[both.read] * 3, both.claim, both.publish,
-        both.look_at_outbox, both.decide, both.clean_up, both.sing,
+        both.look_at_outbox, both.decide, both.clean_up, both.publish_canary,
     ]  # fmt: skip
     try:
         for _ in range(OPERATIONS):
