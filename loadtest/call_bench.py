@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import uvloop
 
 from common.calls.http_client import HttpClient
-from common.calls.http_server import Answer, Request, serving_http
+from common.calls.http_server import Request, Response, serving_http
 from common.process.settings import Listener
 from loadtest.peers.machine import CLIENT_CORE, SERVER_CORE, cpu_seconds
 from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
@@ -57,8 +57,8 @@ class Cost(NamedTuple):
 async def serve(port: int) -> None:
     """Our server, until SIGTERM."""
 
-    async def echo(request: Request) -> Answer:
-        return Answer(200, request.body)
+    async def echo(request: Request) -> Response:
+        return Response(200, request.body)
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -13,7 +13,7 @@ import msgspec
 from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.http_client import HttpClient
-from common.calls.http_server import Answer, Request, serving_http
+from common.calls.http_server import Request, Response, serving_http
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.process.service import Serving
@@ -61,14 +61,14 @@ class _Front:
             "/chats": self._list,
         }
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         enter_trace(None)
         try:
             caller = self._gate.admit(request.headers.get(b"authorization", b"").decode())
             answer = await self._serve[request.path](caller, msgspec.json.decode(request.body))
-            return Answer(200, _encode(answer))
+            return Response(200, _encode(answer))
         except Refusal as refusal:
-            return Answer(refusal.status, _encode(refusal.problem()))
+            return Response(refusal.status, _encode(refusal.problem()))
 
     async def _send(self, caller: Any, body: dict[str, Any]) -> Any:
         await self._limits.take_send(caller.user)

@@ -15,7 +15,7 @@ from httptools import HttpParserError, HttpResponseParser
 MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
 
 
-class Answered(NamedTuple):
+class Response(NamedTuple):
     """`headers` have lower-case names."""
 
     status: int
@@ -31,11 +31,11 @@ class _Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
-        self._waiter: asyncio.Future[Answered] | None = None
+        self._waiter: asyncio.Future[Response] | None = None
         self._transport: asyncio.Transport | None = None
         self.idle_since = 0.0
 
-    async def exchange(self, request: bytes) -> Answered:
+    async def exchange(self, request: bytes) -> Response:
         """Raises ConnectionError where no whole answer comes. Whoever is cancelled here must
         abort the connection."""
         if self._transport is None:
@@ -79,7 +79,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        answered = Answered(self._parser.get_status_code(), self._headers, body)
+        answered = Response(self._parser.get_status_code(), self._headers, body)
         if self._waiter is None or not self._parser.should_keep_alive():
             self.abort()  # an answer that nobody asked for, or the last one
         if self._waiter is not None and not self._waiter.done():
@@ -107,7 +107,7 @@ class HttpClient:
 
     async def post(
         self, address: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> Answered:
+    ) -> Response:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}{more}"
@@ -115,7 +115,7 @@ class HttpClient:
         )
         return await self._exchange(address, head.encode("latin-1") + body)
 
-    async def get(self, address: str, path: str) -> Answered:
+    async def get(self, address: str, path: str) -> Response:
         head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}\r\n"
         return await self._exchange(address, head.encode("latin-1"))
 
@@ -125,7 +125,7 @@ class HttpClient:
         for connection in (*self._used, *(one for idle in self._idle.values() for one in idle)):
             connection.abort()
 
-    async def _exchange(self, address: str, request: bytes) -> Answered:
+    async def _exchange(self, address: str, request: bytes) -> Response:
         connection = self._take_idle(address) or await self._connect(address)
         self._used.add(connection)
         try:

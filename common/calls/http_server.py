@@ -47,7 +47,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """`headers` are those beside the body's type and length."""
 
     status: int
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-Handle = Callable[[Request], Awaitable[Answer]]
+Handle = Callable[[Request], Awaitable[Response]]
 """Must not raise: an exception ends the connection without an answer."""
 
 
@@ -190,9 +190,9 @@ class _Connection(asyncio.Protocol):
             self.abort()  # the answer that is due next is another one's
         elif not self._is_ending:
             self._is_ending = True
-            self._write(Answer(status, b"", "text/plain"))
+            self._write(Response(status, b"", "text/plain"))
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: Response) -> None:
         if self._transport is None:
             return
         more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())

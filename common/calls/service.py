@@ -20,7 +20,7 @@ import prometheus_client
 from common.calls.calls import DEADLINE_HEADER, DEADLINE_SECONDS, KEY_REFUSED_HEADER
 from common.calls.description import describe_calls
 from common.calls.health import Health
-from common.calls.http_server import Answer, Request
+from common.calls.http_server import Request, Response
 from common.process.logs import log
 from common.process.tally import Tally
 from common.process.trace import enter_trace
@@ -90,7 +90,7 @@ class CallService:
             "/metrics": self._metrics,
         }
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         if self._calls and request.path.startswith(CALLS):
             return await self._handle_call(request)
         try:
@@ -100,7 +100,7 @@ class CallService:
             if request.path == DESCRIPTION and self._calls:
                 self._demand_credential(request)
                 _demand_method(request, "GET")
-                return Answer(200, self._description)
+                return Response(200, self._description)
             raise not_found()
         except Refusal as refusal:
             return _problem(refusal)
@@ -108,26 +108,26 @@ class CallService:
             log("unhandled error", level=logging.ERROR, exception=True, path=request.path)
             return _problem(_bug())
 
-    async def _handle_call(self, request: Request) -> Answer:
+    async def _handle_call(self, request: Request) -> Response:
         started = time.perf_counter()
         trace = enter_trace(request.headers.get(b"traceparent", b"").decode("latin-1"))
         name = request.path.removeprefix(CALLS)
         try:
-            answer = Answer(200, await self._serve(name, request))
+            response = Response(200, await self._serve(name, request))
         except Refusal as refusal:
-            answer = _problem(refusal)
+            response = _problem(refusal)
         except self._unavailable_on as error:
             log("dependency unavailable", level=logging.WARNING, error=type(error).__name__)
-            answer = _problem(unavailable())
+            response = _problem(unavailable())
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True, call=name)
-            answer = _problem(_bug())
+            response = _problem(_bug())
         name = name if name in self._calls else UNKNOWN
         seconds = time.perf_counter() - started
-        SERVED.note((name, answer.status), seconds)
-        if trace.is_asked_for or answer.status >= 500:
-            log("call", call=name, status=answer.status, ms=round(seconds * 1000, 2))
-        return answer
+        SERVED.note((name, response.status), seconds)
+        if trace.is_asked_for or response.status >= 500:
+            log("call", call=name, status=response.status, ms=round(seconds * 1000, 2))
+        return response
 
     async def _serve(self, name: str, request: Request) -> bytes:
         """Raises Refusal, and whatever the call raises."""
@@ -153,25 +153,25 @@ class CallService:
                 headers={KEY_REFUSED_HEADER: "1"},
             )
 
-    async def _live(self, _: Request) -> Answer:
+    async def _live(self, _: Request) -> Response:
         if self._health.draining:
-            return Answer(503, _encode({"status": "draining"}))
-        return Answer(200, _encode({"status": "live"}))
+            return Response(503, _encode({"status": "draining"}))
+        return Response(200, _encode({"status": "live"}))
 
-    async def _ready(self, _: Request) -> Answer:
+    async def _ready(self, _: Request) -> Response:
         missing = "draining" if self._health.draining else await self._health.ready()
         if missing:
-            return Answer(503, _encode({"status": "not ready", "missing": missing}))
-        return Answer(200, _encode({"status": "ready", **self._health.details()}))
+            return Response(503, _encode({"status": "not ready", "missing": missing}))
+        return Response(200, _encode({"status": "ready", **self._health.details()}))
 
-    async def _metrics(self, request: Request) -> Answer:
+    async def _metrics(self, request: Request) -> Response:
         # `?name[]=…` asks for some samples only, as Prometheus's own client libraries take it.
         names = parse_qs(request.query).get("name[]")
         registry = prometheus_client.REGISTRY
         text = prometheus_client.generate_latest(
             registry.restricted_registry(names) if names else registry
         )
-        return Answer(200, text, prometheus_client.CONTENT_TYPE_LATEST)
+        return Response(200, text, prometheus_client.CONTENT_TYPE_LATEST)
 
 
 def _demand_method(request: Request, method: str) -> None:
@@ -180,10 +180,10 @@ def _demand_method(request: Request, method: str) -> None:
         raise Refusal("method_not_allowed", detail, headers={"Allow": method})
 
 
-def _problem(refusal: Refusal) -> Answer:
+def _problem(refusal: Refusal) -> Response:
     """RFC 9457 problem+json."""
     body = _encode(refusal.problem())
-    return Answer(refusal.status, body, PROBLEM_TYPE, refusal.http_headers())
+    return Response(refusal.status, body, PROBLEM_TYPE, refusal.http_headers())
 
 
 def _bug() -> Refusal:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from common.calls import http_client
-from common.calls.http_client import Answered, HttpClient
+from common.calls.http_client import HttpClient, Response
 
 OK = b"HTTP/1.1 200 OK\r\nX-Name: value\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -63,7 +63,7 @@ async def server_and_client() -> AsyncIterator[tuple[Server, HttpClient]]:
         listening.close()
 
 
-async def ask(server: Server, client: HttpClient) -> Answered:
+async def ask(server: Server, client: HttpClient) -> Response:
     return await asyncio.wait_for(client.get(server.address, "/a"), 5)
 
 
@@ -71,7 +71,7 @@ async def test_a_request_and_its_answer() -> None:
     """Byte by byte what goes out, and what comes back."""
     async with server_and_client() as (server, client):
         answered = await client.post(server.address, "/calls/a", b"{}", {"Trace": "1"})
-        assert answered == Answered(200, {b"x-name": b"value", b"content-length": b"2"}, b"ok")
+        assert answered == Response(200, {b"x-name": b"value", b"content-length": b"2"}, b"ok")
         assert server.asked == [
             f"POST /calls/a HTTP/1.1\r\nHost: {server.address}\r\nAuthorization: Bearer key\r\n"
             "Content-Type: application/json\r\nTrace: 1\r\nContent-Length: 2\r\n\r\n{}".encode()

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from common.calls import http_server
-from common.calls.http_server import Answer, Request, serving_http
+from common.calls.http_server import Request, Response, serving_http
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-Name: value\r\n\r\n"
 END_OF_HEAD = b"\r\n\r\n"
@@ -27,7 +27,7 @@ class Server:
         self._address = self._listener.getsockname()
         self._stack = AsyncExitStack()
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         self.seen.append(request)
         self.was_asked.set()
         if request.path == "/slow":
@@ -35,7 +35,7 @@ class Server:
         if request.path == "/bug":
             raise ZeroDivisionError
         self.finished.append(request.path)
-        return Answer(200, request.path.encode(), "text/plain", {"X-Echo": request.method})
+        return Response(200, request.path.encode(), "text/plain", {"X-Echo": request.method})
 
     async def start(self) -> None:
         await self._stack.enter_async_context(serving_http(self.handle, self._listener))
