@@ -29,6 +29,7 @@ from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_li
 from realtime.frames import PONG, encode_frame, error_frame
 from realtime.handshake import SUBPROTOCOL, RequestStart, Upgrade, http_refusal, refusal_of_status
 from realtime.incoming import Incoming, WastefulLength
+from realtime.refusals import Refusals
 from realtime.texts import Texts
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
@@ -38,7 +39,6 @@ CLOSE_TIMEOUT_SECONDS: Final = 5.0
 PONG_TIMEOUT_SECONDS: Final = 10.0
 EXPIRY_NOTICE_SECONDS: Final = 60.0
 EXPIRY_GRACE_SECONDS: Final = 5.0
-FLOOD_WINDOW_SECONDS: Final = 10.0
 # Read of one client before all others have their turn.
 FRAMES_A_TURN: Final = 64
 SEND_EOF: Final = b""
@@ -62,9 +62,9 @@ class Session:
     """`ping_seconds` should differ between connections, so that their pings spread."""
 
     __slots__ = (
-        "_deadline", "_expiry", "_incoming", "_max_refused", "_notice", "_out",
-        "_ping_due", "_ping_seconds", "_pong_due", "_refused", "_refused_since", "_request",
-        "_start", "_texts", "_ws", "end_code", "must_abort", "state",
+        "_deadline", "_expiry", "_incoming", "_notice", "_out", "_ping_due", "_ping_seconds",
+        "_pong_due", "_refusals", "_request", "_start", "_texts", "_ws", "end_code", "must_abort",
+        "state",
     )  # fmt: skip
 
     def __init__(
@@ -91,9 +91,7 @@ class Session:
         self._ping_seconds = ping_seconds
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
         self._texts = Texts()
-        self._refused = 0
-        self._refused_since = now
-        self._max_refused = max_refused
+        self._refusals = Refusals(max_refused, now)
 
     # ---- bytes from the client
 
@@ -317,10 +315,7 @@ class Session:
 
     def count_refused(self, now: float) -> None:
         """A frame was refused, answered or silently."""
-        if now - self._refused_since > FLOOD_WINDOW_SECONDS:
-            self._refused, self._refused_since = 0, now
-        self._refused += 1
-        if self._refused > self._max_refused:
+        if not self._refusals.count(now):
             self.end(CloseCode.FLOODING, "too many refused frames", now)
 
     def end(self, code: CloseCode, reason: str, now: float) -> None:

@@ -21,6 +21,9 @@ from common.protocol.chats import (
     HeadsAnswer,
     HeadsRequest,
     Join,
+    JoinsAnswer,
+    JoinsRequest,
+    JoinWanted,
     MembershipsAnswer,
     MembershipsRequest,
     RemoveParticipant,
@@ -74,6 +77,22 @@ async def test_memberships_are_chats_with_heads(world: World) -> None:
     assert answers[0].chats == [{}, {one.id: 2, two.id: 1}, {one.id: 2}]
     assert answers[0] == answers[1]
     assert len(answers[0].epoch) == 36
+
+
+async def test_the_last_join_of_a_user_is_found(world: World) -> None:
+    """The seq of the event with which they joined last, also as one of the first participants; 0
+    where they never did, or stand only in somebody else's snapshot."""
+    ann, bob, eve = await world.make_people(3)
+    chat = await world.make_chat(ann, eve)
+    for _ in range(2):  # joins at 2 and 4
+        await change_people(world, chat, ann, bob)
+    await world.send(new_message(chat.id, eve))
+    pairs = [(bob.id, chat.id), (ann.id, chat.id), (eve.id, chat.id), (ann.id, new_id())]
+    stranger = await world.make_person()
+    pairs.append((stranger.id, chat.id))
+    request = JoinsRequest(wanted=[JoinWanted(user=user, chat=c) for user, c in pairs])
+    answer = await world.call("joins", request, JoinsAnswer)
+    assert answer.seqs == [4, 1, 1, 0, 0]
 
 
 async def test_slices_come_from_the_window_or_the_log_alike(world: World) -> None:
