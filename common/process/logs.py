@@ -46,7 +46,7 @@ class LogWriter:
         self._file.close()
 
     def _time(self, moment: float) -> str:
-        """As on the wire. Lines come by the hundred a second, and writing a date takes 3 µs."""
+        """As on the wire. Hundreds of lines come in a second, and formatting a date is a large part of one."""
         second = int(moment)
         if second != self._second:
             self._second = second
@@ -92,5 +92,5 @@ def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fie
     """One line; `fields` are figures and names, never what people wrote."""
     if exception or _output.writer is None:
         _logger.log(level, event, exc_info=exception, extra={"fields": fields})
-    else:  # past logging, which would make it cost 6 µs instead of 3: edge writes one a request
+    else:  # past logging, whose records cost as much again: edge writes one a request
         _output.writer.write(level, event, fields)

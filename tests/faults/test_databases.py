@@ -109,10 +109,13 @@ async def test_transactions_deadlock(proxied_system: Hubbub, engines: Engines, s
     """Somebody locks chats the other way round: one of the two is ended, and tried again."""
 
     async def inject(scene: Scene) -> None:
+        url = engines.databases["chats"]
+        refused = await _count_lock_failures(url)
         for _ in range(6):
             with scene.fault("locks taken backwards"):
-                await _lock_backwards(engines.databases["chats"])
+                await _lock_backwards(url)
             await asyncio.sleep(0.5)
+        assert await _count_lock_failures(url) > refused, "nobody has met the locks"
 
     await ride_out(
         proxied_system, inject, fault="7 locks taken in the opposite order",
@@ -120,12 +123,27 @@ async def test_transactions_deadlock(proxied_system: Hubbub, engines: Engines, s
     )  # fmt: skip
 
 
+async def _count_lock_failures(url: str) -> int:
+    """Transactions that were rolled back: deadlocks, and locks that were not had in time."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor = await connection.execute(
+            "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def _use_up_connections(url: str, seconds: float) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        with contextlib.suppress(psycopg.OperationalError):  # there is no more: as it is meant
-            while True:
+        refused = ""
+        while not refused:
+            try:
                 connection = await psycopg.AsyncConnection.connect(url, connect_timeout=2)
                 await stack.enter_async_context(connection)
+            except psycopg.OperationalError as error:  # there is no more: as it is meant
+                refused = str(error)
+        assert "too many" in refused or "remaining connection slots" in refused, refused
         await asyncio.sleep(seconds)
 
 
@@ -150,8 +168,9 @@ async def _hold_locks(url: str, seconds: float) -> None:
 async def _end_sessions(url: str) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            await connection.execute(
+            ended = await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 " AND state <> 'idle in transaction'"
             )
+            assert ended.rowcount > 0, "there was no session to end"
