@@ -135,7 +135,7 @@ def install() -> None:
     put(common.database.pool, "POOL_METRICS", SimpleNamespace(watch=lambda _: None))
     put(users.app, "SigningKeys", Keys)
     put(users.app, "reload_keys", _never)
-    put(common.process.service, "tune_collector", lambda: None)
+    put(common.process.service, "tune_garbage_collection", lambda: None)
     put(common.process.service, "measuring_loop_lag", _not_measuring)
     put(common.calls.service, "describe_calls", lambda _: b"")
     put(redis.utils, "get_lib_version", lambda: "0")  # else it reads a file for each client

@@ -5,12 +5,12 @@ import gc
 THRESHOLDS = (20_000, 20, 50)
 
 
-def tune_collector() -> None:
-    """What was made at the start lives as long as the process: the collector need not look at it.
+def tune_garbage_collection() -> None:
+    """What was made at the start lives as long as the process: it is not examined again.
 
-    To be called when everything stands. Requests and connections leave few cycles behind, so young
-    objects are few, and a round over all that lives (tens of ms with ten thousand connections, in
-    which nobody is served) is worth having seldom.
+    To be called at the end of a start. Requests and connections leave few cycles behind, so a
+    collection of all that lives, which stops the process for tens of milliseconds with ten thousand
+    connections, is seldom worth its time.
     """
     gc.collect()
     gc.freeze()

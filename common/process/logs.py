@@ -46,7 +46,7 @@ class LogWriter:
         self._file.close()
 
     def _time(self, moment: float) -> str:
-        """As on the wire. Hundreds of lines come in a second, and formatting a date is a large part of one."""
+        """As on the wire. There may be hundreds a second, and formatting a date takes long."""
         second = int(moment)
         if second != self._second:
             self._second = second

@@ -16,7 +16,7 @@ import uvloop
 from common.calls.health import Health
 from common.calls.http_server import serving_http
 from common.calls.service import CallService
-from common.process.garbage import tune_collector
+from common.process.garbage import tune_garbage_collection
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
 from common.process.settings import ServiceSettings
@@ -66,7 +66,7 @@ async def _serve(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        tune_collector()
+        tune_garbage_collection()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")
