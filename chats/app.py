@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from chats.announce import Announcer
+from chats.appending import Appender
 from chats.background import (
     CLEANUP_SECONDS,
     DIGEST_SECONDS,
@@ -15,7 +16,6 @@ from chats.background import (
 from chats.calls import create_calls
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
-from chats.messages import Sender
 from chats.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
@@ -48,7 +48,7 @@ def create_chats(settings: ChatsSettings) -> Service:
     publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
     announcer = Announcer(window, recent, publisher)
-    sender = Sender(pool, announcer)
+    appender = Appender(pool, announcer)
     users_calls = Calls(http, users)
     coordinator = Coordinator(pool, users_calls, announcer)
 
@@ -82,7 +82,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         ]
         try:
             yield
-            await sender.drain()
+            await appender.drain()
             await coordinator.drain()
         finally:
             await stop([*lease, *work])
@@ -97,6 +97,6 @@ def create_chats(settings: ChatsSettings) -> Service:
         await stop(lease)
 
     health = Health(ready)
-    calls = create_calls(pool, sender, coordinator, window, recent, publisher)
+    calls = create_calls(pool, appender, coordinator, window, recent, publisher)
     served = CallService(calls, health, service.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

@@ -4,9 +4,9 @@ from functools import partial
 from typing import Any
 
 from chats import chats, history, looks, nodes, participants
+from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
-from chats.messages import Sender
 from chats.outbox import Publisher
 from chats.store.decisions import decide, forget_commits
 from chats.window import Window
@@ -31,6 +31,7 @@ from common.protocol.chats import (
     ForgetDecisions,
     GetChat,
     GetEvents,
+    GetMessage,
     GetMessages,
     HeadsAnswer,
     HeadsRequest,
@@ -43,25 +44,25 @@ from common.protocol.chats import (
     MembershipsAnswer,
     MembershipsRequest,
     MessagePage,
+    OneMessage,
     RemoveParticipant,
     RenameChat,
-    SendsAnswer,
-    SendsRequest,
     SlicesAnswer,
     SlicesRequest,
 )
+from common.protocol.items import AppendAnswer, AppendRequest
 
 
 def create_calls(
     pool: Pool,
-    sender: Sender,
+    appender: Appender,
     coordinator: Coordinator,
     window: Window,
     recent: RecentChanges,
     publisher: Publisher,
 ) -> list[Call[Any, Any]]:
-    async def send(asked: SendsRequest) -> SendsAnswer:
-        return SendsAnswer(results=await sender.send(asked.items, call_seconds.get()))
+    async def append(asked: AppendRequest) -> AppendAnswer:
+        return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
 
     async def decide_transaction(asked: DecisionRequest) -> DecisionAnswer:
         committed = await decide(pool, asked.transaction)
@@ -80,7 +81,7 @@ def create_calls(
 
     both = (pool, coordinator)
     return [
-        Call("send", SendsRequest, SendsAnswer, send),
+        Call("append", AppendRequest, AppendAnswer, append),
         Call("create_chat", CreateChat, Chat, partial(chats.create_chat, coordinator)),
         Call("rename_chat", RenameChat, Done, partial(chats.rename_chat, *both)),
         Call("delete_chat", DeleteChat, Done, partial(chats.delete_chat, *both)),
@@ -99,6 +100,7 @@ def create_calls(
         Call("forget", ForgetDecisions, Done, forget),
         Call("get_chat", GetChat, Chat, partial(chats.get_chat, pool)),
         Call("list_chats", ListChats, ChatPage, partial(chats.list_chats, pool)),
+        Call("get_message", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),
         Call("look", LooksRequest, LooksAnswer, partial(looks.look, pool)),

@@ -6,13 +6,15 @@ from typing import Any, Final
 import msgspec
 
 from common.protocol.chats import Control
-from common.protocol.events import Event, Message
+from common.protocol.events import Event, Message, MessageDeleted, MessageEdited
 
 _MARK: Final = b'"seq":0,"at":""'  # what msgspec makes of UNSTAMPED
+_DELETION: Final = b'{"type":"message.deleted",'  # how msgspec begins one
 UNSTAMPED: Final[dict[str, Any]] = {"seq": 0, "at": ""}
 
 _encode = msgspec.json.Encoder().encode
-_decode_message = msgspec.json.Decoder(Message).decode
+_said: msgspec.json.Decoder[Message | MessageEdited] = msgspec.json.Decoder(Message | MessageEdited)
+_decode_deletion = msgspec.json.Decoder(MessageDeleted).decode
 _decode_controls = msgspec.json.Decoder(list[Control]).decode
 
 
@@ -51,6 +53,24 @@ def decode_controls(stored: str | None) -> list[Control]:
     return _decode_controls(stored) if stored else []
 
 
-def decode_message(event: bytes) -> Message:
-    """A stored message. Raises msgspec.DecodeError for any other event."""
-    return _decode_message(event)
+def decode_said(event: bytes) -> Message | MessageEdited:
+    """A stored message or edit. Raises msgspec.DecodeError for any other event."""
+    return _said.decode(event)
+
+
+def find_deleted(event: bytes) -> bytes | None:
+    """Which message this event deletes: the bytes that every event about it has."""
+    if not event.startswith(_DELETION):
+        return None
+    return f'"messageId":"{_decode_deletion(event).message_id}"'.encode()
+
+
+def blank(event: bytes) -> bytes:
+    """A message or edit without its text, any other event as it is; the function `blank_event` in
+    migrations does the same."""
+    fields = msgspec.json.decode(event, type=dict[str, Any])
+    if fields["type"] not in ("message", "message.edited"):
+        return event
+    for gone in ("mentions", "attachments"):
+        fields.pop(gone, None)
+    return _encode({**fields, "message": "", "deleted": True})

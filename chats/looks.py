@@ -29,5 +29,6 @@ def _show(row: LookRow) -> Look:
         version=row.chat.version,
         seq=row.chat.seq,
         chat=None if row.participants is None else show_chat(row.chat, row.participants),
-        messages=[msgspec.Raw(event) for event in row.messages],
+        messages=[msgspec.Raw(message) for message in row.messages],
+        events=[msgspec.Raw(event) for event in row.events],
     )

@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 BATCH_MESSAGES = Histogram(
     "hubbub_chats_batch_messages",
-    "Messages a batch",
+    "Events a batch: messages and what changes them",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
 )
 BATCH_SECONDS = Histogram(
@@ -12,17 +12,18 @@ BATCH_SECONDS = Histogram(
     "Seconds a batch's transaction took, with its repeats",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+APPENDED = Counter("hubbub_chats_appended", "Events that belong to messages, stored", ["kind"])
 BATCHES_FAILED = Counter(
     "hubbub_chats_batches_failed", "Batches that PostgreSQL did not take and that are posted again"
 )
 SENDS_WAIT_SECONDS = Histogram(
     "hubbub_chats_sends_wait_seconds",
-    "Seconds the oldest message of a batch had waited when its transaction began",
+    "Seconds the oldest item of a batch had waited when its transaction began",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Messages that wait for a transaction")
-SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Messages refused", ["code"])
-SENDS_REPEATED = Counter("hubbub_chats_sends_repeated", "Messages whose key was known")
+SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Items that wait for a transaction")
+SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Items refused", ["code"])
+SENDS_REPEATED = Counter("hubbub_chats_sends_repeated", "Items that made no event: repeats")
 PUBLISHED = Counter("hubbub_chats_published", "Payloads published", ["by"])
 BUS_UP = Gauge("hubbub_chats_bus_up", "1 while Valkey takes what this replica publishes")
 PUBLISH_FAILED = Counter("hubbub_chats_publish_failed", "Publishes that Valkey did not take")

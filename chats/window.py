@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from chats.encoding import blank, find_deleted
 from common.protocol.chats import Control
 
 _EVENT_OVERHEAD_BYTES = 150  # what Python needs around each
@@ -62,6 +63,8 @@ class Window:
                 self._empty(run)
             events = [e for e in events if e.seq > last]
         for event in events:
+            if (message := find_deleted(event.event)) is not None:
+                self._blank(run, message)
             run.events.append(event)
             self._count(run, _measure(event))
         while run.size > self._max_bytes_a_chat:
@@ -71,10 +74,10 @@ class Window:
 
     def fill(self, chat: str, events: list[Recent]) -> None:
         """Consecutive events that were read up to the chat's head; they take the place of what is
-        here unless it reaches further, back or on."""
+        here, or go on from it where that reaches further back."""
         run = self._runs.get(chat)
-        if run is not None and run.events:
-            if run.events[0].seq <= events[0].seq or run.events[-1].seq > events[-1].seq:
+        if run is not None and run.events and run.events[0].seq > events[0].seq:
+            if run.events[-1].seq > events[-1].seq:
                 return
             self._empty(run)
         self.add(chat, events)
@@ -87,6 +90,14 @@ class Window:
         self._runs.move_to_end(chat)
         start = after + 1 - run.events[0].seq
         return Tail(run.events[-1].seq, list(islice(run.events, start, start + limit)))
+
+    def _blank(self, run: _Run, message: bytes) -> None:
+        """Nothing above a deletion is served while the text is here."""
+        for place, held in enumerate(run.events):
+            if message in held.event:
+                self._count(run, -_measure(held))
+                run.events[place] = held._replace(event=blank(held.event))
+                self._count(run, _measure(run.events[place]))
 
     def _count(self, run: _Run, size: int) -> None:
         run.size += size

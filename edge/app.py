@@ -19,6 +19,7 @@ from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.admission import Admission
+from edge.appends import Appends
 from edge.asyncapi import describe_socket
 from edge.auth import Gate
 from edge.cache.memory import MemoryCache
@@ -36,6 +37,7 @@ from edge.readiness import Readiness
 from edge.reads import CachedReads, DirectReads
 from edge.routes.accounts import AccountRoutes
 from edge.routes.administration import AdministrationRoutes
+from edge.routes.changes import ChangeRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
@@ -45,7 +47,6 @@ from edge.routes.messages import MessageRoutes
 from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.sessions import SessionRoutes
-from edge.sends import Sends
 from edge.settings import EdgeSettings
 from edge.upstream import Administration, Chats, Users
 
@@ -89,6 +90,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         )
         chats, users = Chats(chats_calls), Users(users_calls)
         administration = Administration(users_calls)
+        appends = Appends(chats_calls)
         direct = DirectReads(chats, users)
         cache = CacheNodes(settings.cache_urls)
         stack.push_async_callback(cache.close)
@@ -105,7 +107,8 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             SessionRoutes(gate, users, cookie),
             ProfileRoutes(gate, users, reads, limits),
             ChatRoutes(chats, reads),
-            MessageRoutes(chats, reads, Sends(chats_calls)),
+            MessageRoutes(chats, reads, appends),
+            ChangeRoutes(appends, limits),
             InstanceRoutes(administration),
             InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, settings.public_url),

@@ -17,6 +17,7 @@ from common.protocol.fields import (
 )
 from common.protocol.limits import (
     MAX_CHAT_NAME_CHARACTERS,
+    MAX_MENTIONS,
     MAX_MESSAGE_BYTES,
     MAX_PARTICIPANTS_A_REQUEST,
 )
@@ -91,5 +92,12 @@ MessageText = Annotated[
         description="1 to 8,192 bytes of UTF-8, stored as sent.",
         examples=["The garden is ours from noon."],
         extra_json_schema={"minLength": 1, "maxLength": MAX_MESSAGE_BYTES},
+    ),
+]
+Mentions = Annotated[
+    list[Id],
+    Meta(
+        max_length=MAX_MENTIONS,
+        description="Users; those who do not take part are left out.",
     ),
 ]

@@ -37,6 +37,10 @@ class Limits:
             verdict = await self._buckets.take(SEND_KIND, user, self._sends)
         demand(verdict)
 
+    def forgive_send(self, user: str) -> None:
+        """It made no event."""
+        self._buckets.give_back(SEND_KIND, user, self._sends)
+
     async def take_change(self, user: str) -> None:
         """Of a chat or its participants, each of which reaches all of them. Raises Refusal
         rate_limited."""

@@ -27,7 +27,11 @@ EXAMPLES: Final[dict[str, Any]] = {
     "createdAt": "2026-01-02T03:04:05.678Z",
     "currentPassword": "correct horse",
     "detail": "Too many requests.",
+    "deletedAt": "2026-01-02T03:06:07.890Z",
+    "deletedBy": EXAMPLE_PERSON,
+    "editedAt": "2026-01-02T03:05:06.789Z",
     "email": "ann@example.org",
+    "emoji": "👍",
     "epoch": "019a0000-1111-7222-8333-444455556666",
     "expiresAt": "2026-02-01T03:04:05.678Z",
     "expiresIn": 900,
@@ -36,12 +40,14 @@ EXAMPLES: Final[dict[str, Any]] = {
     "id": EXAMPLE_ID,
     "invite": "Zm9yIGV4YW1wbGUgb25seQ",
     "lastSeenAt": "2026-01-02T03:04:05.678Z",
+    "mentions": [EXAMPLE_PERSON],
     "messageId": "019a1b2d-1123-7000-8111-222233334444",
     "owner": EXAMPLE_PERSON,
     "participants": [EXAMPLE_PERSON],
     "password": "correct horse",
     "refreshToken": "Zm9yIGV4YW1wbGUgb25seQ",
     "refreshedAt": "2026-01-02T03:04:05.678Z",
+    "replyTo": "019a1b2d-1123-7000-8111-222233334444",
     "seq": 2,
     "retryAfter": 1,
     "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
@@ -247,8 +253,13 @@ def tidy(node: Any) -> Any:
             tidied["examples"] = [EXAMPLE_ID]
     if isinstance(properties := tidied.get("properties"), dict):
         for name, schema in properties.items():
-            if schema.get("type") == "object":
+            if schema.get("type") == "object" or _is_other_number(schema, name):
                 continue
             if name in EXAMPLES and "$ref" not in {**schema, **schema.get("items", {})}:
                 schema["examples"] = [EXAMPLES[name]]
     return tidied
+
+
+def _is_other_number(schema: dict[str, Any], name: str) -> bool:
+    """A number whose name has another meaning elsewhere: `of` is a seq, or who was acted upon."""
+    return schema.get("type") == "integer" and not isinstance(EXAMPLES.get(name), int)

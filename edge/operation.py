@@ -37,6 +37,9 @@ class Who(Enum):
     CHAT_OWNER = "the chat's owner"
     ADMINS = "the instance's owners and admins"
     OWNERS = "the instance's owners"
+    SENDER = "the message's sender"
+    SENDER_OR_OWNER = "the message's sender and the chat's owner"
+    REACTED = "the participant who reacted"
 
 
 class PathText(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Final
 from edge.operation import operations_of
 from edge.routes.accounts import AccountRoutes
 from edge.routes.administration import AdministrationRoutes
+from edge.routes.changes import ChangeRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
 from edge.routes.health import HealthRoutes
@@ -16,7 +17,7 @@ from edge.routes.sessions import SessionRoutes
 
 OPERATIONS: Final = tuple(
     operations_of(
-        AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes,
+        AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
         InstanceRoutes, InvitationRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

@@ -25,7 +25,7 @@ from common.protocol.users import Person
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.cache.single_flight import SingleFlight
-from edge.cache.tail import Tail
+from edge.cache.tail import Tail, begin_tail
 from edge.metrics import READS
 from edge.upstream import Chats, Users
 
@@ -138,18 +138,23 @@ class CachedReads:
             self._memory.put(key, tail, size, MEMORY_SECONDS)
         assert page is not None
         messages, more = page
-        return MessagePage(messages=[msgspec.Raw(message) for message in messages], more=more)
+        return MessagePage(
+            messages=[msgspec.Raw(message) for message in messages], seq=tail.seq, more=more
+        )
 
     async def _read_on(
         self, tail: Tail, user: str, chat: str, limit: int
     ) -> tuple[Tail, tuple[tuple[bytes, ...], bool] | None]:
         amount = max(limit + 1, LEAST_AMOUNT)
         wanted = LookWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
-        found = await self._allowed_look(wanted)
-        if tail.seq and (found.epoch != tail.epoch or found.look.seq < tail.seq):
-            return tail, None
-        newer = [bytes(message) for message in found.look.messages]
-        tail = tail.extend(found.epoch, found.look.seq, newer, amount)
+        epoch, look = await self._allowed_look(wanted)
+        if not tail.seq:
+            newest = [bytes(message) for message in look.messages]
+            tail = begin_tail(epoch, look.seq, newest, amount)
+        elif epoch != tail.epoch or look.seq < tail.seq or len(look.events) >= amount:
+            return tail, None  # the last: there may be more events than were asked for
+        else:
+            tail = tail.follow(look.seq, [bytes(event) for event in look.events])
         return tail, tail.page(limit)
 
     async def get_person(self, person: str) -> Person:

@@ -153,10 +153,14 @@ class Chats:
         request = c.ListChats(user=user, before=before, limit=limit)
         return await self._calls.call("list_chats", request, c.ChatPage, key=user)
 
+    async def get_message(self, user: str, chat: str, message: str) -> c.OneMessage:
+        request = c.GetMessage(user=user, chat=chat, message_id=message)
+        return await self._calls.call("get_message", request, c.OneMessage, key=chat)
+
     async def get_messages(
-        self, user: str, chat: str, before: int | None, limit: int
+        self, user: str, chat: str, before: int | None, limit: int, after: int | None = None
     ) -> c.MessagePage:
-        request = c.GetMessages(user=user, chat=chat, before=before, limit=limit)
+        request = c.GetMessages(user=user, chat=chat, before=before, limit=limit, after=after)
         return await self._calls.call("get_messages", request, c.MessagePage, key=chat)
 
     async def get_events(self, user: str, chat: str, after: int, limit: int) -> c.EventPage:

@@ -12,7 +12,12 @@ import msgspec
 from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Send
 from common.protocol.ids import is_id
-from common.protocol.limits import json_depth_exceeds, wrong_with_message, wrong_with_text
+from common.protocol.limits import (
+    json_depth_exceeds,
+    wrong_with_mentions,
+    wrong_with_message,
+    wrong_with_text,
+)
 
 MAX_RESUMED_CHATS: Final = 1_000
 
@@ -40,10 +45,17 @@ def read_line(line: bytes) -> AnyClientFrame | Refused:
         frame = _decoder.decode(line)
     except msgspec.DecodeError as error:
         return _explain(line, error)
-    if isinstance(frame, Send) and (wrong := wrong_with_message(frame.message)):
-        refusal = Refusal("invalid_request", f"message {wrong}.")
-        return Refused(refusal, frame.chat, frame.client_id)
+    if isinstance(frame, Send) and (wrong := _wrong_with_send(frame)):
+        return Refused(Refusal("invalid_request", wrong), frame.chat, frame.client_id)
     return frame
+
+
+def _wrong_with_send(send: Send) -> str | None:
+    if wrong := wrong_with_message(send.message):
+        return f"message {wrong}."
+    if send.mentions is not msgspec.UNSET and (wrong := wrong_with_mentions(send.mentions)):
+        return f"mentions {wrong}."
+    return None
 
 
 def is_well_formed(connect: Connect) -> bool:

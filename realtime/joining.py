@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -177,7 +178,11 @@ class Joiner:
     async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
         """Events above `seq` up to `head`, or fewer where they are more than a slice may hold."""
         while True:
-            found = await self._insist(lambda: self._chats.slice(chat, seq, head))
+            # What a deletion above `head` has blanked must not come from a replica that has not
+            # heard of it.
+            room = self._rooms.find(chat)
+            upto = max(head, room.stream.head) if room else head
+            found = await self._insist(partial(self._chats.slice, chat, seq, upto))
             lines = lines_since(found, user, head)
             if found.head >= head or len(lines) == head - seq:
                 return lines

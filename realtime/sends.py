@@ -9,9 +9,9 @@ from functools import partial
 from typing import Protocol
 
 from common.calls.lanes import Lanes
-from common.protocol.chats import SendItem, SendResult
 from common.protocol.errors import Refusal
 from common.protocol.frames import Send, Sent
+from common.protocol.items import AnyItem, AppendResult, MessageStored, Refused, SendItem
 from common.valkey.rates import SEND_KIND, SENDS, Verdict
 from common.valkey.shared_rates import SharedBuckets
 from realtime.counters import Counters
@@ -34,7 +34,7 @@ class Sends:
 
     def __init__(
         self,
-        lanes: Lanes[SendItem, SendResult],
+        lanes: Lanes[AnyItem, AppendResult],
         buckets: SharedBuckets,
         rate_factor: int,
         counters: Counters,
@@ -71,19 +71,17 @@ class Sends:
             key=send.client_id,
             show_key=True,
             message=send.message,
+            reply_to=send.reply_to,
+            mentions=send.mentions,
         )
         self._lanes.ask(send.chat, item, partial(self._answer, sender, send, since))
 
     def _answer(
-        self, sender: Sender, send: Send, since: float, result: SendResult | Refusal
+        self, sender: Sender, send: Send, since: float, result: AppendResult | Refusal
     ) -> None:
         self._counters.send_times.note(self._clock() - since)
         sender.sends_in_flight -= 1
-        if isinstance(result, Refusal):
-            sender.refuse(result, send.chat, send.client_id)
-        elif result.code:
-            sender.refuse(Refusal(result.code, result.detail), send.chat, send.client_id)
-        else:
+        if isinstance(result, MessageStored):
             sent = Sent(
                 chat=send.chat,
                 client_id=send.client_id,
@@ -92,3 +90,13 @@ class Sends:
                 at=result.at,
             )
             sender.reply(encode_frame(sent))
+        else:
+            refusal = result if isinstance(result, Refusal) else _refusal_of(result)
+            sender.refuse(refusal, send.chat, send.client_id)
+
+
+def _refusal_of(result: AppendResult) -> Refusal:
+    """In a frame, what is wrong with a field stands in the one sentence."""
+    assert isinstance(result, Refused)
+    wrong = [f"{error.get('field', '')} {error['detail']}." for error in result.errors or ()]
+    return Refusal(result.code, " ".join(wrong) or result.detail)

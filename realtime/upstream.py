@@ -13,6 +13,7 @@ from common.process.logs import current_trace, log
 from common.process.trace import new_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
+from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendResult
 
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. Who comes alone waits for nothing; of thousands who come at
@@ -42,7 +43,7 @@ class Chats:
         self._slices: Lanes[tuple[str, int, int], c.Slice] = Lanes(
             calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
         )
-        self.sends: Lanes[c.SendItem, c.SendResult] = Lanes(
+        self.sends: Lanes[AnyItem, AppendResult] = Lanes(
             calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL
         )
 
@@ -134,11 +135,11 @@ class Chats:
         return [found[one] for one in wanted]
 
     async def _ask_sends(
-        self, key: str, items: list[c.SendItem], seconds: float
-    ) -> list[c.SendResult]:
+        self, key: str, items: list[AnyItem], seconds: float
+    ) -> list[AppendResult]:
         current_trace.set(new_trace())  # one for the batch: a socket's frames have none
-        request = c.SendsRequest(items=items)
-        answer = await self._calls.call("send", request, c.SendsAnswer, key=key, timeout=seconds)
+        request = AppendRequest(items=items)
+        answer = await self._calls.call("append", request, AppendAnswer, key=key, timeout=seconds)
         log("sends", messages=len(items))
         return answer.results
 

@@ -22,15 +22,16 @@ from common.process.tasks import stop
 from common.process.trace import enter_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
+from common.protocol.items import SendItem
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
+from edge.appends import Appends
 from edge.auth import Gate
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
 from edge.reads import CachedReads, DirectReads
-from edge.sends import Sends
 from edge.upstream import Chats, Users
 
 _encode = msgspec.json.encode
@@ -40,12 +41,12 @@ class _Front:
     """Calls by name: `POST /<name>` with a JSON object, a JSON object back or a problem."""
 
     def __init__(
-        self, gate: Gate, chats: Chats, reads: CachedReads, sends: Sends, limits: Limits
+        self, gate: Gate, chats: Chats, reads: CachedReads, appends: Appends, limits: Limits
     ) -> None:
         self._gate = gate
         self._chats = chats
         self._reads = reads
-        self._sends = sends
+        self._appends = appends
         self._limits = limits
         self._serve: dict[str, Callable[[Any, dict[str, Any]], Awaitable[Any]]] = {
             "/send": self._send,
@@ -72,11 +73,11 @@ class _Front:
 
     async def _send(self, caller: Any, body: dict[str, Any]) -> Any:
         await self._limits.take_send(caller.user)
-        item = c.SendItem(
+        item = SendItem(
             chat=body["chat"], user=caller.user, key=body["key"], show_key=True,
             message=body["message"],
         )  # fmt: skip
-        return await self._sends.send(item)
+        return await self._appends.store_message(item)
 
     async def _create(self, caller: Any, body: dict[str, Any]) -> Any:
         await self._limits.take_new_chat(caller.user)
@@ -165,7 +166,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         limits = Limits(SharedBuckets(valkey), KnownAddresses(valkey), service.rate_factor)
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
         reads = CachedReads(chats_calls, direct, MemoryCache(2**20), CacheNodes(()))
-        front = _Front(Gate(credentials), Chats(chats_calls), reads, Sends(chats_calls), limits)
+        front = _Front(Gate(credentials), Chats(chats_calls), reads, Appends(chats_calls), limits)
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 import chats.app
+import chats.appending
 import chats.background
-import chats.messages
 import common.calls.http_client
 import common.calls.http_server
 import common.calls.service
@@ -144,7 +144,7 @@ def install() -> None:
     registry = SimpleNamespace(register=lambda _: None, unregister=lambda _: None)
     put(realtime.node, "prometheus_client", SimpleNamespace(REGISTRY=registry))
     put(realtime.__main__, "open_node", _open_node)
-    put(chats.messages.Sender, "send", _send)
+    put(chats.appending.Appender, "append", _append)
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -158,7 +158,7 @@ async def _not_measuring() -> AsyncIterator[None]:
 
 
 _open_node_itself: Final = realtime.node.open_node
-_send_itself: Final = chats.messages.Sender.send
+_append_itself: Final = chats.appending.Appender.append
 
 
 @contextlib.asynccontextmanager
@@ -171,9 +171,9 @@ async def _open_node(settings: Any) -> AsyncIterator[Any]:
         yield node
 
 
-async def _send(sender: Any, *arguments: Any) -> Any:
+async def _append(appender: Any, *arguments: Any) -> Any:
     """The same, or what a replica of a broken release answers."""
-    results = await _send_itself(sender, *arguments)
+    results = await _append_itself(appender, *arguments)
     owner = OWNER.get()
     return results[:-1] if owner is not None and owner.answers_short else results
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+import chats.appending
 import chats.history
-import chats.messages
 import common.calls.lanes
 import realtime.bus_watch
 import realtime.hub
@@ -20,6 +20,7 @@ import realtime.notices
 import realtime.repair
 import realtime.replay
 import realtime.stream
+from chats.drafts import answer, refuse
 from chats.store.messages import BatchFailed
 from common.process.logs import log
 from common.protocol.chats import EventPage, Slice
@@ -43,20 +44,21 @@ def silence_is_no_reason_to_poll() -> None:
 def a_failed_batch_is_refused() -> None:
     """2: a batch that PostgreSQL failed is not posted again."""
 
-    post_messages = vars(chats.messages)["post_messages"]  # the model's, by now
+    append_events = vars(chats.appending)["append_events"]  # the model's, by now
 
-    async def post(sender: Any, batch: list[Any]) -> None:
+    async def append(appender: Any, batch: list[Any]) -> None:
         try:
-            posted, owed = await post_messages(sender._pool, [draft.new for draft in batch])
+            events = [entry.draft.event for entry in batch]
+            outcomes, outbox = await append_events(appender._pool, events)
         except BatchFailed:
-            for draft in batch:
-                draft.settle(chats.messages._refused(unavailable()))
+            for entry in batch:
+                entry.settle(refuse(unavailable()))
             return
-        sender._announce(batch, posted, owed)
-        for draft, outcome in zip(batch, posted, strict=True):
-            draft.settle(chats.messages._result(draft.message, outcome))
+        appender._announce(batch, outcomes, outbox)
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            entry.settle(answer(entry.draft, outcome))
 
-    _put(chats.messages.Sender, "_post", post)
+    _put(chats.appending.Appender, "_append", append)
 
 
 def joins_of_an_outage_are_lost() -> None:

@@ -74,7 +74,7 @@ class People:
             message = Message(
                 chat=chat.id, by=members[0], message_id=new_id(), message="long ago", **UNSTAMPED
             )
-            self._run.chats.post_messages(
+            self._run.chats.append_events(
                 [NewMessage(chat.id, members[0], new_id(), draft_event(message))]
             )
 

@@ -12,7 +12,11 @@ WITH doomed AS (
     DELETE FROM log USING doomed d, LATERAL (
         SELECT l.seq FROM log l WHERE l.chat = d.id AND l.seq < d.head ORDER BY l.seq LIMIT %s
     ) AS old
-    WHERE log.chat = d.id AND log.seq = old.seq RETURNING 1
+    WHERE log.chat = d.id AND log.seq = old.seq RETURNING log.chat, log.seq
+), changed AS (
+    DELETE FROM changed_messages c USING gone g WHERE c.chat = g.chat AND c.seq = g.seq
+), unnamed AS (
+    DELETE FROM unnamed_reactions r USING gone g WHERE r.chat = g.chat AND r.seq = g.seq
 ), counted AS (
     SELECT count(*) AS rows FROM gone
 ), finished AS (

@@ -1,13 +1,11 @@
-"""The event log: pages for participants, slices and heads for realtime nodes."""
+"""The event log: pages of it for participants, slices and heads for realtime nodes."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
-
-MAX_SEQ: Final = 2**63 - 1
 
 
 class LogRow(NamedTuple):
@@ -20,15 +18,6 @@ class LogRow(NamedTuple):
 
 # Who may read is decided by the same snapshot that says what there is to read: what is committed
 # after a removal is never in a page of the one who was removed.
-_MESSAGES = f"""
-SELECT {HEAD_OF_CHAT}, ARRAY(
-    SELECT event FROM log
-    WHERE chat = c.id AND kind = 'message' AND seq < %s::bigint
-    ORDER BY seq DESC LIMIT %s::bigint
-)
-FROM participants m JOIN chats c ON c.id = m.chat
-WHERE m.chat = %s::uuid AND m.member = %s::uuid
-"""  # noqa: S608 - constants
 # Cut by bytes, but never empty where there is something.
 _EVENTS = f"""
 SELECT {HEAD_OF_CHAT}, ARRAY(
@@ -80,15 +69,6 @@ class Page(NamedTuple):
 
     head: int
     events: list[bytes]
-
-
-async def list_messages_for(
-    pool: Pool, member: str, chat: str, before: int | None, limit: int
-) -> Page | None:
-    """Messages, newest first, below `before`; None for one who does not take part."""
-    upto = MAX_SEQ if before is None else before
-    rows = await fetch(pool, _MESSAGES, (upto, limit, chat, member))
-    return Page(*rows[0]) if rows else None
 
 
 async def list_events_for(

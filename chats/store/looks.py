@@ -5,24 +5,32 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.chats import COLUMNS, SHOWN, ChatRow
+from chats.store.history import CURRENT
 from chats.store.query import fetch
 from common.database.pool import Pool
 
 
 class LookRow(NamedTuple):
-    """`participants` are the first ones, where they were wanted; messages are newest first."""
+    """`participants` are the first ones, where they were wanted. `messages` are current and newest
+    first, where `after` was 0; else `events` are those about messages above it, ascending."""
 
     chat: ChatRow
     participants: list[str] | None
     messages: list[bytes]
+    events: list[bytes]
 
 
+_ABOUT_MESSAGES = (
+    "'{message,message.edited,message.deleted,reaction.added,reaction.removed}'::text[]"
+)
 _LOOKS = f"""
 SELECT w.nth, (SELECT epoch::text FROM installation),
     CASE WHEN w.details THEN {SHOWN} END,
+    ARRAY({CURRENT} AND w.after = 0 AND l.chat = c.id ORDER BY l.seq DESC LIMIT w.amount),
     ARRAY(
-        SELECT l.event FROM log l WHERE l.chat = c.id AND l.kind = 'message' AND l.seq > w.after
-        ORDER BY l.seq DESC LIMIT w.amount
+        SELECT l.event FROM log l
+        WHERE w.after > 0 AND l.chat = c.id AND l.seq > w.after AND l.kind = ANY ({_ABOUT_MESSAGES})
+        ORDER BY l.seq LIMIT w.amount
     ),
     {COLUMNS}
 FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::bigint[], %s::bigint[])
@@ -49,6 +57,6 @@ async def read_looks(
         ),
     )
     found: list[LookRow | None] = [None] * len(wanted)
-    for nth, _, participants, messages, *chat in rows:
-        found[nth - 1] = LookRow(ChatRow(*chat), participants, messages)
+    for nth, _, participants, messages, events, *chat in rows:
+        found[nth - 1] = LookRow(ChatRow(*chat), participants, messages, events)
     return (rows[0][1] if rows else ""), found

@@ -1,21 +1,24 @@
-"""Batches of messages: one call of `post_messages` each."""
+"""Batches of events that belong to messages: one call of `append_events` each."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
+import msgspec
 import psycopg
 
 from chats.store.arrays import bytes_array, id_array
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 
-_POST = (
-    "SELECT item, at, seq, stored"
-    " FROM post_messages(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[])"
+_APPEND = (
+    "SELECT item, outcome, seq, at, event, chat::text, outbox"
+    " FROM append_events(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[], %s::jsonb)"
 )
+_encode = msgspec.json.Encoder().encode
 
 
 class NewMessage(NamedTuple):
-    """All three are ids that were checked; the draft is encoding's."""
+    """A plain message. Chat, sender and key are ids that were checked; the draft is encoding's."""
 
     chat: str
     sender: str
@@ -23,12 +26,38 @@ class NewMessage(NamedTuple):
     draft: bytes
 
 
-class Posted(NamedTuple):
-    """What became of one message: new, with seq and at, or a repeat, with the stored event."""
+class OtherEvent(msgspec.Struct, omit_defaults=True):
+    """The type `other_event` of migrations, which says what each field is; ids were checked."""
 
-    at: str
-    seq: int
-    stored: bytes | None
+    kind: str
+    chat: str
+    sender: str
+    draft: str
+    key: str | None = None
+    scope: str | None = None
+    message: str | None = None
+    text: str | None = None
+    mentions: list[str] | None = None
+    emoji: str | None = None
+    item: int = 0
+
+
+NewEvent = NewMessage | OtherEvent
+
+
+class Outcome(NamedTuple):
+    """What became of an event: `appended` with seq and at, `known`, or the reason why not.
+
+    `event` is what is stored, where that is not the draft with its stamp.
+    """
+
+    what: str
+    seq: int = 0
+    at: str = ""
+    event: bytes | None = None
+
+
+NOT_FOUND = Outcome("not_found")
 
 
 class BatchRefused(Exception):
@@ -40,33 +69,62 @@ class BatchFailed(Exception):
     batch may be posted again."""
 
 
-async def post_messages(
-    pool: Pool, batch: list[NewMessage]
-) -> tuple[list[Posted | None], dict[str, int]]:
-    """In the batch's order, None where the sender does not take part or there is no such chat; and
-    for each chat with new messages, which have consecutive seqs, the outbox's row.
+async def append_events(
+    pool: Pool, batch: Sequence[NewEvent]
+) -> tuple[list[Outcome], dict[str, int]]:
+    """In the batch's order; and for each chat with new events, which have consecutive seqs in that
+    order, the outbox's row.
 
     No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
-    posted again: what was committed comes back as repeats. Raises BatchRefused or BatchFailed.
+    appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed.
     """
+    messages, others, places = _part(batch)
     parameters = (
-        id_array([m.chat for m in batch]),
-        id_array([m.sender for m in batch]),
-        id_array([m.key for m in batch]),
-        bytes_array([m.draft for m in batch]),
+        id_array([m.chat for m in messages]),
+        id_array([m.sender for m in messages]),
+        id_array([m.key for m in messages]),
+        bytes_array([m.draft for m in messages]),
+        _encode(others).decode() if others else None,
     )
-
     try:
         async with pool.connection() as connection:
-            rows = await (await connection.execute(_POST, parameters, binary=True)).fetchall()
+            rows = await (await connection.execute(_APPEND, parameters, binary=True)).fetchall()
     except psycopg.Error as error:
         failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error
-    results: list[Posted | None] = [None] * len(batch)
-    owed: dict[str, int] = {}
-    for item, at, seq, stored in rows:
+    outcomes = [NOT_FOUND] * len(batch)
+    outbox: dict[str, int] = {}
+    for item, what, seq, at, event, chat, row in rows:
         if item is None:
-            owed[at] = seq or 0
+            outbox[chat] = row
         else:
-            results[item - 1] = Posted(at, seq or 0, stored)
-    return results, owed
+            outcomes[places[item - 1]] = Outcome(what, seq, at, event)
+    return outcomes, outbox
+
+
+def _part(batch: Sequence[NewEvent]) -> tuple[list[NewMessage], list[OtherEvent], Sequence[int]]:
+    """The plain messages; all events of the chats in which there is anything else; and of these
+    two, one after the other, the places in the batch."""
+    mixed = {event.chat for event in batch if isinstance(event, OtherEvent)}
+    if not mixed:
+        return cast("list[NewMessage]", batch), [], range(len(batch))
+    messages: list[NewMessage] = []
+    others: list[OtherEvent] = []
+    places: tuple[list[int], list[int]] = [], []
+    for place, event in enumerate(batch):
+        if isinstance(event, NewMessage) and event.chat not in mixed:
+            messages.append(event)
+            places[0].append(place)
+        else:
+            others.append(_as_other(event))
+            places[1].append(place)
+    for item, other in enumerate(others, len(messages) + 1):
+        other.item = item
+    return messages, others, places[0] + places[1]
+
+
+def _as_other(event: NewEvent) -> OtherEvent:
+    if isinstance(event, OtherEvent):
+        return event
+    chat, sender, key, draft = event
+    return OtherEvent("message", chat, sender, draft.decode(), key)

@@ -53,41 +53,6 @@ class Digest(Internal):
     joins: list[Join]
 
 
-# ---- sends
-
-
-class SendItem(Internal):
-    """`key` is what makes it unique among the sender's in that chat; it shows as `clientId` in the
-    event if `show_key`. `trace` is there where the client asked for a record of it."""
-
-    chat: str
-    user: str
-    key: str
-    show_key: bool
-    message: str
-    trace: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class SendsRequest(Internal):
-    items: list[SendItem]
-
-
-class SendResult(Wire):
-    """Either the first result of this key, or a refusal's code and detail."""
-
-    message_id: str = ""
-    seq: int = 0
-    at: str = ""
-    message: str = ""
-    client_id: str | None = None
-    code: str = ""
-    detail: str = ""
-
-
-class SendsAnswer(Internal):
-    results: list[SendResult]
-
-
 # ---- chats and participants; `user` is the verified caller, `session` theirs
 
 
@@ -189,15 +154,34 @@ class GetChat(Internal):
     chat: str
 
 
+class GetMessage(Internal):
+    user: str
+    chat: str
+    message_id: str
+
+
+class OneMessage(Internal):
+    """As clients get it."""
+
+    message: msgspec.Raw
+
+
 class GetMessages(Internal):
+    """The newest ones below `before`, or the oldest ones above `after`."""
+
     user: str
     chat: str
     before: int | None
     limit: int
+    after: int | None = None
 
 
 class MessagePage(Internal):
+    """Current messages, newest first: the fold of the chat's events up to `seq`. `more`: there are
+    older ones, or with `after` newer ones."""
+
     messages: list[msgspec.Raw]
+    seq: int
     more: bool
 
 
@@ -215,8 +199,8 @@ class EventPage(Internal):
 
 
 class LookWanted(Internal):
-    """What one reader wants of a chat: its state if `details`, and its newest messages above seq
-    `after`, at most `amount`."""
+    """What one reader wants of a chat: its state if `details`, and at most `amount` of what is new
+    of its messages since seq `after`."""
 
     user: str
     chat: str
@@ -232,13 +216,15 @@ class LooksRequest(Internal):
 class Look(Internal):
     """A chat at one moment, or nothing where the reader does not take part or there is no such
     chat: then `allowed` is false. `version` counts all changes but messages: with the epoch it says
-    which state this is. Messages are newest first."""
+    which state this is. Where `after` was 0, `messages` are the newest current ones, newest first;
+    else `events` are those about messages above it, ascending."""
 
     allowed: bool
     version: int = 0
     seq: int = 0
     chat: Chat | None = None
     messages: list[msgspec.Raw] = msgspec.field(default_factory=list)
+    events: list[msgspec.Raw] = msgspec.field(default_factory=list)
 
 
 class LooksAnswer(Internal):

@@ -19,9 +19,41 @@ class Event(Wire, tag_field="type", omit_defaults=True, kw_only=True):
 
 
 class Message(Event, tag="message"):
+    """`deleted`: its text is gone, and `message` empty."""
+
     message_id: Id
     message: str
     client_id: Id | msgspec.UnsetType = msgspec.UNSET
+    reply_to: Id | msgspec.UnsetType = msgspec.UNSET
+    mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    deleted: bool = False
+
+
+class MessageChange(Event):
+    """What happens to the message with this id, which has seq `of`."""
+
+    message_id: Id
+    of: int
+
+
+class MessageEdited(MessageChange, tag="message.edited"):
+    """`mentions` is the new list; `deleted` as in a message."""
+
+    message: str
+    mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    deleted: bool = False
+
+
+class MessageDeleted(MessageChange, tag="message.deleted"):
+    pass
+
+
+class ReactionAdded(MessageChange, tag="reaction.added"):
+    emoji: str
+
+
+class ReactionRemoved(MessageChange, tag="reaction.removed"):
+    emoji: str
 
 
 class ChatCreated(Event, tag="chat.created"):
@@ -52,4 +84,38 @@ class ChatDeleted(Event, tag="chat.deleted"):
     pass
 
 
-AnyEvent = Message | ChatCreated | ChatUpdated | ParticipantAdded | ParticipantRemoved | ChatDeleted
+AnyEvent = (
+    Message
+    | MessageEdited
+    | MessageDeleted
+    | ReactionAdded
+    | ReactionRemoved
+    | ChatCreated
+    | ChatUpdated
+    | ParticipantAdded
+    | ParticipantRemoved
+    | ChatDeleted
+)
+
+
+class Reaction(Wire, omit_defaults=False):
+    """`users` are the first 100 of them, in the order of their adding."""
+
+    emoji: str
+    count: int
+    users: list[Id]
+
+
+class CurrentMessage(Event, tag="message"):
+    """A message as history gives it: its event, and what became of it since (fold.py). A deleted
+    one has `deletedAt`, `deletedBy` and no text."""
+
+    message_id: Id
+    message: str
+    client_id: Id | msgspec.UnsetType = msgspec.UNSET
+    reply_to: Id | msgspec.UnsetType = msgspec.UNSET
+    mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    edited_at: str | msgspec.UnsetType = msgspec.UNSET
+    deleted_at: str | msgspec.UnsetType = msgspec.UNSET
+    deleted_by: Id | msgspec.UnsetType = msgspec.UNSET
+    reactions: list[Reaction] | msgspec.UnsetType = msgspec.UNSET

@@ -21,6 +21,8 @@ class Send(ClientFrame, tag="send"):
     chat: Id
     client_id: Id
     message: str
+    reply_to: Id | msgspec.UnsetType = msgspec.UNSET
+    mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Typing(ClientFrame, tag="typing"):

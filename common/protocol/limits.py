@@ -5,7 +5,11 @@ Each check returns None or a sentence that says what is wrong. Nothing is trimme
 
 from typing import Final
 
+from common.protocol.ids import is_id
+
 MAX_MESSAGE_BYTES: Final = 8_192
+MAX_MENTIONS: Final = 50
+MAX_EMOJI_A_MESSAGE: Final = 20
 MAX_BODY_BYTES: Final = 65_536
 MAX_HEADER_BYTES: Final = 16_384
 MAX_JSON_DEPTH: Final = 32
@@ -38,6 +42,15 @@ def wrong_with_message(text: str) -> str | None:
         return wrong
     if not 1 <= len(text.encode()) <= MAX_MESSAGE_BYTES:
         return f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
+    return None
+
+
+def wrong_with_mentions(users: list[str]) -> str | None:
+    """At most 50 ids, as they are listed."""
+    if len(users) > MAX_MENTIONS:
+        return f"must be at most {MAX_MENTIONS} of them"
+    if not all(map(is_id, users)):
+        return "must be UUIDs of 36 lower-case characters"
     return None
 
 

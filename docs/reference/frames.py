@@ -25,7 +25,14 @@ MEANINGS: Final = {
     "`refresh`.",
     "server.typing": "Somebody types.",
     "server.message": "Somebody said something. `by` is the sender; `clientId` is the one of the "
-    "send.",
+    "send; `replyTo` is a messageId. `deleted` is there where the text is forgotten: the "
+    "`message.deleted` comes later.",
+    "server.message.edited": "It says something else now; `by` is its sender, `of` its seq. "
+    "`mentions` is the whole new list.",
+    "server.message.deleted": "Its text is forgotten, everywhere; `of` is its seq.",
+    "server.reaction.added": "Somebody reacted to the message with seq `of`. `emoji` is fully "
+    "qualified.",
+    "server.reaction.removed": "And took it back.",
     "server.chat.created": "seq 1 of a chat, or, for you who were added later, the state of the "
     "chat in place of the `participant.added` that brought you in.",
     "server.chat.updated": "It has a new name.",

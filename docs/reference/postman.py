@@ -19,9 +19,10 @@ const run = Date.now().toString(36) + Math.random().toString(36).slice(2, 8);
 for (const name of ["ann", "ben", "cat"]) {
   pm.collectionVariables.set(name, `${name}-${run}`);
 }
-for (const name of ["annKey", "messageKey"]) {
+for (const name of ["annKey", "messageKey", "editKey"]) {
   pm.collectionVariables.set(name, pm.variables.replaceIn("{{$guid}}"));
-}"""
+}
+pm.collectionVariables.set("thumb", encodeURIComponent("👍"));"""
 
 
 def make_collection(api: Json) -> Json:

@@ -154,6 +154,58 @@ INVITATIONS: Final = (
          where={"code": "invite"}, expect=_code("not_found")),
 )  # fmt: skip
 
+ONE: Final = {**CHAT, "message_id": "message"}
+THUMB: Final = {**ONE, "emoji": "thumb"}
+_REACTION: Final = "chat_chat_message_message_reaction_emoji"
+
+CHANGES: Final = (
+    Step("Ben likes what Ann said", f"put_{_REACTION}", 201, by="benToken", where=THUMB,
+         says="Reaction added successfully"),
+    Step("He does already", f"put_{_REACTION}", 200, by="benToken", where=THUMB,
+         says="Reaction added successfully"),
+    Step("A name is no emoji", f"put_{_REACTION}", 400, by="benToken",
+         where={**ONE, "emoji": "ann"}, expect=_code("invalid_request")),
+    Step("Ann edits her message", "patch_chat_chat_message_message", 200,
+         {"message": "The garden is ours from one."}, by="annToken", where=ONE, key="editKey",
+         says="Message edited successfully",
+         expect=("answer.messageInfo.seq === 7",
+                 'answer.messageInfo.message === "The garden is ours from one."')),
+    Step("Edited again with the same key: the first result", "patch_chat_chat_message_message",
+         200, {"message": "Another text"}, by="annToken", where=ONE, key="editKey",
+         says="Message edited successfully", expect=("answer.messageInfo.seq === 7",)),
+    Step("Ben may not", "patch_chat_chat_message_message", 403, {"message": "From two."},
+         by="benToken", where=ONE, expect=_code("forbidden")),
+    Step("The message as it is now", "get_chat_chat_message_message", 200, by="catToken",
+         where=ONE,
+         expect=('answer.message === "The garden is ours from one."', "answer.seq === 4",
+                 "answer.editedAt > answer.at", "answer.reactions[0].count === 1",
+                 'answer.reactions[0].users[0] === pm.collectionVariables.get("benId")')),
+    Step("Cat replies to it", "post_chat_chat_message", 201,
+         {"message": "Good!", "replyTo": "{{message}}", "mentions": ["{{annId}}"]},
+         by="catToken", where=CHAT, says="Message sent successfully"),
+    Step("History after a seq", "get_chat_chat_message", 200, by="annToken", where=CHAT,
+         query={"after": "5"},
+         expect=("answer.seq === 8", "answer.more === false",
+                 'answer.messages[0].replyTo === pm.collectionVariables.get("message")',
+                 'answer.messages[0].mentions[0] === pm.collectionVariables.get("annId")')),
+    Step("Ben takes it back", f"delete_{_REACTION}", 200, by="benToken", where=THUMB,
+         says="Reaction removed successfully"),
+    Step("There is nothing to take back", f"delete_{_REACTION}", 404, by="benToken",
+         where=THUMB, expect=_code("not_found")),
+    Step("Ann deletes her message", "delete_chat_chat_message_message", 200, by="annToken",
+         where=ONE, says="Message deleted successfully"),
+    Step("It is gone", "get_chat_chat_message_message", 404, by="annToken", where=ONE,
+         expect=_code("not_found")),
+    Step("History keeps its place", "get_chat_chat_message", 200, by="benToken", where=CHAT,
+         query={"before": "5"},
+         expect=('answer.messages[0].message === ""',
+                 'answer.messages[0].deletedBy === pm.collectionVariables.get("annId")')),
+    Step("Its events have lost their text", "get_chat_chat_events", 200, by="benToken",
+         where=CHAT, query={"after": "3"},
+         expect=('answer.events.filter((event) => event.deleted).map((event) => event.seq).join()'
+                 ' === "4,7"', 'answer.events.at(-1).type === "message.deleted"')),
+)  # fmt: skip
+
 PARTING: Final = (
     Step("Cat leaves", "delete_chat_chat_participant_user", 200, by="catToken",
          where={**CHAT, "user_id": "catId"}, says="Participant removed successfully"),
@@ -207,6 +259,7 @@ STORY: Final = (
     ("People", PEOPLE),
     ("Chats", CHATS),
     ("Messages", MESSAGES),
+    ("What becomes of a message", CHANGES),
     ("Invitations", INVITATIONS),
     ("Parting", PARTING),
     ("The instance", INSTANCE),

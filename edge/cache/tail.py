@@ -1,33 +1,75 @@
 """The newest messages of a chat, as far as this process was told. Pure.
 
-The log only grows, so what was heard once stays true: a page of it is asked for only what came
-after. Who may see it is not known here.
+What was heard once is kept current by the same fold as a client's: a page of it is asked for only
+what happened since. Who may see it is not known here.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from common.protocol.fold import begin, change
 
 MAX_KEPT: Final = 101  # the largest page, and one that says whether there are more
 
 
+class _Head(msgspec.Struct, tag_field=None):
+    """What places an event among messages."""
+
+    type: str
+    seq: int
+    of: int = 0
+    deleted: bool = False
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
 class Tail(NamedTuple):
-    """Encoded messages, newest first, up to the chat's head `seq`. `whole` says that there are no
-    older ones."""
+    """Encoded current messages, newest first, as they are at the chat's head `seq`. `whole` says
+    that there are no older ones."""
 
     epoch: str = ""
     seq: int = 0
     messages: tuple[bytes, ...] = ()
     whole: bool = True
 
-    def extend(self, epoch: str, seq: int, newer: Sequence[bytes], asked: int) -> "Tail":
-        """With the newest messages above the old head, of which at most `asked` were asked for."""
-        if len(newer) >= asked:  # there may be more between them and what is here
-            return Tail(epoch, seq, tuple(newer[:MAX_KEPT]), whole=False)
-        messages = (*newer, *self.messages)
-        return Tail(epoch, seq, messages[:MAX_KEPT], self.whole and len(messages) <= MAX_KEPT)
+    def follow(self, seq: int, events: Sequence[bytes]) -> "Tail":
+        """With all events about messages from the old head to the one at `seq`, ascending."""
+        if not events:
+            return self if seq == self.seq else self._replace(seq=seq)
+        messages = list(self.messages[::-1])
+        for event in events:
+            _apply(messages, event)
+        kept = tuple(messages[: -MAX_KEPT - 1 : -1])
+        return Tail(self.epoch, seq, kept, self.whole and len(messages) <= MAX_KEPT)
 
     def page(self, limit: int) -> tuple[tuple[bytes, ...], bool] | None:
         """The newest messages and whether there are older ones; None where too few are here."""
         if len(self.messages) > limit:
             return self.messages[:limit], True
         return (self.messages, False) if self.whole else None
+
+
+def begin_tail(epoch: str, seq: int, newest: Sequence[bytes], asked: int) -> Tail:
+    """The newest messages of a chat, of which at most `asked` were asked for."""
+    return Tail(epoch, seq, tuple(newest[:MAX_KEPT]), whole=len(newest) < asked)
+
+
+def _apply(messages: list[bytes], event: bytes) -> None:
+    """`messages` are ascending. One that is older than all of them is not changed here."""
+    head = _decode_head(event)
+    if head.type == "message":
+        messages.append(_encode(begin(_decode(event))) if head.deleted else event)
+        return
+    place = bisect_left(messages, head.of, key=_seq_of)
+    if place < len(messages) and _seq_of(messages[place]) == head.of:
+        messages[place] = _encode(change(_decode(messages[place]), _decode(event)))
+
+
+def _seq_of(message: bytes) -> int:
+    return _decode_head(message).seq

@@ -6,17 +6,17 @@ from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
 from common.process.trace import followed_trace
-from common.protocol.chats import SendItem
-from common.protocol.events import AnyEvent, Message
+from common.protocol.events import AnyEvent, CurrentMessage
+from common.protocol.items import SendItem
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, MessageText, Query, RequestBody, Seq, Wrongs
+from edge.appends import Appends
+from edge.bodies import AnswerBody, Mentions, MessageText, Query, RequestBody, Seq, Wrongs
 from edge.http.answer import Answer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, get, post
 from edge.reads import Reads
-from edge.sends import Sends
 from edge.upstream import Chats
 
 MAX_MESSAGES = 100
@@ -25,6 +25,8 @@ MAX_MESSAGES = 100
 class MessageBody(RequestBody):
     message: MessageText
     client_id: Id | UnsetType = UNSET
+    reply_to: Id | UnsetType = UNSET
+    mentions: Mentions | UnsetType = UNSET
 
     def wrong_fields(self) -> Wrongs:
         return {"message": wrong_with_message(self.message)}
@@ -47,14 +49,23 @@ class MessageSentAnswer(AnswerBody):
 
 
 class HistoryQuery(Query):
-    before: Annotated[Seq, Meta(description="Only messages below this seq.")] | None = None
+    """`before` and `after` not together."""
+
+    before: Annotated[Seq, Meta(description="The newest ones below this seq.")] | None = None
+    after: Annotated[Seq, Meta(description="The oldest ones above this seq.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_MESSAGES, description="How many at most.")] = 50
+
+    def wrong_fields(self) -> Wrongs:
+        both = self.before is not None and self.after is not None
+        return {"after": "must not be there with before" if both else None}
 
 
 class MessagesAnswer(AnswerBody):
-    """Newest first."""
+    """Newest first; the fold of all events up to `seq`. `more`: there are older ones, or with
+    `after` newer ones."""
 
-    messages: list[Message]
+    messages: list[CurrentMessage]
+    seq: int
     more: bool
 
 
@@ -76,10 +87,10 @@ class EventsAnswer(AnswerBody):
 class MessageRoutes:
     """/api/chat/{id}/message and /api/chat/{id}/events."""
 
-    def __init__(self, chats: Chats, reads: Reads, sends: Sends) -> None:
+    def __init__(self, chats: Chats, reads: Reads, appends: Appends) -> None:
         self._chats = chats
         self._reads = reads
-        self._sends = sends
+        self._appends = appends
 
     @post(
         "/api/chat/{chat_id}/message",
@@ -91,13 +102,15 @@ class MessageRoutes:
     async def send_message(
         self, caller: Claims, chat_id: Id, body: MessageBody, key: RequestKey
     ) -> MessageSentAnswer:
-        result = await self._sends.send(
+        result = await self._appends.store_message(
             SendItem(
                 chat=chat_id,
                 user=caller.user,
                 key=key.id,
                 show_key=key.is_given,
                 message=body.message,
+                reply_to=body.reply_to,
+                mentions=body.mentions,
                 trace=followed_trace.get() or UNSET,
             )
         )
@@ -117,11 +130,25 @@ class MessageRoutes:
         who=Who.PARTICIPANTS,
     )
     async def get_messages(self, caller: Claims, chat_id: Id, query: HistoryQuery) -> Answer:
-        if query.before is None:
+        if query.after is not None:
+            page = await self._chats.get_messages(
+                caller.user, chat_id, None, query.limit, query.after
+            )
+        elif query.before is None:
             page = await self._reads.get_newest_messages(caller.user, chat_id, query.limit)
         else:
             page = await self._chats.get_messages(caller.user, chat_id, query.before, query.limit)
         return json_answer(page)
+
+    @get(
+        "/api/chat/{chat_id}/message/{message_id}",
+        "A message as it is now",
+        {200: CurrentMessage},
+        who=Who.PARTICIPANTS,
+    )
+    async def get_message(self, caller: Claims, chat_id: Id, message_id: Id) -> Answer:
+        found = await self._chats.get_message(caller.user, chat_id, message_id)
+        return Answer(bytes(found.message))
 
     @get(
         "/api/chat/{chat_id}/events",

@@ -13,7 +13,7 @@ from chats.store.changes import (
     ResultKey,
     TooOld,
 )
-from chats.store.messages import NewMessage, Posted
+from chats.store.messages import NOT_FOUND, NewEvent, NewMessage, Outcome
 from simulation.store.outbox import Outbox
 from simulation.store.reading import Reading
 from simulation.store.tables import Chat, Entry
@@ -24,18 +24,19 @@ class ChatsDatabase(Reading, Outbox):
 
     # ---- messages
 
-    def post_messages(self, batch: list[NewMessage]) -> tuple[list[Posted | None], dict[str, int]]:
+    def append_events(self, batch: list[NewEvent]) -> tuple[list[Outcome], dict[str, int]]:
         at = self._now()
-        posted: list[Posted | None] = []
+        outcomes: list[Outcome] = []
         ranges: dict[str, tuple[int, int]] = {}
         for message in batch:
+            assert isinstance(message, NewMessage)  # nobody changes messages here yet
             chat = self.chats.get(message.chat)
             if chat is None or message.sender not in chat.members:
-                posted.append(None)
+                outcomes.append(NOT_FOUND)
                 continue
             known = self._keys.get((message.sender, message.key, message.chat))
             if known is not None:
-                posted.append(Posted(at, 0, known.event))
+                outcomes.append(Outcome("known", event=known.event))
                 continue
             seq = chat.head + 1
             event = stamp(message.draft, seq, at)
@@ -43,9 +44,9 @@ class ChatsDatabase(Reading, Outbox):
             self._append(message.chat, chat, entry)
             first, _ = ranges.get(message.chat, (seq, seq))
             ranges[message.chat] = first, seq
-            posted.append(Posted(at, seq, None))
+            outcomes.append(Outcome("appended", seq, at))
         owed = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
-        return posted, owed
+        return outcomes, owed
 
     # ---- changes
 

@@ -63,7 +63,7 @@ class Reading(Tables):
 
     # ---- the log
 
-    def list_messages_for(
+    def list_messages_below(
         self, member: str, chat: str, before: int | None, limit: int
     ) -> Page | None:
         found = self._chat_of(chat, member)
@@ -136,13 +136,11 @@ class Reading(Tables):
             if chat is None:
                 looks.append(None)
                 continue
-            newest = [
-                e.event
-                for e in reversed(list(chat.log.values()))
-                if e.kind == "message" and e.seq > after
-            ]
+            messages = [e.event for e in chat.log.values() if e.kind == "message" and e.seq > after]
+            newest = [] if after else messages[::-1][:amount]
             shown = _shown(chat) if details else None
-            looks.append(LookRow(self._row(id_, chat), shown, newest[:amount]))
+            since = messages[:amount] if after else []
+            looks.append(LookRow(self._row(id_, chat), shown, newest, since))
         return (self.epoch if any(looks) else ""), looks
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 import chats.store
 import users.store
-from chats.store.messages import BatchFailed, BatchRefused, NewMessage
+from chats.store.messages import BatchFailed, BatchRefused, NewEvent
 from common.database.failures import DatabaseUnavailable
 from simulation.store.server import Connection, Pool
 from simulation.store.users import MembershipChange
@@ -65,8 +65,8 @@ def _is_store_function(value: Any, module: ModuleType) -> bool:
 
 def _stand_in(name: str, function: Any) -> Callable[..., Any]:
     first = next(iter(inspect.signature(function).parameters), "")
-    if name == "post_messages":
-        return _post_messages
+    if name == "append_events":
+        return _append_events
     if first == "pool":
 
         async def on_pool(pool: Pool, *arguments: Any, **options: Any) -> Any:
@@ -91,9 +91,9 @@ def _stand_in(name: str, function: Any) -> Callable[..., Any]:
     return on_connection
 
 
-async def _post_messages(pool: Pool, batch: list[NewMessage]) -> Any:
+async def _append_events(pool: Pool, batch: list[NewEvent]) -> Any:
     try:
-        return await pool.trip("post_messages", (batch,), {})
+        return await pool.trip("append_events", (batch,), {})
     except psycopg.Error as error:
         failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error

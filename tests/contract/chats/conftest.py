@@ -5,7 +5,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jwt
 import msgspec
@@ -25,12 +25,17 @@ from common.protocol.chats import (
     CreateChat,
     EventPage,
     GetEvents,
-    SendItem,
-    SendResult,
-    SendsAnswer,
-    SendsRequest,
 )
 from common.protocol.ids import new_id
+from common.protocol.items import (
+    AnyItem,
+    AppendAnswer,
+    AppendRequest,
+    AppendResult,
+    MessageStored,
+    Refused,
+    SendItem,
+)
 from common.protocol.users import GetProfile, Grant, Profile, SignUp
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_users
@@ -111,13 +116,21 @@ class World:
         )
         return await self.call("create_chat", request, Chat)
 
+    async def append(
+        self, *items: AnyItem, replica: int = 0, seconds: float = 10.0
+    ) -> list[AppendResult]:
+        """Tried once, for so long. Raises Refusal where not all were settled in time."""
+        request = AppendRequest(items=list(items))
+        answer = await self.call("append", request, AppendAnswer, replica, seconds=seconds)
+        return answer.results
+
     async def send(
         self, *items: SendItem, replica: int = 0, seconds: float = 10.0
-    ) -> list[SendResult]:
-        """Tried once, for so long. Raises Refusal where not all were settled in time."""
-        request = SendsRequest(items=list(items))
-        answer = await self.call("send", request, SendsAnswer, replica, seconds=seconds)
-        return answer.results
+    ) -> list[MessageStored]:
+        """The same for messages that are good."""
+        results = await self.append(*items, replica=replica, seconds=seconds)
+        assert not [result for result in results if not isinstance(result, MessageStored)]
+        return cast("list[MessageStored]", results)
 
     async def read_events(self, chat: str, person: Person) -> list[dict[str, object]]:
         """The whole history."""
@@ -130,8 +143,17 @@ class World:
                 return events
 
 
-def new_message(chat: str, sender: Person, text: str = "hello", key: str = "") -> SendItem:
-    return SendItem(chat=chat, user=sender.id, key=key or new_id(), show_key=True, message=text)
+def new_message(
+    chat: str, sender: Person, text: str = "hello", key: str = "", **more: Any
+) -> SendItem:
+    return SendItem(
+        chat=chat, user=sender.id, key=key or new_id(), show_key=True, message=text, **more
+    )
+
+
+def code_of(result: AppendResult) -> str:
+    """Why an item was refused; empty where it was not."""
+    return result.code if isinstance(result, Refused) else ""
 
 
 class Stage(NamedTuple):

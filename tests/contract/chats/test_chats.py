@@ -19,7 +19,7 @@ from common.protocol.chats import (
 )
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from tests.contract.chats.conftest import Person, World, new_message
+from tests.contract.chats.conftest import Person, World, code_of, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -148,7 +148,7 @@ async def test_a_deleted_chat_is_gone(world: World) -> None:
     ):
         with pytest.raises(Refusal, match="not_found"):
             await world.call(call, request, Done)
-    assert (await world.send(item))[0].code == "not_found"
+    assert code_of((await world.append(item))[0]) == "not_found"
     for person in (ann, bob):
         await world.until_memberships_are(person, set())
 

@@ -8,7 +8,7 @@ import pytest
 
 from chats.encoding import UNSTAMPED, draft_event
 from chats.store import outbox
-from chats.store.messages import NewMessage, post_messages
+from chats.store.messages import NewMessage, append_events
 from chats.store.query import fetch
 from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
@@ -27,7 +27,8 @@ async def commit_and_die(stage: Stage, chat: str, sender: Person, text: str) -> 
     message = Message(chat=chat, by=sender.id, message_id=new_id(), message=text, **UNSTAMPED)
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
         new = NewMessage(chat, sender.id, new_id(), draft_event(message))
-        assert (await post_messages(pool, [new]))[0] != [None]
+        [outcome], _ = await append_events(pool, [new])
+        assert outcome.what == "appended"
 
 
 async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -> None:

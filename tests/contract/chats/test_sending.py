@@ -11,13 +11,11 @@ from common.protocol.chats import (
     Done,
     GetEvents,
     RemoveParticipant,
-    SendItem,
-    SendResult,
-    SendsRequest,
 )
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from tests.contract.chats.conftest import SERVICE_KEY, Stage, World, new_message
+from common.protocol.items import AppendRequest, MessageStored, SendItem
+from tests.contract.chats.conftest import SERVICE_KEY, Stage, World, code_of, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +26,7 @@ async def test_a_sent_message_is_in_history(world: World) -> None:
     chat = await world.make_chat(ann, bob)
     item = new_message(chat.id, bob, 'hé "seq":0,"at":"" \\ \n')
     [result] = await world.send(item)
-    assert (result.code, result.seq, result.message) == ("", 2, item.message)
+    assert (result.seq, result.message, result.is_new) == (2, item.message, True)
     created, message = await world.read_events(chat.id, ann)
     assert created["seq"] == 1
     assert message == {
@@ -50,7 +48,7 @@ async def test_a_repeat_returns_the_first_result(world: World) -> None:
     key = new_id()
     [first] = await world.send(new_message(chat.id, ann, "one", key))
     [second] = await world.send(new_message(chat.id, ann, "two", key), replica=1)
-    assert second == first
+    assert second == msgspec.structs.replace(first, is_new=False)
     assert len(await world.read_events(chat.id, ann)) == 2
 
 
@@ -76,7 +74,8 @@ async def test_fifty_parallel_sends_with_one_key_are_one_message(world: World) -
     answers = await asyncio.gather(
         *(world.send(new_message(chat.id, ann, f"try {n}", key), replica=n % 2) for n in range(50))
     )
-    assert len({msgspec.json.encode(results[0]) for results in answers}) == 1
+    first = {(r.message_id, r.seq, r.at, r.message) for [r] in answers}
+    assert len(first) == 1
     assert len(await world.read_events(chat.id, ann)) == 2
 
 
@@ -99,7 +98,7 @@ async def test_a_system_key_never_shows(world: World) -> None:
     chat = await world.make_chat(ann)
     item = SendItem(chat=chat.id, user=ann.id, key=new_id(), show_key=False, message="x")
     first, again = (await world.send(item))[0], (await world.send(item))[0]
-    assert first == again
+    assert again == msgspec.structs.replace(first, is_new=False)
     assert first.client_id is None
     assert "clientId" not in (await world.read_events(chat.id, ann))[1]
 
@@ -108,7 +107,7 @@ async def test_a_bad_item_fails_alone(world: World) -> None:
     """An unknown chat, a stranger, a text or key out of bounds: the others are stored."""
     ann, eve = await world.make_people(2)
     chat = await world.make_chat(ann)
-    results = await world.send(
+    results = await world.append(
         new_message(chat.id, ann, "first"),
         new_message(new_id(), ann),
         new_message(chat.id, eve),
@@ -118,11 +117,11 @@ async def test_a_bad_item_fails_alone(world: World) -> None:
         new_message(chat.id, ann, "x", "}{"),
         new_message(chat.id, ann, "é" * 4096),
     )
-    assert [result.code for result in results] == [
+    assert [code_of(result) for result in results] == [
         "", "not_found", "not_found", "not_found", "invalid_request", "invalid_request",
         "invalid_request", "",
     ]  # fmt: skip
-    assert [result.seq for result in results if not result.code] == [2, 3]
+    assert [result.seq for result in results if isinstance(result, MessageStored)] == [2, 3]
 
 
 async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
@@ -130,12 +129,12 @@ async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     item = new_message(chat.id, bob)
-    assert (await world.send(item))[0].code == ""
+    await world.send(item)
     removal = RemoveParticipant(
         user=ann.id, session=ann.session, chat=chat.id, key=new_id(), participant=bob.id
     )
     await world.call("remove_participant", removal, Done)
-    assert (await world.send(item))[0].code == "not_found"
+    assert code_of((await world.append(item))[0]) == "not_found"
     with pytest.raises(Refusal, match="not_found"):
         await world.call("get_events", GetEvents(user=bob.id, chat=chat.id, after=0, limit=1), Done)
 
@@ -145,7 +144,7 @@ async def test_parallel_sends_leave_no_hole(world: World) -> None:
     people = await world.make_people(4)
     chats = [await world.make_chat(*people) for _ in range(3)]
 
-    async def send_some(number: int) -> list[SendResult]:
+    async def send_some(number: int) -> list[MessageStored]:
         items = [
             new_message(chats[(number + n) % 3].id, people[n % 4], f"{number}.{n}")
             for n in range(12)
@@ -153,7 +152,6 @@ async def test_parallel_sends_leave_no_hole(world: World) -> None:
         return await world.send(*items, replica=number % 2)
 
     results = [r for part in await asyncio.gather(*map(send_some, range(20))) for r in part]
-    assert {result.code for result in results} == {""}
     stored = []
     for chat in chats:
         events = await world.read_events(chat.id, people[0])
@@ -174,7 +172,7 @@ async def test_a_send_after_its_deadline_is_not_stored(world: World) -> None:
     """A message whose caller has given up is not stored; its call is refused as unavailable."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
-    body = msgspec.json.encode(SendsRequest(items=[new_message(chat.id, ann)]))
+    body = msgspec.json.encode(AppendRequest(items=[new_message(chat.id, ann)]))
     headers = {
         "Authorization": f"Bearer {SERVICE_KEY}",
         "Content-Type": "application/json",
@@ -182,7 +180,9 @@ async def test_a_send_after_its_deadline_is_not_stored(world: World) -> None:
     }
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"http://{world.chats[0]}/calls/send", data=body, headers=headers) as response,
+        session.post(
+            f"http://{world.chats[0]}/calls/append", data=body, headers=headers
+        ) as response,
     ):
         assert response.status == 503
     assert len(await world.read_events(chat.id, ann)) == 1
@@ -195,9 +195,10 @@ async def test_a_row_that_the_database_refuses_fails_alone(stage: Stage, world: 
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         check = f"ADD CONSTRAINT poison CHECK (chat <> '{bad.id}') NOT VALID"
         connection.execute(f"ALTER TABLE log {check}".encode())
-        results = await world.send(
+        results = await world.append(
             *(new_message(bad.id if n == 3 else good.id, ann, str(n)) for n in range(8))
         )
         connection.execute("ALTER TABLE log DROP CONSTRAINT poison")
-    assert [result.code for result in results] == ["", "", "", "internal", "", "", "", ""]
-    assert [result.seq for result in results if not result.code] == [2, 3, 4, 5, 6, 7, 8]
+    assert [code_of(result) for result in results] == ["", "", "", "internal", "", "", "", ""]
+    stored = [result.seq for result in results if isinstance(result, MessageStored)]
+    assert stored == [2, 3, 4, 5, 6, 7, 8]

@@ -58,7 +58,7 @@ async def time_send(world: World, chat: Chat, sender: Person) -> float:
     """Seconds; each would take half of one if it waited for a Valkey that does not answer."""
     loop = asyncio.get_running_loop()
     started = loop.time()
-    assert (await world.send(new_message(chat.id, sender)))[0].code == ""
+    await world.send(new_message(chat.id, sender))
     return loop.time() - started
 
 

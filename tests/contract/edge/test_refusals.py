@@ -13,7 +13,7 @@ ID = "00000000-0000-4000-8000-000000000000"
 UNKNOWN_PATHS = (
     "/api", "/api/", "/api/users", "/api/user/", "/api/chat/", "/api/chats", "/API/chat",
     f"/api/chat/{ID}/", f"/api/chat/{ID}/messages", f"/api/chat/{ID}/message/",
-    f"/api/chat/{ID}/message/{ID}", f"/api/chat/{ID}/participant/", "/api/user/me/",
+    f"/api/chat/{ID}/message/{ID}/", f"/api/chat/{ID}/participant/", "/api/user/me/",
     "/api/user/me/x", "//api/chat", "/api//chat", "/api/chat//message", "/metrics", "/openapi",
     "/openapi.json/", "/docs/", "/health", "/health/", "/health/live/", "/web", "/web/",
     "/web/nothing.js", "/web/../app.py", "/web/%2e%2e/app.py", "/index.html", "/ws/", "/calls/send",
@@ -47,6 +47,8 @@ ALLOWED = {
     f"/api/chat/{ID}/participant": "POST",
     f"/api/chat/{ID}/participant/{ID}": "DELETE",
     f"/api/chat/{ID}/message": "GET, HEAD, POST",
+    f"/api/chat/{ID}/message/{ID}": "DELETE, GET, HEAD, PATCH",
+    f"/api/chat/{ID}/message/{ID}/reaction/x": "DELETE, PUT",
     f"/api/chat/{ID}/events": "GET, HEAD",
     "/api/instance": "GET, HEAD",
     "/api/admin/instance": "PATCH",

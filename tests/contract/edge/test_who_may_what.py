@@ -24,7 +24,18 @@ MALFORMED = (
     "00000000-0000-4000-8000-00000000000%30", "%00",
 )  # fmt: skip
 
-IN_A_CHAT = [of for of in OPERATIONS if of.who in (Who.PARTICIPANTS, Who.CHAT_OWNER)]
+# What those who take part get instead, where they may not; the message and the reaction are the
+# participant's.
+MAY_NOT: dict[Who, dict[str, int]] = {
+    Who.PARTICIPANTS: {},
+    Who.CHAT_OWNER: {"participant": 403},
+    Who.SENDER: {"owner": 403},
+    Who.SENDER_OR_OWNER: {},
+    Who.REACTED: {"owner": 404},
+}
+IN_A_CHAT = [of for of in OPERATIONS if of.who in MAY_NOT]
+ABOUT_A_MESSAGE = [of for of in OPERATIONS if "message_id" in of.path_parameters]
+THUMB = "%F0%9F%91%8D"
 OPEN = [of for of in OPERATIONS if of.who is Who.EVERYBODY]
 PERSONAL = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and not of.path_parameters]
 NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
@@ -41,6 +52,7 @@ NAMED_STATUS = {
 BODIES: dict[str, Callable[["Cast"], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
     "POST /api/chat": lambda cast: {"participants": [], "chatName": "x"},
+    "POST /api/chat/{chat_id}/message": lambda cast: {"message": "x"},
     "PATCH /api/user/me": lambda cast: {"email": f"{new_id()}@example.org"},
     "POST /api/invite": lambda cast: {"uses": 1, "days": 1, "chat": cast.own},
     "PATCH /api/admin/instance": lambda cast: {"name": "Hubbub"},
@@ -71,17 +83,29 @@ class Cast:
     """A chat with an owner, a participant, a former one, beside a stranger and nobody."""
 
     def __init__(self, client: httpx.Client, people: dict[str, Any]) -> None:
-        self._client = client
+        self.client = client
         self.people = people
         self.owner = people["owner"]
         self.own = self.owner.create_chat(people["participant"].id, people["former"].id)
         gone = self.owner.ask("DELETE", f"/api/chat/{self.own}/participant/{people['former'].id}")
         assert gone.status_code == 200
+        message = f"/api/chat/{self.own}/message"
+        sent = people["participant"].ask("POST", message, json={"message": "hello"})
+        self.message: str = sent.json()["messageInfo"]["messageId"]
+        reaction = f"{message}/{self.message}/reaction/{THUMB}"
+        assert people["participant"].ask("PUT", reaction).status_code == 201
+
+    def place(self, operation: Operation, who: str, **ids: str) -> str:
+        """The path of a call that would succeed, but for the ids that are given."""
+        whom = "owner" if who == "participant" else "participant"
+        own = {"chat_id": self.own, "user_id": self.people[whom].id, "message_id": self.message}
+        emoji = "%F0%9F%8E%89" if operation.method == "PUT" else THUMB
+        return operation.path.format(**{**own, "emoji": emoji, **ids})
 
     def ask(self, who: str, method: str, path: str, body: Any) -> httpx.Response:
         options = {} if body is None else {"json": body}
         if who == "nobody":
-            return self._client.request(method, path, **options)
+            return self.client.request(method, path, **options)
         answer: httpx.Response = self.people[who].ask(method, path, **options)
         return answer
 
@@ -122,20 +146,17 @@ def test_every_call_is_in_the_table() -> None:
 def test_chat(cast: Cast, foreign_chat: str, operation: Operation, who: str, kind: str) -> None:
     """A chat answers to those in it; to all others it is as if it were not there."""
     chats = {"own": cast.own, "foreign": foreign_chat, "missing": new_id(), "malformed": "x"}
-    whom = "owner" if who == "participant" else "participant"
-    place = operation.path.format(chat_id=chats[kind], user_id=cast.people[whom].id)
     body = make_body(operation, cast)
+    place = cast.place(operation, who, chat_id=chats[kind])
     answer = cast.ask(who, operation.method, place, body)
     expected = 404
     if who == "nobody":
         expected = 401
-    elif kind == "own" and who == "owner":
-        expected = operation.status
-    elif kind == "own" and who == "participant":
-        expected = 403 if operation.who is Who.CHAT_OWNER else operation.status
+    elif kind == "own" and who in ("owner", "participant"):
+        expected = MAY_NOT[operation.who].get(who, operation.status)
     assert answer.status_code == expected, answer.text
     if expected == 404:
-        nowhere = operation.path.format(chat_id=new_id(), user_id=new_id())
+        nowhere = cast.place(operation, who, chat_id=new_id(), user_id=new_id())
         assert answer.content == cast.ask(who, operation.method, nowhere, body).content
 
 
@@ -145,10 +166,27 @@ def test_malformed_chat_id(
     lasting_cast: Cast, ann: Any, operation: Operation, malformed: str
 ) -> None:
     """An id in any other spelling names nothing."""
-    place = operation.path.format(chat_id=malformed, user_id=ann.id)
+    place = lasting_cast.place(operation, "owner", chat_id=malformed)
     body = make_body(operation, lasting_cast)
     options = {} if body is None else {"json": body}
     assert ann.ask(operation.method, place, **options).status_code == 404
+
+
+@pytest.mark.parametrize("message", ["missing", "foreign", *MALFORMED])
+@pytest.mark.parametrize("who", ["owner", "participant"])
+@pytest.mark.parametrize("operation", ABOUT_A_MESSAGE, ids=call_of)
+def test_no_such_message(
+    lasting_cast: Cast, people: dict[str, Any], operation: Operation, who: str, message: str
+) -> None:
+    """An id that names no message of the chat is not found, also by those who may not anyway."""
+    id_ = message
+    if message == "missing":
+        id_ = new_id()
+    elif message == "foreign":
+        id_ = Cast(lasting_cast.client, people).message
+    place = lasting_cast.place(operation, who, message_id=id_)
+    body = make_body(operation, lasting_cast)
+    assert lasting_cast.ask(who, operation.method, place, body).status_code == 404
 
 
 PEOPLE_TO_REMOVE = {

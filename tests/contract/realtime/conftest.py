@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ from common.calls.replicas import Replicas
 from common.protocol import chats as c
 from common.protocol import users as u
 from common.protocol.ids import new_id
+from common.protocol.items import AppendAnswer, AppendRequest, MessageStored, SendItem
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.children import spawn
 from fleet.ports import ReservedPort
@@ -262,13 +263,14 @@ class World:
         )
         return (await self.chats.call("create_chat", request, c.Chat)).id
 
-    async def post(self, chat: str, sender: Person, *texts: str) -> list[c.SendResult]:
+    async def post(self, chat: str, sender: Person, *texts: str) -> list[MessageStored]:
         items = [
-            c.SendItem(chat=chat, user=sender.id, key=new_id(), show_key=True, message=text)
+            SendItem(chat=chat, user=sender.id, key=new_id(), show_key=True, message=text)
             for text in texts
         ]
-        request = c.SendsRequest(items=items)
-        return (await self.chats.call("send", request, c.SendsAnswer, key=chat)).results
+        request = AppendRequest(items=items)
+        answer = await self.chats.call("append", request, AppendAnswer, key=chat)
+        return cast("list[MessageStored]", answer.results)
 
     async def add(self, chat: str, owner: Person, *others: Person) -> None:
         request = c.AddParticipants(

@@ -1,20 +1,29 @@
 """Drafts and stamps."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chats.encoding import (
     UNSTAMPED,
+    blank,
     decode_controls,
-    decode_message,
+    decode_said,
     draft_controls,
     draft_event,
+    find_deleted,
     stamp,
     stamp_controls,
 )
 from common.protocol.chats import Control
-from common.protocol.events import ChatDeleted, Message
+from common.protocol.events import (
+    ChatDeleted,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    ReactionAdded,
+)
 from common.protocol.ids import new_id
 
 AT = "2026-01-02T03:04:05.678Z"
@@ -27,7 +36,7 @@ def test_a_stamped_draft_is_the_event(text: str, seq: int) -> None:
     draft = draft_event(Message(**ids, **UNSTAMPED, message=text))
     event = Message(**ids, seq=seq, at=AT, message=text)
     assert stamp(draft, seq, AT) == msgspec.json.encode(event)
-    assert decode_message(stamp(draft, seq, AT)) == event
+    assert decode_said(stamp(draft, seq, AT)) == event
 
 
 def test_text_that_looks_like_a_mark_is_left_alone() -> None:
@@ -36,7 +45,7 @@ def test_text_that_looks_like_a_mark_is_left_alone() -> None:
     draft = draft_event(
         Message(chat=new_id(), by=new_id(), message_id=new_id(), message=text, **UNSTAMPED)
     )
-    assert decode_message(stamp(draft, 7, AT)).message == text
+    assert decode_said(stamp(draft, 7, AT)).message == text
 
 
 def test_control_entries_get_the_seq_and_their_snapshot_too() -> None:
@@ -62,3 +71,27 @@ def test_no_control_entries_are_nothing() -> None:
     """Most events have none."""
     assert draft_controls([]) is None
     assert stamp_controls(None, 1, AT) == decode_controls(None) == []
+
+
+@pytest.mark.parametrize("kind", [Message, MessageEdited])
+def test_a_blank_event_has_no_text(kind: type[Message | MessageEdited]) -> None:
+    """What is left is everything else."""
+    fields = {"chat": "c", "seq": 2, "at": AT, "by": "ann", "message_id": "m"}
+    more = {"client_id": "k", "reply_to": "r"} if kind is Message else {"of": 1}
+    before = kind(**fields, **more, message="secret", mentions=["bob"])
+    after = kind(**fields, **more, message="", deleted=True)
+    blanked = msgspec.json.decode(blank(msgspec.json.encode(before)))
+    assert blanked == msgspec.json.decode(msgspec.json.encode(after))
+    assert blanked == msgspec.json.decode(blank(msgspec.json.encode(blanked)))
+
+
+def test_a_deletion_says_whose() -> None:
+    """In the bytes that all events about the message have; other events delete nothing."""
+    ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
+    about = {**ids, "seq": 2, "at": AT, "of": 1}
+    deletion = msgspec.json.encode(MessageDeleted(**about))
+    reaction = msgspec.json.encode(ReactionAdded(**about, emoji="👍"))
+    found = find_deleted(deletion)
+    assert found is not None
+    assert found in reaction
+    assert find_deleted(reaction) is None

@@ -1,13 +1,17 @@
 """The hot window."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chats.window import Recent, Window
 from common.protocol.chats import Control
+from common.protocol.ids import new_id
 
-CHAT, OTHER = "a chat", "another chat"
+CHAT, OTHER = new_id(), new_id()
+MESSAGE, OTHER_MESSAGE = new_id(), new_id()
 
 
 def events(first: int, last: int, size: int = 10) -> list[Recent]:
@@ -108,3 +112,58 @@ def test_it_is_dense_and_bounded_whatever_comes(
                     assert [event.seq for event in found.events] == expected
                     total = max(total, len(expected) * 160) if after else total
         assert total <= window.size
+
+
+def event(seq: int, kind: str, message_id: str = MESSAGE, **more: Any) -> Recent:
+    fields = {
+        "type": kind,
+        "messageId": message_id,
+        "chat": CHAT,
+        "seq": seq,
+        "at": "t",
+        "by": new_id(),
+    }
+    return Recent(seq, msgspec.json.encode(fields | more), [])
+
+
+def said(window: Window) -> list[Any]:
+    found = window.list_events(CHAT, 0, 100)
+    assert found is not None
+    return [msgspec.json.decode(recent.event) for recent in found.events]
+
+
+QUOTED = f'"messageId":"{MESSAGE}"'
+HELD = [
+    event(1, "message", message="secret", clientId="k", mentions=["bob"]),
+    event(2, "message", OTHER_MESSAGE, message=QUOTED, replyTo=MESSAGE),
+    event(3, "message.edited", of=1, message="secret too", mentions=["bob"]),
+    event(4, "reaction.added", of=1, emoji="👍"),
+]
+DELETION = event(5, "message.deleted", of=1)
+
+
+def assert_is_blank(window: Window) -> None:
+    message, other, edit, reaction, deletion = said(window)
+    assert (message["message"], message["deleted"], message["clientId"]) == ("", True, "k")
+    assert (edit["message"], edit["deleted"], edit["of"]) == ("", True, 1)
+    assert "mentions" not in {**message, **edit}
+    assert other["message"] == QUOTED
+    assert [other, reaction, deletion] == [
+        msgspec.json.decode(recent.event) for recent in (HELD[1], HELD[3], DELETION)
+    ]
+
+
+def test_a_deletion_blanks_what_is_held() -> None:
+    """The text of the message and of its edits goes when the deletion comes; others stay."""
+    window = make_window()
+    window.add(CHAT, HELD)
+    window.add(CHAT, [DELETION])
+    assert_is_blank(window)
+
+
+def test_a_deletion_that_was_read_blanks_what_is_held() -> None:
+    """Also where it was committed by another replica, and what follows was read from the log."""
+    window = make_window()
+    window.add(CHAT, HELD)
+    window.fill(CHAT, [HELD[3], DELETION])
+    assert_is_blank(window)

@@ -4,9 +4,16 @@ import asyncio
 from typing import Any
 
 from common.calls.calls import Calls
-from common.protocol.chats import SendItem, SendResult, SendsAnswer, SendsRequest
 from common.protocol.errors import Refusal
-from edge.sends import MAX_BATCH_ITEMS, Sends
+from common.protocol.items import (
+    AppendAnswer,
+    AppendRequest,
+    AppendResult,
+    MessageStored,
+    Refused,
+    SendItem,
+)
+from edge.appends import MAX_BATCH_ITEMS, Appends
 
 
 class Chats(Calls):
@@ -21,19 +28,21 @@ class Chats(Calls):
         return key[0]
 
     async def call(self, name: str, request: Any, answer: Any, **_: Any) -> Any:
-        assert (name, answer) == ("send", SendsAnswer)
-        assert isinstance(request, SendsRequest)
+        assert (name, answer) == ("append", AppendAnswer)
+        assert isinstance(request, AppendRequest)
         self.batches.append([item.message for item in request.items])
         await self.go.wait()
         if self.error:
             raise self.error
-        return SendsAnswer(results=[result_of(item.message) for item in request.items])
+        return AppendAnswer(results=[result_of(item.message) for item in request.items])
 
 
-def result_of(message: str) -> SendResult:
+def result_of(message: str) -> AppendResult:
     if message == "bad":
-        return SendResult(code="not_found", detail="No.")
-    return SendResult(message_id=f"id of {message}", message=message)
+        return Refused(code="not_found", detail="No.")
+    return MessageStored(
+        message_id=f"id of {message}", seq=2, at="", message=message, client_id=None, is_new=True
+    )
 
 
 def item(message: str, chat: str = "a") -> SendItem:
@@ -49,10 +58,10 @@ async def until_asked(chats: Chats, times: int) -> None:
 async def test_what_piles_up_is_one_request() -> None:
     """The first message leaves at once; those that come meanwhile go together, in order."""
     chats = Chats()
-    sends = Sends(chats)
-    tasks = [asyncio.create_task(sends.send(item("0")))]
+    appends = Appends(chats)
+    tasks = [asyncio.create_task(appends.store_message(item("0")))]
     await until_asked(chats, 1)
-    tasks += [asyncio.create_task(sends.send(item(str(n)))) for n in range(1, 6)]
+    tasks += [asyncio.create_task(appends.store_message(item(str(n)))) for n in range(1, 6)]
     await asyncio.sleep(0)
     chats.go.set()
     results = await asyncio.gather(*tasks)
@@ -64,8 +73,8 @@ async def test_a_bad_message_fails_alone() -> None:
     """Its neighbours in the batch are stored."""
     chats = Chats()
     chats.go.set()
-    sends = Sends(chats)
-    tasks = [sends.send(item(text)) for text in ("x", "bad", "y")]
+    appends = Appends(chats)
+    tasks = [appends.store_message(item(text)) for text in ("x", "bad", "y")]
     good, bad, other = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(bad, Refusal)
     assert bad.code == "not_found"
@@ -75,8 +84,8 @@ async def test_a_bad_message_fails_alone() -> None:
 async def test_replicas_have_lanes_of_their_own() -> None:
     """A replica that is slow holds up no message for another one."""
     chats = Chats()
-    sends = Sends(chats)
-    tasks = [asyncio.create_task(sends.send(item("x", chat))) for chat in ("a1", "b1")]
+    appends = Appends(chats)
+    tasks = [asyncio.create_task(appends.store_message(item("x", chat))) for chat in ("a1", "b1")]
     await until_asked(chats, 2)
     chats.go.set()
     await asyncio.gather(*tasks)
@@ -88,19 +97,21 @@ async def test_a_failed_request_fails_all_in_it() -> None:
     chats = Chats()
     chats.error = error
     chats.go.set()
-    sends = Sends(chats)
-    found = await asyncio.gather(*(sends.send(item("x")) for _ in range(3)), return_exceptions=True)
+    appends = Appends(chats)
+    found = await asyncio.gather(
+        *(appends.store_message(item("x")) for _ in range(3)), return_exceptions=True
+    )
     assert found == [error] * 3
     chats.error = None
-    assert (await sends.send(item("y"))).message == "y"
+    assert (await appends.store_message(item("y"))).message == "y"
 
 
 async def test_a_request_is_bounded() -> None:
     """More than fits into one request goes with the next."""
     chats = Chats()
     chats.go.set()
-    sends = Sends(chats)
+    appends = Appends(chats)
     count = 2 * MAX_BATCH_ITEMS + 10
-    results = await asyncio.gather(*(sends.send(item(str(n))) for n in range(count)))
+    results = await asyncio.gather(*(appends.store_message(item(str(n))) for n in range(count)))
     assert [result.message for result in results] == [str(n) for n in range(count)]
     assert max(len(batch) for batch in chats.batches) == MAX_BATCH_ITEMS

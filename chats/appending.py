@@ -1,0 +1,231 @@
+"""Appending events that belong to messages: what comes in together goes to the database together.
+
+Whatever has piled up while the last transactions ran goes as one. No timer: an item that comes
+alone leaves at once.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import NamedTuple, cast
+
+from chats.announce import Announcement, Announcer
+from chats.drafts import Draft, answer, draft, judge, refuse
+from chats.encoding import stamp
+from chats.metrics import (
+    APPENDED,
+    BATCH_MESSAGES,
+    BATCH_SECONDS,
+    BATCHES_FAILED,
+    SENDS_REFUSED,
+    SENDS_REPEATED,
+    SENDS_WAIT_SECONDS,
+    SENDS_WAITING,
+)
+from chats.store.messages import BatchFailed, BatchRefused, NewMessage, Outcome, append_events
+from common.database.pool import Pool
+from common.process.logs import log
+from common.protocol.chats import Control
+from common.protocol.errors import Refusal, unavailable
+from common.protocol.items import AnyItem, AppendResult, Refused, SendItem
+
+MAX_BATCH = 500
+MAX_WAITING = 20_000  # while the database hangs; what comes then is refused at once
+MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
+FIRST_PAUSE_SECONDS = 0.01  # before a failed batch is posted again; doubles each time
+MAX_PAUSE_SECONDS = 0.2
+ANSWER_SECONDS = 0.1  # a call is given up so long before its caller stops waiting
+
+
+class _Call:
+    """One caller's items, until each has its result or the caller's time is over."""
+
+    __slots__ = ("_left", "_results", "_timer", "done", "since", "size")
+
+    def __init__(self, size: int, since: float, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.size = self._left = size
+        self._results: list[AppendResult | None] = [None] * size
+        self.since = since
+        self.done: asyncio.Future[list[AppendResult]] = loop.create_future()
+        # A caller that hears nothing takes this replica for dead; one that is told `unavailable`
+        # sends all of it again.
+        self._timer = loop.call_later(max(seconds / 2, seconds - ANSWER_SECONDS), self.give_up)
+
+    def settle(self, place: int, result: AppendResult) -> None:
+        if isinstance(result, Refused):
+            SENDS_REFUSED.labels(result.code).inc()
+        elif not result.is_new:
+            SENDS_REPEATED.inc()
+        self._results[place] = result
+        self._left -= 1
+        if self._left == 0 and not self.done.done():
+            self._timer.cancel()
+            self.done.set_result(cast("list[AppendResult]", self._results))
+
+    def give_up(self) -> None:
+        if not self.done.done():
+            self._timer.cancel()
+            self.done.set_exception(unavailable())
+
+
+class _Waiting(NamedTuple):
+    item: AnyItem
+    call: _Call
+    place: int
+
+
+class _Entry(NamedTuple):
+    """An event of a batch and all who asked for it: a repeat within the batch shares its result."""
+
+    draft: Draft
+    waiting: list[_Waiting]
+
+    @property
+    def is_awaited(self) -> bool:
+        return not all(call.done.done() for _, call, _ in self.waiting)
+
+    def settle(self, result: AppendResult) -> None:
+        for _, call, place in self.waiting:
+            call.settle(place, result)
+
+
+class Appender:
+    """Takes items of all callers; at most `MAX_TRANSACTIONS` batches are under way."""
+
+    def __init__(
+        self, pool: Pool, announcer: Announcer, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._pool = pool
+        self._announcer = announcer
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def append(self, items: Sequence[AnyItem], seconds: float) -> list[AppendResult]:
+        """A result for each. Raises Refusal `unavailable` where not all of them were settled within
+        `seconds`: what still waits then is not stored, and a repeat of all of them is safe."""
+        if not items:
+            return []
+        if seconds <= 0 or len(self._waiting) >= MAX_WAITING:
+            raise unavailable()
+        call = _Call(len(items), self._clock(), seconds)
+        for place, item in enumerate(items):
+            if (refusal := judge(item)) is not None:
+                call.settle(place, refuse(refusal))
+            else:
+                self._waiting.append(_Waiting(item, call, place))
+        self._start()
+        return await call.done
+
+    async def drain(self) -> None:
+        """Waits until nothing is under way."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _start(self) -> None:
+        while self._waiting and len(self._running) < MAX_TRANSACTIONS:
+            task = asyncio.create_task(self._run(self._take()))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        SENDS_WAITING.set(len(self._waiting))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start()
+
+    def _take(self) -> list[_Entry]:
+        """Whole calls, so that two transactions never race for the order of one caller's items."""
+        batch: list[_Entry] = []
+        messages: dict[tuple[str, str, str], _Entry] = {}
+        SENDS_WAIT_SECONDS.observe(self._clock() - self._waiting[0].call.since)
+        last = None
+        while self._waiting:
+            item, call, _ = waiting = self._waiting[0]
+            if batch and call is not last and len(batch) + call.size > MAX_BATCH:
+                break
+            last = call
+            self._waiting.popleft()
+            if call.done.done():
+                continue  # given up
+            if not isinstance(item, SendItem):
+                batch.append(_Entry(draft(item), [waiting]))
+            elif (known := messages.get(key := (item.chat, item.user, item.key))) is not None:
+                known.waiting.append(waiting)
+            else:
+                messages[key] = entry = _Entry(draft(item), [waiting])
+                batch.append(entry)
+        return batch
+
+    async def _run(self, batch: list[_Entry]) -> None:
+        try:
+            with BATCH_SECONDS.time():
+                await self._append(batch)
+        except BaseException:
+            for entry in batch:
+                for _, call, _ in entry.waiting:
+                    call.give_up()
+            raise
+
+    async def _append(self, batch: list[_Entry]) -> None:
+        """Settles each item. A batch that fails is appended again for those who still wait; its
+        keys make that safe, for what was committed comes back as known."""
+        pause = FIRST_PAUSE_SECONDS
+        while batch:
+            try:
+                events = [entry.draft.event for entry in batch]
+                outcomes, outbox = await append_events(self._pool, events)
+            except BatchFailed as error:
+                BATCHES_FAILED.inc()
+                if pause == FIRST_PAUSE_SECONDS:
+                    log("batch failed", error=str(error), items=len(batch))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MAX_PAUSE_SECONDS)
+                batch = [entry for entry in batch if entry.is_awaited]
+            except BatchRefused as error:
+                await self._split(batch, error)
+                return
+            else:
+                BATCH_MESSAGES.observe(len(batch))
+                self._announce(batch, outcomes, outbox)
+                for entry, outcome in zip(batch, outcomes, strict=True):
+                    entry.settle(answer(entry.draft, outcome))
+                return
+
+    async def _split(self, batch: list[_Entry], error: BatchRefused) -> None:
+        """Halves of a batch that holds something which the database refuses."""
+        if len(batch) == 1:
+            log("item not stored", error=str(error), chat=batch[0].draft.item.chat)
+            batch[0].settle(refuse(Refusal("internal", "The event could not be stored.")))
+            return
+        log("batch split", error=str(error), items=len(batch))
+        half = len(batch) // 2
+        await self._append(batch[:half])
+        await self._append(batch[half:])
+
+    def _announce(
+        self, batch: list[_Entry], outcomes: list[Outcome], outbox: dict[str, int]
+    ) -> None:
+        fresh: dict[str, Announcement] = {}
+        appended: Counter[str] = Counter()
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if outcome.what != "appended":
+                continue
+            item, new, _ = entry.draft
+            appended[str(item.__struct_config__.tag)] += 1
+            announcement = fresh.get(item.chat)
+            if announcement is None:
+                announcement = Announcement(item.chat, outcome.seq, [], [], outbox[item.chat], [])
+                fresh[item.chat] = announcement
+            event = outcome.event
+            if event is None:
+                assert isinstance(new, NewMessage)
+                event = stamp(new.draft, outcome.seq, outcome.at)
+            announcement.events.append(event)
+            if trace := item.trace:
+                follow = Control(seq=outcome.seq, action="follow", users=[], trace=trace)
+                announcement.follow.append(follow)
+        for kind, number in appended.items():
+            APPENDED.labels(kind).inc(number)
+        self._announcer.announce(*fresh.values())

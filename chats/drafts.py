@@ -1,0 +1,187 @@
+"""What an item of a batch becomes: judged, drafted as an event, and answered. Pure."""
+
+from typing import Any, Final, NamedTuple, assert_never
+
+from msgspec import UNSET, UnsetType
+
+from chats.encoding import UNSTAMPED, decode_said, draft_event
+from chats.store.messages import NewEvent, NewMessage, OtherEvent, Outcome
+from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
+from common.protocol.errors import Refusal, invalid, not_found
+from common.protocol.events import (
+    Message,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    ReactionAdded,
+    ReactionRemoved,
+)
+from common.protocol.ids import is_id, new_id
+from common.protocol.items import (
+    AnyItem,
+    AppendResult,
+    ChangeItem,
+    ChangeStored,
+    DeleteItem,
+    EditItem,
+    MessageStored,
+    ReactItem,
+    Refused,
+    SendItem,
+    UnreactItem,
+)
+from common.protocol.limits import MAX_EMOJI_A_MESSAGE, wrong_with_mentions, wrong_with_message
+
+_ID_RULE: Final = "must be a UUID of 36 lower-case characters"
+_WHY_NOT: Final = {
+    "not_found": not_found(),
+    "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
+    "no_such_message": invalid("replyTo", "must be a message of this chat that is not deleted"),
+    "too_many_emoji": invalid("emoji", f"must not be more than {MAX_EMOJI_A_MESSAGE} a message"),
+}
+
+
+class Draft(NamedTuple):
+    """An event before it is appended, and the id of its message."""
+
+    item: AnyItem
+    event: NewEvent
+    message_id: str
+
+
+def judge(item: AnyItem) -> Refusal | None:
+    """What is wrong with an item whatever the chat holds: its form first, then what it names."""
+    if refusal := _judge_form(item):
+        return refusal
+    if not (is_id(item.chat) and is_id(item.user)):
+        return not_found()
+    return not_found() if isinstance(item, ChangeItem) and not is_id(item.message_id) else None
+
+
+def _judge_form(item: AnyItem) -> Refusal | None:
+    if isinstance(item, ReactItem | UnreactItem) and qualify_emoji(item.emoji) is None:
+        return invalid("emoji", WRONG_EMOJI)
+    if not isinstance(item, ReactItem) and not is_id(item.key):
+        return invalid("clientId", _ID_RULE)
+    if isinstance(item, SendItem | EditItem):
+        if wrong := wrong_with_message(item.message):
+            return invalid("message", wrong)
+        if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
+            return invalid("mentions", wrong)
+    if isinstance(item, SendItem) and item.reply_to is not UNSET and not is_id(item.reply_to):
+        return invalid("replyTo", _ID_RULE)
+    return None
+
+
+def draft(item: AnyItem) -> Draft:
+    """The event of an item that is well-formed."""
+    match item:
+        case SendItem():
+            return _draft_message(item)
+        case EditItem():
+            # The database fills in whom it mentions: those who take part, or those of before.
+            edit = MessageEdited(message=item.message, mentions=[], **_begin(item))
+            return _draft_change(
+                item, edit, item.key, text=item.message, mentions=_distinct(item.mentions)
+            )
+        case DeleteItem():
+            return _draft_change(item, MessageDeleted(**_begin(item)), item.key)
+        case ReactItem():
+            emoji = qualify_emoji(item.emoji) or ""
+            added = ReactionAdded(emoji=emoji, **_begin(item))
+            return _draft_change(item, added, None, emoji=emoji)
+        case UnreactItem():
+            emoji = qualify_emoji(item.emoji) or ""
+            removed = ReactionRemoved(emoji=emoji, **_begin(item))
+            return _draft_change(item, removed, item.key, emoji=emoji)
+        case _:
+            assert_never(item)
+
+
+def _draft_message(item: SendItem) -> Draft:
+    mentions = _distinct(item.mentions)
+    message = Message(
+        chat=item.chat,
+        by=item.user,
+        message_id=new_id(),
+        message=item.message,
+        client_id=item.key if item.show_key else UNSET,
+        reply_to=item.reply_to,
+        mentions=[] if mentions else UNSET,  # the database fills in those who take part
+        **UNSTAMPED,
+    )
+    drafted = draft_event(message)
+    if not mentions and item.reply_to is UNSET:
+        return Draft(item, NewMessage(item.chat, item.user, item.key, drafted), message.message_id)
+    event = OtherEvent(
+        kind="message",
+        chat=item.chat,
+        sender=item.user,
+        draft=drafted.decode(),
+        key=item.key,
+        message=None if item.reply_to is UNSET else item.reply_to,
+        mentions=mentions,
+    )
+    return Draft(item, event, message.message_id)
+
+
+def _draft_change(
+    item: AnyItem, event: MessageChange, key: str | None, emoji: str | None = None, **more: Any
+) -> Draft:
+    kind = str(event.__struct_config__.tag)
+    other = OtherEvent(
+        kind=kind,
+        chat=item.chat,
+        sender=item.user,
+        draft=draft_event(event).decode(),
+        key=key,
+        scope=f"{kind} {event.message_id} {emoji or ''}",
+        message=event.message_id,
+        emoji=emoji,
+        **more,
+    )
+    return Draft(item, other, event.message_id)
+
+
+def _begin(item: ChangeItem) -> dict[str, Any]:
+    return {
+        "chat": item.chat, "by": item.user, "message_id": item.message_id, "of": 0, **UNSTAMPED
+    }  # fmt: skip
+
+
+def _distinct(users: list[str] | UnsetType) -> list[str] | None:
+    return None if users is UNSET else list(dict.fromkeys(users))
+
+
+def answer(draft: Draft, outcome: Outcome) -> AppendResult:
+    """What the item's caller is told."""
+    if outcome.what not in ("appended", "known"):
+        return refuse(_WHY_NOT[outcome.what])
+    item, is_new = draft.item, outcome.what == "appended"
+    if not isinstance(item, SendItem | EditItem):
+        return ChangeStored(is_new=is_new)
+    if is_new:
+        return MessageStored(
+            message_id=draft.message_id,
+            seq=outcome.seq,
+            at=outcome.at,
+            message=item.message,
+            client_id=item.key if isinstance(item, SendItem) and item.show_key else None,
+            is_new=True,
+        )
+    assert outcome.event is not None
+    said = decode_said(outcome.event)
+    client_id = said.client_id if isinstance(said, Message) else UNSET
+    return MessageStored(
+        message_id=said.message_id,
+        seq=said.seq,
+        at=said.at,
+        message=said.message,
+        client_id=None if client_id is UNSET else client_id,
+        is_new=False,
+    )
+
+
+def refuse(refusal: Refusal) -> Refused:
+    """A refusal as one item's result."""
+    return Refused(code=refusal.code, detail=refusal.detail, errors=refusal.errors)

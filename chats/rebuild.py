@@ -1,0 +1,99 @@
+"""Derives the state of changed messages from the log again: `python -m chats.rebuild`.
+
+The log is the truth, and history must be its fold; this is the fold of every client, not the SQL
+that follows the log event by event.
+"""
+
+import asyncio
+import sys
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from chats.settings import read_chats_settings
+from chats.store.rebuilding import (
+    ChangedMessage,
+    hold_chat,
+    list_chats_above,
+    read_changes,
+    read_messages,
+    replace_changed_messages,
+)
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool, begin, create_pool
+from common.process.variables import SettingsError
+from common.protocol.fold import begin as begin_message
+from common.protocol.fold import change
+
+CHATS_AT_A_TIME = 1_000
+Event = dict[str, Any]
+
+_decode = msgspec.json.Decoder(Event).decode
+
+
+async def rebuild(pool: Pool) -> int:
+    """Every chat in a transaction of its own, in which nothing is appended to it; others go on.
+    Returns the number of changed messages."""
+    count = 0
+    last: str | None = None
+    while chats := await list_chats_above(pool, last, CHATS_AT_A_TIME):
+        for chat in chats:
+            count += await _rebuild_chat(pool, chat)
+        last = chats[-1]
+    return count
+
+
+async def _rebuild_chat(pool: Pool, chat: str) -> int:
+    async with begin(pool) as connection:
+        await hold_chat(connection, chat)
+        changes: defaultdict[int, list[Event]] = defaultdict(list)
+        for _, event in await read_changes(connection, chat):
+            decoded = _decode(event)
+            changes[decoded["of"]].append(decoded)
+        messages = await read_messages(connection, chat, list(changes))
+        derived = [derive(_decode(event), changes[seq]) for seq, event in sorted(messages.items())]
+        await replace_changed_messages(connection, chat, derived)
+    return len(derived)
+
+
+def derive(message: Event, changes: list[Event]) -> ChangedMessage:
+    """What is kept beside the log of a message and all events about it."""
+    current = begin_message(message)
+    reacted: dict[tuple[str, str], None] = {}
+    for event in changes:
+        current = change(current, event)
+        who = (event.get("emoji", ""), event["by"])
+        if event["type"] == "reaction.added":
+            reacted[who] = None
+        elif event["type"] == "reaction.removed":
+            del reacted[who]
+    is_deleted = "deletedAt" in current
+    reactions = current.pop("reactions", [])
+    named = {(reaction["emoji"], user) for reaction in reactions for user in reaction["users"]}
+    return ChangedMessage(
+        seq=message["seq"],
+        edits=[event["seq"] for event in changes if event["type"] == "message.edited"],
+        current=msgspec.json.encode(current) if is_deleted or "editedAt" in current else None,
+        reactions=msgspec.json.encode(reactions).decode() if reactions else None,
+        is_deleted=is_deleted,
+        unnamed=[] if is_deleted else [who for who in reacted if who not in named],
+    )
+
+
+async def _run(database_url: str) -> int:
+    async with create_pool(database_url, size=1, min_size=1) as pool:
+        return await rebuild(pool)
+
+
+def main() -> None:
+    """With the environment of a replica; replicas may serve meanwhile."""
+    try:
+        count = asyncio.run(_run(read_chats_settings().database_url))
+    except (SettingsError, DatabaseUnavailable) as error:
+        sys.exit(f"chats.rebuild: {error}")
+    sys.stdout.write(f"{count} changed messages derived from the log\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Which text is one emoji, and its fully qualified spelling: Unicode's emoji-test.txt (UTS #51).
+
+Keyboards leave out the variation selector that asks for the colourful form. The list has each emoji
+with every subset of its selectors, and nothing else, so the fully qualified ones tell all of them.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+VARIATION_SELECTOR: Final = "\ufe0f"
+WRONG_EMOJI: Final = "must be one emoji of Unicode's list"
+LIST: Final = Path(__file__).with_name("emoji.txt")
+
+
+def qualify_emoji(text: str) -> str | None:
+    """The fully qualified spelling; None for what is no emoji, or more than one."""
+    whole = _whole_by_bare().get(text.replace(VARIATION_SELECTOR, ""))
+    return whole if whole is not None and _is_spelling(text, whole) else None
+
+
+@cache  # read at the first reaction
+def _whole_by_bare() -> dict[str, str]:
+    spellings = LIST.read_text().split()
+    return {whole.replace(VARIATION_SELECTOR, ""): whole for whole in spellings}
+
+
+def _is_spelling(text: str, whole: str) -> bool:
+    """Whether only selectors of the whole spelling are missing."""
+    characters = iter(text)
+    expected = next(characters, "")
+    for character in whole:
+        if character == expected:
+            expected = next(characters, "")
+    return not expected

@@ -1,0 +1,95 @@
+"""Events that belong to messages: what somebody wants in a chat's log, and what became of it.
+
+Items of all kinds travel together, in batches, from edge and realtime to chats.
+"""
+
+import msgspec
+
+from common.protocol.chats import Internal
+
+
+class Item(Internal, tag_field="kind", kw_only=True):
+    """One event that `user` wants in the chat's log. `trace` is there where the client asked for a
+    record of it."""
+
+    chat: str
+    user: str
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class SendItem(Item, tag="message", kw_only=True):
+    """`key` is what makes it unique among the sender's in that chat; it shows as `clientId` in the
+    event if `show_key`."""
+
+    key: str
+    show_key: bool
+    message: str
+    reply_to: str | msgspec.UnsetType = msgspec.UNSET
+    mentions: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ChangeItem(Item, kw_only=True):
+    message_id: str
+
+
+class EditItem(ChangeItem, tag="message.edited", kw_only=True):
+    """Without `mentions` those of the message stay."""
+
+    key: str
+    message: str
+    mentions: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class DeleteItem(ChangeItem, tag="message.deleted", kw_only=True):
+    key: str
+
+
+class ReactItem(ChangeItem, tag="reaction.added", kw_only=True):
+    """Needs no key: who has reacted has reacted."""
+
+    emoji: str
+
+
+class UnreactItem(ChangeItem, tag="reaction.removed", kw_only=True):
+    key: str
+    emoji: str
+
+
+AnyItem = SendItem | EditItem | DeleteItem | ReactItem | UnreactItem
+
+
+class AppendRequest(Internal):
+    items: list[AnyItem]
+
+
+class MessageStored(Internal, tag="message"):
+    """The event of a SendItem or EditItem: the first one of its key. `is_new` is false for a repeat
+    and for an edit that changed nothing."""
+
+    message_id: str
+    seq: int
+    at: str
+    message: str
+    client_id: str | None
+    is_new: bool
+
+
+class ChangeStored(Internal, tag="change"):
+    """The event of any other item is in the log. `is_new` is false where it was before."""
+
+    is_new: bool
+
+
+class Refused(Internal, tag="refused"):
+    code: str
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+AppendResult = MessageStored | ChangeStored | Refused
+
+
+class AppendAnswer(Internal):
+    """A result for each item, in order."""
+
+    results: list[AppendResult]

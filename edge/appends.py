@@ -1,0 +1,66 @@
+"""Messages and their changes on the way to chats, in micro-batches. Knows nothing of HTTP."""
+
+from common.calls.calls import Calls
+from common.calls.lanes import Lanes
+from common.protocol.errors import Refusal
+from common.protocol.items import (
+    AnyItem,
+    AppendAnswer,
+    AppendRequest,
+    AppendResult,
+    ChangeStored,
+    DeleteItem,
+    EditItem,
+    MessageStored,
+    ReactItem,
+    Refused,
+    SendItem,
+    UnreactItem,
+)
+from edge.metrics import SEND_BATCH
+
+MAX_BATCH_ITEMS = 200
+MAX_BATCH_BYTES = 1_048_576
+
+
+class Appends:
+    """All items of one process."""
+
+    def __init__(self, chats: Calls) -> None:
+        self._chats = chats
+        self._lanes = Lanes[AnyItem, AppendResult](
+            chats.preferred,
+            self._call,
+            max_items=MAX_BATCH_ITEMS,
+            size_of=_size,
+            max_size=MAX_BATCH_BYTES,
+        )
+
+    async def store_message(self, item: SendItem | EditItem) -> MessageStored:
+        """Raises Refusal: chats', or unavailable."""
+        result = await self._append(item)
+        assert isinstance(result, MessageStored)
+        return result
+
+    async def store_change(self, item: DeleteItem | ReactItem | UnreactItem) -> ChangeStored:
+        """Raises Refusal: chats', or unavailable."""
+        result = await self._append(item)
+        assert isinstance(result, ChangeStored)
+        return result
+
+    async def _append(self, item: AnyItem) -> MessageStored | ChangeStored:
+        result = await self._lanes.fetch(item.chat, item)
+        if isinstance(result, Refused):
+            raise Refusal(result.code, result.detail, errors=result.errors)
+        return result
+
+    async def _call(self, chat: str, items: list[AnyItem], seconds: float) -> list[AppendResult]:
+        SEND_BATCH.observe(len(items))
+        answer = await self._chats.call(
+            "append", AppendRequest(items=items), AppendAnswer, key=chat, timeout=seconds
+        )
+        return answer.results
+
+
+def _size(item: AnyItem) -> int:
+    return len(item.message) if isinstance(item, SendItem | EditItem) else 0

@@ -1,0 +1,183 @@
+"""What becomes of a message: edits, deletion, reactions."""
+
+from typing import Annotated, Final
+from urllib.parse import unquote_to_bytes
+
+from msgspec import UNSET, UnsetType
+
+from common.identity.tokens import Claims
+from common.process.trace import followed_trace
+from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
+from common.protocol.errors import invalid
+from common.protocol.ids import new_id
+from common.protocol.items import DeleteItem, EditItem, ReactItem, UnreactItem
+from common.protocol.limits import wrong_with_message
+from common.protocol.wire import Id
+from edge.appends import Appends
+from edge.bodies import AnswerBody, Confirmation, Mentions, MessageText, RequestBody, Wrongs
+from edge.http.answer import Answer, json_answer
+from edge.http.request import RequestKey
+from edge.limits import Limits
+from edge.operation import PathText, Who, delete, patch, put
+
+ONE: Final = "/api/chat/{chat_id}/message/{message_id}"
+REACTION: Final = ONE + "/reaction/{emoji}"
+
+
+def read_emoji(text: str) -> str:
+    """The emoji that a path names, fully qualified. Raises Refusal invalid_request."""
+    try:
+        emoji = qualify_emoji(unquote_to_bytes(text).decode())
+    except UnicodeDecodeError:
+        emoji = None
+    if emoji is None:
+        raise invalid("emoji", WRONG_EMOJI)
+    return emoji
+
+
+Emoji = Annotated[
+    str,
+    PathText(
+        read_emoji,
+        {
+            "type": "string",
+            "description": "One emoji of Unicode's list, in any of its spellings.",
+            "examples": ["👍"],
+        },
+        refuses="invalid_request",
+    ),
+]
+
+
+class EditBody(RequestBody):
+    """Without `mentions` those of the message stay."""
+
+    message: MessageText
+    mentions: Mentions | UnsetType = UNSET
+
+    def wrong_fields(self) -> Wrongs:
+        return {"message": wrong_with_message(self.message)}
+
+
+class EditedInfo(AnswerBody):
+    """`seq` and `at` of the edit; where it changed nothing, of the last one or of the message."""
+
+    message_id: Id
+    message: MessageText
+    seq: int
+    at: str
+
+
+class MessageEditedAnswer(AnswerBody):
+    message: str
+    message_info: EditedInfo
+
+
+class ChangeRoutes:
+    """/api/chat/{id}/message/{id} and its reactions. What makes no event does not count against the
+    rate."""
+
+    def __init__(self, appends: Appends, limits: Limits) -> None:
+        self._appends = appends
+        self._limits = limits
+
+    @patch(
+        ONE,
+        "Edit a message",
+        {200: MessageEditedAnswer},
+        who=Who.SENDER,
+        rate=Limits.take_send,
+        refusals=("forbidden",),
+    )
+    async def edit_message(
+        self, caller: Claims, chat_id: Id, message_id: Id, body: EditBody, key: RequestKey
+    ) -> MessageEditedAnswer:
+        stored = await self._appends.store_message(
+            EditItem(
+                chat=chat_id,
+                user=caller.user,
+                message_id=message_id,
+                key=key.id,
+                message=body.message,
+                mentions=body.mentions,
+                trace=followed_trace.get() or UNSET,
+            )
+        )
+        if not stored.is_new:
+            self._limits.forgive_send(caller.user)
+        info = EditedInfo(
+            message_id=stored.message_id, message=stored.message, seq=stored.seq, at=stored.at
+        )
+        return MessageEditedAnswer(message="Message edited successfully", message_info=info)
+
+    @delete(
+        ONE,
+        "Delete a message: its text is forgotten",
+        {200: Confirmation},
+        who=Who.SENDER_OR_OWNER,
+        rate=Limits.take_send,
+        refusals=("forbidden",),
+    )
+    async def delete_message(
+        self, caller: Claims, chat_id: Id, message_id: Id, key: RequestKey
+    ) -> Confirmation:
+        # The client's key is only read: after a deletion its repeat is told that there is nothing.
+        # Our own retries of this one request are told what became of it.
+        await self._appends.store_change(
+            DeleteItem(
+                chat=chat_id,
+                user=caller.user,
+                message_id=message_id,
+                key=new_id(),
+                trace=followed_trace.get() or UNSET,
+            )
+        )
+        return Confirmation(message="Message deleted successfully")
+
+    @put(
+        REACTION,
+        "React to a message",
+        {201: Confirmation, 200: Confirmation},
+        who=Who.PARTICIPANTS,
+        rate=Limits.take_send,
+    )
+    async def add_reaction(
+        self, caller: Claims, chat_id: Id, message_id: Id, emoji: Emoji
+    ) -> Answer:
+        stored = await self._appends.store_change(
+            ReactItem(
+                chat=chat_id,
+                user=caller.user,
+                message_id=message_id,
+                emoji=emoji,
+                trace=followed_trace.get() or UNSET,
+            )
+        )
+        if not stored.is_new:
+            self._limits.forgive_send(caller.user)
+        done = Confirmation(message="Reaction added successfully")
+        return json_answer(done, 201 if stored.is_new else 200)
+
+    @delete(
+        REACTION,
+        "Take a reaction back",
+        {200: Confirmation},
+        who=Who.REACTED,
+        rate=Limits.take_send,
+    )
+    async def remove_reaction(
+        self, caller: Claims, chat_id: Id, message_id: Id, emoji: Emoji, key: RequestKey
+    ) -> Confirmation:
+        stored = await self._appends.store_change(
+            UnreactItem(
+                chat=chat_id,
+                user=caller.user,
+                message_id=message_id,
+                key=key.id,
+                emoji=emoji,
+                trace=followed_trace.get() or UNSET,
+            )
+        )
+        if not stored.is_new:
+            self._limits.forgive_send(caller.user)
+        return Confirmation(message="Reaction removed successfully")
