@@ -105,7 +105,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         calls = (
             AccountRoutes(users, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
-            ProfileRoutes(gate, users, reads, limits),
+            ProfileRoutes(gate, users, administration, reads, limits, cookie),
             ChatRoutes(chats, reads),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),

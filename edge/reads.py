@@ -2,7 +2,8 @@
 
 Whether somebody may read is never held: each read of a chat asks chats, many readers in one call,
 and the answer says which state of the chat it is now. So what is shown is what a direct read would
-have shown at that moment. People never change. Knows nothing of HTTP.
+have shown at that moment. Profiles have no version: they are held for seconds, and in this process
+alone. Knows nothing of HTTP.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
 LOOKS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
+PERSON_SECONDS: Final = 5.0  # a profile has no version; a change of it shows so soon
 NOBODY_SECONDS: Final = 2.0
 BYTES_OBJECT: Final = 41  # what CPython needs beside the bytes, and a tuple for each
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
@@ -41,7 +43,6 @@ _NOBODY: Final = Person(id="", username="")
 
 _encode = msgspec.json.encode
 _decode_chat = msgspec.json.Decoder(Chat).decode
-_decode_person = msgspec.json.Decoder(Person).decode
 
 
 class Reads(Protocol):
@@ -168,22 +169,14 @@ class CachedReads:
         return found
 
     async def _load_person(self, key: str, person: str) -> Person:
-        data = await self._cache.get(key)
-        if data is not None:
-            READS.labels("person", "node").inc()
-            found = _decode_person(data)
-        else:
-            READS.labels("person", "owner").inc()
-            try:
-                found = await self._direct.get_person(person)
-            except Refusal as refusal:
-                if refusal.code == "not_found":
-                    # Here only: whoever makes ids up must not fill the nodes with them.
-                    self._memory.put(key, _NOBODY, 0, NOBODY_SECONDS)
-                raise
-            data = _encode(found)
-            await self._cache.put(key, data)
-        self._memory.put(key, found, 2 * len(data), MEMORY_SECONDS)
+        READS.labels("person", "owner").inc()
+        try:
+            found = await self._direct.get_person(person)
+        except Refusal as refusal:
+            if refusal.code == "not_found":
+                self._memory.put(key, _NOBODY, 0, NOBODY_SECONDS)
+            raise
+        self._memory.put(key, found, 2 * len(found.username), PERSON_SECONDS)
         return found
 
     async def _allowed_look(self, wanted: LookWanted) -> _LookInEpoch:

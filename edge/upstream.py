@@ -113,6 +113,12 @@ class Administration:
         )
         return taken.chat
 
+    async def delete_user(self, request: i.DeleteUser) -> None:
+        await self._calls.call("delete_user", request, u.Empty, key=request.user)
+
+    async def delete_own_account(self, request: i.DeleteOwnAccount) -> None:
+        await self._calls.call("delete_own_account", request, u.Empty, key=request.caller)
+
     async def use_reset(self, request: i.UseReset) -> None:
         await self._calls.call("use_reset", request, u.Empty)
 

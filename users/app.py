@@ -21,6 +21,7 @@ from common.valkey.valkey import Valkey
 from users.accounts import Accounts
 from users.administration import Administration
 from users.calls import create_calls
+from users.deletions import Deletions
 from users.instance import InstanceCalls
 from users.invitations import Invitations
 from users.keys import SigningKeys, reload_keys
@@ -55,6 +56,7 @@ def create_users(settings: Settings) -> Service:
     accounts = Accounts(pool, passwords, sessions, invitations, settings.signup)
     instance = InstanceCalls(pool, settings.signup)
     administration = Administration(pool, passwords, sessions)
+    deletions = Deletions(pool, passwords, sessions, chats_calls)
     memberships = Memberships(pool)
     tasks: list[asyncio.Task[None]] = []
 
@@ -77,6 +79,7 @@ def create_users(settings: Settings) -> Service:
                     reload_keys(keys),
                     keep_resolving(pool, chats_calls),
                     invitations.keep_joining(),
+                    deletions.keep_deleting(),
                     keep_purging(pool),
                 )
             )
@@ -92,7 +95,7 @@ def create_users(settings: Settings) -> Service:
         await stop(tasks[:1])  # the one that announces
 
     calls = create_calls(
-        accounts, sessions, memberships, instance, administration, invitations, keys
+        accounts, sessions, memberships, instance, administration, invitations, deletions, keys
     )
     health = Health(find_missing)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)

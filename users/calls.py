@@ -8,6 +8,7 @@ from common.protocol import users as u
 from common.protocol.users import Empty
 from users.accounts import Accounts
 from users.administration import Administration
+from users.deletions import Deletions
 from users.instance import InstanceCalls
 from users.invitations import Invitations
 from users.keys import SigningKeys
@@ -22,6 +23,7 @@ def create_calls(
     instance: InstanceCalls,
     administration: Administration,
     invitations: Invitations,
+    deletions: Deletions,
     keys: SigningKeys,
 ) -> list[Call[Any, Any]]:
     """Everything that users answers."""
@@ -58,5 +60,7 @@ def create_calls(
         Call("list_invitations", i.ListInvitations, i.InvitationList, invitations.list_invitations),
         Call("revoke_invitation", i.RevokeInvitation, Empty, invitations.revoke_invitation),
         Call("take_invitation", i.TakeInvitation, i.Taken, invitations.take_invitation),
+        Call("delete_user", i.DeleteUser, Empty, deletions.delete_user),
+        Call("delete_own_account", i.DeleteOwnAccount, Empty, deletions.delete_own),
         Call("use_reset", i.UseReset, Empty, administration.use_reset),
     ]

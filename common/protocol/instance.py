@@ -166,3 +166,21 @@ class Taken(Internal):
     """The chat that the caller is in now, or None."""
 
     chat: str | None
+
+
+# ---- the end of an account
+
+
+class DeleteUser(Internal):
+    """By somebody in charge."""
+
+    caller: str
+    user: str
+    key: str
+
+
+class DeleteOwnAccount(Internal):
+    caller: str
+    session: str
+    current_password: str | None
+    key: str

@@ -10,6 +10,7 @@ from common.protocol.instance import (
     RESET_SECONDS,
     ChangeUser,
     CreateReset,
+    DeleteUser,
     ListUsers,
     ManagedUser,
     Role,
@@ -20,7 +21,7 @@ from common.protocol.wire import Id
 from edge.auth import Gate
 from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs
 from edge.http.request import RequestKey
-from edge.operation import Who, get, patch, post
+from edge.operation import Who, delete, get, patch, post
 from edge.upstream import Administration
 
 
@@ -69,6 +70,10 @@ class PasswordChangedAnswer(AnswerBody):
     message: Literal["Password changed successfully"] = "Password changed successfully"
 
 
+class UserDeletedAnswer(AnswerBody):
+    message: Literal["User deleted successfully"] = "User deleted successfully"
+
+
 class AdministrationRoutes:
     """/api/admin/user, and the one call that a link of theirs opens to everybody."""
 
@@ -113,6 +118,20 @@ class AdministrationRoutes:
             CreateReset(caller=caller.user, user=user_id, key=key.id)
         )
         return ResetLink(url=f"{self._public_url}/#reset={code}", expires_in=RESET_SECONDS)
+
+    @delete(
+        "/api/admin/user/{user_id}",
+        "Delete a user",
+        {200: UserDeletedAnswer},
+        who=Who.ADMINS,
+        refusals=("last_owner",),
+    )
+    async def delete_user(self, caller: Claims, user_id: Id, key: RequestKey) -> UserDeletedAnswer:
+        await self._administration.delete_user(
+            DeleteUser(caller=caller.user, user=user_id, key=key.id)
+        )
+        self._gate.ask_anew()  # their sessions are revoked
+        return UserDeletedAnswer()
 
     @post(
         "/api/user/reset",

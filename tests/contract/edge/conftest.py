@@ -34,7 +34,7 @@ class Services:
         self.service_key = secrets.token_hex(16)
         for name, secret in (("service", self.service_key), ("balancer", self.balancer_key)):
             (folder / f"{name}.key").write_text(secret)
-        self._shared = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONWARNINGS": "default",
             "HUBBUB_VALKEY_URL": valkey.url,
@@ -52,7 +52,7 @@ class Services:
         port, health = ReservedPort(), ReservedPort()
         self._ports += [port, health]
         env = {
-            **self._shared,
+            **self.environment,
             **environment,
             "HUBBUB_NAME": f"{role}-{number}",
             "HUBBUB_LISTEN": port.address,
@@ -68,7 +68,7 @@ class Services:
 
         server = Server(run, lambda: _is_ready(probe))
         self._servers.append(server)
-        self._shared.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
+        self.environment.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         self.urls.setdefault(role, f"http://{port.address}")
         return server, f"http://{port.address}"
 

@@ -58,7 +58,9 @@ BODIES: dict[str, Callable[["Cast"], Any]] = {
     "PATCH /api/admin/instance": lambda cast: {"name": "Hubbub"},
     "PATCH /api/admin/user/{user_id}": lambda cast: {"active": True},
 }
-ENDS_SESSION = ("POST /api/user/logout", "DELETE /api/user/sessions")
+ENDS_SESSION = (
+    "POST /api/user/logout", "DELETE /api/user/sessions", "POST /api/user/me/delete",
+)  # fmt: skip
 QUERIES = {"GET /api/user": {"username": "p"}}
 
 DOCUMENT = describe_api(OPERATIONS)
@@ -274,32 +276,35 @@ def test_named(
 
 
 class Staff(NamedTuple):
-    """One of each role, and somebody who was deactivated."""
+    """One of each role, and two who are in no more."""
 
     owner: Any
     admin: Any
     member: Any
     deactivated: Any
+    deleted: Any
 
 
 @pytest.fixture(scope="module")
 def staff(owner: Any, make_person: Callable[[], Any]) -> Staff:
-    admin, member, deactivated = make_person(), make_person(), make_person()
+    admin, member, deactivated, deleted = (make_person() for _ in range(4))
+    assert owner.ask("DELETE", f"/api/admin/user/{deleted.id}").status_code == 200
     for person, change in ((admin, {"role": "admin"}), (deactivated, {"active": False})):
         answer = owner.ask("PATCH", f"/api/admin/user/{person.id}", json=change)
         assert answer.status_code == 200, answer.text
-    return Staff(owner, admin, member, deactivated)
+    return Staff(owner, admin, member, deactivated, deleted)
 
 
 @pytest.mark.parametrize("kind", ["own", "missing", "malformed"])
 @pytest.mark.parametrize("who", [*Staff._fields, "nobody"])
 @pytest.mark.parametrize("operation", IN_CHARGE, ids=call_of)
 def test_in_charge(
-    staff: Staff, lasting_cast: Cast, client: httpx.Client, operation: Operation, who: str,
-    kind: str,
+    staff: Staff, lasting_cast: Cast, client: httpx.Client, make_person: Callable[[], Any],
+    operation: Operation, who: str, kind: str,
 ) -> None:  # fmt: skip
     """Owners may all, admins what is not the owners' alone; a member is told 403 before 404."""
-    ids = {"own": staff.member.id, "missing": new_id(), "malformed": "x"}
+    target = staff.member if who == "member" else make_person()
+    ids = {"own": target.id, "missing": new_id(), "malformed": "x"}
     body = make_body(operation, lasting_cast)
     place = operation.path.format(user_id=ids[kind])
     options = {} if body is None else {"json": body}
@@ -308,18 +313,19 @@ def test_in_charge(
     else:
         answer = getattr(staff, who).ask(operation.method, place, **options)
     expected = operation.status if kind == "own" or not operation.path_parameters else 404
-    if who in ("nobody", "deactivated"):
+    if who in ("nobody", "deactivated", "deleted"):
         expected = 401
     elif who == "member" or (who == "admin" and operation.who is Who.OWNERS):
         expected = 403
     assert answer.status_code == expected, answer.text
 
 
+@pytest.mark.parametrize("who", ["deactivated", "deleted"])
 @pytest.mark.parametrize("operation", CLOSED, ids=call_of)
-def test_deactivated(staff: Staff, operation: Operation) -> None:
-    """Who was deactivated is nobody to every call that asks for a token."""
+def test_who_is_in_no_more(staff: Staff, operation: Operation, who: str) -> None:
+    """Who was deactivated or deleted is nobody to every call that asks for a token."""
     place = operation.path.format(**{name: new_id() for name in operation.path_parameters})
-    answer = staff.deactivated.ask(operation.method, place)
+    answer = getattr(staff, who).ask(operation.method, place)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 

@@ -1,0 +1,193 @@
+"""The end of an account: at once for its owner, soon everywhere, whatever is killed meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from common.protocol.ids import new_id
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+
+PASSWORD = "correct horse battery"
+PROMISED_SECONDS = 30
+
+
+class Person:
+    """Somebody whose name, address and password stand nowhere else."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self.name = f"leaver-{new_id()[-12:]}"
+        self.account = {
+            "username": self.name, "email": f"{self.name}@example.org", "password": PASSWORD,
+        }  # fmt: skip
+        grant = client.post("/api/user", json=self.account).json()
+        self.id: str = grant["user"]["id"]
+        self.refresh_token: str = grant["refreshToken"]
+        self._headers = {"Authorization": f"Bearer {grant['token']}"}
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {**self._headers, **options.pop("headers", {})}
+        return self._client.request(method, path, headers=headers, **options)
+
+    def create_chat(self, *participants: str) -> str:
+        body = {"participants": participants, "chatName": "x"}
+        return str(self.ask("POST", "/api/chat", json=body).json()["chat"]["id"])
+
+    def chats(self) -> set[str]:
+        found: list[dict[str, Any]] = self.ask("GET", "/api/chat?limit=200").json()["chats"]
+        return {chat["id"] for chat in found if len(chat["participants"]) > 1}
+
+
+class System(NamedTuple):
+    """One process of each role, of this module's own."""
+
+    services: Any
+    client: httpx.Client
+    users: Server
+    chats: Server
+    valkey: ValkeyServer
+
+
+@pytest.fixture(scope="module")
+def system(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: PostgresServer,
+    make_services: Callable[[ValkeyServer], Any],
+) -> Iterator[System]:
+    valkey = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    services = make_services(valkey)
+    users, chats = services.start("users")[0], services.start("chats")[0]
+    _, url = services.start("edge", HUBBUB_RATE_LIMITS="high")
+    with httpx.Client(base_url=url, timeout=10) as client:
+        yield System(services, client, users, chats, valkey)
+    services.close()
+    valkey.close()
+
+
+@pytest.fixture
+def ann(system: System) -> Person:
+    return Person(system.client)
+
+
+@pytest.fixture
+def leaver(system: System) -> Person:
+    return Person(system.client)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = PROMISED_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
+
+
+def delete_account(person: Person, password: str | None = PASSWORD) -> httpx.Response:
+    body = {} if password is None else {"json": {"currentPassword": password}}
+    return person.ask("POST", "/api/user/me/delete", **body)
+
+
+def test_an_account_ends_at_once(system: System, ann: Person, leaver: Person) -> None:
+    """No token, password or refresh token works; the name is free; others see that it is gone."""
+    assert delete_account(leaver).json() == {"message": "User deleted successfully"}
+    assert leaver.ask("GET", "/api/user/me").status_code == 401
+    log_in = {"username": leaver.name, "password": PASSWORD}
+    assert system.client.post("/api/user/login", json=log_in).status_code == 401
+    refresh = {"refreshToken": leaver.refresh_token}
+    assert system.client.post("/api/user/refresh", json=refresh).status_code == 401
+    shown = ann.ask("GET", f"/api/user/{leaver.id}").json()["username"]
+    assert shown.startswith("deleted-")
+    assert len(shown) == len("deleted-") + 8
+    assert ann.ask("GET", "/api/user?username=deleted-").json()["users"] == []
+    body = {"participants": [leaver.id], "chatName": "x"}
+    assert ann.ask("POST", "/api/chat", json=body).json()["code"] == "unknown_user"
+    assert system.client.post("/api/user", json=leaver.account).status_code == 201
+
+
+def test_deleted_names_are_nobodys(system: System) -> None:
+    """What deleted accounts are shown as cannot be signed up with."""
+    for name in ("deleted-12345678", "Deleted-abcdefgh"):
+        answer = system.client.post("/api/user", json={"username": name, "email": "a@b.example"})
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["field"] == "username"
+
+
+@pytest.mark.parametrize("password", [None, "wrong password"])
+def test_the_password_is_asked_for(leaver: Person, password: str | None) -> None:
+    """Where one is set a missing or wrong one deletes nothing."""
+    answer = delete_account(leaver, password)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+    assert leaver.ask("GET", "/api/user/me").status_code == 200
+
+
+def test_groups_are_left_as_by_leaving(ann: Person, leaver: Person) -> None:
+    """By themself; chats of theirs pass on; a chat of theirs alone ends."""
+    own, other = leaver.create_chat(ann.id), ann.create_chat(leaver.id)
+    leaver.create_chat()
+    assert delete_account(leaver).status_code == 200
+    wait_until(lambda: not ann.chats())
+    for chat in (own, other):
+        shown = ann.ask("GET", f"/api/chat/{chat}").json()
+        assert (shown["participants"], shown["owner"]) == ([ann.id], ann.id)
+        events = ann.ask("GET", f"/api/chat/{chat}/events").json()["events"]
+        last = events[-1]
+        assert (last["type"], last["by"], last["users"]) == (
+            "participant.removed", leaver.id, [leaver.id],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.4])
+def test_it_ends_whatever_is_killed(
+    system: System, ann: Person, leaver: Person, seconds: float
+) -> None:
+    """users and chats die a moment after the answer; the groups are left all the same."""
+    for _ in range(12):
+        leaver.create_chat(ann.id)
+    assert delete_account(leaver).status_code == 200
+    time.sleep(seconds)  # the moment of the kill is the case, not a condition
+    for server in (system.users, system.chats):
+        server.kill()
+    for server in (system.chats, system.users):
+        server.start()
+    wait_until(lambda: not ann.chats())
+
+
+def count_in_database(url: str, text: str) -> dict[str, int]:
+    """How many rows of which table have the text anywhere in them."""
+    found = {}
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        for (table,) in tables:
+            query = sql.SQL("SELECT count(*) FROM {} t WHERE strpos(lower(t::text), lower(%s)) > 0")
+            row = connection.execute(query.format(sql.Identifier(table)), (text,)).fetchone()
+            assert row is not None
+            if row[0]:
+                found[table] = row[0]
+    return found
+
+
+def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -> None:
+    """Neither name nor address stands in a database, in Valkey or in a log."""
+    leaver.create_chat(ann.id)
+    ann.ask("GET", f"/api/user/{leaver.id}")
+    databases = [
+        system.services.environment[f"HUBBUB_{role}_DATABASE_URL"] for role in ("USERS", "CHATS")
+    ]
+    assert count_in_database(databases[0], leaver.name) == {"users": 1}
+    assert delete_account(leaver).status_code == 200
+    wait_until(lambda: not ann.chats())
+    assert [count_in_database(url, leaver.name) for url in databases] == [{}, {}]
+    with redis.Redis.from_url(system.valkey.url) as valkey:
+        keys = list(valkey.scan_iter())
+        values = [valkey.get(key) for key in keys if valkey.type(key) == b"string"]
+    assert leaver.name.encode() not in b"\n".join(filter(None, [*keys, *values]))
+    for role in ("edge", "users", "chats"):
+        assert leaver.name not in system.services.log_of(role)

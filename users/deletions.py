@@ -1,0 +1,144 @@
+"""The end of an account: who may, what goes at once, and the chats that are left one by one.
+
+Everything personal goes in one transaction. The chats follow by the two-phase change by which
+anybody leaves, in steps that may be repeated, whatever dies in between.
+"""
+
+import asyncio
+import secrets
+import string
+
+from common.calls.calls import Calls
+from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.pool import Connection, Pool, begin
+from common.process.logs import log
+from common.protocol.chats import Done, RemoveParticipant
+from common.protocol.errors import Refusal, not_found
+from common.protocol.ids import new_id
+from common.protocol.instance import DeleteOwnAccount, DeleteUser
+from common.protocol.users import Empty
+from users.instance import demand_role
+from users.passwords import Passwords
+from users.roles import IN_CHARGE, judge_last_owner, judge_target
+from users.sessions import Sessions, unauthenticated
+from users.store import deletions as store
+from users.store.accounts import find_by_id
+from users.store.administration import UserRow, count_active_owners, find_user
+from users.store.instance import find_result, keep_result, lock_instance, write_log
+from users.store.memberships import list_chats_of
+from users.store.sessions import is_session_alive, revoke_sessions_of
+
+ROUND_SECONDS = 1.0
+CLAIM_SECONDS = 5.0  # a replica that dies leaves its claim to another one so soon
+CHATS_AT_ONCE = 4
+LEAVE_SECONDS = 4.0
+# A change of memberships that began before the deletion may still be committed: chats commits
+# nothing that is older than 20 s.
+SETTLED_SECONDS = 25.0
+NAME_CHARACTERS = string.ascii_lowercase + string.digits
+
+
+class Deletions:
+    """The calls that delete accounts, and the work that follows."""
+
+    def __init__(self, pool: Pool, passwords: Passwords, sessions: Sessions, chats: Calls) -> None:
+        self._pool = pool
+        self._passwords = passwords
+        self._sessions = sessions
+        self._chats = chats
+
+    async def delete_user(self, request: DeleteUser) -> Empty:
+        """By somebody in charge. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
+        scope = f"delete_user {request.user}"
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                await lock_instance(connection)
+                role = await demand_role(connection, request.caller, IN_CHARGE)
+                if await find_result(connection, request.caller, scope, request.key) is not None:
+                    return 0
+                found = await find_user(connection, request.user)
+                if found is None:
+                    raise not_found()
+                if refusal := judge_target(role, found.role):
+                    raise refusal
+                revoked = await self._delete(connection, found, by=request.caller)
+                if request.caller != request.user:
+                    await keep_result(connection, request.caller, scope, request.key, b"")
+                return revoked
+
+        self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
+        return Empty()
+
+    async def delete_own(self, request: DeleteOwnAccount) -> Empty:
+        """Raises Refusal: `invalid_credentials` for a missing or wrong password where one is set,
+        `unauthenticated` for a session that has ended, `last_owner`."""
+        account = await find_by_id(self._pool, request.caller)
+        if account is None:
+            raise unauthenticated()
+        if account.password_hash is not None and not await self._passwords.matches(
+            request.current_password or "", account.password_hash
+        ):
+            raise Refusal("invalid_credentials", "The password is wrong.")
+
+        async def attempt() -> int:
+            async with begin(self._pool) as connection:
+                await lock_instance(connection)
+                if not await is_session_alive(connection, request.caller, request.session):
+                    raise unauthenticated()
+                found = await find_user(connection, request.caller)
+                if found is None:
+                    raise unauthenticated()
+                return await self._delete(connection, found, by=request.caller)
+
+        self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
+        return Empty()
+
+    async def _delete(self, connection: Connection, found: UserRow, *, by: str) -> int:
+        """How many sessions it ended."""
+        was_active_owner = found.active and found.role == "owner"
+        owners = await count_active_owners(connection)
+        if refusal := judge_last_owner(was_active_owner, False, owners):
+            raise refusal
+        name = "deleted-" + "".join(secrets.choice(NAME_CHARACTERS) for _ in range(8))
+        await store.erase_account(connection, found.id, name)
+        await write_log(connection, by, "user.deleted", found.id, {})
+        return await revoke_sessions_of(connection, found.id, keep=None)
+
+    async def keep_deleting(self) -> None:
+        """Works off what is left to do, until cancelled."""
+        while True:
+            try:
+                while (
+                    deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)
+                ) is not None:
+                    await self._work_on(deletion)
+            except DatabaseUnavailable as error:
+                log("deletions wait", error=type(error).__name__)
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _work_on(self, deletion: store.Deletion) -> None:
+        chats = await list_chats_of(self._pool, deletion.user)
+        is_out = True
+        for start in range(0, len(chats), CHATS_AT_ONCE):
+            some = chats[start : start + CHATS_AT_ONCE]
+            is_out &= all(await asyncio.gather(*(self._leave(deletion.user, c) for c in some)))
+            await store.hold_claim(self._pool, deletion.user, CLAIM_SECONDS)
+        if is_out and deletion.age_seconds > SETTLED_SECONDS:
+            await store.finish_deletion(self._pool, deletion.user)
+            log("account deleted", user=deletion.user)
+
+    async def _leave(self, user: str, chat: str) -> bool:
+        """Whether they stay in that chat for good: a direct one is the other person's too."""
+        request = RemoveParticipant(
+            user=user, session="", chat=chat, key=new_id(), participant=user
+        )
+        try:
+            await self._chats.call(
+                "remove_participant", request, Done, key=chat, timeout=LEAVE_SECONDS
+            )
+        except Refusal as refusal:
+            if refusal.code == "forbidden":
+                return True
+            log("chat not left", code=refusal.code, chat=chat)
+        return False

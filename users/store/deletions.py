@@ -1,0 +1,56 @@
+"""SQL of accounts that end, and of what is left to do of it."""
+
+from typing import NamedTuple
+
+from common.database.pool import Connection, Pool
+
+
+class Deletion(NamedTuple):
+    user: str
+    age_seconds: float
+
+
+async def erase_account(connection: Connection, user: str, username: str) -> None:
+    """Nothing personal is left in its row, nor any way in."""
+    await connection.execute(
+        "UPDATE users SET username = %s, email = NULL, password_hash = NULL,"
+        " password_number = password_number + 1, change_key = '', role = 'member', active = false,"
+        " deleted_at = now() WHERE id = %s",
+        (username, user),
+    )
+    for table in ("reset_codes", "sign_up_keys", "joins", "invitation_uses"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE user_id = %s",  # noqa: S608 - constants
+            (user,),
+        )
+    await connection.execute("DELETE FROM results WHERE caller = %s", (user,))
+    await connection.execute("INSERT INTO deletions (user_id) VALUES (%s)", (user,))
+
+
+async def claim_deletion(pool: Pool, seconds: float) -> Deletion | None:
+    """One that nobody works on; others leave it alone for so long."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "UPDATE deletions SET claimed_until = now() + make_interval(secs => %s)"
+            " WHERE user_id = (SELECT user_id FROM deletions"
+            "  WHERE done_at IS NULL AND claimed_until < now() ORDER BY claimed_until"
+            "  LIMIT 1 FOR UPDATE SKIP LOCKED)"
+            " RETURNING user_id::text, extract(epoch FROM now() - requested_at)::float8",
+            (seconds,),
+        )
+        row = await cursor.fetchone()
+    return Deletion(*row) if row else None
+
+
+async def hold_claim(pool: Pool, user: str, seconds: float) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE deletions SET claimed_until = now() + make_interval(secs => %s)"
+            " WHERE user_id = %s",
+            (seconds, user),
+        )
+
+
+async def finish_deletion(pool: Pool, user: str) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE deletions SET done_at = now() WHERE user_id = %s", (user,))
