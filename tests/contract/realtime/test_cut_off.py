@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from common.calls.replicas import LEASE_SECONDS
+from common.calls.replicas import LEASE_MS
 from common.valkey.client import Valkey, connect_valkey
 from tests.contract.realtime.conftest import (
     Frame,
@@ -167,7 +167,9 @@ async def test_chats_that_may_not_log_in_to_valkey_is_polled(
     async def switch_on() -> None:
         await as_operator(own_valkey, "ACL", "SETUSER", "chats", "on")
 
-    await talk_while_cut(own_world, "digest_missing", switch_off, switch_on, seconds=LEASE_SECONDS)
+    await talk_while_cut(
+        own_world, "digest_missing", switch_off, switch_on, seconds=LEASE_MS / 1000
+    )
 
 
 async def test_chats_that_may_not_publish_is_polled(
