@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from common.calls.replicas import LEASE_MS
-from common.valkey.client import Valkey, connect_valkey
+from common.valkey.client import connect_valkey
 from tests.contract.realtime.conftest import (
     Frame,
     Person,
@@ -80,7 +80,7 @@ async def shut_to_strangers(valkey: ValkeyServer) -> None:
 
 
 async def as_operator(valkey: ValkeyServer, *command: str) -> object:
-    client: Valkey = connect_valkey(f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}")
+    client = connect_valkey(f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}")
     try:
         return await client.execute_command(*command)
     finally:
