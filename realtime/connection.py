@@ -26,7 +26,7 @@ from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
 from realtime.admission import Admission
-from realtime.connections import Connections
+from realtime.connections import Connections, send_away
 from realtime.counters import Counters
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH, Upgrade
@@ -292,6 +292,10 @@ class Connection(asyncio.Protocol):
             self._write_held()
         self._session.end(code, reason, self._services.clock())
         self._flush()
+
+    def send_away(self) -> None:
+        """Ends it so that its client comes back and resumes."""
+        send_away(self)
 
     def tick(self) -> None:
         """What is due now, from the wheel."""

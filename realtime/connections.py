@@ -56,7 +56,7 @@ class Connections:
     def send_all_away(self) -> None:
         """Everybody comes back by themselves, in the next seconds."""
         for one in list(self._open):
-            _send_away(one)
+            send_away(one)
 
     async def drain(self) -> None:
         """Ends all connections in batches, those last whose sends are not answered yet."""
@@ -80,10 +80,10 @@ class Connections:
 def _send_away_if_answered(sockets: Sequence[Socket]) -> None:
     for one in sockets:
         if not one.sends_in_flight:
-            _send_away(one)
+            send_away(one)
 
 
-def _send_away(one: Socket) -> None:
-    """The reason is a delay in ms, so that not all come back at once."""
+def send_away(one: Socket) -> None:
+    """It comes back and resumes. The reason is a delay in ms, so that not all come back at once."""
     delay = random.randrange(MAX_RETURN_DELAY_MS)  # noqa: S311 - spreads load
     one.end(CloseCode.DRAINING, str(delay))

@@ -30,6 +30,17 @@ class Delivery:
             self.deliver_payload(room, due)
         room.wake_waiters()
 
+    def abandon(self, room: Room) -> None:
+        """Events are lost for good between the head and what is left of the chat's log: nobody can
+        say any more who was removed before the end, so no socket may hear it. Each comes back and
+        gets the chats that its user is in now."""
+        room.is_closed = True
+        for listener in tuple(room.listeners):
+            listener.send_away()
+        log("room abandoned", chat=room.chat, seq=room.stream.head)
+        room.stream.skip_to(room.stream.known)
+        room.wake_waiters()
+
     def deliver(self, room: Room, texts: list[bytes]) -> None:
         """Lines of events without control entries, as one frame."""
         listeners = room.listeners

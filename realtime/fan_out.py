@@ -62,7 +62,8 @@ def create_fan_out(
     """`node` is this process's name, `replicas` are those of chats."""
     hub = Hub(clock)
     delivery = Delivery(hub, counters)
-    rooms = Rooms(hub, bus, topics, chats, Repair(chats.slice, delivery.take, spawn, counters))
+    repair = Repair(chats.slice, delivery.take, delivery.abandon, spawn, counters)
+    rooms = Rooms(hub, bus, topics, chats, repair)
     subscriptions = Subscriptions(bus)
     notices = Notices(hub, rooms, chats, subscriptions, topics, spawn)
     canary = FlowCanary(node, chats.commit_canary, counters, clock)

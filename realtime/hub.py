@@ -42,6 +42,8 @@ class Listener(Protocol):
     rooms: "set[Room]"
     joining: Joining | None
 
+    def send_away(self) -> None: ...
+
 
 class Room:
     """One chat on this node: its stream and the sockets that hear it.

@@ -16,17 +16,20 @@ RETRY_SECONDS: Final = 0.2
 
 
 class Repair:
-    """`fetch` asks chats for the events after a seq; `take` delivers them; `spawn` runs a task."""
+    """`fetch` asks chats for the events after a seq; `take` delivers them; `abandon` gets a room
+    whose hole cannot be filled any more; `spawn` runs a task."""
 
     def __init__(
         self,
         fetch: Callable[[str, int], Awaitable[Slice]],
         take: Callable[[Room, Payload], None],
+        abandon: Callable[[Room], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         counters: Counters,
     ) -> None:
         self._fetch = fetch
         self._take = take
+        self._abandon = abandon
         self._spawn = spawn
         self._counters = counters
 
@@ -67,7 +70,9 @@ class Repair:
     def _apply(self, room: Room, found: Slice, known_when_asked: int) -> None:
         if found.events:
             payload = payload_of(found)
-            room.stream.skip_to(payload.first - 1)
+            if payload.first > room.stream.head + 1:  # the chat has ended and is being purged
+                self._abandon(room)
+                return
             self._take(room, payload)
         room.stream.learn(found.head)
         room.stream.settle(found.head, known_when_asked)

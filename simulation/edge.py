@@ -165,7 +165,9 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         credentials = Credentials(users_calls, service.name)
         limits = Limits(SharedBuckets(valkey), KnownAddresses(valkey), service.rate_factor)
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
-        reads = CachedReads(chats_calls, direct, MemoryCache(2**20), CacheNodes(()))
+        cache = CacheNodes(("redis://cache-0:6379",))
+        stack.push_async_callback(cache.close)
+        reads = CachedReads(chats_calls, direct, MemoryCache(2**20), cache)
         front = _Front(Gate(credentials), Chats(chats_calls), reads, Appends(chats_calls), limits)
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
@@ -175,6 +177,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
                     valkey.bus.run(credentials.wake, credentials.wake),
                     watch_replicas(valkey, users),
                     watch_replicas(valkey, chats),
+                    cache.watch(),
                     credentials.watch(),
                     credentials.report_uses(),
                 )

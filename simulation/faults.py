@@ -72,6 +72,22 @@ class Faults:
         self._run.fleet.processes[host].kill()
         self._until(seconds, lambda: self._start(host))
 
+    def _do_vanish(self, host: str, seconds: float) -> None:
+        """Its machine is gone: nobody is told."""
+        run = self._run
+        others = {*run.fleet.hosts, "valkey", *(d.host for d in run.people.devices)} - {host}
+        links = [link for other in sorted(others) for link in run.network.links(host, other)]
+        for link in links:
+            link.is_cut = True
+        run.fleet.processes[host].kill()
+
+        def come_back() -> None:
+            for link in links:
+                link.join()
+            self._start(host)
+
+        self._until(seconds, come_back)
+
     def _do_terminate(self, host: str, seconds: float) -> None:
         process = self._run.fleet.processes[host]
         process.terminate()

@@ -1,6 +1,10 @@
 """What must hold inside a node at every moment, and what must be gone when everybody has left."""
 
-from typing import Any
+from typing import Any, Final
+
+from simulation.processes import Process
+
+OWN_TOPICS: Final = 4  # digest, revoked, and two canaries
 
 
 def find_wrong(fleet: Any) -> str | None:
@@ -25,6 +29,9 @@ def find_leak(fleet: Any) -> str | None:
     for host, node in fleet.nodes():
         services = node.services
         wheel = services.wheel
+        topics = services.joiner._bus.subscriptions
+        if topics > OWN_TOPICS:
+            return f"{host} hears {topics} topics"
         left = {
             "connections": len(services.connections),
             "sockets": services.admission.sockets,
@@ -33,8 +40,15 @@ def find_leak(fleet: Any) -> str | None:
             "rooms": len(services.hub.rooms),
             "people": len(services.hub.people),
             "buckets of the wheel": len(wheel._buckets),
+            "topics of rooms": len(services.joiner._rooms.by_topic),
+            "sends": 0 if services.sends._lanes.is_idle else 1,
+            "sockets of the kernel": _sockets_of_devices(fleet.processes[host]),
         }
         found = {name: number for name, number in left.items() if number}
         if found:
             return f"{host} has {found}"
     return None
+
+
+def _sockets_of_devices(process: Process) -> int:
+    return sum(t.get_extra_info("peername")[0].startswith("device") for t in process.transports)

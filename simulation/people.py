@@ -19,6 +19,7 @@ from simulation.processes import Process
 FINAL: Final = {
     "not_found", "forbidden", "invalid_request", "unknown_user", "unauthenticated", "sent",
 }  # fmt: skip
+REVOKED_SECONDS: Final = 1.6  # a second, and what is late on the way and in tasks
 UNEXCUSED: Final = ("unavailable", "internal")
 
 
@@ -166,7 +167,18 @@ class People:
         what = f"{verb} {key[-4:]} in {self._witness.name(chat)}"
         self._spawn(device, what, self._until_sent(device, chat, key, text, verb))
 
+    def _twice(self, device: Device, number: int) -> None:
+        """The same message at once in two requests, as when a balancer repeats one."""
+        chat = self.chats.get(number)
+        if chat is None:
+            return
+        key = new_id()
+        for _ in range(2):
+            work = self._until_sent(device, chat, key, "twice", "posts")
+            self._spawn(device, f"posts {key[-4:]} in {self._witness.name(chat)}", work)
+
     async def _until_sent(self, device: Device, chat: str, key: str, text: str, verb: str) -> None:
+        before = self._witness.last_acknowledged(device.user, chat)
         while True:
             if verb == "says":
                 outcome = await device.say(chat, key, text)
@@ -174,6 +186,7 @@ class People:
                 outcome = await self._post_once(device, chat, key, text)
             if outcome in FINAL:
                 self._witness.note(device.host, f"{key[-4:]}: {outcome}")
+                self._witness.in_order(device.user, chat, key, before)
                 return
             if outcome in UNEXCUSED and self._run.plan.spares_sends:
                 self._witness.fail("refused", f"{device.host} {verb} {key[-4:]}: {outcome}")
@@ -312,7 +325,13 @@ class People:
         self._witness.note(device.host, "logs out")
         self._run.users.revoke_session(device.session)
         device.is_stopped = True
+        if self._run.plan.spares_sends:
+            self._run.loop.call_later(REVOKED_SECONDS, self._judge_end, device, device.line)
         self._add_device(self.users.index(device.user))
+
+    def _judge_end(self, device: Device, line: Any) -> None:
+        if line is not None and line.stream is not None and not line.lost.done():
+            self._witness.fail("revoked", f"{device.host} is connected without a session")
 
 
 def _ignore(_: Any) -> None:

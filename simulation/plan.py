@@ -7,16 +7,8 @@ import random
 from typing import Any, Final, NamedTuple
 
 THEMES: Final = (
-    "bus",
-    "bus",
-    "services",
-    "network",
-    "database",
-    "hiccup",
-    "people",
-    "purge",
-    "all",
-)
+    "bus", "bus", "services", "death", "network", "database", "hiccup", "people", "purge", "all",
+)  # fmt: skip
 LASTING: Final = -1.0  # seconds of a fault that is not healed before the end
 
 
@@ -53,7 +45,7 @@ class Plan(NamedTuple):
     @property
     def spares_sends(self) -> bool:
         """Nothing is wrong that could excuse the refusal of a send."""
-        return self.theme in ("hiccup", "bus", "people")
+        return self.theme in ("hiccup", "bus", "people", "death")
 
     @property
     def loses_messages(self) -> bool:
@@ -90,10 +82,11 @@ def make_plan(seed: int) -> Plan:
     r = draw.random
     theme = r.choice(THEMES)
     replicas = {
-        "users": 1,
+        "users": r.choice((1, 1, 2)),
         "chats": r.choice((1, 2, 2)),
         "realtime": r.choice((1, 2, 2)),
         "edge": r.choice((1, 2)),
+        "cache": 1,
     }
     users = r.randint(2, 4)
     devices = tuple([*range(users), *(r.randrange(users) for _ in range(r.choice((0, 0, 1))))])
@@ -144,7 +137,8 @@ def _draw_limits(draw: _Draw, theme: str) -> dict[str, float]:
 _OFTEN: Final = ("say",) * 8 + ("post",) * 5
 _SELDOM: Final = (
     "create", "rename", "add", "add", "remove", "remove", "delete", "events", "events", "newest",
-    "messages", "chat", "type", "cut_client", "cut_client", "away", "slow_reader", "log_out",
+    "messages", "chat", "chat", "type", "twice", "cut_client", "cut_client", "away", "slow_reader",
+    "log_out",
 )  # fmt: skip
 
 
@@ -229,6 +223,7 @@ def _draw_faults(draw: _Draw, theme: str, replicas: dict[str, int]) -> None:
     kinds = {
         "bus": (_bus,),
         "services": (_services,),
+        "death": (_none,),
         "network": (_network,),
         "database": (_database,),
         "hiccup": (_hiccup,),
@@ -236,6 +231,8 @@ def _draw_faults(draw: _Draw, theme: str, replicas: dict[str, int]) -> None:
         "purge": (_purge,),
         "all": (_bus, _services, _network, _database, _clocks),
     }[theme]
+    if theme == "death":
+        _death(draw, replicas)
     for _ in range(r.randint(1, 4)):
         r.choice(kinds)(draw, replicas)
 
@@ -281,17 +278,23 @@ def _bus(draw: _Draw, replicas: dict[str, int]) -> None:
 
 def _services(draw: _Draw, replicas: dict[str, int]) -> None:
     r = draw.random
-    host = r.choice(_hosts(replicas, "users", "chats", "realtime", "edge"))
-    kind = r.choice(("kill", "kill", "stop", "terminate", "short"))
+    host = r.choice(_hosts(replicas, "users", "chats", "realtime", "edge", "cache"))
+    kind = r.choice(("kill", "kill", "stop", "terminate", "short", "vanish"))
     if kind == "short":
         host = r.choice(_hosts(replicas, "chats"))
     draw.add(draw.time(), kind, host, _length(draw))
 
 
+def _death(draw: _Draw, replicas: dict[str, int]) -> None:
+    """Of one process, which is there again in two seconds: no send needs to fail for it."""
+    host = draw.random.choice(_hosts(replicas, "users", "chats", "chats", "cache"))
+    draw.add(draw.time(), "kill", host, draw.random.choice((0.2, 1.0, 2.0)))
+
+
 def _network(draw: _Draw, replicas: dict[str, int]) -> None:
     r = draw.random
     one = r.choice(_hosts(replicas, "realtime", "realtime", "edge", "users"))
-    others = [*_hosts(replicas, "chats"), "valkey", *_hosts(replicas, "users")]
+    others = [*_hosts(replicas, "chats"), "valkey", *_hosts(replicas, "users", "cache")]
     kind = r.choice(("cut", "cut", "island", "crawl"))
     at = draw.time()
     if kind == "island":

@@ -13,6 +13,7 @@ from realtime.settings import RealtimeSettings
 from simulation.edge import EdgeSettings, serving_edge
 from simulation.network import Listener
 from simulation.processes import Process, State
+from simulation.valkey import Valkey
 from users.app import create_users
 from users.settings import Settings as UsersSettings
 
@@ -102,6 +103,9 @@ class Fleet:
             max_pending_handshakes=100,
         )
         await _serve(settings, realtime.__main__.serving_realtime)
+
+    async def _run_cache(self, host: str) -> None:
+        await Valkey(self._loop, host).serve(host)
 
     async def _run_edge(self, host: str) -> None:
         await _serve(EdgeSettings(self._settings("edge", host)), serving_edge)

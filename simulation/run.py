@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-import chats.background
 from simulation.clock import CLOCK
 from simulation.faults import Faults
 from simulation.inside import find_leak, find_wrong
@@ -59,7 +58,6 @@ class Run:
         self.network = self.loop.network = Network(self.loop, seed)
         self.witness = Witness(
             lambda: CLOCK.now,
-            lambda: chats.background.PURGE_AFTER_SECONDS,
             self.loop.halt,
         )
         self.valkey = Valkey(self.loop, seed)

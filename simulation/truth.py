@@ -27,7 +27,6 @@ class Chat:
         self.entries: list[Entry] = []
         self.times: list[float] = []
         self.stays: dict[str, list[Stay]] = {}
-        self.ended_at: float | None = None
         self._snapshots: dict[tuple[int, str], bytes] = {}
 
     @property
@@ -51,7 +50,6 @@ class Chat:
         elif entry.kind == "participant.removed":
             self._leave(event["users"], entry.seq, now)
         elif entry.kind == "chat.deleted":
-            self.ended_at = now
             self._leave(self.members(), entry.seq, now)
         return None
 

@@ -50,9 +50,9 @@ class Valkey:
             {},
         )
 
-    async def serve(self) -> None:
+    async def serve(self, host: str = "valkey") -> None:
         """The process's main task."""
-        await self.loop.create_server(lambda: _Connection(self), sock=Listener("valkey", PORT))
+        await self.loop.create_server(lambda: _Connection(self), sock=Listener(host, PORT))
         while True:
             await asyncio.sleep(KEEPS_SECONDS)
             self._copy = self._snapshot()
@@ -181,6 +181,11 @@ class Valkey:
         if options:
             seconds = int(options[1]) / (1000 if options[0].upper() == b"PX" else 1)
         self._strings[key] = value, self.loop.time() + seconds
+        return b"+OK\r\n"
+
+    def _do_psetex(self, _: "_Connection", arguments: list[bytes]) -> Answer:
+        key, milliseconds, value = arguments
+        self._strings[key] = value, self.loop.time() + int(milliseconds) / 1000
         return b"+OK\r\n"
 
     def _do_get(self, _: "_Connection", arguments: list[bytes]) -> Answer:

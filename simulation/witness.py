@@ -36,13 +36,11 @@ class Stream:
 
 
 class Witness:
-    """`now` is the run's time; `purge_after` how long a chat's log outlives it, in seconds.
-    `halt` ends the run."""
+    """`now` is the run's time; `halt` ends the run."""
 
     def __init__(
         self,
         now: Callable[[], float],
-        purge_after: Callable[[], float],
         halt: Callable[[], None],
     ) -> None:
         self.truth = Truth()
@@ -50,8 +48,8 @@ class Witness:
         self.lines: list[Line] = []
         self.names: dict[str, str] = {}
         self.acknowledged: dict[tuple[str, str, str], tuple[str, int]] = {}
+        self._last: dict[tuple[str, str], int] = {}
         self._now = now
-        self._purge_after = purge_after
         self._halt = halt
 
     def note(self, who: str, what: str) -> None:
@@ -112,7 +110,7 @@ class Witness:
             self.fail("order", f"{self.name(user)} got {self._at(id_, seq)} without its beginning")
         elif expected is not None and seq < expected:
             self.fail("repeat", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
-        elif expected is not None and seq > expected and not self._is_purged(id_):
+        elif expected is not None and seq > expected:
             self.fail("hole", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
         stream.next[id_] = seq + 1
         if seq <= stream.heads.get(id_, 0):
@@ -121,11 +119,6 @@ class Witness:
             self.fail("stale", f"{self.name(user)} got {self._at(id_, seq)}, above their removal")
         if _ends(event, user):
             del stream.next[id_]
-
-    def _is_purged(self, id_: str) -> bool:
-        """Who was away for as long after a chat's end gets what is left of its log."""
-        ended_at = self.truth.chat(id_).ended_at
-        return ended_at is not None and self._now() > ended_at + self._purge_after()
 
     def _judge_content(self, user: str, id_: str, seq: int, line: bytes) -> None:
         chat = self.truth.chat(id_)
@@ -143,6 +136,7 @@ class Witness:
         """A send was answered."""
         seq, message_id = answer["seq"], answer["messageId"]
         known = self.acknowledged.setdefault((user, chat, key), (message_id, seq))
+        self._last[user, chat] = max(seq, self._last.get((user, chat), 0))
         if known != (message_id, seq):
             self.fail("repeat", f"key {key[:8]} was answered {known}, then {message_id, seq}")
         entries = self.truth.chat(chat).entries
@@ -153,6 +147,16 @@ class Witness:
         mine = (event.get("messageId"), event["by"], event.get("clientId"), event.get("message"))
         if mine != (message_id, user, key, text):
             self.fail("lost", f"{self._at(chat, seq)} was answered and is {event}")
+
+    def last_acknowledged(self, user: str, chat: str) -> int:
+        """The highest seq of their messages there that was answered."""
+        return self._last.get((user, chat), 0)
+
+    def in_order(self, user: str, chat: str, key: str, before: int) -> None:
+        """A message that was sent after another one's answer comes after it."""
+        _, seq = self.acknowledged.get((user, chat, key), ("", before + 1))
+        if seq < before:
+            self.fail("reorder", f"{self._at(chat, seq)} was sent after {before} was answered")
 
     def page(self, user: str, chat: str, low: int, body: dict[str, Any], after: int) -> None:
         """A page of `/events`; `low` is the head when it was asked for."""

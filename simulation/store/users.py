@@ -180,5 +180,13 @@ class UsersDatabase:
     def purge_stale_rows(self) -> None:
         pass
 
+    # No account is deleted in a run, and nobody is invited.
+
+    def claim_deletion(self, seconds: float) -> None:
+        return None
+
+    def list_old_joins(self, older_than_seconds: float, limit: int) -> list[Any]:
+        return []
+
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(f"users' store has {name}, its model has not")

@@ -92,7 +92,9 @@ async def new_parts(head: int) -> Parts:
     bus, replicas = Bus("redis://127.0.0.1:1"), Replicas("chats", ())
     with closing(HttpClient("")) as http:
         chats = Chats(Calls(http, replicas), replicas)
-    repair = Repair(fetch_nothing, delivery.take, lambda fill: fill.close(), counters)
+    repair = Repair(
+        fetch_nothing, delivery.take, delivery.abandon, lambda fill: fill.close(), counters
+    )
     rooms = Rooms(hub, bus, topics, chats, repair)
     relay = Relay(rooms, Subscriptions(bus), delivery, counters)
     return Parts(hub, relay, delivery, rooms.open("chat", head))

@@ -1,0 +1,34 @@
+"""Repair of a room whose hole cannot be filled any more."""
+
+import asyncio
+
+import msgspec
+
+from common.protocol.chats import Control, Slice
+from realtime.counters import Counters
+from realtime.delivery import Delivery
+from realtime.hub import Hub
+from realtime.repair import Repair
+from tests.fixtures.ears import Ear
+
+
+async def test_who_cannot_be_told_what_they_missed_is_sent_away() -> None:
+    """A node was cut off until a chat had ended and was being purged. Somebody may have been
+    removed in what is gone, so no socket gets what is left: each comes back and resumes."""
+    close = Control(seq=20, action="close", users=[])
+
+    async def fetch(chat: str, after: int) -> Slice:
+        return Slice(
+            chat=chat, after=after, events=[msgspec.Raw(b"the end")], controls=[close], head=20,
+            first=20,
+        )  # fmt: skip
+
+    hub, counters = Hub(lambda: 0.0), Counters()
+    delivery = Delivery(hub, counters)
+    repair = Repair(fetch, delivery.take, delivery.abandon, asyncio.ensure_future, counters)
+    room, ear = hub.open_room("chat", 5), Ear("ann")
+    hub.attach(ear, room)
+    await repair.reach(room, 20)
+    assert ear.lines == []
+    assert ear.is_sent_away
+    assert room.is_closed
