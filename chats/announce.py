@@ -5,6 +5,7 @@ from typing import NamedTuple
 from chats.digest import RecentChanges
 from chats.metrics import WINDOW_BYTES
 from chats.outbox import Publication, Publisher
+from chats.search.feeder import Feeder
 from chats.window import Recent, Window
 from common.protocol.chats import Control
 
@@ -24,8 +25,11 @@ class Announcement(NamedTuple):
 class Announcer:
     """Called after commits only: whatever is announced is a fact."""
 
-    def __init__(self, window: Window, recent: RecentChanges, publisher: Publisher) -> None:
+    def __init__(
+        self, window: Window, recent: RecentChanges, publisher: Publisher, feeder: Feeder
+    ) -> None:
         self._window = window
+        self._feeder = feeder
         self._recent = recent
         self._publisher = publisher
 
@@ -37,6 +41,7 @@ class Announcer:
             )
             for one in announcements
         )
+        self._feeder.note(one.chat for one in announcements)
         for chat, first, events, controls, _, _ in announcements:
             self._recent.note(chat, first + len(events) - 1, controls)
             self._window.add(

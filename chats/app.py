@@ -17,6 +17,7 @@ from chats.calls import create_calls
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
+from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
@@ -47,7 +48,8 @@ def create_chats(settings: ChatsSettings) -> Service:
     recent = RecentChanges(service.advertise)
     publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
-    announcer = Announcer(window, recent, publisher)
+    feeder = Feeder(pool)
+    announcer = Announcer(window, recent, publisher, feeder)
     appender = Appender(pool, announcer)
     users_calls = Calls(http, users)
     coordinator = Coordinator(pool, users_calls, announcer)
@@ -69,6 +71,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
+            start(repeat("feed search", FEED_SECONDS, feeder.run)),
             start(repeat("measure", DIGEST_SECONDS, sweep.measure)),
             start(
                 repeat(

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, erasing, history, looks, nodes, participants
+from chats import chats, history, looks, nodes, participants
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
 from chats.outbox import Publisher
+from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from chats.window import Window
 from common.calls.service import Call, call_seconds
@@ -24,7 +25,6 @@ from common.protocol.chats import (
     DecisionAnswer,
     DecisionRequest,
     DeleteChat,
-    DeleteMessagesOf,
     DemandChatOwner,
     Digest,
     Done,
@@ -45,10 +45,11 @@ from common.protocol.chats import (
     MembershipsAnswer,
     MembershipsRequest,
     MessagePage,
-    MessagesDeleted,
     OneMessage,
     RemoveParticipant,
     RenameChat,
+    SearchAnswer,
+    SearchRequest,
     SlicesAnswer,
     SlicesRequest,
 )
@@ -95,10 +96,6 @@ def create_calls(
             "remove_participant", RemoveParticipant, Done,
             partial(participants.remove_participant, *both),
         ),
-        Call(
-            "delete_messages_of", DeleteMessagesOf, MessagesDeleted,
-            partial(erasing.delete_messages_of, pool, appender),
-        ),
         Call("join_chat", JoinChat, Done, partial(participants.join_chat, *both)),
         Call("demand_chat_owner", DemandChatOwner, Done, partial(chats.demand_chat_owner, pool)),
         Call("chat_owners", ChatOwners, ChatsOwned, partial(chats.list_chat_owners, pool)),
@@ -110,6 +107,7 @@ def create_calls(
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),
         Call("look", LooksRequest, LooksAnswer, partial(looks.look, pool)),
+        Call("search", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(
             "memberships", MembershipsRequest, MembershipsAnswer,
             partial(nodes.get_memberships, pool),

@@ -42,3 +42,11 @@ CHANGE_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 BACKGROUND_FAILED = Counter("hubbub_chats_background_failed", "Background work that failed", ["of"])
+SEARCH_FED = Counter("hubbub_chats_search_fed", "Messages, edits and deletions put into the index")
+SEARCH_BEHIND_CHATS = Gauge(
+    "hubbub_chats_search_behind_chats", "Chats with events that are not in the search index"
+)
+SEARCH_BEHIND_SECONDS = Gauge(
+    "hubbub_chats_search_behind_seconds",
+    "For how long the index has lacked the oldest of them",
+)

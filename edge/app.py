@@ -46,6 +46,7 @@ from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
 from edge.routes.profiles import ProfileRoutes
+from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 from edge.settings import EdgeSettings
 from edge.upstream import Administration, Chats, Users
@@ -112,6 +113,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             InstanceRoutes(administration),
             InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, settings.public_url),
+            SearchRoutes(chats),
             HealthRoutes(health, readiness.missing),
             DescriptionRoutes(*documents, headers),
         )

@@ -14,6 +14,7 @@ FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # an address
 CHANGES: Final = Rate(5, 20)  # of chats and memberships, a user
 NEW_CHATS: Final = Rate(60 / 60, 60)  # a user
+SEARCHES: Final = Rate(10, 20)  # a user
 MAX_USERNAME: Final = 32  # characters; what is longer is no account, and costs nothing to fold
 
 
@@ -28,6 +29,7 @@ class Limits:
         self._sign_ups = SIGN_UPS.times(factor)
         self._changes = CHANGES.times(factor)
         self._new_chats = NEW_CHATS.times(factor)
+        self._searches = SEARCHES.times(factor)
 
     async def take_send(self, user: str) -> None:
         """Raises Refusal rate_limited. Waits for Valkey only where another process may have taken
@@ -49,6 +51,10 @@ class Limits:
     async def take_new_chat(self, user: str) -> None:
         """Raises Refusal rate_limited."""
         demand(await self._buckets.take("new-chat", user, self._new_chats))
+
+    async def take_search(self, user: str) -> None:
+        """Raises Refusal rate_limited."""
+        demand(await self._buckets.take("search", user, self._searches))
 
     async def take_sign_up(self, address: str) -> None:
         """Raises Refusal rate_limited."""

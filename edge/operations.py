@@ -13,11 +13,13 @@ from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.profiles import ProfileRoutes
+from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 
 OPERATIONS: Final = tuple(
     operations_of(
         AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
-        InstanceRoutes, InvitationRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
+        SearchRoutes, InstanceRoutes, InvitationRoutes, AdministrationRoutes, HealthRoutes,
+        DescriptionRoutes,
     )
 )  # fmt: skip

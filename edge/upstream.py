@@ -172,3 +172,6 @@ class Chats:
     async def get_events(self, user: str, chat: str, after: int, limit: int) -> c.EventPage:
         request = c.GetEvents(user=user, chat=chat, after=after, limit=limit)
         return await self._calls.call("get_events", request, c.EventPage, key=chat)
+
+    async def search(self, request: c.SearchRequest) -> c.SearchAnswer:
+        return await self._calls.call("search", request, c.SearchAnswer, key=request.user)

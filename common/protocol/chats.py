@@ -107,21 +107,6 @@ class JoinChat(Internal):
     key: str
 
 
-class DeleteMessagesOf(Internal):
-    """users asks for it: the user's account is deleted, and their messages go too. `after` is the
-    `next` of the answer before."""
-
-    user: str
-    after: str
-    limit: int
-
-
-class MessagesDeleted(Internal):
-    """`next` is empty when there are no more."""
-
-    next: str
-
-
 class DemandChatOwner(Internal):
     """Refused unless the user owns the chat."""
 
@@ -247,6 +232,25 @@ class LooksAnswer(Internal):
 
     epoch: str
     looks: list[Look]
+
+
+class SearchRequest(Internal):
+    """What somebody typed, in one chat or all of theirs, of one sender or all; `before` is `next`
+    of the page before."""
+
+    user: str
+    query: str
+    chat: str | None
+    sender: str | None
+    before: str | None
+    limit: int
+
+
+class SearchAnswer(Internal):
+    """Current messages, newest first."""
+
+    messages: list[msgspec.Raw]
+    next: str | None
 
 
 # ---- for realtime

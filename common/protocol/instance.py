@@ -172,12 +172,11 @@ class Taken(Internal):
 
 
 class DeleteUser(Internal):
-    """By somebody in charge. `messages`: all that they sent goes too."""
+    """By somebody in charge."""
 
     caller: str
     user: str
     key: str
-    messages: bool = False
 
 
 class DeleteOwnAccount(Internal):
@@ -185,4 +184,3 @@ class DeleteOwnAccount(Internal):
     session: str
     current_password: str | None
     key: str
-    messages: bool = False

@@ -27,6 +27,7 @@ class Step(NamedTuple):
 
 
 REVOKED_MS: Final = 1000  # the most that the end of a session takes
+FOUND_MS: Final = 1000  # the most that the search index is behind
 
 
 def _code(code: str) -> tuple[str, ...]:
@@ -126,6 +127,11 @@ MESSAGES: Final = (
          query={"limit": "10"},
          expect=('answer.messages.map((event) => event.seq).join() === "5,4"',
                  "answer.more === false")),
+    Step("What was said is found by its words", "get_search", 200, by="catToken",
+         query={"q": "gril"}, after_ms=FOUND_MS,
+         expect=('answer.messages[0].message === "I bring the grill."', "answer.next === null")),
+    Step("Nothing to look for", "get_search", 400, by="catToken", query={"q": "?!"},
+         expect=_code("invalid_request")),
     Step("Everything that happened", "get_chat_chat_events", 200, by="catToken", where=CHAT,
          expect=("answer.seq === 5",
                  'answer.events.map((event) => event.type).join() === "chat.created,chat.updated,'

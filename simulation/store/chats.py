@@ -14,6 +14,7 @@ from chats.store.changes import (
     TooOld,
 )
 from chats.store.messages import NOT_FOUND, NewEvent, NewMessage, Outcome
+from chats.store.search_feed import Fed
 from simulation.store.outbox import Outbox
 from simulation.store.reading import Reading
 from simulation.store.tables import Chat, Entry
@@ -47,6 +48,14 @@ class ChatsDatabase(Reading, Outbox):
             outcomes.append(Outcome("appended", seq, at))
         owed = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
         return outcomes, owed
+
+    # ---- search: no part of it is simulated
+
+    def feed(self, chats: list[str], rows: int, forget_rows: int) -> Fed:
+        return Fed(set(chats), [], 0)
+
+    def list_chats_behind(self, after: str, limit: int) -> tuple[list[str], None]:
+        return [], None
 
     # ---- changes
 

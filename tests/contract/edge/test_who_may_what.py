@@ -4,6 +4,7 @@ What is expected follows from the declaration's `who`; a call whose ids name nei
 somebody in it needs a row here, and fails without one.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ BODIES: dict[str, Callable[["Cast"], Any]] = {
 ENDS_SESSION = (
     "POST /api/user/logout", "DELETE /api/user/sessions", "POST /api/user/me/delete",
 )  # fmt: skip
-QUERIES = {"GET /api/user": {"username": "p"}}
+QUERIES = {"GET /api/search": {"q": "garden"}, "GET /api/user": {"username": "p"}}
 
 DOCUMENT = describe_api(OPERATIONS)
 
@@ -292,6 +293,11 @@ def staff(owner: Any, make_person: Callable[[], Any]) -> Staff:
     for person, change in ((admin, {"role": "admin"}), (deactivated, {"active": False})):
         answer = owner.ask("PATCH", f"/api/admin/user/{person.id}", json=change)
         assert answer.status_code == 200, answer.text
+    deadline = time.monotonic() + 5
+    for person in (deactivated, deleted):  # edge hears of it within a second
+        while person.ask("GET", "/api/user/me").status_code != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
     return Staff(owner, admin, member, deactivated, deleted)
 
 

@@ -1,0 +1,119 @@
+"""What events of a log change in the index of words. Pure.
+
+A message becomes an entry. An edit gives it another line, a deletion an empty one; where the
+message is among the same rows, its entry is changed before it is written.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chats.search.words import line_of, pairs_of
+
+_BEFORE_NAME: Final = "|"  # no phrase goes from the text to a file's name
+
+
+class UnfedRow(NamedTuple):
+    """A row of the log; `event` is None where no word depends on it."""
+
+    chat: str
+    seq: int
+    event: bytes | None
+
+
+class Entry(NamedTuple):
+    """A message in the index."""
+
+    chat: str
+    seq: int
+    head: str
+    line: str
+    extra: str
+
+
+class Line(NamedTuple):
+    """Another line for a message that is in the index already; an edit keeps its files' names,
+    which stand behind a `|` in line and extra."""
+
+    chat: str
+    seq: int
+    line: str
+    extra: str
+    keeps_names: bool
+
+
+class Changes(NamedTuple):
+    """What rows of the log change. `upto` is how far each chat is then; `ended` are chats that were
+    deleted: nothing of them stays."""
+
+    entries: list[Entry]
+    lines: list[Line]
+    upto: dict[str, int]
+    ended: list[str]
+
+
+class _Attachment(msgspec.Struct):
+    name: str
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    type: str
+    at: str
+    by: str
+    message_id: str = ""
+    message: str = ""
+    of: int = 0
+    deleted: bool = False
+    attachments: list[_Attachment] = []
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def changes_of(rows: Iterable[UnfedRow]) -> Changes:
+    """`rows` are consecutive in each chat."""
+    entries: dict[tuple[str, int], Entry] = {}
+    lines: dict[tuple[str, int], Line] = {}
+    upto: dict[str, int] = {}
+    names: dict[tuple[str, int], list[_Attachment]] = {}
+    ended: list[str] = []
+    for chat, seq, data in rows:
+        upto[chat] = seq
+        if data is None:
+            continue
+        event = _decode(data)
+        if event.type == "message":
+            names[chat, seq] = event.attachments
+            line, extra = _words(event.message, event.attachments, event.by)
+            head = f"{seq} {milliseconds(event.at)} {event.message_id} {event.by}"
+            entries[chat, seq] = Entry(chat, seq, head, line, extra)
+        elif event.type == "chat.deleted":
+            ended.append(chat)
+        elif (entry := entries.get((chat, event.of))) is not None:
+            sender = entry.head.rpartition(" ")[2]
+            attachments = names[chat, event.of] if event.type == "message.edited" else []
+            line, extra = _words(event.message, attachments, sender)
+            entries[chat, event.of] = entry._replace(line=line, extra=extra)
+        else:
+            line, extra = _words(event.message, [], event.by)
+            keeps_names = event.type == "message.edited"
+            lines[chat, event.of] = Line(chat, event.of, line, extra, keeps_names)
+    return Changes(list(entries.values()), list(lines.values()), upto, ended)
+
+
+def milliseconds(at: str) -> int:
+    """Since 1970, of a time as it is on the wire."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def _words(text: str, attachments: list[_Attachment], sender: str) -> tuple[str, str]:
+    """The line, and what the index needs beside its words."""
+    line = line_of(text)
+    extra = f" {' '.join([f'@{sender}', *pairs_of(line)])} "
+    for attachment in attachments:
+        name = line_of(attachment.name)
+        line += _BEFORE_NAME + name
+        extra += f"{_BEFORE_NAME} {' '.join(pairs_of(name))} "
+    return line, extra

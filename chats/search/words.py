@@ -1,0 +1,101 @@
+"""What counts as a word, and when two words are the same, for messages and queries alike. Pure.
+
+A text becomes a line of its words, each with a space before and behind it, so that whether a word,
+a beginning or a phrase stands in a text is whether a string stands in its line. Scripts that put no
+spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found at any place.
+"""
+
+import re
+from itertools import pairwise
+from typing import Final
+from unicodedata import category, name, normalize
+
+MAX_WORD_CHARACTERS: Final = 200
+
+_ASCII_WORDS: Final = re.compile("[a-z0-9]+").findall
+# Scripts without spaces, by their blocks in Unicode.
+_UNSPACED: Final = (
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f"
+    "\u3031-\u303c\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f"
+    "\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+_is_unspaced: Final = re.compile(f"[{_UNSPACED}]").match
+_SCRIPT_CHANGES: Final = re.compile(
+    f"(?<=[{_UNSPACED}])(?=[^ {_UNSPACED}])|(?<=[^ {_UNSPACED}])(?=[{_UNSPACED}])"
+)
+# Latin, Greek and Cyrillic letters lose the marks behind them.
+_MARKED: Final = re.compile(
+    "([a-zA-Z\u00aa-\u02af\u0370-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f"
+    "\ua640-\ua69f\ua720-\ua7ff])[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff"
+    "\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+_LATIN_NAME: Final = re.compile(
+    r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS |LONG )?([A-Z]|A[AEOUVY]|OE|OO|TZ|VY)(?: WITH .*)?"
+)
+# Letters that no decomposition takes apart and whose names do not say what they stand for.
+_TAKEN_APART: Final = {
+    "ß": "ss", "þ": "th", "ð": "d", "ŋ": "n", "ĸ": "q", "ƕ": "hv", "ƣ": "oi", "ȸ": "db", "ȹ": "qp",
+    "ɛ": "e", "\u0269": "i", "ʉ": "u", "ỻ": "ll", "ỽ": "v",
+}  # fmt: skip
+
+
+class _Letters(dict[int, str]):
+    """For `str.translate`: what separates words becomes a space, and Latin letters beyond ASCII
+    what PostgreSQL's `unaccent` makes of them. Filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if category(character)[0] not in "LMN":
+            self[code] = " "
+        else:
+            self[code] = _TAKEN_APART.get(character) or _plain_latin(character)
+        return self[code]
+
+
+def _plain_latin(character: str) -> str:
+    found = _LATIN_NAME.fullmatch(name(character, ""))
+    return found[1].lower() if found else character
+
+
+_LETTERS: Final = _Letters({ord(" "): " "})
+
+
+def split_runs(text: str) -> list[str]:
+    """Runs of letters, marks and digits, folded: full case folding, no marks on Latin, Greek and
+    Cyrillic letters, compatibility forms as NFKC has them."""
+    if text.isascii():
+        return _ASCII_WORDS(text.lower())
+    folded = normalize("NFD", normalize("NFKC", text).casefold())
+    return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
+
+
+def split_run(run: str) -> list[str]:
+    """A run in the pieces that a line separates: where a script without spaces begins or ends."""
+    if run.isascii():
+        return [run[:MAX_WORD_CHARACTERS]]
+    pieces = _SCRIPT_CHANGES.sub(" ", run).split(" ")
+    return [p if is_unspaced(p) else p[:MAX_WORD_CHARACTERS] for p in pieces]
+
+
+def is_unspaced(piece: str) -> bool:
+    """Whether the piece is of a script without spaces."""
+    return _is_unspaced(piece) is not None
+
+
+def line_of(text: str) -> str:
+    """The line of a text: its pieces in order, a space before and behind each; " " if there is
+    none."""
+    pieces = [piece for run in split_runs(text) for piece in split_run(run)]
+    return f" {' '.join(pieces)} " if pieces else " "
+
+
+def pairs_of(line: str) -> list[str]:
+    """Of the unspaced runs in a line each character, and each two that stand side by side."""
+    if line.isascii():
+        return []
+    found: set[str] = set()
+    for piece in line.split():
+        if is_unspaced(piece):
+            found.update(piece)
+            found.update(a + b for a, b in pairwise(piece))
+    return sorted(found)

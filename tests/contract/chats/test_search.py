@@ -1,0 +1,168 @@
+"""Finding messages by their words, over two replicas and the real database."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from chats.search.feeder import Feeder
+from chats.store.search_feed import empty_index
+from common.database.pool import create_pool
+from common.protocol.chats import (
+    DeleteChat,
+    Done,
+    RemoveParticipant,
+    SearchAnswer,
+    SearchRequest,
+)
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from tests.contract.chats.conftest import Person, Stage, World, new_message
+from tests.contract.chats.scene import make_scene
+
+FOUND_SECONDS = 5.0  # promised within one; a busy machine gets more
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def search(
+    world: World, reader: Person, typed: str, replica: int = 0, **options: Any
+) -> SearchAnswer:
+    request: dict[str, Any] = {"chat": None, "sender": None, "before": None, "limit": 20, **options}
+    return await world.call(
+        "search", SearchRequest(user=reader.id, query=typed, **request), SearchAnswer, replica
+    )
+
+
+async def texts(world: World, reader: Person, typed: str, **options: Any) -> list[str]:
+    found = await search(world, reader, typed, **options)
+    return [msgspec.json.decode(message)["message"] for message in found.messages]
+
+
+async def until_found(
+    world: World, reader: Person, typed: str, expected: list[str], **options: Any
+) -> None:
+    found: list[str] = []
+    try:
+        async with asyncio.timeout(FOUND_SECONDS):
+            # Asked again and again, as a user would.
+            while (found := await texts(world, reader, typed, **options)) != expected:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        assert found == expected
+
+
+async def test_what_was_sent_is_found_by_those_who_take_part(world: World) -> None:
+    """Newest first, by words, beginnings and phrases, over any replica; by nobody else."""
+    ann, ben, eve = await world.make_people(3)
+    chat = await world.make_chat(ann, ben)
+    for text in ("The garden is ours", "a garden party", "nothing of it"):
+        await world.send(new_message(chat.id, ann, text))
+    both = ["a garden party", "The garden is ours"]
+    await until_found(world, ben, "gard", both)
+    await until_found(world, ann, "garden", both, replica=1)
+    assert await texts(world, ben, '"garden is"') == ["The garden is ours"]
+    assert await texts(world, ben, '"gard"') == []
+    assert await texts(world, ben, "garden", sender=ben.id) == []
+    assert await texts(world, ben, "garden", sender=ann.id) == both
+    assert await texts(world, eve, "garden") == []
+
+
+async def test_blocks_hold_what_open_rows_held(world: World) -> None:
+    """Of two hundred messages, most of them in blocks, every one is found, page by page."""
+    ann, ben = await world.make_people(2)
+    chat, other = await world.make_chat(ann, ben), await world.make_chat(ben, ann)
+    sent = [f"word number{n} {'rare' if n % 70 == 3 else 'often'}" for n in range(200)]
+    for start in range(0, 200, 20):
+        for one in (chat, other):
+            await world.send(*(new_message(one.id, ann, t) for t in sent[start : start + 20]))
+    await until_found(world, ben, "number199", [sent[199]] * 2)
+    rare = [text for text in reversed(sent) if "rare" in text]
+    assert await texts(world, ben, "rare", chat=chat.id) == rare
+    sevens = await texts(world, ben, "number7", chat=chat.id, limit=50)
+    assert sorted(sevens) == sorted(text for text in sent if " number7" in text)
+    for typed in ("often", "word of", '"often" word'):
+        pages: list[str] = []
+        before = None
+        while True:
+            found = await search(world, ben, typed, before=before, limit=50)
+            pages += [msgspec.json.decode(m)["messageId"] for m in found.messages]
+            before = found.next
+            if before is None:
+                break
+            assert len(found.messages) == 50
+        assert len(pages) == len(set(pages)) == 2 * 197
+
+
+async def test_what_was_edited_or_deleted_is_found_as_it_is_now(world: World) -> None:
+    """The text before an edit is found no more, a deleted text from its deletion on, wherever in
+    the index they are; results show reactions and edits."""
+    scene = await make_scene(world, text="alpha one")
+    ann, bob = scene.people
+    await until_found(world, bob, "alpha", ["alpha one"])
+    await scene.append(scene.edit(ann, "beta one"))
+    await scene.append(scene.react(bob))
+    await until_found(world, bob, "beta", ["beta one"])
+    assert await texts(world, bob, "alpha") == []
+    for n in range(0, 40, 10):
+        await world.send(*(new_message(scene.id, ann, f"filler {m}") for m in range(n, n + 10)))
+    await until_found(world, bob, "filler 39", ["filler 39"])
+    [shown] = (await search(world, bob, "beta one")).messages
+    message = msgspec.json.decode(shown)
+    assert "editedAt" in message
+    assert message["reactions"][0]["count"] == 1
+    await scene.append(scene.edit(ann, "gamma one"))
+    await until_found(world, bob, "gamma", ["gamma one"])
+    assert await texts(world, bob, "beta") == []
+    await scene.append(scene.delete(ann))
+    assert await texts(world, bob, "gamma") == []
+    assert await texts(world, bob, "one") == []
+
+
+async def test_who_was_removed_finds_nothing_more_and_a_deleted_chat_leaves_the_index(
+    world: World,
+) -> None:
+    """At once: who takes part is judged in the statement that finds."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    await world.send(new_message(chat.id, ann, "secretary"))
+    await until_found(world, ben, "secretary", ["secretary"])
+    removal = RemoveParticipant(
+        user=ann.id, session=ann.session, chat=chat.id, key=new_id(), participant=ben.id
+    )
+    await world.call("remove_participant", removal, Done)
+    assert await texts(world, ben, "secretary") == []
+    with pytest.raises(Refusal, match="not_found"):
+        await search(world, ben, "secretary", chat=chat.id)
+    end = DeleteChat(user=ann.id, session=ann.session, chat=chat.id, key=new_id())
+    await world.call("delete_chat", end, Done)
+    assert await texts(world, ann, "secretary") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "options"),
+    [("", {}), ("...", {}), ("x" * 201, {}), ("x", {"before": "1-2"}), ("x", {"before": "soon"})],
+)
+async def test_what_is_no_query_is_refused(
+    world: World, typed: str, options: dict[str, Any]
+) -> None:
+    """Without letter or digit, too long, or behind a cursor that no page gave."""
+    (ann,) = await world.make_people(1)
+    with pytest.raises(Refusal, match="invalid_request"):
+        await search(world, ann, typed, **options)
+
+
+async def test_an_emptied_index_is_fed_again_from_the_log(world: World, stage: Stage) -> None:
+    """As after a crash between the commit and the feeding, without a further event."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    for n in range(40):
+        await world.send(new_message(chat.id, ann, f"renewed {n}"))
+    await until_found(world, ben, "renewed 39", ["renewed 39"])
+    pool = create_pool(stage.chats_database_url, size=2)
+    await pool.open()
+    await empty_index(pool)
+    await Feeder(pool).run()
+    await pool.close()
+    await until_found(world, ben, "renewed 0", ["renewed 0"])

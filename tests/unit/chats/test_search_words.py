@@ -1,0 +1,68 @@
+"""What counts as a word, and when two are the same."""
+
+import psycopg
+import pytest
+
+from chats.search.words import MAX_WORD_CHARACTERS, line_of, pairs_of
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("The quick brown fox", " the quick brown fox "),
+        ("foo_bar, a@b.org; https://x.y/z?q=1", " foo bar a b org https x y z q 1 "),
+        ("don't", " don t "),
+        ("", " "),
+        ("?!", " "),
+        ("Straße STRASSE", " strasse strasse "),
+        ("ΣΊΣΥΦΟΣ σίσυφος", " σισυφοσ σισυφοσ "),
+        ("İstanbul istanbul", " istanbul istanbul "),
+        ("Łódź Øster Ærø Œuvre Þór", " lodz oster aero oeuvre thor "),
+        ("crème brûlée", " creme brulee "),
+        ("Ёлка йод", " елка иод "),
+        ("\uff26\uff35\uff2c\uff2c \ufb01ne ①", " full fine 1 "),
+        ("हिन्दी में", " हिन्दी में "),
+        ("שָׁלוֹם", " שָׁלוֹם "),
+        ("漢字とかな", " 漢字とかな "),
+        ("foo漢字bar", " foo 漢字 bar "),
+        ("ﾊﾝｶｸ", " ハンカク "),
+        ("สวัสดี ครับ", " สวัสดี ครับ "),
+        ("한국어 검색", " 한국어 검색 "),
+    ],
+)
+def test_a_text_becomes_a_line_of_its_words(text: str, line: str) -> None:
+    """Folded, Latin, Greek and Cyrillic without marks, scripts without spaces as runs."""
+    assert line_of(text) == line
+
+
+def test_a_word_counts_up_to_its_200th_character() -> None:
+    """Of longer ones the beginning is what is compared."""
+    assert line_of("x" * 300) == f" {'x' * MAX_WORD_CHARACTERS} "
+
+
+def test_unspaced_runs_are_found_by_each_two_characters() -> None:
+    """And by single ones; spaced words are no business of it."""
+    assert pairs_of(line_of("漢字と foo")) == ["と", "字", "字と", "漢", "漢字"]
+    assert pairs_of(line_of("foo bar é")) == []
+
+
+def test_latin_letters_are_compared_as_unaccent_does(database_url: str) -> None:
+    """For every Latin letter of Latin-1, Extended-A, Extended-B and Extended Additional but ẚ,
+    which NFKC takes apart otherwise."""
+    letters = [
+        chr(code)
+        for first, last in ((0xC0, 0x24F), (0x1E00, 0x1EFF))
+        for code in range(first, last + 1)
+        if chr(code).isalpha() and chr(code) != "ẚ"
+    ]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION unaccent")
+        rows = connection.execute(
+            "SELECT l, unaccent(l) FROM unnest(%s::text[]) l", (letters,)
+        ).fetchall()
+    differ = {
+        letter: (plain, line_of(letter))
+        for letter, plain in rows
+        if plain.isascii() and plain.isalpha() and line_of(letter).strip() != plain.lower()
+    }
+    assert differ == {}
