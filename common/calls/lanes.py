@@ -111,7 +111,7 @@ class Lanes(Generic[Item, Result]):
                 due = self._clock() + self._pause
                 self._refuse_expired(lane)
                 if batch := self._take_batch(lane):
-                    results: Sequence[Result | Refusal] = [unavailable()] * len(batch)
+                    results: Sequence[Result | Refusal] | None = None
                     try:
                         results = await self._serve(batch)
                     finally:
@@ -120,11 +120,14 @@ class Lanes(Generic[Item, Result]):
                     await asyncio.sleep(due - self._clock())
         finally:
             del self._lanes[name]
-            self._answer(lane.waiting, [unavailable()] * len(lane.waiting))
+            self._answer(lane.waiting, None)
 
     def _answer(
-        self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal]
+        self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal] | None
     ) -> None:
+        """None: there is no answer to any of them."""
+        if results is None:
+            results = [unavailable() for _ in batch]
         for asked, result in zip(batch, results, strict=True):
             self._leave(asked.key)
             try:
@@ -141,7 +144,7 @@ class Lanes(Generic[Item, Result]):
         if not expired:
             return
         refused, lane.waiting = lane.waiting[:expired], lane.waiting[expired:]
-        self._answer(refused, [unavailable()] * expired)
+        self._answer(refused, None)
 
     async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:
         """A result each, whatever the call returns or raises."""

@@ -110,10 +110,8 @@ class SharedBuckets:
         return now - self._heard_at.get(key, float("-inf")) < KNOWN_SECONDS
 
     def _send(self, take: _Take) -> None:
-        is_known = take.key in self._uncounted  # then its turn comes after those before it
-        if self._clock() < self._left_alone_until or (
-            len(self._waiting) >= MAX_UNTOLD and not is_known
-        ):
+        is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._uncounted
+        if is_full or self._clock() < self._left_alone_until:
             self._decide_alone(take)
             return
         self._waiting.append(take)
