@@ -380,13 +380,13 @@ class Connection(asyncio.Protocol):
 
     def _retire(self) -> None:
         """Nobody writes to it any more and it counts no more."""
-        self._write_with(_discard)
-        self.joining = None
-        self._drop_held()
         if self._is_counted:
             self._is_counted = False
             self._services.admission.leave_user(self.user)
             self._services.hub.leave(self)
+        self._write_with(_discard)
+        self.joining = None
+        self._drop_held()
 
     def _schedule(self) -> None:
         self._services.wheel.schedule(self, self._session.due)

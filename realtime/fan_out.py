@@ -23,7 +23,7 @@ from realtime.upstream import Chats
 
 
 class FanOut(NamedTuple):
-    """`bus` runs with what `run_bus` gives it; the others are asked or told."""
+    """Each is called by others; `work` is what they do by themselves."""
 
     bus: Bus
     hub: Hub

@@ -13,7 +13,7 @@ import msgspec
 from common.calls.replicas import Replicas
 from common.process.logs import log
 from common.protocol.chats import Digest
-from realtime.bus_watch import BusWatch, Reason
+from realtime.bus_watch import MAX_SILENT_SECONDS, BusWatch, Reason
 from realtime.canary import FlowCanary
 from realtime.counters import Counters
 from realtime.hub import Hub
@@ -94,7 +94,8 @@ class Heads:
         while True:
             self._judge()
             if not self.reasons:
-                self._complete_at = self._clock()
+                # What is silent may have been so for as long before it is noticed.
+                self._complete_at = self._clock() - MAX_SILENT_SECONDS
                 await _wait(self._check_now, CHECK_SECONDS)
                 self._check_now.clear()
                 continue
@@ -103,7 +104,7 @@ class Heads:
             for digest in digests:
                 self._learn(digest, 0.0)
             if started - self._complete_at > MAX_GAP_SECONDS:
-                self._look_again()
+                self._recheck()
                 self._complete_at = started
             if is_complete:
                 self._complete_at = started
@@ -115,9 +116,9 @@ class Heads:
         if self.reasons != before:
             log("polling of chats", reasons=sorted(self.reasons))
             if not self.reasons:
-                self._look_again()
+                self._recheck()
 
-    def _look_again(self) -> None:
+    def _recheck(self) -> None:
         """What was published may be lost, and what polls did not tell of."""
         self._compare_now.set()
         self._find_joins_now.set()
