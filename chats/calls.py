@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, history, looks, nodes, participants
+from chats import chats, history, nodes, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
@@ -40,8 +40,6 @@ from common.protocol.chats import (
     JoinsAnswer,
     JoinsRequest,
     ListChats,
-    LooksAnswer,
-    LooksRequest,
     MembershipsAnswer,
     MembershipsRequest,
     MessagePage,
@@ -52,6 +50,8 @@ from common.protocol.chats import (
     SearchRequest,
     SlicesAnswer,
     SlicesRequest,
+    ViewsAnswer,
+    ViewsRequest,
 )
 from common.protocol.items import AppendAnswer, AppendRequest
 
@@ -106,7 +106,7 @@ def create_calls(
         Call("get_message", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),
-        Call("look", LooksRequest, LooksAnswer, partial(looks.look, pool)),
+        Call("views", ViewsRequest, ViewsAnswer, partial(views.get_views, pool)),
         Call("search", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(
             "memberships", MembershipsRequest, MembershipsAnswer,

@@ -15,11 +15,11 @@ from common.calls.calls import Calls
 from common.calls.lanes import Lanes
 from common.protocol.chats import (
     Chat,
-    Look,
-    LooksAnswer,
-    LooksRequest,
-    LookWanted,
     MessagePage,
+    View,
+    ViewsAnswer,
+    ViewsRequest,
+    ViewWanted,
 )
 from common.protocol.errors import Refusal, not_found
 from common.protocol.users import Person
@@ -30,8 +30,8 @@ from edge.cache.tail import Tail, begin_tail
 from edge.metrics import READS
 from edge.upstream import Chats, Users
 
-MAX_LOOKS_A_CALL: Final = 32  # a look may be 800 kB of messages
-LOOKS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
+MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
+VIEWS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
 PERSON_SECONDS: Final = 5.0  # a profile has no version; a change of it shows so soon
@@ -67,11 +67,11 @@ class DirectReads:
         return await self._chats.get_messages(user, chat, None, limit)
 
 
-class _LookInEpoch(NamedTuple):
-    """A look and the epoch of its database."""
+class _ViewInEpoch(NamedTuple):
+    """A view and the epoch of its database."""
 
     epoch: str
-    look: Look
+    view: View
 
 
 class CachedReads:
@@ -84,19 +84,19 @@ class CachedReads:
         self._direct = direct
         self._memory = memory
         self._cache = cache
-        self._lanes = Lanes[LookWanted, _LookInEpoch](
+        self._lanes = Lanes[ViewWanted, _ViewInEpoch](
             chats.preferred,
-            self._look,
-            max_items=MAX_LOOKS_A_CALL,
-            pause=LOOKS_PAUSE_SECONDS,
+            self._fetch_views,
+            max_items=MAX_VIEWS_A_CALL,
+            pause=VIEWS_PAUSE_SECONDS,
         )
         loads = asyncio.Semaphore(MAX_LOADS)
         self._shown = SingleFlight[Chat | None](loads)
         self._people = SingleFlight[Person](loads)
 
     async def get_chat(self, user: str, chat: str) -> Chat:
-        wanted = LookWanted(user=user, chat=chat, details=False, after=0, amount=0)
-        found = await self._allowed_look(wanted)
+        wanted = ViewWanted(user=user, chat=chat, details=False, after=0, amount=0)
+        found = await self._allowed_view(wanted)
         key = _chat_key(found, chat)
         shown: Chat | None = self._memory.get(key)
         if shown is None:
@@ -107,9 +107,9 @@ class CachedReads:
         if shown is None:
             # It has just changed, or whoever loaded it for us may not read it any more.
             return await self._direct.get_chat(user, chat)
-        return msgspec.structs.replace(shown, seq=found.look.seq)
+        return msgspec.structs.replace(shown, seq=found.view.seq)
 
-    async def _load_chat(self, key: str, wanted: LookWanted) -> Chat | None:
+    async def _load_chat(self, key: str, wanted: ViewWanted) -> Chat | None:
         """None where that state is over, or the reader may not see it."""
         data = await self._cache.get(key)
         if data is not None:
@@ -118,9 +118,9 @@ class CachedReads:
         else:
             READS.labels("chat", "owner").inc()
             found = await self._lanes.fetch(wanted.chat, wanted)
-            if found.look.chat is None or _chat_key(found, wanted.chat) != key:
+            if found.view.chat is None or _chat_key(found, wanted.chat) != key:
                 return None
-            shown = found.look.chat
+            shown = found.view.chat
             data = _encode(shown)
             await self._cache.put(key, data)
         self._memory.put(key, shown, 2 * len(data), MEMORY_SECONDS)
@@ -147,15 +147,15 @@ class CachedReads:
         self, tail: Tail, user: str, chat: str, limit: int
     ) -> tuple[Tail, tuple[tuple[bytes, ...], bool] | None]:
         amount = max(limit + 1, LEAST_AMOUNT)
-        wanted = LookWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
-        epoch, look = await self._allowed_look(wanted)
+        wanted = ViewWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
+        epoch, view = await self._allowed_view(wanted)
         if not tail.seq:
-            newest = [bytes(message) for message in look.messages]
-            tail = begin_tail(epoch, look.seq, newest, amount)
-        elif epoch != tail.epoch or look.seq < tail.seq or len(look.events) >= amount:
+            newest = [bytes(message) for message in view.messages]
+            tail = begin_tail(epoch, view.seq, newest, amount)
+        elif epoch != tail.epoch or view.seq < tail.seq or len(view.events) >= amount:
             return tail, None  # the last: there may be more events than were asked for
         else:
-            tail = tail.follow(look.seq, [bytes(event) for event in look.events])
+            tail = tail.follow(view.seq, [bytes(event) for event in view.events])
         return tail, tail.page(limit)
 
     async def get_person(self, person: str) -> Person:
@@ -179,20 +179,20 @@ class CachedReads:
         self._memory.put(key, found, 2 * len(found.username), PERSON_SECONDS)
         return found
 
-    async def _allowed_look(self, wanted: LookWanted) -> _LookInEpoch:
+    async def _allowed_view(self, wanted: ViewWanted) -> _ViewInEpoch:
         found = await self._lanes.fetch(wanted.chat, wanted)
-        if not found.look.allowed:
+        if not found.view.allowed:
             raise not_found()
         return found
 
-    async def _look(
-        self, chat: str, wanted: list[LookWanted], seconds: float
-    ) -> list[_LookInEpoch]:
+    async def _fetch_views(
+        self, chat: str, wanted: list[ViewWanted], seconds: float
+    ) -> list[_ViewInEpoch]:
         answer = await self._chats.call(
-            "look", LooksRequest(wanted=wanted), LooksAnswer, key=chat, timeout=seconds
+            "views", ViewsRequest(wanted=wanted), ViewsAnswer, key=chat, timeout=seconds
         )
-        return [_LookInEpoch(answer.epoch, look) for look in answer.looks]
+        return [_ViewInEpoch(answer.epoch, view) for view in answer.views]
 
 
-def _chat_key(found: _LookInEpoch, chat: str) -> str:
-    return f"chat:{found.epoch}:{chat}:{found.look.version}"
+def _chat_key(found: _ViewInEpoch, chat: str) -> str:
+    return f"chat:{found.epoch}:{chat}:{found.view.version}"

@@ -198,7 +198,7 @@ class EventPage(Internal):
     more: bool
 
 
-class LookWanted(Internal):
+class ViewWanted(Internal):
     """What one reader wants of a chat: its state if `details`, and at most `amount` of what is new
     of its messages since seq `after`."""
 
@@ -209,11 +209,11 @@ class LookWanted(Internal):
     amount: int
 
 
-class LooksRequest(Internal):
-    wanted: list[LookWanted]
+class ViewsRequest(Internal):
+    wanted: list[ViewWanted]
 
 
-class Look(Internal):
+class View(Internal):
     """A chat at one moment, or nothing where the reader does not take part or there is no such
     chat: then `allowed` is false. `version` counts all changes but messages: with the epoch it says
     which state this is. Where `after` was 0, `messages` are the newest current ones, newest first;
@@ -227,11 +227,11 @@ class Look(Internal):
     events: list[msgspec.Raw] = msgspec.field(default_factory=list)
 
 
-class LooksAnswer(Internal):
+class ViewsAnswer(Internal):
     """For each one wanted, in order."""
 
     epoch: str
-    looks: list[Look]
+    views: list[View]
 
 
 class SearchRequest(Internal):

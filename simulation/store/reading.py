@@ -3,7 +3,7 @@
 from chats.encoding import decode_controls
 from chats.store.chats import ChatRow
 from chats.store.log import LogRow, Page
-from chats.store.looks import LookRow
+from chats.store.views import ViewRow
 from common.protocol.limits import (
     MAX_PARTICIPANTS_SHOWN,
     MAX_SLICE_BYTES,
@@ -127,21 +127,21 @@ class Reading(Tables):
                 return entry.seq
         return 0
 
-    def read_looks(
+    def read_views(
         self, wanted: list[tuple[str, str, bool, int, int]]
-    ) -> tuple[str, list[LookRow | None]]:
-        looks: list[LookRow | None] = []
+    ) -> tuple[str, list[ViewRow | None]]:
+        views: list[ViewRow | None] = []
         for id_, reader, details, after, amount in wanted:
             chat = self._chat_of(id_, reader)
             if chat is None:
-                looks.append(None)
+                views.append(None)
                 continue
             messages = [e.event for e in chat.log.values() if e.kind == "message" and e.seq > after]
             newest = [] if after else messages[::-1][:amount]
             shown = _shown(chat) if details else None
             since = messages[:amount] if after else []
-            looks.append(LookRow(self._row(id_, chat), shown, newest, since))
-        return (self.epoch if any(looks) else ""), looks
+            views.append(ViewRow(self._row(id_, chat), shown, newest, since))
+        return (self.epoch if any(views) else ""), views
 
 
 def _shown(chat: Chat) -> list[str]:

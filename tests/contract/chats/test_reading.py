@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chats import chats, history, looks
+from chats import chats, history, views
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     Chat,
@@ -17,11 +17,11 @@ from common.protocol.chats import (
     GetChat,
     GetEvents,
     GetMessages,
-    LooksAnswer,
-    LooksRequest,
-    LookWanted,
     MessagePage,
     RemoveParticipant,
+    ViewsAnswer,
+    ViewsRequest,
+    ViewWanted,
 )
 from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World, new_message
@@ -65,16 +65,16 @@ async def read_messages(pool: Pool, user: str, chat: str) -> MessagePage:
     return await history.get_messages(pool, request)
 
 
-async def look(pool: Pool, user: str, chat: str) -> LooksAnswer:
-    wanted = LookWanted(user=user, chat=chat, details=True, after=0, amount=50)
-    return await looks.look(pool, LooksRequest(wanted=[wanted]))
+async def view(pool: Pool, user: str, chat: str) -> ViewsAnswer:
+    wanted = ViewWanted(user=user, chat=chat, details=True, after=0, amount=50)
+    return await views.get_views(pool, ViewsRequest(wanted=[wanted]))
 
 
 async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
     return await chats.get_chat(pool, GetChat(user=user, chat=chat))
 
 
-@pytest.mark.parametrize("read", [read_events, read_messages, look, read_chat])
+@pytest.mark.parametrize("read", [read_events, read_messages, view, read_chat])
 async def test_nobody_reads_beyond_their_own_removal(
     stage: Stage, world: World, read: Callable[[Any, str, str], Awaitable[msgspec.Struct]]
 ) -> None:

@@ -17,9 +17,9 @@ from chats.store import (
     cleanup,
     decisions,
     log,
-    looks,
     messages,
     outbox,
+    views,
 )
 from chats.store.changes import Change, NotCommitted, ResultKey
 from chats.store.query import PLAN_OPTIONS
@@ -226,10 +226,10 @@ class Both:
             (self.chat(), self.person(), self.random.random() < 0.5, self.seq(), 2)
             for _ in range(4)
         ]
-        real_looks = await looks.read_looks(self.pool, asked)
-        modelled_looks = self.model.read_looks(asked)
-        assert plain(real_looks[1]) == plain(modelled_looks[1])
-        assert bool(real_looks[0]) == bool(modelled_looks[0])
+        real_views = await views.read_views(self.pool, asked)
+        modelled_views = self.model.read_views(asked)
+        assert plain(real_views[1]) == plain(modelled_views[1])
+        assert bool(real_views[0]) == bool(modelled_views[0])
         await self.ask(changes.begin_attempt, self._key(person))
         await self.ask(changes.keep_result, self._key(person), b"{}")
 

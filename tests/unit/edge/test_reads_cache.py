@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from common.calls.calls import Calls
-from common.protocol.chats import Chat, Look, LooksAnswer, LooksRequest
+from common.protocol.chats import Chat, View, ViewsAnswer, ViewsRequest
 from common.protocol.errors import Refusal
 from common.protocol.users import Person
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
-from edge.reads import MAX_LOADS, MAX_LOOKS_A_CALL, CachedReads, DirectReads
+from edge.reads import MAX_LOADS, MAX_VIEWS_A_CALL, CachedReads, DirectReads
 from edge.upstream import Chats, Users
 
 
@@ -21,7 +21,7 @@ class Services(Calls):
     def __init__(self) -> None:
         self.readers = {"ann", "ben"}
         self.epoch, self.version, self.seq = "e1", 1, 7
-        self.looks: list[LooksRequest] = []
+        self.calls: list[ViewsRequest] = []
         self.people = self.now = self.most = 0
 
     def preferred(self, key: str) -> str:
@@ -35,19 +35,19 @@ class Services(Calls):
             await asyncio.sleep(0.001)
             self.now -= 1
             return Person(id=request.person, username=f"name of {request.person}")
-        assert name == "look", name
-        self.looks.append(request)
+        assert name == "views", name
+        self.calls.append(request)
         await asyncio.sleep(0.001)
-        return LooksAnswer(epoch=self.epoch, looks=[self._look(w) for w in request.wanted])
+        return ViewsAnswer(epoch=self.epoch, views=[self._view(w) for w in request.wanted])
 
-    def _look(self, wanted: Any) -> Look:
+    def _view(self, wanted: Any) -> View:
         if wanted.user not in self.readers:
-            return Look(allowed=False)
+            return View(allowed=False)
         shown = Chat(
             id=wanted.chat, chat_name=f"{self.epoch} {self.version}", participants=["ann"],
             participant_count=1, owner="ann", seq=self.seq, kind="group",
         )  # fmt: skip
-        return Look(
+        return View(
             allowed=True,
             version=self.version,
             seq=self.seq,
@@ -72,8 +72,8 @@ async def test_cold_caches_are_no_stampede(services: Services, reads: CachedRead
     want different people are so many calls at a time and no more."""
     shown = await asyncio.gather(*(reads.get_chat("ann", "c") for _ in range(1_000)))
     assert {chat.seq for chat in shown} == {7}
-    assert len(services.looks) <= 1_000 // MAX_LOOKS_A_CALL + 4
-    assert sum(w.details for call in services.looks for w in call.wanted) == 1
+    assert len(services.calls) <= 1_000 // MAX_VIEWS_A_CALL + 4
+    assert sum(w.details for call in services.calls for w in call.wanted) == 1
     names = [str(number) for number in range(1_000)]
     await asyncio.gather(*(reads.get_person(name) for name in names * 3))
     assert (services.people, services.most) == (1_000, MAX_LOADS)

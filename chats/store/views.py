@@ -1,5 +1,5 @@
-"""Many readers' looks at chats in one statement: who may read is decided by the same rows that say
-what there is to read."""
+"""What many readers may see of chats, in one statement: who may read is decided by the same rows
+that say what there is to read."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from chats.store.query import fetch
 from common.database.pool import Pool
 
 
-class LookRow(NamedTuple):
+class ViewRow(NamedTuple):
     """`participants` are the first ones, where they were wanted. `messages` are current and newest
     first, where `after` was 0; else `events` are those about messages above it, ascending."""
 
@@ -23,7 +23,7 @@ class LookRow(NamedTuple):
 _ABOUT_MESSAGES = (
     "'{message,message.edited,message.deleted,reaction.added,reaction.removed}'::text[]"
 )
-_LOOKS = f"""
+_VIEWS = f"""
 SELECT w.nth, (SELECT epoch::text FROM installation),
     CASE WHEN w.details THEN {SHOWN} END,
     ARRAY({CURRENT} AND w.after = 0 AND l.chat = c.id ORDER BY l.seq DESC LIMIT w.amount),
@@ -40,14 +40,14 @@ JOIN chats c ON c.id = m.chat
 """  # noqa: S608 - constants
 
 
-async def read_looks(
+async def read_views(
     pool: Pool, wanted: list[tuple[str, str, bool, int, int]]
-) -> tuple[str, list[LookRow | None]]:
+) -> tuple[str, list[ViewRow | None]]:
     """The epoch, and for each (chat, reader, details, after, amount) what there is, or None where
     the reader does not take part. The epoch is empty where nobody does."""
     rows = await fetch(
         pool,
-        _LOOKS,
+        _VIEWS,
         (
             id_array([chat for chat, _, _, _, _ in wanted]),
             id_array([reader for _, reader, _, _, _ in wanted]),
@@ -56,7 +56,7 @@ async def read_looks(
             number_array([amount for _, _, _, _, amount in wanted]),
         ),
     )
-    found: list[LookRow | None] = [None] * len(wanted)
+    found: list[ViewRow | None] = [None] * len(wanted)
     for nth, _, participants, messages, events, *chat in rows:
-        found[nth - 1] = LookRow(ChatRow(*chat), participants, messages, events)
+        found[nth - 1] = ViewRow(ChatRow(*chat), participants, messages, events)
     return (rows[0][1] if rows else ""), found

@@ -6,25 +6,25 @@ Nothing here depends on what edge holds; it only says what it need not be sent a
 import msgspec
 
 from chats.chats import show_chat
-from chats.store.looks import LookRow, read_looks
+from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool
-from common.protocol.chats import Look, LooksAnswer, LooksRequest
+from common.protocol.chats import View, ViewsAnswer, ViewsRequest
 
-_NOT_ALLOWED = Look(allowed=False)
+_NOT_ALLOWED = View(allowed=False)
 
 
-async def look(pool: Pool, request: LooksRequest) -> LooksAnswer:
+async def get_views(pool: Pool, request: ViewsRequest) -> ViewsAnswer:
     """All of one moment."""
-    epoch, rows = await read_looks(
+    epoch, rows = await read_views(
         pool, [(w.chat, w.user, w.details, w.after, w.amount) for w in request.wanted]
     )
-    return LooksAnswer(
-        epoch=epoch, looks=[_NOT_ALLOWED if row is None else _show(row) for row in rows]
+    return ViewsAnswer(
+        epoch=epoch, views=[_NOT_ALLOWED if row is None else _show(row) for row in rows]
     )
 
 
-def _show(row: LookRow) -> Look:
-    return Look(
+def _show(row: ViewRow) -> View:
+    return View(
         allowed=True,
         version=row.chat.version,
         seq=row.chat.seq,
