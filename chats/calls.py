@@ -20,6 +20,7 @@ from common.protocol.chats import (
     Chat,
     ChatOwners,
     ChatPage,
+    ChatsCounted,
     ChatsOwned,
     CreateChat,
     DecisionAnswer,
@@ -54,6 +55,7 @@ from common.protocol.chats import (
     ViewsRequest,
 )
 from common.protocol.items import AppendAnswer, AppendRequest
+from common.protocol.users import Empty
 
 
 def create_calls(
@@ -98,6 +100,7 @@ def create_calls(
         ),
         Call("join_chat", JoinChat, Done, partial(participants.join_chat, *both)),
         Call("demand_chat_owner", DemandChatOwner, Done, partial(chats.demand_chat_owner, pool)),
+        Call("count_chats", Empty, ChatsCounted, partial(chats.get_counts, pool)),
         Call("chat_owners", ChatOwners, ChatsOwned, partial(chats.list_chat_owners, pool)),
         Call("decide", DecisionRequest, DecisionAnswer, decide_transaction),
         Call("forget", ForgetDecisions, Done, forget),

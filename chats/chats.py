@@ -6,12 +6,13 @@ from chats.access import chat_for_owner, shown_chat_for_participant
 from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
-from chats.store.chats import ChatRow, find_owners, list_chats_of_member
+from chats.store.chats import ChatRow, count_chats, find_owners, list_chats_of_member
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
     ChatOwners,
     ChatPage,
+    ChatsCounted,
     ChatsOwned,
     Control,
     CreateChat,
@@ -31,6 +32,7 @@ from common.protocol.fields import (
 )
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.protocol.users import Empty
 
 CHANGED = msgspec.json.encode(Done(changed=True))
 
@@ -162,6 +164,11 @@ async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
 async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
     """Of those that are there."""
     return ChatsOwned(owners=await find_owners(pool, request.chats))
+
+
+async def get_counts(pool: Pool, _: Empty) -> ChatsCounted:
+    chats, messages, size = await count_chats(pool)
+    return ChatsCounted(chats=chats, messages=messages, database_bytes=size)
 
 
 def draft_snapshot(chat: Chat, *, by: str) -> bytes:

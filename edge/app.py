@@ -33,6 +33,7 @@ from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
+from edge.overview import Overview
 from edge.readiness import Readiness
 from edge.reads import CachedReads, DirectReads
 from edge.routes.accounts import AccountRoutes
@@ -44,6 +45,7 @@ from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
+from edge.routes.overview import OverviewRoutes
 from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.search import SearchRoutes
@@ -111,6 +113,9 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
             InstanceRoutes(administration),
+            OverviewRoutes(
+                Overview(http, valkey, cache, users_calls, chats_calls, realtime_replicas)
+            ),
             InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, settings.public_url),
             SearchRoutes(chats),

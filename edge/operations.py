@@ -12,6 +12,7 @@ from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
+from edge.routes.overview import OverviewRoutes
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
@@ -19,7 +20,7 @@ from edge.routes.sessions import SessionRoutes
 OPERATIONS: Final = tuple(
     operations_of(
         AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
-        SearchRoutes, InstanceRoutes, InvitationRoutes, AdministrationRoutes, HealthRoutes,
-        DescriptionRoutes,
+        SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes, AdministrationRoutes,
+        HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

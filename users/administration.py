@@ -18,6 +18,7 @@ from common.protocol.instance import (
     ManagedUser,
     UseReset,
     UserPage,
+    UsersCounted,
 )
 from common.protocol.limits import wrong_with_text
 from common.protocol.users import Empty
@@ -52,6 +53,13 @@ class Administration:
             )
         users = [show_user(row) for row in rows[: request.limit]]
         return UserPage(users=users, next=users[-1].id if len(rows) > request.limit else None)
+
+    async def count_users(self, _: Empty) -> UsersCounted:
+        async with self._pool.connection() as connection:
+            users, active, sessions, size = await store.count_users(connection)
+        return UsersCounted(
+            users=users, active_users=active, sessions=sessions, database_bytes=size
+        )
 
     async def change_user(self, request: ChangeUser) -> ManagedUser:
         """Deactivation ends all sessions. Raises Refusal `last_owner` too."""

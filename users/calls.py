@@ -54,6 +54,7 @@ def create_calls(
         Call("make_owner_code", Empty, i.Code, instance.make_owner_code),
         Call("make_owner", i.MakeOwner, u.Account, instance.make_owner),
         Call("list_users", i.ListUsers, i.UserPage, administration.list_users),
+        Call("count_users", Empty, i.UsersCounted, administration.count_users),
         Call("change_user", i.ChangeUser, i.ManagedUser, administration.change_user),
         Call("create_reset", i.CreateReset, i.Code, administration.create_reset),
         Call("create_invitation", i.CreateInvitation, i.Invitation, invitations.create_invitation),

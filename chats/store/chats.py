@@ -19,6 +19,7 @@ class ChatRow(NamedTuple):
     participant_count: int
 
 
+MAX_COUNTED = 100_000
 _AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 COLUMNS = f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count"
 SHOWN = f"""ARRAY(
@@ -92,6 +93,22 @@ async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
         (id_array(chats),),
     )
     return dict(rows)
+
+
+async def count_chats(pool: Pool) -> tuple[int, int, int]:
+    """Those that are not deleted, all messages, bytes. Many messages are not counted one by one:
+    the index on them knows about how many it has."""
+    rows = await fetch(
+        pool,
+        "SELECT (SELECT count(*) FROM chats WHERE deleted_at IS NULL),"
+        " CASE WHEN c.reltuples > %s THEN c.reltuples::bigint"
+        "  ELSE (SELECT count(*) FROM log WHERE kind = 'message') END,"
+        " pg_database_size(current_database())"
+        " FROM pg_class c WHERE c.oid = 'log_messages'::regclass",
+        (float(MAX_COUNTED),),
+    )
+    chats, messages, size = rows[0]
+    return chats, messages, size
 
 
 async def read_epoch(pool: Pool) -> str:

@@ -107,6 +107,14 @@ class JoinChat(Internal):
     key: str
 
 
+class ChatsCounted(Internal):
+    """Of many messages the number is an estimate."""
+
+    chats: int
+    messages: int
+    database_bytes: int
+
+
 class DemandChatOwner(Internal):
     """Refused unless the user owns the chat."""
 

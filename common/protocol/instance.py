@@ -119,6 +119,15 @@ class MakeOwner(Internal):
     username: str
 
 
+class UsersCounted(Internal):
+    """`active_users` are those that are not deactivated; both without deleted ones."""
+
+    users: int
+    active_users: int
+    sessions: int
+    database_bytes: int
+
+
 # ---- invitations
 
 

@@ -250,6 +250,8 @@ INSTANCE: Final = (
          by="annToken", expect=_code("forbidden")),
     Step("She does not see all users", "get_admin_user", 403, by="annToken",
          expect=_code("forbidden")),
+    Step("Nor how large it is", "get_admin_overview", 403, by="annToken",
+         expect=_code("forbidden")),
     Step("She cannot deactivate Ben", "patch_admin_user_user", 403, {"active": False},
          by="annToken", where={"user_id": "benId"}, expect=_code("forbidden")),
     Step("Nor reset his password", "post_admin_user_user_reset", 403, by="annToken",

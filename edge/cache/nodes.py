@@ -105,8 +105,12 @@ class CacheNodes:
             log("cache node out", node=node.name, error=reason)
             self._count()
 
+    def count_out(self) -> int:
+        """How many are left out now."""
+        return sum(node.is_out for node in self._nodes.values())
+
     def _count(self) -> None:
-        out = sum(node.is_out for node in self._nodes.values())
+        out = self.count_out()
         CACHE_NODES_OUT.set(out)
         if out:
             self._lost.set()

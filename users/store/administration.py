@@ -122,3 +122,15 @@ async def set_password(connection: Connection, user: str, password_hash: str) ->
         "UPDATE users SET password_hash = %s, password_number = password_number + 1 WHERE id = %s",
         (password_hash, user),
     )
+
+
+async def count_users(connection: Connection) -> tuple[int, int, int, int]:
+    """Those that are not deleted, those of them that are active, living sessions, bytes."""
+    cursor = await connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE active),"
+        " (SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND expires_at > now()),"
+        " pg_database_size(current_database()) FROM users WHERE deleted_at IS NULL"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0], row[1], row[2], row[3]

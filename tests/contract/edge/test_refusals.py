@@ -53,6 +53,7 @@ ALLOWED = {
     "/api/instance": "GET, HEAD",
     "/api/admin/instance": "PATCH",
     "/api/admin/log": "GET, HEAD",
+    "/api/admin/overview": "GET, HEAD",
     "/api/admin/user": "GET, HEAD",
     f"/api/admin/user/{ID}": "DELETE, PATCH",
     "/api/user/me/delete": "POST",

@@ -372,3 +372,20 @@ def test_the_scheme_may_be_in_any_case(client: httpx.Client, ann: Any) -> None:
     """`bearer` is `Bearer`, as RFC 9110 has it."""
     headers = {"Authorization": ann.headers["Authorization"].replace("Bearer", "bEARER")}
     assert client.get("/api/user/me", headers=headers).status_code == 200
+
+
+def test_the_overview_counts(owner: Any, make_person: Callable[[], Any], chat: str) -> None:
+    """Numbers of now, and what is in order; realtime does not run in these tests."""
+    before = owner.ask("GET", "/api/admin/overview").json()
+    person = make_person()
+    person.create_chat()
+    owner.ask("PATCH", f"/api/admin/user/{person.id}", json={"active": False})
+    after = owner.ask("GET", "/api/admin/overview").json()
+    assert after["users"] >= before["users"] + 1
+    assert after["users"] > after["activeUsers"]
+    assert after["chats"] >= before["chats"] + 1
+    assert after["databaseBytes"] > 0
+    checks = {check["check"]: check["ok"] for check in after["doctor"]}
+    assert checks == {
+        "users": True, "chats": True, "realtime": False, "valkey": True, "cache": True,
+    }  # fmt: skip

@@ -1,5 +1,7 @@
 """Declarations of calls, and the queries that they take."""
 
+import tomllib
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -8,6 +10,7 @@ from msgspec import Meta
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.wire import Id
+from common.version import VERSION
 from edge.bodies import Confirmation, Query, Seq, Wrongs
 from edge.http.query import QueryReader
 from edge.operation import Who, get, operations_of
@@ -54,6 +57,12 @@ def test_a_handler_that_does_not_fit_is_no_call(path: str, who: Who, handler: An
     """A mistake in a declaration is found when the process starts."""
     with pytest.raises(TypeError):
         get(path, "An x", {200: Confirmation}, who=who)(handler)
+
+
+def test_the_version_is_that_of_the_release() -> None:
+    """The overview tells what pyproject.toml says."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
 
 
 def test_every_call_is_declared_once() -> None:

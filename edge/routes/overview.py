@@ -1,0 +1,20 @@
+"""The instance at a glance, for those in charge."""
+
+from edge.operation import Who, get
+from edge.overview import Overview, OverviewAnswer
+
+
+class OverviewRoutes:
+    """/api/admin/overview."""
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    @get(
+        "/api/admin/overview",
+        "How large the instance is and how it does",
+        {200: OverviewAnswer},
+        who=Who.ADMINS,
+    )
+    async def get_overview(self) -> OverviewAnswer:
+        return await self._overview.ask()
