@@ -114,7 +114,7 @@ def describe_costs(rows: Rows) -> list[str]:
         "CPU of all tiers for each message that has arrived, with 128 sends in flight, or of the "
         "node for each delivery. The load goes on while the part is switched off and on, ABBA; "
         "each slice of 0.4 s without it is compared with the one beside it. Without the outbox: "
-        "`post_messages` writes no row, so nothing is settled, and nothing is swept. Without "
+        "`append_events` writes no row, so nothing is settled, and nothing is swept. Without "
         "metrics and logs: `log()` and the functions that count do nothing; plain additions and "
         "the making of arguments stay. Median of the pairs' ratios, its standard error, quartiles.",
         "",

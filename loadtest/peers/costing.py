@@ -32,9 +32,9 @@ AS_IT_IS, WITHOUT_TELLING, WITHOUT_SWEEP = range(3)  # the states of switches/si
 SWITCHES: Final = {"PYTHONPATH": str(SOURCES / "switches")}  # what such a Hubbub is started with
 FAN_OUT_CASE: Final = "F4"
 
-OWES: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
+WRITE_OUTBOX: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
         RETURNING id, chat"""
-OWES_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
+WRITE_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
 
 SLICE_SECONDS: Final = 0.4
 SETTLE_SECONDS: Final = 0.15  # after a switch: what is under way ends, plans are made anew
@@ -139,10 +139,10 @@ class Costs:
     def _without_outbox(self) -> Iterator[None]:
         """No row for a message, so none to settle; no sweep."""
         with ChatsDatabase(self._hubbub.data) as database:
-            usual = database.definition("post_messages")
-            if OWES not in usual:
-                raise RuntimeError("post_messages writes the outbox in another way than known here")
-            database.connection.execute(usual.replace(OWES, OWES_NOTHING).encode())
+            usual = database.definition("append_events")
+            if WRITE_OUTBOX not in usual:
+                raise RuntimeError("append_events writes the outbox in another way than known here")
+            database.connection.execute(usual.replace(WRITE_OUTBOX, WRITE_NOTHING).encode())
             self._switch(WITHOUT_SWEEP)
             try:
                 yield

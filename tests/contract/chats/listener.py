@@ -1,4 +1,4 @@
-"""What chats publishes on Valkey, as a node hears it, and what it still owes."""
+"""What chats publishes on Valkey, as a node hears it, and what is not published yet."""
 
 import asyncio
 import contextlib

@@ -32,7 +32,7 @@ async def commit_and_die(stage: Stage, chat: str, sender: Person, text: str) -> 
 
 
 async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -> None:
-    """One payload a chat and batch, with the bytes that the log holds; then nothing is owed."""
+    """One payload a chat and batch, with the bytes that the log holds; then the outbox is empty."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     topics = Topics(stage.topic_prefix)

@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from loadtest.peers.costing import OWES, SWITCHES, WITHOUT_TELLING
+from loadtest.peers.costing import SWITCHES, WITHOUT_TELLING, WRITE_OUTBOX
 from loadtest.peers.hubbub import PROJECT
 
 LOGS_THRICE = f"""
@@ -49,8 +49,10 @@ def test_everything_that_is_switched_off_exists(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_outbox_is_written_as_the_benchmark_expects() -> None:
-    """Its statement is found in the function that stores messages."""
-    assert OWES in (PROJECT / "chats" / "migrations" / "0002_functions.sql").read_text()
+    """Its statement is found in the function that appends to the log."""
+    assert (
+        WRITE_OUTBOX in (PROJECT / "chats" / "migrations" / "0006_message_events.sql").read_text()
+    )
 
 
 def test_logs_are_silent_while_switched_off() -> None:
