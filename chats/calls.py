@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, history, nodes, participants, views
+from chats import chats, erasing, history, nodes, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
@@ -26,6 +26,7 @@ from common.protocol.chats import (
     DecisionAnswer,
     DecisionRequest,
     DeleteChat,
+    DeleteMessagesOf,
     DemandChatOwner,
     Digest,
     Done,
@@ -44,6 +45,7 @@ from common.protocol.chats import (
     MembershipsAnswer,
     MembershipsRequest,
     MessagePage,
+    MessagesDeleted,
     OneMessage,
     RemoveParticipant,
     RenameChat,
@@ -97,6 +99,10 @@ def create_calls(
         Call(
             "remove_participant", RemoveParticipant, Done,
             partial(participants.remove_participant, *both),
+        ),
+        Call(
+            "delete_messages_of", DeleteMessagesOf, MessagesDeleted,
+            partial(erasing.delete_messages_of, pool, appender),
         ),
         Call("join_chat", JoinChat, Done, partial(participants.join_chat, *both)),
         Call("demand_chat_owner", DemandChatOwner, Done, partial(chats.demand_chat_owner, pool)),

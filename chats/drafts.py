@@ -85,7 +85,10 @@ def draft(item: AnyItem) -> Draft:
                 item, edit, item.key, text=item.message, mentions=_distinct(item.mentions)
             )
         case DeleteItem():
-            return _draft_change(item, MessageDeleted(**_begin(item)), item.key)
+            deleted = MessageDeleted(**_begin(item))
+            if item.former:
+                return _draft_change(item, deleted, None, scope="former")
+            return _draft_change(item, deleted, item.key)
         case ReactItem():
             emoji = qualify_emoji(item.emoji) or ""
             added = ReactionAdded(emoji=emoji, **_begin(item))
@@ -126,7 +129,12 @@ def _draft_message(item: SendItem) -> Draft:
 
 
 def _draft_change(
-    item: AnyItem, event: MessageChange, key: str | None, emoji: str | None = None, **more: Any
+    item: AnyItem,
+    event: MessageChange,
+    key: str | None,
+    emoji: str | None = None,
+    scope: str | None = None,
+    **more: Any,
 ) -> Draft:
     kind = str(event.__struct_config__.tag)
     other = OtherEvent(
@@ -135,7 +143,7 @@ def _draft_change(
         sender=item.user,
         draft=draft_event(event).decode(),
         key=key,
-        scope=f"{kind} {event.message_id} {emoji or ''}",
+        scope=scope or f"{kind} {event.message_id} {emoji or ''}",
         message=event.message_id,
         emoji=emoji,
         **more,

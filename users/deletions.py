@@ -12,7 +12,7 @@ from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
-from common.protocol.chats import Done, RemoveParticipant
+from common.protocol.chats import DeleteMessagesOf, Done, MessagesDeleted, RemoveParticipant
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
 from common.protocol.instance import DeleteOwnAccount, DeleteUser
@@ -35,6 +35,8 @@ LEAVE_SECONDS = 4.0
 # A change of memberships that began before the deletion may still be committed: chats commits
 # nothing that is older than 20 s.
 SETTLED_SECONDS = 25.0
+LAST_SEND_SECONDS = 3.0  # after that no token of theirs is good anywhere
+MESSAGES_A_ROUND = 50
 NAME_CHARACTERS = string.ascii_lowercase + string.digits
 
 
@@ -62,7 +64,7 @@ class Deletions:
                     raise not_found()
                 if refusal := judge_target(role, found.role):
                     raise refusal
-                revoked = await self._delete(connection, found, by=request.caller)
+                revoked = await self._delete(connection, found, request)
                 if request.caller != request.user:
                     await keep_result(connection, request.caller, scope, request.key, b"")
                 return revoked
@@ -89,20 +91,23 @@ class Deletions:
                 found = await find_user(connection, request.caller)
                 if found is None:
                     raise unauthenticated()
-                return await self._delete(connection, found, by=request.caller)
+                return await self._delete(connection, found, request)
 
         self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
         return Empty()
 
-    async def _delete(self, connection: Connection, found: UserRow, *, by: str) -> int:
+    async def _delete(
+        self, connection: Connection, found: UserRow, request: DeleteUser | DeleteOwnAccount
+    ) -> int:
         """How many sessions it ended."""
         was_active_owner = found.active and found.role == "owner"
         owners = await count_active_owners(connection)
         if refusal := judge_last_owner(was_active_owner, False, owners):
             raise refusal
         name = "deleted-" + "".join(secrets.choice(NAME_CHARACTERS) for _ in range(8))
-        await store.erase_account(connection, found.id, name)
-        await write_log(connection, by, "user.deleted", found.id, {})
+        await store.erase_account(connection, found.id, name, messages=request.messages)
+        detail = {"messages": request.messages}
+        await write_log(connection, request.caller, "user.deleted", found.id, detail)
         return await revoke_sessions_of(connection, found.id, keep=None)
 
     async def keep_deleting(self) -> None:
@@ -124,9 +129,26 @@ class Deletions:
             some = chats[start : start + CHATS_AT_ONCE]
             is_out &= all(await asyncio.gather(*(self._leave(deletion.user, c) for c in some)))
             await store.hold_claim(self._pool, deletion.user, CLAIM_SECONDS)
-        if is_out and deletion.age_seconds > SETTLED_SECONDS:
+        if is_out and deletion.messages:
+            await self._delete_messages(deletion)
+        elif is_out and deletion.age_seconds > SETTLED_SECONDS:
             await store.finish_deletion(self._pool, deletion.user)
             log("account deleted", user=deletion.user)
+
+    async def _delete_messages(self, deletion: store.Deletion) -> None:
+        """A page of them. Not before nobody can send any more in the name of the account."""
+        if deletion.age_seconds > LAST_SEND_SECONDS:
+            request = DeleteMessagesOf(
+                user=deletion.user, after=deletion.messages_after, limit=MESSAGES_A_ROUND
+            )
+            try:
+                done = await self._chats.call("delete_messages_of", request, MessagesDeleted)
+            except Refusal as refusal:
+                log("messages not deleted", code=refusal.code)
+            else:
+                left, after = done.next != "", done.next
+                await store.note_messages(self._pool, deletion.user, left=left, after=after)
+        await store.hold_claim(self._pool, deletion.user, ROUND_SECONDS)
 
     async def _leave(self, user: str, chat: str) -> bool:
         """Whether they stay in that chat for good: a direct one is the other person's too."""

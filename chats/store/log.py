@@ -7,6 +7,8 @@ from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
+_BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
+
 
 class LogRow(NamedTuple):
     """`controls` as the log keeps them."""
@@ -113,3 +115,28 @@ async def compare_heads(pool: Pool, heads: dict[str, int]) -> dict[str, int]:
     """Those that differ, as they are; 0 for a chat that never was."""
     rows = await fetch(pool, _HEADS, (id_array(heads), number_array(heads.values())))
     return {chat: head for chat, head in rows}
+
+
+class SentMessage(NamedTuple):
+    """A message by its sender. `place` is where the list goes on."""
+
+    place: str
+    chat: str
+    message_id: str
+    is_deleted: bool
+
+
+async def list_messages_of(pool: Pool, sender: str, after: str, limit: int) -> list[SentMessage]:
+    """In all chats that are there; `after` is a place, empty for the first ones."""
+    key, chat = after.split() if after else (_BEFORE_ALL_IDS, _BEFORE_ALL_IDS)
+    rows = await fetch(
+        pool,
+        "SELECT l.key || ' ' || l.chat, l.chat::text, message_id(l.event)::text,"
+        " coalesce(m.is_deleted, false) FROM log l JOIN chats c ON c.id = l.chat"
+        " LEFT JOIN changed_messages m ON m.chat = l.chat AND m.seq = l.seq"
+        " WHERE l.sender = %s::uuid AND l.key IS NOT NULL"
+        " AND (l.key, l.chat) > (%s::uuid, %s::uuid) AND c.deleted_at IS NULL"
+        " ORDER BY l.key, l.chat LIMIT %s::bigint",
+        (sender, key, chat, limit),
+    )
+    return [SentMessage(*row) for row in rows]

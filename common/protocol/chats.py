@@ -115,6 +115,21 @@ class ChatsCounted(Internal):
     database_bytes: int
 
 
+class DeleteMessagesOf(Internal):
+    """users asks for it: the user's account is deleted, and their messages go too. `after` is the
+    `next` of the answer before."""
+
+    user: str
+    after: str
+    limit: int
+
+
+class MessagesDeleted(Internal):
+    """`next` is empty when there are no more."""
+
+    next: str
+
+
 class DemandChatOwner(Internal):
     """Refused unless the user owns the chat."""
 

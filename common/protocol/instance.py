@@ -181,11 +181,12 @@ class Taken(Internal):
 
 
 class DeleteUser(Internal):
-    """By somebody in charge."""
+    """By somebody in charge. `messages`: all that they sent goes too."""
 
     caller: str
     user: str
     key: str
+    messages: bool = False
 
 
 class DeleteOwnAccount(Internal):
@@ -193,3 +194,4 @@ class DeleteOwnAccount(Internal):
     session: str
     current_password: str | None
     key: str
+    messages: bool = False

@@ -41,7 +41,11 @@ class EditItem(ChangeItem, tag="message.edited", kw_only=True):
 
 
 class DeleteItem(ChangeItem, tag="message.deleted", kw_only=True):
+    """`former`: the user's account is deleted; then they need not take part, and the key says
+    nothing."""
+
     key: str
+    former: bool = False
 
 
 class ReactItem(ChangeItem, tag="reaction.added", kw_only=True):

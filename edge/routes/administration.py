@@ -70,6 +70,12 @@ class PasswordChangedAnswer(AnswerBody):
     message: Literal["Password changed successfully"] = "Password changed successfully"
 
 
+class DeletionQuery(Query):
+    messages: Annotated[bool, Meta(description="Whether all their messages are deleted too.")] = (
+        False
+    )
+
+
 class UserDeletedAnswer(AnswerBody):
     message: Literal["User deleted successfully"] = "User deleted successfully"
 
@@ -126,9 +132,11 @@ class AdministrationRoutes:
         who=Who.ADMINS,
         refusals=("last_owner",),
     )
-    async def delete_user(self, caller: Claims, user_id: Id, key: RequestKey) -> UserDeletedAnswer:
+    async def delete_user(
+        self, caller: Claims, user_id: Id, query: DeletionQuery, key: RequestKey
+    ) -> UserDeletedAnswer:
         await self._administration.delete_user(
-            DeleteUser(caller=caller.user, user=user_id, key=key.id)
+            DeleteUser(caller=caller.user, user=user_id, key=key.id, messages=query.messages)
         )
         self._gate.ask_anew()  # their sessions are revoked
         return UserDeletedAnswer()

@@ -21,7 +21,7 @@ from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import get, patch, post
 from edge.reads import Reads
-from edge.routes.administration import UserDeletedAnswer
+from edge.routes.administration import DeletionQuery, UserDeletedAnswer
 from edge.upstream import Administration, Users
 
 
@@ -132,7 +132,12 @@ class ProfileRoutes:
         gives_cookie=True,
     )
     async def delete_me(
-        self, request: AnyRequest, caller: Claims, body: DeletionBody | None, key: RequestKey
+        self,
+        request: AnyRequest,
+        caller: Claims,
+        body: DeletionBody | None,
+        query: DeletionQuery,
+        key: RequestKey,
     ) -> Answer:
         headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
         password = body.current_password if body else UNSET
@@ -141,6 +146,7 @@ class ProfileRoutes:
             session=caller.session,
             current_password=None if password is UNSET else password,
             key=key.id,
+            messages=query.messages,
         )
         async with self._checked_password(caller.user):
             await self._administration.delete_own_account(deletion)

@@ -6,11 +6,17 @@ from common.database.pool import Connection, Pool
 
 
 class Deletion(NamedTuple):
+    """`messages`: they go too, from `messages_after` on."""
+
     user: str
     age_seconds: float
+    messages: bool
+    messages_after: str
 
 
-async def erase_account(connection: Connection, user: str, username: str) -> None:
+async def erase_account(
+    connection: Connection, user: str, username: str, *, messages: bool
+) -> None:
     """Nothing personal is left in its row, nor any way in."""
     await connection.execute(
         "UPDATE users SET username = %s, email = NULL, password_hash = NULL,"
@@ -24,7 +30,9 @@ async def erase_account(connection: Connection, user: str, username: str) -> Non
             (user,),
         )
     await connection.execute("DELETE FROM results WHERE caller = %s", (user,))
-    await connection.execute("INSERT INTO deletions (user_id) VALUES (%s)", (user,))
+    await connection.execute(
+        "INSERT INTO deletions (user_id, messages) VALUES (%s, %s)", (user, messages)
+    )
 
 
 async def claim_deletion(pool: Pool, seconds: float) -> Deletion | None:
@@ -35,7 +43,8 @@ async def claim_deletion(pool: Pool, seconds: float) -> Deletion | None:
             " WHERE user_id = (SELECT user_id FROM deletions"
             "  WHERE done_at IS NULL AND claimed_until < now() ORDER BY claimed_until"
             "  LIMIT 1 FOR UPDATE SKIP LOCKED)"
-            " RETURNING user_id::text, extract(epoch FROM now() - requested_at)::float8",
+            " RETURNING user_id::text, extract(epoch FROM now() - requested_at)::float8,"
+            " messages, messages_after",
             (seconds,),
         )
         row = await cursor.fetchone()
@@ -48,6 +57,15 @@ async def hold_claim(pool: Pool, user: str, seconds: float) -> None:
             "UPDATE deletions SET claimed_until = now() + make_interval(secs => %s)"
             " WHERE user_id = %s",
             (seconds, user),
+        )
+
+
+async def note_messages(pool: Pool, user: str, *, left: bool, after: str) -> None:
+    """How far the deletion of messages has come."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE deletions SET messages = %s, messages_after = %s WHERE user_id = %s",
+            (left, after, user),
         )
 
 

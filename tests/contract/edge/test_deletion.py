@@ -87,9 +87,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = PROMISED_SECONDS)
         time.sleep(0.1)
 
 
-def delete_account(person: Person, password: str | None = PASSWORD) -> httpx.Response:
+def delete_account(
+    person: Person, password: str | None = PASSWORD, query: str = ""
+) -> httpx.Response:
     body = {} if password is None else {"json": {"currentPassword": password}}
-    return person.ask("POST", "/api/user/me/delete", **body)
+    return person.ask("POST", f"/api/user/me/delete{query}", **body)
 
 
 def test_an_account_ends_at_once(system: System, ann: Person, leaver: Person) -> None:
@@ -191,3 +193,38 @@ def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -
     assert leaver.name.encode() not in b"\n".join(filter(None, [*keys, *values]))
     for role in ("edge", "users", "chats"):
         assert leaver.name not in system.services.log_of(role)
+
+
+def test_messages_go_too_where_that_is_asked_for(ann: Person, leaver: Person) -> None:
+    """All of them, also in a chat that was left before; what others said stays."""
+    stayed, left = ann.create_chat(leaver.id), ann.create_chat(leaver.id)
+    for chat in (stayed, left):
+        place = f"/api/chat/{chat}/message"
+        for number in range(30):
+            leaver.ask("POST", place, json={"message": f"secret {number}"})
+        ann.ask("POST", place, json={"message": "what ann said"})
+    place = f"/api/chat/{left}/participant/{leaver.id}"
+    assert leaver.ask("DELETE", place).status_code == 200
+    assert delete_account(leaver, query="?messages=true").status_code == 200
+
+    def texts() -> set[str]:
+        pages = [ann.ask("GET", f"/api/chat/{c}/message?limit=100").json() for c in (stayed, left)]
+        return {message["message"] for page in pages for message in page["messages"]}
+
+    wait_until(lambda: texts() == {"", "what ann said"})
+    for chat in (stayed, left):
+        answer = ann.ask("GET", f"/api/chat/{chat}/events")
+        assert "secret" not in answer.text
+        deleted = [e for e in answer.json()["events"] if e["type"] == "message.deleted"]
+        assert len(deleted) == 30
+        assert {event["by"] for event in deleted} == {leaver.id}
+
+
+def test_messages_stay_otherwise(ann: Person, leaver: Person) -> None:
+    """By themselves, under the name of a deleted account."""
+    chat = ann.create_chat(leaver.id)
+    leaver.ask("POST", f"/api/chat/{chat}/message", json={"message": "stays"})
+    assert delete_account(leaver).status_code == 200
+    wait_until(lambda: not ann.chats())
+    (message,) = ann.ask("GET", f"/api/chat/{chat}/message").json()["messages"]
+    assert (message["message"], message["by"]) == ("stays", leaver.id)
