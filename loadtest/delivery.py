@@ -1,4 +1,4 @@
-"""Counts how posts arrive: latency, lost, doubled, out of order, by chat, seq and message id.
+"""Counts how posts arrive, and what changes them: latency, lost, doubled, out of order.
 
 Pure: times are given to it, in seconds of one monotonic clock. It must not know how posts and
 deliveries travel, and it must not import locust, which takes `select.epoll` out of the process.
@@ -6,8 +6,8 @@ deliveries travel, and it must not import locust, which takes `select.epoll` out
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 PERCENTILES = (50, 95, 99, 100)
 
@@ -28,8 +28,20 @@ class Arrival(NamedTuple):
         return not (self.lost or self.doubled or self.out_of_order)
 
 
+def identify(event: Mapping[str, Any]) -> str:
+    """What makes an event the one that was answered, beside its chat and seq; empty for events that
+    belong to no message. Answers to deletions and reactions do not say their seq."""
+    message: str = event.get("messageId", "")
+    if event["type"] in ("message", "message.edited"):
+        return message
+    if not message:
+        return ""
+    return f"{event['type']} {message} {event['by']} {event.get('emoji', '')}"
+
+
 class DeliveryBook:
-    """One book for all posters and listeners of a run."""
+    """One book for all posters and listeners of a run. A `message_id` is what `identify` makes of
+    any event."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}  # client id: when its post began
@@ -42,6 +54,10 @@ class DeliveryBook:
         self._judged: dict[str, int] = {}  # chat: up to this seq nobody remembers
         # What was answered long ago by listeners who are behind: seq and message id.
         self._late: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+        # Changes whose answers did not say their seq: those that nobody has heard yet, with their
+        # times; and what was heard and not answered here, with its seq.
+        self._unheard: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._heard: dict[tuple[str, str, int], float] = {}
         self._latencies = array("d")
         self.posts = self.deliveries = self.doubled = self.out_of_order = 0
         self.lost = 0  # of those that were judged
@@ -55,6 +71,15 @@ class DeliveryBook:
             self.posts += 1
             self._waiting.append((now, chat, seq))
         self._answered[chat][seq] = message_id
+
+    def change_answered(self, chat: str, message_id: str, now: float = 0.0) -> None:
+        """A deletion or reaction: its seq is that of an event that came or will come."""
+        for heard in self._heard:
+            if heard[:2] == (chat, message_id):
+                del self._heard[heard]
+                self.post_answered(chat, heard[2], message_id, now)
+                return
+        self._unheard[chat, message_id].append(now)
 
     def listener_joins(self, listener: str, chat: str, after: int) -> None:
         """From now on this listener gets every event of the chat above `after`."""
@@ -83,6 +108,8 @@ class DeliveryBook:
         if seq in self._got[key] or seq <= min(self._judged.get(chat, 0), self._last.get(key, 0)):
             self.doubled += 1
             return None
+        if " " in message_id:
+            self._hear_change(chat, seq, message_id, now)
         self.deliveries += 1
         if seq != self._last.get(key, seq - 1) + 1:
             self.out_of_order += 1
@@ -95,6 +122,16 @@ class DeliveryBook:
             self._latencies.append(now - started)
             return now - started
         return None
+
+    def _hear_change(self, chat: str, seq: int, message_id: str, now: float) -> None:
+        if seq in self._answered[chat] or seq <= self._judged.get(chat, 0):
+            return
+        if waiting := self._unheard.get((chat, message_id)):
+            waiting.pop(0)
+            self._heard.pop((chat, message_id, seq), None)
+            self.post_answered(chat, seq, message_id, now)
+        else:
+            self._heard[chat, message_id, seq] = now
 
     def judge(self, before: float) -> None:
         """Forgets what was answered before that moment, so that a long run needs no more memory
@@ -112,17 +149,27 @@ class DeliveryBook:
                     self.lost += 1
                 else:
                     self._late[key][seq] = message_id
+        for (chat, _), times in self._unheard.items():
+            old = [time for time in times if time < before]
+            times[:] = [time for time in times if time >= before]
+            self.lost += len(old) if self._listeners[chat] else 0
+        self._heard = {heard: time for heard, time in self._heard.items() if time >= before}
         while self._started and next(iter(self._started.values())) < before:
             del self._started[next(iter(self._started))]
 
     def missing(self) -> int:
         """Answered messages that a listener should have and has not, or not under that id, beside
         those that are `lost` already."""
-        return sum(len(late) for late in self._late.values()) + sum(
-            self._got[listener, chat].get(seq) != message_id
-            for (listener, chat), after in self._since.items()
-            for seq, message_id in self._answered[chat].items()
-            if seq > after
+        unheard = sum(map(len, self._unheard.values()))
+        return (
+            unheard
+            + sum(len(late) for late in self._late.values())
+            + sum(
+                self._got[listener, chat].get(seq) != message_id
+                for (listener, chat), after in self._since.items()
+                for seq, message_id in self._answered[chat].items()
+                if seq > after
+            )
         )
 
     def close(self) -> Arrival:

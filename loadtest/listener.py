@@ -5,12 +5,14 @@ import json
 import random
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 import gevent.event
 
+from loadtest.delivery import identify
 from loadtest.line import Line, LineEnded
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ DRAINING: Final = 4001
 COME_BACK: Final = frozenset({"rate_limited", "unavailable"})
 KIND: Final = "SOCKET"  # of the rows in locust's table
 DELIVERY: Final = "post to delivery"
+REMEMBERED: Final = 20  # newest messages of a chat that one may still change
 
 Fetch = Callable[[str, int], list[dict[str, Any]]]
 
@@ -34,6 +37,7 @@ class Listener:
         self._gathering = gathering
         self._user, self._token, self._origin, self._fetch = user, token, origin, fetch
         self._cursors: dict[str, int] = {}
+        self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
         self._line: Line | None = None
         self._up_since = 0.0
         self._away_until = 0.0
@@ -44,6 +48,21 @@ class Listener:
     @property
     def chats(self) -> list[str]:
         return list(self._cursors)
+
+    def find_message(self, *, own: bool, chat: str = "") -> tuple[str, str] | None:
+        """The chat and id of some recent message, one's own or anybody's, anywhere or in a chat."""
+        found = [
+            (place, message)
+            for place, messages in self._messages.items()
+            for message, sender in messages
+            if (not own or sender == self._user) and chat in ("", place)
+        ]
+        return random.choice(found) if found else None  # noqa: S311 - load, no secret
+
+    def forget_message(self, chat: str, message: str) -> None:
+        """It is deleted, or will be."""
+        kept = [one for one in self._messages.get(chat, ()) if one[0] != message]
+        self._messages[chat] = deque(kept, REMEMBERED)
 
     def listen(self) -> None:
         """Until the person leaves."""
@@ -57,10 +76,10 @@ class Listener:
                 self.ready.clear()
                 self._end(ended)
 
-    def send(self, chat: str, message: str, began: float) -> None:
+    def send(self, chat: str, message: str, began: float, **more: Any) -> None:
         """A durable send. What is not answered is sent again on the next line."""
         client_id = str(uuid.uuid4())
-        frame = {"type": "send", "chat": chat, "clientId": client_id, "message": message}
+        frame = {"type": "send", "chat": chat, "clientId": client_id, "message": message, **more}
         self._gathering.book.post_begins(client_id, began)
         self.outbox[client_id] = (json.dumps(frame), began)
         if self._line is not None and self.ready.is_set():
@@ -124,8 +143,13 @@ class Listener:
             return
         if self._has_left:
             return
+        if event["type"] == "message" and not event.get("deleted"):
+            messages = self._messages.setdefault(chat, deque(maxlen=REMEMBERED))
+            messages.append((event["messageId"], event["by"]))
+        elif event["type"] == "message.deleted":
+            self.forget_message(chat, event["messageId"])
         seconds = self._gathering.book.delivered(
-            self._user, chat, seq, event.get("messageId", ""), event.get("clientId", ""), now
+            self._user, chat, seq, identify(event), event.get("clientId", ""), now
         )
         # What was said while this person was away says nothing about how fast the system is.
         if seconds is not None and now - seconds >= self._up_since:

@@ -8,12 +8,14 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 import gevent
 import gevent.pool
 from locust import FastHttpUser, task
 from locust.env import Environment
 
+from loadtest.delivery import identify
 from loadtest.gathering import LATE, Gathering
 from loadtest.listener import Listener
 
@@ -22,14 +24,18 @@ READY_TIMEOUT_SECONDS: Final = 20.0
 REST_SECONDS: Final = (5.0, 15.0)
 AWAY_SECONDS: Final = (1.0, 3.0)
 GOODBYE_SECONDS: Final = 3.0
+REPLIES: Final = 0.1  # of the messages
+TAKEN_BACK: Final = 0.25  # of the reactions
+EMOJI: Final = ("👍", "❤️", "😂", "🎉", "😮", "🙏")
 PROBLEM_CODE: Final = re.compile(r'"code":\s*"(\w+)"')
 
 Act = Callable[[float], object]
 
 
 class Person(FastHttpUser):
-    """Acts every `pace` seconds on average: of 56 acts 40 are posts, half of them by REST and half
-    on the socket."""
+    """Acts every `pace` seconds on average: of 322 acts 200 are posts, half of them by REST and
+    half on the socket. A tenth of them reply; for each hundred there are five edits, one deletion
+    and fifteen reactions, every fourth of which is taken back."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -78,32 +84,44 @@ class Person(FastHttpUser):
         self._due = pause + (self._due if self._is_open else time.monotonic())
         return max(0.0, self._due - time.monotonic())
 
-    @task(20)
+    @task(100)
     def post(self) -> None:
         self._do(self._post)
 
-    @task(20)
+    @task(100)
     def send(self) -> None:
         self._do(self._send)
 
-    @task(6)
+    @task(10)
+    def edit(self) -> None:
+        self._do(self._edit)
+
+    @task(2)
+    def delete(self) -> None:
+        self._do(self._delete)
+
+    @task(30)
+    def react(self) -> None:
+        self._do(self._react)
+
+    @task(30)
     def read_history(self) -> None:
         self._do(self._read_history)
 
-    @task(4)
+    @task(20)
     def look_at_chats(self) -> None:
         self._do(lambda _: self._ask("/api/chat", "list chats"))
 
-    @task(2)
+    @task(10)
     def look_at_somebody(self) -> None:
         person = random.choice(self._gathering.people)  # noqa: S311 - load, no secret
         self._do(lambda _: self._ask(f"/api/user/{person}", "look at somebody"))
 
-    @task(2)
+    @task(10)
     def have_a_rest(self) -> None:
         self._do(lambda now: self._be_quiet(now + random.uniform(*REST_SECONDS)))  # noqa: S311
 
-    @task(2)
+    @task(10)
     def lose_network(self) -> None:
         self._do(self._lose_network)
 
@@ -129,7 +147,9 @@ class Person(FastHttpUser):
             return
         chat, client_id = random.choice(chats), str(uuid.uuid4())  # noqa: S311 - load, no secret
         self._gathering.book.post_begins(client_id, began)
-        body = {"message": f"hello from {self._id}", "clientId": client_id}
+        body = {
+            "message": f"hello from {self._id}", "clientId": client_id, **self._reply_in(chat)
+        }  # fmt: skip
         if answer := self._call("POST", f"/api/chat/{chat}/message", body, "post"):
             info = answer["messageInfo"]
             self._gathering.book.post_answered(
@@ -139,7 +159,46 @@ class Person(FastHttpUser):
     def _send(self, began: float) -> None:
         if chats := self._listener.chats:
             chat = random.choice(chats)  # noqa: S311 - load, no secret
-            self._listener.send(chat, f"hello from {self._id}", began)
+            self._listener.send(chat, f"hello from {self._id}", began, **self._reply_in(chat))
+
+    def _reply_in(self, chat: str) -> dict[str, str]:
+        """A tenth of the messages reply: to one's own, which nobody else can delete meanwhile."""
+        if random.random() >= REPLIES:  # noqa: S311 - load, no secret
+            return {}
+        found = self._listener.find_message(own=True, chat=chat)
+        return {"replyTo": found[1]} if found else {}
+
+    def _edit(self, _: float) -> None:
+        if found := self._listener.find_message(own=True):
+            chat, message = found
+            body = {"message": f"edited by {self._id} {time.monotonic()}"}
+            path = f"/api/chat/{chat}/message/{message}"
+            if answer := self._call("PATCH", path, body, "edit"):
+                info = answer["messageInfo"]
+                self._gathering.book.post_answered(chat, info["seq"], message, time.monotonic())
+
+    def _delete(self, _: float) -> None:
+        if found := self._listener.find_message(own=True):
+            self._listener.forget_message(*found)
+            self._change("DELETE", *found, "message.deleted")
+
+    def _react(self, _: float) -> None:
+        if found := self._listener.find_message(own=False):
+            emoji = random.choice(EMOJI)  # noqa: S311 - load, no secret
+            self._change("PUT", *found, "reaction.added", emoji)
+            if random.random() < TAKEN_BACK:  # noqa: S311 - load, no secret
+                self._change("DELETE", *found, "reaction.removed", emoji)
+
+    def _change(self, method: str, chat: str, message: str, kind: str, emoji: str = "") -> None:
+        """Counts what made an event; that a message has just been deleted is no failure."""
+        path = f"/api/chat/{chat}/message/{message}"
+        if emoji:
+            path += f"/reaction/{quote(emoji)}"
+        name = kind.replace(".", " ")
+        answer, status = self._try_call(method, path, None, name, fine=(200, 201, 404))
+        if answer and status == (201 if method == "PUT" else 200):
+            event = {"type": kind, "messageId": message, "by": self._id, "emoji": emoji}
+            self._gathering.book.change_answered(chat, identify(event), time.monotonic())
 
     def _read_history(self, _: float) -> None:
         if chats := self._listener.chats:
@@ -160,13 +219,20 @@ class Person(FastHttpUser):
 
     def _call(self, method: str, path: str, body: Any, name: str) -> dict[str, Any]:
         """The answer's body; empty when it failed, which locust's statistics show."""
+        return self._try_call(method, path, body, name)[0]
+
+    def _try_call(
+        self, method: str, path: str, body: Any, name: str, fine: tuple[int, ...] = (200, 201)
+    ) -> tuple[dict[str, Any], int]:
+        """With its status."""
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         with self.client.request(
             method, path, name=name, json=body, headers=headers, catch_response=True
         ) as answer:
-            if answer.status_code not in (200, 201):
+            status: int = answer.status_code
+            if status not in fine:
                 code = PROBLEM_CODE.search(answer.text or "")
-                answer.failure(f"{answer.status_code} {code[1] if code else ''}")
-                return {}
+                answer.failure(f"{status} {code[1] if code else ''}")
+                return {}, status
             decoded: dict[str, Any] = answer.json()
-            return decoded
+            return decoded, status

@@ -12,7 +12,7 @@ CREATE TYPE other_event AS (
 -- A message before the event that changes it.
 CREATE TYPE message_state AS (
     seq bigint, sender uuid, event bytea,
-    edits bigint[], current bytea, reactions text, is_deleted boolean
+    is_changed boolean, edits bigint[], current bytea, reactions text, is_deleted boolean
 );
 
 -- `appended` with the new event, `known` with the one that is there, or why not.
@@ -21,7 +21,7 @@ CREATE TYPE append_outcome AS (outcome text, event bytea);
 -- A draft of other_event as it is stored: with the seqs and mentions that only the database knows.
 -- Its marks can stand nowhere but where they are meant: within a string quotes are escaped.
 CREATE FUNCTION stamp_text(draft text, seq bigint, at text, _of bigint, _mentions jsonb)
-RETURNS bytea LANGUAGE sql IMMUTABLE
+RETURNS bytea LANGUAGE sql STABLE
 RETURN stamp(
     convert_to(
         replace(
@@ -50,9 +50,12 @@ LANGUAGE plpgsql AS $$
 DECLARE
     _event bytea;
 BEGIN
-    SELECT l.event INTO _event FROM log l
-    WHERE l.sender = _one.sender AND l.key = _one.key AND (l.chat = _one.chat) IS TRUE;
-    IF FOUND THEN
+    SELECT l.event INTO _event FROM participants p
+    LEFT JOIN log l ON l.sender = p.member AND l.key = _one.key AND (l.chat = p.chat) IS TRUE
+    WHERE p.chat = _one.chat AND p.member = _one.sender;
+    IF NOT FOUND THEN
+        RETURN ROW('not_found', NULL)::append_outcome;
+    ELSIF _event IS NOT NULL THEN
         RETURN ROW('known', _event)::append_outcome;
     END IF;
     IF _one.message IS NOT NULL THEN
@@ -168,9 +171,13 @@ BEGIN
         _reactions, ARRAY[_place::text],
         jsonb_build_object('emoji', _one.emoji, 'count', _count + 1, 'users', _users)
     );
-    INSERT INTO changed_messages (chat, seq, reactions)
-    VALUES (_one.chat, _message.seq, _reactions)
-    ON CONFLICT (chat, seq) DO UPDATE SET reactions = excluded.reactions;
+    IF _message.is_changed THEN
+        UPDATE changed_messages c SET reactions = _reactions
+        WHERE c.chat = _one.chat AND c.seq = _message.seq;
+    ELSE
+        INSERT INTO changed_messages (chat, seq, reactions)
+        VALUES (_one.chat, _message.seq, _reactions);
+    END IF;
     RETURN ROW('appended', stamp_text(_one.draft, _seq, _at, _message.seq, NULL))::append_outcome;
 END $$;
 
@@ -219,10 +226,12 @@ DECLARE
     _done append_outcome;
     _known bigint;
 BEGIN
-    SELECT l.seq, l.sender, l.event, coalesce(c.edits, '{}'), c.current, c.reactions,
-        coalesce(c.is_deleted, false)
+    SELECT l.seq, l.sender, l.event, c.seq IS NOT NULL, coalesce(c.edits, '{}'), c.current,
+        c.reactions, coalesce(c.is_deleted, false)
     INTO _message
-    FROM log l LEFT JOIN changed_messages c ON c.chat = l.chat AND c.seq = l.seq
+    FROM log l
+    JOIN participants p ON p.chat = l.chat AND p.member = _one.sender
+    LEFT JOIN changed_messages c ON c.chat = l.chat AND c.seq = l.seq
     WHERE message_id(l.event) = _one.message AND l.kind = 'message' AND l.chat = _one.chat;
     IF NOT FOUND OR (_message.is_deleted AND _one.kind <> 'message.deleted') THEN
         RETURN ROW('not_found', NULL)::append_outcome;
@@ -271,7 +280,6 @@ DECLARE
     _chat uuid;
     _first bigint;
     _next bigint;
-    _outbox bigint;
 BEGIN
     FOR _one IN
         SELECT * FROM jsonb_populate_recordset(NULL::other_event, _others) AS o
@@ -281,8 +289,12 @@ BEGIN
         IF _one.chat IS DISTINCT FROM _chat THEN
             IF _next > _first THEN
                 INSERT INTO outbox (chat, first, last) VALUES (_chat, _first, _next - 1)
-                RETURNING id INTO _outbox;
-                RETURN QUERY SELECT NULL::bigint, NULL, NULL::bigint, NULL::bytea, _chat, _outbox;
+                RETURNING id INTO outbox;
+                item := NULL;
+                chat := _chat;
+                RETURN NEXT;
+                chat := NULL;
+                outbox := NULL;
             END IF;
             EXIT WHEN _one.chat IS NULL;
             _chat := _one.chat;
@@ -291,17 +303,17 @@ BEGIN
             WHERE l.chat = _chat ORDER BY l.seq DESC LIMIT 1;
             _first := _next;
         END IF;
-        PERFORM FROM participants p WHERE p.chat = _chat AND p.member = _one.sender;
-        IF NOT FOUND THEN
-            _done := ROW('not_found', NULL)::append_outcome;
-        ELSIF _one.kind = 'message' THEN
+        IF _one.kind = 'message' THEN
             _done := append_message(_one, _next, _at);
         ELSE
             _done := append_change(_one, _next, _at);
         END IF;
-        RETURN QUERY SELECT
-            _one.item, _done.outcome, _next, _done.event, NULL::uuid, NULL::bigint;
-        IF _done.outcome = 'appended' THEN
+        item := _one.item;
+        outcome := _done.outcome;
+        seq := _next;
+        event := _done.event;
+        RETURN NEXT;
+        IF outcome = 'appended' THEN
             _next := _next + 1;
         END IF;
     END LOOP;

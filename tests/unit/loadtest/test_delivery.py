@@ -1,6 +1,6 @@
 """The book of deliveries counts each kind of trouble once."""
 
-from loadtest.delivery import DeliveryBook, percentiles
+from loadtest.delivery import DeliveryBook, identify, percentiles
 
 
 def _book(*listeners: str) -> DeliveryBook:
@@ -120,3 +120,59 @@ def test_a_delivery_tells_how_long_it_took() -> None:
     assert seconds is not None
     assert abs(seconds - 0.1) < 1e-9
     assert book.delivered("ann", "c", 3, "m3", "unknown", 0.4) is None
+
+
+def reaction(kind: str = "reaction.added", by: str = "ann") -> str:
+    return identify({"type": kind, "messageId": "m2", "by": by, "emoji": "👍"})
+
+
+def test_a_change_is_known_by_what_it_did() -> None:
+    """Its answer does not say its seq: it is that of the event, which may come before or after."""
+    book = _book("ann", "ben")
+    _deliver(book, "ann", 2, 3, 4)
+    _deliver(book, "ben", 2, 3, 4)
+    book.delivered("ann", "c", 5, reaction())
+    book.change_answered("c", reaction())
+    book.change_answered("c", reaction("reaction.removed"))
+    assert book.missing() == 2  # ben's of the first, and the second as a whole
+    book.delivered("ben", "c", 5, reaction())
+    for listener in ("ann", "ben"):
+        book.delivered(listener, "c", 6, reaction("reaction.removed"))
+    arrival = book.close()
+    assert arrival.is_clean
+    assert (arrival.answered, arrival.delivered) == (5, 10)
+
+
+def test_a_change_is_lost_for_each_listener_who_lacks_it() -> None:
+    """Also where the same one came again later."""
+    book = _book("ann", "ben")
+    _deliver(book, "ann", 2, 3, 4)
+    _deliver(book, "ben", 2, 3, 4)
+    for seq in (5, 6):
+        book.change_answered("c", reaction())
+        book.delivered("ann", "c", seq, reaction())
+    book.delivered("ben", "c", 6, reaction())
+    assert book.close()[2:5] == (1, 0, 1)
+
+
+def test_a_change_that_nobody_heard_is_lost() -> None:
+    """Once it was answered long ago."""
+    book = _book("ann")
+    _deliver(book, "ann", 2, 3, 4)
+    book.change_answered("c", reaction(), now=10.0)
+    book.judge(before=5.0)
+    assert (book.lost, book.missing()) == (0, 1)
+    book.judge(before=20.0)
+    assert (book.lost, book.missing()) == (1, 0)
+
+
+def test_an_edit_is_known_by_its_message_and_seq() -> None:
+    """As a message is."""
+    edited = {"type": "message.edited", "messageId": "m2", "by": "ann"}
+    book = _book("ann")
+    _deliver(book, "ann", 2, 3, 4)
+    book.post_answered("c", 5, identify(edited))
+    assert book.missing() == 1
+    book.delivered("ann", "c", 5, identify(edited))
+    assert book.close().is_clean
+    assert identify({"type": "chat.updated", "by": "ann"}) == ""
