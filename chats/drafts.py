@@ -51,26 +51,35 @@ class Draft(NamedTuple):
 
 def judge(item: AnyItem) -> Refusal | None:
     """What is wrong with an item whatever the chat holds: its form first, then what it names."""
-    if refusal := _judge_form(item):
+    refusal = _judge_send(item) if isinstance(item, SendItem) else _judge_change(item)
+    if refusal is not None:
         return refusal
-    if not (is_id(item.chat) and is_id(item.user)):
-        return not_found()
-    return not_found() if isinstance(item, ChangeItem) and not is_id(item.message_id) else None
+    return None if is_id(item.chat) and is_id(item.user) else not_found()
 
 
-def _judge_form(item: AnyItem) -> Refusal | None:
+def _judge_send(item: SendItem) -> Refusal | None:
+    if not is_id(item.key):
+        return invalid("clientId", _ID_RULE)
+    if wrong := wrong_with_message(item.message):
+        return invalid("message", wrong)
+    if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
+        return invalid("mentions", wrong)
+    if item.reply_to is not UNSET and not is_id(item.reply_to):
+        return invalid("replyTo", _ID_RULE)
+    return None
+
+
+def _judge_change(item: EditItem | DeleteItem | ReactItem | UnreactItem) -> Refusal | None:
     if isinstance(item, ReactItem | UnreactItem) and qualify_emoji(item.emoji) is None:
         return invalid("emoji", WRONG_EMOJI)
     if not isinstance(item, ReactItem) and not is_id(item.key):
-        return invalid("clientId", _ID_RULE)
-    if isinstance(item, SendItem | EditItem):
+        return invalid("Idempotency-Key", _ID_RULE)
+    if isinstance(item, EditItem):
         if wrong := wrong_with_message(item.message):
             return invalid("message", wrong)
         if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
             return invalid("mentions", wrong)
-    if isinstance(item, SendItem) and item.reply_to is not UNSET and not is_id(item.reply_to):
-        return invalid("replyTo", _ID_RULE)
-    return None
+    return None if is_id(item.message_id) else not_found()
 
 
 def draft(item: AnyItem) -> Draft:

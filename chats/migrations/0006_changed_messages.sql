@@ -1,11 +1,11 @@
 -- Messages that change: what the log says of each, kept beside it.
 
--- A message is seldom looked up by its id, so this is no column.
+-- A message is seldom looked up by its id, so this is no column. All that is in it is immutable, or it
+-- would be no part of the statements that insert, but a statement of its own in each of them.
 CREATE FUNCTION message_id(event bytea) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN nullif(
-    convert_from(
-        substring(event FROM position('"messageId":"'::bytea IN event) + 13 FOR 36), 'UTF8'
-    ), ''
+    encode(substring(event FROM position('"messageId":"'::bytea IN event) + 13 FOR 36), 'escape'),
+    ''
 )::uuid;
 CREATE INDEX log_messages ON log (message_id(event)) WHERE kind = 'message';
 

@@ -3,15 +3,16 @@
 
 -- An event that is no plain message: its draft, and what its kind needs. `message` is the id of the
 -- message that it changes or replies to, `text` an edit's. `key` makes a repeat known: a message's
--- among the sender's in the chat, any other within its `scope`.
+-- among the sender's in the chat, any other within its `scope`. `former`: the sender's account is
+-- deleted, and their messages with it, also where they take part no more.
 CREATE TYPE other_event AS (
     item bigint, kind text, chat uuid, sender uuid, key uuid, scope text, draft text,
-    message uuid, text text, mentions jsonb, emoji text
+    message uuid, text text, mentions jsonb, emoji text, former boolean
 );
 
--- A message before the event that changes it.
+-- A message before the event that changes it; `is_seen`: by who wants to change it.
 CREATE TYPE message_state AS (
-    seq bigint, sender uuid, event bytea,
+    is_seen boolean, seq bigint, sender uuid, event bytea,
     is_changed boolean, edits bigint[], current bytea, reactions text, is_deleted boolean
 );
 
@@ -226,14 +227,20 @@ DECLARE
     _done append_outcome;
     _known bigint;
 BEGIN
-    SELECT l.seq, l.sender, l.event, c.seq IS NOT NULL, coalesce(c.edits, '{}'), c.current,
+    SELECT p.member IS NOT NULL, l.seq, l.sender, l.event, c.seq IS NOT NULL, coalesce(c.edits, '{}'), c.current,
         c.reactions, coalesce(c.is_deleted, false)
     INTO _message
     FROM log l
-    JOIN participants p ON p.chat = l.chat AND p.member = _one.sender
+    LEFT JOIN participants p ON p.chat = l.chat AND p.member = _one.sender
     LEFT JOIN changed_messages c ON c.chat = l.chat AND c.seq = l.seq
     WHERE message_id(l.event) = _one.message AND l.kind = 'message' AND l.chat = _one.chat;
-    IF NOT FOUND OR (_message.is_deleted AND _one.kind <> 'message.deleted') THEN
+    IF _one.former AND FOUND THEN
+        PERFORM FROM chats WHERE id = _one.chat AND deleted_at IS NULL;
+        _message.is_seen := FOUND;
+    END IF;
+    IF _message.is_seen IS NOT TRUE
+        OR (_message.is_deleted AND _one.kind <> 'message.deleted')
+    THEN
         RETURN ROW('not_found', NULL)::append_outcome;
     END IF;
     IF _one.key IS NOT NULL THEN

@@ -39,6 +39,7 @@ class OtherEvent(msgspec.Struct, omit_defaults=True):
     text: str | None = None
     mentions: list[str] | None = None
     emoji: str | None = None
+    former: bool = False
     item: int = 0
 
 
