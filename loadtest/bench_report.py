@@ -59,7 +59,7 @@ SENDS: Final = (
 )
 
 
-class Line(NamedTuple):
+class TableRow(NamedTuple):
     """One figure of the table: where it is among the rows, and how it is written."""
 
     title: str
@@ -68,23 +68,27 @@ class Line(NamedTuple):
     show: str
 
 
-def _relay_lines(rows: Rows) -> list[Line]:
+def _relay_lines(rows: Rows) -> list[TableRow]:
     lines = []
     for case in CASES:
         if rows.of(f"{case} fixed", "hubbub"):
             lines += [
-                Line(f"{case} fixed rate, µs/delivery", f"{case} fixed", "us", ".2f"),
-                Line(f"{case} fixed rate, p99 ms", f"{case} fixed", "p99_ms", ".2f"),
-                Line(f"{case} flat out, deliveries/core s", f"{case} fast", "per_core_s", ",.0f"),
-                Line(f"{case} flat out, deliveries/s", f"{case} fast", "deliveries_per_s", ",.0f"),
-                Line(f"{case} flat out, p99 ms", f"{case} fast", "p99_ms", ".2f"),
+                TableRow(f"{case} fixed rate, µs/delivery", f"{case} fixed", "us", ".2f"),
+                TableRow(f"{case} fixed rate, p99 ms", f"{case} fixed", "p99_ms", ".2f"),
+                TableRow(
+                    f"{case} flat out, deliveries/core s", f"{case} fast", "per_core_s", ",.0f"
+                ),
+                TableRow(
+                    f"{case} flat out, deliveries/s", f"{case} fast", "deliveries_per_s", ",.0f"
+                ),
+                TableRow(f"{case} flat out, p99 ms", f"{case} fast", "p99_ms", ".2f"),
             ]
     if rows.of("idle", "hubbub"):
-        lines.append(Line("idle socket, kB (PSS)", "idle", "kb", ".2f"))
+        lines.append(TableRow("idle socket, kB (PSS)", "idle", "kb", ".2f"))
     if rows.of("connects", "hubbub"):
         lines += [
-            Line("connect + join, µs, all tiers", "connects", "connect_us", ".0f"),
-            Line("10,000 at once ready after, s", "connects", "ready_s", ".2f"),
+            TableRow("connect + join, µs, all tiers", "connects", "connect_us", ".0f"),
+            TableRow("10,000 at once ready after, s", "connects", "ready_s", ".2f"),
         ]
     return lines
 

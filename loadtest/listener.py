@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import gevent
 import gevent.event
 
+from loadtest.blocking_socket import BlockingSocket, SocketEnded
 from loadtest.delivery import identify
-from loadtest.line import Line, LineEnded
 
 if TYPE_CHECKING:
     from loadtest.gathering import Gathering
@@ -38,7 +38,7 @@ class Listener:
         self._user, self._token, self._origin, self._fetch = user, token, origin, fetch
         self._cursors: dict[str, int] = {}
         self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
-        self._line: Line | None = None
+        self._socket: BlockingSocket | None = None
         self._up_since = 0.0
         self._away_until = 0.0
         self._has_left = False
@@ -72,25 +72,25 @@ class Listener:
                 return
             try:
                 self._follow()
-            except LineEnded as ended:
+            except SocketEnded as ended:
                 self.ready.clear()
                 self._end(ended)
 
     def send(self, chat: str, message: str, began: float, **more: Any) -> None:
-        """A durable send. What is not answered is sent again on the next line."""
+        """A durable send. What is not answered is sent again on the next socket."""
         client_id = str(uuid.uuid4())
         frame = {"type": "send", "chat": chat, "clientId": client_id, "message": message, **more}
         self._gathering.book.post_begins(client_id, began)
         self.outbox[client_id] = (json.dumps(frame), began)
-        if self._line is not None and self.ready.is_set():
-            self._write(self._line, client_id)
+        if self._socket is not None and self.ready.is_set():
+            self._write(self._socket, client_id)
 
     def lose_network(self, seconds: float) -> None:
         """For so long."""
         self._away_until = time.monotonic() + seconds
         self._gathering.cuts += 1
-        if self._line is not None:
-            self._line.cut()
+        if self._socket is not None:
+            self._socket.cut()
 
     def leave(self) -> None:
         """For good: nothing is due to this person any more."""
@@ -98,33 +98,33 @@ class Listener:
         for chat in self._cursors:
             self._gathering.book.listener_leaves(self._user, chat)
         self.outbox.clear()
-        if self._line is not None:
-            self._line.close()
+        if self._socket is not None:
+            self._socket.close()
 
     def _follow(self) -> None:
         began = time.monotonic()
-        line = self._line = Line(self._origin)
+        socket = self._socket = BlockingSocket(self._origin)
         if self._has_left:  # meanwhile
-            line.close()
+            socket.close()
             return
         hello = {"type": "connect", "token": self._token, "resume": self._cursors}
-        line.send(json.dumps(hello))
-        for text in line.texts():
+        socket.send(json.dumps(hello))
+        for text in socket.texts():
             now = time.monotonic()
             for row in text.split(b"\n"):
                 frame = json.loads(row)
                 match frame["type"]:
                     case "ready":
                         self._log("connect", now - began)
-                        self._begin(line, frame)
+                        self._begin(socket, frame)
                     case "sent":
                         self._sent(frame, now)
                     case "error":
-                        self._refused(line, frame)
+                        self._refused(socket, frame)
                     case _ if "seq" in frame:
                         self._take(frame, now)
 
-    def _begin(self, line: Line, ready: dict[str, Any]) -> None:
+    def _begin(self, socket: BlockingSocket, ready: dict[str, Any]) -> None:
         self._up_since = time.monotonic()
         for chat, head in ready["chats"].items():
             if chat not in self._cursors:
@@ -134,7 +134,7 @@ class Listener:
                 self._take(event, time.monotonic())
         self.ready.set()
         for client_id in list(self.outbox):
-            self._write(line, client_id)
+            self._write(socket, client_id)
 
     def _take(self, event: dict[str, Any], now: float) -> None:
         chat, seq = event["chat"], event["seq"]
@@ -166,28 +166,28 @@ class Listener:
             self._gathering.book.post_answered(frame["chat"], frame["seq"], frame["messageId"], now)
             self._log("send", now - pending[1])
 
-    def _refused(self, line: Line, frame: dict[str, Any]) -> None:
+    def _refused(self, socket: BlockingSocket, frame: dict[str, Any]) -> None:
         self._log("send", 0.0, frame["code"])
         client_id = frame.get("clientId", "")
         if frame["code"] in COME_BACK:
-            gevent.spawn_later(frame.get("retryAfter", 1), self._write, line, client_id)
+            gevent.spawn_later(frame.get("retryAfter", 1), self._write, socket, client_id)
         else:
             self.outbox.pop(client_id, None)
 
-    def _write(self, line: Line, client_id: str) -> None:
+    def _write(self, socket: BlockingSocket, client_id: str) -> None:
         if pending := self.outbox.get(client_id):
             try:
-                line.send(pending[0])
-            except LineEnded:
-                self.ready.clear()  # whoever reads the line sees it too, and comes back
+                socket.send(pending[0])
+            except SocketEnded:
+                self.ready.clear()  # whoever reads the socket sees it too, and comes back
 
-    def _end(self, ended: LineEnded) -> None:
+    def _end(self, ended: SocketEnded) -> None:
         if self._has_left or time.monotonic() < self._away_until:
             return
         if ended.code == DRAINING:
             self._away_until = time.monotonic() + int(ended.reason) / 1000
             return
-        self._log("line", 0.0, f"ended with {ended.code}")
+        self._log("socket", 0.0, f"ended with {ended.code}")
         pause = COME_BACK_SECONDS * (0.5 + random.random())  # noqa: S311 - jitter
         self._away_until = time.monotonic() + pause
 

@@ -23,7 +23,7 @@ TIMEOUT_SECONDS: Final = 45.0  # the server pings every 25 s
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
-class LineEnded(Exception):
+class SocketEnded(Exception):
     """The socket is gone; `code` is 1006 where nobody said why."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -32,8 +32,8 @@ class LineEnded(Exception):
         self.reason = reason
 
 
-class Line:
-    """Open from the moment it is made. Raises LineEnded, also from `texts` and `send`."""
+class BlockingSocket:
+    """Open from the moment it is made. Raises SocketEnded, also from `texts` and `send`."""
 
     def __init__(self, origin: str) -> None:
         address = urlsplit(origin)
@@ -48,7 +48,7 @@ class Line:
             )
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
-            raise LineEnded(1006, str(error)) from error
+            raise SocketEnded(1006, str(error)) from error
         self._protocol.send_request(self._protocol.connect())
         self._write()
         while self._protocol.state is State.CONNECTING:
@@ -56,7 +56,7 @@ class Line:
 
     def send(self, text: str) -> None:
         if self._protocol.state is not State.OPEN:
-            raise LineEnded(1006, "not open")
+            raise SocketEnded(1006, "not open")
         self._protocol.send_text(text.encode())
         self._write()
 
@@ -79,7 +79,7 @@ class Line:
         """An end as a client makes it; may be called again."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
-            with contextlib.suppress(LineEnded):
+            with contextlib.suppress(SocketEnded):
                 self._write()
         self._socket.close()
 
@@ -87,14 +87,14 @@ class Line:
         try:
             data = self._socket.recv(READ_BYTES)
         except OSError as error:
-            raise LineEnded(1006, str(error)) from error
+            raise SocketEnded(1006, str(error)) from error
         if data:
             self._protocol.receive_data(data)
         else:
             self._protocol.receive_eof()
         self._write()
         if isinstance(self._protocol.handshake_exc, InvalidHandshake):
-            raise LineEnded(1006, str(self._protocol.handshake_exc))
+            raise SocketEnded(1006, str(self._protocol.handshake_exc))
         if not data:
             self._end()
 
@@ -104,7 +104,7 @@ class Line:
                 if data:
                     self._socket.sendall(data)
         except OSError as error:
-            raise LineEnded(1006, str(error)) from error
+            raise SocketEnded(1006, str(error)) from error
 
     def _end(self) -> None:
-        raise LineEnded(self._protocol.close_code or 1006, self._protocol.close_reason or "")
+        raise SocketEnded(self._protocol.close_code or 1006, self._protocol.close_reason or "")
