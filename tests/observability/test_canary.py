@@ -74,8 +74,8 @@ async def until_canary(system: Hubbub, is_so: Callable[[dict[str, float]], bool]
 async def test_a_bus_that_carries_nothing_is_noticed(
     tmp_path: Path, mute_bus: tuple[MuteBus, str]
 ) -> None:
-    """The node stays ready, its canary's silence grows, doctor and alert tell of it, messages still
-    arrive; when the bus carries again, the canary is back."""
+    """The node stays ready and polls, its canary's silence grows, doctor and alert tell of it,
+    messages still arrive; when the bus carries again, the canary is back."""
     bus, url = mute_bus
     replicas = "edge=1,realtime=1,users=1,chats=1"
     async with Hubbub(
@@ -101,7 +101,8 @@ async def test_a_bus_that_carries_nothing_is_noticed(
                 if check["findings"]
             }
             assert code == 1
-            assert wrong.keys() == {"canaries"}
+            assert wrong.keys() == {"live delivery", "canaries"}
+            assert "canary_missing" in wrong["live delivery"]
             assert "The canary of realtime-1 has not come back" in wrong["canaries"]
             bus.is_mute = False
             await until_canary(system, lambda canary: canary["silentSeconds"] < 5)
