@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.faults.folds import judge_changes, judge_folds
 from tests.faults.streams import judge_sockets
 from tests.faults.verdict import Violation
 from tests.fixtures.history import Event, Got, History, Pulled, Sent
@@ -31,6 +32,8 @@ def judge(history: History) -> list[Violation]:
         *judge_content(history),
         *judge_views(history),
         *judge_memberships(history),
+        *judge_changes(history),
+        *judge_folds(history),
     ]
 
 
@@ -52,7 +55,7 @@ def judge_logs(history: History) -> Iterator[Violation]:
             text = attempts.get((key[0], chat, key[1]))
             if text is None:
                 yield Violation("phantom", f"nobody sent {event}")
-            elif text != event["message"]:
+            elif text != event["message"] and not event.get("deleted"):
                 yield Violation("divergent", f"{event} was sent as {text!r}")
 
 
@@ -99,9 +102,7 @@ def judge_content(history: History) -> Iterator[Violation]:
                 continue
             if not 1 <= event["seq"] <= len(log):
                 yield Violation("phantom", f"{record.device} got {event}, which is in no log")
-            elif event != log[event["seq"] - 1] and not _is_snapshot(
-                event, log[event["seq"] - 1], history.people[record.device]
-            ):
+            elif not _is_the_same(event, log[event["seq"] - 1], history.people[record.device]):
                 yield Violation(
                     "divergent",
                     f"{record.device} got {event}, the log has {log[event['seq'] - 1]}",
@@ -176,6 +177,18 @@ def delivery_latencies(history: History) -> list[float]:
         for key in [(record.event["chat"], record.event["seq"])]
         if key in started
     ]
+
+
+def _is_the_same(event: Event, logged: Event, person: str) -> bool:
+    """As it was when it came: its text may have been deleted since."""
+    if event == logged or _is_snapshot(event, logged, person):
+        return True
+    return (
+        bool(logged.get("deleted"))
+        and {key: value for key, value in event.items() if key != "mentions"}
+        | {"message": "", "deleted": True}
+        == logged
+    )
 
 
 def _is_snapshot(event: Event, logged: Event, person: str) -> bool:

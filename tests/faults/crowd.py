@@ -1,7 +1,8 @@
 """Eight people who talk over four chats while things break, each with a device that listens.
 
-Half of what they say goes by REST, half over their sockets; whatever is not answered is sent again
-with the same key. What they do and see goes into one history. Judges nothing.
+Half of what they say goes by REST, half over their sockets; what was said they edit, delete and
+react to. Whatever is not answered is tried again with the same key. What they do and see goes into
+one history. Judges nothing.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 
+from tests.faults.changing import choose_change, try_change
 from tests.fixtures.device import Device, WaitedInVain
 from tests.fixtures.history import Event, History, Sent
 from tests.fixtures.person import NoAnswer, Person
@@ -21,6 +23,8 @@ PEOPLE = 8
 CHATS = 4
 SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the last send
 SEND_SECONDS = 20.0  # how long somebody tries to get one message through
+CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
+SEEN = 100  # newest events of a chat in which somebody looks for messages
 
 
 class Crowd:
@@ -83,7 +87,8 @@ class Crowd:
 
     async def settle(self) -> None:
         """Wait until every device has everything, at most 15 s; `late` tells who has not."""
-        last = max(sent.ended or sent.started for sent in self.history.sends)
+        tried = (*self.history.sends, *self.history.changes)
+        last = max(one.ended or one.started for one in tried)
         heads = {
             chat: max([sent.seq for sent in self.history.sends if sent.chat == chat], default=1)
             for chat in self.chats
@@ -100,6 +105,7 @@ class Crowd:
             logs = [await member.events(chat) for member in (members[0], members[-1])]
             assert logs[0] == logs[1], f"two people read different logs of {chat}"
             history.logs[chat] = logs[0]
+            history.current[chat], _ = await members[0].messages(chat)
             detail = await members[0].ask("GET", f"/api/chat/{chat}", retry_seconds=10)
             history.participants[chat] = detail.body["participants"]
         for person in (*self.people, *(guest.person for guest in self.guests)):
@@ -139,7 +145,14 @@ class Crowd:
                 await device.post(chat, text, retry_seconds=SEND_SECONDS)
             else:
                 await self._post(device.person, chat, text)
+            if self._pace.random() < CHANGES:
+                await self._change_something(device, chat)
             await asyncio.sleep(self._pace.uniform(*self._pause_seconds))
+
+    async def _change_something(self, device: Device, chat: str) -> None:
+        changed = choose_change(device.person, chat, device.applied(chat)[-SEEN:], self._pace)
+        if changed is not None:
+            await try_change(device.person, changed, self.history, SEND_SECONDS)
 
     async def _post(self, person: Person, chat: str, text: str) -> None:
         sent = Sent(person.id, chat, str(uuid.uuid4()), text, "rest", time.monotonic())
