@@ -10,10 +10,16 @@ CHATS = Dashboard(
     (
         *calls_served("chats"),
         Panel(
-            "Messages in a transaction",
+            "Events in a transaction",
             "short",
             "It grows with load; always near 500 means that the database is the limit.",
             quantiles(f"{_C}_batch_messages"),
+        ),
+        Panel(
+            "Events of messages by kind",
+            "ops",
+            "What people do: messages, edits, deletions, reactions.",
+            (Query(rate(f"{_C}_appended_total", "kind"), "{{kind}}"),),
         ),
         Panel(
             "Time of a transaction",
@@ -28,13 +34,14 @@ CHATS = Dashboard(
             quantiles(f"{_C}_sends_wait_seconds"),
         ),
         Panel(
-            "Messages waiting, repeated, refused",
+            "Items waiting, repeated, refused, batches tried again",
             "ops",
             "Waiting in thousands: the database hangs. Refused by the code: `not_found` are people "
             "who were removed, `unavailable` a database that is gone.",
             (
                 Query(f"sum ({_C}_sends_waiting)", "waiting"),
                 Query(rate(f"{_C}_sends_repeated_total"), "repeated"),
+                Query(rate(f"{_C}_batches_failed_total"), "batches tried again"),
                 Query(
                     rate(f"{_C}_sends_refused_total", "code") + " or vector(0)", "refused {{code}}"
                 ),
