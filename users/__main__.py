@@ -1,5 +1,6 @@
-"""`python -m users`: one replica, until SIGTERM."""
+"""`python -m users`: one replica, until SIGTERM; `python -m users owner NAME`: an owner."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -7,6 +8,8 @@ from functools import partial
 from common.database.failures import DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
+from common.process.variables import SettingsError
+from users import owner
 from users.app import create_users
 from users.keys import SigningKeysError
 from users.settings import Settings, read_settings
@@ -23,4 +26,13 @@ async def serving_users(settings: Settings) -> AsyncIterator[Serving]:
 
 
 if __name__ == "__main__":
-    run_process("users", read_settings, serving_users, REFUSALS)
+    match sys.argv[1:]:
+        case []:
+            run_process("users", read_settings, serving_users, REFUSALS)
+        case ["owner", username]:
+            try:
+                owner.run(read_settings(), username)
+            except (SettingsError, DatabaseUnavailable) as error:
+                sys.exit(f"users: {error}")
+        case _:
+            sys.exit("usage: python -m users [owner NAME]")

@@ -8,6 +8,8 @@ import asyncio
 import secrets
 import string
 
+from prometheus_client import Gauge
+
 from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
@@ -37,6 +39,9 @@ LEAVE_SECONDS = 4.0
 SETTLED_SECONDS = 25.0
 LAST_SEND_SECONDS = 3.0  # after that no token of theirs is good anywhere
 MESSAGES_A_ROUND = 50
+UNFINISHED = Gauge("hubbub_users_unfinished_deletions", "Accounts that still leave chats")
+OLDEST = Gauge("hubbub_users_oldest_deletion_seconds", "Age of the oldest unfinished deletion")
+
 NAME_CHARACTERS = string.ascii_lowercase + string.digits
 
 
@@ -118,6 +123,9 @@ class Deletions:
                     deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)
                 ) is not None:
                     await self._work_on(deletion)
+                unfinished, oldest = await store.measure_deletions(self._pool)
+                UNFINISHED.set(unfinished)
+                OLDEST.set(oldest)
             except DatabaseUnavailable as error:
                 log("deletions wait", error=type(error).__name__)
             await asyncio.sleep(ROUND_SECONDS)

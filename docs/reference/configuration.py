@@ -40,6 +40,7 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_RATE_LIMITS": "As above.",
     "HUBBUB_REALTIME_REPLICAS": "Containers of realtime.",
     "HUBBUB_SECRETS": "The folder that `deploy/make-secrets` fills.",
+    "HUBBUB_SIGNUP": "As above.",
     "HUBBUB_TLS_PORT": "The public port with TLS.",
     "HUBBUB_USERS_REPLICAS": "Containers of users.",
 }

@@ -72,3 +72,15 @@ async def note_messages(pool: Pool, user: str, *, left: bool, after: str) -> Non
 async def finish_deletion(pool: Pool, user: str) -> None:
     async with pool.connection() as connection:
         await connection.execute("UPDATE deletions SET done_at = now() WHERE user_id = %s", (user,))
+
+
+async def measure_deletions(pool: Pool) -> tuple[int, float]:
+    """How many are unfinished, and the age of the oldest one in seconds."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(requested_at)), 0)::float8"
+            " FROM deletions WHERE done_at IS NULL"
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return row[0], row[1]

@@ -45,6 +45,16 @@ USERS = Dashboard(
                 Query("max (hubbub_users_oldest_prepared_seconds)", "oldest, seconds"),
             ),
         ),
+        Panel(
+            "Deleted accounts",
+            "short",
+            "What is left of them leaves its chats within a minute; with their messages, 50 a "
+            "second. Longer: chats is gone.",
+            (
+                Query("max (hubbub_users_unfinished_deletions)", "accounts"),
+                Query("max (hubbub_users_oldest_deletion_seconds)", "oldest, seconds"),
+            ),
+        ),
         lag("users"),
     ),
 )

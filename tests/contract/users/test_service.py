@@ -1,5 +1,6 @@
 """The service as a whole: its database gone, its credential, its start."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from common.calls.calls import KEY_REFUSED_HEADER, Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
+from common.protocol.instance import DemandRole
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
@@ -100,3 +102,25 @@ def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, s
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "users: HUBBUB_SIGNING_KEYS is not set\n")
+
+
+async def test_the_operator_makes_an_owner_by_the_command_line(
+    users: Any, environment: dict[str, str]
+) -> None:
+    """`python -m users owner NAME`, also while a replica runs; an unknown name is said so."""
+    ann = await users.sign_up("ann")
+
+    async def run(*words: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "users", *words,
+            env={**os.environ, **environment}, cwd=PROJECT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode, said.decode()
+
+    assert await run("owner", "ann") == (0, "ann is an owner of this instance now.\n")
+    await users.call("demand_role", DemandRole(caller=ann.id, roles=["owner"]))
+    code, said = await run("owner", "ben")
+    assert (code, "no account" in said) == (1, True)
+    assert (await run("own"))[0] == 1

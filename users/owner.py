@@ -1,0 +1,26 @@
+"""What the operator of the machine does to the database itself: `python -m users owner NAME`."""
+
+import asyncio
+import sys
+
+from common.database.pool import create_pool
+from common.protocol.errors import Refusal
+from common.protocol.instance import MakeOwner
+from users.instance import InstanceCalls
+from users.settings import Settings
+
+
+async def make_owner(settings: Settings, username: str) -> bool:
+    """Whether there is an account of that name; it is an active owner of the instance now."""
+    async with create_pool(settings.database_url, size=1, min_size=1) as pool:
+        try:
+            await InstanceCalls(pool, None).make_owner(MakeOwner(username=username))
+        except Refusal:
+            return False
+    return True
+
+
+def run(settings: Settings, username: str) -> None:
+    if not asyncio.run(make_owner(settings, username)):
+        sys.exit(f"users: there is no account with the name {username!r}")
+    sys.stdout.write(f"{username} is an owner of this instance now.\n")
