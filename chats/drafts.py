@@ -96,7 +96,7 @@ def draft(item: AnyItem) -> Draft:
         case DeleteItem():
             deleted = MessageDeleted(**_begin(item))
             if item.former:
-                return _draft_change(item, deleted, None, scope="former")
+                return _draft_change(item, deleted, None, former=True)
             return _draft_change(item, deleted, item.key)
         case ReactItem():
             emoji = qualify_emoji(item.emoji) or ""
@@ -142,7 +142,6 @@ def _draft_change(
     event: MessageChange,
     key: str | None,
     emoji: str | None = None,
-    scope: str | None = None,
     **more: Any,
 ) -> Draft:
     kind = str(event.__struct_config__.tag)
@@ -152,7 +151,7 @@ def _draft_change(
         sender=item.user,
         draft=draft_event(event).decode(),
         key=key,
-        scope=scope or f"{kind} {event.message_id} {emoji or ''}",
+        scope=f"{kind} {event.message_id} {emoji or ''}",
         message=event.message_id,
         emoji=emoji,
         **more,
