@@ -14,6 +14,7 @@ from fleet.control import MakeOwner, NotRunning, Request, Restart, Scale, ask_fl
 from fleet.engines.binaries import MissingEngine
 from fleet.engines.postgres import DatabaseSetupFailed
 from fleet.engines.unprivileged import CannotDropRoot
+from fleet.keys import make_key_folder
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
@@ -36,13 +37,14 @@ async def run(settings: FleetSettings) -> None:
     """Start everything, say so, and stop everything when it is told to, or its terminal closes."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(settings.data)
     await lock.acquire()
-    for folder in (settings.logs, settings.run, settings.keys):
+    for folder in (settings.logs, settings.run):
         folder.mkdir(mode=0o700, exist_ok=True)
-    settings.keys.chmod(0o700)
+    make_key_folder(settings.keys)
     set_up_logs("fleet", "fleet-1", log_path(settings.logs, "fleet-1"))
     with listen_publicly(settings.bind, settings.port) as listener:
         fleet = Fleet(settings, listener, lock.for_children)

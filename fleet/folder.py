@@ -1,4 +1,4 @@
-"""Unix sockets in a data folder of any depth: their own paths may have 107 bytes only."""
+"""Files in a data folder: replaced as a whole, and Unix sockets in a folder of any depth."""
 
 import os
 from collections.abc import Iterator
@@ -6,9 +6,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Readers see the old file or the new one, never a part; after a power cut too where it is
+    `durable`. For its owner alone. Raises OSError."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    unfinished.rename(path)
+
+
 @contextmanager
 def short_path(folder: Path, name: str) -> Iterator[str]:
-    """Another path of a file in the folder, short and good as long as the block runs."""
+    """Another path of a file in the folder, good as long as the block runs, and short: the path of
+    a Unix socket may have 107 bytes."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{name}"

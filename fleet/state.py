@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from fleet.folder import replace_file
+
 FILE_NAME = "fleet.json"
 State = Literal["starting", "ready", "draining"]
 
@@ -48,10 +50,9 @@ class FleetState(msgspec.Struct, frozen=True):
 
 
 def write_state(data: Path, state: FleetState) -> None:
-    """Readers see the old file or the new one, never a part."""
-    unfinished = data / f"{FILE_NAME}.new"
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
-    unfinished.rename(data / FILE_NAME)
+    """Raises OSError."""
+    text = msgspec.json.format(msgspec.json.encode(state), indent=1)
+    replace_file(data / FILE_NAME, text + b"\n")
 
 
 def read_state(data: Path) -> FleetState | None:

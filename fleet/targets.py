@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from fleet.folder import replace_file
 from fleet.ports import LOOPBACK
 from fleet.state import FleetState
 
@@ -32,10 +33,9 @@ def targets_of(state: FleetState) -> list[Target]:
 
 
 def write_targets(folder: Path, state: FleetState) -> None:
-    """Readers see the old file or the new one, never a part."""
-    unfinished = folder / f"{FILE_NAME}.new"
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(targets_of(state)), indent=1))
-    unfinished.rename(folder / FILE_NAME)
+    """Raises OSError."""
+    text = msgspec.json.format(msgspec.json.encode(targets_of(state)), indent=1)
+    replace_file(folder / FILE_NAME, text)
 
 
 def _target(port: int, role: str, process: str) -> Target:

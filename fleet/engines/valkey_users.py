@@ -4,9 +4,9 @@ What each may do is in deploy/valkey/*.acl, where `HASH` stands for the hash of 
 """
 
 import hashlib
-import os
 from pathlib import Path
 
+from fleet.folder import replace_file
 from fleet.keys import read_or_make_secret
 from fleet.settings import PROJECT_FOLDER
 
@@ -36,10 +36,5 @@ def write_rules(keys: Path, server: str, *templates: str) -> Path:
             line = line.replace(" HASH ", f" #{hashed} ")
         lines.append(f"{line}\n")
     path = keys / f"{server}.acl"
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write("".join(lines))
-    unfinished.rename(path)
+    replace_file(path, "".join(lines).encode())
     return path

@@ -42,7 +42,7 @@ CHECKS: Final = (
     Check(13, "outbox", judge_outbox, explains=(14, 18)),
     Check(14, "canaries", judge_canaries),
     Check(15, "circuits", judge_circuits),
-    Check(16, "secrets", judge_secrets, needs_fleet=False),
+    Check(16, "secrets", judge_secrets, needs_fleet=False, explains=(3, 4)),
     Check(17, "caches", judge_caches),
     Check(18, "live delivery", judge_polling, explains=(14,)),
     Check(19, "restarts", judge_restarts, explains=(17,)),

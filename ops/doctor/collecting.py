@@ -29,6 +29,7 @@ from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
+SECRETS: Final = ("service.key", "balancer.key")
 POLLING: Final = "hubbub_realtime_polling"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 SYSTEM_TIMEOUT_SECONDS: Final = 5.0
@@ -59,6 +60,9 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         free_bytes=disk.f_bavail * disk.f_frsize,
         free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
         open_secrets=_list_open_secrets(settings.keys),
+        missing_secrets=tuple(
+            path for name in SECRETS if state and not (path := settings.keys / name).exists()
+        ),
         complaints=find_complaints(settings.logs, time.time()),
     )
     return scene if state is None else await _add_fleet(scene, state)

@@ -99,3 +99,9 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
             "They were copied or restored without their permissions.",
             f"chmod -R go= {scene.settings.keys}",
         )
+    for path in scene.missing_secrets:
+        yield Finding(
+            f"{path} is gone.",
+            "It was deleted. What runs has read it; what is started again cannot.",
+            "Ctrl-C and make run   # which makes a new one, or put it back where it was",
+        )

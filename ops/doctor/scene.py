@@ -65,6 +65,7 @@ class Scene(NamedTuple):
     processes: tuple[ProcessFacts, ...] = ()
     databases: Mapping[str, DatabaseFacts] = {}
     bus: BusFacts = BusFacts()
+    missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
 
     def log_of(self, *names: str) -> str:

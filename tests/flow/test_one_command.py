@@ -44,7 +44,7 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
     """kill -9 of the parent takes everything with it within 5 s, PostgreSQL included; under a path
-    longer than a socket's may be."""
+    longer than a socket's may be. The end of its terminal (SIGHUP) drains it."""
     data = tmp_path / "a-long-path-" / ("x" * 150)
     hubbub = Hubbub(data, replicas=ONE_OF_EACH)
     await hubbub.start()
@@ -55,7 +55,7 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
     await until_gone(pids, GONE_SECONDS)
     await hubbub.start()
     assert (await ann.post(chat, "after")).status == 201
-    assert await hubbub.stop() == 0
+    assert await hubbub.stop(signal.SIGHUP) == 0
     hubbub.close()
 
 

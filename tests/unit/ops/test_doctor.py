@@ -1,6 +1,8 @@
 """The doctor's judgement of scenes that each hold one thing that is wrong."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fleet.settings import SERVICE_ROLES, read_settings
+from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, read_settings
 from fleet.state import Death, FleetState, ProcessState, WantedState
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
@@ -114,6 +116,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
     (4, {"processes": (facts(name="balancer-1", role="balancer", ready=None),)}, "balancer-1 does"),
+    (16, {"missing_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key is gone"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
 ]  # fmt: skip
 
@@ -210,6 +213,17 @@ def test_json_holds_what_the_text_says() -> None:
         "findings": [{"wrong": "a", "cause": "b", "command": "c"}], "followsFrom": [],
     }  # fmt: skip
     assert to_text(wrong).startswith("WRONG (check 2): a\n    Why: b\n    Fix: c\n")
+
+
+def test_missing_packages_are_a_sentence() -> None:
+    """As in an environment that is older than the code."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "ops", "doctor"],
+        cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("The package ")
+    assert "Traceback" not in done.stderr
 
 
 def test_numbers_are_in_order() -> None:
