@@ -8,7 +8,7 @@ from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
-LATELY_SECONDS: Final = 600
+LATELY_SECONDS: Final = 120
 MANY_DEATHS: Final = 3
 
 
@@ -87,7 +87,7 @@ def judge_restarts(scene: Scene) -> Iterator[Finding]:
         lately = [death for death in deaths if scene.now - death.at < LATELY_SECONDS]
         if len(lately) >= MANY_DEATHS:
             yield Finding(
-                f"{name} has ended {len(lately)} times in the last 10 minutes, the last time "
+                f"{name} has ended {len(lately)} times in the last 2 minutes, the last time "
                 f"{_describe_end(lately[-1].code)}.",
                 f"It breaks, or somebody kills it.{scene.log_of(name)}",
                 "dmesg | grep -i 'killed process'   # whether memory ran out; else: make bundle",

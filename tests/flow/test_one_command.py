@@ -157,7 +157,7 @@ async def test_keys_are_for_the_owner_alone(system: Hubbub) -> None:
 
 
 async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) -> None:
-    """Exit code 0; but that other tests have killed processes in the last ten minutes."""
+    """Exit code 0; but that other tests have killed processes lately."""
     await system.until_whole()
     port = system.origin.rpartition(":")[2]
     variables = {"HUBBUB_DATA": str(system.data), "HUBBUB_PORT": port}

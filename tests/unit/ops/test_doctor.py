@@ -40,7 +40,7 @@ def fleet(*others: ProcessState) -> FleetState:
 
 
 def died(name: str, times: int) -> FleetState:
-    deaths = [Death(NOW - 60 * number, -9) for number in range(times)]
+    deaths = [Death(NOW - 10 * number, -9) for number in range(times)]
     return msgspec.structs.replace(fleet(), deaths={name: deaths})
 
 
