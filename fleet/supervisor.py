@@ -83,6 +83,8 @@ class Fleet:
         """Drain and end everything, those first whom others do not need."""
         for task in self._tasks:
             task.cancel()
+        if self._tasks:  # so that nothing is started any more
+            await asyncio.wait(self._tasks)
         for roles, seconds in STOP_ORDER:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
             await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
