@@ -29,22 +29,24 @@ HEAD: Final = (
     "| --- | --- | --- | --- | --- | --- | --- |"
 )
 NEVER: Final = "never"
-SEED_VARIABLES: Final = ("FAULTS_SEED", "SIMULATION_SEED")
 
 
 class Part(NamedTuple):
-    """`says` finds the sentence of the output that sums it up; `needs` is a program."""
+    """`says` finds the sentence of the output that sums it up; `seed` is the variable that takes
+    one; `needs` is a program."""
 
     name: str
     target: str
     says: str
+    seed: str = ""
     needs: str = ""
 
 
+PYTEST_SAYS: Final = r"^=+ (.*\b(?:passed|failed|error)\b.*?) =+$"
 PARTS: Final = (
-    Part("faults", "faults", r"^=+ (.*\b(?:passed|failed|error)\b.*?) =+$"),
-    Part("simulation", "simulate", r"^(.*\bseeds?\b.*)$"),
-    Part("containers", "compose-test", r"^=+ (.*\b(?:passed|failed|error)\b.*?) =+$", "docker"),
+    Part("faults", "faults", PYTEST_SAYS, seed="FAULTS_SEED"),
+    Part("simulation", "simulate", r"^ran (seeds .* failed)$", seed="FIRST"),
+    Part("containers", "compose-test", PYTEST_SAYS, needs="docker"),
     Part("soak", "soak", r"^((?:Flat|Not flat): .*?)\.?$"),
     Part("benchmark", "bench", r"^((?:all \d+|\d+ of \d+) targets (?:met|MISSED)).*$"),
 )
@@ -105,12 +107,17 @@ def describe_commit() -> str:
 
 
 def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
-    """Its row; None where it cannot run here, which is said. A target that the Makefile does not
-    have yet is no part of this checkout."""
+    """Its row; None where it cannot run here, which is said. The environment may hold its seed,
+    else it gets a new one."""
     if part.needs and not shutil.which(part.needs):
         say(f"{part.name}: NOT RUN: there is no {part.needs} here")
         return None
-    say(f"{part.name}: make {part.target}, output in {LOGS / part.name}.log")
+    seed = ""
+    if part.seed:
+        seed = environment.get(part.seed) or str(random.SystemRandom().randrange(1, 1_000_000))
+        environment = {**environment, part.seed: seed}
+    say(f"{part.name}: make {part.target} {seed and f'{part.seed}={seed}'}")
+    say(f"    output in {LOGS / part.name}.log")
     began, log = time.monotonic(), LOGS / f"{part.name}.log"
     with log.open("w") as file:
         code = subprocess.run(
@@ -121,15 +128,15 @@ def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
     say(f"{part.name}: {result}, {took / 60:.0f} min")
     return Row(
         part.name, f"`make {part.target}`", result, f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        describe_commit(), environment[SEED_VARIABLES[0]], f"{took / 60:.0f} min",
+        describe_commit(), seed, f"{took / 60:.0f} min",
     )  # fmt: skip
 
 
 def list_parts(names: Sequence[str]) -> list[Part]:
-    """Those that this checkout can make, or the named ones."""
-    makefile = (ROOT / "Makefile").read_text()
-    there = [part for part in PARTS if re.search(rf"^{part.target}:", makefile, re.MULTILINE)]
-    return [part for part in there if not names or part.name in names]
+    """The named ones, or all. Raises SystemExit for a name that is none of them."""
+    if unknown := set(names) - {part.name for part in PARTS}:
+        sys.exit(f"No such part: {', '.join(sorted(unknown))}")
+    return [part for part in PARTS if not names or part.name in names]
 
 
 def say(line: str) -> None:
@@ -145,12 +152,10 @@ def main() -> int:
     for part in chosen:
         row = rows.get(part.name, _never(part))
         say(f"{part.name} last ran: {row.date} {row.commit} {row.result}")
-    seed = os.environ.get(SEED_VARIABLES[0]) or str(random.SystemRandom().randrange(1_000_000))
-    say(f"{SEED_VARIABLES[0]}={seed}")
     LOGS.mkdir(parents=True, exist_ok=True)
-    failed = not chosen
+    failed = False
     for part in chosen:
-        row = run_part(part, {**os.environ, **dict.fromkeys(SEED_VARIABLES, seed)})
+        row = run_part(part, os.environ)
         failed = failed or row is None or "FAILED" in row.result
         if row is not None:  # the page may have been written by the part itself meanwhile
             text = PAGE.read_text()
