@@ -99,7 +99,7 @@ async def _run_script(
     may_run = given is None
     async with databases_of(settings, may_run=may_run) as urls:
         with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
-            # A file, for a command line is shown to everybody on the machine.
+            # A file: other users of the machine see command lines.
             services.write("".join(service_section(role, url) for role, url in urls.items()))
             services.flush()
             environment = {
@@ -178,7 +178,7 @@ async def _running_postgres(
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder, databases = settings.data / "postgres", _databases(settings)
     disguise = make_cluster(folder, list(databases.values()))
-    (folder / "postmaster.pid").unlink(missing_ok=True)  # nobody runs: the lock says so
+    (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
     process = spawn(
         server_command(folder, port, disguise),
         env={"PATH": os.environ.get("PATH", "")},

@@ -1,6 +1,7 @@
 """The socket by which the command line reaches the fleet that runs on a data folder.
 
-One JSON request a connection, one JSON answer. Only who may open the folder gets this far.
+One JSON request a connection, one JSON answer. Only processes that may open the folder get this
+far.
 """
 
 import asyncio

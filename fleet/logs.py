@@ -34,7 +34,7 @@ def log_path(folder: Path, name: str) -> Path:
 
 
 def say(text: str, output: IO[str] = sys.stderr) -> None:
-    """A sentence to whoever started the fleet, if they are still there to read it."""
+    """A sentence for the operator's terminal, if it is still open."""
     with suppress(OSError):  # a closed terminal, a full disk; nothing stays in a buffer
         os.write(output.fileno(), f"{text}\n".encode())
 

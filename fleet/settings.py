@@ -88,7 +88,7 @@ def join_external(*urls: str | None) -> dict[str, str]:
 
 
 class FleetSettings(msgspec.Struct, frozen=True):
-    """`external` are servers of somebody else, by variable, used instead of starting one."""
+    """`external` are the operator's own servers, by variable."""
 
     port: Annotated[int, Variable("HUBBUB_PORT", PORT, "The one public port.", "8000")]
     bind: Annotated[

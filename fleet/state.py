@@ -1,4 +1,4 @@
-"""`fleet.json`: which processes there are now, for whoever watches from outside."""
+"""`fleet.json`: which processes there are now, for programs outside."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The fleet of one machine: what starts when, who is told, and in which order it all ends."""
+"""The fleet of one machine: what starts when, what is notified, and in which order it all ends."""
 
 import asyncio
 import logging
@@ -80,7 +80,7 @@ class Fleet:
         _keep(self._tasks, self._grow_up([*rest, *engines.caches]))
 
     async def stop(self) -> None:
-        """Drain and end everything, those first whom others do not need."""
+        """Drain and end everything, in an order in which each still has what it needs."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:  # so that nothing is started any more

@@ -51,7 +51,7 @@ SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 GIVEN_UP: Final = Counter(
-    "hubbub_calls_given_up_total", "Calls that nobody served in time.", ("to",)
+    "hubbub_calls_given_up_total", "Calls that no replica served in time.", ("to",)
 )
 REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last for now.", ("to",))
 OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
@@ -165,7 +165,7 @@ class Calls:
                 task.cancel()
 
     async def watch(self) -> None:
-        """Looks every second whether anybody is there, so that the first call after an outage's
+        """Checks every second whether a replica is there, so that the first call after an outage's
         begin need not find it out. Until cancelled."""
         while True:
             await asyncio.sleep(WATCH_EVERY_SECONDS)
@@ -191,7 +191,7 @@ class Calls:
         self._retrying += 1
         try:
             async with asyncio.timeout(deadline - self._clock()):
-                # jitter, so that those who failed together do not come back together
+                # jitter, so that calls that failed together are not repeated together
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
                 await self._well.wait()
         except TimeoutError as error:

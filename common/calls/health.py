@@ -1,4 +1,4 @@
-"""What a process says of itself to those who probe it. Knows no HTTP."""
+"""What a process reports to health checks. Knows no HTTP."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

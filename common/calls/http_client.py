@@ -27,7 +27,7 @@ class _Connection(asyncio.Protocol):
     """One connection; httptools calls the `on_` methods."""
 
     def __init__(self, idle: "list[_Connection]") -> None:
-        self._idle = idle  # where it lies while nobody uses it
+        self._idle = idle  # where it is kept while unused
         self._parser = HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
@@ -81,7 +81,7 @@ class _Connection(asyncio.Protocol):
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         answered = Response(self._parser.get_status_code(), self._headers, body)
         if self._waiter is None or not self._parser.should_keep_alive():
-            self.abort()  # an answer that nobody asked for, or the last one
+            self.abort()  # an unasked answer, or the last one
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(answered)
         self._waiter = None

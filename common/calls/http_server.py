@@ -141,7 +141,7 @@ class _Connection(asyncio.Protocol):
             self._task = asyncio.create_task(self._serve())
             self._server.tasks.add(self._task)
         elif self._transport is not None and not self._is_paused:
-            self._is_paused = True  # no more from one who does not wait for an answer
+            self._is_paused = True  # the peer does not wait for answers
             self._transport.pause_reading()
 
     def close_if_idle(self) -> None:
@@ -217,7 +217,7 @@ class _Server:
         self.is_draining = False
 
     async def sweep(self) -> None:
-        """Ends who does nothing for too long, until cancelled."""
+        """Ends connections that are idle for too long, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()

@@ -86,7 +86,7 @@ class Lanes(Generic[Item, Result]):
             lane.task = asyncio.create_task(self._run(name, lane))
 
     async def fetch(self, key: str, item: Item) -> Result:
-        """The same for one who waits. Raises Refusal."""
+        """The same for a caller that waits. Raises Refusal."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
         def done(result: Result | Refusal) -> None:
@@ -105,7 +105,8 @@ class Lanes(Generic[Item, Result]):
         return not self._lanes
 
     async def _run(self, name: str, lane: _Lane[Item, Result]) -> None:
-        """Until nothing waits; the lane goes with its last batch, and at its end nobody waits."""
+        """Until nothing waits; the lane is removed with its last batch, and at its end no caller
+        waits."""
         try:
             while lane.waiting:
                 due = self._clock() + self._pause

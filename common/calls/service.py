@@ -31,7 +31,7 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 CALLS: Final = "/calls/"
 DESCRIPTION: Final = "/openapi.json"
-UNKNOWN: Final = "unknown"  # a name that somebody made up must not become a label
+UNKNOWN: Final = "unknown"  # a made-up name must not become a label
 
 SERVED: Final = Tally(
     ("hubbub_served_calls", "Calls answered."),
@@ -73,7 +73,7 @@ class CallService:
         *,
         unavailable_on: type[Exception] | tuple[()] = (),
     ) -> None:
-        # A second series for each counter, which nobody reads. Untyped upstream.
+        # A second, unused series for each counter. Untyped upstream.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._calls = {
             call.name: (msgspec.json.Decoder(call.request).decode, call.serve) for call in calls

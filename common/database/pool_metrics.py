@@ -1,4 +1,4 @@
-"""What the pool of this process says of itself, for Prometheus; asked when somebody scrapes."""
+"""The pool's metrics of this process, read at each scrape."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,12 +12,12 @@ _SUMS: Final = (
     ("uses", "Connections that were asked for.", "requests_num", 1),
     ("waited_seconds", "How long they were waited for, together.", "requests_wait_ms", 1000),
     ("held_seconds", "How long they were held, together.", "usage_ms", 1000),
-    ("refused", "Askers who got none: too many, or too long.", "requests_errors", 1),
+    ("refused", "Requests that got none: too many waited, or too long.", "requests_errors", 1),
 )
 _NOW: Final = (
     ("connections", "Open connections to the database.", "pool_size"),
-    ("free", "Those that nobody holds.", "pool_available"),
-    ("waiting", "Askers who wait for one.", "requests_waiting"),
+    ("free", "Connections not in use.", "pool_available"),
+    ("waiting", "Requests that wait for a connection.", "requests_waiting"),
 )
 
 

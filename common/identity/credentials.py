@@ -1,7 +1,7 @@
 """Whose token is good: public keys and revoked sessions, kept current from users.
 
 edge and realtime each have one. When users is gone the last keys and revocations stand, so that
-sends and reads go on. Knows no request and no socket: it tells whoever asked which sessions have
+sends and reads go on. Knows no request and no socket: it tells its callers which sessions have
 just been revoked.
 """
 

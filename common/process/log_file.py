@@ -16,8 +16,8 @@ FOLLOW_SECONDS: Final = 1.0
 class LogFile:
     """Standard output where there is no path.
 
-    Rotation is renaming: whoever bounds the logs renames the file, and within a second of that the
-    next line starts a new one, in each of the processes that write to it.
+    Rotation is renaming: the process that bounds the logs renames the file, and within a second of
+    that the next line starts a new one, in each of the processes that write to it.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -27,7 +27,7 @@ class LogFile:
         self._is_torn = False
 
     def append(self, line: bytes) -> None:
-        """A whole line. It is lost where it cannot be written: a full disk must stop nobody."""
+        """A whole line. It is lost where it cannot be written: a full disk must stop no service."""
         with suppress(OSError):
             if self._path is not None and time.monotonic() - self._followed >= FOLLOW_SECONDS:
                 self._followed = time.monotonic()

@@ -74,7 +74,7 @@ class _ToOutput(logging.Handler):
                 fields["exception"] = logging.Formatter().formatException(record.exc_info)
             assert _output.writer is not None, "it is set before this handler is"
             _output.writer.write(record.levelno, record.getMessage(), fields, record.created)
-        except Exception:  # as all handlers do: who logs must not break for it
+        except Exception:  # as all handlers do: logging must not break its caller
             self.handleError(record)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from common.process.logs import log
 
-CANCEL_AGAIN_SECONDS: Final = 2.0  # longer than anybody takes who tidies up when cancelled
+CANCEL_AGAIN_SECONDS: Final = 2.0  # longer than any task takes to clean up
 
 
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -16,7 +16,7 @@ _SAMPLED = 1
 
 
 followed_trace: ContextVar[str] = ContextVar("followed_trace", default="")
-"""The current trace's id where who called asked for it to be recorded."""
+"""The current trace's id, where the caller asked for it to be recorded."""
 
 
 class Trace(NamedTuple):
@@ -39,7 +39,7 @@ def enter_trace(traceparent: str | None) -> Trace:
 
 
 def new_trace() -> str:
-    """32 hex digits that nobody else has."""
+    """32 random hex digits."""
     return os.urandom(16).hex()
 
 

@@ -136,7 +136,7 @@ def _parse_web_address(text: str) -> str:
 
 
 def _read_secret(path: str) -> str:
-    """What is short, or looks like nobody chose it, is no secret."""
+    """What is short, or looks like a default, is no secret."""
     try:
         secret = Path(path).read_text().strip()
     except OSError as error:

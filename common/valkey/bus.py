@@ -32,7 +32,9 @@ class _Connection(asyncio.Protocol):
         self._receive = receive
         self._read = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        self._pings: dict[bytes, Sequence[asyncio.Future[bool]]] = {}  # who waits for its answer
+        self._pings: dict[
+            bytes, Sequence[asyncio.Future[bool]]
+        ] = {}  # futures that wait for its answer
         self._number = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.missed = 0
@@ -127,7 +129,7 @@ class Bus:
     async def settled(self) -> bool:
         """Waits until what was subscribed before is heard; False as soon as the bus is down.
 
-        All who begin to wait in one turn of the loop share one PING.
+        All callers of one turn of the loop share one PING.
         """
         connection = self._connection
         if connection is None or not self.is_up:

@@ -21,7 +21,7 @@ _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
 class _Asked(NamedTuple):
-    """Commands in one write, the answers so far, and whoever waits for all of them."""
+    """Commands in one write, the answers so far, and what waits for all of them."""
 
     data: bytes
     commands: int
@@ -69,7 +69,7 @@ class _Connection(asyncio.Protocol):
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             if not self._asked:
-                self.abort()  # an answer that nobody asked for: nothing more of it is believed
+                self.abort()  # an unasked answer: nothing more of this connection is believed
                 return
             oldest = self._asked[0]
             oldest.answers.append(answer)
@@ -169,5 +169,5 @@ def _unless_refused(answers: list[Any]) -> list[Any] | None:
 
 
 def _settle(asked: _Asked, answers: list[Any] | None) -> None:
-    if not asked.done.done():  # whoever waited for it was not cancelled
+    if not asked.done.done():  # its caller was not cancelled
         asked.done.set_result(answers)

@@ -1,7 +1,7 @@
 """Token buckets: how often somebody may do something, and when they may again.
 
 Kept as one number a bucket, the moment at which it is full again (the generic cell rate
-algorithm, ITU-T I.371 Annex A). Pure; who shares the buckets is not known here.
+algorithm, ITU-T I.371 Annex A). Pure; which processes share the buckets is not known here.
 """
 
 import math

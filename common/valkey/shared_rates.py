@@ -92,8 +92,9 @@ class SharedBuckets:
         return verdict
 
     def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
-        """The same as `take`, for one who does not wait; `done` is called once, at the latest when
-        Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one bucket."""
+        """The same as `take`, for a caller that does not wait; `done` is called once, at the latest
+        when Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one
+        bucket."""
         self._send(_Take(self._topics.bucket(kind, whom), rate, 1, False, done))
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
@@ -134,7 +135,7 @@ class SharedBuckets:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ANSWER_SECONDS):
                         results = await self._ask_valkey(batch)
-            finally:  # also when cancelled: nobody is left waiting
+            finally:  # also when cancelled: no caller is left waiting
                 if results is None:
                     batch, self._waiting = batch + self._waiting, []
                     self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS

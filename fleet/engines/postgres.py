@@ -1,6 +1,6 @@
 """The PostgreSQL server of one machine: one server, a database and a role for each service.
 
-Uses the server's programs only and speaks no SQL to a running server; who connects is the
+Uses the server's programs only and speaks no SQL to a running server; connections are the
 services' business.
 """
 

@@ -1,6 +1,6 @@
 """PostgreSQL, the bus and the caches as supervised programs of this machine.
 
-An engine for which the operator gave a URL is somebody else's and is not started.
+An engine for which the operator gave a URL is not started.
 """
 
 import os
@@ -47,7 +47,7 @@ class Engines:
             self.urls.setdefault(variable, databases[-1].url(port.number))
         folder = self._settings.data / "postgres"
         disguise = make_cluster(folder, databases)
-        (folder / "postmaster.pid").unlink(missing_ok=True)  # nobody runs: the lock says so
+        (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
         command = server_command(folder, port.number, disguise)
 
         async def answers() -> bool:
@@ -65,7 +65,7 @@ class Engines:
             path = f"/proc/self/fd/{self._run}/{BUS_SOCKET}"
             environment["HUBBUB_VALKEY_URL"] = f"unix://{role}@{path}"
             environment["HUBBUB_VALKEY_PASSWORD_FILE"] = str(password_file(keys, "valkey", role))
-            environment["HUBBUB_TOPIC_PREFIX"] = ""  # nobody else is there
+            environment["HUBBUB_TOPIC_PREFIX"] = ""  # nothing else uses it
         rules = write_rules(keys, "valkey", "bus.acl", "doctor.acl")
         return self._valkey("valkey", 1, port, bus_command(port.number, rules))
 

@@ -1,6 +1,6 @@
 """How PostgreSQL, which refuses to run as root, is run by root without a user made for it.
 
-In a user namespace the process is somebody else inside and root outside, so that no file changes
+In a user namespace the process is another user inside and root outside, so that no file changes
 hands. Where the machine forbids namespaces (containers often do), it becomes `nobody`.
 """
 
@@ -24,7 +24,7 @@ class Disguise(NamedTuple):
 
 
 class CannotDropRoot(Exception):
-    """No way was found to run a program as somebody else than root."""
+    """No way was found to run a program as another user than root."""
 
 
 def choose_disguise(program: Path, folder: Path) -> Disguise:
@@ -36,7 +36,7 @@ def choose_disguise(program: Path, folder: Path) -> Disguise:
         return Disguise(("setpriv", *_DEATH_SIGNAL, "--"), os.geteuid())
     for disguise in _candidates():
         reach = ["sh", "-c", 'test -x "$0" && test -d "$1"', str(program), str(folder)]
-        probe = subprocess.run(  # noqa: S603 - util-linux's programs, no input of anybody's
+        probe = subprocess.run(  # noqa: S603 - util-linux's programs, no foreign input
             [*disguise.prefix, *reach], capture_output=True, check=False
         )
         if probe.returncode == 0:

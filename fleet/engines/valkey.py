@@ -29,8 +29,8 @@ _CACHE = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "maxclients": 
 
 
 def bus_command(port: int, rules: Path | None = None) -> list[str | Path]:
-    """The server that carries events and leases. `rules` say who may do what; without them
-    anybody may do everything."""
+    """The server that carries events and leases. `rules` is an ACL file; without it everything
+    is allowed."""
     return _command(port, _BUS, rules)
 
 
@@ -47,7 +47,7 @@ def _command(port: int, settings: dict[str, str], rules: Path | None) -> list[st
 
 
 async def answers_ping(port: int, timeout: float = 1.0) -> bool:
-    """Whether the server answers on its port, if only that it wants to know who asks."""
+    """Whether the server answers on its port, if only with a demand for a password."""
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)

@@ -1,6 +1,6 @@
 """What the processes' metrics say about a role: two readings of each, and what lies between them.
 
-Pure; who reads the metrics, and when, is not known here.
+Pure; reads no metrics itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ _WAITS: Final = {
     "chats": "hubbub_chats_sends_wait_seconds",
     "users": "hubbub_users_hashing_wait_seconds",
 }
-BUSY_USES: Final = 20.0  # of the database, a second: with fewer, lag is somebody else's doing
+BUSY_USES: Final = 20.0  # of the database, a second: with fewer, other processes cause the lag
 
 
 def names_of(role: str) -> list[str]:

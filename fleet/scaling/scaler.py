@@ -15,7 +15,7 @@ COOL_DOWN_SECONDS: Final = 6.0  # after a change, until its effect can be seen
 ROOM: Final = 0.5  # a role shrinks if the others are then loaded to no more than this share
 REGRET_SECONDS: Final = 120.0  # growing so soon after shrinking means that shrinking was wrong
 MAX_PATIENCE: Final = 8.0
-LATE_SHARE: Final = 0.1  # of the limit of deliveries: with fewer, lag is somebody else's doing
+LATE_SHARE: Final = 0.1  # of the limit of deliveries: with fewer, other processes cause the lag
 FAILING_SHARE: Final = 0.05
 
 
@@ -27,8 +27,8 @@ class Replicas(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From where on another process helps. Far below what one can bear: who waits for that is late,
-    and a process is cheap."""
+    """From where on another process helps. Far below what one can bear: waiting for that would be
+    late, and a process is cheap."""
 
     in_flight: float = 5.0  # edge: requests
     lag_ms: float = 3.0  # edge, realtime: how long what is due waits for the loop
