@@ -2,8 +2,9 @@
  * One chat as its reader knows it: what it is called, who is in it, its timeline, what is read,
  * who is typing. Changes by events alone; does no I/O.
  */
-import { Timeline } from "./timeline.js";
+import { changesMessage, fold } from "./fold.js";
 import { madeAt } from "./ids.js";
+import { Timeline } from "./timeline.js";
 
 const TYPING_MS = 5_000;
 
@@ -18,8 +19,10 @@ export class Chat {
     this.timeline = new Timeline(me, cursor);
     this.read = null; // seq; null until known
     this.newAfter = null; // the seq above the "New" line while the chat is open
+    this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
     this.draft = "";
-    this.latest = null; // the newest event that was ever seen, also when it is not loaded
+    this.latest = null; // the newest row that was ever seen, also when it is not loaded
+    this.latestAsOf = 0; // the seq up to which `latest` is right
     this.left = null; // the event that ended it for this person
   }
 
@@ -29,7 +32,7 @@ export class Chat {
 
   /** True when more is unread than `unread` counts, because it is not loaded. */
   get hasMoreUnread() {
-    return this.read !== null && this.read < this.timeline.first - 1;
+    return this.read !== null && this.read < this.timeline.tail.from - 1;
   }
 
   /** Milliseconds by which a list sorts. */
@@ -71,6 +74,17 @@ export class Chat {
     return this.#took(this.timeline.reset(cursor));
   }
 
+  /** What is known of a range of seqs, as `Timeline.cover` takes it. */
+  learn(page) {
+    const isTaken = this.timeline.cover(page);
+    const newest = this.timeline.tail.items.at(-1);
+    if (newest && newest.seq >= (this.latest?.seq ?? 0)) {
+      this.latest = newest;
+      this.latestAsOf = this.timeline.cursor;
+    }
+    return isTaken;
+  }
+
   isTyping(user, nowMs) {
     this.#typing.set(user, nowMs + TYPING_MS);
   }
@@ -83,7 +97,9 @@ export class Chat {
 
   #took(events) {
     for (const event of events) {
-      this.latest = event;
+      if (!changesMessage(event)) this.latest = event;
+      else if (event.of === this.latest?.seq) this.latest = fold(this.latest, event);
+      this.latestAsOf = event.seq;
       if (event.type === "message") this.#typing.delete(event.by);
       if (this.detail !== null && event.seq > this.detail.seq) this.#change(event);
       const gone = event.type === "participant.removed" && event.users.includes(this.#me);

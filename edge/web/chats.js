@@ -2,12 +2,11 @@
  * All chats of the person: which there are, bringing each up to date over REST, and handing
  * events to the right one. Shows nothing.
  */
-import { Refusal } from "./exchange.js";
 import { Chat } from "./chat.js";
+import { Refusal } from "./exchange.js";
+import { History } from "./history.js";
 
-const TAIL = 30;
-const LONGEST_TAIL = 200;
-const OLDER = 50;
+const EVENTS_AT_ONCE = 200;
 const SKIP_WHEN_BEHIND = 1_000;
 const KEPT_EVENTS = 200;
 const AT_ONCE = 4;
@@ -23,7 +22,7 @@ export class Chats {
   #chats = new Map();
   #open = null;
   #filling = new Set();
-  #older = new Map(); // chat -> promise of the page under way
+  #history;
   #tails = [];
   #tailing = 0;
 
@@ -36,6 +35,7 @@ export class Chats {
     this.#marks = marks;
     this.#clock = clock;
     this.#hear = hear;
+    this.#history = new History({ api });
   }
 
   /** True while chats are being brought up to date after a reconnect. */
@@ -56,14 +56,6 @@ export class Chats {
   /** How much is unread in all of them. */
   get unread() {
     return this.sorted().reduce((sum, chat) => sum + chat.unread, 0);
-  }
-
-  /** The next one in the list, up (-1) or down (1), or the next unread one; else undefined. */
-  beside(chat, by, onlyUnread) {
-    const chats = this.sorted();
-    const at = chats.indexOf(chat);
-    const order = by > 0 ? chats.slice(at + 1) : chats.slice(0, Math.max(0, at)).toReversed();
-    return order.find((other) => !onlyUnread || other.unread > 0);
   }
 
   /** The chat of exactly these two, if there is one. */
@@ -126,27 +118,57 @@ export class Chats {
       this.#open.timeline.trim(KEPT_EVENTS);
     }
     this.#open = chat;
+    if (chat) chat.isKeptUnread = false;
   }
 
   markRead(chat) {
-    if (chat.read === chat.timeline.cursor) return;
-    chat.read = chat.timeline.cursor;
-    this.#marks.save(chat);
+    if (chat.read !== chat.timeline.cursor) this.#setRead(chat, chat.timeline.cursor);
+  }
+
+  /** Everything from this seq on counts as new again. */
+  markUnread(chat, from) {
+    this.#setRead(chat, from - 1);
+    chat.newAfter = from - 1;
+    chat.isKeptUnread = true;
+    this.#hear.changed();
   }
 
   saveDraft(chat, text) {
+    if (chat.draft === text) return;
     chat.draft = text;
-    this.#marks.save(chat);
+    this.#marks.saveDraft(chat);
   }
 
-  /** Loads what came before the first event here. Raises what the call raises. */
-  loadOlder(chat) {
-    if (!this.#older.has(chat)) {
-      const upTo = chat.timeline.first - 1;
-      const loading = this.#history(chat, Math.max(0, upTo - OLDER), upTo);
-      this.#older.set(chat, loading.finally(() => this.#older.delete(chat)));
-    }
-    return this.#older.get(chat);
+  /** Another window read a chat or wrote in it. */
+  marked(id, { read, draft }) {
+    const chat = this.get(id);
+    if (!chat) return;
+    if (read !== undefined) chat.read = Math.min(read, chat.timeline.cursor);
+    if (draft !== undefined) chat.draft = draft;
+    this.#hear.changed();
+  }
+
+  /** Loads what came before a seq. Raises what the call raises, as the next two do. */
+  loadBefore(chat, seq) {
+    return this.#drawing(this.#history.before(chat, seq));
+  }
+
+  loadAfter(chat, seq) {
+    return this.#drawing(this.#history.after(chat, seq));
+  }
+
+  loadAround(chat, seq) {
+    return this.#drawing(this.#history.around(chat, seq));
+  }
+
+  async #drawing(loading) {
+    await loading;
+    this.#hear.changed();
+  }
+
+  #setRead(chat, read) {
+    chat.read = read;
+    this.#marks.saveRead(chat);
   }
 
   async #loadRest(next) {
@@ -193,9 +215,9 @@ export class Chats {
       this.#hear.applied(chat, event);
     }
     if (events.length > 0) {
-      chat.read ??= events[0].seq - 1;
+      if (chat.read === null) this.#setRead(chat, events[0].seq - 1);
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);
-      this.#marks.save(chat);
+      this.#marks.saveLatest(chat);
     }
     if (chat.left !== null) this.#drop(chat);
   }
@@ -216,7 +238,7 @@ export class Chats {
     }
     await this.#patiently(chat, async () => {
       for (let more = true; more || chat.timeline.hasHole; ) {
-        const page = await this.#api.events(chat.id, chat.timeline.cursor, LONGEST_TAIL);
+        const page = await this.#api.events(chat.id, chat.timeline.cursor, EVENTS_AT_ONCE);
         for (const event of page.events) this.#took(chat, chat.apply(event));
         more = page.more;
         if (page.events.length === 0) break;
@@ -257,8 +279,9 @@ export class Chats {
 
   /** The last events of a chat, for its line in the list and for a quick first look. */
   #wantTail(chat) {
-    const known = chat.latest?.seq === chat.timeline.cursor && chat.read === chat.timeline.cursor;
-    if (known || chat.timeline.events.length > 0 || this.#tails.includes(chat)) return;
+    const { cursor } = chat.timeline;
+    const known = chat.latestAsOf === cursor && chat.read === cursor;
+    if (known || chat.timeline.tail.items.length > 0 || this.#tails.includes(chat)) return;
     this.#tails.push(chat);
     if (this.#tailing < AT_ONCE) this.#loadTails();
   }
@@ -266,32 +289,15 @@ export class Chats {
   async #loadTails() {
     this.#tailing += 1;
     for (let chat; (chat = this.#tails.shift()) !== undefined; ) {
-      const upTo = chat.timeline.first - 1;
-      chat.read ??= upTo;
-      const length = Math.min(LONGEST_TAIL, Math.max(TAIL, upTo - chat.read));
+      chat.read ??= chat.timeline.cursor;
       try {
-        await this.#history(chat, Math.max(0, upTo - length), upTo);
+        await this.#history.tail(chat);
       } catch {
         continue; // the line in the list stays empty; looking at the chat loads it again
       }
+      this.#marks.saveLatest(chat);
+      this.#hear.changed();
     }
     this.#tailing -= 1;
-  }
-
-  /** Puts the events above `after` up to `upTo` before those that are here. */
-  async #history(chat, after, upTo) {
-    const found = [];
-    while (after < upTo) {
-      const { events } = await this.#api.events(chat.id, after, Math.min(200, upTo - after));
-      if (events.length === 0) break;
-      found.push(...events);
-      after = events.at(-1).seq;
-    }
-    const joined = chat.timeline.prepend(found);
-    if (joined && (chat.latest === null || chat.latest.seq < upTo)) {
-      chat.latest = chat.timeline.events.at(-1);
-      this.#marks.save(chat);
-    }
-    this.#hear.changed();
   }
 }

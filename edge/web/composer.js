@@ -2,6 +2,7 @@
  * Where one writes. Never waits for anything: a text is handed over and the field is empty again.
  */
 import { element } from "./element.js";
+import { icon } from "./icons.js";
 
 const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
@@ -11,6 +12,7 @@ export class Composer {
   #hear;
   #clock;
   #field;
+  #go;
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
 
@@ -25,6 +27,12 @@ export class Composer {
       oninput: () => this.#changed(),
       onkeydown: (event) => this.#key(event),
     });
+    this.#go = element(
+      "button",
+      { class: "strong send", type: "submit", "aria-label": "Send", title: "Send" },
+      element("span", {}, "Send"),
+      icon("up-arrow"),
+    );
     const form = element(
       "form",
       {
@@ -34,23 +42,25 @@ export class Composer {
           this.#send();
         },
       },
-      this.#field,
-      element("button", { class: "go", "aria-label": "Send", title: "Send" }, "↑"),
+      element("div", { class: "main" }, this.#field, this.#go),
     );
     this.node = element("div", { class: "composer" }, this.#said, form);
   }
 
   open(title, draft) {
-    this.#field.setAttribute("aria-label", `Message to ${title}`);
-    this.#field.placeholder = `Message to ${title}`;
-    this.#field.value = draft;
-    this.#measure();
-    this.#fit();
+    this.retitle(title);
+    this.#set(draft);
   }
 
   retitle(title) {
     this.#field.setAttribute("aria-label", `Message to ${title}`);
     this.#field.placeholder = `Message to ${title}`;
+  }
+
+  /** Another window may have written on; what is being typed here is left alone. */
+  keepUp(draft) {
+    const isTyping = document.hasFocus() && this.hasFocus;
+    if (!isTyping && this.#field.value !== draft) this.#set(draft);
   }
 
   focus() {
@@ -59,6 +69,12 @@ export class Composer {
 
   get hasFocus() {
     return document.activeElement === this.#field;
+  }
+
+  #set(text) {
+    this.#field.value = text;
+    this.#measure();
+    this.#fit();
   }
 
   #changed() {
@@ -81,18 +97,18 @@ export class Composer {
   #send() {
     const text = this.#field.value;
     if (text.trim() === "" || this.#measure() > MOST_BYTES) return;
-    this.#field.value = "";
     this.#typedAt = -Infinity;
-    this.#fit();
-    this.#measure();
+    this.#set("");
     this.#hear.send(text);
     this.focus();
   }
 
   /** Bytes of the text, and a word about them when there are many. */
   #measure() {
-    const bytes = new TextEncoder().encode(this.#field.value).length;
+    const text = this.#field.value;
+    const bytes = new TextEncoder().encode(text).length;
     const left = MOST_BYTES - bytes;
+    this.#go.disabled = text.trim() === "" || left < 0;
     this.#said.classList.toggle("error", left < 0);
     if (bytes < SAY_FROM_BYTES) this.#said.textContent = "";
     else if (left >= 0) this.#said.textContent = `${left} bytes left`;

@@ -8,7 +8,10 @@ const PONG_TIMEOUT_MS = 10_000;
 const READY_HELD_MS = 5_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
+const LONGEST_DELAY_WATCHED_MS = 5_000; // somebody looks at the page and sees it wait
 const QUIET_ENOUGH_TO_ASK_MS = 5_000;
+const DOUBTED_PONG_TIMEOUT_MS = 2_000;
+const STUCK_MS = 2_000;
 
 const DRAINING = 4001;
 const TOKEN_EXPIRED = 4003;
@@ -20,6 +23,7 @@ export class Connection {
   #url;
   #clock;
   #random;
+  #isWatched;
   #token;
   #resume;
   #hear;
@@ -28,6 +32,8 @@ export class Connection {
   #state = "idle";
   #since;
   #failures = 0;
+  #triedAt = 0;
+  #backAt = null;
   #renew = false;
   #epoch;
   #resumed = {};
@@ -36,13 +42,15 @@ export class Connection {
   #timers = new Map();
 
   /**
-   * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1).
+   * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1). `isWatched()`: does
+   * somebody look at the page?
    * `token({renew})` gives an access token; an error with `final: true` says there will be none.
    * `resume()` gives `{chatId: seq}`. `hear` is `{state, ready, frame}`: the state has changed,
    * the first frame with what was resumed, any other frame.
    */
-  constructor({ WebSocket, url, clock, random, token, resume, hear }) {
+  constructor({ WebSocket, url, clock, random, isWatched, token, resume, hear }) {
     this.#WebSocket = WebSocket;
+    this.#isWatched = isWatched;
     this.#url = url;
     this.#clock = clock;
     this.#random = random;
@@ -61,8 +69,14 @@ export class Connection {
     return this.#since;
   }
 
+  /** The moment of the next attempt in ms, or null when none is waited for. */
+  get backAt() {
+    return this.#state === "waiting" ? this.#backAt : null;
+  }
+
   async open() {
     this.#cancelAll();
+    this.#triedAt = this.#clock.now();
     this.#become("connecting");
     let token;
     try {
@@ -83,10 +97,20 @@ export class Connection {
     this.#stop(1000);
   }
 
-  /** The network is back or somebody looks: no more waiting, and a silent socket is asked. */
+  /** The network is back, or somebody looks or writes: no more waiting; a silent socket is asked. */
   hurry() {
     if (this.#state === "waiting") this.open();
-    else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ask();
+    else if (this.#isStuck()) {
+      this.#abandon();
+      this.open();
+    } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ask();
+  }
+
+  /** The network is said to be gone, which a server on this machine would survive: ask it. */
+  doubt() {
+    if (this.#state !== "ready") return;
+    this.#cancel("pong");
+    this.#ask(DOUBTED_PONG_TIMEOUT_MS);
   }
 
   /** True when the frame went out on a socket that is ready; that says nothing about arrival. */
@@ -138,6 +162,12 @@ export class Connection {
     this.#hear.ready(frame, { resumed: restored ? {} : this.#resumed, restored });
   }
 
+  /** The attempt may have begun on a network that is gone. */
+  #isStuck() {
+    const isTrying = this.#state === "connecting" && this.#socket !== null;
+    return isTrying && this.#clock.now() - this.#triedAt > STUCK_MS;
+  }
+
   #quietMs() {
     return this.#clock.now() - this.#heardAt;
   }
@@ -148,10 +178,10 @@ export class Connection {
     this.#set("quiet", left > 0 ? left : this.#pingMs, () => this.#listen());
   }
 
-  #ask() {
+  #ask(timeoutMs = PONG_TIMEOUT_MS) {
     if (this.#timers.has("pong")) return;
     this.send({ type: "ping" });
-    this.#set("pong", PONG_TIMEOUT_MS, () => this.#abandon());
+    this.#set("pong", timeoutMs, () => this.#abandon());
   }
 
   async #refresh() {
@@ -185,12 +215,14 @@ export class Connection {
   }
 
   #comeBack() {
-    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
+    const most = this.#isWatched() ? LONGEST_DELAY_WATCHED_MS : LONGEST_DELAY_MS;
+    const longest = Math.min(most, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.#wait(this.#random() * longest);
   }
 
   #wait(delayMs) {
+    this.#backAt = this.#clock.now() + delayMs;
     this.#become("waiting");
     this.#set("back", delayMs, () => this.open());
   }

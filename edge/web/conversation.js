@@ -2,10 +2,16 @@
  * The open chat: its name and people, the log, who is typing, the way to the newest, the composer.
  * Or, when none is open, what one can do.
  */
+import { Bar } from "./bar.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
+import { icon } from "./icons.js";
+import { introOf } from "./intro.js";
 import { Log } from "./log.js";
-import { membersInWords, titleOf, typingInWords } from "./words.js";
+import { openMenu } from "./menu.js";
+import { Notice } from "./notice.js";
+import { Tools } from "./tools.js";
+import { titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
   #me;
@@ -14,71 +20,72 @@ export class Conversation {
   #clock;
   #hear;
   #log;
+  #bar;
   #chat = null;
   #title = "";
   #seen = 0; // the seq up to which the reader has had the end in view
-  #heading = element("h1", { dir: "auto" });
-  #members = element("p", { dir: "auto" });
   #typing = element("p", { class: "typing", "aria-live": "off" });
   #latest;
-  #notice = element("p", { class: "notice", role: "status" });
+  #notice;
   #panes;
   #empty;
 
   /**
-   * `hear` is `{send(chat, text), typing(chat), retry(chat, id), discard(chat, id), older(chat),
-   * people(chat), attentive(): boolean}`.
+   * `hear` is `{send(chat, text), typing(chat), retry(chat, id), discard(chat, id), before(chat,
+   * seq), after(chat, seq), around(chat, seq), about(chat), add(chat), copy(text), hurry(),
+   * attentive(): boolean}`; `layers` as in `layers.js`.
    */
-  constructor({ me, names, chats, clock, hear, empty }) {
+  constructor({ me, names, chats, clock, layers, hear, empty }) {
     this.#me = me;
     this.#names = names;
     this.#chats = chats;
     this.#clock = clock;
     this.#hear = hear;
     this.#empty = empty;
+    this.#bar = new Bar({ me, names, onAbout: () => hear.about(this.#chat) });
+    this.#notice = new Notice({ onHurry: hear.hurry });
     this.#log = new Log({
       me,
       names,
+      intro: (chat) => introOf({ chat, me, names, onAdd: () => hear.add(chat) }),
       hear: {
-        older: (chat) => hear.older(chat),
+        before: hear.before,
+        after: hear.after,
+        around: hear.around,
         moved: () => this.#look(),
         retry: (id) => hear.retry(this.#chat, id),
         discard: (id) => hear.discard(this.#chat, id),
       },
     });
-    this.composer = new Composer({
-      clock,
-      hear: {
-        send: (text) => {
-          chats.saveDraft(this.#chat, "");
+    new Tools({
+      log: this.#log.node,
+      rowOf: (node) => this.#log.rowOf(node),
+      choices: (row) => this.#choices(row),
+      open: (row, choices, anchor) => openMenu({
+        label: "Message", anchor, layers, items: choices.filter((one) => !one.isOnlyQuick),
+      }),
+    });
+    this.composer = this.#makeComposer();
+    this.#latest = element(
+      "button",
+      {
+        class: "latest",
+        type: "button",
+        hidden: true,
+        onclick: () => {
           this.#log.toEnd();
-          hear.send(this.#chat, text);
+          this.#look();
+          this.composer.focus();
         },
-        draft: (text) => chats.saveDraft(this.#chat, text),
-        typing: () => hear.typing(this.#chat),
+        onwheel: ({ deltaY }) => this.#log.scrollBy(deltaY),
       },
-    });
-    this.#latest = element("button", {
-      class: "latest", type: "button", hidden: true, onclick: () => {
-        this.#log.toEnd();
-        this.#look();
-        this.composer.focus();
-      },
-    });
+      icon("down-arrow"),
+      element("span", {}, "Latest"),
+    );
     this.#panes = [
-      element(
-        "header",
-        { class: "bar" },
-        element("a", { class: "back", href: "#", "aria-label": "Back to chats" }, "‹"),
-        element("div", {}, this.#heading, this.#members),
-        element(
-          "button",
-          { class: "quiet", type: "button", onclick: () => hear.people(this.#chat) },
-          "People",
-        ),
-      ),
-      element("div", { class: "logs" }, this.#log.node, this.#latest),
-      element("div", { class: "foot" }, this.#typing, this.#notice, this.composer.node),
+      this.#bar.node,
+      element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#latest),
+      element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
     this.node = element("main", { class: "chat" }, empty);
   }
@@ -87,22 +94,22 @@ export class Conversation {
     return this.#log.node;
   }
 
-  /** Shows a chat, or what one can do when it is null. */
-  open(chat, { isLive }) {
+  /** Shows a chat, at the message `seq` if one is named; or what one can do when it is null. */
+  open(chat, { isLive, seq }) {
     this.#chat = chat;
     this.#chats.look(chat);
     if (chat === null) {
       this.node.replaceChildren(this.#empty);
       return;
     }
-    this.node.replaceChildren(...this.#panes);
     const { read, timeline } = chat;
     chat.newAfter = read !== null && read < timeline.cursor ? read : null;
     this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
     this.composer.open(this.#title, chat.draft);
-    this.#log.open(chat, this.#title);
-    this.render({ isLive, notice: this.#notice.textContent });
+    this.node.replaceChildren(...this.#panes);
+    this.#log.open(chat, this.#title, seq);
+    this.render({ isLive, notice: null });
     this.#look();
   }
 
@@ -116,19 +123,52 @@ export class Conversation {
     if (isFirst || !this.#hear.attentive()) chat.newAfter = chat.read;
   }
 
-  /** `notice` is a sentence about the connection, or "". */
+  /** `notice` says something about the connection, or is null. */
   render({ isLive, notice }) {
     if (this.#chat === null) return;
     const title = this.#titleNow();
-    if (title !== this.#title) this.composer.retitle(title);
+    if (title !== this.#title) {
+      this.composer.retitle(title);
+      this.#log.retitle(title);
+    }
     this.#title = title;
-    const nameOf = (id) => this.#names.of(id);
-    setText(this.#heading, title);
-    setText(this.#members, membersInWords(this.#chat.detail, this.#me.id, nameOf));
-    setText(this.#typing, typingInWords(this.#chat.typists(this.#clock.now()).map(nameOf)));
-    setText(this.#notice, notice);
+    this.composer.keepUp(this.#chat.draft);
+    this.#bar.render(this.#chat, title);
+    const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
+    setText(this.#typing, typingInWords(typists));
+    this.#notice.render(notice);
     this.#log.render({ isLive });
     this.#look();
+  }
+
+  #makeComposer() {
+    return new Composer({
+      clock: this.#clock,
+      hear: {
+        send: (text) => {
+          this.#chats.saveDraft(this.#chat, "");
+          this.#log.toEnd();
+          this.#hear.send(this.#chat, text);
+        },
+        draft: (text) => this.#chats.saveDraft(this.#chat, text),
+        typing: () => this.#hear.typing(this.#chat),
+      },
+    });
+  }
+
+  /** What can be done with a message that is stored. */
+  #choices(row) {
+    const chat = this.#chat;
+    const address = `${location.origin}${location.pathname}#${chat.id}/${row.seq}`;
+    return [
+      { icon: "copy", label: "Copy text", take: () => this.#hear.copy(row.text) },
+      { icon: "link", label: "Copy link", take: () => this.#hear.copy(address) },
+      {
+        icon: "chat",
+        label: "Mark as unread",
+        take: () => this.#hear.unread(chat, row.seq),
+      },
+    ];
   }
 
   #titleNow() {
@@ -143,10 +183,10 @@ export class Conversation {
   #look() {
     const { timeline } = this.#chat;
     if (this.#log.atEnd) this.#seen = timeline.cursor;
-    if (this.#isLooking()) this.#chats.markRead(this.#chat);
+    if (this.#isLooking() && !this.#chat.isKeptUnread) this.#chats.markRead(this.#chat);
     const unseen = timeline.newsAfter(this.#seen);
     this.#latest.hidden = unseen === 0 && !this.#log.isFar;
-    setText(this.#latest, unseen > 0 ? `${unseen} new ↓` : "Latest ↓");
+    setText(this.#latest.lastChild, unseen > 0 ? `${unseen} new` : "Latest");
   }
 }
 

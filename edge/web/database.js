@@ -6,7 +6,8 @@
  * in localStorage too, which writes at once, and whoever opens the store next takes it from there.
  */
 
-const KEYS = { outbox: "clientId", marks: "chat", names: "id" };
+const KEYS = { outbox: "clientId", reads: "chat", drafts: "chat", latest: "chat", names: "id" };
+const VERSION = 2;
 
 export class Database {
   #name;
@@ -68,11 +69,14 @@ export class Database {
 
   #open() {
     this.#opened ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open(this.#name, 1);
+      const request = indexedDB.open(this.#name, VERSION);
       request.onupgradeneeded = () => {
+        const { objectStoreNames } = request.result;
         for (const [store, keyPath] of Object.entries(KEYS)) {
+          if (objectStoreNames.contains(store)) continue;
           request.result.createObjectStore(store, { keyPath });
         }
+        if (objectStoreNames.contains("marks")) splitMarks(request);
       };
       request.onsuccess = () => {
         // Another window logs out: it must not wait for this one.
@@ -83,6 +87,18 @@ export class Database {
     });
     return this.#opened;
   }
+}
+
+/** Version 1 kept all that it knew of a chat in one record. */
+function splitMarks({ result, transaction }) {
+  const objects = (store) => transaction.objectStore(store);
+  objects("marks").getAll().onsuccess = ({ target }) => {
+    for (const { chat, read, draft } of target.result) {
+      if (read !== null) objects("reads").put({ chat, read });
+      objects("drafts").put({ chat, draft });
+    }
+    result.deleteObjectStore("marks");
+  };
 }
 
 function settled(request) {

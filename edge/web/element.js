@@ -16,9 +16,10 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Two letters on the colour of an id. */
-export function avatar(hue, letters) {
-  const node = element("span", { class: "avatar", "aria-hidden": "true" }, letters);
+/** Two letters on the colour of an id; people are round, chats are square. */
+export function avatar(hue, letters, { person = false, size = "" } = {}) {
+  const classes = ["avatar", person && "person", size].filter(Boolean).join(" ");
+  const node = element("span", { class: classes, "aria-hidden": "true" }, letters);
   node.style.setProperty("--hue", hue);
   return node;
 }

@@ -1,13 +1,13 @@
 /**
  * The first minute: sign up with as little as possible, or log in.
  */
-import { element } from "./element.js";
+import { avatar, element, lettersOf } from "./element.js";
 import { EMAIL_RULES, Field, NAME_RULES, PASSWORD_RULES, allGood } from "./field.js";
 import { newId } from "./ids.js";
 import { refusalInWords } from "./words.js";
 
-const NO_PASSWORD = "You may leave it empty: then only this browser can open your account. "
-  + "You can set one later.";
+const NO_PASSWORD = "You can leave this empty and set one later. Until then only this browser can "
+  + "open your account.";
 
 export class EntryForm {
   #session;
@@ -15,12 +15,14 @@ export class EntryForm {
   #key = newId();
   #sent = "";
   #first;
+  #place;
 
   /** `onEntered(user)` when somebody is signed in; `notice` is said above the form. */
   constructor({ session, onEntered, notice }) {
     this.#session = session;
     this.#onEntered = onEntered;
-    this.node = element("main", { class: "entry" });
+    this.#place = element("main", {});
+    this.node = element("div", { class: "entry" }, this.#place, element("aside", {}, sample()));
     this.#show(notice ? this.#logIn() : this.#signUp(), notice);
   }
 
@@ -40,7 +42,7 @@ export class EntryForm {
       error,
       button,
     );
-    this.node.replaceChildren(
+    this.#place.replaceChildren(
       element("div", { class: "brand" }, element("span", { class: "mark" }), "Hubbub"),
       element("h1", {}, title),
       element("p", { class: "lead" }, notice || lead),
@@ -57,22 +59,22 @@ export class EntryForm {
 
   #signUp() {
     const username = new Field({
-      label: "Name", hint: "How others find you. 3 to 32 letters and digits.",
+      label: "Name", hint: "Others find you by it. 3 to 32 letters and digits.",
       name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
     });
     const email = new Field({
       label: "E-mail", type: "email", name: "email", autocomplete: "email",
-      hint: "Nobody else sees it.",
+      hint: "Only you see it.",
     });
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "new-password",
       hint: NO_PASSWORD,
     });
     return {
-      title: "Come in",
-      lead: "Choose a name and start talking. It takes no longer than this.",
+      title: "Join the conversation",
+      lead: "Choose a name and start talking.",
       fields: [username, email, password],
-      go: "Start",
+      go: "Sign up",
       other: this.#link("I have an account: log in", () => this.#logIn()),
       submit: async () => {
         const rules = [[username, NAME_RULES], [email, EMAIL_RULES], [password, PASSWORD_RULES]];
@@ -110,8 +112,8 @@ export class EntryForm {
       other: this.#link("I am new here: sign up", () => this.#signUp()),
       submit: async () => {
         const rules = [
-          [username, [[(text) => text === "", "Write your name."]]],
-          [password, [[(text) => text === "", "Write your password."]]],
+          [username, [[(text) => text === "", "Enter your name."]]],
+          [password, [[(text) => text === "", "Enter your password."]]],
         ];
         if (!allGood(rules)) return;
         const who = { username: username.value, password: password.value };
@@ -154,4 +156,27 @@ function placeErrors(error, fields) {
   const named = (error.fields ?? []).filter(({ field }) => field in fields);
   if (named.length === 0) throw error;
   for (const { field, detail } of named) fields[field].fail(detail);
+}
+
+/** What a conversation looks like, for somebody who has not seen one yet. */
+function sample() {
+  const said = [
+    ["Cleo", "10:12", 285, "The garden is ours from noon. Who brings the lanterns?"],
+    ["Bob", "10:14", 165, "I do, and the speakers."],
+  ];
+  return element(
+    "div",
+    { class: "preview-card", "aria-hidden": "true" },
+    ...said.map(([name, time, hue, text]) => element(
+      "div",
+      { class: "line first" },
+      avatar(hue, lettersOf(name), { person: true }),
+      element(
+        "div",
+        { class: "said" },
+        element("p", { class: "by" }, element("strong", {}, name), element("time", {}, time)),
+        element("div", { class: "text" }, element("p", {}, text)),
+      ),
+    )),
+  );
 }

@@ -10,6 +10,7 @@ export class Field {
   constructor({ label, hint, ...attributes }) {
     const id = `field-${newId()}`;
     this.input = element("input", {
+      class: "input",
       id,
       "aria-describedby": `${id}-hint ${id}-error`,
       oninput: () => this.fail(""),
@@ -56,23 +57,23 @@ export function allGood(rulesOfFields) {
 
 export const NAME_RULES = [
   [(text) => text === "", "Choose a name."],
-  [(text) => text.length < 3, "A name has at least 3 characters."],
-  [(text) => text.length > 32, "A name has at most 32 characters."],
-  [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Only letters a to z, digits and . _ - in a name."],
+  [(text) => text.length < 3, "Use 3 characters or more."],
+  [(text) => text.length > 32, "Use 32 characters or fewer."],
+  [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Use letters from a to z, digits and . _ - only."],
 ];
 
 export const EMAIL_RULES = [
-  [(text) => text === "", "Write your e-mail address."],
-  [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This is not an e-mail address."],
-  [(text) => text.length > 254, "An e-mail address has at most 254 characters."],
+  [(text) => text === "", "Enter your e-mail address."],
+  [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This is not a complete e-mail address."],
+  [(text) => text.length > 254, "Use 254 characters or fewer."],
 ];
 
 export const PASSWORD_RULES = [
-  [(text) => text !== "" && [...text.normalize("NFC")].length < 8, "At least 8 characters."],
-  [(text) => [...text.normalize("NFC")].length > 256, "At most 256 characters."],
+  [(text) => text !== "" && [...text.normalize("NFC")].length < 8, "Use 8 characters or more."],
+  [(text) => [...text.normalize("NFC")].length > 256, "Use 256 characters or fewer."],
 ];
 
 export const CHAT_NAME_RULES = [
   [(text) => text.trim() === "", "A chat needs a name."],
-  [(text) => [...text].length > 128, "A chat's name has at most 128 characters."],
+  [(text) => [...text].length > 128, "Use 128 characters or fewer."],
 ];

@@ -1,13 +1,15 @@
 /**
- * The quick switcher: one field that finds chats by name and people by the beginning of theirs.
- * Tells what was chosen; opens nothing itself.
+ * The quick switcher: one field over the page that finds chats by name and people by the beginning
+ * of theirs. Tells what was chosen; opens nothing itself.
  */
 import { avatar, element, lettersOf } from "./element.js";
+import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
-import { otherOf, refusalInWords, titleOf } from "./words.js";
+import { otherOf, peopleInWords, refusalInWords, titleOf } from "./words.js";
 
 const SEARCH_AFTER_MS = 150;
 const MOST_CHATS = 30;
+const MOST_RECENT = 8;
 
 export class Finder {
   #me;
@@ -15,134 +17,187 @@ export class Finder {
   #chats;
   #names;
   #choose;
-  #results;
-  #said = element("p", { class: "hint said", "aria-live": "polite" });
+  #layers;
+  #dialog;
+  #input;
+  #hits = element("div", { class: "hits", role: "listbox", id: "hits", "aria-label": "Found" });
+  #said = element("p", { class: "hint", "aria-live": "polite" });
   #people = [];
   #options = [];
   #active = 0;
-  #isOpen = false;
   #search;
-  #onToggle;
+  #close = () => this.#dialog.close();
 
-  /** `choose` is `{chat(chat), person(user)}`; `onToggle(isOpen)` when results cover the list. */
-  constructor({ me, api, chats, names, choose, onToggle }) {
+  /** `choose` is `{chat(chat), person(user)}`; `layers` as in `layers.js`. */
+  constructor({ me, api, chats, names, layers, choose }) {
     this.#me = me;
     this.#api = api;
     this.#chats = chats;
     this.#names = names;
+    this.#layers = layers;
     this.#choose = choose;
-    this.#onToggle = onToggle;
-    this.#results = element("ul", {
-      class: "chats", role: "listbox", id: "found", "aria-label": "Found",
-    });
-    this.input = element("input", {
+    this.#input = element("input", {
+      class: "input",
       type: "text",
       role: "combobox",
       "aria-label": "Find a chat or person",
-      "aria-controls": "found",
-      "aria-expanded": "false",
+      "aria-controls": "hits",
+      "aria-expanded": "true",
       "aria-autocomplete": "list",
       placeholder: "Find a chat or person",
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
+      enterkeyhint: "go",
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
-      onblur: () => this.#toggle(this.#isOpen && this.input.value !== ""),
     });
-    this.node = element("div", { class: "find" }, this.input, element("kbd", {}, "Ctrl K"));
-    this.results = element("div", { class: "results", hidden: true }, this.#results, this.#said);
+    this.#dialog = element(
+      "dialog",
+      {
+        class: "finder",
+        "aria-label": "Find",
+        onclose: () => this.#closed(),
+        onclick: (event) => {
+          if (event.target === this.#dialog) this.#close();
+        },
+      },
+      element(
+        "div",
+        { class: "with-icon" },
+        icon("search"),
+        this.#input,
+        element("kbd", { class: "by-keys" }, "Esc"),
+        element("button", { class: "quiet", type: "button", onclick: this.#close }, "Close"),
+      ),
+      element("div", { class: "found-box" }, this.#hits, this.#said),
+      element(
+        "footer",
+        { class: "by-keys" },
+        element("span", {}, element("kbd", {}, "↑"), " ", element("kbd", {}, "↓"), " choose"),
+        element("span", {}, element("kbd", {}, "Enter"), " open"),
+      ),
+    );
   }
 
-  focus() {
-    this.input.focus();
-    this.input.select();
-  }
-
-  close() {
-    clearTimeout(this.#search);
-    this.input.value = "";
+  open() {
+    if (this.#dialog.open) return;
+    this.#input.value = "";
     this.#people = [];
-    this.#toggle(false);
+    this.#active = 0;
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    this.#layers.opened(this.#close);
+    this.#draw();
+    this.#input.focus();
+  }
+
+  #closed() {
+    clearTimeout(this.#search);
+    this.#layers.closed(this.#close);
+    this.#dialog.remove();
   }
 
   #typed() {
     clearTimeout(this.#search);
     this.#active = 0;
     this.#said.textContent = "";
-    if (this.input.value.trim() === "") this.#people = [];
+    if (this.#input.value.trim() === "") this.#people = [];
     else this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
-    this.#toggle(this.input.value !== "");
+    this.#draw();
   }
 
   async #ask() {
-    const start = this.input.value.trim();
+    const start = this.#input.value.trim();
     try {
       const users = await this.#api.usersNamed(start);
-      if (start !== this.input.value.trim()) return; // a later search is on its way
+      if (start !== this.#input.value.trim()) return; // a later search is on its way
       this.#people = users.filter((user) => user.id !== this.#me.id);
       this.#draw();
-      if (this.#options.length === 0) this.#said.textContent = "No chat or person is called so.";
+      if (this.#options.length === 0) this.#said.textContent = "No matches";
     } catch (error) {
       this.#said.textContent = refusalInWords(error);
     }
   }
 
-  #toggle(isOpen) {
-    this.#isOpen = isOpen;
-    this.results.hidden = !isOpen;
-    this.input.setAttribute("aria-expanded", String(isOpen));
-    this.#onToggle(isOpen);
-    if (isOpen) this.#draw();
-  }
-
   #draw() {
-    const wanted = this.input.value.trim().toLocaleLowerCase();
-    const titled = this.#chats.sorted().map((chat) => ({ chat, title: this.#title(chat) }));
-    const fits = titled.filter(({ title }) => title.toLocaleLowerCase().includes(wanted));
-    const chats = fits.slice(0, MOST_CHATS).map(({ chat, title }) => ({
-      id: this.#face(chat), title, kind: "chat", take: () => this.#choose.chat(chat),
-    }));
-    const faces = new Set(chats.map((option) => option.id));
-    const people = this.#people.filter((user) => !faces.has(user.id)).map((user) => ({
-      id: user.id, title: user.username, kind: "person", take: () => this.#choose.person(user),
-    }));
-    this.#options = [...chats, ...people];
-    this.#results.replaceChildren(...this.#options.map((option, n) => this.#option(option, n)));
+    const groups = this.#input.value.trim() === "" ? this.#suggested() : this.#found();
+    this.#options = groups.flatMap(([, options]) => options);
+    let n = 0;
+    this.#hits.replaceChildren(...groups.filter(([, options]) => options.length > 0).map(
+      ([name, options]) => element(
+        "div",
+        { role: "group", "aria-label": name },
+        element("h3", { "aria-hidden": "true" }, name),
+        ...options.map((option) => this.#hit(option, n++)),
+      ),
+    ));
     this.#mark();
   }
 
-  #face({ id, detail }) {
-    return otherOf(detail, this.#me.id, (user) => this.#names.of(user)) ?? id;
+  #suggested() {
+    const chats = this.#chats.sorted();
+    const unread = chats.filter((chat) => chat.unread > 0);
+    const recent = chats.filter((chat) => chat.unread === 0).slice(0, MOST_RECENT);
+    return [
+      ["Recent", recent.map((chat) => this.#ofChat(chat))],
+      ["Unread", unread.map((chat) => this.#ofChat(chat))],
+    ];
   }
 
-  #title(chat) {
-    return titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
+  #found() {
+    const wanted = this.#input.value.trim().toLocaleLowerCase();
+    const chats = this.#chats.sorted().map((chat) => this.#ofChat(chat))
+      .filter(({ title }) => title.toLocaleLowerCase().includes(wanted))
+      .slice(0, MOST_CHATS);
+    const faces = new Set(chats.map((option) => option.face));
+    const people = this.#people.filter((user) => !faces.has(user.id)).map((user) => ({
+      face: user.id, title: user.username, isPerson: true, what: "",
+      take: () => this.#choose.person(user),
+    }));
+    return [["Chats", chats], ["People", people]];
   }
 
-  #option({ id, title, kind }, n) {
+  #ofChat(chat) {
+    const nameOf = (id) => this.#names.of(id);
+    const other = otherOf(chat.detail, this.#me.id, nameOf);
+    const people = other === null ? peopleInWords(chat.detail.participantCount) : "";
+    return {
+      face: other ?? chat.id,
+      title: titleOf(chat.detail, this.#me.id, nameOf),
+      isPerson: other !== null,
+      what: chat.draft.trim() === "" ? people : "Draft",
+      unread: chat.unread,
+      take: () => this.#choose.chat(chat),
+    };
+  }
+
+  #hit({ face, title, isPerson, what, unread }, n) {
     return element(
-      "li",
+      "div",
       {
+        class: "hit",
         role: "option",
-        id: `found-${n}`,
+        id: `hit-${n}`,
         onpointerdown: (event) => event.preventDefault(), // the focus stays in the field
         onclick: () => this.#take(n),
       },
-      avatar(hueOf(id), lettersOf(title)),
-      element("span", { class: "title", dir: "auto" }, title),
-      element("span", { class: "time" }, kind),
+      avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28" }),
+      element("span", { class: "cut" }, unread > 0 ? element("b", {}, title) : title,
+        " ", element("span", { class: "soft" }, what)),
+      unread > 0
+        ? element("span", { class: isPerson ? "badge mention" : "badge" }, String(unread))
+        : null,
     );
   }
 
   #mark() {
     this.#active = Math.min(this.#active, Math.max(0, this.#options.length - 1));
-    [...this.#results.children].forEach((node, n) => {
-      node.setAttribute("aria-selected", String(n === this.#active));
-    });
-    const active = this.#results.children[this.#active];
-    if (active) this.input.setAttribute("aria-activedescendant", active.id);
-    else this.input.removeAttribute("aria-activedescendant");
+    const nodes = [...this.#hits.querySelectorAll(".hit")];
+    nodes.forEach((node, n) => node.setAttribute("aria-selected", String(n === this.#active)));
+    const active = nodes[this.#active];
+    if (active) this.#input.setAttribute("aria-activedescendant", active.id);
+    else this.#input.removeAttribute("aria-activedescendant");
     active?.scrollIntoView({ block: "nearest" });
   }
 
@@ -151,24 +206,19 @@ export class Finder {
     const count = this.#options.length;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (!this.#isOpen) this.#toggle(true);
-      else if (count > 0) {
-        this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
-        this.#mark();
-      }
-    } else if (event.key === "Enter" && this.#isOpen) {
+      if (count === 0) return;
+      this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
+      this.#mark();
+    } else if (event.key === "Enter") {
       event.preventDefault();
       this.#take(this.#active);
-    } else if (event.key === "Escape" && this.#isOpen) {
-      event.preventDefault(); // one layer
-      this.close();
     }
   }
 
   #take(n) {
     const option = this.#options[n];
     if (!option) return;
-    this.close();
     option.take();
+    if (this.#dialog.open) this.#close();
   }
 }

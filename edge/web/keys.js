@@ -13,17 +13,18 @@ const KEYS = [
   ["↑  ↓", "Through the messages, while they have the focus"],
   ["F6", "From chats to messages to the text field"],
   ["Escape", "Close what is open, then back to the text field"],
-  ["?", "Show these keys"],
+  ["Enter", "What can be done with the message that has the focus"],
+  ["Ctrl /  ?", "Show these keys"],
 ];
 
-export function openKeys() {
+export function openKeys(layers) {
   const rows = KEYS.map(([keys, what]) => element(
     "div",
     {},
     element("dt", {}, ...keys.split("  ").flatMap((one) => [element("kbd", {}, one), " "])),
     element("dd", {}, what),
   ));
-  return new Sheet({ title: "Keys" }, element("dl", { class: "keys" }, ...rows));
+  return new Sheet({ title: "Keys", layers }, element("dl", { class: "keys" }, ...rows));
 }
 
 /**
@@ -32,7 +33,8 @@ export function openKeys() {
  */
 export function hearKeys(listen, does) {
   listen((event) => {
-    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    const isCovered = document.querySelector("dialog[open], [popover]:popover-open");
+    if (event.isComposing || isCovered) return;
     const act = actionOf(event, does);
     if (!act) return;
     event.preventDefault();
@@ -44,6 +46,7 @@ function actionOf(event, does) {
   const { key, altKey, shiftKey } = event;
   const command = event.ctrlKey || event.metaKey;
   if (command && !altKey && !shiftKey && key.toLowerCase() === "k") return does.find;
+  if (command && !altKey && key === "/") return does.keys; // `?` is a letter where one writes
   if (altKey && !command && key === "ArrowUp") return () => does.step(-1, shiftKey);
   if (altKey && !command && key === "ArrowDown") return () => does.step(1, shiftKey);
   if (altKey || command) return null;

@@ -8,15 +8,17 @@ const SAY_AFTER_MS = 5_000;
 /** `{kind, words}` beside the own name. */
 export function lineInWords({ state, since, catchingUp }) {
   if (state === "ready") {
-    if (catchingUp) return { kind: "middle", words: "catching up" };
-    return { kind: "good", words: "live" };
+    return catchingUp ? { kind: "middle", words: "catching up" } : { kind: "", words: "live" };
   }
   if (state === "idle") return { kind: "middle", words: "connecting" };
-  return { kind: "bad", words: `offline since ${clockTime(since)}` };
+  return { kind: "off", words: `offline since ${clockTime(since)}` };
 }
 
-/** A sentence above the composer once it takes longer than a blink. */
-export function noticeInWords({ state, since }, nowMs) {
-  if (state === "ready" || state === "idle" || nowMs - since < SAY_AFTER_MS) return "";
-  return "No connection. What you write is kept and sent when it is back.";
+/** What stands above the composer once it takes longer than a blink: `{words, isWaiting}` or null. */
+export function noticeInWords({ state, since, backAt }, nowMs) {
+  if (state === "ready" || state === "idle" || nowMs - since < SAY_AFTER_MS) return null;
+  const offline = `Offline since ${clockTime(since)}.`;
+  if (backAt === null) return { words: `${offline} Trying again…`, isWaiting: false };
+  const seconds = Math.max(1, Math.ceil((backAt - nowMs) / 1000));
+  return { words: `${offline} Next try in ${seconds} s.`, isWaiting: true };
 }

@@ -2,12 +2,10 @@
  * One row of a log as nodes: a message, a day, the "New" line, a note.
  */
 import { avatar, element, lettersOf } from "./element.js";
+import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 import { clockTime, fullTime } from "./moments.js";
-import { piecesOf } from "./prose.js";
-
-const LONG_TEXT = 3_000; // UTF-16 units; a wall of text is folded until somebody wants it
-const MANY_LINES = 30;
+import { proseOf } from "./prose-view.js";
 
 /** The list item of a row, still empty. Own rows are not read out: their writer knows them. */
 export function shellOf(row) {
@@ -20,77 +18,65 @@ export function shellOf(row) {
 export function fillLine(item, row, acts) {
   item.className = classOf(row);
   if (row.kind === "line") item.replaceChildren(...lineOf(row, acts));
+  else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
   else item.replaceChildren(element("span", { dir: "auto", title: row.title }, row.text));
 }
 
 function classOf(row) {
   if (row.kind !== "line") return row.kind;
-  const state = row.state === "stored" ? "" : row.state;
-  return ["line", row.first && "first", row.mine && "mine", state].filter(Boolean).join(" ");
+  return [
+    "line",
+    row.first && "first",
+    row.mine && "mine",
+    row.state !== "stored" && row.state,
+    row.isSlow && "slow",
+    row.isFound && "found",
+  ].filter(Boolean).join(" ");
 }
 
 function lineOf(row, acts) {
+  const words = stateInWords(row);
   const by = element(
     "p",
     { class: row.first ? "by" : "by unseen" },
-    element("strong", {}, row.mine ? "You" : row.name),
+    element("strong", { class: "cut" }, row.mine ? "You" : row.name),
     " ",
     element("time", { datetime: row.at, title: fullTime(row.at) }, clockTime(row.at)),
+    words && " ",
+    words && element("span", { class: "state" }, words),
   );
-  const body = element("div", {}, by, textOf(row));
-  const state = stateOf(row);
-  if (state) {
-    if (row.first) by.lastChild.replaceWith(state);
-    else body.append(state);
-  }
-  if (row.state === "failed") body.append(...failureOf(row, acts));
-  if (!row.first) body.title = fullTime(row.at);
-  return row.first ? [avatar(hueOf(row.by), lettersOf(row.name)), body] : [body];
+  const said = element("div", { class: "said" }, by, proseOf(row.text));
+  if (row.state === "failed") said.append(...failureOf(row, acts));
+  const left = row.first
+    ? avatar(hueOf(row.by), lettersOf(row.name), { person: true })
+    : gutterOf(row, words);
+  return [left, said];
 }
 
-function stateOf({ state, waits }) {
-  if (state === "pending") {
-    return element("span", { class: "state" }, waits ? "waits for the connection" : "sending");
-  }
-  if (state === "failed") return element("span", { class: "state" }, "not sent");
-  return null;
+/** What stands where a first line has its face: the hour, or that the line is still on its way. */
+function gutterOf(row, words) {
+  const time = { class: words ? "gutter shown" : "gutter", "aria-hidden": "true" };
+  if (words) return element("span", { ...time, title: words }, icon("clock", { small: true }));
+  return element("time", { ...time, title: fullTime(row.at) }, clockTime(row.at));
+}
+
+function stateInWords({ state, isSlow, waits }) {
+  if (state !== "pending" || !isSlow) return null;
+  return waits ? "waits for the connection" : "sending";
 }
 
 function failureOf({ reason, clientId }, acts) {
+  const retry = { class: "small", type: "button", onclick: () => acts.retry(clientId) };
+  const discard = {
+    class: "small quiet danger", type: "button", onclick: () => acts.discard(clientId),
+  };
   return [
-    element("p", { class: "reason" }, reason),
+    element("p", { class: "reason" }, icon("alert", { small: true }), `Not sent: ${reason}`),
     element(
-      "p",
+      "div",
       { class: "acts" },
-      element("button", { type: "button", onclick: () => acts.retry(clientId) }, "Try again"),
-      element(
-        "button",
-        { type: "button", class: "quiet", onclick: () => acts.discard(clientId) },
-        "Delete",
-      ),
+      element("button", retry, "Try again"),
+      element("button", discard, "Delete"),
     ),
   ];
-}
-
-function textOf({ text }) {
-  const node = element("p", { class: "text", dir: "auto" }, ...piecesOf(text).map(pieceOf));
-  if (text.length <= LONG_TEXT && text.split("\n", MANY_LINES).length < MANY_LINES) return node;
-  node.classList.add("folded");
-  const more = element("button", {
-    type: "button",
-    class: "link",
-    onclick: () => {
-      node.classList.remove("folded");
-      more.remove();
-    },
-  }, "Show all of it");
-  return element("div", {}, node, more);
-}
-
-function pieceOf({ kind, text }) {
-  if (kind === "code") return element("code", {}, text);
-  if (kind === "link") {
-    return element("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text);
-  }
-  return text;
 }

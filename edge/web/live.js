@@ -9,6 +9,7 @@ import { Marks } from "./marks.js";
 import { Names } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Sender } from "./sender.js";
+import { Tabs } from "./tabs.js";
 import { notSentInWords } from "./words.js";
 
 const UNAUTHENTICATED = 4500;
@@ -22,6 +23,7 @@ export class Live {
   #hear;
   #marks;
   #outbox;
+  #tabs;
   #connection;
   #sender;
   #provedAt = -Infinity;
@@ -30,15 +32,20 @@ export class Live {
    * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
    * left(chat), signedOut()}`.
    */
-  constructor({ me, api, session, clock, database, random, locks, WebSocket, url, hear }) {
+  constructor({
+    me, api, session, clock, database, random, locks, WebSocket, url, isWatched, hear,
+  }) {
     this.#me = me;
     this.#session = session;
     this.#clock = clock;
     this.#hear = hear;
     this.stopCode = null; // the close code after which the socket does not come back
     this.names = new Names({ api, database, onChange: hear.changed });
-    this.#marks = new Marks({ database, clock });
-    this.#outbox = new Outbox({ database, window: newId(), locks });
+    this.#tabs = new Tabs({ name: `hubbub ${me.id}`, hear: (said) => this.#heardTab(said) });
+    this.#marks = new Marks({ database, clock, tabs: this.#tabs });
+    this.#outbox = new Outbox({
+      database, window: newId(), locks, tabs: this.#tabs, onTaken: () => this.#sender.restart(),
+    });
     this.chats = new Chats({
       me: me.id, api, marks: this.#marks, clock,
       hear: {
@@ -54,7 +61,7 @@ export class Live {
       },
     });
     this.#connection = new Connection({
-      WebSocket, url, clock, random,
+      WebSocket, url, clock, random, isWatched,
       token: ({ renew }) => (renew ? session.renew() : session.token()),
       resume: () => this.chats.cursors(),
       hear: {
@@ -69,10 +76,10 @@ export class Live {
     });
   }
 
-  /** `{state, since, catchingUp}` of the socket. */
+  /** `{state, since, backAt, catchingUp}` of the socket. */
   get line() {
-    const { state, since } = this.#connection;
-    return { state, since, catchingUp: this.chats.catchingUp };
+    const { state, since, backAt } = this.#connection;
+    return { state, since, backAt, catchingUp: this.chats.catchingUp };
   }
 
   /** Reads what is known here and at the server. Raises what the calls raise. */
@@ -91,6 +98,11 @@ export class Live {
     this.#connection.hurry();
   }
 
+  /** The network is said to be gone. */
+  doubt() {
+    this.#connection.doubt();
+  }
+
   /** The page may go away. */
   flush() {
     this.#marks.flush();
@@ -98,6 +110,7 @@ export class Live {
 
   end() {
     this.#marks.flush();
+    this.#tabs.end();
     this.#connection.close();
   }
 
@@ -115,7 +128,24 @@ export class Live {
   }
 
   typing(chat) {
-    this.#connection.send({ type: "typing", chat: chat.id });
+    if (!this.#connection.send({ type: "typing", chat: chat.id })) this.#connection.hurry();
+  }
+
+  /** Another window read, wrote, or got rid of something. */
+  #heardTab({ marked, unsent, ...mark }) {
+    if (marked) {
+      this.#marks.heard(marked, mark);
+      this.chats.marked(marked, mark);
+      return;
+    }
+    this.#outbox.heard(unsent);
+    const timeline = this.chats.get(unsent.chat)?.timeline;
+    if (unsent.state === "gone") timeline?.discard(unsent.clientId);
+    else if (unsent.state !== "stored") { // what is stored comes as an event
+      timeline?.write({ ...unsent });
+      timeline?.change(unsent.clientId, { state: unsent.state, reason: unsent.reason });
+    }
+    this.#hear.changed();
   }
 
   #ready(frame, context) {

@@ -1,36 +1,51 @@
 /**
- * The messages of the open chat as a scrolling log: keeps the reader's place, loads the past as
- * one scrolls, and never has more than a bounded part of it in the document.
+ * The messages of the open chat as a scrolling log: keeps the reader's place, loads what is missing
+ * as one scrolls, and never has more than a bounded part of it in the document.
  */
 import { arrange, element } from "./element.js";
 import { fillLine, shellOf } from "./line.js";
 import { LogWindow } from "./log-window.js";
-import { dayName, dayOf, fullTime } from "./moments.js";
-import { rowsOf } from "./timeline.js";
+import { dayAndTime, dayName, dayOf, fullTime } from "./moments.js";
+import { rowsOf } from "./rows.js";
+import { TopEdge } from "./top-edge.js";
 import { noteOf } from "./words.js";
 
 const NEAR_END_PX = 100;
 const NEAR_EDGE_PX = 800;
-const KEPT_EVENTS = 1_000;
+const KEPT_ITEMS = 1_000;
+const SLOW_MS = 400; // what is answered sooner never says that it is being sent
+const QUIET_MS = 500;
 
 export class Log {
   #me;
   #names;
   #hear;
-  #list = element("ol", {});
+  #intro;
+  #list = element("ol", { class: "timeline" });
   #top = element("p", { class: "top", "aria-live": "off" });
+  #edge = new TopEdge();
   #kept = new Map();
+  #rows = new Map(); // key -> row as it is shown
   #window = new LogWindow();
   #chat = null;
   #follows = true;
+  #seeks = null; // the seq that is being loaded, to be shown first
+  #found = null; // the seq that an address named
   #loading = false;
   #isLive = false;
+  #place = null;
+  #quiet = 0;
 
-  /** `hear` is `{older(chat), moved(), retry(clientId), discard(clientId)}`; `older` is async. */
-  constructor({ me, names, hear }) {
+  /**
+   * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
+   * discard(clientId)}`; the first three are async. `intro(chat)` gives what stands above the first
+   * message.
+   */
+  constructor({ me, names, hear, intro }) {
     this.#me = me;
     this.#names = names;
     this.#hear = hear;
+    this.#intro = intro;
     this.node = element(
       "div",
       {
@@ -43,13 +58,14 @@ export class Log {
       this.#top,
       this.#list,
     );
-    // The composer grows, a phone's keyboard opens: who was at the end stays there.
+    this.edge = this.#edge.node;
+    // The composer grows, a phone's keyboard opens, the window is made narrower: the place stays.
     new ResizeObserver(() => this.#stay()).observe(this.node);
   }
 
   /** True when the newest line is in view. */
   get atEnd() {
-    return this.#follows && this.#window.atEnd;
+    return this.#follows && this.#window.atEnd && this.#seeks === null;
   }
 
   /** True when the end is further away than a screen. */
@@ -57,48 +73,73 @@ export class Log {
     return !this.#window.atEnd || this.#fromEnd() > this.node.clientHeight;
   }
 
-  /** Opens a chat at its "New" line, or at the end when there is none. */
-  open(chat, title) {
+  /** The row that a node of the log belongs to, or undefined. */
+  rowOf(node) {
+    return this.#rows.get(node.closest(".line")?.dataset.key);
+  }
+
+  /** Opens a chat at the message `seq` if one is named, else at its "New" line or at the end. */
+  open(chat, title, seq = null) {
     this.#chat = chat;
+    this.#found = seq;
+    this.#seeks = null;
     for (const { node } of this.#kept.values()) node.remove();
     this.#kept.clear();
-    this.node.setAttribute("aria-label", `Messages in ${title}`);
-    this.#window.toEnd(chat.timeline, chat.newAfter ?? undefined);
+    this.#place = null;
+    this.retitle(title);
+    this.#hush();
+    this.#window.toEnd(chat.timeline.tail.items, chat.newAfter ?? undefined);
     this.#follows = true;
+    const wanted = seq ?? (chat.newAfter === null ? null : chat.newAfter + 1);
+    if (wanted !== null && !chat.timeline.stretchAt(wanted)) this.#seek(wanted);
     this.render();
-    const mark = this.#list.querySelector(".new");
-    if (!mark) return;
-    this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
-    this.#scrolled();
+    if (wanted !== null && this.#seeks === null) this.#showAt(wanted);
+  }
+
+  retitle(title) {
+    this.node.setAttribute("aria-label", `Messages in ${title}`);
   }
 
   toEnd() {
-    this.#window.toEnd(this.#chat.timeline);
+    this.#seeks = null;
+    this.#window.toEnd(this.#chat.timeline.tail.items);
     this.#follows = true;
     this.render();
+  }
+
+  /** Scrolls as a wheel over what lies above the log would have done. */
+  scrollBy(px) {
+    this.node.scrollTop += px;
   }
 
   render({ isLive = this.#isLive, nowMs = Date.now() } = {}) {
     this.#isLive = isLive;
     const { timeline, newAfter } = this.#chat;
     const follows = this.#follows && this.#window.atEnd;
-    const place = follows ? null : this.#place();
+    const place = follows ? null : this.#placeNow();
     // Whoever sits in a busy chat for days must not fill the memory.
-    if (follows && timeline.events.length > 2 * KEPT_EVENTS) timeline.trim(KEPT_EVENTS);
-    this.#window.settle(timeline, follows);
-    const { from, to, atEnd } = this.#window;
-    const rows = rowsOf(
-      timeline.slice(from, to ?? timeline.cursor),
-      atEnd ? timeline.outgoing : [],
-      { me: this.#me.id, newAfter, dayOf },
-    );
-    arrange(this.#list, rows.map((row) => this.#worded(row, nowMs)), this.#kept, {
-      shell: shellOf,
+    if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
+    const stretch = this.#stretch();
+    if (stretch === timeline.tail) this.#window.settle(stretch.items, follows);
+    const rows = this.#seeks === null
+      ? rowsOf(this.#window.slice(stretch), this.#window.atEnd ? timeline.outgoing : [], {
+        me: this.#me.id, newAfter, dayOf,
+      }).map((row) => this.#worded(row, nowMs))
+      : [];
+    this.#rows = new Map(rows.map((row) => [row.key, row]));
+    arrange(this.#list, rows, this.#kept, {
+      shell: (row) => {
+        const item = shellOf(row);
+        item.dataset.key = row.key;
+        return item;
+      },
       fill: (node, row) => fillLine(node, row, this.#hear),
     });
-    this.#top.textContent = this.#topWords(rows);
+    this.#head(stretch, rows);
     if (follows) this.node.scrollTop = this.node.scrollHeight;
-    else if (place) this.node.scrollTop += place.node.getBoundingClientRect().top - place.top;
+    else this.#restore(place);
+    this.#place = this.#placeNow();
+    this.#pin(nowMs);
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
   }
 
@@ -111,16 +152,64 @@ export class Log {
         return { ...row, text: "New" };
       case "note":
         return {
-          key: row.key, kind: "note", text: noteOf(row.event, nameOf), title: fullTime(row.at),
+          key: row.key, kind: "note", seq: row.seq, at: row.at,
+          text: noteOf(row.event, nameOf), title: fullTime(row.at),
         };
       default:
-        return { ...row, name: this.#names.of(row.by), waits: !this.#isLive };
+        return {
+          ...row,
+          name: row.mine ? this.#me.username : this.#names.of(row.by),
+          waits: !this.#isLive,
+          isSlow: row.state === "pending" && nowMs - Date.parse(row.at) >= SLOW_MS,
+          isFound: row.seq !== undefined && row.seq === this.#found,
+        };
     }
   }
 
-  #topWords(rows) {
-    if (this.#chat.timeline.first > 1) return "Loading what was said before";
-    return rows.length === 0 ? "Nobody has said anything yet." : "";
+  #stretch() {
+    const { timeline } = this.#chat;
+    if (this.#window.atEnd) return timeline.tail;
+    return timeline.stretchAt(this.#window.from) ?? timeline.tail;
+  }
+
+  /** What stands above the rows: more is on its way, or the chat begins here. */
+  #head({ from }, rows) {
+    const isBegin = from <= 1 && this.#seeks === null && this.#window.slice(this.#stretch()).from <= 1;
+    const isNew = isBegin && !rows.some((row) => row.kind === "line");
+    this.#top.textContent = isBegin ? "" : "Loading earlier messages";
+    const intro = this.node.querySelector(".intro");
+    if (isNew && !intro) this.#list.before(this.#intro(this.#chat));
+    else if (!isNew) intro?.remove();
+  }
+
+  async #seek(seq) {
+    const chat = this.#chat;
+    this.#seeks = seq;
+    try {
+      await this.#hear.around(chat, seq);
+    } finally {
+      if (this.#chat === chat && this.#seeks === seq) {
+        this.#seeks = null;
+        this.#showAt(seq);
+      }
+    }
+  }
+
+  #showAt(seq) {
+    const { timeline } = this.#chat;
+    const stretch = timeline.stretchAt(seq);
+    if (!stretch) { // it could not be loaded: the end is better than nothing
+      this.toEnd();
+      return;
+    }
+    this.#window.around(stretch.items, seq, stretch === timeline.tail);
+    this.#follows = false;
+    this.#rebuild();
+    const row = [...this.#rows.values()].find((one) => one.seq >= seq);
+    const mark = this.#list.querySelector(".found") ?? this.#list.querySelector(".new")
+      ?? this.#kept.get(row?.key)?.node;
+    if (mark) this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
+    this.#scrolled();
   }
 
   #fromEnd() {
@@ -128,56 +217,95 @@ export class Log {
   }
 
   #stay() {
-    if (this.#chat && this.atEnd) this.node.scrollTop = this.node.scrollHeight;
+    if (!this.#chat) return;
+    if (this.atEnd) this.node.scrollTop = this.node.scrollHeight;
+    else this.#restore(this.#place);
   }
 
   #scrolled() {
     this.#follows = this.#window.atEnd && this.#fromEnd() <= NEAR_END_PX;
+    this.#place = this.#placeNow();
+    this.#pin(Date.now());
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
-    if (!this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX) {
-      this.#window.forth(this.#chat.timeline);
-      this.#rebuild();
-    }
+    if (!this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX) this.#forth();
     this.#hear.moved();
   }
 
-  /** The first row in view, and where it is. */
-  #place() {
+  /** The author and day of the first line in view, when their own line is above it. */
+  #pin(nowMs) {
+    const row = this.#place && this.#rows.get(this.#place.key);
+    const isAway = row && this.#follows === false && this.#place.top < -8;
+    this.#edge.show(isAway ? { ...row, when: dayAndTime(row.at, nowMs) } : null);
+  }
+
+  /** The first row in view that older rows cannot move, and where it is below the upper edge. */
+  #placeNow() {
     const edge = this.node.getBoundingClientRect().top;
-    for (const { node } of this.#inOrder()) {
+    for (const node of this.#list.children) {
+      if (!node.matches(".line, .note")) continue;
       const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge) return { node, top };
+      if (bottom > edge) return { key: node.dataset.key, top: top - edge };
     }
     return null;
   }
 
-  #inOrder() {
-    const byNode = new Map([...this.#kept.values()].map((entry) => [entry.node, entry]));
-    return [...this.#list.children].map((node) => byNode.get(node));
+  #restore(place) {
+    const node = place && this.#kept.get(place.key)?.node;
+    if (!node) return;
+    const edge = this.node.getBoundingClientRect().top;
+    this.node.scrollTop += node.getBoundingClientRect().top - edge - place.top;
   }
 
   async #back() {
-    if (this.#loading) return;
     const chat = this.#chat;
-    if (this.#window.back(chat.timeline)) {
+    if (this.#loading || this.#seeks !== null) return;
+    if (this.#window.back(this.#stretch().items, this.#stretch() === chat.timeline.tail)) {
       this.#rebuild();
       return;
     }
-    if (chat.timeline.first <= 1) return;
+    const { from } = this.#stretch();
+    if (from <= 1) return;
+    await this.#load(() => this.#hear.before(chat, from));
+    if (chat !== this.#chat || this.#stretch().from >= from) return;
+    if (this.#window.back(this.#stretch().items, this.#stretch() === chat.timeline.tail)) {
+      this.#rebuild();
+    }
+  }
+
+  async #forth() {
+    const chat = this.#chat;
+    if (this.#loading || this.#seeks !== null) return;
+    const stretch = this.#stretch();
+    if (this.#window.forth(stretch.items, stretch === chat.timeline.tail)) {
+      this.#rebuild();
+      return;
+    }
+    await this.#load(() => this.#hear.after(chat, stretch.to));
+    if (chat !== this.#chat || this.#stretch().to <= stretch.to) return;
+    const now = this.#stretch();
+    this.#window.forth(now.items, now === chat.timeline.tail);
+    this.#rebuild();
+  }
+
+  async #load(page) {
     this.#loading = true;
     try {
-      await this.#hear.older(chat);
+      await page();
     } finally {
       this.#loading = false;
     }
-    if (chat === this.#chat && this.#window.back(chat.timeline)) this.#rebuild();
   }
 
   /** Old rows come in or go out: nobody wants them read out. */
   #rebuild() {
-    this.node.setAttribute("aria-busy", "true");
+    this.#hush();
     this.render();
-    this.node.removeAttribute("aria-busy");
+  }
+
+  #hush() {
+    this.node.setAttribute("aria-busy", "true");
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.node.removeAttribute("aria-busy"), QUIET_MS);
   }
 
   #key(event) {

@@ -36,7 +36,7 @@ async function enter(me) {
     const parts = { me, api, session, clock, database, onSignedOut: askWho };
     const workspace = new Workspace(parts);
     await workspace.start((node) => place.replaceChildren(node));
-    if (!isLasting) workspace.say("This browser keeps nothing: a reload loses what is unsent.");
+    if (!isLasting) workspace.say("This browser keeps nothing: unsent messages do not survive a reload.");
   });
 }
 
@@ -61,6 +61,10 @@ async function patiently(errand) {
 
 /** Shows who is signed in their chats, everybody else the form. */
 export async function start() {
+  if (!(await session.mayBeThere())) {
+    askWho("");
+    return;
+  }
   let me;
   await patiently(async () => {
     me = await api.me();

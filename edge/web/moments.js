@@ -2,7 +2,7 @@
  * Points in time as a reader sees them: in their language and zone, short.
  */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -14,12 +14,20 @@ const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 const DAY_MS = 86_400_000;
 
+/** The hour without a leading zero, however the language writes it. */
 export function clockTime(at) {
-  return CLOCK.format(new Date(at));
+  return CLOCK.formatToParts(new Date(at))
+    .map(({ type, value }) => (type === "hour" ? value.replace(/^0(?=\d)/u, "") : value))
+    .join("");
 }
 
 export function fullTime(at) {
   return FULL.format(new Date(at));
+}
+
+/** "Today 14:31", for what has no day line beside it. */
+export function dayAndTime(at, nowMs) {
+  return `${dayName(dayOf(at), nowMs)} ${clockTime(at)}`;
 }
 
 /** The local day as `YYYY-MM-DD`. */
@@ -40,7 +48,7 @@ export function dayName(day, nowMs) {
 /** The time today, the weekday within a week, else the date. */
 export function listTime(ms, nowMs) {
   const ago = daysBetween(dayOf(ms), nowMs);
-  if (ago <= 0) return CLOCK.format(ms);
+  if (ago <= 0) return clockTime(ms);
   return ago < 7 ? WEEKDAY.format(ms) : DATE.format(ms);
 }
 

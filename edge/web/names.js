@@ -36,6 +36,11 @@ export class Names {
     return this.#known.get(id) ?? UNKNOWN;
   }
 
+  /** The name if it is known; asks nobody. */
+  known(id) {
+    return this.#known.get(id);
+  }
+
   async learn({ id, username }) {
     if (this.#known.get(id) === username) return;
     this.#known.set(id, username);

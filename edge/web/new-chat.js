@@ -9,10 +9,10 @@ import { Sheet } from "./sheet.js";
 import { nameForPeople, refusalInWords } from "./words.js";
 
 /** `onMade(chat)` when the chat is there; `chosen` are people who are already picked. */
-export function openNewChat({ api, chats, me, chosen = [], onMade }) {
+export function openNewChat({ api, chats, me, layers, chosen = [], onMade }) {
   const defaultName = (people) => nameForPeople([me.username, ...people.map((p) => p.username)]);
   const name = new Field({
-    label: "Name of the chat", hint: "Left empty, it is named after its people.", maxlength: "256",
+    label: "Name of the chat", hint: "Without a name it is called after its people.", maxlength: "256",
   });
   const picker = new PeoplePicker({
     api,
@@ -43,8 +43,8 @@ export function openNewChat({ api, chats, me, chosen = [], onMade }) {
     go.disabled = true;
     try {
       const chat = await chats.create(wanted, key);
-      sheet.close();
-      onMade(chat);
+      onMade(chat); // goes there in place of this sheet
+      if (sheet.isOpen) sheet.close();
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       error.textContent = refusalInWords(failure);
@@ -59,8 +59,8 @@ export function openNewChat({ api, chats, me, chosen = [], onMade }) {
     element("div", {}, element("p", { class: "label" }, "People"), picker.node),
     name.node,
     error,
-    element("div", { class: "row" }, go),
+    element("div", { class: "line-of" }, go),
   );
-  const sheet = new Sheet({ title: "New chat" }, form);
+  const sheet = new Sheet({ title: "New chat", layers }, form);
   (chosen.length > 0 ? name : picker).input.focus();
 }

@@ -1,6 +1,7 @@
 /**
  * What was written and is not yet known to be stored, per chat and in order; it survives a reload.
- * Each window sends what it wrote, and takes over what a closed window left behind.
+ * Each window sends what it wrote, knows what the others wrote, and takes over
+ * from one that is gone.
  */
 
 const STORE = "outbox";
@@ -9,41 +10,50 @@ export class Outbox {
   #database;
   #window;
   #locks;
+  #tabs;
+  #onTaken;
   #items = [];
   #number = 0;
+  #watched = new Set();
 
-  /** `window` names this window; `locks` is `navigator.locks` where there is one. */
-  constructor({ database, window, locks }) {
+  /**
+   * `window` names this window; `locks` is `navigator.locks` where there is one; `tabs` tells the
+   * other windows; `onTaken()` when something was taken over from a window that is gone.
+   */
+  constructor({ database, window, locks, tabs, onTaken = () => {} }) {
     this.#database = database;
     this.#window = window;
     this.#locks = locks;
+    this.#tabs = tabs;
+    this.#onTaken = onTaken;
   }
 
-  /** Reads what windows that are gone have left; gives it in the order in which it was written. */
+  /** Reads what is unsent, and takes over what windows that are gone have left. */
   async load() {
     this.#hold();
-    const others = await this.#living();
-    const kept = await this.#database.all(STORE);
-    this.#items = kept.filter((item) => !others.has(item.window)).sort(byAge);
-    this.#number = Math.max(0, ...kept.map((item) => item.number));
-    await Promise.all(this.#items.map((item) => this.#keep(item, { window: this.#window })));
-    return [...this.#items];
+    const living = await this.#living();
+    this.#items = (await this.#database.all(STORE)).sort(byAge);
+    this.#number = Math.max(0, ...this.#items.map((item) => item.number));
+    const left = this.#items.filter((item) => !living.has(item.window));
+    await Promise.all(left.map((item) => this.#keep(item, { window: this.#window })));
+    for (const { window } of this.#items) this.#watch(window);
+    return left;
   }
 
   /** The item is in the queue at once; the promise says that it is on disk too. */
-  add({ clientId, chat, text, at }) {
+  add(wanted) {
     this.#number += 1;
-    const item = { clientId, chat, text, at, number: this.#number, state: "pending", window: "" };
+    const item = { ...wanted, number: this.#number, state: "pending", window: this.#window };
     this.#items.push(item);
-    return this.#keep(item, { window: this.#window });
+    return this.#keep(item, {});
   }
 
-  /** The oldest of a chat that waits to be sent. */
+  /** The oldest of a chat that waits to be sent by this window. */
   next(chat) {
-    return this.#items.find((item) => item.chat === chat && item.state === "pending");
+    return this.#items.find((item) => item.chat === chat && this.#isWaiting(item));
   }
 
-  /** Everything of a chat, also what failed. */
+  /** Everything of a chat, also what failed and what other windows wrote. */
   of(chat) {
     return this.#items.filter((item) => item.chat === chat);
   }
@@ -52,34 +62,65 @@ export class Outbox {
     return this.#items.find((item) => item.clientId === clientId);
   }
 
-  /** The chats in which something waits to be sent. */
+  /** The chats in which something waits to be sent by this window. */
   waitingChats() {
-    return new Set(this.#items.filter((item) => item.state === "pending").map((item) => item.chat));
+    return new Set(this.#items.filter((item) => this.#isWaiting(item)).map((item) => item.chat));
   }
 
   async fail(clientId, reason) {
     await this.#keep(this.get(clientId), { state: "failed", reason });
   }
 
+  /** Whichever window tries again sends it. */
   async retry(clientId) {
-    await this.#keep(this.get(clientId), { state: "pending", reason: undefined });
+    const changes = { state: "pending", reason: undefined, window: this.#window };
+    await this.#keep(this.get(clientId), changes);
   }
 
-  async remove(clientId) {
-    if (!this.get(clientId)) return;
-    this.#items = this.#items.filter((item) => item.clientId !== clientId);
+  /** `state` says why: "stored", or "gone" when nobody wants it any more. */
+  async remove(clientId, state = "gone") {
+    const item = this.get(clientId);
+    if (!item) return;
+    this.#items = this.#items.filter((other) => other !== item);
+    this.#tabs.say({ unsent: { ...item, state } });
     await this.#database.delete(STORE, clientId);
+  }
+
+  /** Another window wrote, changed or sent something: `{clientId, state, …}`. */
+  heard(item) {
+    this.#items = this.#items.filter((other) => other.clientId !== item.clientId);
+    if (item.state === "gone" || item.state === "stored") return;
+    this.#items = [...this.#items, item].sort(byAge);
+    this.#number = Math.max(this.#number, item.number);
+    this.#watch(item.window);
+  }
+
+  #isWaiting(item) {
+    return item.state === "pending" && item.window === this.#window;
   }
 
   async #keep(item, changes) {
     if (!item) return;
     Object.assign(item, changes);
+    this.#tabs.say({ unsent: { ...item } });
     await this.#database.put(STORE, item);
   }
 
   /** A lock lives exactly as long as its window, also when that crashes. */
   #hold() {
     this.#locks?.request(this.#window, () => new Promise(() => {}));
+  }
+
+  /** Its lock is to be had when that window is gone. */
+  #watch(window) {
+    if (!this.#locks || window === this.#window || this.#watched.has(window)) return;
+    this.#watched.add(window);
+    this.#locks.request(window, () => {
+      this.#watched.delete(window);
+      const left = this.#items.filter((item) => item.window === window);
+      for (const item of left) this.#keep(item, { window: this.#window });
+      if (left.length > 0) this.#onTaken();
+    });
   }
 
   async #living() {

@@ -74,8 +74,8 @@ export class PeoplePicker {
       if (asked !== this.#asked) return; // a later search is on its way
       const taken = new Set(this.chosen.map((user) => user.id));
       this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
-      if (users.length === 0) this.#said.textContent = `No name starts with “${start}”.`;
-      else if (this.#found.length === 0) this.#said.textContent = "They are all in already.";
+      if (users.length === 0) this.#said.textContent = "No matches";
+      else if (this.#found.length === 0) this.#said.textContent = "Already in the chat";
     } catch (error) {
       this.#said.textContent = refusalInWords(error);
     }
@@ -94,7 +94,7 @@ export class PeoplePicker {
           this.#choose(user);
         },
       },
-      avatar(hueOf(user.id), lettersOf(user.username)),
+      avatar(hueOf(user.id), lettersOf(user.username), { person: true, size: "s24" }),
       user.username,
     )));
     this.#mark();
@@ -148,13 +148,13 @@ export class PeoplePicker {
   }
 
   #drawChips() {
-    this.input.placeholder = this.chosen.length > 0 ? "" : "Type the beginning of a name";
+    this.input.placeholder = this.chosen.length > 0 ? "" : "Type a name";
     this.#chips.replaceChildren(...this.chosen.map((user) => element(
       "button",
       {
         class: "chip",
         type: "button",
-        "aria-label": `Take ${user.username} out`,
+        "aria-label": `Remove ${user.username}`,
         onclick: () => this.#unchoose(user),
       },
       user.username,

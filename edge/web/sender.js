@@ -40,7 +40,7 @@ export class Sender {
   }
 
   retry(chat, clientId) {
-    chat.timeline.retry(clientId);
+    chat.timeline.change(clientId, { state: "pending", reason: undefined });
     const kept = this.#outbox.retry(clientId);
     this.#push(chat.id);
     this.#onChange();
@@ -80,7 +80,7 @@ export class Sender {
     }
     this.#land(item.chat);
     const chat = this.#chats.get(item.chat);
-    chat?.timeline.fail(clientId, inWords(code));
+    chat?.timeline.change(clientId, { state: "failed", reason: inWords(code) });
     // Without the chat nobody could see it, try it again or delete it.
     const kept = chat ? this.#outbox.fail(clientId, inWords(code)) : this.#outbox.remove(clientId);
     this.#push(item.chat);
@@ -93,7 +93,7 @@ export class Sender {
       this.#land(chat);
       this.#pauses.delete(chat);
     }
-    const removed = this.#outbox.remove(clientId);
+    const removed = this.#outbox.remove(clientId, "stored");
     this.#push(chat);
     this.#onChange();
     return removed;
@@ -103,7 +103,10 @@ export class Sender {
     const item = this.#outbox.next(chat);
     if (!item || this.#underway.has(chat)) return;
     const { clientId, text } = item;
-    if (!this.#connection.send({ type: "send", chat, clientId, message: text })) return;
+    if (!this.#connection.send({ type: "send", chat, clientId, message: text })) {
+      this.#connection.hurry(); // somebody waits
+      return;
+    }
     const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
       this.#underway.delete(chat);
       this.#push(chat);

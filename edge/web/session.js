@@ -6,6 +6,7 @@ import { Refusal, Unreachable, exchange } from "./exchange.js";
 
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const RENEW_BEFORE_MS = 30_000;
+const BEEN_HERE = "hubbub"; // in localStorage while there may be a session
 
 /** The session is over: only logging in helps, no repetition. */
 export class SignedOut extends Error {
@@ -49,6 +50,19 @@ export class Session {
 
   forget() {
     this.#token = null;
+    remember(null);
+  }
+
+  /** False when nobody can be signed in here, so that asking the server would be an error. */
+  async mayBeThere() {
+    try {
+      if (localStorage.getItem(BEEN_HERE)) return true;
+      // A session that is older than this page left a database.
+      const databases = await indexedDB.databases();
+      return databases.some(({ name }) => name.startsWith("hubbub "));
+    } catch {
+      return true;
+    }
   }
 
   /** An access token that is good for a while yet. Raises SignedOut, Refusal or Unreachable. */
@@ -94,7 +108,18 @@ export class Session {
 
   #keep(answer) {
     this.#token = answer.token;
+    remember("1");
     this.#staleAt = this.#now() + answer.expiresIn * 1000 - RENEW_BEFORE_MS;
     return answer;
+  }
+}
+
+/** Whether somebody may be signed in, as far as this browser keeps anything. */
+function remember(value) {
+  try {
+    if (value === null) localStorage.removeItem(BEEN_HERE);
+    else localStorage.setItem(BEEN_HERE, value);
+  } catch {
+    // Nothing can be kept here: the server is asked instead.
   }
 }

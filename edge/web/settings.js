@@ -1,26 +1,47 @@
 /**
  * The sheet about oneself: e-mail, password, the keys, logging out.
  */
+import { asking } from "./asking.js";
 import { element } from "./element.js";
 import { EMAIL_RULES, Field, PASSWORD_RULES, allGood } from "./field.js";
 import { Sheet } from "./sheet.js";
 import { refusalInWords } from "./words.js";
 
 const NEW_PASSWORD_RULES = [
-  [(text) => text === "", "Write the new password."],
+  [(text) => text === "", "Choose a new password."],
   ...PASSWORD_RULES,
 ];
 
-/** `onLogOut()` ends the session; `onKeys()` shows the keys; `onChanged(user)` after a change. */
-export function openSettings({ api, me, onChanged, onKeys, onLogOut }) {
-  const sheet = new Sheet(
-    { title: me.username },
+/**
+ * `onLogOut()` ends the session; `onKeys()` shows the keys; `onChanged(user)` after a change;
+ * `density` as in `density.js`.
+ */
+export function openSettings({ api, me, layers, density, onChanged, onKeys, onLogOut }) {
+  const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
+  new Sheet(
+    { title: me.username, layers },
+    densityTabs(density),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
-    ends({ onKeys: () => {
-      sheet.close();
-      onKeys();
-    }, onLogOut }),
+    element("div", { class: "ends" }, keys, loggingOut(onLogOut)),
+  );
+}
+
+function densityTabs(density) {
+  const tabs = [[false, "Comfortable"], [true, "Compact"]].map(([isCompact, label]) => {
+    const radio = element("input", {
+      type: "radio", name: "density", class: "unseen", checked: density.isCompact === isCompact,
+      onchange: () => {
+        density.isCompact = isCompact;
+      },
+    });
+    return element("label", {}, radio, label);
+  });
+  return element(
+    "fieldset",
+    {},
+    element("legend", { class: "label" }, "List of chats"),
+    element("div", { class: "tabs" }, ...tabs),
   );
 }
 
@@ -28,7 +49,7 @@ function emailForm(api, me, onChanged) {
   const email = new Field({
     label: "E-mail", type: "email", autocomplete: "email", value: me.email,
   });
-  return changeForm("Change", [email], async () => {
+  return changeForm("Change e-mail", [email], async () => {
     if (!allGood([[email, EMAIL_RULES]])) return "";
     try {
       onChanged(await api.changeMe({ email: email.value }));
@@ -37,7 +58,7 @@ function emailForm(api, me, onChanged) {
       email.fail(error.fields[0]?.detail ?? refusalInWords(error));
       return "";
     }
-    return "The e-mail address is changed.";
+    return "Your e-mail address is changed.";
   });
 }
 
@@ -48,14 +69,14 @@ function passwordForm(api, me, onChanged) {
     tabindex: "-1", readonly: true, "aria-hidden": "true",
   });
   const now = new Field({
-    label: "Password until now", type: "password", autocomplete: "current-password",
-    hint: "Leave it empty if you have none.",
+    label: "Current password", type: "password", autocomplete: "current-password",
+    hint: "Leave this empty if you have none yet.",
   });
   const next = new Field({
     label: "New password", type: "password", autocomplete: "new-password",
-    hint: "At least 8 characters. Other browsers are logged out.",
+    hint: "8 characters or more. You stay logged in here only.",
   });
-  const form = changeForm("Set the password", [now, next], async () => {
+  const form = changeForm("Set password", [now, next], async () => {
     if (!allGood([[next, NEW_PASSWORD_RULES]])) return "";
     const changes = { password: next.value };
     if (now.value !== "") changes.currentPassword = now.value;
@@ -63,13 +84,13 @@ function passwordForm(api, me, onChanged) {
       onChanged(await api.changeMe(changes));
     } catch (error) {
       if (error.code !== "invalid_credentials") throw error;
-      now.fail("This is not your password until now.");
+      now.fail("This is not your current password.");
       now.input.focus();
       return "";
     }
     now.input.value = "";
     next.input.value = "";
-    return "The password is set.";
+    return "Your password is set.";
   });
   form.prepend(name);
   return form;
@@ -77,7 +98,7 @@ function passwordForm(api, me, onChanged) {
 
 /** A form that says in a sentence what became of it; `submit` gives that sentence or "". */
 function changeForm(go, fields, submit) {
-  const said = element("p", { class: "said", role: "status" });
+  const said = element("p", { class: "outcome", role: "status" });
   const button = element("button", {}, go);
   return element(
     "form",
@@ -99,32 +120,28 @@ function changeForm(go, fields, submit) {
       },
     },
     ...fields.map((field) => field.node),
-    element("div", { class: "row" }, button, said),
+    element("div", { class: "line-of" }, button, said),
   );
 }
 
-function ends({ onKeys, onLogOut }) {
-  const said = element("p", { class: "error", role: "alert" });
-  const out = element("button", { class: "danger", type: "button" }, "Log out");
-  out.addEventListener("click", async () => {
-    out.disabled = true;
-    try {
-      await onLogOut();
-    } catch (error) {
-      if (error.code === undefined) throw error;
-      said.textContent = refusalInWords(error);
-    } finally {
-      out.disabled = false;
-    }
+/** Logging out may be for ever, so it is asked for twice. */
+function loggingOut(onLogOut) {
+  const error = element("p", { class: "error", role: "alert" });
+  const place = asking({
+    symbol: "leave", label: "Log out", yes: "Log out", no: "Stay",
+    question: "Without a password you cannot come back to this account. Unsent messages and drafts "
+      + "in this browser are deleted.",
+    act: async (button) => {
+      button.disabled = true;
+      try {
+        await onLogOut();
+      } catch (failure) {
+        if (failure.code === undefined) throw failure;
+        error.textContent = refusalInWords(failure);
+      } finally {
+        button.disabled = false;
+      }
+    },
   });
-  return element(
-    "div",
-    { class: "ends" },
-    element("button", { type: "button", onclick: onKeys }, "Keys"),
-    out,
-    element("p", { class: "hint" },
-      "Whoever never set a password cannot come back after logging out. Unsent messages and "
-      + "drafts in this browser are deleted."),
-    said,
-  );
+  return element("div", {}, place, error);
 }

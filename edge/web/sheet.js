@@ -1,19 +1,17 @@
 /**
- * One layer over the page: a titled dialog that Escape or its button closes, and that gives the
- * focus back. Knows nothing of what it holds.
+ * One layer over the page: a titled dialog that Escape, its button or the way back closes, and
+ * that gives the focus back. Knows nothing of what it holds.
  */
 import { element } from "./element.js";
+import { icon } from "./icons.js";
 
 export class Sheet {
   #dialog;
+  #layers;
+  #close = () => this.close();
 
-  /** `onClosed` is called once, however it was closed. */
-  constructor({ title, onClosed }, ...content) {
-    const close = element(
-      "button",
-      { class: "quiet", type: "button", "aria-label": "Close", onclick: () => this.close() },
-      "Close",
-    );
+  constructor({ title, layers }, ...content) {
+    this.#layers = layers;
     this.title = element("h2", { id: "sheet-title" }, title);
     this.body = element("div", { class: "sheet-body" }, ...content);
     this.#dialog = element(
@@ -22,18 +20,28 @@ export class Sheet {
         class: "sheet",
         "aria-labelledby": "sheet-title",
         onclose: () => {
+          layers.closed(this.#close);
           this.#dialog.remove();
-          onClosed?.();
         },
         onclick: (event) => {
           if (event.target === this.#dialog) this.close(); // the backdrop; inside is `body`
         },
       },
-      element("div", { class: "sheet-bar" }, this.title, close),
+      element(
+        "div",
+        { class: "sheet-bar" },
+        this.title,
+        element(
+          "button",
+          { class: "bare", type: "button", "aria-label": "Close", onclick: this.#close },
+          icon("close"),
+        ),
+      ),
       this.body,
     );
     document.body.append(this.#dialog);
     this.#dialog.showModal();
+    layers.opened(this.#close);
   }
 
   get isOpen() {

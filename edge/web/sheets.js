@@ -1,55 +1,37 @@
 /**
- * The layers that can lie over the page, and which of them is about what is open.
+ * The layers that can lie over the page and are about none of its chats.
  */
 import { openKeys } from "./keys.js";
 import { openNewChat } from "./new-chat.js";
-import { PeopleSheet } from "./people-sheet.js";
 import { openSettings } from "./settings.js";
 
 export class Sheets {
-  #me;
-  #api;
-  #chats;
-  #names;
+  #parts;
   #does;
-  #people = null;
 
-  /** `does` is `{open(chat), logOut()}`. */
-  constructor({ me, api, chats, names, does }) {
-    this.#me = me;
-    this.#api = api;
-    this.#chats = chats;
-    this.#names = names;
+  /** `does` is `{open(chat), logOut(), density}`; `layers` as in `layers.js`. */
+  constructor({ me, api, chats, layers, does }) {
+    this.#parts = { me, api, chats, layers };
     this.#does = does;
   }
 
   newChat(chosen = []) {
-    openNewChat({
-      api: this.#api, chats: this.#chats, me: this.#me, chosen, onMade: this.#does.open,
-    });
-  }
-
-  people(chat) {
-    this.#people = new PeopleSheet({
-      chat, me: this.#me, api: this.#api, names: this.#names,
-      onClosed: () => {
-        this.#people = null;
-      },
-    });
+    openNewChat({ ...this.#parts, chosen, onMade: this.#does.open });
   }
 
   settings() {
+    const { me } = this.#parts;
     openSettings({
-      api: this.#api,
-      me: this.#me,
-      onChanged: (user) => Object.assign(this.#me, user),
-      onKeys: openKeys,
+      ...this.#parts,
+      density: this.#does.density,
+      onChanged: (user) => Object.assign(me, user),
+      onKeys: () => this.keys(),
       onLogOut: this.#does.logOut,
     });
   }
 
-  render() {
-    this.#people?.render();
+  keys() {
+    openKeys(this.#parts.layers);
   }
 
   closeAll() {

@@ -1,63 +1,73 @@
 /**
- * The left pane: the name of the place, the finder, the chats, oneself and the connection.
+ * The left pane: the name of the place, the way to the finder, the chats, oneself and the
+ * connection.
  */
 import { ChatList } from "./chat-list.js";
 import { avatar, element, lettersOf } from "./element.js";
-import { Finder } from "./finder.js";
+import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 
 export class Side {
   #list;
-  #state = element("span", { class: "state-of-line", role: "status" });
+  #state = element("span", { class: "live", role: "status" });
   #none;
-  #said = element("p", { class: "said", role: "status" });
+  #said = element("p", { class: "hint notes", role: "status" });
 
-  /** `does` is `{newChat(), settings(), chat(chat), person(user)}`. */
-  constructor({ me, api, chats, names, does }) {
+  /** `does` is `{find(), newChat(), settings()}`. */
+  constructor({ me, names, does }) {
     this.#list = new ChatList({ me, names });
-    const none = `No chats yet. Find a person above, or wait until one adds ${me.username}.`;
-    this.#none = element("p", { class: "none", hidden: true }, none);
-    this.finder = new Finder({
-      me, api, chats, names,
-      choose: { chat: does.chat, person: does.person },
-      onToggle: (isOpen) => {
-        this.#list.node.hidden = isOpen;
-        this.#none.classList.toggle("covered", isOpen);
-      },
-    });
+    this.#none = element(
+      "div",
+      { class: "none", hidden: true },
+      element("p", { class: "hint" },
+        `No chats yet. Find somebody, or wait until one adds ${me.username}.`),
+      element("button", { type: "button", class: "strong", onclick: does.find }, "Find somebody"),
+      element("button", { type: "button", onclick: does.newChat }, "New chat"),
+    );
+    this.find = element(
+      "button",
+      { class: "find", type: "button", onclick: does.find },
+      icon("search"),
+      "Find a chat or person",
+      element("kbd", {}, "Ctrl K"),
+    );
     this.node = element(
       "nav",
       { class: "side", "aria-label": "Chats" },
       element(
         "header",
-        { class: "place" },
-        element("span", { class: "mark", "aria-hidden": "true" }),
-        element("strong", {}, "Hubbub"),
-        element("button", { class: "quiet plus", type: "button", "aria-label": "New chat",
-          title: "New chat", onclick: does.newChat }, "+"),
+        { class: "team" },
+        element("span", { class: "brand-line" }, element("span", { class: "mark" }), "Hubbub"),
+        element(
+          "button",
+          {
+            class: "bare", type: "button", "aria-label": "New chat", title: "New chat",
+            onclick: does.newChat,
+          },
+          icon("compose"),
+        ),
       ),
-      this.finder.node,
+      this.find,
       this.#said,
-      this.finder.results,
       this.#none,
       this.#list.node,
       element(
         "footer",
-        {},
+        { class: "self" },
         element(
           "button",
-          { class: "self", type: "button", title: "Settings", onclick: does.settings },
-          avatar(hueOf(me.id), lettersOf(me.username)),
-          element("span", {}, me.username),
-          element("span", { class: "unseen" }, ": settings"),
+          { class: "quiet", type: "button", title: "Settings", onclick: does.settings },
+          avatar(hueOf(me.id), lettersOf(me.username), { person: true, size: "s32" }),
+          element(
+            "span",
+            { class: "two" },
+            element("b", { class: "cut" }, me.username),
+            element("span", {}, "Settings"),
+          ),
         ),
         this.#state,
       ),
     );
-  }
-
-  get list() {
-    return this.#list.node;
   }
 
   /** A sentence above the list, until the next one or "". */
@@ -65,12 +75,13 @@ export class Side {
     this.#said.textContent = sentence;
   }
 
-  /** `line` is `{kind: "good" | "middle" | "bad", words}`. */
-  render({ chats, open, line, nowMs }) {
-    this.#list.render(chats, open, nowMs);
-    this.#none.hidden = chats.length > 0;
+  /** `line` is `{kind: "" | "middle" | "off", words}`. */
+  render({ sections, open, line, nowMs, isCompact }) {
+    this.#list.render(sections, open, nowMs);
+    this.#list.node.classList.toggle("compact", isCompact);
+    this.#none.hidden = sections.length > 0;
     if (this.#state.textContent === line.words) return;
     this.#state.textContent = line.words;
-    this.#state.className = `state-of-line ${line.kind}`;
+    this.#state.className = `live ${line.kind}`;
   }
 }

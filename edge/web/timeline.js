@@ -1,13 +1,16 @@
 /**
- * One chat's events in order of seq, and what its reader has written that is not yet among them;
- * then the rows that a log shows of both. Pure: no DOM, no network, no clock.
+ * One chat's events in order of seq, in the stretches that are loaded, and what its reader has
+ * written that is not yet among them. Pure: no DOM, no network, no clock.
  */
+import { changesMessage, fold } from "./fold.js";
 
-const GROUP_MS = 5 * 60_000;
+const KEPT_CHANGES = 2_000;
 
 export class Timeline {
   #me;
   #early = new Map(); // seq -> event that came before one with a lower seq
+  #changes = []; // edits, deletions and reactions, for pages that are older than they are
+  #changesFrom; // from this seq on, none is missing in `#changes`
 
   /** `cursor` is the seq up to which everything counts as applied. */
   constructor(me, cursor) {
@@ -18,16 +21,39 @@ export class Timeline {
 
   /** Forgets the events and goes on after `cursor`; what is unsent stays. */
   reset(cursor) {
-    this.events = []; // without holes, the last one has seq `cursor`
+    // In order and apart from each other; each knows all of its seqs, the last one ends at `cursor`.
+    this.stretches = [{ from: cursor + 1, to: cursor, items: [] }];
     this.cursor = cursor;
+    this.#changes = [];
+    this.#changesFrom = cursor + 1;
     this.outgoing = this.outgoing.filter((item) => item.state !== "sent" || item.seq > cursor);
     for (const seq of [...this.#early.keys()]) if (seq <= cursor) this.#early.delete(seq);
     return this.#drain();
   }
 
-  /** The seq of the oldest event here; one above the cursor when there is none. */
-  get first() {
-    return this.cursor - this.events.length + 1;
+  /** The stretch that grows. */
+  get tail() {
+    return this.stretches.at(-1);
+  }
+
+  /** The stretch that knows this seq, or undefined. */
+  stretchAt(seq) {
+    return this.stretches.find(({ from, to }) => from <= seq && seq <= to);
+  }
+
+  /** The current message with this seq, or undefined. */
+  messageAt(seq) {
+    const item = this.stretchAt(seq)?.items.find((other) => other.seq === seq);
+    return item?.type === "message" ? item : undefined;
+  }
+
+  /** The loaded message with this id, or undefined. */
+  messageOf(messageId) {
+    for (const { items } of this.stretches.toReversed()) {
+      const item = items.findLast((other) => other.messageId === messageId);
+      if (item) return item;
+    }
+    return undefined;
   }
 
   /** True while an event is missing that a later one has shown to exist. */
@@ -42,30 +68,44 @@ export class Timeline {
     return this.#drain();
   }
 
-  /** Adds a page that ends just before the first event here; anything else changes nothing. */
-  prepend(page) {
-    const older = page.filter((event) => event.seq < this.first);
-    const joins = older.length > 0 && older.at(-1).seq === this.first - 1;
-    const dense = older.every((event, n) => n === 0 || event.seq === older[n - 1].seq + 1);
-    if (joins && dense) this.events = [...older, ...this.events];
-    return joins && dense;
+  /**
+   * Adds what is known of the seqs `from` to `to`: `items` in order, as they are when everything
+   * up to `asOf` has happened. False when that is too long ago to be brought up to date.
+   */
+  cover({ from, to, items, asOf }) {
+    const last = Math.min(to, this.cursor);
+    if (last < from) return true;
+    if (asOf < this.cursor && asOf + 1 < this.#changesFrom) return false;
+    const missed = this.#changes.filter((event) => event.seq > asOf);
+    const page = items
+      .filter((item) => item.seq <= last)
+      .map((item) => missed.reduce(changed, { ...item, asOf: item.asOf ?? asOf }));
+    const touched = this.stretches.filter((one) => one.from <= last + 1 && from - 1 <= one.to);
+    const known = touched.flatMap((one) => one.items);
+    const bySeq = new Map([...page, ...known].map((item) => [item.seq, item]));
+    const joined = {
+      from: Math.min(from, ...touched.map((one) => one.from)),
+      to: Math.max(last, ...touched.map((one) => one.to)),
+      items: [...bySeq.values()].sort((a, b) => a.seq - b.seq),
+    };
+    const apart = this.stretches.filter((one) => !touched.includes(one));
+    this.stretches = [...apart, joined].sort((a, b) => a.from - b.from || a.to - b.to);
+    return true;
   }
 
-  /** Keeps the newest `count` events. */
+  /** Keeps the newest `count` items of the tail and nothing of the other stretches. */
   trim(count) {
-    if (this.events.length > count) this.events = this.events.slice(-count);
-  }
-
-  /** Events from one seq to another, both included. */
-  slice(from, to) {
-    return this.events.slice(Math.max(0, from - this.first), Math.max(0, to - this.first + 1));
+    const { from, to, items } = this.tail;
+    const kept = items.length > count ? items.slice(-count) : items;
+    this.stretches = [{ from: kept === items ? from : kept[0].seq, to, items: kept }];
   }
 
   /** How many messages of others, or invitations by them, have a seq above `read`. */
   newsAfter(read) {
     let count = 0;
-    for (let n = this.events.length - 1; n >= 0 && this.events[n].seq > read; n -= 1) {
-      if (isNews(this.events[n], this.#me)) count += 1;
+    const { items } = this.tail;
+    for (let n = items.length - 1; n >= 0 && items[n].seq > read; n -= 1) {
+      if (isNews(items[n], this.#me)) count += 1;
     }
     return count;
   }
@@ -78,15 +118,12 @@ export class Timeline {
   /** The server has stored it as `seq`. Its event may be here already or come later. */
   settle(clientId, seq) {
     if (seq <= this.cursor) this.discard(clientId);
-    else this.#change(clientId, { state: "sent", seq });
+    else this.change(clientId, { state: "sent", seq });
   }
 
-  fail(clientId, reason) {
-    this.#change(clientId, { state: "failed", reason });
-  }
-
-  retry(clientId) {
-    this.#change(clientId, { state: "pending", reason: undefined });
+  change(clientId, changes) {
+    const item = this.#outgoingAt(clientId);
+    if (item) Object.assign(item, changes);
   }
 
   discard(clientId) {
@@ -98,85 +135,39 @@ export class Timeline {
     for (let event; (event = this.#early.get(this.cursor + 1)); ) {
       this.#early.delete(event.seq);
       this.cursor = event.seq;
-      this.events.push(event);
-      if (event.by === this.#me && event.clientId) this.discard(event.clientId);
+      this.tail.to = event.seq;
+      if (changesMessage(event)) this.#alter(event);
+      else this.tail.items.push({ ...event, asOf: event.seq });
+      this.outgoing = this.outgoing.filter((item) => (
+        item.seq !== event.seq && !(event.by === this.#me && item.clientId === event.clientId)
+      ));
       applied.push(event);
     }
     return applied;
   }
 
+  #alter(event) {
+    this.#changes.push(event);
+    if (this.#changes.length > KEPT_CHANGES) {
+      this.#changesFrom = this.#changes.shift().seq + 1;
+    }
+    const stretch = this.stretchAt(event.of);
+    const n = stretch?.items.findIndex((item) => item.seq === event.of) ?? -1;
+    if (n >= 0) stretch.items[n] = changed(stretch.items[n], event);
+  }
+
   #outgoingAt(clientId) {
     return this.outgoing.find((item) => item.clientId === clientId);
   }
+}
 
-  #change(clientId, changes) {
-    const item = this.#outgoingAt(clientId);
-    if (item) Object.assign(item, changes);
-  }
+/** An item after an event that may be about another one, or be part of it already. */
+function changed(item, event) {
+  if (event.of !== item.seq || event.seq <= item.asOf) return item;
+  return { ...fold(item, event), asOf: event.seq };
 }
 
 /** Whether an event is something new to a reader, and not only a change of the chat. */
 export function isNews(event, me) {
   return event.by !== me && (event.type === "message" || event.type === "chat.created");
-}
-
-/**
- * The rows of a log: day lines, one "New" line after the seq `newAfter` (null: none), messages
- * grouped by author, notes for other events, the unsent at the end. `dayOf(at)` gives the
- * reader's local day as `YYYY-MM-DD`. Keys stay the same from written to stored.
- */
-export function rowsOf(events, outgoing, { me, newAfter, dayOf }) {
-  const rows = [];
-  let day = "";
-  let group = null; // the row that opened the group: same author, within five minutes
-  const begin = (at) => {
-    if (dayOf(at) <= day) return; // clocks of servers differ by a little, days never go back
-    day = dayOf(at);
-    rows.push({ key: `day ${day}`, kind: "day", day });
-    group = null;
-  };
-  const line = (row) => {
-    row.first = group === null || group.by !== row.by || Date.parse(row.at) - group.time > GROUP_MS;
-    if (row.first) group = { by: row.by, time: Date.parse(row.at) };
-    rows.push(row);
-  };
-  // A line above the first event that is here would claim to know what is not loaded.
-  let marked = newAfter === null || events.length === 0 || events[0].seq > newAfter + 1;
-  for (const event of events) {
-    begin(event.at);
-    if (!marked && event.seq > newAfter && isNews(event, me)) {
-      rows.push({ key: "new", kind: "new" });
-      group = null;
-      marked = true;
-    }
-    if (event.type === "message") line(storedLine(event, me));
-    else {
-      rows.push({ key: `seq ${event.seq}`, kind: "note", event, at: event.at, seq: event.seq });
-      group = null;
-    }
-  }
-  for (const item of outgoing) {
-    begin(item.at);
-    line({ ...item, key: ownKey(item.clientId), kind: "line", by: me, mine: true });
-  }
-  return rows;
-}
-
-function storedLine(event, me) {
-  const mine = event.by === me;
-  return {
-    // Somebody else may have used the same clientId: only one's own names a row.
-    key: mine && event.clientId ? ownKey(event.clientId) : `seq ${event.seq}`,
-    kind: "line",
-    by: event.by,
-    mine,
-    at: event.at,
-    seq: event.seq,
-    text: event.message,
-    state: "stored",
-  };
-}
-
-function ownKey(clientId) {
-  return `own ${clientId}`;
 }

@@ -6,16 +6,19 @@ import { element } from "./element.js";
 export function welcome({ me, onFind, onNewChat }) {
   return element(
     "div",
-    { class: "empty" },
+    { class: "nothing" },
     element("h1", {}, `Hello, ${me.username}`),
-    element("p", {}, "Find a person by name and write to them, or start a chat for several."),
+    element("p", {}, "Find somebody by name and write to them, or start a chat for several people."),
     element(
-      "p",
+      "div",
       { class: "acts" },
       element("button", { type: "button", class: "strong", onclick: onFind }, "Find somebody"),
       element("button", { type: "button", onclick: onNewChat }, "New chat"),
     ),
-    element("p", { class: "soft" }, "Others find you as ", element("strong", {}, me.username), "."),
-    element("p", { class: "soft by-keys" }, "Press ", element("kbd", {}, "?"), " to see the keys."),
+    element(
+      "p",
+      { class: "hint by-keys" },
+      "Press ", element("kbd", {}, "Ctrl"), " ", element("kbd", {}, "/"), " to see all keys.",
+    ),
   );
 }

@@ -3,16 +3,16 @@
  */
 
 const REFUSALS = {
-  invalid_request: "That does not work as it is written.",
-  unknown_user: "One of these people does not exist any more.",
+  invalid_request: "Hubbub cannot do that as it is written.",
+  unknown_user: "One of these people no longer exists.",
   unauthenticated: "You are signed out. Log in again.",
-  invalid_credentials: "This name and password do not fit together.",
+  invalid_credentials: "Wrong name or password",
   forbidden: "Only the owner of the chat can do that.",
   not_found: "This chat is gone, or you are no longer in it.",
-  username_taken: "Somebody else has this name. Choose another one.",
-  email_taken: "There is an account with this e-mail address already.",
+  username_taken: "This name is taken. Choose another one.",
+  email_taken: "There is already an account with this e-mail address.",
   too_large: "That is too long.",
-  internal: "Hubbub made a mistake. Try again.",
+  internal: "Something went wrong. Try again.",
   unavailable: "Hubbub cannot be reached. Try again in a moment.",
 };
 
@@ -20,29 +20,29 @@ const REFUSALS = {
 export function refusalInWords(error) {
   if (error.code === "rate_limited") {
     const seconds = Math.max(1, error.retryAfterSeconds ?? 1);
-    return seconds === 1 ? "Too fast. Wait a second." : `Too often. Wait ${waitInWords(seconds)}.`;
+    return `Too many tries. Wait ${waitInWords(seconds)}.`;
   }
   return REFUSALS[error.code] ?? REFUSALS.internal;
 }
 
 function waitInWords(seconds) {
-  if (seconds < 90) return `${seconds} seconds`;
+  if (seconds < 90) return seconds === 1 ? "a second" : `${seconds} seconds`;
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
 /** Why a message was not sent, by the code of the refusal. */
 export function notSentInWords(code) {
-  if (code === "invalid_request") return "The server refuses this text.";
-  if (code === "forbidden" || code === "not_found") return "You are no longer in this chat.";
-  if (code === "too_large") return "It is too long for one message.";
+  if (code === "invalid_request") return "this text has a character that cannot be stored.";
+  if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
+  if (code === "too_large") return "it is too long for one message.";
   return REFUSALS[code] ?? REFUSALS.internal;
 }
 
 /** Why the connection ended for good, by its close code. */
 export function endInWords(code) {
   if (code === 4503) return "Hubbub is open in too many windows. Close one and reload this one.";
-  if (code === 4509) return "This window has asked too much of the server. Reload it.";
-  return "This window and the server do not understand each other. Reload it.";
+  if (code === 4509) return "This window has sent too much. Reload it.";
+  return "This page is out of date. Reload it.";
 }
 
 /** Keeps the direction of one name from turning the sentence around it (UAX #9, FSI and PDI). */
@@ -73,7 +73,7 @@ export function noteOf(event, nameOf) {
     case "chat.deleted":
       return `${by} deleted the chat`;
     default:
-      return `${by} did something that this page does not know yet`;
+      return `${by} did something that this page cannot show yet`;
   }
 }
 
@@ -112,10 +112,15 @@ export function typingInWords(names) {
   return `${listed(names)} ${names.length === 1 ? "is" : "are"} typing`;
 }
 
+/** "One person", "201 people". */
+export function peopleInWords(count) {
+  return count === 1 ? "One person" : `${count} people`;
+}
+
 /** "bob, cleo and you", the reader last; at most four names. */
 export function membersInWords({ participants, participantCount }, me, nameOf) {
   const others = participants.filter((id) => id !== me);
-  if (others.length === 0) return "Only you";
+  if (others.length === 0) return "Only you so far";
   const shown = others.slice(0, 4).map(nameOf);
   const rest = participantCount - 1 - shown.length;
   if (rest > 0) return `${shown.join(", ")}, ${rest} more and you`;

@@ -3,16 +3,22 @@
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
 import { Conversation } from "./conversation.js";
+import { Density } from "./density.js";
 import { element } from "./element.js";
-import { hearKeys, openKeys } from "./keys.js";
+import { Finder } from "./finder.js";
+import { hearKeys } from "./keys.js";
+import { Layers } from "./layers.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { Live } from "./live.js";
+import { Panel } from "./panel.js";
+import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
 import { Side } from "./side.js";
 import { welcome } from "./welcome.js";
-import { endInWords, isolated, noteOf, titleOf } from "./words.js";
+import { endInWords, isolated, noteOf, otherOf, titleOf } from "./words.js";
 
 const TICK_MS = 1_000;
+const SLOW_MS = 400;
 
 export class Workspace {
   #me;
@@ -23,10 +29,15 @@ export class Workspace {
   #live;
   #chats;
   #names;
+  #layers = new Layers({ go: () => this.#route() });
+  #density = new Density({ onChange: () => this.#draw() });
   #sheets;
   #side;
+  #finder;
+  #panel;
   #conversation;
   #open; // the chat that is looked at, null for none, undefined before the first look
+  #at = null; // the seq that the address names
   #isDrawing = false;
   #ended = new AbortController();
 
@@ -42,6 +53,7 @@ export class Workspace {
       random: Math.random,
       locks: navigator.locks,
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+      isWatched: () => document.visibilityState === "visible",
       hear: {
         changed: () => this.#draw(),
         applied: (chat, event) => this.#conversation.heard(chat, event),
@@ -62,7 +74,7 @@ export class Workspace {
     this.#live.connect();
     this.#route();
     this.#tick();
-    if (this.#chats.sorted().length === 0) this.#side.finder.focus();
+    if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
   }
 
   /** A sentence above the list of chats. */
@@ -71,45 +83,80 @@ export class Workspace {
   }
 
   #build(api) {
-    const parts = { me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock };
+    const parts = {
+      me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
+      layers: this.#layers,
+    };
     this.#sheets = new Sheets({
-      ...parts, does: { open: (chat) => this.#goTo(chat), logOut: () => this.#logOut() },
+      ...parts,
+      does: {
+        open: (chat) => this.#goTo(chat), logOut: () => this.#logOut(), density: this.#density,
+      },
+    });
+    this.#finder = new Finder({
+      ...parts,
+      choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
     });
     this.#side = new Side({
       ...parts,
       does: {
+        find: () => this.#finder.open(),
         newChat: () => this.#sheets.newChat(),
         settings: () => this.#sheets.settings(),
-        chat: (chat) => this.#goTo(chat),
-        person: (user) => this.#meet(user),
+      },
+    });
+    this.#panel = new Panel({
+      ...parts,
+      does: { write: (user) => this.#meet(user) },
+      onChanged: (isOpen) => {
+        this.node.classList.toggle("with-panel", isOpen);
+        if (!isOpen) this.#conversation.composer.focus();
       },
     });
     this.#conversation = new Conversation({
       ...parts,
       empty: welcome({
         me: this.#me,
-        onFind: () => this.#side.finder.focus(),
+        onFind: () => this.#finder.open(),
         onNewChat: () => this.#sheets.newChat(),
       }),
-      hear: {
-        send: (chat, text) => this.#keep(this.#live.post(chat, text)),
-        retry: (chat, id) => this.#keep(this.#live.retry(chat, id)),
-        discard: (chat, id) => this.#keep(this.#live.discard(chat, id)),
-        typing: (chat) => this.#live.typing(chat),
-        older: (chat) => this.#older(chat),
-        people: (chat) => this.#sheets.people(chat),
-        attentive: () => document.visibilityState === "visible" && document.hasFocus(),
-      },
+      hear: this.#heard(),
     });
-    this.node = element("div", { class: "app" }, this.#side.node, this.#conversation.node);
+    this.node = element(
+      "div", { class: "app" }, this.#side.node, this.#conversation.node, this.#panel.node,
+    );
+  }
+
+  /** What a conversation may ask for. */
+  #heard() {
+    const load = (name) => (chat, seq) => this.#loaded(this.#chats[name](chat, seq));
+    return {
+      send: (chat, text) => {
+        this.#keep(this.#live.post(chat, text));
+        this.#clock.after(SLOW_MS, () => this.#draw());
+      },
+      retry: (chat, id) => this.#keep(this.#live.retry(chat, id)),
+      discard: (chat, id) => this.#keep(this.#live.discard(chat, id)),
+      typing: (chat) => this.#live.typing(chat),
+      unread: (chat, seq) => this.#chats.markUnread(chat, seq),
+      before: load("loadBefore"),
+      after: load("loadAfter"),
+      around: load("loadAround"),
+      about: (chat) => (this.#panel.isOpen ? this.#panel.close() : this.#panel.open(chat)),
+      add: (chat) => this.#panel.open(chat, { isAdding: true }),
+      copy: (text) => navigator.clipboard?.writeText(text).catch(() => this.say("Not copied: the browser forbids it.")),
+      hurry: () => this.#live.hurry(),
+      attentive: () => document.visibilityState === "visible" && document.hasFocus(),
+    };
   }
 
   #listen() {
     const on = (target, type, call) => (
       target.addEventListener(type, call, { signal: this.#ended.signal })
     );
-    on(window, "hashchange", () => this.#route());
+    on(window, "popstate", ({ state }) => this.#layers.moved(state));
     on(window, "online", () => this.#live.hurry());
+    on(window, "offline", () => this.#live.doubt());
     on(window, "focus", () => this.#draw());
     on(window, "pagehide", () => this.#live.flush());
     on(document, "visibilitychange", () => {
@@ -118,14 +165,14 @@ export class Workspace {
       this.#drawNow(); // an animation frame asked for before would not come while hidden
     });
     hearKeys((call) => on(document, "keydown", call), {
-      find: () => this.#find(),
+      find: () => this.#finder.open(),
       step: (by, onlyUnread) => {
-        const next = this.#chats.beside(this.#open, by, onlyUnread);
+        const next = beside(this.#sections(), this.#open, by, onlyUnread);
         if (next) this.#goTo(next);
       },
       around: () => this.#around(),
-      back: () => (this.#open ? this.#conversation.composer.focus() : this.#find()),
-      keys: openKeys,
+      back: () => (this.#open ? this.#conversation.composer : this.#side.find).focus(),
+      keys: () => this.#sheets.keys(),
     });
   }
 
@@ -144,9 +191,9 @@ export class Workspace {
     }
   }
 
-  async #older(chat) {
+  async #loaded(loading) {
     try {
-      await this.#chats.loadOlder(chat);
+      await loading;
     } catch (error) {
       if (error.code === undefined) throw error;
       // The line at the top of the log still says that there is more; scrolling asks again.
@@ -163,42 +210,40 @@ export class Workspace {
   }
 
   #goTo(chat) {
-    const hash = chat ? `#${chat.id}` : "#";
-    if (location.hash === hash) this.#route();
-    else location.hash = hash;
+    this.#layers.goTo(chat ? `#${chat.id}` : "#");
+  }
+
+  /** The chat and the seq that the address names; null for what it does not name. */
+  #named() {
+    const [id, seq] = location.hash.slice(1).split("/");
+    const chat = this.#chats.get(id) ?? null;
+    return { chat, seq: chat && /^\d+$/u.test(seq ?? "") ? Number(seq) : null };
   }
 
   #route() {
-    const chat = this.#chats.get(location.hash.slice(1)) ?? null;
+    const { chat, seq } = this.#named();
     if (chat !== null && chat.detail === null) return;
     // The browser tells late of a new address; a drawing in between has followed it already.
-    if (chat !== this.#open) this.#show(chat);
+    if (chat !== this.#open || (seq !== null && seq !== this.#at)) this.#show(chat, seq);
+    this.#at = seq;
     // A phone's keyboard would cover what one came to read.
     if (chat !== null && !matchMedia("(pointer: coarse)").matches) {
       this.#conversation.composer.focus();
     }
   }
 
-  #show(chat) {
+  #show(chat, seq) {
     this.#open = chat;
+    this.#at = seq;
     if (chat !== null) this.say("");
     this.node.classList.toggle("in-chat", chat !== null);
-    this.#conversation.open(chat, { isLive: this.#live.line.state === "ready" });
+    this.#conversation.open(chat, { isLive: this.#live.line.state === "ready", seq });
     this.#drawNow();
-  }
-
-  #find() {
-    // On a phone the chats are another page: it has to be there before it can have the focus.
-    if (getComputedStyle(this.#side.node).display === "none") {
-      history.pushState(null, "", "#");
-      this.#route();
-    }
-    this.#side.finder.focus();
   }
 
   #around() {
     const places = [
-      [this.#side.node, () => this.#find()],
+      [this.#side.node, () => this.#side.find.focus()],
       [this.#conversation.log, () => this.#conversation.log.focus()],
       [this.#conversation.composer.node, () => this.#conversation.composer.focus()],
     ];
@@ -234,6 +279,14 @@ export class Workspace {
     history.replaceState(null, "", location.pathname);
   }
 
+  #sections() {
+    const nameOf = (id) => this.#names.of(id);
+    return sectionsOf(this.#chats.sorted(), {
+      open: this.#open,
+      isDirect: (chat) => otherOf(chat.detail, this.#me.id, nameOf) !== null,
+    });
+  }
+
   /** Many changes in one turn are one drawing; a hidden page draws too, for its title. */
   #draw() {
     if (this.#isDrawing) return;
@@ -246,7 +299,7 @@ export class Workspace {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
     // The address may name a chat that has only now become known.
-    const named = this.#chats.get(location.hash.slice(1));
+    const { chat: named } = this.#named();
     if (named?.detail && named !== this.#open) {
       this.#route();
       return;
@@ -254,20 +307,21 @@ export class Workspace {
     const nowMs = this.#clock.now();
     const { line, stopCode } = this.#live;
     this.#side.render({
-      chats: this.#chats.sorted(), open: this.#open, line: lineInWords(line), nowMs,
+      sections: this.#sections(), open: this.#open, line: lineInWords(line), nowMs,
+      isCompact: this.#density.isCompact,
     });
     this.#conversation.render({
       isLive: line.state === "ready",
       notice: stopCode ? endInWords(stopCode) : noticeInWords(line, nowMs),
     });
-    this.#sheets.render();
-    this.#title();
+    const title = this.#open ? this.#titleOf(this.#open) : "";
+    this.#panel.render(this.#open, title);
+    const { unread } = this.#chats;
+    document.title = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
+      .filter(Boolean).join(" ");
   }
 
-  #title() {
-    const nameOf = (id) => this.#names.of(id);
-    const open = this.#open ? `${titleOf(this.#open.detail, this.#me.id, nameOf)} – ` : "";
-    const { unread } = this.#chats;
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${open}Hubbub`;
+  #titleOf(chat) {
+    return titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
   }
 }

@@ -13,15 +13,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RULES = Path(__file__).parent / "modules"
 WEB = Path(__file__).parents[2] / "edge" / "web"
+CASES = Path(__file__).parents[1] / "cases"
 MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
 
 
 class ModuleHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves the page's modules under /web/ and their rules under /modules/."""
+    """Serves the page's modules under /web/, their rules and the cases that others share."""
 
     def translate_path(self, path: str) -> str:
         folder, _, name = path.partition("?")[0].lstrip("/").partition("/")
-        return str({"web": WEB, "modules": RULES}[folder] / name)
+        return str({"web": WEB, "modules": RULES, "cases": CASES}[folder] / name)
 
     def log_message(self, format: str, *args: Any) -> None:
         """The tests' own output is enough."""

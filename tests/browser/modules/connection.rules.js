@@ -32,13 +32,14 @@ const READY = {
   behind: [], pingSeconds: 25, maxFrame: 65536,
 };
 
-function line({ random = () => 0.5, token, resume = () => ({ c: 7 }) } = {}) {
+function line({ random = () => 0.5, token, resume = () => ({ c: 7 }), isWatched = false } = {}) {
   Socket.made = [];
   const clock = new StandingClock();
   const heard = { states: [], ready: [], frames: [] };
   const tokens = [];
   const connection = new Connection({
     WebSocket: Socket, url: "ws://here/ws", clock, random, resume,
+    isWatched: () => isWatched,
     token: token ?? (async ({ renew }) => {
       tokens.push(renew);
       return `token ${tokens.length}`;
@@ -118,9 +119,8 @@ rule("every code that means stop is told and not followed by another connect", a
   }
 });
 
-rule("the wait doubles up to half a minute, and chance is drawn after the cap", async () => {
+async function delaysOf(parts) {
   const delays = [];
-  const parts = line({ random: () => 0.5 });
   await open(parts);
   for (let attempt = 0; attempt < 9; attempt += 1) {
     const count = Socket.made.length;
@@ -132,7 +132,51 @@ rule("the wait doubles up to half a minute, and chance is drawn after the cap", 
     }
     delays.push(waited);
   }
-  same(delays, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+  return delays;
+}
+
+rule("the wait doubles up to half a minute, and chance is drawn after the cap", async () => {
+  same(await delaysOf(line({ random: () => 0.5 })),
+    [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+});
+
+rule("who looks at the page waits five seconds at most, and is told how long", async () => {
+  const parts = line({ random: () => 1, isWatched: true });
+  same(await delaysOf(parts),
+    [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000]);
+  Socket.made.at(-1).end(1006);
+  same(parts.connection.backAt - parts.clock.now(), 5_000);
+});
+
+rule("a network that is said to be gone is asked, and given up after two seconds", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.connection.doubt();
+  same(socket.sent.at(-1), { type: "ping" });
+  await parts.clock.pass(1_999);
+  same(parts.connection.state, "ready");
+  await parts.clock.pass(1);
+  same([socket.closed, parts.connection.state], [true, "waiting"]);
+});
+
+rule("a server that answers is there, whatever the browser says of the network", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.connection.doubt();
+  socket.hear({ type: "pong" });
+  await parts.clock.pass(3_000);
+  same(parts.connection.state, "ready");
+});
+
+rule("hurrying ends an attempt that has been stuck for more than two seconds", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  await parts.clock.pass(2_001);
+  parts.connection.hurry();
+  await settle();
+  same([socket.closed, Socket.made.length], [true, 2]);
 });
 
 rule("the wait starts anew only when ready has held for five seconds", async () => {

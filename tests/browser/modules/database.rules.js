@@ -2,7 +2,7 @@ import { Database } from "/web/database.js";
 import { rule, same } from "./checks.js";
 
 function mark(chat, draft) {
-  return { chat, read: 1, draft, latest: null };
+  return { chat, draft };
 }
 
 /** A window that goes away before IndexedDB has committed anything. */
@@ -11,7 +11,7 @@ async function putAndVanish(name, ...marks) {
   vanishing.put = async () => {
     throw new Error("the page has gone");
   };
-  await vanishing.putLast("marks", marks).catch(() => {});
+  await vanishing.putLast("drafts", marks).catch(() => {});
 }
 
 async function fresh(check) {
@@ -22,31 +22,31 @@ async function fresh(check) {
 
 rule("what was put as the page went away is there when it opens again", () => (
   fresh(async (name) => {
-    await new Database(name).put("marks", mark("a", "before"));
+    await new Database(name).put("drafts", mark("a", "before"));
     await putAndVanish(name, mark("a", "last"), mark("b", "also"));
     await putAndVanish(name, mark("b", "of another window"));
     const there = [mark("a", "last"), mark("b", "of another window")];
-    same(await new Database(name).all("marks"), there);
-    same(await new Database(name).all("marks"), there);
+    same(await new Database(name).all("drafts"), there);
+    same(await new Database(name).all("drafts"), there);
   })
 ));
 
 rule("what was put later is not undone by what was put as the page went away", () => (
   fresh(async (name) => {
     const database = new Database(name);
-    await database.putLast("marks", [mark("a", "hidden")]);
-    await database.put("marks", mark("a", "shown again"));
-    same(await new Database(name).all("marks"), [mark("a", "shown again")]);
+    await database.putLast("drafts", [mark("a", "hidden")]);
+    await database.put("drafts", mark("a", "shown again"));
+    same(await new Database(name).all("drafts"), [mark("a", "shown again")]);
   })
 ));
 
 rule("who logs out leaves nothing", () => (
   fresh(async (name) => {
     const database = new Database(name);
-    await database.all("marks");
+    await database.all("drafts");
     await putAndVanish(name, mark("a", "last"));
     await database.erase();
-    same(await new Database(name).all("marks"), []);
+    same(await new Database(name).all("drafts"), []);
     same(Object.keys(localStorage).filter((key) => key.startsWith(name)), []);
   })
 ));
@@ -54,8 +54,8 @@ rule("who logs out leaves nothing", () => (
 rule("nothing stays in localStorage once the database has it", () => (
   fresh(async (name) => {
     await putAndVanish(name, mark("a", "last"));
-    await new Database(name).all("marks");
-    await new Database(name).putLast("marks", [mark("b", "put in time")]);
+    await new Database(name).all("drafts");
+    await new Database(name).putLast("drafts", [mark("b", "put in time")]);
     same(Object.keys(localStorage).filter((key) => key.startsWith(name)), []);
   })
 ));
@@ -63,8 +63,29 @@ rule("nothing stays in localStorage once the database has it", () => (
 rule("each account and each store has its own", () => (
   fresh(async (name) => {
     await putAndVanish(name, mark("a", "last"));
-    await fresh(async (other) => same(await new Database(other).all("marks"), []));
+    await fresh(async (other) => same(await new Database(other).all("drafts"), []));
     same(await new Database(name).all("names"), []);
-    same(await new Database(name).all("marks"), [mark("a", "last")]);
+    same(await new Database(name).all("drafts"), [mark("a", "last")]);
   })
 ));
+
+rule("what the first version kept in one record is split when it opens", () => fresh(async (name) => {
+  await new Promise((resolve) => {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => {
+      const { result } = request;
+      result.createObjectStore("outbox", { keyPath: "clientId" });
+      result.createObjectStore("names", { keyPath: "id" });
+      const marks = result.createObjectStore("marks", { keyPath: "chat" });
+      marks.put({ chat: "a", read: 7, draft: "half a", latest: null });
+      marks.put({ chat: "b", read: null, draft: "", latest: null });
+    };
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+  });
+  const database = new Database(name);
+  same(await database.all("reads"), [{ chat: "a", read: 7 }]);
+  same((await database.all("drafts"))[0], { chat: "a", draft: "half a" });
+}));

@@ -6,11 +6,18 @@ import { rule, same } from "./checks.js";
 class Locks {
   constructor(...names) {
     this.names = new Set(names);
+    this.waiting = [];
   }
 
-  request(name) {
+  request(name, call) {
+    if (this.names.has(name)) this.waiting.push({ name, call });
     this.names.add(name);
     return new Promise(() => {});
+  }
+
+  die(name) {
+    this.names.delete(name);
+    for (const one of this.waiting) if (one.name === name) one.call();
   }
 
   async query() {
@@ -28,8 +35,10 @@ function item(clientId, chat = "c") {
   return { clientId, chat, text: `text of ${clientId}`, at: "2026-01-02T10:00:00.000Z" };
 }
 
-async function reopened(database, locks = new Locks(), window = "next") {
-  const outbox = new Outbox({ database, window, locks });
+const NOBODY = { say() {} };
+
+async function reopened(database, locks = new Locks(), window = "next", parts = {}) {
+  const outbox = new Outbox({ database, window, locks, tabs: NOBODY, ...parts });
   const items = await outbox.load();
   return { outbox, items, ids: items.map(({ clientId }) => clientId) };
 }
@@ -83,12 +92,29 @@ rule("a window leaves alone what a living one wrote, and takes over from one tha
   })
 ));
 
+rule("a window hears what another one wrote, and sends it when that one is gone", () => (
+  fresh(async (database) => {
+    const locks = new Locks();
+    const taken = [];
+    const second = (await reopened(database, locks, "second", {
+      onTaken: () => taken.push("taken"),
+    })).outbox;
+    const tabs = { say: ({ unsent }) => second.heard(unsent) };
+    const { outbox: first } = await reopened(database, locks, "first", { tabs });
+    await Promise.all([first.add(item("a")), first.add(item("b"))]);
+    await first.remove("b", "stored");
+    same([second.of("c").map((one) => one.clientId), second.next("c")], [["a"], undefined]);
+    locks.die("first");
+    same([second.next("c").clientId, taken], ["a", ["taken"]]);
+  })
+));
+
 rule("without locks a window takes over everything, which clientId makes safe", () => (
   fresh(async (database) => {
-    const first = new Outbox({ database, window: "first", locks: undefined });
+    const first = new Outbox({ database, window: "first", locks: undefined, tabs: NOBODY });
     await first.load();
     await first.add(item("a"));
-    const second = new Outbox({ database, window: "second", locks: undefined });
+    const second = new Outbox({ database, window: "second", locks: undefined, tabs: NOBODY });
     same((await second.load()).length, 1);
   })
 ));

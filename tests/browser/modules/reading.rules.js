@@ -1,5 +1,5 @@
-import { MOST_EVENTS_SHOWN, LogWindow } from "/web/log-window.js";
-import { piecesOf } from "/web/prose.js";
+import { LogWindow, MOST_SHOWN } from "/web/log-window.js";
+import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
 import { lettersOf } from "/web/element.js";
 import { madeAt, newId } from "/web/ids.js";
 import { isolated, listed, membersInWords, noteOf, titleOf } from "/web/words.js";
@@ -7,52 +7,65 @@ import { rule, same } from "./checks.js";
 
 const nameOf = (id) => id;
 
-rule("only http and https addresses are links", () => {
-  const text = "see https://a.example/x?y=1, javascript:alert(1) data:x ftp://b HTTP://c.example.";
-  const links = piecesOf(text).filter((piece) => piece.kind === "link").map((piece) => piece.text);
-  same(links, ["https://a.example/x?y=1", "HTTP://c.example"]);
-});
-
-rule("a bracket that an address opened belongs to it, one around it does not", () => {
-  same(piecesOf("(https://a.example/b_(c))")[1].text, "https://a.example/b_(c)");
-  same(piecesOf("(https://a.example/b)")[1].text, "https://a.example/b");
-});
-
-rule("the pieces of a text are all of it, in order", () => {
-  const written = ({ kind, text }) => (kind === "code" ? `\`${text}\`` : text);
-  for (const text of ["", "a", "`b` and `c", "``", "x `https://a.example` y", "http://a.example"]) {
-    same(piecesOf(text).map(written).join(""), text);
+rule("every case of a text's form holds, and so does its form in one line", async () => {
+  for (const { text, blocks, plain } of await (await fetch("/cases/prose.json")).json()) {
+    same([text, blocksOf(text)], [text, blocks]);
+    same([text, plainOf(text)], [text, plain]);
   }
 });
 
+rule("one to three emoji alone are large, four or a word beside them are not", () => {
+  same(["🎉", "🎶🍉", "👩‍👩‍👧‍👦 🏳️‍🌈 😀", "👍🏽\n", "🎉🎉🎉🎉", "ok 👍", "1", "", "©"].map(isEmojiAlone),
+    [true, true, true, true, false, false, false, false, false]);
+});
+
+const items = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => ({ seq: from + n }));
+
 rule("the window opens at the end and walks back and forth without growing over its bound", () => {
-  const timeline = { first: 1, cursor: 1_000 };
+  const all = items(1, 1_000);
   const view = new LogWindow();
-  const size = () => (view.to ?? timeline.cursor) - view.from + 1;
-  view.toEnd(timeline);
-  same([view.from, view.atEnd], [901, true]);
-  while (view.back(timeline)) same(size() <= MOST_EVENTS_SHOWN, true);
-  same([view.from, view.atEnd], [1, false]);
+  const shown = () => view.slice({ from: 1, items: all }).items;
+  view.toEnd(all);
+  same([shown()[0].seq, view.atEnd], [941, true]);
+  while (view.back(all, true)) same(shown().length <= MOST_SHOWN, true);
+  same([shown()[0].seq, view.atEnd], [1, false]);
   for (let step = 0; step < 30; step += 1) {
-    view.forth(timeline);
-    same(size() <= MOST_EVENTS_SHOWN, true);
+    view.forth(all, true);
+    same(shown().length <= MOST_SHOWN, true);
   }
   same(view.atEnd, true);
 });
 
-rule("new events push old ones out for who follows, and wait for who reads further up", () => {
+rule("new items push old ones out for who follows, and wait for who reads further up", () => {
   const view = new LogWindow();
-  view.toEnd({ first: 1, cursor: 100 });
-  view.settle({ first: 1, cursor: 600 }, true);
-  same([view.from, view.atEnd], [401, true]);
-  view.settle({ first: 1, cursor: 900 }, false);
-  same([view.from, view.to], [401, 800]);
+  view.toEnd(items(1, 60));
+  view.settle(items(1, 400), true);
+  same([view.from, view.atEnd], [251, true]);
+  view.settle(items(1, 900), false);
+  same([view.from, view.to], [251, 550]);
 });
 
 rule("the window opens far enough back to hold the first unread message", () => {
   const view = new LogWindow();
-  view.toEnd({ first: 1, cursor: 1_000 }, 800);
+  view.toEnd(items(1, 1_000), 800);
   same(view.from, 775);
+});
+
+rule("the window around a seq has its surroundings, and reaches the end only of the tail", () => {
+  const view = new LogWindow();
+  view.around(items(1, 100), 90, false);
+  same([view.from, view.to], [65, 100]);
+  same(view.forth(items(1, 100), false), false);
+  view.around(items(1, 100), 90, true);
+  same(view.atEnd, true);
+});
+
+rule("items that come in before the window do not move it, and say where its knowledge begins", () => {
+  const view = new LogWindow();
+  view.toEnd(items(50, 60));
+  same(view.slice({ from: 41, items: items(41, 60) }).items[0].seq, 50);
+  same(view.slice({ from: 41, items: items(41, 60) }).from, 50);
+  same(view.slice({ from: 33, items: items(50, 60) }).from, 33);
 });
 
 rule("an avatar has at most two letters, in any script, and never nothing", () => {
@@ -78,7 +91,7 @@ rule("people are listed in words", () => {
   same(listed(["ann", "bob", "cleo"]), "ann, bob and cleo");
   const chat = { participants: ["a", "b", "me", "c", "d", "e"], participantCount: 40 };
   same(membersInWords(chat, "me", nameOf), "a, b, c, d, 35 more and you");
-  same(membersInWords({ participants: ["me"], participantCount: 1 }, "me", nameOf), "Only you");
+  same(membersInWords({ participants: ["me"], participantCount: 1 }, "me", nameOf), "Only you so far");
 });
 
 rule("every event of the contract that is no message is a sentence", () => {

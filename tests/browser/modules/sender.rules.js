@@ -14,6 +14,10 @@ function parts() {
   const connection = {
     live: true,
     sent: [],
+    hurried: 0,
+    hurry() {
+      this.hurried += 1;
+    },
     send(frame) {
       if (this.live) this.sent.push(frame);
       return this.live;
@@ -22,7 +26,7 @@ function parts() {
       return this.sent.map((frame) => frame.message);
     },
   };
-  const outbox = new Outbox({ database, window: "w", locks: undefined });
+  const outbox = new Outbox({ database, window: "w", locks: undefined, tabs: { say() {} } });
   const sender = new Sender({
     outbox, connection, clock, random: () => 0.5, onChange: () => {},
     chats: { get: () => chat },
@@ -44,7 +48,7 @@ rule("what is written offline leaves after reconnecting, under the key it had", 
   const { chat, connection, sender } = parts();
   connection.live = false;
   sender.post(chat, "one", AT);
-  same(connection.texts(), []);
+  same([connection.texts(), connection.hurried], [[], 1]);
   connection.live = true;
   sender.restart();
   same(connection.sent[0].clientId, chat.timeline.outgoing[0].clientId);

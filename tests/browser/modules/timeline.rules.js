@@ -1,4 +1,5 @@
-import { Timeline, rowsOf } from "/web/timeline.js";
+import { rowsOf } from "/web/rows.js";
+import { Timeline } from "/web/timeline.js";
 import { rule, same } from "./checks.js";
 
 const ME = "me";
@@ -13,7 +14,7 @@ function seqs(events) {
 }
 
 function rows(timeline, { newAfter = null } = {}) {
-  return rowsOf(timeline.events, timeline.outgoing, {
+  return rowsOf(timeline.tail, timeline.outgoing, {
     me: ME, newAfter, dayOf: (at) => at.slice(0, 10),
   });
 }
@@ -38,7 +39,7 @@ rule("an event in order is applied and moves the cursor", () => {
 rule("an old event is dropped", () => {
   const timeline = new Timeline(ME, 4);
   same(timeline.apply(message(4)), []);
-  same(timeline.events, []);
+  same(timeline.tail.items, []);
 });
 
 rule("an event ahead of a hole waits until the hole is filled, then all come in order", () => {
@@ -61,44 +62,53 @@ rule("lost, doubled and swapped events come in dense order once the lost are fet
     const seen = live.flatMap((event) => timeline.apply(event));
     for (const event of all.slice(timeline.cursor)) seen.push(...timeline.apply(event));
     same([seed, ...seqs(seen)], [seed, ...seqs(all)]);
-    same(seqs(timeline.events), seqs(all));
+    same(seqs(timeline.tail.items), seqs(all));
   }
+});
+
+const page = (from, to, asOf = to) => ({
+  from, to, asOf, items: Array.from({ length: to - from + 1 }, (_, n) => message(from + n)),
 });
 
 rule("a page of the past is put before the first event, without what is here already", () => {
   const timeline = new Timeline(ME, 3);
   timeline.apply(message(4));
-  same(timeline.first, 4);
-  same(timeline.prepend([message(1), message(2), message(3), message(4)]), true);
-  same(seqs(timeline.events), [1, 2, 3, 4]);
+  same(timeline.tail.from, 4);
+  timeline.cover(page(1, 4, 4));
+  same([timeline.tail.from, ...seqs(timeline.tail.items)], [1, 1, 2, 3, 4]);
 });
 
-rule("a page that does not reach the first event, or has a hole, changes nothing", () => {
+rule("a page that does not touch is a stretch of its own until the hole between is loaded", () => {
   const timeline = new Timeline(ME, 9);
-  same(timeline.prepend([message(6), message(7)]), false);
-  same(timeline.prepend([message(7), message(9)]), false);
-  same(timeline.first, 10);
+  timeline.apply(message(10));
+  timeline.cover(page(2, 4, 10));
+  same(timeline.stretches.map(({ from, to }) => [from, to]), [[2, 4], [10, 10]]);
+  same([timeline.stretchAt(3).from, timeline.stretchAt(7)], [2, undefined]);
+  timeline.cover(page(5, 9, 10));
+  same(timeline.stretches.map(({ from, to }) => [from, to]), [[2, 10]]);
+});
+
+rule("a page knows nothing above the cursor: that comes in its order", () => {
+  const timeline = new Timeline(ME, 4);
+  timeline.cover(page(3, 6));
+  same([timeline.tail.to, ...seqs(timeline.tail.items)], [4, 3, 4]);
+  timeline.apply(message(5));
+  same(seqs(timeline.tail.items), [3, 4, 5]);
 });
 
 rule("a reset goes on after the new cursor with what had come early", () => {
   const timeline = new Timeline(ME, 2);
   timeline.apply(message(10));
   same(seqs(timeline.reset(9)), [10]);
-  same(timeline.first, 10);
+  same(timeline.tail.from, 10);
 });
 
 rule("a trimmed timeline keeps its newest events and its cursor", () => {
   const timeline = new Timeline(ME, 0);
   for (let seq = 1; seq <= 9; seq += 1) timeline.apply(message(seq));
+  timeline.cover(page(1, 1));
   timeline.trim(3);
-  same([timeline.first, timeline.cursor], [7, 9]);
-});
-
-rule("a slice is by seq, both ends included, and never reaches beyond what is here", () => {
-  const timeline = new Timeline(ME, 5);
-  for (let seq = 6; seq <= 9; seq += 1) timeline.apply(message(seq));
-  same(seqs(timeline.slice(7, 8)), [7, 8]);
-  same(seqs(timeline.slice(1, 100)), [6, 7, 8, 9]);
+  same([timeline.tail.from, timeline.cursor], [7, 9]);
 });
 
 rule("one's own event takes the place of what was pending, under the same key", () => {
@@ -146,9 +156,9 @@ rule("another person's event with one's own clientId takes nothing away", () => 
 rule("a failed message keeps its reason until it is tried again, and goes when deleted", () => {
   const timeline = new Timeline(ME, 0);
   timeline.write({ clientId: "k", text: "hello", at: AT });
-  timeline.fail("k", "too long");
+  timeline.change("k", { state: "failed", reason: "too long" });
   same([rows(timeline).at(-1).state, rows(timeline).at(-1).reason], ["failed", "too long"]);
-  timeline.retry("k");
+  timeline.change("k", { state: "pending" });
   same(rows(timeline).at(-1).state, "pending");
   timeline.discard("k");
   same(rows(timeline), []);

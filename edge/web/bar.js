@@ -1,0 +1,64 @@
+/**
+ * The upper edge of the open chat: the way back, what the chat is called, who is in it.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { icon } from "./icons.js";
+import { hueOf } from "./ids.js";
+import { membersInWords, otherOf, peopleInWords } from "./words.js";
+
+const FACES = 3;
+
+export class Bar {
+  #me;
+  #names;
+  #face = element("span", {});
+  #title;
+  #members = element("p", { class: "cut", dir: "auto" });
+  #people;
+  #drawn = "";
+
+  /** `onAbout()` when somebody wants to know more of the chat. */
+  constructor({ me, names, onAbout }) {
+    this.#me = me;
+    this.#names = names;
+    this.#title = element("button", { class: "title-button cut", type: "button", onclick: onAbout });
+    this.#people = element("button", {
+      class: "quiet people-button", type: "button", title: "About this chat", onclick: onAbout,
+    });
+    this.node = element(
+      "header",
+      { class: "bar" },
+      element("a", { class: "bare button back", href: "#", "aria-label": "All chats" }, icon("back")),
+      this.#face,
+      element(
+        "div",
+        { class: "two" },
+        element("h1", { class: "cut", dir: "auto" }, this.#title),
+        this.#members,
+      ),
+      element("div", { class: "acts" }, this.#people),
+    );
+  }
+
+  render({ id, detail }, title) {
+    const nameOf = (user) => this.#names.of(user);
+    const other = otherOf(detail, this.#me.id, nameOf);
+    const members = membersInWords(detail, this.#me.id, nameOf);
+    const faces = detail.participants.slice(0, FACES).map((user) => [user, nameOf(user)]);
+    const count = peopleInWords(detail.participantCount);
+    const drawn = JSON.stringify([id, title, members, faces, count, other]);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    this.#title.textContent = title;
+    this.#members.textContent = members;
+    this.#face.replaceChildren(
+      avatar(hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32" }),
+    );
+    this.#people.replaceChildren(
+      element("span", { class: "faces", "aria-hidden": "true" }, ...faces.map(([user, name]) => (
+        avatar(hueOf(user), lettersOf(name).slice(0, 1), { person: true, size: "s24" })
+      ))),
+      count,
+    );
+  }
+}

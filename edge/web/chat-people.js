@@ -1,0 +1,195 @@
+/**
+ * Who is in a chat: adding on top, a filter, and a list of which only what is in view is made, so
+ * that a chat of thousands costs a screenful of names.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { icon } from "./icons.js";
+import { hueOf, newId } from "./ids.js";
+import { openMenu } from "./menu.js";
+import { PeoplePicker } from "./people-picker.js";
+import { peopleInWords, refusalInWords } from "./words.js";
+
+const ROW_PX = 44;
+const BEYOND = 4; // rows that are made above and below what is in view
+const FEW = 8; // people who need no filter
+const FILTER_AFTER_MS = 200;
+
+export class ChatPeople {
+  #chat;
+  #me;
+  #api;
+  #names;
+  #layers;
+  #does;
+  #found = null; // ids that the filter found, or null
+  #drawn = "";
+  #key = newId();
+  #search;
+  #error = element("p", { class: "error", role: "alert" });
+  #count = element("h3", {});
+  #rows = element("ul", {});
+  #filter;
+  #filterBox;
+  #adding;
+  #add;
+  #list;
+
+  /** `does` is `{write(user)}`. */
+  constructor({ chat, me, api, names, layers, does }) {
+    this.#chat = chat;
+    this.#me = me;
+    this.#api = api;
+    this.#names = names;
+    this.#layers = layers;
+    this.#does = does;
+    this.#filter = element("input", {
+      class: "input", type: "search", "aria-label": "Filter people", autocomplete: "off",
+      oninput: () => this.#filterSoon(),
+    });
+    this.#filterBox = element("label", { class: "with-icon" }, icon("search"), this.#filter);
+    this.#add = element(
+      "button", { type: "button", onclick: () => this.add() }, icon("add-person"), "Add people",
+    );
+    this.#adding = element("div", { class: "adding", hidden: true });
+    this.#list = element(
+      "div",
+      { class: "people", tabindex: "-1", onscroll: () => this.render() },
+      this.#count,
+      this.#rows,
+    );
+    new ResizeObserver(() => this.render()).observe(this.#list);
+    this.node = element(
+      "div",
+      { class: "about" },
+      element("div", { class: "top" }, this.#add, this.#adding, this.#error, this.#filterBox),
+      this.#list,
+    );
+  }
+
+  /** Shows the field for adding people, with the focus. */
+  add() {
+    const go = element("button", { type: "button", class: "strong", disabled: true }, "Add");
+    const picker = new PeoplePicker({
+      api: this.#api,
+      label: "Add people",
+      isOut: (id) => this.#chat.detail.participants.includes(id),
+      onChange: (people) => {
+        go.disabled = people.length === 0;
+        this.#key = newId();
+      },
+    });
+    const done = () => {
+      this.#adding.hidden = true;
+      this.#add.hidden = false;
+      this.#add.focus();
+    };
+    go.addEventListener("click", () => this.#try(go, async () => {
+      const ids = picker.chosen.map((user) => user.id);
+      await this.#api.addPeople(this.#chat.id, ids, this.#key);
+      done();
+    }));
+    const cancel = element("button", { type: "button", class: "quiet", onclick: done }, "Cancel");
+    this.#adding.replaceChildren(picker.node, element("div", { class: "line-of" }, go, cancel));
+    this.#adding.hidden = false;
+    this.#add.hidden = true;
+    picker.input.focus();
+  }
+
+  /** Shows the people as they are now, as far as they are in view. */
+  render() {
+    const { participants, participantCount, owner } = this.#chat.detail;
+    const ids = this.#found ?? participants;
+    this.#filterBox.hidden = participantCount <= FEW;
+    this.#filter.placeholder = `Filter ${peopleInWords(participantCount)}`;
+    this.#add.hidden = !this.#chat.isOwner || !this.#adding.hidden;
+    const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW_PX) - BEYOND);
+    const count = Math.ceil(this.#list.clientHeight / ROW_PX) + 2 * BEYOND;
+    const shown = ids.slice(first, first + count).map((id) => [id, this.#names.of(id)]);
+    const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
+    if (drawn === this.#drawn) return; // a button under the finger must not be replaced
+    this.#drawn = drawn;
+    const isAll = this.#found === null;
+    const none = "No matches";
+    this.#count.textContent = isAll ? peopleInWords(participantCount) : `${ids.length || none}`;
+    this.#rows.style.setProperty("height", `${ids.length * ROW_PX}px`);
+    this.#rows.style.setProperty("padding-top", `${first * ROW_PX}px`);
+    this.#rows.replaceChildren(...shown.map(([id, name]) => this.#person(id, name, owner)));
+  }
+
+  #person(id, name, owner) {
+    const mine = id === this.#me.id;
+    const role = mine ? "You" : id === owner ? "Owner" : "";
+    const more = element(
+      "button",
+      {
+        class: "bare", type: "button", "aria-label": `More about ${name}`,
+        "aria-haspopup": "menu", onclick: () => this.#menu(id, name, more),
+      },
+      icon("more"),
+    );
+    return element(
+      "li",
+      { class: "person-row" },
+      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28" }),
+      element("span", { class: "two" }, element("b", { class: "cut", dir: "auto" }, name)),
+      role ? element("span", { class: "role" }, role) : null,
+      mine ? null : more,
+    );
+  }
+
+  #menu(id, name, anchor) {
+    const user = { id, username: name };
+    const write = { icon: "chat", label: `Write to ${name}`, take: () => this.#does.write(user) };
+    const remove = {
+      icon: "leave", label: "Remove from this chat", danger: true,
+      take: () => this.#try(anchor, () => this.#api.removePerson(this.#chat.id, id)),
+    };
+    const items = this.#chat.isOwner ? [write, null, remove] : [write];
+    openMenu({ label: name, anchor, items, layers: this.#layers });
+  }
+
+  #filterSoon() {
+    clearTimeout(this.#search);
+    this.#search = setTimeout(() => this.#find(), FILTER_AFTER_MS);
+  }
+
+  /** Names that are known here are found at once, the others by the server. */
+  async #find() {
+    const start = this.#filter.value.trim();
+    const { participants } = this.#chat.detail;
+    if (start === "") {
+      this.#found = null;
+      this.render();
+      return;
+    }
+    const wanted = start.toLowerCase();
+    const known = participants.filter((id) => (
+      this.#names.known(id)?.toLowerCase().includes(wanted)
+    ));
+    this.#found = known;
+    this.render();
+    try {
+      const users = await this.#api.usersNamed(start);
+      if (start !== this.#filter.value.trim()) return;
+      for (const user of users) this.#names.learn(user);
+      const ids = new Set([...known, ...users.map((user) => user.id)]);
+      this.#found = participants.filter((id) => ids.has(id));
+      this.render();
+    } catch (error) {
+      if (error.code === undefined) throw error;
+    }
+  }
+
+  async #try(button, act) {
+    this.#error.textContent = "";
+    button.disabled = true;
+    try {
+      await act();
+    } catch (failure) {
+      if (failure.code === undefined) throw failure;
+      this.#error.textContent = refusalInWords(failure);
+    } finally {
+      button.disabled = false;
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * The drawings of the page by their names; the shapes themselves are symbols in index.html.
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A decoration: the button or the words around it say what it means. */
+export function icon(name, { small = false } = {}) {
+  const node = document.createElementNS(SVG, "svg");
+  node.setAttribute("class", small ? "icon small" : "icon");
+  node.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#i-${name}`);
+  node.append(use);
+  return node;
+}

@@ -1,0 +1,29 @@
+/**
+ * The beginning of a chat in which nobody has written yet: what it is, and what to do first.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { icon } from "./icons.js";
+import { hueOf, madeAt } from "./ids.js";
+import { dayAndTime } from "./moments.js";
+import { otherOf, titleOf } from "./words.js";
+
+export function introOf({ chat, me, names, onAdd }) {
+  const nameOf = (id) => names.of(id);
+  const title = titleOf(chat.detail, me.id, nameOf);
+  const other = otherOf(chat.detail, me.id, nameOf);
+  const since = dayAndTime(madeAt(chat.id), Date.now());
+  const words = other === null
+    ? `This chat was started ${since}. Everybody who is added can read all of it.`
+    : `Only you and ${title} can read what is written here.`;
+  const add = element(
+    "button", { type: "button", class: "strong", onclick: onAdd }, icon("add-person"), "Add people",
+  );
+  return element(
+    "div",
+    { class: "intro" },
+    avatar(hueOf(other ?? chat.id), lettersOf(title), { person: other !== null, size: "s64" }),
+    element("h2", { dir: "auto" }, title),
+    element("p", {}, words),
+    chat.isOwner && other === null ? element("div", { class: "acts" }, add) : null,
+  );
+}

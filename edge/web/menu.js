@@ -1,0 +1,76 @@
+/**
+ * A list of choices beside what it is about, or at the lower edge of a touch screen. Closes itself
+ * and gives the focus back.
+ */
+import { element } from "./element.js";
+import { icon } from "./icons.js";
+
+const EDGE_PX = 8;
+
+/**
+ * `items` are `{icon, label, danger, take()}`, nodes that stand between them, or null for a line.
+ * `anchor` is what was pressed; `layers` is told, so that the way back closes it.
+ */
+export function openMenu({ label, anchor, items, layers }) {
+  const close = () => node.hidePopover();
+  const isTouch = matchMedia("(pointer: coarse)").matches;
+  const node = element(
+    "div",
+    {
+      class: isTouch ? "menu bottom-sheet" : "menu",
+      popover: "auto",
+      role: "menu",
+      "aria-label": label,
+      onkeydown: (event) => walk(event, node),
+      ontoggle: ({ newState }) => {
+        if (newState !== "closed") return;
+        const hadFocus = node.contains(document.activeElement)
+          || document.activeElement === document.body;
+        layers.closed(close);
+        node.remove();
+        if (hadFocus && anchor.isConnected) anchor.focus();
+      },
+    },
+    ...items.map((item) => nodeOf(item, close)),
+  );
+  document.body.append(node);
+  node.showPopover();
+  layers.opened(close);
+  if (!isTouch) place(node, anchor.getBoundingClientRect());
+  node.querySelector("button:not(:disabled)")?.focus();
+  return { close };
+}
+
+function nodeOf(item, close) {
+  if (item === null) return element("hr", { role: "separator" });
+  if (item instanceof Node) return item;
+  const attributes = {
+    type: "button",
+    role: "menuitem",
+    class: item.danger ? "danger" : undefined,
+    onclick: () => {
+      close();
+      item.take();
+    },
+  };
+  return element("button", attributes, icon(item.icon), item.label);
+}
+
+/** Below its anchor, or above it where there is no room; inside of the window in any case. */
+function place(node, { top, bottom, right }) {
+  const { offsetWidth: width, offsetHeight: height } = node;
+  const below = bottom + EDGE_PX + height <= innerHeight;
+  const left = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX);
+  const y = below ? bottom + 4 : Math.max(EDGE_PX, top - height - 4);
+  node.style.setProperty("left", `${left}px`);
+  node.style.setProperty("top", `${y}px`);
+}
+
+function walk(event, node) {
+  const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  if (!by || event.target.matches("input")) return;
+  event.preventDefault();
+  const buttons = [...node.querySelectorAll("button:not(:disabled)")];
+  const at = buttons.indexOf(document.activeElement);
+  buttons.at((at + by) % buttons.length)?.focus();
+}

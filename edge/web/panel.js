@@ -1,0 +1,122 @@
+/**
+ * The panel about a chat, at the right of it: who is in it, and what it is called.
+ */
+import { ChatSettings } from "./chat-settings.js";
+import { element } from "./element.js";
+import { icon } from "./icons.js";
+import { ChatPeople } from "./chat-people.js";
+
+export class Panel {
+  #chat = null;
+  #parts;
+  #people = null;
+  #settings = null;
+  #heading = element("h2", { class: "cut", dir: "auto" });
+  #tabs;
+  #body = element("div", { class: "panel-body" });
+  #tab = "people";
+  #layers;
+  #isLayer = false;
+  #onChanged;
+  #close = () => this.close();
+
+  /** `does` is `{write(user)}`; `onChanged(isOpen)` when it opens and closes. */
+  constructor({ me, api, names, layers, does, onChanged }) {
+    this.#parts = { me, api, names, layers, does };
+    this.#layers = layers;
+    this.#onChanged = onChanged;
+    this.#tabs = ["people", "settings"].map((name) => element(
+      "button",
+      {
+        type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "about-body",
+        onclick: () => this.#show(name),
+      },
+      name === "people" ? "People" : "Settings",
+    ));
+    this.#body.id = "about-body";
+    this.#body.setAttribute("role", "tabpanel");
+    const close = (label, symbol, kind) => element(
+      "button",
+      { class: `bare ${kind}`, type: "button", "aria-label": label, onclick: this.#close },
+      icon(symbol),
+    );
+    this.node = element(
+      "aside",
+      {
+        class: "panel",
+        "aria-label": "About this chat",
+        hidden: true,
+        onkeydown: (event) => {
+          if (event.key !== "Escape" || event.defaultPrevented) return;
+          event.preventDefault(); // one layer
+          this.close();
+        },
+      },
+      element("header", {}, close("Back to the chat", "back", "back"), this.#heading,
+        close("Close", "close", "by-keys")),
+      element("div", { class: "tabs", role: "tablist", onkeydown: (event) => this.#walk(event) },
+        ...this.#tabs),
+      this.#body,
+    );
+  }
+
+  get isOpen() {
+    return !this.node.hidden;
+  }
+
+  /** Opens it for a chat; `isAdding` begins with adding people. */
+  open(chat, { isAdding = false } = {}) {
+    this.#chat = chat;
+    this.#people = new ChatPeople({ chat, ...this.#parts });
+    this.#settings = new ChatSettings({ chat, ...this.#parts });
+    if (!this.isOpen) {
+      this.node.hidden = false;
+      // Where it covers the chat, the way back leads to the chat.
+      this.#isLayer = matchMedia("(max-width: 719.98px)").matches;
+      if (this.#isLayer) this.#layers.opened(this.#close);
+      this.#onChanged(true);
+    }
+    this.#show("people");
+    if (isAdding) this.#people.add();
+    else this.#tabs[0].focus();
+  }
+
+  close() {
+    if (!this.isOpen) return;
+    this.node.hidden = true;
+    if (this.#isLayer) this.#layers.closed(this.#close);
+    this.#onChanged(false);
+  }
+
+  /** `title` is what the open chat is called; another chat, or none, closes it. */
+  render(chat, title) {
+    if (!this.isOpen) return;
+    if (chat !== this.#chat) {
+      this.close();
+      return;
+    }
+    if (this.#heading.textContent !== title) this.#heading.textContent = title;
+    this.#people.render();
+    this.#settings.render();
+  }
+
+  #show(name) {
+    this.#tab = name;
+    for (const tab of this.#tabs) {
+      const isIt = tab.id === `tab-${name}`;
+      tab.setAttribute("aria-selected", String(isIt));
+      tab.setAttribute("tabindex", isIt ? "0" : "-1");
+    }
+    this.#body.setAttribute("aria-labelledby", `tab-${name}`);
+    this.#body.replaceChildren((name === "people" ? this.#people : this.#settings).node);
+    this.#people.render();
+    this.#settings.render();
+  }
+
+  #walk(event) {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    const next = this.#tab === "people" ? "settings" : "people";
+    this.#show(next);
+    this.#tabs.find((tab) => tab.id === `tab-${next}`).focus();
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * A message's text as nodes. Text becomes text nodes; the only attribute that it reaches is the
+ * address of an http link.
+ */
+import { element } from "./element.js";
+import { blocksOf, isEmojiAlone } from "./prose.js";
+
+const LONG_TEXT = 3_000; // UTF-16 units; a wall of text is folded until somebody wants it
+const MANY_LINES = 30;
+
+/** `mention(name)` gives the node for a name after `@`, or null when it names nobody. */
+export function proseOf(text, { mention = () => null, after = null } = {}) {
+  const node = element("div", { class: "text", dir: "auto" });
+  if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
+  else node.append(...blocksOf(text).map((block) => blockOf(block, mention)));
+  if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
+  const isLong = text.length > LONG_TEXT || text.split("\n", MANY_LINES).length >= MANY_LINES;
+  return isLong ? folded(node) : node;
+}
+
+function blockOf(block, mention) {
+  const fill = (pieces) => pieces.flatMap((piece) => pieceOf(piece, mention));
+  switch (block.kind) {
+    case "code":
+      return element("pre", { tabindex: "0" }, element("code", {}, block.text));
+    case "quote":
+      return element("blockquote", {}, ...fill(block.pieces));
+    case "list": {
+      const items = block.items.map((pieces) => element("li", {}, ...fill(pieces)));
+      if (block.start === null) return element("ul", {}, ...items);
+      return element("ol", { start: String(block.start) }, ...items);
+    }
+    default:
+      return element("p", {}, ...fill(block.pieces));
+  }
+}
+
+function pieceOf({ kind, text, pieces }, mention) {
+  switch (kind) {
+    case "code":
+      return [element("code", {}, text)];
+    case "bold":
+      return [element("b", {}, ...pieces.flatMap((piece) => pieceOf(piece, mention)))];
+    case "link":
+      return [element("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)];
+    default:
+      return text.split(/((?<![\w@.])@[A-Za-z0-9_.-]{3,32})/u).map((part, n) => (
+        n % 2 === 1 ? mentioned(part, mention) : part
+      )).flat().filter((part) => part !== "");
+  }
+}
+
+/** A stop after a name may end the sentence instead of belonging to it. */
+function mentioned(part, mention) {
+  for (let name = part.slice(1); name.length >= 3; name = name.slice(0, -1)) {
+    const node = mention(name);
+    if (node) return [node, part.slice(1 + name.length)];
+    if (!/[_.-]$/u.test(name)) break;
+  }
+  return [part];
+}
+
+function folded(node) {
+  node.classList.add("folded");
+  const more = element("button", {
+    type: "button",
+    class: "link",
+    onclick: () => {
+      node.classList.remove("folded");
+      more.remove();
+    },
+  }, "Show all of it");
+  return element("div", {}, node, more);
+}

@@ -1,0 +1,69 @@
+/**
+ * The rows that a log shows: day lines, one "New" line, messages grouped by author, notes, and the
+ * unsent at the end. Pure: no DOM, no clock.
+ */
+import { isNews } from "./timeline.js";
+
+const GROUP_MS = 5 * 60_000;
+
+/**
+ * `items` are known without a gap from the seq `from` on. The "New" line stands after the seq
+ * `newAfter` (null: none). `dayOf(at)` gives the reader's local day as `YYYY-MM-DD`. Keys stay the
+ * same from written to stored.
+ */
+export function rowsOf({ items, from }, outgoing, { me, newAfter, dayOf }) {
+  const rows = [];
+  let day = "";
+  let group = null; // the row that opened the group: same author, within five minutes
+  const begin = (at) => {
+    if (dayOf(at) <= day) return; // clocks of servers differ by a little, days never go back
+    day = dayOf(at);
+    rows.push({ key: `day ${day}`, kind: "day", day });
+    group = null;
+  };
+  const line = (row) => {
+    row.first = group === null || group.by !== row.by || row.replyTo !== undefined
+      || Date.parse(row.at) - group.time > GROUP_MS;
+    if (row.first) group = { by: row.by, time: Date.parse(row.at) };
+    rows.push(row);
+  };
+  // A line above the first item that is here would claim to know what is not loaded.
+  let marked = newAfter === null || from > newAfter + 1;
+  for (const item of items) {
+    begin(item.at);
+    if (!marked && item.seq > newAfter && isNews(item, me)) {
+      rows.push({ key: "new", kind: "new" });
+      group = null;
+      marked = true;
+    }
+    if (item.type === "message") line(storedLine(item, me));
+    else {
+      rows.push({ key: `seq ${item.seq}`, kind: "note", event: item, at: item.at, seq: item.seq });
+      group = null;
+    }
+  }
+  for (const item of outgoing) {
+    begin(item.at);
+    line({ ...item, key: ownKey(item.clientId), kind: "line", by: me, mine: true });
+  }
+  return rows;
+}
+
+function storedLine(item, me) {
+  const mine = item.by === me;
+  return {
+    // Somebody else may have used the same clientId: only one's own names a row.
+    key: mine && item.clientId ? ownKey(item.clientId) : `seq ${item.seq}`,
+    kind: "line",
+    by: item.by,
+    mine,
+    at: item.at,
+    seq: item.seq,
+    text: item.message,
+    state: "stored",
+  };
+}
+
+function ownKey(clientId) {
+  return `own ${clientId}`;
+}

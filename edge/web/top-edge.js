@@ -1,0 +1,31 @@
+/**
+ * Who said what is cut off at the upper edge of the log, and when: one pill over it.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { hueOf } from "./ids.js";
+
+export class TopEdge {
+  #shown = "";
+
+  constructor() {
+    this.node = element("div", { class: "top-edge", hidden: true, "aria-hidden": "true" });
+  }
+
+  /** `row` is `{kind, by, name, mine, when}` or null. */
+  show(row) {
+    const shown = row ? JSON.stringify([row.by, row.name, row.when]) : "";
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.node.hidden = row === null;
+    if (row === null) return;
+    const when = element("span", { class: "soft" }, row.when);
+    if (row.kind === "note") this.node.replaceChildren(when);
+    else {
+      this.node.replaceChildren(
+        avatar(hueOf(row.by), lettersOf(row.name), { person: true, size: "s20" }),
+        element("b", { class: "cut" }, row.mine ? "You" : row.name),
+        when,
+      );
+    }
+  }
+}
