@@ -55,6 +55,7 @@ export class LogWindow {
 
   /** New items have come: who follows sees them, who reads further up loses nothing. */
   settle(items, follows) {
+    this.from = Math.max(this.from, items[0]?.seq ?? 0); // it may have opened before anything came
     const first = at(items, this.from);
     if (this.to !== null || items.length - first <= MOST_SHOWN) return;
     if (follows) this.#begin(items, items.length - MOST_SHOWN / 2);

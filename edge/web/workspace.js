@@ -144,7 +144,7 @@ export class Workspace {
       around: load("loadAround"),
       about: (chat) => (this.#panel.isOpen ? this.#panel.close() : this.#panel.open(chat)),
       add: (chat) => this.#panel.open(chat, { isAdding: true }),
-      copy: (text) => navigator.clipboard?.writeText(text).catch(() => this.say("Not copied: the browser forbids it.")),
+      copy: (text) => this.#copy(text),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
     };
@@ -200,6 +200,14 @@ export class Workspace {
     }
   }
 
+  async #copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      this.say("Not copied: the browser does not allow it.");
+    }
+  }
+
   #left(chat) {
     if (this.#open !== chat) return;
     const nameOf = (id) => (id === this.#me.id ? "you" : this.#names.of(id));
@@ -211,6 +219,7 @@ export class Workspace {
 
   #goTo(chat) {
     this.#layers.goTo(chat ? `#${chat.id}` : "#");
+    this.#write();
   }
 
   /** The chat and the seq that the address names; null for what it does not name. */
@@ -224,17 +233,20 @@ export class Workspace {
     const { chat, seq } = this.#named();
     if (chat !== null && chat.detail === null) return;
     // The browser tells late of a new address; a drawing in between has followed it already.
-    if (chat !== this.#open || (seq !== null && seq !== this.#at)) this.#show(chat, seq);
+    const isNamed = seq !== null && seq !== this.#at;
     this.#at = seq;
-    // A phone's keyboard would cover what one came to read.
-    if (chat !== null && !matchMedia("(pointer: coarse)").matches) {
-      this.#conversation.composer.focus();
-    }
+    if (chat === this.#open && !isNamed) return;
+    this.#show(chat, seq);
+    this.#write();
+  }
+
+  /** The focus goes to the composer, unless a phone's keyboard would cover what one came to read. */
+  #write() {
+    if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.composer.focus();
   }
 
   #show(chat, seq) {
     this.#open = chat;
-    this.#at = seq;
     if (chat !== null) this.say("");
     this.node.classList.toggle("in-chat", chat !== null);
     this.#conversation.open(chat, { isLive: this.#live.line.state === "ready", seq });

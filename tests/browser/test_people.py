@@ -1,8 +1,11 @@
 """Who is in a chat and who one is: adding, removing, renaming, leaving, deleting, accounts."""
 
-import pytest
-from playwright.async_api import expect
+import uuid
 
+import pytest
+from playwright.async_api import ConsoleMessage, Request, expect
+
+from tests.browser.company import crowd, id_of
 from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,7 +26,7 @@ async def test_people_come_and_go(open_window: OpenWindow) -> None:
     await expect(panel).to_contain_text("2 people")
     await bob.open_chat("Kitchen")
     await bob.expect_lines("there is cake")
-    await panel.get_by_text(bob.name).hover()
+    await panel.locator(".person-row", has_text=bob.name).hover()
     await ann.button(f"More about {bob.name}").click()
     await ann.page.get_by_role("menuitem", name="Remove from this chat").click()
     await expect(panel).to_contain_text("One person")
@@ -135,4 +138,51 @@ async def test_a_new_password_ends_the_other_sessions(open_window: OpenWindow) -
     await ann.field("Current password").fill("correct horse")
     await ann.button("Set password").click()
     await expect(elsewhere.page.get_by_text("You were signed out.")).to_be_visible()
+    await expect(ann.state).to_have_text("live")
+
+
+async def test_a_chat_of_many_costs_a_screenful_of_names(open_window: OpenWindow) -> None:
+    """The panel of 120 people has its actions on top and names those in view; it finds the rest."""
+    ann = await open_window()
+    await ann.sign_up()
+    last = f"zoe{uuid.uuid4().hex[:12]}"
+    async with crowd(ann, 120, last) as people:
+        ids = [person.id for person in people]
+        await people[1].create_chat("Crowd", *ids[1:], await id_of(people[1], ann), ids[0])
+    await ann.open_chat("Crowd")
+    asked: list[Request] = []
+    ann.page.on("request", lambda request: asked.append(request))
+    panel = await ann.open_panel()
+    await expect(panel).to_contain_text("121 people")
+    await expect(panel.locator(".person-row").first).not_to_contain_text("…")
+    await expect(panel.get_by_role("searchbox", name="Filter people")).to_be_in_viewport()
+    await panel.get_by_role("searchbox").fill(last[:8])
+    await expect(panel.locator(".person-row b")).to_have_text([last])
+    assert len([request for request in asked if "/api/user" in request.url]) <= 40
+    await panel.get_by_role("tab", name="Settings").click()
+    await expect(ann.button("Leave this chat")).to_be_in_viewport()
+
+
+async def test_logging_out_is_asked_for_twice(open_window: OpenWindow) -> None:
+    """One click never costs an account: it is said what is lost, and one may stay."""
+    ann = await open_window()
+    await ann.sign_up()
+    await ann.open_settings()
+    await ann.button("Log out").click()
+    await expect(ann.page.get_by_text("Without a password you cannot come back")).to_be_visible()
+    await ann.button("Stay").click()
+    await ann.page.keyboard.press("Escape")
+    await expect(ann.state).to_have_text("live")
+
+
+async def test_a_first_visit_asks_for_nothing_that_is_not_there(open_window: OpenWindow) -> None:
+    """Nobody has been here yet, so nobody's session is asked for: the console stays empty."""
+    ann = await open_window()
+    errors: list[ConsoleMessage] = []
+    ann.page.on("console", lambda message: errors.append(message))
+    await ann.page.reload()
+    await expect(ann.button("Sign up")).to_be_visible()
+    assert [message.text for message in errors if message.type == "error"] == []
+    await ann.sign_up()
+    await ann.page.reload()
     await expect(ann.state).to_have_text("live")

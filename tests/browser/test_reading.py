@@ -1,16 +1,10 @@
 """Reading on any screen, in any script, whatever others write."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-
-import aiohttp
 import pytest
 from playwright.async_api import Route, expect
 
+from tests.browser.company import long_chat
 from tests.browser.conftest import OpenWindow
-from tests.fixtures.person import Person
-from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,28 +33,16 @@ ODD = [
 ]
 
 
-@contextlib.asynccontextmanager
-async def long_chat(window: Window, count: int) -> AsyncIterator[tuple[Person, str]]:
-    """A chat "Long" with somebody who has posted that many numbered lines over REST."""
-    async with aiohttp.ClientSession() as session:
-        bob = await Person.sign_up(session, window.origin)
-        me = (await bob.ask("GET", f"/api/user?username={window.name}")).body["users"][0]
-        chat = await bob.create_chat("Long", me["id"])
-        for start in range(0, count, 20):
-            await asyncio.gather(
-                *(bob.post(chat, f"line {number}") for number in range(start, start + 20))
-            )
-        yield bob, chat
-
-
 async def test_older_messages_load_as_one_scrolls(open_window: OpenWindow) -> None:
     """600 messages are read from the newest to the first, with at most 300 in the document."""
     ann = await open_window()
     await ann.sign_up()
     async with long_chat(ann, 600):
         await ann.open_chat("Long")
+        await ann.button("Latest").click()
+        await expect(ann.page.get_by_role("link", name="Long").locator(".badge")).to_have_count(0)
     await ann.page.reload()
-    await expect(ann.log.locator(".text").first).to_be_attached()
+    await expect(ann.log.locator(".text").last).to_be_in_viewport()
     assert await ann.scroll_gap() < 100
     await ann.log.hover()
     for _ in range(150):

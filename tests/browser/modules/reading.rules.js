@@ -60,6 +60,13 @@ rule("the window around a seq has its surroundings, and reaches the end only of 
   same(view.atEnd, true);
 });
 
+rule("a window that opened on nothing begins with the first that comes", () => {
+  const view = new LogWindow();
+  view.toEnd([]);
+  view.settle(items(90, 100), true);
+  same(view.slice({ from: 51, items: items(51, 100) }).items.length, 11);
+});
+
 rule("items that come in before the window do not move it, and say where its knowledge begins", () => {
   const view = new LogWindow();
   view.toEnd(items(50, 60));

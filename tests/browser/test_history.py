@@ -1,0 +1,131 @@
+"""The past of a chat: how it loads, and where one begins to read."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Request, Route, expect
+
+from tests.browser.company import long_chat
+from tests.browser.conftest import OpenWindow
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HISTORY = re.compile(r"/api/chat/[^/]+/(events|message)")
+FIRST_LINE = """log => [...log.querySelectorAll('.line')].find(
+    one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
+
+
+async def test_a_slow_line_loads_one_page_and_keeps_the_place(open_window: OpenWindow) -> None:
+    """Whoever scrolls to the top gets what they asked for, and what they read stays where it is."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 400):
+        await ann.open_chat("Long")
+    await ann.button("Latest").click()
+    await ann.page.reload()
+    await expect(ann.log.locator(".text").last).to_be_in_viewport()
+    asked: list[Request] = []
+    ann.page.on("request", lambda request: asked.append(request))
+
+    async def answer_slowly(route: Route) -> None:
+        await asyncio.sleep(0.4)
+        await route.continue_()
+
+    await ann.page.route(HISTORY, answer_slowly)
+    await ann.log.hover()
+    count = await ann.log.locator(".line").count()
+    await ann.log.evaluate("log => { log.scrollTop = 100; }")
+    before = await ann.log.evaluate(FIRST_LINE)
+    await expect(ann.log.locator(".line").nth(count + 20)).to_be_attached()
+    assert await ann.log.evaluate(FIRST_LINE) == before
+    await asyncio.sleep(1.5)  # in which a page after the other came
+    pages = [request for request in asked if HISTORY.search(request.url)]
+    assert len(pages) <= 3
+    assert await ann.log.evaluate(FIRST_LINE) == before
+
+
+async def test_one_begins_at_the_first_unread_however_many_there_are(
+    open_window: OpenWindow,
+) -> None:
+    """450 unread messages: the divider stands above the first, and they stay unread until read."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 20) as (bob, chat):
+        await ann.open_chat("Long")
+        entry = ann.page.get_by_role("link", name="Long")
+        await expect(entry.locator(".badge")).to_have_count(0)
+        await ann.start_chat("Elsewhere")
+        await ann.page.goto("about:blank")
+        for start in range(0, 460, 20):
+            await asyncio.gather(*(bob.post(chat, f"unread {n}") for n in range(start, start + 20)))
+    await ann.page.goto(f"{ann.origin}/")
+    await expect(entry.locator(".badge")).to_contain_text("99+")
+    await ann.open_chat("Long")
+    divider = ann.log.get_by_text("New", exact=True)
+    await expect(divider).to_be_in_viewport()
+    following = divider.locator("xpath=ancestor::li/following-sibling::li[1]")
+    await expect(following.locator(".text")).to_have_text(re.compile("^unread 1?[0-9]$"))
+    await ann.page.reload()
+    await expect(divider).to_be_in_viewport()
+    for _ in range(12):
+        await ann.log.evaluate("log => { log.scrollTop += 3000; }")
+        await asyncio.sleep(0.15)
+    await expect(ann.log.locator(".text").last).to_have_text(re.compile("^unread 4[45][0-9]$"))
+    await ann.button("Elsewhere").or_(ann.page.get_by_role("link", name="Elsewhere")).click()
+    await expect(entry.locator(".badge")).to_have_count(0)
+
+
+async def test_an_address_leads_to_its_message(open_window: OpenWindow) -> None:
+    """A link to a message opens the chat there, however far back it is, and shows which it is."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 300) as (_, chat):
+        await ann.open_chat("Long")
+    await ann.page.goto(f"{ann.origin}/#{chat}/120")
+    found = ann.log.locator(".found")
+    await expect(found).to_be_in_viewport()
+    await expect(found).to_have_count(1)
+    await ann.button("Latest").click()
+    await expect(ann.log.locator(".text").last).to_be_in_viewport()
+
+
+async def test_a_message_can_be_marked_as_unread(open_window: OpenWindow) -> None:
+    """From a message on everything counts as new again, until the chat is opened anew."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 20):
+        await ann.open_chat("Long")
+    line = ann.log.locator(".line").last
+    await line.hover()
+    await ann.button("More").click()
+    await ann.page.get_by_role("menuitem", name="Mark as unread").click()
+    await ann.start_chat("Elsewhere")
+    entry = ann.page.get_by_role("link", name="Long")
+    await expect(entry.locator(".badge")).to_contain_text("1")
+    await ann.open_chat("Long")
+    await expect(ann.log.get_by_text("New", exact=True)).to_be_visible()
+    await expect(entry.locator(".badge")).to_have_count(0)
+
+
+async def test_a_send_moves_nothing(open_window: OpenWindow) -> None:
+    """A line has the same height from the moment it is written until long after it is stored."""
+    ann = await open_window()
+    await ann.sign_up()
+    await ann.start_chat("Steady")
+    await ann.write("first")
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.page.evaluate("""() => {
+        window.heights = new Set();
+        const look = () => {
+            const lines = document.querySelectorAll('.line');
+            if (lines.length > 1) window.heights.add(lines[lines.length - 1].offsetHeight);
+            requestAnimationFrame(look);
+        };
+        look();
+    }""")
+    await ann.write("second")
+    await expect(ann.log.locator(".line")).to_have_count(2)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert len(await ann.page.evaluate("[...window.heights]")) == 1

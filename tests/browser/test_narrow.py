@@ -1,0 +1,147 @@
+"""Windows of any width, and the ways between their places."""
+
+import re
+import uuid
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.company import crowd, id_of, long_chat
+from tests.browser.conftest import OpenWindow
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("width", [390, 800])
+async def test_one_can_write_at_every_width(open_window: OpenWindow, width: int) -> None:
+    """A name without a gap and many people with long names push nothing out of the window."""
+    ann = await open_window(viewport={"width": width, "height": 700})
+    await ann.sign_up()
+    async with crowd(ann, 6, *(f"{uuid.uuid4().hex}"[:32] for _ in range(6))) as people:
+        await people[0].create_chat("W" * 128, await id_of(people[0], ann), *(p.id for p in people))
+    await ann.page.get_by_role("link", name="WWW").click()
+    await expect(ann.page.locator(".bar p")).to_contain_text("more and you")
+    await ann.composer.fill("x")
+    for one in (ann.button("Send"), ann.page.locator("h1 button"), ann.composer):
+        box = await one.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    await ann.button("Send").click()
+    await ann.expect_lines("x")
+
+
+async def test_the_first_view_of_a_phone_says_what_to_do(open_window: OpenWindow) -> None:
+    """With no chat yet, a phone offers both ways to one, as a desk does."""
+    ann = await open_window(viewport=PHONE, has_touch=True, is_mobile=True)
+    await ann.sign_up()
+    await expect(ann.button("New chat").last).to_be_visible()
+    await ann.button("Find somebody").first.tap()
+    await expect(ann.page.get_by_role("combobox")).to_be_focused()
+
+
+async def test_the_way_back_closes_what_lies_over_the_page(open_window: OpenWindow) -> None:
+    """On a phone the browser's way back takes one layer away, then leads to the list."""
+    ann = await open_window(viewport=PHONE, has_touch=True, is_mobile=True)
+    await ann.sign_up()
+    await ann.button("New chat").first.tap()
+    await expect(ann.page.get_by_role("dialog", name="New chat")).to_be_visible()
+    await ann.page.go_back()
+    await expect(ann.page.get_by_role("dialog")).to_have_count(0)
+    await ann.start_chat("Pocket")
+    panel = await ann.open_panel()
+    await ann.page.go_back()
+    await expect(panel).to_be_hidden()
+    await expect(ann.composer).to_be_visible()
+    await ann.open_panel()
+    await ann.button("Back to the chat").tap()
+    await expect(ann.composer).to_be_visible()
+    await ann.page.go_back()
+    await expect(ann.page.get_by_role("navigation", name="Chats")).to_be_visible()
+    await expect(ann.page.locator(".panel")).to_be_hidden()
+
+
+async def test_another_width_keeps_the_place(open_window: OpenWindow) -> None:
+    """Whoever reads further up sees the same line after the window was made narrower."""
+    ann = await open_window(viewport={"width": 1200, "height": 700})
+    await ann.sign_up()
+    async with long_chat(ann, 20) as (bob, chat):
+        for number in range(60):
+            await bob.post(chat, f"{number} " + "words that wrap in a narrow window " * 8)
+    await ann.open_chat("Long")
+    await ann.button("Latest").click()
+    await ann.log.evaluate("log => { log.scrollTop -= 1500; }")
+    first = """log => [...log.querySelectorAll('.line')].find(
+        one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
+    await expect(ann.page.locator(".top-edge")).to_be_visible()
+    before = await ann.log.evaluate(first)
+    await ann.page.set_viewport_size({"width": 400, "height": 700})
+    await expect(ann.page.get_by_role("navigation", name="Chats")).to_be_hidden()
+    assert await ann.log.evaluate(first) == before
+
+
+async def test_a_wheel_over_the_button_to_the_latest_scrolls(open_window: OpenWindow) -> None:
+    """What floats over the messages does not stop them from being scrolled."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 60):
+        await ann.open_chat("Long")
+    await ann.button("Latest").hover()
+    before = await ann.log.evaluate("log => log.scrollTop")
+    await ann.page.mouse.wheel(0, 200)
+    await ann.page.wait_for_function(
+        "before => document.querySelector('.log').scrollTop > before", arg=before
+    )
+
+
+async def test_selection_is_seen_with_the_systems_colours(open_window: OpenWindow) -> None:
+    """Where the system takes backgrounds away, the open chat still has a line around it."""
+    ann = await open_window(forced_colors="active")
+    await ann.sign_up()
+    await ann.start_chat("Open")
+    styles = await ann.page.locator(".row[aria-current]").evaluate(
+        "row => [getComputedStyle(row).outlineStyle, getComputedStyle(row).outlineWidth]"
+    )
+    assert styles == ["solid", "2px"]
+
+
+async def test_changing_chats_is_not_read_out(open_window: OpenWindow) -> None:
+    """Messages that come in because a chat is opened find the log marked as busy."""
+    ann = await open_window()
+    await ann.sign_up()
+    await ann.start_chat("One")
+    await ann.write("said before")
+    await ann.expect_lines("said before")
+    await ann.start_chat("Other")
+    await ann.page.evaluate("""() => {
+        window.spoken = [];
+        new MutationObserver(all => {
+            for (const { addedNodes, target } of all) {
+                const log = target.closest?.('.log');
+                for (const node of addedNodes)
+                    if (log && node.matches?.('.line') && !log.ariaBusy)
+                        window.spoken.push(node.textContent);
+            }
+        }).observe(document.querySelector('.chat'), { childList: true, subtree: true });
+    }""")
+    await ann.open_chat("One")
+    await ann.expect_lines("said before")
+    assert await ann.page.evaluate("window.spoken") == []
+    await expect(ann.log).not_to_have_attribute("aria-busy", re.compile("."))
+
+
+async def test_the_keys_are_shown_wherever_the_focus_is(open_window: OpenWindow) -> None:
+    """The keys that the first view names open the list of keys, and write nothing anywhere."""
+    ann = await open_window()
+    await ann.sign_up()
+    named = await ann.page.locator(".nothing kbd").all_inner_texts()
+    await ann.page.keyboard.press("+".join(named).replace("Ctrl", "Control"))
+    await expect(ann.page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await ann.page.keyboard.press("Escape")
+    await ann.start_chat("Keys")
+    await ann.composer.press("Control+/")
+    await expect(ann.page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await ann.page.keyboard.press("Escape")
+    await expect(ann.composer).to_have_value("")
