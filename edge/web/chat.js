@@ -2,7 +2,7 @@
  * One chat as its reader knows it: what it is called, who is in it, its timeline, what is read,
  * who is typing. Changes by events alone; does no I/O.
  */
-import { changesMessage, fold } from "./fold.js";
+import { change, changesMessage } from "./fold.js";
 import { madeAt } from "./ids.js";
 import { Timeline } from "./timeline.js";
 
@@ -98,7 +98,7 @@ export class Chat {
   #took(events) {
     for (const event of events) {
       if (!changesMessage(event)) this.latest = event;
-      else if (event.of === this.latest?.seq) this.latest = fold(this.latest, event);
+      else if (event.of === this.latest?.seq) this.latest = change(this.latest, event);
       this.latestAsOf = event.seq;
       if (event.type === "message") this.#typing.delete(event.by);
       if (this.detail !== null && event.seq > this.detail.seq) this.#change(event);

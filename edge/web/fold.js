@@ -1,9 +1,9 @@
 /**
- * What a message is now: its `message` event with everything that happened to it since. The same
- * function as the server's, held to the same cases. Pure.
+ * What a message is now: its event, and every later event about it, folded together. The same
+ * function as common/protocol/fold.py, held to the same cases. Pure.
  */
 
-const MOST_USERS = 100;
+const MOST_USERS_SHOWN = 100; // of one reaction
 const CHANGES = new Set([
   "message.edited", "message.deleted", "reaction.added", "reaction.removed",
 ]);
@@ -13,55 +13,64 @@ export function changesMessage(event) {
   return CHANGES.has(event.type);
 }
 
-/** The current message after one event about it, or the `message` event itself. */
-export function fold(message, event) {
+/** A message as its own event leaves it; one that was blanked is nothing more than that. */
+export function begin(event) {
+  return event.deleted ? blank(event) : event;
+}
+
+/** A message after an event about it. */
+export function change(message, event) {
+  if (event.type === "message.deleted") {
+    return { ...blank(message), deletedAt: event.at, deletedBy: event.by };
+  }
+  if (isBlank(message)) return message; // these events come from before its deletion
   switch (event.type) {
-    case "message":
-      return event.deleted ? gone(event) : event;
     case "message.edited":
-      return message.deletedAt ? message : edited(message, event);
-    case "message.deleted":
-      return { ...gone(message), deletedAt: event.at, deletedBy: event.by };
+      return edited(message, event);
     case "reaction.added":
-      return message.deletedAt ? message : withReactions(message, added(message, event));
+      return withReactions(message, added(message.reactions ?? [], event));
     case "reaction.removed":
-      return message.deletedAt ? message : withReactions(message, removed(message, event));
+      return withReactions(message, removed(message.reactions ?? [], event));
     default:
       return message;
   }
 }
 
-function gone({ type, chat, seq, at, by, messageId }) {
+/** Whether its text is gone for good. */
+export function isBlank({ message, attachments }) {
+  return message === "" && !attachments?.length;
+}
+
+function blank({ type, chat, seq, at, by, messageId }) {
   return { type, chat, seq, at, by, messageId, message: "" };
 }
 
-function edited(message, event) {
-  const { mentions: _, ...rest } = message;
-  const now = { ...rest, message: event.message, editedAt: event.at };
-  return event.mentions?.length ? { ...now, mentions: event.mentions } : now;
+function edited({ mentions: _, ...rest }, { message, at, mentions }) {
+  const now = { ...rest, message, editedAt: at };
+  return mentions?.length ? { ...now, mentions } : now;
 }
 
-function added({ reactions = [] }, { emoji, by }) {
-  if (!reactions.some((one) => one.emoji === emoji)) {
+function withReactions({ reactions: _, ...rest }, reactions) {
+  return reactions.length > 0 ? { ...rest, reactions } : rest;
+}
+
+function added(reactions, { emoji, by }) {
+  if (reactions.every((one) => one.emoji !== emoji)) {
     return [...reactions, { emoji, count: 1, users: [by] }];
   }
   return reactions.map((one) => (one.emoji === emoji ? joined(one, by) : one));
 }
 
 function joined({ emoji, count, users }, by) {
-  const listed = users.length < MOST_USERS && count === users.length ? [...users, by] : users;
-  return { emoji, count: count + 1, users: listed };
+  // Where others are counted and not shown, whoever comes later is not among the first.
+  const isShown = count === users.length && count < MOST_USERS_SHOWN;
+  return { emoji, count: count + 1, users: isShown ? [...users, by] : users };
 }
 
-function removed({ reactions = [] }, { emoji, by }) {
+function removed(reactions, { emoji, by }) {
   return reactions
     .map((one) => (one.emoji === emoji
       ? { emoji, count: one.count - 1, users: one.users.filter((user) => user !== by) }
       : one))
     .filter((one) => one.count > 0);
-}
-
-function withReactions(message, reactions) {
-  const { reactions: _, ...rest } = message;
-  return reactions.length > 0 ? { ...rest, reactions } : rest;
 }

@@ -2,7 +2,7 @@
  * One chat's events in order of seq, in the stretches that are loaded, and what its reader has
  * written that is not yet among them. Pure: no DOM, no network, no clock.
  */
-import { changesMessage, fold } from "./fold.js";
+import { begin, change, changesMessage } from "./fold.js";
 
 const KEPT_CHANGES = 2_000;
 
@@ -137,7 +137,7 @@ export class Timeline {
       this.cursor = event.seq;
       this.tail.to = event.seq;
       if (changesMessage(event)) this.#alter(event);
-      else this.tail.items.push({ ...event, asOf: event.seq });
+      else this.tail.items.push({ ...begin(event), asOf: event.seq });
       this.outgoing = this.outgoing.filter((item) => (
         item.seq !== event.seq && !(event.by === this.#me && item.clientId === event.clientId)
       ));
@@ -164,7 +164,7 @@ export class Timeline {
 /** An item after an event that may be about another one, or be part of it already. */
 function changed(item, event) {
   if (event.of !== item.seq || event.seq <= item.asOf) return item;
-  return { ...fold(item, event), asOf: event.seq };
+  return { ...change(item, event), asOf: event.seq };
 }
 
 /** Whether an event is something new to a reader, and not only a change of the chat. */

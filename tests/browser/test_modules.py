@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RULES = Path(__file__).parent / "modules"
 WEB = Path(__file__).parents[2] / "edge" / "web"
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[1] / "fixtures"
 MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
 
 

@@ -8,7 +8,7 @@ import { rule, same } from "./checks.js";
 const nameOf = (id) => id;
 
 rule("every case of a text's form holds, and so does its form in one line", async () => {
-  for (const { text, blocks, plain } of await (await fetch("/cases/prose.json")).json()) {
+  for (const { text, blocks, plain } of await (await fetch("/cases/prose_cases.json")).json()) {
     same([text, blocksOf(text)], [text, blocks]);
     same([text, plainOf(text)], [text, plain]);
   }
