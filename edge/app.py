@@ -46,11 +46,12 @@ from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.overview import OverviewRoutes
-from edge.routes.pages import File, create_page_routes, make_file, page_headers, read_files
+from edge.routes.pages import create_page_routes, page_headers
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 from edge.settings import EdgeSettings
+from edge.site import File, make_file, read_site
 from edge.upstream import Administration, Chats, Users
 
 WEB_FOLDER = Path(__file__).parent / "web"
@@ -170,5 +171,5 @@ def create_app(routes: Sequence[Any], admission: Admission) -> Front:
 
 def read_pages() -> dict[str, File]:
     """Everything that is served as a file, by its path."""
-    files = read_files(WEB_FOLDER)
-    return {**files, "/": files["/web/index.html"], "/docs": files["/web/docs/index.html"]}
+    files = read_site(WEB_FOLDER)
+    return {**files, "/docs": files["/web/docs/index.html"]}

@@ -7,7 +7,8 @@ from litestar import Response
 from edge.bodies import AnswerBody
 from edge.http.request import AnyRequest
 from edge.operation import Who, get
-from edge.routes.pages import File, serve_file
+from edge.routes.pages import serve_file
+from edge.site import File
 
 
 class Document(AnswerBody):

@@ -1,39 +1,18 @@
 """The web page: files that are read once, with strict headers."""
 
-import hashlib
-import mimetypes
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from litestar import Response, get
 
 from edge.admission import WHO
 from edge.http.request import AnyRequest
 from edge.operation import Who
+from edge.site import File
 
-
-class File(NamedTuple):
-    """Litestar adds the charset to a media type of text."""
-
-    body: bytes
-    media_type: str
-    etag: str
-
-
-def make_file(body: bytes, media_type: str) -> File:
-    return File(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
-
-def read_files(folder: Path) -> dict[str, File]:
-    """Every file below the folder by the path under which it is served."""
-    files: dict[str, File] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            name = f"/web/{path.relative_to(folder).as_posix()}"
-            files[name] = make_file(path.read_bytes(), media_type)
-    return files
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+RESOURCE_POLICY: Final = "Cross-Origin-Resource-Policy"
+DOCUMENTS: Final = ("text/html", "image/svg+xml", "application/json")
 
 
 def page_headers(origins: Sequence[str]) -> dict[str, str]:
@@ -58,7 +37,7 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
         "Content-Security-Policy": "; ".join(policy),
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
+        RESOURCE_POLICY: "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     }
 
@@ -74,9 +53,32 @@ def create_page_routes(files: Mapping[str, File], headers: Mapping[str, str]) ->
 
 
 def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> Response[bytes]:
-    """The file, or 304 for a client that has it already."""
-    own = {**headers, "ETag": file.etag, "Cache-Control": "no-cache"}
+    """The file, or 304 for a client that has it already.
+
+    Another version in the address, as while a newer edge starts beside this one, gets what is here,
+    to be asked for again.
+    """
+    is_kept = file.version != "" and request.query_params.get("v") == file.version
+    etag, body = file.etag, file.body
+    own = {"Cache-Control": FOR_EVER if is_kept else "no-cache"}
+    # A policy is about what is shown: scripts and styles would carry it for nothing.
+    own |= headers if file.media_type in DOCUMENTS else {RESOURCE_POLICY: headers[RESOURCE_POLICY]}
+    if file.gzipped is not None:
+        own["Vary"] = "Accept-Encoding"
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
+            etag, body = f'{etag[:-1]}-gz"', file.gzipped
+            own["Content-Encoding"] = "gzip"
+    own["ETag"] = etag
     known = request.headers.get("if-none-match", "")
-    if file.etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+    if etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+        own.pop("Content-Encoding", None)
         return Response(b"", status_code=304, headers=own)
-    return Response(file.body, headers=own, media_type=file.media_type)
+    return Response(body, headers=own, media_type=file.media_type)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    codings = [part.partition(";") for part in accepted.lower().split(",")]
+    return any(
+        name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
+        for name, _, weight in codings
+    )

@@ -7,7 +7,8 @@ const RELOAD_MS = 2_000;
 
 async function load() {
   try {
-    return await import("./main.js");
+    // The same version of both: the address of this one names it.
+    return await import(`./main.js${new URL(import.meta.url).search}`);
   } catch {
     const said = "Hubbub cannot be reached. Trying again.";
     document.getElementById("page").replaceChildren(said);

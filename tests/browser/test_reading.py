@@ -1,5 +1,7 @@
 """Reading on any screen, in any script, whatever others write."""
 
+import re
+
 import pytest
 from playwright.async_api import Route, expect
 
@@ -275,7 +277,7 @@ async def test_a_module_that_did_not_come_is_loaded_again(open_window: OpenWindo
         broken += 1
         await (route.abort("failed") if broken == 1 else route.continue_())
 
-    await ann.page.route("**/web/timeline.js", break_once)
+    await ann.page.route(re.compile("/web/main[.]js"), break_once)
     await ann.page.reload()
     await expect(ann.page.get_by_text("Trying again")).to_be_visible()
     await ann.sign_up()

@@ -72,7 +72,7 @@ async def test_headers_may_have_16_kib(
 async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """503 with the same body as edge would give."""
+    """503 with the same body as edge would give; a person at `/` reads a sentence instead."""
     async with Hubbub(tmp_path, replicas="edge=1,realtime=1,users=1,chats=1") as hubbub:
         paused = hubbub.signal_all("edge", signal.SIGSTOP)
         async with asyncio.timeout(10):
@@ -84,6 +84,10 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
         assert answer.headers["Retry-After"] == "1"
         async with http.get(f"{hubbub.origin}/health/live") as answer:
             assert await answer.json() == unavailable().problem()
+        accept = {"Accept": "text/html,*/*;q=0.8"}
+        async with http.get(f"{hubbub.origin}/", headers=accept) as answer:
+            assert (answer.status, answer.content_type) == (503, "text/html")
+            assert '<meta http-equiv="refresh"' in await answer.text()
         assert paused
         hubbub.signal_all("edge", signal.SIGCONT)
 

@@ -61,6 +61,26 @@ def test_files_have_their_types_and_are_asked_for_once(
     assert other.content == first.content
 
 
+def test_files_are_kept_under_their_version_and_compressed(client: httpx.Client) -> None:
+    """The address with this version is kept for ever, any other is asked for again; both answer the
+    same bytes, with gzip where it is taken, and each coding has its own ETag."""
+    page = client.get("/").text
+    name = re.findall(r'"(/web/main\.js\?v=\w+)"', page)[0]
+    kept = client.get(name, headers={"Accept-Encoding": "gzip, br"})
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert kept.headers["content-encoding"] == "gzip"
+    assert kept.headers["vary"] == "Accept-Encoding"
+    for other in (name.partition("?")[0], f"{name}0"):
+        plain = client.get(other, headers={"Accept-Encoding": "gzip;q=0"})
+        assert plain.headers["cache-control"] == "no-cache"
+        assert "content-encoding" not in plain.headers
+        assert plain.content == kept.content
+        assert plain.headers["etag"] != kept.headers["etag"]
+    etag = {"If-None-Match": kept.headers["etag"], "Accept-Encoding": "gzip"}
+    assert client.get(name, headers=etag).status_code == 304
+    assert client.get("/").headers["cache-control"] == "no-cache"
+
+
 def test_the_description_holds_every_call(client: httpx.Client) -> None:
     """Each call is there with its answers, all its problems and an example of each."""
     document = client.get("/openapi.json").json()

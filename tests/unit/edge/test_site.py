@@ -1,0 +1,91 @@
+"""The page's modules and styles as one file each."""
+
+import gzip
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge.site import join_modules, join_styles, make_file, read_site
+
+WEB = Path(__file__).parents[3] / "edge" / "web"
+
+
+def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None:
+    """Each module once, before who needs it, with its exports under the names it is asked for."""
+    joined = join_modules(
+        {
+            "main.js": 'import { b } from "./b.js";\nimport { a as one } from "./a.js";\n'
+            "export function start() {\n  return b + one;\n}\n",
+            "b.js": 'import {\n  a,\n} from "./a.js";\n// why\nexport const b = a + 1;\n',
+            "a.js": "/** What it is. */\nexport const a = 1;\n",
+        },
+        "main.js",
+    )
+    assert joined == (
+        "const $a = (() => {\nconst a = 1;\nreturn { a };\n})();\n"
+        "const $b = (() => {\nconst { a } = $a;\nconst b = a + 1;\nreturn { b };\n})();\n"
+        "const { b } = $b;\nconst { a: one } = $a;\n"
+        "export function start() {\n  return b + one;\n}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["export default 1;\n", 'import * as all from "./a.js";\n', "export { x };\n"]
+)
+def test_a_form_that_cannot_be_joined_is_refused(text: str) -> None:
+    """Rather at the start of edge than in somebody's browser."""
+    with pytest.raises(ValueError, match=r"b\.js cannot be joined"):
+        join_modules({"main.js": 'import { b } from "./b.js";\n', "b.js": text}, "main.js")
+
+
+def test_modules_that_need_each_other_are_refused() -> None:
+    """There is no order in which they could be joined."""
+    modules = {"main.js": 'import { b } from "./b.js";\n', "b.js": 'import { c } from "./c.js";\n',
+               "c.js": 'import { b } from "./b.js";\n'}  # fmt: skip
+    with pytest.raises(ValueError, match=r"b\.js imports itself"):
+        join_modules(modules, "main.js")
+
+
+def test_styles_are_joined_in_the_order_of_the_imports() -> None:
+    """Without their comments."""
+    styles = {"page.css": '@import "./a.css";\n@import "./b.css";\n', "a.css": "/* x */\na {}\n",
+              "b.css": "b {}\n"}  # fmt: skip
+    assert join_styles(styles, "page.css") == "a {}\nb {}\n"
+
+
+def find_node() -> str | None:
+    """Node, where there is one."""
+    return shutil.which("node")
+
+
+def test_the_page_is_one_script_and_one_style(tmp_path: Path) -> None:
+    """What edge serves of this page is a script that a JavaScript engine can read, and every file
+    that the page names carries the version of the whole."""
+    site = read_site(WEB)
+    script = tmp_path / "main.mjs"
+    script.write_bytes(site["/web/main.js"].body)
+    if node := find_node():
+        subprocess.run([node, "--check", str(script)], check=True)
+    assert b"@import" not in site["/web/page.css"].body
+    page = site["/"].body.decode()
+    named = re.findall(r'"(/web/[^"]+)"', page)
+    assert len(named) >= 4
+    assert {name.partition("?v=")[2] for name in named} == {site["/web/main.js"].version}
+
+
+def test_the_page_is_small() -> None:
+    """Everything that a first view loads of it is below 60 kB as it travels."""
+    site = read_site(WEB)
+    names = ("/", "/web/start.js", "/web/main.js", "/web/page.css", "/web/mark.svg")
+    assert sum(len(site[name].gzipped or site[name].body) for name in names) < 60_000
+
+
+def test_text_is_compressed_and_what_is_small_is_not() -> None:
+    """A file of a few bytes would grow."""
+    long = make_file(b"x" * 600, "text/css")
+    assert gzip.decompress(long.gzipped or b"") == long.body
+    assert make_file(b"x", "text/css").gzipped is None
+    assert make_file(b"x" * 600, "image/png").gzipped is None
