@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
 const TYPING_EVERY_MS = 3_000;
+const JUST_TYPED_MS = 2_000;
 
 export class Composer {
   #hear;
@@ -15,6 +16,7 @@ export class Composer {
   #go;
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
+  #changedAt = -Infinity;
 
   /** `hear` is `{send(text), draft(text), typing()}`. */
   constructor({ hear, clock }) {
@@ -59,7 +61,7 @@ export class Composer {
 
   /** Another window may have written on; what is being typed here is left alone. */
   keepUp(draft) {
-    const isTyping = document.hasFocus() && this.hasFocus;
+    const isTyping = this.#clock.now() - this.#changedAt < JUST_TYPED_MS;
     if (!isTyping && this.#field.value !== draft) this.#set(draft);
   }
 
@@ -78,6 +80,7 @@ export class Composer {
   }
 
   #changed() {
+    this.#changedAt = this.#clock.now();
     this.#fit();
     this.#measure();
     this.#hear.draft(this.#field.value);
