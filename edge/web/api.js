@@ -70,6 +70,34 @@ export class Api {
     return this.#repeat("GET", `/api/chat/${id}/events?after=${after}&limit=${limit}`);
   }
 
+  /** `{messages, more, seq}`, newest first: the last before a seq, the first after one, or the newest. */
+  async messages(id, { before, after, limit }) {
+    const edge = before ? `before=${before}&` : after !== undefined ? `after=${after}&` : "";
+    return this.#repeat("GET", `/api/chat/${id}/message?${edge}limit=${limit}`);
+  }
+
+  async message(id, messageId) {
+    return this.#repeat("GET", `/api/chat/${id}/message/${messageId}`);
+  }
+
+  /** These four ask once: who keeps what is unsent repeats them, with the same key. */
+  async editMessage(id, messageId, { message, mentions }, key) {
+    const path = `/api/chat/${id}/message/${messageId}`;
+    return (await this.#call("PATCH", path, { body: { message, mentions }, key })).messageInfo;
+  }
+
+  async deleteMessage(id, messageId, key) {
+    return this.#call("DELETE", `/api/chat/${id}/message/${messageId}`, { key });
+  }
+
+  async addReaction(id, messageId, emoji) {
+    return this.#call("PUT", reactionPath(id, messageId, emoji));
+  }
+
+  async removeReaction(id, messageId, emoji) {
+    return this.#call("DELETE", reactionPath(id, messageId, emoji));
+  }
+
   /** Repeats while the outcome is open, for 5 s; only for GET and for POST with a key. */
   async #repeat(method, path, request = {}) {
     const until = this.#clock.now() + REPEAT_FOR_MS;
@@ -98,4 +126,8 @@ export class Api {
     if (key) headers["Idempotency-Key"] = key;
     return exchange(this.#fetch, method, path, { body, headers });
   }
+}
+
+function reactionPath(id, messageId, emoji) {
+  return `/api/chat/${id}/message/${messageId}/reaction/${encodeURIComponent(emoji)}`;
 }

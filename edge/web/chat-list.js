@@ -3,11 +3,12 @@
  * words. Decides nothing.
  */
 import { arrange, avatar, element, lettersOf } from "./element.js";
+import { isBlank } from "./fold.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 import { listTime } from "./moments.js";
 import { plainOf } from "./prose.js";
-import { noteOf, otherOf, titleOf } from "./words.js";
+import { DELETED, noteOf, otherOf, titleOf } from "./words.js";
 
 const EXCERPT = 200;
 
@@ -62,19 +63,19 @@ export class ChatList {
       unread: isOpen ? 0 : chat.unread,
       hasMoreUnread: chat.hasMoreUnread,
       draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
-      unsent: chat.timeline.outgoing.some((item) => item.state === "failed"),
+      unsent: chat.timeline.unsent.some((item) => item.state === "failed"),
       preview: this.#preview(chat, nameOf, other !== null),
       isOpen,
     };
   }
 
   #preview(chat, nameOf, isDirect) {
-    const unsent = chat.timeline.outgoing.at(-1);
+    const unsent = chat.timeline.unsent.at(-1);
     if (unsent) return `You: ${plainOf(unsent.text.slice(0, EXCERPT))}`;
     const event = chat.latest;
     if (event === null) return "";
     if (event.type !== "message") return noteOf(event, nameOf);
-    const said = plainOf(event.message.slice(0, EXCERPT));
+    const said = isBlank(event) ? DELETED : plainOf(event.message.slice(0, EXCERPT));
     if (event.by === this.#me.id) return `You: ${said}`;
     return isDirect ? said : `${this.#names.of(event.by)}: ${said}`;
   }

@@ -21,6 +21,7 @@ export class Chat {
     this.newAfter = null; // the seq above the "New" line while the chat is open
     this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
     this.draft = "";
+    this.answered = null; // the row that the draft answers
     this.latest = null; // the newest row that was ever seen, also when it is not loaded
     this.latestAsOf = 0; // the seq up to which `latest` is right
     this.left = null; // the event that ended it for this person
@@ -37,7 +38,7 @@ export class Chat {
 
   /** Milliseconds by which a list sorts. */
   get lastMs() {
-    const unsent = this.timeline.outgoing.at(-1);
+    const unsent = this.timeline.unsent.at(-1);
     return Math.max(
       this.latest ? Date.parse(this.latest.at) : madeAt(this.id),
       unsent ? Date.parse(unsent.at) : 0,

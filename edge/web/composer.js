@@ -1,6 +1,8 @@
 /**
- * Where one writes. Never waits for anything: a text is handed over and the field is empty again.
+ * Where one writes: a new message, an answer, another text for an old one. Never waits for
+ * anything: a text is handed over and the field is empty again.
  */
+import { Completion } from "./completion.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 
@@ -14,11 +16,18 @@ export class Composer {
   #clock;
   #field;
   #go;
+  #completion;
+  #about = element("div", { class: "replying", hidden: true });
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
-  #changedAt = -Infinity;
+  #answered = null; // the row that is answered
+  #edited = null; // the row whose text is here, and the draft that was here before
+  #draft = "";
 
-  /** `hear` is `{send(text), draft(text), typing()}`. */
+  /**
+   * `hear` is `{send(text, answered), edit(row, text), draft(text), answer(row), typing(),
+   * editLast(), suggest(mark, word), pickEmoji(anchor)}`.
+   */
   constructor({ hear, clock }) {
     this.#hear = hear;
     this.#clock = clock;
@@ -29,12 +38,22 @@ export class Composer {
       oninput: () => this.#changed(),
       onkeydown: (event) => this.#key(event),
     });
+    this.#completion = new Completion({ field: this.#field, find: hear.suggest });
     this.#go = element(
       "button",
       { class: "strong send", type: "submit", "aria-label": "Send", title: "Send" },
       element("span", {}, "Send"),
       icon("up-arrow"),
     );
+    const quiet = (name, label, kind, take) => {
+      const button = element(
+        "button",
+        { class: `bare ${kind}`, type: "button", "aria-label": label, title: label,
+          onclick: () => take(button) },
+        icon(name),
+      );
+      return button;
+    };
     const form = element(
       "form",
       {
@@ -44,13 +63,26 @@ export class Composer {
           this.#send();
         },
       },
-      element("div", { class: "main" }, this.#field, this.#go),
+      this.#about,
+      element(
+        "div",
+        { class: "main" },
+        this.#field,
+        quiet("smile", "Emoji", "", (anchor) => hear.pickEmoji(anchor)),
+        quiet("at", "Mention a person", "mention", () => this.insert("@")),
+        this.#go,
+      ),
     );
-    this.node = element("div", { class: "composer" }, this.#said, form);
+    this.node = element("div", { class: "composer" }, this.#completion.node, this.#said, form);
   }
 
-  open(title, draft) {
+  /** `answered` is the row that the draft answers, or null. */
+  open(title, draft, answered) {
     this.retitle(title);
+    this.#edited = null;
+    this.#answered = answered;
+    this.#completion.close();
+    this.#head();
     this.#set(draft);
   }
 
@@ -61,8 +93,34 @@ export class Composer {
 
   /** Another window may have written on; what is being typed here is left alone. */
   keepUp(draft) {
-    const isTyping = this.#clock.now() - this.#changedAt < JUST_TYPED_MS;
-    if (!isTyping && this.#field.value !== draft) this.#set(draft);
+    const isBusy = (document.hasFocus() && this.hasFocus) || this.#edited !== null;
+    if (!isBusy && this.#field.value !== draft) this.#set(draft);
+  }
+
+  answer(row) {
+    this.#stopEditing();
+    this.#answered = row;
+    this.#hear.answer(row);
+    this.#head();
+    this.focus();
+  }
+
+  edit(row) {
+    if (this.#edited === null) this.#draft = this.#field.value;
+    this.#edited = row;
+    this.#head();
+    this.#set(row.text);
+    this.focus();
+    this.#field.setSelectionRange(row.text.length, row.text.length);
+  }
+
+  /** Puts text where the caret is. */
+  insert(text) {
+    this.focus();
+    const { selectionStart, selectionEnd, value } = this.#field;
+    const isApart = selectionStart === 0 || /\s$/u.test(value.slice(0, selectionStart));
+    this.#field.setRangeText(isApart ? text : ` ${text}`, selectionStart, selectionEnd, "end");
+    this.#changed();
   }
 
   focus() {
@@ -79,10 +137,53 @@ export class Composer {
     this.#fit();
   }
 
+  /** What the text is about, above it, with the way out. */
+  #head() {
+    const row = this.#edited ?? this.#answered;
+    this.#about.hidden = row === null;
+    if (row === null) return;
+    const what = this.#edited
+      ? [element("b", {}, "Edit message")]
+      : [element("span", { class: "unseen" }, "Reply to "), element("b", {}, row.name), " ", row.text];
+    const close = element(
+      "button",
+      {
+        class: "bare", type: "button", "aria-label": this.#edited ? "Stop editing" : "No reply",
+        onclick: () => {
+          this.#leave();
+          this.focus();
+        },
+      },
+      icon("close"),
+    );
+    this.#about.replaceChildren(icon(this.#edited ? "edit" : "reply", { small: true }),
+      element("span", { class: "cut" }, ...what), close);
+  }
+
+  /** Out of what the text is about: first editing, then answering. False when it is about nothing. */
+  #leave() {
+    if (this.#edited !== null) this.#stopEditing();
+    else if (this.#answered !== null) {
+      this.#answered = null;
+      this.#hear.answer(null);
+      this.#head();
+    } else return false;
+    return true;
+  }
+
+  #stopEditing() {
+    if (this.#edited === null) return;
+    this.#edited = null;
+    this.#head();
+    this.#set(this.#draft);
+  }
+
   #changed() {
     this.#changedAt = this.#clock.now();
     this.#fit();
     this.#measure();
+    this.#completion.update();
+    if (this.#edited !== null) return;
     this.#hear.draft(this.#field.value);
     const now = this.#clock.now();
     if (this.#field.value.trim() === "" || now - this.#typedAt < TYPING_EVERY_MS) return;
@@ -91,18 +192,35 @@ export class Composer {
   }
 
   #key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    if (matchMedia("(pointer: coarse)").matches) return; // a thumb has the button for sending
-    event.preventDefault();
-    this.#send();
+    if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (this.#completion.key(event)) return;
+    const { key, shiftKey } = event;
+    if (key === "Escape" && this.#leave()) event.preventDefault(); // one layer
+    else if (key === "ArrowUp" && this.#field.value === "" && this.#edited === null) {
+      event.preventDefault();
+      this.#hear.editLast();
+    } else if (key === "Enter" && !shiftKey && !matchMedia("(pointer: coarse)").matches) {
+      event.preventDefault(); // a thumb has the button for sending
+      this.#send();
+    }
   }
 
   #send() {
     const text = this.#field.value;
     if (text.trim() === "" || this.#measure() > MOST_BYTES) return;
-    this.#typedAt = -Infinity;
-    this.#set("");
-    this.#hear.send(text);
+    this.#completion.close();
+    if (this.#edited !== null) {
+      const row = this.#edited;
+      this.#stopEditing();
+      if (text !== row.text) this.#hear.edit(row, text);
+    } else {
+      const answered = this.#answered;
+      this.#answered = null;
+      this.#typedAt = -Infinity;
+      this.#head();
+      this.#set("");
+      this.#hear.send(text, answered);
+    }
     this.focus();
   }
 

@@ -6,15 +6,21 @@ import { Bar } from "./bar.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
+import { openEmojiPicker } from "./emoji-picker.js";
 import { introOf } from "./intro.js";
 import { Log } from "./log.js";
 import { openMenu } from "./menu.js";
+import { choicesFor, quickReactions } from "./message-menu.js";
 import { Notice } from "./notice.js";
+import { mentionsIn, suggest } from "./suggestions.js";
 import { Tools } from "./tools.js";
-import { titleOf, typingInWords } from "./words.js";
+import { otherOf, titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
   #me;
+  #api;
+  #layers;
+  #use;
   #names;
   #chats;
   #clock;
@@ -31,12 +37,16 @@ export class Conversation {
   #empty;
 
   /**
-   * `hear` is `{send(chat, text), typing(chat), retry(chat, id), discard(chat, id), before(chat,
-   * seq), after(chat, seq), around(chat, seq), about(chat), add(chat), copy(text), hurry(),
-   * attentive(): boolean}`; `layers` as in `layers.js`.
+   * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
+   * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
+   * quoted(chat, messageId), about(chat), add(chat), copy(text), hurry(), attentive(): boolean}`;
+   * `layers` as in `layers.js`, `use` an `EmojiUse`.
    */
-  constructor({ me, names, chats, clock, layers, hear, empty }) {
+  constructor({ me, api, names, chats, clock, layers, use, hear, empty }) {
     this.#me = me;
+    this.#api = api;
+    this.#layers = layers;
+    this.#use = use;
     this.#names = names;
     this.#chats = chats;
     this.#clock = clock;
@@ -55,15 +65,17 @@ export class Conversation {
         moved: () => this.#look(),
         retry: (id) => hear.retry(this.#chat, id),
         discard: (id) => hear.discard(this.#chat, id),
+        quoted: hear.quoted,
+        react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
+        pick: (row, anchor) => this.#pick(row, anchor),
+        jump: (seq) => this.#log.goTo(seq),
       },
     });
     new Tools({
       log: this.#log.node,
       rowOf: (node) => this.#log.rowOf(node),
       choices: (row) => this.#choices(row),
-      open: (row, choices, anchor) => openMenu({
-        label: "Message", anchor, layers, items: choices.filter((one) => !one.isOnlyQuick),
-      }),
+      open: (row, choices, anchor) => this.#menu(row, choices, anchor),
     });
     this.composer = this.#makeComposer();
     this.#latest = element(
@@ -106,7 +118,7 @@ export class Conversation {
     chat.newAfter = read !== null && read < timeline.cursor ? read : null;
     this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
-    this.composer.open(this.#title, chat.draft);
+    this.composer.open(this.#title, chat.draft, chat.answered);
     this.node.replaceChildren(...this.#panes);
     this.#log.open(chat, this.#title, seq);
     this.render({ isLive, notice: null });
@@ -142,33 +154,92 @@ export class Conversation {
   }
 
   #makeComposer() {
+    const post = (wanted, text) => {
+      const mentions = mentionsIn(text, { chat: this.#chat, names: this.#names });
+      this.#hear.post(this.#chat, { ...wanted, text, mentions });
+    };
     return new Composer({
       clock: this.#clock,
       hear: {
-        send: (text) => {
+        send: (text, answered) => {
           this.#chats.saveDraft(this.#chat, "");
+          this.#chat.answered = null;
           this.#log.toEnd();
-          this.#hear.send(this.#chat, text);
+          post({ replyTo: answered?.messageId }, text);
+        },
+        edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
+        editLast: () => {
+          const row = this.#log.lastOwn;
+          if (row?.state === "stored") this.composer.edit(row);
+        },
+        answer: (row) => {
+          this.#chat.answered = row;
         },
         draft: (text) => this.#chats.saveDraft(this.#chat, text),
         typing: () => this.#hear.typing(this.#chat),
+        suggest: (mark, word) => suggest(mark, word, {
+          chat: this.#chat, me: this.#me, api: this.#api, names: this.#names, use: this.#use,
+        }),
+        pickEmoji: (anchor) => openEmojiPicker({
+          anchor, layers: this.#layers, use: this.#use,
+          choose: (emoji) => this.composer.insert(emoji),
+        }),
       },
+    });
+  }
+
+  #react({ seq, messageId }, emoji, isOn) {
+    this.#hear.post(this.#chat, { kind: "react", of: seq, messageId, emoji, isOn });
+  }
+
+  #pick(row, anchor) {
+    openEmojiPicker({
+      anchor, layers: this.#layers, use: this.#use,
+      choose: (emoji) => this.#react(row, emoji, true),
     });
   }
 
   /** What can be done with a message that is stored. */
   #choices(row) {
     const chat = this.#chat;
+    const isGroup = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id)) === null;
     const address = `${location.origin}${location.pathname}#${chat.id}/${row.seq}`;
-    return [
-      { icon: "copy", label: "Copy text", take: () => this.#hear.copy(row.text) },
-      { icon: "link", label: "Copy link", take: () => this.#hear.copy(address) },
-      {
-        icon: "chat",
-        label: "Mark as unread",
-        take: () => this.#hear.unread(chat, row.seq),
+    return choicesFor(row, {
+      isOwner: chat.isOwner && isGroup,
+      does: {
+        pick: (anchor) => this.#pick(row, anchor),
+        reply: () => this.composer.answer(row),
+        edit: () => this.composer.edit(row),
+        copyText: () => this.#hear.copy(row.text),
+        copyLink: () => this.#hear.copy(address),
+        unread: () => this.#hear.unread(chat, row.seq),
+        remove: () => this.#hear.remove(chat, { of: row.seq, messageId: row.messageId }),
       },
-    ];
+    });
+  }
+
+  #menu(row, choices, anchor) {
+    const all = element(
+      "button",
+      {
+        class: "bare", type: "button", role: "menuitem", "aria-label": "Another reaction",
+        onclick: () => {
+          menu.close();
+          this.#pick(row, anchor);
+        },
+      },
+      icon("react"),
+    );
+    const quick = row.isGone ? [] : [quickReactions({
+      row, six: this.#use.six, pick: all,
+      close: () => menu.close(),
+      react: (emoji, isOn) => {
+        if (isOn) this.#use.count(emoji);
+        this.#react(row, emoji, isOn);
+      },
+    }), null];
+    const items = [...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
+    const menu = openMenu({ label: "Message", anchor, layers: this.#layers, items });
   }
 
   #titleNow() {

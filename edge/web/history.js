@@ -1,11 +1,14 @@
 /**
  * Loads what a chat's timeline does not hold: the newest of it, what came before or after a seq,
- * what lies around one. Each page once, however often it is asked for.
+ * what lies around one. Messages come as they are now; what else happened comes from the log.
  */
+import { changesMessage } from "./fold.js";
 
 const TAIL = 30;
 const PAGE = 50;
-const MOST = 200;
+const MOST = 100;
+const EVENTS_AT_ONCE = 200;
+const TRIES = 3;
 
 export class History {
   #api;
@@ -15,46 +18,69 @@ export class History {
     this.#api = api;
   }
 
-  /** The newest events, back to the first unread one when that is not too far. */
+  /** The newest, back to the first unread one when that is not too far. */
   async tail(chat) {
-    const upTo = chat.timeline.tail.from - 1;
-    const length = Math.min(MOST, Math.max(TAIL, upTo - (chat.read ?? upTo)));
-    await this.#load(chat, upTo - length, upTo);
+    const { cursor } = chat.timeline;
+    const limit = Math.min(MOST, Math.max(TAIL, cursor - (chat.read ?? cursor)));
+    await this.#load(chat, { limit });
   }
 
-  /** What came before the seq `from`. Raises what the call raises, as all of these do. */
+  /** What came before the seq `from`. Raises what the calls raise, as all of these do. */
   async before(chat, from) {
-    await this.#load(chat, from - 1 - PAGE, from - 1);
+    await this.#load(chat, { before: from, limit: PAGE });
   }
 
   async after(chat, to) {
-    await this.#load(chat, to, to + PAGE);
+    await this.#load(chat, { after: to, limit: PAGE });
   }
 
   async around(chat, seq) {
-    await this.#load(chat, seq - PAGE, seq + PAGE);
+    await Promise.all([
+      this.#load(chat, { before: seq, limit: PAGE / 2 }),
+      this.#load(chat, { after: seq - 1, limit: PAGE }),
+    ]);
   }
 
-  /** The events above `after` up to `upTo`, into the timeline. */
-  #load(chat, after, upTo) {
-    const key = `${chat.id} ${after} ${upTo}`;
+  #load(chat, wanted) {
+    const key = `${chat.id} ${JSON.stringify(wanted)}`;
     if (!this.#underway.has(key)) {
-      const loading = this.#fetch(chat, Math.max(0, after), Math.min(upTo, chat.timeline.cursor));
+      const loading = this.#fetch(chat, wanted);
       this.#underway.set(key, loading.finally(() => this.#underway.delete(key)));
     }
     return this.#underway.get(key);
   }
 
-  async #fetch(chat, after, upTo) {
-    const found = [];
-    const asOf = chat.timeline.cursor;
-    for (let last = after; last < upTo; last = found.at(-1).seq) {
-      const { events } = await this.#api.events(chat.id, last, Math.min(MOST, upTo - last));
-      if (events.length === 0) break;
-      found.push(...events);
-    }
-    if (found.length > 0) {
-      chat.learn({ from: after + 1, to: found.at(-1).seq, items: found, asOf });
+  /** Again where a page is older than what is remembered of changes: then it is a new one. */
+  async #fetch(chat, wanted) {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const page = await this.#api.messages(chat.id, wanted);
+      const known = { ...rangeOf(page, wanted), asOf: page.seq };
+      const items = [...page.messages.toReversed(), ...(await this.#notes(chat, known, page))];
+      if (chat.learn({ ...known, items: items.sort((a, b) => a.seq - b.seq) })) return;
     }
   }
+
+  /** What stands in the log between the messages: joining, leaving, names. */
+  async #notes(chat, { from, to }, { messages }) {
+    const notes = [];
+    let after = from - 1;
+    // Where every seq is a message's there is nothing between them.
+    for (let more = messages.length < to - from + 1; more && after < to; ) {
+      const page = await this.#api.events(chat.id, after, EVENTS_AT_ONCE);
+      notes.push(...page.events.filter((event) => (
+        event.seq <= to && event.type !== "message" && !changesMessage(event)
+      )));
+      after = page.events.at(-1)?.seq ?? to;
+      more = page.more;
+    }
+    return notes;
+  }
+}
+
+/** The seqs of which a page tells everything: up to where the next page begins. */
+function rangeOf({ messages, more, seq }, { before, after }) {
+  const oldest = messages.at(-1)?.seq;
+  const newest = messages[0]?.seq;
+  if (after !== undefined) return { from: after + 1, to: more ? newest : seq };
+  return { from: more ? oldest : 1, to: before === undefined ? seq : before - 1 };
 }

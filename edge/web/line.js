@@ -6,6 +6,7 @@ import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 import { clockTime, fullTime } from "./moments.js";
 import { proseOf } from "./prose-view.js";
+import { DELETED, listed } from "./words.js";
 
 /** The list item of a row, still empty. Own rows are not read out: their writer knows them. */
 export function shellOf(row) {
@@ -14,7 +15,7 @@ export function shellOf(row) {
   return item;
 }
 
-/** Fills a row's item. `acts` is `{retry(clientId), discard(clientId)}`. */
+/** Fills a row's item. `acts` as `Log` hears them. */
 export function fillLine(item, row, acts) {
   item.className = classOf(row);
   if (row.kind === "line") item.replaceChildren(...lineOf(row, acts));
@@ -30,6 +31,8 @@ function classOf(row) {
     row.mine && "mine",
     row.state !== "stored" && row.state,
     row.isSlow && "slow",
+    row.isGone && "gone",
+    row.mentioned.some((one) => one.isMe) && "for-me",
     row.isFound && "found",
   ].filter(Boolean).join(" ");
 }
@@ -45,12 +48,67 @@ function lineOf(row, acts) {
     words && " ",
     words && element("span", { class: "state" }, words),
   );
-  const said = element("div", { class: "said" }, by, proseOf(row.text));
+  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row));
   if (row.state === "failed") said.append(...failureOf(row, acts));
+  if (row.reactions.length > 0) said.append(reactionsOf(row, acts));
   const left = row.first
     ? avatar(hueOf(row.by), lettersOf(row.name), { person: true })
     : gutterOf(row, words);
   return [left, said];
+}
+
+function textOf({ text, isGone, mentioned, editedAt }) {
+  if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
+  const edited = editedAt && element(
+    "span",
+    { class: "edited", title: `Edited ${fullTime(editedAt)}` },
+    "(edited)",
+    element("span", { class: "unseen" }, ` at ${clockTime(editedAt)}`),
+  );
+  const mention = (name) => {
+    const one = mentioned.find((other) => other.name.toLowerCase() === name.toLowerCase());
+    return one ? element("span", { class: one.isMe ? "at me" : "at" }, `@${one.name}`) : null;
+  };
+  return proseOf(text, { mention, after: edited });
+}
+
+/** The line of the message that this one answers; it leads there. */
+function quoteOf({ quoted }, acts) {
+  if (!quoted) return null;
+  if (quoted.text === null) {
+    return element("span", { class: "quoted" }, element("span", { class: "cut" }, quoted.words));
+  }
+  const node = element(
+    "button",
+    { class: "quoted", type: "button", onclick: () => acts.jump(quoted.seq) },
+    element("span", { class: "unseen" }, "In reply to "),
+    element("b", {}, quoted.name),
+    element("span", { class: "cut", dir: "auto" }, quoted.text),
+  );
+  node.style.setProperty("--hue", hueOf(quoted.by));
+  return node;
+}
+
+function reactionsOf(row, acts) {
+  const buttons = row.reactions.map(({ emoji, count, isMine, names }) => element(
+    "button",
+    {
+      class: "reaction", type: "button", "aria-pressed": String(isMine),
+      title: listed(names, count), "aria-label": `${emoji} ${count}: ${listed(names, count)}`,
+      onclick: () => acts.react(row, emoji, !isMine),
+    },
+    element("span", {}, emoji),
+    String(count),
+  ));
+  const add = element(
+    "button",
+    {
+      class: "reaction add", type: "button", "aria-label": "Add a reaction",
+      onclick: () => acts.pick(row, add),
+    },
+    icon("react", { small: true }),
+  );
+  return element("div", { class: "reactions" }, ...buttons, add);
 }
 
 /** What stands where a first line has its face: the hour, or that the line is still on its way. */
@@ -65,18 +123,19 @@ function stateInWords({ state, isSlow, waits }) {
   return waits ? "waits for the connection" : "sending";
 }
 
-function failureOf({ reason, clientId }, acts) {
+function failureOf({ reason, clientId, seq }, acts) {
   const retry = { class: "small", type: "button", onclick: () => acts.retry(clientId) };
   const discard = {
     class: "small quiet danger", type: "button", onclick: () => acts.discard(clientId),
   };
+  const what = seq === undefined ? "Not sent" : "Not changed";
   return [
-    element("p", { class: "reason" }, icon("alert", { small: true }), `Not sent: ${reason}`),
+    element("p", { class: "reason" }, icon("alert", { small: true }), `${what}: ${reason}`),
     element(
       "div",
       { class: "acts" },
       element("button", retry, "Try again"),
-      element("button", discard, "Delete"),
+      element("button", discard, seq === undefined ? "Delete" : "Discard the change"),
     ),
   ];
 }

@@ -30,7 +30,7 @@ export class Live {
 
   /**
    * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
-   * left(chat), signedOut()}`.
+   * left(chat), refused(item, code), signedOut()}`.
    */
   constructor({
     me, api, session, clock, database, random, locks, WebSocket, url, isWatched, hear,
@@ -71,8 +71,8 @@ export class Live {
       },
     });
     this.#sender = new Sender({
-      outbox: this.#outbox, connection: this.#connection, chats: this.chats, clock, random,
-      onChange: hear.changed,
+      api, outbox: this.#outbox, connection: this.#connection, chats: this.chats, clock, random,
+      hear: { changed: hear.changed, refused: hear.refused, inWords: notSentInWords },
     });
   }
 
@@ -114,9 +114,14 @@ export class Live {
     this.#connection.close();
   }
 
-  /** The text is in the log when this returns; the promise says that it survives a reload. */
-  post(chat, text) {
-    return this.#sender.post(chat, text, new Date(this.#clock.now()).toISOString());
+  /** As `Sender.post`. */
+  post(chat, wanted) {
+    return this.#sender.post(chat, wanted);
+  }
+
+  /** As `Sender.postDeletion`. */
+  postDeletion(chat, message) {
+    return this.#sender.postDeletion(chat, message);
   }
 
   retry(chat, clientId) {

@@ -15,6 +15,7 @@ const NEAR_EDGE_PX = 800;
 const KEPT_ITEMS = 1_000;
 const SLOW_MS = 400; // what is answered sooner never says that it is being sent
 const QUIET_MS = 500;
+const NAMES_OF_REACTION = 5;
 
 export class Log {
   #me;
@@ -38,7 +39,8 @@ export class Log {
 
   /**
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
-   * discard(clientId)}`; the first three are async. `intro(chat)` gives what stands above the first
+   * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
+   * jump(seq)}`; the first three are async. `intro(chat)` gives what stands above the first
    * message.
    */
   constructor({ me, names, hear, intro }) {
@@ -107,6 +109,20 @@ export class Log {
     this.render();
   }
 
+  /** Shows a message, loading it first where it is not here. */
+  goTo(seq) {
+    this.#found = seq;
+    if (this.#chat.timeline.stretchAt(seq)) this.#showAt(seq);
+    else this.#seek(seq);
+  }
+
+  /** The newest stored line of the reader's own, or undefined. */
+  get lastOwn() {
+    return [...this.#rows.values()].findLast((row) => (
+      row.mine && row.seq !== undefined && !row.isGone
+    ));
+  }
+
   /** Scrolls as a wheel over what lies above the log would have done. */
   scrollBy(px) {
     this.node.scrollTop += px;
@@ -122,9 +138,9 @@ export class Log {
     const stretch = this.#stretch();
     if (stretch === timeline.tail) this.#window.settle(stretch.items, follows);
     const rows = this.#seeks === null
-      ? rowsOf(this.#window.slice(stretch), this.#window.atEnd ? timeline.outgoing : [], {
-        me: this.#me.id, newAfter, dayOf,
-      }).map((row) => this.#worded(row, nowMs))
+      ? rowsOf(this.#window.slice(stretch), {
+        unsent: this.#window.atEnd ? timeline.unsent : [], changing: timeline.changing,
+      }, { me: this.#me.id, newAfter, dayOf }).map((row) => this.#worded(row, nowMs))
       : [];
     this.#rows = new Map(rows.map((row) => [row.key, row]));
     arrange(this.#list, rows, this.#kept, {
@@ -160,10 +176,26 @@ export class Log {
           ...row,
           name: row.mine ? this.#me.username : this.#names.of(row.by),
           waits: !this.#isLive,
-          isSlow: row.state === "pending" && nowMs - Date.parse(row.at) >= SLOW_MS,
+          ...this.#spoken(row),
+          isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
           isFound: row.seq !== undefined && row.seq === this.#found,
         };
     }
+  }
+
+  /** Names in place of ids, and the message that a reply is about. */
+  #spoken({ mentions = [], reactions = [], replyTo }) {
+    const nameOf = (id) => this.#names.of(id);
+    return {
+      mentioned: mentions.map((id) => ({ name: nameOf(id), isMe: id === this.#me.id })),
+      reactions: reactions.map(({ emoji, count, users }) => ({
+        emoji, count, isMine: users.includes(this.#me.id),
+        names: users.slice(0, NAMES_OF_REACTION).map((id) => (
+          id === this.#me.id ? "You" : nameOf(id)
+        )),
+      })),
+      quoted: replyTo ? this.#hear.quoted(this.#chat, replyTo) : null,
+    };
   }
 
   #stretch() {

@@ -12,6 +12,16 @@ const EDGE_PX = 8;
  * `anchor` is what was pressed; `layers` is told, so that the way back closes it.
  */
 export function openMenu({ label, anchor, items, layers }) {
+  const close = () => layer.close();
+  const layer = openLayer(
+    { label, role: "menu", anchor, layers }, ...items.map((item) => nodeOf(item, close)),
+  );
+  layer.node.querySelector("button:not(:disabled)")?.focus();
+  return layer;
+}
+
+/** The layer itself, with any content: `{node, close()}`. */
+export function openLayer({ label, role, anchor, layers }, ...content) {
   const close = () => node.hidePopover();
   const isTouch = matchMedia("(pointer: coarse)").matches;
   const node = element(
@@ -19,7 +29,7 @@ export function openMenu({ label, anchor, items, layers }) {
     {
       class: isTouch ? "menu bottom-sheet" : "menu",
       popover: "auto",
-      role: "menu",
+      role,
       "aria-label": label,
       onkeydown: (event) => walk(event, node),
       ontoggle: ({ newState }) => {
@@ -31,14 +41,13 @@ export function openMenu({ label, anchor, items, layers }) {
         if (hadFocus && anchor.isConnected) anchor.focus();
       },
     },
-    ...items.map((item) => nodeOf(item, close)),
+    ...content,
   );
   document.body.append(node);
   node.showPopover();
   layers.opened(close);
   if (!isTouch) place(node, anchor.getBoundingClientRect());
-  node.querySelector("button:not(:disabled)")?.focus();
-  return { close };
+  return { node, close };
 }
 
 function nodeOf(item, close) {

@@ -41,6 +41,12 @@ export class Names {
     return this.#known.get(id);
   }
 
+  /** The one of these people who is called so, as far as names are known here; else undefined. */
+  oneCalled(name, ids) {
+    const wanted = name.toLowerCase();
+    return ids.find((id) => this.#known.get(id)?.toLowerCase() === wanted);
+  }
+
   async learn({ id, username }) {
     if (this.#known.get(id) === username) return;
     this.#known.set(id, username);

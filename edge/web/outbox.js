@@ -1,5 +1,6 @@
 /**
- * What was written and is not yet known to be stored, per chat and in order; it survives a reload.
+ * What was written, edited, deleted or reacted and is not yet known to be stored, per chat and in
+ * order; it survives a reload. An item is `pending`, `held` back for a moment, or `failed`.
  * Each window sends what it wrote, knows what the others wrote, and takes over
  * from one that is gone.
  */
@@ -35,7 +36,7 @@ export class Outbox {
     this.#items = (await this.#database.all(STORE)).sort(byAge);
     this.#number = Math.max(0, ...this.#items.map((item) => item.number));
     const left = this.#items.filter((item) => !living.has(item.window));
-    await Promise.all(left.map((item) => this.#keep(item, { window: this.#window })));
+    await Promise.all(left.map((item) => this.#take(item)));
     for (const { window } of this.#items) this.#watch(window);
     return left;
   }
@@ -43,7 +44,7 @@ export class Outbox {
   /** The item is in the queue at once; the promise says that it is on disk too. */
   add(wanted) {
     this.#number += 1;
-    const item = { ...wanted, number: this.#number, state: "pending", window: this.#window };
+    const item = { state: "pending", ...wanted, number: this.#number, window: this.#window };
     this.#items.push(item);
     return this.#keep(item, {});
   }
@@ -99,6 +100,12 @@ export class Outbox {
     return item.state === "pending" && item.window === this.#window;
   }
 
+  /** What a window that is gone had held back is not held back any longer. */
+  #take(item) {
+    const state = item.state === "held" ? "pending" : item.state;
+    return this.#keep(item, { window: this.#window, state });
+  }
+
   async #keep(item, changes) {
     if (!item) return;
     Object.assign(item, changes);
@@ -118,7 +125,7 @@ export class Outbox {
     this.#locks.request(window, () => {
       this.#watched.delete(window);
       const left = this.#items.filter((item) => item.window === window);
-      for (const item of left) this.#keep(item, { window: this.#window });
+      for (const item of left) this.#take(item);
       if (left.length > 0) this.#onTaken();
     });
   }

@@ -2,16 +2,19 @@
  * The rows that a log shows: day lines, one "New" line, messages grouped by author, notes, and the
  * unsent at the end. Pure: no DOM, no clock.
  */
+import { expected } from "./expected.js";
+import { isBlank } from "./fold.js";
 import { isNews } from "./timeline.js";
 
 const GROUP_MS = 5 * 60_000;
 
 /**
- * `items` are known without a gap from the seq `from` on. The "New" line stands after the seq
+ * `items` are known without a gap from the seq `from` on; `unsent` and `changing` are what has no
+ * event yet. The "New" line stands after the seq
  * `newAfter` (null: none). `dayOf(at)` gives the reader's local day as `YYYY-MM-DD`. Keys stay the
  * same from written to stored.
  */
-export function rowsOf({ items, from }, outgoing, { me, newAfter, dayOf }) {
+export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, dayOf }) {
   const rows = [];
   let day = "";
   let group = null; // the row that opened the group: same author, within five minutes
@@ -36,21 +39,28 @@ export function rowsOf({ items, from }, outgoing, { me, newAfter, dayOf }) {
       group = null;
       marked = true;
     }
-    if (item.type === "message") line(storedLine(item, me));
+    if (item.type === "message") line(storedLine(item, changing, me));
     else {
       rows.push({ key: `seq ${item.seq}`, kind: "note", event: item, at: item.at, seq: item.seq });
       group = null;
     }
   }
-  for (const item of outgoing) {
-    begin(item.at);
-    line({ ...item, key: ownKey(item.clientId), kind: "line", by: me, mine: true });
+  for (const { clientId, text, at, state, reason, replyTo, mentions } of unsent) {
+    begin(at);
+    line({
+      key: ownKey(clientId), kind: "line", by: me, mine: true, clientId, text, at, state, reason,
+      replyTo, mentions,
+    });
   }
   return rows;
 }
 
-function storedLine(item, me) {
+function storedLine(item, changing, me) {
   const mine = item.by === me;
+  const edit = changing.findLast((one) => one.of === item.seq && one.kind === "edit");
+  const { message, mentions, replyTo, editedAt, reactions, attachments } = expected(
+    item, changing, me,
+  );
   return {
     // Somebody else may have used the same clientId: only one's own names a row.
     key: mine && item.clientId ? ownKey(item.clientId) : `seq ${item.seq}`,
@@ -59,8 +69,17 @@ function storedLine(item, me) {
     mine,
     at: item.at,
     seq: item.seq,
-    text: item.message,
-    state: "stored",
+    messageId: item.messageId,
+    text: message,
+    mentions,
+    replyTo,
+    editedAt,
+    reactions,
+    isGone: isBlank({ message, attachments }),
+    state: edit && edit.state !== "sent" ? edit.state : "stored",
+    changedAt: edit?.at,
+    clientId: edit?.clientId,
+    reason: edit?.reason,
   };
 }
 

@@ -1,55 +1,79 @@
 /**
- * Takes messages from the outbox to the socket: in order, one of a chat at a time, again with the
- * same clientId until the server has said what became of it. Knows no view.
+ * Takes from the outbox what was written, edited, deleted and reacted: in order, one of a chat at a
+ * time, again under the same key until the server has said what became of it. Knows no view.
  */
+import { bring } from "./changes.js";
 import { newId } from "./ids.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+const UNDO_MS = 5_000;
 /** Refusals that time heals; every other one needs a person. */
-const PASSING = new Set(["rate_limited", "unavailable", "internal"]);
+const PASSING = new Set(["rate_limited", "unavailable", "internal", "unauthenticated"]);
 
 export class Sender {
+  #api;
   #outbox;
   #connection;
   #chats;
   #clock;
   #random;
-  #onChange;
+  #hear;
   #underway = new Map(); // chat -> {clientId, cancel}
   #pauses = new Map(); // chat -> how often in a row
 
-  constructor({ outbox, connection, chats, clock, random, onChange }) {
+  /** `hear` is `{changed(), refused(item, code)}`: the second for changes nobody can try again. */
+  constructor({ api, outbox, connection, chats, clock, random, hear }) {
+    this.#api = api;
     this.#outbox = outbox;
     this.#connection = connection;
     this.#chats = chats;
     this.#clock = clock;
     this.#random = random;
-    this.#onChange = onChange;
+    this.#hear = hear;
   }
 
-  /** Never waits: the message is in the log and in the queue when this returns. */
-  post(chat, text, at) {
-    const item = { clientId: newId(), chat: chat.id, text, at };
+  /**
+   * Never waits: what is wanted is in the log and in the queue when this returns, and on disk when
+   * the promise is kept. A message is `{text, replyTo, mentions}`, a change what `expected` takes.
+   */
+  post(chat, wanted) {
+    const at = new Date(this.#clock.now()).toISOString();
+    const item = { clientId: newId(), chat: chat.id, at, ...wanted };
     chat.timeline.write(item);
     const kept = this.#outbox.add(item);
     this.#push(chat.id);
-    this.#onChange();
+    this.#hear.changed();
     return kept;
+  }
+
+  /** Deletes a message, in five seconds; gives what `discard` takes it back with. */
+  postDeletion(chat, { of, messageId }) {
+    const at = new Date(this.#clock.now()).toISOString();
+    const item = {
+      clientId: newId(), chat: chat.id, at, kind: "delete", of, messageId, state: "held",
+    };
+    chat.timeline.write(item);
+    const kept = this.#outbox.add(item);
+    this.#clock.after(UNDO_MS, () => {
+      if (this.#outbox.get(item.clientId)) this.retry(chat, item.clientId);
+    });
+    this.#hear.changed();
+    return { clientId: item.clientId, kept };
   }
 
   retry(chat, clientId) {
     chat.timeline.change(clientId, { state: "pending", reason: undefined });
     const kept = this.#outbox.retry(clientId);
     this.#push(chat.id);
-    this.#onChange();
+    this.#hear.changed();
     return kept;
   }
 
   discard(chat, clientId) {
     chat.timeline.discard(clientId);
-    this.#onChange();
+    this.#hear.changed();
     return this.#outbox.remove(clientId);
   }
 
@@ -80,11 +104,16 @@ export class Sender {
     }
     this.#land(item.chat);
     const chat = this.#chats.get(item.chat);
-    chat?.timeline.change(clientId, { state: "failed", reason: inWords(code) });
-    // Without the chat nobody could see it, try it again or delete it.
-    const kept = chat ? this.#outbox.fail(clientId, inWords(code)) : this.#outbox.remove(clientId);
+    // Where nobody could see it, try it again or delete it, it is over.
+    const isShown = chat && (item.kind === undefined || item.kind === "edit");
+    if (isShown) chat.timeline.change(clientId, { state: "failed", reason: inWords(code) });
+    else chat?.timeline.discard(clientId);
+    const kept = isShown
+      ? this.#outbox.fail(clientId, inWords(code))
+      : this.#outbox.remove(clientId);
+    if (chat && !isShown) this.#hear.refused(item, code);
     this.#push(item.chat);
-    this.#onChange();
+    this.#hear.changed();
     await kept;
   }
 
@@ -95,23 +124,38 @@ export class Sender {
     }
     const removed = this.#outbox.remove(clientId, "stored");
     this.#push(chat);
-    this.#onChange();
+    this.#hear.changed();
     return removed;
   }
 
   #push(chat) {
     const item = this.#outbox.next(chat);
     if (!item || this.#underway.has(chat)) return;
-    const { clientId, text } = item;
-    if (!this.#connection.send({ type: "send", chat, clientId, message: text })) {
+    if (this.#connection.state !== "ready") {
       this.#connection.hurry(); // somebody waits
       return;
     }
+    const { clientId, kind } = item;
+    if (kind === undefined) this.#connection.send(frameOf(item));
+    else this.#bring(item);
     const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
       this.#underway.delete(chat);
       this.#push(chat);
     });
     this.#underway.set(chat, { clientId, cancel });
+  }
+
+  async #bring(item) {
+    const { chat, clientId } = item;
+    try {
+      const { seq } = await bring(this.#api, item);
+      this.#chats.get(chat)?.timeline.settle(clientId, seq);
+      await this.#stored(chat, clientId);
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      const { code, retryAfterSeconds } = error;
+      await this.refused({ clientId, code, retryAfter: retryAfterSeconds }, this.#hear.inWords);
+    }
   }
 
   #pause(chat, retryAfterSeconds) {
@@ -132,4 +176,11 @@ export class Sender {
     this.#underway.get(chat)?.cancel();
     this.#underway.delete(chat);
   }
+}
+
+function frameOf({ chat, clientId, text, replyTo, mentions }) {
+  const frame = { type: "send", chat, clientId, message: text };
+  if (replyTo) frame.replyTo = replyTo;
+  if (mentions?.length) frame.mentions = mentions;
+  return frame;
 }

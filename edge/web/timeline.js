@@ -2,6 +2,7 @@
  * One chat's events in order of seq, in the stretches that are loaded, and what its reader has
  * written that is not yet among them. Pure: no DOM, no network, no clock.
  */
+import { isAs, isOutcome } from "./expected.js";
 import { begin, change, changesMessage } from "./fold.js";
 
 const KEPT_CHANGES = 2_000;
@@ -26,7 +27,9 @@ export class Timeline {
     this.cursor = cursor;
     this.#changes = [];
     this.#changesFrom = cursor + 1;
-    this.outgoing = this.outgoing.filter((item) => item.state !== "sent" || item.seq > cursor);
+    this.outgoing = this.outgoing.filter(({ state, seq }) => (
+      state !== "sent" || (seq > cursor && seq < Infinity)
+    ));
     for (const seq of [...this.#early.keys()]) if (seq <= cursor) this.#early.delete(seq);
     return this.#drain();
   }
@@ -110,14 +113,31 @@ export class Timeline {
     return count;
   }
 
-  /** Puts a message at the end that has no seq yet: `{clientId, text, at}`. */
+  /** The messages that have no seq yet. */
+  get unsent() {
+    return this.outgoing.filter((item) => item.kind === undefined);
+  }
+
+  /** The changes of messages that have no event yet. */
+  get changing() {
+    return this.outgoing.filter((item) => item.kind !== undefined);
+  }
+
+  /**
+   * Puts something at the end that has no event yet: a message `{clientId, text, at}`, or a change
+   * of one as `expected` takes it.
+   */
   write(item) {
     if (!this.#outgoingAt(item.clientId)) this.outgoing.push({ state: "pending", ...item });
   }
 
-  /** The server has stored it as `seq`. Its event may be here already or come later. */
-  settle(clientId, seq) {
-    if (seq <= this.cursor) this.discard(clientId);
+  /** The server has stored it, as `seq` where it says so. Its event may be here or come later. */
+  settle(clientId, seq = Infinity) {
+    const item = this.#outgoingAt(clientId);
+    const message = item?.kind && this.messageAt(item.of);
+    const isHere = seq <= this.cursor || (message && isAs(message, item, this.#me))
+      || (item?.kind && !message);
+    if (isHere) this.discard(clientId);
     else this.change(clientId, { state: "sent", seq });
   }
 
@@ -138,12 +158,15 @@ export class Timeline {
       this.tail.to = event.seq;
       if (changesMessage(event)) this.#alter(event);
       else this.tail.items.push({ ...begin(event), asOf: event.seq });
-      this.outgoing = this.outgoing.filter((item) => (
-        item.seq !== event.seq && !(event.by === this.#me && item.clientId === event.clientId)
-      ));
+      this.outgoing = this.outgoing.filter((item) => !this.#isDone(item, event));
       applied.push(event);
     }
     return applied;
+  }
+
+  #isDone(item, event) {
+    if (item.kind !== undefined) return isOutcome(event, item, this.#me);
+    return event.by === this.#me && item.clientId === event.clientId;
   }
 
   #alter(event) {

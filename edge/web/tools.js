@@ -52,7 +52,7 @@ export class Tools {
     }
     if (this.#bar.parentNode === line) return;
     const choices = this.#choices(row);
-    const quick = choices.filter((choice) => choice.isQuick);
+    const quick = choices.filter((choice) => choice?.isQuick);
     this.#bar.replaceChildren(
       ...quick.map((choice) => button(choice.icon, choice.label, () => choice.take(this.#bar))),
       button("more", "More", (anchor) => this.#open(row, this.#choices(row), anchor)),

@@ -2,6 +2,9 @@
  * What the page says to people: refusals, notes about a chat, names of chats, each in a sentence.
  */
 
+/** What stands where a text was. */
+export const DELETED = "This message was deleted";
+
 const REFUSALS = {
   invalid_request: "Hubbub cannot do that as it is written.",
   unknown_user: "One of these people no longer exists.",
@@ -36,6 +39,15 @@ export function notSentInWords(code) {
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
   if (code === "too_large") return "it is too long for one message.";
   return REFUSALS[code] ?? REFUSALS.internal;
+}
+
+/** Why a change of a message did not happen, in a sentence. */
+export function notChangedInWords({ kind, emoji }, code) {
+  const why = code === "invalid_request" && kind === "react"
+    ? "A message takes 20 different reactions at most."
+    : REFUSALS[code] ?? REFUSALS.internal;
+  if (code === "not_found") return "This message is gone.";
+  return kind === "delete" ? `Not deleted. ${why}` : `${emoji} was not added. ${why}`;
 }
 
 /** Why the connection ended for good, by its close code. */

@@ -5,17 +5,22 @@
 import { Conversation } from "./conversation.js";
 import { Density } from "./density.js";
 import { element } from "./element.js";
+import { EmojiUse } from "./emoji-use.js";
 import { Finder } from "./finder.js";
 import { hearKeys } from "./keys.js";
 import { Layers } from "./layers.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { Live } from "./live.js";
 import { Panel } from "./panel.js";
+import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
 import { Side } from "./side.js";
+import { Toast } from "./toast.js";
 import { welcome } from "./welcome.js";
-import { endInWords, isolated, noteOf, otherOf, titleOf } from "./words.js";
+import {
+  endInWords, isolated, notChangedInWords, noteOf, otherOf, titleOf,
+} from "./words.js";
 
 const TICK_MS = 1_000;
 const SLOW_MS = 400;
@@ -36,6 +41,8 @@ export class Workspace {
   #finder;
   #panel;
   #conversation;
+  #quotes;
+  #toast;
   #open; // the chat that is looked at, null for none, undefined before the first look
   #at = null; // the seq that the address names
   #isDrawing = false;
@@ -56,7 +63,11 @@ export class Workspace {
       isWatched: () => document.visibilityState === "visible",
       hear: {
         changed: () => this.#draw(),
-        applied: (chat, event) => this.#conversation.heard(chat, event),
+        applied: (chat, event) => {
+          this.#quotes.heard(event);
+          this.#conversation.heard(chat, event);
+        },
+        refused: (item, code) => this.#toast.show(notChangedInWords(item, code)),
         left: (chat) => this.#left(chat),
         signedOut: () => this.#signedOut(),
       },
@@ -83,6 +94,8 @@ export class Workspace {
   }
 
   #build(api) {
+    this.#quotes = new Quotes({ api, names: this.#names, onChange: () => this.#draw() });
+    this.#toast = new Toast({ clock: this.#clock });
     const parts = {
       me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
       layers: this.#layers,
@@ -115,6 +128,7 @@ export class Workspace {
     });
     this.#conversation = new Conversation({
       ...parts,
+      use: new EmojiUse(),
       empty: welcome({
         me: this.#me,
         onFind: () => this.#finder.open(),
@@ -124,6 +138,7 @@ export class Workspace {
     });
     this.node = element(
       "div", { class: "app" }, this.#side.node, this.#conversation.node, this.#panel.node,
+      this.#toast.node,
     );
   }
 
@@ -131,10 +146,17 @@ export class Workspace {
   #heard() {
     const load = (name) => (chat, seq) => this.#loaded(this.#chats[name](chat, seq));
     return {
-      send: (chat, text) => {
-        this.#keep(this.#live.post(chat, text));
+      post: (chat, wanted) => {
+        this.#keep(this.#live.post(chat, wanted));
         this.#clock.after(SLOW_MS, () => this.#draw());
       },
+      remove: (chat, message) => {
+        const { clientId, kept } = this.#live.postDeletion(chat, message);
+        this.#keep(kept);
+        const undo = () => this.#keep(this.#live.discard(chat, clientId));
+        this.#toast.show("Message deleted", { label: "Undo", take: undo });
+      },
+      quoted: (chat, messageId) => this.#quotes.of(chat, messageId),
       retry: (chat, id) => this.#keep(this.#live.retry(chat, id)),
       discard: (chat, id) => this.#keep(this.#live.discard(chat, id)),
       typing: (chat) => this.#live.typing(chat),

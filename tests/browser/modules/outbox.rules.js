@@ -109,6 +109,15 @@ rule("a window hears what another one wrote, and sends it when that one is gone"
   })
 ));
 
+rule("what a window held back when it went away is not held back any longer", () => (
+  fresh(async (database) => {
+    const { outbox } = await reopened(database, new Locks(), "first");
+    await outbox.add({ ...item("a"), kind: "delete", state: "held" });
+    same(outbox.next("c"), undefined);
+    same((await reopened(database)).outbox.next("c").clientId, "a");
+  })
+));
+
 rule("without locks a window takes over everything, which clientId makes safe", () => (
   fresh(async (database) => {
     const first = new Outbox({ database, window: "first", locks: undefined, tabs: NOBODY });

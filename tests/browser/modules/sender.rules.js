@@ -3,16 +3,48 @@ import { Timeline } from "/web/timeline.js";
 import { Outbox } from "/web/outbox.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
-const AT = "2026-01-02T10:00:00.000Z";
+const AT = "1970-01-01T00:16:40.000Z"; // when a standing clock begins
 
 /** The one part of the database that the outbox writes to, in memory. */
 const database = { all: async () => [], put: async () => {}, delete: async () => {} };
 
+/** The calls that bring changes; each is answered when the rule says so. */
+class Api {
+  asked = [];
+  refusals = [];
+
+  #ask(name, ...rest) {
+    return new Promise((resolve, reject) => {
+      this.asked.push({ name, key: rest.at(-1), resolve, reject });
+    });
+  }
+
+  editMessage(...rest) {
+    return this.#ask("edit", ...rest);
+  }
+
+  deleteMessage(...rest) {
+    return this.#ask("delete", ...rest);
+  }
+
+  addReaction(...rest) {
+    return this.#ask("react", ...rest);
+  }
+
+  get names() {
+    return this.asked.map((one) => one.name);
+  }
+}
+
 function parts() {
   const clock = new StandingClock();
   const chat = { id: "c", timeline: new Timeline("me", 0) };
+  const api = new Api();
   const connection = {
     live: true,
+    get state() {
+      return this.live ? "ready" : "waiting";
+    },
     sent: [],
     hurried: 0,
     hurry() {
@@ -28,17 +60,21 @@ function parts() {
   };
   const outbox = new Outbox({ database, window: "w", locks: undefined, tabs: { say() {} } });
   const sender = new Sender({
-    outbox, connection, clock, random: () => 0.5, onChange: () => {},
+    api, outbox, connection, clock, random: () => 0.5,
     chats: { get: () => chat },
+    hear: {
+      changed() {}, inWords: (code) => `no: ${code}`,
+      refused: (item, code) => api.refusals.push(`${item.kind}: ${code}`),
+    },
   });
   const last = () => connection.sent.at(-1).clientId;
-  return { clock, chat, connection, outbox, sender, last };
+  return { api, clock, chat, connection, outbox, sender, last };
 }
 
 rule("one message of a chat is under way at a time, in the order of writing", async () => {
   const { chat, connection, sender, last } = parts();
-  sender.post(chat, "one", AT);
-  sender.post(chat, "two", AT);
+  sender.post(chat, { text: "one" });
+  sender.post(chat, { text: "two" });
   same(connection.texts(), ["one"]);
   sender.sent({ chat: "c", clientId: last(), seq: 1 });
   same(connection.texts(), ["one", "two"]);
@@ -47,7 +83,7 @@ rule("one message of a chat is under way at a time, in the order of writing", as
 rule("what is written offline leaves after reconnecting, under the key it had", async () => {
   const { chat, connection, sender } = parts();
   connection.live = false;
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   same([connection.texts(), connection.hurried], [[], 1]);
   connection.live = true;
   sender.restart();
@@ -56,7 +92,7 @@ rule("what is written offline leaves after reconnecting, under the key it had", 
 
 rule("what got no answer is sent again under the same key, at once or after a time", async () => {
   const { clock, chat, connection, sender } = parts();
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   sender.restart();
   await clock.pass(15_000);
   same(new Set(connection.sent.map((frame) => frame.clientId)).size, 1);
@@ -65,18 +101,18 @@ rule("what got no answer is sent again under the same key, at once or after a ti
 
 rule("the own event settles a send whose answer was lost", async () => {
   const { chat, connection, outbox, sender, last } = parts();
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   const clientId = last();
   chat.timeline.apply({ type: "message", seq: 1, at: AT, by: "me", message: "one", clientId });
   await sender.delivered({ chat: "c", clientId });
   same([outbox.next("c"), chat.timeline.outgoing], [undefined, []]);
-  sender.post(chat, "two", AT);
+  sender.post(chat, { text: "two" });
   same(connection.texts(), ["one", "two"]);
 });
 
 rule("a refusal that time heals waits as long as it says and stays pending", async () => {
   const { clock, chat, connection, sender, last } = parts();
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   await sender.refused({ clientId: last(), code: "rate_limited", retryAfter: 2 }, () => "no");
   same(chat.timeline.outgoing[0].state, "pending");
   await clock.pass(1_999);
@@ -87,11 +123,11 @@ rule("a refusal that time heals waits as long as it says and stays pending", asy
 
 rule("any other refusal is shown with its reason, and the next message passes", async () => {
   const { chat, connection, sender, last } = parts();
-  sender.post(chat, "one", AT);
-  sender.post(chat, "two", AT);
+  sender.post(chat, { text: "one" });
+  sender.post(chat, { text: "two" });
   await sender.refused({ clientId: last(), code: "forbidden" }, (code) => `no: ${code}`);
   same(chat.timeline.outgoing[0], {
-    state: "failed", clientId: chat.timeline.outgoing[0].clientId, chat: "c", text: "one", at: AT,
+    state: "failed", clientId: chat.timeline.outgoing[0].clientId, chat: "c", at: AT, text: "one",
     reason: "no: forbidden",
   });
   same(connection.texts(), ["one", "two"]);
@@ -99,7 +135,7 @@ rule("any other refusal is shown with its reason, and the next message passes", 
 
 rule("trying again sends it again under the same key; deleting forgets it", async () => {
   const { chat, connection, outbox, sender, last } = parts();
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   const clientId = last();
   await sender.refused({ clientId, code: "forbidden" }, () => "no");
   await sender.retry(chat, clientId);
@@ -111,8 +147,68 @@ rule("trying again sends it again under the same key; deleting forgets it", asyn
 
 rule("an answer to what is not under way any more changes nothing", async () => {
   const { chat, sender } = parts();
-  sender.post(chat, "one", AT);
+  sender.post(chat, { text: "one" });
   await sender.refused({ clientId: "other", code: "forbidden" }, () => "no");
   await settle();
   same(chat.timeline.outgoing[0].state, "pending");
+});
+
+const EDIT = { kind: "edit", of: 1, messageId: "m1", text: "b" };
+const LIKE = { kind: "react", of: 1, messageId: "m1", emoji: "👍", isOn: true };
+
+rule("changes and messages of a chat leave in the order in which they were made", async () => {
+  const { api, chat, connection, sender, last } = parts();
+  sender.post(chat, { text: "one" });
+  sender.post(chat, EDIT);
+  sender.post(chat, LIKE);
+  sender.post(chat, { text: "two" });
+  same([connection.texts(), api.names], [["one"], []]);
+  await sender.sent({ chat: "c", clientId: last(), seq: 2 });
+  same(api.names, ["edit"]);
+  api.asked[0].resolve({ seq: 3 });
+  await settle();
+  same(api.names, ["edit", "react"]);
+  api.asked[1].resolve({});
+  await settle();
+  same(connection.texts(), ["one", "two"]);
+});
+
+rule("a change without an answer is made again under its key", async () => {
+  const { api, chat, outbox, sender } = parts();
+  sender.post(chat, EDIT);
+  sender.restart();
+  same([api.names, api.asked[0].key === api.asked[1].key], [["edit", "edit"], true]);
+  api.asked[1].resolve({ seq: 2 });
+  await settle();
+  api.asked[0].reject(Object.assign(new Error("gone"), { code: "unavailable" }));
+  await settle();
+  same(outbox.next("c"), undefined);
+});
+
+rule("an edit that is refused stays with its reason; a reaction is taken back and told of", async () => {
+  const { api, chat, outbox, sender } = parts();
+  const no = (code) => Object.assign(new Error(code), { code });
+  sender.post(chat, EDIT);
+  api.asked[0].reject(no("forbidden"));
+  await settle();
+  same(chat.timeline.changing.map((one) => [one.kind, one.reason]), [["edit", "no: forbidden"]]);
+  sender.post(chat, LIKE);
+  api.asked[1].reject(no("invalid_request"));
+  await settle();
+  same([chat.timeline.changing.length, outbox.of("c").length, api.refusals],
+    [1, 1, ["react: invalid_request"]]);
+});
+
+rule("a deletion waits five seconds in which it can be taken back, and holds up nothing", async () => {
+  const { api, clock, chat, connection, sender } = parts();
+  const { clientId } = sender.postDeletion(chat, { of: 1, messageId: "m1" });
+  sender.post(chat, { text: "one" });
+  same([api.names, connection.texts()], [[], ["one"]]);
+  await sender.discard(chat, clientId);
+  await sender.sent({ chat: "c", clientId: connection.sent[0].clientId, seq: 2 });
+  await clock.pass(5_000);
+  same(api.names, []);
+  sender.postDeletion(chat, { of: 1, messageId: "m1" });
+  await clock.pass(5_000);
+  same(api.names, ["delete"]);
 });

@@ -14,7 +14,7 @@ function seqs(events) {
 }
 
 function rows(timeline, { newAfter = null } = {}) {
-  return rowsOf(timeline.tail, timeline.outgoing, {
+  return rowsOf(timeline.tail, timeline, {
     me: ME, newAfter, dayOf: (at) => at.slice(0, 10),
   });
 }

@@ -1,0 +1,32 @@
+/**
+ * Brings one change of a message to the server: an edit, a deletion, a reaction. Says what became
+ * of it; repeats nothing.
+ */
+import { Refusal } from "./exchange.js";
+
+/** `{seq}` where the change has one, `{}` else. Raises Refusal or Unreachable. */
+export async function bring(api, { kind, chat, messageId, clientId, text, mentions, emoji, isOn }) {
+  switch (kind) {
+    case "edit": {
+      const wanted = { message: text, mentions: mentions ?? [] };
+      const { seq } = await api.editMessage(chat, messageId, wanted, clientId);
+      return { seq };
+    }
+    case "delete":
+      await unlessGone(api.deleteMessage(chat, messageId, clientId));
+      return {};
+    default:
+      if (isOn) await api.addReaction(chat, messageId, emoji);
+      else await unlessGone(api.removeReaction(chat, messageId, emoji));
+      return {};
+  }
+}
+
+/** What is not there any more has been taken away, be it by an earlier try. */
+async function unlessGone(asked) {
+  try {
+    await asked;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== "not_found") throw error;
+  }
+}

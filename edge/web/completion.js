@@ -1,0 +1,104 @@
+/**
+ * Completes what one types: people after `@`, emoji after `:`. A list above the field, of which
+ * Tab or Enter takes the marked one.
+ */
+import { element } from "./element.js";
+
+const WORD = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]{0,32})$/u;
+
+export class Completion {
+  #field;
+  #find;
+  #options = [];
+  #active = 0;
+  #asked = 0;
+  #start = 0; // where the word begins that would be replaced
+
+  /** `find(mark, word)` gives `[{text, nodes}]`, at once or later: what is written, what is shown. */
+  constructor({ field, find }) {
+    this.#field = field;
+    this.#find = find;
+    this.node = element("ul", {
+      class: "menu completion", role: "listbox", id: "completion", "aria-label": "Suggestions",
+      hidden: true,
+    });
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", "completion");
+    field.addEventListener("blur", () => this.close());
+  }
+
+  get isOpen() {
+    return !this.node.hidden;
+  }
+
+  /** The text or the caret has changed. */
+  async update() {
+    this.#asked += 1;
+    const asked = this.#asked;
+    const { value, selectionStart, selectionEnd } = this.#field;
+    const match = selectionStart === selectionEnd && WORD.exec(value.slice(0, selectionStart));
+    if (!match || (match[1] === ":" && match[2].length < 2)) {
+      this.close();
+      return;
+    }
+    const [, mark, word] = match;
+    const options = await this.#find(mark, word);
+    if (asked !== this.#asked) return; // more was typed meanwhile
+    this.#start = selectionStart - word.length - 1;
+    this.#show(options);
+  }
+
+  /** True when the key was for this list. */
+  key(event) {
+    if (!this.isOpen) return false;
+    const count = this.#options.length;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
+      this.#mark();
+    } else if (event.key === "Tab" || event.key === "Enter") this.#take(this.#active);
+    else if (event.key === "Escape") this.close();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  close() {
+    this.#asked += 1;
+    this.node.hidden = true;
+    this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #show(options) {
+    this.#options = options;
+    this.#active = 0;
+    this.node.hidden = options.length === 0;
+    this.node.replaceChildren(...options.map(({ nodes }, n) => element(
+      "li",
+      {
+        class: "option", role: "option", id: `completion-${n}`,
+        onpointerdown: (event) => {
+          event.preventDefault(); // the focus stays in the field
+          this.#take(n);
+        },
+      },
+      ...nodes,
+    )));
+    if (options.length > 0) this.#mark();
+    else this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #mark() {
+    [...this.node.children].forEach((option, n) => {
+      option.setAttribute("aria-selected", String(n === this.#active));
+    });
+    this.#field.setAttribute("aria-activedescendant", `completion-${this.#active}`);
+    this.node.children[this.#active].scrollIntoView({ block: "nearest" });
+  }
+
+  #take(n) {
+    const { text } = this.#options[n];
+    this.#field.setRangeText(`${text} `, this.#start, this.#field.selectionStart, "end");
+    this.close();
+    this.#field.dispatchEvent(new Event("input"));
+  }
+}

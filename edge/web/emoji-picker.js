@@ -1,0 +1,53 @@
+/**
+ * A small layer that gives one emoji: those that are used most, and all others by their name.
+ */
+import { element } from "./element.js";
+import { openLayer } from "./menu.js";
+
+/** `choose(emoji)` when one was taken; `use` is an `EmojiUse`. */
+export function openEmojiPicker({ anchor, layers, use, choose }) {
+  let asked = 0;
+  const grid = element("div", { class: "emoji-grid" });
+  const said = element("p", { class: "hint", role: "status" });
+  const button = ([emoji, name]) => element(
+    "button",
+    {
+      type: "button", title: name, "aria-label": name || undefined,
+      onclick: () => {
+        layer.close();
+        use.count(emoji);
+        choose(emoji);
+      },
+    },
+    emoji,
+  );
+  const show = async () => {
+    asked += 1;
+    const mine = asked;
+    const text = field.value.trim();
+    const found = await use.find(text);
+    if (mine !== asked) return; // a later search is under way
+    const six = text === "" ? use.six.map((emoji) => [emoji, ""]) : [];
+    const others = found.filter(([emoji]) => !six.some(([one]) => one === emoji));
+    const named = six.map(([emoji]) => found.find(([one]) => one === emoji) ?? [emoji, ""]);
+    grid.replaceChildren(...[...named, ...others].map(button));
+    said.textContent = grid.childElementCount === 0 ? "No matches" : "";
+  };
+  const field = element("input", {
+    class: "input", "aria-label": "Find an emoji", placeholder: "Find an emoji",
+    autocomplete: "off", spellcheck: "false", oninput: show,
+    onkeydown: (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      grid.firstChild?.click();
+    },
+  });
+  const layer = openLayer(
+    { label: "Emoji", role: "dialog", anchor, layers },
+    element("div", { class: "inset" }, field),
+    grid,
+    said,
+  );
+  field.focus();
+  show();
+}

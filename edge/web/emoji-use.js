@@ -1,0 +1,57 @@
+/**
+ * Which emoji somebody uses, counted in this browser, and finding one by its name.
+ */
+
+const KEY = "hubbub emoji";
+const USUAL = ["👍", "❤️", "🎉", "👀", "✅", "😄"];
+const FOUND = 42;
+
+export class EmojiUse {
+  #names = null; // [[emoji, "its names"]], loaded when somebody searches
+
+  /** The six that are used most. */
+  get six() {
+    const counts = this.#counts();
+    const used = Object.keys(counts).sort((a, b) => counts[b] - counts[a]);
+    return [...new Set([...used, ...USUAL])].slice(0, 6);
+  }
+
+  count(emoji) {
+    const counts = this.#counts();
+    counts[emoji] = (counts[emoji] ?? 0) + 1;
+    try {
+      localStorage.setItem(KEY, JSON.stringify(counts));
+    } catch {
+      // Nothing can be kept here; the usual six stay.
+    }
+  }
+
+  /** `[[emoji, name]]` that fit, the best first; all words must begin a word of its names. */
+  async find(text) {
+    this.#names ??= await load();
+    const words = text.toLowerCase().split(/[\s_:]+/u).filter(Boolean);
+    const fits = ([, names]) => words.every((word) => ` ${names}`.includes(` ${word}`));
+    const found = this.#names.filter(fits);
+    const isExact = ([, names]) => names.split("|").some((name) => name === words.join(" "));
+    return [...found.filter(isExact), ...found.filter((one) => !isExact(one))].slice(0, FOUND)
+      .map(([emoji, names]) => [emoji, names.split("|")[0].trim()]);
+  }
+
+  #counts() {
+    try {
+      return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+}
+
+/** The table is larger than all of the rest: it comes when it is wanted, of the same version. */
+async function load() {
+  const { search } = new URL(import.meta.url);
+  const { TABLE } = await import(`./emoji-names.js${search}`);
+  return TABLE.trim().split("\n").map((line) => {
+    const space = line.indexOf(" ");
+    return [line.slice(0, space), line.slice(space + 1).replaceAll("|", "| ")];
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * What a message will be once the server has stored what its reader did: edits, deletions and
+ * reactions that are still on their way, on top of the message as it is. Pure.
+ */
+import { change } from "./fold.js";
+
+/**
+ * A message with the changes that wait: `{kind: "edit" | "delete" | "react", of, at, …}`. What the
+ * message holds already changes nothing, so an answer may come before or after its event.
+ */
+export function expected(message, changes, me) {
+  return changes.filter((one) => one.of === message.seq)
+    .reduce((ahead, one) => (one.state === "failed" && one.kind !== "edit"
+      ? ahead
+      : change(ahead, eventOf(ahead, one, me))), message);
+}
+
+/** Whether a message is as a change wants it, so that nothing has to be waited for. */
+export function isAs(message, one, me) {
+  return JSON.stringify(expected(message, [one], me)) === JSON.stringify(message);
+}
+
+/** Whether this event is what became of a change. */
+export function isOutcome(event, one, me) {
+  if (event.by !== me || event.of !== one.of) return false;
+  return event.seq === one.seq || (event.type === typeOf(one) && event.emoji === one.emoji
+    && (one.kind !== "edit" || event.message === one.text));
+}
+
+function eventOf(message, one, me) {
+  const { kind, at, text, mentions, emoji } = one;
+  const event = { type: typeOf(one), at, by: me, message: text, mentions, emoji };
+  if (kind !== "react") return event;
+  const has = message.reactions?.some((other) => (
+    other.emoji === emoji && other.users.includes(me)
+  )) ?? false;
+  return has === one.isOn ? { type: "nothing" } : event;
+}
+
+function typeOf({ kind, isOn }) {
+  if (kind === "react") return isOn ? "reaction.added" : "reaction.removed";
+  return kind === "edit" ? "message.edited" : "message.deleted";
+}

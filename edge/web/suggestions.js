@@ -1,0 +1,49 @@
+/**
+ * What the composer suggests: the people of the chat by the beginning of their names, emoji by
+ * theirs.
+ */
+import { avatar, lettersOf } from "./element.js";
+import { hueOf } from "./ids.js";
+
+const MOST = 6;
+
+/** `[{text, nodes}]` for a word after `@` or `:`. */
+export async function suggest(mark, word, { chat, me, api, names, use }) {
+  if (mark === ":") {
+    const found = await use.find(word);
+    return found.slice(0, MOST).map(([emoji, name]) => ({ text: emoji, nodes: [emoji, ` ${name}`] }));
+  }
+  return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
+    const name = names.of(id);
+    const face = avatar(hueOf(id), lettersOf(name), { person: true, size: "s24" });
+    return { text: `@${name}`, nodes: [face, name] };
+  });
+}
+
+/** Those whose names are known here first; the server knows the others. */
+async function peopleFor(word, { chat, me, api, names }) {
+  const wanted = word.toLowerCase();
+  const others = chat.detail.participants.filter((id) => id !== me.id);
+  const known = others.filter((id) => names.known(id)?.toLowerCase().startsWith(wanted));
+  if (known.length >= MOST || word === "" || others.every((id) => names.known(id))) return known;
+  try {
+    const users = await api.usersNamed(word);
+    for (const user of users) names.learn(user);
+    const found = users.map((user) => user.id).filter((id) => others.includes(id));
+    return [...new Set([...known, ...found])];
+  } catch (error) {
+    if (error.code === undefined) throw error;
+    return known;
+  }
+}
+
+/** The people of a chat whom a text mentions, as far as their names are known here. */
+export function mentionsIn(text, { chat, names }) {
+  const written = text.matchAll(/(?<![\w@.])@([A-Za-z0-9_.-]{3,32})/gu);
+  const ids = [...written].map(([, name]) => {
+    const bare = name.replace(/[._-]+$/u, "");
+    const { participants } = chat.detail;
+    return names.oneCalled(name, participants) ?? names.oneCalled(bare, participants);
+  });
+  return [...new Set(ids.filter((id) => id !== undefined))].slice(0, 50);
+}

@@ -1,0 +1,39 @@
+/**
+ * A sentence for a moment at the lower edge of the page, with one thing that can be done about it.
+ */
+import { element } from "./element.js";
+
+const SHOWN_MS = 5_000;
+
+export class Toast {
+  #clock;
+  #cancel = null;
+
+  constructor({ clock }) {
+    this.#clock = clock;
+    this.node = element("div", { class: "toasts", role: "status" });
+  }
+
+  /** `act` is `{label, take()}` or absent. */
+  show(words, act) {
+    this.#cancel?.();
+    const button = act && element(
+      "button",
+      {
+        class: "small", type: "button", onclick: () => {
+          this.hide();
+          act.take();
+        },
+      },
+      act.label,
+    );
+    this.node.replaceChildren(element("p", { class: "toast" }, words, button));
+    this.#cancel = this.#clock.after(SHOWN_MS, () => this.hide());
+  }
+
+  hide() {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.node.replaceChildren();
+  }
+}
