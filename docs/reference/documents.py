@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from docs.reference.configuration import describe_configuration
-from docs.reference.emoji import list_emoji
+from docs.reference.emoji import list_emoji, name_emoji
 from docs.reference.frames import describe_frames
 from docs.reference.postman import make_collection
 from docs.reference.rest import describe_calls
@@ -31,6 +31,7 @@ def make_documents(root: Path = ROOT) -> dict[Path, str]:
         folder / "api.md": _page(folder / "api.md", describe_calls(api, spoken_sentences())),
         folder / "socket.md": _page(folder / "socket.md", describe_frames(socket)),
         root / "common" / "protocol" / "emoji.txt": list_emoji(),
+        root / "edge" / "web" / "emoji-names.js": name_emoji(),
         folder / "configuration.md": _page(
             folder / "configuration.md", describe_configuration(compose_file)
         ),

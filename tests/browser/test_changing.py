@@ -1,0 +1,192 @@
+"""What was said is corrected, taken back, answered and liked, in two windows of the real page."""
+
+import re
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.company import id_of, one_person
+from tests.browser.conftest import OpenWindow
+from tests.fixtures.window import Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def two(open_window: OpenWindow, title: str) -> tuple[Window, Window]:
+    """Two people with the same chat open."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat(title, bob.name)
+    await bob.open_chat(title)
+    return ann, bob
+
+
+async def do(window: Window, text: str, choice: str) -> None:
+    """Choose something from the menu of the line with this text."""
+    line = window.line(text)
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    await window.page.get_by_role("menuitem", name=choice, exact=True).click()
+
+
+def reaction(window: Window, text: str, emoji: str) -> Locator:
+    return window.line(text).get_by_role("button", name=re.compile(f"^{emoji} "))
+
+
+async def test_the_last_own_message_is_edited_with_the_arrow(open_window: OpenWindow) -> None:
+    """Arrow up, another text, Enter: both see it at once, and that it was edited; Escape leaves
+    everything as it was, the half sentence too."""
+    ann, bob = await two(open_window, "Editing")
+    await ann.write("helo there")
+    await bob.write("hi")
+    await expect(ann.log.locator(".text")).to_have_count(2)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.composer.press("ArrowUp")
+    await expect(ann.composer).to_have_value("helo there")
+    await ann.composer.fill("nonsense")
+    await ann.composer.press("Escape")
+    await expect(ann.composer).to_have_value("")
+    await ann.composer.press("ArrowUp")
+    await ann.composer.fill("hello there")
+    await ann.composer.press("Enter")
+    for window in (ann, bob):
+        await expect(window.log.locator(".text").first).to_have_text(
+            re.compile(r"^hello there \(edited\)")
+        )
+    await expect(bob.log.locator(".edited")).to_have_attribute("title", re.compile("Edited "))
+    await ann.page.reload()
+    await expect(ann.log.locator(".text").first).to_contain_text("hello there (edited)")
+
+
+async def test_a_deletion_can_be_taken_back_for_five_seconds(open_window: OpenWindow) -> None:
+    """Undo brings the text back before anybody missed it; without it the text is gone for both."""
+    ann, bob = await two(open_window, "Deleting")
+    await ann.write("to be kept")
+    await ann.write("to be forgotten")
+    await expect(bob.log.locator(".text")).to_have_count(2)
+    await do(ann, "to be kept", "Delete")
+    await expect(ann.log.locator(".gone")).to_have_count(1)
+    await ann.button("Undo").click()
+    await expect(ann.log.locator(".gone")).to_have_count(0)
+    await do(ann, "to be forgotten", "Delete")
+    for window in (ann, bob):
+        await window.expect_lines("to be kept", "This message was deleted")
+    await bob.page.reload()
+    await bob.expect_lines("to be kept", "This message was deleted")
+
+
+async def test_a_reaction_is_one_tap(open_window: OpenWindow) -> None:
+    """From the menu, by its name from the picker, and on what is there already; again takes it."""
+    ann, bob = await two(open_window, "Reacting")
+    await ann.write("the garden is ours")
+    await bob.line("the garden").hover()
+    await bob.line("the garden").get_by_role("button", name="More", exact=True).click()
+    await bob.page.get_by_role("menuitemcheckbox", name="React with 👍").click()
+    await expect(reaction(ann, "the garden", "👍")).to_have_text("👍1")
+    await reaction(ann, "the garden", "👍").click()
+    for window in (ann, bob):
+        await expect(reaction(window, "the garden", "👍")).to_have_text("👍2")
+        await expect(reaction(window, "the garden", "👍")).to_have_attribute("aria-pressed", "true")
+    await reaction(bob, "the garden", "👍").click()
+    await expect(reaction(ann, "the garden", "👍")).to_have_text("👍1")
+    await bob.line("the garden").get_by_role("button", name="Add a reaction").click()
+    await bob.page.get_by_role("textbox", name="Find an emoji").fill("watermelon")
+    await bob.page.get_by_role("button", name="watermelon").click()
+    await expect(reaction(ann, "the garden", "🍉")).to_have_text("🍉1")
+
+
+async def test_an_answer_leads_to_what_it_answers(open_window: OpenWindow) -> None:
+    """The quoted line stands above the answer, leads there, and forgets what was deleted."""
+    ann, bob = await two(open_window, "Answering")
+    await ann.write("who brings the table?")
+    for number in range(30):
+        await bob.write(f"something else {number}")
+    await bob.log.evaluate("log => { log.scrollTop = 0; }")
+    await do(bob, "who brings", "Reply")
+    await bob.write("I do")
+    quoted = ann.line("I do").locator(".quoted")
+    await expect(quoted).to_contain_text("who brings the table?")
+    await quoted.click()
+    await expect(ann.line("who brings the table?").first).to_be_in_viewport()
+    await do(ann, "who brings the table?", "Delete")
+    await expect(bob.line("I do").locator(".quoted")).to_have_text("Deleted message")
+
+
+async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
+    open_window: OpenWindow,
+) -> None:
+    """`@` and the beginning of a name is enough; the one who is meant sees it, others do not."""
+    ann, bob = await two(open_window, "Mentioning")
+    await ann.composer.press_sequentially(f"dear @{bob.name[:4]}")
+    await expect(ann.page.get_by_role("option", name=bob.name)).to_be_visible()
+    await ann.composer.press("Tab")
+    await expect(ann.composer).to_have_value(f"dear @{bob.name} ")
+    await ann.composer.press_sequentially("look :waterme")
+    await expect(ann.page.get_by_role("option", name="watermelon")).to_be_visible()
+    await ann.composer.press("Enter")
+    await ann.composer.press("Enter")
+    await expect(bob.log.locator(".for-me .at.me")).to_have_text(f"@{bob.name}")
+    await expect(bob.log.locator(".text")).to_contain_text("🍉")
+    await expect(ann.log.locator(".at")).to_have_text(f"@{bob.name}")
+    await expect(ann.log.locator(".for-me")).to_have_count(0)
+
+
+async def test_every_change_waits_for_the_network_and_survives_a_reload(
+    open_window: OpenWindow,
+) -> None:
+    """Offline one edits, reacts, answers and deletes; all of it is seen at once, and arrives in its
+    order after a reload."""
+    ann, bob = await two(open_window, "Offline")
+    for text in ("one", "two", "three"):
+        await ann.write(text)
+    await expect(bob.log.locator(".text")).to_have_count(3)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.page.context.set_offline(True)
+    await expect(ann.state).to_contain_text("offline since")
+    await ann.composer.press("ArrowUp")
+    await ann.composer.fill("three, edited")
+    await ann.composer.press("Enter")
+    await ann.line("two").hover()
+    await ann.line("two").get_by_role("button", name="More", exact=True).click()
+    await ann.page.get_by_role("menuitemcheckbox", name="React with 🎉").click()
+    await do(ann, "two", "Reply")
+    await ann.write("four")
+    await do(ann, "one", "Delete")
+    shown = ["This message was deleted", "two", "three, edited (edited)", "four"]
+    await expect(ann.log.locator(".text")).to_contain_text(shown)
+    await expect(reaction(ann, "two", "🎉")).to_have_text("🎉1")
+    await ann.page.context.set_offline(False)
+    await ann.page.reload()
+    for window in (ann, bob):
+        await expect(window.log.locator(".text")).to_contain_text(shown)
+        await expect(reaction(window, "two", "🎉").first).to_have_text("🎉1")
+    await expect(ann.log.locator(".pending, .failed")).to_have_count(0)
+    await expect(bob.line("four").locator(".quoted")).to_contain_text("two")
+
+
+async def test_what_others_change_meanwhile_is_there_after_coming_back(
+    open_window: OpenWindow,
+) -> None:
+    """Edits, reactions and deletions that happened while a window was away are in its history."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with one_person(ann) as bob:
+        chat = await bob.create_chat("Away", await id_of(bob, ann))
+        await ann.open_chat("Away")
+        ids = []
+        for text in ("a", "b", "c"):
+            sent = await bob.ask("POST", f"/api/chat/{chat}/message", {"message": text})
+            ids.append(sent.body["messageInfo"]["messageId"])
+        await ann.expect_lines("a", "b", "c")
+        await ann.page.context.set_offline(True)
+        await expect(ann.state).to_contain_text("offline since")
+        path = f"/api/chat/{chat}/message"
+        await bob.ask("PATCH", f"{path}/{ids[0]}", {"message": "a2"})
+        await bob.ask("PUT", f"{path}/{ids[1]}/reaction/%F0%9F%91%8D")
+        await bob.ask("DELETE", f"{path}/{ids[2]}")
+        await ann.page.context.set_offline(False)
+    await expect(ann.log.locator(".text")).to_contain_text(
+        ["a2 (edited)", "b", "This message was deleted"]
+    )
+    await expect(reaction(ann, "b", "👍")).to_have_text("👍1")
