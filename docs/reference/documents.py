@@ -31,7 +31,7 @@ def make_documents(root: Path = ROOT) -> dict[Path, str]:
         folder / "api.md": _page(folder / "api.md", describe_calls(api, spoken_sentences())),
         folder / "socket.md": _page(folder / "socket.md", describe_frames(socket)),
         root / "common" / "protocol" / "emoji.txt": list_emoji(),
-        root / "edge" / "web" / "emoji-names.js": name_emoji(),
+        root / "edge" / "web" / "emoji-names.txt": name_emoji(),
         folder / "configuration.md": _page(
             folder / "configuration.md", describe_configuration(compose_file)
         ),

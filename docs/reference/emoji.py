@@ -17,18 +17,14 @@ def list_emoji() -> str:
 
 
 def name_emoji() -> str:
-    """The page's module of names: an emoji a line, its name and then the others, apart by `|`. One
-    spelling of a gesture stands for all its skin tones."""
+    """The page's table: an emoji a line, its name and then the others, apart by `|`. One spelling of
+    a gesture stands for all its skin tones."""
     named = [
         (text, "|".join(dict.fromkeys(_spoken(name) for name in (about["en"], *_others(about)))))
         for text, about in EMOJI_DATA.items()
         if about["status"] == STATUS["fully_qualified"] and not SKIN_TONES & set(text)
     ]
-    lines = "".join(sorted(f"{text} {names}\n" for text, names in named))
-    return (
-        "/**\n * The names of emoji, made by `make docs`; loaded when one is searched.\n"
-        f" */\nexport const TABLE = `\n{lines}`;\n"
-    )
+    return "".join(sorted(f"{text} {names}\n" for text, names in named))
 
 
 def _others(about: dict[str, Any]) -> list[str]:

@@ -30,11 +30,13 @@ export class EmojiUse {
   async find(text) {
     this.#names ??= await load();
     const words = text.toLowerCase().split(/[\s_:]+/u).filter(Boolean);
-    const fits = ([, names]) => words.every((word) => ` ${names}`.includes(` ${word}`));
+    const fits = ([, names]) => words.every((word) => (
+      ` ${names.replaceAll("|", " ")}`.includes(` ${word}`)
+    ));
     const found = this.#names.filter(fits);
     const isExact = ([, names]) => names.split("|").some((name) => name === words.join(" "));
     return [...found.filter(isExact), ...found.filter((one) => !isExact(one))].slice(0, FOUND)
-      .map(([emoji, names]) => [emoji, names.split("|")[0].trim()]);
+      .map(([emoji, names]) => [emoji, names.split("|")[0]]);
   }
 
   #counts() {
@@ -46,12 +48,12 @@ export class EmojiUse {
   }
 }
 
-/** The table is larger than all of the rest: it comes when it is wanted, of the same version. */
+/** The table is large: it comes when it is wanted, of the same version as this module. */
 async function load() {
   const { search } = new URL(import.meta.url);
-  const { TABLE } = await import(`./emoji-names.js${search}`);
-  return TABLE.trim().split("\n").map((line) => {
+  const table = await (await fetch(`/web/emoji-names.txt${search}`)).text();
+  return table.trim().split("\n").map((line) => {
     const space = line.indexOf(" ");
-    return [line.slice(0, space), line.slice(space + 1).replaceAll("|", "| ")];
+    return [line.slice(0, space), line.slice(space + 1)];
   });
 }
