@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 ENTRY: Final = "main.js"
+LATER: Final = "later.js"
 STYLES: Final = "page.css"
 WORTH_COMPRESSING_BYTES: Final = 512
 
@@ -18,6 +19,8 @@ _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTIL
 _EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -56,7 +59,7 @@ def read_site(folder: Path) -> dict[str, File]:
     }
     served = {
         **sources,
-        ENTRY: join_modules(texts, ENTRY).encode(),
+        **{name: text.encode() for name, text in join_scripts(texts, ENTRY, LATER).items()},
         STYLES: join_styles(texts, STYLES).encode(),
     }
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
@@ -71,35 +74,57 @@ def read_site(folder: Path) -> dict[str, File]:
     return {**files, "/": files["/web/index.html"]._replace(version="")}
 
 
-def join_modules(modules: Mapping[str, str], entry: str) -> str:
-    """The entry and every module that it needs as one: each becomes a function that is called once
-    and gives what it exports. Only `import {…} from "./…"` at the top and `export` before a
-    declaration are understood, which is all that the page uses."""
+def join_scripts(modules: Mapping[str, str], entry: str, later: str) -> dict[str, str]:
+    """Both scripts: the one that every visit begins with, and the one that is fetched when it is
+    wanted, which takes from the first what both need, so that there is one of each module."""
+    first = join_modules(modules, entry)
+    shared = [name for name in first if name != entry]
+    second = join_modules(modules, later, shared)
+    variables = ", ".join(map(_variable, shared))
+    # The same address as the page's own, or it would be another instance of it.
+    source = f"await import(`./{entry}${{new URL(import.meta.url).search}}`)"
+    return {
+        entry: f"{''.join(first.values())}export const $shared = {{ {variables} }};\n",
+        later: f"const {{ {variables} }} = ({source}).$shared;\n{''.join(second.values())}",
+    }
+
+
+def join_modules(
+    modules: Mapping[str, str], entry: str, without: Collection[str] = ()
+) -> dict[str, str]:
+    """The entry and every module that it needs, in the order in which they need each other: each
+    becomes a function that is called once and gives what it exports; the entry stays as it is.
+
+    Only `import {…} from "./…"` at the top and `export` before a declaration are understood, and no
+    string of several lines, which is all that the page uses: ValueError for any other form.
+    """
     done: dict[str, str] = {}
 
     def join(name: str, waiting: tuple[str, ...]) -> None:
-        if name in done:
+        if name in done or name in without:
             return
         if name in waiting:
             raise ValueError(f"{name} imports itself over {' and '.join(waiting)}")
-        text = _COMMENT.sub("", modules[name])
+        text = _INDENT.sub("", _COMMENT.sub("", modules[name]))
+        if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
+            raise ValueError(f"{name} cannot be joined: it has a string of several lines")
         for _, needed in _IMPORT.findall(text):
             join(needed, (*waiting, name))
         body = _IMPORT.sub(lambda found: _take(found[1], found[2]), text)
-        if name == entry:
-            done[name] = body
-            return
-        exported = [found[1] for found in _EXPORT.findall(body)]
-        body = _EXPORT.sub(r"\1 \2", body)
-        if (other := _OTHER_FORM.search(body)) is not None:
-            raise ValueError(f"{name} cannot be joined: {other[0]}")
-        done[name] = (
-            f"const {_variable(name)} = (() => {{\n{body}"
-            f"return {{ {', '.join(exported)} }};\n}})();\n"
-        )
+        done[name] = body if name == entry else _wrap(name, body)
 
     join(entry, ())
-    return "".join(done.values())
+    return done
+
+
+def _wrap(name: str, body: str) -> str:
+    exported = [found[1] for found in _EXPORT.findall(body)]
+    body = _EXPORT.sub(r"\1 \2", body)
+    if (other := _OTHER_FORM.search(body)) is not None:
+        raise ValueError(f"{name} cannot be joined: {other[0]}")
+    return (
+        f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+    )
 
 
 def join_styles(styles: Mapping[str, str], entry: str) -> str:

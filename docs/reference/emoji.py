@@ -17,8 +17,8 @@ def list_emoji() -> str:
 
 
 def name_emoji() -> str:
-    """The page's table: an emoji a line, its name and then the others, apart by `|`. One spelling of
-    a gesture stands for all its skin tones."""
+    """The page's table: an emoji a line, its name and then the others, apart by `|`. One spelling
+    of a gesture stands for all its skin tones."""
     named = [
         (text, "|".join(dict.fromkeys(_spoken(name) for name in (about["en"], *_others(about)))))
         for text, about in EMOJI_DATA.items()

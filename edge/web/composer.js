@@ -20,6 +20,7 @@ export class Composer {
   #about = element("div", { class: "replying", hidden: true });
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
+  #changedAt = -Infinity;
   #answered = null; // the row that is answered
   #edited = null; // the row whose text is here, and the draft that was here before
   #draft = "";
@@ -93,7 +94,7 @@ export class Composer {
 
   /** Another window may have written on; what is being typed here is left alone. */
   keepUp(draft) {
-    const isBusy = (document.hasFocus() && this.hasFocus) || this.#edited !== null;
+    const isBusy = this.#clock.now() - this.#changedAt < JUST_TYPED_MS || this.#edited !== null;
     if (!isBusy && this.#field.value !== draft) this.#set(draft);
   }
 
@@ -139,6 +140,10 @@ export class Composer {
 
   /** What the text is about, above it, with the way out. */
   #head() {
+    const verb = this.#edited ? "Save" : "Send";
+    this.#go.firstChild.textContent = verb;
+    this.#go.setAttribute("aria-label", verb);
+    this.#go.title = verb;
     const row = this.#edited ?? this.#answered;
     this.#about.hidden = row === null;
     if (row === null) return;

@@ -6,7 +6,6 @@ import { Bar } from "./bar.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-import { openEmojiPicker } from "./emoji-picker.js";
 import { introOf } from "./intro.js";
 import { Log } from "./log.js";
 import { openMenu } from "./menu.js";
@@ -20,6 +19,7 @@ export class Conversation {
   #me;
   #api;
   #layers;
+  #lazy;
   #use;
   #names;
   #chats;
@@ -40,12 +40,13 @@ export class Conversation {
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
    * quoted(chat, messageId), about(chat), add(chat), copy(text), hurry(), attentive(): boolean}`;
-   * `layers` as in `layers.js`, `use` an `EmojiUse`.
+   * `layers` as in `layers.js`, `lazy` a `Lazy`, `use` an `EmojiUse`.
    */
-  constructor({ me, api, names, chats, clock, layers, use, hear, empty }) {
+  constructor({ me, api, names, chats, clock, layers, lazy, use, hear, empty }) {
     this.#me = me;
     this.#api = api;
     this.#layers = layers;
+    this.#lazy = lazy;
     this.#use = use;
     this.#names = names;
     this.#chats = chats;
@@ -99,7 +100,7 @@ export class Conversation {
       element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#latest),
       element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
-    this.node = element("main", { class: "chat" }, empty);
+    this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
   }
 
   get log() {
@@ -180,10 +181,7 @@ export class Conversation {
         suggest: (mark, word) => suggest(mark, word, {
           chat: this.#chat, me: this.#me, api: this.#api, names: this.#names, use: this.#use,
         }),
-        pickEmoji: (anchor) => openEmojiPicker({
-          anchor, layers: this.#layers, use: this.#use,
-          choose: (emoji) => this.composer.insert(emoji),
-        }),
+        pickEmoji: (anchor) => this.#openPicker(anchor, (emoji) => this.composer.insert(emoji)),
       },
     });
   }
@@ -193,10 +191,12 @@ export class Conversation {
   }
 
   #pick(row, anchor) {
-    openEmojiPicker({
-      anchor, layers: this.#layers, use: this.#use,
-      choose: (emoji) => this.#react(row, emoji, true),
-    });
+    this.#openPicker(anchor, (emoji) => this.#react(row, emoji, true));
+  }
+
+  async #openPicker(anchor, choose) {
+    const { openEmojiPicker } = await this.#lazy.load();
+    openEmojiPicker({ anchor, layers: this.#layers, use: this.#use, choose });
   }
 
   /** What can be done with a message that is stored. */

@@ -25,12 +25,9 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
     asked += 1;
     const mine = asked;
     const text = field.value.trim();
-    const found = await use.find(text);
+    const found = text === "" ? use.often.map((emoji) => [emoji, ""]) : await use.find(text);
     if (mine !== asked) return; // a later search is under way
-    const six = text === "" ? use.six.map((emoji) => [emoji, ""]) : [];
-    const others = found.filter(([emoji]) => !six.some(([one]) => one === emoji));
-    const named = six.map(([emoji]) => found.find(([one]) => one === emoji) ?? [emoji, ""]);
-    grid.replaceChildren(...[...named, ...others].map(button));
+    grid.replaceChildren(...found.map(button));
     said.textContent = grid.childElementCount === 0 ? "No matches" : "";
   };
   const field = element("input", {

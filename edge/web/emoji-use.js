@@ -4,6 +4,9 @@
 
 const KEY = "hubbub emoji";
 const USUAL = ["👍", "❤️", "🎉", "👀", "✅", "😄"];
+const COMMON = [
+  ...USUAL, ..."😂 🙏 🔥 👏 💯 🚀 😢 😍 🤔 😅 🙂 😉 😎 😮 🙌 💪 👋 🤝 👌 💡 🐛 📎 📅 ☕ 🍰 🍉 🌿 🌻 ⭐ ⚠️ ❓ ❌".split(" "),
+];
 const FOUND = 42;
 
 export class EmojiUse {
@@ -14,6 +17,11 @@ export class EmojiUse {
     const counts = this.#counts();
     const used = Object.keys(counts).sort((a, b) => counts[b] - counts[a]);
     return [...new Set([...used, ...USUAL])].slice(0, 6);
+  }
+
+  /** Those that are used here, then those that are used everywhere. */
+  get often() {
+    return [...new Set([...this.six, ...COMMON])];
   }
 
   count(emoji) {

@@ -2,11 +2,10 @@
  * Loads what a chat's timeline does not hold: the newest of it, what came before or after a seq,
  * what lies around one. Messages come as they are now; what else happened comes from the log.
  */
-import { changesMessage } from "./fold.js";
+import { begin, change, changesMessage } from "./fold.js";
 
 const TAIL = 30;
 const PAGE = 50;
-const MOST = 100;
 const EVENTS_AT_ONCE = 200;
 const TRIES = 3;
 
@@ -18,11 +17,17 @@ export class History {
     this.#api = api;
   }
 
-  /** The newest, back to the first unread one when that is not too far. */
+  /**
+   * The newest, back to the first unread one when that is not too far: the end of the log, which has
+   * in it all that ever happened to its messages.
+   */
   async tail(chat) {
     const { cursor } = chat.timeline;
-    const limit = Math.min(MOST, Math.max(TAIL, cursor - (chat.read ?? cursor)));
-    await this.#load(chat, { limit });
+    const length = Math.min(EVENTS_AT_ONCE, Math.max(TAIL, cursor - (chat.read ?? cursor)));
+    const from = Math.max(1, cursor - length + 1);
+    const { events } = await this.#api.events(chat.id, from - 1, EVENTS_AT_ONCE);
+    const to = events.at(-1)?.seq ?? 0;
+    chat.learn({ from, to, asOf: to, items: foldedOf(events) });
   }
 
   /** What came before the seq `from`. Raises what the calls raise, as all of these do. */
@@ -83,4 +88,14 @@ function rangeOf({ messages, more, seq }, { before, after }) {
   const newest = messages[0]?.seq;
   if (after !== undefined) return { from: after + 1, to: more ? newest : seq };
   return { from: more ? oldest : 1, to: before === undefined ? seq : before - 1 };
+}
+
+/** The end of a log as it stands: what is about a message before it has nothing to change here. */
+function foldedOf(events) {
+  const items = new Map();
+  for (const event of events) {
+    if (!changesMessage(event)) items.set(event.seq, event.type === "message" ? begin(event) : event);
+    else if (items.has(event.of)) items.set(event.of, change(items.get(event.of), event));
+  }
+  return [...items.values()];
 }

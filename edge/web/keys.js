@@ -1,31 +1,6 @@
 /**
- * The keys of the page: which there are, the sheet that lists them, and hearing them.
+ * Hears the keys that work everywhere on the page. They are listed in `keys-sheet.js`.
  */
-import { element } from "./element.js";
-import { Sheet } from "./sheet.js";
-
-const KEYS = [
-  ["Enter", "Send the message"],
-  ["Shift Enter", "New line in the message"],
-  ["Ctrl K", "Find a chat or a person"],
-  ["Alt ↑  Alt ↓", "Chat above, chat below"],
-  ["Alt Shift ↑  Alt Shift ↓", "The same through unread chats"],
-  ["↑  ↓", "Through the messages, while they have the focus"],
-  ["F6", "From chats to messages to the text field"],
-  ["Escape", "Close what is open, then back to the text field"],
-  ["Enter", "What can be done with the message that has the focus"],
-  ["Ctrl /  ?", "Show these keys"],
-];
-
-export function openKeys(layers) {
-  const rows = KEYS.map(([keys, what]) => element(
-    "div",
-    {},
-    element("dt", {}, ...keys.split("  ").flatMap((one) => [element("kbd", {}, one), " "])),
-    element("dd", {}, what),
-  ));
-  return new Sheet({ title: "Keys", layers }, element("dl", { class: "keys" }, ...rows));
-}
 
 /**
  * Hears keys for the whole page; `listen(call)` puts the listener in its place.

@@ -4,7 +4,7 @@
 import { Api } from "./api.js";
 import { openDatabase } from "./database.js";
 import { element } from "./element.js";
-import { EntryForm } from "./entry-form.js";
+import { Lazy } from "./lazy.js";
 import { Session } from "./session.js";
 import { refusalInWords } from "./words.js";
 import { Workspace } from "./workspace.js";
@@ -21,10 +21,12 @@ const clock = {
 const place = document.getElementById("page");
 const fetcher = (path, request) => fetch(path, request);
 const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
+const lazy = new Lazy();
 const api = new Api({ fetch: fetcher, session, clock });
 
-function askWho(notice) {
+async function askWho(notice) {
   document.title = "Hubbub";
+  const { EntryForm } = await lazy.load();
   const form = new EntryForm({ session, notice, onEntered: enter });
   place.replaceChildren(form.node);
   form.focus();
@@ -33,7 +35,7 @@ function askWho(notice) {
 async function enter(me) {
   await patiently(async () => {
     const { database, isLasting } = await openDatabase(`hubbub ${me.id}`);
-    const parts = { me, api, session, clock, database, onSignedOut: askWho };
+    const parts = { me, api, session, clock, database, lazy, onSignedOut: askWho };
     const workspace = new Workspace(parts);
     await workspace.start((node) => place.replaceChildren(node));
     if (!isLasting) workspace.say("This browser keeps nothing: unsent messages do not survive a reload.");
@@ -49,7 +51,7 @@ async function patiently(errand) {
     } catch (error) {
       if (error.code === undefined) throw error;
       if (error.final) {
-        askWho("");
+        await askWho("");
         return;
       }
       const words = refusalInWords(error);
@@ -62,7 +64,7 @@ async function patiently(errand) {
 /** Shows who is signed in their chats, everybody else the form. */
 export async function start() {
   if (!(await session.mayBeThere())) {
-    askWho("");
+    await askWho("");
     return;
   }
   let me;

@@ -43,7 +43,7 @@ export function openLayer({ label, role, anchor, layers }, ...content) {
     },
     ...content,
   );
-  document.body.append(node);
+  (anchor.closest("main") ?? document.body).append(node);
   node.showPopover();
   layers.opened(close);
   if (!isTouch) place(node, anchor.getBoundingClientRect());

@@ -41,7 +41,7 @@ export class Panel {
       icon(symbol),
     );
     this.node = element(
-      "aside",
+      "section",
       {
         class: "panel",
         "aria-label": "About this chat",
@@ -64,8 +64,9 @@ export class Panel {
     return !this.node.hidden;
   }
 
-  /** Opens it for a chat; `isAdding` begins with adding people. */
-  open(chat, { isAdding = false } = {}) {
+  /** Opens it for a chat that is called so; `isAdding` begins with adding people. */
+  open(chat, title, { isAdding = false } = {}) {
+    this.#heading.textContent = title;
     this.#chat = chat;
     this.#people = new ChatPeople({ chat, ...this.#parts });
     this.#settings = new ChatSettings({ chat, ...this.#parts });

@@ -1,26 +1,27 @@
 /**
  * The layers that can lie over the page and are about none of its chats.
  */
-import { openKeys } from "./keys.js";
-import { openNewChat } from "./new-chat.js";
-import { openSettings } from "./settings.js";
 
 export class Sheets {
   #parts;
+  #lazy;
   #does;
 
-  /** `does` is `{open(chat), logOut(), density}`; `layers` as in `layers.js`. */
-  constructor({ me, api, chats, layers, does }) {
+  /** `does` is `{open(chat), logOut(), density}`; `layers` as in `layers.js`, `lazy` a `Lazy`. */
+  constructor({ me, api, chats, layers, lazy, does }) {
     this.#parts = { me, api, chats, layers };
+    this.#lazy = lazy;
     this.#does = does;
   }
 
-  newChat(chosen = []) {
+  async newChat(chosen = []) {
+    const { openNewChat } = await this.#lazy.load();
     openNewChat({ ...this.#parts, chosen, onMade: this.#does.open });
   }
 
-  settings() {
+  async settings() {
     const { me } = this.#parts;
+    const { openSettings } = await this.#lazy.load();
     openSettings({
       ...this.#parts,
       density: this.#does.density,
@@ -30,7 +31,8 @@ export class Sheets {
     });
   }
 
-  keys() {
+  async keys() {
+    const { openKeys } = await this.#lazy.load();
     openKeys(this.#parts.layers);
   }
 

@@ -37,7 +37,7 @@ export class Side {
       element(
         "header",
         { class: "team" },
-        element("span", { class: "brand-line" }, element("span", { class: "mark" }), "Hubbub"),
+        element("h1", { class: "brand-line" }, element("span", { class: "mark" }), "Hubbub"),
         element(
           "button",
           {

@@ -7,7 +7,7 @@ export function welcome({ me, onFind, onNewChat }) {
   return element(
     "div",
     { class: "nothing" },
-    element("h1", {}, `Hello, ${me.username}`),
+    element("h2", {}, `Hello, ${me.username}`),
     element("p", {}, "Find somebody by name and write to them, or start a chat for several people."),
     element(
       "div",

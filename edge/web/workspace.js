@@ -6,12 +6,10 @@ import { Conversation } from "./conversation.js";
 import { Density } from "./density.js";
 import { element } from "./element.js";
 import { EmojiUse } from "./emoji-use.js";
-import { Finder } from "./finder.js";
 import { hearKeys } from "./keys.js";
 import { Layers } from "./layers.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { Live } from "./live.js";
-import { Panel } from "./panel.js";
 import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
@@ -36,10 +34,12 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route() });
   #density = new Density({ onChange: () => this.#draw() });
+  #lazy;
+  #parts;
   #sheets;
   #side;
-  #finder;
-  #panel;
+  #finder = null; // both are made when they are first wanted
+  #panel = null;
   #conversation;
   #quotes;
   #toast;
@@ -49,8 +49,9 @@ export class Workspace {
   #ended = new AbortController();
 
   /** `database` is what this browser keeps for `me`; `onSignedOut(notice)` when it is over. */
-  constructor({ me, api, session, clock, database, onSignedOut }) {
+  constructor({ me, api, session, clock, database, lazy, onSignedOut }) {
     this.#me = me;
+    this.#lazy = lazy;
     this.#session = session;
     this.#clock = clock;
     this.#database = database;
@@ -85,6 +86,7 @@ export class Workspace {
     this.#live.connect();
     this.#route();
     this.#tick();
+    this.#lazy.whenIdle();
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
   }
 
@@ -98,32 +100,21 @@ export class Workspace {
     this.#toast = new Toast({ clock: this.#clock });
     const parts = {
       me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
-      layers: this.#layers,
+      layers: this.#layers, lazy: this.#lazy,
     };
+    this.#parts = parts;
     this.#sheets = new Sheets({
       ...parts,
       does: {
         open: (chat) => this.#goTo(chat), logOut: () => this.#logOut(), density: this.#density,
       },
     });
-    this.#finder = new Finder({
-      ...parts,
-      choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
-    });
     this.#side = new Side({
       ...parts,
       does: {
-        find: () => this.#finder.open(),
+        find: () => this.#find(),
         newChat: () => this.#sheets.newChat(),
         settings: () => this.#sheets.settings(),
-      },
-    });
-    this.#panel = new Panel({
-      ...parts,
-      does: { write: (user) => this.#meet(user) },
-      onChanged: (isOpen) => {
-        this.node.classList.toggle("with-panel", isOpen);
-        if (!isOpen) this.#conversation.composer.focus();
       },
     });
     this.#conversation = new Conversation({
@@ -131,14 +122,13 @@ export class Workspace {
       use: new EmojiUse(),
       empty: welcome({
         me: this.#me,
-        onFind: () => this.#finder.open(),
+        onFind: () => this.#find(),
         onNewChat: () => this.#sheets.newChat(),
       }),
       hear: this.#heard(),
     });
     this.node = element(
-      "div", { class: "app" }, this.#side.node, this.#conversation.node, this.#panel.node,
-      this.#toast.node,
+      "main", { class: "app" }, this.#side.node, this.#conversation.node, this.#toast.node,
     );
   }
 
@@ -164,8 +154,8 @@ export class Workspace {
       before: load("loadBefore"),
       after: load("loadAfter"),
       around: load("loadAround"),
-      about: (chat) => (this.#panel.isOpen ? this.#panel.close() : this.#panel.open(chat)),
-      add: (chat) => this.#panel.open(chat, { isAdding: true }),
+      about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
+      add: (chat) => this.#about(chat, { isAdding: true }),
       copy: (text) => this.#copy(text),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
@@ -187,7 +177,7 @@ export class Workspace {
       this.#drawNow(); // an animation frame asked for before would not come while hidden
     });
     hearKeys((call) => on(document, "keydown", call), {
-      find: () => this.#finder.open(),
+      find: () => this.#find(),
       step: (by, onlyUnread) => {
         const next = beside(this.#sections(), this.#open, by, onlyUnread);
         if (next) this.#goTo(next);
@@ -275,6 +265,31 @@ export class Workspace {
     this.#drawNow();
   }
 
+  async #find() {
+    const { Finder } = await this.#lazy.load();
+    this.#finder ??= new Finder({
+      ...this.#parts,
+      choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
+    });
+    this.#finder.open();
+  }
+
+  async #about(chat, how) {
+    const { Panel } = await this.#lazy.load();
+    if (this.#panel === null) {
+      this.#panel = new Panel({
+        ...this.#parts,
+        does: { write: (user) => this.#meet(user) },
+        onChanged: (isOpen) => {
+          this.node.classList.toggle("with-panel", isOpen);
+          if (!isOpen) this.#conversation.composer.focus();
+        },
+      });
+      this.#toast.node.before(this.#panel.node);
+    }
+    this.#panel.open(chat, this.#titleOf(chat), how);
+  }
+
   #around() {
     const places = [
       [this.#side.node, () => this.#side.find.focus()],
@@ -349,7 +364,7 @@ export class Workspace {
       notice: stopCode ? endInWords(stopCode) : noticeInWords(line, nowMs),
     });
     const title = this.#open ? this.#titleOf(this.#open) : "";
-    this.#panel.render(this.#open, title);
+    this.#panel?.render(this.#open, title);
     const { unread } = this.#chats;
     document.title = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
       .filter(Boolean).join(" ");

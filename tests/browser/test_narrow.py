@@ -24,7 +24,7 @@ async def test_one_can_write_at_every_width(open_window: OpenWindow, width: int)
     await ann.page.get_by_role("link", name="WWW").click()
     await expect(ann.page.locator(".bar p")).to_contain_text("more and you")
     await ann.composer.fill("x")
-    for one in (ann.button("Send"), ann.page.locator("h1 button"), ann.composer):
+    for one in (ann.button("Send"), ann.page.locator(".bar h1 button"), ann.composer):
         box = await one.bounding_box()
         assert box
         assert box["x"] >= 0

@@ -52,7 +52,7 @@ async def test_the_owner_renames_and_others_cannot(open_window: OpenWindow) -> N
     await ann.field("Name of the chat").fill("New name")
     await ann.button("Rename").click()
     for window in (ann, bob):
-        await expect(window.page.locator("h1")).to_have_text("New name")
+        await expect(window.page.locator(".bar h1")).to_have_text("New name")
         await expect(window.page.get_by_role("link", name="New name")).to_be_visible()
 
 
@@ -70,7 +70,7 @@ async def test_leaving_passes_the_chat_on_and_deleting_ends_it(open_window: Open
     await bob.open_panel("Settings")
     await bob.ask("Delete this chat", "Delete for everybody")
     await expect(bob.page.get_by_role("link", name="Short")).to_have_count(0)
-    await expect(bob.page.get_by_role("complementary", name="About this chat")).to_be_hidden()
+    await expect(bob.page.get_by_role("region", name="About this chat")).to_be_hidden()
 
 
 async def test_errors_stand_beside_their_field_until_it_is_changed(

@@ -168,7 +168,7 @@ async def test_what_people_write_is_never_markup(open_window: OpenWindow) -> Non
     for text in HOSTILE:
         await ann.field("Name of the chat").fill(text)
         await ann.button("Rename").click()
-        await expect(bob.page.locator("h1")).to_have_text(text)
+        await expect(bob.page.locator(".bar h1")).to_have_text(text)
     await ann.page.keyboard.press("Control+k")
     for text in HOSTILE:
         await ann.page.get_by_role("combobox", name="Find a chat or person").fill(text)
@@ -259,7 +259,7 @@ async def test_alt_and_arrows_go_through_the_chats(open_window: OpenWindow) -> N
     await bob.open_chat("Third")
     await bob.write("news")
     await expect(ann.page.get_by_role("link", name="Third")).to_contain_text("Unread: 1")
-    title = ann.page.locator("h1")
+    title = ann.page.locator(".bar h1")
     await expect(title).to_have_text("First")
     await ann.page.keyboard.press("Alt+ArrowDown")
     await expect(title).to_have_text("Second")

@@ -83,8 +83,10 @@ rule("a chat of messages alone asks for nothing but them", async () => {
   }));
   const api = serverOf(events);
   const chat = new Chat("c", "me", 90);
-  await new History({ api }).tail(chat);
-  same([api.asked, seqs(chat).length], [1, 30]);
+  const history = new History({ api });
+  await history.tail(chat);
+  await history.before(chat, 61);
+  same([api.asked, seqs(chat).length], [2, 80]);
 });
 
 rule("a page is asked for once, however often it is wanted meanwhile", async () => {

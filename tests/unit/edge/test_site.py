@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.site import join_modules, join_styles, make_file, read_site
+from edge.site import join_modules, join_scripts, join_styles, make_file, read_site
 
 WEB = Path(__file__).parents[3] / "edge" / "web"
 
@@ -24,16 +24,22 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
         },
         "main.js",
     )
-    assert joined == (
+    assert "".join(joined.values()) == (
         "const $a = (() => {\nconst a = 1;\nreturn { a };\n})();\n"
         "const $b = (() => {\nconst { a } = $a;\nconst b = a + 1;\nreturn { b };\n})();\n"
         "const { b } = $b;\nconst { a: one } = $a;\n"
-        "export function start() {\n  return b + one;\n}\n"
+        "export function start() {\nreturn b + one;\n}\n"
     )
 
 
 @pytest.mark.parametrize(
-    "text", ["export default 1;\n", 'import * as all from "./a.js";\n', "export { x };\n"]
+    "text",
+    [
+        "export default 1;\n",
+        'import * as all from "./a.js";\n',
+        "export { x };\n",
+        "const a = `\n`;\n",
+    ],
 )
 def test_a_form_that_cannot_be_joined_is_refused(text: str) -> None:
     """Rather at the start of edge than in somebody's browser."""
@@ -47,6 +53,29 @@ def test_modules_that_need_each_other_are_refused() -> None:
                "c.js": 'import { b } from "./b.js";\n'}  # fmt: skip
     with pytest.raises(ValueError, match=r"b\.js imports itself"):
         join_modules(modules, "main.js")
+
+
+def test_what_is_fetched_later_takes_from_the_first_what_both_need() -> None:
+    """There is one instance of every module, also of those that only the second needs."""
+    scripts = join_scripts(
+        {
+            "main.js": 'import { a } from "./a.js";\nexport const start = a;\n',
+            "later.js": 'import { b } from "./b.js";\nexport const later = b;\n',
+            "b.js": 'import { a } from "./a.js";\nexport const b = a;\n',
+            "a.js": "export const a = {};\n",
+        },
+        "main.js",
+        "later.js",
+    )
+    assert scripts["main.js"].endswith("export const start = a;\nexport const $shared = { $a };\n")
+    first, *rest = scripts["later.js"].splitlines()
+    assert first == (
+        "const { $a } = (await import(`./main.js${new URL(import.meta.url).search}`)).$shared;"
+    )
+    assert rest == [
+        "const $b = (() => {", "const { a } = $a;", "const b = a;", "return { b };", "})();",
+        "const { b } = $b;", "export const later = b;",
+    ]  # fmt: skip
 
 
 def test_styles_are_joined_in_the_order_of_the_imports() -> None:
@@ -65,10 +94,11 @@ def test_the_page_is_one_script_and_one_style(tmp_path: Path) -> None:
     """What edge serves of this page is a script that a JavaScript engine can read, and every file
     that the page names carries the version of the whole."""
     site = read_site(WEB)
-    script = tmp_path / "main.mjs"
-    script.write_bytes(site["/web/main.js"].body)
-    if node := find_node():
-        subprocess.run([node, "--check", str(script)], check=True)
+    for name in ("main", "later"):
+        script = tmp_path / f"{name}.mjs"
+        script.write_bytes(site[f"/web/{name}.js"].body)
+        if node := find_node():
+            subprocess.run([node, "--check", str(script)], check=True)
     assert b"@import" not in site["/web/page.css"].body
     page = site["/"].body.decode()
     named = re.findall(r'"(/web/[^"]+)"', page)

@@ -1,0 +1,15 @@
+/**
+ * What nobody sees at first and everybody wants at some time: the page fetches it when it is idle,
+ * or when somebody asks for it.
+ */
+import { openEmojiPicker } from "./emoji-picker.js";
+import { EntryForm } from "./entry-form.js";
+import { Finder } from "./finder.js";
+import { openKeys } from "./keys-sheet.js";
+import { openNewChat } from "./new-chat.js";
+import { Panel } from "./panel.js";
+import { openSettings } from "./settings.js";
+
+export const later = {
+  EntryForm, Finder, Panel, openEmojiPicker, openKeys, openNewChat, openSettings,
+};

@@ -1,0 +1,216 @@
+"""A stage for the page: its real files, and a play in place of the servers, so that every state can
+be looked at without waiting for it to happen. What the play says has the shapes of the contract.
+"""
+
+import http.server
+import json
+import re
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute
+
+from common.protocol.fold import fold
+from edge.routes.pages import page_headers
+from edge.site import read_site
+
+WEB = Path(__file__).parents[2] / "edge" / "web"
+BEGAN = datetime(2026, 6, 4, 9, 0, tzinfo=UTC)
+NAMES = ("ann", "bob", "cleo", "dan", "esra", "farid", "greta", "hugo", "ines")
+
+
+def uuid7(number: int, at: datetime = BEGAN) -> str:
+    """An id that was made at a time, and is the same in every run."""
+    ms = int(at.timestamp() * 1000)
+    return str(uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | number))
+
+
+def time_text(minutes: int) -> str:
+    return (BEGAN + timedelta(minutes=minutes)).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+class Play:
+    """What a pretended system knows: people, chats and their logs."""
+
+    def __init__(self) -> None:
+        self.people = {uuid7(number + 1): name for number, name in enumerate(NAMES)}
+        self.ids = {name: user for user, name in self.people.items()}
+        self.chats: dict[str, dict[str, Any]] = {}
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.is_silent = False  # nothing that is sent is answered
+        self._sockets: list[WebSocketRoute] = []
+
+    def start(self, name: str, *people: str, by: str = "ann") -> str:
+        """A chat and its first event; gives its id."""
+        chat = uuid7(1_000 + len(self.chats))
+        participants = [self.ids[person] for person in (by, *people)]
+        self.chats[chat] = {
+            "id": chat, "chatName": name, "participants": participants,
+            "participantCount": len(participants), "owner": self.ids[by], "seq": 1,
+            "kind": "group",
+        }  # fmt: skip
+        self.logs[chat] = []
+        self.tell(chat, "chat.created", by, minutes=len(self.chats), chatName=name)
+        return chat
+
+    def tell(self, chat: str, kind: str, by: str, *, minutes: int, **rest: Any) -> dict[str, Any]:
+        """One more event of a chat, to whoever listens."""
+        log = self.logs[chat]
+        event = {
+            "type": kind, "chat": chat, "seq": len(log) + 1, "at": time_text(minutes),
+            "by": self.ids[by], **rest,
+        }  # fmt: skip
+        log.append(event)
+        self.chats[chat]["seq"] = event["seq"]
+        for socket in self._sockets:
+            socket.send(json.dumps(event))
+        return event
+
+    def say(
+        self, chat: str, by: str, text: str, *, minutes: int = 100, **rest: Any
+    ) -> dict[str, Any]:
+        number = sum(map(len, self.logs.values())) + 10_000
+        return self.tell(
+            chat, "message", by, minutes=minutes, messageId=uuid7(number), message=text, **rest
+        )
+
+    def change(self, kind: str, of: Mapping[str, Any], by: str, **rest: Any) -> None:
+        self.tell(
+            of["chat"], kind, by, minutes=120, messageId=of["messageId"],
+            of=of["seq"], **rest,
+        )  # fmt: skip
+
+    def current(self, chat: str) -> list[dict[str, Any]]:
+        return list(fold({}, self.logs[chat]).values())
+
+    async def listen(self, socket: WebSocketRoute) -> None:
+        """One socket of the page."""
+
+        def hear(text: str | bytes) -> None:
+            frame = json.loads(text)
+            if self.is_silent:
+                return
+            if frame["type"] == "connect":
+                self._sockets.append(socket)
+                heads = {chat: len(log) for chat, log in self.logs.items()}
+                ready = {
+                    "type": "ready", "protocol": "chat.v1", "connection": "stage", "epoch": "one",
+                    "user": self.ids["ann"], "chats": heads, "behind": [], "pingSeconds": 25,
+                    "maxFrame": 65536,
+                }  # fmt: skip
+                socket.send(json.dumps(ready))
+            elif frame["type"] == "ping":
+                socket.send('{"type":"pong"}')
+            elif frame["type"] == "send":
+                self.say(frame["chat"], "ann", frame["message"], clientId=frame["clientId"])
+
+        socket.on_message(hear)
+
+    async def answer(self, route: Route) -> None:
+        """One call of the page."""
+        url = urlsplit(route.request.url)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        status, body = self._answer(route.request.method, url.path, query)
+        await route.fulfill(status=status, json=body)
+
+    def _answer(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
+        me = {"id": self.ids["ann"], "username": "ann", "email": "ann@example.org", "chats": []}
+        if path == "/api/user/refresh":
+            return 200, {"token": "stage", "expiresIn": 900}
+        if path == "/api/user/me":
+            return 200, {"user": me}
+        if path == "/api/user":
+            found = [
+                {"id": user, "username": name}
+                for user, name in self.people.items()
+                if name.startswith(query["username"].lower())
+            ]
+            return 200, {"users": found}
+        if found := re.fullmatch(r"/api/user/([0-9a-f-]{36})", path):
+            return 200, {"id": found[1], "username": self.people[found[1]]}
+        if path == "/api/chat":
+            return 200, {"chats": list(self.chats.values())[::-1], "next": None}
+        return self._answer_about_chat(method, path, query)
+
+    def _answer_about_chat(
+        self, method: str, path: str, query: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        chat, _, what = path.removeprefix("/api/chat/").partition("/")
+        log, limit = self.logs[chat], int(query.get("limit", "50"))
+        if method != "GET":
+            return 503, {"code": "unavailable", "title": "Unavailable", "status": 503}
+        if what == "":
+            return 200, self.chats[chat]
+        if what == "events":
+            page = log[int(query["after"]) :][:limit]
+            return 200, {"events": page, "seq": len(log), "more": False}
+        if what == "message":
+            messages = self.current(chat)
+            if "after" in query:
+                messages = [one for one in messages if one["seq"] > int(query["after"])]
+                page = messages[:limit]
+            else:
+                before = int(query.get("before", str(len(log) + 1)))
+                messages = [one for one in messages if one["seq"] < before]
+                page = messages[-limit:]
+            more = len(page) < len(messages)
+            return 200, {"messages": page[::-1], "more": more, "seq": len(log)}
+        message = next(
+            one for one in self.current(chat) if one["messageId"] == what.partition("/")[2]
+        )
+        return 200, message
+
+
+@contextmanager
+def files_served() -> Iterator[str]:
+    """The page's files with its headers, as edge serves them, on a port; gives the address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            file = site.get(urlsplit(self.path).path)
+            body = b"" if file is None else file.gzipped or file.body
+            self.send_response(200 if file else 404)
+            if file:
+                self.send_header("Content-Type", file.media_type)
+                if file.gzipped:
+                    self.send_header("Content-Encoding", "gzip")
+                self.send_header(
+                    "Cache-Control", "max-age=31536000, immutable" if file.version else "no-cache"
+                )
+                if file.media_type == "text/html":
+                    for name, value in page_headers([origin]).items():
+                        self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """The tests' own output is enough."""
+
+    site = read_site(WEB)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        origin = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield origin
+        server.shutdown()
+        thread.join()
+
+
+async def enter(context: BrowserContext, origin: str, play: Play | None) -> Page:
+    """The page with ann signed in, or with nobody where there is no play."""
+    page = await context.new_page()
+    if play is not None:
+        await page.add_init_script("localStorage.setItem('hubbub', '1')")
+        await page.route("**/api/**", play.answer)
+        await page.route_web_socket(re.compile(r"/ws$"), play.listen)
+    await page.goto(f"{origin}/")
+    return page

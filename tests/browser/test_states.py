@@ -1,0 +1,243 @@
+"""Every state of the page on a stage: what an accessibility checker finds, and what it costs."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.stage import Play, enter, files_served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+FIND = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.map(
+    ({id, nodes}) => `${id}: ${nodes.map(node => node.html.slice(0, 160)).join('; ')}`)"""
+Open = Callable[..., Awaitable[Page]]
+
+
+def make_play() -> tuple[Play, str]:
+    """A few chats with everything that can stand in a message; the last of them is a party's."""
+    play = Play()
+    for name in ("Kitchen", "Design", "Book club"):
+        chat = play.start(name, "ann", "bob", by="dan")
+        play.say(chat, "dan", f"News of {name}, **bold** and `code`")
+    play.say(play.start("ann, bob", "bob"), "bob", "Shall I order the lanterns today?")
+    party = play.start("Summer party", "ann", "bob", "dan", "esra", by="cleo")
+    first = play.say(party, "cleo", "The one by the river has answered.")
+    for who, emoji in (("bob", "🎉"), ("ann", "🎉"), ("dan", "🌿")):
+        play.change("reaction.added", first, who, emoji=emoji)
+    mine = play.say(party, "ann", "Is the code `4711#`?", replyTo=first["messageId"], minutes=103)
+    play.change("message.edited", mine, "ann", message="Is the code still `4711#`?")
+    play.say(party, "cleo", "@ann they changed it.", mentions=[play.ids["ann"]], minutes=104)
+    play.change("message.deleted", play.say(party, "bob", "oops", minutes=110), "bob")
+    play.say(
+        party, "bob", "> Is it ready?\nNearly, see https://example.org:\n- a\n- b\n```\nmake\n```",
+        minutes=111,
+    )  # fmt: skip
+    return play, party
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    with files_served() as origin:
+        yield origin
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, origin: str) -> AsyncIterator[Open]:
+    """Opens the page with a play, or for nobody; it ends without an error in its console."""
+    pages: list[tuple[Page, list[str]]] = []
+
+    async def open_one(play: Play | None, **settings: Any) -> Page:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        page = await enter(context, origin, play)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+        pages.append((page, errors))
+        if play is not None:
+            await expect(page.locator(".live")).to_have_text("live")
+        return page
+
+    yield open_one
+    for page, errors in pages:
+        assert errors == []
+        await page.context.close()
+
+
+async def check(page: Page, state: str) -> None:
+    """What axe finds in this state is nothing."""
+    await page.wait_for_function("() => document.getAnimations().length === 0")
+    await page.evaluate(AXE)
+    found = await page.evaluate(FIND)
+    assert found == [], f"{state}: {json.dumps(found, indent=1)}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_first_page_is_accessible(open_page: Open, scheme: str) -> None:
+    """Signing up, its errors, and logging in."""
+    page = await open_page(None, color_scheme=scheme)
+    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    await check(page, "sign-up")
+    await page.get_by_role("button", name="Sign up").click()
+    await check(page, "errors")
+    await page.get_by_role("button", name="log in").click()
+    await check(page, "log-in")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_places_of_a_desk_are_accessible(open_page: Open, scheme: str) -> None:
+    """The list in both densities, a chat with all parts of a message, and all layers over it."""
+    play, _ = make_play()
+    page = await open_page(play, color_scheme=scheme)
+    await check(page, "no chat is open")
+    await page.get_by_role("link", name="Summer party").click()
+    keys, field = page.keyboard, page.locator(".write textarea")
+    line = page.locator(".line").filter(has_text="Is the code still").last
+    await line.hover()
+    await check(page, "chat")
+    await line.get_by_role("button", name="More", exact=True).click()
+    await check(page, "menu of a message")
+    await page.get_by_role("menuitem", name="Reply", exact=True).click()
+    await check(page, "answering")
+    await keys.press("Escape")
+    await field.press("ArrowUp")
+    await check(page, "editing")
+    await keys.press("Escape")
+    await field.press_sequentially("@")
+    await expect(page.get_by_role("option").first).to_be_visible()
+    await check(page, "completion")
+    await keys.press("Escape")
+    await field.fill("")
+    await page.get_by_role("button", name="Add a reaction").first.click()
+    await expect(page.get_by_role("button", name="🔥")).to_be_visible()
+    await check(page, "picker")
+    await keys.press("Escape")
+    await page.locator(".bar h1 button").click()
+    await check(page, "people")
+    await page.get_by_role("tab", name="Settings").click()
+    await page.get_by_role("button", name="Leave this chat").click()
+    await check(page, "settings of a chat")
+    await keys.press("Escape")
+    await keys.press("Control+k")
+    await check(page, "finder")
+    await page.get_by_role("combobox").fill("zzz")
+    await expect(page.get_by_text("No matches")).to_be_visible()
+    await check(page, "finder without a match")
+    await keys.press("Escape")
+    await keys.press("Control+/")
+    await check(page, "keys")
+    await keys.press("Escape")
+    await page.get_by_role("button", name="New chat").click()
+    await check(page, "new chat")
+    await keys.press("Escape")
+    await page.get_by_title("Settings").click()
+    await page.get_by_text("Compact").click()
+    await page.get_by_role("button", name="Log out").click()
+    await check(page, "own settings")
+    await keys.press("Escape")
+    await check(page, "compact list")
+
+
+async def test_trouble_is_accessible(open_page: Open) -> None:
+    """A message that waits, and what is said about a connection that is gone."""
+    play, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    play.is_silent = True
+    await page.locator(".write textarea").fill("on its way")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".slow")).to_have_count(1)
+    await check(page, "sending")
+    await page.evaluate("window.dispatchEvent(new Event('offline'))")
+    await expect(page.locator(".banner")).to_be_visible()
+    await check(page, "offline")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_places_of_a_phone_are_accessible(open_page: Open, scheme: str) -> None:
+    """The list, a chat, its panel and what a long press opens; nothing is wider than the screen."""
+    play, _ = make_play()
+    page = await open_page(
+        play, color_scheme=scheme, viewport=PHONE, has_touch=True, is_mobile=True
+    )
+    await check(page, "list")
+    await page.get_by_role("link", name="Summer party").tap()
+    await check(page, "chat")
+    line = page.locator(".line").filter(has_text="Is the code still").last
+    await line.dispatch_event("pointerdown", {"pointerType": "touch", "bubbles": True})
+    await expect(page.get_by_role("menu")).to_be_visible()
+    await check(page, "long press")
+    await page.keyboard.press("Escape")
+    await page.locator(".bar h1 button").tap()
+    await check(page, "panel")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+async def test_a_conversation_reads_as_sentences(open_page: Open) -> None:
+    """Author, hour, what is answered and the text of each line stand one after the other."""
+    play, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(9)
+    lines = await page.locator(".line").evaluate_all(
+        "all => all.map(one => one.cloneNode(true)).map(one => {"
+        "for (const mark of one.querySelectorAll('[aria-hidden]')) mark.remove();"
+        "return [...one.querySelectorAll('.by, .quoted, .text')]"
+        ".map(part => [...part.childNodes].map(node => node.textContent).join(' ')"
+        ".replace(/\\s+/g, ' ').trim()).join(' / ') })"
+    )
+    assert lines[:2] == [
+        "cleo 10:40 / The one by the river has answered.",
+        "You 10:43 / In reply to cleo The one by the river has answered. / "
+        "Is the code still 4711#? (edited) at 11:00",
+    ]
+    assert lines[3] == "bob 10:50 / This message was deleted"
+
+
+async def test_a_first_view_is_small_and_steady(browser: Browser, origin: str) -> None:
+    """67 chats: few requests, below 60 kB of files, and nothing moves once it has been shown."""
+    play = Play()
+    for number in range(67):
+        play.say(play.start(f"Chat {number}", "ann", "bob", by="dan"), "dan", "News")
+    context = await browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)
+    files: list[str] = []
+    calls: list[str] = []
+    context.on("request", lambda request: (
+        calls if "/api/" in request.url else files
+    ).append(request.url))  # fmt: skip
+    await context.add_init_script("""
+        window.shift = 0;
+        new PerformanceObserver(list => {
+            for (const entry of list.getEntries()) window.shift += entry.value;
+        }).observe({type: 'layout-shift', buffered: true});
+    """)
+    for visit in ("cold", "warm"):
+        files.clear()
+        calls.clear()
+        page = await enter(context, origin, play)
+        await expect(page.locator(".live")).to_have_text("live")
+        await expect(page.locator(".row").last).to_contain_text("News")
+        await page.wait_for_timeout(300)
+        sizes = await page.evaluate(
+            "[...performance.getEntriesByType('resource'),"
+            " ...performance.getEntriesByType('navigation')]"
+            ".filter(one => !/api|later/.test(one.name)).map(one => one.transferSize)"
+        )
+        shift = await page.evaluate("window.shift")
+        dom = await page.evaluate("document.querySelectorAll('*').length")
+        print(f"{visit}: {len(files)} files, {sum(sizes)} bytes, {len(calls)} calls, "
+              f"shift {shift:.4f}, {dom} elements")  # fmt: skip
+        assert len(files) <= 6
+        assert sum(sizes) < (60_000 if visit == "cold" else 5_000)
+        assert len(calls) <= (75 if visit == "cold" else 8)
+        assert shift <= 0.02
+        assert dom <= 1_500
+        await page.close()
+    await context.close()
