@@ -65,9 +65,9 @@ export class Chats {
     ));
   }
 
-  /** The first page at once, the others behind it. */
-  async load() {
-    this.#loadRest(await this.#loadPage());
+  /** The first page, which may be on its way already; the others behind it. */
+  async load(firstPage) {
+    this.#loadRest(this.#describeAll(await firstPage));
   }
 
   /** `{chatId: seq}` for the socket, of the chats with the newest events. */
@@ -180,7 +180,10 @@ export class Chats {
   }
 
   async #loadPage(before) {
-    const { chats, next } = await this.#api.chats(before);
+    return this.#describeAll(await this.#api.chats(before));
+  }
+
+  #describeAll({ chats, next }) {
     for (const detail of chats) {
       const chat = this.#ensure(detail.id, detail.seq);
       chat.describe(detail);

@@ -194,9 +194,10 @@ export class Conversation {
     this.#openPicker(anchor, (emoji) => this.#react(row, emoji, true));
   }
 
-  async #openPicker(anchor, choose) {
-    const { openEmojiPicker } = await this.#lazy.load();
-    openEmojiPicker({ anchor, layers: this.#layers, use: this.#use, choose });
+  #openPicker(anchor, choose) {
+    this.#lazy.use(({ openEmojiPicker }) => {
+      openEmojiPicker({ anchor, layers: this.#layers, use: this.#use, choose });
+    });
   }
 
   /** What can be done with a message that is stored. */

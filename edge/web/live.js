@@ -83,10 +83,10 @@ export class Live {
   }
 
   /** Reads what is known here and at the server. Raises what the calls raise. */
-  async load() {
+  async load(firstChats) {
     await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);
-    await this.names.learn({ id: this.#me.id, username: this.#me.username });
-    await this.chats.load();
+    this.names.learn({ id: this.#me.id, username: this.#me.username });
+    await this.chats.load(firstChats);
   }
 
   connect() {

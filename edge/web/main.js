@@ -21,8 +21,8 @@ const clock = {
 const place = document.getElementById("page");
 const fetcher = (path, request) => fetch(path, request);
 const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
-const lazy = new Lazy();
 const api = new Api({ fetch: fetcher, session, clock });
+const lazy = new Lazy({ onFailure() {} });
 
 async function askWho(notice) {
   document.title = "Hubbub";
@@ -32,27 +32,35 @@ async function askWho(notice) {
   form.focus();
 }
 
-async function enter(me) {
+/** Whoever was signed out is asked who they are, as soon as there is something to ask with. */
+function signedOut(notice) {
+  patiently(() => askWho(notice));
+}
+
+/** `firstChats` are asked for before it is known who somebody is, since they wait for the same. */
+async function enter(me, firstChats = api.chats()) {
+  let chats = firstChats;
   await patiently(async () => {
     const { database, isLasting } = await openDatabase(`hubbub ${me.id}`);
-    const parts = { me, api, session, clock, database, lazy, onSignedOut: askWho };
-    const workspace = new Workspace(parts);
-    await workspace.start((node) => place.replaceChildren(node));
-    if (!isLasting) workspace.say("This browser keeps nothing: unsent messages do not survive a reload.");
+    const workspace = new Workspace({ me, api, session, clock, database, onSignedOut: signedOut });
+    const asked = chats;
+    chats = undefined;
+    await workspace.start((node) => place.replaceChildren(node), asked ?? api.chats());
+    if (!isLasting) workspace.say("Unsent messages do not survive a reload in this browser.");
   });
 }
 
 /** Does something until the server can be reached; whoever is signed out is asked who they are. */
 async function patiently(errand) {
-  for (;;) {
+  for (let next = errand; ; ) {
     try {
-      await errand();
+      await next();
       return;
     } catch (error) {
       if (error.code === undefined) throw error;
       if (error.final) {
-        await askWho("");
-        return;
+        next = () => askWho("");
+        continue;
       }
       const words = refusalInWords(error);
       place.replaceChildren(element("p", { class: "waiting", role: "status" }, words));
@@ -64,12 +72,15 @@ async function patiently(errand) {
 /** Shows who is signed in their chats, everybody else the form. */
 export async function start() {
   if (!(await session.mayBeThere())) {
-    await askWho("");
+    signedOut("");
     return;
   }
   let me;
+  let firstChats;
   await patiently(async () => {
+    firstChats = api.chats();
+    firstChats.catch(() => {}); // whoever waits for them hears of it
     me = await api.me();
   });
-  if (me) await enter(me);
+  if (me) await enter(me, firstChats);
 }

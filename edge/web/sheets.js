@@ -14,26 +14,25 @@ export class Sheets {
     this.#does = does;
   }
 
-  async newChat(chosen = []) {
-    const { openNewChat } = await this.#lazy.load();
-    openNewChat({ ...this.#parts, chosen, onMade: this.#does.open });
+  newChat(chosen = []) {
+    this.#lazy.use(({ openNewChat }) => {
+      openNewChat({ ...this.#parts, chosen, onMade: this.#does.open });
+    });
   }
 
-  async settings() {
+  settings() {
     const { me } = this.#parts;
-    const { openSettings } = await this.#lazy.load();
-    openSettings({
+    this.#lazy.use(({ openSettings }) => openSettings({
       ...this.#parts,
       density: this.#does.density,
       onChanged: (user) => Object.assign(me, user),
       onKeys: () => this.keys(),
       onLogOut: this.#does.logOut,
-    });
+    }));
   }
 
-  async keys() {
-    const { openKeys } = await this.#lazy.load();
-    openKeys(this.#parts.layers);
+  keys() {
+    this.#lazy.use(({ openKeys }) => openKeys(this.#parts.layers));
   }
 
   closeAll() {

@@ -8,6 +8,7 @@ import { element } from "./element.js";
 import { EmojiUse } from "./emoji-use.js";
 import { hearKeys } from "./keys.js";
 import { Layers } from "./layers.js";
+import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { Live } from "./live.js";
 import { Quotes } from "./quotes.js";
@@ -17,7 +18,7 @@ import { Side } from "./side.js";
 import { Toast } from "./toast.js";
 import { welcome } from "./welcome.js";
 import {
-  endInWords, isolated, notChangedInWords, noteOf, otherOf, titleOf,
+  endInWords, isolated, notChangedInWords, noteOf, otherOf, refusalInWords, titleOf,
 } from "./words.js";
 
 const TICK_MS = 1_000;
@@ -34,7 +35,7 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route() });
   #density = new Density({ onChange: () => this.#draw() });
-  #lazy;
+  #lazy = new Lazy({ onFailure: (error) => this.say(refusalInWords(error)) });
   #parts;
   #sheets;
   #side;
@@ -49,9 +50,8 @@ export class Workspace {
   #ended = new AbortController();
 
   /** `database` is what this browser keeps for `me`; `onSignedOut(notice)` when it is over. */
-  constructor({ me, api, session, clock, database, lazy, onSignedOut }) {
+  constructor({ me, api, session, clock, database, onSignedOut }) {
     this.#me = me;
-    this.#lazy = lazy;
     this.#session = session;
     this.#clock = clock;
     this.#database = database;
@@ -78,9 +78,12 @@ export class Workspace {
     this.#build(api);
   }
 
-  /** Loads what is known, hands `show` the page, goes live. Raises what the first calls raise. */
-  async start(show) {
-    await this.#live.load();
+  /**
+   * Loads what is known, hands `show` the page, goes live; `firstChats` as `Api.chats` gives them.
+   * Raises what the first calls raise.
+   */
+  async start(show, firstChats) {
+    await this.#live.load(firstChats);
     show(this.node);
     this.#listen();
     this.#live.connect();
@@ -265,29 +268,31 @@ export class Workspace {
     this.#drawNow();
   }
 
-  async #find() {
-    const { Finder } = await this.#lazy.load();
-    this.#finder ??= new Finder({
-      ...this.#parts,
-      choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
+  #find() {
+    this.#lazy.use(({ Finder }) => {
+      this.#finder ??= new Finder({
+        ...this.#parts,
+        choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
+      });
+      this.#finder.open();
     });
-    this.#finder.open();
   }
 
-  async #about(chat, how) {
-    const { Panel } = await this.#lazy.load();
-    if (this.#panel === null) {
-      this.#panel = new Panel({
-        ...this.#parts,
-        does: { write: (user) => this.#meet(user) },
-        onChanged: (isOpen) => {
-          this.node.classList.toggle("with-panel", isOpen);
-          if (!isOpen) this.#conversation.composer.focus();
-        },
-      });
-      this.#toast.node.before(this.#panel.node);
-    }
-    this.#panel.open(chat, this.#titleOf(chat), how);
+  #about(chat, how) {
+    this.#lazy.use(({ Panel }) => {
+      if (this.#panel === null) {
+        this.#panel = new Panel({
+          ...this.#parts,
+          does: { write: (user) => this.#meet(user) },
+          onChanged: (isOpen) => {
+            this.node.classList.toggle("with-panel", isOpen);
+            if (!isOpen) this.#conversation.composer.focus();
+          },
+        });
+        this.#toast.node.before(this.#panel.node);
+      }
+      this.#panel.open(chat, this.#titleOf(chat), how);
+    });
   }
 
   #around() {
