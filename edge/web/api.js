@@ -70,7 +70,7 @@ export class Api {
     return this.#repeat("GET", `/api/chat/${id}/events?after=${after}&limit=${limit}`);
   }
 
-  /** `{messages, more, seq}`, newest first: the last before a seq, the first after one, or the newest. */
+  /** `{messages, more, seq}`, newest first: the last before a seq, the first after one, or the last. */
   async messages(id, { before, after, limit }) {
     const edge = before ? `before=${before}&` : after !== undefined ? `after=${after}&` : "";
     return this.#repeat("GET", `/api/chat/${id}/message?${edge}limit=${limit}`);

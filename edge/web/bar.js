@@ -21,14 +21,18 @@ export class Bar {
   constructor({ me, names, onAbout }) {
     this.#me = me;
     this.#names = names;
-    this.#title = element("button", { class: "title-button cut", type: "button", onclick: onAbout });
+    this.#title = element(
+      "button", { class: "title-button cut", type: "button", onclick: onAbout },
+    );
     this.#people = element("button", {
       class: "quiet people-button", type: "button", title: "About this chat", onclick: onAbout,
     });
     this.node = element(
       "header",
       { class: "bar" },
-      element("a", { class: "bare button back", href: "#", "aria-label": "All chats" }, icon("back")),
+      element(
+        "a", { class: "bare button back", href: "#", "aria-label": "All chats" }, icon("back"),
+      ),
       this.#face,
       element(
         "div",

@@ -106,7 +106,9 @@ function preview({ draft, unsent, preview }) {
   if (unsent) said.append(element("span", { class: "fail" }, "Not sent: "), preview.slice(5));
   else if (draft) said.append(element("span", { class: "draft" }, "Draft: "), draft);
   else said.append(preview);
-  if (draft || unsent) said.append(element("span", { class: "sign" }, icon("edit", { small: true })));
+  if (draft || unsent) {
+    said.append(element("span", { class: "sign" }, icon("edit", { small: true })));
+  }
   return said;
 }
 

@@ -14,7 +14,7 @@ export class Completion {
   #asked = 0;
   #start = 0; // where the word begins that would be replaced
 
-  /** `find(mark, word)` gives `[{text, nodes}]`, at once or later: what is written, what is shown. */
+  /** `find(mark, word)` gives `[{text, nodes}]` at once or later: what is written and shown. */
   constructor({ field, find }) {
     this.#field = field;
     this.#find = find;

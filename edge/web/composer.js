@@ -149,7 +149,8 @@ export class Composer {
     if (row === null) return;
     const what = this.#edited
       ? [element("b", {}, "Edit message")]
-      : [element("span", { class: "unseen" }, "Reply to "), element("b", {}, row.name), " ", row.text];
+      : [element("span", { class: "unseen" }, "Reply to "), element("b", {}, row.name),
+        ` ${row.text}`];
     const close = element(
       "button",
       {
@@ -165,7 +166,7 @@ export class Composer {
       element("span", { class: "cut" }, ...what), close);
   }
 
-  /** Out of what the text is about: first editing, then answering. False when it is about nothing. */
+  /** Out of what the text is about: first editing, then answering. False when there is nothing. */
   #leave() {
     if (this.#edited !== null) this.#stopEditing();
     else if (this.#answered !== null) {

@@ -97,7 +97,7 @@ export class Connection {
     this.#stop(1000);
   }
 
-  /** The network is back, or somebody looks or writes: no more waiting; a silent socket is asked. */
+  /** The network is back, or somebody looks or writes: no more waiting, and silence is asked. */
   hurry() {
     if (this.#state === "waiting") this.open();
     else if (this.#isStuck()) {

@@ -239,7 +239,8 @@ export class Conversation {
         this.#react(row, emoji, isOn);
       },
     }), null];
-    const items = [...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
+    const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${row.text}`);
+    const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
     const menu = openMenu({ label: "Message", anchor, layers: this.#layers, items });
   }
 

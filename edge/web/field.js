@@ -64,7 +64,7 @@ export const NAME_RULES = [
 
 export const EMAIL_RULES = [
   [(text) => text === "", "Enter your e-mail address."],
-  [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This is not a complete e-mail address."],
+  [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This e-mail address is not complete."],
   [(text) => text.length > 254, "Use 254 characters or fewer."],
 ];
 

@@ -18,8 +18,8 @@ export class History {
   }
 
   /**
-   * The newest, back to the first unread one when that is not too far: the end of the log, which has
-   * in it all that ever happened to its messages.
+   * The newest, back to the first unread one when that is not too far: the end of the log, which
+   * has in it all that ever happened to its messages.
    */
   async tail(chat) {
     const { cursor } = chat.timeline;
@@ -94,8 +94,9 @@ function rangeOf({ messages, more, seq }, { before, after }) {
 function foldedOf(events) {
   const items = new Map();
   for (const event of events) {
-    if (!changesMessage(event)) items.set(event.seq, event.type === "message" ? begin(event) : event);
-    else if (items.has(event.of)) items.set(event.of, change(items.get(event.of), event));
+    const { type, seq, of } = event;
+    if (!changesMessage(event)) items.set(seq, type === "message" ? begin(event) : event);
+    else if (items.has(of)) items.set(of, change(items.get(of), event));
   }
   return [...items.values()];
 }

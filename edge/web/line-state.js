@@ -14,7 +14,7 @@ export function lineInWords({ state, since, catchingUp }) {
   return { kind: "off", words: `offline since ${clockTime(since)}` };
 }
 
-/** What stands above the composer once it takes longer than a blink: `{words, isWaiting}` or null. */
+/** What stands above the composer once it takes a while: `{words, isWaiting}` or null. */
 export function noticeInWords({ state, since, backAt }, nowMs) {
   if (state === "ready" || state === "idle" || nowMs - since < SAY_AFTER_MS) return null;
   const offline = `Offline since ${clockTime(since)}.`;

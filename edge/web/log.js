@@ -206,7 +206,8 @@ export class Log {
 
   /** What stands above the rows: more is on its way, or the chat begins here. */
   #head({ from }, rows) {
-    const isBegin = from <= 1 && this.#seeks === null && this.#window.slice(this.#stretch()).from <= 1;
+    const isAll = this.#window.slice(this.#stretch()).from <= 1;
+    const isBegin = from <= 1 && this.#seeks === null && isAll;
     const isNew = isBegin && !rows.some((row) => row.kind === "line");
     this.#top.textContent = isBegin ? "" : "Loading earlier messages";
     const intro = this.node.querySelector(".intro");

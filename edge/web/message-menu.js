@@ -41,6 +41,6 @@ export function quickReactions({ row, six, close, react, pick }) {
     },
     emoji,
   );
-  return element("div", { class: "quick", role: "group", "aria-label": "React" }, ...six.map(button),
-    pick);
+  const group = { class: "quick", role: "group", "aria-label": "React" };
+  return element("div", group, ...six.map(button), pick);
 }

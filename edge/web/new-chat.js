@@ -12,7 +12,8 @@ import { nameForPeople, refusalInWords } from "./words.js";
 export function openNewChat({ api, chats, me, layers, chosen = [], onMade }) {
   const defaultName = (people) => nameForPeople([me.username, ...people.map((p) => p.username)]);
   const name = new Field({
-    label: "Name of the chat", hint: "Without a name it is called after its people.", maxlength: "256",
+    label: "Name of the chat", maxlength: "256",
+    hint: "Without a name it is called after its people.",
   });
   const picker = new PeoplePicker({
     api,

@@ -9,8 +9,10 @@ export class Notice {
   #hurry;
 
   constructor({ onHurry }) {
-    this.#hurry = element("button", { class: "small", type: "button", onclick: onHurry }, "Try now");
-    // The words change every second; only the first of them are worth interrupting somebody.
+    this.#hurry = element(
+      "button", { class: "small", type: "button", onclick: onHurry }, "Try now",
+    );
+    // No live region: the words change every second, and the list says the same once.
     this.node = element("div", { class: "banner", hidden: true }, icon("offline"), this.#words,
       this.#hurry);
   }

@@ -10,7 +10,7 @@ export class Quotes {
   #api;
   #names;
   #onChange;
-  #fetched = new Map(); // messageId -> message, null when it is gone, undefined while it is asked for
+  #fetched = new Map(); // messageId -> message, null when it is gone, undefined while asked for
 
   constructor({ api, names, onChange }) {
     this.#api = api;

@@ -11,7 +11,9 @@ const MOST = 6;
 export async function suggest(mark, word, { chat, me, api, names, use }) {
   if (mark === ":") {
     const found = await use.find(word);
-    return found.slice(0, MOST).map(([emoji, name]) => ({ text: emoji, nodes: [emoji, ` ${name}`] }));
+    return found.slice(0, MOST).map(([emoji, name]) => (
+      { text: emoji, nodes: [emoji, ` ${name}`] }
+    ));
   }
   return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
     const name = names.of(id);

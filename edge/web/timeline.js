@@ -22,7 +22,7 @@ export class Timeline {
 
   /** Forgets the events and goes on after `cursor`; what is unsent stays. */
   reset(cursor) {
-    // In order and apart from each other; each knows all of its seqs, the last one ends at `cursor`.
+    // In order and apart; each knows all of its seqs, and the last one ends at `cursor`.
     this.stretches = [{ from: cursor + 1, to: cursor, items: [] }];
     this.cursor = cursor;
     this.#changes = [];

@@ -8,7 +8,8 @@ export function welcome({ me, onFind, onNewChat }) {
     "div",
     { class: "nothing" },
     element("h2", {}, `Hello, ${me.username}`),
-    element("p", {}, "Find somebody by name and write to them, or start a chat for several people."),
+    element("p", {},
+      "Find somebody by name and write to them, or start a chat for several people."),
     element(
       "div",
       { class: "acts" },

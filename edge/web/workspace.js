@@ -255,7 +255,7 @@ export class Workspace {
     this.#write();
   }
 
-  /** The focus goes to the composer, unless a phone's keyboard would cover what one came to read. */
+  /** To the composer, unless a phone's keyboard would cover what one came to read. */
   #write() {
     if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.composer.focus();
   }
