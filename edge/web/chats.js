@@ -12,6 +12,7 @@ const KEPT_EVENTS = 200;
 const AT_ONCE = 4;
 const RETRY_MS = 2_000;
 const MOST_RESUMED = 1_000;
+const SORTED_WITHIN_MS = 300;
 
 export class Chats {
   #me;
@@ -25,6 +26,7 @@ export class Chats {
   #history;
   #tails = [];
   #tailing = 0;
+  #tailsLoaded = Promise.resolve();
 
   /**
    * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`.
@@ -65,9 +67,14 @@ export class Chats {
     ));
   }
 
-  /** The first page, which may be on its way already; the others behind it. */
+  /**
+   * The first page, which may be on its way already; the others behind it. Waits a moment for what
+   * was said last in each, by which they are sorted: a list that is seen should stand still.
+   */
   async load(firstPage) {
     this.#loadRest(this.#describeAll(await firstPage));
+    const inTime = new Promise((resolve) => this.#clock.after(SORTED_WITHIN_MS, resolve));
+    await Promise.race([inTime, this.#tailsLoaded]);
   }
 
   /** `{chatId: seq}` for the socket, of the chats with the newest events. */
@@ -286,7 +293,9 @@ export class Chats {
     const known = chat.latestAsOf === cursor && chat.read === cursor;
     if (known || chat.timeline.tail.items.length > 0 || this.#tails.includes(chat)) return;
     this.#tails.push(chat);
-    if (this.#tailing < AT_ONCE) this.#loadTails();
+    if (this.#tailing < AT_ONCE) {
+      this.#tailsLoaded = Promise.all([this.#tailsLoaded, this.#loadTails()]);
+    }
   }
 
   async #loadTails() {
