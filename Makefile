@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run owner test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test pictures audit sbom locks licences flood
+.PHONY: simulate help run owner test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,10 @@ pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboa
 	@.ci/prometheus
 	@$(BIN)/python -m tests.browser.pictures
 	@$(BIN)/python -m tests.observability.pictures
+
+page-bench: $(VENV)/dev.stamp  ## how long a first view of the page takes, also on a slow line
+	@.ci/chromium
+	@$(BIN)/python -m tests.browser.bench
 
 bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; write docs/benchmarks.md
 	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && exit $$code

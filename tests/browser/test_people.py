@@ -84,8 +84,10 @@ async def test_errors_stand_beside_their_field_until_it_is_changed(
     await other.field("Password").fill("short")
     await other.button("Sign up").click()
     for sentence in (
-        "Use letters from a to z", "This e-mail address is not complete", "Use 8 characters or more.",
-    ):  # fmt: skip
+        "Use letters from a to z",
+        "This e-mail address is not complete",
+        "Use 8 characters or more.",
+    ):
         await expect(other.page.get_by_text(sentence)).to_be_visible()
     await other.field("E-mail").fill("me@example.org")
     await expect(other.page.get_by_text("Use letters from a to z")).to_be_visible()
