@@ -1,8 +1,8 @@
 """How one transaction over both databases goes on, as the coordinator sees it. Pure: no I/O.
 
 users prepares; chats' own commit, which holds the decision, is the commit point; users finishes.
-Presumed abort: what has no decision is aborted by whoever asks, and then cannot be committed.
-tests/properties/test_two_phase.py runs this against every loss, delay and crash.
+Presumed abort: what has no decision is aborted by the question for it, and then cannot be
+committed. tests/properties/test_two_phase.py runs this against every loss, delay and crash.
 """
 
 from enum import Enum, auto

@@ -1,4 +1,5 @@
-"""What realtime nodes ask: who is in which chat, what they missed, which heads they should have."""
+"""What realtime nodes ask: which users are in which chat, what they missed, which heads they should
+have."""
 
 import msgspec
 

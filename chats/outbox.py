@@ -66,7 +66,7 @@ class Publication(NamedTuple):
 
 
 class Publisher:
-    """Publishes in the order of commits, away from those who wait for an answer. What comes while
+    """Publishes in the order of commits, apart from the answers to senders. What comes while
     Valkey has not answered yet goes together when it has."""
 
     def __init__(self, valkey: Valkey, pool: Pool) -> None:

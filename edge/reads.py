@@ -105,7 +105,7 @@ class CachedReads:
         else:
             READS.labels("chat", "memory").inc()
         if shown is None:
-            # It has just changed, or whoever loaded it for us may not read it any more.
+            # It has just changed, or the reader that loaded it for us may not read it any more.
             return await self._direct.get_chat(user, chat)
         return msgspec.structs.replace(shown, seq=found.view.seq)
 

@@ -20,7 +20,7 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
             servers.append(await open_server(node.services, local))
 
         async def end_sockets() -> None:
-            # Closed at once: whoever comes now is refused by the kernel and goes to another node.
+            # Closed at once: the kernel refuses new connections, and they go to another node.
             for server in servers:
                 server.close()
             await node.withdraw()

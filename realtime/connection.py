@@ -1,6 +1,6 @@
 """One socket's bytes: between the transport and the session, without a task or a timer.
 
-What the session wishes is handed to those who can do it; what others write passes a bound that no
+What the session wishes is handed to the parts that do it; what others write passes a bound that no
 one waits for. A slow reader loses typing first, then the connection.
 
 What a slow reader has not taken waits here, as a list of frames that all listeners share. The

@@ -69,7 +69,7 @@ class Room:
         self.listeners: dict[Listener, Write] = {}
         self.waiters: list[tuple[int, Callable[[], None]]] = []
         self.idle_since: float | None = None
-        self.holds = 0  # by whoever will attach a socket: it is not idle meanwhile
+        self.holds = 0  # by callers that will attach a socket: it is not idle meanwhile
         self.is_repairing = False
         self.is_closed = False  # its last event has passed; kept for a while against late notices
 
@@ -83,7 +83,7 @@ class Room:
             self.holds -= 1
 
     def wake_waiters(self) -> None:
-        """Tells those who wait for a head that the stream has come to."""
+        """Wakes waiters for a head that the stream has reached."""
         waiting, self.waiters = self.waiters, []
         for head, go_on in waiting:
             if self.stream.head >= head:

@@ -19,7 +19,7 @@ from realtime.subscriptions import Subscriptions
 
 
 class Relay:
-    """Payloads of chats go to rooms, everything else to whoever handles its topic."""
+    """Payloads of chats go to rooms, everything else to its topic's handler."""
 
     def __init__(
         self,

@@ -79,7 +79,7 @@ class Repair:
 
 
 def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():  # whoever waited may have given up
+    if not future.done():  # its caller may have given up
         future.set_result(None)
 
 

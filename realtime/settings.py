@@ -62,7 +62,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
             "1048576",
         ),
     ]
-    # More than two backlogs: of ten thousand who come back at once none is thrown away unread.
+    # More than two backlogs: of ten thousand clients that reconnect at once none is dropped unread.
     max_pending_handshakes: Annotated[
         int,
         Variable(

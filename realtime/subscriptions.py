@@ -1,4 +1,4 @@
-"""The topics of this node beside those of its rooms, and who handles what comes on them."""
+"""The topics of this node beside those of its rooms, and the handlers of what comes on them."""
 
 from collections.abc import Callable
 

@@ -16,7 +16,8 @@ class Texts:
     __slots__ = ("_decoder", "_fragments", "_whole", "size")
 
     def __init__(self) -> None:
-        # Short: who has said more than is good reads no more, and an empty deque takes 600 bytes.
+        # A list: few texts wait, since the socket stops reading, and an empty deque takes 600
+        # bytes.
         self._whole: list[bytes] = []
         self.size = 0
         self._fragments = b""

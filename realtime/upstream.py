@@ -16,7 +16,7 @@ from common.protocol.errors import Refusal
 from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendResult
 
 MAX_USERS_A_CALL: Final = 1_000
-# Each call is a query of the database. Who comes alone waits for nothing; of thousands who come at
+# Each call is a query of the database. A single client waits for nothing; of thousands that come at
 # once everybody waits a little, and a hundred or more share a query.
 MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
 MAX_SLICES_A_CALL: Final = 100
@@ -49,7 +49,7 @@ class Chats:
 
     def call_on_restore(self, forget: Callable[[], None]) -> None:
         """`forget` is called when the epoch turns out to be another one, before the answer that
-        says so is given to whoever asked: the database was restored."""
+        says so is given to the caller: the database was restored."""
         self._on_restore.append(forget)
 
     async def memberships(self, user: str) -> dict[str, int]:

@@ -40,7 +40,7 @@ from users.store.instance import (
 )
 
 JOIN_SECONDS = 2.0  # of a call that waits for it
-LEFT_OVER_SECONDS = 3.0  # then whoever began it has given up
+LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
 ROUND_LIMIT = 50
 

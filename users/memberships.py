@@ -16,7 +16,7 @@ from users.sessions import unauthenticated
 from users.store import memberships as store
 
 # Changes of one chat wait for each other inside PostgreSQL; they must leave connections for those
-# who finish what they wait for.
+# calls that finish what they wait for.
 PREPARES_AT_ONCE = 8
 MAX_WAIT_SECONDS = 1.0
 

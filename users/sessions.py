@@ -54,7 +54,8 @@ def judge_refresh_token(found: store.RefreshRow | None) -> Shown:
 
 
 class RevocationNotices:
-    """Wakes those who poll the revocation log; a lost notice costs them one poll's time."""
+    """Wakes the processes that poll the revocation log; a lost notice costs them one poll's
+    time."""
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey

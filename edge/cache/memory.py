@@ -16,7 +16,8 @@ class _Entry(NamedTuple):
 
 
 class MemoryCache:
-    """Values by key. Each kind of value has keys of its own, so whoever gets one knows its type."""
+    """Values by key. Each kind of value has keys of its own, so a caller knows the type of what it
+    gets."""
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes = max_bytes

@@ -72,7 +72,7 @@ class CacheNodes:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await node.cache.set(key, value, ttl=ttl)
         except TimeoutError:
-            return  # whoever reads next finds out whether it is the node's fault
+            return  # the next read finds out whether it is the node's fault
         except VALKEY_GONE as error:
             self._leave_out(node, type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""Single flight: those who want the same thing at the same time wait for one load of it.
+"""Single flight: callers that want the same thing at the same time wait for one load of it.
 
 A load belongs to nobody: it goes on when the request that began it is gone. At most so many loads
 run at a time, so that empty caches are no stampede.
@@ -19,7 +19,7 @@ class SingleFlight(Generic[T]):
         self._under_way: dict[str, asyncio.Task[T]] = {}
 
     async def join(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
-        """What the load gives, or raises, to everybody who waits for it."""
+        """What the load gives, or raises, for every caller."""
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._fly(load))
@@ -34,4 +34,4 @@ class SingleFlight(Generic[T]):
     def _land(self, key: str, task: "asyncio.Task[T]") -> None:
         del self._under_way[key]
         if not task.cancelled():
-            task.exception()  # whoever waits has it too; where nobody does it is nobody's
+            task.exception()  # callers have it too; where there is none it is dropped
