@@ -36,8 +36,10 @@ class MessageBody(RequestBody):
 
 
 class MessageInfo(AnswerBody):
+    """`message`: the first text of this key, empty where the message was deleted since."""
+
     message_id: Id
-    message: MessageText
+    message: Annotated[str, Meta(examples=["The garden is ours from noon."])]
     seq: int
     at: str
     client_id: Id | UnsetType = UNSET

@@ -121,6 +121,6 @@ async def test_history_and_events_hold_what_was_posted(ann: Person, ben: Person)
     assert [event["type"] for event in events] == ["chat.created", *["message"] * 3]
     assert [event["seq"] for event in events] == [1, 2, 3, 4]
     history = await ben.ask("GET", f"/api/chat/{chat}/message?limit=2")
-    assert history.body == {"messages": events[:1:-1], "more": True}
+    assert history.body == {"messages": events[:1:-1], "seq": 4, "more": True}
     page = await ben.ask("GET", f"/api/chat/{chat}/events?after=2&limit=1")
     assert page.body == {"events": [events[2]], "seq": 4, "more": True}

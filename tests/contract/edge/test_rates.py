@@ -232,3 +232,31 @@ def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> No
         answer = httpx.post(f"{strict_url}/api/user/login", json=other, headers=headers)
         statuses.append(answer.status_code)
     assert statuses == [401] * 10 + [429]
+
+
+def test_what_makes_an_event_counts_as_a_send(services: Any, strict_url: str) -> None:
+    """Sends, edits and reactions share 50 at once; what changes nothing does not count."""
+    with httpx.Client(base_url=strict_url, timeout=10) as client:
+        answer = client.post(
+            "/api/user", json=account(), headers={"X-Hubbub-Balancer": balanced(services)}
+        )
+        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        created = client.post("/api/chat", json={"participants": [], "chatName": "x"}).json()
+        place = f"/api/chat/{created['chat']['id']}/message"
+        sent = client.post(place, json={"message": "x"})
+        message = f"{place}/{sent.json()['messageInfo']['messageId']}"
+        reaction = f"{message}/reaction/%F0%9F%91%8D"
+        assert client.put(reaction).status_code == 201
+        for _ in range(60):
+            assert client.put(reaction).status_code == 200
+            assert client.patch(message, json={"message": "x"}).status_code == 200
+        allowed, began = 0, time.monotonic()
+        while client.patch(message, json={"message": f"edit {allowed}"}).status_code == 200:
+            allowed += 1
+        assert 40 <= allowed <= 51 + 10 * (time.monotonic() - began)
+        check_refused(client.delete(message), 50, 1)
+        check_refused(client.post(place, json={"message": "x"}), 50, 1)
+
+
+def balanced(services: Any) -> str:
+    return f"{services.balancer_key} {new_address()} {new_id()}"
