@@ -52,6 +52,8 @@ class AnswerBody(Wire, omit_defaults=False):
 
 
 class Confirmation(AnswerBody):
+    """What a call answers that has nothing more to say than that it is done."""
+
     message: str
 
 

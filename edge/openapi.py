@@ -104,7 +104,9 @@ HEADERS: Final = {
 def describe_api(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
-    types = [t for o in operations for t in (*o.answers.values(), *o.shapes)]
+    types = [
+        t for o in operations for t in (*o.answers.values(), *o.shapes) if not isinstance(t, str)
+    ]
     schemas, components = msgspec.json.schema_components([*types, Id], ref_template=REF)
     names = dict(zip([*map(repr, types), repr(Id)], schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -213,13 +215,23 @@ def _responses(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
     for status, answer in operation.answers.items():
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": names[repr(answer)]}},
+            "content": {"application/json": {"schema": _answer_schema(answer, names)}},
         }
     for status in sorted({CODES[code].status for code in problems_of(operation)}):
         codes = sorted(c for c in problems_of(operation) if CODES[c].status == status)
         responses[str(status)] = _problem_response(codes)
     responses["default"] = _problem_response([])
     return responses
+
+
+def _answer_schema(answer: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(answer, str):
+        return names[repr(answer)]
+    return {
+        "type": "object",
+        "required": ["message"],
+        "properties": {"message": {"type": "string", "const": answer}},
+    }
 
 
 def _problem_response(codes: list[str]) -> dict[str, Any]:

@@ -69,8 +69,9 @@ ID_IN_PATH: Final = PathText(read_id, {})
 
 
 class Operation(NamedTuple):
-    """A call. `answers` are the bodies by status, the usual one first; `refusals` are the codes
-    beyond those that follow from the rest; `shapes` are those of a body that may have several."""
+    """A call. `answers` are the bodies by status, the usual one first: structs, or the fixed
+    sentence of a Confirmation. `refusals` are the codes beyond those that follow from the rest;
+    `shapes` are those of a body that may have several."""
 
     method: str
     path: str
@@ -120,7 +121,8 @@ def operation(
     The names of its parameters say what it takes: `caller` (the Claims of who is signed in),
     `body` (a RequestBody; `| None` where it may be absent), `query` (a Query), `key` (the
     RequestKey), `request`, and each parameter of the path. It returns the body of the usual answer
-    or an Answer. Raises TypeError for a handler that does not fit.
+    or a Response; where the usual answer is a sentence None, headers for it, or the status of
+    another sentence. Raises TypeError for a handler that does not fit.
     """
 
     def declare(handler: Handler) -> Operation:
@@ -131,6 +133,8 @@ def operation(
             raise TypeError(f"{method} {path} is not what its handler takes: {names}")
         if "caller" in names and who is Who.EVERYBODY:
             raise TypeError(f"{method} {path} is open: it has no caller")
+        if hints.get("return") is type(None) and not isinstance(next(iter(answers.values())), str):
+            raise TypeError(f"{method} {path} answers with more than a sentence")
         body, body_is_optional = _without_none(hints.get("body"))
         return Operation(
             method, path, summary, answers, handler, who, rate, refusals, gives_cookie,

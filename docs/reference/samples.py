@@ -28,6 +28,8 @@ def sample(schema: Json, schemas: Mapping[str, Json]) -> Any:
     schema = resolve(schema, schemas)
     if "examples" in schema:
         return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     if "default" in schema:

@@ -4,7 +4,7 @@ Knows no request.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Response
@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 JSON = "application/json"
 
-_encode = msgspec.json.Encoder().encode
+encode_json: Final = msgspec.json.Encoder().encode
 
 
 class Answer(Response[bytes]):
@@ -52,4 +52,4 @@ class Answer(Response[bytes]):
 def json_answer(
     body: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    return Answer(_encode(body), status, headers)
+    return Answer(encode_json(body), status, headers)

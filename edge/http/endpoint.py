@@ -1,7 +1,7 @@
 """Makes Litestar's handlers of the declared calls: reads what a call takes, in the contract's order
 of judgement, and answers with what its handler returns."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Response
@@ -10,7 +10,8 @@ from msgspec import UNSET, Struct
 
 from common.protocol.instance import Role
 from edge.admission import RATE, WHO
-from edge.http.answer import json_answer
+from edge.bodies import Confirmation
+from edge.http.answer import Answer, encode_json, json_answer
 from edge.http.balancer import Balancer
 from edge.http.query import QueryReader
 from edge.http.request import AnyRequest, RequestKey, read_body, read_key
@@ -42,6 +43,11 @@ def _create_endpoint(
     takes_key = operation.takes_key
     takes_caller = "caller" in operation.parameters
     takes_request = "request" in operation.parameters
+    sentences = {
+        of: encode_json(Confirmation(message=answer))
+        for of, answer in operation.answers.items()
+        if isinstance(answer, str)
+    }
     roles = ROLES.get(operation.who)
     texts, ids = (
         [
@@ -75,10 +81,20 @@ def _create_endpoint(
             arguments["caller"] = request.scope["user"]
         if takes_request:
             arguments["request"] = request
-        answered: Response[bytes] | Struct = await handle(**arguments)
-        if isinstance(answered, Struct):
-            return json_answer(answered, status)
-        return answered
+        answered: Response[bytes] | Struct | Mapping[str, str] | int | None = await handle(
+            **arguments
+        )
+        match answered:
+            case Struct():
+                return json_answer(answered, status)
+            case Response():
+                return answered
+            case None:
+                return Answer(sentences[status], status)
+            case int():
+                return Answer(sentences[answered], answered)
+            case _:
+                return Answer(sentences[status], status, answered)
 
     return HTTPRouteHandler(
         operation.path.replace("}", ":str}"),

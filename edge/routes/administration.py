@@ -66,18 +66,10 @@ class ResetBody(RequestBody):
         return {"password": wrong_with_password(self.password)}
 
 
-class PasswordChangedAnswer(AnswerBody):
-    message: Literal["Password changed successfully"] = "Password changed successfully"
-
-
 class DeletionQuery(Query):
     messages: Annotated[bool, Meta(description="Whether all their messages are deleted too.")] = (
         False
     )
-
-
-class UserDeletedAnswer(AnswerBody):
-    message: Literal["User deleted successfully"] = "User deleted successfully"
 
 
 class AdministrationRoutes:
@@ -128,27 +120,25 @@ class AdministrationRoutes:
     @delete(
         "/api/admin/user/{user_id}",
         "Delete a user",
-        {200: UserDeletedAnswer},
+        {200: "User deleted successfully"},
         who=Who.ADMINS,
         refusals=("last_owner",),
     )
     async def delete_user(
         self, caller: Claims, user_id: Id, query: DeletionQuery, key: RequestKey
-    ) -> UserDeletedAnswer:
+    ) -> None:
         await self._administration.delete_user(
             DeleteUser(caller=caller.user, user=user_id, key=key.id, messages=query.messages)
         )
         self._gate.ask_anew()  # their sessions are revoked
-        return UserDeletedAnswer()
 
     @post(
         "/api/user/reset",
         "Set a new password with the code of a link",
-        {200: PasswordChangedAnswer},
+        {200: "Password changed successfully"},
         who=Who.EVERYBODY,
         refusals=("not_found",),
     )
-    async def use_reset(self, body: ResetBody) -> PasswordChangedAnswer:
+    async def use_reset(self, body: ResetBody) -> None:
         await self._administration.use_reset(UseReset(code=body.code, password=body.password))
         self._gate.ask_anew()  # the sessions before are revoked
-        return PasswordChangedAnswer()

@@ -14,8 +14,7 @@ from common.protocol.items import DeleteItem, EditItem, ReactItem, UnreactItem
 from common.protocol.limits import wrong_with_message
 from common.protocol.wire import Id
 from edge.appends import Appends
-from edge.bodies import AnswerBody, Confirmation, Mentions, MessageText, RequestBody, Wrongs
-from edge.http.answer import Answer, json_answer
+from edge.bodies import AnswerBody, Mentions, MessageText, RequestBody, Wrongs
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import PathText, Who, delete, patch, put
@@ -113,14 +112,14 @@ class ChangeRoutes:
     @delete(
         ONE,
         "Delete a message: its text is forgotten",
-        {200: Confirmation},
+        {200: "Message deleted successfully"},
         who=Who.SENDER_OR_OWNER,
         rate=Limits.take_send,
         refusals=("forbidden",),
     )
     async def delete_message(
         self, caller: Claims, chat_id: Id, message_id: Id, key: RequestKey
-    ) -> Confirmation:
+    ) -> None:
         # The client's key is only read: after a deletion its repeat is told that there is nothing.
         # Our own retries of this one request are told what became of it.
         await self._appends.store_change(
@@ -132,18 +131,15 @@ class ChangeRoutes:
                 trace=followed_trace.get() or UNSET,
             )
         )
-        return Confirmation(message="Message deleted successfully")
 
     @put(
         REACTION,
         "React to a message",
-        {201: Confirmation, 200: Confirmation},
+        {201: "Reaction added successfully", 200: "Reaction added successfully"},
         who=Who.PARTICIPANTS,
         rate=Limits.take_send,
     )
-    async def add_reaction(
-        self, caller: Claims, chat_id: Id, message_id: Id, emoji: Emoji
-    ) -> Answer:
+    async def add_reaction(self, caller: Claims, chat_id: Id, message_id: Id, emoji: Emoji) -> int:
         stored = await self._appends.store_change(
             ReactItem(
                 chat=chat_id,
@@ -155,19 +151,18 @@ class ChangeRoutes:
         )
         if not stored.is_new:
             self._limits.forgive_send(caller.user)
-        done = Confirmation(message="Reaction added successfully")
-        return json_answer(done, 201 if stored.is_new else 200)
+        return 201 if stored.is_new else 200
 
     @delete(
         REACTION,
         "Take a reaction back",
-        {200: Confirmation},
+        {200: "Reaction removed successfully"},
         who=Who.REACTED,
         rate=Limits.take_send,
     )
     async def remove_reaction(
         self, caller: Claims, chat_id: Id, message_id: Id, emoji: Emoji, key: RequestKey
-    ) -> Confirmation:
+    ) -> None:
         stored = await self._appends.store_change(
             UnreactItem(
                 chat=chat_id,
@@ -180,4 +175,3 @@ class ChangeRoutes:
         )
         if not stored.is_new:
             self._limits.forgive_send(caller.user)
-        return Confirmation(message="Reaction removed successfully")

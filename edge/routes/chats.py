@@ -17,8 +17,7 @@ from common.protocol.chats import (
 from common.protocol.fields import wrong_with_chat_name
 from common.protocol.ids import new_id
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, ChatName, Confirmation, Ids, Query, RequestBody, Wrongs
-from edge.http.answer import Answer, json_answer
+from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Wrongs
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post
@@ -115,40 +114,38 @@ class ChatRoutes:
     @patch(
         "/api/chat/{chat_id}",
         "Rename a chat",
-        {200: Confirmation},
+        {200: "Chat details updated successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
     )
-    async def rename_chat(self, caller: Claims, chat_id: Id, body: ChatNameBody) -> Confirmation:
+    async def rename_chat(self, caller: Claims, chat_id: Id, body: ChatNameBody) -> None:
         await self._chats.rename_chat(
             RenameChat(user=caller.user, chat=chat_id, key=new_id(), chat_name=body.chat_name)
         )
-        return Confirmation(message="Chat details updated successfully")
 
     @delete(
         "/api/chat/{chat_id}",
         "Delete a chat",
-        {200: Confirmation},
+        {200: "Chat deleted successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
     )
-    async def delete_chat(self, caller: Claims, chat_id: Id) -> Confirmation:
+    async def delete_chat(self, caller: Claims, chat_id: Id) -> None:
         await self._chats.delete_chat(
             DeleteChat(user=caller.user, session=caller.session, chat=chat_id, key=new_id())
         )
-        return Confirmation(message="Chat deleted successfully")
 
     @post(
         "/api/chat/{chat_id}/participant",
         "Add people",
-        {201: Confirmation, 200: Confirmation},
+        {201: "Participant added successfully", 200: "Participant added successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
         refusals=("unknown_user",),
     )
     async def add_participants(
         self, caller: Claims, chat_id: Id, body: ParticipantsBody, key: RequestKey
-    ) -> Answer:
+    ) -> int:
         changed = await self._chats.add_participants(
             AddParticipants(
                 user=caller.user,
@@ -158,17 +155,16 @@ class ChatRoutes:
                 users=body.users(),
             )
         )
-        done = Confirmation(message="Participant added successfully")
-        return json_answer(done, 201 if changed else 200)
+        return 201 if changed else 200
 
     @delete(
         "/api/chat/{chat_id}/participant/{user_id}",
         "Remove a person; everybody may remove themself",
-        {200: Confirmation},
+        {200: "Participant removed successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
     )
-    async def remove_participant(self, caller: Claims, chat_id: Id, user_id: Id) -> Confirmation:
+    async def remove_participant(self, caller: Claims, chat_id: Id, user_id: Id) -> None:
         await self._chats.remove_participant(
             RemoveParticipant(
                 user=caller.user,
@@ -178,4 +174,3 @@ class ChatRoutes:
                 participant=user_id,
             )
         )
-        return Confirmation(message="Participant removed successfully")

@@ -68,10 +68,6 @@ class InvitationTakenAnswer(AnswerBody):
     message: Literal["Invitation taken successfully"] = "Invitation taken successfully"
 
 
-class InvitationRevokedAnswer(AnswerBody):
-    message: Literal["Invitation revoked successfully"] = "Invitation revoked successfully"
-
-
 class InvitationRoutes:
     """/api/invite."""
 
@@ -109,12 +105,9 @@ class InvitationRoutes:
         found = await self._administration.list_invitations(caller.user)
         return InvitationsAnswer(invites=[self._show(invitation) for invitation in found])
 
-    @delete("/api/invite/{code}", "Revoke an invitation", {200: InvitationRevokedAnswer})
-    async def revoke_invitation(
-        self, caller: Claims, code: InvitationCode
-    ) -> InvitationRevokedAnswer:
+    @delete("/api/invite/{code}", "Revoke an invitation", {200: "Invitation revoked successfully"})
+    async def revoke_invitation(self, caller: Claims, code: InvitationCode) -> None:
         await self._administration.revoke_invitation(caller.user, code)
-        return InvitationRevokedAnswer()
 
     @post(
         "/api/invite/{code}/take",

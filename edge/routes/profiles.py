@@ -1,6 +1,6 @@
 """People: one's own account, and what others see."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -15,13 +15,12 @@ from common.protocol.users import Account, ChangeProfile, PeopleFound, Person
 from common.protocol.wire import Id
 from edge.auth import Gate
 from edge.bodies import AnswerBody, Email, Password, Query, RequestBody, Wrongs
-from edge.http.answer import Answer, json_answer
 from edge.http.cookies import SessionCookie
 from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import get, patch, post
 from edge.reads import Reads
-from edge.routes.administration import DeletionQuery, UserDeletedAnswer
+from edge.routes.administration import DeletionQuery
 from edge.upstream import Administration, Users
 
 
@@ -127,7 +126,7 @@ class ProfileRoutes:
     @post(
         "/api/user/me/delete",
         "Delete my account",
-        {200: UserDeletedAnswer},
+        {200: "User deleted successfully"},
         refusals=("invalid_credentials", "last_owner", "rate_limited"),
         gives_cookie=True,
     )
@@ -138,7 +137,7 @@ class ProfileRoutes:
         body: DeletionBody | None,
         query: DeletionQuery,
         key: RequestKey,
-    ) -> Answer:
+    ) -> Mapping[str, str] | None:
         headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
         password = body.current_password if body else UNSET
         deletion = DeleteOwnAccount(
@@ -152,7 +151,7 @@ class ProfileRoutes:
             await self._administration.delete_own_account(deletion)
         self._gate.revoke(caller.session)
         self._gate.ask_anew()
-        return json_answer(UserDeletedAnswer(), 200, headers)
+        return headers
 
     @asynccontextmanager
     async def _checked_password(self, user: str) -> AsyncIterator[None]:

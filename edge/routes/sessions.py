@@ -1,5 +1,7 @@
 """Sessions: refresh, log out, list and end."""
 
+from collections.abc import Mapping
+
 from msgspec import UNSET, UnsetType
 
 from common.identity.tokens import Claims
@@ -7,7 +9,7 @@ from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.limits import wrong_with_text
 from common.protocol.wire import Id
 from edge.auth import Gate
-from edge.bodies import AnswerBody, Confirmation, RequestBody
+from edge.bodies import AnswerBody, RequestBody
 from edge.http.answer import Answer, json_answer
 from edge.http.cookies import SessionCookie
 from edge.http.request import AnyRequest
@@ -73,12 +75,14 @@ class SessionRoutes:
         headers = self._cookie.setting(grant.refresh_token) if in_cookie else None
         return json_answer(tokens, 200, headers)
 
-    @post("/api/user/logout", "End this session", {200: Confirmation}, gives_cookie=True)
-    async def log_out(self, request: AnyRequest, caller: Claims) -> Answer:
+    @post(
+        "/api/user/logout", "End this session", {200: "Logged out successfully"}, gives_cookie=True
+    )
+    async def log_out(self, request: AnyRequest, caller: Claims) -> Mapping[str, str] | None:
         headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
         await self._users.log_out(caller.user, caller.session)
         self._gate.revoke(caller.session)
-        return json_answer(Confirmation(message="Logged out successfully"), 200, headers)
+        return headers
 
     @get("/api/user/sessions", "My sessions", {200: SessionsAnswer})
     async def list_sessions(self, caller: Claims) -> SessionsAnswer:
@@ -95,19 +99,17 @@ class SessionRoutes:
         ]
         return SessionsAnswer(sessions=views)
 
-    @delete("/api/user/sessions", "End all my sessions", {200: Confirmation})
-    async def end_sessions(self, caller: Claims) -> Answer:
+    @delete("/api/user/sessions", "End all my sessions", {200: "All sessions ended"})
+    async def end_sessions(self, caller: Claims) -> Mapping[str, str]:
         await self._users.end_other_sessions(caller.user, None)
         self._gate.revoke(caller.session)
         self._gate.ask_anew()
-        body = Confirmation(message="All sessions ended")
-        return json_answer(body, 200, self._cookie.clearing())
+        return self._cookie.clearing()
 
-    @delete("/api/user/session/{session_id}", "End one of my sessions", {200: Confirmation})
-    async def end_session(self, caller: Claims, session_id: Id) -> Confirmation:
+    @delete("/api/user/session/{session_id}", "End one of my sessions", {200: "Session ended"})
+    async def end_session(self, caller: Claims, session_id: Id) -> None:
         found = await self._users.list_sessions(caller.user)
         if all(other.id != session_id for other in found.sessions):
             raise not_found()
         await self._users.log_out(caller.user, session_id)
         self._gate.revoke(session_id)
-        return Confirmation(message="Session ended")
