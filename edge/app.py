@@ -107,9 +107,9 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             make_file(msgspec.json.encode(describe_socket()), JSON),
         )
         calls = (
-            AccountRoutes(users, limits, balancer, cookie),
+            AccountRoutes(gate, users, administration, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
-            ProfileRoutes(gate, users, administration, reads, limits, cookie),
+            ProfileRoutes(gate, users, reads, limits),
             ChatRoutes(chats, reads),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),

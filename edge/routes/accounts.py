@@ -1,12 +1,17 @@
-"""Sign-up and log-in."""
+"""Sign-up and log-in, and the end of one's own account."""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
+from common.protocol.instance import DeleteOwnAccount
 from common.protocol.users import Account, Grant, SignUp
+from edge.auth import Gate
 from edge.bodies import AnswerBody, Email, Password, RequestBody, Username, Wrongs
 from edge.http.answer import Answer, json_answer
 from edge.http.balancer import Balancer
@@ -14,7 +19,8 @@ from edge.http.cookies import SessionCookie
 from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import Who, post
-from edge.upstream import Users
+from edge.routes.administration import DeletionQuery
+from edge.upstream import Administration, Users
 
 
 class SignUpBody(RequestBody):
@@ -66,13 +72,27 @@ class GrantAnswer(AnswerBody):
     refresh_token: str | UnsetType = UNSET
 
 
+class DeletionBody(RequestBody):
+    """The password, where one is set."""
+
+    current_password: str | UnsetType = UNSET
+
+
 class AccountRoutes:
-    """What makes an account or a session."""
+    """What makes an account or a session, and what ends an account."""
 
     def __init__(
-        self, users: Users, limits: Limits, balancer: Balancer, cookie: SessionCookie
+        self,
+        gate: Gate,
+        users: Users,
+        administration: Administration,
+        limits: Limits,
+        balancer: Balancer,
+        cookie: SessionCookie,
     ) -> None:
+        self._gate = gate
         self._users = users
+        self._administration = administration
         self._limits = limits
         self._balancer = balancer
         self._cookie = cookie
@@ -119,6 +139,37 @@ class AccountRoutes:
     async def log_in(self, request: AnyRequest, body: LogInBody) -> Answer:
         return await self._log_in(request, body.username, body.password)
 
+    @post(
+        "/api/user/me/delete",
+        "Delete my account",
+        {200: "User deleted successfully"},
+        refusals=("invalid_credentials", "last_owner", "rate_limited"),
+        gives_cookie=True,
+    )
+    async def delete_me(
+        self,
+        request: AnyRequest,
+        caller: Claims,
+        body: DeletionBody | None,
+        query: DeletionQuery,
+        key: RequestKey,
+    ) -> Mapping[str, str] | None:
+        headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
+        password = body.current_password if body else UNSET
+        deletion = DeleteOwnAccount(
+            caller=caller.user,
+            session=caller.session,
+            current_password=None if password is UNSET else password,
+            key=key.id,
+            messages=query.messages,
+        )
+        profile = await self._users.get_profile(caller.user)
+        async with self._as_log_in(profile.username, self._balancer.client_address(request)):
+            await self._administration.delete_own_account(deletion)
+        self._gate.revoke(caller.session)
+        self._gate.ask_anew()
+        return headers
+
     async def _sign_up(self, request: AnyRequest, sign_up: SignUp) -> Answer:
         in_cookie = self._cookie.is_wanted(request)
         address = self._balancer.client_address(request)
@@ -135,16 +186,22 @@ class AccountRoutes:
     async def _log_in(self, request: AnyRequest, username: str, password: str) -> Answer:
         in_cookie = self._cookie.is_wanted(request)
         address = self._balancer.client_address(request)
+        async with self._as_log_in(username, address):
+            grant = await self._users.log_in(username, password)
+        await self._limits.welcome(username, address)
+        return self._grant_answer(grant, "Login successful", 200, in_cookie)
+
+    @asynccontextmanager
+    async def _as_log_in(self, username: str, address: str) -> AsyncIterator[None]:
+        """Counts as a failed log-in where what is done within finds the password wrong."""
         await self._limits.take_log_in(username, address)
         try:
-            grant = await self._users.log_in(username, password)
+            yield
         except Refusal as refusal:
             if refusal.code != "invalid_credentials":
                 self._limits.forgive_log_in(username, address)
             raise
         self._limits.forgive_log_in(username, address)
-        await self._limits.welcome(username, address)
-        return self._grant_answer(grant, "Login successful", 200, in_cookie)
 
     def _grant_answer(self, grant: Grant, message: str, status: int, in_cookie: bool) -> Answer:
         body = GrantAnswer(

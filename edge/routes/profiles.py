@@ -1,7 +1,5 @@
 """People: one's own account, and what others see."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
@@ -10,18 +8,15 @@ from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password
 from common.protocol.ids import new_id
-from common.protocol.instance import DeleteOwnAccount, Role
+from common.protocol.instance import Role
 from common.protocol.users import Account, ChangeProfile, PeopleFound, Person
 from common.protocol.wire import Id
 from edge.auth import Gate
 from edge.bodies import AnswerBody, Email, Password, Query, RequestBody, Wrongs
-from edge.http.cookies import SessionCookie
-from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
-from edge.operation import get, patch, post
+from edge.operation import get, patch
 from edge.reads import Reads
-from edge.routes.administration import DeletionQuery
-from edge.upstream import Administration, Users
+from edge.upstream import Users
 
 
 class Me(AnswerBody):
@@ -58,12 +53,6 @@ class ProfileChangedAnswer(AnswerBody):
     user: Account
 
 
-class DeletionBody(RequestBody):
-    """The password, where one is set."""
-
-    current_password: str | UnsetType = UNSET
-
-
 class PeopleQuery(Query):
     username: Annotated[
         str,
@@ -74,18 +63,8 @@ class PeopleQuery(Query):
 class ProfileRoutes:
     """/api/user/me, /api/user/{id} and the search for people."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        users: Users,
-        administration: Administration,
-        reads: Reads,
-        limits: Limits,
-        cookie: SessionCookie,
-    ) -> None:
+    def __init__(self, gate: Gate, users: Users, reads: Reads, limits: Limits) -> None:
         self._gate = gate
-        self._administration = administration
-        self._cookie = cookie
         self._users = users
         self._reads = reads
         self._limits = limits
@@ -118,52 +97,16 @@ class ProfileRoutes:
             current_password=None if body.current_password is UNSET else body.current_password,
             key=new_id(),
         )
-        async with self._checked_password(caller.user):
-            account = await self._users.change_profile(change)
-        self._gate.ask_anew()  # a new password has revoked the other sessions
-        return ProfileChangedAnswer(message="User updated successfully", user=account)
-
-    @post(
-        "/api/user/me/delete",
-        "Delete my account",
-        {200: "User deleted successfully"},
-        refusals=("invalid_credentials", "last_owner", "rate_limited"),
-        gives_cookie=True,
-    )
-    async def delete_me(
-        self,
-        request: AnyRequest,
-        caller: Claims,
-        body: DeletionBody | None,
-        query: DeletionQuery,
-        key: RequestKey,
-    ) -> Mapping[str, str] | None:
-        headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
-        password = body.current_password if body else UNSET
-        deletion = DeleteOwnAccount(
-            caller=caller.user,
-            session=caller.session,
-            current_password=None if password is UNSET else password,
-            key=key.id,
-            messages=query.messages,
-        )
-        async with self._checked_password(caller.user):
-            await self._administration.delete_own_account(deletion)
-        self._gate.revoke(caller.session)
-        self._gate.ask_anew()
-        return headers
-
-    @asynccontextmanager
-    async def _checked_password(self, user: str) -> AsyncIterator[None]:
-        """Counts what happens within as a failed log-in where the password was wrong."""
-        await self._limits.take_password_check(user)
+        await self._limits.take_password_check(caller.user)
         try:
-            yield
+            account = await self._users.change_profile(change)
         except Refusal as refusal:
             if refusal.code != "invalid_credentials":
-                self._limits.forgive_password_check(user)
+                self._limits.forgive_password_check(caller.user)
             raise
-        self._limits.forgive_password_check(user)
+        self._limits.forgive_password_check(caller.user)
+        self._gate.ask_anew()  # a new password has revoked the other sessions
+        return ProfileChangedAnswer(message="User updated successfully", user=account)
 
     @get("/api/user", "People whose name begins so", {200: PeopleFound})
     async def find_people(self, query: PeopleQuery) -> PeopleFound:

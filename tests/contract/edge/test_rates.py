@@ -153,6 +153,22 @@ def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Respo
     check_refused(httpx.patch(place, json=body, headers=own), 10, 6)
 
 
+def test_guesses_at_the_deletion_of_an_account(
+    from_address: Callable[..., httpx.Response],
+) -> None:
+    """Each counts as a failed log-in, of the account and of the address."""
+    body, address = {**account(), "password": "correct horse"}, new_address()
+    grant = from_address("/api/user", new_address(), json=body).json()
+    headers = {"Authorization": f"Bearer {grant['token']}"}
+    guess = {"json": {"currentPassword": "wrong horse"}, "headers": headers}
+    for _ in range(10):
+        answer = from_address("/api/user/me/delete", address, **guess)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+    check_refused(from_address("/api/user/me/delete", address, **guess), 10, 6)
+    log_in = {"username": body["username"], "password": "correct horse"}
+    check_refused(from_address("/api/user/login", address, json=log_in), 10, 6)
+
+
 def test_sends(from_address: Callable[..., httpx.Response]) -> None:
     """50 at once, then 10 a second: 70 quick ones end with a refusal, whatever their bodies."""
     signed_up = from_address("/api/user", new_address(), json=account()).json()
