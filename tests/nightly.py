@@ -118,6 +118,7 @@ def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
         environment = {**environment, part.seed: seed}
     say(f"{part.name}: make {part.target} {seed and f'{part.seed}={seed}'}")
     say(f"    output in {LOGS / part.name}.log")
+    commit = describe_commit()  # before: the part may outlast a checkout
     began, log = time.monotonic(), LOGS / f"{part.name}.log"
     with log.open("w") as file:
         code = subprocess.run(
@@ -128,7 +129,7 @@ def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
     say(f"{part.name}: {result}, {took / 60:.0f} min")
     return Row(
         part.name, f"`make {part.target}`", result, f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        describe_commit(), seed, f"{took / 60:.0f} min",
+        commit, seed, f"{took / 60:.0f} min",
     )  # fmt: skip
 
 
