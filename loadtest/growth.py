@@ -39,13 +39,17 @@ class Growth(NamedTuple):
         return f"{self.process:12} {self.of:14} {self.before:7.1f} -> {self.after:7.1f}{unit}{end}"
 
 
-def median_footprints(samples: Sequence[Mapping[str, Footprint]]) -> dict[str, Footprint]:
-    """Of each process that is in all samples."""
+def sum_up_rest(samples: Sequence[Mapping[str, Footprint]]) -> dict[str, Footprint]:
+    """Of each process that is in all samples: medians, and of the outbox the fewest rows, for those
+    of the nodes' canaries live for a moment of every second. What leaks is in each sample."""
     names = set.intersection(*(set(sample) for sample in samples)) if samples else set()
-    return {
-        name: Footprint._make(map(_median, zip(*(s[name] for s in samples), strict=True)))
-        for name in sorted(names)
-    }
+    rests = {}
+    for name in sorted(names):
+        own = [sample[name] for sample in samples]
+        rows = [one.outbox for one in own if one.outbox is not None]
+        medians = Footprint._make(map(_median, zip(*own, strict=True)))
+        rests[name] = medians._replace(outbox=min(rows, default=None))
+    return rests
 
 
 def compare(before: Mapping[str, Footprint], after: Mapping[str, Footprint]) -> list[Growth]:

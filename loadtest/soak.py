@@ -16,7 +16,7 @@ import gevent
 
 from loadtest.figures import Tally
 from loadtest.footprint import Footprint, take_footprints
-from loadtest.growth import Growth, compare, median_footprints
+from loadtest.growth import Growth, compare, sum_up_rest
 from loadtest.people import People, gathered_people
 from loadtest.soak_picture import draw
 from loadtest.system import System, running_system
@@ -27,7 +27,7 @@ PACE_SECONDS: Final = 2.0
 WAVE_SECONDS: Final = 15.0
 EBB_SECONDS: Final = 3.0
 REST_SECONDS: Final = 75.0
-SAMPLE_SECONDS: Final = 2.3  # out of step with the canaries, whose rows live for a moment every 3 s
+SAMPLE_SECONDS: Final = 2.3  # out of step with the canaries, which come every second
 PATIENCE_SECONDS: Final = 120.0
 MEASURED: Final = 4  # samples at the end of a rest
 LEAST_WAVES: Final = 1
@@ -76,7 +76,7 @@ class Soak:
 
     def _rest(self) -> dict[str, Footprint]:
         gevent.sleep(REST_SECONDS)
-        return median_footprints([sample.footprints for sample in self.samples[-MEASURED:]])
+        return sum_up_rest([sample.footprints for sample in self.samples[-MEASURED:]])
 
     def _watch(self) -> None:
         while True:

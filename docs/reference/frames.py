@@ -11,37 +11,37 @@ MEANINGS: Final = {
     "you applied, a chat; `epoch` the one of your last `ready`.",
     "client.send": "A durable send. Answered with `sent`, or with an `error` that carries the "
     "`clientId`; send it again with the same `clientId` when neither comes.",
-    "client.typing": "You are typing. Shown to whoever is connected, never stored.",
+    "client.typing": "The user is typing. Shown to connected participants, never stored.",
     "client.refresh": "A fresh access token of the same session; answered with `refreshed`.",
     "client.ping": "Answered with `pong` at once.",
     "server.ready": "Always the first line. `chats` are yours, with their heads; `behind` are "
     "those of your `resume` that miss too much to be replayed here: fetch their `/events`.",
     "server.sent": "Your `send` is stored. It is no event and moves no cursor; it and your own "
     "`message` come in either order.",
-    "server.error": "Something was refused; the socket stays open.",
-    "server.refreshed": "The socket lives on with the new token.",
+    "server.error": "A frame was refused; the socket stays open.",
+    "server.refreshed": "The socket continues with the new token.",
     "server.pong": "The answer to `ping`.",
-    "server.expiring": "The access token ends in so many seconds: refresh it by REST, then send "
+    "server.expiring": "The access token expires in so many seconds: refresh it by REST, then send "
     "`refresh`.",
-    "server.typing": "Somebody types.",
-    "server.message": "Somebody said something. `by` is the sender; `clientId` is the one of the "
-    "send; `replyTo` is a messageId. `deleted` is there where the text is forgotten: the "
-    "`message.deleted` comes later.",
-    "server.message.edited": "It says something else now; `by` is its sender, `of` its seq. "
+    "server.typing": "A participant is typing.",
+    "server.message": "A message. `by` is the sender; `clientId` is the one of the send; `replyTo` "
+    "is a messageId. `deleted` is there where the text was removed: the `message.deleted` comes "
+    "later.",
+    "server.message.edited": "A message has a new text; `by` is its sender, `of` its seq. "
     "`mentions` is the whole new list.",
-    "server.message.deleted": "Its text is forgotten, everywhere; `of` is its seq.",
-    "server.reaction.added": "Somebody reacted to the message with seq `of`. `emoji` is fully "
+    "server.message.deleted": "The text of the message with seq `of` was removed everywhere.",
+    "server.reaction.added": "A participant reacted to the message with seq `of`. `emoji` is fully "
     "qualified.",
-    "server.reaction.removed": "And took it back.",
-    "server.chat.created": "seq 1 of a chat, or, for you who were added later, the state of the "
-    "chat in place of the `participant.added` that brought you in.",
-    "server.chat.updated": "It has a new name.",
-    "server.participant.added": "Who is new, in the order of the request.",
-    "server.participant.removed": "Who is gone, and who owns the chat now. If you are among them, "
-    "it is your last event of this chat.",
+    "server.reaction.removed": "The participant removed that reaction.",
+    "server.chat.created": "seq 1 of a chat; or, for a user who was added later, the state of the "
+    "chat in place of the `participant.added`.",
+    "server.chat.updated": "The chat has a new name.",
+    "server.participant.added": "The new participants, in the order of the request.",
+    "server.participant.removed": "The removed participants, and the owner of the chat after that. "
+    "For a removed user it is the last event of this chat.",
     "server.chat.deleted": "The last event of a chat.",
 }
-DIRECTIONS: Final = (("receive", "From you"), ("send", "To you"))
+DIRECTIONS: Final = (("receive", "Client to server"), ("send", "Server to client"))
 
 
 def describe_frames(socket: Json) -> str:

@@ -1,7 +1,7 @@
 """What counts as growth between two rests."""
 
 from loadtest.footprint import Footprint
-from loadtest.growth import compare, median_footprints
+from loadtest.growth import compare, sum_up_rest
 
 REST = Footprint(memory=70.0, descriptors=30, cpu_seconds=5.0, tasks=12, subscriptions=1, outbox=0)
 
@@ -33,4 +33,11 @@ def test_a_figure_that_a_process_does_not_have_is_not_compared() -> None:
 def test_one_odd_sample_changes_nothing() -> None:
     """A rest is the median of its samples."""
     odd = REST._replace(memory=900.0)
-    assert median_footprints([{"a-1": REST}, {"a-1": odd}, {"a-1": REST}])["a-1"] == REST
+    assert sum_up_rest([{"a-1": REST}, {"a-1": odd}, {"a-1": REST}])["a-1"] == REST
+
+
+def test_a_row_that_is_gone_in_another_sample_is_no_leak() -> None:
+    """A canary's row was there when one half of the samples was taken."""
+    busy = REST._replace(outbox=1)
+    assert sum_up_rest([{"chats-1": busy}, {"chats-1": REST}])["chats-1"].outbox == 0
+    assert sum_up_rest([{"chats-1": busy}, {"chats-1": busy}])["chats-1"].outbox == 1
