@@ -114,6 +114,7 @@ class Device:
         self.line: _Line | None = None
         self.is_stopped = False
         self.is_over = False  # it was told not to come back
+        self.flickers = 0  # sockets that it will end right after its `connect`
         self._witness = witness
         self._nodes = nodes
         self._edges = edges
@@ -187,6 +188,10 @@ class Device:
                     hello["epoch"] = self._epoch
                 line.since = asyncio.get_running_loop().time()
                 self._say(line, hello)
+                if self.flickers:
+                    self.flickers -= 1
+                    await asyncio.sleep(self._pace.choice((0.0, 0.0003, 0.001)))
+                    line.transport.close()
                 await line.ready
         except TimeoutError:
             self._witness.note(self.host, "gives up a socket that is not ready")

@@ -310,6 +310,19 @@ class People:
         self._witness.note(device.host, "is cut off")
         device.cut()
 
+    def _flicker(self, device: Device, times: int) -> None:
+        self._witness.note(
+            device.host, f"ends its next {times} sockets as soon as it has connected"
+        )
+        device.flickers = times
+        device.cut()
+
+    def _hand_in(self, device: Device, number: int) -> None:
+        """The last of the devices posts, which is never away for it."""
+        other = self.devices[-1]
+        if other.is_there and (chat := self.chats.get(number)) is not None:
+            self._spawn(other, "posts", self._until_sent(other, chat, new_id(), "late", "posts"))
+
     def _away(self, device: Device, seconds: float) -> None:
         self._witness.note(device.host, f"is away for {seconds} s")
         device.process.stop()

@@ -65,6 +65,7 @@ class _Draw:
         self.random = random.Random(f"{seed} plan")
         self.steps: list[Step] = []
         self.seconds = 0.0
+        self.linger = 0.0
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
@@ -95,6 +96,7 @@ def make_plan(seed: int) -> Plan:
     )
     draw.seconds = r.choice((1.5, 2.0, 2.0, 3.0, 3.0, 5.0))
     limits = _draw_limits(draw, theme)
+    draw.linger = limits["LINGER_SECONDS"]
     history = tuple(r.choice((0, 0, 1, 5)) for _ in groups)
     _draw_people(draw, theme, users, devices, groups)
     _draw_faults(draw, theme, replicas)
@@ -137,8 +139,8 @@ def _draw_limits(draw: _Draw, theme: str) -> dict[str, float]:
 _OFTEN: Final = ("say",) * 8 + ("post",) * 5
 _SELDOM: Final = (
     "create", "rename", "add", "add", "remove", "remove", "delete", "events", "events", "newest",
-    "messages", "chat", "chat", "type", "twice", "cut_client", "cut_client", "away", "slow_reader",
-    "log_out",
+    "messages", "chat", "chat", "type", "twice", "cut_client", "cut_client", "flicker", "flicker",
+    "away", "slow_reader", "log_out",
 )  # fmt: skip
 
 
@@ -166,7 +168,7 @@ def _draw_people(
             owner = groups[chat][0]
             end = draw.seconds * 0.3
             draw.add(end, "delete", owner, chat)
-            for _ in range(r.randint(0, 15)):  # more than a node that is cut off has heard of
+            for _ in range(r.randint(4, 20)):  # more than a node that is cut off has heard of
                 draw.add(end - r.random() * 0.2, "post", owner, chat, 1)
 
 
@@ -190,6 +192,8 @@ def _draw_doing(draw: _Draw, kind: str, at: float, device: int, chat: int, users
         draw.add(at, kind, device, r.choice((0.2, 0.5, 1.5)))
     elif kind == "slow_reader":
         draw.add(at, kind, device, r.choice((0.5, 2.0)))
+    elif kind == "flicker":
+        draw.add(at, kind, device, r.choice((1, 3)))
     elif kind in ("cut_client", "log_out"):
         draw.add(at, kind, device)
     else:
@@ -262,18 +266,30 @@ def _bus(draw: _Draw, replicas: dict[str, int]) -> None:
         shares = r.choice(((0.3, 0.0, 0.0), (0.2, 0.2, 0.3), (0.0, 0.3, 0.5), (0.9, 0.0, 0.0)))
         at, node, seconds = draw.time(), r.choice(nodes), _length(draw)
         draw.add(at, "wear", node, *shares, seconds)
-        if draw.chance(0.5):  # and what repairs it takes its time while more comes
-            slowness = r.choice((0.02, 0.1))
+        if draw.chance(0.7):  # and what repairs it takes its time while more comes
+            slowness = r.choice((0.05, 0.1))
             for host in chats:
                 draw.add(at, "crawl", node, host, slowness, seconds)
-            for _ in range(r.randint(5, 25)):
-                when = at + r.random() * min(seconds, 0.6)
+            for _ in range(r.randint(10, 30)):
+                when = at + r.random() * min(seconds, 0.4)
                 draw.add(when, r.choice(("say", "post")), r.randrange(2), 0, 1)
+        if draw.chance(0.5):
+            _come_back_late(draw, at)
     elif kind == "cut_bus":
         for host in hosts:
             draw.add(draw.time(), "cut", host, "valkey", r.choice(("both", "there")), seconds)
     else:
         draw.add(draw.time(), kind, hosts, seconds)
+
+
+def _come_back_late(draw: _Draw, at: float) -> None:
+    """Everybody is away for as long as a room lingers, and misses what is posted meanwhile."""
+    r = draw.random
+    draw.seconds = max(draw.seconds, at + draw.linger + 0.5)
+    for device in range(2):
+        draw.add(at, "away", device, round(draw.linger + r.uniform(-0.1, 0.3), 3))
+    for _ in range(r.randint(2, 8)):
+        draw.add(at + r.random() * draw.linger, "hand_in", r.randrange(2), r.randrange(2))
 
 
 def _services(draw: _Draw, replicas: dict[str, int]) -> None:
