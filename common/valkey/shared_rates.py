@@ -1,8 +1,8 @@
 """Token buckets that all processes share in Valkey, each with its own to fall back on.
 
 A process decides by itself while it knows a bucket: it has just heard Valkey's count of it, and
-each of its own takes has been counted. Everything else is asked of Valkey, for another process may
-have emptied the bucket. Where Valkey does not answer, each process counts alone.
+few of its own takes are not in that count. Everything else is asked of Valkey, for another process
+may have emptied the bucket. Where Valkey does not answer, each process counts alone.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from common.valkey.valkey import Script, Taken, Valkey
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
+MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
@@ -63,7 +64,9 @@ class SharedBuckets:
         self._clock = clock
         self._mirror = Buckets()
         self._heard_at: OrderedDict[str, float] = OrderedDict()
-        self._uncounted: Counter[str] = Counter()  # takes of a bucket that Valkey has not answered
+        # Takes of a bucket that Valkey has not answered: given out already, and waiting for it.
+        self._given: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
         self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
         self._left_alone_until = float("-inf")
@@ -84,7 +87,7 @@ class SharedBuckets:
         or `take` has to be called. So the takes of one bucket keep their order."""
         key = self._topics.bucket(kind, whom)
         now = self._clock()
-        if not self._knows(key, now):
+        if not self._knows(key, rate, now):
             return None
         verdict = self._mirror.take(key, rate, now)
         if verdict.allowed:
@@ -103,23 +106,27 @@ class SharedBuckets:
         self._mirror.give_back(key, rate, self._clock())
         self._send(_Take(key, rate, -1, True, None))
 
-    def _knows(self, key: str, now: float) -> bool:
-        if key in self._uncounted:
+    def _knows(self, key: str, rate: Rate, now: float) -> bool:
+        if key in self._asked:
             return False
         if now < self._left_alone_until:
             return True
+        if self._given[key] >= max(1, rate.burst * MAX_UNCOUNTED_SHARE):
+            return False
         return now - self._heard_at.get(key, float("-inf")) < KNOWN_SECONDS
 
     def _send(self, take: _Take) -> None:
-        is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._uncounted
+        is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._asked
         if is_full or self._clock() < self._left_alone_until:
             self._decide_alone(take)
             return
         self._waiting.append(take)
-        self._uncounted[take.key] += 1
         if take.done:
+            self._asked[take.key] += 1
             self._start_telling()
-        elif self._teller is None or self._teller.done():
+            return
+        self._given[take.key] += 1
+        if self._teller is None or self._teller.done():
             # Behind what this turn of the loop is about: alone it costs a send 0.2 ms.
             asyncio.get_running_loop().call_soon(self._start_telling)
 
@@ -158,9 +165,10 @@ class SharedBuckets:
         while self._heard_at and now - next(iter(self._heard_at.values())) >= KNOWN_SECONDS:
             self._heard_at.popitem(last=False)
         for index, take in enumerate(batch):
-            self._uncounted[take.key] -= 1
-            if not self._uncounted[take.key]:
-                del self._uncounted[take.key]
+            open_takes = self._asked if take.done else self._given
+            open_takes[take.key] -= 1
+            if not open_takes[take.key]:
+                del open_takes[take.key]
             if results is None:
                 self._decide_alone(take)
                 continue

@@ -76,10 +76,10 @@ async def test_a_bucket_that_is_not_known_is_asked_for(make: Make, valkey_url: s
     assert not verdict.allowed
 
 
-async def test_one_take_is_given_at_once_until_valkey_has_counted_it(
+async def test_few_takes_are_given_at_once_until_valkey_has_counted_them(
     make: Make, valkey_url: str
 ) -> None:
-    """So that processes that know a bucket give out one more than it holds, and no burst."""
+    """So a process that knows a bucket gives out a tenth of it too much at the most: here one."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
     assert (await one.take("x", whom, RATE)).allowed
     for _ in range(9):
