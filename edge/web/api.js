@@ -35,6 +35,12 @@ export class Api {
     return (await this.#repeat("GET", `/api/user?username=${encodeURIComponent(start)}`)).users;
   }
 
+  /** At most `limit` messages of all chats that have these words, the newest first. */
+  async search(text, limit) {
+    const query = `q=${encodeURIComponent(text)}&limit=${limit}`;
+    return (await this.#repeat("GET", `/api/search?${query}`)).messages;
+  }
+
   /** `{chats, next}`, newest first. */
   async chats(before) {
     return this.#repeat("GET", `/api/chat?limit=200${before ? `&before=${before}` : ""}`);

@@ -1,15 +1,18 @@
 /**
- * The quick switcher: one field over the page that finds chats by name and people by the beginning
- * of theirs. Tells what was chosen; opens nothing itself.
+ * The quick switcher: one field over the page that finds chats by name, people by the beginning of
+ * theirs and messages by their words. Tells what was chosen; opens nothing itself.
  */
 import { avatar, element, lettersOf } from "./element.js";
+import { partsOfMessage, wordsOf } from "./found-message.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
+import { listTime } from "./moments.js";
 import { otherOf, peopleInWords, refusalInWords, titleOf } from "./words.js";
 
 const SEARCH_AFTER_MS = 150;
 const MOST_CHATS = 30;
 const MOST_RECENT = 8;
+const MOST_MESSAGES = 20;
 
 export class Finder {
   #me;
@@ -23,12 +26,13 @@ export class Finder {
   #hits = element("div", { class: "hits", role: "listbox", id: "hits", "aria-label": "Found" });
   #said = element("p", { class: "hint", "aria-live": "polite" });
   #people = [];
+  #messages = [];
   #options = [];
   #active = 0;
   #search;
   #close = () => this.#dialog.close();
 
-  /** `choose` is `{chat(chat), person(user)}`; `layers` as in `layers.js`. */
+  /** `choose` is `{chat(chat), person(user), message(chat, seq)}`; `layers` as in `layers.js`. */
   constructor({ me, api, chats, names, layers, choose }) {
     this.#me = me;
     this.#api = api;
@@ -40,11 +44,11 @@ export class Finder {
       class: "input",
       type: "text",
       role: "combobox",
-      "aria-label": "Find a chat or person",
+      "aria-label": "Find a chat, a person or a message",
       "aria-controls": "hits",
       "aria-expanded": "true",
       "aria-autocomplete": "list",
-      placeholder: "Find a chat or person",
+      placeholder: "Find a chat, a person or a message",
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
@@ -84,6 +88,7 @@ export class Finder {
     if (this.#dialog.open) return;
     this.#input.value = "";
     this.#people = [];
+    this.#messages = [];
     this.#active = 0;
     document.body.append(this.#dialog);
     this.#dialog.showModal();
@@ -102,17 +107,23 @@ export class Finder {
     clearTimeout(this.#search);
     this.#active = 0;
     this.#said.textContent = "";
-    if (this.#input.value.trim() === "") this.#people = [];
-    else this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
+    if (this.#input.value.trim() === "") {
+      this.#people = [];
+      this.#messages = [];
+    } else this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
     this.#draw();
   }
 
   async #ask() {
     const start = this.#input.value.trim();
     try {
-      const users = await this.#api.usersNamed(start);
+      const [users, messages] = await Promise.all([
+        this.#api.usersNamed(start),
+        wordsOf(start).length > 0 ? this.#api.search(start, MOST_MESSAGES) : [],
+      ]);
       if (start !== this.#input.value.trim()) return; // a later search is on its way
       this.#people = users.filter((user) => user.id !== this.#me.id);
+      this.#messages = messages.filter((message) => this.#chats.get(message.chat)?.detail);
       this.#draw();
       if (this.#options.length === 0) this.#said.textContent = "No matches";
     } catch (error) {
@@ -155,7 +166,19 @@ export class Finder {
       face: user.id, title: user.username, isPerson: true, what: "",
       take: () => this.#choose.person(user),
     }));
-    return [["Chats", chats], ["People", people]];
+    const messages = this.#messages.map((message) => this.#ofMessage(message));
+    return [["Chats", chats], ["People", people], ["Messages", messages]];
+  }
+
+  #ofMessage({ chat: id, seq, at, by, message }) {
+    const chat = this.#chats.get(id);
+    const name = by === this.#me.id ? "You" : this.#names.of(by);
+    const where = titleOf(chat.detail, this.#me.id, (user) => this.#names.of(user));
+    const time = listTime(Date.parse(at), Date.now());
+    return {
+      parts: partsOfMessage({ by, name, where, time, message }, wordsOf(this.#input.value)),
+      take: () => this.#choose.message(chat, seq),
+    };
   }
 
   #ofChat(chat) {
@@ -172,22 +195,17 @@ export class Finder {
     };
   }
 
-  #hit({ face, title, isPerson, what, unread }, n) {
+  #hit(option, n) {
     return element(
       "div",
       {
-        class: "hit",
+        class: option.parts ? "hit message" : "hit",
         role: "option",
         id: `hit-${n}`,
         onpointerdown: (event) => event.preventDefault(), // the focus stays in the field
         onclick: () => this.#take(n),
       },
-      avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28" }),
-      element("span", { class: "cut" }, unread > 0 ? element("b", {}, title) : title,
-        " ", element("span", { class: "soft" }, what)),
-      unread > 0
-        ? element("span", { class: isPerson ? "badge mention" : "badge" }, String(unread))
-        : null,
+      ...(option.parts ?? partsOf(option)),
     );
   }
 
@@ -221,4 +239,15 @@ export class Finder {
     option.take();
     if (this.#dialog.open) this.#close();
   }
+}
+
+function partsOf({ face, title, isPerson, what, unread }) {
+  return [
+    avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28" }),
+    element("span", { class: "cut" }, unread > 0 ? element("b", {}, title) : title,
+      " ", element("span", { class: "soft" }, what)),
+    unread > 0
+      ? element("span", { class: isPerson ? "badge mention" : "badge" }, String(unread))
+      : null,
+  ];
 }

@@ -9,7 +9,7 @@ const EDGE_PX = 8;
 
 /**
  * `items` are `{icon, label, danger, take()}`, nodes that stand between them, or null for a line.
- * `anchor` is what was pressed; `layers` is told, so that the way back closes it.
+ * `anchor` is what was pressed; `layers` as in `layers.js`.
  */
 export function openMenu({ label, anchor, items, layers }) {
   const close = () => layer.close();
@@ -45,8 +45,8 @@ export function openLayer({ label, role, anchor, layers }, ...content) {
   );
   (anchor.closest("main") ?? document.body).append(node);
   node.showPopover();
-  layers.opened(close);
-  if (!isTouch) place(node, anchor.getBoundingClientRect());
+  if (isTouch) layers.opened(close); // the way back closes what covers a phone
+  else place(node, anchor.getBoundingClientRect());
   return { node, close };
 }
 

@@ -94,7 +94,7 @@ export class Sender {
     if (clientId && this.#outbox.get(clientId)) await this.#stored(chat, clientId);
   }
 
-  /** `inWords(code)` is the reason that a person reads. */
+  /** `inWords(code, item)` is the reason that a person reads. */
   async refused({ clientId, code, retryAfter }, inWords) {
     const item = this.#outbox.get(clientId);
     if (!item || this.#underway.get(item.chat)?.clientId !== clientId) return;
@@ -106,10 +106,11 @@ export class Sender {
     const chat = this.#chats.get(item.chat);
     // Where nobody could see it, try it again or delete it, it is over.
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
-    if (isShown) chat.timeline.change(clientId, { state: "failed", reason: inWords(code) });
+    const reason = inWords(code, item);
+    if (isShown) chat.timeline.change(clientId, { state: "failed", reason });
     else chat?.timeline.discard(clientId);
     const kept = isShown
-      ? this.#outbox.fail(clientId, inWords(code))
+      ? this.#outbox.fail(clientId, reason)
       : this.#outbox.remove(clientId);
     if (chat && !isShown) this.#hear.refused(item, code);
     this.#push(item.chat);

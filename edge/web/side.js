@@ -28,7 +28,7 @@ export class Side {
       "button",
       { class: "find", type: "button", onclick: does.find },
       icon("search"),
-      "Find a chat or person",
+      "Find or search",
       element("kbd", {}, "Ctrl K"),
     );
     this.node = element(

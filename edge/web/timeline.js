@@ -3,7 +3,7 @@
  * written that is not yet among them. Pure: no DOM, no network, no clock.
  */
 import { isAs, isOutcome } from "./expected.js";
-import { begin, change, changesMessage } from "./fold.js";
+import { begin, change, changesMessage, isBlank } from "./fold.js";
 
 const KEPT_CHANGES = 2_000;
 
@@ -190,7 +190,8 @@ function changed(item, event) {
   return { ...change(item, event), asOf: event.seq };
 }
 
-/** Whether an event is something new to a reader, and not only a change of the chat. */
-export function isNews(event, me) {
-  return event.by !== me && (event.type === "message" || event.type === "chat.created");
+/** Whether an item is something new to a reader, and not only a change of the chat or gone again. */
+export function isNews(item, me) {
+  if (item.by === me) return false;
+  return item.type === "message" ? !isBlank(item) : item.type === "chat.created";
 }

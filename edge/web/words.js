@@ -34,7 +34,8 @@ function waitInWords(seconds) {
 }
 
 /** Why a message was not sent, by the code of the refusal. */
-export function notSentInWords(code) {
+export function notSentInWords(code, { replyTo } = {}) {
+  if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";
   if (code === "invalid_request") return "this text has a character that cannot be stored.";
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
   if (code === "too_large") return "it is too long for one message.";

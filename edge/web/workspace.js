@@ -272,7 +272,11 @@ export class Workspace {
     this.#lazy.use(({ Finder }) => {
       this.#finder ??= new Finder({
         ...this.#parts,
-        choose: { chat: (chat) => this.#goTo(chat), person: (user) => this.#meet(user) },
+        choose: {
+          chat: (chat) => this.#goTo(chat),
+          person: (user) => this.#meet(user),
+          message: (at, seq) => this.#layers.goTo(`#${at.id}/${seq}`),
+        },
       });
       this.#finder.open();
     });
@@ -371,6 +375,7 @@ export class Workspace {
     const title = this.#open ? this.#titleOf(this.#open) : "";
     this.#panel?.render(this.#open, title);
     const { unread } = this.#chats;
+    navigator.setAppBadge?.(unread).catch(() => {}); // where the page is no app, there is no badge
     document.title = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
       .filter(Boolean).join(" ");
   }

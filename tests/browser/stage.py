@@ -128,6 +128,14 @@ class Play:
             return 200, {"users": found}
         if found := re.fullmatch(r"/api/user/([0-9a-f-]{36})", path):
             return 200, {"id": found[1], "username": self.people[found[1]]}
+        if path == "/api/search":
+            found = [
+                message
+                for chat in self.chats
+                for message in self.current(chat)
+                if query["q"].lower() in message["message"].lower()
+            ]
+            return 200, {"messages": found[::-1], "next": None}
         if path == "/api/chat":
             return 200, {"chats": list(self.chats.values())[::-1], "next": None}
         return self._answer_about_chat(method, path, query)

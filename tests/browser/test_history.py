@@ -129,3 +129,16 @@ async def test_a_send_moves_nothing(open_window: OpenWindow) -> None:
     await expect(ann.log.locator(".pending")).to_have_count(0)
     await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
     assert len(await ann.page.evaluate("[...window.heights]")) == 1
+
+
+async def test_a_message_is_found_by_its_words(open_window: OpenWindow) -> None:
+    """The finder shows messages with the words marked, and leads to them in their chat."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with long_chat(ann, 120) as (bob, chat):
+        await bob.post(chat, "the lanterns are in the boathouse")
+        for number in range(100):
+            await bob.post(chat, f"something else {number}")
+    await ann.find("lanterns boat", "Messages")
+    await expect(ann.log.locator(".found .text")).to_have_text("the lanterns are in the boathouse")
+    await expect(ann.log.locator(".found")).to_be_in_viewport()

@@ -171,7 +171,7 @@ async def test_what_people_write_is_never_markup(open_window: OpenWindow) -> Non
         await expect(bob.page.locator(".bar h1")).to_have_text(text)
     await ann.page.keyboard.press("Control+k")
     for text in HOSTILE:
-        await ann.page.get_by_role("combobox", name="Find a chat or person").fill(text)
+        await ann.page.get_by_role("combobox", name="Find a chat, a person").fill(text)
     for window in (ann, bob):
         await expect(window.log.locator("img, script, b, [onload]")).to_have_count(0)
 
@@ -212,7 +212,7 @@ async def test_everything_works_by_keyboard_alone(open_window: OpenWindow) -> No
     await keys.press("Tab")
     await keys.type(f"k{bob.name}@example.org")
     await keys.press("Enter")
-    find = ann.page.get_by_role("combobox", name="Find a chat or person")
+    find = ann.page.get_by_role("combobox", name="Find a chat, a person")
     await expect(ann.button("Find somebody").last).to_be_focused()
     await keys.press("Enter")
     await expect(find).to_be_focused()
