@@ -375,9 +375,11 @@ export class Workspace {
     const title = this.#open ? this.#titleOf(this.#open) : "";
     this.#panel?.render(this.#open, title);
     const { unread } = this.#chats;
-    navigator.setAppBadge?.(unread).catch(() => {}); // where the page is no app, there is no badge
-    document.title = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
+    const shown = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
       .filter(Boolean).join(" ");
+    if (shown === document.title) return;
+    document.title = shown;
+    navigator.setAppBadge?.(unread).catch(() => {}); // where the page is no app, there is no badge
   }
 
   #titleOf(chat) {
