@@ -185,6 +185,9 @@ class UsersDatabase:
     def claim_deletion(self, seconds: float) -> None:
         return None
 
+    def measure_deletions(self) -> tuple[int, float]:
+        return 0, 0.0
+
     def list_old_joins(self, older_than_seconds: float, limit: int) -> list[Any]:
         return []
 
