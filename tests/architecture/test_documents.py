@@ -65,6 +65,19 @@ def test_every_page_says_for_whom_it_is() -> None:
     assert silent == []
 
 
+def test_every_invariant_that_is_cited_is_defined() -> None:
+    """Storms and pages name them by number; docs/reliability.md says what they mean."""
+    defined = set(
+        re.findall(r"^\| (I\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
+    )
+    cited = {
+        number
+        for path in (*(ROOT / "tests" / "faults").glob("*.py"), *(ROOT / "docs").glob("*.md"))
+        for number in re.findall(r"\bI\d+\b", path.read_text())
+    }
+    assert cited - defined == set()
+
+
 def test_every_page_is_in_the_index() -> None:
     """docs/README.md leads to each page of docs/."""
     listed = {(ROOT / "docs" / target).resolve() for target in LINK.findall(
