@@ -37,7 +37,7 @@ check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
 	@$(BIN)/lint-imports --no-cache
 	@if [ -d tests/architecture ]; then $(BIN)/python -m pytest -q tests/architecture; fi
 
-fix: $(VENV)/dev.stamp  ## format the code and mend what ruff can mend
+fix: $(VENV)/dev.stamp  ## format the code and fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

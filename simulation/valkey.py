@@ -208,12 +208,12 @@ class Valkey:
 
     def _run_rates(self, arguments: list[bytes]) -> Answer:
         """common.valkey.shared_rates.SCRIPT, line by line."""
-        key, each_text, burst_text, cost_text, owed = arguments[2:7]
+        key, each_text, burst_text, cost_text, unconditional = arguments[2:7]
         now = self.loop.time() * 1e6
         each, burst, cost = float(each_text), float(burst_text), float(cost_text)
         full = max(float(self._get(key) or 0), now)
         after = max(full + cost * each, now)
-        taken = owed == b"1" or after - now <= burst * each + 1
+        taken = unconditional == b"1" or after - now <= burst * each + 1
         if not taken:
             after = full
         if after > now:

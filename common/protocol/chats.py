@@ -292,7 +292,7 @@ class MembershipsAnswer(Internal):
 
 class SliceWanted(Internal):
     """`upto`: a seq that there is; who needs no more than the events up to it may get them without
-    a look into the database. 0: whatever there is."""
+    a query of the database. 0: whatever there is."""
 
     chat: str
     after: int

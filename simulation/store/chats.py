@@ -46,8 +46,8 @@ class ChatsDatabase(Reading, Outbox):
             first, _ = ranges.get(message.chat, (seq, seq))
             ranges[message.chat] = first, seq
             outcomes.append(Outcome("appended", seq, at))
-        owed = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
-        return outcomes, owed
+        outbox = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
+        return outcomes, outbox
 
     # ---- search: no part of it is simulated
 

@@ -11,7 +11,7 @@ from common.process import tasks
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As often as it takes; one that obeys goes at once."""
+    """As often as it takes; one that ends at the first time goes at once."""
     monkeypatch.setattr(tasks, "CANCEL_AGAIN_SECONDS", 0.02)
     losses = 0
 
