@@ -4,9 +4,9 @@ What the session wishes is handed to the parts that do it; what others write pas
 one waits for. A slow reader loses typing first, then the connection.
 
 What a slow reader has not taken waits here, as a list of frames that all listeners share. The
-transport would make a request of each, which costs 1.6 µs and 0.7 kB, and 0.4 µs more when the
-connection ends: a thousand stuck readers that end together would stop the loop for a third of a
-second.
+transport would make a request of each, which costs time and memory again when the connection ends:
+a thousand stuck readers that end together would stop the loop for a third of a second
+(docs/decisions/sockets.md).
 """
 
 import asyncio

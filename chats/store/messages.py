@@ -99,7 +99,7 @@ async def append_events(
         if item is None:
             outbox[chat] = row
         else:
-            outcomes[places[item - 1]] = Outcome(what, seq, at, event)
+            outcomes[places[item - 1]] = Outcome(what, seq or 0, at or "", event)
     return outcomes, outbox
 
 

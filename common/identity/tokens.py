@@ -1,7 +1,8 @@
 """Access tokens: Ed25519 JWTs (RFC 7519, RFC 8037), verified where a person's request arrives.
 
 users signs them; edge and realtime verify them with the public keys that users publishes, and
-keep a small cache of verified ones, because a check costs 100 µs. Revocation is not known here.
+keep a small cache of verified ones, because checking a signature is expensive. Revocation is not
+known here.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Counts and times of what happens with every request, as plain numbers that Prometheus can read.
 
-prometheus_client's own counter and histogram take locks: together 3 µs a request, of some 50 that
-edge takes for one. These are for one loop. Knows nothing of what is counted.
+prometheus_client's own counter and histogram take locks, which is a noticeable part of a request.
+These are for one loop. Knows nothing of what is counted.
 """
 
 from collections import Counter, defaultdict

@@ -16,6 +16,7 @@ from chats.store import (
     chats,
     cleanup,
     decisions,
+    history,
     log,
     messages,
     outbox,
@@ -149,8 +150,8 @@ class Both:
             )
             found[chat, sender, key] = messages.NewMessage(chat, sender, key, draft)
         batch = list(found.values())
-        real, real_rows = await messages.post_messages(self.pool, batch)
-        modelled, rows = self.model.post_messages(batch)
+        real, real_rows = await messages.append_events(self.pool, batch)
+        modelled, rows = self.model.append_events(batch)
         assert plain(real) == plain(modelled)
         assert sorted(real_rows) == sorted(rows)
         self.rows.update((real_rows[chat], rows[chat]) for chat in rows)
@@ -216,7 +217,7 @@ class Both:
         await self.ask(chats.find_participants, chat, people)
         real = await chats.list_memberships(self.pool, people)
         assert sorted(real[1]) == sorted(self.model.list_memberships(people)[1])
-        await self.ask(log.list_messages_for, person, chat, self.random.choice((None, 4)), 3)
+        await self.ask(history.list_messages_below, person, chat, self.random.choice((None, 4)), 3)
         await self.ask(log.list_events_for, person, chat, self.seq(), 4, 100_000)
         wanted = [(self.chat(), self.seq(), self.random.choice((-1, 3))) for _ in range(4)]
         await self.ask(log.read_slices, wanted)
