@@ -17,6 +17,7 @@ from loadtest.bench_growth import GROWTH_WHATS, print_growth, write_growth
 from loadtest.bench_report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
+from loadtest.peers.changing import measure_changes
 from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
 from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
@@ -49,7 +50,7 @@ class Plan:
     parts: frozenset[str]
 
 
-USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "balancer"})
+USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
 GROWTH_ALONE: Final = frozenset({"growth"})  # needs no peers
 PARTS: Final = USUAL_PARTS | GROWTH_ALONE | {"storms", "stuck", "costs"}
 QUICK: Final = Plan(
@@ -181,7 +182,7 @@ def run(plan: Plan) -> Bench:
                     bench.measure_fan_out(hubbub, bus)
                 if "stuck" in plan.parts:
                     measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
-        if {"connects", "sends", "balancer"} & plan.parts:
+        if {"connects", "sends", "changes", "balancer"} & plan.parts:
             with running_hubbub(ONE_OF_EACH) as hubbub:
                 if "balancer" in plan.parts:  # first: its memory is not given back either
                     bench.measure_balancer(hubbub)
@@ -189,6 +190,8 @@ def run(plan: Plan) -> Bench:
                     bench.measure_connects(hubbub, bus)
                 if "sends" in plan.parts:
                     bench.measure_sends(hubbub)
+                if "changes" in plan.parts:
+                    measure_changes(hubbub, bench.note, plan.rounds, plan.pace.seconds * 2)
         if "storms" in plan.parts:
             with running_hubbub(TWO_NODES) as hubbub:
                 Storms(hubbub, bench.note).measure(STORM_ROUNDS)

@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 from matplotlib.figure import Figure
 
 from loadtest.bench_growth import growth_section_of
-from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
+from loadtest.bench_sections import (
+    describe_changes,
+    describe_costs,
+    describe_storms,
+    describe_stuck_readers,
+)
 from loadtest.bench_targets import count_targets, describe_targets, judge_targets
 from loadtest.peers.build import describe_versions
 from loadtest.peers.figures import Rows
@@ -227,7 +232,12 @@ def print_table(rows: Rows, servers: Sequence[str]) -> bool:
 
 
 def _sections(rows: Rows) -> list[str]:
-    return [*describe_storms(rows), *describe_stuck_readers(rows), *describe_costs(rows)]
+    return [
+        *describe_changes(rows),
+        *describe_storms(rows),
+        *describe_stuck_readers(rows),
+        *describe_costs(rows),
+    ]
 
 
 def write_report(

@@ -103,6 +103,38 @@ def describe_stuck_readers(rows: Rows) -> list[str]:
     ]
 
 
+def describe_changes(rows: Rows) -> list[str]:
+    """What pages of changed messages and reactions cost beside plain ones and sends."""
+    if not rows.of("an event", "send"):
+        return []
+    table = [
+        "## Messages that change",
+        "",
+        "CPU of all tiers for a request, 16 in flight, and its p50. Pages of 50 messages, all of "
+        "them edited and with ten reactions of ten users, beside plain ones of the same length: "
+        "the newest, of which edge holds what it was told, and older ones, which chats reads. "
+        "Reactions, made and taken back, beside sends into the same chat. In turns.",
+        "",
+        "| request | µs | p50, ms | beside | µs | p50, ms | times |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for what, mine, other in (
+        ("history, newest", "changed", "plain"),
+        ("history, older", "changed", "plain"),
+        ("an event", "reaction", "send"),
+    ):
+        cells = [
+            f"{rows.median(what, server, key):{show}}"
+            for server in (mine, other)
+            for key, show in (("us", ".0f"), ("p50_ms", ".2f"))
+        ]
+        table.append(
+            f"| {what}: {mine} | {cells[0]} | {cells[1]} | {other} | {cells[2]} | {cells[3]} "
+            f"| {rows.ratio(what, mine, other, 'us'):.2f} |"
+        )
+    return [*table, ""]
+
+
 def describe_costs(rows: Rows) -> list[str]:
     """What a part adds to the CPU of a send or a delivery, over all tiers."""
     there = [what for what in COSTS if rows.of(what, "with")]

@@ -151,6 +151,21 @@ TARGETS: Final = (
         )
     ),
     *(
+        Target(
+            f"{title}, all of it edited and with ten reactions, times a plain one",
+            _share(what, "us", "plain", "changed"), 1.5,
+        )
+        for what, title in (
+            ("history, newest", "the newest 50 messages"),
+            ("history, older", "50 older messages"),
+        )
+    ),
+    Target(
+        "a reaction, µs, all tiers, times a send",
+        _share("an event", "us", "send", "reaction"),
+        1.0,
+    ),
+    *(
         target
         for what, title in (
             ("storm, one node", "one node killed"),

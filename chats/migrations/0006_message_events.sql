@@ -143,8 +143,8 @@ RETURNS append_outcome LANGUAGE plpgsql AS $$
 DECLARE
     _reactions jsonb := coalesce(_message.reactions, '[]');
     _place bigint;
-    _users jsonb := '[]';
-    _count integer := 0;
+    _users jsonb;
+    _count integer;
 BEGIN
     SELECT r.nth - 1, r.one -> 'users', r.one -> 'count' INTO _place, _users, _count
     FROM jsonb_array_elements(_reactions) WITH ORDINALITY AS r (one, nth)
@@ -227,8 +227,8 @@ DECLARE
     _done append_outcome;
     _known bigint;
 BEGIN
-    SELECT p.member IS NOT NULL, l.seq, l.sender, l.event, c.seq IS NOT NULL, coalesce(c.edits, '{}'), c.current,
-        c.reactions, coalesce(c.is_deleted, false)
+    SELECT p.member IS NOT NULL, l.seq, l.sender, l.event, c.seq IS NOT NULL,
+        coalesce(c.edits, '{}'), c.current, c.reactions, coalesce(c.is_deleted, false)
     INTO _message
     FROM log l
     LEFT JOIN participants p ON p.chat = l.chat AND p.member = _one.sender
@@ -275,35 +275,73 @@ BEGIN
     RETURN _done;
 END $$;
 
--- The part of append_events that goes one by one, chat by chat: what happens to a message depends on
--- what happened to it just before. The chats are locked.
-CREATE FUNCTION append_others(_others jsonb, _at text) RETURNS TABLE (
-    item bigint, outcome text, seq bigint, event bytea, chat uuid, outbox bigint
+-- Stores a batch of events that belong to messages, in one transaction. Plain messages come as
+-- arrays; no two have the same chat, sender and key. `_others`, a list of other_event or null, has
+-- all events of the chats in which there is anything else (`_other_chats`), chat by chat: they go one
+-- by one, for what happens to a message depends on what happened to it just before.
+--
+-- Returns what became of each item (those of the arrays are numbered by their places): `appended`,
+-- with its seq and, for the others, the event; `known` for a repeat, or where there is nothing to do,
+-- with the event that is there; or why not. A plain message whose sender does not take part has no
+-- row. Rows without an item say which row of the outbox a chat has got.
+CREATE FUNCTION append_events(
+    _chats uuid[], _senders uuid[], _keys uuid[], _drafts bytea[],
+    _other_chats uuid[], _others jsonb
+) RETURNS TABLE (
+    item bigint, outcome text, seq bigint, at text, event bytea, chat uuid, outbox bigint
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+    _at text;
     _one other_event;
     _done append_outcome;
     _chat uuid;
     _first bigint;
     _next bigint;
 BEGIN
-    FOR _one IN
-        SELECT * FROM jsonb_populate_recordset(NULL::other_event, _others) AS o
-        UNION ALL SELECT (NULL::other_event).*  -- ends the last chat
-        ORDER BY chat, item
-    LOOP
+    -- In the order of ids, so that two batches never wait for each other in a circle.
+    PERFORM FROM chats WHERE id = ANY (_chats || _other_chats) ORDER BY id FOR NO KEY UPDATE;
+    _at := wire_now();
+    IF _chats <> '{}' THEN
+        RETURN QUERY
+        WITH given AS MATERIALIZED (
+            SELECT g.item, g.chat, g.sender, g.key, g.draft, l.event AS stored
+            FROM unnest(_chats, _senders, _keys, _drafts)
+                WITH ORDINALITY AS g (chat, sender, key, draft, item)
+            JOIN participants p ON p.chat = g.chat AND p.member = g.sender
+            -- IS TRUE keeps the planner from reading the whole chat by the primary key, which looks
+            -- as cheap to it while the table is new.
+            LEFT JOIN log l ON l.sender = g.sender AND l.key = g.key AND (l.chat = g.chat) IS TRUE
+        ), fresh AS MATERIALIZED (
+            SELECT g.item, g.chat, g.sender, g.key, g.draft,
+                (SELECT l.seq FROM log l WHERE l.chat = g.chat ORDER BY l.seq DESC LIMIT 1)
+                    + row_number() OVER (PARTITION BY g.chat ORDER BY g.item) AS seq
+            FROM given g WHERE g.stored IS NULL
+        ), logged AS (
+            INSERT INTO log (chat, seq, kind, sender, key, event)
+            SELECT chat, seq, 'message', sender, key, stamp(draft, seq, _at) FROM fresh
+        ), ranges AS MATERIALIZED (
+            SELECT chat, min(seq) AS first, max(seq) AS last FROM fresh GROUP BY chat
+        ), owed AS (
+            INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
+            RETURNING id, chat
+        )
+        SELECT item, 'appended', seq, _at, NULL::bytea, NULL::uuid, NULL::bigint FROM fresh
+        UNION ALL
+        SELECT item, 'known', NULL, NULL, stored, NULL, NULL FROM given WHERE stored IS NOT NULL
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, NULL, chat, id FROM owed;
+    END IF;
+    IF _others IS NULL THEN
+        RETURN;
+    END IF;
+    FOR _one IN SELECT * FROM jsonb_populate_recordset(NULL::other_event, _others) LOOP
         IF _one.chat IS DISTINCT FROM _chat THEN
             IF _next > _first THEN
                 INSERT INTO outbox (chat, first, last) VALUES (_chat, _first, _next - 1)
-                RETURNING id INTO outbox;
-                item := NULL;
-                chat := _chat;
+                RETURNING NULL, id, outbox.chat INTO item, outbox, chat;
                 RETURN NEXT;
-                chat := NULL;
-                outbox := NULL;
             END IF;
-            EXIT WHEN _one.chat IS NULL;
             _chat := _one.chat;
             _next := NULL;
             SELECT l.seq + 1 INTO _next FROM log l
@@ -318,73 +356,16 @@ BEGIN
         item := _one.item;
         outcome := _done.outcome;
         seq := _next;
+        at := _at;
         event := _done.event;
         RETURN NEXT;
         IF outcome = 'appended' THEN
             _next := _next + 1;
         END IF;
     END LOOP;
-END $$;
-
--- Stores a batch of events that belong to messages, in one transaction. Plain messages come as
--- arrays; no two have the same chat, sender and key. `_others`, a list of other_event or null, has
--- all events of the chats in which there is anything else.
---
--- Returns what became of each item (those of the arrays are numbered by their places): `appended`,
--- with its seq and, for the others, the event; `known` for a repeat, or where there is nothing to do,
--- with the event that is there; or why not. A plain message whose sender does not take part has no
--- row. Rows without an item say which row of the outbox a chat has got.
-CREATE FUNCTION append_events(
-    _chats uuid[], _senders uuid[], _keys uuid[], _drafts bytea[], _others jsonb
-) RETURNS TABLE (
-    item bigint, outcome text, seq bigint, at text, event bytea, chat uuid, outbox bigint
-) LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-DECLARE
-    _at text;
-BEGIN
-    -- In the order of ids, so that two batches never wait for each other in a circle.
-    IF _others IS NULL THEN
-        PERFORM FROM chats WHERE id = ANY (_chats) ORDER BY id FOR NO KEY UPDATE;
-    ELSE
-        PERFORM FROM chats
-        WHERE id = ANY (
-            _chats || ARRAY(SELECT (o ->> 'chat')::uuid FROM jsonb_array_elements(_others) AS o)
-        )
-        ORDER BY id FOR NO KEY UPDATE;
-    END IF;
-    _at := wire_now();
-    RETURN QUERY
-    WITH given AS MATERIALIZED (
-        SELECT g.item, g.chat, g.sender, g.key, g.draft, l.event AS stored
-        FROM unnest(_chats, _senders, _keys, _drafts)
-            WITH ORDINALITY AS g (chat, sender, key, draft, item)
-        JOIN participants p ON p.chat = g.chat AND p.member = g.sender
-        -- IS TRUE keeps the planner from reading the whole chat by the primary key, which looks
-        -- as cheap to it while the table is new.
-        LEFT JOIN log l ON l.sender = g.sender AND l.key = g.key AND (l.chat = g.chat) IS TRUE
-    ), fresh AS MATERIALIZED (
-        SELECT g.item, g.chat, g.sender, g.key, g.draft,
-            (SELECT l.seq FROM log l WHERE l.chat = g.chat ORDER BY l.seq DESC LIMIT 1)
-                + row_number() OVER (PARTITION BY g.chat ORDER BY g.item) AS seq
-        FROM given g WHERE g.stored IS NULL
-    ), logged AS (
-        INSERT INTO log (chat, seq, kind, sender, key, event)
-        SELECT chat, seq, 'message', sender, key, stamp(draft, seq, _at) FROM fresh
-    ), ranges AS MATERIALIZED (
-        SELECT chat, min(seq) AS first, max(seq) AS last FROM fresh GROUP BY chat
-    ), owed AS (
-        INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
-        RETURNING id, chat
-    )
-    SELECT item, 'appended', seq, _at, NULL::bytea, NULL::uuid, NULL::bigint FROM fresh
-    UNION ALL
-    SELECT item, 'known', NULL, NULL, stored, NULL, NULL FROM given WHERE stored IS NOT NULL
-    UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, chat, id FROM owed;
-    IF _others IS NOT NULL THEN
-        RETURN QUERY
-        SELECT o.item, o.outcome, o.seq, _at, o.event, o.chat, o.outbox
-        FROM append_others(_others, _at) AS o;
+    IF _next > _first THEN
+        INSERT INTO outbox (chat, first, last) VALUES (_chat, _first, _next - 1)
+        RETURNING NULL, id, outbox.chat INTO item, outbox, chat;
+        RETURN NEXT;
     END IF;
 END $$;

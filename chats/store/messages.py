@@ -12,7 +12,8 @@ from common.database.pool import Pool
 
 _APPEND = (
     "SELECT item, outcome, seq, at, event, chat::text, outbox"
-    " FROM append_events(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[], %s::jsonb)"
+    " FROM append_events(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[],"
+    " %s::uuid[], %s::jsonb)"
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -85,6 +86,7 @@ async def append_events(
         id_array([m.sender for m in messages]),
         id_array([m.key for m in messages]),
         bytes_array([m.draft for m in messages]),
+        id_array(dict.fromkeys(other.chat for other in others)),
         _encode(others).decode() if others else None,
     )
     try:
@@ -119,9 +121,11 @@ def _part(batch: Sequence[NewEvent]) -> tuple[list[NewMessage], list[OtherEvent]
         else:
             others.append(_as_other(event))
             places[1].append(place)
+    by_chat = sorted(range(len(others)), key=lambda number: others[number].chat)
+    others = [others[number] for number in by_chat]
     for item, other in enumerate(others, len(messages) + 1):
         other.item = item
-    return messages, others, places[0] + places[1]
+    return messages, others, places[0] + [places[1][number] for number in by_chat]
 
 
 def _as_other(event: NewEvent) -> OtherEvent:

@@ -4,7 +4,7 @@ Keyboards leave out the variation selector that asks for the colourful form. The
 with every subset of its selectors, and nothing else, so the fully qualified ones tell all of them.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ WRONG_EMOJI: Final = "must be one emoji of Unicode's list"
 LIST: Final = Path(__file__).with_name("emoji.txt")
 
 
+@lru_cache(4096)  # all of them, and some that are none
 def qualify_emoji(text: str) -> str | None:
     """The fully qualified spelling; None for what is no emoji, or more than one."""
     whole = _whole_by_bare().get(text.replace(VARIATION_SELECTOR, ""))

@@ -33,7 +33,7 @@ SWITCHES: Final = {"PYTHONPATH": str(SOURCES / "switches")}  # what such a Hubbu
 FAN_OUT_CASE: Final = "F4"
 
 WRITE_OUTBOX: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, first, last FROM ranges
-        RETURNING id, chat"""
+            RETURNING id, chat"""
 WRITE_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
 
 SLICE_SECONDS: Final = 0.4

@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from loadtest.bench_sections import describe_costs, describe_storms, describe_stuck_readers
+from loadtest.bench_sections import (
+    describe_changes,
+    describe_costs,
+    describe_storms,
+    describe_stuck_readers,
+)
 from loadtest.peers.figures import Rows
 
 
@@ -66,3 +71,18 @@ def test_stuck_readers_are_judged_by_the_median_round() -> None:
 def test_what_was_not_measured_has_no_section() -> None:
     """No table without lines."""
     assert describe_storms(Rows()) + describe_stuck_readers(Rows()) + describe_costs(Rows()) == []
+
+
+def test_changed_messages_stand_beside_plain_ones() -> None:
+    """A line each for pages and events, with the ratio of their CPU."""
+    rows = [
+        {"what": what, "server": server, "round": 0, "us": us, "p50_ms": 1.0, "others_cores": 0.0}
+        for what, server, us in (
+            ("history, newest", "changed", 120.0), ("history, newest", "plain", 100.0),
+            ("history, older", "changed", 300.0), ("history, older", "plain", 200.0),
+            ("an event", "reaction", 90.0), ("an event", "send", 100.0),
+        )
+    ]  # fmt: skip
+    lines = describe_changes(Rows(rows))
+    assert [line.split("|")[-2].strip() for line in lines[-4:-1]] == ["1.20", "1.50", "0.90"]
+    assert describe_changes(Rows()) == []
