@@ -40,16 +40,12 @@ class Growth(NamedTuple):
 
 
 def sum_up_rest(samples: Sequence[Mapping[str, Footprint]]) -> dict[str, Footprint]:
-    """Of each process that is in all samples: medians, and of the outbox the fewest rows, for those
-    of the nodes' canaries live for a moment of every second. What leaks is in each sample."""
+    """The medians of each process that is in all samples."""
     names = set.intersection(*(set(sample) for sample in samples)) if samples else set()
-    rests = {}
-    for name in sorted(names):
-        own = [sample[name] for sample in samples]
-        rows = [one.outbox for one in own if one.outbox is not None]
-        medians = Footprint._make(map(_median, zip(*own, strict=True)))
-        rests[name] = medians._replace(outbox=min(rows, default=None))
-    return rests
+    return {
+        name: Footprint._make(map(_median, zip(*(s[name] for s in samples), strict=True)))
+        for name in sorted(names)
+    }
 
 
 def compare(before: Mapping[str, Footprint], after: Mapping[str, Footprint]) -> list[Growth]:

@@ -141,7 +141,7 @@ class AccountRoutes:
 
     @post(
         "/api/user/me/delete",
-        "Delete my account",
+        "Delete one's account",
         {200: "User deleted successfully"},
         refusals=("invalid_credentials", "last_owner", "rate_limited"),
         gives_cookie=True,

@@ -111,7 +111,7 @@ class ChangeRoutes:
 
     @delete(
         ONE,
-        "Delete a message: its text is forgotten",
+        "Delete a message: its text is removed",
         {200: "Message deleted successfully"},
         who=Who.SENDER_OR_OWNER,
         rate=Limits.take_send,
@@ -155,7 +155,7 @@ class ChangeRoutes:
 
     @delete(
         REACTION,
-        "Take a reaction back",
+        "Remove a reaction",
         {200: "Reaction removed successfully"},
         who=Who.REACTED,
         rate=Limits.take_send,

@@ -103,7 +103,7 @@ class ChatRoutes:
         created = NewChat(id=chat.id, participants=chat.participants, chat_name=chat.chat_name)
         return ChatCreatedAnswer(message="Chat created successfully", chat=created)
 
-    @get("/api/chat", "My chats, newest first", {200: ChatPage})
+    @get("/api/chat", "List one's chats, newest first", {200: ChatPage})
     async def list_chats(self, caller: Claims, query: ChatsQuery) -> ChatPage:
         return await self._chats.list_chats(caller.user, query.before, query.limit)
 
@@ -137,7 +137,7 @@ class ChatRoutes:
 
     @post(
         "/api/chat/{chat_id}/participant",
-        "Add people",
+        "Add participants",
         {201: "Participant added successfully", 200: "Participant added successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
@@ -159,7 +159,7 @@ class ChatRoutes:
 
     @delete(
         "/api/chat/{chat_id}/participant/{user_id}",
-        "Remove a person; everybody may remove themself",
+        "Remove a participant; anyone may remove themself",
         {200: "Participant removed successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,

@@ -20,7 +20,7 @@ class HealthRoutes:
         self._health = health
         self._system_missing = system_missing
 
-    @get("/health/live", "This process lives", {200: StatusAnswer}, who=Who.EVERYBODY)
+    @get("/health/live", "Liveness of this process", {200: StatusAnswer}, who=Who.EVERYBODY)
     async def live(self) -> StatusAnswer:
         if self._health.draining:
             raise unavailable()

@@ -49,14 +49,14 @@ class InstanceRoutes:
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
 
-    @get("/api/instance", "The instance: its name, and who may sign up", {200: Instance},
+    @get("/api/instance", "The instance: its name and sign-up mode", {200: Instance},
          who=Who.EVERYBODY)  # fmt: skip
     async def get_instance(self) -> Instance:
         return await self._administration.get_instance()
 
     @patch(
         "/api/admin/instance",
-        "Change the instance's name, or who may sign up",
+        "Change the instance's name or sign-up mode",
         {200: InstanceChangedAnswer},
         who=Who.OWNERS,
     )
@@ -70,7 +70,7 @@ class InstanceRoutes:
         )
         return InstanceChangedAnswer(instance=instance)
 
-    @get("/api/admin/log", "What those in charge did, newest first", {200: LogPage}, who=Who.ADMINS)
+    @get("/api/admin/log", "The audit log, newest first", {200: LogPage}, who=Who.ADMINS)
     async def list_log(self, caller: Claims, query: LogQuery) -> LogPage:
         return await self._administration.list_log(
             ListLog(caller=caller.user, before=query.before, limit=query.limit)

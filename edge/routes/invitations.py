@@ -77,7 +77,7 @@ class InvitationRoutes:
 
     @post(
         "/api/invite",
-        "Make an invitation; members may for a chat of theirs while sign-up is open",
+        "Create an invitation; members may for a chat of theirs while sign-up is open",
         {201: InvitationAnswer},
         refusals=("forbidden", "not_found"),
     )
@@ -98,7 +98,7 @@ class InvitationRoutes:
 
     @get(
         "/api/invite",
-        "The invitations that still work: all of them for those in charge, else one's own",
+        "List working invitations: all for owners and admins, else one's own",
         {200: InvitationsAnswer},
     )
     async def list_invitations(self, caller: Claims) -> InvitationsAnswer:
@@ -111,7 +111,7 @@ class InvitationRoutes:
 
     @post(
         "/api/invite/{code}/take",
-        "Take an invitation: come into its chat",
+        "Accept an invitation: join its chat",
         {200: InvitationTakenAnswer},
         rate=Limits.take_change,
     )

@@ -144,7 +144,7 @@ class MessageRoutes:
 
     @get(
         "/api/chat/{chat_id}/message/{message_id}",
-        "A message as it is now",
+        "A current message",
         {200: CurrentMessage},
         who=Who.PARTICIPANTS,
     )
@@ -154,7 +154,7 @@ class MessageRoutes:
 
     @get(
         "/api/chat/{chat_id}/events",
-        "Everything that happened after a seq, ascending",
+        "All events after a seq, ascending",
         {200: EventsAnswer},
         who=Who.PARTICIPANTS,
     )

@@ -12,7 +12,7 @@ class OverviewRoutes:
 
     @get(
         "/api/admin/overview",
-        "How large the instance is and how it does",
+        "An overview of the instance: its size and load",
         {200: OverviewAnswer},
         who=Who.ADMINS,
     )

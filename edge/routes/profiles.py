@@ -69,7 +69,7 @@ class ProfileRoutes:
         self._reads = reads
         self._limits = limits
 
-    @get("/api/user/me", "My account and my chats", {200: MeAnswer})
+    @get("/api/user/me", "One's account and chats", {200: MeAnswer})
     async def get_me(self, caller: Claims) -> MeAnswer:
         profile = await self._users.get_profile(caller.user)
         me = Me(
@@ -84,7 +84,7 @@ class ProfileRoutes:
 
     @patch(
         "/api/user/me",
-        "Change my password or e-mail",
+        "Change one's password or e-mail",
         {200: ProfileChangedAnswer},
         refusals=("invalid_credentials", "email_taken", "rate_limited"),
     )
@@ -108,10 +108,10 @@ class ProfileRoutes:
         self._gate.ask_anew()  # a new password has revoked the other sessions
         return ProfileChangedAnswer(message="User updated successfully", user=account)
 
-    @get("/api/user", "People whose name begins so", {200: PeopleFound})
+    @get("/api/user", "Find users by the beginning of their name", {200: PeopleFound})
     async def find_people(self, query: PeopleQuery) -> PeopleFound:
         return await self._users.search_people(query.username)
 
-    @get("/api/user/{user_id}", "A person", {200: Person})
+    @get("/api/user/{user_id}", "A user", {200: Person})
     async def get_person(self, user_id: Id) -> Person:
         return await self._reads.get_person(user_id)

@@ -48,7 +48,7 @@ class SearchRoutes:
 
     @get(
         "/api/search",
-        "Messages of one's chats by their words, newest first",
+        "Search the messages of one's chats, newest first",
         {200: SearchAnswer},
         rate=Limits.take_search,
         refusals=("not_found",),

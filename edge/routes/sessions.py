@@ -51,7 +51,7 @@ class SessionRoutes:
 
     @post(
         "/api/user/refresh",
-        "New tokens for a refresh token",
+        "Refresh: new tokens for a refresh token",
         {200: TokensAnswer},
         who=Who.EVERYBODY,
         refusals=("unauthenticated",),
@@ -76,7 +76,10 @@ class SessionRoutes:
         return json_answer(tokens, 200, headers)
 
     @post(
-        "/api/user/logout", "End this session", {200: "Logged out successfully"}, gives_cookie=True
+        "/api/user/logout",
+        "Log out: end this session",
+        {200: "Logged out successfully"},
+        gives_cookie=True,
     )
     async def log_out(self, request: AnyRequest, caller: Claims) -> Mapping[str, str] | None:
         headers = self._cookie.clearing() if self._cookie.is_wanted(request) else None
@@ -84,7 +87,7 @@ class SessionRoutes:
         self._gate.revoke(caller.session)
         return headers
 
-    @get("/api/user/sessions", "My sessions", {200: SessionsAnswer})
+    @get("/api/user/sessions", "List one's sessions", {200: SessionsAnswer})
     async def list_sessions(self, caller: Claims) -> SessionsAnswer:
         found = await self._users.list_sessions(caller.user)
         views = [
@@ -99,14 +102,14 @@ class SessionRoutes:
         ]
         return SessionsAnswer(sessions=views)
 
-    @delete("/api/user/sessions", "End all my sessions", {200: "All sessions ended"})
+    @delete("/api/user/sessions", "End all of one's sessions", {200: "All sessions ended"})
     async def end_sessions(self, caller: Claims) -> Mapping[str, str]:
         await self._users.end_other_sessions(caller.user, None)
         self._gate.revoke(caller.session)
         self._gate.ask_anew()
         return self._cookie.clearing()
 
-    @delete("/api/user/session/{session_id}", "End one of my sessions", {200: "Session ended"})
+    @delete("/api/user/session/{session_id}", "End one of one's sessions", {200: "Session ended"})
     async def end_session(self, caller: Claims, session_id: Id) -> None:
         found = await self._users.list_sessions(caller.user)
         if all(other.id != session_id for other in found.sessions):
