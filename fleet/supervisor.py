@@ -141,7 +141,8 @@ class Fleet:
     async def _restart(self) -> Reply:
         """One at a time, each drained first, while there is another one to ask. Ends where a new
         one is not ready in time, so that the others stay."""
-        for role in SERVICE_ROLES:
+        # Services before those who ask them: the new ones know what the old ones ask for.
+        for role in reversed(SERVICE_ROLES):
             async with self._one_change[role]:
                 wanted = self.wanted[role]
                 if wanted == 1:
