@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from realtime.session import State
 from simulation.processes import Process
 
 OWN_TOPICS: Final = 4  # digest, revoked, and two canaries
@@ -22,6 +23,15 @@ def find_wrong(fleet: Any) -> str | None:
             if any(socket not in services.connections._open for socket in person.sockets):
                 return f"{host}: a socket that has ended is still a person's"
     return None
+
+
+def has_open_socket(fleet: Any, session: str) -> bool:
+    """Whether a node has a socket of the session that it has not ended."""
+    return any(
+        one.session_id == session and one._session.state is State.READY
+        for _, node in fleet.nodes()
+        for one in node.services.connections._open
+    )
 
 
 def find_leak(fleet: Any) -> str | None:

@@ -14,6 +14,7 @@ from common.protocol.chats import Chat, Control
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 from simulation.device import Device, Problem
+from simulation.inside import has_open_socket
 from simulation.processes import Process
 
 FINAL: Final = {
@@ -339,11 +340,11 @@ class People:
         self._run.users.revoke_session(device.session)
         device.is_stopped = True
         if self._run.plan.spares_sends:
-            self._run.loop.call_later(REVOKED_SECONDS, self._judge_end, device, device.line)
+            self._run.loop.call_later(REVOKED_SECONDS, self._judge_end, device)
         self._add_device(self.users.index(device.user))
 
-    def _judge_end(self, device: Device, line: Any) -> None:
-        if line is not None and line.stream is not None and not line.lost.done():
+    def _judge_end(self, device: Device) -> None:
+        if has_open_socket(self._run.fleet, device.session):
             self._witness.fail("revoked", f"{device.host} is connected without a session")
 
 
