@@ -175,11 +175,14 @@ class People:
             return
         key = new_id()
         for _ in range(2):
-            work = self._until_sent(device, chat, key, "twice", "posts")
+            work = self._until_sent(device, chat, key, "twice", "posts", is_repeat=True)
             self._spawn(device, f"posts {key[-4:]} in {self._witness.name(chat)}", work)
 
-    async def _until_sent(self, device: Device, chat: str, key: str, text: str, verb: str) -> None:
-        before = self._witness.last_acknowledged(device.user, chat)
+    async def _until_sent(
+        self, device: Device, chat: str, key: str, text: str, verb: str, *, is_repeat: bool = False
+    ) -> None:
+        # Whoever sends a key again asks for what happened with it before.
+        before = 0 if is_repeat else self._witness.last_acknowledged(device.user, chat)
         while True:
             if verb == "says":
                 outcome = await device.say(chat, key, text)
