@@ -1,6 +1,7 @@
 """Making, naming, ending and listing chats."""
 
 import msgspec
+from msgspec import UNSET
 
 from chats.access import chat_for_owner, shown_chat_for_participant
 from chats.coordinator import Coordinator, Memberships, Plan
@@ -29,6 +30,7 @@ from common.protocol.fields import (
     check_fields,
     wrong_with_chat_name,
     wrong_with_participants,
+    wrong_with_topic,
 )
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
@@ -69,6 +71,7 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
             version=0,
             name=chat.chat_name,
             owner=chat.owner,
+            topic=None,
             kind="chat.created",
             by=request.user,
             draft=draft_snapshot(chat, by=request.user),
@@ -86,23 +89,34 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
 
 
 async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat) -> Done:
-    """The owner only; the same name is an event too. Raises Refusal."""
-    check_fields({"chatName": wrong_with_chat_name(request.chat_name)})
+    """The owner only; the same name and topic are an event too. Raises Refusal."""
+    check_fields(
+        {
+            "chatName": None
+            if request.chat_name is UNSET
+            else wrong_with_chat_name(request.chat_name),
+            "topic": None if request.topic is UNSET else wrong_with_topic(request.topic),
+        }
+    )
 
     async def make_plan() -> Plan:
         row = await chat_for_owner(pool, request.chat, request.user)
+        name = row.name if request.chat_name is UNSET else request.chat_name
+        topic = row.topic if request.topic is UNSET else request.topic
         event = ChatUpdated(
             chat=row.id,
             by=request.user,
-            chat_name=request.chat_name,
+            chat_name=name,
             owner=row.owner,
+            topic=UNSET if topic is None else topic,
             **UNSTAMPED,
         )
         change = Change(
             chat=row.id,
             version=row.version,
-            name=request.chat_name,
+            name=name,
             owner=row.owner,
+            topic=topic,
             kind="chat.updated",
             by=request.user,
             draft=draft_event(event),
@@ -134,6 +148,7 @@ def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
         version=row.version,
         name=row.name,
         owner=row.owner,
+        topic=row.topic,
         kind="chat.deleted",
         by=by,
         draft=draft_event(ChatDeleted(chat=row.id, by=by, **UNSTAMPED)),
@@ -182,6 +197,7 @@ def draft_snapshot(chat: Chat, *, by: str) -> bytes:
             participant_count=chat.participant_count,
             owner=chat.owner,
             kind=chat.kind,
+            topic=chat.topic,
             **UNSTAMPED,
         )
     )
@@ -202,4 +218,5 @@ def show_chat(row: ChatRow, participants: list[str]) -> Chat:
         owner=row.owner,
         seq=row.seq,
         kind="group",
+        topic=UNSET if row.topic is None else row.topic,
     )

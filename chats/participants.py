@@ -1,6 +1,7 @@
 """Who takes part: adding, removing, leaving, and who owns the chat after that."""
 
 import msgspec
+from msgspec import UNSET
 
 from chats.access import chat_for_owner, chat_for_participant, owner_only
 from chats.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
@@ -64,6 +65,7 @@ def _plan_addition(
         owner=row.owner,
         seq=0,
         kind="group",
+        topic=UNSET if row.topic is None else row.topic,
     )
     snapshot = msgspec.Raw(draft_snapshot(after, by=request.user))
     event = ParticipantAdded(chat=row.id, by=request.user, users=list(new), **UNSTAMPED)
@@ -72,6 +74,7 @@ def _plan_addition(
         version=row.version,
         name=row.name,
         owner=row.owner,
+        topic=row.topic,
         kind="participant.added",
         by=request.user,
         draft=draft_event(event),
@@ -122,6 +125,7 @@ def _plan_removal(row: ChatRow, owner: str, request: RemoveParticipant) -> Plan:
         version=row.version,
         name=row.name,
         owner=owner,
+        topic=row.topic,
         kind="participant.removed",
         by=request.user,
         draft=draft_event(event),

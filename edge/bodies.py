@@ -10,8 +10,11 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, UnsetType
 
 from common.protocol.fields import (
+    MAX_DISPLAY_NAME_CHARACTERS,
     MAX_EMAIL_CHARACTERS,
     MAX_PASSWORD_CHARACTERS,
+    MAX_STATUS_CHARACTERS,
+    MAX_TOPIC_CHARACTERS,
     MIN_PASSWORD_CHARACTERS,
     USERNAME_PATTERN,
 )
@@ -88,6 +91,15 @@ ChatName = Annotated[
         extra_json_schema={"minLength": 1, "maxLength": MAX_CHAT_NAME_CHARACTERS},
     ),
 ]
+DisplayName = Annotated[
+    str,
+    Meta(
+        description="Not white space alone.",
+        extra_json_schema={"minLength": 1, "maxLength": MAX_DISPLAY_NAME_CHARACTERS},
+    ),
+]
+Status = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_STATUS_CHARACTERS})]
+Topic = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TOPIC_CHARACTERS})]
 MessageText = Annotated[
     str,
     Meta(

@@ -176,7 +176,7 @@ class CachedReads:
             if refusal.code == "not_found":
                 self._memory.put(key, _NOBODY, 0, NOBODY_SECONDS)
             raise
-        self._memory.put(key, found, 2 * len(found.username), PERSON_SECONDS)
+        self._memory.put(key, found, 3 * len(_encode(found)), PERSON_SECONDS)
         return found
 
     async def _allowed_view(self, wanted: ViewWanted) -> _ViewInEpoch:

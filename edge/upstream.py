@@ -48,12 +48,16 @@ class Users:
     async def get_profile(self, user: str) -> u.Profile:
         return await self._calls.call("get_profile", u.GetProfile(user=user), u.Profile, key=user)
 
-    async def change_profile(self, request: u.ChangeProfile) -> u.Account:
-        return await self._calls.call("change_profile", request, u.Account, key=request.user)
+    async def change_profile(self, request: u.ChangeProfile) -> u.OwnAccount:
+        return await self._calls.call("change_profile", request, u.OwnAccount, key=request.user)
 
     async def get_person(self, person: str) -> u.Person:
         request = u.GetPerson(person=person)
         return await self._calls.call("get_person", request, u.Person, key=person)
+
+    async def list_people(self, people: list[str]) -> u.PeopleFound:
+        request = u.ListPeople(people=people)
+        return await self._calls.call("list_people", request, u.PeopleFound, key=people[0])
 
     async def search_people(self, prefix: str) -> u.PeopleFound:
         request = u.SearchPeople(prefix=prefix)

@@ -59,7 +59,7 @@ class People:
         )  # fmt: skip
         self._run.chats.commit_change(
             Change(
-                chat=chat.id, version=0, name=chat.chat_name, owner=chat.owner,
+                chat=chat.id, version=0, name=chat.chat_name, owner=chat.owner, topic=None,
                 kind="chat.created", by=chat.owner,
                 draft=draft_snapshot(chat, by=chat.owner),
                 controls=draft_controls([Control(seq=0, action="join", users=members)]),

@@ -1,4 +1,4 @@
-"""Accounts: sign-up, log-in, a person's own profile, and what others see of them.
+"""Accounts: sign-up, log-in, and a person's own profile.
 
 Knows no SQL and no token's content.
 """
@@ -6,29 +6,30 @@ Knows no SQL and no token's content.
 import asyncio
 from contextlib import suppress
 
+from msgspec import UNSET
+
 from common.database.failures import retry_busy
 from common.database.pool import Pool, begin
 from common.protocol.errors import Refusal, not_found
 from common.protocol.fields import (
     check_fields,
+    wrong_with_display_name,
     wrong_with_email,
     wrong_with_password,
+    wrong_with_status,
     wrong_with_username,
 )
-from common.protocol.ids import is_id, new_id
+from common.protocol.ids import new_id
 from common.protocol.instance import SignUpMode
 from common.protocol.limits import wrong_with_text
 from common.protocol.users import (
     Account,
     ChangeProfile,
-    GetPerson,
     GetProfile,
     Grant,
     LogIn,
-    PeopleFound,
-    Person,
+    OwnAccount,
     Profile,
-    SearchPeople,
     SignUp,
 )
 from users.codes import hash_code
@@ -41,8 +42,6 @@ from users.store.instance import has_owner_code, read_instance, take_owner_code,
 from users.store.invitations import JoinRow, insert_join, lock_invitation, use_invitation
 from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
-
-MAX_FOUND = 20
 
 
 class Accounts:
@@ -208,26 +207,38 @@ class Accounts:
             email=found.email,
             role=found.role,
             active=found.active,
+            display_name=found.display_name,
+            status=found.status,
             chats=await list_chats_of(self._pool, request.user),
         )
 
-    async def change_profile(self, request: ChangeProfile) -> Account:
+    async def change_profile(self, request: ChangeProfile) -> OwnAccount:
         """A new password ends the other sessions.
 
         Raises Refusal: `invalid_request`, `unauthenticated` for a session that has ended,
         `invalid_credentials`, `email_taken`, `unavailable`.
         """
+        shown = {
+            field: value
+            for field, value in (
+                ("display_name", request.display_name),
+                ("status", request.status),
+            )
+            if value is not UNSET
+        }
         check_fields(
             {
                 "email": None if request.email is None else wrong_with_email(request.email),
                 "password": _wrong_with_new_password(request.password),
+                "displayName": wrong_with_display_name(shown.get("display_name")),
+                "status": wrong_with_status(shown.get("status")),
             }
         )
         found = await store.find_by_id(self._pool, request.user)
         if not found:
             raise unauthenticated()
         if request.key and request.key == found.change_key:
-            return _account(found)
+            return _own_account(found)
         await self._demand_current_password(request, found)
         changed = found._replace(change_key=request.key)
         if request.password is not None:
@@ -238,22 +249,30 @@ class Accounts:
         if request.email is not None:
             changed = changed._replace(email=request.email)
 
-        async def attempt() -> int:
+        async def attempt() -> tuple[store.AccountRow, int]:
+            after, revoked = changed, 0
             async with begin(self._pool) as connection:
                 if not await is_session_alive(connection, request.user, request.session):
                     raise unauthenticated()
-                if not await store.update_account(connection, found, changed):
+                if changed[:5] != found[:5] and not await store.update_account(
+                    connection, found, changed
+                ):
                     raise _invalid_credentials()  # another password was set at the same time
-                if request.password is None:
-                    return 0
-                return await revoke_sessions_of(connection, request.user, keep=request.session)
+                if shown:
+                    # Alone in its statement: changes of other fields at the same time stay.
+                    after = await store.update_shown(connection, request.user, shown) or after
+                if request.password is not None:
+                    revoked = await revoke_sessions_of(
+                        connection, request.user, keep=request.session
+                    )
+            return after, revoked
 
         try:
-            revoked = await retry_busy(attempt)
+            after, revoked = await retry_busy(attempt)
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
         self._sessions.announce_revocations(revoked, "password changed")
-        return _account(changed)
+        return _own_account(after)
 
     async def _demand_current_password(
         self, request: ChangeProfile, found: store.AccountRow
@@ -266,21 +285,6 @@ class Accounts:
         elif request.password is not None:
             raise _invalid_credentials()
 
-    async def get_person(self, request: GetPerson) -> Person:
-        """Raises Refusal `not_found`."""
-        found = (
-            await store.find_person(self._pool, request.person) if is_id(request.person) else None
-        )
-        if not found:
-            raise not_found()
-        return found
-
-    async def search_people(self, request: SearchPeople) -> PeopleFound:
-        """At most 20, by name."""
-        if wrong_with_text(request.prefix):
-            return PeopleFound(users=[])
-        return PeopleFound(users=await store.search_people(self._pool, request.prefix, MAX_FOUND))
-
 
 def _wrong_with_new_password(password: str | None) -> str | None:
     return None if password is None else wrong_with_password(password)
@@ -288,6 +292,16 @@ def _wrong_with_new_password(password: str | None) -> str | None:
 
 def _account(row: store.AccountRow) -> Account:
     return Account(id=row.id, username=row.username, email=row.email)
+
+
+def _own_account(row: store.AccountRow) -> OwnAccount:
+    return OwnAccount(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        display_name=row.display_name,
+        status=row.status,
+    )
 
 
 def _invalid_credentials() -> Refusal:

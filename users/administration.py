@@ -157,7 +157,7 @@ def show_user(row: store.UserRow) -> ManagedUser:
         id=row.id,
         username=row.username,
         email=row.email,
-        display_name=None,
+        display_name=row.display_name,
         role=row.role,
         active=row.active,
         created_at=wire_time(row.created_at),

@@ -27,6 +27,7 @@ from users.invitations import Invitations
 from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships
 from users.passwords import Passwords, create_hasher
+from users.people import People
 from users.resolver import keep_resolving
 from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
@@ -95,7 +96,15 @@ def create_users(settings: Settings) -> Service:
         await stop(tasks[:1])  # the one that announces
 
     calls = create_calls(
-        accounts, sessions, memberships, instance, administration, invitations, deletions, keys
+        accounts,
+        People(pool),
+        sessions,
+        memberships,
+        instance,
+        administration,
+        invitations,
+        deletions,
+        keys,
     )
     health = Health(find_missing)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)

@@ -13,11 +13,13 @@ from users.instance import InstanceCalls
 from users.invitations import Invitations
 from users.keys import SigningKeys
 from users.memberships import Memberships
+from users.people import People
 from users.sessions import Sessions
 
 
 def create_calls(
     accounts: Accounts,
+    people: People,
     sessions: Sessions,
     memberships: Memberships,
     instance: InstanceCalls,
@@ -35,9 +37,10 @@ def create_calls(
         Call("sign_up", u.SignUp, u.Grant, accounts.sign_up),
         Call("log_in", u.LogIn, u.Grant, accounts.log_in),
         Call("get_profile", u.GetProfile, u.Profile, accounts.get_profile),
-        Call("change_profile", u.ChangeProfile, u.Account, accounts.change_profile),
-        Call("get_person", u.GetPerson, u.Person, accounts.get_person),
-        Call("search_people", u.SearchPeople, u.PeopleFound, accounts.search_people),
+        Call("change_profile", u.ChangeProfile, u.OwnAccount, accounts.change_profile),
+        Call("get_person", u.GetPerson, u.Person, people.get_person),
+        Call("list_people", u.ListPeople, u.PeopleFound, people.list_people),
+        Call("search_people", u.SearchPeople, u.PeopleFound, people.search_people),
         Call("refresh", u.RefreshSession, u.Grant, sessions.refresh),
         Call("log_out", u.EndSession, Empty, sessions.log_out),
         Call("end_other_sessions", u.EndOtherSessions, Empty, sessions.end_other_sessions),

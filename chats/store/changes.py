@@ -16,6 +16,7 @@ SELECT seq, at, outbox_id FROM commit_change(
         %(chat)s, %(version)s, %(name)s, %(owner)s, %(joining)s, %(leaving)s, %(is_end)s,
         %(kind)s, %(by)s, %(draft)s, %(controls)s
     )::chat_change,
+    %(topic)s,
     ROW(%(scope)s, %(key)s, %(result)s)::request_result,
     ROW(%(transaction)s, %(began)s, %(max_age)s)::change_attempt
 )
@@ -33,6 +34,7 @@ class Change(NamedTuple):
     version: int
     name: str
     owner: str
+    topic: str | None
     kind: str
     by: str
     draft: bytes

@@ -17,11 +17,14 @@ class ChatRow(NamedTuple):
     seq: int
     version: int
     participant_count: int
+    topic: str | None = None
 
 
 MAX_COUNTED = 100_000
 _AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-COLUMNS = f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count"
+COLUMNS = (
+    f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count, c.topic"
+)
 SHOWN = f"""ARRAY(
     SELECT p.member::text FROM participants p WHERE p.chat = c.id
     ORDER BY p.position LIMIT {MAX_PARTICIPANTS_SHOWN}

@@ -66,6 +66,7 @@ class Chat(Internal):
     owner: str
     seq: int
     kind: Literal["group"]
+    topic: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CreateChat(Internal):
@@ -77,10 +78,13 @@ class CreateChat(Internal):
 
 
 class RenameChat(Internal):
+    """What is UNSET stays; a topic goes with None."""
+
     user: str
     chat: str
     key: str
-    chat_name: str
+    chat_name: str | msgspec.UnsetType = msgspec.UNSET
+    topic: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class DeleteChat(Internal):

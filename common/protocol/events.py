@@ -64,11 +64,15 @@ class ChatCreated(Event, tag="chat.created"):
     participant_count: int
     owner: Id
     kind: Literal["group"]
+    topic: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChatUpdated(Event, tag="chat.updated"):
+    """What the chat is called now; without a topic it has none."""
+
     chat_name: str
     owner: Id
+    topic: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ParticipantAdded(Event, tag="participant.added"):

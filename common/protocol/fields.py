@@ -23,6 +23,9 @@ MAX_LOCAL_PART_CHARACTERS: Final = 64
 MIN_PASSWORD_CHARACTERS: Final = 8
 MAX_PASSWORD_CHARACTERS: Final = 256
 MAX_INSTANCE_NAME_CHARACTERS: Final = 64
+MAX_DISPLAY_NAME_CHARACTERS: Final = 64
+MAX_STATUS_CHARACTERS: Final = 140
+MAX_TOPIC_CHARACTERS: Final = 250
 
 # Unicode's White_Space property (PropList.txt), which str.isspace() is a little wider than.
 WHITE_SPACE: Final = frozenset(
@@ -77,6 +80,34 @@ def wrong_with_chat_name(text: str) -> str | None:
     if WHITE_SPACE.issuperset(text):
         return "must not be white space alone"
     return None
+
+
+def wrong_with_display_name(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not 1 <= len(text) <= MAX_DISPLAY_NAME_CHARACTERS:
+        return f"must have 1 to {MAX_DISPLAY_NAME_CHARACTERS} characters"
+    if WHITE_SPACE.issuperset(text):
+        return "must not be white space alone"
+    return None
+
+
+def wrong_with_status(text: str | None) -> str | None:
+    return _wrong_with_note(text, MAX_STATUS_CHARACTERS)
+
+
+def wrong_with_topic(text: str | None) -> str | None:
+    return _wrong_with_note(text, MAX_TOPIC_CHARACTERS)
+
+
+def _wrong_with_note(text: str | None, longest: int) -> str | None:
+    if text is None:
+        return None
+    if wrong := wrong_with_text(text):
+        return wrong
+    return f"must have at most {longest} characters" if len(text) > longest else None
 
 
 def wrong_with_instance_name(text: str) -> str | None:

@@ -6,6 +6,8 @@ problem+json of common.protocol.errors.
 
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from common.protocol.chats import Internal
 
 
@@ -22,6 +24,15 @@ class Person(Internal):
 
     id: str
     username: str
+    display_name: str | None = None
+    status: str | None = None
+
+
+class OwnAccount(Account):
+    """With everything that others see."""
+
+    display_name: str | None = None
+    status: str | None = None
 
 
 class SignUp(Internal):
@@ -94,11 +105,14 @@ class Profile(Internal):
     chats: list[str]
     role: Literal["owner", "admin", "member"] = "member"
     active: bool = True
+    display_name: str | None = None
+    status: str | None = None
 
 
 class ChangeProfile(Internal):
-    """`key` is new for each change: a repeat with the key of the last change is answered alike,
-    also where the current password is another one by then."""
+    """What is None or UNSET stays; a name and a status go with None. `key` is new for each change:
+    a repeat with the key of the last change is answered alike, also where the current password is
+    another one by then."""
 
     user: str
     session: str
@@ -106,10 +120,16 @@ class ChangeProfile(Internal):
     password: str | None
     current_password: str | None
     key: str = ""
+    display_name: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
 
 
 class GetPerson(Internal):
     person: str
+
+
+class ListPeople(Internal):
+    people: list[str]
 
 
 class SearchPeople(Internal):

@@ -14,10 +14,10 @@ from common.protocol.chats import (
     RemoveParticipant,
     RenameChat,
 )
-from common.protocol.fields import wrong_with_chat_name
+from common.protocol.fields import wrong_with_chat_name, wrong_with_topic
 from common.protocol.ids import new_id
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Wrongs
+from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post
@@ -47,10 +47,18 @@ class ChatCreatedAnswer(AnswerBody):
 
 
 class ChatNameBody(RequestBody):
-    chat_name: ChatName
+    """At least one of the two; null takes the topic away."""
+
+    chat_name: ChatName | UnsetType = UNSET
+    topic: Topic | UnsetType | None = UNSET
 
     def wrong_fields(self) -> Wrongs:
-        return {"chatName": wrong_with_chat_name(self.chat_name)}
+        if self.chat_name is UNSET and self.topic is UNSET:
+            return {"chatName": "is missing, and so is topic"}
+        return {
+            "chatName": None if self.chat_name is UNSET else wrong_with_chat_name(self.chat_name),
+            "topic": None if self.topic is UNSET else wrong_with_topic(self.topic),
+        }
 
 
 class ChatsQuery(Query):
@@ -113,14 +121,20 @@ class ChatRoutes:
 
     @patch(
         "/api/chat/{chat_id}",
-        "Rename a chat",
+        "Change a chat's name or topic",
         {200: "Chat details updated successfully"},
         who=Who.CHAT_OWNER,
         rate=Limits.take_change,
     )
     async def rename_chat(self, caller: Claims, chat_id: Id, body: ChatNameBody) -> None:
         await self._chats.rename_chat(
-            RenameChat(user=caller.user, chat=chat_id, key=new_id(), chat_name=body.chat_name)
+            RenameChat(
+                user=caller.user,
+                chat=chat_id,
+                key=new_id(),
+                chat_name=body.chat_name,
+                topic=body.topic,
+            )
         )
 
     @delete(

@@ -1,28 +1,46 @@
 """People: one's own account, and what others see."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
-from common.protocol.fields import wrong_with_email, wrong_with_password
+from common.protocol.fields import (
+    wrong_with_display_name,
+    wrong_with_email,
+    wrong_with_password,
+    wrong_with_status,
+)
 from common.protocol.ids import new_id
 from common.protocol.instance import Role
-from common.protocol.users import Account, ChangeProfile, PeopleFound, Person
+from common.protocol.users import ChangeProfile, OwnAccount, PeopleFound, Person
 from common.protocol.wire import Id
 from edge.auth import Gate
-from edge.bodies import AnswerBody, Email, Password, Query, RequestBody, Wrongs
+from edge.bodies import (
+    AnswerBody,
+    DisplayName,
+    Email,
+    Password,
+    Query,
+    RequestBody,
+    Status,
+    Wrongs,
+)
 from edge.limits import Limits
 from edge.operation import get, patch
 from edge.reads import Reads
 from edge.upstream import Users
+
+MAX_IDS: Final = 200
 
 
 class Me(AnswerBody):
     id: Id
     username: str
     email: str
+    display_name: str | None
+    status: str | None
     role: Role
     active: bool
     chats: list[Id]
@@ -33,16 +51,23 @@ class MeAnswer(AnswerBody):
 
 
 class ProfileBody(RequestBody):
-    """At least one of `email` and `password`; a set password is changed with the current one."""
+    """At least one field beside `currentPassword`, which a change of a set password needs. Null
+    takes `displayName` or `status` away."""
 
+    display_name: DisplayName | UnsetType | None = UNSET
+    status: Status | UnsetType | None = UNSET
     email: Email | UnsetType = UNSET
     password: Password | UnsetType = UNSET
     current_password: str | UnsetType = UNSET
 
     def wrong_fields(self) -> Wrongs:
-        if self.email is UNSET and self.password is UNSET:
-            return {"password": "is missing, and so is email"}
+        if all(x is UNSET for x in (self.display_name, self.status, self.email, self.password)):
+            return {"displayName": "is missing, and so are status, email and password"}
         return {
+            "displayName": None
+            if self.display_name is UNSET
+            else wrong_with_display_name(self.display_name),
+            "status": None if self.status is UNSET else wrong_with_status(self.status),
             "email": None if self.email is UNSET else wrong_with_email(self.email),
             "password": None if self.password is UNSET else wrong_with_password(self.password),
         }
@@ -50,14 +75,37 @@ class ProfileBody(RequestBody):
 
 class ProfileChangedAnswer(AnswerBody):
     message: str
-    user: Account
+    user: OwnAccount
 
 
 class PeopleQuery(Query):
-    username: Annotated[
-        str,
-        Meta(min_length=1, description="Upper and lower case are the same; at most 20 are found."),
-    ]
+    """One of the two."""
+
+    username: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="A beginning. Upper and lower case are the same; at most 20 are found.",
+            ),
+        ]
+        | None
+    ) = None
+    ids: (
+        Annotated[
+            list[Id],
+            Meta(
+                min_length=1,
+                max_length=MAX_IDS,
+                description="Found in this order, each once; unknown ones are left out.",
+            ),
+        ]
+        | None
+    ) = None
+
+    def wrong_fields(self) -> Wrongs:
+        is_one = (self.username is None) != (self.ids is None)
+        return {"username": None if is_one else "must be there, or ids, and not both"}
 
 
 class ProfileRoutes:
@@ -76,6 +124,8 @@ class ProfileRoutes:
             id=profile.id,
             username=profile.username,
             email=profile.email,
+            display_name=profile.display_name,
+            status=profile.status,
             role=profile.role,
             active=profile.active,
             chats=profile.chats,
@@ -84,7 +134,7 @@ class ProfileRoutes:
 
     @patch(
         "/api/user/me",
-        "Change one's password or e-mail",
+        "Change one's name, status, password or e-mail",
         {200: ProfileChangedAnswer},
         refusals=("invalid_credentials", "email_taken", "rate_limited"),
     )
@@ -96,6 +146,8 @@ class ProfileRoutes:
             password=None if body.password is UNSET else body.password,
             current_password=None if body.current_password is UNSET else body.current_password,
             key=new_id(),
+            display_name=body.display_name,
+            status=body.status,
         )
         await self._limits.take_password_check(caller.user)
         try:
@@ -108,8 +160,11 @@ class ProfileRoutes:
         self._gate.ask_anew()  # a new password has revoked the other sessions
         return ProfileChangedAnswer(message="User updated successfully", user=account)
 
-    @get("/api/user", "Find users by the beginning of their name", {200: PeopleFound})
+    @get("/api/user", "Find users by the beginning of their name, or by ids", {200: PeopleFound})
     async def find_people(self, query: PeopleQuery) -> PeopleFound:
+        if query.ids is not None:
+            return await self._users.list_people(query.ids)
+        assert query.username is not None  # by PeopleQuery
         return await self._users.search_people(query.username)
 
     @get("/api/user/{user_id}", "A user", {200: Person})

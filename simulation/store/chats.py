@@ -99,7 +99,7 @@ class ChatsDatabase(Reading, Outbox):
         chat.members.update(dict.fromkeys(change.joining))
         at = self._now()
         chat.version += 1
-        chat.name, chat.owner = change.name, change.owner
+        chat.name, chat.owner, chat.topic = change.name, change.owner, change.topic
         chat.deleted_at = self._clock() if change.is_end else None
         seq = chat.head + 1
         entry = Entry(

@@ -18,7 +18,9 @@ class Reading(Tables):
     # ---- chats and participants
 
     def _row(self, id_: str, chat: Chat) -> ChatRow:
-        return ChatRow(id_, chat.name, chat.owner, chat.head, chat.version, len(chat.members))
+        return ChatRow(
+            id_, chat.name, chat.owner, chat.head, chat.version, len(chat.members), chat.topic
+        )
 
     def _chat_of(self, chat: str, member: str) -> Chat | None:
         found = self.chats.get(chat)

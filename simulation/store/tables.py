@@ -35,6 +35,7 @@ class Chat:
     def __init__(self, name: str, owner: str) -> None:
         self.name = name
         self.owner = owner
+        self.topic: str | None = None
         self.version = 0
         self.members: dict[str, None] = {}  # in the order of their positions
         self.head = 0

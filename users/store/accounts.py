@@ -1,16 +1,16 @@
 """SQL of accounts and of the keys that make a sign-up repeatable."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import psycopg
 
 from common.database.pool import Connection, Pool
 from common.protocol.instance import Role
-from common.protocol.users import Person
 
 _COLUMNS = (
     "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key,"
-    " u.role, u.active"
+    " u.role, u.active, u.display_name, u.status"
 )
 
 
@@ -33,6 +33,8 @@ class AccountRow(NamedTuple):
     change_key: str = ""
     role: Role = "member"
     active: bool = True
+    display_name: str | None = None
+    status: str | None = None
 
 
 class Availability(NamedTuple):
@@ -117,6 +119,27 @@ async def update_account(connection: Connection, found: AccountRow, changed: Acc
     return cursor.rowcount == 1
 
 
+async def update_shown(
+    connection: Connection, user: str, shown: Mapping[str, str | None]
+) -> AccountRow | None:
+    """Sets those of `display_name` and `status` that are given; the account as it is then."""
+    cursor = await connection.execute(
+        "UPDATE users u SET"  # noqa: S608 - a constant
+        " display_name = CASE WHEN %(has_name)s THEN %(name)s ELSE u.display_name END,"
+        " status = CASE WHEN %(has_status)s THEN %(status)s ELSE u.status END"
+        f" WHERE u.id = %(user)s AND u.deleted_at IS NULL RETURNING {_COLUMNS}",
+        {
+            "has_name": "display_name" in shown,
+            "name": shown.get("display_name"),
+            "has_status": "status" in shown,
+            "status": shown.get("status"),
+            "user": user,
+        },
+    )
+    row = await cursor.fetchone()
+    return AccountRow(*row) if row else None
+
+
 async def replace_hash(pool: Pool, user: str, old: str, new: str) -> None:
     """Puts the same password's newer hash in place, unless the password was changed meanwhile."""
     async with pool.connection() as connection:
@@ -124,30 +147,3 @@ async def replace_hash(pool: Pool, user: str, old: str, new: str) -> None:
             "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",
             (new, user, old),
         )
-
-
-async def find_person(pool: Pool, person: str) -> Person | None:
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT id::text, username FROM users WHERE id = %s", (person,)
-        )
-        row = await cursor.fetchone()
-    return Person(id=row[0], username=row[1]) if row else None
-
-
-async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
-    """By name, those whose name starts with the prefix, case folded.
-
-    A range and not LIKE: it uses the index in every plan, and no character of the prefix is
-    special. No character of a name sorts above `~` or is one.
-    """
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT id::text, username FROM users WHERE deleted_at IS NULL"
-            " AND lower(username) >= lower(%(prefix)s)"
-            " AND lower(username) < lower(%(prefix)s) || '~' ORDER BY lower(username)"
-            " LIMIT %(limit)s",
-            {"prefix": prefix, "limit": limit},
-        )
-        rows = await cursor.fetchall()
-    return [Person(id=row[0], username=row[1]) for row in rows]

@@ -17,6 +17,7 @@ class UserRow(NamedTuple):
     active: bool
     created_at: datetime
     last_seen_at: datetime | None
+    display_name: str | None
 
 
 class ResetRow(NamedTuple):
@@ -26,8 +27,8 @@ class ResetRow(NamedTuple):
 
 _FROM_USERS = (
     "SELECT u.id::text, u.username, u.email, u.role, u.active, u.created_at, greatest("
-    "u.last_seen_at, (SELECT max(s.refreshed_at) FROM sessions s WHERE s.user_id = u.id))"
-    " FROM users u WHERE u.deleted_at IS NULL"
+    "u.last_seen_at, (SELECT max(s.refreshed_at) FROM sessions s WHERE s.user_id = u.id)),"
+    " u.display_name FROM users u WHERE u.deleted_at IS NULL"
 )
 
 

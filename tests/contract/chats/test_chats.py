@@ -4,8 +4,10 @@ import asyncio
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from common.protocol.chats import (
+    AddParticipants,
     Chat,
     ChatPage,
     CreateChat,
@@ -62,6 +64,31 @@ async def test_participants_keep_their_order(world: World) -> None:
         "owner": ann.id,
         "kind": "group",
     }
+
+
+async def test_topic_stays_until_it_is_taken_away(world: World) -> None:
+    """It is in the chat, in events that show the chat, and in what later participants get."""
+    ann, bob = await world.make_people(2)
+    chat = await world.call("create_chat", create(ann, []), Chat)
+    for fields in ({"topic": "T"}, {"chat_name": "M"}):
+        request = RenameChat(user=ann.id, chat=chat.id, key=new_id(), **fields)
+        await world.call("rename_chat", request, Done)
+    shown = await world.call("get_chat", GetChat(user=ann.id, chat=chat.id), Chat)
+    assert (shown.chat_name, shown.topic) == ("M", "T")
+    added = AddParticipants(
+        user=ann.id, session=ann.session, chat=chat.id, key=new_id(), users=[bob.id]
+    )
+    await world.call("add_participants", added, Done)
+    assert (await world.call("get_chat", GetChat(user=bob.id, chat=chat.id), Chat)).topic == "T"
+    cleared = RenameChat(user=ann.id, chat=chat.id, key=new_id(), topic=None)
+    await world.call("rename_chat", cleared, Done)
+    shown = await world.call("get_chat", GetChat(user=ann.id, chat=chat.id), Chat)
+    assert (shown.chat_name, shown.topic) == ("M", UNSET)
+    events = await world.read_events(chat.id, ann)
+    updates = [e for e in events if e["type"] == "chat.updated"]
+    assert [(e["chatName"], e.get("topic")) for e in updates] == [
+        ("N", "T"), ("M", "T"), ("M", None)
+    ]  # fmt: skip
 
 
 async def test_a_creator_in_the_list_stays_where_they_are(world: World) -> None:

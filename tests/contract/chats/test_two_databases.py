@@ -56,6 +56,7 @@ def addition(chat: Chat, person: Person, version: int = 1) -> Change:
         version=version,
         name=chat.chat_name,
         owner=chat.owner,
+        topic=None,
         kind="participant.added",
         by=chat.owner,
         draft=draft_event(event),

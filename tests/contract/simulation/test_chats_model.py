@@ -120,6 +120,7 @@ class Both:
         control = Control(seq=0, action="join", users=list(joining))
         change = Change(
             chat=chat, version=version, name=f"name {r.random()}", owner=by,
+            topic=r.choice((None, "t")),
             kind="chat.updated", by=by, draft=draft_event(event),
             controls=draft_controls([control]) if joining else None,
             joining=joining or ((by,) if is_new else ()), leaving=leaving,

@@ -8,7 +8,7 @@ from typing import Any
 from common.database.pool import Pool, begin, create_pool
 from common.protocol.ids import new_id
 from simulation.store.users import MembershipChange, UsersDatabase
-from users.store import accounts, memberships, sessions
+from users.store import memberships, people, sessions
 from users.store.memberships import PreparedElsewhere
 from users.store.upkeep import set_up_database
 
@@ -146,7 +146,7 @@ class Both:
         async with begin(self.pool) as connection:
             has = await sessions.has_session(connection, user, session)
         assert has == self.model.has_session(user, session)
-        assert await accounts.find_person(self.pool, user) == self.model.find_person(user)
+        assert await people.find_person(self.pool, user) == self.model.find_person(user)
 
 
 async def test_model_answers_as_postgresql_does(make_database: Callable[[], str]) -> None:

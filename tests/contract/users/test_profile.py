@@ -15,7 +15,9 @@ from common.protocol.users import (
     GetPerson,
     GetProfile,
     Grant,
+    ListPeople,
     LogIn,
+    OwnAccount,
     PeopleFound,
     PrepareMemberships,
     Profile,
@@ -102,6 +104,44 @@ async def test_address_changes_without_a_password(users: Any) -> None:
     assert (await log_in(users, "correct horse")).user == account
 
 
+async def test_name_and_status_are_shown_wherever_a_user_is(users: Any) -> None:
+    """What is not named stays, None takes it away, and no password is asked for."""
+    ann = await users.sign_up("Ann", "correct horse")
+    named = await users.call(
+        "change_profile", change(ann, display_name=" Ann Smith", status="Away"), OwnAccount
+    )
+    assert (named.display_name, named.status) == (" Ann Smith", "Away")
+    await users.call("change_profile", change(ann, status=None), OwnAccount)
+    expected = PersonSeen(id=ann.id, username="Ann", display_name=" Ann Smith", status=None)
+    found = await users.call("search_people", SearchPeople(prefix="ann"), PeopleFound)
+    assert found.users == [expected]
+    assert await users.call("get_person", GetPerson(person=ann.id), PersonSeen) == expected
+    own = await users.call("get_profile", GetProfile(user=ann.id), Profile)
+    assert (own.display_name, own.status) == (" Ann Smith", None)
+
+
+async def test_changes_of_different_fields_at_once_all_stay(users: Any) -> None:
+    """Neither takes back what the other has set."""
+    ann = await users.sign_up("Ann")
+    fields = {"display_name": "A", "status": "s", "email": "new@example.org"}
+    await asyncio.gather(
+        *(
+            users.call("change_profile", change(ann, **{f: v}), OwnAccount)
+            for f, v in fields.items()
+        )
+    )
+    own = await users.call("get_profile", GetProfile(user=ann.id), Profile)
+    assert (own.display_name, own.status, own.email) == ("A", "s", "new@example.org")
+
+
+async def test_people_are_listed_in_the_order_of_their_ids(users: Any) -> None:
+    """Each once; unknown ones are left out."""
+    ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
+    wanted = ListPeople(people=[bob.id, new_id(), ann.id, bob.id])
+    found = await users.call("list_people", wanted, PeopleFound)
+    assert [person.username for person in found.users] == ["Bob", "Ann"]
+
+
 async def test_taken_address_changes_nothing(users: Any) -> None:
     """The password in the same request stays as it was."""
     ann = await users.sign_up("Ann")
@@ -139,10 +179,10 @@ async def test_unknown_user_has_no_profile(users: Any) -> None:
 
 
 async def test_person_shows_no_address(users: Any) -> None:
-    """Others see the id and the name."""
+    """Others see the id, the names and the status."""
     ann = await users.sign_up("Ann")
     seen = await users.call("get_person", GetPerson(person=ann.id), dict)
-    assert seen == {"id": ann.id, "username": "Ann"}
+    assert seen == {"id": ann.id, "username": "Ann", "displayName": None, "status": None}
 
 
 @pytest.mark.parametrize("person", ["", "x", "0192d3a4-0000-7000-8000-000000000001"])
