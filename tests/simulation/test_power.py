@@ -11,7 +11,7 @@ from simulation.__main__ import run_seeds
 from simulation.mutations import MUTATIONS
 
 MAX_SEEDS = 10_000
-KNOWN = {1: 116, 2: 39, 5: 164, 6: 100, 7: 6, 9: 252, 11: 420, 13: 182, 14: 89}
+KNOWN = {1: 116, 2: 56, 5: 164, 6: 100, 7: 6, 9: 7, 11: 149, 13: 182, 14: 89}
 
 
 def find(mutation: int, first: int, count: int) -> int | None:
