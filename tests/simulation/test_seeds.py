@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from simulation.__main__ import ENVIRONMENT, run_seeds
 
 SEEDS = 300
 
 
+@pytest.mark.timeout(600)  # it has the processor to share
 def test_nothing_breaks_in_three_hundred_seeds() -> None:
     """No invariant is broken, whatever is lost, late, killed or cut off in them."""
     failed = [result for result in run_seeds(1, SEEDS, jobs=2) if result["breach"] is not None]
