@@ -21,6 +21,7 @@ from loadtest.peers.changing import measure_changes
 from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
 from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
+from loadtest.peers.finding import measure_finding
 from loadtest.peers.growth import GROWTH
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.machine import Found, wait_for_quiet
@@ -48,16 +49,19 @@ class Plan:
     rounds: int
     pace: Pace
     parts: frozenset[str]
+    messages: int  # among which is searched
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
 GROWTH_ALONE: Final = frozenset({"growth"})  # needs no peers
-PARTS: Final = USUAL_PARTS | GROWTH_ALONE | {"storms", "stuck", "costs"}
+PARTS: Final = USUAL_PARTS | GROWTH_ALONE | {"storms", "stuck", "costs", "search"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
-    USUAL_PARTS,
+    USUAL_PARTS, 5_000_000,
 )  # fmt: skip
-FULL: Final = Plan(tuple(PEERS), tuple(CASES), tuple(GROWTH), 5, Pace(3.0, 1.0, 2), PARTS)
+FULL: Final = Plan(
+    tuple(PEERS), tuple(CASES), tuple(GROWTH), 5, Pace(3.0, 1.0, 2), PARTS, 5_000_000,
+)  # fmt: skip
 
 
 class Bench:
@@ -78,6 +82,7 @@ class Bench:
             "size", "us", "deliveries_per_s", "p50_ms", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
+            "index_mb", "p95_ms",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -200,6 +205,9 @@ def run(plan: Plan) -> Bench:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
     finally:
         valkey.stop()
+    if "search" in plan.parts:
+        for what, found in measure_finding(plan.messages):
+            bench.note(what, "hubbub", 0, found)
     if "growth" in plan.parts:
         bench.measure_growth()
     return bench
@@ -214,6 +222,7 @@ def main() -> int:
     parser.add_argument("--cases", default="", help="of " + ",".join([*CASES, *GROWTH]))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--messages", type=int, help="among which is searched")
     parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md")
     asked = parser.parse_args()
     usual = FULL if asked.full else QUICK
@@ -227,6 +236,7 @@ def main() -> int:
         asked.rounds or usual.rounds,
         Pace(asked.seconds or usual.pace.seconds, usual.pace.patience, usual.pace.tries),
         parts,
+        asked.messages or usual.messages,
     )
     started = time.monotonic()
     bench = run(plan)

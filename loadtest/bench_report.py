@@ -13,6 +13,7 @@ from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import (
     describe_changes,
     describe_costs,
+    describe_search,
     describe_storms,
     describe_stuck_readers,
 )
@@ -237,6 +238,7 @@ def _sections(rows: Rows) -> list[str]:
         *describe_storms(rows),
         *describe_stuck_readers(rows),
         *describe_costs(rows),
+        *describe_search(rows),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from loadtest.peers.figures import Rows
+from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.machine import Found
 
 STORM_TARGET_SECONDS: Final = 10
@@ -132,6 +133,34 @@ def describe_changes(rows: Rows) -> list[str]:
             f"| {what}: {mine} | {cells[0]} | {cells[1]} | {other} | {cells[2]} | {cells[3]} "
             f"| {rows.ratio(what, mine, other, 'us'):.2f} |"
         )
+    return [*table, ""]
+
+
+def describe_search(rows: Rows) -> list[str]:
+    """What finding messages costs, and the index."""
+    fed = rows.of("search, feeding", "hubbub")
+    if not fed:
+        return []
+    (one,) = fed
+    table = [
+        "## Search",
+        "",
+        f"{one['size']:,} messages of about 500 characters by Zipf's law in a thousand chats of "
+        "one user, the largest of which is the one chat. Searches by REST, one after the other; "
+        "times at the client, CPU over all tiers. Feeding them to the index costs PostgreSQL "
+        f"{one['us']:.0f} µs a message; the index has {one['index_mb']:,.0f} MB, the words of the "
+        "messages among them.",
+        "",
+        "| what is looked for | where | p50, ms | p95, ms | CPU, ms |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for kind in KINDS:
+        for where in PLACES:
+            for found in rows.of(f"search, {kind}, {where}", "hubbub"):
+                table.append(
+                    f"| {kind} | {where} | {found['p50_ms']:.1f} | {found['p95_ms']:.1f} "
+                    f"| {found['us'] / 1000:.1f} |"
+                )
     return [*table, ""]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from loadtest.peers.figures import Rows
+from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.sending import SATURATING
 
 Measure = Callable[[Rows], float | None]
@@ -105,6 +106,10 @@ def _fan_out() -> Iterator[Target]:
 
 TARGETS: Final = (
     *_fan_out(),
+    *(
+        Target(f"{search}, p95, ms", _value(search, "p95_ms"), 50)
+        for search in (f"search, {kind}, {where}" for kind in KINDS for where in PLACES)
+    ),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
     Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),

@@ -18,8 +18,8 @@ CREATE TABLE search_open (
     PRIMARY KEY (chat, seq)
 );
 
--- All older ones, 32 consecutive messages of a chat a row: an index of blocks is a third of the size
--- of one of messages, and a frequent word has few blocks to read through. `lines`, `heads` and `extra`
+-- All older ones, 16 consecutive messages of a chat a row: an index of blocks is half the size of one
+-- of messages, and a frequent word has few blocks to read through. `lines`, `heads` and `extra`
 -- have a line a message. Texts lie out of line, so that a row that is only looked at is short;
 -- therefore times are numbers.
 CREATE TABLE search_blocks (
@@ -39,7 +39,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN array_to_tsvector(
     array_remove(array_remove(string_to_array(lines || extra, ' '), ''), E'\n')
 );
-CREATE INDEX search_blocks_terms ON search_blocks USING gin (search_terms(lines, extra));
+-- What is put into it waits in a list that whoever fills it must empty: a short one is soon emptied.
+CREATE INDEX search_blocks_terms ON search_blocks USING gin (search_terms(lines, extra))
+WITH (gin_pending_list_limit = 256);
 
 CREATE TYPE search_hit AS (ms bigint, message uuid, chat uuid, seq bigint, sender text);
 
@@ -117,26 +119,33 @@ RETURN (
 
 -- Makes blocks of what is open in these chats, as far as it fills blocks. A tsvector has at most
 -- 1 MB, so that blocks of very long messages have fewer.
-CREATE FUNCTION search_seal(_chats uuid[]) RETURNS void LANGUAGE sql AS $$
-    WITH numbered AS (
-        SELECT chat, seq, row_number() OVER in_order - 1 AS nth, count(*) OVER a_chat AS open,
-            CASE WHEN sum(octet_length(line) + octet_length(extra)) OVER a_chat > 500000
-                THEN 4 ELSE 32 END AS size
-        FROM search_open WHERE chat = ANY (_chats)
-        WINDOW a_chat AS (PARTITION BY chat), in_order AS (PARTITION BY chat ORDER BY seq)
-    ), full_blocks AS (
-        SELECT chat, seq, nth / size AS block FROM numbered WHERE nth < open / size * size
-    ), taken AS (
-        DELETE FROM search_open o USING full_blocks f WHERE o.chat = f.chat AND o.seq = f.seq
-        RETURNING o.chat, o.seq, o.head, o.line, o.extra, f.block
-    )
-    INSERT INTO search_blocks (chat, first, last, first_ms, last_ms, lines, heads, extra)
-    SELECT chat, min(seq), max(seq),
-        min(split_part(head, ' ', 2)::bigint), max(split_part(head, ' ', 2)::bigint),
-        string_agg(line, E'\n' ORDER BY seq), string_agg(head, E'\n' ORDER BY seq),
-        string_agg(extra, E'\n' ORDER BY seq)
-    FROM taken GROUP BY chat, block;
-$$;
+CREATE FUNCTION search_seal(_chats uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    _chat uuid;
+    _size bigint;
+    _full bigint;
+BEGIN
+    FOREACH _chat IN ARRAY _chats LOOP
+        SELECT CASE WHEN sum(octet_length(line) + octet_length(extra)) > 500000 THEN 4 ELSE 16 END,
+            count(*) INTO _size, _full
+        FROM search_open WHERE chat = _chat;
+        _full := _full / _size * _size;
+        CONTINUE WHEN _full = 0;
+        WITH taken AS (
+            DELETE FROM search_open WHERE chat = _chat AND seq <= (
+                SELECT seq FROM search_open WHERE chat = _chat ORDER BY seq OFFSET _full - 1 LIMIT 1
+            ) RETURNING seq, head, line, extra
+        ), numbered AS (
+            SELECT *, (row_number() OVER (ORDER BY seq) - 1) / _size AS block FROM taken
+        )
+        INSERT INTO search_blocks (chat, first, last, first_ms, last_ms, lines, heads, extra)
+        SELECT _chat, min(seq), max(seq),
+            min(split_part(head, ' ', 2)::bigint), max(split_part(head, ' ', 2)::bigint),
+            string_agg(line, E'\n' ORDER BY seq), string_agg(head, E'\n' ORDER BY seq),
+            string_agg(extra, E'\n' ORDER BY seq)
+        FROM numbered GROUP BY block;
+    END LOOP;
+END $$;
 
 -- Takes up to `_rows` blocks of a chat that was deleted out of the index; whether there are more.
 CREATE FUNCTION search_forget(_chat uuid, _rows bigint) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -160,7 +169,7 @@ RETURN (
 -- Those of a block's messages that have all that is wanted, are older than the cursor and not
 -- deleted.
 CREATE FUNCTION search_block(
-    _chat uuid, _last bigint, _patterns text[], _sender text, _ms bigint, _message uuid
+    _chat uuid, _last bigint, _strings text[], _sender text, _ms bigint, _message uuid
 ) RETURNS search_hit[] LANGUAGE sql STABLE
 RETURN search_present((
     SELECT array_agg(h.hit) FROM (
@@ -168,21 +177,22 @@ RETURN search_present((
         FROM search_blocks b,
             LATERAL unnest(string_to_array(b.lines, E'\n'), string_to_array(b.heads, E'\n'))
                 AS l (line, head)
-        WHERE b.chat = _chat AND b.last = _last AND b.lines LIKE ALL (_patterns)
-            AND l.line LIKE ALL (_patterns)
+        WHERE b.chat = _chat AND b.last = _last AND strpos(b.lines, _strings[1]) > 0
+            AND strpos(l.line, _strings[1]) > 0
+            AND NOT EXISTS (SELECT FROM unnest(_strings[2:]) s WHERE strpos(l.line, s) = 0)
             AND (_sender IS NULL OR split_part(l.head, ' ', 4) = _sender)
     ) h
     WHERE ((h.hit).ms, (h.hit).message) < (_ms, _message)
 ));
 
--- The newest `_limit` messages that have all patterns, of the chats that the reader takes part in
+-- The newest `_limit` messages whose lines have all strings, of the chats that the reader takes part in
 -- now (or the one), older than the cursor, by time, then messageId. STABLE: all of it sees one
 -- moment. `_terms` is what a block holds that has such a message, by the index.
 --
 -- First what is open. Then the newest blocks without the index, which does for frequent words; else
 -- blocks by the index. Blocks are read newest first until no older one can change the page.
 CREATE FUNCTION search_messages(
-    _reader uuid, _chat uuid, _sender text, _patterns text[], _terms tsquery,
+    _reader uuid, _chat uuid, _sender text, _strings text[], _terms tsquery,
     _ms bigint, _message uuid, _limit bigint
 ) RETURNS SETOF search_hit LANGUAGE plpgsql STABLE
 SET enable_bitmapscan = on SET enable_hashjoin = on SET enable_sort = on AS $$
@@ -197,14 +207,20 @@ DECLARE
 BEGIN
     SELECT array_agg(p.chat) INTO _mine FROM participants p
     WHERE p.member = _reader AND (_chat IS NULL OR p.chat = _chat);
-    _open := search_present((
-        SELECT array_agg(h.hit) FROM (
+    -- A frequent word is in many of them: only the newest are looked up in the log.
+    WITH found AS MATERIALIZED (
+        SELECT h.hit FROM (
             SELECT search_hit(o.head, o.chat) AS hit FROM search_open o
-            WHERE o.chat = ANY (_mine) AND o.line LIKE ALL (_patterns)
+            WHERE o.chat = ANY (_mine) AND strpos(o.line, _strings[1]) > 0
+                AND NOT EXISTS (SELECT FROM unnest(_strings[2:]) s WHERE strpos(o.line, s) = 0)
                 AND (_sender IS NULL OR split_part(o.head, ' ', 4) = _sender)
         ) h
         WHERE ((h.hit).ms, (h.hit).message) < (_ms, _message)
-    ));
+        ORDER BY (h.hit).ms DESC, (h.hit).message DESC
+    )
+    SELECT array_agg(p.hit) INTO _open FROM (
+        SELECT f.hit FROM found f WHERE search_present(ARRAY[f.hit]) IS NOT NULL LIMIT _limit
+    ) p;
 
     _hits := _open;
     FOR _block IN
@@ -227,20 +243,24 @@ BEGIN
         END IF;
         EXIT WHEN _floor IS NOT NULL AND _block.last_ms < _floor;
         _hits := _hits || search_block(
-            _block.chat, _block.last, _patterns, _sender, _ms, _message
+            _block.chat, _block.last, _strings, _sender, _ms, _message
         );
     END LOOP;
 
     _hits := _open;
     FOR _block IN
-        SELECT b.chat, b.last, b.last_ms FROM search_blocks b
-        WHERE search_terms(b.lines, b.extra) @@ _terms AND b.chat = ANY (_mine)
-            AND b.first_ms <= _ms
+        -- By the index of terms and no other, which would make the terms of each block again.
+        WITH b AS MATERIALIZED (
+            SELECT chat, last, first_ms, last_ms FROM search_blocks
+            WHERE search_terms(lines, extra) @@ _terms
+        )
+        SELECT b.chat, b.last, b.last_ms FROM b
+        WHERE b.chat = ANY (_mine) AND b.first_ms <= _ms
         ORDER BY b.last_ms DESC
     LOOP
         EXIT WHEN search_is_full(_hits, _block.last_ms, _limit);
         _hits := _hits || search_block(
-            _block.chat, _block.last, _patterns, _sender, _ms, _message
+            _block.chat, _block.last, _strings, _sender, _ms, _message
         );
     END LOOP;
     RETURN QUERY SELECT * FROM search_newest(_hits, _limit);

@@ -14,8 +14,8 @@ from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.2
 COMPARE_SECONDS: Final = 300.0
-_CHATS_AT_ONCE: Final = 50
-_ROWS_A_CHAT: Final = 100
+_CHATS_AT_ONCE: Final = 10  # a transaction is short, also where the machine is busy
+_ROWS_A_CHAT: Final = 64
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
 _BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"

@@ -35,6 +35,6 @@ async def find_messages(
     """Of the chats that the reader takes part in, or the one, the newest that are older than
     `before`."""
     terms = query.terms if sender is None else f"{query.terms} & '@{sender}'"
-    patterns = [f"%{wanted}%" for wanted in query.strings]  # of letters, digits and spaces
-    rows = await fetch(pool, _SEARCH, (reader, chat, sender, patterns, terms, *before, limit))
+    strings = sorted(query.strings, key=len, reverse=True)  # the first one rules most lines out
+    rows = await fetch(pool, _SEARCH, (reader, chat, sender, strings, terms, *before, limit))
     return [(Cursor(ms, message), event) for ms, message, event in rows]

@@ -5,7 +5,7 @@ encodes their events with its own encoder, seqs are dense, users has every parti
 What only lives for hours is left out (results for repeats, decisions, the outbox).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -49,16 +49,15 @@ class Stock:
 
     def __init__(self, hubbub: Hubbub) -> None:
         (port,) = hubbub.ports("postgres")
-        self._chats, self._users = (
-            psycopg.connect(
-                Database(
-                    f"hubbub_{service}",
-                    (hubbub.data / "keys" / f"{service}-database.password").read_text().strip(),
-                ).url(port),
-                autocommit=True,
-            )
+        self.chats_url, users_url = (
+            Database(
+                f"hubbub_{service}",
+                (hubbub.data / "keys" / f"{service}-database.password").read_text().strip(),
+            ).url(port)
             for service in ("chats", "users")
         )
+        self._chats = psycopg.connect(self.chats_url, autocommit=True)
+        self._users = psycopg.connect(users_url, autocommit=True)
 
     def add_chats(self, groups: Sequence[Sequence[Person]]) -> list[str]:
         """A chat for each group, as its first one would have made it. The ids are ascending."""
@@ -114,9 +113,25 @@ class Stock:
         for database in (self._chats, self._users):
             database.execute("VACUUM ANALYZE")
 
+    def copy_messages(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Rows of the log as they are: chat, seq, kind, sender, key, event."""
+        with (
+            self._chats.cursor() as cursor,
+            cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
     def measure_log_mb(self) -> float:
         """The log's size with its indexes."""
-        row = self._chats.execute("SELECT pg_total_relation_size('log') / 1e6").fetchone()
+        return self.measure_mb("log")
+
+    def measure_mb(self, *tables: str) -> float:
+        """The tables' size with their indexes."""
+        row = self._chats.execute(
+            "SELECT sum(pg_total_relation_size(t::regclass)) / 1e6 FROM unnest(%s::text[]) t",
+            (list(tables),),
+        ).fetchone()
         assert row is not None
         return float(row[0])
 
