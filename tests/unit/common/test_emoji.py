@@ -1,0 +1,52 @@
+"""Which text is one emoji: Unicode's list, as the package that it was made from has it."""
+
+import pytest
+from emoji import EMOJI_DATA, STATUS
+
+from common.protocol.emoji import VARIATION_SELECTOR, qualify_emoji
+
+WHOLE, COMPONENT = STATUS["fully_qualified"], STATUS["component"]
+
+
+def test_every_listed_spelling_has_its_qualified_one() -> None:
+    """Fully qualified ones stay; others get the selectors that they lack; components are none."""
+    for text, about in EMOJI_DATA.items():
+        found = qualify_emoji(text)
+        if about["status"] == COMPONENT:
+            assert found is None, text
+        else:
+            assert found is not None, text
+            assert EMOJI_DATA[found]["status"] == WHOLE
+            bare = [one.replace(VARIATION_SELECTOR, "") for one in (text, found)]
+            assert bare[0] == bare[1]
+            assert found == text or about["status"] != WHOLE
+
+
+def test_the_list_is_of_unicode_16_or_later() -> None:
+    """An emoji of 16 is there."""
+    assert qualify_emoji("\U0001fae9") == "\U0001fae9"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "1",
+        "#",
+        " 👍",
+        "👍👍",
+        "👍x",
+        "👍\ufe0f",
+        "\ufe0f",
+        "\u200d",
+        "🏽",
+        "🇦",
+        "🇦🇦",
+        "👩‍",
+        "❤️❤️",
+    ],
+)
+def test_anything_else_is_none(text: str) -> None:
+    """Text, parts of emoji, more than one, selectors that are in no listed spelling."""
+    assert qualify_emoji(text) is None
