@@ -9,7 +9,13 @@ from ops.doctor.engines import (
     judge_migrations,
     judge_prepared_transactions,
 )
-from ops.doctor.flow import judge_canaries, judge_in_doubt, judge_outbox, judge_polling
+from ops.doctor.flow import (
+    judge_canaries,
+    judge_in_doubt,
+    judge_outbox,
+    judge_polling,
+    judge_search_index,
+)
 from ops.doctor.machine import (
     judge_clock,
     judge_descriptors,
@@ -30,11 +36,11 @@ CHECKS: Final = (
     Check(1, "versions", judge_versions, needs_fleet=False, explains=(3, 4)),
     Check(2, "fleet", judge_fleet, needs_fleet=False),
     Check(3, "ports", judge_ports, needs_fleet=False),
-    Check(4, "processes", judge_processes, explains=(3, 12, 13, 14, 15, 18)),
+    Check(4, "processes", judge_processes, explains=(3, 12, 13, 14, 15, 18, 20)),
     Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(3, 4, 15)),
-    Check(6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19)),
+    Check(6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19, 20)),
     Check(7, "clock", judge_clock),
-    Check(8, "databases", judge_databases, explains=(3, 4, 9, 10, 12, 13, 14, 15, 18)),
+    Check(8, "databases", judge_databases, explains=(3, 4, 9, 10, 12, 13, 14, 15, 18, 20)),
     Check(9, "migrations", judge_migrations, explains=(3, 4, 15)),
     Check(10, "prepared transactions", judge_prepared_transactions, explains=(12,)),
     Check(11, "Valkey", judge_bus, explains=(13, 14, 18)),
@@ -46,4 +52,5 @@ CHECKS: Final = (
     Check(17, "caches", judge_caches),
     Check(18, "live delivery", judge_polling, explains=(14,)),
     Check(19, "restarts", judge_restarts, explains=(17,)),
+    Check(20, "search index", judge_search_index),
 )

@@ -9,6 +9,7 @@ from ops.doctor.scene import Scene
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
 MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
 MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every second
+MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed five times a second
 POLLING_REASONS: Final = {
     "bus_down": "It has no connection to Valkey.",
     "digest_missing": "Digests of a chats replica do not arrive: chats is cut from Valkey, or "
@@ -65,4 +66,17 @@ def judge_polling(scene: Scene) -> Iterator[Finding]:
                 f"({', '.join(process.polls)}).",
                 f"{causes} Messages arrive, up to 2 s late.{scene.log_of('chats-', process.name)}",
                 "make restart   # where Valkey is well (check 11)",
+            )
+
+
+def judge_search_index(scene: Scene) -> Iterator[Finding]:
+    for process in scene.processes:
+        seconds = process.samples.get("hubbub_chats_search_behind_seconds", 0.0)
+        if seconds > MOST_BEHIND_SECONDS:
+            chats = process.samples.get("hubbub_chats_search_behind_chats", 0.0)
+            yield Finding(
+                f"The search index has lacked events of {chats:.0f} chats for {seconds:.0f} s.",
+                f"{process.name} could not feed it; what was said since is not found."
+                f"{scene.log_of(process.name)}",
+                "make restart   # where the database of chats is well (check 8)",
             )

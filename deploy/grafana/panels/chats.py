@@ -70,6 +70,15 @@ CHATS = Dashboard(
             ),
         ),
         Panel(
+            "Search index",
+            "short",
+            "Growing: the index is not fed; messages are sent and read as ever, and not found.",
+            (
+                Query(f"sum ({_C}_search_behind_chats)", "chats with events to be fed"),
+                Query(f"max ({_C}_search_behind_seconds)", "oldest, seconds"),
+            ),
+        ),
+        Panel(
             "Published, by whom",
             "ops",
             "`sweep` all the time: committers cannot publish, see the failures beside it.",

@@ -6,9 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chats.search.feeder import Feeder
-from chats.store.search_feed import empty_index
-from common.database.pool import create_pool
+from chats.search.rebuild import rebuild
 from common.protocol.chats import (
     DeleteChat,
     Done,
@@ -160,9 +158,5 @@ async def test_an_emptied_index_is_fed_again_from_the_log(world: World, stage: S
     for n in range(40):
         await world.send(new_message(chat.id, ann, f"renewed {n}"))
     await until_found(world, ben, "renewed 39", ["renewed 39"])
-    pool = create_pool(stage.chats_database_url, size=2)
-    await pool.open()
-    await empty_index(pool)
-    await Feeder(pool).run()
-    await pool.close()
+    await rebuild(stage.chats_database_url)
     await until_found(world, ben, "renewed 0", ["renewed 0"])

@@ -112,6 +112,10 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
     (18, {"processes": (facts(polls=("digest_missing",)),)}, "realtime-1 hears nothing from chats"),
     (18, {"processes": (facts(polls=("bus_down",)),)}, "(bus_down)"),
+    (
+        20, {"processes": (facts(samples={"hubbub_chats_search_behind_seconds": 90.0}),)},
+        "The search index has lacked",
+    ),
     (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
