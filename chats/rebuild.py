@@ -1,17 +1,18 @@
-"""Derives the state of changed messages from the log again: `python -m chats.rebuild`.
+"""`make rebuild`, or `python -m chats.rebuild`: derives the state of changed messages again.
 
 The log is the truth, and history must be its fold; this is the fold of every client, not the SQL
 that follows the log event by event.
 """
 
 import asyncio
+import os
 import sys
 from collections import defaultdict
 from typing import Any
 
 import msgspec
 
-from chats.settings import read_chats_settings
+from chats.settings import DatabaseSettings
 from chats.store.rebuilding import (
     ChangedMessage,
     hold_chat,
@@ -22,7 +23,7 @@ from chats.store.rebuilding import (
 )
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, begin, create_pool
-from common.process.variables import SettingsError
+from common.process.variables import SettingsError, read_variables
 from common.protocol.fold import begin as begin_message
 from common.protocol.fold import change
 
@@ -87,9 +88,10 @@ async def _run(database_url: str) -> int:
 
 
 def main() -> None:
-    """With the environment of a replica; replicas may serve meanwhile."""
+    """Replicas may serve meanwhile."""
     try:
-        count = asyncio.run(_run(read_chats_settings().database_url))
+        settings = read_variables(DatabaseSettings, os.environ)
+        count = asyncio.run(_run(settings.database_url))
     except (SettingsError, DatabaseUnavailable) as error:
         sys.exit(f"chats.rebuild: {error}")
     sys.stdout.write(f"{count} changed messages derived from the log\n")

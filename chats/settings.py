@@ -16,15 +16,17 @@ from common.process.variables import (
     read_variables,
 )
 
+DatabaseUrl = Annotated[
+    str,
+    Variable("HUBBUB_CHATS_DATABASE_URL", URL, "The database of chats.", None),
+    DATABASE_PASSWORD_FILE,
+    Join(join_password),
+]
+
 
 class ChatsSettings(msgspec.Struct, frozen=True):
     service: ServiceSettings
-    database_url: Annotated[
-        str,
-        Variable("HUBBUB_CHATS_DATABASE_URL", URL, "The database of chats.", None),
-        DATABASE_PASSWORD_FILE,
-        Join(join_password),
-    ]
+    database_url: DatabaseUrl
     pool_size: Annotated[
         int,
         Variable("HUBBUB_CHATS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),
@@ -42,6 +44,12 @@ class ChatsSettings(msgspec.Struct, frozen=True):
         int,
         Variable("HUBBUB_CHATS_WINDOW_BYTES_A_CHAT", NUMBER, "The same, for one chat.", "524288"),
     ]
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True):
+    """What a program needs that works on the database alone."""
+
+    database_url: DatabaseUrl
 
 
 def read_chats_settings(env: Mapping[str, str] = os.environ) -> ChatsSettings:

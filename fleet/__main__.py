@@ -18,6 +18,7 @@ from fleet.keys import make_key_folder
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
+from fleet.rebuild import rebuild
 from fleet.scaling.containers import DockerFailed, scale_containers
 from fleet.settings import SERVICE_ROLES, FleetSettings, read_replicas, read_settings
 from fleet.supervisor import Fleet
@@ -91,6 +92,7 @@ def read_arguments() -> argparse.Namespace:
     scale.add_argument("replicas")
     owner = commands.add_parser("owner", help="make an account an owner of the instance")
     owner.add_argument("username")
+    commands.add_parser("rebuild", help="derive what chats keeps beside its log from it again")
     commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
     return parser.parse_args()
 
@@ -108,6 +110,8 @@ def main() -> int:
                 return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
             case "owner":
                 return asyncio.run(tell(settings, MakeOwner(arguments.username)))
+            case "rebuild":
+                return asyncio.run(rebuild(settings))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
                     asyncio.run(scale_containers(settings))

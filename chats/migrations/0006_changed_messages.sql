@@ -10,7 +10,7 @@ RETURN nullif(
 CREATE INDEX log_messages ON log (message_id(event)) WHERE kind = 'message';
 
 -- What the log says of messages that were edited, deleted or reacted to; `seq` is the message's.
--- Derived: `python -m chats.rebuild` makes both tables anew. `edits` are the seqs of its edits.
+-- Derived: `make rebuild` makes both tables anew. `edits` are the seqs of its edits.
 -- `current` is the message as history gives it, reactions apart; null where its event says it all.
 -- `reactions` are JSON as history gives it; null where there are none.
 CREATE TABLE changed_messages (

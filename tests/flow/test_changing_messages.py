@@ -1,11 +1,14 @@
 """Messages that change, as devices hear it: live, after an absence, and from every node."""
 
 import asyncio
+import os
+import sys
 from typing import Any
 from urllib.parse import quote
 
 from common.protocol.fold import fold
 from tests.fixtures.device import Device
+from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice, eventually
 
@@ -110,3 +113,25 @@ async def test_a_reply_over_the_socket(ann: Person, ben: Person, make_device: Ma
         await eventually(refused)
     reply = device.applied(chat)[-1]
     assert (reply["replyTo"], reply["mentions"]) == (first, [ann.id])
+
+
+async def test_what_is_derived_can_be_rebuilt_while_it_runs(
+    system: Hubbub, ann: Person, ben: Person
+) -> None:
+    """One command folds the log again; history is as it was."""
+    chat = await ann.create_chat("talk", ben.id)
+    for number in range(3):
+        message = await send(ann, chat, f"message {number}")
+        place = f"/api/chat/{chat}/message/{message}"
+        assert (await ben.ask("PUT", f"{place}/reaction/{THUMB}")).status == 201
+        assert (await ann.ask("PATCH", place, {"message": f"edit {number}"})).status == 200
+    before = await ann.messages(chat)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fleet", "rebuild", cwd=ROOT,
+        env={**os.environ, "HUBBUB_DATA": str(system.data)}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    assert int(said.split()[0]) >= 3
+    assert await ann.messages(chat) == before
+    assert before[0][0]["message"] == "edit 2"
