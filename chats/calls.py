@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, erasing, history, nodes, participants, views
+from chats import chats, erasing, history, nodes, own, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
@@ -57,6 +57,7 @@ from common.protocol.chats import (
     ViewsRequest,
 )
 from common.protocol.items import AppendAnswer, AppendRequest
+from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
 from common.protocol.users import Empty
 
 
@@ -110,8 +111,10 @@ def create_calls(
         Call("chat_owners", ChatOwners, ChatsOwned, partial(chats.list_chat_owners, pool)),
         Call("decide", DecisionRequest, DecisionAnswer, decide_transaction),
         Call("forget", ForgetDecisions, Done, forget),
-        Call("get_chat", GetChat, Chat, partial(chats.get_chat, pool)),
-        Call("list_chats", ListChats, ChatPage, partial(chats.list_chats, pool)),
+        Call("get_chat", GetChat, Chat, partial(own.get_chat, pool)),
+        Call("list_chats", ListChats, ChatPage, partial(own.list_chats, pool)),
+        Call("move_marker", MoveMarker, Marker, partial(own.move, pool)),
+        Call("change_mine", ChangeMine, Mine, partial(own.change_mine, pool)),
         Call("get_message", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),

@@ -3,16 +3,15 @@
 import msgspec
 from msgspec import UNSET
 
-from chats.access import chat_for_owner, shown_chat_for_participant
+from chats.access import chat_for_owner
 from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store.changes import Change, ResultKey
-from chats.store.chats import ChatRow, count_chats, find_owners, list_chats_of_member
+from chats.store.chats import ChatRow, count_chats, find_owners
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
     ChatOwners,
-    ChatPage,
     ChatsCounted,
     ChatsOwned,
     Control,
@@ -20,8 +19,6 @@ from common.protocol.chats import (
     DeleteChat,
     DemandChatOwner,
     Done,
-    GetChat,
-    ListChats,
     RenameChat,
 )
 from common.protocol.errors import invalid
@@ -34,6 +31,7 @@ from common.protocol.fields import (
 )
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
+from common.protocol.own import Mine
 from common.protocol.users import Empty
 
 CHANGED = msgspec.json.encode(Done(changed=True))
@@ -63,6 +61,8 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
         owner=request.user,
         seq=1,
         kind="group",
+        last=msgspec.Raw(b"null"),
+        mine=Mine(read=1, unread=0, mentions=0, notify="all", archived=False),
     )
     plan = Plan(
         result=msgspec.json.encode(chat),
@@ -156,18 +156,6 @@ def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
         is_end=True,
     )
     return Plan(CHANGED, change, Memberships(session, remove_all=True))
-
-
-async def get_chat(pool: Pool, request: GetChat) -> Chat:
-    """Raises Refusal `not_found`."""
-    return show_chat(*await shown_chat_for_participant(pool, request.chat, request.user))
-
-
-async def list_chats(pool: Pool, request: ListChats) -> ChatPage:
-    """Newest first; `next` is the last one's id where there are more."""
-    found = await list_chats_of_member(pool, request.user, request.before, request.limit + 1)
-    page = [show_chat(row, participants) for row, participants in found[: request.limit]]
-    return ChatPage(chats=page, next=page[-1].id if len(found) > request.limit else None)
 
 
 async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:

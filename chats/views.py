@@ -6,6 +6,8 @@ Nothing here depends on what edge holds; it only says what it need not be sent a
 import msgspec
 
 from chats.chats import show_chat
+from chats.own import show_last, show_mine
+from chats.store.own import read_own
 from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool
 from common.protocol.chats import View, ViewsAnswer, ViewsRequest
@@ -14,13 +16,20 @@ _NOT_ALLOWED = View(allowed=False)
 
 
 async def get_views(pool: Pool, request: ViewsRequest) -> ViewsAnswer:
-    """All of one moment."""
+    """All of one moment, but for what is a reader's own."""
     epoch, rows = await read_views(
         pool, [(w.chat, w.user, w.details, w.after, w.amount) for w in request.wanted]
     )
-    return ViewsAnswer(
-        epoch=epoch, views=[_NOT_ALLOWED if row is None else _show(row) for row in rows]
-    )
+    views = [_NOT_ALLOWED if row is None else _show(row) for row in rows]
+    wanted = [nth for nth, one in enumerate(request.wanted) if one.own and views[nth].allowed]
+    if wanted:
+        pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in wanted]
+        for nth, row in zip(wanted, await read_own(pool, pairs), strict=True):
+            if row is None:
+                views[nth] = _NOT_ALLOWED
+            else:
+                views[nth].last, views[nth].mine = show_last(row), show_mine(row)
+    return ViewsAnswer(epoch=epoch, views=views)
 
 
 def _show(row: ViewRow) -> View:

@@ -46,6 +46,7 @@ from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.overview import OverviewRoutes
+from edge.routes.own import OwnRoutes
 from edge.routes.pages import create_page_routes, page_headers
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.search import SearchRoutes
@@ -113,6 +114,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ChatRoutes(chats, reads),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
+            OwnRoutes(chats),
             InstanceRoutes(administration),
             OverviewRoutes(
                 Overview(http, valkey, cache, users_calls, chats_calls, realtime_replicas)

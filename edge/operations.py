@@ -13,6 +13,7 @@ from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.overview import OverviewRoutes
+from edge.routes.own import OwnRoutes
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
@@ -20,7 +21,7 @@ from edge.routes.sessions import SessionRoutes
 OPERATIONS: Final = tuple(
     operations_of(
         AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
-        SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes, AdministrationRoutes,
-        HealthRoutes, DescriptionRoutes,
+        OwnRoutes, SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes,
+        AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

@@ -95,19 +95,20 @@ class CachedReads:
         self._people = SingleFlight[Person](loads)
 
     async def get_chat(self, user: str, chat: str) -> Chat:
-        wanted = ViewWanted(user=user, chat=chat, details=False, after=0, amount=0)
+        wanted = ViewWanted(user=user, chat=chat, details=False, after=0, amount=0, own=True)
         found = await self._allowed_view(wanted)
         key = _chat_key(found, chat)
         shown: Chat | None = self._memory.get(key)
         if shown is None:
-            wanted = msgspec.structs.replace(wanted, details=True)
+            wanted = msgspec.structs.replace(wanted, details=True, own=False)
             shown = await self._shown.join(key, lambda: self._load_chat(key, wanted))
         else:
             READS.labels("chat", "memory").inc()
         if shown is None:
             # It has just changed, or the reader that loaded it for us may not read it any more.
             return await self._direct.get_chat(user, chat)
-        return msgspec.structs.replace(shown, seq=found.view.seq)
+        view = found.view
+        return msgspec.structs.replace(shown, seq=view.seq, last=view.last, mine=view.mine)
 
     async def _load_chat(self, key: str, wanted: ViewWanted) -> Chat | None:
         """None where that state is over, or the reader may not see it."""

@@ -8,6 +8,7 @@ import msgspec
 from common.calls.calls import Calls
 from common.protocol import chats as c
 from common.protocol import instance as i
+from common.protocol import own
 from common.protocol import users as u
 
 T = TypeVar("T")
@@ -159,9 +160,16 @@ class Chats:
     async def get_chat(self, user: str, chat: str) -> c.Chat:
         return await self._calls.call("get_chat", c.GetChat(user=user, chat=chat), c.Chat, key=chat)
 
-    async def list_chats(self, user: str, before: str | None, limit: int) -> c.ChatPage:
-        request = c.ListChats(user=user, before=before, limit=limit)
-        return await self._calls.call("list_chats", request, c.ChatPage, key=user)
+    async def list_chats(self, request: c.ListChats) -> c.ChatPage:
+        return await self._calls.call("list_chats", request, c.ChatPage, key=request.user)
+
+    async def move_marker(self, request: own.MoveMarker) -> int:
+        """Where it is then."""
+        marker = await self._calls.call("move_marker", request, own.Marker, key=request.chat)
+        return marker.read
+
+    async def change_mine(self, request: own.ChangeMine) -> own.Mine:
+        return await self._calls.call("change_mine", request, own.Mine, key=request.chat)
 
     async def get_message(self, user: str, chat: str, message: str) -> c.OneMessage:
         request = c.GetMessage(user=user, chat=chat, message_id=message)

@@ -143,7 +143,7 @@ class _Front:
         return await self._reads.get_chat(caller.user, body["chat"])
 
     async def _list(self, caller: Any, _: dict[str, Any]) -> Any:
-        return await self._chats.list_chats(caller.user, None, 100)
+        return await self._chats.list_chats(c.ListChats(user=caller.user, before=None, limit=100))
 
 
 class EdgeSettings(NamedTuple):

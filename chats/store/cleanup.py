@@ -17,6 +17,8 @@ WITH doomed AS (
     DELETE FROM changed_messages c USING gone g WHERE c.chat = g.chat AND c.seq = g.seq
 ), unnamed AS (
     DELETE FROM unnamed_reactions r USING gone g WHERE r.chat = g.chat AND r.seq = g.seq
+), mentions AS (
+    DELETE FROM current_mentions m USING gone g WHERE m.chat = g.chat AND m.seq = g.seq
 ), counted AS (
     SELECT count(*) AS rows FROM gone
 ), finished AS (

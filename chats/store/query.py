@@ -1,5 +1,6 @@
 """One statement on a connection of the pool, and how PostgreSQL is told to plan statements."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from common.database.pool import Pool
@@ -14,7 +15,9 @@ PLAN_OPTIONS: Final = (
 )
 
 
-async def fetch(pool: Pool, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+async def fetch(
+    pool: Pool, query: str, parameters: tuple[Any, ...] | Mapping[str, Any] = ()
+) -> list[tuple[Any, ...]]:
     """All rows; parameters and rows travel in binary."""
     async with pool.connection() as connection:
         return await (await connection.execute(query, parameters, binary=True)).fetchall()

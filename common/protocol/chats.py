@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from common.protocol.own import Mine
 from common.protocol.wire import Wire
 
 
@@ -57,7 +58,8 @@ class Digest(Internal):
 
 
 class Chat(Internal):
-    """As clients get it; `participants` is cut above 1,000."""
+    """As clients get it; `participants` is cut above 1,000. `last` is a current message or null;
+    it and `mine` are there where the chat is for one reader."""
 
     id: str
     chat_name: str
@@ -67,6 +69,8 @@ class Chat(Internal):
     seq: int
     kind: Literal["group"]
     topic: str | msgspec.UnsetType = msgspec.UNSET
+    last: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    mine: Mine | msgspec.UnsetType = msgspec.UNSET
 
 
 class CreateChat(Internal):
@@ -166,9 +170,12 @@ class Done(Internal):
 
 
 class ListChats(Internal):
+    """`before` is `next` of the page before."""
+
     user: str
     before: str | None
     limit: int
+    by_activity: bool = False
 
 
 class ChatPage(Internal):
@@ -226,14 +233,15 @@ class EventPage(Internal):
 
 
 class ViewWanted(Internal):
-    """What one reader wants of a chat: its state if `details`, and at most `amount` of what is new
-    of its messages since seq `after`."""
+    """What one reader wants of a chat: its state if `details`, what is theirs if `own`, and
+    at most `amount` of what is new of its messages since seq `after`."""
 
     user: str
     chat: str
     details: bool
     after: int
     amount: int
+    own: bool = False
 
 
 class ViewsRequest(Internal):
@@ -252,6 +260,8 @@ class View(Internal):
     chat: Chat | None = None
     messages: list[msgspec.Raw] = msgspec.field(default_factory=list)
     events: list[msgspec.Raw] = msgspec.field(default_factory=list)
+    last: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    mine: Mine | msgspec.UnsetType = msgspec.UNSET
 
 
 class ViewsAnswer(Internal):

@@ -1,23 +1,25 @@
 """Chats and who is in them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
 from common.protocol.chats import (
     AddParticipants,
-    Chat,
-    ChatPage,
     CreateChat,
     DeleteChat,
+    ListChats,
     RemoveParticipant,
     RenameChat,
 )
+from common.protocol.events import CurrentMessage
 from common.protocol.fields import wrong_with_chat_name, wrong_with_topic
 from common.protocol.ids import new_id
+from common.protocol.own import Mine
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs
+from edge.http.answer import Answer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post
@@ -39,6 +41,28 @@ class NewChat(AnswerBody):
     id: Id
     participants: list[Id]
     chat_name: str
+    last: CurrentMessage | None
+    mine: Mine
+
+
+class ShownChat(AnswerBody):
+    """`participants` is cut above 1,000. `last` is the newest message of its history."""
+
+    id: Id
+    chat_name: str
+    participants: list[Id]
+    participant_count: int
+    owner: Id
+    seq: int
+    kind: Literal["group"]
+    last: CurrentMessage | None
+    mine: Mine
+    topic: str | UnsetType = UNSET
+
+
+class ChatsAnswer(AnswerBody):
+    chats: list[ShownChat]
+    next: str | None
 
 
 class ChatCreatedAnswer(AnswerBody):
@@ -62,9 +86,11 @@ class ChatNameBody(RequestBody):
 
 
 class ChatsQuery(Query):
-    before: (
-        Annotated[Id, Meta(description="The id of the last chat of the page before.")] | None
-    ) = None
+    before: Annotated[str, Meta(description="`next` of the page before.")] | None = None
+    order: Annotated[
+        Literal["making", "activity"],
+        Meta(description="By their making, or by their last messages; newest first."),
+    ] = "making"
     limit: Annotated[int, Meta(ge=1, le=MAX_CHATS, description="How many at most.")] = 100
 
 
@@ -108,16 +134,28 @@ class ChatRoutes:
                 participants=body.participants,
             )
         )
-        created = NewChat(id=chat.id, participants=chat.participants, chat_name=chat.chat_name)
+        created = NewChat(
+            id=chat.id,
+            participants=chat.participants,
+            chat_name=chat.chat_name,
+            last=None,
+            mine=Mine(read=1, unread=0, mentions=0, notify="all", archived=False),
+        )
         return ChatCreatedAnswer(message="Chat created successfully", chat=created)
 
-    @get("/api/chat", "List one's chats, newest first", {200: ChatPage})
-    async def list_chats(self, caller: Claims, query: ChatsQuery) -> ChatPage:
-        return await self._chats.list_chats(caller.user, query.before, query.limit)
+    @get("/api/chat", "List one's chats, newest first", {200: ChatsAnswer})
+    async def list_chats(self, caller: Claims, query: ChatsQuery) -> Answer:
+        request = ListChats(
+            user=caller.user,
+            before=query.before,
+            limit=query.limit,
+            by_activity=query.order == "activity",
+        )
+        return json_answer(await self._chats.list_chats(request))
 
-    @get("/api/chat/{chat_id}", "A chat", {200: Chat}, who=Who.PARTICIPANTS)
-    async def get_chat(self, caller: Claims, chat_id: Id) -> Chat:
-        return await self._reads.get_chat(caller.user, chat_id)
+    @get("/api/chat/{chat_id}", "A chat", {200: ShownChat}, who=Who.PARTICIPANTS)
+    async def get_chat(self, caller: Claims, chat_id: Id) -> Answer:
+        return json_answer(await self._reads.get_chat(caller.user, chat_id))
 
     @patch(
         "/api/chat/{chat_id}",

@@ -3,6 +3,7 @@
 from chats.encoding import decode_controls
 from chats.store.chats import ChatRow
 from chats.store.log import LogRow, Page
+from chats.store.own import OwnRow
 from chats.store.views import ViewRow
 from common.protocol.limits import (
     MAX_PARTICIPANTS_SHOWN,
@@ -128,6 +129,13 @@ class Reading(Tables):
             if any(c.action == "join" and user in c.users for c in controls):
                 return entry.seq
         return 0
+
+    def read_own(self, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
+        """Nobody marks anything read in a run, so these are not counted."""
+        return [
+            None if self._chat_of(id_, user) is None else OwnRow(1, 0, 0, "all", False, None)
+            for id_, user in wanted
+        ]
 
     def read_views(
         self, wanted: list[tuple[str, str, bool, int, int]]

@@ -171,7 +171,10 @@ def test_reads_go_on_while_cache_nodes_die(
 
     def read_all() -> None:
         for person in people:
-            expected = (200, {"id": person.id, "username": person.name})
+            person_shown = {
+                "id": person.id, "username": person.name, "displayName": None, "status": None
+            }  # fmt: skip
+            expected = (200, person_shown)
             assert read(edges, people[0], f"/api/user/{person.id}") == [expected] * 3
         shown = read(edges, people[1], f"/api/chat/{chat}")
         assert [(status, body["id"]) for status, body in shown] == [(200, chat)] * 3

@@ -22,9 +22,11 @@ def test_the_six_calls(client: httpx.Client) -> None:
     created = client.post("/api/chat", json={"participants": [], "chatName": "x"}, headers=own)
     assert created.status_code == 201, created.text
     chat = created.json()["chat"]
+    own_of_new = {"read": 1, "unread": 0, "mentions": 0, "notify": "all", "archived": False}
+    shown = {"id": chat["id"], "participants": [user["id"]], "chatName": "x"}
     assert created.json() == {
         "message": "Chat created successfully",
-        "chat": {"id": chat["id"], "participants": [user["id"]], "chatName": "x"},
+        "chat": {**shown, "last": None, "mine": own_of_new},
     }
     place = f"/api/chat/{chat['id']}"
     renamed = client.patch(place, json={"chatName": "y"}, headers=own)

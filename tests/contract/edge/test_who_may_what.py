@@ -52,6 +52,9 @@ NAMED_STATUS = {
 # Where the example of the description is no request that succeeds.
 BODIES: dict[str, Callable[["Cast"], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
+    "PUT /api/chat/{chat_id}/read": lambda _: {"upTo": 1},
+    "PUT /api/chat/{chat_id}/unread": lambda _: {"from": 1},
+    "PATCH /api/chat/{chat_id}/mine": lambda _: {"notify": "mentions"},
     "POST /api/chat": lambda cast: {"participants": [], "chatName": "x"},
     "POST /api/chat/{chat_id}/message": lambda cast: {"message": "x"},
     "PATCH /api/user/me": lambda cast: {"email": f"{new_id()}@example.org"},

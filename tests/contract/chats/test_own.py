@@ -1,0 +1,206 @@
+"""What is one person's own of a chat: markers, counts, settings, and the list of chats."""
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from common.protocol.chats import (
+    AddParticipants,
+    Chat,
+    ChatPage,
+    Done,
+    GetChat,
+    GetMessages,
+    ListChats,
+    MessagePage,
+    RemoveParticipant,
+)
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from common.protocol.items import DeleteItem, EditItem, MessageStored
+from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
+from tests.contract.chats.conftest import Person, World, new_message
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SEED = random.randrange(2**32)
+OPERATIONS = 120
+
+
+async def shown(world: World, chat: str, person: Person) -> tuple[Mine, Any]:
+    found = await world.call("get_chat", GetChat(user=person.id, chat=chat), Chat)
+    assert isinstance(found.mine, Mine)
+    assert isinstance(found.last, msgspec.Raw)
+    return found.mine, msgspec.json.decode(found.last)
+
+
+async def move(world: World, chat: str, person: Person, seq: int, back: bool = False) -> int:
+    request = MoveMarker(user=person.id, chat=chat, seq=seq, back=back)
+    return (await world.call("move_marker", request, Marker)).read
+
+
+async def settle(world: World, chat: str, person: Person, **fields: Any) -> Mine:
+    request = ChangeMine(user=person.id, chat=chat, **({"notify": None, "archived": None} | fields))
+    return await world.call("change_mine", request, Mine)
+
+
+async def add(world: World, chat: str, owner: Person, person: Person) -> None:
+    request = AddParticipants(
+        user=owner.id, session=owner.session, chat=chat, key=new_id(), users=[person.id]
+    )
+    await world.call("add_participants", request, Done)
+
+
+async def leave(world: World, chat: str, person: Person) -> None:
+    request = RemoveParticipant(
+        user=person.id, session=person.session, chat=chat, key=new_id(), participant=person.id
+    )
+    await world.call("remove_participant", request, Done)
+
+
+async def recount(world: World, chat: str, reader: Person, marker: int) -> tuple[int, int, Any]:
+    """Unread, mentions and the newest message, from the whole history."""
+    request = GetMessages(user=reader.id, chat=chat, before=None, limit=1_000)
+    page = await world.call("get_messages", request, MessagePage)
+    messages = [msgspec.json.decode(message) for message in page.messages]
+    unread = [
+        m for m in messages if m["seq"] > marker and m["by"] != reader.id and "deletedAt" not in m
+    ]
+    mentions = [m for m in unread if reader.id in m.get("mentions", ())]
+    return len(unread), len(mentions), messages[0] if messages else None
+
+
+async def test_counts_equal_a_recount_of_the_log(world: World) -> None:
+    """After sends, edits, deletions, markers moved both ways, leaving and joining again."""
+    chance = random.Random(SEED)
+    owner, *others = people = await world.make_people(3)
+    chat = (await world.make_chat(owner, *others)).id
+    present = list(people)
+    markers = {person.id: 1 for person in people}
+    messages: dict[str, Person] = {}
+    head = 1
+    for _ in range(OPERATIONS):
+        person = chance.choice(present)
+        mentions = [p.id for p in people if chance.random() < 0.4]
+        match chance.randrange(8):
+            case 0 | 1 | 2:
+                item = new_message(chat, person, mentions=mentions)
+                [sent] = await world.append(item, replica=chance.randrange(2))
+                assert isinstance(sent, MessageStored)
+                messages[sent.message_id] = person
+            case 3 if messages:
+                message = chance.choice(list(messages))
+                edit = EditItem(
+                    chat=chat, user=messages[message].id, key=new_id(), message_id=message,
+                    message=new_id(), mentions=mentions,
+                )  # fmt: skip
+                await world.append(edit)
+            case 4 if messages and chance.random() < 0.5:
+                message = chance.choice(list(messages))
+                by = messages.pop(message)
+                deletion = DeleteItem(chat=chat, user=by.id, key=new_id(), message_id=message)
+                await world.append(deletion)
+            case 5:
+                seq = chance.randint(0, head)
+                markers[person.id] = max(markers[person.id], seq)
+                assert await move(world, chat, person, seq) == markers[person.id]
+            case 6:
+                seq = chance.randint(0, head - 1)
+                markers[person.id] = min(markers[person.id], seq)
+                assert await move(world, chat, person, seq, back=True) == markers[person.id]
+            case 7 if person is not owner:
+                await leave(world, chat, person)
+                await add(world, chat, owner, person)
+                events = await world.read_events(chat, person)
+                markers[person.id] = len(events)
+        head = len(await world.read_events(chat, owner))
+        for reader in people:
+            mine, last = await shown(world, chat, reader)
+            found = (mine.unread, mine.mentions, last)
+            marker = markers[reader.id]
+            assert mine.read == marker, f"seed {SEED}"
+            assert found == await recount(world, chat, reader, marker), f"seed {SEED}"
+
+
+async def test_counts_end_at_a_hundred(world: World) -> None:
+    """Whatever lies above."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    await world.append(*(new_message(chat, ann, mentions=[bob.id]) for _ in range(103)))
+    mine, _ = await shown(world, chat, bob)
+    assert (mine.unread, mine.mentions) == (100, 100)
+    assert (await shown(world, chat, ann))[0].unread == 0
+
+
+async def test_the_highest_of_parallel_markers_counts(world: World) -> None:
+    """Over both replicas, in any order."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    await world.send(*(new_message(chat, ann) for _ in range(20)))
+    await asyncio.gather(
+        *(
+            world.call("move_marker", MoveMarker(user=bob.id, chat=chat, seq=s, back=False),
+                       Marker, s % 2)
+            for s in range(2, 21)
+        )
+    )  # fmt: skip
+    assert (await shown(world, chat, bob))[0].read == 20
+
+
+@pytest.mark.parametrize(("seq", "back"), [(2, False), (1, True)])
+async def test_markers_above_the_head_are_refused(world: World, seq: int, back: bool) -> None:
+    """So are those of others' chats, as if there were none."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann)).id
+    with pytest.raises(Refusal, match="invalid_request"):
+        await move(world, chat, ann, seq, back)
+    with pytest.raises(Refusal, match="not_found"):
+        await move(world, chat, bob, 1, back)
+    with pytest.raises(Refusal, match="not_found"):
+        await settle(world, chat, bob, archived=True)
+
+
+async def test_archived_until_the_next_message(world: World) -> None:
+    """Anybody's; it and `notify` outlast leaving and joining again."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    await world.send(new_message(chat, ann))
+    assert (await settle(world, chat, bob, archived=True)).archived
+    assert (await settle(world, chat, bob, notify="mentions")).archived
+    await leave(world, chat, bob)
+    await add(world, chat, ann, bob)
+    mine, _ = await shown(world, chat, bob)
+    assert (mine.archived, mine.notify) == (True, "mentions")
+    await world.send(new_message(chat, bob))
+    assert not (await shown(world, chat, bob))[0].archived
+    assert (await settle(world, chat, bob, archived=True)).archived
+    assert not (await settle(world, chat, bob, archived=False)).archived
+
+
+async def test_chats_by_activity(world: World) -> None:
+    """Newest last message first, a chat without one by its making; pages neither double nor
+    drop any."""
+    ann = await world.make_person()
+    chats = []
+    for number in range(5):
+        chats.append((await world.make_chat(ann, name=str(number))).id)
+        await asyncio.sleep(0.002)  # the order is by times of milliseconds
+    for chat in (chats[1], chats[3], chats[0]):
+        await world.send(new_message(chat, ann))
+        await asyncio.sleep(0.002)
+    listed: list[str] = []
+    before = None
+    while True:
+        request = ListChats(user=ann.id, before=before, limit=2, by_activity=True)
+        page = await world.call("list_chats", request, ChatPage)
+        listed += [chat.id for chat in page.chats]
+        if page.next is None:
+            break
+        before = page.next
+    assert listed == [chats[0], chats[3], chats[1], chats[4], chats[2]]
+    wrong = ListChats(user=ann.id, before="x", limit=2, by_activity=True)
+    with pytest.raises(Refusal, match="invalid_request"):
+        await world.call("list_chats", wrong, ChatPage)
