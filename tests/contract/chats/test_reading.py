@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chats import chats, history, views
+from chats import history, own, views
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     Chat,
@@ -71,7 +71,7 @@ async def view(pool: Pool, user: str, chat: str) -> ViewsAnswer:
 
 
 async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
-    return await chats.get_chat(pool, GetChat(user=user, chat=chat))
+    return await own.get_chat(pool, GetChat(user=user, chat=chat))
 
 
 @pytest.mark.parametrize("read", [read_events, read_messages, view, read_chat])
