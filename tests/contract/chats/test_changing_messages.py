@@ -12,10 +12,6 @@ from common.protocol.chats import (
     GetMessage,
     OneMessage,
     RemoveParticipant,
-    Slice,
-    SlicesAnswer,
-    SlicesRequest,
-    SliceWanted,
 )
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
@@ -340,28 +336,3 @@ async def test_a_message_by_its_id(world: World) -> None:
     for user, message in ((eve, scene.message), (bob, new_id()), (bob, "x")):
         with pytest.raises(Refusal, match="not_found"):
             await get(user, message)
-
-
-async def test_no_window_gives_a_deleted_text(world: World) -> None:
-    """Neither that of the replica that deleted it, nor another one's that held it before."""
-    scene = await make_scene(world, text="secret")
-    ann, bob = scene.people
-    for replica in (0, 1):  # both windows hold it now
-        [slice_] = await read_slices(world, scene.id, after=1, upto=2, replica=replica)
-        assert b"secret" in bytes(slice_.events[0])
-    await scene.append(scene.edit(ann, "secret too"), replica=1)
-    await scene.append(scene.delete(ann), replica=0)
-    await scene.append(scene.react(bob, of=scene.message), replica=1)
-    for replica in (0, 1, 0, 1):
-        for upto in (4, 0):
-            [slice_] = await read_slices(world, scene.id, after=1, upto=upto, replica=replica)
-            events = [msgspec.json.decode(event) for event in slice_.events]
-            assert [event["seq"] for event in events] == [2, 3, 4]
-            assert [event.get("message") for event in events] == ["", "", None]
-
-
-async def read_slices(
-    world: World, chat: str, *, after: int, upto: int, replica: int
-) -> list[Slice]:
-    request = SlicesRequest(wanted=[SliceWanted(chat=chat, after=after, upto=upto)])
-    return (await world.call("slices", request, SlicesAnswer, replica)).slices

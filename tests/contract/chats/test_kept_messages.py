@@ -1,0 +1,83 @@
+"""Where messages and their texts are kept: windows, the release before, chats that are purged."""
+
+import msgspec
+import psycopg
+import pytest
+
+from chats.encoding import UNSTAMPED, draft_event
+from chats.store.cleanup import purge_deleted_chat
+from common.database.pool import create_pool
+from common.protocol.chats import (
+    DeleteChat,
+    Done,
+    Slice,
+    SlicesAnswer,
+    SlicesRequest,
+    SliceWanted,
+)
+from common.protocol.events import Message
+from common.protocol.ids import new_id
+from tests.contract.chats.conftest import Stage, World, code_of
+from tests.contract.chats.scene import make_scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_no_window_gives_a_deleted_text(world: World) -> None:
+    """Neither that of the replica that deleted it, nor another one's that held it before."""
+    scene = await make_scene(world, text="secret")
+    ann, bob = scene.people
+    for replica in (0, 1):  # both windows hold it now
+        [slice_] = await read_slices(world, scene.id, after=1, upto=2, replica=replica)
+        assert b"secret" in bytes(slice_.events[0])
+    await scene.append(scene.edit(ann, "secret too"), replica=1)
+    await scene.append(scene.delete(ann), replica=0)
+    await scene.append(scene.react(bob, of=scene.message), replica=1)
+    for replica in (0, 1, 0, 1):
+        for upto in (4, 0):
+            [slice_] = await read_slices(world, scene.id, after=1, upto=upto, replica=replica)
+            events = [msgspec.json.decode(event) for event in slice_.events]
+            assert [event["seq"] for event in events] == [2, 3, 4]
+            assert [event.get("message") for event in events] == ["", "", None]
+
+
+async def read_slices(
+    world: World, chat: str, *, after: int, upto: int, replica: int
+) -> list[Slice]:
+    request = SlicesRequest(wanted=[SliceWanted(chat=chat, after=after, upto=upto)])
+    return (await world.call("slices", request, SlicesAnswer, replica)).slices
+
+
+async def test_messages_of_the_release_before_change_too(stage: Stage, world: World) -> None:
+    """While replicas are replaced, messages come by the function of the release before."""
+    scene = await make_scene(world)
+    ann, bob = scene.people
+    before = Message(
+        chat=scene.id, by=ann.id, message_id=new_id(), message="as before", **UNSTAMPED
+    )
+    with psycopg.connect(stage.chats_database_url) as connection:
+        posted = "SELECT post_messages(ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], %s)"
+        drafts = [draft_event(before)]
+        connection.execute(posted, (scene.id, ann.id, new_id(), drafts))
+    of = before.message_id
+    results = await world.append(
+        scene.react(bob, of=of), scene.edit(ann, "now", of=of), scene.delete(ann, of=of)
+    )
+    assert [code_of(result) for result in results] == ["", "", ""]
+    assert [event["seq"] for event in await scene.events()] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_purged_chat_leaves_nothing_of_its_messages(stage: Stage, world: World) -> None:
+    """What is kept beside the log goes with it."""
+    scene = await make_scene(world)
+    ann, _ = scene.people
+    await scene.append(scene.react(ann))
+    deletion = DeleteChat(user=ann.id, session=ann.session, chat=scene.id, key=new_id())
+    await world.call("delete_chat", deletion, Done)
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        while await purge_deleted_chat(pool, older_than_seconds=0, rows=100):
+            pass
+    with psycopg.connect(stage.chats_database_url) as connection:
+        for table, left in (("changed_messages", 0), ("log", 1)):
+            query = f"SELECT count(*) FROM {table} WHERE chat = %s"  # noqa: S608 - a constant
+            assert connection.execute(query.encode(), (scene.id,)).fetchone() == (left,)
