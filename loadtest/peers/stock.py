@@ -64,7 +64,7 @@ class Stock:
         made = sorted(new_id() for _ in groups)
         at = wire_time(datetime.now(UTC))
         members = [
-            (chat, person.id, position)
+            (chat, person.id, position, 1)
             for chat, group in zip(made, groups, strict=True)
             for position, person in enumerate(group, 1)
         ]
@@ -74,7 +74,9 @@ class Stock:
             ) as rows:
                 for chat, group in zip(made, groups, strict=True):
                     rows.write_row((chat, "bench", group[0].id, 1, len(group)))
-            with cursor.copy("COPY participants (chat, member, position) FROM STDIN") as rows:
+            with cursor.copy(
+                "COPY participants (chat, member, position, joined) FROM STDIN"
+            ) as rows:
                 for row in members:
                     rows.write_row(row)
             with cursor.copy(
@@ -87,7 +89,7 @@ class Stock:
                 for chat in made:
                     rows.write_row((chat,))
             with cursor.copy("COPY memberships (user_id, chat_id) FROM STDIN") as rows:
-                for chat, member, _ in members:
+                for chat, member, *_ in members:
                     rows.write_row((member, chat))
         return made
 
