@@ -35,10 +35,10 @@ export class Api {
     return (await this.#repeat("GET", `/api/user?username=${encodeURIComponent(start)}`)).users;
   }
 
-  /** At most `limit` messages of all chats that have these words, the newest first. */
-  async search(text, limit) {
-    const query = `q=${encodeURIComponent(text)}&limit=${limit}`;
-    return (await this.#repeat("GET", `/api/search?${query}`)).messages;
+  /** `{messages, next}` of all chats that have these words, newest first. Asks once. */
+  async search(text, { before, limit }) {
+    const edge = before === null ? "" : `&before=${encodeURIComponent(before)}`;
+    return this.#call("GET", `/api/search?q=${encodeURIComponent(text)}&limit=${limit}${edge}`);
   }
 
   /** `{chats, next}`, newest first. */

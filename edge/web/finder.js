@@ -1,45 +1,68 @@
 /**
- * The quick switcher: one field over the page that finds chats by name, people by the beginning of
- * theirs and messages by their words. Tells what was chosen; opens nothing itself.
+ * The finder: one field over the page that finds chats by name, people by the beginning of theirs
+ * and messages by their words. Tells what was chosen; opens nothing itself.
  */
-import { avatar, element, lettersOf } from "./element.js";
-import { partsOfMessage, wordsOf } from "./found-message.js";
+import { element } from "./element.js";
+import { FoundGroup, idOf } from "./found-group.js";
+import { excerptOf } from "./found-message.js";
+import { cutAt, findIn, wantedBy } from "./found-words.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./ids.js";
-import { listTime } from "./moments.js";
+import { Lookup } from "./lookup.js";
+import { fullTime, listTime } from "./moments.js";
 import { otherOf, peopleInWords, refusalInWords, titleOf } from "./words.js";
 
-const SEARCH_AFTER_MS = 150;
 const MOST_CHATS = 30;
 const MOST_RECENT = 8;
-const MOST_MESSAGES = 20;
+const MOST_TYPED = 200;
+const PAGE = 20;
+const NEAR_END_PX = 300;
+const GROUPS = ["Recent", "Unread", "Chats", "People", "Messages"];
 
 export class Finder {
   #me;
-  #api;
   #chats;
   #names;
+  #clock;
   #choose;
   #layers;
   #dialog;
   #input;
+  #groups = GROUPS.map((name) => new FoundGroup(name));
   #hits = element("div", { class: "hits", role: "listbox", id: "hits", "aria-label": "Found" });
-  #said = element("p", { class: "hint", "aria-live": "polite" });
-  #people = [];
-  #messages = [];
-  #options = [];
-  #active = 0;
-  #search;
+  #said = element("p", { class: "hint", role: "status" });
+  #count = element("p", { class: "unseen", role: "status" });
+  #box;
+  #people;
+  #messages;
+  #rows = []; // as they are shown, over all groups
+  #active = null; // the key of a row; null for the first
+  #excerpts = new WeakMap(); // message -> {typed, parts}
   #close = () => this.#dialog.close();
 
   /** `choose` is `{chat(chat), person(user), message(chat, seq)}`; `layers` as in `layers.js`. */
-  constructor({ me, api, chats, names, layers, choose }) {
+  constructor({ me, api, chats, names, clock, layers, choose }) {
     this.#me = me;
-    this.#api = api;
     this.#chats = chats;
     this.#names = names;
+    this.#clock = clock;
     this.#layers = layers;
     this.#choose = choose;
+    const onChange = () => this.render();
+    this.#people = new Lookup({
+      clock, onChange,
+      ask: async (text) => ({ found: await peopleNamed(api, text), next: null }),
+    });
+    this.#messages = new Lookup({
+      clock, onChange,
+      ask: async (text, before) => {
+        const { messages, next } = await api.search(text, { before, limit: PAGE });
+        return { found: messages, next };
+      },
+    });
+    this.#hits.append(...this.#groups.map(({ node }) => node));
+    this.#box = element(
+      "div", { class: "found-box", onscroll: () => this.#scrolled() }, this.#hits, this.#said,
+    );
     this.#input = element("input", {
       class: "input",
       type: "text",
@@ -49,6 +72,7 @@ export class Finder {
       "aria-expanded": "true",
       "aria-autocomplete": "list",
       placeholder: "Find a chat, a person or a message",
+      maxlength: MOST_TYPED,
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
@@ -56,7 +80,36 @@ export class Finder {
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
     });
-    this.#dialog = element(
+    this.#dialog = this.#build();
+  }
+
+  open() {
+    if (this.#dialog.open) return;
+    this.#input.value = "";
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    this.#layers.opened(this.#close);
+    this.#typed();
+    this.#input.focus();
+  }
+
+  /** Shows what is known by now, if it is open. */
+  render() {
+    if (!this.#dialog.open) return;
+    const text = this.#input.value.trim();
+    const rows = text === "" ? this.#suggested() : this.#found(text);
+    for (const group of this.#groups) {
+      group.render(rows[group.name] ?? [], (key) => this.#take(key));
+    }
+    this.#rows = this.#groups.flatMap(({ name }) => rows[name] ?? []);
+    this.#mark();
+    this.#say(text);
+    this.#scrolled();
+  }
+
+  #build() {
+    const keys = (...names) => names.flatMap((name) => [element("kbd", {}, name), " "]);
+    return element(
       "dialog",
       {
         class: "finder",
@@ -74,180 +127,173 @@ export class Finder {
         element("kbd", { class: "by-keys" }, "Esc"),
         element("button", { class: "quiet", type: "button", onclick: this.#close }, "Close"),
       ),
-      element("div", { class: "found-box" }, this.#hits, this.#said),
+      this.#box,
+      this.#count,
       element(
         "footer",
         { class: "by-keys" },
-        element("span", {}, element("kbd", {}, "↑"), " ", element("kbd", {}, "↓"), " choose"),
-        element("span", {}, element("kbd", {}, "Enter"), " open"),
+        element("span", {}, ...keys("↑", "↓"), "choose"),
+        element("span", {}, ...keys("Enter"), "open"),
       ),
     );
   }
 
-  open() {
-    if (this.#dialog.open) return;
-    this.#input.value = "";
-    this.#people = [];
-    this.#messages = [];
-    this.#active = 0;
-    document.body.append(this.#dialog);
-    this.#dialog.showModal();
-    this.#layers.opened(this.#close);
-    this.#draw();
-    this.#input.focus();
-  }
-
   #closed() {
-    clearTimeout(this.#search);
+    this.#people.want("");
+    this.#messages.want("");
     this.#layers.closed(this.#close);
     this.#dialog.remove();
   }
 
   #typed() {
-    clearTimeout(this.#search);
-    this.#active = 0;
-    this.#said.textContent = "";
-    if (this.#input.value.trim() === "") {
-      this.#people = [];
-      this.#messages = [];
-    } else this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
-    this.#draw();
+    const text = this.#input.value.trim();
+    this.#active = null;
+    this.#people.want(text);
+    this.#messages.want(wantedBy(text).length > 0 ? text : "");
+    this.#box.scrollTop = 0;
+    this.render();
   }
 
-  async #ask() {
-    const start = this.#input.value.trim();
-    try {
-      const [users, messages] = await Promise.all([
-        this.#api.usersNamed(start),
-        wordsOf(start).length > 0 ? this.#api.search(start, MOST_MESSAGES) : [],
-      ]);
-      if (start !== this.#input.value.trim()) return; // a later search is on its way
-      this.#people = users.filter((user) => user.id !== this.#me.id);
-      this.#messages = messages.filter((message) => this.#chats.get(message.chat)?.detail);
-      this.#draw();
-      if (this.#options.length === 0) this.#said.textContent = "No matches";
-    } catch (error) {
-      this.#said.textContent = refusalInWords(error);
-    }
-  }
-
-  #draw() {
-    const groups = this.#input.value.trim() === "" ? this.#suggested() : this.#found();
-    this.#options = groups.flatMap(([, options]) => options);
-    let n = 0;
-    this.#hits.replaceChildren(...groups.filter(([, options]) => options.length > 0).map(
-      ([name, options]) => element(
-        "div",
-        { role: "group", "aria-label": name },
-        element("h3", { "aria-hidden": "true" }, name),
-        ...options.map((option) => this.#hit(option, n++)),
-      ),
-    ));
-    this.#mark();
+  /** What goes wrong, or that nothing is found; how much is, to those who cannot see it. */
+  #say(text) {
+    const isWaiting = this.#people.isWaiting || this.#messages.isWaiting;
+    const error = this.#messages.error ?? this.#people.error;
+    const isNothing = text !== "" && this.#rows.length === 0 && !isWaiting;
+    setText(this.#said, error ? refusalInWords(error) : isNothing ? "No matches" : "");
+    if (isWaiting) return;
+    const more = this.#messages.hasMore ? " and more" : "";
+    const count = this.#rows.length;
+    const isCounted = text !== "" && count > 0;
+    setText(this.#count, isCounted ? `${count} ${count === 1 ? "match" : "matches"}${more}` : "");
   }
 
   #suggested() {
     const chats = this.#chats.sorted();
     const unread = chats.filter((chat) => chat.unread > 0);
     const recent = chats.filter((chat) => chat.unread === 0).slice(0, MOST_RECENT);
-    return [
-      ["Recent", recent.map((chat) => this.#ofChat(chat))],
-      ["Unread", unread.map((chat) => this.#ofChat(chat))],
-    ];
+    const rowOf = (chat) => this.#ofChat(chat, []);
+    return { Recent: recent.map(rowOf), Unread: unread.map(rowOf) };
   }
 
-  #found() {
-    const wanted = this.#input.value.trim().toLocaleLowerCase();
-    const chats = this.#chats.sorted().map((chat) => this.#ofChat(chat))
-      .filter(({ title }) => title.toLocaleLowerCase().includes(wanted))
+  #found(text) {
+    const wanted = wantedBy(text);
+    const chats = this.#chats.sorted().map((chat) => this.#ofChat(chat, wanted))
+      .filter(({ title, isAll }) => isAll || title.toLowerCase().includes(text.toLowerCase()))
       .slice(0, MOST_CHATS);
-    const faces = new Set(chats.map((option) => option.face));
-    const people = this.#people.filter((user) => !faces.has(user.id)).map((user) => ({
-      face: user.id, title: user.username, isPerson: true, what: "",
-      take: () => this.#choose.person(user),
-    }));
-    const messages = this.#messages.map((message) => this.#ofMessage(message));
-    return [["Chats", chats], ["People", people], ["Messages", messages]];
+    const faces = new Set(chats.map((row) => row.face));
+    const people = this.#people.found
+      .filter(({ id }) => id !== this.#me.id && !faces.has(id))
+      .map(({ id, username }) => ({
+        key: `person-${id}`, face: id, isPerson: true, what: "", unread: 0,
+        ...named(username, wanted),
+      }));
+    const messages = this.#messages.found.filter(({ chat }) => this.#chats.get(chat)?.detail)
+      .map((message) => this.#ofMessage(message, text, wanted));
+    return { Chats: chats, People: people, Messages: messages };
   }
 
-  #ofMessage({ chat: id, seq, at, by, message }) {
-    const chat = this.#chats.get(id);
-    const name = by === this.#me.id ? "You" : this.#names.of(by);
-    const where = titleOf(chat.detail, this.#me.id, (user) => this.#names.of(user));
-    const time = listTime(Date.parse(at), Date.now());
+  #ofMessage(message, typed, wanted) {
+    const { chat, messageId, at, by } = message;
+    if (this.#excerpts.get(message)?.typed !== typed) {
+      this.#excerpts.set(message, { typed, parts: excerptOf(message.message, wanted) });
+    }
     return {
-      parts: partsOfMessage({ by, name, where, time, message }, wordsOf(this.#input.value)),
-      take: () => this.#choose.message(chat, seq),
+      key: `message-${messageId}`, isMessage: true, by, title: fullTime(at),
+      name: by === this.#me.id ? "You" : this.#names.of(by),
+      where: this.#titleOf(this.#chats.get(chat)),
+      time: listTime(Date.parse(at), this.#clock.now()),
+      parts: this.#excerpts.get(message).parts,
     };
   }
 
-  #ofChat(chat) {
-    const nameOf = (id) => this.#names.of(id);
-    const other = otherOf(chat.detail, this.#me.id, nameOf);
+  #ofChat(chat, wanted) {
+    const other = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
     const people = other === null ? peopleInWords(chat.detail.participantCount) : "";
     return {
+      key: `chat-${chat.id}`,
       face: other ?? chat.id,
-      title: titleOf(chat.detail, this.#me.id, nameOf),
       isPerson: other !== null,
       what: chat.draft.trim() === "" ? people : "Draft",
       unread: chat.unread,
-      take: () => this.#choose.chat(chat),
+      ...named(this.#titleOf(chat), wanted),
     };
   }
 
-  #hit(option, n) {
-    return element(
-      "div",
-      {
-        class: option.parts ? "hit message" : "hit",
-        role: "option",
-        id: `hit-${n}`,
-        onpointerdown: (event) => event.preventDefault(), // the focus stays in the field
-        onclick: () => this.#take(n),
-      },
-      ...(option.parts ?? partsOf(option)),
-    );
+  #titleOf(chat) {
+    return titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
   }
 
-  #mark() {
-    this.#active = Math.min(this.#active, Math.max(0, this.#options.length - 1));
-    const nodes = [...this.#hits.querySelectorAll(".hit")];
-    nodes.forEach((node, n) => node.setAttribute("aria-selected", String(n === this.#active)));
-    const active = nodes[this.#active];
-    if (active) this.#input.setAttribute("aria-activedescendant", active.id);
-    else this.#input.removeAttribute("aria-activedescendant");
-    active?.scrollIntoView({ block: "nearest" });
+  /** The row that Enter opens; `isByKey` brings it into view. */
+  #mark({ isByKey = false } = {}) {
+    const at = Math.max(0, this.#rows.findIndex(({ key }) => key === this.#active));
+    const active = this.#rows[at];
+    for (const node of this.#hits.querySelectorAll(".hit")) {
+      node.setAttribute("aria-selected", String(node.dataset.key === active?.key));
+    }
+    if (!active) {
+      this.#input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    this.#input.setAttribute("aria-activedescendant", idOf(active.key));
+    if (isByKey) document.getElementById(idOf(active.key)).scrollIntoView({ block: "nearest" });
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END_PX) this.#messages.more();
   }
 
   #key(event) {
     if (event.isComposing || event.altKey) return;
-    const count = this.#options.length;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (count === 0) return;
-      this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
-      this.#mark();
+      this.#step(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      this.#take(this.#active);
+      this.#take(this.#active ?? this.#rows[0]?.key);
     }
   }
 
-  #take(n) {
-    const option = this.#options[n];
-    if (!option) return;
-    option.take();
+  #step(by) {
+    const count = this.#rows.length;
+    const at = Math.max(0, this.#rows.findIndex(({ key }) => key === this.#active)) + by;
+    if (count === 0 || (at === count && this.#messages.hasMore)) return; // more is on its way
+    this.#active = this.#rows[(at + count) % count].key;
+    this.#mark({ isByKey: true });
+  }
+
+  #take(key) {
+    const row = this.#rows.find((one) => one.key === key);
+    if (!row) return;
+    const [kind, id] = [key.slice(0, key.indexOf("-")), key.slice(key.indexOf("-") + 1)];
+    if (kind === "chat") this.#choose.chat(this.#chats.get(id));
+    else if (kind === "person") {
+      this.#choose.person(this.#people.found.find((user) => user.id === id));
+    } else {
+      const { chat, seq } = this.#messages.found.find((one) => one.messageId === id);
+      this.#choose.message(this.#chats.get(chat), seq);
+    }
     if (this.#dialog.open) this.#close();
   }
 }
 
-function partsOf({ face, title, isPerson, what, unread }) {
-  return [
-    avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28" }),
-    element("span", { class: "cut" }, unread > 0 ? element("b", {}, title) : title,
-      " ", element("span", { class: "soft" }, what)),
-    unread > 0
-      ? element("span", { class: isPerson ? "badge mention" : "badge" }, String(unread))
-      : null,
-  ];
+/** A title with the words in it that are wanted; `isAll` when all of them are. */
+function named(title, wanted) {
+  const { ranges, isAll } = findIn(title, wanted);
+  return { title, parts: cutAt(title, ranges), isAll: isAll && wanted.length > 0 };
+}
+
+/** Nobody's name has other characters than a name may have: then nobody is found. */
+async function peopleNamed(api, text) {
+  try {
+    return await api.usersNamed(text);
+  } catch (error) {
+    if (error.code !== "invalid_request") throw error;
+    return [];
+  }
+}
+
+/** A live region speaks when its text is set, also to the same. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }

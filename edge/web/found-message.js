@@ -2,14 +2,15 @@
  * A message that was found, as a hit of the finder: where and when, and the place of the words.
  */
 import { avatar, element, lettersOf } from "./element.js";
+import { cutAt, findIn } from "./found-words.js";
 import { hueOf } from "./ids.js";
 import { plainOf } from "./prose.js";
 
 const BEFORE = 30; // characters of the text before the first word that was found
 const SHOWN = 160;
 
-/** The parts of a hit. `words` are what was searched for. */
-export function partsOfMessage({ by, name, where, time, message }, words) {
+/** The parts of a hit; `parts` as `excerptOf` gives them. */
+export function partsOfMessage({ by, name, where, time, title, parts }) {
   return [
     avatar(hueOf(by), lettersOf(name), { person: true, size: "s28" }),
     element(
@@ -19,29 +20,36 @@ export function partsOfMessage({ by, name, where, time, message }, words) {
         "span",
         { class: "first-line" },
         element("span", { class: "cut" }, element("b", {}, name), " in ", where),
-        element("time", {}, time),
+        " ",
+        element("time", { title }, time),
+        " ",
       ),
-      element("span", { class: "found-text cut", dir: "auto" }, ...marked(message, words)),
+      element("span", { class: "found-text cut", dir: "auto" }, ...marked(parts)),
     ),
   ];
 }
 
-/** The words of a search without its quotes. */
-export function wordsOf(text) {
-  return text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+/** Text nodes, and a mark for each part that is marked. */
+export function marked(parts) {
+  return parts.map(({ text, isMarked }) => (isMarked ? element("mark", {}, text) : text));
 }
 
-/** The text around the first of the words, each of them in a mark. */
-function marked(message, words) {
+/** The text around the first of what is wanted: `[{text, isMarked}]`. */
+export function excerptOf(message, wanted) {
   const text = plainOf(message);
-  const pattern = new RegExp(words.map((word) => RegExp.escape?.(word) ?? word).join("|"), "giu");
-  const first = Math.max(0, text.search(pattern) - BEFORE);
-  const shown = `${first > 0 ? "…" : ""}${text.slice(first, first + SHOWN)}`;
-  const nodes = [];
-  let end = 0;
-  for (const match of shown.matchAll(pattern)) {
-    nodes.push(shown.slice(end, match.index), element("mark", {}, match[0]));
-    end = match.index + match[0].length;
-  }
-  return [...nodes, shown.slice(end)];
+  const { ranges } = findIn(text, wanted);
+  const first = wordStart(text, (ranges[0]?.[0] ?? 0) - BEFORE);
+  const shown = text.slice(first, first + SHOWN).replace(/[\ud800-\udbff]$/, "");
+  const inside = ranges.map(([from, to]) => [from - first, Math.min(to - first, shown.length)])
+    .filter(([from]) => from < shown.length);
+  const parts = cutAt(shown, inside);
+  return first > 0 ? [{ text: "…", isMarked: false }, ...parts] : parts;
+}
+
+/** Where to begin so that no word is cut, if there is a space near; never inside a character. */
+function wordStart(text, at) {
+  if (at <= 0) return 0;
+  const space = text.slice(at, at + BEFORE).search(/\s/u);
+  const start = space >= 0 ? at + space + 1 : at;
+  return /[\udc00-\udfff]/.test(text[start]) ? start + 1 : start;
 }

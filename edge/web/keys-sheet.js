@@ -7,7 +7,7 @@ import { Sheet } from "./sheet.js";
 const KEYS = [
   ["Enter", "Send the message"],
   ["Shift Enter", "New line in the message"],
-  ["Ctrl K", "Find a chat or a person"],
+  ["Ctrl K", "Find a chat, a person or a message"],
   ["Alt ↑  Alt ↓", "Chat above, chat below"],
   ["Alt Shift ↑  Alt Shift ↓", "The same through unread chats"],
   ["↑  ↓", "Through the messages, while they have the focus"],

@@ -275,7 +275,10 @@ export class Workspace {
         choose: {
           chat: (chat) => this.#goTo(chat),
           person: (user) => this.#meet(user),
-          message: (at, seq) => this.#layers.goTo(`#${at.id}/${seq}`),
+          message: (at, seq) => {
+            this.#at = null; // also where the address names it already
+            this.#layers.goTo(`#${at.id}/${seq}`);
+          },
         },
       });
       this.#finder.open();
@@ -374,6 +377,7 @@ export class Workspace {
     });
     const title = this.#open ? this.#titleOf(this.#open) : "";
     this.#panel?.render(this.#open, title);
+    this.#finder?.render();
     const { unread } = this.#chats;
     const shown = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
       .filter(Boolean).join(" ");

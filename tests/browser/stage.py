@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import BrowserContext, Page, WebSocketRoute
 
+from chats.search.query import parse_query
+from chats.search.words import line_of
 from common.protocol.fold import fold
 from edge.routes.pages import page_headers
 from edge.site import File, read_site
@@ -44,6 +46,8 @@ class Play:
         self.chats: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, list[dict[str, Any]]] = {}
         self.is_silent = False  # nothing that is sent is answered
+        self.searched: list[str] = []
+        self.search_refusal: tuple[int, str] | None = None
         self._sockets: list[WebSocketRoute] = []
 
     def start(self, name: str, *people: str, by: str = "ann") -> str:
@@ -129,16 +133,32 @@ class Play:
         if found := re.fullmatch(r"/api/user/([0-9a-f-]{36})", path):
             return 200, {"id": found[1], "username": self.people[found[1]]}
         if path == "/api/search":
-            found = [
-                message
-                for chat in self.chats
-                for message in self.current(chat)
-                if query["q"].lower() in message["message"].lower()
-            ]
-            return 200, {"messages": found[::-1], "next": None}
+            return self._search(query)
         if path == "/api/chat":
             return 200, {"chats": list(self.chats.values())[::-1], "next": None}
         return self._answer_about_chat(method, path, query)
+
+    def _search(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        """By the words of the real search; a cursor is how many results were before."""
+        self.searched.append(query["q"])
+        if self.search_refusal is not None:
+            status, code = self.search_refusal
+            return status, {"code": code, "title": code, "status": status}
+        wanted = parse_query(query["q"])
+        if wanted is None:
+            return 400, {"code": "invalid_request", "title": "Bad", "status": 400}
+        found = [
+            message
+            for chat in self.chats
+            for message in self.current(chat)
+            if message["type"] == "message"
+            and all(string in line_of(message["message"]) for string in wanted.strings)
+        ]
+        found.sort(key=lambda message: (message["at"], message["messageId"]), reverse=True)
+        start, limit = int(query.get("before", "0")), int(query["limit"])
+        page = found[start : start + limit]
+        more = start + limit < len(found)
+        return 200, {"messages": page, "next": str(start + limit) if more else None}
 
     def _answer_about_chat(
         self, method: str, path: str, query: Mapping[str, str]

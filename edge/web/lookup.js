@@ -1,0 +1,87 @@
+/**
+ * What the server knows about a text that somebody is typing: asks after a pause, one request at a
+ * time, and drops what was answered to an earlier text. Shows nothing.
+ */
+
+const PAUSE_MS = 150;
+const AGAIN_MS = 2_000;
+const PASSING = new Set(["rate_limited", "unavailable"]); // what is asked again by itself
+
+export class Lookup {
+  #ask;
+  #clock;
+  #onChange;
+  #wanted = "";
+  #answered = ""; // the text that `found` is about
+  #next = null;
+  #isUnderway = false;
+  #cancel = () => {};
+
+  /** `ask(text, cursor)` gives `{found, next}`; the cursor is null for the first page. */
+  constructor({ ask, clock, onChange }) {
+    this.#ask = ask;
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.found = [];
+    this.error = null; // why there is no answer; what passes is asked again
+  }
+
+  /** True while an answer to what is typed, or its next page, is to come. */
+  get isWaiting() {
+    return this.#isUnderway || (this.#wanted !== this.#answered && this.error === null);
+  }
+
+  get hasMore() {
+    return this.#next !== null;
+  }
+
+  /** What is typed now; nothing is asked about "". What was found before stays until the answer. */
+  want(text) {
+    if (text === this.#wanted) return;
+    this.#wanted = text;
+    this.error = null;
+    this.#cancel();
+    if (text === "") this.#take("", { found: [], next: null });
+    else if (text !== this.#answered) this.#askAfter(PAUSE_MS);
+  }
+
+  /** The next page, if there is one and nothing else is asked. */
+  more() {
+    if (this.#next !== null && !this.isWaiting && this.error === null) this.#go();
+  }
+
+  #askAfter(ms) {
+    this.#cancel();
+    this.#cancel = this.#clock.after(ms, () => this.#go());
+  }
+
+  async #go() {
+    if (this.#isUnderway) return; // its end goes on with what is wanted then
+    const text = this.#wanted;
+    const isNew = text !== this.#answered;
+    let pauseMs = PAUSE_MS;
+    this.#isUnderway = true;
+    try {
+      const page = await this.#ask(text, isNew ? null : this.#next);
+      if (text === this.#wanted) {
+        this.#take(text, { ...page, found: isNew ? page.found : [...this.found, ...page.found] });
+      }
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      if (text === this.#wanted) this.error = error;
+      pauseMs = Math.max(AGAIN_MS, (error.retryAfterSeconds ?? 0) * 1_000);
+    } finally {
+      this.#isUnderway = false;
+    }
+    const isAnswered = this.#wanted === this.#answered;
+    if (this.error ? PASSING.has(this.error.code) : !isAnswered) this.#askAfter(pauseMs);
+    this.#onChange();
+  }
+
+  #take(text, { found, next }) {
+    this.#answered = text;
+    this.found = found;
+    this.#next = next;
+    this.error = null;
+  }
+}

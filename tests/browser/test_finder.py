@@ -1,0 +1,213 @@
+"""Finding what was said: what the finder shows, how one moves in it, and where it leads."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.browser.stage import Play, Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+    """Opens the page with a play; it ends without an error."""
+    pages: list[tuple[Page, list[str]]] = []
+
+    async def open_one(play: Play, **settings: Any) -> Page:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        page = await stage.enter(context, play)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+        pages.append((page, errors))
+        await expect(page.locator(".live")).to_have_text("live")
+        return page
+
+    yield open_one
+    for page, errors in pages:
+        assert errors == []
+        await page.context.close()
+
+
+def make_play() -> Play:
+    """A garden that is spoken of in two chats, and much else."""
+    play = Play()
+    party = play.start("Summer party", "ann", "bob", by="cleo")
+    play.say(party, "cleo", "The one by the river: **Café Garden**, it is ours from noon.")
+    play.say(party, "bob", "<img src=x onerror=alert(1)> gardening & more", minutes=101)
+    crew = play.start("Garden crew", "ann", "greta", by="dan")
+    play.say(crew, "dan", "no word of it")
+    return play
+
+
+def make_long_play(count: int) -> Play:
+    """One chat with that many lines, the second of which has a word of its own."""
+    play = Play()
+    chat = play.start("Long", "ann", by="bob")
+    play.say(chat, "bob", "the lanterns are in the boathouse", minutes=2)
+    for number in range(count):
+        play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
+    return play
+
+
+async def find(page: Page, text: str) -> Locator:
+    """Opens the finder and types; gives the field."""
+    await page.keyboard.press("Control+k")
+    field = page.get_by_role("combobox", name="Find a chat")
+    await expect(field).to_be_focused()
+    await page.keyboard.type(text)
+    return field
+
+
+async def test_chats_and_messages_are_found_in_one_field(open_page: Open) -> None:
+    """Each with its words marked whatever their case and accents, and text is never markup."""
+    page = await open_page(make_play())
+    await find(page, "GÁRD")
+    messages = page.get_by_role("group", name="Messages").get_by_role("option")
+    await expect(messages).to_have_count(2)
+    marks = page.locator(".hits mark")
+    await expect(marks).to_have_text(["Gard", "gard", "Gard"])
+    await expect(page.get_by_role("group", name="Chats").get_by_role("option")).to_have_text(
+        ["GCGarden crew 3 people"]
+    )
+    await expect(messages.last).to_contain_text("cleo in Summer party")
+    await expect(messages.last.locator("time")).to_have_attribute(
+        "title", re.compile("4 June 2026")
+    )
+    assert await page.locator(".hits img").count() == 0
+    await expect(page.get_by_role("status").filter(has_text="3 matches")).to_be_attached()
+
+
+async def test_people_are_found_beside_them(open_page: Open) -> None:
+    """Somebody whom one has no chat with is found by the beginning of the name."""
+    page = await open_page(make_play())
+    await find(page, "gre")
+    person = page.get_by_role("group", name="People").get_by_role("option", name="greta")
+    await expect(person.locator("mark")).to_have_text("gre")
+
+
+async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: Open) -> None:
+    """The focus stays in the field, which names the chosen row; Escape gives it back."""
+    page = await open_page(make_play())
+    await page.get_by_role("link", name="Garden crew").click()
+    field = await find(page, "gard")
+    chosen = page.locator(".hit[aria-selected=true]")
+    await expect(page.locator(".hit.message")).to_have_count(2)
+    await expect(chosen).to_contain_text("Garden crew")
+    await page.keyboard.press("ArrowUp")
+    await expect(chosen).to_contain_text("ours from noon")
+    active = await field.get_attribute("aria-activedescendant")
+    assert active == await chosen.get_attribute("id")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".finder")).to_have_count(0)
+    await expect(page.locator(".write textarea")).to_be_focused()
+    await find(page, "gard noon")
+    await expect(page.locator(".hit")).to_have_count(0)
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("noon gard")
+    await expect(page.locator(".hit")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".bar h1")).to_have_text("Summer party")
+    await expect(page.locator(".line.found")).to_contain_text("ours from noon")
+
+
+async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: Open) -> None:
+    """1,500 messages back: highlighted, one reads on both ways, and returns to the newest."""
+    page = await open_page(make_long_play(1_500))
+    await find(page, "lanterns")
+    await page.locator(".hit.message").click()
+    found = page.locator(".line.found")
+    await expect(found).to_be_in_viewport()
+    await expect(found).to_contain_text("boathouse")
+    log = page.get_by_role("log")
+    await expect(log).to_contain_text("line 40 of the log")
+    await expect(log).not_to_contain_text("line 1499 of the log")
+    for _ in range(4):
+        last = await log.locator(".line .text").last.inner_text()
+        await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+        await expect(log.locator(".line .text").last).not_to_have_text(last)
+    await find(page, '"line 700"')
+    await page.locator(".hit.message").click()
+    await expect(found).to_contain_text("line 700 of the log")
+    await expect(found).to_be_in_viewport()
+    for _ in range(2):
+        first = await log.locator(".line .text").first.inner_text()
+        await log.evaluate("log => { log.scrollTop = 0; }")
+        await expect(log.locator(".line .text").first).not_to_have_text(first)
+    await page.get_by_role("button", name="Latest").click()
+    await expect(log.locator(".line .text").last).to_have_text("line 1499 of the log")
+    await expect(log.locator(".line").last).to_be_in_viewport()
+
+
+async def test_the_same_message_can_be_found_twice(open_page: Open) -> None:
+    """Whoever has scrolled away from it is led back."""
+    page = await open_page(make_long_play(300))
+    for _ in range(2):
+        await find(page, "lanterns")
+        await page.locator(".hit.message").click()
+        await expect(page.locator(".line.found")).to_be_in_viewport()
+        await page.get_by_role("button", name="Latest").click()
+        await expect(page.locator(".line.found")).to_have_count(0)
+
+
+async def test_more_is_found_as_one_scrolls(open_page: Open) -> None:
+    """Pages of results follow each other, by wheel or arrow keys, without moving what is seen."""
+    play = make_long_play(70)
+    page = await open_page(play)
+    await find(page, "log")
+    hits, box = page.locator(".hit.message"), page.locator(".found-box")
+    await expect(hits).to_have_count(20)
+    await box.evaluate("box => { box.scrollTop = box.scrollHeight - box.clientHeight - 1; }")
+    await expect(hits).to_have_count(40)
+    assert await box.evaluate("box => box.scrollTop") > 0
+    for _ in range(70):
+        await page.keyboard.press("ArrowDown")
+        if await hits.count() == 70:
+            break
+    await expect(hits).to_have_count(70)
+    assert set(play.searched) == {"log"}
+
+
+async def test_refusals_are_said_and_pass_by_themselves(open_page: Open) -> None:
+    """Too many searches and a server that is away are sentences; what was typed is asked again."""
+    play = make_play()
+    page = await open_page(play)
+    play.search_refusal = (429, "rate_limited")
+    await find(page, "noon")
+    said = page.locator(".found-box > .hint")
+    await expect(said).to_have_text("Too many tries. Wait a second.")
+    play.search_refusal = (503, "unavailable")
+    await expect(said).to_have_text("Hubbub cannot be reached. Try again in a moment.")
+    play.search_refusal = None
+    await expect(page.locator(".hit.message")).to_have_count(1)
+    await expect(said).to_have_text("")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_phone_finds_by_touch(open_page: Open, scheme: str) -> None:
+    """The finder fills the screen, nothing is wider than it, and a tap opens the message."""
+    page = await open_page(
+        make_play(), color_scheme=scheme, viewport=PHONE, has_touch=True, is_mobile=True
+    )
+    await page.get_by_role("button", name="Find or search").tap()
+    await page.get_by_role("combobox", name="Find a chat").fill("gard")
+    hit = page.locator(".hit.message").last
+    await expect(hit).to_contain_text("ours from noon")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert (await hit.bounding_box() or {})["height"] >= 44
+    await hit.tap()
+    await expect(page.locator(".line.found")).to_be_in_viewport()
