@@ -4,7 +4,7 @@ A replica feeds the chats that it announced events of, several times a second. W
 when it died is found by comparing every chat's progress with its log: at the start, now and then.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Final
 
@@ -14,6 +14,8 @@ from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.2
 COMPARE_SECONDS: Final = 300.0
+BUSY_EVENTS: Final = 32  # under way at once: sends need the machine for themselves
+MAX_YIELD_SECONDS: Final = 30.0
 _CHATS_AT_ONCE: Final = 10  # a transaction is short, also where the machine is busy
 _ROWS_A_CHAT: Final = 64
 _COMPARED_AT_ONCE: Final = 2_000
@@ -34,16 +36,25 @@ class Feeder:
         for chat in chats:
             self._noted.setdefault(chat, now)
 
-    async def run(self) -> None:
-        """One pass over what was noted. Raises what the database raises; what was not fed stays
+    async def run(self, events_under_way: Callable[[], int]) -> None:
+        """One pass over what was noted; none while many events are being stored, unless something
+        has waited for `MAX_YIELD_SECONDS`. Raises what the database raises; what was not fed stays
         noted."""
+        self._measure()
+        oldest = min(self._noted.values(), default=monotonic())
+        if events_under_way() > BUSY_EVENTS and monotonic() - oldest < MAX_YIELD_SECONDS:
+            return
+        await self.feed_all()
+        self._measure()
+
+    async def feed_all(self) -> None:
+        """Everything that was noted, and now and then what nobody noted."""
         if monotonic() >= self._next_comparison:
             await self._compare()
             self._next_comparison = monotonic() + COMPARE_SECONDS
         waiting = list(self._noted)
         for start in range(0, len(waiting), _CHATS_AT_ONCE):
             await self._feed(waiting[start : start + _CHATS_AT_ONCE])
-        self._measure()
 
     async def _feed(self, chats: list[str]) -> None:
         """Until nothing is left of those of these chats that nobody else feeds."""

@@ -19,7 +19,7 @@ async def rebuild(database_url: str) -> None:
     """Returns when everything that was in the log at its start can be found."""
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         await empty_index(pool)
-        await Feeder(pool).run()
+        await Feeder(pool).feed_all()
 
 
 def main() -> None:
