@@ -11,6 +11,7 @@ import { Log } from "./log.js";
 import { openMenu } from "./menu.js";
 import { choicesFor, quickReactions } from "./message-menu.js";
 import { Notice } from "./notice.js";
+import { plainOf } from "./prose.js";
 import { mentionsIn, suggest } from "./suggestions.js";
 import { Tools } from "./tools.js";
 import { otherOf, titleOf, typingInWords } from "./words.js";
@@ -239,7 +240,7 @@ export class Conversation {
         this.#react(row, emoji, isOn);
       },
     }), null];
-    const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${row.text}`);
+    const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${plainOf(row.text)}`);
     const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
     const menu = openMenu({ label: "Message", anchor, layers: this.#layers, items });
   }
