@@ -146,7 +146,9 @@ export class Live {
     this.#outbox.heard(unsent);
     const timeline = this.chats.get(unsent.chat)?.timeline;
     if (unsent.state === "gone") timeline?.discard(unsent.clientId);
-    else if (unsent.state !== "stored") { // what is stored comes as an event
+    else if (unsent.state === "stored") {
+      if (unsent.kind) timeline?.settle(unsent.clientId); // a message comes as an event in any case
+    } else {
       timeline?.write({ ...unsent });
       timeline?.change(unsent.clientId, { state: unsent.state, reason: unsent.reason });
     }
