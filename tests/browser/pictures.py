@@ -74,6 +74,7 @@ async def talk(ann: Window, bob: Window, cleo: Window) -> None:
     await say(cleo, "They changed it. All of it is in https://example.org/garden.")
     await say(cleo, "The garden is ours from noon.")
     await react(cleo, "Then let us take it", "👍")
+    await bob.open_chat("Summer party")
     await react(bob, "Sixteen people", "🎉")
     await ann.open_chat("Summer party")
     await react(ann, "Sixteen people", "🎉")
