@@ -34,7 +34,7 @@ CREATE TABLE unnamed_reactions (
 
 -- A message or edit without its text; chats/encoding.py does the same. What is left are ids and
 -- times, so that spaces can be taken out of it.
-CREATE FUNCTION blank_event(event bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
+CREATE FUNCTION blank_event(event bytea) RETURNS bytea LANGUAGE sql STABLE
 RETURN convert_to(
     replace(
         (
@@ -48,7 +48,7 @@ RETURN convert_to(
 
 -- A message as history gives it.
 CREATE FUNCTION show_message(event bytea, current bytea, reactions text) RETURNS bytea
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 RETURN CASE
     WHEN reactions IS NULL THEN coalesce(current, event)
     ELSE overlay(
