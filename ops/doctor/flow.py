@@ -9,7 +9,7 @@ from ops.doctor.scene import Scene
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
 MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
 MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every second
-MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed five times a second
+MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed every 0.6 s
 POLLING_REASONS: Final = {
     "bus_down": "It has no connection to Valkey.",
     "digest_missing": "Digests of a chats replica do not arrive: chats is cut from Valkey, or "
