@@ -39,7 +39,7 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
     code, said = await run_ops(system, "logs", f"00-{trace}-00000000000000a1-01")
     assert code == 0
     assert "route=/api/chat/{chat_id}/message status=201" in said
-    assert "call=send status=200" in said
+    assert "call=append status=200" in said
     assert f"delivered chat={chat} seq=2 sockets=1" in said
 
 
@@ -61,7 +61,7 @@ async def test_messages_of_one_batch_are_found_by_the_trace_of_each(system: Hubb
     assert {answer.status for answer in answers} == {201}
     for trace in traces[::10]:
         trail = await asyncio.to_thread(find_trail, system.data / "logs", trace)
-        assert any(line.get("call") == "send" for line in trail), trail
+        assert any(line.get("call") == "append" for line in trail), trail
 
 
 async def test_unknown_traces_are_told_apart_from_nonsense(system: Hubbub) -> None:
