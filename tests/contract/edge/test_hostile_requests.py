@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
@@ -39,7 +39,10 @@ def test_made_up_requests(
         suppress_health_check=list(HealthCheck),
     )
     def ask(case: schemathesis.Case) -> None:
-        answer = send(client, case, {**(case.headers or {}), **somebody.headers})
+        try:
+            answer = send(client, case, {**(case.headers or {}), **somebody.headers})
+        except httpx.LocalProtocolError:
+            reject()  # a header with which this client sends nothing
         assert answer.status_code < 500, answer.text
 
     ask()
