@@ -1,6 +1,6 @@
 """Feeds the index of words behind the commit. Sends wait for nothing here.
 
-A replica feeds the chats that it announced events of, several times a second. What a replica left
+A replica feeds the chats that it announced events of every 0.6 s. What a replica left
 when it died is found by comparing every chat's progress with its log: at the start, now and then.
 """
 
