@@ -1,7 +1,7 @@
 """Feeds the index of words behind the commit. Sends wait for nothing here.
 
-A replica feeds the chats that it announced events of every 0.6 s. What a replica left
-when it died is found by comparing every chat's progress with its log: at the start, now and then.
+Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
+died is found by comparing every chat's progress with its log: at the start, and now and then.
 """
 
 from collections.abc import Callable, Iterable
