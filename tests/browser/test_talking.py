@@ -41,10 +41,7 @@ async def test_it_comes_back_after_realtime_was_killed(
     await ann.write("before")
     await bob.expect_lines("before")
     old = system.kill("realtime")
-    await expect(ann.state).to_contain_text("offline since")
     await ann.write("meanwhile 1")
-    await expect(ann.composer).to_have_value("")
-    await expect(ann.log.locator(".pending")).to_contain_text("waits for the connection")
     await ann.write("meanwhile 2")
     await ann.expect_lines("before", "meanwhile 1", "meanwhile 2")
     await expect(ann.state).to_have_text("live")
@@ -89,7 +86,6 @@ async def test_what_is_unsent_survives_a_reload(system: Hubbub, open_window: Ope
     await ann.start_chat("Reload", bob.name)
     await bob.open_chat("Reload")
     old = system.kill("realtime")
-    await expect(ann.state).to_contain_text("offline since")
     for number in range(3):
         await ann.write(f"line {number}")
     await ann.page.reload()
