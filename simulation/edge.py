@@ -33,6 +33,7 @@ from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
 from edge.reads import CachedReads, DirectReads
 from edge.upstream import Chats, Users
+from simulation.processes import OWNER
 
 _encode = msgspec.json.encode
 
@@ -168,7 +169,10 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         cache = CacheNodes(("redis://cache-0:6379",))
         stack.push_async_callback(cache.close)
         reads = CachedReads(chats_calls, direct, MemoryCache(2**20), cache)
-        front = _Front(Gate(credentials), Chats(chats_calls), reads, Appends(chats_calls), limits)
+        gate = Gate(credentials)
+        if (process := OWNER.get()) is not None:
+            process.gate = gate
+        front = _Front(gate, Chats(chats_calls), reads, Appends(chats_calls), limits)
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [

@@ -43,6 +43,11 @@ class Fleet:
             if process.node is not None and process.state is State.RUNNING:
                 yield host, process.node
 
+    def edges_are_ready(self) -> bool:
+        """Whether each has heard from users whom to let in, as when a fleet calls itself up."""
+        gates = [process.gate for process in self.processes.values() if process.gate is not None]
+        return len(gates) == len(self.of("edge")) and not any(gate.missing for gate in gates)
+
     def start(self, host: str) -> None:
         """A new life of that process."""
         role = host.partition("-")[0]

@@ -82,8 +82,8 @@ class Run:
             self.fleet.start(host)
         self.people.connect()
         self._look()
-        if not self._run(self.people.are_ready, START_SECONDS):
-            self._fail("start", f"not everybody is ready after {START_SECONDS} s")
+        if not self._run(self._is_up, START_SECONDS):
+            self._fail("start", f"not everything is ready after {START_SECONDS} s")
             return
         begin = CLOCK.now
         for step in self.plan.steps:
@@ -93,6 +93,9 @@ class Run:
         self._come_to_rest()
         if self.plan.checks_leaks:
             self._leave()
+
+    def _is_up(self) -> bool:
+        return self.people.are_ready() and self.fleet.edges_are_ready()
 
     def _come_to_rest(self) -> None:
         patience = REST_SECONDS_AFTER_WEAR if self.plan.loses_messages else REST_SECONDS
