@@ -17,7 +17,9 @@ from chats.background import (
 from chats.calls import create_calls
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
+from chats.markers import Markers
 from chats.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
+from chats.own import Wishes
 from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
@@ -103,6 +105,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         await stop(lease)
 
     health = Health(ready)
-    calls = create_calls(pool, appender, coordinator, window, recent, publisher)
+    markers, wishes = Markers(pool, valkey), Wishes(pool, valkey)
+    calls = create_calls(pool, appender, coordinator, window, recent, publisher, markers, wishes)
     served = CallService(calls, health, service.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

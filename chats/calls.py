@@ -7,7 +7,9 @@ from chats import chats, erasing, history, nodes, own, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
+from chats.markers import Markers
 from chats.outbox import Publisher
+from chats.own import Wishes
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from chats.window import Window
@@ -57,7 +59,7 @@ from common.protocol.chats import (
     ViewsRequest,
 )
 from common.protocol.items import AppendAnswer, AppendRequest
-from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
+from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from common.protocol.users import Empty
 
 
@@ -68,6 +70,8 @@ def create_calls(
     window: Window,
     recent: RecentChanges,
     publisher: Publisher,
+    markers: Markers,
+    wishes: Wishes,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
@@ -113,8 +117,9 @@ def create_calls(
         Call("forget", ForgetDecisions, Done, forget),
         Call("get_chat", GetChat, Chat, partial(own.get_chat, pool)),
         Call("list_chats", ListChats, ChatPage, partial(own.list_chats, pool)),
-        Call("move_marker", MoveMarker, Marker, partial(own.move, pool)),
-        Call("change_mine", ChangeMine, Mine, partial(own.change_mine, pool)),
+        Call("move_marker", MoveMarker, Marker, markers.move),
+        Call("move_markers", MoveMarkers, MarkersMoved, markers.move_many),
+        Call("change_mine", ChangeMine, Mine, wishes.change),
         Call("get_message", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),

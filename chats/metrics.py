@@ -24,6 +24,12 @@ SENDS_WAIT_SECONDS = Histogram(
 SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Items that wait for a transaction")
 SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Items refused", ["code"])
 SENDS_REPEATED = Counter("hubbub_chats_sends_repeated", "Items that made no event: repeats")
+MARKERS = Counter("hubbub_chats_markers", "Read markers that somebody asked to move", ["outcome"])
+MARKER_SECONDS = Histogram(
+    "hubbub_chats_marker_seconds",
+    "Seconds the transaction of a batch of read markers took",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
 PUBLISHED = Counter("hubbub_chats_published", "Payloads published", ["by"])
 BUS_UP = Gauge("hubbub_chats_bus_up", "1 while Valkey takes what this replica publishes")
 PUBLISH_FAILED = Counter("hubbub_chats_publish_failed", "Publishes that Valkey did not take")

@@ -37,9 +37,15 @@ async def get_memberships(pool: Pool, request: MembershipsRequest) -> Membership
     are what the database has to answer."""
     epoch, memberships = await list_memberships(pool, request.users)
     heads: dict[str, dict[str, int]] = {user: {} for user in request.users}
-    for user, chat, head in memberships:
+    markers: dict[str, list[int]] = {user: [] for user in request.users}
+    for user, chat, head, marker in memberships:
         heads[user][chat] = head
-    return MembershipsAnswer(epoch=epoch, chats=[heads[user] for user in request.users])
+        markers[user].append(marker)
+    return MembershipsAnswer(
+        epoch=epoch,
+        chats=[heads[user] for user in request.users],
+        markers=[markers[user] for user in request.users],
+    )
 
 
 async def get_slices(pool: Pool, window: Window, request: SlicesRequest) -> SlicesAnswer:

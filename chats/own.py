@@ -9,13 +9,13 @@ from chats.access import shown_chat_for_participant
 from chats.chats import show_chat
 from chats.store.chats import list_chats_of_member
 from chats.store.own import (
-    ABOVE_HEAD,
     OwnRow,
     list_chats_by_activity,
-    move_marker,
     read_own,
     set_own,
 )
+from common.calls.lanes import Lanes
+from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
@@ -23,9 +23,12 @@ from common.protocol.chats import (
     GetChat,
     ListChats,
 )
-from common.protocol.errors import invalid, not_found
+from common.protocol.errors import invalid, not_found, unavailable
+from common.protocol.frames import MineChanged
 from common.protocol.ids import is_id
-from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
+from common.protocol.notices import pack_notice
+from common.protocol.own import ChangeMine, Mine
+from common.valkey.valkey import Valkey
 
 NOTHING: Final = msgspec.Raw(b"null")
 _NEWEST: Final = ("~", "ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -100,21 +103,37 @@ def show_last(row: OwnRow) -> msgspec.Raw:
     return NOTHING if row.last is None else msgspec.Raw(row.last)
 
 
-async def move(pool: Pool, request: MoveMarker) -> Marker:
-    """Raises Refusal: `not_found`, `invalid_request` for a seq above the head."""
-    marker = await move_marker(pool, request.chat, request.user, request.seq, back=request.back)
-    if marker is None:
-        raise not_found()
-    if marker == ABOVE_HEAD:
-        raise invalid("from" if request.back else "upTo", "must not be above the chat's seq")
-    return Marker(read=marker)
+class Wishes:
+    """What people want to hear of chats. One person's changes are made one after the other, so that
+    the last one told to their sockets is the last one made."""
 
+    def __init__(self, pool: Pool, valkey: Valkey) -> None:
+        self._pool = pool
+        self._valkey = valkey
+        self._lanes: Lanes[ChangeMine, Mine] = Lanes(
+            lambda user: user, self._change_first, max_items=1
+        )
 
-async def change_mine(pool: Pool, request: ChangeMine) -> Mine:
-    """Raises Refusal `not_found`."""
-    if not await set_own(pool, request.chat, request.user, request.notify, request.archived):
-        raise not_found()
-    [row] = await read_own(pool, [(request.chat, request.user)])
-    if row is None:
-        raise not_found()
-    return show_mine(row)
+    async def change(self, request: ChangeMine) -> Mine:
+        """Raises Refusal `not_found`."""
+        return await self._lanes.fetch(request.user, request)
+
+    async def _change_first(self, _: str, requests: list[ChangeMine], __: float) -> list[Mine]:
+        [request] = requests
+        try:
+            mine = await self._change(request)
+        except DatabaseUnavailable as error:
+            raise unavailable() from error
+        changed = MineChanged(chat=request.chat, notify=mine.notify, archived=mine.archived)
+        topic = self._valkey.topics.user(request.user)
+        self._valkey.publish([(topic, pack_notice(changed))])
+        return [mine]
+
+    async def _change(self, request: ChangeMine) -> Mine:
+        chat, user = request.chat, request.user
+        if not await set_own(self._pool, chat, user, request.notify, request.archived):
+            raise not_found()
+        [row] = await read_own(self._pool, [(chat, user)])
+        if row is None:
+            raise not_found()
+        return show_mine(row)

@@ -5,7 +5,7 @@ made from them too. Pure, no I/O.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -60,9 +60,6 @@ class Confirmation(AnswerBody):
     message: str
 
 
-MAX_SEQ: Final = 2**63 - 1
-
-Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 Ids = Annotated[list[Id], Meta(max_length=MAX_PARTICIPANTS_A_REQUEST)]
 
 # The rules of common/protocol/fields.py, for the API's description; msgspec does not check these.

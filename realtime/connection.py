@@ -14,30 +14,23 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Final, cast
 
 from common.calls.balancer import network_of, read_word
-from common.identity.credentials import Credentials, SessionRevoked
+from common.identity.credentials import SessionRevoked
 from common.identity.tokens import Claims, TokenError, TokenExpired
 from common.process.logs import current_trace, log
 from common.process.trace import new_trace
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
-from common.protocol.frames import Connect, Refresh, Refreshed, Send, Typing
-from realtime.admission import Admission
-from realtime.connections import Connections, send_away
-from realtime.counters import Counters
+from common.protocol.frames import Connect, Read, Refresh, Refreshed, Send, Typing
+from realtime.connections import send_away
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH, Upgrade
-from realtime.hub import Hub, Joining, Room, Write
-from realtime.joining import Joiner
-from realtime.keepalive import Wheel
-from realtime.pending import PendingHandshakes
-from realtime.sends import Sends
+from realtime.hub import Joining, Room, Write
+from realtime.services import Services
 from realtime.session import SEND_EOF, Session, State, Wish
-from realtime.settings import RealtimeSettings
-from realtime.typists import Typists
 
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
@@ -46,31 +39,13 @@ MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
 SEND_BUFFER_BYTES: Final = 65_536
 
 
-class Services(NamedTuple):
-    """What connections need of their node."""
-
-    settings: RealtimeSettings
-    admission: Admission
-    credentials: Credentials
-    hub: Hub
-    joiner: Joiner
-    sends: Sends
-    typists: Typists
-    wheel: "Wheel[Connection]"
-    pending: "PendingHandshakes[Connection]"
-    counters: Counters
-    connections: Connections
-    clock: Callable[[], float]
-    spawn: Callable[[Coroutine[Any, Any, None]], object]
-
-
 class Connection(asyncio.Protocol):
     """A Listener of the hub, a Guest of the joiner, a Sender of sends."""
 
     __slots__ = (
         "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_reads_on", "_services",
-        "_session", "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "rooms",
-        "sends_in_flight", "session_id", "user", "write",
+        "_session", "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "number",
+        "rooms", "sends_in_flight", "session_id", "user", "write",
     )  # fmt: skip
 
     def __init__(self, services: Services) -> None:
@@ -83,6 +58,7 @@ class Connection(asyncio.Protocol):
         self.joining: Joining | None = None
         self.sends_in_flight = 0
         self.bucket = 0
+        self.number = 0
         self._address: str | None = None
         self._is_counted = False
         self._is_reading = True
@@ -108,10 +84,16 @@ class Connection(asyncio.Protocol):
         )
         services.connections.add(self)
         services.counters.accepted += 1
+        self.number = services.counters.accepted
         self._schedule()
         surplus = services.pending.enter(self, services.clock())
         if surplus is not None:
             surplus.cut_off()
+
+    @property
+    def name(self) -> str:
+        """Of no other socket that there ever was."""
+        return f"{self._services.process}:{self.number}"
 
     def cut_off(self) -> None:
         """Ends it without a word."""
@@ -166,13 +148,15 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def _grant(self, wish: Wish) -> None:
-        if self._session.state is State.ENDING:
-            return
+        if self._session.state is State.ENDING and not isinstance(wish, Read):
+            return  # a marker is often the last word of a page that is closed
         match wish:
             case Send():
                 self._services.sends.submit(self, wish)
             case Typing():
                 self._type(wish)
+            case Read():
+                self._read(wish)
             case Connect():
                 self._connect(wish)
             case Refresh():
@@ -255,6 +239,11 @@ class Connection(asyncio.Protocol):
         room = self._services.hub.rooms.get(typing.chat)
         if room not in self.rooms or not self._services.typists.type(self.user, typing.chat):
             self._services.counters.drop("typing refused")
+            self._session.count_refused(self._services.clock())
+
+    def _read(self, read: Read) -> None:
+        if not self._services.markers.read(self, read):
+            self._services.counters.drop("read refused")
             self._session.count_refused(self._services.clock())
 
     # ---- what others give it

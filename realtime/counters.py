@@ -13,6 +13,7 @@ class Counters:
         self.payloads = 0
         self.deliveries = 0
         self.sends = 0
+        self.markers = 0
         self.repairs = 0
         self.replayed = 0
         self.canaries_refused = 0

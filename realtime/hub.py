@@ -42,6 +42,9 @@ class Listener(Protocol):
     rooms: "set[Room]"
     joining: Joining | None
 
+    @property
+    def name(self) -> str: ...
+
     def send_away(self) -> None: ...
 
 

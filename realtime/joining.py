@@ -80,7 +80,7 @@ class Joiner:
             async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
                 await self._bus.settled()
                 memberships = await self._insist(lambda: self._chats.memberships(guest.user))
-                heads = await self._place(guest, joining, memberships)
+                heads = await self._place(guest, joining, memberships.heads)
                 behind, replay = await self._replay(guest, joining, connect, heads)
         except TimeoutError:
             guest.end(CloseCode.INTERNAL_ERROR, "chats is unavailable")
@@ -93,6 +93,7 @@ class Joiner:
             epoch=self._chats.epoch,
             chats=heads,
             behind=behind,
+            read={chat: seq for chat, seq in memberships.read.items() if chat in heads},
         )
         guest.go_ready(encode_frame(ready), event_frames(b"\n".join(replay)) if replay else b"")
         seconds = self._clock() - started

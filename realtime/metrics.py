@@ -11,8 +11,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from realtime.bus_watch import REASONS
-from realtime.connection import Services
 from realtime.fan_out import FanOut
+from realtime.services import Services
 from realtime.upstream import Chats
 
 PREFIX = "hubbub_realtime_"
@@ -39,6 +39,8 @@ class NodeCollector(Collector):
             ("bus_payloads", "Messages from the bus.", counters.payloads),
             ("deliveries", "Events written to sockets.", counters.deliveries),
             ("sends", "Sends taken from sockets.", counters.sends),
+            ("markers", "Read markers of sockets that were sent to chats.", counters.markers),
+            ("marker_calls", "Calls for read markers.", self._services.markers.lanes.calls),
             ("repairs", "Slices asked for to fill holes.", counters.repairs),
             ("replayed_events", "Events given to sockets that resumed.", counters.replayed),
             ("canaries_refused", "Canaries that chats did not commit.", counters.canaries_refused),

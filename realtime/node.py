@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import resource
+import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -20,15 +21,16 @@ from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from realtime.admission import Admission
 from realtime.canary import BusCanary
-from realtime.connection import Services
 from realtime.connections import Connections
 from realtime.counters import Counters
 from realtime.fan_out import create_fan_out
 from realtime.keepalive import Wheel
+from realtime.markers import Markers
 from realtime.metrics import NodeCollector
 from realtime.pending import PendingHandshakes
 from realtime.sends import Sends
 from realtime.server import turn_wheel
+from realtime.services import Services
 from realtime.settings import RealtimeSettings
 from realtime.typists import Typists
 from realtime.upstream import Chats
@@ -96,6 +98,9 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         fan_out = create_fan_out(
             service.name, valkey.bus, topics, chats, outside.chats, counters, tasks.spawn, clock
         )
+        markers = Markers(
+            chats.move_markers, chats.preferred, fan_out.hub, service.rate_factor, counters
+        )
         # Nothing that was said before a restore holds: clients start anew.
         chats.call_on_restore(connections.send_all_away)
         chats.call_on_restore(fan_out.rooms.drop_all)
@@ -104,6 +109,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         fan_out.subscriptions.add(topics.revoked, credentials.wake)
         typists = Typists(valkey, service.rate_factor, counters)
         services = Services(
+            process=secrets.token_hex(4),
             settings=settings,
             admission=Admission(
                 max_sockets=raise_descriptor_limit() - SPARE_DESCRIPTORS,
@@ -115,6 +121,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             joiner=fan_out.joiner,
             sends=Sends(chats.sends, SharedBuckets(valkey), service.rate_factor, counters),
             typists=typists,
+            markers=markers,
             wheel=Wheel(clock),
             pending=PendingHandshakes(settings.max_pending_handshakes),
             counters=counters,

@@ -15,8 +15,9 @@ import msgspec
 
 from common.protocol.chats import Joined
 from common.protocol.errors import Refusal
+from common.protocol.notices import unpack_notice
 from common.valkey.topics import Topics
-from realtime.frames import event_frames
+from realtime.frames import event_frames, text_frame
 from realtime.hub import Hub, Listener, Person, Room
 from realtime.replay import arrival
 from realtime.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_SECONDS, Rooms
@@ -64,8 +65,20 @@ class Notices:
                 self._subscriptions.remove(self._topics.user(person.user))
 
     def _receive(self, user: str, data: bytes) -> None:
+        if (told := unpack_notice(data)) is not None:
+            self._tell(user, *told)
+            return
         joined = _decode_joined(data)
         self.join(user, joined.chat, joined.seq)
+
+    def _tell(self, user: str, origin: str, text: bytes) -> None:
+        """All sockets of the user but the one of that name; one that joins gets it after `ready`,
+        which may say it already."""
+        person = self._hub.people.get(user)
+        frame = text_frame(text)
+        for listener in person.sockets if person else ():
+            if not origin or listener.name != origin:
+                listener.write(frame)
 
     def join(self, user: str, chat: str, seq: int) -> None:
         """From `seq` on this chat is theirs, says somebody."""
@@ -97,7 +110,7 @@ class Notices:
         """(user, chat) of memberships that a socket of theirs does not hear."""
         found = []
         memberships = await asyncio.gather(*map(self._chats.memberships, users))
-        for user, heads in zip(users, memberships, strict=True):
+        for user, (heads, _) in zip(users, memberships, strict=True):
             person = self._hub.people.get(user)
             for listener in tuple(person.sockets) if person else ():
                 heard = {room.chat for room in listener.rooms}
@@ -133,7 +146,7 @@ class Notices:
             with room.held():
                 while self._absent(user, room, seq):
                     try:
-                        if room.chat in await self._chats.memberships(user):
+                        if room.chat in (await self._chats.memberships(user)).heads:
                             await self._catch_up(user, room, seq)
                         return
                     except Refusal:

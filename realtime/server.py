@@ -4,8 +4,9 @@ import asyncio
 import socket
 from typing import Final
 
-from realtime.connection import Connection, Services
+from realtime.connection import Connection
 from realtime.keepalive import TICK_SECONDS
+from realtime.services import Services
 
 BACKLOG: Final = 4096
 
@@ -29,6 +30,7 @@ async def turn_wheel(services: Services) -> None:
 
 
 async def drain(services: Services) -> None:
-    """Takes nobody new and ends all connections."""
+    """Takes nobody new, ends all connections and stores what they have said."""
     services.admission.is_draining = True
     await services.connections.drain()
+    await services.markers.drain()

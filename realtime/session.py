@@ -24,7 +24,7 @@ from websockets.typing import Origin, Subprotocol
 from common.calls.balancer import BALANCER_HEADER
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
-from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping, Refresh, Send, Typing
+from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame
 from realtime.handshake import SUBPROTOCOL, RequestStart, Upgrade, http_refusal, refusal_of_status
@@ -47,7 +47,7 @@ _TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
 _quiet = logging.getLogger("websockets")
 
 
-Wish = Upgrade | Connect | Send | Typing | Refresh
+Wish = Upgrade | AnyClientFrame
 
 
 class State(Enum):

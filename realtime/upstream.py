@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes
@@ -14,6 +14,7 @@ from common.process.trace import new_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
 from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendResult
+from common.protocol.own import MarkersMoved, MoveMarker, MoveMarkers
 
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. A single client waits for nothing; of thousands that come at
@@ -26,6 +27,13 @@ MAX_JOINS_A_CALL: Final = 1_000
 POLL_TIMEOUT_SECONDS: Final = 1.0
 
 
+class Memberships(NamedTuple):
+    """The heads of somebody's chats, and their read markers where chats tells them."""
+
+    heads: dict[str, int]
+    read: dict[str, int]
+
+
 class Chats:
     """What realtime asks chats. Every call raises Refusal: chats' own, or unavailable."""
 
@@ -34,7 +42,7 @@ class Chats:
         self._replicas = replicas
         self._on_restore: list[Callable[[], None]] = []
         self.epoch = ""
-        self._memberships: Lanes[str, dict[str, int]] = Lanes(
+        self._memberships: Lanes[str, Memberships] = Lanes(
             lambda _: "any",
             self._ask_memberships,
             max_items=MAX_USERS_A_CALL,
@@ -52,8 +60,8 @@ class Chats:
         says so is given to the caller: the database was restored."""
         self._on_restore.append(forget)
 
-    async def memberships(self, user: str) -> dict[str, int]:
-        """The heads of the person's chats."""
+    async def memberships(self, user: str) -> Memberships:
+        """Of one moment."""
         return await self._memberships.fetch(user, user)
 
     async def slice(self, chat: str, after: int, upto: int = 0) -> c.Slice:
@@ -82,6 +90,15 @@ class Chats:
             seqs += answer.seqs
         return seqs
 
+    async def move_markers(self, user: str, moves: Sequence[MoveMarker], seconds: float) -> None:
+        """Those of one call; `user` is one of theirs."""
+        request = MoveMarkers(moves=list(moves))
+        await self._calls.call("move_markers", request, MarkersMoved, key=user, timeout=seconds)
+
+    def preferred(self, key: str) -> str:
+        """The replica that is asked first about the key."""
+        return self._calls.preferred(key)
+
     async def commit_canary(self, canary: str, number: int) -> None:
         """chats commits it and publishes it as it publishes events."""
         request = c.CanaryMessage(canary=canary, number=number)
@@ -109,16 +126,18 @@ class Chats:
         digests = [answer for answer in answers if isinstance(answer, c.Digest)]
         return digests, bool(addresses) and len(digests) == len(addresses)
 
-    async def _ask_memberships(
-        self, _: str, users: list[str], seconds: float
-    ) -> list[dict[str, int]]:
+    async def _ask_memberships(self, _: str, users: list[str], seconds: float) -> list[Memberships]:
         different = list(dict.fromkeys(users))
         request = c.MembershipsRequest(users=different)
         answer = await self._calls.call(
             "memberships", request, c.MembershipsAnswer, key=_any_key(), timeout=seconds
         )
         self._note(answer.epoch)
-        found = dict(zip(different, answer.chats, strict=True))
+        markers = answer.markers or [[] for _ in different]
+        found = {
+            user: Memberships(heads, dict(zip(heads, own, strict=False)))
+            for user, heads, own in zip(different, answer.chats, markers, strict=True)
+        }
         return [found[user] for user in users]
 
     async def _ask_slices(

@@ -120,13 +120,16 @@ async def read_epoch(pool: Pool) -> str:
     return epoch
 
 
-async def list_memberships(pool: Pool, people: list[str]) -> tuple[str, list[tuple[str, str, int]]]:
-    """The epoch, and (person, chat, head) of every chat that these people are in."""
+async def list_memberships(
+    pool: Pool, people: list[str]
+) -> tuple[str, list[tuple[str, str, int, int]]]:
+    """The epoch, and (person, chat, head, read marker) of every chat that these people are in."""
     rows = await fetch(
         pool,
-        f"SELECT i.epoch::text, p.member::text, c.id::text, {HEAD_OF_CHAT}"  # noqa: S608
-        " FROM installation i LEFT JOIN (participants p JOIN chats c ON c.id = p.chat)"
+        f"SELECT i.epoch::text, p.member::text, c.id::text, {HEAD_OF_CHAT}, read_marker(p, o)"  # noqa: S608
+        " FROM installation i LEFT JOIN (participants p JOIN chats c ON c.id = p.chat"
+        " LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat)"
         " ON p.member = ANY (%s::uuid[])",
         (id_array(people),),
     )
-    return rows[0][0], [(person, chat, head) for _, person, chat, head in rows if person]
+    return rows[0][0], [tuple(row[1:]) for row in rows if row[1]]

@@ -10,7 +10,6 @@ from common.database.pool import Pool
 from common.protocol.own import Notify
 
 MAX_COUNTED: Final = 100
-ABOVE_HEAD: Final = -1
 _OWN = f"""
 SELECT w.nth, r.marker, (
     SELECT count(*) FROM (
@@ -82,16 +81,6 @@ async def list_chats_by_activity(
     `before`. Each with its time and first participants."""
     rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit))
     return [(row[0], ChatRow(*row[1:-1]), row[-1]) for row in rows]
-
-
-async def move_marker(pool: Pool, chat: str, member: str, seq: int, *, back: bool) -> int | None:
-    """Where the marker is then; ABOVE_HEAD where nothing was moved; None for one who does not take
-    part."""
-    rows = await fetch(
-        pool, "SELECT move_marker(%s::uuid, %s::uuid, %s::bigint, %s)", (chat, member, seq, back)
-    )
-    marker: int | None = rows[0][0]
-    return marker
 
 
 async def set_own(

@@ -298,10 +298,12 @@ class MembershipsRequest(Internal):
 
 
 class MembershipsAnswer(Internal):
-    """For each user, in order, the heads of the chats they are in."""
+    """For each user, in order, the heads of the chats they are in, and in the order of these their
+    read markers; the release before does not tell the markers."""
 
     epoch: str
     chats: list[dict[str, int]]
+    markers: list[list[int]] = msgspec.field(default_factory=list)
 
 
 class SliceWanted(Internal):

@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from common.protocol.wire import Id, Wire
+from common.protocol.own import Notify
+from common.protocol.wire import Id, Seq, Wire
 
 
 class ClientFrame(Wire, tag_field="type"):
@@ -29,6 +30,11 @@ class Typing(ClientFrame, tag="typing"):
     chat: Id
 
 
+class Read(ClientFrame, tag="read"):
+    chat: Id
+    up_to: Seq
+
+
 class Refresh(ClientFrame, tag="refresh"):
     token: str
 
@@ -37,7 +43,7 @@ class Ping(ClientFrame, tag="ping"):
     pass
 
 
-AnyClientFrame = Connect | Send | Typing | Refresh | Ping
+AnyClientFrame = Connect | Send | Typing | Read | Refresh | Ping
 
 
 class ServerFrame(Wire, tag_field="type"):
@@ -50,6 +56,7 @@ class Ready(ServerFrame, tag="ready", omit_defaults=False):
     epoch: str
     chats: dict[Id, int]
     behind: list[Id]
+    read: dict[Id, int]
     protocol: Literal["chat.v1"] = "chat.v1"
     ping_seconds: int = 25
     max_frame: int = 65536
@@ -88,4 +95,18 @@ class SomebodyTyping(ServerFrame, tag="typing"):
     user: Id
 
 
-AnyServerFrame = Ready | Sent | Error | Refreshed | Pong | Expiring | SomebodyTyping
+class MarkerMoved(ServerFrame, tag="read"):
+    chat: Id
+    up_to: int
+    back: bool = False
+
+
+class MineChanged(ServerFrame, tag="mine"):
+    chat: Id
+    notify: Notify
+    archived: bool
+
+
+AnyServerFrame = (
+    Ready | Sent | Error | Refreshed | Pong | Expiring | SomebodyTyping | MarkerMoved | MineChanged
+)

@@ -19,12 +19,28 @@ class Mine(Wire, omit_defaults=False):
 
 
 class MoveMarker(Wire, omit_defaults=False):
-    """Forward to `seq`, or with `back` back to it."""
+    """Forward to `seq`, or with `back` back to it. `asked`: when its client did, in microseconds
+    since 1970; forward, it counts for nothing where the marker was turned back since. 0: now.
+    `origin`: the socket that knows it already, named as its node likes."""
 
     user: str
     chat: str
     seq: int
     back: bool
+    asked: int = 0
+    origin: str = ""
+
+
+class MoveMarkers(Wire, omit_defaults=False):
+    """Those of many people, in the order in which they asked; what is refused is left out."""
+
+    moves: list[MoveMarker]
+
+
+class MarkersMoved(Wire, omit_defaults=False):
+    """How many markers are elsewhere now."""
+
+    moved: int
 
 
 class Marker(Wire, omit_defaults=False):

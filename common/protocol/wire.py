@@ -1,13 +1,16 @@
 """What all structs on the wire share: camelCase names, the spelling of ids and times."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from common.protocol.ids import UUID_PATTERN
 
+MAX_SEQ: Final = 2**63 - 1
+
 Id = Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)]
+Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class Wire(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):

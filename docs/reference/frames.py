@@ -11,11 +11,14 @@ MEANINGS: Final = {
     "you applied, a chat; `epoch` the one of your last `ready`.",
     "client.send": "A durable send. Answered with `sent`, or with an `error` that carries the "
     "`clientId`; send it again with the same `clientId` when neither comes.",
+    "client.read": "The user has read the chat up to this seq: the same as `PUT …/read` without an "
+    "answer. Stored within two seconds; the highest counts.",
     "client.typing": "The user is typing. Shown to connected participants, never stored.",
     "client.refresh": "A fresh access token of the same session; answered with `refreshed`.",
     "client.ping": "Answered with `pong` at once.",
-    "server.ready": "Always the first line. `chats` are yours, with their heads; `behind` are "
-    "those of your `resume` that miss too much to be replayed here: fetch their `/events`.",
+    "server.ready": "Always the first line. `chats` are yours, with their heads; `read` are your "
+    "read markers; `behind` are those of your `resume` that miss too much to be replayed here: "
+    "fetch their `/events`.",
     "server.sent": "Your `send` is stored. It is no event and moves no cursor; it and your own "
     "`message` come in either order.",
     "server.error": "A frame was refused; the socket stays open.",
@@ -24,6 +27,9 @@ MEANINGS: Final = {
     "server.expiring": "The access token expires in so many seconds: refresh it by REST, then send "
     "`refresh`.",
     "server.typing": "A participant is typing.",
+    "server.read": "Another socket of the user has moved their read marker. One that is lower than "
+    "yours is old, unless it says `back`: then the marker was turned back.",
+    "server.mine": "The user has changed what they want to hear of a chat.",
     "server.message": "A message. `by` is the sender; `clientId` is the one of the send; `replyTo` "
     "is a messageId. `deleted` is there where the text was removed: the `message.deleted` comes "
     "later.",

@@ -16,7 +16,8 @@ from common.protocol.errors import invalid
 from common.protocol.fields import check_fields
 from common.protocol.ids import UUID_PATTERN, is_id
 from common.protocol.limits import wrong_with_text
-from edge.bodies import MAX_SEQ, Query
+from common.protocol.wire import MAX_SEQ
+from edge.bodies import Query
 from edge.http.request import WRONG_ID
 
 ESCAPE: Final = "surrogateescape"  # what is no UTF-8 becomes text that is refused

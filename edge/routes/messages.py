@@ -9,9 +9,9 @@ from common.process.trace import followed_trace
 from common.protocol.events import AnyEvent, CurrentMessage
 from common.protocol.items import SendItem
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
-from common.protocol.wire import Id
+from common.protocol.wire import Id, Seq
 from edge.appends import Appends
-from edge.bodies import AnswerBody, Mentions, MessageText, Query, RequestBody, Seq, Wrongs
+from edge.bodies import AnswerBody, Mentions, MessageText, Query, RequestBody, Wrongs
 from edge.http.answer import Answer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits

@@ -1,13 +1,14 @@
 """What is the caller's own of a chat: the read marker, and what they want to hear of it."""
 
+import time
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
 from common.identity.tokens import Claims
 from common.protocol.own import ChangeMine, Mine, MoveMarker, Notify
-from common.protocol.wire import Id
-from edge.bodies import MAX_SEQ, AnswerBody, RequestBody, Seq, Wrongs
+from common.protocol.wire import MAX_SEQ, Id, Seq
+from edge.bodies import AnswerBody, RequestBody, Wrongs
 from edge.operation import Who, patch, put
 from edge.upstream import Chats
 
@@ -69,7 +70,9 @@ class OwnRoutes:
         return await self._move(caller, chat_id, body.from_ - 1, back=True)
 
     async def _move(self, caller: Claims, chat: str, seq: int, *, back: bool) -> MarkerAnswer:
-        request = MoveMarker(user=caller.user, chat=chat, seq=seq, back=back)
+        request = MoveMarker(
+            user=caller.user, chat=chat, seq=seq, back=back, asked=time.time_ns() // 1000
+        )
         read = await self._chats.move_marker(request)
         return MarkerAnswer(message="Read marker updated successfully", read=read)
 

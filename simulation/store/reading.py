@@ -1,8 +1,11 @@
 """What is read of chats' database: each method is the function of that name in chats/store."""
 
+from collections.abc import Sequence
+
 from chats.encoding import decode_controls
 from chats.store.chats import ChatRow
 from chats.store.log import LogRow, Page
+from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
 from chats.store.own import OwnRow
 from chats.store.views import ViewRow
 from common.protocol.limits import (
@@ -10,7 +13,7 @@ from common.protocol.limits import (
     MAX_SLICE_BYTES,
     MAX_SLICE_EVENTS,
 )
-from simulation.store.tables import Chat, Entry, Tables
+from simulation.store.tables import Chat, Entry, OwnMarker, Tables
 
 
 class Reading(Tables):
@@ -55,10 +58,10 @@ class Reading(Tables):
     def read_epoch(self) -> str:
         return self.epoch
 
-    def list_memberships(self, people: list[str]) -> tuple[str, list[tuple[str, str, int]]]:
+    def list_memberships(self, people: list[str]) -> tuple[str, list[tuple[str, str, int, int]]]:
         wanted = set(people)
         return self.epoch, [
-            (member, id_, chat.head)
+            (member, id_, chat.head, self._marker(id_, member))
             for id_, chat in self.chats.items()
             for member in chat.members
             if member in wanted
@@ -131,11 +134,41 @@ class Reading(Tables):
         return 0
 
     def read_own(self, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
-        """Nobody marks anything read in a run, so these are not counted."""
+        """Nobody asks for counts in a run, so there are none."""
         return [
-            None if self._chat_of(id_, user) is None else OwnRow(1, 0, 0, "all", False, None)
+            None
+            if self._chat_of(id_, user) is None
+            else OwnRow(self._marker(id_, user), 0, 0, "all", False, None)
             for id_, user in wanted
         ]
+
+    def _marker(self, id_: str, user: str) -> int:
+        joined = self._last_join(id_, user) or 1
+        own = self.markers.get((user, id_))
+        return own.read if own is not None and own.joined == joined else joined
+
+    def move_markers(self, moves: Sequence[Move]) -> list[Moved | None]:
+        return [self._move_marker(move) for move in moves]
+
+    def _move_marker(self, move: Move) -> Moved | None:
+        chat = self._chat_of(move.chat, move.member)
+        if chat is None:
+            return None
+        before = self._marker(move.chat, move.member)
+        if move.seq + move.back > chat.head:
+            return Moved(before, before, is_above=True)
+        if not move.back and move.seq <= before:
+            return Moved(before, before)
+        joined = self._last_join(move.chat, move.member) or 1
+        own = self.markers.get((move.member, move.chat))
+        read, turned_back = move.seq, own.turned_back if own else 0
+        if move.back:
+            read, turned_back = min(before, move.seq), int(self._clock() * 1e6)
+        elif own is not None and own.joined == joined and move.asked <= turned_back:
+            read = before
+        self.markers[move.member, move.chat] = OwnMarker(joined, read, turned_back)
+        is_close = move.asked - turned_back < CLOSE_MICROSECONDS
+        return Moved(before, read, is_close=is_close)
 
     def read_views(
         self, wanted: list[tuple[str, str, bool, int, int]]

@@ -20,6 +20,14 @@ class Entry(NamedTuple):
     controls: str | None
 
 
+class OwnMarker(NamedTuple):
+    """Of a row of own_chats."""
+
+    joined: int
+    read: int
+    turned_back: int
+
+
 class Unpublished(NamedTuple):
     """A row of the outbox."""
 
@@ -57,6 +65,7 @@ class Tables:
         self._told = told
         self.epoch = epoch
         self.chats: dict[str, Chat] = {}
+        self.markers: dict[tuple[str, str], OwnMarker] = {}  # of a user in a chat
         self.outbox: dict[int, Unpublished] = {}
         self.decisions: dict[str, tuple[bool, float]] = {}
         self._keys: dict[tuple[str, str, str], Entry] = {}

@@ -22,6 +22,7 @@ async def test_ready_names_the_chats_and_their_heads(world: World) -> None:
             "user": ben.id,
             "chats": {chat: 3},
             "behind": [],
+            "read": {chat: 1},
             "pingSeconds": 25,
             "maxFrame": 65536,
         }

@@ -18,11 +18,13 @@ from chats.store import (
     decisions,
     history,
     log,
+    markers,
     messages,
     outbox,
     views,
 )
 from chats.store.changes import Change, NotCommitted, ResultKey
+from chats.store.markers import Move
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
@@ -201,6 +203,19 @@ class Both:
         if len(dead) == 1:  # PostgreSQL takes any of several
             await self.ask(cleanup.purge_deleted_chat, older_than_seconds=0, rows=2)
 
+    async def mark(self) -> None:
+        """Some markers move: forward, back, above the head, of strangers, asked for long ago."""
+        asked = {
+            (self.chat(), self.person()): (self.seq(), self.random.random() < 0.3)
+            for _ in range(self.random.randint(1, 4))
+        }
+        now = time.time_ns() // 1000
+        moves = [
+            Move(chat, member, seq, back, now - self.random.choice((0, 10**10)))
+            for (chat, member), (seq, back) in asked.items()
+        ]
+        await self.ask(markers.move_markers, moves)
+
     async def publish_canary(self) -> None:
         self.number += 1
         canary = new_id()
@@ -260,7 +275,7 @@ async def test_model_answers_as_postgresql_does(
     both.model.epoch = await chats.read_epoch(pool)
     doings = [
         *[both.change] * 6, *[both.post] * 5, *[both.read] * 3, both.claim, both.publish,
-        both.look_at_outbox, both.decide, both.clean_up, both.publish_canary,
+        *[both.mark] * 3, both.look_at_outbox, both.decide, both.clean_up, both.publish_canary,
     ]  # fmt: skip
     try:
         for _ in range(OPERATIONS):

@@ -1,0 +1,105 @@
+"""Read markers of everybody: what piles up while one batch is stored is the next one, whether it
+came from sockets or calls. Moves are told to the sockets of their person, in this order."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from chats.metrics import MARKER_SECONDS, MARKERS
+from chats.store.markers import Move, Moved, move_markers
+from common.calls.lanes import Lanes
+from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.pool import Pool
+from common.protocol.errors import invalid, not_found, unavailable
+from common.protocol.frames import MarkerMoved
+from common.protocol.notices import pack_notice
+from common.protocol.own import Marker, MarkersMoved, MoveMarker, MoveMarkers
+from common.valkey.valkey import Valkey
+
+MAX_MOVES_A_BATCH: Final = 1_000
+MAX_CALLERS_A_BATCH: Final = 500
+
+Moves = Sequence[MoveMarker]
+
+
+class Markers:
+    """Moves them, one batch after the other."""
+
+    def __init__(self, pool: Pool, valkey: Valkey) -> None:
+        self._pool = pool
+        self._valkey = valkey
+        self._lanes: Lanes[Moves, list[Moved | None]] = Lanes(
+            lambda _: "all",
+            self._move_all,
+            max_items=MAX_CALLERS_A_BATCH,
+            size_of=len,
+            max_size=MAX_MOVES_A_BATCH,
+        )
+
+    async def move(self, request: MoveMarker) -> Marker:
+        """Raises Refusal: `not_found`, `invalid_request` for a seq above the head."""
+        [moved] = await self._lanes.fetch("", [request])
+        if moved is None:
+            raise not_found()
+        if moved.is_above:
+            raise invalid("from" if request.back else "upTo", "must not be above the chat's seq")
+        return Marker(read=moved.marker)
+
+    async def move_many(self, request: MoveMarkers) -> MarkersMoved:
+        """Raises Refusal `unavailable`: then all of them may be asked again."""
+        moved = await self._lanes.fetch("", request.moves) if request.moves else []
+        return MarkersMoved(
+            moved=sum(one is not None and one.before != one.marker for one in moved)
+        )
+
+    async def _move_all(
+        self, _: str, callers: list[Moves], seconds: float
+    ) -> list[list[Moved | None]]:
+        moves = [move for caller in callers for move in caller]
+        found: list[Moved | None] = [None] * len(moves)
+        for places in _split(moves):
+            results = await self._store([moves[place] for place in places])
+            for place, moved in zip(places, results, strict=True):
+                found[place] = moved
+        rest = iter(found)
+        return [[next(rest) for _ in caller] for caller in callers]
+
+    async def _store(self, moves: Moves) -> list[Moved | None]:
+        now = time.time_ns() // 1000
+        rows = [Move(m.chat, m.user, m.seq, m.back, m.asked or now) for m in moves]
+        try:
+            with MARKER_SECONDS.time():
+                moved = await retry_busy(lambda: move_markers(self._pool, rows))
+        except DatabaseUnavailable as error:
+            raise unavailable() from error
+        self._tell(moves, moved)
+        return moved
+
+    def _tell(self, moves: Moves, results: list[Moved | None]) -> None:
+        notices: list[tuple[str, bytes]] = []
+        for move, moved in zip(moves, results, strict=True):
+            if moved is None or moved.is_above:
+                MARKERS.labels("refused").inc()
+            elif move.back or moved.before != moved.marker:
+                MARKERS.labels("moved").inc()
+                notice = pack_notice(
+                    MarkerMoved(chat=move.chat, up_to=moved.marker, back=move.back),
+                    origin="" if moved.is_close else move.origin,
+                )
+                notices.append((self._valkey.topics.user(move.user), notice))
+            else:
+                MARKERS.labels("unmoved").inc()
+        self._valkey.publish(notices)
+
+
+def _split(moves: Moves) -> list[list[int]]:
+    """Their places, a marker at most once in each part, in the order in which they were asked."""
+    parts: list[list[int]] = []
+    times: dict[tuple[str, str], int] = {}
+    for place, move in enumerate(moves):
+        key = move.chat, move.user
+        part = times[key] = times.get(key, -1) + 1
+        if part == len(parts):
+            parts.append([])
+        parts[part].append(place)
+    return parts
