@@ -1,0 +1,95 @@
+"""Read markers of sockets on their way to chats: raised while they wait, and never forgotten."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from common.protocol.errors import unavailable
+from common.protocol.frames import Read
+from common.protocol.ids import new_id
+from common.protocol.own import MoveMarker
+from realtime import markers as module
+from realtime.counters import Counters
+from realtime.hub import Hub
+from realtime.markers import Markers
+
+CHAT = new_id()
+
+
+class Reader:
+    def __init__(self, name: str) -> None:
+        self.user = new_id()
+        self.name = name
+
+
+class Desk:
+    """Markers of a node that hears CHAT up to 50, and what chats is asked to store."""
+
+    def __init__(self) -> None:
+        hub = Hub(lambda: 0.0)
+        hub.open_room(CHAT, 50)
+        self.stored: list[list[tuple[int, str]]] = []
+        self.counters = Counters()
+        self.is_gone = False
+        self.markers = Markers(self.store, lambda _: "", hub, 1, self.counters, lambda: 0.0)
+
+    async def store(self, _: str, moves: Sequence[MoveMarker], __: float) -> None:
+        await asyncio.sleep(0)
+        if self.is_gone:
+            raise unavailable()
+        self.stored.append([(move.seq, move.origin) for move in moves])
+
+    def read(self, reader: Reader, *seqs: int, chat: str = CHAT) -> list[bool]:
+        return [self.markers.read(reader, Read(chat=chat, up_to=seq)) for seq in seqs]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "MAX_MOVES", 2_000)
+
+
+async def test_a_move_that_waits_is_raised() -> None:
+    """By whoever says a higher seq; a lower one that came later stays beside it, and one that may
+    be refused for itself takes no other with it."""
+    desk, reader = Desk(), Reader("a")
+    beside = Reader("b")
+    beside.user = reader.user
+    desk.read(reader, 5, 9, 7)
+    desk.read(beside, 8)
+    desk.read(reader, 51, 52)
+    await desk.markers.drain()
+    assert desk.stored == [[(9, "a"), (8, "b"), (51, "a"), (52, "a")]]
+
+
+async def test_a_thousand_frames_of_one_chat_are_one_move() -> None:
+    """They are worth nothing to whoever would flood us with them."""
+    desk, reader = Desk(), Reader("a")
+    assert all(desk.read(reader, *([50] * 5_000)))
+    await desk.markers.drain()
+    assert desk.stored == [[(50, "a")]]
+
+
+async def test_moves_beyond_the_rate_are_refused() -> None:
+    """Of one user; each chat costs one."""
+    desk, reader = Desk(), Reader("a")
+    taken = [desk.read(reader, 1, chat=new_id())[0] for _ in range(1_001)]
+    assert (taken.count(True), taken[-1]) == (1_000, False)
+    assert desk.read(Reader("b"), 1) == [True]
+    await desk.markers.drain()
+
+
+async def test_what_chats_did_not_store_is_asked_again() -> None:
+    """Until it answers; what is more than a node may hold meanwhile is dropped, and counted."""
+    desk = Desk()
+    desk.is_gone = True
+    readers = [Reader(str(number)) for number in range(module.MAX_MOVES + 1)]
+    for reader in readers:
+        assert desk.read(reader, 7) == [True]
+    await asyncio.sleep(0.01)
+    assert desk.counters.drops["read marker not stored"] == 1
+    desk.is_gone = False
+    await desk.markers.drain()
+    assert sum(map(len, desk.stored)) == module.MAX_MOVES
