@@ -41,7 +41,9 @@ class Announcer:
             )
             for one in announcements
         )
-        self._feeder.note(one.chat for one in announcements)
+        self._feeder.note(
+            [one.chat for one in announcements], sum(len(one.events) for one in announcements)
+        )
         for chat, first, events, controls, _, _ in announcements:
             self._recent.note(chat, first + len(events) - 1, controls)
             self._window.add(

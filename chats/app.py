@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from functools import partial
 
 from chats.announce import Announcer
 from chats.appending import Appender
@@ -74,9 +73,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
-            start(
-                repeat("feed search", FEED_SECONDS, partial(feeder.run, appender.count_under_way))
-            ),
+            start(repeat("feed search", FEED_SECONDS, feeder.run)),
             start(repeat("measure", DIGEST_SECONDS, sweep.measure)),
             start(
                 repeat(

@@ -102,7 +102,6 @@ class Appender:
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._running: set[asyncio.Task[None]] = set()
-        self._in_batches = 0
 
     async def append(self, items: Sequence[AnyItem], seconds: float) -> list[AppendResult]:
         """A result for each. Raises Refusal `unavailable` where not all of them were settled within
@@ -119,10 +118,6 @@ class Appender:
                 self._waiting.append(_Waiting(item, call, place))
         self._start()
         return await call.done
-
-    def count_under_way(self) -> int:
-        """Items that are not answered yet."""
-        return len(self._waiting) + self._in_batches
 
     async def drain(self) -> None:
         """Waits until nothing is under way."""
@@ -164,7 +159,6 @@ class Appender:
         return batch
 
     async def _run(self, batch: list[_Entry]) -> None:
-        self._in_batches += len(batch)
         try:
             with BATCH_SECONDS.time():
                 await self._append(batch)
@@ -173,8 +167,6 @@ class Appender:
                 for _, call, _ in entry.waiting:
                     call.give_up()
             raise
-        finally:
-            self._in_batches -= len(batch)
 
     async def _append(self, batch: list[_Entry]) -> None:
         """Settles each item. A batch that fails is appended again for those who still wait; its

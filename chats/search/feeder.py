@@ -2,22 +2,23 @@
 
 Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
 died is found by comparing every chat's progress with its log: at the start, and now and then.
+How much of its time that takes while the machine is at its limit, pace.py says.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
 from chats.metrics import SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_FED
+from chats.search.pace import Pace
 from chats.store.search_feed import feed, list_chats_behind
 from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.6  # more rows of each chat at a time cost less; found within a second
 COMPARE_SECONDS: Final = 300.0
-BUSY_EVENTS: Final = 32  # under way at once: sends need the machine for themselves
-MAX_YIELD_SECONDS: Final = 30.0
-_CHATS_AT_ONCE: Final = 30  # a transaction is short, also where the machine is busy
-_ROWS_A_CHAT: Final = 64
+_CHATS_AT_ONCE: Final = 64
+_ROWS_AT_ONCE: Final = 1_024  # a transaction is short, also where the machine is busy
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
 _BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
@@ -30,20 +31,18 @@ class Feeder:
         self._pool = pool
         self._noted: dict[str, float] = {}  # since when
         self._next_comparison = 0.0
+        self._pace = Pace(monotonic())
 
-    def note(self, chats: Iterable[str]) -> None:
+    def note(self, chats: Iterable[str], events: int) -> None:
+        """So many events of these chats were stored at once."""
         now = monotonic()
         for chat in chats:
             self._noted.setdefault(chat, now)
+        self._pace.note(events)
 
-    async def run(self, events_under_way: Callable[[], int]) -> None:
-        """One pass over what was noted; none while many events are being stored, unless something
-        has waited for `MAX_YIELD_SECONDS`. Raises what the database raises; what was not fed stays
+    async def run(self) -> None:
+        """One pass over what was noted. Raises what the database raises; what was not fed stays
         noted."""
-        self._measure()
-        oldest = min(self._noted.values(), default=monotonic())
-        if events_under_way() > BUSY_EVENTS and monotonic() - oldest < MAX_YIELD_SECONDS:
-            return
         await self.feed_all()
         self._measure()
 
@@ -53,29 +52,37 @@ class Feeder:
             await self._compare()
             self._next_comparison = monotonic() + COMPARE_SECONDS
         waiting = list(self._noted)
-        for start in range(0, len(waiting), _CHATS_AT_ONCE):
-            await self._feed(waiting[start : start + _CHATS_AT_ONCE])
+        while waiting:
+            started, behind = monotonic(), self._measure()
+            more = await self._feed(waiting[:_CHATS_AT_ONCE])
+            waiting = more + waiting[_CHATS_AT_ONCE:]
+            now = monotonic()
+            await asyncio.sleep(self._pace.pause(now, now - started, behind))
 
-    async def _feed(self, chats: list[str]) -> None:
-        """Until nothing is left of those of these chats that nobody else feeds."""
-        while chats:
-            since = {chat: self._noted.pop(chat, monotonic()) for chat in chats}
-            left = set(chats)
-            try:
-                fed = await feed(self._pool, chats, _ROWS_A_CHAT, _FORGOTTEN_AT_ONCE)
-                left -= fed.done
-            finally:
-                self._noted = {**{chat: since[chat] for chat in left}, **self._noted}
-            SEARCH_FED.inc(fed.changes)
-            chats = fed.more
+    async def _feed(self, chats: list[str]) -> list[str]:
+        """Those of these chats of which something is left and that nobody else feeds."""
+        since = {chat: self._noted.pop(chat, monotonic()) for chat in chats}
+        left = set(chats)
+        try:
+            fed = await feed(self._pool, chats, _ROWS_AT_ONCE, _FORGOTTEN_AT_ONCE)
+            left -= fed.done
+        finally:
+            self._noted = {**{chat: since[chat] for chat in chats if chat in left}, **self._noted}
+        SEARCH_FED.inc(fed.changes)
+        return fed.more
 
     async def _compare(self) -> None:
         after: str | None = _BEFORE_ALL_IDS
         while after is not None:
             behind, after = await list_chats_behind(self._pool, after, _COMPARED_AT_ONCE)
-            self.note(behind)
+            now = monotonic()
+            for chat in behind:
+                self._noted.setdefault(chat, now)
 
-    def _measure(self) -> None:
-        SEARCH_BEHIND_CHATS.set(len(self._noted))
+    def _measure(self) -> float:
+        """For how many seconds the index has lacked the oldest event; as metrics, too."""
         oldest = min(self._noted.values(), default=None)
-        SEARCH_BEHIND_SECONDS.set(0.0 if oldest is None else monotonic() - oldest)
+        behind = 0.0 if oldest is None else monotonic() - oldest
+        SEARCH_BEHIND_CHATS.set(len(self._noted))
+        SEARCH_BEHIND_SECONDS.set(behind)
+        return behind

@@ -6,10 +6,12 @@ message is among the same rows, its entry is changed before it is written.
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
+from chats.search.blocks import Entry
 from chats.search.words import line_of, pairs_of
 
 _BEFORE_NAME: Final = "|"  # no phrase goes from the text to a file's name
@@ -21,16 +23,6 @@ class UnfedRow(NamedTuple):
     chat: str
     seq: int
     event: bytes | None
-
-
-class Entry(NamedTuple):
-    """A message in the index."""
-
-    chat: str
-    seq: int
-    head: str
-    line: str
-    extra: str
 
 
 class Line(NamedTuple):
@@ -45,10 +37,10 @@ class Line(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What rows of the log change. `upto` is how far each chat is then; `ended` are chats that were
-    deleted: nothing of them stays."""
+    """What rows of the log change, entries by chat. `upto` is how far each chat is then; `ended`
+    are chats that were deleted: nothing of them stays."""
 
-    entries: list[Entry]
+    entries: dict[str, list[Entry]]
     lines: list[Line]
     upto: dict[str, int]
     ended: list[str]
@@ -87,8 +79,9 @@ def changes_of(rows: Iterable[UnfedRow]) -> Changes:
         if event.type == "message":
             names[chat, seq] = event.attachments
             line, extra = _words(event.message, event.attachments, event.by)
-            head = f"{seq} {milliseconds(event.at)} {event.message_id} {event.by}"
-            entries[chat, seq] = Entry(chat, seq, head, line, extra)
+            ms = milliseconds(event.at)
+            head = f"{seq} {ms} {event.message_id} {event.by}"
+            entries[chat, seq] = Entry(chat, seq, ms, head, line, extra)
         elif event.type == "chat.deleted":
             ended.append(chat)
         elif (entry := entries.get((chat, event.of))) is not None:
@@ -100,9 +93,13 @@ def changes_of(rows: Iterable[UnfedRow]) -> Changes:
             line, extra = _words(event.message, [], event.by)
             keeps_names = event.type == "message.edited"
             lines[chat, event.of] = Line(chat, event.of, line, extra, keeps_names)
-    return Changes(list(entries.values()), list(lines.values()), upto, ended)
+    by_chat: dict[str, list[Entry]] = {}
+    for entry in entries.values():
+        by_chat.setdefault(entry.chat, []).append(entry)
+    return Changes(by_chat, list(lines.values()), upto, ended)
 
 
+@lru_cache  # what was stored in one batch has one time
 def milliseconds(at: str) -> int:
     """Since 1970, of a time as it is on the wire."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
@@ -111,7 +108,8 @@ def milliseconds(at: str) -> int:
 def _words(text: str, attachments: list[_Attachment], sender: str) -> tuple[str, str]:
     """The line, and what the index needs beside its words."""
     line = line_of(text)
-    extra = f" {' '.join([f'@{sender}', *pairs_of(line)])} "
+    pairs = pairs_of(line)
+    extra = f" @{sender} {' '.join(pairs)} " if pairs else f" @{sender} "
     for attachment in attachments:
         name = line_of(attachment.name)
         line += _BEFORE_NAME + name

@@ -12,7 +12,7 @@ from unicodedata import category, name, normalize
 
 MAX_WORD_CHARACTERS: Final = 200
 
-_ASCII_WORDS: Final = re.compile("[a-z0-9]+").findall
+_ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 # Scripts without spaces, by their blocks in Unicode.
 _UNSPACED: Final = (
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f"
@@ -64,7 +64,7 @@ def split_runs(text: str) -> list[str]:
     """Runs of letters, marks and digits, folded: full case folding, no marks on Latin, Greek and
     Cyrillic letters, compatibility forms as NFKC has them."""
     if text.isascii():
-        return _ASCII_WORDS(text.lower())
+        return text.translate(_ASCII).split()
     folded = normalize("NFD", normalize("NFKC", text).casefold())
     return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
 
@@ -85,7 +85,9 @@ def is_unspaced(piece: str) -> bool:
 def line_of(text: str) -> str:
     """The line of a text: its pieces in order, a space before and behind each; " " if there is
     none."""
-    pieces = [piece for run in split_runs(text) for piece in split_run(run)]
+    pieces = split_runs(text)
+    if not text.isascii() or max(map(len, pieces), default=0) > MAX_WORD_CHARACTERS:
+        pieces = [piece for run in pieces for piece in split_run(run)]
     return f" {' '.join(pieces)} " if pieces else " "
 
 

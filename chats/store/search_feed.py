@@ -2,11 +2,21 @@
 
 from typing import NamedTuple
 
+from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.store.arrays import id_array, number_array
 from common.database.pool import Connection, Pool, begin
 
-_UNFED = "SELECT chat::text, seq, event FROM search_unfed(%s::uuid[], %s)"
+_TAKE = "SELECT chat::text, messages, octets, seqs, events FROM search_take(%s::uuid[], %s)"
+_ADD_BLOCKS = (
+    "SELECT search_add_blocks(%s::uuid[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[],"
+    " %s::bigint[], %s::text, %s::text, %s::text)"
+)
+_ADD_ENTRIES = (
+    "INSERT INTO search_open (chat, seq, head, line, extra)"
+    " SELECT * FROM unnest(%s::uuid[], %s::bigint[], string_to_array(%s::text, E'\\n'),"
+    " string_to_array(%s::text, E'\\n'), string_to_array(%s::text, E'\\n'))"
+)
 _BEHIND = """
 SELECT c.id::text, coalesce(p.upto, 0) < c.head FROM (
     SELECT c.id, (SELECT l.seq FROM log l WHERE l.chat = c.id ORDER BY l.seq DESC LIMIT 1) AS head
@@ -24,55 +34,105 @@ class Fed(NamedTuple):
     changes: int
 
 
+class _Unfed(NamedTuple):
+    """Rows of logs, and what their chats have in rows of single messages."""
+
+    rows: list[UnfedRow]
+    found: dict[str, Open]
+    complete: set[str]
+    cut: set[str]
+
+
 async def feed(pool: Pool, chats: list[str], rows: int, forget_rows: int) -> Fed:
-    """Puts at most so many rows of each chat's log into the index, in one transaction. Of a deleted
+    """Puts at most so many rows of the chats' logs into the index, in one transaction. Of a deleted
     chat at most so many blocks go at a time."""
     async with begin(pool) as connection:
-        unfed = await _read_unfed(connection, chats, rows)
-        changes = changes_of(row for found in unfed.values() for row in found)
-        more = await _write(connection, changes, forget_rows)
-    more += [chat for chat, found in unfed.items() if len(found) == rows]
-    return Fed(unfed.keys() - set(more), more, len(changes.entries) + len(changes.lines))
+        unfed = await _take(connection, chats, rows)
+        changes = changes_of(unfed.rows)
+        unfinished = await _write(connection, changes, unfed.found, forget_rows)
+    entries = sum(map(len, changes.entries.values()))
+    return Fed(
+        unfed.complete - unfinished, sorted(unfed.cut | unfinished), entries + len(changes.lines)
+    )
 
 
-async def _read_unfed(
-    connection: Connection, chats: list[str], rows: int
-) -> dict[str, list[UnfedRow]]:
-    found: dict[str, list[UnfedRow]] = {}
-    answer = await connection.execute(_UNFED, (id_array(chats), rows), binary=True)
-    for chat, seq, event in await answer.fetchall():
-        rows_of_chat = found.setdefault(chat, [])
-        if seq is not None:
-            rows_of_chat.append(UnfedRow(chat, seq, event))
-    return found
+async def _take(connection: Connection, chats: list[str], limit: int) -> _Unfed:
+    rows: list[UnfedRow] = []
+    found: dict[str, Open] = {}
+    held: set[str] = set()
+    answer = await connection.execute(_TAKE, (id_array(chats), limit), binary=True)
+    for chat, messages, octets, seqs, events in await answer.fetchall():
+        held.add(chat)
+        if seqs is not None:
+            found[chat] = Open(messages, int(octets or 0))
+            rows += [UnfedRow(chat, *row) for row in zip(seqs, events, strict=True)]
+    last = max(found) if len(rows) == limit else None
+    complete = held if last is None else {chat for chat in held if chat < last}
+    return _Unfed(rows, found, complete, held - complete)
 
 
-async def _write(connection: Connection, changes: Changes, forget_rows: int) -> list[str]:
+async def _write(
+    connection: Connection, changes: Changes, found: dict[str, Open], forget_rows: int
+) -> set[str]:
     """Returns deleted chats of which more is left; their end stays unfed."""
-    if changes.entries:
-        chats, seqs, heads, lines, extras = map(list, zip(*changes.entries, strict=True))
-        await connection.execute(
-            "INSERT INTO search_open (chat, seq, head, line, extra)"
-            " SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[])",
-            (id_array(chats), number_array(seqs), heads, lines, extras),
-        )
-        await connection.execute(
-            "SELECT search_seal(%s::uuid[])", (id_array(dict.fromkeys(chats)),)
-        )
+    await _add(connection, changes.entries, found)
     if changes.lines:
         chats, seqs, lines, extras, keeps = map(list, zip(*changes.lines, strict=True))
         await connection.execute(
             "SELECT search_change(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::bool[])",
             (id_array(chats), number_array(seqs), lines, extras, keeps),
         )
-    unfinished = [chat for chat in changes.ended if await _forget(connection, chat, forget_rows)]
+    unfinished = {chat for chat in changes.ended if await _forget(connection, chat, forget_rows)}
     upto = {chat: seq - (chat in unfinished) for chat, seq in changes.upto.items()}
-    await connection.execute(
-        "UPDATE search_progress p SET upto = u.upto"
-        " FROM unnest(%s::uuid[], %s::bigint[]) AS u (chat, upto) WHERE p.chat = u.chat",
-        (id_array(upto), number_array(upto.values())),
-    )
+    if upto:
+        await connection.execute(
+            "UPDATE search_progress p SET upto = u.upto"
+            " FROM unnest(%s::uuid[], %s::bigint[]) AS u (chat, upto) WHERE p.chat = u.chat",
+            (id_array(upto), number_array(upto.values())),
+        )
     return unfinished
+
+
+async def _add(
+    connection: Connection, by_chat: dict[str, list[Entry]], found: dict[str, Open]
+) -> None:
+    blocks: list[Block] = []
+    single: list[Entry] = []
+    for chat, entries in by_chat.items():
+        made = make_blocks(found[chat], entries)
+        if made is None:
+            single += entries
+        else:
+            blocks += made
+    if blocks:
+        await connection.execute(
+            _ADD_BLOCKS,
+            (
+                id_array(block.chat for block in blocks),
+                number_array(block.takes_open for block in blocks),
+                number_array(block.first for block in blocks),
+                number_array(block.last for block in blocks),
+                number_array(block.first_ms for block in blocks),
+                number_array(block.last_ms for block in blocks),
+                "\f".join(block.lines for block in blocks),
+                "\f".join(block.heads for block in blocks),
+                "\f".join(block.extra for block in blocks),
+            ),
+        )
+    if single:
+        await connection.execute(
+            _ADD_ENTRIES,
+            (
+                id_array(entry.chat for entry in single),
+                number_array(entry.seq for entry in single),
+                "\n".join(entry.head for entry in single),
+                "\n".join(entry.line for entry in single),
+                "\n".join(entry.extra for entry in single),
+            ),
+        )
+        chats = dict.fromkeys(entry.chat for entry in single)
+        if full := [c for c in chats if found[c].messages + len(by_chat[c]) >= BLOCK_MESSAGES]:
+            await connection.execute("SELECT search_seal(%s::uuid[])", (id_array(full),))
 
 
 async def _forget(connection: Connection, chat: str, rows: int) -> bool:

@@ -37,6 +37,10 @@ OFF = (
         ("chats.outbox", "Sweep.run", _nothing_later),
         ("chats.outbox", "Sweep.measure", _nothing_later),
     ),
+    (
+        ("chats.search.feeder", "Feeder.note", _nothing),
+        ("chats.search.feeder", "Feeder.run", _nothing_later),
+    ),
 )
 
 

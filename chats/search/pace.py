@@ -1,0 +1,46 @@
+"""For how much of its time a feeder may work: all of it, or a small share while the machine is at
+its limit, where sends lack what feeding takes. No I/O.
+
+The sign is how many events are stored at once: what comes while one batch is stored is the next
+one. How busy processors are is no sign: below the limit batches are small, and events cost more.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+CROWDED_EVENTS: Final = 32.0  # stored at once, on the average of about a second
+CROWDED_SHARE: Final = 0.03
+FULL_SHARE_SECONDS: Final = 600.0  # so far behind, a feeder works all of the time
+_LOOK_SECONDS: Final = 0.6
+
+
+class _Stored(NamedTuple):
+    """How many batches and events were stored up to a moment."""
+
+    at: float
+    batches: int
+    events: int
+
+
+class Pace:
+    """Told of every batch; `now` are seconds of one clock."""
+
+    def __init__(self, now: float) -> None:
+        self._looks = deque([_Stored(now, 0, 0)], maxlen=3)
+        self._batches = self._events = 0
+
+    def note(self, events: int) -> None:
+        """So many were stored at once."""
+        self._batches += 1
+        self._events += events
+
+    def pause(self, now: float, took: float, behind: float) -> float:
+        """Seconds to wait after work that took so long, where the index lacks the events of so many
+        seconds."""
+        if now - self._looks[-1].at >= _LOOK_SECONDS:
+            self._looks.append(_Stored(now, self._batches, self._events))
+        oldest, newest = self._looks[0], self._looks[-1]
+        if newest.events - oldest.events <= CROWDED_EVENTS * (newest.batches - oldest.batches):
+            return 0.0
+        share = min(1.0, max(CROWDED_SHARE, behind / FULL_SHARE_SECONDS))
+        return took * (1 / share - 1)
