@@ -76,7 +76,7 @@ def judge_search_index(scene: Scene) -> Iterator[Finding]:
             chats = process.samples.get("hubbub_chats_search_behind_chats", 0.0)
             yield Finding(
                 f"The search index has lacked events of {chats:.0f} chats for {seconds:.0f} s.",
-                f"{process.name} could not feed it, or is at its limit; what was said since is not found."
-                f"{scene.log_of(process.name)}",
+                f"{process.name} could not feed it, or is at its limit; what was said since is not "
+                f"found.{scene.log_of(process.name)}",
                 "make restart   # where the database of chats is well (check 8)",
             )
