@@ -60,6 +60,13 @@ class BlockingSocket:
         self._protocol.send_text(text.encode())
         self._write()
 
+    def send_raw(self, data: bytes) -> None:
+        """Bytes as they are, also such as no client should send."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise SocketEnded(1006, str(error)) from error
+
     def texts(self) -> Iterator[bytes]:
         """Frames as they come, until the line ends."""
         while True:

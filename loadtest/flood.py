@@ -150,7 +150,8 @@ class Change(NamedTuple):
         return f"{self.ratio:.2f} times, {self.seconds * 1000:+.1f} ms"
 
 
-def _beside(pairs: list[tuple[float, float]]) -> Change:
+def compare(pairs: list[tuple[float, float]]) -> Change:
+    """Of rounds with what was measured in calm and in the flood."""
     return Change(
         median(after / before for before, after in pairs),
         median(after - before for before, after in pairs),
@@ -160,8 +161,8 @@ def _beside(pairs: list[tuple[float, float]]) -> Change:
 def judge(rounds: list[Round], flood: Flood, log: Log) -> bool:
     """Says how it went; whether it went as promised."""
     arrival = log.book.close()
-    bare = _beside([(one.calm, one.bare) for one in rounds])
-    flooded = _beside([(one.calm, one.flooded) for one in rounds])
+    bare = compare([(one.calm, one.bare) for one in rounds])
+    flooded = compare([(one.calm, one.flooded) for one in rounds])
     sys.stdout.write(
         f"Log-ins:      {sum(flood.answers.values())} {dict(flood.answers)}\n"
         f"Deliveries:   {arrival.delivered}, {arrival.lost} lost, {arrival.doubled} doubled\n"

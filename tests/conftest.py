@@ -8,8 +8,10 @@ pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.system"]
 
 
 def pytest_configure() -> None:
-    """Systems that the tests start heed SIGHUP, also where the tests themselves run under nohup.
-    How long an example takes is no property: a busy machine makes any of them slow."""
+    """Systems that the tests start heed SIGHUP and SIGINT, also where the tests themselves run
+    under nohup or in the background of a shell. How long an example takes is no property: a busy
+    machine makes any of them slow."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("hubbub", deadline=None)
     settings.load_profile("hubbub")
