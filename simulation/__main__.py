@@ -12,7 +12,6 @@ from typing import Any
 # Python's own order of sets is a matter of chance otherwise.
 ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONASYNCIODEBUG": ""}
 MAX_SHOWN = 3
-SEEDS_A_WORKER = 500  # a worker keeps a third of a MB of each run
 
 
 def start_worker(*arguments: object) -> subprocess.Popen[str]:
@@ -24,12 +23,7 @@ def start_worker(*arguments: object) -> subprocess.Popen[str]:
 def run_seeds(first: int, count: int, jobs: int, mutation: int = 0) -> Iterator[dict[str, Any]]:
     """A result for each seed, as it comes; `mutation` is a fix that is taken out, by its number in
     simulation/mutations.py. Raises RuntimeError where a worker ends early."""
-    for start in range(first, first + count, jobs * SEEDS_A_WORKER):
-        part = min(jobs * SEEDS_A_WORKER, first + count - start)
-        yield from _run_some(start, part, min(jobs, part), mutation)
-
-
-def _run_some(first: int, count: int, jobs: int, mutation: int) -> Iterator[dict[str, Any]]:
+    jobs = min(jobs, count)
     counts = [(count - n + jobs - 1) // jobs for n in range(jobs)]
     workers = [start_worker("seeds", first + n, counts[n], jobs, mutation) for n in range(jobs)]
     try:

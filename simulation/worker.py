@@ -5,6 +5,7 @@ from simulation.clock import CLOCK
 
 CLOCK.install()
 
+import asyncio
 import gc
 import json
 import sys
@@ -31,6 +32,9 @@ class Worker:
             MUTATIONS[mutation]()
         warnings.simplefilter("ignore")
         sys.unraisablehook = lambda _: None  # what a killed process leaves is never run
+        # A connection that is collected would be closed by a task of asyncio's own loop, which
+        # never runs, and which would keep everything that the connection knows.
+        asyncio.set_event_loop(None)
         self._watch = Watch()
         self._runs = 0
         gc.collect()
