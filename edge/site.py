@@ -1,17 +1,17 @@
-"""The page as it is served: its modules joined into one file and its styles into another, both
-compressed, under addresses that are kept for ever. On disk every module stays a file of its own.
+"""The page as it is served: its modules joined into a script for each step of its start and its
+styles into one file, compressed, under addresses that are kept for ever. On disk every module stays
+a file of its own.
 """
 
 import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ENTRY: Final = "main.js"
-LATER: Final = "later.js"
+SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
 STYLES: Final = "page.css"
 WORTH_COMPRESSING_BYTES: Final = 512
 
@@ -59,7 +59,7 @@ def read_site(folder: Path) -> dict[str, File]:
     }
     served = {
         **sources,
-        **{name: text.encode() for name, text in join_scripts(texts, ENTRY, LATER).items()},
+        **{name: text.encode() for name, text in join_scripts(texts, SCRIPTS).items()},
         STYLES: join_styles(texts, STYLES).encode(),
     }
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
@@ -74,19 +74,25 @@ def read_site(folder: Path) -> dict[str, File]:
     return {**files, "/": files["/web/index.html"]._replace(version="")}
 
 
-def join_scripts(modules: Mapping[str, str], entry: str, later: str) -> dict[str, str]:
-    """Both scripts: the one that every visit begins with, and the one that is fetched when it is
-    wanted, which takes from the first what both need, so that there is one of each module."""
-    first = join_modules(modules, entry)
-    shared = [name for name in first if name != entry]
-    second = join_modules(modules, later, shared)
-    variables = ", ".join(map(_variable, shared))
-    # The same address as the page's own, or it would be another instance of it.
-    source = f"await import(`./{entry}${{new URL(import.meta.url).search}}`)"
-    return {
-        entry: f"{''.join(first.values())}export const $shared = {{ {variables} }};\n",
-        later: f"const {{ {variables} }} = ({source}).$shared;\n{''.join(second.values())}",
-    }
+def join_scripts(modules: Mapping[str, str], entries: Sequence[str]) -> dict[str, str]:
+    """Every entry with the modules that it needs, each in the first script that needs it: the later
+    ones take it from there, so that there is one of each."""
+    scripts: dict[str, str] = {}
+    has: dict[str, str] = {}  # module -> the entry whose script it is in
+    for entry in entries:
+        own = join_modules(modules, entry, has)
+        taken = "".join(
+            # The same address as the page's own, or it would be another instance of it.
+            f"const {{ {_variables(name for name in has if has[name] == earlier)} }} = "
+            f"(await import(`./{earlier}${{new URL(import.meta.url).search}}`)).$shared;\n"
+            for earlier in scripts
+        )
+        has |= dict.fromkeys((name for name in own if name != entry), entry)
+        shared = (
+            f"export const $shared = {{ {_variables(name for name in own if name != entry)} }};\n"
+        )
+        scripts[entry] = taken + "".join(own.values()) + shared
+    return scripts
 
 
 def join_modules(
@@ -140,6 +146,10 @@ def _take(names: str, module: str) -> str:
         if name.strip()
     )
     return f"const {{ {taken} }} = {_variable(module)};\n"
+
+
+def _variables(modules: Iterable[str]) -> str:
+    return ", ".join(map(_variable, modules))
 
 
 def _variable(module: str) -> str:

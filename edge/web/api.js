@@ -18,6 +18,16 @@ export class Api {
     this.#clock = clock;
   }
 
+  /**
+   * What every view begins with, asked at once: `{me, chats}`, promises whose failure is told to
+   * whoever waits for them.
+   */
+  beginning() {
+    const asked = { me: this.me(), chats: this.chats() };
+    for (const one of Object.values(asked)) one.catch(() => {});
+    return asked;
+  }
+
   async me() {
     return (await this.#repeat("GET", "/api/user/me")).user;
   }
@@ -26,8 +36,9 @@ export class Api {
     return (await this.#call("PATCH", "/api/user/me", { body: changes })).user;
   }
 
-  async user(id) {
-    return this.#repeat("GET", `/api/user/${id}`);
+  /** At most 200 people by their ids; those that there are not are left out. */
+  async users(ids) {
+    return (await this.#repeat("GET", `/api/user?ids=${ids.join(",")}`)).users;
   }
 
   /** At most 20 people whose name starts so. */
@@ -41,9 +52,10 @@ export class Api {
     return this.#call("GET", `/api/search?q=${encodeURIComponent(text)}&limit=${limit}${edge}`);
   }
 
-  /** `{chats, next}`, newest first. */
+  /** `{chats, next}`, in the order of their last messages, newest first. */
   async chats(before) {
-    return this.#repeat("GET", `/api/chat?limit=200${before ? `&before=${before}` : ""}`);
+    const edge = before ? `&before=${encodeURIComponent(before)}` : "";
+    return this.#repeat("GET", `/api/chat?order=activity&limit=200${edge}`);
   }
 
   async chat(id) {
@@ -55,8 +67,22 @@ export class Api {
     return (await this.#repeat("POST", "/api/chat", { body, key })).chat;
   }
 
-  async renameChat(id, chatName) {
-    return this.#call("PATCH", `/api/chat/${id}`, { body: { chatName } });
+  async markRead(id, upTo) {
+    return this.#repeat("PUT", `/api/chat/${id}/read`, { body: { upTo } });
+  }
+
+  async markUnread(id, from) {
+    return this.#repeat("PUT", `/api/chat/${id}/unread`, { body: { from } });
+  }
+
+  /** `{notify}`, `{archived}` or both; gives all that is the person's own of the chat. */
+  async changeMine(id, changes) {
+    return (await this.#call("PATCH", `/api/chat/${id}/mine`, { body: changes })).mine;
+  }
+
+  /** `{chatName}`, `{topic}` (null takes it away) or both. */
+  async changeChat(id, changes) {
+    return this.#call("PATCH", `/api/chat/${id}`, { body: changes });
   }
 
   async deleteChat(id) {
@@ -104,7 +130,7 @@ export class Api {
     return this.#call("DELETE", reactionPath(id, messageId, emoji));
   }
 
-  /** Repeats while the outcome is open, for 5 s; only for GET and for POST with a key. */
+  /** Repeats while the outcome is open, for 5 s; only for GET, PUT and POST with a key. */
   async #repeat(method, path, request = {}) {
     const until = this.#clock.now() + REPEAT_FOR_MS;
     for (;;) {

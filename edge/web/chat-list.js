@@ -1,6 +1,6 @@
 /**
  * The chats of the person as links, in sections; unread ones bold with a count, drafts said in
- * words. Decides nothing.
+ * words, what was put away behind a button. Decides nothing.
  */
 import { arrange, avatar, element, lettersOf } from "./element.js";
 import { isBlank } from "./fold.js";
@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 import { listTime } from "./moments.js";
 import { plainOf } from "./prose.js";
-import { DELETED, noteOf, otherOf, titleOf } from "./words.js";
+import { DELETED, otherOf, titleOf } from "./words.js";
 
 const EXCERPT = 200;
 
@@ -17,10 +17,19 @@ export class ChatList {
   #names;
   #lists = new Map(); // section -> {node, list, kept}
 
-  constructor({ me, names }) {
+  /** `onMenu(id, anchor)` when somebody asks what can be done with a chat. */
+  constructor({ me, names, onMenu }) {
     this.#me = me;
     this.#names = names;
-    this.node = element("div", { class: "chats" });
+    this.node = element("div", {
+      class: "chats",
+      oncontextmenu: (event) => {
+        const link = event.target.closest(".row");
+        if (!link) return;
+        event.preventDefault();
+        onMenu(link.hash.slice(1), link);
+      },
+    });
   }
 
   /** `sections` as `sectionsOf` gives them; `open` is the chat that is looked at, or null. */
@@ -29,7 +38,8 @@ export class ChatList {
     for (const [name, { node }] of this.#lists) if (!wanted.has(name)) node.remove();
     let place = this.node.firstChild;
     for (const { name, chats } of sections) {
-      const { node, list, kept } = this.#section(name);
+      const { node, list, kept, fold } = this.#section(name);
+      fold?.(chats, open);
       if (node === place) place = place.nextSibling;
       else this.node.insertBefore(node, place);
       const rows = chats.map((chat) => this.#row(chat, chat === open, nowMs));
@@ -44,15 +54,16 @@ export class ChatList {
     if (!this.#lists.has(name)) {
       const list = element("ul", {});
       const id = `in-${name.toLowerCase()}`;
-      const heading = element("h2", { id }, name);
-      const node = element("section", { "aria-labelledby": id }, heading, list);
-      this.#lists.set(name, { node, list, kept: new Map() });
+      const { heading, fold } = name === "Archived" ? foldable(id, list) : { heading: name };
+      const node = element(
+        "section", { "aria-labelledby": id }, element("h2", { id }, heading), list,
+      );
+      this.#lists.set(name, { node, list, kept: new Map(), fold });
     }
     return this.#lists.get(name);
   }
 
   #row(chat, isOpen, nowMs) {
-    const nameOf = (id) => (id === this.#me.id ? "you" : this.#names.of(id));
     const other = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
     return {
       key: chat.id,
@@ -60,29 +71,60 @@ export class ChatList {
       isDirect: other !== null,
       title: titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id)),
       time: chat.latest ? listTime(chat.lastMs, nowMs) : "",
-      unread: isOpen ? 0 : chat.unread,
-      hasMoreUnread: chat.hasMoreUnread,
+      waiting: isOpen ? 0 : chat.waiting,
+      mentions: chat.mentions,
+      isUnread: !isOpen && chat.unread > 0,
+      isMuted: chat.mine.notify === "none",
       draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
       unsent: chat.timeline.unsent.some((item) => item.state === "failed"),
-      preview: this.#preview(chat, nameOf, other !== null),
+      preview: this.#preview(chat, other !== null),
       isOpen,
     };
   }
 
-  #preview(chat, nameOf, isDirect) {
+  #preview(chat, isDirect) {
     const unsent = chat.timeline.unsent.at(-1);
     if (unsent) return `You: ${plainOf(unsent.text.slice(0, EXCERPT))}`;
-    const event = chat.latest;
-    if (event === null) return "";
-    if (event.type !== "message") return noteOf(event, nameOf);
-    const said = isBlank(event) ? DELETED : plainOf(event.message.slice(0, EXCERPT));
-    if (event.by === this.#me.id) return `You: ${said}`;
-    return isDirect ? said : `${this.#names.of(event.by)}: ${said}`;
+    const { latest } = chat;
+    if (latest === null) return "Nobody has written yet";
+    const said = isBlank(latest) ? DELETED : plainOf(latest.message.slice(0, EXCERPT));
+    if (latest.by === this.#me.id) return `You: ${said}`;
+    return isDirect ? said : `${this.#names.of(latest.by)}: ${said}`;
   }
 }
 
+/** A heading that is a button: it shows the list and hides it again. */
+function foldable(id, list) {
+  const count = element("span", { class: "soft" });
+  const heading = element(
+    "button",
+    {
+      class: "quiet fold", type: "button", "aria-expanded": "false",
+      onclick: () => show(list.hidden),
+    },
+    icon("archive", { small: true }), "Archived ", count,
+  );
+  list.hidden = true;
+  let shown = null; // the open chat that was shown already
+  function show(isShown) {
+    list.hidden = !isShown;
+    heading.setAttribute("aria-expanded", String(isShown));
+  }
+  return {
+    heading,
+    /** Whoever opens one of these chats sees it in the list. */
+    fold(chats, open) {
+      const text = String(chats.length);
+      if (count.textContent !== text) count.textContent = text;
+      if (open !== shown && chats.includes(open)) show(true);
+      shown = open;
+    },
+  };
+}
+
 function fill(link, row) {
-  link.className = row.unread > 0 ? "row unread" : "row";
+  link.className = ["row", row.waiting > 0 && "unread", row.isMuted && "muted"]
+    .filter(Boolean).join(" ");
   if (row.isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   link.replaceChildren(
@@ -94,9 +136,11 @@ function fill(link, row) {
         "span",
         {},
         element("span", { class: "title cut", dir: "auto" }, row.title),
+        row.isMuted ? icon("mute", { small: true }) : null,
+        row.isMuted ? element("span", { class: "unseen" }, "Muted") : null,
         element("time", {}, row.time),
       ),
-      element("span", {}, preview(row), row.unread > 0 ? badge(row) : null),
+      element("span", {}, preview(row), badge(row)),
     ),
   );
 }
@@ -112,13 +156,18 @@ function preview({ draft, unsent, preview }) {
   return said;
 }
 
-/** What waits for me alone has the colour; a chat of many has a quiet count. */
-function badge({ unread, hasMoreUnread, isDirect }) {
-  const text = unread > 99 ? "99+" : `${unread}${hasMoreUnread ? "+" : ""}`;
-  return element(
-    "span",
-    { class: isDirect ? "badge mention" : "badge" },
-    element("span", { class: "unseen" }, isDirect ? "For you: " : "Unread: "),
-    text,
-  );
+/** What waits for me alone has the colour; a chat of many has a quiet count, a muted one none. */
+function badge({ waiting, mentions, isUnread, isDirect }) {
+  const words = (text) => element("span", { class: "unseen" }, text);
+  if (waiting === 0) {
+    return isUnread ? element("span", { class: "badge dot" }, words("Unread")) : null;
+  }
+  if (isDirect) return element("span", { class: "badge mention" }, words("For you: "), counted(waiting));
+  return mentions > 0
+    ? element("span", { class: "badge mention" }, words("Mentions: "), `@${counted(mentions)}`)
+    : element("span", { class: "badge" }, words("Unread: "), counted(waiting));
+}
+
+function counted(number) {
+  return number > 99 ? "99+" : String(number);
 }

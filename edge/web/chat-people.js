@@ -171,7 +171,7 @@ export class ChatPeople {
     try {
       const users = await this.#api.usersNamed(start);
       if (start !== this.#filter.value.trim()) return;
-      for (const user of users) this.#names.learn(user);
+      this.#names.learn(users);
       const ids = new Set([...known, ...users.map((user) => user.id)]);
       this.#found = participants.filter((id) => ids.has(id));
       this.render();

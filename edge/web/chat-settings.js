@@ -1,22 +1,42 @@
 /**
- * What a chat is called, leaving it, deleting it.
+ * What one wants to hear of a chat, what it is called and about, putting it away, leaving it,
+ * deleting it.
  */
 import { asking } from "./asking.js";
 import { element } from "./element.js";
-import { CHAT_NAME_RULES, Field, allGood } from "./field.js";
+import { CHAT_NAME_RULES, Field, TOPIC_RULES, allGood } from "./field.js";
+import { icon } from "./icons.js";
+import { newId } from "./ids.js";
 import { refusalInWords } from "./words.js";
+
+const LEVELS = [
+  ["all", "Every message", ""],
+  ["mentions", "Mentions of me", ""],
+  ["none", "Nothing", "The chat is muted and counts nothing"],
+];
 
 export class ChatSettings {
   #chat;
   #api;
+  #chats;
+  #levels;
+  #archive;
   #form;
   #deleting;
   #error = element("p", { class: "error", role: "alert" });
 
-  constructor({ chat, me, api }) {
+  constructor({ chat, chats, me, api }) {
     this.#chat = chat;
+    this.#chats = chats;
     this.#api = api;
-    this.#form = this.#renaming();
+    this.#levels = this.#telling();
+    this.#archive = element("button", {
+      class: "quiet", type: "button",
+      onclick: () => this.#try(this.#archive, () => (
+        chats.changeMine(chat, { archived: !chat.mine.archived })
+      )),
+    }, icon("archive"), element("span", {}));
+    this.#form = this.#describing();
     const leave = asking({
       symbol: "leave", label: "Leave this chat", yes: "Leave",
       question: "You will not be able to read it any more.",
@@ -27,46 +47,80 @@ export class ChatSettings {
       question: "The chat and all its messages will be gone.",
       act: (button) => this.#try(button, () => api.deleteChat(chat.id)),
     });
-    this.node = element("div", { class: "settings" }, this.#form,
-      element("div", { class: "ends" }, leave, this.#deleting, this.#error));
+    this.node = element("div", { class: "settings" }, this.#levels, this.#form,
+      element("div", { class: "ends" }, this.#archive, leave, this.#deleting, this.#error));
   }
 
   render() {
-    this.#form.hidden = !this.#chat.isOwner;
-    this.#deleting.hidden = !this.#chat.isOwner;
+    const { mine, isOwner } = this.#chat;
+    for (const input of this.#levels.querySelectorAll("input")) {
+      if (input.checked !== (input.value === mine.notify)) input.checked = input.value === mine.notify;
+    }
+    const words = mine.archived ? "Bring back" : "Archive for me";
+    const { lastChild } = this.#archive;
+    if (lastChild.textContent !== words) lastChild.textContent = words;
+    this.#form.hidden = !isOwner;
+    this.#deleting.hidden = !isOwner;
   }
 
-  #renaming() {
+  #telling() {
+    const name = newId();
+    return element(
+      "fieldset",
+      {},
+      element("legend", {}, "Tell me about"),
+      ...LEVELS.map(([value, label, hint]) => {
+        const input = element("input", {
+          type: "radio", name, value,
+          onchange: () => this.#try(null, () => (
+            this.#chats.changeMine(this.#chat, { notify: value })
+          )),
+        });
+        return element(
+          "label", { class: "choice" }, input, element("b", {}, label),
+          hint ? element("span", { class: "hint" }, hint) : null,
+        );
+      }),
+    );
+  }
+
+  #describing() {
+    const { chatName, topic } = this.#chat.detail;
     const name = new Field({
-      label: "Name of the chat", value: this.#chat.detail.chatName,
-      hint: "Everybody in the chat sees the new name.",
+      label: "Name of the chat", value: chatName, hint: "Everybody in the chat sees the new name.",
     });
-    const save = element("button", { type: "submit" }, "Rename");
+    const about = new Field({
+      label: "Topic", value: topic ?? "", hint: "Stands under the name.", maxlength: "500",
+    });
+    const save = element("button", { type: "submit" }, "Save");
     return element(
       "form",
       {
         novalidate: true,
         onsubmit: (event) => {
           event.preventDefault();
-          if (!allGood([[name, CHAT_NAME_RULES]])) return;
-          this.#try(save, () => this.#api.renameChat(this.#chat.id, name.value));
+          if (!allGood([[name, CHAT_NAME_RULES], [about, TOPIC_RULES]])) return;
+          const changes = { chatName: name.value, topic: about.value.trim() || null };
+          this.#try(save, () => this.#api.changeChat(this.#chat.id, changes));
         },
       },
       name.node,
+      about.node,
       element("div", { class: "line-of" }, save),
     );
   }
 
+  /** `button` cannot be pressed meanwhile, where there is one. */
   async #try(button, act) {
     this.#error.textContent = "";
-    button.disabled = true;
+    if (button) button.disabled = true;
     try {
       await act();
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       this.#error.textContent = refusalInWords(failure);
     } finally {
-      button.disabled = false;
+      if (button) button.disabled = false;
     }
   }
 }

@@ -1,39 +1,59 @@
 /**
- * One chat as its reader knows it: what it is called, who is in it, its timeline, what is read,
- * who is typing. Changes by events alone; does no I/O.
+ * One chat as its reader knows it: what it is called, who is in it, its timeline, how far it is
+ * read, who is typing. Changes by events and by what the server says; does no I/O.
  */
 import { change, changesMessage } from "./fold.js";
 import { madeAt } from "./ids.js";
 import { Timeline } from "./timeline.js";
+import { Unread } from "./unread.js";
 
 const TYPING_MS = 5_000;
 
 export class Chat {
   #me;
   #typing = new Map(); // user -> ms at which it is over
+  #unread;
 
   constructor(id, me, cursor) {
     this.id = id;
     this.#me = me;
-    this.detail = null; // {chatName, participants, participantCount, owner, seq}
+    this.#unread = new Unread(me);
+    this.detail = null; // {kind, chatName, topic, participants, participantCount, owner, seq}
     this.timeline = new Timeline(me, cursor);
-    this.read = null; // seq; null until known
+    this.mine = { notify: "all", archived: false };
     this.newAfter = null; // the seq above the "New" line while the chat is open
     this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
     this.draft = "";
     this.answered = null; // the row that the draft answers
-    this.latest = null; // the newest row that was ever seen, also when it is not loaded
+    this.latest = null; // the newest message, also when it is not loaded
     this.latestAsOf = 0; // the seq up to which `latest` is right
     this.left = null; // the event that ended it for this person
   }
 
-  get unread() {
-    return this.timeline.newsAfter(this.read ?? this.timeline.cursor);
+  /** The seq up to which it is read; null until that is known. */
+  get read() {
+    return this.#unread.read;
   }
 
-  /** True when more is unread than `unread` counts, because it is not loaded. */
-  get hasMoreUnread() {
-    return this.read !== null && this.read < this.timeline.tail.from - 1;
+  /** How many messages of others are unread, 100 at most. */
+  get unread() {
+    return this.#unread.count;
+  }
+
+  /** How many of those mention this person. */
+  get mentions() {
+    return this.#unread.mentions;
+  }
+
+  /** True while only the server can say how much is unread. */
+  get isMiscounted() {
+    return this.#unread.isStale;
+  }
+
+  /** How much of it asks for attention, by what the person wants to hear of it. */
+  get waiting() {
+    if (this.mine.archived || this.mine.notify === "none") return 0;
+    return this.mine.notify === "mentions" ? this.mentions : this.unread;
   }
 
   /** Milliseconds by which a list sorts. */
@@ -49,12 +69,23 @@ export class Chat {
     return this.detail?.owner === this.#me;
   }
 
-  /** What REST says of the chat; events that are younger change it further. */
-  describe(detail) {
-    if (this.detail === null || detail.seq >= this.detail.seq) {
-      const { chatName, participants, participantCount, owner, seq } = detail;
-      this.detail = { chatName, participants, participantCount, owner, seq };
+  /** What REST says of the chat, or a `chat.created`; events that are younger change it further. */
+  describe(said) {
+    if (this.detail === null || said.seq >= this.detail.seq) {
+      const { kind, chatName, topic, participants, participantCount, owner, seq } = said;
+      this.detail = { kind, chatName, topic, participants, participantCount, owner, seq };
     }
+    if (said.mine === undefined) return;
+    // The newest message and the counts are read after the chat, so they may be ahead of it.
+    const asOf = Math.max(said.seq, said.last?.seq ?? 0);
+    const seq = this.latest?.seq ?? 0;
+    if (said.last && (said.last.seq > seq || (said.last.seq === seq && asOf >= this.latestAsOf))) {
+      this.latest = said.last;
+      this.latestAsOf = asOf;
+    }
+    this.#unread.take(said.mine, asOf, this.timeline);
+    const { notify, archived } = said.mine;
+    this.mine = { notify, archived: archived && seq <= (said.last?.seq ?? 0) };
   }
 
   /** A snapshot on joining: the history before it is there to be loaded. */
@@ -62,12 +93,16 @@ export class Chat {
     if (event.seq <= this.timeline.cursor && this.detail !== null) return [];
     this.describe(event);
     if (event.seq > this.timeline.cursor + 1) this.#took(this.timeline.reset(event.seq - 1));
-    return this.#took(this.timeline.apply(event));
+    const applied = this.#took(this.timeline.apply(event));
+    if (this.read === null) this.readTo(event.seq); // nothing before counts as unread
+    return applied;
   }
 
   /** The events that became part of the order. */
   apply(event) {
-    return this.#took(this.timeline.apply(event));
+    const about = event.of === undefined ? undefined : this.timeline.messageAt(event.of);
+    const applied = this.timeline.apply(event);
+    return this.#took(applied, applied[0] === event ? about : undefined);
   }
 
   /** Goes on after `cursor`; what lies between is history, to be loaded when it is looked at. */
@@ -78,12 +113,17 @@ export class Chat {
   /** What is known of a range of seqs, as `Timeline.cover` takes it. */
   learn(page) {
     const isTaken = this.timeline.cover(page);
-    const newest = this.timeline.tail.items.at(-1);
+    const newest = this.timeline.tail.items.findLast((item) => item.type === "message");
     if (newest && newest.seq >= (this.latest?.seq ?? 0)) {
       this.latest = newest;
       this.latestAsOf = this.timeline.cursor;
     }
     return isTaken;
+  }
+
+  /** Everything up to this seq is read, and what is above it is not. */
+  readTo(seq) {
+    this.#unread.moveTo(seq, this.timeline);
   }
 
   isTyping(user, nowMs) {
@@ -96,11 +136,11 @@ export class Chat {
     return [...this.#typing.keys()];
   }
 
-  #took(events) {
+  /** `about` is what the first of the events changes, as it was before. */
+  #took(events, about) {
     for (const event of events) {
-      if (!changesMessage(event)) this.latest = event;
-      else if (event.of === this.latest?.seq) this.latest = change(this.latest, event);
-      this.latestAsOf = event.seq;
+      this.#unread.apply(event, event === events[0] ? about : undefined);
+      this.#remember(event);
       if (event.type === "message") this.#typing.delete(event.by);
       if (this.detail !== null && event.seq > this.detail.seq) this.#change(event);
       const gone = event.type === "participant.removed" && event.users.includes(this.#me);
@@ -109,9 +149,21 @@ export class Chat {
     return events;
   }
 
+  #remember(event) {
+    const isNew = event.type === "message" && event.seq > (this.latest?.seq ?? 0);
+    if (isNew) {
+      this.latest = event;
+      this.mine = { ...this.mine, archived: false };
+    } else if (changesMessage(event) && event.of === this.latest?.seq) {
+      this.latest = change(this.latest, event);
+    }
+    this.latestAsOf = Math.max(this.latestAsOf, event.seq);
+  }
+
   #change(event) {
     const detail = this.detail;
     detail.seq = event.seq;
+    if (event.type === "chat.updated") detail.topic = event.topic; // without one it has none
     if (event.chatName !== undefined) detail.chatName = event.chatName;
     if (event.owner !== undefined) detail.owner = event.owner;
     if (event.type === "participant.added") {

@@ -1,63 +1,73 @@
 /**
- * All chats of the person: which there are, bringing each up to date over REST, and handing
- * events to the right one. Shows nothing.
+ * All chats of the person: which there are, what the server says of them, and handing events to the
+ * right one. Shows nothing.
  */
+import { CatchUp } from "./catch-up.js";
 import { Chat } from "./chat.js";
-import { Refusal } from "./exchange.js";
 import { History } from "./history.js";
+import { Markers } from "./markers.js";
 
-const EVENTS_AT_ONCE = 200;
-const SKIP_WHEN_BEHIND = 1_000;
 const KEPT_EVENTS = 200;
-const AT_ONCE = 4;
 const RETRY_MS = 2_000;
 const MOST_RESUMED = 1_000;
-const SORTED_WITHIN_MS = 300;
+const LONG_AWAY_MS = 60_000;
+const SPREAD_MS = 10_000;
 
 export class Chats {
   #me;
   #api;
   #marks;
   #clock;
+  #random;
   #hear;
   #chats = new Map();
   #open = null;
-  #filling = new Set();
   #history;
-  #tails = [];
-  #tailing = 0;
-  #tailsLoaded = Promise.resolve();
+  #catchUp;
+  #markers;
+  #isListing = false;
 
   /**
-   * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`.
+   * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`; `tellRead(chat, upTo)` as
+   * `Markers` sends.
    */
-  constructor({ me, api, marks, clock, hear }) {
+  constructor({ me, api, marks, clock, random, tellRead, hear }) {
     this.#me = me;
     this.#api = api;
     this.#marks = marks;
     this.#clock = clock;
+    this.#random = random;
     this.#hear = hear;
     this.#history = new History({ api });
+    this.#markers = new Markers({ send: tellRead, clock });
+    this.#catchUp = new CatchUp({
+      api, clock,
+      hear: {
+        took: (chat, events) => this.#took(chat, events),
+        gone: (chat) => this.#drop(chat),
+        done: hear.changed,
+      },
+    });
   }
 
   /** True while chats are being brought up to date after a reconnect. */
   get catchingUp() {
-    return this.#filling.size > 0;
+    return this.#catchUp.isUnderway;
   }
 
   get(id) {
     return this.#chats.get(id);
   }
 
-  /** Newest event first. */
+  /** Newest message first. */
   sorted() {
     const known = [...this.#chats.values()].filter((chat) => chat.detail !== null);
     return known.sort((a, b) => b.lastMs - a.lastMs);
   }
 
-  /** How much is unread in all of them. */
-  get unread() {
-    return this.sorted().reduce((sum, chat) => sum + chat.unread, 0);
+  /** How much asks for attention in all of them. */
+  get waiting() {
+    return this.sorted().reduce((sum, chat) => sum + chat.waiting, 0);
   }
 
   /** The chat of exactly these two, if there is one. */
@@ -67,14 +77,15 @@ export class Chats {
     ));
   }
 
-  /**
-   * The first page, which may be on its way already; the others behind it. Waits a moment for what
-   * was said last in each, by which they are sorted: a list that is seen should stand still.
-   */
+  /** The chats as they were when this browser last had them open. */
+  restore() {
+    for (const kept of this.#marks.chats()) this.#ensure(kept.id, kept.seq).describe(kept);
+  }
+
+  /** The first page of the list, which may be on its way already; the others behind it. */
   async load(firstPage) {
-    this.#loadRest(this.#describeAll(await firstPage));
-    const inTime = new Promise((resolve) => this.#clock.after(SORTED_WITHIN_MS, resolve));
-    await Promise.race([inTime, this.#tailsLoaded]);
+    this.#isListing = true;
+    this.#loadRest(this.#takePage(await firstPage));
   }
 
   /** `{chatId: seq}` for the socket, of the chats with the newest events. */
@@ -83,26 +94,32 @@ export class Chats {
     return Object.fromEntries(newest.map((chat) => [chat.id, chat.timeline.cursor]));
   }
 
-  /** What the socket's first frame says: which chats there are and up to where. */
-  ready({ chats: heads, behind }, { resumed, restored }) {
+  /** What the socket's first frame says: which chats there are, up to where, and what is read. */
+  ready({ chats: heads, behind, read = {} }, { resumed, restored, awayMs }) {
     const late = new Set(behind);
+    const markers = this.#markers.settle(read);
     for (const [id, chat] of this.#chats) if (!(id in heads)) this.#drop(chat);
     for (const [id, head] of Object.entries(heads)) {
       const chat = this.#ensure(id, head);
-      if (chat.detail === null) this.#describe(chat);
-      else if (restored || head < chat.timeline.cursor) this.#skip(chat, head);
-      else if (late.has(id) || !(id in resumed)) this.#fill(chat, head);
+      if (chat.detail === null) {
+        if (!this.#isListing) this.#catchUp.describe(chat); // else the list has it
+        continue;
+      }
+      this.#moveMarker(chat, markers.get(id) ?? chat.read);
+      if (restored || head < (resumed[id] ?? 0)) this.#catchUp.skip(chat, head);
+      else if (late.has(id) || !(id in resumed)) this.#catchUp.fill(chat, head);
     }
+    if (awayMs > LONG_AWAY_MS) this.#listAgain();
     this.#hear.changed();
   }
 
-  /** An event or `typing` from the socket. */
+  /** An event from the socket, `typing`, or what the person did elsewhere. */
   frame(frame) {
     if (frame.type === "typing") {
       if (frame.user !== this.#me) this.get(frame.chat)?.isTyping(frame.user, this.#clock.now());
-    } else if (frame.seq !== undefined) {
-      this.#apply(this.#ensure(frame.chat, frame.seq - 1), frame);
-    }
+    } else if (frame.type === "read") this.#readElsewhere(frame);
+    else if (frame.type === "mine") this.#setMine(this.get(frame.chat), frame);
+    else if (frame.seq !== undefined) this.#apply(this.#ensure(frame.chat, frame.seq - 1), frame);
     this.#hear.changed();
   }
 
@@ -111,9 +128,7 @@ export class Chats {
     const made = await this.#api.createChat(wanted, key);
     const detail = await this.#api.chat(made.id);
     const chat = this.#ensure(made.id, detail.seq);
-    chat.describe(detail);
-    chat.read ??= chat.timeline.cursor;
-    this.#wantTail(chat);
+    this.#describe(chat, detail);
     this.#hear.changed();
     return chat;
   }
@@ -128,16 +143,35 @@ export class Chats {
     if (chat) chat.isKeptUnread = false;
   }
 
+  /** Everything of a chat has been seen. */
   markRead(chat) {
-    if (chat.read !== chat.timeline.cursor) this.#setRead(chat, chat.timeline.cursor);
+    if (chat.unread === 0 && !chat.isMiscounted) return;
+    const { cursor } = chat.timeline;
+    this.#moveMarker(chat, cursor);
+    this.#markers.read(chat.id, cursor);
   }
 
-  /** Everything from this seq on counts as new again. */
-  markUnread(chat, from) {
-    this.#setRead(chat, from - 1);
-    chat.newAfter = from - 1;
-    chat.isKeptUnread = true;
+  /** Everything from this seq on counts as new again. Raises what the call raises. */
+  async markUnread(chat, from) {
+    this.#markers.forget(chat.id);
+    this.#keepUnread(chat, from - 1);
     this.#hear.changed();
+    await this.#api.markUnread(chat.id, from);
+  }
+
+  /** `{notify}`, `{archived}` or both. Raises what the call raises. */
+  async changeMine(chat, changes) {
+    const before = chat.mine;
+    this.#setMine(chat, { ...before, ...changes });
+    this.#hear.changed();
+    try {
+      this.#setMine(chat, await this.#api.changeMine(chat.id, changes));
+    } catch (error) {
+      this.#setMine(chat, before);
+      throw error;
+    } finally {
+      this.#hear.changed();
+    }
   }
 
   saveDraft(chat, text) {
@@ -146,12 +180,11 @@ export class Chats {
     this.#marks.saveDraft(chat);
   }
 
-  /** Another window read a chat or wrote in it. */
-  marked(id, { read, draft }) {
+  /** Another window wrote in a chat. */
+  drafted(id, draft) {
     const chat = this.get(id);
     if (!chat) return;
-    if (read !== undefined) chat.read = Math.min(read, chat.timeline.cursor);
-    if (draft !== undefined) chat.draft = draft;
+    chat.draft = draft;
     this.#hear.changed();
   }
 
@@ -173,31 +206,42 @@ export class Chats {
     this.#hear.changed();
   }
 
-  #setRead(chat, read) {
-    chat.read = read;
-    this.#marks.saveRead(chat);
-  }
-
   async #loadRest(next) {
     try {
-      while (next) next = await this.#loadPage(next);
+      while (next) next = this.#takePage(await this.#api.chats(next));
     } catch (error) {
       if (!error.final) this.#clock.after(RETRY_MS, () => this.#loadRest(next));
+      return;
+    }
+    this.#isListing = false;
+    for (const chat of this.#chats.values()) {
+      if (chat.detail === null) this.#catchUp.describe(chat); // it is newer than the list
     }
   }
 
-  async #loadPage(before) {
-    return this.#describeAll(await this.#api.chats(before));
+  /** Who was away for long has missed what they did elsewhere; not everybody asks at once. */
+  #listAgain() {
+    this.#clock.after(this.#random() * SPREAD_MS, async () => {
+      try {
+        this.#loadRest(this.#takePage(await this.#api.chats()));
+      } catch (error) {
+        if (error.code === undefined) throw error; // the next long absence asks again
+      }
+    });
   }
 
-  #describeAll({ chats, next }) {
-    for (const detail of chats) {
-      const chat = this.#ensure(detail.id, detail.seq);
-      chat.describe(detail);
-      this.#wantTail(chat);
-    }
+  #takePage({ chats, next }) {
+    for (const detail of chats) this.#describe(this.#ensure(detail.id, detail.seq), detail);
     this.#hear.changed();
     return next;
+  }
+
+  #describe(chat, detail) {
+    const { timeline } = chat;
+    if (detail.seq > timeline.cursor && timeline.isEmpty) timeline.reset(detail.seq);
+    chat.describe(detail);
+    if (detail.seq > timeline.cursor) this.#catchUp.fill(chat, detail.seq);
+    this.#changed(chat);
   }
 
   #ensure(id, cursor) {
@@ -205,79 +249,63 @@ export class Chats {
     if (!chat) {
       chat = new Chat(id, this.#me, cursor);
       this.#chats.set(id, chat);
-      this.#marks.restore(chat);
+      chat.draft = this.#marks.draftOf(id);
       this.#hear.met(chat);
     }
     return chat;
   }
 
   #apply(chat, event) {
-    const applied = event.type === "chat.created" ? chat.join(event) : chat.apply(event);
-    this.#took(chat, applied);
-    if (chat.timeline.hasHole) this.#fill(chat, event.seq);
-    if (chat.detail === null && chat.left === null) this.#describe(chat);
+    const isInvitation = event.type === "chat.created";
+    this.#took(chat, isInvitation ? chat.join(event) : chat.apply(event));
+    if (chat.timeline.hasHole) this.#catchUp.fill(chat, event.seq);
+    // Who joins again finds the chat as they had left it, muted or not.
+    const isUnknown = chat.detail === null || (isInvitation && event.seq > 1);
+    if (isUnknown && chat.left === null) this.#catchUp.describe(chat);
   }
 
   #took(chat, events) {
-    for (const event of events) {
-      // An invitation is news although nothing of the chat was ever read here.
-      if (event.type === "chat.created" && event.by !== this.#me) chat.read ??= event.seq - 1;
-      this.#hear.applied(chat, event);
-    }
+    for (const event of events) this.#hear.applied(chat, event);
     if (events.length > 0) {
-      if (chat.read === null) this.#setRead(chat, events[0].seq - 1);
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);
-      this.#marks.saveLatest(chat);
+      this.#changed(chat);
     }
     if (chat.left !== null) this.#drop(chat);
   }
 
-  async #describe(chat) {
-    await this.#patiently(chat, async () => {
-      chat.describe(await this.#api.chat(chat.id));
-      this.#wantTail(chat);
-    });
+  #readElsewhere({ chat: id, upTo, back = false }) {
+    const chat = this.get(id);
+    if (!chat || (!back && upTo <= chat.read)) return;
+    if (back) {
+      this.#markers.forget(id);
+      this.#keepUnread(chat, upTo);
+    } else this.#moveMarker(chat, upTo);
   }
 
-  /** Fetches what lies between the cursor and what is known to exist. */
-  async #fill(chat, head) {
-    if (head <= chat.timeline.cursor && !chat.timeline.hasHole) return;
-    if (head - chat.timeline.cursor > SKIP_WHEN_BEHIND) {
-      this.#skip(chat, head);
-      return;
-    }
-    await this.#patiently(chat, async () => {
-      for (let more = true; more || chat.timeline.hasHole; ) {
-        const page = await this.#api.events(chat.id, chat.timeline.cursor, EVENTS_AT_ONCE);
-        for (const event of page.events) this.#took(chat, chat.apply(event));
-        more = page.more;
-        if (page.events.length === 0) break;
-      }
-    });
+  /** Looking at the chat is no reading until one leaves it. */
+  #keepUnread(chat, read) {
+    this.#moveMarker(chat, read);
+    if (chat !== this.#open) return;
+    chat.newAfter = read;
+    chat.isKeptUnread = true;
   }
 
-  #skip(chat, head) {
-    this.#took(chat, chat.skipTo(head));
-    chat.detail = { ...chat.detail, seq: 0 };
-    chat.read = Math.min(chat.read ?? head, head);
-    this.#describe(chat);
+  #moveMarker(chat, read) {
+    if (read === chat.read) return;
+    chat.readTo(read);
+    this.#changed(chat);
   }
 
-  /** One errand at a time for a chat, again until it is done or the chat is not ours any more. */
-  async #patiently(chat, errand) {
-    if (this.#filling.has(chat)) return;
-    this.#filling.add(chat);
-    try {
-      await errand();
-      // A hole may have shown while the errand was another one.
-      if (chat.timeline.hasHole) this.#clock.after(RETRY_MS, () => this.#fill(chat, 0));
-    } catch (error) {
-      if (error instanceof Refusal && error.code === "not_found") this.#drop(chat);
-      else if (!error.final) this.#clock.after(RETRY_MS, () => this.#patiently(chat, errand));
-    } finally {
-      this.#filling.delete(chat);
-      this.#hear.changed();
-    }
+  #setMine(chat, { notify, archived }) {
+    if (!chat) return;
+    chat.mine = { notify, archived };
+    this.#changed(chat);
+  }
+
+  /** What this browser keeps of it has changed. */
+  #changed(chat) {
+    if (chat.isMiscounted) this.#catchUp.recount(chat);
+    if (chat.detail !== null) this.#marks.saveChat(chat);
   }
 
   #drop(chat) {
@@ -285,31 +313,5 @@ export class Chats {
     this.#chats.delete(chat.id);
     this.#marks.forget(chat.id);
     this.#hear.left(chat);
-  }
-
-  /** The last events of a chat, for its line in the list and for a quick first look. */
-  #wantTail(chat) {
-    const { cursor } = chat.timeline;
-    const known = chat.latestAsOf === cursor && chat.read === cursor;
-    if (known || chat.timeline.tail.items.length > 0 || this.#tails.includes(chat)) return;
-    this.#tails.push(chat);
-    if (this.#tailing < AT_ONCE) {
-      this.#tailsLoaded = Promise.all([this.#tailsLoaded, this.#loadTails()]);
-    }
-  }
-
-  async #loadTails() {
-    this.#tailing += 1;
-    for (let chat; (chat = this.#tails.shift()) !== undefined; ) {
-      if (chat.read === null) this.#setRead(chat, chat.timeline.cursor);
-      try {
-        await this.#history.tail(chat);
-      } catch {
-        continue; // the line in the list stays empty; looking at the chat loads it again
-      }
-      this.#marks.saveLatest(chat);
-      this.#hear.changed();
-    }
-    this.#tailing -= 1;
   }
 }

@@ -46,7 +46,7 @@ export class Connection {
    * somebody look at the page?
    * `token({renew})` gives an access token; an error with `final: true` says there will be none.
    * `resume()` gives `{chatId: seq}`. `hear` is `{state, ready, frame}`: the state has changed,
-   * the first frame with what was resumed, any other frame.
+   * the first frame with what was resumed and how long there was none, any other frame.
    */
   constructor({ WebSocket, url, clock, random, isWatched, token, resume, hear }) {
     this.#WebSocket = WebSocket;
@@ -151,6 +151,7 @@ export class Connection {
 
   #isReady(frame) {
     this.#cancel("ready");
+    const awayMs = this.#clock.now() - this.#since;
     const restored = this.#epoch !== undefined && this.#epoch !== frame.epoch;
     this.#epoch = frame.epoch;
     this.#pingMs = frame.pingSeconds * 1000;
@@ -159,7 +160,7 @@ export class Connection {
     });
     this.#set("quiet", this.#pingMs, () => this.#listen());
     this.#become("ready");
-    this.#hear.ready(frame, { resumed: restored ? {} : this.#resumed, restored });
+    this.#hear.ready(frame, { resumed: restored ? {} : this.#resumed, restored, awayMs });
   }
 
   /** The attempt may have begun on a network that is gone. */

@@ -116,8 +116,8 @@ export class Conversation {
       this.node.replaceChildren(this.#empty);
       return;
     }
-    const { read, timeline } = chat;
-    chat.newAfter = read !== null && read < timeline.cursor ? read : null;
+    const { timeline } = chat;
+    chat.newAfter = chat.unread > 0 ? chat.read : null;
     this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
     this.composer.open(this.#title, chat.draft, chat.answered);
@@ -132,9 +132,11 @@ export class Conversation {
    * where it is until the reader goes elsewhere, be it to another window.
    */
   heard(chat, event) {
-    if (chat !== this.#chat || event.by === this.#me.id || chat.read !== event.seq - 1) return;
+    const isNews = event.type === "message" && event.by !== this.#me.id;
+    if (chat !== this.#chat || !isNews) return;
     const isFirst = chat.newAfter === null && !this.#isLooking();
-    if (isFirst || !this.#hear.attentive()) chat.newAfter = chat.read;
+    const isOld = (chat.newAfter ?? -1) < chat.read; // what came under it is read
+    if (isFirst || (isOld && !this.#hear.attentive())) chat.newAfter = chat.read;
   }
 
   /** `notice` says something about the connection, or is null. */

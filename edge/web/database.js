@@ -6,8 +6,8 @@
  * in localStorage too, which writes at once, and whoever opens the store next takes it from there.
  */
 
-const KEYS = { outbox: "clientId", reads: "chat", drafts: "chat", latest: "chat", names: "id" };
-const VERSION = 2;
+const KEYS = { outbox: "clientId", drafts: "chat", chats: "id", names: "id" };
+const VERSION = 3;
 
 export class Database {
   #name;
@@ -20,7 +20,7 @@ export class Database {
   /** Everything in a store, in order of its keys. */
   async all(store) {
     const left = this.#lastOf(store);
-    if (left.length > 0) await this.#putAll(store, left);
+    if (left.length > 0) await this.#putLeft(store, left);
     return this.#ask(store, "readonly", (objects) => objects.getAll());
   }
 
@@ -28,11 +28,21 @@ export class Database {
     return this.#ask(store, "readwrite", (objects) => objects.put(value));
   }
 
+  /** One value, or undefined. */
+  async get(store, key) {
+    return this.#ask(store, "readonly", (objects) => objects.get(key));
+  }
+
+  /** All of them or none. */
+  async putAll(store, values) {
+    return this.#ask(store, "readwrite", (objects) => values.map((value) => objects.put(value)).at(-1));
+  }
+
   /** Puts what must be kept even if the page is gone in the next moment. */
   async putLast(store, values) {
     const all = [...this.#lastOf(store), ...values];
     localStorage.setItem(this.#lastKey(store), JSON.stringify(all));
-    await this.#putAll(store, values);
+    await this.#putLeft(store, values);
   }
 
   async delete(store, key) {
@@ -55,8 +65,8 @@ export class Database {
   }
 
   /** Transactions keep their order, so the last of two values of one key stays. */
-  async #putAll(store, values) {
-    await Promise.all(values.map((value) => this.put(store, value)));
+  async #putLeft(store, values) {
+    await this.putAll(store, values);
     localStorage.removeItem(this.#lastKey(store));
   }
 
@@ -76,7 +86,7 @@ export class Database {
           if (objectStoreNames.contains(store)) continue;
           request.result.createObjectStore(store, { keyPath });
         }
-        if (objectStoreNames.contains("marks")) splitMarks(request);
+        takeOver(request, [...objectStoreNames].filter((store) => !(store in KEYS)));
       };
       request.onsuccess = () => {
         // Another window logs out: it must not wait for this one.
@@ -89,16 +99,19 @@ export class Database {
   }
 }
 
-/** Version 1 kept all that it knew of a chat in one record. */
-function splitMarks({ result, transaction }) {
-  const objects = (store) => transaction.objectStore(store);
-  objects("marks").getAll().onsuccess = ({ target }) => {
-    for (const { chat, read, draft } of target.result) {
-      if (read !== null) objects("reads").put({ chat, read });
-      objects("drafts").put({ chat, draft });
-    }
-    result.deleteObjectStore("marks");
-  };
+/**
+ * Stores of earlier versions: the first kept all that it knew of a chat in one record. Markers of
+ * what is read are the server's, and what was said last comes with the list.
+ */
+function takeOver({ result, transaction }, stores) {
+  if (stores.includes("marks")) {
+    transaction.objectStore("marks").getAll().onsuccess = ({ target }) => {
+      const drafts = transaction.objectStore("drafts");
+      for (const { chat, draft } of target.result) drafts.put({ chat, draft });
+      result.deleteObjectStore("marks");
+    };
+  }
+  for (const store of stores.filter((name) => name !== "marks")) result.deleteObjectStore(store);
 }
 
 function settled(request) {
@@ -116,12 +129,20 @@ export class PassingDatabase {
     return [...this.#stores[store].values()];
   }
 
+  async get(store, key) {
+    return this.#stores[store].get(key);
+  }
+
   async put(store, value) {
     this.#stores[store].set(value[KEYS[store]], value);
   }
 
-  async putLast(store, values) {
+  async putAll(store, values) {
     for (const value of values) await this.put(store, value);
+  }
+
+  async putLast(store, values) {
+    await this.putAll(store, values);
   }
 
   async delete(store, key) {

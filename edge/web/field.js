@@ -73,6 +73,10 @@ export const PASSWORD_RULES = [
   [(text) => [...text.normalize("NFC")].length > 256, "Use 256 characters or fewer."],
 ];
 
+export const TOPIC_RULES = [
+  [(text) => [...text].length > 250, "Use 250 characters or fewer."],
+];
+
 export const CHAT_NAME_RULES = [
   [(text) => text.trim() === "", "A chat needs a name."],
   [(text) => [...text].length > 128, "Use 128 characters or fewer."],

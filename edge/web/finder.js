@@ -169,8 +169,8 @@ export class Finder {
 
   #suggested() {
     const chats = this.#chats.sorted();
-    const unread = chats.filter((chat) => chat.unread > 0);
-    const recent = chats.filter((chat) => chat.unread === 0).slice(0, MOST_RECENT);
+    const unread = chats.filter((chat) => chat.waiting > 0);
+    const recent = chats.filter((chat) => chat.waiting === 0).slice(0, MOST_RECENT);
     const rowOf = (chat) => this.#ofChat(chat, []);
     return { Recent: recent.map(rowOf), Unread: unread.map(rowOf) };
   }
@@ -214,7 +214,7 @@ export class Finder {
       face: other ?? chat.id,
       isPerson: other !== null,
       what: chat.draft.trim() === "" ? people : "Draft",
-      unread: chat.unread,
+      unread: chat.waiting,
       ...named(this.#titleOf(chat), wanted),
     };
   }

@@ -4,8 +4,8 @@
  */
 import { begin, change, changesMessage } from "./fold.js";
 
-const TAIL = 30;
 const PAGE = 50;
+const BEFORE_UNREAD = 10;
 const EVENTS_AT_ONCE = 200;
 const TRIES = 3;
 
@@ -17,22 +17,10 @@ export class History {
     this.#api = api;
   }
 
-  /**
-   * The newest, back to the first unread one when that is not too far: the end of the log, which
-   * has in it all that ever happened to its messages.
-   */
-  async tail(chat) {
-    const { cursor } = chat.timeline;
-    const length = Math.min(EVENTS_AT_ONCE, Math.max(TAIL, cursor - (chat.read ?? cursor)));
-    const from = Math.max(1, cursor - length + 1);
-    const { events } = await this.#api.events(chat.id, from - 1, EVENTS_AT_ONCE);
-    const to = events.at(-1)?.seq ?? 0;
-    chat.learn({ from, to, asOf: to, items: foldedOf(events) });
-  }
-
   /** What came before the seq `from`. Raises what the calls raise, as all of these do. */
   async before(chat, from) {
-    await this.#load(chat, { before: from, limit: PAGE });
+    if (chat.timeline.isEmpty) await this.#tail(chat, from - PAGE);
+    else await this.#load(chat, { before: from, limit: PAGE });
   }
 
   async after(chat, to) {
@@ -40,17 +28,38 @@ export class History {
   }
 
   async around(chat, seq) {
+    const { timeline } = chat;
+    const first = seq - BEFORE_UNREAD;
+    if (timeline.isEmpty && timeline.cursor - first < EVENTS_AT_ONCE) {
+      await this.#tail(chat, Math.min(first, timeline.cursor - PAGE + 1));
+      return;
+    }
     await Promise.all([
       this.#load(chat, { before: seq, limit: PAGE / 2 }),
       this.#load(chat, { after: seq - 1, limit: PAGE }),
     ]);
   }
 
+  /**
+   * The newest from a seq on: the end of the log, which has in it all that ever happened to its
+   * messages, and what stands between them.
+   */
+  #tail(chat, first) {
+    const from = Math.max(1, first);
+    return this.#once(`${chat.id} tail`, async () => {
+      const { events } = await this.#api.events(chat.id, from - 1, EVENTS_AT_ONCE);
+      const to = events.at(-1)?.seq ?? 0;
+      chat.learn({ from, to, asOf: to, items: foldedOf(events) });
+    });
+  }
+
   #load(chat, wanted) {
-    const key = `${chat.id} ${JSON.stringify(wanted)}`;
+    return this.#once(`${chat.id} ${JSON.stringify(wanted)}`, () => this.#fetch(chat, wanted));
+  }
+
+  #once(key, load) {
     if (!this.#underway.has(key)) {
-      const loading = this.#fetch(chat, wanted);
-      this.#underway.set(key, loading.finally(() => this.#underway.delete(key)));
+      this.#underway.set(key, load().finally(() => this.#underway.delete(key)));
     }
     return this.#underway.get(key);
   }

@@ -15,9 +15,11 @@ import { notSentInWords } from "./words.js";
 const UNAUTHENTICATED = 4500;
 const REVOKED = 4502;
 const PROVE_EVERY_MS = 60_000;
+const RETRY_MS = 2_000;
 
 export class Live {
   #me;
+  #api;
   #session;
   #clock;
   #hear;
@@ -27,27 +29,31 @@ export class Live {
   #connection;
   #sender;
   #provedAt = -Infinity;
+  #hasEnded = false;
 
   /**
    * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
-   * left(chat), refused(item, code), signedOut()}`.
+   * left(chat), refused(item, code), signedOut(), somebodyElse()}`: the last when the session is
+   * another person's.
    */
   constructor({
     me, api, session, clock, database, random, locks, WebSocket, url, isWatched, hear,
   }) {
     this.#me = me;
+    this.#api = api;
     this.#session = session;
     this.#clock = clock;
     this.#hear = hear;
     this.stopCode = null; // the close code after which the socket does not come back
-    this.names = new Names({ api, database, onChange: hear.changed });
+    this.names = new Names({ api, database, clock, onChange: hear.changed });
     this.#tabs = new Tabs({ name: `hubbub ${me.id}`, hear: (said) => this.#heardTab(said) });
     this.#marks = new Marks({ database, clock, tabs: this.#tabs });
     this.#outbox = new Outbox({
       database, window: newId(), locks, tabs: this.#tabs, onTaken: () => this.#sender.restart(),
     });
     this.chats = new Chats({
-      me: me.id, api, marks: this.#marks, clock,
+      me: me.id, api, marks: this.#marks, clock, random,
+      tellRead: (chat, upTo) => this.#tellRead(chat, upTo),
       hear: {
         changed: hear.changed,
         met: (chat) => {
@@ -82,15 +88,51 @@ export class Live {
     return { state, since, backAt, catchingUp: this.chats.catchingUp };
   }
 
-  /** Reads what is known here and at the server. Raises what the calls raise. */
-  async load(firstChats) {
+  /** Reads what this browser has kept. */
+  async restore() {
     await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);
-    this.names.learn({ id: this.#me.id, username: this.#me.username });
-    await this.chats.load(firstChats);
+    this.chats.restore();
   }
 
-  connect() {
-    this.#connection.open();
+  /**
+   * Reads what the server says, and goes live. Takes the `beginning` of an `Api` and raises what
+   * its calls raise.
+   */
+  async load({ me, chats }) {
+    const user = await me;
+    if (user.id !== this.#me.id) {
+      this.#session.belongsTo(user.id);
+      this.#hear.somebodyElse();
+      return;
+    }
+    Object.assign(this.#me, user);
+    this.names.learn([user]);
+    await this.chats.load(chats);
+    if (this.#connection.state === "idle") this.#connection.open();
+  }
+
+  /** The same, with what this browser has kept in its place until the server can be reached. */
+  async loadPatiently(asked) {
+    if (this.#connection.state === "idle") this.#connection.open();
+    try {
+      await this.load(asked);
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      if (error.final) {
+        this.#hear.signedOut();
+        return;
+      }
+      this.#clock.after(RETRY_MS, () => {
+        if (!this.#hasEnded) this.loadPatiently(this.#api.beginning());
+      });
+    }
+  }
+
+  /** A chat is read up to a seq; true when the server was told. */
+  #tellRead(chat, upTo) {
+    if (this.#connection.state !== "ready") return false;
+    this.#api.markRead(chat, upTo).catch(() => {}); // a new connection tells it again
+    return true;
   }
 
   /** The network is back, or somebody looks. */
@@ -109,6 +151,7 @@ export class Live {
   }
 
   end() {
+    this.#hasEnded = true;
     this.#marks.flush();
     this.#tabs.end();
     this.#connection.close();
@@ -136,11 +179,11 @@ export class Live {
     if (!this.#connection.send({ type: "typing", chat: chat.id })) this.#connection.hurry();
   }
 
-  /** Another window read, wrote, or got rid of something. */
-  #heardTab({ marked, unsent, ...mark }) {
-    if (marked) {
-      this.#marks.heard(marked, mark);
-      this.chats.marked(marked, mark);
+  /** Another window wrote something or got rid of it. */
+  #heardTab({ drafted, draft, unsent }) {
+    if (drafted) {
+      this.#marks.heard(drafted, draft);
+      this.chats.drafted(drafted, draft);
       return;
     }
     this.#outbox.heard(unsent);

@@ -1,18 +1,20 @@
 /**
- * What this browser remembers of each chat: how far it is read, the draft, the newest event. Each
- * is a record of its own, so that two windows never write over each other's.
+ * What this browser remembers of each chat: the draft, and how the chat stands, so that the list is
+ * there before the server answers. Two records, so that two windows never write over each other's
+ * drafts.
  */
 
 const SAVE_AFTER_MS = 300;
 const EXCERPT = 200; // UTF-16 units; a list shows one line
-const STORES = ["reads", "drafts", "latest"];
+const STORES = ["drafts", "chats"];
 
 export class Marks {
   #database;
   #clock;
   #tabs;
   #kept = Object.fromEntries(STORES.map((store) => [store, new Map()]));
-  #unsaved = new Map(); // "store chat" -> {store, chat, cancel}
+  #unsaved = Object.fromEntries(STORES.map((store) => [store, new Set()]));
+  #cancels = new Map(); // store -> what keeps it from being written soon
 
   /** `tabs` tells the other windows. */
   constructor({ database, clock, tabs }) {
@@ -22,90 +24,75 @@ export class Marks {
   }
 
   async load() {
-    await Promise.all(STORES.map(async (store) => {
-      for (const mark of await this.#database.all(store)) this.#kept[store].set(mark.chat, mark);
-    }));
+    const [drafts, chats] = await Promise.all(STORES.map((store) => this.#database.all(store)));
+    for (const mark of drafts) this.#kept.drafts.set(mark.chat, mark);
+    for (const mark of chats) this.#kept.chats.set(mark.id, mark);
   }
 
-  /** Gives a chat what was remembered of it. */
-  restore(chat) {
-    const { reads, drafts, latest } = this.#kept;
-    // After a restore of the server's database, a mark may lie beyond the end.
-    const read = reads.get(chat.id)?.read;
-    chat.read = read === undefined ? null : Math.min(read, chat.timeline.cursor);
-    chat.draft = drafts.get(chat.id)?.draft ?? "";
-    chat.latest = latest.get(chat.id)?.latest ?? null;
-    chat.latestAsOf = latest.get(chat.id)?.asOf ?? 0;
+  /** The chats as they were kept, in the form in which the server tells of them. */
+  chats() {
+    return [...this.#kept.chats.values()];
   }
 
-  saveRead({ id, read }) {
-    this.#save("reads", { chat: id, read });
-    this.#tabs.say({ marked: id, read });
+  draftOf(id) {
+    return this.#kept.drafts.get(id)?.draft ?? "";
   }
 
   saveDraft({ id, draft }) {
-    this.#save("drafts", { chat: id, draft });
-    this.#tabs.say({ marked: id, draft });
+    this.#save("drafts", id, { chat: id, draft });
+    this.#tabs.say({ drafted: id, draft });
   }
 
-  saveLatest({ id, latest, latestAsOf }) {
-    this.#save("latest", { chat: id, latest: excerptOf(latest), asOf: latestAsOf });
+  saveChat({ id, detail, latest, mine, read, unread, mentions }) {
+    const own = { ...mine, read, unread, mentions };
+    this.#save("chats", id, { id, ...detail, last: excerptOf(latest), mine: own });
   }
 
   /** What another window saved is not saved again here, and not undone. */
-  heard(id, { read, draft }) {
-    if (read !== undefined) this.#take("reads", { chat: id, read });
-    if (draft !== undefined) this.#take("drafts", { chat: id, draft });
+  heard(id, draft) {
+    this.#unsaved.drafts.delete(id);
+    this.#kept.drafts.set(id, { chat: id, draft });
   }
 
   async forget(id) {
     await Promise.all(STORES.map(async (store) => {
-      this.#settle(store, id);
+      this.#unsaved[store].delete(id);
       this.#kept[store].delete(id);
       await this.#database.delete(store, id);
     }));
   }
 
-  /** Writes what waits, because the page may go away. */
+  /** Writes what waits, because the page may go away: a draft is in no other place. */
   async flush() {
-    const waiting = [...this.#unsaved.values()];
-    for (const { store, chat } of waiting) this.#settle(store, chat);
-    await Promise.all(STORES.map(async (store) => {
-      const marks = waiting.filter((one) => one.store === store)
-        .map(({ chat }) => this.#kept[store].get(chat));
-      if (marks.length > 0) await this.#database.putLast(store, marks);
-    }));
+    const drafts = this.#take("drafts");
+    const chats = this.#take("chats");
+    if (drafts.length > 0) await this.#database.putLast("drafts", drafts);
+    if (chats.length > 0) await this.#database.putAll("chats", chats);
   }
 
   /** Writes soon; several changes in a row are one write. */
-  #save(store, mark) {
-    const { chat } = mark;
-    this.#kept[store].set(chat, mark);
-    const key = `${store} ${chat}`;
-    if (this.#unsaved.has(key)) return;
-    const cancel = this.#clock.after(SAVE_AFTER_MS, () => this.#write(store, chat));
-    this.#unsaved.set(key, { store, chat, cancel });
+  #save(store, id, mark) {
+    this.#kept[store].set(id, mark);
+    this.#unsaved[store].add(id);
+    if (this.#cancels.has(store)) return;
+    this.#cancels.set(store, this.#clock.after(SAVE_AFTER_MS, () => {
+      this.#database.putAll(store, this.#take(store));
+    }));
   }
 
-  #take(store, mark) {
-    this.#settle(store, mark.chat);
-    this.#kept[store].set(mark.chat, mark);
-  }
-
-  async #write(store, chat) {
-    this.#settle(store, chat);
-    await this.#database.put(store, this.#kept[store].get(chat));
-  }
-
-  #settle(store, chat) {
-    const key = `${store} ${chat}`;
-    this.#unsaved.get(key)?.cancel();
-    this.#unsaved.delete(key);
+  /** What is to be written now. */
+  #take(store) {
+    this.#cancels.get(store)?.();
+    this.#cancels.delete(store);
+    const marks = [...this.#unsaved[store]].map((id) => this.#kept[store].get(id));
+    this.#unsaved[store].clear();
+    return marks;
   }
 }
 
-function excerptOf(event) {
-  if (event === null) return null;
-  const { seq, at, by, type, chatName, users, message, deletedAt } = event;
-  return { seq, at, by, type, chatName, users, deletedAt, message: message?.slice(0, EXCERPT) };
+function excerptOf(message) {
+  if (message === null) return null;
+  const { type, chat, seq, at, by, messageId, deletedAt, attachments } = message;
+  const text = message.message.slice(0, EXCERPT);
+  return { type, chat, seq, at, by, messageId, deletedAt, attachments, message: text };
 }

@@ -1,73 +1,91 @@
 /**
- * Names of people by id. They never change, so each is asked for once and kept in this browser.
+ * Who people are by their ids: many are asked for at once, and kept in this browser. Names may change,
+ * so those that are kept are asked for again when somebody sees them.
  */
 
-const AT_ONCE = 6;
+const AT_ONCE = 200;
+const TOGETHER_MS = 20; // what one drawing wants is one request
+const STALE_MS = 600_000;
 const UNKNOWN = "…";
 
 export class Names {
   #api;
   #database;
+  #clock;
   #onChange;
-  #known = new Map();
-  #asked = new Set(); // also those that could not be answered, until `askAgain`
-  #queue = [];
-  #asking = 0;
+  #known = new Map(); // id -> {id, username, displayName, status}
+  #askedAt = new Map(); // id -> ms; also those that could not be answered, until `askAgain`
+  #queue = new Set();
+  #isAsking = false;
 
-  constructor({ api, database, onChange }) {
+  constructor({ api, database, clock, onChange }) {
     this.#api = api;
     this.#database = database;
+    this.#clock = clock;
     this.#onChange = onChange;
   }
 
   async load() {
-    for (const { id, username } of await this.#database.all("names")) {
-      this.#known.set(id, username);
-    }
+    for (const user of await this.#database.all("names")) this.#known.set(user.id, user);
   }
 
   /** The name, or "…" until it is known, which `onChange` then says. */
   of(id) {
-    if (!this.#known.has(id) && !this.#asked.has(id)) {
-      this.#asked.add(id);
-      this.#queue.push(id);
-      if (this.#asking < AT_ONCE) this.#work();
-    }
-    return this.#known.get(id) ?? UNKNOWN;
+    if (!this.#askedAt.has(id)) this.#want(id);
+    return this.#known.get(id)?.username ?? UNKNOWN;
   }
 
   /** The name if it is known; asks nobody. */
   known(id) {
-    return this.#known.get(id);
+    return this.#known.get(id)?.username;
   }
 
   /** The one of these people who is called so, as far as names are known here; else undefined. */
   oneCalled(name, ids) {
     const wanted = name.toLowerCase();
-    return ids.find((id) => this.#known.get(id)?.toLowerCase() === wanted);
+    return ids.find((id) => this.known(id)?.toLowerCase() === wanted);
   }
 
-  async learn({ id, username }) {
-    if (this.#known.get(id) === username) return;
-    this.#known.set(id, username);
-    await this.#database.put("names", { id, username });
+  /** These people are so, as the server has just said. */
+  async learn(users) {
+    const changed = users.map(({ id, username, displayName = null, status = null }) => (
+      { id, username, displayName, status }
+    )).filter((user) => JSON.stringify(user) !== JSON.stringify(this.#known.get(user.id)));
+    for (const user of users) this.#askedAt.set(user.id, this.#clock.now());
+    if (changed.length === 0) return;
+    for (const user of changed) this.#known.set(user.id, user);
+    this.#onChange();
+    await this.#database.putAll("names", changed);
   }
 
-  /** What could not be answered may be now. */
+  /** What could not be answered may be now, and what was answered long ago may be no more. */
   askAgain() {
-    this.#asked.clear();
+    const fresh = this.#clock.now() - STALE_MS;
+    for (const [id, at] of this.#askedAt) {
+      if (!this.#known.has(id) || at < fresh) this.#askedAt.delete(id);
+    }
+    this.#onChange();
   }
 
-  async #work() {
-    this.#asking += 1;
-    for (let id; (id = this.#queue.shift()) !== undefined; ) {
+  #want(id) {
+    this.#askedAt.set(id, this.#clock.now());
+    this.#queue.add(id);
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#clock.after(TOGETHER_MS, () => this.#ask());
+  }
+
+  async #ask() {
+    while (this.#queue.size > 0) {
+      const ids = [...this.#queue].slice(0, AT_ONCE);
+      for (const id of ids) this.#queue.delete(id);
       try {
-        await this.learn(await this.#api.user(id));
-        this.#onChange();
-      } catch {
-        continue; // it stays "…" until `askAgain`; no view depends on a name
+        await this.learn(await this.#api.users(ids));
+      } catch (error) {
+        if (error.code === undefined) throw error;
+        // They stay as they are until `askAgain`; no view depends on a name.
       }
     }
-    this.#asking -= 1;
+    this.#isAsking = false;
   }
 }

@@ -21,8 +21,8 @@ export class Panel {
   #close = () => this.close();
 
   /** `does` is `{write(user)}`; `onChanged(isOpen)` when it opens and closes. */
-  constructor({ me, api, names, layers, does, onChanged }) {
-    this.#parts = { me, api, names, layers, does };
+  constructor({ me, api, chats, names, layers, does, onChanged }) {
+    this.#parts = { me, api, chats, names, layers, does };
     this.#layers = layers;
     this.#onChanged = onChanged;
     this.#tabs = ["people", "settings"].map((name) => element(

@@ -6,7 +6,8 @@ import { Refusal, Unreachable, exchange } from "./exchange.js";
 
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const RENEW_BEFORE_MS = 30_000;
-const BEEN_HERE = "hubbub"; // in localStorage while there may be a session
+const LAST_HERE = "hubbub"; // in localStorage while there may be a session: whose
+const SOMEBODY = "1";
 
 /** The session is over: only logging in helps, no repetition. */
 export class SignedOut extends Error {
@@ -56,13 +57,24 @@ export class Session {
   /** False when nobody can be signed in here, so that asking the server would be an error. */
   async mayBeThere() {
     try {
-      if (localStorage.getItem(BEEN_HERE)) return true;
+      if (localStorage.getItem(LAST_HERE)) return true;
       // A session that is older than this page left a database.
       const databases = await indexedDB.databases();
       return databases.some(({ name }) => name.startsWith("hubbub "));
     } catch {
       return true;
     }
+  }
+
+  /** The id of the person who was here last, or "" where that is not known. */
+  get lastId() {
+    const last = lastHere();
+    return last === SOMEBODY ? "" : last;
+  }
+
+  /** Whose session it is. */
+  belongsTo(id) {
+    remember(id);
   }
 
   /** An access token that is good for a while yet. Raises SignedOut, Refusal or Unreachable. */
@@ -108,17 +120,25 @@ export class Session {
 
   #keep(answer) {
     this.#token = answer.token;
-    remember("1");
+    if (lastHere() === "") remember(SOMEBODY);
     this.#staleAt = this.#now() + answer.expiresIn * 1000 - RENEW_BEFORE_MS;
     return answer;
   }
 }
 
-/** Whether somebody may be signed in, as far as this browser keeps anything. */
+function lastHere() {
+  try {
+    return localStorage.getItem(LAST_HERE) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** Who may be signed in, as far as this browser keeps anything. */
 function remember(value) {
   try {
-    if (value === null) localStorage.removeItem(BEEN_HERE);
-    else localStorage.setItem(BEEN_HERE, value);
+    if (value === null) localStorage.removeItem(LAST_HERE);
+    else localStorage.setItem(LAST_HERE, value);
   } catch {
     // Nothing can be kept here: the server is asked instead.
   }

@@ -14,34 +14,41 @@ const NEW_PASSWORD_RULES = [
 
 /**
  * `onLogOut()` ends the session; `onKeys()` shows the keys; `onChanged(user)` after a change;
- * `density` as in `density.js`.
+ * `list` as in `list-choice.js`.
  */
-export function openSettings({ api, me, layers, density, onChanged, onKeys, onLogOut }) {
+export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOut }) {
   const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
   new Sheet(
     { title: me.username, layers },
-    densityTabs(density),
+    listForm(list),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
     element("div", { class: "ends" }, keys, loggingOut(onLogOut)),
   );
 }
 
-function densityTabs(density) {
+function listForm(list) {
   const tabs = [[false, "Comfortable"], [true, "Compact"]].map(([isCompact, label]) => {
     const radio = element("input", {
-      type: "radio", name: "density", class: "unseen", checked: density.isCompact === isCompact,
+      type: "radio", name: "density", class: "unseen", checked: list.isCompact === isCompact,
       onchange: () => {
-        density.isCompact = isCompact;
+        list.isCompact = isCompact;
       },
     });
     return element("label", {}, radio, label);
+  });
+  const unread = element("input", {
+    type: "checkbox", checked: list.isUnreadFirst,
+    onchange: () => {
+      list.isUnreadFirst = unread.checked;
+    },
   });
   return element(
     "fieldset",
     {},
     element("legend", { class: "label" }, "List of chats"),
     element("div", { class: "tabs" }, ...tabs),
+    element("label", { class: "choice" }, unread, element("b", {}, "Unread chats first")),
   );
 }
 

@@ -6,12 +6,31 @@ export class Sheets {
   #parts;
   #lazy;
   #does;
+  #finder = null; // made when it is first wanted
 
-  /** `does` is `{open(chat), logOut(), density}`; `layers` as in `layers.js`, `lazy` a `Lazy`. */
-  constructor({ me, api, chats, layers, lazy, does }) {
-    this.#parts = { me, api, chats, layers };
+  /**
+   * `does` is `{open(chat), openAt(chat, seq), meet(user), logOut(), list}`; `layers` as in
+   * `layers.js`, `lazy` a `Lazy`.
+   */
+  constructor({ me, api, chats, names, clock, layers, lazy, does }) {
+    this.#parts = { me, api, chats, names, clock, layers };
     this.#lazy = lazy;
     this.#does = does;
+  }
+
+  /** Shows what is known by now. */
+  render() {
+    this.#finder?.render();
+  }
+
+  find() {
+    const { open, openAt, meet } = this.#does;
+    this.#lazy.use(({ Finder }) => {
+      this.#finder ??= new Finder({
+        ...this.#parts, choose: { chat: open, person: meet, message: openAt },
+      });
+      this.#finder.open();
+    });
   }
 
   newChat(chosen = []) {
@@ -21,11 +40,14 @@ export class Sheets {
   }
 
   settings() {
-    const { me } = this.#parts;
+    const { me, names } = this.#parts;
     this.#lazy.use(({ openSettings }) => openSettings({
       ...this.#parts,
-      density: this.#does.density,
-      onChanged: (user) => Object.assign(me, user),
+      list: this.#does.list,
+      onChanged: (user) => {
+        Object.assign(me, user);
+        names.learn([user]);
+      },
       onKeys: () => this.keys(),
       onLogOut: this.#does.logOut,
     }));

@@ -13,9 +13,9 @@ export class Side {
   #none;
   #said = element("p", { class: "hint notes", role: "status" });
 
-  /** `does` is `{find(), newChat(), settings()}`. */
+  /** `does` is `{find(), newChat(), settings(), menu(id, anchor)}`. */
   constructor({ me, names, does }) {
-    this.#list = new ChatList({ me, names });
+    this.#list = new ChatList({ me, names, onMenu: does.menu });
     this.#none = element(
       "div",
       { class: "none", hidden: true },

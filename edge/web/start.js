@@ -1,9 +1,33 @@
 /**
- * Loads the page's modules, and all of it again when one of them did not come: a phone that changes
- * its network while the page loads must not be left with an empty one.
+ * The first script: asks the server what every view begins with, and opens what this browser has
+ * kept, while the other modules are on their way. Loads all of it again when one of them did not
+ * come: a phone that changes its network while the page loads must not be left with an empty one.
  */
+import { Api } from "./api.js";
+import { openDatabase } from "./database.js";
+import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
+
+const clock = {
+  now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+};
+const fetcher = (path, request) => fetch(path, request);
+const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
+const api = new Api({ fetch: fetcher, session, clock });
+
+/** The person who was here last, as this browser has kept them; null where it has not. */
+async function lastHere() {
+  const { lastId } = session;
+  if (!lastId) return null;
+  const opened = await openDatabase(`hubbub ${lastId}`);
+  const me = opened.isLasting ? await opened.database.get("names", lastId) : undefined;
+  return me ? { me, opened } : null;
+}
 
 async function load() {
   try {
@@ -17,5 +41,12 @@ async function load() {
   }
 }
 
-const main = await load();
-await main?.start();
+async function begin() {
+  const loading = load();
+  const isHere = await session.mayBeThere();
+  const asked = isHere ? api.beginning() : null;
+  const kept = isHere ? lastHere() : null;
+  (await loading)?.start({ session, api, clock, asked, kept });
+}
+
+begin();

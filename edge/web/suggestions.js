@@ -30,7 +30,7 @@ async function peopleFor(word, { chat, me, api, names }) {
   if (known.length >= MOST || word === "" || others.every((id) => names.known(id))) return known;
   try {
     const users = await api.usersNamed(word);
-    for (const user of users) names.learn(user);
+    names.learn(users);
     const found = users.map((user) => user.id).filter((id) => others.includes(id));
     return [...new Set([...known, ...found])];
   } catch (error) {

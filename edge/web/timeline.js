@@ -39,6 +39,11 @@ export class Timeline {
     return this.stretches.at(-1);
   }
 
+  /** True while nothing is loaded. */
+  get isEmpty() {
+    return this.stretches.length === 1 && this.tail.items.length === 0;
+  }
+
   /** The stretch that knows this seq, or undefined. */
   stretchAt(seq) {
     return this.stretches.find(({ from, to }) => from <= seq && seq <= to);
@@ -64,6 +69,11 @@ export class Timeline {
     return this.#early.size > 0;
   }
 
+  /** The edits, deletions and reactions above a seq, as far as they are remembered. */
+  changesAfter(seq) {
+    return this.#changes.filter((event) => event.seq > seq);
+  }
+
   /** The events that this one made part of the order: none when it is old or ahead of a hole. */
   apply(event) {
     if (event.seq <= this.cursor) return [];
@@ -79,7 +89,7 @@ export class Timeline {
     const last = Math.min(to, this.cursor);
     if (last < from) return true;
     if (asOf < this.cursor && asOf + 1 < this.#changesFrom) return false;
-    const missed = this.#changes.filter((event) => event.seq > asOf);
+    const missed = this.changesAfter(asOf);
     const page = items
       .filter((item) => item.seq <= last)
       .map((item) => missed.reduce(changed, { ...item, asOf: item.asOf ?? asOf }));

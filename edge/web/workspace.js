@@ -2,15 +2,19 @@
  * The page of somebody who is signed in: builds the views, hands what each says to those it
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
+import { choicesForChat } from "./chat-choices.js";
 import { Conversation } from "./conversation.js";
-import { Density } from "./density.js";
 import { element } from "./element.js";
 import { EmojiUse } from "./emoji-use.js";
+import { Errands } from "./errands.js";
+import { showHeading } from "./heading.js";
 import { hearKeys } from "./keys.js";
 import { Layers } from "./layers.js";
 import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
+import { ListChoice } from "./list-choice.js";
 import { Live } from "./live.js";
+import { openMenu } from "./menu.js";
 import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
@@ -34,16 +38,16 @@ export class Workspace {
   #chats;
   #names;
   #layers = new Layers({ go: () => this.#route() });
-  #density = new Density({ onChange: () => this.#draw() });
+  #list = new ListChoice({ onChange: () => this.#draw() });
   #lazy = new Lazy({ onFailure: (error) => this.say(refusalInWords(error)) });
   #parts;
   #sheets;
   #side;
-  #finder = null; // both are made when they are first wanted
-  #panel = null;
+  #panel = null; // made when it is first wanted
   #conversation;
   #quotes;
   #toast;
+  #errands;
   #open; // the chat that is looked at, null for none, undefined before the first look
   #at = null; // the seq that the address names
   #isDrawing = false;
@@ -71,6 +75,7 @@ export class Workspace {
         refused: (item, code) => this.#toast.show(notChangedInWords(item, code)),
         left: (chat) => this.#left(chat),
         signedOut: () => this.#signedOut(),
+        somebodyElse: () => location.reload(),
       },
     });
     this.#chats = this.#live.chats;
@@ -79,14 +84,16 @@ export class Workspace {
   }
 
   /**
-   * Loads what is known, hands `show` the page, goes live; `firstChats` as `Api.chats` gives them.
-   * Raises what the first calls raise.
+   * Hands `show` the page as soon as there is something to be seen, be it what this browser has
+   * kept, and goes live; `asked` as `Live.load` takes it. Raises what that raises where nothing is
+   * kept.
    */
-  async start(show, firstChats) {
-    await this.#live.load(firstChats);
+  async start(show, asked) {
+    await this.#live.restore();
+    if (this.#chats.sorted().length > 0) this.#live.loadPatiently(asked);
+    else await this.#live.load(asked);
     show(this.node);
     this.#listen();
-    this.#live.connect();
     this.#route();
     this.#tick();
     this.#lazy.whenIdle();
@@ -101,6 +108,9 @@ export class Workspace {
   #build(api) {
     this.#quotes = new Quotes({ api, names: this.#names, onChange: () => this.#draw() });
     this.#toast = new Toast({ clock: this.#clock });
+    this.#errands = new Errands({
+      say: (sentence) => this.say(sentence), show: (sentence) => this.#toast.show(sentence),
+    });
     const parts = {
       me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
       layers: this.#layers, lazy: this.#lazy,
@@ -109,15 +119,23 @@ export class Workspace {
     this.#sheets = new Sheets({
       ...parts,
       does: {
-        open: (chat) => this.#goTo(chat), logOut: () => this.#logOut(), density: this.#density,
+        list: this.#list,
+        open: (chat) => this.#goTo(chat),
+        openAt: (chat, seq) => {
+          this.#at = null; // also where the address names it already
+          this.#layers.goTo(`#${chat.id}/${seq}`);
+        },
+        meet: (user) => this.#meet(user),
+        logOut: () => this.#logOut(),
       },
     });
     this.#side = new Side({
       ...parts,
       does: {
-        find: () => this.#find(),
+        find: () => this.#sheets.find(),
         newChat: () => this.#sheets.newChat(),
         settings: () => this.#sheets.settings(),
+        menu: (id, anchor) => this.#menu(this.#chats.get(id), anchor),
       },
     });
     this.#conversation = new Conversation({
@@ -125,7 +143,7 @@ export class Workspace {
       use: new EmojiUse(),
       empty: welcome({
         me: this.#me,
-        onFind: () => this.#find(),
+        onFind: () => this.#sheets.find(),
         onNewChat: () => this.#sheets.newChat(),
       }),
       hear: this.#heard(),
@@ -137,29 +155,29 @@ export class Workspace {
 
   /** What a conversation may ask for. */
   #heard() {
-    const load = (name) => (chat, seq) => this.#loaded(this.#chats[name](chat, seq));
+    const load = (name) => (chat, seq) => this.#errands.load(this.#chats[name](chat, seq));
     return {
       post: (chat, wanted) => {
-        this.#keep(this.#live.post(chat, wanted));
+        this.#errands.keep(this.#live.post(chat, wanted));
         this.#clock.after(SLOW_MS, () => this.#draw());
       },
       remove: (chat, message) => {
         const { clientId, kept } = this.#live.postDeletion(chat, message);
-        this.#keep(kept);
-        const undo = () => this.#keep(this.#live.discard(chat, clientId));
+        this.#errands.keep(kept);
+        const undo = () => this.#errands.keep(this.#live.discard(chat, clientId));
         this.#toast.show("Message deleted", { label: "Undo", take: undo });
       },
       quoted: (chat, messageId) => this.#quotes.of(chat, messageId),
-      retry: (chat, id) => this.#keep(this.#live.retry(chat, id)),
-      discard: (chat, id) => this.#keep(this.#live.discard(chat, id)),
+      retry: (chat, id) => this.#errands.keep(this.#live.retry(chat, id)),
+      discard: (chat, id) => this.#errands.keep(this.#live.discard(chat, id)),
       typing: (chat) => this.#live.typing(chat),
-      unread: (chat, seq) => this.#chats.markUnread(chat, seq),
+      unread: (chat, seq) => this.#errands.do(this.#chats.markUnread(chat, seq)),
       before: load("loadBefore"),
       after: load("loadAfter"),
       around: load("loadAround"),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
-      copy: (text) => this.#copy(text),
+      copy: (text) => this.#errands.copy(text),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
     };
@@ -180,7 +198,7 @@ export class Workspace {
       this.#drawNow(); // an animation frame asked for before would not come while hidden
     });
     hearKeys((call) => on(document, "keydown", call), {
-      find: () => this.#find(),
+      find: () => this.#sheets.find(),
       step: (by, onlyUnread) => {
         const next = beside(this.#sections(), this.#open, by, onlyUnread);
         if (next) this.#goTo(next);
@@ -196,31 +214,6 @@ export class Workspace {
     if (this.#ended.signal.aborted) return;
     this.#draw();
     this.#clock.after(TICK_MS, () => this.#tick());
-  }
-
-  async #keep(kept) {
-    try {
-      await kept;
-    } catch {
-      this.say("This browser is full: unsent messages do not survive a reload.");
-    }
-  }
-
-  async #loaded(loading) {
-    try {
-      await loading;
-    } catch (error) {
-      if (error.code === undefined) throw error;
-      // The line at the top of the log still says that there is more; scrolling asks again.
-    }
-  }
-
-  async #copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      this.say("Not copied: the browser does not allow it.");
-    }
   }
 
   #left(chat) {
@@ -268,23 +261,6 @@ export class Workspace {
     this.#drawNow();
   }
 
-  #find() {
-    this.#lazy.use(({ Finder }) => {
-      this.#finder ??= new Finder({
-        ...this.#parts,
-        choose: {
-          chat: (chat) => this.#goTo(chat),
-          person: (user) => this.#meet(user),
-          message: (at, seq) => {
-            this.#at = null; // also where the address names it already
-            this.#layers.goTo(`#${at.id}/${seq}`);
-          },
-        },
-      });
-      this.#finder.open();
-    });
-  }
-
   #about(chat, how) {
     this.#lazy.use(({ Panel }) => {
       if (this.#panel === null) {
@@ -302,6 +278,14 @@ export class Workspace {
     });
   }
 
+  #menu(chat, anchor) {
+    const items = choicesForChat(chat, {
+      read: () => this.#chats.markRead(chat),
+      change: (changes) => this.#errands.do(this.#chats.changeMine(chat, changes)),
+    });
+    openMenu({ label: this.#titleOf(chat), anchor, items, layers: this.#layers });
+  }
+
   #around() {
     const places = [
       [this.#side.node, () => this.#side.find.focus()],
@@ -313,7 +297,7 @@ export class Workspace {
   }
 
   #meet(user) {
-    this.#names.learn(user);
+    this.#names.learn([user]);
     const chat = this.#chats.withOnly(user.id);
     if (chat) this.#goTo(chat);
     else this.#sheets.newChat([user]);
@@ -344,6 +328,7 @@ export class Workspace {
     const nameOf = (id) => this.#names.of(id);
     return sectionsOf(this.#chats.sorted(), {
       open: this.#open,
+      isUnreadFirst: this.#list.isUnreadFirst,
       isDirect: (chat) => otherOf(chat.detail, this.#me.id, nameOf) !== null,
     });
   }
@@ -369,7 +354,7 @@ export class Workspace {
     const { line, stopCode } = this.#live;
     this.#side.render({
       sections: this.#sections(), open: this.#open, line: lineInWords(line), nowMs,
-      isCompact: this.#density.isCompact,
+      isCompact: this.#list.isCompact,
     });
     this.#conversation.render({
       isLive: line.state === "ready",
@@ -377,13 +362,8 @@ export class Workspace {
     });
     const title = this.#open ? this.#titleOf(this.#open) : "";
     this.#panel?.render(this.#open, title);
-    this.#finder?.render();
-    const { unread } = this.#chats;
-    const shown = [unread > 0 && `(${unread})`, title && `${title} –`, "Hubbub"]
-      .filter(Boolean).join(" ");
-    if (shown === document.title) return;
-    document.title = shown;
-    navigator.setAppBadge?.(unread).catch(() => {}); // where the page is no app, there is no badge
+    this.#sheets.render();
+    showHeading(title, this.#chats.waiting);
   }
 
   #titleOf(chat) {

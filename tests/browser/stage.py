@@ -45,6 +45,7 @@ class Play:
         self.ids = {name: user for user, name in self.people.items()}
         self.chats: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.mine: dict[str, dict[str, Any]] = {}  # what is ann's own of each chat
         self.is_silent = False  # nothing that is sent is answered
         self.searched: list[str] = []
         self.search_refusal: tuple[int, str] | None = None
@@ -60,6 +61,7 @@ class Play:
             "kind": "group",
         }  # fmt: skip
         self.logs[chat] = []
+        self.mine[chat] = {"read": 1, "notify": "all", "archived": False}
         self.tell(chat, "chat.created", by, minutes=len(self.chats), chatName=name)
         return chat
 
@@ -90,6 +92,23 @@ class Play:
             of=of["seq"], **rest,
         )  # fmt: skip
 
+    def read_all(self) -> None:
+        """Ann has read everything."""
+        for chat, log in self.logs.items():
+            self.mine[chat]["read"] = len(log)
+
+    def show(self, chat: str) -> dict[str, Any]:
+        """A chat as ann sees it."""
+        messages = self.current(chat)
+        mine, me = self.mine[chat], self.ids["ann"]
+        news = [
+            one for one in messages
+            if one["seq"] > mine["read"] and one["by"] != me and one["message"]
+        ]  # fmt: skip
+        mentions = sum(me in one.get("mentions", ()) for one in news)
+        own = {**mine, "unread": len(news), "mentions": mentions}
+        return {**self.chats[chat], "last": messages[-1] if messages else None, "mine": own}
+
     def current(self, chat: str) -> list[dict[str, Any]]:
         return list(fold({}, self.logs[chat]).values())
 
@@ -107,6 +126,7 @@ class Play:
                     "type": "ready", "protocol": "chat.v1", "connection": "stage", "epoch": "one",
                     "user": self.ids["ann"], "chats": heads, "behind": [], "pingSeconds": 25,
                     "maxFrame": 65536,
+                    "read": {chat: mine["read"] for chat, mine in self.mine.items()},
                 }  # fmt: skip
                 socket.send(json.dumps(ready))
             elif frame["type"] == "ping":
@@ -116,7 +136,9 @@ class Play:
 
         socket.on_message(hear)
 
-    def answer(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
+    def answer(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
+    ) -> tuple[int, Any]:
         """The status and body of one call of the page."""
         me = {"id": self.ids["ann"], "username": "ann", "email": "ann@example.org", "chats": []}
         if path == "/api/user/refresh":
@@ -124,19 +146,20 @@ class Play:
         if path == "/api/user/me":
             return 200, {"user": me}
         if path == "/api/user":
+            wanted = query.get("ids", "").split(",")
             found = [
-                {"id": user, "username": name}
+                {"id": user, "username": name, "displayName": None, "status": None}
                 for user, name in self.people.items()
-                if name.startswith(query["username"].lower())
+                if user in wanted or name.startswith(query.get("username", "-").lower())
             ]
             return 200, {"users": found}
-        if found := re.fullmatch(r"/api/user/([0-9a-f-]{36})", path):
-            return 200, {"id": found[1], "username": self.people[found[1]]}
         if path == "/api/search":
             return self._search(query)
         if path == "/api/chat":
-            return 200, {"chats": list(self.chats.values())[::-1], "next": None}
-        return self._answer_about_chat(method, path, query)
+            shown = [self.show(one) for one in self.chats]
+            shown.sort(key=lambda one: one["last"]["at"] if one["last"] else "", reverse=True)
+            return 200, {"chats": shown, "next": None}
+        return self._answer_about_chat(method, path, query, body)
 
     def _search(self, query: Mapping[str, str]) -> tuple[int, Any]:
         """By the words of the real search; a cursor is how many results were before."""
@@ -161,14 +184,16 @@ class Play:
         return 200, {"messages": page, "next": str(start + limit) if more else None}
 
     def _answer_about_chat(
-        self, method: str, path: str, query: Mapping[str, str]
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
     ) -> tuple[int, Any]:
         chat, _, what = path.removeprefix("/api/chat/").partition("/")
         log, limit = self.logs[chat], int(query.get("limit", "50"))
+        if method != "GET" and what in ("read", "unread", "mine"):
+            return self._answer_about_own(chat, what, body)
         if method != "GET":
             return 503, {"code": "unavailable", "title": "Unavailable", "status": 503}
         if what == "":
-            return 200, self.chats[chat]
+            return 200, self.show(chat)
         if what == "events":
             page = log[int(query["after"]) :][:limit]
             return 200, {"events": page, "seq": len(log), "more": False}
@@ -187,6 +212,16 @@ class Play:
             one for one in self.current(chat) if one["messageId"] == what.partition("/")[2]
         )
         return 200, message
+
+    def _answer_about_own(self, chat: str, what: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+        mine = self.mine[chat]
+        if what == "read":
+            mine["read"] = max(mine["read"], body["upTo"])
+        elif what == "unread":
+            mine["read"] = min(mine["read"], body["from"] - 1)
+        else:
+            mine |= body
+        return 200, {"read": mine["read"], "mine": self.show(chat)["mine"]}
 
 
 class Stage:
@@ -227,9 +262,9 @@ def open_stage() -> Iterator[Stage]:
         do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
         def _answer(self, path: str, query: str) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             values = {name: all_[0] for name, all_ in parse_qs(query).items()}
-            status, body = stage.play.answer(self.command, path, values)
+            status, body = stage.play.answer(self.command, path, values, json.loads(sent or "{}"))
             self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
         def _serve(self, file: File) -> None:

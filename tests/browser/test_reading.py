@@ -166,7 +166,7 @@ async def test_what_people_write_is_never_markup(open_window: OpenWindow) -> Non
     await ann.open_panel("Settings")
     for text in HOSTILE:
         await ann.field("Name of the chat").fill(text)
-        await ann.button("Rename").click()
+        await ann.button("Save").click()
         await expect(bob.page.locator(".bar h1")).to_have_text(text)
     await ann.page.keyboard.press("Control+k")
     for text in HOSTILE:

@@ -239,7 +239,7 @@ async def test_a_first_view_is_small_and_steady(browser: Browser, stage: Stage) 
               f"shift {shift:.4f}, {dom} elements")  # fmt: skip
         assert len(files) <= 6
         assert sum(sizes) < (60_000 if visit == "cold" else 5_000)
-        assert len(calls) <= (75 if visit == "cold" else 8)
+        assert len(calls) < 6
         assert shift <= 0.02
         assert dom <= 1_500
         await page.close()

@@ -48,7 +48,7 @@ const shown = (count) => logOf(count).filter((event) => event.of === undefined)
 rule("the tail holds the newest messages, what happened between them, and the edits", async () => {
   const api = serverOf(logOf(400));
   const chat = new Chat("c", "me", 400);
-  await new History({ api }).tail(chat);
+  await new History({ api }).before(chat, 401);
   same(seqs(chat), shown(400).filter((seq) => seq >= seqs(chat)[0]));
   same(chat.timeline.messageAt(397).message, "397");
   same(chat.timeline.messageAt(394).message, "edited 395");
@@ -58,7 +58,7 @@ rule("page after page leads back to the beginning, without a hole", async () => 
   const api = serverOf(logOf(400));
   const chat = new Chat("c", "me", 400);
   const history = new History({ api });
-  await history.tail(chat);
+  await history.before(chat, 401);
   while (chat.timeline.tail.from > 1) await history.before(chat, chat.timeline.tail.from);
   same([chat.timeline.stretches.length, ...seqs(chat)], [1, ...shown(400)]);
 });
@@ -67,7 +67,7 @@ rule("around a seq there is a stretch of its own that grows towards the tail", a
   const api = serverOf(logOf(600));
   const chat = new Chat("c", "me", 600);
   const history = new History({ api });
-  await history.tail(chat);
+  await history.before(chat, 601);
   await history.around(chat, 200);
   const stretch = chat.timeline.stretchAt(200);
   same([stretch === chat.timeline.tail, stretch.from < 200, stretch.to > 200], [false, true, true]);
@@ -84,15 +84,25 @@ rule("a chat of messages alone asks for nothing but them", async () => {
   const api = serverOf(events);
   const chat = new Chat("c", "me", 90);
   const history = new History({ api });
-  await history.tail(chat);
-  await history.before(chat, 61);
-  same([api.asked, seqs(chat).length], [2, 80]);
+  await history.before(chat, 91);
+  await history.before(chat, 41);
+  same([api.asked, seqs(chat).length], [2, 90]);
 });
 
 rule("a page is asked for once, however often it is wanted meanwhile", async () => {
   const api = serverOf(logOf(90));
   const chat = new Chat("c", "me", 90);
   const history = new History({ api });
+  await Promise.all([history.before(chat, 91), history.before(chat, 91)]);
+  same(api.asked, 1);
   await Promise.all([history.before(chat, 40), history.before(chat, 40)]);
-  same(api.asked, 2); // the messages, and what stands between them
+  same(api.asked, 3); // the messages, and what stands between them
+});
+
+rule("a chat opens at an unread message that is not far back with one request", async () => {
+  const api = serverOf(logOf(400));
+  const chat = new Chat("c", "me", 400);
+  await new History({ api }).around(chat, 301);
+  same([api.asked, seqs(chat).at(-1)], [1, 399]);
+  same(seqs(chat)[0] < 295, true);
 });

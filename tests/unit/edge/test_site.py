@@ -55,27 +55,31 @@ def test_modules_that_need_each_other_are_refused() -> None:
         join_modules(modules, "main.js")
 
 
-def test_what_is_fetched_later_takes_from_the_first_what_both_need() -> None:
-    """There is one instance of every module, also of those that only the second needs."""
+def test_a_script_takes_from_those_before_it_what_they_have() -> None:
+    """There is one instance of every module, also of those that only one script needs."""
     scripts = join_scripts(
         {
-            "main.js": 'import { a } from "./a.js";\nexport const start = a;\n',
+            "start.js": 'import { a } from "./a.js";\na();\n',
+            "main.js": 'import { c } from "./c.js";\nexport const start = c;\n',
             "later.js": 'import { b } from "./b.js";\nexport const later = b;\n',
+            "c.js": "export const c = 1;\n",
             "b.js": 'import { a } from "./a.js";\nexport const b = a;\n',
             "a.js": "export const a = {};\n",
         },
-        "main.js",
-        "later.js",
+        ["start.js", "main.js", "later.js"],
     )
-    assert scripts["main.js"].endswith("export const start = a;\nexport const $shared = { $a };\n")
-    first, *rest = scripts["later.js"].splitlines()
-    assert first == (
-        "const { $a } = (await import(`./main.js${new URL(import.meta.url).search}`)).$shared;"
-    )
-    assert rest == [
+    assert scripts["start.js"].endswith("a();\nexport const $shared = { $a };\n")
+    assert scripts["main.js"].startswith(f"const {{ $a }} = {_shared('start.js')}")
+    assert scripts["main.js"].endswith("export const start = c;\nexport const $shared = { $c };\n")
+    assert scripts["later.js"].splitlines() == [
+        f"const {{ $a }} = {_shared('start.js')}", f"const {{ $c }} = {_shared('main.js')}",
         "const $b = (() => {", "const { a } = $a;", "const b = a;", "return { b };", "})();",
-        "const { b } = $b;", "export const later = b;",
+        "const { b } = $b;", "export const later = b;", "export const $shared = { $b };",
     ]  # fmt: skip
+
+
+def _shared(script: str) -> str:
+    return f"(await import(`./{script}${{new URL(import.meta.url).search}}`)).$shared;"
 
 
 def test_styles_are_joined_in_the_order_of_the_imports() -> None:
@@ -94,7 +98,7 @@ def test_the_page_is_one_script_and_one_style(tmp_path: Path) -> None:
     """What edge serves of this page is a script that a JavaScript engine can read, and every file
     that the page names carries the version of the whole."""
     site = read_site(WEB)
-    for name in ("main", "later"):
+    for name in ("start", "main", "later"):
         script = tmp_path / f"{name}.mjs"
         script.write_bytes(site[f"/web/{name}.js"].body)
         if node := find_node():

@@ -1,0 +1,20 @@
+/**
+ * What somebody can do with a chat for themselves: read it, hear less of it, put it away.
+ */
+
+/** Choices for a menu; `does` is `{read(), change(changes)}`, the latter as `Chats.changeMine`. */
+export function choicesForChat({ unread, mine }, does) {
+  const { notify, archived } = mine;
+  const tell = (wanted) => () => does.change({ notify: wanted });
+  return [
+    unread > 0 && { icon: "check", label: "Mark as read", take: does.read },
+    notify === "all"
+      ? { icon: "bell", label: "Only mentions", take: tell("mentions") }
+      : { icon: "bell", label: "Every message", take: tell("all") },
+    notify !== "none" && { icon: "mute", label: "Mute", take: tell("none") },
+    {
+      icon: "archive", label: archived ? "Bring back" : "Archive",
+      take: () => does.change({ archived: !archived }),
+    },
+  ].filter(Boolean);
+}

@@ -1,0 +1,52 @@
+/**
+ * What somebody asked for and what may come of it: says in words what did not happen.
+ */
+import { refusalInWords } from "./words.js";
+
+export class Errands {
+  #say;
+  #show;
+
+  /** `say(sentence)` stays for a while, `show(sentence)` for a moment. */
+  constructor({ say, show }) {
+    this.#say = say;
+    this.#show = show;
+  }
+
+  /** What is being kept in this browser. */
+  async keep(kept) {
+    try {
+      await kept;
+    } catch {
+      this.#say("This browser is full: unsent messages do not survive a reload.");
+    }
+  }
+
+  /** What is being loaded for a log. */
+  async load(loading) {
+    try {
+      await loading;
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      // The line at the top of the log still says that there is more; scrolling asks again.
+    }
+  }
+
+  /** What is being done at the server. */
+  async do(asked) {
+    try {
+      await asked;
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      this.#show(refusalInWords(error));
+    }
+  }
+
+  async copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      this.#say("Not copied: the browser does not allow it.");
+    }
+  }
+}
