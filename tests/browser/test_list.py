@@ -1,0 +1,161 @@
+"""The list of chats: what waits in each, what one wants to hear of, what two devices agree on."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Locator, Route, expect
+
+from tests.browser.company import id_of, one_person
+from tests.browser.conftest import OpenWindow
+from tests.fixtures.person import Person
+from tests.fixtures.window import Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def entry(window: Window, title: str) -> Locator:
+    return window.page.get_by_role("link", name=title)
+
+
+async def choose(window: Window, title: str, choice: str) -> None:
+    """Take one of the choices that a chat of the list has."""
+    await entry(window, title).click(button="right")
+    await window.page.get_by_role("menuitem", name=choice, exact=True).click()
+
+
+async def titles(window: Window) -> list[str]:
+    return await window.page.locator(".row .title").all_inner_texts()
+
+
+async def expect_kept(window: Window, title: str, text: str) -> None:
+    """Wait until this browser has kept a chat with this as its last message."""
+    await window.page.wait_for_function(
+        """async ([title, text]) => {
+          const [{ name }] = await indexedDB.databases();
+          const opened = await new Promise(done => {
+            const request = indexedDB.open(name);
+            request.onsuccess = () => done(request.result);
+          });
+          const chats = await new Promise(done => {
+            const request = opened.transaction("chats").objectStore("chats").getAll();
+            request.onsuccess = () => done(request.result);
+          });
+          opened.close();
+          return chats.some(one => one.chatName === title && one.last?.message === text);
+        }""",
+        arg=[title, text],
+    )
+
+
+async def post(bob: Person, chat: str, text: str, *mentions: str) -> None:
+    body = {"message": text, "mentions": list(mentions)}
+    answer = await bob.ask("POST", f"/api/chat/{chat}/message", body)
+    assert answer.status == 201
+
+
+async def test_a_chat_says_as_much_as_one_wants_to_hear(open_window: OpenWindow) -> None:
+    """All of it is counted, or what mentions one, or nothing; what is muted shows a dot."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with one_person(ann) as bob:
+        me = await id_of(bob, ann)
+        chats = {name: await bob.create_chat(name, me) for name in ("Loud", "Named", "Quiet")}
+        await choose(ann, "Named", "Only mentions")
+        await choose(ann, "Quiet", "Mute")
+        for chat in chats.values():
+            await post(bob, chat, "news")
+        await expect(entry(ann, "Loud").locator(".badge")).to_have_text("Unread: 1")
+        await expect(entry(ann, "Named").locator(".badge.dot")).to_have_count(1)
+        await expect(entry(ann, "Quiet").locator(".badge.dot")).to_have_count(1)
+        await expect(ann.page).to_have_title("(1) Hubbub")
+        for chat in chats.values():
+            await post(bob, chat, f"@{ann.name} look", me)
+        await expect(entry(ann, "Loud").locator(".badge")).to_have_text("Mentions: @1")
+        await expect(entry(ann, "Named").locator(".badge")).to_have_text("Mentions: @1")
+        await expect(entry(ann, "Quiet").locator(".badge.dot")).to_have_count(1)
+        await expect(ann.page).to_have_title("(3) Hubbub")
+        await choose(ann, "Loud", "Mark as read")
+        await expect(entry(ann, "Loud").locator(".badge")).to_have_count(0)
+        await ann.page.reload()
+        await expect(ann.state).to_have_text("live")
+        await expect(entry(ann, "Loud").locator(".badge")).to_have_count(0)
+        await expect(entry(ann, "Named").locator(".badge")).to_have_text("Mentions: @1")
+        await expect(entry(ann, "Quiet")).to_contain_text("Muted")
+        await expect(ann.page).to_have_title("(1) Hubbub")
+
+
+async def test_the_list_stands_in_the_order_of_the_last_messages(open_window: OpenWindow) -> None:
+    """Unread chats above the others, or where they are, as one likes it."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with one_person(ann) as bob:
+        me = await id_of(bob, ann)
+        chats = {name: await bob.create_chat(name, me) for name in ("One", "Two", "Three")}
+        await post(bob, chats["Two"], "news")
+        await expect(ann.page.locator(".chats h2").first).to_have_text("Unread")
+        await expect(ann.page.locator(".row .title")).to_have_text(["Two", "Three", "One"])
+        await ann.open_chat("Three")
+        await ann.write("here")
+        await ann.open_settings()
+        await ann.page.get_by_label("Unread chats first").uncheck()
+        await ann.page.keyboard.press("Escape")
+        await expect(ann.page.locator(".chats h2")).to_have_text(["Chats"])
+        await expect(ann.page.locator(".row .title")).to_have_text(["Three", "Two", "One"])
+        await post(bob, chats["One"], "news")
+        await expect(ann.page.locator(".row .title")).to_have_text(["One", "Three", "Two"])
+        await ann.page.reload()
+        await expect(ann.page.locator(".row .title")).to_have_text(["One", "Three", "Two"])
+
+
+async def test_what_is_put_away_comes_back_with_the_next_message(open_window: OpenWindow) -> None:
+    """Archived chats stand behind a button at the end of the list."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with one_person(ann) as bob:
+        chat = await bob.create_chat("Old", await id_of(bob, ann))
+        await choose(ann, "Old", "Archive")
+        fold = ann.page.get_by_role("button", name="Archived 1")
+        await expect(fold).to_be_visible()
+        await expect(entry(ann, "Old")).to_be_hidden()
+        await ann.page.reload()
+        await expect(ann.state).to_have_text("live")
+        await fold.click()
+        await ann.open_chat("Old")
+        panel = await ann.open_panel("Settings")
+        await expect(panel.get_by_role("button", name="Bring back")).to_be_visible()
+        await bob.post(chat, "here again")
+        await expect(fold).to_have_count(0)
+        await expect(panel.get_by_role("button", name="Archive for me")).to_be_visible()
+        await panel.get_by_label("Nothing").check()
+        await expect(entry(ann, "Old")).to_contain_text("Muted")
+
+
+async def test_the_list_is_there_before_the_server_answers(open_window: OpenWindow) -> None:
+    """What this browser has kept is shown at once, and is right as soon as the server tells."""
+    ann = await open_window()
+    await ann.sign_up()
+    async with one_person(ann) as bob:
+        me = await id_of(bob, ann)
+        chats = {name: await bob.create_chat(name, me) for name in ("First", "Second")}
+        await post(bob, chats["Second"], "yesterday")
+        await expect(entry(ann, "Second")).to_contain_text("yesterday")
+        await expect_kept(ann, "Second", "yesterday")
+        await ann.page.goto("about:blank")
+        await post(bob, chats["First"], "meanwhile")
+        await post(bob, chats["Second"], "today")
+        may_answer = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await may_answer.wait()
+            await route.continue_()
+
+        await ann.page.route(re.compile("/api/"), hold)
+        await ann.page.goto(f"{ann.origin}/")
+        await expect(entry(ann, "Second")).to_contain_text("yesterday")
+        assert await titles(ann) == ["Second", "First"]
+        may_answer.set()
+        await expect(entry(ann, "Second").locator(".badge")).to_have_text("Unread: 2")
+        await expect(entry(ann, "First")).to_contain_text("meanwhile")
+        await expect(ann.state).to_have_text("live")
+        await ann.page.unroute(re.compile("/api/"))
