@@ -67,10 +67,6 @@ export class Api {
     return (await this.#repeat("POST", "/api/chat", { body, key })).chat;
   }
 
-  async markRead(id, upTo) {
-    return this.#repeat("PUT", `/api/chat/${id}/read`, { body: { upTo } });
-  }
-
   async markUnread(id, from) {
     return this.#repeat("PUT", `/api/chat/${id}/unread`, { body: { from } });
   }

@@ -53,7 +53,7 @@ export class Live {
     });
     this.chats = new Chats({
       me: me.id, api, marks: this.#marks, clock, random,
-      tellRead: (chat, upTo) => this.#tellRead(chat, upTo),
+      tellRead: (chat, upTo) => this.#connection.send({ type: "read", chat, upTo }),
       hear: {
         changed: hear.changed,
         met: (chat) => {
@@ -126,13 +126,6 @@ export class Live {
         if (!this.#hasEnded) this.loadPatiently(this.#api.beginning());
       });
     }
-  }
-
-  /** A chat is read up to a seq; true when the server was told. */
-  #tellRead(chat, upTo) {
-    if (this.#connection.state !== "ready") return false;
-    this.#api.markRead(chat, upTo).catch(() => {}); // a new connection tells it again
-    return true;
   }
 
   /** The network is back, or somebody looks. */

@@ -159,3 +159,37 @@ async def test_the_list_is_there_before_the_server_answers(open_window: OpenWind
         await expect(entry(ann, "First")).to_contain_text("meanwhile")
         await expect(ann.state).to_have_text("live")
         await ann.page.unroute(re.compile("/api/"))
+
+
+async def test_two_devices_agree_on_what_is_read(open_window: OpenWindow) -> None:
+    """Read here, marked as unread here, muted here: the other device shows it without a reload."""
+    ann, phone = await open_window(), await open_window()
+    await ann.sign_up("correct horse")
+    await phone.page.get_by_role("button", name="log in").click()
+    await phone.field("Name").fill(ann.name)
+    await phone.field("Password").fill("correct horse")
+    await phone.button("Log in").click()
+    await expect(phone.state).to_have_text("live")
+    async with one_person(ann) as bob:
+        chat = await bob.create_chat("Shared", await id_of(bob, ann))
+        for text in ("one", "two", "three"):
+            await bob.post(chat, text)
+        for device in (ann, phone):
+            await expect(entry(device, "Shared").locator(".badge")).to_have_text("Unread: 3")
+        await ann.open_chat("Shared")
+        badge = entry(phone, "Shared").locator(".badge")
+        await expect(badge).to_have_count(0, timeout=3_000)
+        await ann.line("two").hover()
+        await ann.button("More").click()
+        await ann.page.get_by_role("menuitem", name="Mark as unread").click()
+        await expect(badge).to_have_text("Unread: 2", timeout=3_000)
+        await expect(phone.page).to_have_title("(2) Hubbub")
+        await choose(phone, "Shared", "Mute")
+        await expect(entry(ann, "Shared")).to_contain_text("Muted", timeout=3_000)
+        await expect(badge).to_have_text("Unread")
+        await phone.open_chat("Shared")
+        await expect(phone.log.get_by_text("New", exact=True)).to_be_visible()
+        await expect(phone.log.locator(".line").last).to_be_visible()
+        await ann.page.reload()
+        await expect(ann.state).to_have_text("live")
+        await expect(entry(ann, "Shared").locator(".badge")).to_have_count(0)

@@ -41,6 +41,7 @@ def make_play() -> tuple[Play, str]:
         party, "bob", "> Is it ready?\nNearly, see https://example.org:\n- a\n- b\n```\nmake\n```",
         minutes=111,
     )  # fmt: skip
+    play.read_all()
     return play, party
 
 
