@@ -35,7 +35,8 @@ export class Database {
 
   /** All of them or none. */
   async putAll(store, values) {
-    return this.#ask(store, "readwrite", (objects) => values.map((value) => objects.put(value)).at(-1));
+    if (values.length === 0) return;
+    await this.#ask(store, "readwrite", (objects) => values.map((value) => objects.put(value)).at(-1));
   }
 
   /** Puts what must be kept even if the page is gone in the next moment. */
