@@ -51,6 +51,7 @@ def make_play() -> Play:
     play.say(party, "bob", "<img src=x onerror=alert(1)> gardening & more", minutes=101)
     crew = play.start("Garden crew", "ann", "greta", by="dan")
     play.say(crew, "dan", "no word of it")
+    play.read_all()
     return play
 
 
@@ -61,6 +62,7 @@ def make_long_play(count: int) -> Play:
     play.say(chat, "bob", "the lanterns are in the boathouse", minutes=2)
     for number in range(count):
         play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
+    play.read_all()
     return play
 
 
