@@ -145,8 +145,8 @@ export class Chats {
 
   /** Everything of a chat has been seen. */
   markRead(chat) {
-    if (chat.unread === 0 && !chat.isMiscounted) return;
     const { cursor } = chat.timeline;
+    if (chat.read === cursor || (chat.unread === 0 && !chat.isMiscounted)) return;
     this.#moveMarker(chat, cursor);
     this.#markers.read(chat.id, cursor);
   }

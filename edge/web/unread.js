@@ -46,11 +46,12 @@ export class Unread {
   moveTo(read, timeline) {
     if (read === this.read) return;
     this.read = read;
-    if (read >= Math.max(this.#asOf, timeline.cursor)) this.#count({ count: 0, mentions: 0 });
-    else if (timeline.tail.from <= read + 1 && this.#asOf <= timeline.cursor) {
-      this.#count({ count: 0, mentions: 0 });
-      this.#add(timeline.tail.items.filter(({ seq }) => seq > read));
-    } else this.isStale = true;
+    const isAll = read >= Math.max(this.#asOf, timeline.cursor);
+    const isLoaded = timeline.tail.from <= read + 1 && this.#asOf <= timeline.cursor;
+    this.isStale = !isAll && !isLoaded;
+    if (this.isStale) return;
+    this.#count({ count: 0, mentions: 0 });
+    if (!isAll) this.#add(timeline.tail.items.filter(({ seq }) => seq > read));
   }
 
   #touches({ type, of }) {
