@@ -58,6 +58,7 @@ from common.protocol.chats import (
     ViewsAnswer,
     ViewsRequest,
 )
+from common.protocol.companions import CompanionsAnswer, CompanionsRequest
 from common.protocol.items import AppendAnswer, AppendRequest
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from common.protocol.users import Empty
@@ -132,6 +133,10 @@ def create_calls(
         Call("slices", SlicesRequest, SlicesAnswer, partial(nodes.get_slices, pool, window)),
         Call("heads", HeadsRequest, HeadsAnswer, partial(nodes.get_heads, pool)),
         Call("joins", JoinsRequest, JoinsAnswer, partial(nodes.get_joins, pool)),
+        Call(
+            "companions", CompanionsRequest, CompanionsAnswer,
+            partial(nodes.get_companions, pool),
+        ),
         Call("changes", ChangesRequest, Digest, changes),
         Call("canary", CanaryMessage, Done, canary),
     ]  # fmt: skip

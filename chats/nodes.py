@@ -8,7 +8,7 @@ from chats.encoding import decode_controls
 from chats.metrics import SLICES, WINDOW_BYTES
 from chats.outbox import Publication, Publisher
 from chats.store.canaries import store_canary_message
-from chats.store.chats import list_memberships, read_epoch
+from chats.store.chats import list_companions, list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, find_last_joins, read_slices
 from chats.store.outbox import list_unpublished
 from chats.window import Recent, Tail, Window
@@ -27,6 +27,7 @@ from common.protocol.chats import (
     SlicesRequest,
     SliceWanted,
 )
+from common.protocol.companions import CompanionsAnswer, CompanionsRequest
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
 UNPUBLISHED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes poll twice a second
@@ -115,6 +116,12 @@ async def get_joins(pool: Pool, request: JoinsRequest) -> JoinsAnswer:
     """For nodes that may have missed a join."""
     wanted = [(one.user, one.chat) for one in request.wanted]
     return JoinsAnswer(seqs=await find_last_joins(pool, wanted))
+
+
+async def get_companions(pool: Pool, request: CompanionsRequest) -> CompanionsAnswer:
+    """One query for all of them."""
+    wanted = [(one.user, one.others) for one in request.wanted]
+    return CompanionsAnswer(companions=await list_companions(pool, wanted))
 
 
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:

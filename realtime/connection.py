@@ -24,7 +24,7 @@ from common.process.logs import current_trace, log
 from common.process.trace import new_trace
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
-from common.protocol.frames import Connect, Read, Refresh, Refreshed, Send, Typing
+from common.protocol.frames import Active, Connect, Read, Refresh, Refreshed, Send, Typing, Watch
 from realtime.connections import send_away
 from realtime.frames import encode_frame
 from realtime.handshake import SOCKET_PATH, Upgrade
@@ -44,8 +44,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_reads_on", "_services",
-        "_session", "_transport", "_unsent_limit", "bucket", "is_slow", "joining", "number",
-        "rooms", "sends_in_flight", "session_id", "user", "write",
+        "_session", "_transport", "_unsent_limit", "bucket", "is_active", "is_slow", "joining",
+        "number", "rooms", "sends_in_flight", "session_id", "user", "write",
     )  # fmt: skip
 
     def __init__(self, services: Services) -> None:
@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self.session_id = ""
         self.write: Write = _discard
         self.is_slow = False
+        self.is_active = True
         self.rooms: set[Room] = set()
         self.joining: Joining | None = None
         self.sends_in_flight = 0
@@ -159,6 +160,11 @@ class Connection(asyncio.Protocol):
                 self._read(wish)
             case Connect():
                 self._connect(wish)
+            case Watch():
+                self._services.presence.watch(self, wish.users)
+            case Active():
+                if wish.active is not self.is_active:
+                    self._services.hub.set_active(self, wish.active)
             case Refresh():
                 self._refresh(wish)
             case Upgrade():
@@ -268,8 +274,10 @@ class Connection(asyncio.Protocol):
         self._session.send(frame)
         self._flush()
 
-    def refuse(self, refusal: Refusal, chat: str, client_id: str) -> None:
-        """A send that failed."""
+    def refuse(
+        self, refusal: Refusal, chat: str | None = None, client_id: str | None = None
+    ) -> None:
+        """A send or another frame that failed."""
         self._session.refuse(refusal, self._services.clock(), chat, client_id)
         self._flush()
 
@@ -373,6 +381,7 @@ class Connection(asyncio.Protocol):
             self._is_counted = False
             self._services.admission.leave_user(self.user)
             self._services.hub.leave(self)
+            self._services.presence.leave(self)
         self._write_with(_discard)
         self.joining = None
         self._drop_held()

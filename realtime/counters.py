@@ -14,6 +14,8 @@ class Counters:
         self.deliveries = 0
         self.sends = 0
         self.markers = 0
+        self.presence_told = 0
+        self.presence_changes = 0
         self.repairs = 0
         self.replayed = 0
         self.canaries_refused = 0

@@ -39,6 +39,7 @@ class Listener(Protocol):
     user: str
     write: Write
     is_slow: bool
+    is_active: bool
     rooms: "set[Room]"
     joining: Joining | None
 
@@ -96,14 +97,15 @@ class Room:
 
 
 class Person:
-    """Everybody with a socket here, joining or ready."""
+    """Everybody with a socket here, joining or ready. `was_active`: the last one that went was."""
 
-    __slots__ = ("idle_since", "sockets", "user")
+    __slots__ = ("idle_since", "sockets", "user", "was_active")
 
     def __init__(self, user: str) -> None:
         self.user = user
         self.sockets: list[Listener] = []
         self.idle_since: float | None = None
+        self.was_active = True
 
 
 class Hub:
@@ -113,6 +115,12 @@ class Hub:
         self.rooms: dict[str, Room] = {}
         self.people: dict[str, Person] = {}
         self._clock = clock
+        self._note_person: Callable[[Person, bool], None] = lambda _person, _arrives: None
+
+    def watch_people(self, note: Callable[[Person, bool], None]) -> None:
+        """`note` is called when the sockets of a person change, or whether one is active; with True
+        when they have their first one here."""
+        self._note_person = note
 
     def open_room(self, chat: str, head: int) -> Room:
         """A chat that is heard here from `head` on. It is idle until somebody is attached."""
@@ -127,7 +135,14 @@ class Hub:
             person = self.people[listener.user] = Person(listener.user)
         person.sockets.append(listener)
         person.idle_since = None
+        self._note_person(person, len(person.sockets) == 1)
         return person
+
+    def set_active(self, listener: Listener, is_active: bool) -> None:
+        """Whether its user is there, says the client."""
+        listener.is_active = is_active
+        if (person := self.people.get(listener.user)) is not None:
+            self._note_person(person, False)
 
     def leave(self, listener: Listener) -> None:
         """A socket is gone."""
@@ -141,6 +156,8 @@ class Hub:
             person.sockets.remove(listener)
             if not person.sockets:
                 person.idle_since = self._clock()
+                person.was_active = listener.is_active
+            self._note_person(person, False)
 
     def attach(self, listener: Listener, room: Room) -> None:
         """From the next event on."""

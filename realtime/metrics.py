@@ -41,6 +41,16 @@ class NodeCollector(Collector):
             ("sends", "Sends taken from sockets.", counters.sends),
             ("markers", "Read markers of sockets that were sent to chats.", counters.markers),
             ("marker_calls", "Calls for read markers.", self._services.markers.lanes.calls),
+            (
+                "presence_told",
+                "Messages about users, for each node that heard.",
+                counters.presence_told,
+            ),
+            (
+                "presence_changes",
+                "Changes of watched users, told to sockets.",
+                counters.presence_changes,
+            ),
             ("repairs", "Slices asked for to fill holes.", counters.repairs),
             ("replayed_events", "Events given to sockets that resumed.", counters.replayed),
             ("canaries_refused", "Canaries that chats did not commit.", counters.canaries_refused),
@@ -80,6 +90,9 @@ class NodeCollector(Collector):
             ("handshakes", "Unfinished handshakes.", len(services.pending)),
             ("rooms", "Chats heard here.", len(fan_out.hub.rooms)),
             ("people", "Users with a socket here.", len(fan_out.hub.people)),
+            ("watchers", "Sockets that watch users.", services.presence.watchers),
+            ("watched", "Users watched by sockets of this node.", services.presence.watched),
+            ("watched_here", "Users of this node watched by any.", services.presence.watched_here),
             ("subscriptions", "Topics wanted of the bus.", fan_out.bus.subscriptions),
             ("bus_up", "1 while connected to Valkey and subscribed.", fan_out.bus.is_up),
             (

@@ -28,6 +28,7 @@ from realtime.keepalive import Wheel
 from realtime.markers import Markers
 from realtime.metrics import NodeCollector
 from realtime.pending import PendingHandshakes
+from realtime.presence.presence import Presence
 from realtime.sends import Sends
 from realtime.server import turn_wheel
 from realtime.services import Services
@@ -107,9 +108,14 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         bus_canary = BusCanary(valkey, topics.canary(service.name))
         fan_out.subscriptions.add(topics.canary(service.name), bus_canary.hear)
         fan_out.subscriptions.add(topics.revoked, credentials.wake)
+        process = secrets.token_hex(4)
+        presence = Presence(
+            process, fan_out.hub, valkey, fan_out.subscriptions, chats.companions,
+            service.rate_factor, counters, tasks.spawn, clock,
+        )  # fmt: skip
         typists = Typists(valkey, service.rate_factor, counters)
         services = Services(
-            process=secrets.token_hex(4),
+            process=process,
             settings=settings,
             admission=Admission(
                 max_sockets=raise_descriptor_limit() - SPARE_DESCRIPTORS,
@@ -122,6 +128,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             sends=Sends(chats.sends, SharedBuckets(valkey), service.rate_factor, counters),
             typists=typists,
             markers=markers,
+            presence=presence,
             wheel=Wheel(clock),
             pending=PendingHandshakes(settings.max_pending_handshakes),
             counters=counters,
@@ -149,6 +156,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                     *fan_out.work(),
                     bus_canary.run(),
                     typists.publish(),
+                    presence.run(),
                     turn_wheel(services),
                 )
             ]

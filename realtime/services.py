@@ -12,6 +12,7 @@ from realtime.joining import Joiner
 from realtime.keepalive import Wheel
 from realtime.markers import Markers
 from realtime.pending import PendingHandshakes
+from realtime.presence.presence import Presence
 from realtime.sends import Sends
 from realtime.settings import RealtimeSettings
 from realtime.typists import Typists
@@ -32,6 +33,7 @@ class Services(NamedTuple):
     sends: Sends
     typists: Typists
     markers: Markers
+    presence: Presence
     wheel: "Wheel[Connection]"
     pending: "PendingHandshakes[Connection]"
     counters: Counters

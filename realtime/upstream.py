@@ -12,6 +12,7 @@ from common.calls.replicas import Replicas
 from common.process.logs import current_trace, log
 from common.process.trace import new_trace
 from common.protocol import chats as c
+from common.protocol.companions import CompanionsAnswer, CompanionsRequest, CompanionsWanted
 from common.protocol.errors import Refusal
 from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendResult
 from common.protocol.own import MarkersMoved, MoveMarker, MoveMarkers
@@ -24,6 +25,7 @@ MAX_SLICES_A_CALL: Final = 100
 MAX_SENDS_A_CALL: Final = 200
 MAX_HEADS_A_CALL: Final = 10_000
 MAX_JOINS_A_CALL: Final = 1_000
+MAX_COMPANIONS_A_CALL: Final = 20
 POLL_TIMEOUT_SECONDS: Final = 1.0
 
 
@@ -50,6 +52,9 @@ class Chats:
         )
         self._slices: Lanes[tuple[str, int, int], c.Slice] = Lanes(
             calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
+        )
+        self._companions: Lanes[tuple[str, Sequence[str]], list[str]] = Lanes(
+            lambda _: "any", self._ask_companions, max_items=MAX_COMPANIONS_A_CALL
         )
         self.sends: Lanes[AnyItem, AppendResult] = Lanes(
             calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL
@@ -95,6 +100,10 @@ class Chats:
         request = MoveMarkers(moves=list(moves))
         await self._calls.call("move_markers", request, MarkersMoved, key=user, timeout=seconds)
 
+    async def companions(self, user: str, others: Sequence[str]) -> set[str]:
+        """Those of the others who share a chat with the user; themself too."""
+        return {*await self._companions.fetch("any", (user, others)), user}
+
     def preferred(self, key: str) -> str:
         """The replica that is asked first about the key."""
         return self._calls.preferred(key)
@@ -139,6 +148,17 @@ class Chats:
             for user, heads, own in zip(different, answer.chats, markers, strict=True)
         }
         return [found[user] for user in users]
+
+    async def _ask_companions(
+        self, _: str, wanted: list[tuple[str, Sequence[str]]], seconds: float
+    ) -> list[list[str]]:
+        request = CompanionsRequest(
+            wanted=[CompanionsWanted(user=user, others=list(others)) for user, others in wanted]
+        )
+        answer = await self._calls.call(
+            "companions", request, CompanionsAnswer, key=_any_key(), timeout=seconds
+        )
+        return answer.companions
 
     async def _ask_slices(
         self, key: str, wanted: list[tuple[str, int, int]], seconds: float

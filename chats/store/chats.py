@@ -120,6 +120,23 @@ async def read_epoch(pool: Pool) -> str:
     return epoch
 
 
+async def list_companions(pool: Pool, wanted: list[tuple[str, list[str]]]) -> list[list[str]]:
+    """Of each person and some others, those of these who share a chat with them."""
+    pairs = [(person, other) for person, others in wanted for other in others]
+    rows = await fetch(
+        pool,
+        "SELECT list_sharing(%s::uuid[], %s::uuid[])",
+        (id_array([one for one, _ in pairs]), id_array([other for _, other in pairs])),
+    )
+    sharing = {nth - 1 for (nth,) in rows}
+    found: list[list[str]] = []
+    start = 0
+    for _, others in wanted:
+        found.append([other for nth, other in enumerate(others, start) if nth in sharing])
+        start += len(others)
+    return found
+
+
 async def list_memberships(
     pool: Pool, people: list[str]
 ) -> tuple[str, list[tuple[str, str, int, int]]]:

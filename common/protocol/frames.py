@@ -1,11 +1,14 @@
 """The frames of the socket that are no events, one struct each and one union a direction."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from common.protocol.limits import MAX_WATCHED_USERS
 from common.protocol.own import Notify
 from common.protocol.wire import Id, Seq, Wire
+
+PresenceState = Literal["online", "away", "offline"]
 
 
 class ClientFrame(Wire, tag_field="type"):
@@ -35,6 +38,14 @@ class Read(ClientFrame, tag="read"):
     up_to: Seq
 
 
+class Watch(ClientFrame, tag="watch"):
+    users: Annotated[list[Id], msgspec.Meta(max_length=MAX_WATCHED_USERS)]
+
+
+class Active(ClientFrame, tag="active"):
+    active: bool
+
+
 class Refresh(ClientFrame, tag="refresh"):
     token: str
 
@@ -43,7 +54,7 @@ class Ping(ClientFrame, tag="ping"):
     pass
 
 
-AnyClientFrame = Connect | Send | Typing | Read | Refresh | Ping
+AnyClientFrame = Connect | Send | Typing | Read | Watch | Active | Refresh | Ping
 
 
 class ServerFrame(Wire, tag_field="type"):
@@ -107,6 +118,19 @@ class MineChanged(ServerFrame, tag="mine"):
     archived: bool
 
 
+class Presence(ServerFrame, tag="presence"):
+    users: dict[Id, PresenceState]
+
+
 AnyServerFrame = (
-    Ready | Sent | Error | Refreshed | Pong | Expiring | SomebodyTyping | MarkerMoved | MineChanged
+    Ready
+    | Sent
+    | Error
+    | Refreshed
+    | Pong
+    | Expiring
+    | SomebodyTyping
+    | MarkerMoved
+    | MineChanged
+    | Presence
 )

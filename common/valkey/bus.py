@@ -111,6 +111,7 @@ class Bus:
         self._connection: _Connection | None = None
         self._settling: list[asyncio.Future[bool]] = []
         self.is_up = False
+        self.ups = 0  # how often it came up
 
     @property
     def subscriptions(self) -> int:
@@ -203,6 +204,7 @@ class Bus:
 
     def _come_up(self, changed: Callable[[bool, str], None]) -> None:
         self.is_up = True
+        self.ups += 1
         log("bus up", topics=len(self._topics))
         changed(True, "")
 

@@ -17,6 +17,7 @@ class Topics:
         self._prefix = prefix
         self.digest = f"{prefix}digest"
         self.revoked = f"{prefix}revoked"
+        self.presence_asks = f"{prefix}presence"
 
     def _tag(self, id_: str) -> str:
         return f"{self._prefix}{{p{crc32(id_.encode()) % PARTITIONS}}}"
@@ -32,6 +33,18 @@ class Topics:
     def typing(self, chat: str) -> str:
         """Ephemeral `typing` frames of one chat, as the JSON that clients get."""
         return f"{self._tag(chat)}typing:{chat}"
+
+    def presence(self, user: str) -> str:
+        """What nodes say of a user to those that watch them."""
+        return f"{self._tag(user)}presence:{user}"
+
+    def presence_node(self, node: str) -> str:
+        """What nodes answer to one that has asked on `presence_asks`."""
+        return f"{self._prefix}presence:{node}"
+
+    def presence_of(self, node: str) -> str:
+        """A hash: what the node has said of its users who are watched."""
+        return f"{self._prefix}presence:{node}"
 
     def canary(self, node: str) -> str:
         """What a realtime node publishes to itself to know that the bus carries."""

@@ -6,8 +6,9 @@ second for it. Entries of the cache are not here: they lie on servers of their o
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from common.valkey.bus import Bus
@@ -82,6 +83,37 @@ class Valkey:
         key = self.topics.replicas(role)
         answers = await self._pipeline.ask([("ZRANGEBYSCORE", key, now_ms, "+inf")])
         return None if answers is None else [address.decode() for address in answers[0]]
+
+    async def list_lease_ends(self, role: str, since_ms: int) -> dict[str, int] | None:
+        """Of the leases that hold, or did at `since_ms`, until when; None where Valkey does not
+        say."""
+        key = self.topics.replicas(role)
+        answers = await self._pipeline.ask([("ZRANGEBYSCORE", key, since_ms, "+inf", "WITHSCORES")])
+        if answers is None:
+            return None
+        names, ends = answers[0][::2], answers[0][1::2]
+        return {name.decode(): int(float(end)) for name, end in zip(names, ends, strict=True)}
+
+    # ---- hashes
+
+    async def keep_fields(
+        self, key: str, values: Mapping[str, str], gone: Sequence[str], *, seconds: int
+    ) -> bool:
+        """Whether these fields have these values now, others are gone, and the hash stays for so
+        many seconds."""
+        commands: list[tuple[Any, ...]] = []
+        if values:
+            commands.append(("HSET", key, *chain.from_iterable(values.items())))
+        if gone:
+            commands.append(("HDEL", key, *gone))
+        commands.append(("EXPIRE", key, seconds))
+        return await self._pipeline.ask(commands) is not None
+
+    async def get_fields(
+        self, keys: Sequence[str], fields: Sequence[str]
+    ) -> list[list[bytes | None]] | None:
+        """Of each hash; None where Valkey does not say."""
+        return await self._pipeline.ask([("HMGET", key, *fields) for key in keys])
 
     # ---- values
 

@@ -14,6 +14,9 @@ MEANINGS: Final = {
     "client.read": "The user has read the chat up to this seq: the same as `PUT …/read` without an "
     "answer. Stored within two seconds; the highest counts.",
     "client.typing": "The user is typing. Shown to connected participants, never stored.",
+    "client.watch": "The users whose presence this socket wants to know, in place of those before. "
+    "Answered with a `presence` of all of them; who shares no chat with you is left out.",
+    "client.active": "Whether the user is there, until said otherwise; a new socket is active.",
     "client.refresh": "A fresh access token of the same session; answered with `refreshed`.",
     "client.ping": "Answered with `pong` at once.",
     "server.ready": "Always the first line. `chats` are yours, with their heads; `read` are your "
@@ -30,6 +33,8 @@ MEANINGS: Final = {
     "server.read": "Another socket of the user has moved their read marker. One that is lower than "
     "yours is old, unless it says `back`: then the marker was turned back.",
     "server.mine": "The user has changed what they want to hear of a chat.",
+    "server.presence": "The answer to `watch`, and then what has changed: `online` with an active "
+    "socket, `away` with none that is active, `offline` without a socket for half a minute.",
     "server.message": "A message. `by` is the sender; `clientId` is the one of the send; `replyTo` "
     "is a messageId. `deleted` is there where the text was removed: the `message.deleted` comes "
     "later.",

@@ -67,6 +67,16 @@ class Reading(Tables):
             if member in wanted
         ]
 
+    def list_companions(self, wanted: list[tuple[str, list[str]]]) -> list[list[str]]:
+        return [
+            [
+                other
+                for other in others
+                if any(user in c.members and other in c.members for c in self.chats.values())
+            ]
+            for user, others in wanted
+        ]
+
     # ---- the log
 
     def list_messages_below(

@@ -130,6 +130,27 @@ REALTIME = Dashboard(
                 *quantiles(f"{_R}_canary_seconds"),
             ),
         ),
+        Panel(
+            "Read markers, and their calls",
+            "ops",
+            "Calls as many as markers: little load. Markers that fall to nothing while people read: "
+            "look at the calls to chats.",
+            (
+                Query(rate(f"{_R}_markers_total"), "markers"),
+                Query(rate(f"{_R}_marker_calls_total"), "calls"),
+            ),
+        ),
+        Panel(
+            "Presence",
+            "ops",
+            "Messages far above the changes told: users who flicker, or watchers who come and go.",
+            (
+                Query(rate(f"{_R}_presence_told_total"), "messages between nodes"),
+                Query(rate(f"{_R}_presence_changes_total"), "changes told"),
+                Query(f"sum ({_R}_watchers)", "sockets that watch"),
+                Query(f"sum ({_R}_watched)", "users watched"),
+            ),
+        ),
         lag("realtime"),
     ),
 )

@@ -38,6 +38,19 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("subscribe", TOPICS.canary("realtime-1")), {"realtime"}),
     (("subscribe", TOPICS.revoked), {"edge", "realtime"}),
     *(
+        ((command, topic, *(("x",) if command == "publish" else ())), {"realtime"})
+        for command in ("publish", "subscribe")
+        for topic in (TOPICS.presence(ID), TOPICS.presence_asks, TOPICS.presence_node("a"))
+    ),
+    (("hset", TOPICS.presence_of("a"), ID, "1"), {"realtime"}),
+    (("hdel", TOPICS.presence_of("a"), ID), {"realtime"}),
+    (("hmget", TOPICS.presence_of("a"), ID), {"realtime"}),
+    (("expire", TOPICS.presence_of("a"), "9"), {"realtime"}),
+    (("hset", "other", "a", "b"), set()),
+    (("zadd", TOPICS.replicas("presence"), "1", "a"), {"realtime"}),
+    (("zremrangebyscore", TOPICS.replicas("presence"), "0", "1"), {"realtime"}),
+    (("zrangebyscore", TOPICS.replicas("presence"), "0", "1"), {"edge", "realtime"}),
+    *(
         ((command, TOPICS.replicas(owner), *ARGUMENTS[command]), {owner})
         for command, owners in LEASES
         for owner in owners

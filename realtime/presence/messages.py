@@ -1,0 +1,58 @@
+"""What nodes say to each other over Valkey about who is there. Arrays: these are many and small."""
+
+from typing import Final
+
+import msgspec
+
+from realtime.presence.said import Said
+
+THERE: Final = -1
+
+
+class Asks(msgspec.Struct, array_like=True):
+    """To every node: which of these users do you have? `number` is answered by each; 0 only by
+    those that have some."""
+
+    node: str
+    number: int
+    users: list[str]
+
+
+class SaidOf(msgspec.Struct, array_like=True):
+    """`gone_ms`: how long ago their last socket went, or THERE."""
+
+    user: str
+    is_active: bool
+    gone_ms: int
+
+
+class Tells(msgspec.Struct, array_like=True):
+    """To the nodes that watch, or to one that has asked."""
+
+    node: str
+    number: int
+    people: list[SaidOf]
+
+
+encode: Final = msgspec.json.Encoder().encode
+decode_asks: Final = msgspec.json.Decoder(Asks).decode
+decode_tells: Final = msgspec.json.Decoder(Tells).decode
+
+
+def said_at(one: SaidOf, now: float) -> Said:
+    """By the clock of the one who hears it."""
+    gone_at = None if one.gone_ms == THERE else now - one.gone_ms / 1000
+    return Said(one.is_active, gone_at, now)
+
+
+def keep_said(one: SaidOf, now_ms: int) -> str:
+    """As a value of the node's hash."""
+    value = f"{one.is_active:d}"
+    return value if one.gone_ms == THERE else f"{value}:{now_ms - one.gone_ms}"
+
+
+def read_kept(value: bytes, now: float, now_ms: int) -> Said:
+    """What a node said before it was asked, if it was. Raises ValueError."""
+    is_active, is_gone, gone_at_ms = value.partition(b":")
+    ago = max(0, now_ms - int(gone_at_ms)) / 1000 if is_gone else 0.0
+    return Said(is_active == b"1", now - ago if is_gone else None, float("-inf"))

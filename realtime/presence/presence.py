@@ -1,0 +1,300 @@
+"""What sockets of this node watch: asks the nodes, hears them, and tells the sockets.
+
+While Valkey is gone the clock stands still, and nothing changes. What was said meanwhile is lost:
+afterwards nodes say again whom they have, and ask for whom they watch.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from common.protocol.errors import Refusal
+from common.protocol.frames import Presence as PresenceFrame
+from common.valkey.rates import Buckets, Rate
+from common.valkey.valkey import Valkey
+from realtime.counters import Counters
+from realtime.frames import encode_frame
+from realtime.hub import Hub, Write
+from realtime.presence.clock import StoppableClock
+from realtime.presence.messages import (
+    Asks,
+    decode_asks,
+    decode_tells,
+    encode,
+    read_kept,
+    said_at,
+)
+from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
+from realtime.presence.watching import Watching
+from realtime.subscriptions import Subscriptions
+
+WATCHES: Final = Rate(per_second=1, burst=10)  # a socket
+TICK_SECONDS: Final = 0.25
+BEAT_SECONDS: Final = 2.5
+# A node that is gone was so, at the latest, when its next beat was due, with some delay: so long
+# before its lease ran out.
+GONE_MS: Final = LEASE_MS - 3_000
+REMEMBERED_MS: Final = 60_000  # leases that have run out
+ANSWERS_SECONDS: Final = 0.5  # how long nodes may take to say whom they have
+
+Companions = Callable[[str, Sequence[str]], Coroutine[Any, Any, set[str]]]
+
+
+class Watcher(Protocol):
+    """A socket that may watch."""
+
+    user: str
+    write: Write
+
+    @property
+    def name(self) -> str: ...
+
+    def reply(self, frame: bytes) -> None: ...
+
+    def refuse(self, refusal: Refusal) -> None: ...
+
+
+class Presence:
+    """`node` names this process among all that there ever were; `companions` says which of some
+    users share a chat with somebody, and raises Refusal."""
+
+    def __init__(
+        self,
+        node: str,
+        hub: Hub,
+        valkey: Valkey,
+        subscriptions: Subscriptions,
+        companions: Companions,
+        rate_factor: int,
+        counters: Counters,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._node = node
+        self._valkey = valkey
+        self._topics = valkey.topics
+        self._bus = valkey.bus
+        self._subscriptions = subscriptions
+        self._companions = companions
+        self._rate = WATCHES.times(rate_factor)
+        self._buckets = Buckets()
+        self._counters = counters
+        self._spawn = spawn
+        self._clock = clock
+        self._now = StoppableClock(clock)
+        self._teller = Teller(node, hub, valkey, counters, clock)
+        self._watching: Watching[Watcher] = Watching()
+        self._lists: dict[Watcher, list[list[str]]] = {}  # that are not answered yet
+        self._ups = 0  # of the bus, that were noticed
+        self._judges_at = 0.0  # nodes, after each beat
+        self._up_at = float("-inf")  # again, after it was down
+        self._beats_at = 0.0
+        self._lease_ends: dict[str, int] = {}
+        self._dead: dict[str, float] = {}
+        self._asks = 0
+        self._answers: dict[int, tuple[int, asyncio.Future[None] | None]] = {}
+        subscriptions.add(self._topics.presence_asks, self._hear_asks)
+        subscriptions.add(self._topics.presence_node(node), self._hear_answer)
+
+    @property
+    def watchers(self) -> int:
+        """Sockets that watch somebody."""
+        return self._watching.watchers
+
+    @property
+    def watched(self) -> int:
+        """Users whom sockets of this node watch, or did a minute ago."""
+        return len(self._watching)
+
+    @property
+    def watched_here(self) -> int:
+        """Users with sockets of this node whom sockets of any watch."""
+        return self._teller.watched
+
+    # ---- sockets
+
+    def watch(self, watcher: Watcher, users: Sequence[str]) -> None:
+        """Answers later with a `presence` frame, lists of one socket in their order."""
+        verdict = self._buckets.take(watcher.name, self._rate, self._clock())
+        if not verdict.allowed:
+            detail = "Too many lists of users to watch."
+            watcher.refuse(Refusal("rate_limited", detail, retry_after=verdict.retry_after))
+        elif (waiting := self._lists.get(watcher)) is not None:
+            waiting.append(list(users))
+        else:
+            self._lists[watcher] = [list(users)]
+            self._spawn(self._answer_lists(watcher))
+
+    def leave(self, watcher: Watcher) -> None:
+        """The socket is gone."""
+        self._lists.pop(watcher, None)
+        self._watching.drop(watcher, self._now())
+
+    async def _answer_lists(self, watcher: Watcher) -> None:
+        waiting = self._lists[watcher]
+        try:
+            while waiting and self._lists.get(watcher) is waiting:
+                await self._answer_list(watcher, waiting.pop(0))
+        finally:
+            if self._lists.get(watcher) is waiting:
+                del self._lists[watcher]
+
+    async def _answer_list(self, watcher: Watcher, users: list[str]) -> None:
+        try:
+            allowed = await self._companions(watcher.user, users) if users else set()
+        except Refusal as refusal:
+            watcher.refuse(refusal)
+            return
+        wanted = [user for user in dict.fromkeys(users) if user in allowed]
+        fresh = self._watching.begin(wanted, self._now())
+        if fresh:
+            for user in fresh:
+                self._subscriptions.add(self._topics.presence(user), partial(self._hear, user))
+            await self._learn(fresh)
+        if watcher in self._lists:
+            states = self._watching.replace(watcher, wanted, self._now())
+            watcher.reply(encode_frame(PresenceFrame(users=states)))
+
+    # ---- nodes
+
+    async def _learn(self, users: Sequence[str]) -> None:
+        """What nodes say of users whom this node did not watch, of all that answer soon."""
+        if not await self._bus.settled():  # all are asked when it is up
+            for one in self._teller.say(users):
+                self._watching.hear(one.user, self._node, said_at(one, self._now()))
+            return
+        await self._beat()
+        await self._read_kept(users)
+        try:
+            async with asyncio.timeout(ANSWERS_SECONDS):
+                await self._ask(users)
+        except TimeoutError:
+            self._counters.drop("presence not answered in time")
+
+    async def _read_kept(self, users: Sequence[str]) -> None:
+        """What nodes have said that may be gone by now; those that are not say it again."""
+        nodes = [node for node in self._lease_ends if node != self._node]
+        keys = [self._topics.presence_of(node) for node in nodes]
+        found = await self._valkey.get_fields(keys, users)
+        now, now_ms = self._now(), int(time.time() * 1000)
+        for node, values in zip(nodes, found or [], strict=False):
+            for user, value in zip(users, values, strict=True):
+                if value is not None:
+                    self._watching.hear(user, node, read_kept(value, now, now_ms))
+
+    async def _ask(self, users: Sequence[str]) -> None:
+        """Returns when all nodes that hear it have answered."""
+        self._asks += 1
+        number = self._asks
+        self._answers[number] = 0, None
+        try:
+            data = encode(Asks(self._node, number, list(users)))
+            heard = await self._valkey.publish([(self._topics.presence_asks, data)])
+            answered, _ = self._answers[number]
+            if heard is not None and answered < heard[0]:
+                done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._answers[number] = answered - heard[0], done
+                await done
+        finally:
+            del self._answers[number]
+
+    def _hear_asks(self, data: bytes) -> None:
+        self._spawn(self._teller.answer(decode_asks(data)))
+
+    def _hear_answer(self, data: bytes) -> None:
+        tells = decode_tells(data)
+        now = self._now()
+        for one in tells.people:
+            self._watching.hear(one.user, tells.node, said_at(one, now))
+        if (asked := self._answers.get(tells.number)) is not None:
+            answered, done = asked[0] + 1, asked[1]
+            self._answers[tells.number] = answered, done
+            if answered == 0 and done is not None and not done.done():
+                done.set_result(None)
+
+    def _hear(self, user: str, data: bytes) -> None:
+        tells = decode_tells(data)
+        now = self._now()
+        for one in tells.people:
+            self._watching.hear(user, tells.node, said_at(one, now))
+
+    # ---- time
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if self._notice_bus():
+                await self._teller.tell()
+                await self._tick()
+
+    def _notice_bus(self) -> bool:
+        """Whether the bus is up; begins anew where it was not."""
+        if not self._bus.is_up:
+            self._now.stop()
+            return False
+        self._now.start()
+        if self._bus.ups != self._ups:
+            if self._ups:  # not the first time: nodes that could not renew their leases are there
+                self._up_at = self._now()
+                self._judges_at = self._up_at + 2 * BEAT_SECONDS
+            self._ups = self._bus.ups
+            self._beats_at = 0.0
+            self._teller.tell_of_all()
+            self._ask_again(everybody=True)
+        return True
+
+    async def _tick(self) -> None:
+        now = self._now()
+        if now >= self._beats_at and (self._watching or self._teller.watched):
+            await self._beat()
+            self._teller.forget_gone()
+            self._ask_again(everybody=False)
+            for user in self._watching.take_idle(now):
+                self._subscriptions.remove(self._topics.presence(user))
+        for change in self._watching.take_changes(self._now()):
+            self._counters.presence_changes += 1
+            frame = encode_frame(PresenceFrame(users={change.user: change.state}))
+            for watcher in change.watchers:
+                watcher.write(frame)
+
+    async def _beat(self) -> None:
+        """Shows that this node is there, and looks which others are."""
+        now = self._now()
+        if now < self._beats_at:
+            return
+        self._beats_at = now + BEAT_SECONDS
+        now_ms = int(time.time() * 1000)
+        await self._teller.keep()
+        ends = await self._valkey.list_lease_ends(ROLE, now_ms - REMEMBERED_MS)
+        if ends is None:
+            return
+        self._lease_ends |= ends
+        self._lease_ends = {
+            node: end for node, end in self._lease_ends.items() if end > now_ms - 2 * REMEMBERED_MS
+        }
+        if self._now() >= self._judges_at:
+            self._judge(self._now(), now_ms)
+
+    def _judge(self, now: float, now_ms: int) -> None:
+        """Nodes whose lease has run out; not as long as they may not have renewed it since Valkey
+        is back."""
+        dead: dict[str, float] = {}
+        for node, end in self._lease_ends.items():
+            if end < now_ms and node != self._node:
+                ago = (now_ms - end + GONE_MS) / 1000
+                dead[node] = self._dead.get(node, max(self._up_at, now - ago))
+        self._dead = dead
+        self._watching.hear_dead(dead, now)
+
+    def _ask_again(self, *, everybody: bool) -> None:
+        users = self._watching.take_unasked(self._now(), everybody=everybody)
+        self._valkey.publish(
+            (
+                self._topics.presence_asks,
+                encode(Asks(self._node, 0, users[start : start + USERS_A_MESSAGE])),
+            )
+            for start in range(0, len(users), USERS_A_MESSAGE)
+        )

@@ -1,0 +1,151 @@
+"""Tells other nodes of this node's users: those of whom they ask, and what becomes of the watched.
+
+Of the watched, what was said lies in Valkey too, for nodes that begin to watch them when this one
+is gone.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from common.valkey.valkey import Valkey
+from realtime.counters import Counters
+from realtime.hub import Hub, Person
+from realtime.presence.home import Home
+from realtime.presence.messages import THERE, Asks, SaidOf, Tells, encode, keep_said
+
+ROLE: Final = "presence"  # of the leases
+LEASE_MS: Final = 7_500
+KEPT_SECONDS: Final = 120  # what was said, after the node's last beat
+USERS_A_MESSAGE: Final = 500
+
+
+class Teller:
+    """`node` names this process among all that there ever were."""
+
+    def __init__(
+        self,
+        node: str,
+        hub: Hub,
+        valkey: Valkey,
+        counters: Counters,
+        clock: Callable[[], float],
+    ) -> None:
+        self._node = node
+        self._hub = hub
+        self._valkey = valkey
+        self._topics = valkey.topics
+        self._counters = counters
+        self._clock = clock
+        self._home = Home()
+        self._said: dict[str, tuple[bool, bool]] = {}  # of the watched, the gist
+        self._unkept: set[str] = set()
+        hub.watch_people(self._note)
+
+    @property
+    def watched(self) -> int:
+        """Users of this node whom somebody watches."""
+        return len(self._home)
+
+    async def answer(self, asks: Asks) -> None:
+        """Another node wants to know. What it hears is kept before, for it may be all that is left
+        of this node a moment later."""
+        if found := self.say(asks.users):
+            self._note_said(found)
+            await self.keep()
+        found = self.say(asks.users)
+        self._note_said(found)
+        if found or asks.number:
+            topic = self._topics.presence_node(asks.node)
+            told = Tells(self._node, asks.number, found)
+            self._valkey.publish([(topic, encode(told))])
+
+    def say(self, users: Iterable[str]) -> list[SaidOf]:
+        """Of those of them who are here, or were lately."""
+        now = self._clock()
+        people = [person for user in users if (person := self._hub.people.get(user)) is not None]
+        return [_say(person, now) for person in people]
+
+    def tell_of_all(self) -> None:
+        """What was asked or told lately may be lost: everybody who is here counts as new."""
+        now = self._clock()
+        self._said.clear()
+        for person in self._hub.people.values():
+            self._home.note(person.user, now, arrives=True)
+
+    async def tell(self) -> None:
+        """Publishes what is new, a message for each user and node that watches them."""
+        due = self._home.take_due(self._clock())
+        for start in range(0, len(due), USERS_A_MESSAGE):
+            await self._tell_of(due[start : start + USERS_A_MESSAGE])
+        if self._unkept:
+            await self.keep()
+
+    async def keep(self) -> bool:
+        """Puts into Valkey what was said of the watched, with a lease; whether it is there."""
+        unkept, self._unkept = self._unkept, set()
+        now, now_ms = self._clock(), int(time.time() * 1000)
+        values: dict[str, str] = {}
+        gone: list[str] = []
+        for user in unkept:
+            person = self._hub.people.get(user)
+            if person is None or not self._home.is_watched(user):
+                gone.append(user)
+            else:
+                values[user] = keep_said(_say(person, now), now_ms)
+        key = self._topics.presence_of(self._node)
+        is_kept = await self._valkey.keep_fields(key, values, gone, seconds=KEPT_SECONDS)
+        if not is_kept:
+            self._unkept |= unkept
+        until_ms = now_ms + LEASE_MS
+        return await self._valkey.renew_lease(ROLE, self._node, now_ms, until_ms) and is_kept
+
+    def forget_gone(self) -> None:
+        """Those whom the hub has forgotten are of no interest any more."""
+        for user in self._home.list_watched():
+            if user not in self._hub.people:
+                self._forget(user)
+
+    def _note(self, person: Person, arrives: bool) -> None:
+        self._home.note(person.user, self._clock(), arrives=arrives)
+
+    async def _tell_of(self, users: Iterable[str]) -> None:
+        people = [one for one in self.say(users) if self._said.get(one.user) != _gist(one)]
+        heard = await self._valkey.publish(
+            (self._topics.presence(one.user), encode(Tells(self._node, 0, [one]))) for one in people
+        )
+        if heard is None:
+            for one in people:
+                self._home.note(one.user, self._clock(), arrives=True)
+            return
+        self._note_said(one for one, nodes in zip(people, heard, strict=True) if nodes)
+        for one, nodes in zip(people, heard, strict=True):
+            self._counters.presence_told += nodes
+            if not nodes:
+                self._forget(one.user)
+
+    def _note_said(self, people: Iterable[SaidOf]) -> None:
+        """Somebody has heard it."""
+        now = self._clock()
+        for one in people:
+            self._home.watch(one.user, now)
+            self._said[one.user] = _gist(one)
+            self._unkept.add(one.user)
+
+    def _forget(self, user: str) -> None:
+        if self._home.is_watched(user):
+            self._home.forget(user)
+            self._said.pop(user, None)
+            self._unkept.add(user)
+
+
+def _say(person: Person, now: float) -> SaidOf:
+    if person.idle_since is None:
+        is_active = any(socket.is_active for socket in person.sockets)
+        return SaidOf(person.user, is_active, THERE)
+    return SaidOf(person.user, person.was_active, round((now - person.idle_since) * 1000))
+
+
+def _gist(one: SaidOf) -> tuple[bool, bool]:
+    """What is no other thing when it is said later."""
+    return one.is_active, one.gone_ms == THERE

@@ -1,0 +1,180 @@
+"""Who is there: watching over two nodes, what is told and what is not."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from common.protocol.ids import new_id
+from tests.contract.realtime.conftest import (
+    Person,
+    Process,
+    Socket,
+    Tier,
+    World,
+    read_metrics,
+)
+from tests.fixtures.servers import ValkeyServer
+
+TOLD_SECONDS = 2.0
+
+
+async def watch(socket: Socket, *people: Person) -> dict[str, str]:
+    """The answer, by user."""
+    await socket.say({"type": "watch", "users": [person.id for person in people]})
+    return dict((await socket.hear_type("presence"))["users"])
+
+
+async def until_told(
+    socket: Socket, person: Person, state: str, seconds: float = TOLD_SECONDS
+) -> None:
+    """Until the socket is told that the person is so, and nothing else before."""
+    while (told := await socket.hear(seconds))["type"] != "presence":
+        pass
+    assert told["users"] == {person.id: state}
+
+
+async def told_more(socket: Socket) -> list[Any]:
+    return [f["users"] for f in await socket.hear_nothing_more() if f["type"] == "presence"]
+
+
+@pytest.fixture(scope="module")
+def other_node(tier: Tier) -> Process:
+    return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+
+
+async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node: Process) -> None:
+    """Oneself too; those who share no chat, and ids of nobody, are left out; an empty list is
+    answered, and each list replaces the one before."""
+    ann, ben, cat, dan = await world.make_people(4)
+    chat = await world.make_chat(ann, ben, cat)
+    async with world.connect(ann) as socket, world.connect(ben, other_node) as there:
+        assert await watch(socket, ben, cat, dan, ann, ben) == {
+            ben.id: "online", cat.id: "offline", ann.id: "online",
+        }  # fmt: skip
+        await there.say({"type": "active", "active": False})
+        await until_told(socket, ben, "away")
+        assert await watch(socket) == {}
+        assert await watch(socket, cat) == {cat.id: "offline"}
+        async with world.connect(cat, other_node):
+            await until_told(socket, cat, "online")
+        assert await watch(socket, cat, ben) == {cat.id: "online", ben.id: "away"}
+        # What was shared at the moment of watching counts.
+        await world.remove(chat, ann, ben)
+        await there.say({"type": "active", "active": True})
+        await until_told(socket, ben, "online")
+        assert await watch(socket, cat, ben) == {cat.id: "online"}
+        await socket.say({"type": "watch", "users": [new_id() for _ in range(201)]})
+        assert (await socket.hear_type("error"))["code"] == "invalid_request"
+        await socket.say({"type": "active", "active": "no"})
+        assert (await socket.hear_type("error"))["code"] == "invalid_request"
+
+
+async def test_online_while_one_of_their_sockets_is_active(
+    world: World, other_node: Process
+) -> None:
+    """On whichever node; what changes nothing is not told."""
+    ann, ben = await world.make_people(2)
+    await world.make_chat(ann, ben)
+    async with world.connect(ann) as socket, world.connect(ben) as one:
+        assert await watch(socket, ben) == {ben.id: "online"}
+        async with world.connect(ben, other_node) as other:
+            await one.say({"type": "active", "active": False})
+            await asyncio.sleep(1.5)
+            assert await told_more(socket) == []
+            await other.say({"type": "active", "active": False})
+            await until_told(socket, ben, "away")
+            await one.say({"type": "active", "active": True})
+            await until_told(socket, ben, "online")
+        # They still have a socket: what they are is what that one is.
+        await one.say({"type": "active", "active": False})
+        await until_told(socket, ben, "away")
+        await one.say({"type": "active", "active": False})
+        await asyncio.sleep(1.0)
+        assert await told_more(socket) == []
+
+
+async def test_changes_are_told_once_a_second(world: World, other_node: Process) -> None:
+    """However often they change, and at the end what is true; over both nodes."""
+    ann, ben = await world.make_people(2)
+    await world.make_chat(ann, ben)
+    async with world.connect(ann, other_node) as socket, world.connect(ben) as there:
+        await watch(socket, ben)
+        started = time.monotonic()
+        for number in range(60):
+            await there.say({"type": "active", "active": number % 2 == 0})
+            await asyncio.sleep(0.05)
+        told = await told_more(socket)
+        assert len(told) <= time.monotonic() - started + 1
+        await there.say({"type": "active", "active": False})
+        async with asyncio.timeout(TOLD_SECONDS):
+            while not told or told[-1] != {ben.id: "away"}:
+                told.append((await socket.hear_type("presence"))["users"])
+
+
+async def test_watching_too_often_is_refused(world: World, tier: Tier) -> None:
+    """A list a second, ten at once; the socket goes on."""
+    node = tier.start("realtime")
+    ann, ben = await world.make_people(2)
+    await world.make_chat(ann, ben)
+    async with world.connect(ann, node) as socket:
+        for _ in range(11):
+            await socket.say({"type": "watch", "users": [ben.id]})
+        answers = [await socket.hear() for _ in range(11)]
+        kinds = sorted(answer["type"] for answer in answers)
+        assert kinds == ["error"] + 10 * ["presence"]
+        [error] = [answer for answer in answers if answer["type"] == "error"]
+        assert (error["code"], error["retryAfter"]) == ("rate_limited", 1)
+
+
+async def test_those_whom_nobody_watches_cost_nothing(
+    make_tier: Callable[[], tuple[Tier, ValkeyServer]],
+) -> None:
+    """Valkey hears of a user when they come to a node, and then no more, whatever they do; watched
+    by many sockets of two nodes, a change is a message for each node."""
+    tier, valkey = make_tier()
+    tier.start("users")
+    tier.start("chats")
+    nodes = [tier.start("realtime", HUBBUB_RATE_LIMITS="high") for _ in range(2)]
+    async with tier.world(nodes[0]) as world, contextlib.AsyncExitStack() as sockets:
+        ann, ben = await world.make_people(2)
+        await world.make_chat(ann, ben)
+        there = await sockets.enter_async_context(world.connect(ben))
+        for number in range(20):
+            await there.say({"type": "active", "active": bool(number % 2)})
+        assert await told_of(nodes) == 0
+        assert keys_of_presence(valkey) == []
+        watchers = [
+            await sockets.enter_async_context(world.connect(ann, nodes[number % 2]))
+            for number in range(10)
+        ]
+        for socket in watchers:
+            assert await watch(socket, ben) == {ben.id: "online"}
+        assert await told_of(nodes) == 0  # they have asked
+        await there.say({"type": "active", "active": False})
+        for socket in watchers:
+            await until_told(socket, ben, "away")
+        assert await told_of(nodes) == 2
+        assert len(keys_of_presence(valkey)) == 2  # what the node has said, and leases
+
+
+async def told_of(nodes: list[Process]) -> float:
+    """Messages that nodes have published of users, times those that heard them."""
+    told = 0.0
+    for node in nodes:
+        [line] = [
+            line
+            for line in (await read_metrics(node)).splitlines()
+            if line.startswith("hubbub_realtime_presence_told_total ")
+        ]
+        told += float(line.split()[1])
+    return told
+
+
+def keys_of_presence(valkey: ValkeyServer) -> list[bytes]:
+    with contextlib.closing(redis.Redis.from_url(valkey.url)) as client:
+        return [key for key in client.keys("*") if b"presence" in key]

@@ -1,0 +1,148 @@
+"""Whatever nodes say of a user, in whatever order: watchers are told what is true, and seldom."""
+
+import itertools
+from typing import Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.protocol.frames import PresenceState
+from realtime.presence.clock import StoppableClock
+from realtime.presence.said import KEPT_SECONDS, UNCONFIRMED_SECONDS, Said, judge
+from realtime.presence.watching import LINGER_SECONDS, TOLD_SECONDS, Watching
+
+TICK: Final = 0.25
+NODES: Final = ("a", "b", "c")
+USER: Final = "user"
+
+# How long after the event before, which node, and what it has of the user then.
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from((0.0, 0.25, 0.5, 1.0, 7.0, 29.75, 31.0)),
+        st.sampled_from(NODES),
+        st.sampled_from(("active", "idle", "gone")),
+    ),
+    max_size=12,
+)
+
+
+def truth(history: list[tuple[float, str, str]], now: float) -> PresenceState:
+    """From all that has happened until now."""
+    has: dict[str, str] = {}
+    kept: PresenceState = "offline"
+    since = float("-inf")
+    for at, node, what in history:
+        if at > now:
+            break
+        before = has.get(node, "gone")
+        here = [one for one in has.values() if one != "gone"]
+        if what == "gone" and before != "gone" and len(here) == 1:
+            kept, since = ("online" if before == "active" else "away"), at
+        has[node] = what
+    if "active" in has.values():
+        return "online"
+    if "idle" in has.values():
+        return "away"
+    return kept if now < since + KEPT_SECONDS else "offline"
+
+
+@given(EVENTS, st.booleans())
+def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], late: bool) -> None:
+    """Once nothing has changed for a second, it is what they were told last; no two changes within
+    a second; a list that is given at the end says the same."""
+    watching: Watching[str] = Watching()
+    watching.begin([USER], 0.0)
+    if not late:
+        watching.replace("socket", [USER], 0.0)
+    history: list[tuple[float, str, str]] = []
+    at = 1.0
+    for pause, node, what in events:
+        at += pause
+        history.append((at, node, what))
+    told: list[tuple[float, PresenceState]] = [(0.0, "offline")]
+    has: dict[str, Said] = {}
+    waiting = list(history)
+    now = 0.0
+    while now < at + KEPT_SECONDS + 2:
+        while waiting and waiting[0][0] <= now:
+            _, node, what = waiting.pop(0)
+            before = has.get(node)
+            if what != "gone":
+                has[node] = Said(what == "active", None, now)
+            elif before is not None and before.gone_at is None:
+                has[node] = Said(before.is_active, now, now)
+            else:
+                continue
+            watching.hear(USER, node, has[node])
+        for change in watching.take_changes(now):
+            assert change.watchers == ("socket",)
+            told.append((now, change.state))
+        if not late and all(abs(now - one[0]) > TOLD_SECONDS for one in history):
+            quiet = truth(history, now - TOLD_SECONDS) == truth(history, now)
+            assert not quiet or told[-1][1] == truth(history, now)
+        now += TICK
+    times = [one for one, _ in told[1:]]
+    assert all(later - earlier >= TOLD_SECONDS for earlier, later in itertools.pairwise(times))
+    assert watching.replace("other", [USER], now) == {USER: truth(history, now)}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(("x", "y", "z")))))
+def test_nothing_is_left_of_those_whom_nobody_watches(steps: list[tuple[str, str]]) -> None:
+    """Sockets come and go; a minute after the last one nobody is listened for."""
+    watching: Watching[str] = Watching()
+    now = 0.0
+    for socket, user in steps:
+        now += 1.0
+        if user == "z":
+            watching.drop(socket, now)
+        else:
+            watching.begin([user], now)
+            assert watching.replace(socket, [user], now) == {user: "offline"}
+    for socket in "abcd":
+        watching.drop(socket, now)
+    known = len(watching)
+    assert watching.take_idle(now + LINGER_SECONDS - 0.5) == [] or known
+    watching.take_idle(now + LINGER_SECONDS)
+    assert (len(watching), watching.watchers) == (0, 0)
+
+
+def test_who_is_not_confirmed_was_lost_when_asked() -> None:
+    """A node that does not repeat what it said has lost the user; one that is dead since it is."""
+    said = {"a": Said(True, None, 10.0)}
+    asked = 20.0
+    assert judge(said, asked, {}, 21.0) == ("online", asked + UNCONFIRMED_SECONDS)
+    assert judge(said, asked, {}, 26.0) == ("online", asked + KEPT_SECONDS)
+    assert judge(said, asked, {}, asked + KEPT_SECONDS)[0] == "offline"
+    assert judge(said, asked, {"a": 12.0}, 41.9) == ("online", 42.0)
+    assert judge(said, asked, {"a": 12.0}, 42.0)[0] == "offline"
+    assert judge(said, 5.0, {}, 1_000.0)[0] == "online"
+
+
+def test_a_dead_node_that_is_back_counts_again() -> None:
+    """It was only stopped."""
+    watching: Watching[str] = Watching()
+    watching.begin([USER], 0.0)
+    watching.replace("socket", [USER], 0.0)
+    watching.hear(USER, "a", Said(True, None, 1.0))
+    assert [change.state for change in watching.take_changes(1.0)] == ["online"]
+    watching.hear_dead({"a": 2.0}, 9.0)
+    assert watching.take_changes(31.75) == []
+    assert [change.state for change in watching.take_changes(32.0)] == ["offline"]
+    watching.hear_dead({}, 40.0)
+    assert [change.state for change in watching.take_changes(40.0)] == ["online"]
+
+
+def test_a_clock_that_is_stopped_shows_the_same() -> None:
+    """And goes on from there."""
+    real = 100.0
+    clock = StoppableClock(lambda: real)
+    clock.start()
+    real = 110.0
+    assert clock() == 10.0
+    clock.stop()
+    real = 200.0
+    assert clock() == 10.0
+    clock.start()
+    real = 201.0
+    clock.start()
+    assert clock() == 11.0
