@@ -63,6 +63,11 @@ class Markers:
             preferred, self._store_all, max_items=MAX_MOVES_A_CALL, pause=PAUSE_SECONDS
         )
 
+    @property
+    def waiting(self) -> int:
+        """That are not stored yet."""
+        return self._moves
+
     def read(self, reader: Reader, frame: Read) -> bool:
         """Whether it was taken; chats judges it later."""
         user, chat, seq = reader.user, frame.chat, frame.up_to

@@ -5,7 +5,7 @@ from typing import Any, Final
 from realtime.session import State
 from simulation.processes import Process
 
-OWN_TOPICS: Final = 4  # digest, revoked, and two canaries
+OWN_TOPICS: Final = 6  # digest, revoked, two canaries, and two of presence
 
 
 def find_wrong(fleet: Any) -> str | None:
@@ -49,6 +49,8 @@ def find_leak(fleet: Any) -> str | None:
             "handshakes": len(services.pending),
             "rooms": len(services.hub.rooms),
             "people": len(services.hub.people),
+            "watchers": services.presence.watchers,
+            "markers": services.markers.waiting,
             "buckets of the wheel": len(wheel._buckets),
             "topics of rooms": len(services.joiner._rooms.by_topic),
             "sends": 0 if services.sends._lanes.is_idle else 1,
