@@ -133,8 +133,8 @@ REALTIME = Dashboard(
         Panel(
             "Read markers, and their calls",
             "ops",
-            "Calls as many as markers: little load. No markers while people read: look at the calls "
-            "to chats.",
+            "Calls as many as markers: little load. No markers while people read: see the calls to "
+            "chats.",
             (
                 Query(rate(f"{_R}_markers_total"), "markers"),
                 Query(rate(f"{_R}_marker_calls_total"), "calls"),
