@@ -20,8 +20,10 @@ async def chat_for_participant(pool: Pool, chat: str, user: str) -> ChatRow:
 
 
 async def chat_for_owner(pool: Pool, chat: str, user: str) -> ChatRow:
-    """Raises Refusal `not_found`, or `forbidden` for a participant who is not the owner."""
+    """A group. Raises Refusal `not_found`, or `forbidden` for a participant who does not own it."""
     row = await chat_for_participant(pool, chat, user)
+    if row.owner is None:
+        raise direct_stays()
     if row.owner != user:
         raise owner_only()
     return row
@@ -71,6 +73,11 @@ async def events_for_participant(
     if page is None:
         raise not_found()
     return page
+
+
+def direct_stays() -> Refusal:
+    """What somebody is told who wants to change a direct chat, or to leave it."""
+    return Refusal("forbidden", "A direct chat is of these two, without a name, for good.")
 
 
 def owner_only() -> Refusal:

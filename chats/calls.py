@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, erasing, history, nodes, own, participants, views
+from chats import chats, direct, erasing, history, nodes, own, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
@@ -59,6 +59,7 @@ from common.protocol.chats import (
     ViewsRequest,
 )
 from common.protocol.companions import CompanionsAnswer, CompanionsRequest
+from common.protocol.direct import DirectChat, DirectChats, EndAccount, OpenDirectChat
 from common.protocol.items import AppendAnswer, AppendRequest
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from common.protocol.users import Empty
@@ -96,6 +97,10 @@ def create_calls(
     return [
         Call("append", AppendRequest, AppendAnswer, append),
         Call("create_chat", CreateChat, Chat, partial(chats.create_chat, coordinator)),
+        Call(
+            "open_direct_chat", OpenDirectChat, DirectChat,
+            partial(direct.open_direct_chat, *both),
+        ),
         Call("rename_chat", RenameChat, Done, partial(chats.rename_chat, *both)),
         Call("delete_chat", DeleteChat, Done, partial(chats.delete_chat, *both)),
         Call(
@@ -106,6 +111,7 @@ def create_calls(
             "remove_participant", RemoveParticipant, Done,
             partial(participants.remove_participant, *both),
         ),
+        Call("end_account", EndAccount, DirectChats, partial(erasing.end_account, pool)),
         Call(
             "delete_messages_of", DeleteMessagesOf, MessagesDeleted,
             partial(erasing.delete_messages_of, pool, appender),

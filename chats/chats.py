@@ -65,20 +65,9 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
         mine=Mine(read=1, unread=0, mentions=0, notify="all", archived=False),
     )
     plan = Plan(
-        result=msgspec.json.encode(chat),
-        change=Change(
-            chat=chat.id,
-            version=0,
-            name=chat.chat_name,
-            owner=chat.owner,
-            topic=None,
-            kind="chat.created",
-            by=request.user,
-            draft=draft_snapshot(chat, by=request.user),
-            controls=draft_controls([Control(seq=0, action="join", users=list(participants))]),
-            joining=participants,
-        ),
-        memberships=Memberships(request.session, add=participants),
+        msgspec.json.encode(chat),
+        first_change(chat, participants, by=request.user),
+        Memberships(request.session, add=participants),
     )
 
     async def make_plan() -> Plan:
@@ -86,6 +75,22 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
 
     key = ResultKey(request.user, "create_chat", request.key)
     return _decode_chat(await coordinator.change(key, make_plan, chat=None))
+
+
+def first_change(chat: Chat, participants: tuple[str, ...], *, by: str) -> Change:
+    """The chat comes to be."""
+    return Change(
+        chat=chat.id,
+        version=0,
+        name=chat.chat_name,
+        owner=chat.owner,
+        topic=None,
+        kind="chat.created",
+        by=by,
+        draft=draft_snapshot(chat, by=by),
+        controls=draft_controls([Control(seq=0, action="join", users=list(participants))]),
+        joining=participants,
+    )
 
 
 async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat) -> Done:
@@ -107,7 +112,7 @@ async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat)
             chat=row.id,
             by=request.user,
             chat_name=name,
-            owner=row.owner,
+            owner=request.user,
             topic=UNSET if topic is None else topic,
             **UNSTAMPED,
         )
@@ -205,6 +210,6 @@ def show_chat(row: ChatRow, participants: list[str]) -> Chat:
         participant_count=row.participant_count,
         owner=row.owner,
         seq=row.seq,
-        kind="group",
+        kind="direct" if row.owner is None else "group",
         topic=UNSET if row.topic is None else row.topic,
     )

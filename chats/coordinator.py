@@ -96,7 +96,8 @@ class Coordinator:
         self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], chat: str | None
     ) -> bytes:
         """The first result of this key. `make_plan` checks, raises the Refusals of the request, and
-        is called again where the chat has changed meanwhile; `chat` is None for a new one.
+        is called again where the chat has changed meanwhile. `chat` is None for a new one, and for
+        a direct one its pair.
 
         Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known, the chat
         changes too fast or the caller's time is over. Raises DatabaseUnavailable before anything

@@ -36,6 +36,7 @@ _ID_RULE: Final = "must be a UUID of 36 lower-case characters"
 _WHY_NOT: Final = {
     "not_found": not_found(),
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
+    "closed": Refusal("forbidden", "The account of the other one is deleted."),
     "no_such_message": invalid("replyTo", "must be a message of this chat that is not deleted"),
     "too_many_emoji": invalid("emoji", f"must not be more than {MAX_EMOJI_A_MESSAGE} a message"),
 }

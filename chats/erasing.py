@@ -1,13 +1,26 @@
-"""The messages of somebody whose account is deleted go too, wherever they were sent."""
+"""What goes with somebody's account: what was their own, and their messages if they want."""
 
 from chats.appending import Appender
+from chats.store.direct import close_direct_chats
 from chats.store.log import list_messages_of
+from chats.store.own import forget_own
 from common.calls.service import call_seconds
 from common.database.pool import Pool
-from common.protocol.chats import DeleteMessagesOf, MessagesDeleted
+from common.protocol.chats import (
+    DeleteMessagesOf,
+    MessagesDeleted,
+)
+from common.protocol.direct import DirectChats, EndAccount
 from common.protocol.errors import unavailable
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, Refused
+
+
+async def end_account(pool: Pool, request: EndAccount) -> DirectChats:
+    """What was their own goes; their direct chats stay with the others, who send nothing to them
+    any more. May be repeated."""
+    await forget_own(pool, request.user)
+    return DirectChats(chats=await close_direct_chats(pool, request.user))
 
 
 async def delete_messages_of(

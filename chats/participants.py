@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET
 
-from chats.access import chat_for_owner, chat_for_participant, owner_only
+from chats.access import chat_for_owner, chat_for_participant, direct_stays, owner_only
 from chats.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
 from chats.coordinator import Coordinator, Memberships, Plan
 from chats.encoding import UNSTAMPED, draft_controls, draft_event
@@ -90,7 +90,7 @@ async def remove_participant(
     pool: Pool, coordinator: Coordinator, request: RemoveParticipant
 ) -> Done:
     """The owner removes anyone, everyone may leave. When the owner leaves, the first of the others
-    owns the chat; when the last one leaves, the chat ends.
+    owns the chat; when the last one leaves, the chat ends. Nobody leaves a direct one.
 
     Raises Refusal: `not_found` (also for somebody who is not in), `forbidden`.
     """
@@ -99,6 +99,8 @@ async def remove_participant(
         row = await chat_for_participant(pool, request.chat, request.user)
         if not await find_participants(pool, row.id, [request.participant]):
             raise not_found()
+        if row.owner is None:
+            raise direct_stays()
         if request.user not in (row.owner, request.participant):
             raise owner_only()
         if row.participant_count == 1:

@@ -111,7 +111,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             AccountRoutes(gate, users, administration, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
             ProfileRoutes(gate, users, reads, limits),
-            ChatRoutes(chats, reads),
+            ChatRoutes(chats, reads, limits),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
             OwnRoutes(chats),

@@ -52,6 +52,10 @@ class Limits:
         """Raises Refusal rate_limited."""
         demand(await self._buckets.take("new-chat", user, self._new_chats))
 
+    def forgive_new_chat(self, user: str) -> None:
+        """It was there already."""
+        self._buckets.give_back("new-chat", user, self._new_chats)
+
     async def take_search(self, user: str) -> None:
         """Raises Refusal rate_limited."""
         demand(await self._buckets.take("search", user, self._searches))

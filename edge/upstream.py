@@ -7,6 +7,7 @@ import msgspec
 
 from common.calls.calls import Calls
 from common.protocol import chats as c
+from common.protocol import direct as d
 from common.protocol import instance as i
 from common.protocol import own
 from common.protocol import users as u
@@ -137,6 +138,11 @@ class Chats:
     async def create_chat(self, request: c.CreateChat) -> c.Chat:
         # by key, so that a repeat meets the replica that may still be at it
         return await self._change("create_chat", request, c.Chat, key=request.key)
+
+    async def open_direct_chat(self, request: d.OpenDirectChat) -> d.DirectChat:
+        # by pair, so that two who do it at once meet at one replica
+        pair = " ".join(sorted((request.user, request.other)))
+        return await self._change("open_direct_chat", request, d.DirectChat, key=pair)
 
     async def rename_chat(self, request: c.RenameChat) -> None:
         await self._calls.call("rename_chat", request, c.Done, key=request.chat)

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from chats.chats import draft_snapshot
-from chats.encoding import UNSTAMPED, draft_controls, draft_event
-from chats.store.changes import Change, ResultKey
+from chats.chats import first_change
+from chats.encoding import UNSTAMPED, draft_event
+from chats.store.changes import ResultKey
 from chats.store.messages import NewMessage
-from common.protocol.chats import Chat, Control
+from common.protocol.chats import Chat
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 from simulation.device import Device, Problem
@@ -58,14 +58,8 @@ class People:
             participant_count=len(members), owner=members[0], seq=0, kind="group",
         )  # fmt: skip
         self._run.chats.commit_change(
-            Change(
-                chat=chat.id, version=0, name=chat.chat_name, owner=chat.owner, topic=None,
-                kind="chat.created", by=chat.owner,
-                draft=draft_snapshot(chat, by=chat.owner),
-                controls=draft_controls([Control(seq=0, action="join", users=members)]),
-                joining=tuple(members),
-            ),
-            ResultKey(chat.owner, "create_chat", new_id()), b"{}",
+            first_change(chat, tuple(members), by=members[0]),
+            ResultKey(members[0], "create_chat", new_id()), b"{}",
             transaction=None,
             began=self._run.chats.begin_attempt(ResultKey("", "", "")).began,
             max_age_seconds=20,

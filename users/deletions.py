@@ -14,7 +14,13 @@ from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
-from common.protocol.chats import DeleteMessagesOf, Done, MessagesDeleted, RemoveParticipant
+from common.protocol.chats import (
+    DeleteMessagesOf,
+    Done,
+    MessagesDeleted,
+    RemoveParticipant,
+)
+from common.protocol.direct import DirectChats, EndAccount
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
 from common.protocol.instance import DeleteOwnAccount, DeleteUser
@@ -131,17 +137,31 @@ class Deletions:
             await asyncio.sleep(ROUND_SECONDS)
 
     async def _work_on(self, deletion: store.Deletion) -> None:
-        chats = await list_chats_of(self._pool, deletion.user)
-        is_out = True
+        direct = await self._end_in_chats(deletion.user)
+        if direct is None:
+            return
+        chats = [c for c in await list_chats_of(self._pool, deletion.user) if c not in direct]
         for start in range(0, len(chats), CHATS_AT_ONCE):
             some = chats[start : start + CHATS_AT_ONCE]
-            is_out &= all(await asyncio.gather(*(self._leave(deletion.user, c) for c in some)))
+            await asyncio.gather(*(self._leave(deletion.user, chat) for chat in some))
             await store.hold_claim(self._pool, deletion.user, CLAIM_SECONDS)
-        if is_out and deletion.messages:
+        if chats:
+            return
+        if deletion.messages:
             await self._delete_messages(deletion)
-        elif is_out and deletion.age_seconds > SETTLED_SECONDS:
+        elif deletion.age_seconds > SETTLED_SECONDS:
             await store.finish_deletion(self._pool, deletion.user)
             log("account deleted", user=deletion.user)
+
+    async def _end_in_chats(self, user: str) -> set[str] | None:
+        """Their direct chats, which are the other people's too and stay with those; None where
+        chats does not answer."""
+        try:
+            found = await self._chats.call("end_account", EndAccount(user=user), DirectChats)
+        except Refusal as refusal:
+            log("account not ended in chats", code=refusal.code, user=user)
+            return None
+        return set(found.chats)
 
     async def _delete_messages(self, deletion: store.Deletion) -> None:
         """A page of them. Not before nobody can send any more in the name of the account."""
@@ -158,8 +178,8 @@ class Deletions:
                 await store.note_messages(self._pool, deletion.user, left=left, after=after)
         await store.hold_claim(self._pool, deletion.user, ROUND_SECONDS)
 
-    async def _leave(self, user: str, chat: str) -> bool:
-        """Whether they stay in that chat for good: a direct one is the other person's too."""
+    async def _leave(self, user: str, chat: str) -> None:
+        """The next round sees whether they are out."""
         request = RemoveParticipant(
             user=user, session="", chat=chat, key=new_id(), participant=user
         )
@@ -168,7 +188,4 @@ class Deletions:
                 "remove_participant", request, Done, key=chat, timeout=LEAVE_SECONDS
             )
         except Refusal as refusal:
-            if refusal.code == "forbidden":
-                return True
             log("chat not left", code=refusal.code, chat=chat)
-        return False

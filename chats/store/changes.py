@@ -27,13 +27,13 @@ class Change(NamedTuple):
     """What a chat becomes, and the event that says so; nothing is checked any more.
 
     `version` is the one that the change was made for, 0 for a new chat. `joining` are appended to
-    the participants in this order.
+    the participants in this order. A chat without an owner is a direct one.
     """
 
     chat: str
     version: int
     name: str
-    owner: str
+    owner: str | None
     topic: str | None
     kind: str
     by: str
@@ -80,6 +80,10 @@ class Repeated(NotCommitted):
     """A request with the same key was quicker."""
 
 
+class PairTaken(NotCommitted):
+    """These two have a direct chat already."""
+
+
 class Outrun(NotCommitted):
     """Others held what it needs, or were quicker, at each try."""
 
@@ -88,6 +92,7 @@ _BY_SQLSTATE: dict[str | None, type[NotCommitted]] = {"HB001": Moved, "HB002": T
 _BY_CONSTRAINT: dict[str | None, type[NotCommitted]] = {
     "decisions_pkey": Aborted,
     "results_pkey": Repeated,
+    "direct_chats_pkey": PairTaken,
 }
 
 

@@ -9,11 +9,12 @@ from common.protocol.limits import MAX_PARTICIPANTS_SHOWN
 
 
 class ChatRow(NamedTuple):
-    """A chat that is not deleted; `version` counts all its changes but messages."""
+    """A chat that is not deleted; `version` counts all its changes but messages. A direct one has
+    no owner."""
 
     id: str
     name: str
-    owner: str
+    owner: str | None
     seq: int
     version: int
     participant_count: int
@@ -89,10 +90,11 @@ async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str
 
 
 async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
+    """Of those that are there and have one."""
     rows = await fetch(
         pool,
         "SELECT id::text, owner::text FROM chats"
-        " WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL",
+        " WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL AND owner IS NOT NULL",
         (id_array(chats),),
     )
     return dict(rows)

@@ -83,6 +83,12 @@ async def list_chats_by_activity(
     return [(row[0], ChatRow(*row[1:-1]), row[-1]) for row in rows]
 
 
+async def forget_own(pool: Pool, member: str) -> None:
+    """All that is this person's own."""
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM own_chats WHERE member = %s::uuid", (member,))
+
+
 async def set_own(
     pool: Pool, chat: str, member: str, notify: str | None, archived: bool | None
 ) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from common.protocol.events import ChatKind
 from common.protocol.own import Mine
 from common.protocol.wire import Wire
 
@@ -59,15 +60,16 @@ class Digest(Internal):
 
 class Chat(Internal):
     """As clients get it; `participants` is cut above 1,000. `last` is a current message or null;
-    it and `mine` are there where the chat is for one reader."""
+    it and `mine` are there where the chat is for one reader. A direct chat has no owner and an
+    empty name."""
 
     id: str
     chat_name: str
     participants: list[str]
     participant_count: int
-    owner: str
+    owner: str | None
     seq: int
-    kind: Literal["group"]
+    kind: ChatKind
     topic: str | msgspec.UnsetType = msgspec.UNSET
     last: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     mine: Mine | msgspec.UnsetType = msgspec.UNSET

@@ -10,6 +10,8 @@ import msgspec
 
 from common.protocol.wire import Id, Wire
 
+ChatKind = Literal["group", "direct"]
+
 
 class Event(Wire, tag_field="type", omit_defaults=True, kw_only=True):
     chat: Id
@@ -57,13 +59,14 @@ class ReactionRemoved(MessageChange, tag="reaction.removed"):
 
 
 class ChatCreated(Event, tag="chat.created"):
-    """seq 1; for somebody who joins later a snapshot with the seq of their joining."""
+    """seq 1; for somebody who joins later a snapshot with the seq of their joining. A direct chat
+    has no owner and an empty name."""
 
     chat_name: str
     participants: list[Id]
     participant_count: int
-    owner: Id
-    kind: Literal["group"]
+    owner: Id | None
+    kind: ChatKind
     topic: str | msgspec.UnsetType = msgspec.UNSET
 
 

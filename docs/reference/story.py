@@ -233,6 +233,29 @@ CHANGES: Final = (
                  ' === "4,7"', 'answer.events.at(-1).type === "message.deleted"')),
 )  # fmt: skip
 
+DIRECT: Final = {"chat_id": "direct"}
+
+DIRECT_CHATS: Final = (
+    Step("Ann opens her direct chat with Ben", "put_user_user_direct", 201, by="annToken",
+         where={"user_id": "benId"}, keep={"direct": "chat.id"},
+         says="Chat created successfully",
+         expect=('answer.chat.kind === "direct"', "answer.chat.owner === null",
+                 'answer.chat.chatName === ""',
+                 'answer.chat.participants.join() === ["annId", "benId"]'
+                 ".map((name) => pm.collectionVariables.get(name)).join()")),
+    Step("Ben opens his with Ann: the same", "put_user_user_direct", 200, by="benToken",
+         where={"user_id": "annId"}, says="Chat created successfully",
+         expect=('answer.chat.id === pm.collectionVariables.get("direct")',)),
+    Step("Nobody has one alone", "put_user_user_direct", 400, by="annToken",
+         where={"user_id": "annId"}, expect=_code("invalid_request")),
+    Step("Ben writes to Ann", "post_chat_chat_message", 201, {"message": "Bring a salad?"},
+         by="benToken", where=DIRECT, says="Message sent successfully"),
+    Step("Its name and topic stay empty", "patch_chat_chat", 403, {"topic": "Salad"},
+         by="annToken", where=DIRECT, expect=_code("forbidden")),
+    Step("Neither of them leaves it", "delete_chat_chat_participant_user", 403, by="annToken",
+         where={**DIRECT, "user_id": "annId"}, expect=_code("forbidden")),
+)  # fmt: skip
+
 PARTING: Final = (
     Step("Cat leaves", "delete_chat_chat_participant_user", 200, by="catToken",
          where={**CHAT, "user_id": "catId"}, says="Participant removed successfully"),
@@ -293,6 +316,7 @@ STORY: Final = (
     ("Chats", CHATS),
     ("Messages", MESSAGES),
     ("What becomes of a message", CHANGES),
+    ("Direct chats", DIRECT_CHATS),
     ("Invitations", INVITATIONS),
     ("Parting", PARTING),
     ("The instance", INSTANCE),

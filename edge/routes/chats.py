@@ -7,13 +7,15 @@ from msgspec import UNSET, Meta, UnsetType
 from common.identity.tokens import Claims
 from common.protocol.chats import (
     AddParticipants,
+    Chat,
     CreateChat,
     DeleteChat,
     ListChats,
     RemoveParticipant,
     RenameChat,
 )
-from common.protocol.events import CurrentMessage
+from common.protocol.direct import OpenDirectChat
+from common.protocol.events import ChatKind, CurrentMessage
 from common.protocol.fields import wrong_with_chat_name, wrong_with_topic
 from common.protocol.ids import new_id
 from common.protocol.own import Mine
@@ -22,7 +24,7 @@ from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wr
 from edge.http.answer import Answer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
-from edge.operation import Who, delete, get, patch, post
+from edge.operation import Who, delete, get, patch, post, put
 from edge.reads import Reads
 from edge.upstream import Chats
 
@@ -46,15 +48,16 @@ class NewChat(AnswerBody):
 
 
 class ShownChat(AnswerBody):
-    """`participants` is cut above 1,000. `last` is the newest message of its history."""
+    """`participants` is cut above 1,000. `last` is the newest message of its history. A direct
+    chat has no owner and an empty name."""
 
     id: Id
     chat_name: str
     participants: list[Id]
     participant_count: int
-    owner: Id
+    owner: Id | None
     seq: int
-    kind: Literal["group"]
+    kind: ChatKind
     last: CurrentMessage | None
     mine: Mine
     topic: str | UnsetType = UNSET
@@ -68,6 +71,18 @@ class ChatsAnswer(AnswerBody):
 class ChatCreatedAnswer(AnswerBody):
     message: str
     chat: NewChat
+
+
+class DirectChatAnswer(AnswerBody):
+    message: str
+    chat: ShownChat
+
+
+class OpenedChat(AnswerBody):
+    """The same, with the chat as chats gives it."""
+
+    message: str
+    chat: Chat
 
 
 class ChatNameBody(RequestBody):
@@ -109,11 +124,12 @@ class ParticipantsBody(RequestBody):
 
 
 class ChatRoutes:
-    """Everything under /api/chat apart from what is said there."""
+    """Everything under /api/chat apart from what is said there, and direct chats."""
 
-    def __init__(self, chats: Chats, reads: Reads) -> None:
+    def __init__(self, chats: Chats, reads: Reads, limits: Limits) -> None:
         self._chats = chats
         self._reads = reads
+        self._limits = limits
 
     @post(
         "/api/chat",
@@ -142,6 +158,22 @@ class ChatRoutes:
             mine=Mine(read=1, unread=0, mentions=0, notify="all", archived=False),
         )
         return ChatCreatedAnswer(message="Chat created successfully", chat=created)
+
+    @put(
+        "/api/user/{user_id}/direct",
+        "Open the direct chat with somebody: made where there is none",
+        {201: DirectChatAnswer, 200: DirectChatAnswer},
+        rate=Limits.take_new_chat,
+        refusals=("invalid_request",),
+    )
+    async def open_direct_chat(self, caller: Claims, user_id: Id) -> Answer:
+        opened = await self._chats.open_direct_chat(
+            OpenDirectChat(user=caller.user, session=caller.session, key=new_id(), other=user_id)
+        )
+        if not opened.is_new:
+            self._limits.forgive_new_chat(caller.user)
+        body = OpenedChat(message="Chat created successfully", chat=opened.chat)
+        return json_answer(body, 201 if opened.is_new else 200)
 
     @get("/api/chat", "List one's chats, newest first", {200: ChatsAnswer})
     async def list_chats(self, caller: Claims, query: ChatsQuery) -> Answer:

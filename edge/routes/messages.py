@@ -100,6 +100,7 @@ class MessageRoutes:
         {201: MessageSentAnswer},
         who=Who.PARTICIPANTS,
         rate=Limits.take_send,
+        refusals=("forbidden",),  # to somebody whose account is deleted
     )
     async def send_message(
         self, caller: Claims, chat_id: Id, body: MessageBody, key: RequestKey

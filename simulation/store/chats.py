@@ -9,6 +9,7 @@ from chats.store.changes import (
     Change,
     Committed,
     Moved,
+    PairTaken,
     Repeated,
     ResultKey,
     TooOld,
@@ -38,6 +39,9 @@ class ChatsDatabase(Reading, Outbox):
             known = self._keys.get((message.sender, message.key, message.chat))
             if known is not None:
                 outcomes.append(Outcome("known", event=known.event))
+                continue
+            if chat.closed:
+                outcomes.append(Outcome("closed"))
                 continue
             seq = chat.head + 1
             event = stamp(message.draft, seq, at)
@@ -90,6 +94,11 @@ class ChatsDatabase(Reading, Outbox):
         if own_key in self._results:
             raise Repeated
         if chat is None:
+            if change.owner is None:
+                pair = frozenset(change.joining)
+                if pair in self.direct_chats:
+                    raise PairTaken
+                self.direct_chats[pair] = change.chat
             chat = self.chats[change.chat] = Chat(change.name, change.owner)
         if transaction is not None:
             self.decisions[transaction] = True, self._clock()
@@ -108,6 +117,16 @@ class ChatsDatabase(Reading, Outbox):
         )  # fmt: skip
         self._append(change.chat, chat, entry)
         return Committed(seq, at, self._add_row(change.chat, seq, seq))
+
+    def close_direct_chats(self, member: str) -> list[str]:
+        theirs = [
+            (id_, chat)
+            for id_, chat in self.chats.items()
+            if chat.owner is None and member in chat.members
+        ]
+        for _, chat in theirs:
+            chat.closed = True
+        return [id_ for id_, _ in theirs]
 
     # ---- decisions
 

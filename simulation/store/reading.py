@@ -47,6 +47,9 @@ class Reading(Tables):
         page = [id_ for id_ in mine if before is None or id_ < before][:limit]
         return [(self._row(id_, self.chats[id_]), _shown(self.chats[id_])) for id_ in page]
 
+    def find_direct_chat(self, one: str, other: str) -> str | None:
+        return self.direct_chats.get(frozenset((one, other)))
+
     def list_participants(self, chat: str, limit: int) -> list[str]:
         found = self.chats.get(chat)
         return list(found.members)[:limit] if found else []

@@ -40,7 +40,7 @@ class Unpublished(NamedTuple):
 
 
 class Chat:
-    def __init__(self, name: str, owner: str) -> None:
+    def __init__(self, name: str, owner: str | None) -> None:
         self.name = name
         self.owner = owner
         self.topic: str | None = None
@@ -49,6 +49,7 @@ class Chat:
         self.head = 0
         self.log: dict[int, Entry] = {}
         self.deleted_at: float | None = None
+        self.closed = False
         self.purged = False
 
 
@@ -66,6 +67,7 @@ class Tables:
         self.epoch = epoch
         self.chats: dict[str, Chat] = {}
         self.markers: dict[tuple[str, str], OwnMarker] = {}  # of a user in a chat
+        self.direct_chats: dict[frozenset[str], str] = {}
         self.outbox: dict[int, Unpublished] = {}
         self.decisions: dict[str, tuple[bool, float]] = {}
         self._keys: dict[tuple[str, str, str], Entry] = {}

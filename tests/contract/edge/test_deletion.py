@@ -195,6 +195,31 @@ def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -
         assert leaver.name not in system.services.log_of(role)
 
 
+def test_a_direct_chat_stays_with_the_other(ann: Person, leaver: Person) -> None:
+    """Who reads it, and sends nothing to it any more; what the deleted one was told goes."""
+    direct = ann.ask("PUT", f"/api/user/{leaver.id}/direct").json()["chat"]["id"]
+    group = leaver.create_chat(ann.id)
+    place = f"/api/chat/{direct}"
+    leaver.ask("POST", f"{place}/message", json={"message": "stays"})
+    assert delete_account(leaver).status_code == 200
+    wait_until(lambda: ann.chats() == {direct})
+    send = {"json": {"message": "are you there?"}}
+    wait_until(lambda: ann.ask("POST", f"{place}/message", **send).status_code == 403)
+    shown = ann.ask("GET", place).json()
+    assert shown["participants"] == [ann.id, leaver.id]
+    assert ann.ask("GET", f"/api/chat/{group}").json()["participants"] == [ann.id]
+    again = ann.ask("PUT", f"/api/user/{leaver.id}/direct")
+    assert (again.status_code, again.json()["chat"]["id"]) == (200, direct)
+    history = ann.ask("GET", f"{place}/message?limit=100").json()["messages"]
+    assert (history[-1]["message"], history[-1]["by"]) == ("stays", leaver.id)
+
+
+def test_nobody_opens_a_direct_chat_with_who_is_gone(ann: Person, leaver: Person) -> None:
+    """They are no user any more."""
+    assert delete_account(leaver).status_code == 200
+    assert ann.ask("PUT", f"/api/user/{leaver.id}/direct").status_code == 404
+
+
 def test_messages_go_too_where_that_is_asked_for(ann: Person, leaver: Person) -> None:
     """All of them, also in a chat that was left before; what others said stays."""
     stayed, left = ann.create_chat(leaver.id), ann.create_chat(leaver.id)

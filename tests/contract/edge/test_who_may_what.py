@@ -48,6 +48,7 @@ NAMED_STATUS = {
     "DELETE /api/user/session/{session_id}": {"own": 200, "foreign": 404},
     "DELETE /api/invite/{code}": {"own": 200, "foreign": 404},
     "POST /api/invite/{code}/take": {"own": 200, "foreign": 200},
+    "PUT /api/user/{user_id}/direct": {"own": 400, "foreign": 201},
 }
 # Where the example of the description is no request that succeeds.
 BODIES: dict[str, Callable[["Cast"], Any]] = {

@@ -16,6 +16,7 @@ from chats.store import (
     chats,
     cleanup,
     decisions,
+    direct,
     history,
     log,
     markers,
@@ -74,6 +75,7 @@ class Both:
         self.keys = [new_id() for _ in range(12)]
         self.transactions = [new_id() for _ in range(6)]
         self.versions: dict[str, int] = {}
+        self.direct: list[str] = []
         self.rows: dict[int, int] = {}  # ids of the outbox: PostgreSQL's, and the model's
         self.number = 0
 
@@ -146,7 +148,8 @@ class Both:
         """A batch of messages to several chats, some of them known, some by strangers."""
         found: dict[tuple[str, str, str], messages.NewMessage] = {}
         for _ in range(self.random.randint(1, 6)):
-            chat, sender, key = self.chat(), self.person(), self.random.choice(self.keys)
+            chat = self.random.choice([*self.chats, *self.direct])
+            sender, key = self.person(), self.random.choice(self.keys)
             text = "x" * self.random.choice((1, 30, 70_000))
             draft = draft_event(
                 Message(chat=chat, by=sender, message_id=new_id(), message=text, **UNSTAMPED)
@@ -158,6 +161,28 @@ class Both:
         assert plain(real) == plain(modelled)
         assert sorted(real_rows) == sorted(rows)
         self.rows.update((real_rows[chat], rows[chat]) for chat in rows)
+
+    async def open_direct_chat(self) -> None:
+        """Of two who may have one; now and then all of somebody's are closed."""
+        pair = self.random.sample(self.people, 2)
+        chat, by = new_id(), pair[0]
+        event = ChatUpdated(chat=chat, by=by, chat_name="", owner=by, **UNSTAMPED)
+        change = Change(
+            chat=chat, version=0, name="", owner=None, topic=None, kind="chat.created", by=by,
+            draft=draft_event(event), controls=None, joining=tuple(pair),
+        )  # fmt: skip
+        real, modelled = await self.ask(
+            changes.commit_change, change, self._key(by), b"{}",
+            transaction=new_id(), began=datetime.now(UTC), max_age_seconds=20,
+        )  # fmt: skip
+        if isinstance(real, changes.Committed):
+            self.direct.append(chat)
+            self.rows[real.outbox_id] = modelled.outbox_id
+        await self.ask(direct.find_direct_chat, *self.random.sample(self.people, 2))
+        if self.random.random() < 0.1:
+            member = self.person()
+            real_closed = await direct.close_direct_chats(self.pool, member)
+            assert sorted(real_closed) == sorted(self.model.close_direct_chats(member))
 
     # ---- the outbox
 
@@ -276,6 +301,7 @@ async def test_model_answers_as_postgresql_does(
     doings = [
         *[both.change] * 6, *[both.post] * 5, *[both.read] * 3, both.claim, both.publish,
         *[both.mark] * 3, both.look_at_outbox, both.decide, both.clean_up, both.publish_canary,
+        both.open_direct_chat,
     ]  # fmt: skip
     try:
         for _ in range(OPERATIONS):
