@@ -6,11 +6,14 @@ spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found 
 """
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 from unicodedata import category, name, normalize
+from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
+_FIRST_MARK: Final = 0xF0000
+_MARKS: Final = 2**17 - 2  # the last two of a plane are no characters
 
 _ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 # Scripts without spaces, by their blocks in Unicode.
@@ -92,12 +95,24 @@ def line_of(text: str) -> str:
 
 
 def pairs_of(line: str) -> list[str]:
-    """Of the unspaced runs in a line each character, and each two that stand side by side."""
+    """What phrases are looked up by, beside the words: a mark for each two words that stand side by
+    side; of unspaced runs each character, and each two side by side."""
+    pieces = line.split()
     if line.isascii():
-        return []
+        return marks_of(pieces)
     found: set[str] = set()
-    for piece in line.split():
-        if is_unspaced(piece):
-            found.update(piece)
-            found.update(a + b for a, b in pairwise(piece))
+    for is_run, some in groupby(pieces, is_unspaced):
+        if is_run:
+            for piece in some:
+                found.update(piece)
+                found.update(a + b for a, b in pairwise(piece))
+        else:
+            found.update(marks_of(list(some)))
     return sorted(found)
+
+
+def marks_of(words: list[str]) -> list[str]:
+    """For each two neighbours one of so many characters for private use: short in the index, no
+    letter of any word, and the same for the same two words."""
+    hashes = list(map(crc32, " ".join(words).encode().split()))
+    return [chr(_FIRST_MARK + (31 * a + b) % _MARKS) for a, b in pairwise(hashes)]
