@@ -1,8 +1,9 @@
--- Two words that stand side by side have a mark in the index (chats/search/words.py). What was fed
+-- Two short words that stand side by side have a mark in the index (chats/search/words.py). What was fed
 -- without is fed again from the log.
 TRUNCATE search_progress, search_open, search_blocks;
 
--- As in 0008, but for where there is no index of words.
+-- As in 0008, but for where there is no index of words; and what the index finds is looked at before it
+-- is taken apart: of a phrase of frequent words many blocks have all words.
 CREATE OR REPLACE FUNCTION search_messages(
     _reader uuid, _chat uuid, _sender text, _strings text[], _terms tsquery,
     _ms bigint, _message uuid, _limit bigint
@@ -76,6 +77,10 @@ BEGIN
         ORDER BY b.last_ms DESC
     LOOP
         EXIT WHEN search_is_full(_hits, _block.last_ms, _limit);
+        CONTINUE WHEN NOT EXISTS (
+            SELECT FROM search_blocks b WHERE b.chat = _block.chat AND b.last = _block.last
+                AND strpos(b.lines, _strings[1]) > 0
+        );
         _hits := _hits || search_block(
             _block.chat, _block.last, _strings, _sender, _ms, _message
         );

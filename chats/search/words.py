@@ -6,13 +6,15 @@ spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found 
 """
 
 import re
+from collections.abc import Iterable
 from itertools import groupby, pairwise
 from typing import Final
 from unicodedata import category, name, normalize
 from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
-_FIRST_MARK: Final = 0xF0000
+_MARKED_CHARACTERS: Final = 4
+_FIRST_MARK: Final = 0xF0000  # for private use
 _MARKS: Final = 2**17 - 2  # the last two of a plane are no characters
 
 _ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
@@ -95,8 +97,8 @@ def line_of(text: str) -> str:
 
 
 def pairs_of(line: str) -> list[str]:
-    """What phrases are looked up by, beside the words: a mark for each two words that stand side by
-    side; of unspaced runs each character, and each two side by side."""
+    """What phrases are looked up by, beside the words: marks of short words, and of unspaced runs
+    each character, and each two that stand side by side."""
     pieces = line.split()
     if line.isascii():
         return marks_of(pieces)
@@ -107,12 +109,15 @@ def pairs_of(line: str) -> list[str]:
                 found.update(piece)
                 found.update(a + b for a, b in pairwise(piece))
         else:
-            found.update(marks_of(list(some)))
+            found.update(marks_of(some))
     return sorted(found)
 
 
-def marks_of(words: list[str]) -> list[str]:
-    """For each two neighbours one of so many characters for private use: short in the index, no
-    letter of any word, and the same for the same two words."""
-    hashes = list(map(crc32, " ".join(words).encode().split()))
-    return [chr(_FIRST_MARK + (31 * a + b) % _MARKS) for a, b in pairwise(hashes)]
+def marks_of(words: Iterable[str]) -> list[str]:
+    """For each two short neighbours a mark, which is no letter of any word. Short words are mostly
+    the frequent ones, which many texts have, and few side by side."""
+    return [
+        chr(_FIRST_MARK + crc32(f"{a} {b}".encode()) % _MARKS)
+        for a, b in pairwise(words)
+        if len(a) <= _MARKED_CHARACTERS and len(b) <= _MARKED_CHARACTERS
+    ]
