@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
 
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
-from common.process.symptoms import OPEN_CIRCUIT
 from common.protocol.chats import ChatsCounted
 from common.protocol.errors import Refusal
 from common.protocol.instance import UsersCounted
@@ -19,32 +18,24 @@ from common.valkey.valkey import Valkey
 from common.version import VERSION
 from edge.bodies import AnswerBody
 from edge.cache.nodes import CacheNodes
-from edge.checks import ASKED, DELIVERED, SOCKETS, STORED, Check, Seen, judge
-from edge.figures import ask_figures
+
+SOCKETS: Final = "hubbub_realtime_sockets"
+ANSWER_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
 
-class Flow(AnswerBody):
-    """`stored` messages, edits, deletions and reactions, and events `delivered` to sockets, both
-    since the processes of now have started: the difference of two answers is what came between."""
+class Check(AnswerBody):
+    """`detail` says what was found."""
 
-    stored: int | None
-    delivered: int | None
-
-
-class RoleReplicas(AnswerBody):
-    """How many processes of a role are `known`, and how many of them are `answering`."""
-
-    role: str
-    known: int
-    answering: int
+    check: str
+    ok: bool
+    detail: str
 
 
 class OverviewAnswer(AnswerBody):
     """`users` without deleted ones, `activeUsers` without deactivated ones; sizes in bytes. What
-    nobody could be asked for is null; above 100,000 `messages` is an estimate. `doctor` is what
-    edge can judge; `make doctor` on the machine judges more."""
+    nobody could be asked for is null; above 100,000 `messages` is an estimate."""
 
     users: int | None
     active_users: int | None
@@ -56,12 +47,10 @@ class OverviewAnswer(AnswerBody):
     database_bytes: int | None
     version: str
     doctor: list[Check]
-    flow: Flow
-    replicas: list[RoleReplicas]
 
 
 class Overview:
-    """Asks users, chats, each replica of the services, and Valkey."""
+    """Asks users, chats, each realtime node, and Valkey."""
 
     def __init__(
         self,
@@ -70,62 +59,59 @@ class Overview:
         cache: CacheNodes,
         users: Calls,
         chats: Calls,
-        replicas: tuple[Replicas, ...],
+        realtime: Replicas,
     ) -> None:
-        """`replicas` of users, chats and realtime."""
         self._http = http
         self._valkey = valkey
         self._cache = cache
         self._users = users
         self._chats = chats
-        self._replicas = replicas
+        self._realtime = realtime
 
     async def ask(self) -> OverviewAnswer:
-        users, chats, leases, answers = await asyncio.gather(
+        users, chats, nodes, leases = await asyncio.gather(
             _or_none(self._users.call("count_users", Empty(), UsersCounted)),
             _or_none(self._chats.call("count_chats", Empty(), ChatsCounted)),
+            asyncio.gather(*(self._count_sockets(node) for node in self._realtime.addresses)),
             self._valkey.list_leases("users", int(time.time() * 1000)),
-            asyncio.gather(*(ask_figures(self._http, of, ASKED[of.role]) for of in self._replicas)),
         )
-        figures = {of.role: answer for of, answer in zip(self._replicas, answers, strict=True)}
-        cache_nodes, cache_nodes_out = self._cache.count(), self._cache.count_out()
-        seen = Seen(
-            figures=figures,
-            databases={"users": users is not None, "chats": chats is not None},
-            valkey=leases is not None,
-            cache_nodes=cache_nodes,
-            cache_nodes_out=cache_nodes_out,
-            circuit_is_open=_has_given_up(),
-        )
-        replicas = [
-            RoleReplicas(role=role, known=of.known, answering=len(of.answered))
-            for role, of in figures.items()
+        sockets = [count for count in nodes if count is not None]
+        out = self._cache.count_out()
+        checks = [
+            _check("users", users is not None, "its database answers"),
+            _check("chats", chats is not None, "its database answers"),
+            Check(
+                check="realtime",
+                ok=len(sockets) == len(nodes) > 0,
+                detail=f"{len(sockets)} of {len(nodes)} nodes answer",
+            ),
+            _check("valkey", leases is not None, "it answers"),
+            Check(check="cache", ok=out == 0, detail=f"{out} nodes do not answer"),
         ]
-        replicas.append(
-            RoleReplicas(role="cache", known=cache_nodes, answering=cache_nodes - cache_nodes_out)
-        )
         return OverviewAnswer(
             users=users.users if users else None,
             active_users=users.active_users if users else None,
             sessions=users.sessions if users else None,
-            sockets=figures["realtime"].total(SOCKETS),
+            sockets=sum(sockets) if sockets else None,
             chats=chats.chats if chats else None,
             messages=chats.messages if chats else None,
             file_bytes=0,
             database_bytes=users.database_bytes + chats.database_bytes if users and chats else None,
             version=VERSION,
-            doctor=judge(seen),
-            flow=Flow(
-                stored=figures["chats"].total(STORED),
-                delivered=figures["realtime"].total(DELIVERED),
-            ),
-            replicas=replicas,
+            doctor=checks,
         )
 
-
-def _has_given_up() -> bool:
-    """Whether this very process has given up a service."""
-    return any(REGISTRY.get_sample_value(OPEN_CIRCUIT, {"to": role}) for role in ("users", "chats"))
+    async def _count_sockets(self, node: str) -> int | None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._http.get(node, f"/metrics?name[]={SOCKETS}")
+        except (OSError, TimeoutError):
+            return None
+        for family in text_string_to_metric_families(answer.body.decode()):
+            for sample in family.samples:
+                if sample.name == SOCKETS:
+                    return int(sample.value)
+        return None
 
 
 async def _or_none(call: Awaitable[T]) -> T | None:
@@ -133,3 +119,7 @@ async def _or_none(call: Awaitable[T]) -> T | None:
         return await call
     except Refusal:
         return None
+
+
+def _check(name: str, ok: bool, detail: str) -> Check:
+    return Check(check=name, ok=ok, detail=detail if ok else "it does not answer")

@@ -24,6 +24,7 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.finding import measure_finding
 from loadtest.peers.growth import GROWTH
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
+from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
 from loadtest.peers.people import People
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
@@ -49,12 +50,12 @@ class Plan:
     rounds: int
     pace: Pace
     parts: frozenset[str]
-    messages: int  # among which is searched
+    messages: int  # among which is searched, and chats are listed
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
-GROWTH_ALONE: Final = frozenset({"growth"})  # needs no peers
-PARTS: Final = USUAL_PARTS | GROWTH_ALONE | {"storms", "stuck", "costs", "feeding", "search"}
+WITHOUT_PEERS: Final = frozenset({"growth", "search", "list"})
+PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
     USUAL_PARTS, 5_000_000,
@@ -82,7 +83,7 @@ class Bench:
             "size", "us", "deliveries_per_s", "p50_ms", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
-            "index_mb", "p95_ms", "rebuilt_s",
+            "index_mb", "p95_ms",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -203,13 +204,13 @@ def run(plan: Plan) -> Bench:
         if "costs" in plan.parts:
             with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
-        if "feeding" in plan.parts:
-            with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
-                Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure_feeding()
     finally:
         valkey.stop()
     if "search" in plan.parts:
         for what, found in measure_finding(plan.messages):
+            bench.note(what, "hubbub", 0, found)
+    if "list" in plan.parts:
+        for what, found in measure_listing(plan.messages):
             bench.note(what, "hubbub", 0, found)
     if "growth" in plan.parts:
         bench.measure_growth()
@@ -225,12 +226,12 @@ def main() -> int:
     parser.add_argument("--cases", default="", help="of " + ",".join([*CASES, *GROWTH]))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each measurement")
-    parser.add_argument("--messages", type=int, help="among which is searched")
+    parser.add_argument("--messages", type=int, help="of search and list")
     parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md")
     asked = parser.parse_args()
     usual = FULL if asked.full else QUICK
     parts = frozenset(filter(None, asked.only.split(","))) or usual.parts
-    servers = () if parts == GROWTH_ALONE else usual.servers
+    servers = () if parts <= WITHOUT_PEERS else usual.servers
     cases = asked.cases.split(",")
     plan = Plan(
         servers if asked.servers is None else tuple(filter(None, asked.servers.split(","))),

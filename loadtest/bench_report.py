@@ -13,6 +13,7 @@ from loadtest.bench_growth import growth_section_of
 from loadtest.bench_sections import (
     describe_changes,
     describe_costs,
+    describe_lists,
     describe_search,
     describe_storms,
     describe_stuck_readers,
@@ -239,6 +240,7 @@ def _sections(rows: Rows) -> list[str]:
         *describe_stuck_readers(rows),
         *describe_costs(rows),
         *describe_search(rows),
+        *describe_lists(rows),
     ]
 
 

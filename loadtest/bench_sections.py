@@ -9,6 +9,7 @@ from typing import Final
 
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
+from loadtest.peers.listing import CHATS, LISTED, LISTINGS
 from loadtest.peers.machine import Found
 
 STORM_TARGET_SECONDS: Final = 10
@@ -24,10 +25,6 @@ COSTS: Final = {
     "outbox, spread by socket": ("the outbox, a send by socket into one of 200 chats of 2", 0.15),
     "telling, spread by socket": ("metrics and logs, a send by socket", 0.03),
     "telling, spread by rest": ("metrics and logs, a send by REST", 0.03),
-    "feeding, hot by socket": ("the search index, a send by socket into one chat of 8", 0.03),
-    "feeding, hot by rest": ("the search index, a send by REST into one chat of 8", 0.03),
-    "feeding, spread by socket": ("the search index, a send by socket into one of 200 chats", 0.03),
-    "feeding, spread by rest": ("the search index, a send by REST into one of 200 chats", 0.03),
     "telling, F4 flat out": ("metrics and logs, a delivery (F4 flat out)", 0.03),
 }
 
@@ -151,7 +148,7 @@ def describe_search(rows: Rows) -> list[str]:
         "",
         f"{one['size']:,} messages of about 500 characters by Zipf's law in a thousand chats of "
         "one user, the largest of which is the one chat. Searches by REST, one after the other; "
-        "times at the client, CPU over all tiers. Feeding more to the index costs PostgreSQL "
+        "times at the client, CPU over all tiers. Feeding them to the index costs PostgreSQL "
         f"{one['us']:.0f} µs a message; the index has {one['index_mb']:,.0f} MB, the words of the "
         "messages among them.",
         "",
@@ -168,22 +165,47 @@ def describe_search(rows: Rows) -> list[str]:
     return [*table, ""]
 
 
+def describe_lists(rows: Rows) -> list[str]:
+    """What the first page of somebody's chats costs, with counts and last messages."""
+    there = [what for what in LISTINGS if rows.of(what, "hubbub")]
+    if not there:
+        return []
+    size = rows.of(there[0], "hubbub")[0]["size"]
+    table = [
+        "## The list of chats",
+        "",
+        f"`GET /api/chat?limit={LISTED}` of a user in {CHATS:,} chats with {size:,} messages of "
+        "one other: nothing read, all read, and as that other one sees it. One after the other; "
+        "times at the client, CPU over all tiers.",
+        "",
+        "| what | p50, ms | p95, ms | CPU, ms | µs a chat | tiers, µs a page |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for what in there:
+        found = rows.of(what, "hubbub")
+        us = _median(found, "us")
+        table.append(
+            f"| {what.removeprefix('list, ')} | {_median(found, 'p50_ms'):.1f} "
+            f"| {_median(found, 'p95_ms'):.1f} | {us / 1000:.1f} | {us / LISTED:.0f} "
+            f"| {_tiers(found)} |"
+        )
+    return [*table, ""]
+
+
 def describe_costs(rows: Rows) -> list[str]:
     """What a part adds to the CPU of a send or a delivery, over all tiers."""
     there = [what for what in COSTS if rows.of(what, "with")]
     if not there:
         return []
     table = [
-        "## What the outbox, metrics, logs and the search index cost",
+        "## What the outbox, metrics and logs cost",
         "",
         "CPU of all tiers for each message that has arrived, with 128 sends in flight, or of the "
         "node for each delivery. The load goes on while the part is switched off and on, ABBA; "
-        "each slice of 0.4 s (of the search index 2.5 s) without it is compared with the one "
-        "beside it. Without the outbox: `append_events` writes no row, so nothing is settled, "
-        "and nothing is swept. Without metrics and logs: `log()` and the functions that count do "
-        "nothing; plain additions and the making of arguments stay. Without the search index: "
-        "nothing is fed, then or later. Median of the pairs' ratios, its standard error, "
-        "quartiles.",
+        "each slice of 0.4 s without it is compared with the one beside it. Without the outbox: "
+        "`append_events` writes no row, so nothing is settled, and nothing is swept. Without "
+        "metrics and logs: `log()` and the functions that count do nothing; plain additions and "
+        "the making of arguments stay. Median of the pairs' ratios, its standard error, quartiles.",
         "",
         "| part | with, µs | without, µs | adds | quartiles | pairs | target |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
+from loadtest.peers.listing import LISTED, LISTINGS
 from loadtest.peers.sending import SATURATING
 
 Measure = Callable[[Rows], float | None]
@@ -80,6 +81,14 @@ def _ended_by_4008(rows: Rows) -> float | None:
     return float(sum(codes.get("4008", 0) for codes in ends) / total) if total else None
 
 
+def _a_chat(what: str) -> Measure:
+    def measure(rows: Rows) -> float | None:
+        found = rows.of(what, "hubbub")
+        return statistics.median(float(row["us"]) for row in found) / LISTED if found else None
+
+    return measure
+
+
 def _fan_out() -> Iterator[Target]:
     for case, fixed, flat_out in (
         ("F1", 0.6, 1.3), ("F2", 0.4, 3.0), ("F3", 0.65, 2.0), ("F4", 0.75, 1.3), ("F5", 0.6, 1.3),
@@ -109,6 +118,14 @@ TARGETS: Final = (
     *(
         Target(f"{search}, p95, ms", _value(search, "p95_ms"), 50)
         for search in (f"search, {kind}, {where}" for kind in KINDS for where in PLACES)
+    ),
+    *(
+        target
+        for listing in LISTINGS
+        for target in (
+            Target(f"{listing}, p95, ms", _value(listing, "p95_ms"), 50),
+            Target(f"{listing}, µs a chat, all tiers", _a_chat(listing), 100),
+        )
     ),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),

@@ -62,9 +62,7 @@ class InstanceCalls:
         return self._show(after)
 
     def _show(self, row: store.InstanceRow) -> Instance:
-        if self._signup is None:
-            return Instance(name=row.name, signup=row.signup)
-        return Instance(name=row.name, signup=self._signup, signup_fixed=True)
+        return Instance(name=row.name, signup=self._signup or row.signup)
 
     async def demand_role(self, request: DemandRole) -> Empty:
         """Raises Refusal `forbidden`, or `unauthenticated` for somebody who is gone."""

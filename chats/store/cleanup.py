@@ -19,6 +19,10 @@ WITH doomed AS (
     DELETE FROM unnamed_reactions r USING gone g WHERE r.chat = g.chat AND r.seq = g.seq
 ), mentions AS (
     DELETE FROM current_mentions m USING gone g WHERE m.chat = g.chat AND m.seq = g.seq
+), blocks AS (
+    DELETE FROM counted_blocks b USING doomed d WHERE b.chat = d.id
+), own AS (
+    DELETE FROM own_chats o USING doomed d WHERE o.chat = d.id
 ), counted AS (
     SELECT count(*) AS rows FROM gone
 ), finished AS (

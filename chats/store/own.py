@@ -1,6 +1,7 @@
 """What is one person's own of chats: markers, settings, and counts, which nobody keeps up to date:
 each is a bounded scan of an index when it is asked for."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array
@@ -10,47 +11,81 @@ from common.database.pool import Pool
 from common.protocol.own import Notify
 
 MAX_COUNTED: Final = 100
+NEAR: Final = 128  # events: what is not found in so many is looked for by counted_blocks
+BLOCKS_A_CALL: Final = 64  # under the chat's lock
+# The newest message, or the chat's first event where there is none; null where that is not known.
+_LAST = f"""
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        (
+            SELECT near.seq FROM (
+                SELECT l.seq, l.kind FROM log l WHERE l.chat = p.chat
+                ORDER BY l.seq DESC LIMIT {NEAR}
+            ) AS near
+            WHERE near.kind = 'message' OR near.seq = 1 ORDER BY near.seq DESC LIMIT 1
+        ),
+        find_last_message(p.chat)
+    ) AS seq OFFSET 0
+) AS t
+"""  # noqa: S608 - constants
+# Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
+# primary key can do that: another index has those of everybody.
 _OWN = f"""
-SELECT w.nth, r.marker, (
-    SELECT count(*) FROM (
-        SELECT FROM log l WHERE l.chat = p.chat AND l.seq > r.marker AND l.kind = 'message'
-            AND l.sender <> p.member AND NOT EXISTS (
-                SELECT FROM changed_messages d
-                WHERE d.chat = l.chat AND d.seq = l.seq AND d.is_deleted
-            )
-        ORDER BY l.seq LIMIT {MAX_COUNTED}
-    ) AS unread
-), (
-    SELECT count(*) FROM (
-        SELECT FROM current_mentions k
-        WHERE k.member = p.member AND k.chat = p.chat AND k.seq > r.marker
-        ORDER BY k.seq LIMIT {MAX_COUNTED}
-    ) AS mentions
-), coalesce(o.notify, 'all'), coalesce(o.archived >= coalesce(n.seq, 0), false), n.shown
+SELECT w.nth, r.marker,
+    CASE
+        WHEN (s.found = {MAX_COUNTED} OR h.seq - r.marker <= {NEAR}) AND NOT EXISTS (
+            SELECT FROM changed_messages d
+            WHERE d.chat = p.chat AND d.seq > r.marker AND d.is_deleted
+        ) THEN s.found
+        ELSE count_unread(p.chat, p.member, r.marker, h.seq)
+    END,
+    (
+        SELECT count(*) FROM (
+            SELECT FROM current_mentions k
+            WHERE (k.member, k.chat, k.seq) > (p.member, p.chat, r.marker)
+                AND (k.member, k.chat, k.seq) <= (p.member, p.chat, h.seq)
+            LIMIT {MAX_COUNTED}
+        ) AS mentions
+    ), coalesce(o.notify, 'all'),
+    coalesce(o.archived >= CASE WHEN n.kind = 'message' THEN t.seq ELSE 0 END, false),
+    CASE WHEN n.kind = 'message' THEN show_message(n.event, n.current, n.reactions) END,
+    t.seq IS NOT NULL
 FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
 JOIN participants p ON p.chat = w.chat AND p.member = w.member
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
 CROSS JOIN LATERAL (SELECT read_marker(p, o) AS marker OFFSET 0) AS r
+CROSS JOIN LATERAL (
+    SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1
+) AS h
+CROSS JOIN LATERAL (
+    SELECT count(*) AS found FROM (
+        SELECT FROM (
+            SELECT l.kind, l.sender FROM log l
+            WHERE l.chat = p.chat AND l.seq > r.marker ORDER BY l.seq LIMIT {NEAR}
+        ) AS l
+        WHERE l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
+    ) AS others
+) AS s
+{_LAST}
 LEFT JOIN LATERAL (
-    SELECT l.seq, show_message(l.event, d.current, d.reactions) AS shown
+    SELECT l.kind, l.event, d.current, d.reactions
     FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq
-    WHERE l.chat = p.chat AND l.kind = 'message' ORDER BY l.seq DESC LIMIT 1
+    WHERE l.chat = p.chat AND l.seq = t.seq
 ) AS n ON true
 """  # noqa: S608 - constants
 _BY_ACTIVITY = f"""
 WITH timed AS MATERIALIZED (
-    SELECT p.chat, event_at(coalesce(
-        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.kind = 'message'
-         ORDER BY l.seq DESC LIMIT 1),
-        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = 1)
-    )) AS at
-    FROM participants p WHERE p.member = %s::uuid
+    SELECT p.chat, event_at(
+        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = t.seq)
+    ) AS at
+    FROM participants p {_LAST} WHERE p.member = %s::uuid
 ), page AS MATERIALIZED (
-    SELECT t.chat, t.at FROM timed t WHERE (t.at, t.chat) < (%s::text, %s::uuid)
-    ORDER BY t.at DESC, t.chat DESC LIMIT %s::bigint
+    SELECT t.chat, t.at FROM timed t
+    WHERE t.at IS NULL OR (t.at, t.chat) < (%s::text, %s::uuid)
+    ORDER BY t.at DESC NULLS FIRST, t.chat DESC LIMIT %s::bigint
 )
 SELECT page.at, {COLUMNS}, {SHOWN} FROM page JOIN chats c ON c.id = page.chat
-ORDER BY page.at DESC, page.chat DESC
+ORDER BY page.at DESC NULLS FIRST, page.chat DESC
 """  # noqa: S608 - constants
 
 
@@ -66,11 +101,22 @@ class OwnRow(NamedTuple):
 
 
 async def read_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
-    """For each (chat, member), all of one moment; None for one who does not take part."""
-    parameters = (id_array([chat for chat, _ in wanted]), id_array([who for _, who in wanted]))
+    """For each (chat, member); None for one who does not take part. All of one moment, but for
+    those chats whose logs must be counted first."""
     found: list[OwnRow | None] = [None] * len(wanted)
-    for nth, *row in await fetch(pool, _OWN, parameters):
-        found[nth - 1] = OwnRow(*row)
+    left = list(range(len(wanted)))
+    while left:
+        chats, members = zip(*(wanted[nth] for nth in left), strict=True)
+        rows = await fetch(pool, _OWN, (id_array(chats), id_array(members)))
+        uncounted = []
+        for nth, *row, is_last_known in rows:
+            place = left[nth - 1]
+            if is_last_known and row[1] is not None:
+                found[place] = OwnRow(*row)
+            else:
+                uncounted.append(place)
+        await _count_blocks(pool, {wanted[place][0] for place in uncounted})
+        left = uncounted
     return found
 
 
@@ -79,8 +125,22 @@ async def list_chats_by_activity(
 ) -> list[tuple[str, ChatRow, list[str]]]:
     """Newest last message first, a chat without one by its making; below the time and id of
     `before`. Each with its time and first participants."""
-    rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit))
-    return [(row[0], ChatRow(*row[1:-1]), row[-1]) for row in rows]
+    while True:
+        rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit))
+        uncounted = {row[1] for row in rows if row[0] is None}
+        if not uncounted:
+            return [(row[0], ChatRow(*row[1:-1]), row[-1]) for row in rows]
+        await _count_blocks(pool, uncounted)
+
+
+async def _count_blocks(pool: Pool, chats: Iterable[str]) -> None:
+    """Some at a time: what is counted stays, whoever gives up."""
+    for chat in chats:
+        more = True
+        while more:
+            [[more]] = await fetch(
+                pool, "SELECT count_blocks(%s::uuid, %s::bigint)", (chat, BLOCKS_A_CALL)
+            )
 
 
 async def forget_own(pool: Pool, member: str) -> None:

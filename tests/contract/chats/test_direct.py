@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from common.protocol.chats import (
@@ -24,7 +25,7 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, EditItem, MessageStored, ReactItem
 from common.protocol.own import Marker, MoveMarker
-from tests.contract.chats.conftest import Person, World, code_of, new_message
+from tests.contract.chats.conftest import Person, Stage, World, code_of, new_message
 from tests.contract.chats.test_chats import delete
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -145,15 +146,21 @@ async def test_messages_are_as_in_any_chat(world: World) -> None:
     assert [code_of(result) for result in await world.append(own)] == [""]
 
 
-async def test_the_chat_of_an_ended_account_stays(world: World) -> None:
-    """The other one reads it, and may delete, but sends nothing new; repeats are known."""
+async def test_the_chat_of_an_ended_account_stays(stage: Stage, world: World) -> None:
+    """The other one reads it, and may delete, but sends nothing new; repeats are known. What was
+    the ended one's own is gone."""
     ann, bob, cid = await world.make_people(3)
     chat, other = await open_chat(world, ann, bob), await open_chat(world, cid, bob)
     first = new_message(chat, bob, "before")
     [sent] = await world.send(first)
+    read = MoveMarker(user=ann.id, chat=chat, seq=sent.seq, back=False)
+    await world.call("move_marker", read, Marker)
     for _ in range(2):
         kept = await world.call("end_account", EndAccount(user=ann.id), DirectChats)
         assert kept.chats == [chat]
+    with psycopg.connect(stage.chats_database_url) as connection:
+        own = connection.execute("SELECT count(*) FROM own_chats WHERE member = %s", (ann.id,))
+        assert own.fetchone() == (0,)
     reply = new_message(chat, bob, reply_to=sent.message_id)
     mention = new_message(chat, bob, mentions=[ann.id])
     batch = [first, new_message(chat, bob), reply, mention, new_message(chat, cid)]

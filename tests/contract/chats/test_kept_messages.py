@@ -17,7 +17,8 @@ from common.protocol.chats import (
 )
 from common.protocol.events import Message
 from common.protocol.ids import new_id
-from tests.contract.chats.conftest import Stage, World, code_of
+from common.protocol.own import Marker, MoveMarker
+from tests.contract.chats.conftest import Stage, World, code_of, new_message
 from tests.contract.chats.scene import make_scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,16 +69,24 @@ async def test_messages_of_the_release_before_change_too(stage: Stage, world: Wo
 
 
 async def test_a_purged_chat_leaves_nothing_of_its_messages(stage: Stage, world: World) -> None:
-    """What is kept beside the log goes with it."""
+    """What is kept beside the log goes with it, and what was people's own."""
     scene = await make_scene(world)
-    ann, _ = scene.people
+    ann, bob = scene.people
     await scene.append(scene.react(ann))
+    await world.send(*(new_message(scene.id, ann, mentions=[bob.id]) for _ in range(130)))
+    marker = MoveMarker(user=bob.id, chat=scene.id, seq=2, back=False)
+    await world.call("move_marker", marker, Marker)
+    with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
+        connection.execute("SELECT count_blocks(%s, 10)", (scene.id,))
     deletion = DeleteChat(user=ann.id, session=ann.session, chat=scene.id, key=new_id())
     await world.call("delete_chat", deletion, Done)
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
         while await purge_deleted_chat(pool, older_than_seconds=0, rows=100):
             pass
     with psycopg.connect(stage.chats_database_url) as connection:
-        for table, left in (("changed_messages", 0), ("log", 1)):
+        for table, left in (
+            ("changed_messages", 0), ("current_mentions", 0), ("own_chats", 0),
+            ("counted_blocks", 0), ("log", 1),
+        ):  # fmt: skip
             query = f"SELECT count(*) FROM {table} WHERE chat = %s"  # noqa: S608 - a constant
             assert connection.execute(query.encode(), (scene.id,)).fetchone() == (left,)

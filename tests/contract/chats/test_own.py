@@ -21,9 +21,10 @@ from common.protocol.chats import (
     MessagePage,
     RemoveParticipant,
 )
+from common.protocol.direct import DirectChat, OpenDirectChat
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from common.protocol.items import DeleteItem, EditItem, MessageStored
+from common.protocol.items import DeleteItem, EditItem, MessageStored, ReactItem, UnreactItem
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
@@ -66,26 +67,53 @@ async def leave(world: World, chat: str, person: Person) -> None:
 
 async def recount(world: World, chat: str, reader: Person, marker: int) -> tuple[int, int, Any]:
     """Unread, mentions and the newest message, from the whole history."""
-    request = GetMessages(user=reader.id, chat=chat, before=None, limit=1_000)
+    request = GetMessages(user=reader.id, chat=chat, before=None, limit=10_000)
     page = await world.call("get_messages", request, MessagePage)
     messages = [msgspec.json.decode(message) for message in page.messages]
     unread = [
         m for m in messages if m["seq"] > marker and m["by"] != reader.id and "deletedAt" not in m
     ]
     mentions = [m for m in unread if reader.id in m.get("mentions", ())]
-    return len(unread), len(mentions), messages[0] if messages else None
+    last = messages[0] if messages else None
+    return min(len(unread), 100), min(len(mentions), 100), last
 
 
-async def test_counts_equal_a_recount_of_the_log(world: World) -> None:
+async def say_little(
+    world: World, chat: str, people: list[Person], chance: random.Random
+) -> dict[str, Person]:
+    """A few messages amid very many reactions; who sent which."""
+    messages: dict[str, Person] = {}
+    for _ in range(6):
+        senders = chance.choices(people, k=5)
+        sent = await world.send(*(new_message(chat, sender) for sender in senders))
+        messages |= {one.message_id: by for one, by in zip(sent, senders, strict=True)}
+        about: dict[str, Any] = {
+            "chat": chat, "user": people[0].id, "message_id": sent[0].message_id, "emoji": "👍",
+        }  # fmt: skip
+        for _ in range(60):
+            await world.append(ReactItem(**about), UnreactItem(key=new_id(), **about))
+    return messages
+
+
+@pytest.mark.parametrize("kind", ["group", "direct", "group with many reactions"])
+async def test_counts_equal_a_recount_of_the_log(world: World, kind: str) -> None:
     """After sends, edits, deletions, markers moved both ways, leaving and joining again."""
     chance = random.Random(SEED)
-    owner, *others = people = await world.make_people(3)
-    chat = (await world.make_chat(owner, *others)).id
+    owner, *others = people = await world.make_people(2 if kind == "direct" else 3)
+    if kind == "direct":
+        opening = OpenDirectChat(
+            user=owner.id, session=owner.session, key=new_id(), other=others[0].id
+        )
+        chat = (await world.call("open_direct_chat", opening, DirectChat)).chat.id
+    else:
+        chat = (await world.make_chat(owner, *others)).id
     present = list(people)
     markers = {person.id: 1 for person in people}
     messages: dict[str, Person] = {}
-    head = 1
-    for _ in range(OPERATIONS):
+    if kind == "group with many reactions":
+        messages = await say_little(world, chat, people, chance)
+    head = len(await world.read_events(chat, owner))
+    for _ in range(OPERATIONS if head == 1 else OPERATIONS // 3):
         person = chance.choice(present)
         mentions = [p.id for p in people if chance.random() < 0.4]
         match chance.randrange(8):
@@ -114,7 +142,7 @@ async def test_counts_equal_a_recount_of_the_log(world: World) -> None:
                 seq = chance.randint(0, head - 1)
                 markers[person.id] = min(markers[person.id], seq)
                 assert await move(world, chat, person, seq, back=True) == markers[person.id]
-            case 7 if person is not owner:
+            case 7 if person is not owner and kind != "direct":
                 await leave(world, chat, person)
                 await add(world, chat, owner, person)
                 events = await world.read_events(chat, person)
@@ -126,6 +154,46 @@ async def test_counts_equal_a_recount_of_the_log(world: World) -> None:
             marker = markers[reader.id]
             assert mine.read == marker, f"seed {SEED}"
             assert found == await recount(world, chat, reader, marker), f"seed {SEED}"
+
+
+async def test_counts_among_very_many_events(world: World) -> None:
+    """Where nearly all of them are the reader's own, deleted or reactions, whose rows are counted
+    once, and again when one of their messages is deleted."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    seen = [await world.send(new_message(chat, bob))]
+    for _ in range(4):
+        seen.append(await world.send(*(new_message(chat, ann) for _ in range(400))))
+    seen.append(await world.send(*(new_message(chat, bob, mentions=[ann.id]) for _ in range(3))))
+    about: dict[str, Any] = {"chat": chat, "message_id": seen[0][0].message_id, "emoji": "👍"}
+    for _ in range(5):
+        toggles = [
+            item
+            for _ in range(80)
+            for item in (
+                ReactItem(user=bob.id, **about), UnreactItem(user=bob.id, key=new_id(), **about)
+            )
+        ]  # fmt: skip
+        await world.append(*toggles)
+
+    async def compare() -> None:
+        for reader in (ann, bob):
+            for marker in (1, 130, 1_000, 1_700, 2_200):
+                await move(world, chat, reader, marker, back=True)
+                await move(world, chat, reader, marker)
+                mine, last = await shown(world, chat, reader)
+                found = (mine.unread, mine.mentions, last)
+                assert found == await recount(world, chat, reader, marker), (reader, marker)
+
+    await compare()
+    for message in (seen[0][0], seen[2][7], seen[5][0], *seen[3][:350]):
+        by = bob if message in (*seen[0], *seen[5]) else ann
+        deletion = DeleteItem(chat=chat, user=by.id, key=new_id(), message_id=message.message_id)
+        await world.append(deletion)
+    await compare()
+    listed = ListChats(user=bob.id, before=None, limit=10, by_activity=True)
+    [one] = (await world.call("list_chats", listed, ChatPage)).chats
+    assert one.id == chat
 
 
 async def test_counts_end_at_a_hundred(world: World) -> None:
