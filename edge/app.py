@@ -117,7 +117,14 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             OwnRoutes(chats),
             InstanceRoutes(administration),
             OverviewRoutes(
-                Overview(http, valkey, cache, users_calls, chats_calls, realtime_replicas)
+                Overview(
+                    http,
+                    valkey,
+                    cache,
+                    users_calls,
+                    chats_calls,
+                    (users_replicas, chats_replicas, realtime_replicas),
+                )
             ),
             InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, settings.public_url),

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import REGISTRY
 
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
+from common.process.symptoms import OPEN_CIRCUIT
 from common.protocol.chats import ChatsCounted
 from common.protocol.errors import Refusal
 from common.protocol.instance import UsersCounted
@@ -18,24 +19,32 @@ from common.valkey.valkey import Valkey
 from common.version import VERSION
 from edge.bodies import AnswerBody
 from edge.cache.nodes import CacheNodes
-
-SOCKETS: Final = "hubbub_realtime_sockets"
-ANSWER_SECONDS: Final = 2.0
+from edge.checks import ASKED, DELIVERED, SOCKETS, STORED, Check, Seen, judge
+from edge.figures import ask_figures
 
 T = TypeVar("T")
 
 
-class Check(AnswerBody):
-    """`detail` says what was found."""
+class Flow(AnswerBody):
+    """`stored` messages, edits, deletions and reactions, and events `delivered` to sockets, both
+    since the processes of now have started: the difference of two answers is what came between."""
 
-    check: str
-    ok: bool
-    detail: str
+    stored: int | None
+    delivered: int | None
+
+
+class RoleReplicas(AnswerBody):
+    """How many processes of a role are `known`, and how many of them are `answering`."""
+
+    role: str
+    known: int
+    answering: int
 
 
 class OverviewAnswer(AnswerBody):
     """`users` without deleted ones, `activeUsers` without deactivated ones; sizes in bytes. What
-    nobody could be asked for is null; above 100,000 `messages` is an estimate."""
+    nobody could be asked for is null; above 100,000 `messages` is an estimate. `doctor` is what
+    edge can judge; `make doctor` on the machine judges more."""
 
     users: int | None
     active_users: int | None
@@ -47,10 +56,12 @@ class OverviewAnswer(AnswerBody):
     database_bytes: int | None
     version: str
     doctor: list[Check]
+    flow: Flow
+    replicas: list[RoleReplicas]
 
 
 class Overview:
-    """Asks users, chats, each realtime node, and Valkey."""
+    """Asks users, chats, each replica of the services, and Valkey."""
 
     def __init__(
         self,
@@ -59,59 +70,62 @@ class Overview:
         cache: CacheNodes,
         users: Calls,
         chats: Calls,
-        realtime: Replicas,
+        replicas: tuple[Replicas, ...],
     ) -> None:
+        """`replicas` of users, chats and realtime."""
         self._http = http
         self._valkey = valkey
         self._cache = cache
         self._users = users
         self._chats = chats
-        self._realtime = realtime
+        self._replicas = replicas
 
     async def ask(self) -> OverviewAnswer:
-        users, chats, nodes, leases = await asyncio.gather(
+        users, chats, leases, answers = await asyncio.gather(
             _or_none(self._users.call("count_users", Empty(), UsersCounted)),
             _or_none(self._chats.call("count_chats", Empty(), ChatsCounted)),
-            asyncio.gather(*(self._count_sockets(node) for node in self._realtime.addresses)),
             self._valkey.list_leases("users", int(time.time() * 1000)),
+            asyncio.gather(*(ask_figures(self._http, of, ASKED[of.role]) for of in self._replicas)),
         )
-        sockets = [count for count in nodes if count is not None]
-        out = self._cache.count_out()
-        checks = [
-            _check("users", users is not None, "its database answers"),
-            _check("chats", chats is not None, "its database answers"),
-            Check(
-                check="realtime",
-                ok=len(sockets) == len(nodes) > 0,
-                detail=f"{len(sockets)} of {len(nodes)} nodes answer",
-            ),
-            _check("valkey", leases is not None, "it answers"),
-            Check(check="cache", ok=out == 0, detail=f"{out} nodes do not answer"),
+        figures = {of.role: answer for of, answer in zip(self._replicas, answers, strict=True)}
+        cache_nodes, cache_nodes_out = self._cache.count(), self._cache.count_out()
+        seen = Seen(
+            figures=figures,
+            databases={"users": users is not None, "chats": chats is not None},
+            valkey=leases is not None,
+            cache_nodes=cache_nodes,
+            cache_nodes_out=cache_nodes_out,
+            circuit_is_open=_has_given_up(),
+        )
+        replicas = [
+            RoleReplicas(role=role, known=of.known, answering=len(of.answered))
+            for role, of in figures.items()
         ]
+        replicas.append(
+            RoleReplicas(role="cache", known=cache_nodes, answering=cache_nodes - cache_nodes_out)
+        )
         return OverviewAnswer(
             users=users.users if users else None,
             active_users=users.active_users if users else None,
             sessions=users.sessions if users else None,
-            sockets=sum(sockets) if sockets else None,
+            sockets=figures["realtime"].total(SOCKETS),
             chats=chats.chats if chats else None,
             messages=chats.messages if chats else None,
             file_bytes=0,
             database_bytes=users.database_bytes + chats.database_bytes if users and chats else None,
             version=VERSION,
-            doctor=checks,
+            doctor=judge(seen),
+            flow=Flow(
+                stored=figures["chats"].total(STORED),
+                delivered=figures["realtime"].total(DELIVERED),
+            ),
+            replicas=replicas,
         )
 
-    async def _count_sockets(self, node: str) -> int | None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._http.get(node, f"/metrics?name[]={SOCKETS}")
-        except (OSError, TimeoutError):
-            return None
-        for family in text_string_to_metric_families(answer.body.decode()):
-            for sample in family.samples:
-                if sample.name == SOCKETS:
-                    return int(sample.value)
-        return None
+
+def _has_given_up() -> bool:
+    """Whether this very process has given up a service."""
+    return any(REGISTRY.get_sample_value(OPEN_CIRCUIT, {"to": role}) for role in ("users", "chats"))
 
 
 async def _or_none(call: Awaitable[T]) -> T | None:
@@ -119,7 +133,3 @@ async def _or_none(call: Awaitable[T]) -> T | None:
         return await call
     except Refusal:
         return None
-
-
-def _check(name: str, ok: bool, detail: str) -> Check:
-    return Check(check=name, ok=ok, detail=detail if ok else "it does not answer")

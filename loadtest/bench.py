@@ -55,7 +55,7 @@ class Plan:
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
 WITHOUT_PEERS: Final = frozenset({"growth", "search", "list"})
-PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs"}
+PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
     USUAL_PARTS, 5_000_000,
@@ -83,7 +83,7 @@ class Bench:
             "size", "us", "deliveries_per_s", "p50_ms", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
-            "index_mb", "p95_ms",
+            "index_mb", "p95_ms", "rebuilt_s",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -204,6 +204,9 @@ def run(plan: Plan) -> Bench:
         if "costs" in plan.parts:
             with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
+        if "feeding" in plan.parts:
+            with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
+                Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure_feeding()
     finally:
         valkey.stop()
     if "search" in plan.parts:

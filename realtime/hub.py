@@ -6,9 +6,11 @@ socket that is still joining is told apart, for it has no chats until its member
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from realtime.stream import Stream
+
+MAX_LEFT_CHATS: Final = 1_000  # remembered for each person
 
 
 class Joining:
@@ -97,15 +99,25 @@ class Room:
 
 
 class Person:
-    """Everybody with a socket here, joining or ready. `was_active`: the last one that went was."""
+    """Everybody with a socket here, joining or ready. `was_active`: the last one that went was.
+    `left` has the seq of their last event in chats that they have left meanwhile: a notice of a
+    join before it is stale, also when the room is long forgotten."""
 
-    __slots__ = ("idle_since", "sockets", "user", "was_active")
+    __slots__ = ("idle_since", "left", "sockets", "user", "was_active")
 
     def __init__(self, user: str) -> None:
         self.user = user
         self.sockets: list[Listener] = []
         self.idle_since: float | None = None
         self.was_active = True
+        self.left: dict[str, int] = {}
+
+    def leave(self, chat: str, seq: int) -> None:
+        """Remembers it, and forgets the oldest of too many."""
+        self.left.pop(chat, None)
+        self.left[chat] = seq
+        if len(self.left) > MAX_LEFT_CHATS:
+            del self.left[next(iter(self.left))]
 
 
 class Hub:
@@ -195,6 +207,8 @@ class Hub:
         """The event at `seq`, which has been delivered, was these people's last one."""
         for user in users:
             person = self.people.get(user)
+            if person is not None:
+                person.leave(room.chat, seq)
             for listener in person.sockets if person else ():
                 if listener.joining is not None:
                     listener.joining.left[room.chat] = seq
@@ -206,7 +220,14 @@ class Hub:
         room.is_closed = True
         for listener in tuple(room.listeners):
             self.detach(listener, room)
+            if (person := self.people.get(listener.user)) is not None:
+                person.leave(room.chat, room.stream.head)
         room.idle_since = self._clock()
+
+    def forget_departures(self) -> None:
+        """The seqs of before mean nothing any more."""
+        for person in self.people.values():
+            person.left.clear()
 
     def is_idle(self, one: Room | Person, seconds: float) -> bool:
         """Whether nobody has listened to it, or they have had no socket, for so long."""

@@ -83,7 +83,7 @@ class Notices:
     def join(self, user: str, chat: str, seq: int) -> None:
         """From `seq` on this chat is theirs, says somebody."""
         person = self._hub.people.get(user)
-        if person is None or not person.sockets:
+        if person is None or not person.sockets or seq <= person.left.get(chat, 0):
             return
         room = self._rooms.find(chat)
         if room is None:

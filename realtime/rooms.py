@@ -68,6 +68,8 @@ class Rooms:
         self._bus.unsubscribe(typing)
 
     def drop_all(self) -> None:
+        """The chats' logs are other ones now: a database was restored."""
+        self._hub.forget_departures()
         for room in self.find_all():
             self.drop(room)
 

@@ -24,6 +24,7 @@ class Process:
         self.loop = loop
         self.host = host
         self.state = State.RUNNING
+        self.running_since: float = loop.time()
         self.skew = 0.0
         self.node: Any = None  # realtime.node.Node, where it is one and has come so far
         self.gate: Any = None  # edge.auth.Gate, where it is an edge and has come so far
@@ -65,6 +66,7 @@ class Process:
         """SIGCONT."""
         if self.state is State.STOPPED:
             self.state = State.RUNNING
+            self.running_since = self.loop.time()
             kept, self._kept = self._kept, []
             self.loop.put_back(kept)
 

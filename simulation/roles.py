@@ -43,6 +43,15 @@ class Fleet:
             if process.node is not None and process.state is State.RUNNING:
                 yield host, process.node
 
+    def serves_for(self, role: str) -> float:
+        """For how long one of its processes has run without a break; 0 where none does."""
+        running = [
+            process.running_since
+            for host, process in self.processes.items()
+            if host.startswith(role) and process.state is State.RUNNING
+        ]
+        return self._loop.time() - min(running) if running else 0.0
+
     def edges_are_ready(self) -> bool:
         """Whether each has heard from users whom to let in, as when a fleet calls itself up."""
         gates = [process.gate for process in self.processes.values() if process.gate is not None]

@@ -62,7 +62,9 @@ class InstanceCalls:
         return self._show(after)
 
     def _show(self, row: store.InstanceRow) -> Instance:
-        return Instance(name=row.name, signup=self._signup or row.signup)
+        if self._signup is None:
+            return Instance(name=row.name, signup=row.signup)
+        return Instance(name=row.name, signup=self._signup, signup_fixed=True)
 
     async def demand_role(self, request: DemandRole) -> Empty:
         """Raises Refusal `forbidden`, or `unauthenticated` for somebody who is gone."""

@@ -41,13 +41,8 @@ class Feeder:
         self._pace.note(events)
 
     async def run(self) -> None:
-        """One pass over what was noted. Raises what the database raises; what was not fed stays
-        noted."""
-        await self.feed_all()
-        self._measure()
-
-    async def feed_all(self) -> None:
-        """Everything that was noted, and now and then what nobody noted."""
+        """One pass over what was noted, and now and then over what nobody noted. Raises what the
+        database raises; what was not fed stays noted."""
         if monotonic() >= self._next_comparison:
             await self._compare()
             self._next_comparison = monotonic() + COMPARE_SECONDS
@@ -58,6 +53,7 @@ class Feeder:
             waiting = more + waiting[_CHATS_AT_ONCE:]
             now = monotonic()
             await asyncio.sleep(self._pace.pause(now, now - started, behind))
+        self._measure()
 
     async def _feed(self, chats: list[str]) -> list[str]:
         """Those of these chats of which something is left and that nobody else feeds."""

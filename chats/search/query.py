@@ -5,11 +5,11 @@ Nothing typed is an operator but double quotes. A wanted string is looked for in
 """
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 from unicodedata import category
 
-from chats.search.words import is_unspaced, split_run, split_runs
+from chats.search.words import is_unspaced, marks_of, split_run, split_runs
 
 MAX_QUERY_CHARACTERS: Final = 200
 
@@ -56,8 +56,13 @@ def _string(pieces: list[str], *, is_open: bool) -> str:
 def _terms(pieces: list[str], *, is_open: bool) -> list[str]:
     """Pieces hold letters, marks and digits only, so quoting them needs no escapes."""
     terms: list[str] = []
-    for piece in pieces[:-1] if is_open else pieces:
-        terms += _unspaced_terms(piece) if is_unspaced(piece) else [f"'{piece}'"]
+    whole = pieces[:-1] if is_open else pieces
+    for is_run, some in groupby(whole, is_unspaced):
+        if is_run:
+            terms += [term for piece in some for term in _unspaced_terms(piece)]
+        else:
+            words = list(some)
+            terms += [f"'{term}'" for term in (*words, *marks_of(words))]
     if is_open:
         last = pieces[-1]
         terms += _unspaced_terms(last) if is_unspaced(last) else [f"'{last}':*"]

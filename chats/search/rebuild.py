@@ -1,25 +1,51 @@
-"""Feeds the search index anew from the log: `python -m chats.search.rebuild`.
+"""Makes the search index anew from the log: `python -m chats.search.rebuild`.
 
-The index is emptied at once, so that nothing is found at first; replicas may serve meanwhile.
+The index is emptied at once, and until the end only the newest messages of each chat are found;
+replicas may serve meanwhile. The index of words is made last, which takes a fraction of the time of
+adding to it. What is interrupted must be run again.
 """
 
 import asyncio
 import sys
+from typing import Final
 
-from chats.search.feeder import Feeder
 from chats.settings import read_chats_settings
 from chats.store.query import PLAN_OPTIONS
-from chats.store.search_feed import empty_index
+from chats.store.search_feed import empty_index, feed, index_words, list_chats_behind
 from common.database.failures import DatabaseUnavailable
-from common.database.pool import create_pool
+from common.database.pool import Pool, create_pool
 from common.process.variables import SettingsError
+
+_CONNECTIONS: Final = 2  # one is read and written while the rows of the other become words
+_CHATS_LISTED: Final = 2_000
+_CHATS_AT_ONCE: Final = 250
+_ROWS_AT_ONCE: Final = 8_192
+_PAUSE_SECONDS: Final = 0.05
+_BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 async def rebuild(database_url: str) -> None:
     """Returns when everything that was in the log at its start can be found."""
-    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+    async with create_pool(database_url, size=_CONNECTIONS, options=PLAN_OPTIONS) as pool:
         await empty_index(pool)
-        await Feeder(pool).feed_all()
+        after: str | None = _BEFORE_ALL_IDS
+        while after is not None:
+            behind, after = await list_chats_behind(pool, after, _CHATS_LISTED)
+            await asyncio.gather(
+                *(_feed(pool, behind[n::_CONNECTIONS]) for n in range(_CONNECTIONS))
+            )
+        await index_words(pool)
+
+
+async def _feed(pool: Pool, waiting: list[str]) -> None:
+    """All of these chats, also those that a replica feeds just now."""
+    while waiting:
+        chats = waiting[:_CHATS_AT_ONCE]
+        fed = await feed(pool, chats, _ROWS_AT_ONCE, _ROWS_AT_ONCE)
+        held = [chat for chat in chats if chat not in fed.done and chat not in fed.more]
+        waiting = fed.more + waiting[_CHATS_AT_ONCE:] + held
+        if not fed.done and not fed.more:
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def main() -> None:

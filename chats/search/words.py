@@ -6,11 +6,16 @@ spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found 
 """
 
 import re
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 from typing import Final
 from unicodedata import category, name, normalize
+from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
+_MARKED_CHARACTERS: Final = 4
+_FIRST_MARK: Final = 0xF0000  # for private use
+_MARKS: Final = 2**17 - 2  # the last two of a plane are no characters
 
 _ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 # Scripts without spaces, by their blocks in Unicode.
@@ -92,12 +97,27 @@ def line_of(text: str) -> str:
 
 
 def pairs_of(line: str) -> list[str]:
-    """Of the unspaced runs in a line each character, and each two that stand side by side."""
+    """What phrases are looked up by, beside the words: marks of short words, and of unspaced runs
+    each character, and each two that stand side by side."""
+    pieces = line.split()
     if line.isascii():
-        return []
+        return marks_of(pieces)
     found: set[str] = set()
-    for piece in line.split():
-        if is_unspaced(piece):
-            found.update(piece)
-            found.update(a + b for a, b in pairwise(piece))
+    for is_run, some in groupby(pieces, is_unspaced):
+        if is_run:
+            for piece in some:
+                found.update(piece)
+                found.update(a + b for a, b in pairwise(piece))
+        else:
+            found.update(marks_of(some))
     return sorted(found)
+
+
+def marks_of(words: Iterable[str]) -> list[str]:
+    """For each two short neighbours a mark, which is no letter of any word. Short words are mostly
+    the frequent ones, which many texts have, and few side by side."""
+    return [
+        chr(_FIRST_MARK + crc32(f"{a} {b}".encode()) % _MARKS)
+        for a, b in pairwise(words)
+        if len(a) <= _MARKED_CHARACTERS and len(b) <= _MARKED_CHARACTERS
+    ]

@@ -17,6 +17,7 @@ _ADD_ENTRIES = (
     " SELECT * FROM unnest(%s::uuid[], %s::bigint[], string_to_array(%s::text, E'\\n'),"
     " string_to_array(%s::text, E'\\n'), string_to_array(%s::text, E'\\n'))"
 )
+_UNHURRIED = ("statement_timeout = 0", "transaction_timeout = 0", "lock_timeout = 0")
 _BEHIND = """
 SELECT c.id::text, coalesce(p.upto, 0) < c.head FROM (
     SELECT c.id, (SELECT l.seq FROM log l WHERE l.chat = c.id ORDER BY l.seq DESC LIMIT 1) AS head
@@ -151,6 +152,23 @@ async def list_chats_behind(pool: Pool, after: str, limit: int) -> tuple[list[st
 
 
 async def empty_index(pool: Pool) -> None:
-    """Everything is fed again from the log."""
-    async with pool.connection() as connection:
+    """Everything is fed again from the log. There is no index of words then: without it feeding
+    takes a fraction of the time. Every chat has its progress, so that nobody waits for who makes
+    it."""
+    async with begin(pool) as connection:
+        for setting in _UNHURRIED:
+            await connection.execute(f"SET LOCAL {setting}")
         await connection.execute("TRUNCATE search_progress, search_open, search_blocks")
+        await connection.execute("DROP INDEX IF EXISTS search_blocks_terms")
+        await connection.execute("INSERT INTO search_progress (chat, upto) SELECT id, 0 FROM chats")
+
+
+async def index_words(pool: Pool) -> None:
+    """Makes the index of words that migration 0008 made first. Feeding waits for it."""
+    async with begin(pool) as connection:
+        for setting in (*_UNHURRIED, "maintenance_work_mem = '512MB'"):
+            await connection.execute(f"SET LOCAL {setting}")
+        await connection.execute(
+            "CREATE INDEX IF NOT EXISTS search_blocks_terms ON search_blocks"
+            " USING gin (search_terms(lines, extra)) WITH (gin_pending_list_limit = 256)"
+        )

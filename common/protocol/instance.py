@@ -5,6 +5,8 @@
 
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from common.protocol.chats import Internal
 
 Role = Literal["owner", "admin", "member"]
@@ -23,8 +25,11 @@ OWNER_CODE_SECONDS = 24 * 3600
 
 
 class Instance(Internal):
+    """`signup_fixed` is there, and true, where the environment decides who may sign up."""
+
     name: str
     signup: SignUpMode
+    signup_fixed: Literal[True] | UnsetType = UNSET
 
 
 class ChangeInstance(Internal):

@@ -105,6 +105,10 @@ class CacheNodes:
             log("cache node out", node=node.name, error=reason)
             self._count()
 
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._nodes)
+
     def count_out(self) -> int:
         """How many are left out now."""
         return sum(node.is_out for node in self._nodes.values())

@@ -1,5 +1,6 @@
 """What single parts of Hubbub add to the CPU of a send and of a delivery: the outbox, metrics and
-logs. The product has no switch for them, see switches/sitecustomize.py.
+logs, the feeding of the search index. The product has no switch for them, see
+switches/sitecustomize.py.
 
 A few per cent are less than what two runs differ by. So the load goes on without a break while the
 part is switched off and on, and each slice without it is compared with the one beside it.
@@ -28,7 +29,8 @@ from loadtest.peers.sending import (
 from loadtest.peers.sockets import Posts, Sockets
 
 PYTHON_ROLES: Final = ("edge", "realtime", "users", "chats")
-AS_IT_IS, WITHOUT_TELLING, WITHOUT_SWEEP = range(3)  # the states of switches/sitecustomize.py
+# The states of switches/sitecustomize.py.
+AS_IT_IS, WITHOUT_TELLING, WITHOUT_SWEEP, WITHOUT_FEEDING = range(4)
 SWITCHES: Final = {"PYTHONPATH": str(SOURCES / "switches")}  # what such a Hubbub is started with
 FAN_OUT_CASE: Final = "F4"
 
@@ -37,9 +39,15 @@ WRITE_OUTBOX: Final = """INSERT INTO outbox (chat, first, last) SELECT chat, fir
 WRITE_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing is to be settled
 
 SLICE_SECONDS: Final = 0.4
+FEEDING_SLICE_SECONDS: Final = 2.5  # the index is fed now and then
 SETTLE_SECONDS: Final = 0.15  # after a switch: what is under way ends, plans are made anew
 PAIRS_A_ROUND: Final = 8
 MARGIN_SECONDS: Final = 10.0
+
+_TAKE_AS_FED: Final = (
+    "UPDATE search_progress p SET upto ="
+    " (SELECT seq FROM log l WHERE l.chat = p.chat ORDER BY seq DESC LIMIT 1)"
+)
 
 Note = Callable[[str, str, int, Found], None]
 Without = Callable[[], AbstractContextManager[None]]
@@ -66,12 +74,23 @@ class Costs:
                 self._compare(what, self._without_telling, self._all_tiers, answered)
         self._measure_fan_out()
 
+    def measure_feeding(self) -> None:
+        """Of the search index, while sends come as fast as they are answered."""
+        for layout, audience in make_audiences(self._people).items():
+            for way in ("socket", "rest"):
+                with self._sends(audience, way, FEEDING_SLICE_SECONDS) as answered:
+                    what = f"feeding, {layout} by {way}"
+                    self._compare(
+                        what, self._without_feeding, self._all_tiers, answered,
+                        FEEDING_SLICE_SECONDS,
+                    )  # fmt: skip
+
     def _measure_fan_out(self) -> None:
         nodes = self._hubbub.pids_by_role()["realtime"]
         with self._hubbub.pinned():
             made = HubbubRun(self._hubbub, self._people, CASES[FAN_OUT_CASE], self._bus)
             try:
-                with made.run.flat_out(self._seconds) as delivered:
+                with made.run.flat_out(self._seconds(SLICE_SECONDS)) as delivered:
                     time.sleep(WARM_SECONDS)
                     self._compare(
                         f"telling, {FAN_OUT_CASE} flat out",
@@ -82,13 +101,14 @@ class Costs:
             finally:
                 made.stop()
 
-    @property
-    def _seconds(self) -> float:
+    def _seconds(self, slice_seconds: float) -> float:
         """How long the load of one comparison must last."""
-        return 2 * self._pairs * (SLICE_SECONDS + 2 * SETTLE_SECONDS) + MARGIN_SECONDS
+        return 2 * self._pairs * (slice_seconds + 2 * SETTLE_SECONDS) + MARGIN_SECONDS
 
     @contextmanager
-    def _sends(self, audience: Audience, way: str) -> Iterator[Read]:
+    def _sends(
+        self, audience: Audience, way: str, slice_seconds: float = SLICE_SECONDS
+    ) -> Iterator[Read]:
         """128 in flight while the block runs; how many messages have arrived everywhere."""
         ports = self._hubbub.ports("realtime")
         sockets = Sockets(ports, audience.plan, SOCKET_OPTIONS, core=None)
@@ -98,7 +118,7 @@ class Costs:
             if way == "rest":
                 posts = Posts(
                     [self._hubbub.port], audience.targets, "--connections", SATURATING,
-                    "--size", TEXT_BYTES, "--seconds", self._seconds,
+                    "--size", TEXT_BYTES, "--seconds", self._seconds(slice_seconds),
                 )  # fmt: skip
             else:
                 sockets.tell(f"send window {SATURATING} {TEXT_BYTES}")
@@ -112,14 +132,16 @@ class Costs:
     def _all_tiers(self) -> float:
         return sum(self._hubbub.cpu().values())
 
-    def _compare(self, what: str, without: Without, cpu: Read, done: Read) -> None:
+    def _compare(
+        self, what: str, without: Without, cpu: Read, done: Read, seconds: float = SLICE_SECONDS
+    ) -> None:
         """With and without, then without and with: what drifts hits both alike."""
         for pair in range(self._pairs):
             for has_it in (True, False) if pair % 2 == 0 else (False, True):
                 with nullcontext() if has_it else without():
                     time.sleep(SETTLE_SECONDS)
                     used, number, since = cpu(), done(), time.monotonic()
-                    time.sleep(SLICE_SECONDS)
+                    time.sleep(seconds)
                     used, number = cpu() - used, done() - number
                     took = time.monotonic() - since
                 if number < 1:
@@ -133,6 +155,17 @@ class Costs:
         try:
             yield
         finally:
+            self._switch(AS_IT_IS)
+
+    @contextmanager
+    def _without_feeding(self) -> Iterator[None]:
+        """What was not fed meanwhile stays unfed, or it would be fed in the slices that follow."""
+        self._switch(WITHOUT_FEEDING)
+        try:
+            yield
+        finally:
+            with ChatsDatabase(self._hubbub.data) as database:
+                database.connection.execute(_TAKE_AS_FED)
             self._switch(AS_IT_IS)
 
     @contextmanager

@@ -15,6 +15,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.process.symptoms import POLLING
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
 from fleet.engines.valkey_users import DOCTOR, password_path
@@ -30,7 +31,6 @@ from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
 SECRETS: Final = ("service.key", "balancer.key")
-POLLING: Final = "hubbub_realtime_polling"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 SYSTEM_TIMEOUT_SECONDS: Final = 5.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10

@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from typing import Final
 
+from common.process.symptoms import (
+    CANARY_SILENT_SECONDS,
+    MOST_BEHIND_SECONDS,
+    MOST_IN_DOUBT_SECONDS,
+    MOST_SILENT_SECONDS,
+    MOST_UNPUBLISHED_SECONDS,
+    SEARCH_BEHIND_CHATS,
+    SEARCH_BEHIND_SECONDS,
+)
 from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
-MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
-MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
-MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every second
-MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed every 0.6 s
 POLLING_REASONS: Final = {
     "bus_down": "It has no connection to Valkey.",
     "digest_missing": "Digests of a chats replica do not arrive: chats is cut from Valkey, or "
@@ -17,7 +22,6 @@ POLLING_REASONS: Final = {
     "canary_missing": "What chats has stored does not arrive: chats cannot publish it, or Valkey "
     "does not deliver what it takes.",
 }
-SILENT: Final = "hubbub_realtime_canary_silent_seconds"
 
 
 def judge_in_doubt(scene: Scene) -> Iterator[Finding]:
@@ -46,7 +50,7 @@ def judge_outbox(scene: Scene) -> Iterator[Finding]:
 
 def judge_canaries(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
-        silent = process.samples.get(SILENT, 0.0)
+        silent = process.samples.get(CANARY_SILENT_SECONDS, 0.0)
         if silent > MOST_SILENT_SECONDS:
             yield Finding(
                 f"The canary of {process.name} has not come back for {int(silent)} s.",
@@ -71,9 +75,9 @@ def judge_polling(scene: Scene) -> Iterator[Finding]:
 
 def judge_search_index(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
-        seconds = process.samples.get("hubbub_chats_search_behind_seconds", 0.0)
+        seconds = process.samples.get(SEARCH_BEHIND_SECONDS, 0.0)
         if seconds > MOST_BEHIND_SECONDS:
-            chats = process.samples.get("hubbub_chats_search_behind_chats", 0.0)
+            chats = process.samples.get(SEARCH_BEHIND_CHATS, 0.0)
             yield Finding(
                 f"The search index has lacked events of {chats:.0f} chats for {seconds:.0f} s.",
                 f"{process.name} could not feed it, or is at its limit; what was said since is not "

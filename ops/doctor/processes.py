@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from common.process.symptoms import OPEN_CIRCUIT
 from fleet.settings import SERVICE_ROLES
 from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
@@ -100,7 +101,7 @@ def _describe_end(code: int) -> str:
 
 def judge_circuits(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
-        if process.samples.get("hubbub_open_circuit"):
+        if process.samples.get(OPEN_CIRCUIT):
             yield Finding(
                 f"{process.name} has given up a service that it calls.",
                 "None of its processes has served a call for 5 s; it closes when one is ready.",

@@ -20,6 +20,10 @@ async def _nothing_later(*_: Any, **__: Any) -> None:
     pass
 
 
+async def _no_chats(*_: Any, **__: Any) -> list[str]:
+    return []
+
+
 # States by number: what does nothing in them, as module, function and what takes its place.
 OFF = (
     (),
@@ -39,7 +43,7 @@ OFF = (
     ),
     (
         ("chats.search.feeder", "Feeder.note", _nothing),
-        ("chats.search.feeder", "Feeder.run", _nothing_later),
+        ("chats.search.feeder", "Feeder._feed", _no_chats),
     ),
 )
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from chats.search.rebuild import rebuild
@@ -160,3 +161,28 @@ async def test_an_emptied_index_is_fed_again_from_the_log(world: World, stage: S
     await until_found(world, ben, "renewed 39", ["renewed 39"])
     await rebuild(stage.chats_database_url)
     await until_found(world, ben, "renewed 0", ["renewed 0"])
+
+
+async def test_names_of_files_are_found_until_the_message_is_deleted(
+    world: World, stage: Stage
+) -> None:
+    """An edit of the text keeps them."""
+    scene = await make_scene(world, text="holidays")
+    ann, bob = scene.people
+    files = ',"attachments":[{"id":"f","name":"Übersee 2026.png","type":"image/png","size":1}]}'
+    async with await psycopg.AsyncConnection.connect(
+        stage.chats_database_url, autocommit=True
+    ) as database:
+        await database.execute(
+            "UPDATE log SET event = substr(event, 1, octet_length(event) - 1) || %s"
+            " WHERE chat = %s AND kind = 'message'",
+            (files.encode(), scene.id),
+        )
+    await rebuild(stage.chats_database_url)
+    await until_found(world, bob, "ubersee png", ["holidays"])
+    assert await texts(world, bob, '"holidays ubersee"') == []
+    await scene.append(scene.edit(ann, "a journey"))
+    await until_found(world, bob, "journey ubersee", ["a journey"])
+    assert await texts(world, bob, "holidays") == []
+    await scene.append(scene.delete(ann))
+    assert await texts(world, bob, "ubersee") == []

@@ -102,7 +102,8 @@ async def test_sign_up_that_is_not_open(start_replica: Any, users: Any, mode: An
 async def test_what_the_environment_says_of_sign_up_wins(start_replica: Any) -> None:
     """It is shown, it holds, and owners cannot change it."""
     users = await start_replica(signup="closed")
-    assert (await users.call("get_instance", Empty(), i.Instance)).signup == "closed"
+    told = await users.call("get_instance", Empty(), i.Instance)
+    assert (told.signup, told.signup_fixed) == ("closed", True)
     assert await code_of(users.call("sign_up", sign_up("ben"), Grant)) == "signup_closed"
     code = (await users.call("make_owner_code", Empty(), i.Code)).code
     ann = (await users.call("sign_up", sign_up("ann", code), Grant)).user

@@ -3,7 +3,7 @@
 import pytest
 
 from chats.search.query import parse_query
-from chats.search.words import line_of
+from chats.search.words import line_of, marks_of
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,11 @@ def test_terms_are_words_of_the_index() -> None:
     query = parse_query('foo "bar 漢字と" 字 be')
     assert query is not None
     assert query.terms == "'foo' & 'bar' & '漢字' & '字と' & '字' & 'be':*"
+
+
+def test_a_phrase_is_looked_up_by_the_marks_of_its_words() -> None:
+    """Not words that only stand in one query."""
+    query = parse_query('"one two" three')
+    assert query is not None
+    (mark,) = marks_of(["one", "two"])
+    assert query.terms == f"'one' & 'two' & '{mark}' & 'three':*"

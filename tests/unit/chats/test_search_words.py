@@ -1,5 +1,7 @@
 """What counts as a word, and when two are the same."""
 
+from unicodedata import category
+
 import psycopg
 import pytest
 
@@ -41,9 +43,19 @@ def test_a_word_counts_up_to_its_200th_character() -> None:
 
 
 def test_unspaced_runs_are_found_by_each_two_characters() -> None:
-    """And by single ones; spaced words are no business of it."""
+    """And by single ones."""
     assert pairs_of(line_of("漢字と foo")) == ["と", "字", "字と", "漢", "漢字"]
-    assert pairs_of(line_of("foo bar é")) == []
+
+
+def test_two_short_words_side_by_side_have_a_mark_that_is_no_word() -> None:
+    """The same one for the same two, in any text; none where something else is between."""
+    first, second = pairs_of(line_of("Foo bar baz"))
+    assert category(first) == category(second) == "Co"
+    assert first != second
+    assert pairs_of(line_of("bar baz")) == [second]
+    assert second in pairs_of(line_of("bár báz 漢字"))
+    assert len(pairs_of(line_of("foo 漢 bar"))) == 1
+    assert pairs_of(line_of("foo longer bar")) == []
 
 
 def test_latin_letters_are_compared_as_unaccent_does(database_url: str) -> None:

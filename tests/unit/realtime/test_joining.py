@@ -124,3 +124,23 @@ async def test_a_chat_joined_while_nothing_was_heard_is_found_again() -> None:
     await node.fan_out.notices.find_lost_joins()
     await until(lambda: len(connection.rooms) == 2)
     assert objects_in(wire)[1:] == [{"seq": 7}, {"seq": 8, "plain": True}]
+
+
+async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> None:
+    """A room is swept after its only user was removed; then a notice of an earlier join comes. One
+    of a later join is heard."""
+    node = QuietNode()
+    node.memberships = {FIRST: 5}
+    connection, _ = await node.connect_and_wait()
+    hub, rooms = node.fan_out.hub, node.fan_out.rooms
+    hub.dismiss(hub.rooms[FIRST], [USER], 7)
+    node.now += LINGER_SECONDS + 1
+    await rooms.drop_idle(LINGER_SECONDS)
+    node.fan_out.notices.join(USER, FIRST, 2)
+    assert rooms.find_all() == []
+    node.fan_out.notices.join(USER, FIRST, 9)
+    assert [room.stream.known for room in rooms.find_all()] == [9]
+    rooms.drop_all()  # after a restore the chat may be at an earlier seq
+    node.fan_out.notices.join(USER, FIRST, 2)
+    assert [room.stream.known for room in rooms.find_all()] == [2]
+    connection.end(CloseCode.DRAINING, "1")

@@ -1,0 +1,17 @@
+"""Figures that say that something is stuck, and from where on.
+
+For the doctor on the machine, and for edge, which tells those in charge.
+"""
+
+from typing import Final
+
+CANARY_SILENT_SECONDS: Final = "hubbub_realtime_canary_silent_seconds"
+POLLING: Final = "hubbub_realtime_polling"
+SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"
+SEARCH_BEHIND_SECONDS: Final = "hubbub_chats_search_behind_seconds"
+OPEN_CIRCUIT: Final = "hubbub_open_circuit"
+
+MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
+MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
+MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every second
+MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed every 0.6 s
