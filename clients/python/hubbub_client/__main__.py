@@ -1,0 +1,124 @@
+"""`python -m hubbub_client`: chat from scripts and terminals.
+
+A session is kept in a file (`--store`, by default `~/.config/hubbub/session`), so that one logs in
+once. Exit codes: 0, 1 where the server refused or did not answer, 2 for a wrong command line.
+"""
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from hubbub_client.client import Client
+from hubbub_client.errors import HubbubError
+from hubbub_client.events import MessageSent
+from hubbub_client.store import FileStore
+
+
+async def log_in(client: Client, options: argparse.Namespace) -> None:
+    password = os.environ.get("HUBBUB_PASSWORD") or getpass.getpass()
+    await client.log_in(options.username, password)
+    print(f"Logged in as {options.username}.")
+
+
+async def log_out(client: Client, _: argparse.Namespace) -> None:
+    await client.log_out()
+
+
+async def chats(client: Client, _: argparse.Namespace) -> None:
+    for chat in await client.chats():
+        print(chat["id"], chat["chatName"], sep="\t")
+
+
+async def send(client: Client, options: argparse.Namespace) -> None:
+    text = sys.stdin.read().rstrip("\n") if options.text == "-" else options.text
+    sent = await client.chat(options.chat).send(text)
+    print(sent.message_id)
+
+
+async def tail(client: Client, options: argparse.Namespace) -> None:
+    """The newest messages, then what comes, a line each, until Ctrl-C."""
+    chat = client.chat(options.chat)
+    for message in (await chat.load(options.lines))[-options.lines :]:
+        print(message.at, message.by, message.message, sep="\t", flush=True)
+    last = max((message.seq for message in chat.messages), default=0)
+    async for event in client.events():
+        if isinstance(event, MessageSent) and event.chat == chat.id and event.seq > last:
+            print(event.at, event.by, event.message, sep="\t", flush=True)
+
+
+async def upload(client: Client, options: argparse.Namespace) -> None:
+    """Sends the file as a message of its own."""
+    path = Path(options.file)
+    data = await asyncio.to_thread(path.read_bytes)
+    chat = client.chat(options.chat)
+    file = await chat.upload(path.name, data)
+    sent = await chat.send(options.text, attachments=[file.id])
+    print(sent.message_id)
+
+
+async def search(client: Client, options: argparse.Namespace) -> None:
+    messages, _ = await client.search(options.text, chat=options.chat)
+    for message in messages:
+        print(message.chat, message.at, message.by, message.message, sep="\t")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="hubbub-client", description=__doc__)
+    home = Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser()
+    parser.add_argument(
+        "--origin", default=os.environ.get("HUBBUB_ORIGIN", "http://127.0.0.1:8000")
+    )
+    parser.add_argument("--store", type=Path, default=home / "hubbub" / "session")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("log-in", help="asks for the password; HUBBUB_PASSWORD has it")
+    command.add_argument("username")
+    command.set_defaults(run=log_in)
+    command = commands.add_parser("log-out", help="ends the session and forgets it")
+    command.set_defaults(run=log_out)
+    command = commands.add_parser("chats", help="ids and names")
+    command.set_defaults(run=chats)
+    command = commands.add_parser("send", help="- as text: standard input")
+    command.add_argument("chat")
+    command.add_argument("text")
+    command.set_defaults(run=send)
+    command = commands.add_parser("tail", help="shows what is said")
+    command.add_argument("chat")
+    command.add_argument("--lines", type=int, default=10, help="so many older messages first")
+    command.set_defaults(run=tail)
+    command = commands.add_parser("upload", help="sends a file")
+    command.add_argument("chat")
+    command.add_argument("file")
+    command.add_argument("--text", default="", help="beside it")
+    command.set_defaults(run=upload)
+    command = commands.add_parser("search", help="finds messages with all of these words")
+    command.add_argument("text")
+    command.add_argument("--chat")
+    command.set_defaults(run=search)
+    return parser.parse_args(arguments)
+
+
+async def run(options: argparse.Namespace) -> int:
+    store = FileStore(options.store)
+    try:
+        async with Client(options.origin, store) as client:
+            await options.run(client, options)
+    except HubbubError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        store.close()
+    return 0
+
+
+def main() -> int:
+    try:
+        return asyncio.run(run(parse()))
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,395 @@
+"""A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent."""
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+
+from hubbub_client.chat import Chat
+from hubbub_client.errors import (
+    HubbubError,
+    NoAnswer,
+    NotFound,
+    Refused,
+    Stopped,
+    Transient,
+    Unauthenticated,
+    refusal,
+)
+from hubbub_client.events import Event, Moment, Restarted
+from hubbub_client.fold import Message
+from hubbub_client.kept import Kept
+from hubbub_client.outbox import Change, Outbox
+from hubbub_client.rest import Rest
+from hubbub_client.session import (
+    Answer,
+    ComeBack,
+    Deliver,
+    Now,
+    Output,
+    Pull,
+    Ready,
+    RefreshToken,
+    Refusal,
+    Session,
+)
+from hubbub_client.store import FileStore, MemoryStore, Store
+
+SUBPROTOCOL: Final = "chat.v1"
+READY_SECONDS: Final = 12.0
+PONG_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 10.0
+MAX_WAITING: Final = 10_000  # events that the program has not taken yet
+
+_encode = msgspec.json.encode
+
+
+class Client:
+    """Use it with `async with`; sign up or log in inside, unless the store has a session already.
+
+    `events` gives each event of each chat once and in order, `chat(id).messages` what a chat says
+    now. Without a store everything begins anew with the program.
+    """
+
+    def __init__(self, origin: str = "http://127.0.0.1:8000", store: Store | None = None) -> None:
+        store = store or MemoryStore()
+        self._kept = Kept(store)
+        self.rest = Rest(origin, self._kept.tokens())
+        self.rest.on_tokens = self._kept.keep_tokens
+        self.outbox = Outbox(store, self._perform)
+        self._session = Session("", self._kept.cursors(), self._kept.epoch)
+        self._chats: dict[str, Chat] = {}
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._events: asyncio.Queue[Event | Restarted | None] = asyncio.Queue()
+        self._moments: asyncio.Queue[Moment] = asyncio.Queue(MAX_WAITING)
+        self._is_heard = False  # somebody iterates over `events`
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._ready = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: HubbubError | None = None
+        self._credentials: tuple[str, str] | None = None
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """For bots and scripts. `HUBBUB_ORIGIN` is the server's address; `HUBBUB_STORE` a file for
+        what outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in where the file
+        has no session yet. Each is optional."""
+        path = os.environ.get("HUBBUB_STORE")
+        client = cls(
+            os.environ.get("HUBBUB_ORIGIN", "http://127.0.0.1:8000"),
+            FileStore(Path(path)) if path else None,
+        )
+        if client.rest.tokens is None and (name := os.environ.get("HUBBUB_USERNAME")):
+            client._credentials = name, os.environ.get("HUBBUB_PASSWORD", "")
+        return client
+
+    async def __aenter__(self) -> Self:
+        if self._credentials is not None:
+            await self.log_in(*self._credentials)
+        elif self.rest.tokens is not None:
+            self._start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.outbox.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.rest.close()
+
+    # ---- sessions
+
+    @property
+    def user(self) -> str:
+        """The user's id. Raises Unauthenticated before a sign-up or log-in."""
+        if self.rest.tokens is None:
+            raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
+        return self.rest.tokens.user
+
+    async def sign_up(
+        self, username: str, email: str, password: str | None = None, invite: str | None = None
+    ) -> None:
+        """Makes an account and connects. Raises Refused."""
+        await self.rest.sign_up(username, email, password, invite)
+        self._start()
+
+    async def log_in(self, username: str, password: str) -> None:
+        """Connects. Raises InvalidCredentials."""
+        await self.rest.log_in(username, password)
+        self._start()
+
+    async def log_out(self) -> None:
+        """Ends the session; the store keeps nothing of it."""
+        await self.rest.log_out()
+        self._kept.forget_everything()
+
+    async def until_ready(self) -> None:
+        """Waits until the socket is there. Raises what ended the client for good."""
+        while not self._ready.is_set():
+            if self._ended is not None:
+                raise self._ended
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await self._ready.wait()
+
+    # ---- what happens
+
+    async def events(self) -> AsyncIterator[Event | Restarted]:
+        """Each event once, in the order of each chat's seqs, over all ends of sockets. An event
+        counts as had when the next one is asked for: with a FileStore a program that is started
+        again goes on after it. Raises Stopped, or Unauthenticated where the session has ended."""
+        self._is_heard = True
+        while True:
+            event = await self._events.get()
+            if self._events.qsize() < MAX_WAITING / 2:
+                self._has_room.set()
+            if event is None:
+                assert self._ended is not None
+                raise self._ended
+            yield event
+            self._keep_cursor(event)
+
+    async def moments(self) -> AsyncIterator[Moment]:
+        """Typing, presence, and what other devices of the user did; lost while away."""
+        while True:
+            yield await self._moments.get()
+
+    def chat(self, chat: str) -> Chat:
+        """The chat with this id; always the same object."""
+        return self._chats.setdefault(chat, Chat(self, chat))
+
+    async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
+        """The user's chats as `GET /api/chat` answers them, the newest message first."""
+        answer = await self.rest.call("GET", f"/api/chat?order=activity&limit={limit}")
+        return list(answer["chats"])
+
+    async def create_chat(self, name: str, *participants: str) -> Chat:
+        answer = await self.rest.call(
+            "POST", "/api/chat", {"chatName": name, "participants": list(participants)}
+        )
+        return self.chat(answer["chat"]["id"])
+
+    async def direct_chat(self, user: str) -> Chat:
+        """The one that the two have, which is made where there is none."""
+        answer = await self.rest.call("PUT", f"/api/user/{user}/direct")
+        return self.chat(answer["chat"]["id"])
+
+    async def users(self, *ids: str) -> list[dict[str, Any]]:
+        """Profiles by id, at most 200."""
+        answer = await self.rest.call("GET", f"/api/user?ids={','.join(ids)}")
+        return list(answer["users"])
+
+    async def search(
+        self, text: str, *, chat: str | None = None, before: str | None = None, limit: int = 20
+    ) -> tuple[list[Message], str | None]:
+        """Messages with these words, newest first, and where the next page begins."""
+        query = {"q": text, "limit": limit}
+        if chat is not None:
+            query["chat"] = chat
+        if before is not None:
+            query["before"] = before
+        answer = await self.rest.call("GET", f"/api/search?{urlencode(query)}")
+        return msgspec.convert(answer["messages"], list[Message]), answer["next"]
+
+    async def watch(self, *users: str) -> None:
+        """From now on `moments` tells whether they are online; replaces the ones before."""
+        await self.say({"type": "watch", "users": list(users)})
+
+    def cursor(self, chat: str) -> int:
+        """The seq up to which events of the chat have come."""
+        return self._session.cursors.get(chat, 0)
+
+    async def say(self, frame: dict[str, Any]) -> None:
+        """A frame for which no answer is awaited; nothing happens while unconnected."""
+        if self._socket is not None:
+            with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+                await self._socket.send_str(_encode(frame).decode())
+
+    # ---- one socket after the other
+
+    def _start(self) -> None:
+        self._run(self._stay_connected())
+        self.outbox.resume()
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _stay_connected(self) -> None:
+        try:
+            while True:
+                await self._has_room.wait()
+                next_ = await self._connect_once()
+                if not isinstance(next_, ComeBack):
+                    raise Stopped(next_.code, next_.reason)
+                if next_.refresh:
+                    with contextlib.suppress(NoAnswer, Transient):
+                        await self.rest.access_token(anew=True)
+                await asyncio.sleep(next_.seconds)
+        except HubbubError as error:
+            self._ended = error
+            await self._events.put(None)
+
+    async def _connect_once(self) -> Any:
+        """Serves one socket to its end. Returns what the session says then."""
+        code, reason, wait = 1006, "", 0.0
+        try:
+            token = await self.rest.access_token()
+            async with self.rest.http.ws_connect(
+                self.rest.origin + "/ws",
+                protocols=[SUBPROTOCOL],
+                autoping=True,
+                max_msg_size=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+            ) as socket:
+                try:
+                    await socket.send_str(self._session.connect(token).decode())
+                    code, reason = await self._listen(socket)
+                finally:
+                    self._lose()
+        except aiohttp.WSServerHandshakeError as error:
+            asked = "" if error.headers is None else error.headers.get("Retry-After", "")
+            wait = float(asked) if asked.isdigit() else 0.0
+        except (aiohttp.ClientError, TimeoutError, OSError, NoAnswer) as error:
+            reason = str(error)
+        except Refused as error:
+            if isinstance(error, Unauthenticated):
+                raise
+        return self._session.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
+        silence = ping_seconds = READY_SECONDS
+        is_asked = False
+        while True:
+            try:
+                message = await socket.receive(timeout=silence)
+            except TimeoutError:
+                if is_asked or not self._session.is_ready:
+                    return 1006, "silence"
+                is_asked = True
+                await socket.send_str('{"type":"ping"}')
+                silence = PONG_SECONDS
+                continue
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                return socket.close_code or 1006, str(message.extra or "")
+            for output in self._session.receive(message.data):
+                if isinstance(output, Ready):
+                    self._begin(socket)
+                    ping_seconds = output.ping_seconds
+                else:
+                    self._follow(output)
+            silence, is_asked = ping_seconds, False
+            if not self._has_room.is_set():
+                return 1000, "the program is slow"
+
+    def _begin(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._ready.set()
+        if self._kept.epoch is None:  # from here on nothing is missed
+            self._kept.keep_cursors(self._session.cursors, self._session.epoch)
+
+    def _lose(self) -> None:
+        self._socket = None
+        self._ready.clear()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(NoAnswer("the socket ended before the answer"))
+
+    # ---- what follows from what came
+
+    def _follow(self, output: Output) -> None:
+        match output:
+            case Deliver(event):
+                self._deliver(event)
+            case Pull():
+                self._run(self._pull(output))
+            case Answer():
+                answer = self._answers.get(output.client_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(output)
+            case Now(moment):
+                if self._moments.full():
+                    self._moments.get_nowait()
+                self._moments.put_nowait(moment)
+            case RefreshToken():
+                self._run(self._refresh())
+            case Refusal():
+                pass  # of typing and the like: nothing depends on it
+
+    def _deliver(self, event: Event | Restarted) -> None:
+        if isinstance(event, Restarted):
+            for chat in self._chats.values() if event.chat is None else [self.chat(event.chat)]:
+                chat.forget()
+        elif (known := self._chats.get(event.chat)) is not None:
+            known.apply(event)
+        if self._is_heard:
+            self._events.put_nowait(event)
+            if self._events.qsize() > MAX_WAITING:
+                self._has_room.clear()
+
+    async def _pull(self, pull: Pull) -> None:
+        """Page after page, until nothing is missing or the socket that needed it is gone."""
+        while self._session.wants(pull):
+            await self._has_room.wait()
+            path = f"/api/chat/{pull.chat}/events?after={pull.after}&limit=200"
+            try:
+                page = await self.rest.call("GET", path)
+            except (NoAnswer, Transient):
+                continue
+            except NotFound:
+                outputs = self._session.gone(pull)
+            else:
+                outputs = self._session.pulled(pull, page["events"], more=page["more"])
+            for output in outputs:
+                if isinstance(output, Pull) and output.chat == pull.chat:
+                    pull = output
+                else:
+                    self._follow(output)
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
+            token = await self.rest.access_token(anew=True)
+            await self.say({"type": "refresh", "token": token})
+
+    # ---- sending
+
+    async def _perform(self, change: Change) -> dict[str, Any]:
+        """By the socket where a message is sent and there is one, else by REST."""
+        body = change.body
+        if self._socket is None or body is None or "clientId" not in body:
+            return await self.rest.call(change.method, change.path, body, key=change.key)
+        answer = self._answers[change.key] = asyncio.get_running_loop().create_future()
+        try:
+            await self.say({"type": "send", "chat": change.chat, **body})
+            async with asyncio.timeout(ANSWER_SECONDS):
+                outcome = await answer
+        except TimeoutError as error:
+            raise NoAnswer("no answer over the socket") from error
+        finally:
+            del self._answers[change.key]
+            if answer.done() and not answer.cancelled():
+                answer.exception()
+        if outcome.code:
+            wait = outcome.frame.get("retryAfter", 0.0)
+            raise refusal(0, outcome.code, outcome.frame["detail"], retry_after=wait)
+        return {"messageInfo": outcome.frame}
+
+    def _keep_cursor(self, event: Event | Restarted) -> None:
+        """The program has done with the event."""
+        if isinstance(event, Restarted):
+            self._kept.forget_cursors()
+            self._kept.keep_cursors(self._session.cursors, self._session.epoch)
+        elif event.chat in self._session.cursors:
+            self._kept.keep_cursors({event.chat: event.seq}, self._session.epoch)
+        else:
+            self._kept.forget_cursor(event.chat)

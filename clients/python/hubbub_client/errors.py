@@ -1,0 +1,146 @@
+"""What a call may be refused with: the codes of the contract's section 3, as types.
+
+HubbubError
+├── Refused                 the server said no; `code` and `detail` say why
+│   ├── InvalidRequest      a field is missing or out of its limits
+│   ├── UnknownUser
+│   ├── Unauthenticated     the session has ended: log in again
+│   ├── InvalidCredentials
+│   ├── Forbidden           SignupClosed
+│   ├── NotFound            there is none, or you are not in it
+│   ├── Conflict            UsernameTaken, EmailTaken, LastOwner
+│   ├── TooLarge
+│   └── Transient           the same call may succeed later, after `retry_after` seconds
+│       ├── RateLimited
+│       └── Unavailable
+├── NoAnswer                the connection broke; the outcome is unknown
+└── Stopped                 the server ended the socket and asked this client not to come back
+"""
+
+from typing import Any
+
+
+class HubbubError(Exception):
+    """The root of everything that this package raises by itself."""
+
+
+class Refused(HubbubError):
+    """A refusal. `errors` lists what is wrong with which field or id, where the server says so."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[dict[str, Any]] | None = None,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = errors or []
+        self.retry_after = retry_after
+
+
+class InvalidRequest(Refused):
+    pass
+
+
+class UnknownUser(Refused):
+    pass
+
+
+class Unauthenticated(Refused):
+    pass
+
+
+class InvalidCredentials(Refused):
+    pass
+
+
+class Forbidden(Refused):
+    pass
+
+
+class SignupClosed(Forbidden):
+    pass
+
+
+class NotFound(Refused):
+    pass
+
+
+class Conflict(Refused):
+    pass
+
+
+class UsernameTaken(Conflict):
+    pass
+
+
+class EmailTaken(Conflict):
+    pass
+
+
+class LastOwner(Conflict):
+    pass
+
+
+class TooLarge(Refused):
+    pass
+
+
+class Transient(Refused):
+    pass
+
+
+class RateLimited(Transient):
+    pass
+
+
+class Unavailable(Transient):
+    pass
+
+
+class NoAnswer(HubbubError):
+    """The connection broke before the answer. A repeat with the same key settles the outcome."""
+
+
+class Stopped(HubbubError):
+    """The server ended the socket with a code after which no client comes back."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+
+
+_BY_CODE: dict[str, type[Refused]] = {
+    "invalid_request": InvalidRequest,
+    "unknown_user": UnknownUser,
+    "unauthenticated": Unauthenticated,
+    "invalid_credentials": InvalidCredentials,
+    "forbidden": Forbidden,
+    "signup_closed": SignupClosed,
+    "not_found": NotFound,
+    "username_taken": UsernameTaken,
+    "email_taken": EmailTaken,
+    "last_owner": LastOwner,
+    "too_large": TooLarge,
+    "rate_limited": RateLimited,
+    "unavailable": Unavailable,
+}
+
+
+def refusal(
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[dict[str, Any]] | None = None,
+    retry_after: float = 0.0,
+) -> Refused:
+    """The exception for a refusal. Codes that this package does not know are plain Refused."""
+    if status in (502, 504):  # from a balancer; they mean what 503 means
+        code = "unavailable"
+    return _BY_CODE.get(code, Refused)(status, code, detail, errors, retry_after)

@@ -1,0 +1,51 @@
+"""What of a session is in the store: its tokens, its place in each chat, the history's epoch."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hubbub_client.rest import Tokens
+from hubbub_client.store import Store
+
+
+class Kept:
+    """Written as it changes. The unsent changes beside it are the outbox's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def tokens(self) -> Tokens | None:
+        value = self._store.get("session")
+        return None if value is None else msgspec.json.decode(value, type=Tokens)
+
+    def keep_tokens(self, tokens: Tokens) -> None:
+        self._store.put("session", msgspec.json.encode(tokens))
+
+    @property
+    def epoch(self) -> str | None:
+        value = self._store.get("epoch")
+        return None if value is None else value.decode()
+
+    def cursors(self) -> dict[str, int]:
+        """The seq up to which the program has had each chat."""
+        return {
+            name.removeprefix("cursor "): int(self._store.get(name) or 0)
+            for name in self._store.names("cursor ")
+        }
+
+    def keep_cursors(self, cursors: Mapping[str, int], epoch: str | None) -> None:
+        for chat, seq in cursors.items():
+            self._store.put(f"cursor {chat}", str(seq).encode())
+        if epoch is not None:
+            self._store.put("epoch", epoch.encode())
+
+    def forget_cursor(self, chat: str) -> None:
+        self._store.remove(f"cursor {chat}")
+
+    def forget_cursors(self) -> None:
+        for chat in self.cursors():
+            self.forget_cursor(chat)
+
+    def forget_everything(self) -> None:
+        for name in self._store.names(""):
+            self._store.remove(name)

@@ -1,0 +1,184 @@
+"""The REST calls of one session: its tokens, and repeats that the contract allows.
+
+A call whose outcome is unknown (the connection broke, 502 to 504) is repeated with the same key
+for some seconds; so is one that a rate refused, after the time that the server names.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from hubbub_client.errors import NoAnswer, Refused, Transient, Unauthenticated, refusal
+
+RETRY_SECONDS: Final = 30.0
+PAUSE_SECONDS: Final = (0.1, 0.4)  # between tries of which the server says nothing
+REFRESH_BEFORE_SECONDS: Final = 60.0
+CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
+UPLOAD_TIMEOUT: Final = aiohttp.ClientTimeout(total=600)
+
+_decode = msgspec.json.decode
+
+
+class Tokens(msgspec.Struct):
+    """What a session consists of. `expires` is on `time.time()`'s clock."""
+
+    user: str
+    access: str
+    refresh: str
+    expires: float
+
+
+class Rest:
+    """Calls to one origin. `tokens` is None until somebody signs up or logs in; `on_tokens` is
+    called with each new pair."""
+
+    def __init__(self, origin: str, tokens: Tokens | None = None) -> None:
+        self.origin = origin.rstrip("/")
+        self.tokens = tokens
+        self.on_tokens: Callable[[Tokens], None] = lambda _: None
+        self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT)
+        self._refreshing = asyncio.Lock()
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        return self._http
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    # ---- sessions
+
+    async def sign_up(
+        self, username: str, email: str, password: str | None = None, invite: str | None = None
+    ) -> None:
+        """Raises Refused, among others UsernameTaken, EmailTaken, SignupClosed."""
+        body = {"username": username, "email": email}
+        if password is not None:
+            body["password"] = password
+        if invite is not None:
+            body["invite"] = invite
+        self._keep(await self._repeat("POST", "/api/user", body, with_token=False))
+
+    async def log_in(self, username: str, password: str) -> None:
+        """Raises InvalidCredentials, RateLimited."""
+        body = {"username": username, "password": password}
+        self._keep(await self._repeat("POST", "/api/user/login", body, with_token=False))
+
+    async def log_out(self) -> None:
+        await self.call("POST", "/api/user/logout")
+        self.tokens = None
+
+    async def access_token(self, *, anew: bool = False) -> str:
+        """One that is good for a while; with `anew` not the one that is there. Raises
+        Unauthenticated where the session has ended."""
+        before = self._session()
+        if not anew and before.expires - time.time() > REFRESH_BEFORE_SECONDS:
+            return before.access
+        async with self._refreshing:
+            if self.tokens is before:  # nobody else did meanwhile
+                body = {"refreshToken": before.refresh}
+                self._keep(await self._repeat("POST", "/api/user/refresh", body, with_token=False))
+            return self._session().access
+
+    def _session(self) -> Tokens:
+        if self.tokens is None:
+            raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
+        return self.tokens
+
+    def _keep(self, answer: dict[str, Any]) -> None:
+        user = answer["user"]["id"] if "user" in answer else self._session().user
+        self.tokens = Tokens(
+            user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
+        )
+        self.on_tokens(self.tokens)
+
+    # ---- calls
+
+    async def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """The answer's body. `key` makes a repeat of the program's own safe; one is made where
+        there is none. Raises Refused, NoAnswer."""
+        try:
+            return await self._repeat(method, path, body, key=key)
+        except Unauthenticated:
+            await self.access_token(anew=True)
+            return await self._repeat(method, path, body, key=key)
+
+    async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
+        """Raises Refused, NoAnswer."""
+        target = f"{path}?name={quote(name, safe='')}"
+        return await self._repeat("POST", target, data, timeout=UPLOAD_TIMEOUT)
+
+    async def download(self, path: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces. Raises Refused, NoAnswer."""
+        headers = {"Authorization": f"Bearer {await self.access_token()}"}
+        try:
+            async with self._http.get(
+                self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
+            ) as answer:
+                if answer.status >= 400:
+                    raise await _refusal(answer)
+                async for piece in answer.content.iter_chunked(65_536):
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswer(str(error)) from error
+
+    async def _repeat(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None = None,
+        *,
+        key: str | None = None,
+        with_token: bool = True,
+        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
+    ) -> dict[str, Any]:
+        headers = {}
+        if isinstance(body, dict):
+            headers["Content-Type"] = "application/json"
+        if method in ("POST", "PATCH", "DELETE"):
+            headers["Idempotency-Key"] = key or str(uuid.uuid4())
+        data = msgspec.json.encode(body) if isinstance(body, dict) else body
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            if with_token:
+                headers["Authorization"] = f"Bearer {await self.access_token()}"
+            pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
+            try:
+                async with self._http.request(
+                    method, self.origin + path, data=data, headers=headers, timeout=timeout
+                ) as answer:
+                    if answer.status < 400:
+                        return _decode(await answer.read(), type=dict[str, Any])
+                    refused = await _refusal(answer)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if time.monotonic() + pause > deadline:
+                    raise NoAnswer(f"{method} {path}: {error}") from error
+            else:
+                pause = max(pause, refused.retry_after)
+                if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
+                    raise refused
+            await asyncio.sleep(pause)
+
+
+async def _refusal(answer: aiohttp.ClientResponse) -> Refused:
+    try:
+        problem = _decode(await answer.read(), type=dict[str, Any])
+    except msgspec.DecodeError:  # not from Hubbub, but from something between
+        problem = {}
+    wait = answer.headers.get("Retry-After", "")
+    return refusal(
+        answer.status,
+        problem.get("code", ""),
+        problem.get("detail", answer.reason or ""),
+        problem.get("errors"),
+        float(wait) if wait.isdigit() else 0.0,
+    )

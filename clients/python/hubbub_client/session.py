@@ -1,0 +1,250 @@
+"""One person's stream of events over many sockets, as a state machine without I/O or clock.
+
+It is told what came in and returns what follows from it. What it guarantees: each event of each
+chat once and in the order of its seqs, whatever sockets end in between. It must not know how
+frames travel or who listens. The rules are those of the contract's section 4.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from hubbub_client.events import (
+    ChatCreated,
+    ChatDeleted,
+    Event,
+    Moment,
+    ParticipantRemoved,
+    Restarted,
+    decode,
+)
+
+MAX_RESUMED_CHATS: Final = 1_000
+FIRST_BACKOFF_SECONDS: Final = 0.25
+MAX_BACKOFF_SECONDS: Final = 30.0
+DRAINING: Final = 4001
+TOKEN_EXPIRED: Final = 4003
+COME_BACK: Final = frozenset(
+    {1000, 1001, 1005, 1006, 1011, 1012, 1013, DRAINING, TOKEN_EXPIRED, 4006, 4008, 4010}
+)
+
+_encode = msgspec.json.encode
+
+
+class Deliver(msgspec.Struct, frozen=True):
+    """The next thing for the program."""
+
+    event: Event | Restarted
+
+
+class Pull(msgspec.Struct, frozen=True):
+    """Fetch `/events?after=` this seq, and tell `pulled` or `gone`. `socket` says for which one:
+    what a pull brings after its socket's end is dropped, since the next one pulls again."""
+
+    chat: str
+    after: int
+    socket: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The socket takes frames now. `ping_seconds`: after as long a silence it wants a ping."""
+
+    ping_seconds: float
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The outcome of the send with this client id; `code` is empty where it is stored."""
+
+    client_id: str
+    frame: dict[str, Any]
+    code: str = ""
+
+
+class Now(msgspec.Struct, frozen=True):
+    """Something of the moment: typing, presence, another device's marker."""
+
+    moment: Moment
+
+
+class RefreshToken(msgspec.Struct, frozen=True):
+    """The access token is about to expire."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A frame without client id was refused."""
+
+    code: str
+    detail: str
+
+
+class ComeBack(msgspec.Struct, frozen=True):
+    """Connect again after so many seconds, with a new access token where `refresh`."""
+
+    seconds: float
+    refresh: bool
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Do not come back."""
+
+    code: int
+    reason: str
+
+
+Output = Deliver | Pull | Ready | Answer | Now | RefreshToken | Refusal
+
+
+class Session:
+    """`cursors`: the last seq that the program has had, by chat; `epoch` is the history's. Both as
+    an earlier session left them, or empty: then events begin with what comes."""
+
+    def __init__(
+        self, user: str = "", cursors: dict[str, int] | None = None, epoch: str | None = None
+    ) -> None:
+        self.user = user
+        self.cursors = dict(cursors or {})
+        self.epoch = epoch
+        self.is_ready = False
+        self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
+        self._sockets = 0  # that became ready
+        self._failures = 0  # sockets in a row that did not become ready
+
+    def connect(self, token: str) -> bytes:
+        """The first frame of a new socket. Where there are more chats than one may resume, the
+        server names none of the others in `behind`, and they are pulled."""
+        newest = sorted(self.cursors.items(), key=lambda item: -item[1])[:MAX_RESUMED_CHATS]
+        frame: dict[str, Any] = {"type": "connect", "token": token, "resume": dict(newest)}
+        if self.epoch is not None:
+            frame["epoch"] = self.epoch
+        return _encode(frame)
+
+    def receive(self, text: str | bytes) -> list[Output]:
+        """A text frame, which holds one line or several. Raises ValueError where it is not JSON or
+        lacks a field that its type has."""
+        lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
+        return [output for line in lines for output in self._receive(msgspec.json.decode(line))]
+
+    def pulled(
+        self, pull: Pull, events: Iterable[dict[str, Any]], *, more: bool = False
+    ) -> list[Output]:
+        """The page that the pull brought. With `more` the next Pull follows from it."""
+        if not self.wants(pull):
+            return []
+        outputs: list[Output] = []
+        for event in map(decode, events):
+            if isinstance(event, Event) and event.seq > self.cursors.get(pull.chat, 0):
+                outputs += self._apply(event)
+        if more:
+            return [*outputs, Pull(pull.chat, self.cursors.get(pull.chat, 0), pull.socket)]
+        for event in self._held.pop(pull.chat):
+            outputs += self._take(event)
+        return outputs
+
+    def gone(self, pull: Pull) -> list[Output]:
+        """`/events` says 404: the user is no longer in this chat. What lay between is not theirs to
+        see any more; the end itself is, where it came meanwhile."""
+        if not self.wants(pull):
+            return []
+        ends = [event for event in self._held.pop(pull.chat) if self._is_end(event)]
+        self.cursors.pop(pull.chat, None)
+        return [Deliver(event) for event in ends[:1]]
+
+    def wants(self, pull: Pull) -> bool:
+        """Whether the pull is still of use."""
+        return pull.socket == self._sockets and pull.chat in self._held
+
+    def closed(
+        self, code: int, reason: str = "", chance: float = 0.5, retry_after: float = 0.0
+    ) -> ComeBack | Stop:
+        """The socket ended, or none was had (1006). `chance` is a random number from 0 to 1;
+        `retry_after` is what a node without room said in its answer, in seconds."""
+        was_ready, self.is_ready = self.is_ready, False
+        if code not in COME_BACK:
+            return Stop(code, reason)
+        if code == DRAINING and reason.isdigit():
+            return ComeBack(int(reason) / 1000, refresh=False)
+        self._failures = 0 if was_ready else self._failures + 1
+        bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
+        return ComeBack(max(retry_after, bound * chance), refresh=code == TOKEN_EXPIRED)
+
+    # ---- what came in
+
+    def _receive(self, frame: dict[str, Any]) -> list[Output]:
+        match frame["type"]:
+            case "ready":
+                return self._start(frame)
+            case "sent":
+                return [Answer(frame["clientId"], frame)]
+            case "error" if "clientId" in frame:
+                return [Answer(frame["clientId"], frame, frame["code"])]
+            case "error":
+                return [Refusal(frame["code"], frame["detail"])]
+            case "expiring":
+                return [RefreshToken()]
+        decoded = decode(frame)
+        if isinstance(decoded, Event):
+            return self._take(decoded)
+        return [] if decoded is None else [Now(decoded)]
+
+    def _start(self, ready: dict[str, Any]) -> list[Output]:
+        self.user = ready["user"]
+        self.is_ready = True
+        self._failures = 0
+        self._sockets += 1
+        self._held.clear()
+        heads: dict[str, int] = ready["chats"]
+        outputs: list[Output] = [Ready(ready["pingSeconds"])]
+        if self.epoch is None:
+            self.cursors = dict(heads)
+        elif self.epoch != ready["epoch"]:
+            self.cursors = dict(heads)
+            outputs.append(Deliver(Restarted(None)))
+        self.epoch = ready["epoch"]
+        for chat in self.cursors.keys() - heads.keys():
+            del self.cursors[chat]
+        for chat, head in heads.items():
+            outputs += self._resume(chat, head, ready)
+        return outputs
+
+    def _resume(self, chat: str, head: int, ready: dict[str, Any]) -> list[Output]:
+        last = self.cursors.get(chat)
+        if last is None:
+            # Joined while away: from the joining on, which is where the read marker begins.
+            last = self.cursors[chat] = max(0, ready.get("read", {}).get(chat, head) - 1)
+        elif last > head:
+            self.cursors[chat] = head
+            return [Deliver(Restarted(chat))]
+        elif chat not in ready["behind"] and len(self.cursors) <= MAX_RESUMED_CHATS:
+            return []
+        return [self._pull(chat)] if last < head else []
+
+    def _take(self, event: Event) -> list[Output]:
+        """An event as it came over the socket."""
+        chat, last = event.chat, self.cursors.get(event.chat, 0)
+        if chat in self._held:
+            self._held[chat].append(event)
+            return []
+        if event.seq <= last:
+            return []
+        if event.seq > last + 1 and not isinstance(event, ChatCreated):
+            pull = self._pull(chat)
+            self._held[chat].append(event)
+            return [pull]
+        return self._apply(event)
+
+    def _pull(self, chat: str) -> Pull:
+        self._held[chat] = []
+        return Pull(chat, self.cursors.get(chat, 0), self._sockets)
+
+    def _apply(self, event: Event) -> list[Output]:
+        if self._is_end(event):
+            self.cursors.pop(event.chat, None)
+        else:
+            self.cursors[event.chat] = event.seq
+        return [Deliver(event)]
+
+    def _is_end(self, event: Event) -> bool:
+        return isinstance(event, ChatDeleted) or (
+            isinstance(event, ParticipantRemoved) and self.user in event.users
+        )

@@ -1,0 +1,76 @@
+"""Where a client keeps what has to outlive the program: its session, cursors and unsent changes."""
+
+import sqlite3
+from pathlib import Path
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Small values by name. A value is kept when `put` has returned."""
+
+    def get(self, name: str) -> bytes | None: ...
+
+    def put(self, name: str, value: bytes) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+    def names(self, beginning: str) -> list[str]:
+        """In the order in which they were first put."""
+
+
+class MemoryStore:
+    """Ends with the program."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    def get(self, name: str) -> bytes | None:
+        return self._values.get(name)
+
+    def put(self, name: str, value: bytes) -> None:
+        self._values[name] = value
+
+    def remove(self, name: str) -> None:
+        self._values.pop(name, None)
+
+    def names(self, beginning: str) -> list[str]:
+        return [name for name in self._values if name.startswith(beginning)]
+
+
+class FileStore:
+    """One SQLite file, readable by its owner alone: it has the refresh token. For one program at
+    a time. Raises sqlite3.Error where the file cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS kept"
+            " (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, value BLOB NOT NULL)"
+        )
+
+    def get(self, name: str) -> bytes | None:
+        row = self._database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def put(self, name: str, value: bytes) -> None:
+        self._database.execute(
+            "INSERT INTO kept (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
+
+    def remove(self, name: str) -> None:
+        self._database.execute("DELETE FROM kept WHERE name = ?", (name,))
+
+    def names(self, beginning: str) -> list[str]:
+        rows = self._database.execute(
+            "SELECT name FROM kept WHERE substr(name, 1, ?) = ? ORDER BY number",
+            (len(beginning), beginning),
+        )
+        return [name for (name,) in rows]
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,30 @@
+"""Reminds people: "remind me in 10 minutes to call Ben". See examples/README.md."""
+
+import asyncio
+import re
+
+from hubbub_client import Client, MessageSent, reply_key
+
+ASKED = re.compile(r"remind me in (\d+) (second|minute|hour)s? to (.+)", re.IGNORECASE | re.DOTALL)
+SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+async def remind(client: Client, event: MessageSent, seconds: int, what: str) -> None:
+    await asyncio.sleep(seconds)
+    await client.chat(event.chat).send(
+        f"You wanted to {what}", reply_to=event.message_id, mentions=[event.by],
+        key=reply_key(event),
+    )  # fmt: skip
+
+
+async def main() -> None:
+    async with Client.from_environment() as client, asyncio.TaskGroup() as reminders:
+        async for event in client.events():
+            if isinstance(event, MessageSent) and (asked := ASKED.fullmatch(event.message.strip())):
+                number, unit, what = asked.groups()
+                seconds = int(number) * SECONDS[unit.lower()]
+                reminders.create_task(remind(client, event, seconds, what))
+                await client.chat(event.chat).react(event.message_id, "👍")
+
+
+asyncio.run(main())

@@ -1,0 +1,58 @@
+"""One chat in a terminal: `python terminal.py CHAT`. What you type is sent; Ctrl-D ends it.
+
+See examples/README.md.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterable
+
+from hubbub_client import Chat, Client, Message, MessageSent
+
+
+class Names:
+    """Who a user id is, asked once each."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[str, str] = {client.user: "you"}
+
+    async def learn(self, users: Iterable[str]) -> None:
+        if missing := list(set(users) - self._known.keys()):
+            for user in await self._client.users(*missing[:200]):
+                self._known[user["id"]] = user.get("displayName") or user["username"]
+
+    def __getitem__(self, user: str) -> str:
+        return self._known.get(user, "somebody")
+
+
+def show(names: Names, message: Message | MessageSent) -> None:
+    print(f"{message.at[11:16]} {names[message.by]}: {message.message or '(deleted)'}", flush=True)
+
+
+async def listen(client: Client, chat: Chat, names: Names, last: int) -> None:
+    async for event in client.events():
+        if isinstance(event, MessageSent) and event.chat == chat.id and event.seq > last:
+            await names.learn([event.by])
+            show(names, event)
+            await chat.read(event.seq)
+
+
+async def main(chat_id: str) -> None:
+    async with Client.from_environment() as client:
+        chat, names = client.chat(chat_id), Names(client)
+        messages = await chat.load(20)
+        await names.learn(message.by for message in messages)
+        for message in messages:
+            show(names, message)
+        last = messages[-1].seq if messages else 0
+        listening = asyncio.create_task(listen(client, chat, names, last))
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            if text := line.rstrip("\n"):
+                await chat.send(text)
+        listening.cancel()
+
+
+if len(sys.argv) != 2:
+    sys.exit("usage: python terminal.py CHAT")
+asyncio.run(main(sys.argv[1]))

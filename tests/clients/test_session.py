@@ -1,0 +1,120 @@
+"""The Python client's session: what follows from what comes in. The table is for every client."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hubbub_client.events import Restarted
+from hubbub_client.session import (
+    Answer,
+    ComeBack,
+    Deliver,
+    Now,
+    Output,
+    Pull,
+    Ready,
+    RefreshToken,
+    Refusal,
+    Session,
+    Stop,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+CLIENTS = Path(__file__).parents[2] / "clients"
+CASES: list[dict[str, Any]] = json.loads((CLIENTS / "sessions.json").read_text())
+
+
+def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
+    """As the table has it."""
+    match output:
+        case Deliver(Restarted(chat)):
+            return {"restarted": chat}
+        case Deliver(event):
+            return {"deliver": [event.chat, event.seq]}
+        case Pull():
+            return {"pull": [output.chat, output.after]}
+        case Ready(seconds):
+            return {"ready": seconds}
+        case Answer():
+            return {"answer": [output.client_id, output.code]}
+        case Now(moment):
+            return {"moment": moment.__struct_config__.tag}
+        case RefreshToken():
+            return {"refreshToken": True}
+        case Refusal():
+            return {"refusal": output.code}
+        case ComeBack():
+            return {"comeBack": [output.seconds, output.refresh]}
+        case Stop():
+            return {"stop": output.code}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_a_scripted_session(case: dict[str, Any]) -> None:
+    """Outputs after each step, and cursors at the end."""
+    session = Session("bob", case.get("cursorsBefore"), case.get("epoch"))
+    pulls: dict[str, Pull] = {}
+    for step in case["steps"]:
+        outputs: list[Output] = []
+        if "closed" in step:
+            code, reason = step["closed"]
+            assert _shown(session.closed(code, reason, chance=0.5)) == step["out"]
+            continue
+        if "receive" in step:
+            frame = b"\n".join(json.dumps(line).encode() for line in step["receive"])
+            outputs = session.receive(frame)
+        elif "pulled" in step:
+            more = step.get("more", False)
+            outputs = session.pulled(pulls[step["chat"]], step["pulled"], more=more)
+        else:
+            outputs = session.gone(pulls[step["gone"]])
+        pulls |= {output.chat: output for output in outputs if isinstance(output, Pull)}
+        assert [_shown(output) for output in outputs] == step["out"]
+    assert session.cursors == case["cursors"]
+
+
+@given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))
+def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[str]) -> None:
+    """Events come, are lost on the way, are pulled, and sockets end, in any order."""
+    head, had = 0, []
+    session = Session("bob")
+    pull: Pull | None = None
+
+    def event(seq: int) -> dict[str, Any]:
+        return {"type": "message", "chat": "a", "seq": seq, "at": "t", "by": "ann",
+                "messageId": f"m{seq}", "message": "x"}  # fmt: skip
+
+    def take(outputs: list[Output]) -> None:
+        nonlocal pull
+        for output in outputs:
+            if isinstance(output, Deliver):
+                assert not isinstance(output.event, Restarted)
+                had.append(output.event.seq)
+            elif isinstance(output, Pull):
+                pull = output
+
+    def connect() -> None:
+        behind = ["a"] if session.epoch is not None else []
+        ready = {"type": "ready", "user": "bob", "epoch": "e", "chats": {"a": head},
+                 "behind": behind, "pingSeconds": 25}  # fmt: skip
+        take(session.receive(json.dumps(ready)))
+
+    connect()
+    for step in [*steps, "cut"]:
+        if step == "cut":
+            session.closed(1006)
+            connect()
+        elif step == "page" and pull is not None:
+            page = [event(seq) for seq in range(pull.after + 1, head + 1)][:2]
+            more = bool(page) and page[-1]["seq"] < head
+            take(session.pulled(pull, page, more=more))
+        else:
+            head += 1
+            if step == "send":
+                take(session.receive(json.dumps(event(head))))
+    while pull is not None and session.wants(pull):
+        page = [event(seq) for seq in range(pull.after + 1, head + 1)]
+        take(session.pulled(pull, page))
+    assert had == list(range(1, head + 1))

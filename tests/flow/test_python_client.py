@@ -1,0 +1,205 @@
+"""The Python client on a whole Hubbub whose processes die: what its program gets and gives."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hubbub_client import Client, Event, FileStore, InvalidCredentials, MessageSent, NotFound
+
+from tests.fixtures.hubbub import Hubbub
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse"
+
+
+@contextlib.asynccontextmanager
+async def somebody(system: Hubbub, store: FileStore | None = None) -> AsyncIterator[Client]:
+    name = f"client-{uuid.uuid4().hex[:12]}"
+    async with Client(system.origin, store) as client:
+        await client.sign_up(name, f"{name}@example.org", PASSWORD)
+        await client.until_ready()
+        yield client
+
+
+class Listener:
+    """Takes the events of a client as a program does."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.events: list[Event] = []
+        self._task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for event in self._client.events():
+            assert isinstance(event, Event)
+            self.events.append(event)
+
+    def texts(self, chat: str) -> list[str]:
+        return [e.message for e in self.events if isinstance(e, MessageSent) and e.chat == chat]
+
+    async def until(self, chat: str, count: int, seconds: float = 20.0) -> None:
+        async with asyncio.timeout(seconds):
+            while len(self.texts(chat)) < count:  # noqa: ASYNC110 - a list
+                await asyncio.sleep(0.02)
+
+    async def end(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+
+async def test_processes_die_and_the_program_has_everything_once_and_in_order(
+    system: Hubbub,
+) -> None:
+    """kill -9 of realtime, chats, edge and Valkey while two write; a third only listens."""
+    async with somebody(system) as ann, somebody(system) as ben, somebody(system) as cat:
+        listeners = [Listener(client) for client in (ann, ben, cat)]
+        chat = (await ann.create_chat("talk", ben.user, cat.user)).id
+
+        async def write(client: Client, name: str) -> None:
+            for number in range(40):
+                await client.chat(chat).send(f"{name} {number}")
+                await asyncio.sleep(0.1)
+
+        async def kill() -> None:
+            for role in ("realtime", "chats", "edge", "valkey"):
+                await asyncio.sleep(0.4)
+                old = system.kill(role)
+                await system.until_replaced(old)
+
+        await asyncio.gather(write(ann, "ann"), write(ben, "ben"), kill())
+        for listener in listeners:
+            await listener.until(chat, 80)
+            seqs = [event.seq for event in listener.events if event.chat == chat]
+            assert seqs == sorted(set(seqs))
+            assert listener.texts(chat) == listeners[0].texts(chat)
+        for name in ("ann", "ben"):
+            written = [text for text in listeners[0].texts(chat) if text.startswith(name)]
+            assert written == [f"{name} {number}" for number in range(40)]
+        for listener in listeners:
+            await listener.end()
+
+
+async def test_a_program_that_is_started_again_goes_on_where_it_was(
+    system: Hubbub, tmp_path: Path
+) -> None:
+    """With a file it needs no password, misses nothing and gets nothing twice."""
+    path = tmp_path / "store"
+    store = FileStore(path)
+    async with somebody(system) as ann:
+        async with somebody(system, store) as ben:
+            listener = Listener(ben)
+            chat = await ann.create_chat("talk", ben.user)
+            await chat.send("one")
+            await listener.until(chat.id, 1)
+            await asyncio.sleep(0)  # the program has come back for the next one
+            await listener.end()
+        store.close()
+        await chat.send("two")
+        await chat.send("three")
+        store = FileStore(path)
+        async with Client(system.origin, store) as ben:
+            listener = Listener(ben)
+            await listener.until(chat.id, 2)
+            assert listener.texts(chat.id)[-2:] == ["two", "three"]
+            await listener.end()
+        store.close()
+
+
+async def test_messages_are_what_history_says(system: Hubbub) -> None:
+    """Edits, deletions and reactions of others fold into what was loaded; older pages too."""
+    async with somebody(system) as ann, somebody(system) as ben:
+        chat = await ann.create_chat("talk", ben.user)
+        sent = [await chat.send(f"line {number}") for number in range(12)]
+        bens = ben.chat(chat.id)
+        await bens.load(5)
+        assert bens.has_older
+        await bens.load_older(5)
+        await chat.edit(sent[8].message_id, "line 8, corrected")
+        await bens.react(sent[9].message_id, "👍")
+        await chat.delete(sent[10].message_id)
+        last = await chat.send("last")
+        async with asyncio.timeout(10):
+            while bens.messages[-1].seq < last.seq:  # noqa: ASYNC110 - a property
+                await asyncio.sleep(0.02)
+        assert [message.message for message in bens.messages] == [
+            *(f"line {number}" for number in range(2, 8)),
+            "line 8, corrected", "line 9", "", "line 11", "last",
+        ]  # fmt: skip
+        assert [one.emoji for one in bens.messages[7].reactions] == ["👍"]
+        assert bens.messages[8].deleted_by == ann.user
+        seen = bens.messages
+        assert await bens.load(len(seen)) == seen
+
+
+async def test_refusals_are_types(system: Hubbub) -> None:
+    """Each has the code and the sentence of the server."""
+    async with somebody(system) as ann:
+        with pytest.raises(NotFound) as refused:
+            await ann.chat(str(uuid.uuid4())).send("to nobody")
+        assert refused.value.code == "not_found"
+        with pytest.raises(InvalidCredentials):
+            await ann.rest.log_in("nobody-at-all", "whatever it is")
+
+
+@contextlib.asynccontextmanager
+async def program(
+    system: Hubbub, store: Path, *arguments: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "clients" / "python"),
+                   "HUBBUB_ORIGIN": system.origin, "HUBBUB_STORE": str(store)}  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env=environment, cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> None:
+    """Echo bot, reminder, pipe and terminal, and the command line, each a program of its own."""
+    store = tmp_path / "bot"
+    async with somebody(system) as ann:
+        kept = FileStore(store)
+        async with somebody(system, kept) as bot:
+            chat = await ann.create_chat("robots", bot.user)
+            listener = Listener(ann)
+        kept.close()
+
+        async def hears(text: str) -> None:
+            async with asyncio.timeout(20):
+                while text not in listener.texts(chat.id):  # noqa: ASYNC110 - a list
+                    await asyncio.sleep(0.02)
+
+        async with program(system, store, "examples/echo_bot.py"):
+            await chat.send("hello")
+            await hears("You said: hello")
+        async with program(system, store, "examples/reminder.py"):
+            await chat.send("remind me in 1 second to stand up")
+            await hears("You wanted to stand up")
+        command = ("examples/pipe.py", chat.id, sys.executable, "-c", "print('built')")
+        async with program(system, store, *command) as pipe:
+            await hears("built")
+            assert await pipe.wait() == 0
+        async with program(system, store, "examples/terminal.py", chat.id) as terminal:
+            said, _ = await terminal.communicate(b"from a terminal\n")
+            assert b"You wanted to stand up" in said
+            await hears("from a terminal")
+        line = ("-m", "hubbub_client", "--origin", system.origin, "--store", str(store))
+        async with program(system, store, *line, "send", chat.id, "from a script") as script:
+            await hears("from a script")
+            assert await script.wait() == 0
+        async with program(system, store, *line, "tail", chat.id, "--lines", "1") as script:
+            assert script.stdout is not None
+            async with asyncio.timeout(20):
+                assert b"from a script" in await script.stdout.readline()
+        await listener.end()
