@@ -171,11 +171,15 @@ class Chats:
 
     async def move_marker(self, request: own.MoveMarker) -> int:
         """Where it is then."""
-        marker = await self._calls.call("move_marker", request, own.Marker, key=request.user)
+        marker = await self._calls.call(
+            "move_marker", request, own.Marker, key=own.own_key(request.user)
+        )
         return marker.read
 
     async def change_mine(self, request: own.ChangeMine) -> own.Mine:
-        return await self._calls.call("change_mine", request, own.Mine, key=request.user)
+        return await self._calls.call(
+            "change_mine", request, own.Mine, key=own.own_key(request.user)
+        )
 
     async def get_message(self, user: str, chat: str, message: str) -> c.OneMessage:
         request = c.GetMessage(user=user, chat=chat, message_id=message)

@@ -26,6 +26,7 @@ from loadtest.peers.growth import GROWTH
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
+from loadtest.peers.marking import measure_marking
 from loadtest.peers.people import People
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.sending import SATURATING, Sending, make_audiences
@@ -54,7 +55,7 @@ class Plan:
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
-WITHOUT_PEERS: Final = frozenset({"growth", "search", "list"})
+WITHOUT_PEERS: Final = frozenset({"growth", "search", "list", "read-markers"})
 PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
@@ -83,7 +84,8 @@ class Bench:
             "size", "us", "deliveries_per_s", "p50_ms", "p99_ms", "kb", "connect_us", "ready_s",
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
-            "index_mb", "p95_ms", "rebuilt_s",
+            "index_mb", "p95_ms", "rebuilt_s", "hot_share", "undelivered", "commands",
+            "commands_per_s",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -214,6 +216,9 @@ def run(plan: Plan) -> Bench:
             bench.note(what, "hubbub", 0, found)
     if "list" in plan.parts:
         for what, found in measure_listing(plan.messages):
+            bench.note(what, "hubbub", 0, found)
+    if "read-markers" in plan.parts:
+        for what, found in measure_marking():
             bench.note(what, "hubbub", 0, found)
     if "growth" in plan.parts:
         bench.measure_growth()

@@ -14,6 +14,7 @@ from loadtest.bench_sections import (
     describe_changes,
     describe_costs,
     describe_lists,
+    describe_markers,
     describe_search,
     describe_storms,
     describe_stuck_readers,
@@ -241,6 +242,7 @@ def _sections(rows: Rows) -> list[str]:
         *describe_costs(rows),
         *describe_search(rows),
         *describe_lists(rows),
+        *describe_markers(rows),
     ]
 
 

@@ -196,6 +196,32 @@ def describe_lists(rows: Rows) -> list[str]:
     return [*table, ""]
 
 
+def describe_markers(rows: Rows) -> list[str]:
+    """What reading and being there cost."""
+    if not rows.of("read markers", "hubbub"):
+        return []
+    [marked] = rows.of("read markers", "hubbub")
+    [unwatched] = rows.of("presence, unwatched", "hubbub")
+    [watched] = rows.of("presence, watched", "hubbub")
+    return [
+        "## Read markers and presence",
+        "",
+        "1,000 users, a socket each through the balancer; together they move 1,000 markers a "
+        "second, by one message each. Then one of them, whom 200 others watch, goes away and "
+        "comes back.",
+        "",
+        f"- a marker: {marked['us']:.0f} µs of CPU over all tiers ({_tiers([marked])}); "
+        f"{marked['hot_share']:.1%} of the updates touched no index; the table grew by "
+        f"{marked['grown_mb']:.1f} MB over {marked['size']:,} markers",
+        f"- {unwatched['size']:,} users whom nobody watches: "
+        f"{max(0.0, unwatched['commands_per_s']):.1f} commands of Valkey a second",
+        f"- a change of the watched one: {watched['commands']:.1f} commands of Valkey, "
+        f"{watched['us'] / 1000:.1f} ms of CPU over all tiers for {watched['size']} sockets; told "
+        f"after {watched['max_ms']:.0f} ms at the latest",
+        "",
+    ]
+
+
 def describe_costs(rows: Rows) -> list[str]:
     """What a part adds to the CPU of a send or a delivery, over all tiers."""
     there = [what for what in COSTS if rows.of(what, "with")]

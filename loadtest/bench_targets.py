@@ -127,6 +127,15 @@ TARGETS: Final = (
             Target(f"{listing}, µs a chat, all tiers", _a_chat(listing), 100),
         )
     ),
+    Target("a read marker by socket, µs, all tiers", _value("read markers", "us"), 60, show=".0f"),
+    Target(
+        "read markers that are not where they were moved",
+        _worst("read markers", "undelivered"), 0, show=".0f",
+    ),
+    Target(
+        "commands of Valkey a second for 1,000 users whom nobody watches",
+        _value("presence, unwatched", "commands_per_s"), 1,
+    ),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
     Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),

@@ -7,18 +7,20 @@ node knows) is stored alone: refused, it must not take a good one with it.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from common.calls.lanes import Lanes
 from common.process.logs import log
 from common.protocol.errors import Refusal
 from common.protocol.frames import Read
-from common.protocol.own import MoveMarker
+from common.protocol.own import MoveMarker, own_key
 from common.valkey.rates import Buckets, Rate
 from realtime.counters import Counters
 from realtime.hub import Hub
 
 MOVES_A_USER: Final = Rate(per_second=100, burst=1_000)  # those that are stored
+FREE_MOVES: Final = 10  # of a user in a batch, which are not worth counting
 PAUSE_SECONDS: Final = 0.25  # between batches; who comes first waits for nothing
 MAX_MOVES_A_CALL: Final = 500
 MAX_MOVES: Final = 10_000  # waiting and under way; while chats is gone, what comes then is dropped
@@ -37,9 +39,20 @@ class Reader(Protocol):
     def name(self) -> str: ...
 
 
+class _Batch:
+    """Moves of one key that go together; `raisable` are by user and chat."""
+
+    __slots__ = ("moves", "of_user", "raisable")
+
+    def __init__(self) -> None:
+        self.moves: list[MoveMarker] = []
+        self.raisable: dict[tuple[str, str], MoveMarker] = {}
+        self.of_user: dict[str, int] = {}
+
+
 class Markers:
     """`store` is called with a key, moves and the seconds that are left for them; raises Refusal
-    where all of them have to be asked again. `preferred` names a user's replica of chats."""
+    where all of them have to be asked again. `preferred` names a key's replica of chats."""
 
     def __init__(
         self,
@@ -56,73 +69,83 @@ class Markers:
         self._buckets = Buckets()
         self._counters = counters
         self._clock = clock
-        self._raisable: dict[tuple[str, str], MoveMarker] = {}
-        self._failed: list[MoveMarker] = []
-        self._moves = 0
-        self.lanes: Lanes[MoveMarker, None] = Lanes(
-            preferred, self._store_all, max_items=MAX_MOVES_A_CALL, pause=PAUSE_SECONDS
+        self._open: dict[str, _Batch] = {}  # that still take moves, by key
+        self.waiting = 0  # moves that are not stored yet
+        self.lanes: Lanes[_Batch, None] = Lanes(
+            preferred,
+            self._store_all,
+            max_items=MAX_MOVES_A_CALL,
+            size_of=lambda batch: len(batch.moves),
+            max_size=MAX_MOVES_A_CALL,
+            pause=PAUSE_SECONDS,
         )
-
-    @property
-    def waiting(self) -> int:
-        """That are not stored yet."""
-        return self._moves
 
     def read(self, reader: Reader, frame: Read) -> bool:
         """Whether it was taken; chats judges it later."""
         user, chat, seq = reader.user, frame.chat, frame.up_to
+        batch = self._open_batch(own_key(user))
         room = self._hub.rooms.get(chat)
         is_sure = room is not None and seq <= room.stream.head
-        known = self._raisable.get((user, chat)) if is_sure else None
+        known = batch.raisable.get((user, chat)) if is_sure else None
+        asked = time.time_ns() // 1000
         if known is not None and known.seq <= seq:
-            known.seq, known.asked, known.origin = seq, time.time_ns() // 1000, reader.name
+            known.seq, known.asked, known.origin = seq, asked, reader.name
             return True
-        if not self._buckets.take(user, self._rate, self._clock()).allowed:
+        number = batch.of_user.get(user, 0)
+        if number >= FREE_MOVES and not self._takes(user):
             return False
-        if self._moves >= MAX_MOVES:
+        if self.waiting >= MAX_MOVES:
             self._counters.drop("read marker not stored")
             return True
         move = MoveMarker(
-            user=user, chat=chat, seq=seq, back=False,
-            asked=time.time_ns() // 1000, origin=reader.name,
-        )  # fmt: skip
+            user=user, chat=chat, seq=seq, back=False, asked=asked, origin=reader.name
+        )
         if is_sure:
             # One that is lower and came later stays beside the one before: if the marker is turned
             # back between the two, only the later one counts.
-            self._raisable[user, chat] = move
-        self._moves += 1
-        self._ask(move)
+            batch.raisable[user, chat] = move
+        batch.of_user[user] = number + 1
+        batch.moves.append(move)
+        self.waiting += 1
         return True
 
     async def drain(self) -> None:
         """Waits until what sockets said is stored, for a few seconds at most."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while self._moves:  # noqa: ASYNC110 - an event for the end of a process
+                while self.waiting:  # noqa: ASYNC110 - an event for the end of a process
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            log("read markers left at the end of the drain", markers=self._moves)
+            log("read markers left at the end of the drain", markers=self.waiting)
 
-    def _ask(self, move: MoveMarker) -> None:
-        self.lanes.ask(move.user, move, lambda result: self._end(move, result))
+    def _takes(self, user: str) -> bool:
+        return self._buckets.take(user, self._rate, self._clock()).allowed
 
-    def _end(self, move: MoveMarker, result: Refusal | None) -> None:
+    def _open_batch(self, key: str) -> _Batch:
+        batch = self._open.get(key)
+        if batch is None or len(batch.moves) >= MAX_MOVES_A_CALL:
+            batch = self._open[key] = _Batch()
+            self._ask(key, batch)
+        return batch
+
+    def _ask(self, key: str, batch: _Batch) -> None:
+        self.lanes.ask(key, batch, partial(self._end, key, batch))
+
+    def _end(self, key: str, batch: _Batch, result: Refusal | None) -> None:
         if result is None:
-            self._moves -= 1
+            self.waiting -= len(batch.moves)
             return
-        if not self._failed:
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ask_failed)
-        self._failed.append(move)
+        # No more comes to it, also where it was never asked: what is open waits for a lane.
+        if self._open.get(key) is batch:
+            del self._open[key]
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ask, key, batch)
 
-    def _ask_failed(self) -> None:
-        failed, self._failed = self._failed, []
-        for move in failed:
-            self._ask(move)
-
-    async def _store_all(self, user: str, moves: list[MoveMarker], seconds: float) -> list[None]:
-        for move in moves:  # from now on they are as they are
-            if self._raisable.get(key := (move.user, move.chat)) is move:
-                del self._raisable[key]
+    async def _store_all(self, key: str, batches: list[_Batch], seconds: float) -> list[None]:
+        for open_key, batch in list(self._open.items()):
+            if batch in batches:  # from now on it is as it is
+                del self._open[open_key]
+        moves = [move for batch in batches for move in batch.moves]
         self._counters.markers += len(moves)
-        await self._store(user, moves, seconds)
-        return [None] * len(moves)
+        if moves:
+            await self._store(key, moves, seconds)
+        return [None] * len(batches)

@@ -95,10 +95,10 @@ class Chats:
             seqs += answer.seqs
         return seqs
 
-    async def move_markers(self, user: str, moves: Sequence[MoveMarker], seconds: float) -> None:
-        """Those of one call; `user` is one of theirs."""
+    async def move_markers(self, key: str, moves: Sequence[MoveMarker], seconds: float) -> None:
+        """Those of one call; `key` is that of one of their users."""
         request = MoveMarkers(moves=list(moves))
-        await self._calls.call("move_markers", request, MarkersMoved, key=user, timeout=seconds)
+        await self._calls.call("move_markers", request, MarkersMoved, key=key, timeout=seconds)
 
     async def companions(self, user: str, others: Sequence[str]) -> set[str]:
         """Those of the others who share a chat with the user; themself too."""

@@ -7,6 +7,12 @@ from common.protocol.wire import Wire
 Notify = Literal["all", "mentions", "none"]
 
 
+def own_key(user: str) -> str:
+    """By which a replica of chats is chosen to keep what is the user's own in order. There are
+    sixteen, so that what many users say goes together."""
+    return user[-1]
+
+
 class Mine(Wire, omit_defaults=False):
     """What is the reader's own: their marker, what lies above it (at most 100 are counted), and
     what they want of the chat."""

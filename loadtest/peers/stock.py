@@ -147,6 +147,14 @@ class Stock:
         assert row is not None
         return float(row[0])
 
+    def count_updates(self, table: str) -> tuple[int, int]:
+        """All, and those that touched no index (HOT), as far as they were reported."""
+        row = self._chats.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s", (table,)
+        ).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
     def close(self) -> None:
         self._chats.close()
         self._users.close()

@@ -1,0 +1,196 @@
+"""What reading and being there cost: read markers of many users by frames, and their presence.
+
+Each user has one socket, through the balancer, and a chat with one other.
+"""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from loadtest.chat_socket import ChatSocket
+from loadtest.peers.growing import Measured, fresh_hubbub
+from loadtest.peers.hubbub import Hubbub
+from loadtest.peers.machine import Found, cpu_seconds
+from loadtest.peers.meter import Meter, by_tier
+from loadtest.peers.people import People, Person
+from loadtest.peers.servers import start_valkey
+from loadtest.peers.stock import Stock
+
+READERS: Final = 1_000
+MARKERS_A_SECOND: Final = 1_000
+MARKING_SECONDS: Final = 20
+SETTLED_SECONDS: Final = 2.0  # after which every marker is stored, as the contract says
+IDLE_SECONDS: Final = 10.0
+WATCHERS: Final = 200
+CHANGES: Final = 20
+TICK_SECONDS: Final = 0.01
+
+
+class _Reader:
+    """A user's socket; `told` is what it was told of presence."""
+
+    def __init__(self, person: Person, chat: str) -> None:
+        self.person, self.chat = person, chat
+        self.seq = 1
+        self.told: dict[str, str] = {}
+        self._ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def connect(self, origin: str) -> dict[str, Any]:
+        """Its `ready`."""
+        self._socket = await ChatSocket.open(origin, self._take)
+        self.say({"type": "connect", "token": self.person.token})
+        ready: dict[str, Any] = await self._ready
+        return ready
+
+    def say(self, frame: dict[str, Any]) -> None:
+        self._socket.send(json.dumps(frame, separators=(",", ":")).encode())
+
+    def read_on(self) -> None:
+        """One message more."""
+        self.seq += 1
+        self.say({"type": "read", "chat": self.chat, "upTo": self.seq})
+
+    def close(self) -> None:
+        self._socket.abort()
+
+    def _take(self, text: bytes) -> None:
+        for line in text.split(b"\n"):
+            frame = json.loads(line)
+            if frame["type"] == "ready":
+                self._ready.set_result(frame)
+            elif frame["type"] == "presence":
+                self.told |= frame["users"]
+
+
+class _Valkey:
+    """A server of the benchmark's own, which says how often it was asked."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self._port, self._pid = port, pid
+
+    def cpu(self) -> float:
+        return cpu_seconds(self._pid)
+
+    def commands(self) -> int:
+        """All so far."""
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.sendall(b"INFO stats\r\nQUIT\r\n")
+            with connection.makefile("rb") as answer:
+                for line in answer:
+                    if line.startswith(b"total_commands_processed:"):
+                        return int(line.partition(b":")[2])
+        raise RuntimeError("Valkey did not say how often it was asked")
+
+
+def measure_marking() -> Measured:
+    """Markers, then presence of the same users."""
+    valkey, port = start_valkey()
+    try:
+        with fresh_hubbub(port) as hubbub:
+            people = People(hubbub.port).sign_up(READERS)
+            stock = Stock(hubbub)
+            try:
+                groups = [people[n : n + 2] for n in range(0, READERS, 2)]
+                groups.append(people[: WATCHERS + 1])  # who watch the first one
+                chats = stock.add_chats(groups)
+                stock.add_messages(chats, MARKERS_A_SECOND * MARKING_SECONDS // READERS + 1)
+                stock.settle()
+                bus = _Valkey(port, valkey.pid)
+                yield from asyncio.run(_measure(hubbub, stock, bus, people, chats))
+            finally:
+                stock.close()
+    finally:
+        valkey.stop()
+
+
+async def _measure(
+    hubbub: Hubbub, stock: Stock, bus: _Valkey, people: Sequence[Person], chats: Sequence[str]
+) -> list[tuple[str, Found]]:
+    origin = f"http://127.0.0.1:{hubbub.port}"
+    before = bus.commands()
+    await asyncio.sleep(IDLE_SECONDS)
+    alone = (bus.commands() - before) / IDLE_SECONDS
+    readers = [_Reader(person, chats[number // 2]) for number, person in enumerate(people)]
+    for reader in readers:
+        await reader.connect(origin)
+    await asyncio.sleep(SETTLED_SECONDS)
+    meter = Meter.at_rest(hubbub)
+    marked = await _mark(meter, stock, bus, readers)
+    wrong = await _count_wrong(origin, readers)
+    before = bus.commands()
+    await asyncio.sleep(IDLE_SECONDS)
+    idle = (bus.commands() - before) / IDLE_SECONDS - alone
+    found = [
+        ("read markers", {**marked, "undelivered": wrong}),
+        ("presence, unwatched", {"size": len(readers), "commands_per_s": idle}),
+        ("presence, watched", await _watch(meter, bus, readers, alone + idle)),
+    ]
+    for reader in readers:
+        reader.close()
+    return found
+
+
+async def _mark(meter: Meter, stock: Stock, bus: _Valkey, readers: Sequence[_Reader]) -> Found:
+    """At their rate, whatever the system does; with what the table has grown by."""
+    for reader in readers:
+        reader.read_on()  # the first one makes a row
+    await asyncio.sleep(SETTLED_SECONDS)
+    size, updates = stock.measure_mb("own_chats"), stock.count_updates("own_chats")
+    since, valkey = meter.start(), bus.cpu()
+    count, started = 0, time.monotonic()
+    while (seconds := time.monotonic() - started) < MARKING_SECONDS - 1:
+        due = int(seconds * MARKERS_A_SECOND)
+        for number in range(count, due):
+            readers[number % len(readers)].read_on()
+        count = due
+        await asyncio.sleep(TICK_SECONDS)
+    await asyncio.sleep(SETTLED_SECONDS)
+    found = meter.stop(since)
+    found["cpu"]["valkey"] = bus.cpu() - valkey
+    all_, hot = (
+        now - then for now, then in zip(stock.count_updates("own_chats"), updates, strict=True)
+    )
+    return {
+        **found, **by_tier(found["cpu"], count), "size": count,
+        "grown_mb": stock.measure_mb("own_chats") - size, "hot_share": hot / all_,
+    }  # fmt: skip
+
+
+async def _count_wrong(origin: str, readers: Sequence[_Reader]) -> int:
+    """Markers that are not where their reader has moved them."""
+    wrong = 0
+    for reader in readers:
+        again = _Reader(reader.person, reader.chat)
+        ready = await again.connect(origin)
+        again.close()
+        wrong += ready["read"][reader.chat] != reader.seq
+    return wrong
+
+
+async def _watch(meter: Meter, bus: _Valkey, readers: Sequence[_Reader], resting: float) -> Found:
+    """One user whom many sockets watch changes again and again; beside commands that Valkey gets
+    anyway."""
+    watched, *watchers = readers[: WATCHERS + 1]
+    for watcher in watchers:
+        watcher.say({"type": "watch", "users": [watched.person.id]})
+    await asyncio.sleep(SETTLED_SECONDS)
+    before, since, valkey = bus.commands(), meter.start(), bus.cpu()
+    slowest = 0.0
+    for number in range(CHANGES):
+        state = ("away", "online")[number % 2]
+        watched.say({"type": "active", "active": state == "online"})
+        started = time.monotonic()
+        while any(w.told.get(watched.person.id) != state for w in watchers):  # noqa: ASYNC110
+            await asyncio.sleep(TICK_SECONDS)
+        slowest = max(slowest, time.monotonic() - started)
+        await asyncio.sleep(1.0)
+    found = meter.stop(since)
+    found["cpu"]["valkey"] = bus.cpu() - valkey
+    commands = bus.commands() - before - resting * found["seconds"]
+    return {
+        **found, **by_tier(found["cpu"], CHANGES), "size": WATCHERS,
+        "commands": commands / CHANGES, "max_ms": slowest * 1000,
+    }  # fmt: skip
