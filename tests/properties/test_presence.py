@@ -3,7 +3,7 @@
 import itertools
 from typing import Final
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.protocol.frames import PresenceState
@@ -47,6 +47,8 @@ def truth(history: list[tuple[float, str, str]], now: float) -> PresenceState:
 
 
 @given(EVENTS, st.booleans())
+@example([(0.0, "a", "active"), (1.0, "b", "idle"), (1.0, "a", "gone"), (7.0, "b", "gone")], False)
+@settings(max_examples=300)
 def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], late: bool) -> None:
     """Once nothing has changed for a second, it is what they were told last; no two changes within
     a second; a list that is given at the end says the same."""

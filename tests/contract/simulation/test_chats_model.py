@@ -256,6 +256,7 @@ class Both:
         await self.ask(chats.list_chats_of_member, person, before, 3)
         await self.ask(chats.list_participants, chat, 2)
         await self.ask(chats.find_participants, chat, people)
+        await self.ask(chats.list_companions, [(person, people), (self.person(), self.some())])
         real = await chats.list_memberships(self.pool, people)
         assert sorted(real[1]) == sorted(self.model.list_memberships(people)[1])
         await self.ask(history.list_messages_below, person, chat, self.random.choice((None, 4)), 3)
