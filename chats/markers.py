@@ -77,19 +77,20 @@ class Markers:
 
     def _tell(self, moves: Moves, results: list[Moved | None]) -> None:
         notices: list[tuple[str, bytes]] = []
+        refused = 0
         for move, moved in zip(moves, results, strict=True):
             if moved is None or moved.is_above:
-                MARKERS.labels("refused").inc()
+                refused += 1
             elif move.back or moved.before != moved.marker:
-                MARKERS.labels("moved").inc()
                 notice = pack_notice(
                     MarkerMoved(chat=move.chat, up_to=moved.marker, back=move.back),
                     origin="" if moved.is_close else move.origin,
                 )
                 notices.append((self._valkey.topics.user(move.user), notice))
-            else:
-                MARKERS.labels("unmoved").inc()
         self._valkey.publish(notices)
+        MARKERS.labels("moved").inc(len(notices))
+        MARKERS.labels("refused").inc(refused)
+        MARKERS.labels("unmoved").inc(len(moves) - len(notices) - refused)
 
 
 def _split(moves: Moves) -> list[list[int]]:
