@@ -4,6 +4,7 @@ A chat that does not exist and one that the caller is not in are the same refusa
 """
 
 from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
+from chats.store.files import FileRow, find_file, find_linked_file
 from chats.store.history import find_message, list_messages_above, list_messages_below
 from chats.store.log import Page, list_events_for
 from common.database.pool import Pool
@@ -78,6 +79,24 @@ async def events_for_participant(
 def direct_stays() -> Refusal:
     """What somebody is told who wants to change a direct chat, or to leave it."""
     return Refusal("forbidden", "A direct chat is of these two, without a name, for good.")
+
+
+async def file_for_reader(pool: Pool, file: str, chat: str, reader: str) -> FileRow:
+    """Raises Refusal `not_found`, also for what somebody else uploaded and no message has."""
+    found = None
+    if is_id(file) and is_id(chat):
+        found = await find_file(pool, file, chat, reader)
+    if found is None:
+        raise not_found()
+    return found
+
+
+async def linked_file(pool: Pool, file: str) -> FileRow:
+    """For who has a link, which dies with the file. Raises Refusal `not_found`."""
+    found = await find_linked_file(pool, file) if is_id(file) else None
+    if found is None:
+        raise not_found()
+    return found
 
 
 def owner_only() -> Refusal:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, direct, erasing, history, nodes, own, participants, views
+from chats import chats, direct, erasing, files, history, nodes, own, participants, views
 from chats.appending import Appender
 from chats.coordinator import Coordinator
 from chats.digest import RecentChanges
@@ -22,7 +22,6 @@ from common.protocol.chats import (
     Chat,
     ChatOwners,
     ChatPage,
-    ChatsCounted,
     ChatsOwned,
     CreateChat,
     DecisionAnswer,
@@ -60,6 +59,21 @@ from common.protocol.chats import (
 )
 from common.protocol.companions import CompanionsAnswer, CompanionsRequest
 from common.protocol.direct import DirectChat, DirectChats, EndAccount, OpenDirectChat
+from common.protocol.files import (
+    Attachment,
+    BeginUpload,
+    DeleteFile,
+    DropUpload,
+    FileIds,
+    FilesFound,
+    FindFile,
+    FindFiles,
+    FinishUpload,
+    ListDoomed,
+    StoredFile,
+    UploadBegun,
+)
+from common.protocol.instance import ChatsCounted
 from common.protocol.items import AppendAnswer, AppendRequest
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from common.protocol.users import Empty
@@ -130,6 +144,15 @@ def create_calls(
         Call("get_message", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", GetEvents, EventPage, partial(history.get_events, pool)),
+        Call("begin_upload", BeginUpload, UploadBegun, partial(files.begin_upload, pool)),
+        Call("finish_upload", FinishUpload, Attachment, partial(files.finish_upload, pool)),
+        Call("drop_upload", DropUpload, Done, partial(files.drop_upload, pool)),
+        Call("find_file", FindFile, StoredFile, partial(files.find_file, pool)),
+        Call("find_files", FindFiles, FilesFound, partial(files.find_files, pool)),
+        Call("delete_file", DeleteFile, Done, partial(files.delete_file, pool)),
+        Call("list_doomed", ListDoomed, FileIds, partial(files.list_doomed, pool)),
+        Call("forget_files", FileIds, Done, partial(files.forget_files, pool)),
+        Call("known_files", FileIds, FileIds, partial(files.known_files, pool)),
         Call("views", ViewsRequest, ViewsAnswer, partial(views.get_views, pool)),
         Call("search", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(

@@ -12,7 +12,6 @@ from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
     ChatOwners,
-    ChatsCounted,
     ChatsOwned,
     Control,
     CreateChat,
@@ -30,6 +29,7 @@ from common.protocol.fields import (
     wrong_with_topic,
 )
 from common.protocol.ids import new_id
+from common.protocol.instance import ChatsCounted
 from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT, MAX_PARTICIPANTS_SHOWN
 from common.protocol.own import Mine
 from common.protocol.users import Empty
@@ -175,8 +175,8 @@ async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
 
 
 async def get_counts(pool: Pool, _: Empty) -> ChatsCounted:
-    chats, messages, size = await count_chats(pool)
-    return ChatsCounted(chats=chats, messages=messages, database_bytes=size)
+    chats, messages, file_bytes, size = await count_chats(pool)
+    return ChatsCounted(chats=chats, messages=messages, file_bytes=file_bytes, database_bytes=size)
 
 
 def draft_snapshot(chat: Chat, *, by: str) -> bytes:

@@ -30,7 +30,13 @@ from common.protocol.items import (
     SendItem,
     UnreactItem,
 )
-from common.protocol.limits import MAX_EMOJI_A_MESSAGE, wrong_with_mentions, wrong_with_message
+from common.protocol.limits import (
+    MAX_ATTACHMENTS,
+    MAX_EMOJI_A_MESSAGE,
+    WRONG_MESSAGE,
+    wrong_with_mentions,
+    wrong_with_message,
+)
 
 _ID_RULE: Final = "must be a UUID of 36 lower-case characters"
 _WHY_NOT: Final = {
@@ -38,6 +44,12 @@ _WHY_NOT: Final = {
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
     "closed": Refusal("forbidden", "The account of the other one is deleted."),
     "no_such_message": invalid("replyTo", "must be a message of this chat that is not deleted"),
+    "no_such_file": invalid(
+        "attachments",
+        f"must be at most {MAX_ATTACHMENTS} files that you have uploaded to this chat, "
+        "none of them twice or in another message",
+    ),
+    "no_text": invalid("message", WRONG_MESSAGE),
     "too_many_emoji": invalid("emoji", f"must not be more than {MAX_EMOJI_A_MESSAGE} a message"),
 }
 
@@ -61,12 +73,14 @@ def judge(item: AnyItem) -> Refusal | None:
 def _judge_send(item: SendItem) -> Refusal | None:
     if not is_id(item.key):
         return invalid("clientId", _ID_RULE)
-    if wrong := wrong_with_message(item.message):
+    if wrong := wrong_with_message(item.message, may_be_empty=bool(item.attachments)):
         return invalid("message", wrong)
     if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
         return invalid("mentions", wrong)
     if item.reply_to is not UNSET and not is_id(item.reply_to):
         return invalid("replyTo", _ID_RULE)
+    if item.attachments is not UNSET and not all(map(is_id, item.attachments)):
+        return invalid("attachments", _ID_RULE)
     return None
 
 
@@ -76,7 +90,7 @@ def _judge_change(item: EditItem | DeleteItem | ReactItem | UnreactItem) -> Refu
     if not isinstance(item, ReactItem) and not is_id(item.key):
         return invalid("Idempotency-Key", _ID_RULE)
     if isinstance(item, EditItem):
-        if wrong := wrong_with_message(item.message):
+        if wrong := wrong_with_message(item.message, may_be_empty=True):  # where it has files
             return invalid("message", wrong)
         if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
             return invalid("mentions", wrong)
@@ -121,10 +135,11 @@ def _draft_message(item: SendItem) -> Draft:
         client_id=item.key if item.show_key else UNSET,
         reply_to=item.reply_to,
         mentions=[] if mentions else UNSET,  # the database fills in those who take part
+        attachments=[] if item.attachments else UNSET,  # and what the files are
         **UNSTAMPED,
     )
     drafted = draft_event(message)
-    if not mentions and item.reply_to is UNSET:
+    if not mentions and item.reply_to is UNSET and not item.attachments:
         return Draft(item, NewMessage(item.chat, item.user, item.key, drafted), message.message_id)
     event = OtherEvent(
         kind="message",
@@ -134,6 +149,7 @@ def _draft_message(item: SendItem) -> Draft:
         key=item.key,
         message=None if item.reply_to is UNSET else item.reply_to,
         mentions=mentions,
+        attachments=item.attachments or None,
     )
     return Draft(item, event, message.message_id)
 

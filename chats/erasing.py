@@ -2,6 +2,7 @@
 
 from chats.appending import Appender
 from chats.store.direct import close_direct_chats
+from chats.store.files import doom_files_of
 from chats.store.log import list_messages_of
 from chats.store.own import forget_own
 from common.calls.service import call_seconds
@@ -17,9 +18,10 @@ from common.protocol.items import DeleteItem, Refused
 
 
 async def end_account(pool: Pool, request: EndAccount) -> DirectChats:
-    """What was their own goes; their direct chats stay with the others, who send nothing to them
-    any more. May be repeated."""
+    """What was their own goes, files that no message has too; their direct chats stay with the
+    others, who send nothing to them any more. May be repeated."""
     await forget_own(pool, request.user)
+    await doom_files_of(pool, request.user)
     return DirectChats(chats=await close_direct_chats(pool, request.user))
 
 

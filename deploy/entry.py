@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 
-ROLES = ("edge", "realtime", "users", "chats")
+ROLES = ("edge", "realtime", "files", "users", "chats")
 
 
 class EntryError(Exception):

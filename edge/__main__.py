@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from common.process.service import DRAIN_NOTICE_SECONDS, Serving, run_process, serving_health
+from common.process.web import serving_app
 from edge.app import open_edge
-from edge.http.server import serving_app
+from edge.http.joined_writes import WholeAnswers
 from edge.settings import EdgeSettings, read_edge_settings
 
 
@@ -18,7 +19,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(edge.app, public):
+        async with serving_app(edge.app, public, WholeAnswers):
             yield Serving(edge.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS))
 
 

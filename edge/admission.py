@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from edge.auth import Gate
+from common.identity.gate import Gate
 from edge.http.request import AnyRequest
 from edge.limits import Limits
 from edge.operation import Who

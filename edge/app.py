@@ -15,13 +15,14 @@ from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
+from common.identity.gate import Gate
+from common.identity.links import LinkSigner
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.admission import Admission
 from edge.appends import Appends
 from edge.asyncapi import describe_socket
-from edge.auth import Gate
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.http.balancer import Balancer
@@ -41,6 +42,7 @@ from edge.routes.administration import AdministrationRoutes
 from edge.routes.changes import ChangeRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
+from edge.routes.files import FileRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
@@ -114,6 +116,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ChatRoutes(chats, reads, limits),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
+            FileRoutes(chats, LinkSigner(service.service_key)),
             OwnRoutes(chats),
             InstanceRoutes(administration),
             OverviewRoutes(

@@ -19,6 +19,7 @@ from common.protocol.fields import (
     USERNAME_PATTERN,
 )
 from common.protocol.limits import (
+    MAX_ATTACHMENTS,
     MAX_CHAT_NAME_CHARACTERS,
     MAX_MENTIONS,
     MAX_MESSAGE_BYTES,
@@ -100,9 +101,10 @@ Topic = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TOPIC_CHARACTERS
 MessageText = Annotated[
     str,
     Meta(
-        description="1 to 8,192 bytes of UTF-8, stored as sent.",
+        description="1 to 8,192 bytes of UTF-8, stored as sent; it may be empty where there are "
+        "attachments.",
         examples=["The garden is ours from noon."],
-        extra_json_schema={"minLength": 1, "maxLength": MAX_MESSAGE_BYTES},
+        extra_json_schema={"maxLength": MAX_MESSAGE_BYTES},
     ),
 ]
 Mentions = Annotated[
@@ -110,5 +112,13 @@ Mentions = Annotated[
     Meta(
         max_length=MAX_MENTIONS,
         description="Users; those who do not take part are left out.",
+    ),
+]
+Attachments = Annotated[
+    list[Id],
+    Meta(
+        description="Files that the sender has uploaded to this chat and no message has, none "
+        "twice.",
+        extra_json_schema={"maxItems": MAX_ATTACHMENTS},
     ),
 ]

@@ -5,8 +5,7 @@ from typing import Final
 from unicodedata import combining, normalize
 
 from common.calls.balancer import network_of
-from common.protocol.errors import Refusal
-from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict
+from common.valkey.rates import SEND_KIND, SENDS, Rate, demand, rate_limited
 from common.valkey.shared_rates import SharedBuckets
 from edge.known_addresses import KnownAddresses
 
@@ -118,22 +117,3 @@ def fold_name(username: str) -> str:
 
 def hash_address(address: str) -> str:
     return blake2b(network_of(address).encode(), digest_size=16).hexdigest()
-
-
-def demand(verdict: Verdict) -> None:
-    """Raises Refusal rate_limited."""
-    if not verdict.allowed:
-        raise rate_limited(verdict)
-
-
-def rate_limited(verdict: Verdict) -> Refusal:
-    return Refusal(
-        "rate_limited",
-        "Too many requests. Wait a little.",
-        retry_after=verdict.retry_after,
-        headers={
-            "RateLimit-Limit": str(verdict.limit),
-            "RateLimit-Remaining": str(verdict.remaining),
-            "RateLimit-Reset": str(verdict.reset),
-        },
-    )

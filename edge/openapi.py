@@ -12,8 +12,9 @@ from common.protocol.errors import CODES, PROBLEM_TYPE, Refusal
 from common.protocol.ids import UUID_PATTERN
 from common.protocol.wire import Id
 from edge.bodies import Query
-from edge.operation import ROLES, Operation, Who
+from edge.operation import BYTES, ROLES, Bytes, Operation, Who
 
+BINARY: Final = "application/octet-stream"
 REF: Final = "#/components/schemas/{name}"
 EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
 EXAMPLE_PERSON: Final = "019a1b2c-0a1b-7c2d-8e3f-405162738495"
@@ -27,6 +28,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "createdAt": "2026-01-02T03:04:05.678Z",
     "currentPassword": "correct horse",
     "detail": "Too many requests.",
+    "attachments": [EXAMPLE_ID],
+    "files": [EXAMPLE_ID],
     "deletedAt": "2026-01-02T03:06:07.890Z",
     "deletedBy": EXAMPLE_PERSON,
     "editedAt": "2026-01-02T03:05:06.789Z",
@@ -105,7 +108,10 @@ def describe_api(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
     types = [
-        t for o in operations for t in (*o.answers.values(), *o.shapes) if not isinstance(t, str)
+        t
+        for o in operations
+        for t in (*o.answers.values(), *o.shapes)
+        if not isinstance(t, str | Bytes)
     ]
     schemas, components = msgspec.json.schema_components([*types, Id], ref_template=REF)
     names = dict(zip([*map(repr, types), repr(Id)], schemas, strict=True))
@@ -146,6 +152,8 @@ def _describe(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
         described["security"] = []
     if operation.who is not Who.SIGNED_IN:
         described["description"] = f"For {operation.who.value}."
+    if operation.takes_bytes:
+        described["requestBody"] = {"required": True, "content": {BINARY: {"schema": {}}}}
     if operation.shapes:
         shapes = [names[repr(shape)] for shape in operation.shapes]
         described["requestBody"] = {
@@ -213,10 +221,16 @@ def problems_of(operation: Operation) -> set[str]:
 def _responses(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in operation.answers.items():
-        responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": _answer_schema(answer, names)}},
-        }
+        described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+        if status == HTTPStatus.NOT_MODIFIED:
+            described["description"] = "What the client has is current"
+        elif answer is BYTES:
+            described["content"] = {"*/*": {"schema": {}}}
+            described["description"] = "The bytes" if status == HTTPStatus.OK else "A range of them"
+        else:
+            schema = _answer_schema(answer, names)
+            described["content"] = {"application/json": {"schema": schema}}
+        responses[str(status)] = described
     for status in sorted({CODES[code].status for code in problems_of(operation)}):
         codes = sorted(c for c in problems_of(operation) if CODES[c].status == status)
         responses[str(status)] = _problem_response(codes)

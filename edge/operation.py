@@ -40,6 +40,16 @@ class Who(Enum):
     SENDER = "the message's sender"
     SENDER_OR_OWNER = "the message's sender and the chat's owner"
     REACTED = "the participant who reacted"
+    UPLOADER = "the participant who uploaded the file"
+
+
+class Bytes(Enum):
+    """In `answers`: the body is no JSON."""
+
+    BYTES = "bytes"
+
+
+BYTES: Final = Bytes.BYTES
 
 
 class PathText(NamedTuple):
@@ -69,9 +79,11 @@ ID_IN_PATH: Final = PathText(read_id, {})
 
 
 class Operation(NamedTuple):
-    """A call. `answers` are the bodies by status, the usual one first: structs, or the fixed
-    sentence of a Confirmation. `refusals` are the codes beyond those that follow from the rest;
-    `shapes` are those of a body that may have several."""
+    """A call. `answers` are the bodies by status, the usual one first: structs, the fixed sentence
+    of a Confirmation, or BYTES. `refusals` are the codes beyond those that follow from the rest;
+    `shapes` are those of a body that may have several. `takes_bytes`: the body is no JSON.
+    `served_by_files`: by that role, to which the balancer sends it; the handler is the declaration
+    alone."""
 
     method: str
     path: str
@@ -83,6 +95,8 @@ class Operation(NamedTuple):
     refusals: tuple[str, ...]
     gives_cookie: bool
     shapes: tuple[type, ...]
+    takes_bytes: bool
+    served_by_files: bool
     parameters: frozenset[str]
     body: type[Any] | None
     body_is_optional: bool
@@ -115,6 +129,8 @@ def operation(
     refusals: tuple[str, ...] = (),
     gives_cookie: bool = False,
     shapes: tuple[type, ...] = (),
+    takes_bytes: bool = False,
+    served_by_files: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Decorates the method of a class of routes that answers the call.
 
@@ -138,7 +154,8 @@ def operation(
         body, body_is_optional = _without_none(hints.get("body"))
         return Operation(
             method, path, summary, answers, handler, who, rate, refusals, gives_cookie,
-            shapes or ((body,) if body else ()), frozenset(names), body, body_is_optional,
+            shapes or ((body,) if body else ()), takes_bytes, served_by_files,
+            frozenset(names), body, body_is_optional,
             hints.get("query"), {name: _path_text(hints[name]) for name in in_path},
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from edge.routes.administration import AdministrationRoutes
 from edge.routes.changes import ChangeRoutes
 from edge.routes.chats import ChatRoutes
 from edge.routes.descriptions import DescriptionRoutes
+from edge.routes.files import FileRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.instance import InstanceRoutes
 from edge.routes.invitations import InvitationRoutes
@@ -21,7 +22,7 @@ from edge.routes.sessions import SessionRoutes
 OPERATIONS: Final = tuple(
     operations_of(
         AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
-        OwnRoutes, SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes,
+        FileRoutes, OwnRoutes, SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes,
         AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

@@ -11,9 +11,8 @@ from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.process.symptoms import OPEN_CIRCUIT
-from common.protocol.chats import ChatsCounted
 from common.protocol.errors import Refusal
-from common.protocol.instance import UsersCounted
+from common.protocol.instance import ChatsCounted, UsersCounted
 from common.protocol.users import Empty
 from common.valkey.valkey import Valkey
 from common.version import VERSION
@@ -111,7 +110,7 @@ class Overview:
             sockets=figures["realtime"].total(SOCKETS),
             chats=chats.chats if chats else None,
             messages=chats.messages if chats else None,
-            file_bytes=0,
+            file_bytes=chats.file_bytes if chats else None,
             database_bytes=users.database_bytes + chats.database_bytes if users and chats else None,
             version=VERSION,
             doctor=judge(seen),

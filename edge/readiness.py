@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from common.calls.calls import Calls
-from edge.auth import Gate
+from common.identity.gate import Gate
 
 REMEMBER_SECONDS = 0.2  # asking often must cost nothing
 

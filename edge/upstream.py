@@ -8,6 +8,7 @@ import msgspec
 from common.calls.calls import Calls
 from common.protocol import chats as c
 from common.protocol import direct as d
+from common.protocol import files as f
 from common.protocol import instance as i
 from common.protocol import own
 from common.protocol import users as u
@@ -194,6 +195,12 @@ class Chats:
     async def get_events(self, user: str, chat: str, after: int, limit: int) -> c.EventPage:
         request = c.GetEvents(user=user, chat=chat, after=after, limit=limit)
         return await self._calls.call("get_events", request, c.EventPage, key=chat)
+
+    async def find_files(self, request: f.FindFiles) -> f.FilesFound:
+        return await self._calls.call("find_files", request, f.FilesFound, key=request.chat)
+
+    async def delete_file(self, request: f.DeleteFile) -> None:
+        await self._calls.call("delete_file", request, c.Done, key=request.chat)
 
     async def search(self, request: c.SearchRequest) -> c.SearchAnswer:
         return await self._calls.call("search", request, c.SearchAnswer, key=request.user)

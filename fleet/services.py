@@ -1,4 +1,4 @@
-"""The processes of edge, realtime, users and chats: their ports, their environment, their start."""
+"""The processes of edge, realtime, files, users and chats: ports, environment, start."""
 
 import subprocess
 import sys
@@ -17,7 +17,9 @@ from fleet.probe import http_status
 from fleet.processes import Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
-PUBLIC_ROLES = ("edge", "realtime")  # their ports are for clients, so health has one of its own
+# Their ports are for clients, so health has one of its own.
+PUBLIC_ROLES = ("edge", "realtime", "files")
+FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and the key to them
 CALLED_ROLES = ("users", "chats", "realtime")
 
 
@@ -128,6 +130,7 @@ def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dic
         "HUBBUB_PUBLIC_URL": settings.public_url,
         "HUBBUB_ORIGINS": settings.origins,
         "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),
+        "HUBBUB_FILES_URL": settings.files_url,
     }
     for variable, name in (
         ("HUBBUB_SERVICE_KEY_FILE", "service.key"),
@@ -144,5 +147,6 @@ def service_environment(
     """The shared environment without what only other roles may know, and what is `own`."""
     private = {owner: {variable} for owner, variable in DATABASE_VARIABLES.items()}
     private["users"].add("HUBBUB_SIGNING_KEYS")
+    private["files"] = {name for name in shared if name.startswith(FILES_PREFIXES)}
     foreign = {name for owner, names in private.items() if owner != role for name in names}
     return {**{name: value for name, value in shared.items() if name not in foreign}, **own}

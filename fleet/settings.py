@@ -25,7 +25,7 @@ from fleet.ports import LOOPBACK
 from fleet.scaling.scaler import Limits, Replicas
 
 PROJECT_FOLDER: Final = Path(__file__).parent.parent
-SERVICE_ROLES: Final = ("edge", "realtime", "users", "chats")
+SERVICE_ROLES: Final = ("edge", "realtime", "files", "users", "chats")
 MAX_REPLICAS: Final = 64
 DEFAULT_MAXIMUM: Final = 4  # more is the operator's to ask for: each takes memory and connections
 DATABASE_VARIABLES: Final = {
@@ -108,8 +108,8 @@ class FleetSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_REPLICAS",
             REPLICAS,
-            "How many processes of edge, realtime, users and chats: a number, or a range that "
-            "follows the load.",
+            "How many processes of edge, realtime, files, users and chats: a number, or a range "
+            "that follows the load.",
             otherwise="two of each (one on a single core), up to four if there are cores",
         ),
     ]
@@ -145,6 +145,15 @@ class FleetSettings(msgspec.Struct, frozen=True):
         ),
         Join(join_external),
     ]
+    files_url: Annotated[
+        str,
+        Variable(
+            "HUBBUB_FILES_URL",
+            URL,
+            "Where bytes of files lie, if not in `HUBBUB_DATA`.",
+            otherwise="`file://HUBBUB_DATA/files`",
+        ),
+    ]
     environment: dict[str, str]  # all of it, for the services
 
     @property
@@ -169,6 +178,9 @@ class FleetSettings(msgspec.Struct, frozen=True):
 def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     """Raises SettingsError with a sentence for the operator."""
     settings = read_variables(FleetSettings, env, environment=dict(env))
+    if not settings.files_url:
+        local = (settings.data / "files").as_uri()
+        settings = msgspec.structs.replace(settings, files_url=local)
     if settings.public_url:
         return settings
     # Both spellings of this machine are its own page, unless the operator says what the page is.

@@ -51,7 +51,7 @@ def read_line(line: bytes) -> AnyClientFrame | Refused:
 
 
 def _wrong_with_send(send: Send) -> str | None:
-    if wrong := wrong_with_message(send.message):
+    if wrong := wrong_with_message(send.message, may_be_empty=bool(send.attachments)):
         return f"message {wrong}."
     if send.mentions is not msgspec.UNSET and (wrong := wrong_with_mentions(send.mentions)):
         return f"mentions {wrong}."

@@ -73,6 +73,7 @@ class Sends:
             message=send.message,
             reply_to=send.reply_to,
             mentions=send.mentions,
+            attachments=send.attachments,
         )
         self._lanes.ask(send.chat, item, partial(self._answer, sender, send, since))
 

@@ -16,6 +16,7 @@ from common.calls.http_client import HttpClient
 from common.calls.http_server import Request, Response, serving_http
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
+from common.identity.gate import Gate
 from common.process.service import Serving
 from common.process.settings import ServiceSettings
 from common.process.tasks import stop
@@ -26,7 +27,6 @@ from common.protocol.items import SendItem
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.appends import Appends
-from edge.auth import Gate
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.known_addresses import KnownAddresses

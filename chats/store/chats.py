@@ -100,20 +100,22 @@ async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
     return dict(rows)
 
 
-async def count_chats(pool: Pool) -> tuple[int, int, int]:
-    """Those that are not deleted, all messages, bytes. Many messages are not counted one by one:
-    the index on them knows about how many it has."""
+async def count_chats(pool: Pool) -> tuple[int, int, int, int]:
+    """Those that are not deleted, all messages, bytes of files and of the database. Many messages
+    are not counted one by one: the index on them knows about how many it has."""
     rows = await fetch(
         pool,
         "SELECT (SELECT count(*) FROM chats WHERE deleted_at IS NULL),"
         " CASE WHEN c.reltuples > %s THEN c.reltuples::bigint"
         "  ELSE (SELECT count(*) FROM log WHERE kind = 'message') END,"
+        " (SELECT coalesce(sum(size), 0)::bigint FROM files"
+        "  WHERE stored_at IS NOT NULL AND doomed_at IS NULL),"
         " pg_database_size(current_database())"
         " FROM pg_class c WHERE c.oid = 'log_messages'::regclass",
         (float(MAX_COUNTED),),
     )
-    chats, messages, size = rows[0]
-    return chats, messages, size
+    chats, messages, file_bytes, size = rows[0]
+    return chats, messages, file_bytes, size
 
 
 async def read_epoch(pool: Pool) -> str:

@@ -41,6 +41,7 @@ class OtherEvent(msgspec.Struct, omit_defaults=True):
     mentions: list[str] | None = None
     emoji: str | None = None
     former: bool = False
+    attachments: list[str] | None = None
     item: int = 0
 
 

@@ -117,14 +117,6 @@ class JoinChat(Internal):
     key: str
 
 
-class ChatsCounted(Internal):
-    """Of many messages the number is an estimate."""
-
-    chats: int
-    messages: int
-    database_bytes: int
-
-
 class DeleteMessagesOf(Internal):
     """users asks for it: the user's account is deleted, and their messages go too. `after` is the
     `next` of the answer before."""

@@ -5,7 +5,7 @@
         400 invalid_request, unknown_user        401 unauthenticated, invalid_credentials
         403 forbidden, signup_closed             404 not_found    405 method_not_allowed
         409 username_taken, email_taken, last_owner
-        413 too_large    415 unsupported_media_type
+        413 too_large    415 unsupported_media_type        416 range_not_satisfiable
         426 upgrade_required                     429 rate_limited 431 headers_too_large
         500 internal     503 unavailable
 
@@ -35,6 +35,7 @@ CODES: Final[dict[str, Code]] = {
     "last_owner": Code(409, "Last owner"),
     "too_large": Code(413, "Too large"),
     "unsupported_media_type": Code(415, "Unsupported media type"),
+    "range_not_satisfiable": Code(416, "Range not satisfiable"),
     "upgrade_required": Code(426, "Upgrade required"),
     "rate_limited": Code(429, "Rate limited"),
     "headers_too_large": Code(431, "Headers too large"),

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from common.protocol.files import Attachment
 from common.protocol.wire import Id, Wire
 
 ChatKind = Literal["group", "direct"]
@@ -28,6 +29,7 @@ class Message(Event, tag="message"):
     client_id: Id | msgspec.UnsetType = msgspec.UNSET
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    attachments: list[Attachment] | msgspec.UnsetType = msgspec.UNSET
     deleted: bool = False
 
 
@@ -122,6 +124,7 @@ class CurrentMessage(Event, tag="message"):
     client_id: Id | msgspec.UnsetType = msgspec.UNSET
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    attachments: list[Attachment] | msgspec.UnsetType = msgspec.UNSET
     edited_at: str | msgspec.UnsetType = msgspec.UNSET
     deleted_at: str | msgspec.UnsetType = msgspec.UNSET
     deleted_by: Id | msgspec.UnsetType = msgspec.UNSET

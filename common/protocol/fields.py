@@ -26,11 +26,17 @@ MAX_INSTANCE_NAME_CHARACTERS: Final = 64
 MAX_DISPLAY_NAME_CHARACTERS: Final = 64
 MAX_STATUS_CHARACTERS: Final = 140
 MAX_TOPIC_CHARACTERS: Final = 250
+MAX_FILE_NAME_CHARACTERS: Final = 255
 
 # Unicode's White_Space property (PropList.txt), which str.isspace() is a little wider than.
 WHITE_SPACE: Final = frozenset(
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
+)
+
+# Unicode's Bidi_Control property (PropList.txt): with these a name can show another ending.
+BIDIRECTIONAL_CONTROLS: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 
 _match_username = re.compile(USERNAME_PATTERN).match
@@ -100,6 +106,19 @@ def wrong_with_status(text: str | None) -> str | None:
 
 def wrong_with_topic(text: str | None) -> str | None:
     return _wrong_with_note(text, MAX_TOPIC_CHARACTERS)
+
+
+def wrong_with_file_name(text: str) -> str | None:
+    """What a file is called where it is saved: one component of a path that shows as it is."""
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not 1 <= len(text) <= MAX_FILE_NAME_CHARACTERS:
+        return f"must have 1 to {MAX_FILE_NAME_CHARACTERS} characters"
+    if any(c in "/\\" or unicodedata.category(c) == "Cc" for c in text):
+        return "must not contain control characters, / and \\"
+    if not BIDIRECTIONAL_CONTROLS.isdisjoint(text):
+        return "must not contain bidirectional controls"
+    return "must be a name" if text in (".", "..") else None
 
 
 def _wrong_with_note(text: str | None, longest: int) -> str | None:

@@ -27,6 +27,7 @@ class Send(ClientFrame, tag="send"):
     message: str
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    attachments: list[Id] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Typing(ClientFrame, tag="typing"):

@@ -136,6 +136,15 @@ class UsersCounted(Internal):
 # ---- invitations
 
 
+class ChatsCounted(Internal):
+    """Of many messages the number is an estimate."""
+
+    chats: int
+    messages: int
+    database_bytes: int
+    file_bytes: int = 0
+
+
 class CreateInvitation(Internal):
     """`chat` is one that the caller owns, or None. `days` until it expires."""
 

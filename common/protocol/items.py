@@ -26,6 +26,7 @@ class SendItem(Item, tag="message", kw_only=True):
     message: str
     reply_to: str | msgspec.UnsetType = msgspec.UNSET
     mentions: list[str] | msgspec.UnsetType = msgspec.UNSET
+    attachments: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChangeItem(Item, kw_only=True):

@@ -9,8 +9,11 @@ from common.protocol.ids import is_id
 
 MAX_MESSAGE_BYTES: Final = 8_192
 MAX_MENTIONS: Final = 50
+MAX_ATTACHMENTS: Final = 10
 MAX_EMOJI_A_MESSAGE: Final = 20
 MAX_BODY_BYTES: Final = 65_536
+MAX_FILE_BYTES: Final = 25 * 2**20
+MAX_FILES_A_LINK: Final = 50
 MAX_HEADER_BYTES: Final = 16_384
 MAX_JSON_DEPTH: Final = 32
 MAX_CHAT_NAME_CHARACTERS: Final = 128
@@ -22,6 +25,7 @@ MAX_WATCHED_USERS: Final = 200  # a socket
 MAX_SLICE_EVENTS: Final = 200
 MAX_SLICE_BYTES: Final = 262_144
 
+WRONG_MESSAGE: Final = f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
 ACCESS_TOKEN_SECONDS: Final = 15 * 60
 REFRESH_TOKEN_SECONDS: Final = 30 * 24 * 3600
 
@@ -37,12 +41,14 @@ def wrong_with_text(text: str) -> str | None:
     return None
 
 
-def wrong_with_message(text: str) -> str | None:
-    """A message is 1 to 8,192 bytes of UTF-8."""
+def wrong_with_message(text: str, *, may_be_empty: bool = False) -> str | None:
+    """A message is 1 to 8,192 bytes of UTF-8; it may be empty where it has files."""
     if wrong := wrong_with_text(text):
         return wrong
+    if not text and may_be_empty:
+        return None
     if not 1 <= len(text.encode()) <= MAX_MESSAGE_BYTES:
-        return f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
+        return WRONG_MESSAGE
     return None
 
 

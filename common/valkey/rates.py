@@ -8,6 +8,8 @@ import math
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
+from common.protocol.errors import Refusal
+
 
 class Rate(NamedTuple):
     """`burst` at once from a full bucket; `per_second` flow back."""
@@ -80,3 +82,22 @@ class Buckets:
             if self._full_at[oldest] > now and len(self._full_at) <= self._max_buckets:
                 break
             del self._full_at[oldest]
+
+
+def demand(verdict: Verdict) -> None:
+    """Raises Refusal rate_limited."""
+    if not verdict.allowed:
+        raise rate_limited(verdict)
+
+
+def rate_limited(verdict: Verdict) -> Refusal:
+    return Refusal(
+        "rate_limited",
+        "Too many requests. Wait a little.",
+        retry_after=verdict.retry_after,
+        headers={
+            "RateLimit-Limit": str(verdict.limit),
+            "RateLimit-Remaining": str(verdict.remaining),
+            "RateLimit-Reset": str(verdict.reset),
+        },
+    )

@@ -8,6 +8,7 @@ from common.process.settings import ServiceSettings
 from common.process.variables import Variable, declared_variables
 from docs.reference.samples import table
 from edge.settings import EdgeSettings
+from files.settings import FilesSettings
 from fleet.settings import FleetSettings
 from realtime.settings import RealtimeSettings
 from users.settings import Settings as UsersSettings
@@ -16,9 +17,10 @@ ROLES: Final[tuple[tuple[str, str, type], ...]] = (
     ("One machine", "`make run` reads these and passes its whole environment on to the services, "
      "so that it is the place for their variables too; what it decides itself (addresses, keys, "
      "seeds) it sets for them.", FleetSettings),
-    ("Every service", "Read by edge, realtime, users and chats.", ServiceSettings),
+    ("Every service", "Read by edge, realtime, files, users and chats.", ServiceSettings),
     ("edge", "", EdgeSettings),
     ("realtime", "", RealtimeSettings),
+    ("files", "", FilesSettings),
     ("users", "", UsersSettings),
     ("chats", "", ChatsSettings),
 )  # fmt: skip
@@ -32,6 +34,7 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_CHATS_REPLICAS": "Containers of chats.",
     "HUBBUB_DOMAIN": "The name for which a certificate is obtained and renewed.",
     "HUBBUB_EDGE_REPLICAS": "Containers of edge.",
+    "HUBBUB_FILES_REPLICAS": "Containers of files.",
     "HUBBUB_GRAFANA_PORT": "Grafana's port on loopback.",
     "HUBBUB_IMAGE": "The image of the services.",
     "HUBBUB_ORIGINS": "As above.",

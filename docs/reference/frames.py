@@ -36,8 +36,8 @@ MEANINGS: Final = {
     "server.presence": "The answer to `watch`, and then what has changed: `online` with an active "
     "socket, `away` with none that is active, `offline` without a socket for half a minute.",
     "server.message": "A message. `by` is the sender; `clientId` is the one of the send; `replyTo` "
-    "is a messageId. `deleted` is there where the text was removed: the `message.deleted` comes "
-    "later.",
+    "is a messageId, `attachments` are files. `deleted` is there where the text was removed: the "
+    "`message.deleted` comes later.",
     "server.message.edited": "A message has a new text; `by` is its sender, `of` its seq. "
     "`mentions` is the whole new list.",
     "server.message.deleted": "The text of the message with seq `of` was removed everywhere.",

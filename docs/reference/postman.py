@@ -11,6 +11,7 @@ from docs.reference.rest import JSON_TYPE, operations_of
 from docs.reference.samples import Json, resolve
 from docs.reference.story import STORY, Step
 
+BYTES_TYPE: Final = "application/octet-stream"
 FORMAT: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 ADDRESS: Final = "http://127.0.0.1:8000"
 PROSE: Final = frozenset({"title", "description", "examples", "discriminator", "default"})
@@ -19,7 +20,7 @@ const run = Date.now().toString(36) + Math.random().toString(36).slice(2, 8);
 for (const name of ["ann", "ben", "cat"]) {
   pm.collectionVariables.set(name, `${name}-${run}`);
 }
-for (const name of ["annKey", "messageKey", "editKey"]) {
+for (const name of ["annKey", "messageKey", "editKey", "fileKey"]) {
   pm.collectionVariables.set(name, pm.variables.replaceIn("{{$guid}}"));
 }
 pm.collectionVariables.set("thumb", encodeURIComponent("👍"));"""
@@ -52,6 +53,7 @@ def _item(step: Step, method: str, path: str, operation: Json, api: Json) -> Jso
     response = operation["responses"][str(step.status)]
     (content,) = response["content"].values()
     shape = plain_schema(content["schema"], api["components"]["schemas"])
+    is_json = JSON_TYPE in response["content"] or step.status >= 400
     return {
         "name": step.title,
         "request": {
@@ -62,7 +64,10 @@ def _item(step: Step, method: str, path: str, operation: Json, api: Json) -> Jso
             "header": list(_headers(step)),
             **_body(step),
         },
-        "event": [_event("test", "\n".join(_tests(step, shape))), *_waiting(step)],
+        "event": [
+            _event("test", "\n".join(_tests(step, shape if is_json else None))),
+            *_waiting(step),
+        ],
     }
 
 
@@ -95,22 +100,30 @@ def _auth(step: Step) -> Json:
 def _headers(step: Step) -> Iterator[Json]:
     if step.body is not None:
         yield {"key": "Content-Type", "value": JSON_TYPE}
+    if step.bytes is not None:
+        yield {"key": "Content-Type", "value": BYTES_TYPE}
     if step.key is not None:
         yield {"key": "Idempotency-Key", "value": f"{{{{{step.key}}}}}"}
 
 
 def _body(step: Step) -> Json:
+    if step.bytes is not None:
+        return {"body": {"mode": "raw", "raw": step.bytes}}
     if step.body is None:
         return {}
     options = {"raw": {"language": "json"}}
     return {"body": {"mode": "raw", "raw": json.dumps(step.body, indent=2), "options": options}}
 
 
-def _tests(step: Step, shape: Json) -> Iterator[str]:
+def _tests(step: Step, shape: Json | None) -> Iterator[str]:
+    """`shape` is None where the answer is no JSON: then `answer` is its text."""
     yield f'pm.test("is {step.status}", () => pm.response.to.have.status({step.status}));'
-    yield "const answer = pm.response.json();"
-    yield f"const shape = {json.dumps(shape)};"
-    yield 'pm.test("looks as described", () => pm.expect(answer).to.have.jsonSchema(shape));'
+    if shape is None:
+        yield "const answer = pm.response.text();"
+    else:
+        yield "const answer = pm.response.json();"
+        yield f"const shape = {json.dumps(shape)};"
+        yield 'pm.test("looks as described", () => pm.expect(answer).to.have.jsonSchema(shape));'
     expect = step.expect
     if step.says:
         expect = (f"answer.message === {json.dumps(step.says)}", *expect)

@@ -41,13 +41,16 @@ def _describe(
             for p in operation["parameters"]
         ]
         parts.append(table(("parameter", "in", "value", ""), *rows))
-    if "requestBody" in operation:
-        parts.extend(_bodies(operation["requestBody"], schemas))
+    if JSON_TYPE in (body := operation.get("requestBody", {"content": ()}))["content"]:
+        parts.extend(_bodies(body, schemas))
     refusals = []
     for status, response in operation["responses"].items():
-        if not status.startswith("2"):
+        if not status.startswith(("2", "3")):
             if status != "default":
                 refusals.append(f"{status} {response['description'].replace(' or ', ', ')}")
+            continue
+        if JSON_TYPE not in response.get("content", {}):
+            parts.append(f"**{status}** {response['description']}")
             continue
         example = sample(response["content"][JSON_TYPE]["schema"], schemas)
         said = sentences.get((operation["operationId"], int(status)))

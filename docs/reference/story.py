@@ -23,6 +23,7 @@ class Step(NamedTuple):
     keep: Json = {}  # noqa: RUF012
     says: str | None = None  # the fixed `message` of the answer
     expect: tuple[str, ...] = ()
+    bytes: str | None = None  # a body that is no JSON
     after_ms: int = 0  # for what takes effect at every replica a moment later
 
 
@@ -256,6 +257,44 @@ DIRECT_CHATS: Final = (
          where={**DIRECT, "user_id": "annId"}, expect=_code("forbidden")),
 )  # fmt: skip
 
+FILE: Final = {**CHAT, "file_id": "file"}
+
+FILES: Final = (
+    Step("Ben uploads a file", "post_chat_chat_file", 201, bytes="Salad, bread, lemonade",
+         by="benToken", where=CHAT, query={"name": "shopping.txt"}, key="fileKey",
+         keep={"file": "file.id"}, says="File uploaded successfully",
+         expect=("answer.file.size === 22",
+                 'answer.file.type === "text/plain; charset=utf-8"')),
+    Step("Uploaded again with the same key: the first result", "post_chat_chat_file", 201,
+         bytes="Something else", by="benToken", where=CHAT, query={"name": "other.txt"},
+         key="fileKey", says="File uploaded successfully",
+         expect=('answer.file.id === pm.collectionVariables.get("file")',)),
+    Step("A file without a name", "post_chat_chat_file", 400, bytes="x", by="benToken",
+         where=CHAT, expect=_code("invalid_request")),
+    Step("While no message has it, it is Ben's alone", "get_chat_chat_file_file", 404,
+         by="annToken", where=FILE, expect=_code("not_found")),
+    Step("Ben sends it", "post_chat_chat_message", 201,
+         {"message": "", "attachments": ["{{file}}"]}, by="benToken", where=CHAT,
+         says="Message sent successfully"),
+    Step("Ann has it", "get_chat_chat_file_file", 200, by="annToken", where=FILE,
+         expect=('answer === "Salad, bread, lemonade"',)),
+    Step("It has no preview", "get_chat_chat_file_file_preview", 404, by="annToken", where=FILE,
+         expect=_code("not_found")),
+    Step("A link to it", "post_chat_chat_file_link", 200, {"files": ["{{file}}"]},
+         by="annToken", where=CHAT,
+         keep={"link": 'links[pm.collectionVariables.get("file")].url.split("/").pop()'},
+         expect=("answer.expiresIn === 600",)),
+    Step("The link needs no token", "get_file_link", 200, where={"link": "link"},
+         expect=('answer === "Salad, bread, lemonade"',)),
+    Step("A message's file goes with the message", "delete_chat_chat_file_file", 403,
+         by="benToken", where=FILE, expect=_code("forbidden")),
+    Step("Ben uploads another one", "post_chat_chat_file", 201, bytes="Never mind",
+         by="benToken", where=CHAT, query={"name": "draft.txt"}, keep={"draft": "file.id"},
+         says="File uploaded successfully"),
+    Step("And deletes it", "delete_chat_chat_file_file", 200, by="benToken",
+         where={**CHAT, "file_id": "draft"}, says="File deleted successfully"),
+)  # fmt: skip
+
 PARTING: Final = (
     Step("Cat leaves", "delete_chat_chat_participant_user", 200, by="catToken",
          where={**CHAT, "user_id": "catId"}, says="Participant removed successfully"),
@@ -317,6 +356,7 @@ STORY: Final = (
     ("Messages", MESSAGES),
     ("What becomes of a message", CHANGES),
     ("Direct chats", DIRECT_CHATS),
+    ("Files", FILES),
     ("Invitations", INVITATIONS),
     ("Parting", PARTING),
     ("The instance", INSTANCE),

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
 from common.protocol.instance import DeleteOwnAccount
 from common.protocol.users import Account, Grant, SignUp
-from edge.auth import Gate
 from edge.bodies import AnswerBody, Email, Password, RequestBody, Username, Wrongs
 from edge.http.answer import Answer, json_answer
 from edge.http.balancer import Balancer

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.fields import wrong_with_password
 from common.protocol.instance import (
@@ -18,7 +19,6 @@ from common.protocol.instance import (
     UserPage,
 )
 from common.protocol.wire import Id
-from edge.auth import Gate
 from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs
 from edge.http.request import RequestKey
 from edge.operation import Who, delete, get, patch, post

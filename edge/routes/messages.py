@@ -11,7 +11,15 @@ from common.protocol.items import SendItem
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
 from common.protocol.wire import Id, Seq
 from edge.appends import Appends
-from edge.bodies import AnswerBody, Mentions, MessageText, Query, RequestBody, Wrongs
+from edge.bodies import (
+    AnswerBody,
+    Attachments,
+    Mentions,
+    MessageText,
+    Query,
+    RequestBody,
+    Wrongs,
+)
 from edge.http.answer import Answer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
@@ -27,9 +35,11 @@ class MessageBody(RequestBody):
     client_id: Id | UnsetType = UNSET
     reply_to: Id | UnsetType = UNSET
     mentions: Mentions | UnsetType = UNSET
+    attachments: Attachments | UnsetType = UNSET
 
     def wrong_fields(self) -> Wrongs:
-        return {"message": wrong_with_message(self.message)}
+        may_be_empty = bool(self.attachments)
+        return {"message": wrong_with_message(self.message, may_be_empty=may_be_empty)}
 
     def own_key(self) -> str | UnsetType:
         return self.client_id
@@ -114,6 +124,7 @@ class MessageRoutes:
                 message=body.message,
                 reply_to=body.reply_to,
                 mentions=body.mentions,
+                attachments=body.attachments,
                 trace=followed_trace.get() or UNSET,
             )
         )

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
+from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import (
@@ -16,7 +17,6 @@ from common.protocol.ids import new_id
 from common.protocol.instance import Role
 from common.protocol.users import ChangeProfile, OwnAccount, PeopleFound, Person
 from common.protocol.wire import Id
-from edge.auth import Gate
 from edge.bodies import (
     AnswerBody,
     DisplayName,

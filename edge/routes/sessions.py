@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, UnsetType
 
+from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.limits import wrong_with_text
 from common.protocol.wire import Id
-from edge.auth import Gate
 from edge.bodies import AnswerBody, RequestBody
 from edge.http.answer import Answer, json_answer
 from edge.http.cookies import SessionCookie

@@ -22,7 +22,11 @@ from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
 SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
-POOLS = {"edge": f"{SERVER_OPTIONS} slowstart 2s", "realtime": SERVER_OPTIONS}
+POOLS = {
+    "edge": f"{SERVER_OPTIONS} slowstart 2s",
+    "realtime": SERVER_OPTIONS,
+    "files": SERVER_OPTIONS,
+}
 SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
 MAX_CONNECTIONS = 100_000
@@ -120,7 +124,7 @@ class Balancer:
 
 
 def pools_text(servers: Mapping[PoolServer, Mode]) -> str:
-    """The file beside deploy/haproxy.cfg: the two pools with the servers that are there now."""
+    """The file beside deploy/haproxy.cfg: the pools with the servers that are there now."""
     lines = []
     for pool in POOLS:
         lines.append(f"backend {pool} from {pool}_pool")

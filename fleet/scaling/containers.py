@@ -13,7 +13,7 @@ from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 
-METRICS_PORTS = {"edge": 8001, "realtime": 8001, "users": 8000, "chats": 8000}
+METRICS_PORTS = {"edge": 8001, "realtime": 8001, "files": 8001, "users": 8000, "chats": 8000}
 ROUND_SECONDS = 3.0  # each asks Docker twice
 # A container's role, its health, and its addresses in the networks that it is in.
 INSPECT_FORMAT = (

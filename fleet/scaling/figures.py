@@ -36,6 +36,8 @@ def names_of(role: str) -> list[str]:
             return [*names, _REQUESTS, _REQUEST_SECONDS]
         case "realtime":
             return [*names, _SOCKETS, _DELIVERIES, _BUS]
+        case "files":
+            return names
         case _:
             return [*names, *(f"{_WAITS[role]}_{part}" for part in ("sum", "count")), *_POOL]
 

@@ -31,7 +31,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late, and a process is cheap."""
 
     in_flight: float = 5.0  # edge: requests
-    lag_ms: float = 3.0  # edge, realtime: how long what is due waits for the loop
+    lag_ms: float = 3.0  # edge, realtime, files: how long what is due waits for the loop
     connections: float = 500.0  # realtime
     deliveries: float = 2500.0  # realtime, a second
     queue_ms: float = 50.0  # chats, users: how long work waits before it begins
@@ -79,6 +79,8 @@ def load_of(role: str, figures: Figures, limits: Limits) -> Load:
             work = max(figures.connections / limits.connections, deliveries)
             both = max(work, lag) if deliveries >= LATE_SHARE else work
             return Load(both, both)
+        case "files":
+            return Load(lag, lag)
         case _:
             queue = figures.queue * 1000 / limits.queue_ms
             database = figures.database * 1000 / limits.database_ms

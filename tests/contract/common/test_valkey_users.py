@@ -16,10 +16,11 @@ from fleet.keys import make_key_folder, read_or_make_secret
 from tests.fixtures.servers import ValkeyServer
 
 ROOT = Path(__file__).parents[3]
-ROLES = ("edge", "realtime", "users", "chats")
+ROLES = ("edge", "realtime", "files", "users", "chats")
+LEASED = ("realtime", "users", "chats")
 TOPICS = Topics()
 ID = "0192d3a4-0000-7000-8000-000000000001"
-LEASES = [("zadd", ROLES[1:]), ("zrem", ROLES[1:]), ("zremrangebyscore", ROLES[1:])]
+LEASES = [(command, LEASED) for command in ("zadd", "zrem", "zremrangebyscore")]
 ARGUMENTS = {"zadd": ("1", "a"), "zrem": ("a",), "zremrangebyscore": ("0", "1")}
 
 # A command, and the roles that may give it.
@@ -36,7 +37,7 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("subscribe", TOPICS.digest), {"realtime"}),
     (("subscribe", TOPICS.typing(ID)), {"realtime"}),
     (("subscribe", TOPICS.canary("realtime-1")), {"realtime"}),
-    (("subscribe", TOPICS.revoked), {"edge", "realtime"}),
+    (("subscribe", TOPICS.revoked), {"edge", "realtime", "files"}),
     *(
         ((command, topic, *(("x",) if command == "publish" else ())), {"realtime"})
         for command in ("publish", "subscribe")
@@ -55,12 +56,12 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
         for command, owners in LEASES
         for owner in owners
     ),
-    (("zrangebyscore", TOPICS.replicas("users"), "0", "1"), {"edge", "realtime", "chats"}),
-    (("zrangebyscore", TOPICS.replicas("chats"), "0", "1"), {"edge", "realtime", "users"}),
+    (("zrangebyscore", TOPICS.replicas("users"), "0", "1"), {"edge", "realtime", "files", "chats"}),
+    (("zrangebyscore", TOPICS.replicas("chats"), "0", "1"), {"edge", "realtime", "files", "users"}),
     (("zrangebyscore", TOPICS.replicas("realtime"), "0", "1"), {"edge"}),
     (
         ("eval", "return redis.call('GET', KEYS[1])", "1", TOPICS.bucket("send", ID)),
-        {"edge", "realtime"},
+        {"edge", "realtime", "files"},
     ),
     (("set", TOPICS.familiar("a", "b"), "1"), {"edge"}),
     (("eval", "return redis.call('SET', 'other', 1)", "1", TOPICS.bucket("send", ID)), set()),
@@ -168,7 +169,7 @@ def test_nobody_else_is_let_in(bus: Bus) -> None:
 def test_a_container_without_a_password_does_not_start(tmp_path: Path, content: str | None) -> None:
     """It names the file and what to do."""
     make_key_folder(secrets := tmp_path / "secrets")
-    for role in ROLES[:3]:
+    for role in ROLES[:-1]:
         read_or_make_secret(secrets / f"valkey-{role}.password")
     if content is not None:
         (secrets / "valkey-chats.password").write_text(content)

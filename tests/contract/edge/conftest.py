@@ -1,6 +1,7 @@
 """Real edge, users and chats processes on real PostgreSQL and Valkey, shared by the tests."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Services:
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_PUBLIC_URL": ORIGIN,
+            "HUBBUB_FILES_URL": (folder / "files").as_uri(),
         }
 
     def start(self, role: str, number: int = 1, **environment: str) -> tuple[Server, str]:
@@ -58,7 +60,7 @@ class Services:
             "HUBBUB_LISTEN": port.address,
         }
         probe = port.address
-        if role in ("edge", "realtime"):
+        if role in ("edge", "realtime", "files"):
             env["HUBBUB_METRICS_LISTEN"] = probe = health.address
 
         def run() -> subprocess.Popen[bytes]:
@@ -117,8 +119,36 @@ def edge_url(services: Services) -> str:
     return services.start("edge", HUBBUB_RATE_LIMITS="high")[1]
 
 
+class Balanced(httpx.HTTPTransport):
+    """One origin of edge and files, as the balancer's rules have it."""
+
+    def __init__(self, edge_url: str, files_url: str) -> None:
+        super().__init__()
+        self._edge, self._files = httpx.URL(edge_url), httpx.URL(files_url)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        to = self._files if is_for_files(request.method, request.url.path) else self._edge
+        request.url = request.url.copy_with(host=to.host, port=to.port)
+        return super().handle_request(request)
+
+
+def is_for_files(method: str, path: str) -> bool:
+    if method == "POST":
+        return re.fullmatch("/api/chat/[^/]+/file", path) is not None
+    if path.endswith("/file/link"):
+        return False
+    pattern = "/api/(chat/[^/]+/file/[^/]+(/preview)?|file/[^/]+)"
+    return method in ("GET", "HEAD") and re.fullmatch(pattern, path) is not None
+
+
 @pytest.fixture(scope="session")
-def client(edge_url: str) -> Iterator[httpx.Client]:
+def files_url(services: Services) -> str:
+    """A files process whose rates are raised a thousandfold."""
+    return services.start("files", HUBBUB_RATE_LIMITS="high")[1]
+
+
+@pytest.fixture(scope="session")
+def client(edge_url: str, files_url: str) -> Iterator[httpx.Client]:
     """Nobody in particular; every answer is held to the published description."""
     documents = Documents(edge_url)
 
@@ -130,7 +160,10 @@ def client(edge_url: str) -> Iterator[httpx.Client]:
         check_refusal(response)
 
     hooks = {"response": [check]}
-    with httpx.Client(base_url=edge_url, timeout=10, event_hooks=hooks) as client:
+    transport = Balanced(edge_url, files_url)
+    with httpx.Client(
+        base_url=edge_url, timeout=30, event_hooks=hooks, transport=transport
+    ) as client:
         yield client
 
 
@@ -217,3 +250,9 @@ def ben(client: httpx.Client) -> Person:
 def chat(ann: Person, ben: Person) -> str:
     """A chat of ann's that ben is in; tests neither rename nor delete it."""
     return ann.create_chat(ben.id)
+
+
+@pytest.fixture
+def folder(services: Services) -> Path:
+    """Where the bytes of files lie."""
+    return Path(services.environment["HUBBUB_FILES_URL"].removeprefix("file://"))

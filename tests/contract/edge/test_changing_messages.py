@@ -182,7 +182,7 @@ def test_replies_and_mentions(message: Message, ben: Any) -> None:
         for more in (
             {"replyTo": message.id, "mentions": [ben.id, new_id(), message.sender.id, ben.id]},
             {"mentions": [new_id()] * 50},
-            {"mentions": [], "attachments": "later"},
+            {"mentions": [], "attachments": [], "thread": "later"},
         )
     ]
     events = message.sender.ask("GET", f"{message.chat}/events?after=2").json()["events"]

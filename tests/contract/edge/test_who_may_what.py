@@ -16,6 +16,7 @@ from docs.reference.samples import sample
 from edge.openapi import describe_api
 from edge.operation import Operation, Who
 from edge.operations import OPERATIONS
+from tests.contract.edge.cast import DOT, Cast, as_options
 
 PEOPLE = ("owner", "participant", "former", "stranger", "nobody")
 IDS = ("own", "foreign", "missing", "malformed")
@@ -33,10 +34,11 @@ MAY_NOT: dict[Who, dict[str, int]] = {
     Who.SENDER: {"owner": 403},
     Who.SENDER_OR_OWNER: {},
     Who.REACTED: {"owner": 404},
+    Who.UPLOADER: {"owner": 404},
 }
 IN_A_CHAT = [of for of in OPERATIONS if of.who in MAY_NOT]
+ABOUT_A_FILE = [of for of in OPERATIONS if "file_id" in of.path_parameters]
 ABOUT_A_MESSAGE = [of for of in OPERATIONS if "message_id" in of.path_parameters]
-THUMB = "%F0%9F%91%8D"
 OPEN = [of for of in OPERATIONS if of.who is Who.EVERYBODY]
 PERSONAL = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and not of.path_parameters]
 NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
@@ -51,7 +53,7 @@ NAMED_STATUS = {
     "PUT /api/user/{user_id}/direct": {"own": 400, "foreign": 201},
 }
 # Where the example of the description is no request that succeeds.
-BODIES: dict[str, Callable[["Cast"], Any]] = {
+BODIES: dict[str, Callable[[Cast], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
     "PUT /api/chat/{chat_id}/read": lambda _: {"upTo": 1},
     "PUT /api/chat/{chat_id}/unread": lambda _: {"from": 1},
@@ -75,8 +77,10 @@ def call_of(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
 
 
-def make_body(operation: Operation, cast: "Cast") -> Any:
+def make_body(operation: Operation, cast: Cast) -> Any:
     """One that fits; None for a call without."""
+    if operation.takes_bytes:
+        return DOT
     if operation.body is None:
         return None
     if make := BODIES.get(call_of(operation)):
@@ -84,37 +88,6 @@ def make_body(operation: Operation, cast: "Cast") -> Any:
     described = DOCUMENT["paths"][operation.path][operation.method.lower()]["requestBody"]
     schema = described["content"]["application/json"]["schema"]
     return sample(schema, DOCUMENT["components"]["schemas"])
-
-
-class Cast:
-    """A chat with an owner, a participant, a former one, beside a stranger and nobody."""
-
-    def __init__(self, client: httpx.Client, people: dict[str, Any]) -> None:
-        self.client = client
-        self.people = people
-        self.owner = people["owner"]
-        self.own = self.owner.create_chat(people["participant"].id, people["former"].id)
-        gone = self.owner.ask("DELETE", f"/api/chat/{self.own}/participant/{people['former'].id}")
-        assert gone.status_code == 200
-        message = f"/api/chat/{self.own}/message"
-        sent = people["participant"].ask("POST", message, json={"message": "hello"})
-        self.message: str = sent.json()["messageInfo"]["messageId"]
-        reaction = f"{message}/{self.message}/reaction/{THUMB}"
-        assert people["participant"].ask("PUT", reaction).status_code == 201
-
-    def place(self, operation: Operation, who: str, **ids: str) -> str:
-        """The path of a call that would succeed, but for the ids that are given."""
-        whom = "owner" if who == "participant" else "participant"
-        own = {"chat_id": self.own, "user_id": self.people[whom].id, "message_id": self.message}
-        emoji = "%F0%9F%8E%89" if operation.method == "PUT" else THUMB
-        return operation.path.format(**{**own, "emoji": emoji, **ids})
-
-    def ask(self, who: str, method: str, path: str, body: Any) -> httpx.Response:
-        options = {} if body is None else {"json": body}
-        if who == "nobody":
-            return self.client.request(method, path, **options)
-        answer: httpx.Response = self.people[who].ask(method, path, **options)
-        return answer
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +148,7 @@ def test_malformed_chat_id(
     """An id in any other spelling names nothing."""
     place = lasting_cast.place(operation, "owner", chat_id=malformed)
     body = make_body(operation, lasting_cast)
-    options = {} if body is None else {"json": body}
+    options = as_options(body)
     assert ann.ask(operation.method, place, **options).status_code == 404
 
 
@@ -194,6 +167,22 @@ def test_no_such_message(
     place = lasting_cast.place(operation, who, message_id=id_)
     body = make_body(operation, lasting_cast)
     assert lasting_cast.ask(who, operation.method, place, body).status_code == 404
+
+
+@pytest.mark.parametrize("file", ["missing", "foreign", *MALFORMED])
+@pytest.mark.parametrize("who", ["owner", "participant"])
+@pytest.mark.parametrize("operation", ABOUT_A_FILE, ids=call_of)
+def test_no_such_file(
+    lasting_cast: Cast, people: dict[str, Any], operation: Operation, who: str, file: str
+) -> None:
+    """An id that names no file of the chat is not found."""
+    id_ = file
+    if file == "missing":
+        id_ = new_id()
+    elif file == "foreign":
+        id_ = Cast(lasting_cast.client, people).file
+    place = lasting_cast.place(operation, who, file_id=id_)
+    assert lasting_cast.ask(who, operation.method, place, None).status_code == 404
 
 
 PEOPLE_TO_REMOVE = {
@@ -237,9 +226,7 @@ def test_personal(
     person, body = lasting_cast.owner, make_body(operation, lasting_cast)
     if call_of(operation) in ENDS_SESSION:
         person = make_person()
-    options: dict[str, Any] = {"params": QUERIES.get(call_of(operation))}
-    if body is not None:
-        options["json"] = body
+    options = {"params": QUERIES.get(call_of(operation)), **as_options(body)}
     assert client.request(operation.method, operation.path, **options).status_code == 401
     answer = person.ask(operation.method, operation.path, **options)
     assert answer.status_code == operation.status, answer.text
@@ -317,7 +304,7 @@ def test_in_charge(
     ids = {"own": target.id, "missing": new_id(), "malformed": "x"}
     body = make_body(operation, lasting_cast)
     place = operation.path.format(user_id=ids[kind])
-    options = {} if body is None else {"json": body}
+    options = as_options(body)
     if who == "nobody":
         answer = client.request(operation.method, place, **options)
     else:

@@ -10,7 +10,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("edge", "realtime", "users", "chats")
+OURS = ("edge", "realtime", "files", "users", "chats")
 BACKUP = ("backup", "restore")
 JOBS = (*BACKUP, "key-folder")  # they work and end
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
@@ -75,7 +75,7 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
             members[network].add(name)
     assert members == {
         "outside": {"haproxy"},
-        "entrance": {"haproxy", "edge", "realtime"},
+        "entrance": {"haproxy", "edge", "realtime", "files"},
         "inner": {*OURS, "prometheus"},
         "bus": {*OURS, "valkey"},
         "cache": {"edge", "cache-1", "cache-2", "cache-3"},
@@ -103,7 +103,7 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
     }
     assert who == {
         "service.key": set(OURS),
-        "balancer.key": {"haproxy", "edge", "realtime"},
+        "balancer.key": {"haproxy", "edge", "realtime", "files"},
         "users-database.password": {"users", "users-database", *BACKUP},
         "chats-database.password": {"chats", "chats-database", *BACKUP},
         **{f"valkey-{role}.password": {role, "valkey"} for role in OURS},

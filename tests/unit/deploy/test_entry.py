@@ -41,7 +41,7 @@ def test_public_address_follows_the_domain(
 
 def test_unknown_service_is_refused() -> None:
     """Nothing but the four services can be started."""
-    with pytest.raises(EntryError, match="edge, realtime, users, chats"):
+    with pytest.raises(EntryError, match="edge, realtime, files, users, chats"):
         service_environment("http.server", {}, "4f1d")
 
 

@@ -14,6 +14,7 @@ import yaml
 from chats.settings import read_chats_settings
 from common.process.variables import SettingsError
 from edge.settings import read_edge_settings
+from files.settings import read_files_settings
 from realtime.settings import read_realtime_settings
 from users.settings import read_settings as read_users_settings
 
@@ -22,6 +23,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 READERS: dict[str, Callable[[dict[str, str]], object]] = {
     "edge": read_edge_settings,
     "realtime": read_realtime_settings,
+    "files": read_files_settings,
     "users": read_users_settings,
     "chats": read_chats_settings,
 }

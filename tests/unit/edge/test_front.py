@@ -6,12 +6,12 @@ from urllib.parse import unquote
 import pytest
 from litestar import get
 
+from common.identity.gate import Gate
 from common.protocol.errors import invalid
 from common.protocol.instance import Role
 from common.protocol.wire import Id
 from edge.admission import WHO, Admission
 from edge.app import create_app
-from edge.auth import Gate
 from edge.bodies import Confirmation
 from edge.http.balancer import Balancer
 from edge.http.endpoint import create_endpoints

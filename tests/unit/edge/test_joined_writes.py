@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from edge.http.server import serving_app
+from common.process.web import serving_app
+from edge.http.joined_writes import WholeAnswers
 
 BODY = b"the body"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -59,7 +60,7 @@ async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -
     listener, client = connected()
     app = App(client)
     with client:
-        async with serving_app(app, [listener]):
+        async with serving_app(app, [listener], WholeAnswers):
             client.sendall(request_bytes)
             head, _, rest = (await read_answer(client)).partition(b"\r\n\r\n")
     assert app.between == [b""]
@@ -72,7 +73,7 @@ async def test_what_is_written_is_not_kept_until_more_comes() -> None:
     listener, client = connected()
     body_may_come = asyncio.Event()
     with client:
-        async with serving_app(App(client, body_may_come), [listener]):
+        async with serving_app(App(client, body_may_come), [listener], WholeAnswers):
             client.sendall(GET)
             assert (await read_answer(client)).endswith(b"\r\n\r\n")
             body_may_come.set()
@@ -83,7 +84,7 @@ async def test_two_requests_at_once_are_answered_in_order() -> None:
     """Pipelined (RFC 9112, section 9.3.2): two whole answers."""
     listener, client = connected()
     with client:
-        async with serving_app(App(client), [listener]):
+        async with serving_app(App(client), [listener], WholeAnswers):
             client.sendall(GET + LAST)
             answers = b""
             while more := await read_answer(client):
@@ -107,7 +108,7 @@ def test_a_client_that_goes_before_its_answer_is_no_error() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": BODY, "more_body": False})
 
-        async with serving_app(app, [listener]):
+        async with serving_app(app, [listener], WholeAnswers):
             client.sendall(GET)
             async with asyncio.timeout(5):
                 await begun.wait()

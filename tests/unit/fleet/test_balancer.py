@@ -57,6 +57,7 @@ def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
         "backend realtime from realtime_pool\n"
         "    server realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
         "inter 500ms fall 2 rise 1 observe layer4\n"
+        "backend files from files_pool\n"
     )
 
 

@@ -43,10 +43,11 @@ async def test_healthy_containers_are_found_with_their_ports(docker: Path) -> No
     assert found == {
         "edge": [Address("172.20.0.5", 8001)],
         "realtime": [Address("172.20.0.7", 8001)],
+        "files": [],
         "users": [],
         "chats": [Address("172.22.0.2", 8000)],
     }
-    assert containers.wanted == {"edge": 2, "realtime": 1, "users": 1, "chats": 1}
+    assert containers.wanted == {"edge": 2, "realtime": 1, "files": 1, "users": 1, "chats": 1}
 
 
 async def test_scaling_touches_one_service(docker: Path) -> None:

@@ -10,7 +10,7 @@ from fleet.settings import read_limits, read_replicas, read_settings
 def test_two_of_each_role_unless_there_is_one_core() -> None:
     """Two cores or more get two processes of each role, one core gets one."""
     assert read_replicas("", cores=2) == dict.fromkeys(
-        ("edge", "realtime", "users", "chats"), Replicas(2, 2)
+        ("edge", "realtime", "files", "users", "chats"), Replicas(2, 2)
     )
     assert read_replicas("", cores=1)["edge"] == Replicas(1, 1)
 

@@ -17,6 +17,7 @@ from docs.reference.configuration import (
 )
 from docs.reference.documents import ROOT
 from edge.settings import EdgeSettings, read_edge_settings
+from files.settings import FilesSettings, read_files_settings
 from fleet.settings import FleetSettings, read_settings
 from realtime.settings import RealtimeSettings, read_realtime_settings
 from users.settings import Settings as UsersSettings
@@ -35,6 +36,7 @@ READERS = (
     Reader(FleetSettings, read_settings, ()),
     Reader(EdgeSettings, read_edge_settings),
     Reader(RealtimeSettings, read_realtime_settings),
+    Reader(FilesSettings, read_files_settings),
     Reader(UsersSettings, read_users_settings),
     Reader(ChatsSettings, read_chats_settings),
 )
@@ -72,6 +74,7 @@ def needed(tmp_path: Path) -> dict[str, str]:
         "HUBBUB_SIGNING_KEYS": str(tmp_path),
         "HUBBUB_USERS_DATABASE_URL": "postgresql://u@127.0.0.1/users",
         "HUBBUB_CHATS_DATABASE_URL": "postgresql://c@127.0.0.1/chats",
+        "HUBBUB_FILES_URL": "file:///files",
         "HUBBUB_NAME": "name",
     }
 

@@ -1,4 +1,4 @@
-"""The public HTTP server: uvicorn on uvloop and httptools."""
+"""The HTTP server of those whom the balancer sends requests: uvicorn on uvloop and httptools."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import uvicorn
-
-from edge.http.joined_writes import WholeAnswers
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 20
@@ -23,19 +22,23 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_app(app: Any, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
+async def serving_app(
+    app: Any,
+    listeners: Sequence[socket.socket],
+    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+) -> AsyncIterator[None]:
     """Serves an ASGI application while the block runs, then lets requests in flight finish."""
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
-        http=WholeAnswers,
+        http=protocol,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         ws="none",
         lifespan="off",
-        proxy_headers=False,  # the balancer's headers are judged in balancer.py, by its secret
+        proxy_headers=False,  # the balancer's headers are judged by its secret
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=list(listeners)))

@@ -1,0 +1,173 @@
+"""Files as rows: functions of migrations/0017_files.sql, and what sweeps ask."""
+
+from typing import Any, Final, NamedTuple
+
+from chats.store.arrays import id_array
+from chats.store.query import fetch
+from common.database.pool import Pool
+from common.protocol.files import BeginUpload, FinishUpload
+
+MAX_BYTES_A_PERSON: Final = 2**30
+MAX_UPLOAD_SECONDS: Final = 600.0
+UNTAKEN_SECONDS: Final = 24 * 3600.0
+# Longer than a process may be stopped and still go on with an upload.
+BROKEN_SECONDS: Final = 3 * MAX_UPLOAD_SECONDS
+
+_BEGIN = (
+    "SELECT outcome, file FROM begin_upload(%s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::text,"
+    " %s::bigint, %s::bigint, %s::bigint, %s::double precision)"
+)
+_FINISH = (
+    "SELECT outcome, file FROM finish_upload(%s::uuid, %s::bigint, %s::text, %s::bigint,"
+    " %s::bigint, %s::boolean, %s::bigint)"
+)
+_DELETE = """
+WITH found AS MATERIALIZED (
+    SELECT f.id, f.uploader = %(user)s::uuid AND f.seq IS NULL AS may FROM files f
+    WHERE f.id = %(id)s::uuid AND may_have_file(f, %(chat)s::uuid, %(user)s::uuid) FOR UPDATE
+), doomed AS (
+    UPDATE files SET doomed_at = clock_timestamp() WHERE id = (SELECT id FROM found WHERE may)
+), kept AS (
+    INSERT INTO results (caller, scope, key, result)
+    SELECT %(user)s::uuid, 'delete file ' || id, %(key)s::uuid, '' FROM found WHERE may
+    ON CONFLICT DO NOTHING
+)
+SELECT may FROM found
+UNION ALL
+SELECT true FROM results WHERE caller = %(user)s::uuid AND scope = 'delete file ' || %(id)s::uuid
+    AND key = %(key)s::uuid
+"""
+_DOOM_LEFT_OVER = """
+UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
+    SELECT id FROM files WHERE seq IS NULL AND doomed_at IS NULL
+        AND began_at < clock_timestamp() - CASE WHEN stored_at IS NULL
+            THEN %s::double precision ELSE %s::double precision END * interval '1 second'
+    LIMIT %s::bigint
+)
+"""
+
+
+class Step(NamedTuple):
+    """What became of a step of an upload; the words are those of `upload_outcome`."""
+
+    outcome: str
+    file: dict[str, Any] | None
+
+
+class FileRow(NamedTuple):
+    """What is served by it. `preview` is None for what is no picture."""
+
+    name: str
+    type: str
+    size: int
+    preview: bool | None
+
+
+async def begin_upload(pool: Pool, upload: BeginUpload) -> Step:
+    parameters = (
+        upload.id, upload.chat, upload.user, upload.key, upload.name, upload.size,
+        MAX_BYTES_A_PERSON, upload.at_once, MAX_UPLOAD_SECONDS,
+    )  # fmt: skip
+    return Step(*(await fetch(pool, _BEGIN, parameters))[0])
+
+
+async def finish_upload(pool: Pool, upload: FinishUpload) -> Step:
+    parameters = (
+        upload.id, upload.size, upload.type, upload.width, upload.height, upload.preview,
+        MAX_BYTES_A_PERSON,
+    )  # fmt: skip
+    return Step(*(await fetch(pool, _FINISH, parameters))[0])
+
+
+async def drop_upload(pool: Pool, file: str) -> bool:
+    """Dooms what is not finished; whether it was so."""
+    rows = await fetch(
+        pool,
+        "UPDATE files SET doomed_at = clock_timestamp() WHERE id = %s::uuid"
+        " AND stored_at IS NULL AND doomed_at IS NULL RETURNING id",
+        (file,),
+    )
+    return bool(rows)
+
+
+async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | None:
+    """None for what this person may not have."""
+    rows = await fetch(
+        pool,
+        "SELECT name, type, size, preview FROM files f"
+        " WHERE id = %s::uuid AND may_have_file(f, %s::uuid, %s::uuid)",
+        (file, chat, reader),
+    )
+    return FileRow(*rows[0]) if rows else None
+
+
+async def find_linked_file(pool: Pool, file: str) -> FileRow | None:
+    """Whoever asks; None for what is gone."""
+    rows = await fetch(
+        pool,
+        "SELECT name, type, size, preview FROM files"
+        " WHERE id = %s::uuid AND stored_at IS NOT NULL AND doomed_at IS NULL",
+        (file,),
+    )
+    return FileRow(*rows[0]) if rows else None
+
+
+async def find_files(pool: Pool, files: list[str], chat: str, reader: str) -> dict[str, bool]:
+    """Those that this person may have, and whether there is a preview."""
+    rows = await fetch(
+        pool,
+        "SELECT id::text, coalesce(preview, false) FROM files f"
+        " WHERE id = ANY (%s::uuid[]) AND may_have_file(f, %s::uuid, %s::uuid)",
+        (id_array(files), chat, reader),
+    )
+    return dict(rows)
+
+
+async def delete_file(pool: Pool, file: str, chat: str, user: str, key: str) -> bool | None:
+    """Whether it was theirs to delete; None for what they may not have. True for a repeat."""
+    parameters = {"id": file, "chat": chat, "user": user, "key": key}
+    rows = await fetch(pool, _DELETE, parameters)
+    return rows[0][0] if rows else None
+
+
+async def doom_files_of(pool: Pool, uploader: str) -> None:
+    """What no message has, of all chats."""
+    await fetch(
+        pool,
+        "UPDATE files SET doomed_at = clock_timestamp() WHERE uploader = %s::uuid"
+        " AND seq IS NULL AND doomed_at IS NULL RETURNING id",
+        (uploader,),
+    )
+
+
+async def doom_left_over(pool: Pool, limit: int) -> None:
+    """What was never finished, and what no message took in time."""
+    await fetch(pool, f"{_DOOM_LEFT_OVER} RETURNING id", (BROKEN_SECONDS, UNTAKEN_SECONDS, limit))
+
+
+async def list_doomed(pool: Pool, limit: int) -> list[str]:
+    """Oldest first."""
+    rows = await fetch(
+        pool,
+        "SELECT id::text FROM files WHERE doomed_at IS NOT NULL ORDER BY doomed_at"
+        " LIMIT %s::bigint",
+        (limit,),
+    )
+    return [file for (file,) in rows]
+
+
+async def forget_files(pool: Pool, files: list[str]) -> None:
+    """Of the doomed ones."""
+    await fetch(
+        pool,
+        "DELETE FROM files WHERE id = ANY (%s::uuid[]) AND doomed_at IS NOT NULL RETURNING id",
+        (id_array(files),),
+    )
+
+
+async def known_files(pool: Pool, files: list[str]) -> list[str]:
+    """Those that have a row, doomed or not."""
+    rows = await fetch(
+        pool, "SELECT id::text FROM files WHERE id = ANY (%s::uuid[])", (id_array(files),)
+    )
+    return [file for (file,) in rows]

@@ -1,0 +1,26 @@
+"""`python -m files`: one files process, until SIGTERM."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from common.process.service import DRAIN_NOTICE_SECONDS, Serving, run_process, serving_health
+from common.process.web import serving_app
+from files.app import open_files
+from files.settings import FilesSettings, read_files_settings
+
+
+@asynccontextmanager
+async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
+    """Clients, and health and metrics on a port of their own."""
+    async with open_files(settings) as files, serving_health(files.health, settings.service):
+        public = [settings.service.listen.open()]
+        if settings.balancer_listen_fd is not None:
+            public.append(socket.socket(fileno=settings.balancer_listen_fd))
+        async with serving_app(files.app, public):
+            yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS))
+
+
+if __name__ == "__main__":
+    run_process("files", read_files_settings, serving_files)

@@ -1,0 +1,88 @@
+"""Puts a files process together: the only place where its parts are made."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import NamedTuple
+
+from common.calls.calls import Calls
+from common.calls.health import Health
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas, watch_replicas
+from common.identity.credentials import Credentials
+from common.identity.gate import Gate
+from common.identity.links import LinkSigner
+from common.process.tasks import stop
+from common.process.variables import SettingsError
+from common.valkey.shared_rates import SharedBuckets
+from common.valkey.valkey import Valkey
+from files.metrics import STORE_UP
+from files.previews import Previews
+from files.routes import Routes
+from files.settings import FilesSettings
+from files.store import SHARDS, FileStore, StoreUnavailable
+from files.sweep import Sweep
+from files.uploads import Uploads
+from files.upstream import Chats
+from files.web import Web
+
+
+class Files(NamedTuple):
+    """The public application, and the health of this process for its internal port."""
+
+    app: Web
+    health: Health
+
+
+@asynccontextmanager
+async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
+    """A process whose sweeps and watchers run until the block ends. Raises SettingsError."""
+    service = settings.service
+    async with AsyncExitStack() as stack:
+        try:
+            store = stack.enter_context(closing(FileStore(settings.location)))
+        except ValueError as error:
+            raise SettingsError(f"HUBBUB_FILES_URL {error}") from error
+        http = stack.enter_context(closing(HttpClient(service.service_key)))
+        valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
+        users_replicas = Replicas("users", service.users_seeds)
+        chats_replicas = Replicas("chats", service.chats_seeds)
+        users_calls = Calls(http, users_replicas)
+        chats = Chats(Calls(http, chats_replicas))
+        credentials = Credentials(users_calls, service.name)
+        gate = Gate(credentials)
+
+        async def missing() -> str | None:
+            try:
+                await store.check()
+            except StoreUnavailable:
+                STORE_UP.set(0)
+                return "the store of files"
+            STORE_UP.set(1)
+            return gate.missing
+
+        uploads = Uploads(chats, store, Previews(), at_once=settings.max_uploads_at_once)
+        routes = Routes(
+            gate,
+            SharedBuckets(valkey),
+            chats,
+            store,
+            uploads,
+            LinkSigner(service.service_key),
+            service.rate_factor,
+        )
+        sweep = Sweep(chats, store)
+        valkey.bus.subscribe(valkey.topics.revoked)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
+                tasks.create_task(watch_replicas(valkey, users_replicas)),
+                tasks.create_task(watch_replicas(valkey, chats_replicas)),
+                tasks.create_task(credentials.watch()),
+                tasks.create_task(credentials.report_uses()),
+                tasks.create_task(sweep.run()),
+                tasks.create_task(sweep.run_through(random.randrange(len(SHARDS)))),  # noqa: S311
+            ]
+            yield Files(Web(settings.balancer_key, routes.calls()), Health(missing))
+            await stop(running)

@@ -1,0 +1,27 @@
+"""What files counts, for Prometheus. No label ever holds what a client wrote."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from common.process.tally import Tally
+
+REQUESTS: Final = Tally(
+    ("hubbub_files_requests", "Requests answered."),
+    ("hubbub_files_request_seconds", "From the request's headers to the end of its answer."),
+    labels=("method", "route", "status"),
+    timed_by="route",
+)
+RECEIVED: Final = Counter("hubbub_files_received_bytes", "Bytes of uploads that came in")
+SENT: Final = Counter("hubbub_files_sent_bytes", "Bytes of files that went out")
+UPLOADS: Final = Gauge("hubbub_files_uploads", "Uploads under way")
+BROKEN: Final = Counter("hubbub_files_broken_uploads", "Uploads that ended early", ["reason"])
+PREVIEWS: Final = Counter("hubbub_files_previews", "Pictures that were made small", ["end"])
+PREVIEW_SECONDS: Final = Histogram(
+    "hubbub_files_preview_seconds",
+    "Seconds that the process of one picture took",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+REMOVED: Final = Counter("hubbub_files_removed", "Files whose bytes were removed", ["why"])
+SWEEP_FAILED: Final = Counter("hubbub_files_sweep_failed", "Rounds of the sweep that failed")
+STORE_UP: Final = Gauge("hubbub_files_store_up", "1 while the store of the bytes answers")

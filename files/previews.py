@@ -1,0 +1,115 @@
+"""Pictures made small by processes of their own: one for each, which is ended when it takes long.
+
+What breaks one costs its own file the preview, and nobody anything else.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from common.process.logs import log
+from files.kinds import PICTURES
+from files.metrics import PREVIEW_SECONDS, PREVIEWS
+
+PROGRAM: Final = Path(__file__).parent / "picture.py"
+SIDE: Final = 1_024
+MAX_SECONDS: Final = 10.0
+AT_ONCE: Final = 2  # of one process
+MAX_WEBP_BYTES: Final = 2**19
+_FORMATS: Final = dict(zip(PICTURES, ("PNG", "JPEG", "GIF", "WEBP", "AVIF"), strict=True))
+
+Shape = Literal["fit", "square"]
+
+
+class _Size(msgspec.Struct):
+    width: int
+    height: int
+
+
+class Picture(NamedTuple):
+    """As it is shown, after turning; what cannot be read is None."""
+
+    width: int | None
+    height: int | None
+    webp: bytes | None
+
+
+UNREADABLE: Final = Picture(None, None, None)
+Feed = Callable[[], AsyncIterator[bytes]]
+
+
+class Previews:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def make(self, kind: str, feed: Feed, side: int = SIDE, shape: Shape = "fit") -> Picture:
+        """`kind` is one of PICTURES; `feed` gives the bytes. Raises what `feed` raises."""
+        async with self._turns:
+            with PREVIEW_SECONDS.time():
+                picture = await self._run(_FORMATS[kind], feed, side, shape)
+        PREVIEWS.labels("made" if picture.webp else "failed").inc()
+        return picture
+
+    async def _run(self, name: str, feed: Feed, side: int, shape: Shape) -> Picture:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", str(PROGRAM), name, str(side), shape,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},  # it needs none of our secrets
+        )  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        try:
+            async with asyncio.timeout(MAX_SECONDS), asyncio.TaskGroup() as tasks:
+                said = tasks.create_task(_read(process.stdout, MAX_WEBP_BYTES + 100))
+                wrong = tasks.create_task(_read(process.stderr, 4_096))
+                tasks.create_task(_write(process.stdin, feed))
+            await process.wait()
+        except TimeoutError:
+            log("picture took too long", of=name)
+            return UNREADABLE
+        except ExceptionGroup as errors:  # of `feed` alone
+            raise errors.exceptions[0] from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+        if process.returncode == 1 and wrong.result().startswith(b"no filter"):
+            log("no previews", error=wrong.result().decode(errors="replace").strip())
+        return _picture_of(said.result(), is_whole=process.returncode == 0)
+
+
+async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
+    """Up to its end; of what is longer the beginning."""
+    data = bytearray()
+    while part := await stream.read(65_536):
+        data += part[: most - len(data)]
+    return bytes(data)
+
+
+async def _write(stream: asyncio.StreamWriter, feed: Feed) -> None:
+    try:
+        async for data in feed():
+            stream.write(data)
+            await stream.drain()
+    except ConnectionError:
+        return  # it has ended: what it wrote says why
+    finally:
+        stream.close()
+
+
+def _picture_of(said: bytes, *, is_whole: bool) -> Picture:
+    line, _, webp = said.partition(b"\n")
+    try:
+        size = msgspec.json.decode(line, type=_Size)
+    except msgspec.DecodeError:
+        return UNREADABLE
+    return Picture(size.width, size.height, webp if is_whole and webp else None)

@@ -1,0 +1,118 @@
+"""The calls: what each reads of its request, in the contract's order of judgement."""
+
+import time
+from typing import Final
+
+from common.identity.gate import Gate
+from common.identity.links import LinkSigner
+from common.protocol.errors import Refusal, invalid, not_found
+from common.protocol.fields import check_fields, wrong_with_file_name
+from common.protocol.files import Attachment, StoredFile
+from common.protocol.limits import MAX_FILE_BYTES
+from common.protocol.wire import Wire
+from common.valkey.rates import Rate, demand
+from common.valkey.shared_rates import SharedBuckets
+from files.downloads import Served, Wanted, serve_file, serve_preview
+from files.store import FileStore
+from files.uploads import Asked, Uploads, too_large
+from files.upstream import Chats
+from files.web import Answer, Request, Route, answer_json, query_value
+
+UPLOADS: Final = Rate(60 / 60, 60)  # a person
+ALL: Final = "/api/chat/{chat_id}/file"
+READ: Final = ("GET", "HEAD")
+
+
+class FileUploaded(Wire, omit_defaults=False):
+    """The answer to an upload."""
+
+    file: Attachment
+    message: str = "File uploaded successfully"
+
+
+class Routes:
+    """Each method is a call of `calls`."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        buckets: SharedBuckets,
+        chats: Chats,
+        store: FileStore,
+        uploads: Uploads,
+        signer: LinkSigner,
+        rate_factor: int,
+    ) -> None:
+        self._gate = gate
+        self._buckets = buckets
+        self._chats = chats
+        self._store = store
+        self._uploads = uploads
+        self._signer = signer
+        self._rate = UPLOADS.times(rate_factor)
+
+    def calls(self) -> list[Route]:
+        return [
+            Route(("POST",), ALL, self.upload),
+            Route(READ, ALL + "/{file_id}", self.download),
+            Route(READ, ALL + "/{file_id}/preview", self.preview),
+            Route(READ, "/api/file/{link}", self.follow),
+        ]
+
+    async def upload(self, request: Request, chat: str) -> Answer:
+        caller = self._gate.admit(request.headers.get("authorization"))
+        demand(await self._buckets.take("upload", caller.user, self._rate))
+        if request.headers.get("content-type", "").lower().startswith("multipart/"):
+            raise Refusal(
+                "unsupported_media_type", "The body must be the file itself, not a form with it."
+            )
+        declared = read_length(request.headers.get("content-length"))
+        try:
+            name = query_value(request.query, "name")
+        except ValueError as error:
+            wrong = str(error) if "once" in str(error) else "must be UTF-8"
+            raise invalid("name", wrong) from error
+        check_fields({"name": "is missing" if name is None else wrong_with_file_name(name)})
+        if declared == 0:
+            raise invalid("file", "must not be empty")
+        asked = Asked(chat, name or "", request.key(), declared)
+        file = await self._uploads.take(caller, asked, request.body())
+        return answer_json(201, FileUploaded(file=file))
+
+    async def download(self, request: Request, chat: str, file: str) -> Answer:
+        found = await self._find(request, chat, file)
+        return _answer(await serve_file(self._store, file, found, _wanted(request)))
+
+    async def preview(self, request: Request, chat: str, file: str) -> Answer:
+        found = await self._find(request, chat, file)
+        return _answer(await serve_preview(self._store, file, found, _wanted(request)))
+
+    async def follow(self, request: Request, text: str) -> Answer:
+        link = self._signer.read(text, time.time())
+        if link is None:
+            raise not_found()
+        found = await self._chats.find_file(link.file, None, None)
+        serve = serve_preview if link.of == "preview" else serve_file
+        return _answer(await serve(self._store, link.file, found, _wanted(request)))
+
+    async def _find(self, request: Request, chat: str, file: str) -> StoredFile:
+        caller = self._gate.admit(request.headers.get("authorization"))
+        return await self._chats.find_file(file, chat, caller.user)
+
+
+def read_length(header: str | None) -> int | None:
+    """What is declared. Raises Refusal too_large."""
+    if header is None or not header.isdecimal():
+        return None
+    if int(header) > MAX_FILE_BYTES:
+        raise too_large()
+    return int(header)
+
+
+def _wanted(request: Request) -> Wanted:
+    headers = request.headers
+    return Wanted(headers.get("range"), headers.get("if-range"), headers.get("if-none-match"))
+
+
+def _answer(served: Served) -> Answer:
+    return Answer(served.status, served.headers, served.body)

@@ -1,0 +1,184 @@
+"""Where bytes lie: a local folder, or any S3-compatible store. The only place that knows obstore.
+
+A file is pieces of half a MiB, `<last two digits of its id>/<id>/<number>`: no process ever holds
+more than one of them, a range reads what it needs, and nothing half written is left but pieces.
+Calls block and run in threads: obstore's own asynchronous ones abort at the interpreter's end at
+times.
+"""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from common.protocol.ids import is_id
+from files.ranges import Span
+
+T = TypeVar("T")
+
+PIECE_BYTES: Final = 2**19
+THREADS: Final = 32
+PREVIEW: Final = "preview"
+SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
+
+
+class StoreUnavailable(Exception):
+    """The store does not do what it should; the text says what it said."""
+
+
+class BytesMissing(Exception):
+    """There are no such bytes."""
+
+
+class Location(NamedTuple):
+    """`file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME` with its key; without one
+    that of the environment, as other programs for S3 find it."""
+
+    url: str
+    access_key: str = ""
+    secret: str | None = None
+
+
+class FileStore:
+    """Bytes by the id of their file. Every call raises StoreUnavailable."""
+
+    def __init__(self, location: Location) -> None:
+        """Raises ValueError for a URL that it cannot read."""
+        parts = urlsplit(location.url)
+        self._folder: Path | None = None
+        self._store: LocalStore | S3Store
+        if parts.scheme == "file":
+            self._folder = Path(unquote(parts.path))
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._store = LocalStore(self._folder)
+        elif parts.scheme == "s3":
+            self._store = _open_s3(location)
+        else:
+            raise ValueError("must be file:///FOLDER or s3://BUCKET/PREFIX")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    async def put(self, file: str, name: str, data: bytes | bytearray) -> None:
+        """`name` is a piece's number, or PREVIEW. It is there when this returns, and on a local
+        disk it is also after a loss of power."""
+        await self._run(self._put, f"{_folder_of(file)}/{name}", data)
+
+    async def read(self, file: str, name: str, span: Span | None = None) -> bytes:
+        """Raises BytesMissing."""
+        return await self._run(self._read, f"{_folder_of(file)}/{name}", span)
+
+    async def read_span(self, file: str, span: Span) -> AsyncIterator[bytes]:
+        """Of a whole file, piece by piece. Raises BytesMissing."""
+        for number in range(span.start // PIECE_BYTES, -(-span.end // PIECE_BYTES)):
+            first = number * PIECE_BYTES
+            start, end = max(span.start - first, 0), min(span.end - first, PIECE_BYTES)
+            yield await self.read(file, str(number), Span(start, end))
+
+    async def remove(self, file: str) -> None:
+        """All of it, whatever there is; there may be nothing."""
+        await self._run(self._remove, _folder_of(file))
+
+    async def list_shard(self, shard: str, older_than_seconds: float) -> list[str]:
+        """Files of which something lies here, with nothing in it that is younger."""
+        return await self._run(self._list_shard, shard, older_than_seconds)
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable unless it answers."""
+        await self._run(lambda: list(obstore.list(self._store, "check/").collect()))
+
+    def walk(self) -> list[str]:
+        """The paths of everything that lies here. Blocks."""
+        return [found["path"] for batch in obstore.list(self._store) for found in batch]
+
+    def copy_to(self, other: "FileStore", path: str) -> None:
+        """One object. Blocks."""
+        other._put(path, self._read(path, None))
+
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, work, *arguments)
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable(f"{type(error).__name__}: {error}"[:300]) from error
+
+    def _put(self, path: str, data: bytes | bytearray) -> None:
+        obstore.put(self._store, path, data, use_multipart=False)
+        if self._folder is not None:
+            _make_durable(self._folder / path)
+
+    def _read(self, path: str, span: Span | None) -> bytes:
+        try:
+            if span is None:
+                return bytes(obstore.get(self._store, path).bytes())
+            return bytes(obstore.get_range(self._store, path, start=span.start, end=span.end))
+        except FileNotFoundError as error:
+            raise BytesMissing(path) from error
+
+    def _remove(self, folder: str) -> None:
+        if self._folder is not None:
+            # A process that was killed while it wrote leaves a piece that obstore does not show.
+            shutil.rmtree(self._folder / folder, ignore_errors=True)
+            return
+        for batch in obstore.list(self._store, f"{folder}/"):
+            obstore.delete(self._store, [found["path"] for found in batch])
+
+    def _list_shard(self, shard: str, older_than_seconds: float) -> list[str]:
+        before = time.time() - older_than_seconds
+        newest: dict[str, float] = {}
+        if self._folder is not None:
+            if (self._folder / shard).is_dir():
+                for entry in os.scandir(self._folder / shard):
+                    newest[entry.name] = entry.stat().st_mtime
+        else:
+            for batch in obstore.list(self._store, f"{shard}/"):
+                for found in batch:
+                    file = found["path"].split("/")[-2]
+                    at = found["last_modified"].timestamp()
+                    newest[file] = max(newest.get(file, 0.0), at)
+        return sorted(file for file, at in newest.items() if at < before and is_id(file))
+
+
+def _folder_of(file: str) -> str:
+    """Spread evenly: the last digits of an id are random."""
+    return f"{file[-2:]}/{file}"
+
+
+def _make_durable(path: Path) -> None:
+    for place, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+        descriptor = os.open(place, flags)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _open_s3(location: Location) -> S3Store:
+    parts = urlsplit(location.url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if not parts.netloc or not options.keys() <= {"endpoint", "region"}:
+        raise ValueError("must be s3://BUCKET/PREFIX?endpoint=URL&region=NAME")
+    config: dict[str, Any] = {"region": options.get("region", "us-east-1")}
+    if endpoint := options.get("endpoint"):
+        config["endpoint"] = endpoint
+    if location.access_key and location.secret:
+        config["access_key_id"] = location.access_key
+        config["secret_access_key"] = location.secret
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        client_options={"allow_http": True, "timeout": "20s", "connect_timeout": "3s"},
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+        **config,
+    )

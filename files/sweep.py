@@ -1,0 +1,84 @@
+"""Takes away bytes that are nobody's any more.
+
+Two ways lead there. Every few seconds what chats has doomed: files of deleted messages and chats,
+uploads that broke off, files that no message took. Now and then, a shard at a time, bytes of which
+chats knows nothing: what a restored database has never heard of.
+"""
+
+import asyncio
+from typing import Final
+
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from files.metrics import REMOVED, STORE_UP, SWEEP_FAILED
+from files.store import SHARDS, FileStore, StoreUnavailable
+from files.upstream import Chats
+
+SWEEP_SECONDS: Final = 5.0
+SHARD_SECONDS: Final = 300.0  # a day for all of them
+AT_ONCE: Final = 200
+# Longer than an upload takes, so that its bytes are never older than its row.
+STRANGE_SECONDS: Final = 3600.0
+ASKED_AT_ONCE: Final = 1_000
+
+
+class Sweep:
+    """Of one process; several may sweep the same store."""
+
+    def __init__(self, chats: Chats, store: FileStore) -> None:
+        self._chats = chats
+        self._store = store
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        failing = False
+        while True:
+            try:
+                while await self.remove_doomed():
+                    pass
+                failing = False
+                STORE_UP.set(1)
+            except (Refusal, StoreUnavailable) as error:
+                SWEEP_FAILED.inc()
+                STORE_UP.set(0 if isinstance(error, StoreUnavailable) else 1)
+                if not failing:
+                    log("sweep fails", error=f"{type(error).__name__}: {error}"[:300])
+                failing = True
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def remove_doomed(self) -> bool:
+        """A round; whether there may be more. Raises Refusal, StoreUnavailable."""
+        doomed = await self._chats.list_doomed(AT_ONCE)
+        for file in doomed:
+            await self._store.remove(file)
+        if doomed:
+            await self._chats.forget_files(doomed)
+            REMOVED.labels("doomed").inc(len(doomed))
+        return len(doomed) == AT_ONCE
+
+    async def run_through(self, first: int) -> None:
+        """Shard by shard, from one of them on, until cancelled."""
+        number = first
+        while True:
+            await asyncio.sleep(SHARD_SECONDS)
+            try:
+                await self.remove_strange(SHARDS[number % len(SHARDS)])
+            except (Refusal, StoreUnavailable) as error:
+                SWEEP_FAILED.inc()
+                log("shard not swept", error=f"{type(error).__name__}: {error}"[:300])
+            number += 1
+
+    async def remove_strange(
+        self, shard: str, older_than_seconds: float = STRANGE_SECONDS
+    ) -> list[str]:
+        """What chats does not know. Raises Refusal, StoreUnavailable."""
+        found = await self._store.list_shard(shard, older_than_seconds)
+        strange: list[str] = []
+        for start in range(0, len(found), ASKED_AT_ONCE):
+            some = found[start : start + ASKED_AT_ONCE]
+            known = await self._chats.known_files(some)
+            strange += [file for file in some if file not in known]
+        for file in strange:
+            await self._store.remove(file)
+            REMOVED.labels("unknown").inc()
+        return strange

@@ -1,0 +1,152 @@
+"""One upload: judged, received piece by piece, looked at, and made known to chats.
+
+chats knows of it before the first byte and is told when the last one is there, so that nothing is
+left that nobody knows of, whatever dies in between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Final, NamedTuple
+
+from common.identity.tokens import Claims
+from common.process.logs import log
+from common.protocol.errors import Refusal, invalid
+from common.protocol.files import Attachment, BeginUpload, FinishUpload
+from common.protocol.ids import new_id
+from common.protocol.limits import MAX_FILE_BYTES
+from common.valkey.rates import Verdict, rate_limited
+from files.kinds import PICTURES, Sniffer
+from files.metrics import BROKEN, RECEIVED, UPLOADS
+from files.previews import UNREADABLE, Previews
+from files.ranges import Span
+from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, StoreUnavailable
+from files.upstream import Chats
+
+MAX_SECONDS: Final = 600.0
+RETRY_SECONDS: Final = 5  # for one of those under way to end
+
+
+class Asked(NamedTuple):
+    """What an upload says of itself; `declared` is None where it does not say how long it is."""
+
+    chat: str
+    name: str
+    key: str
+    declared: int | None
+
+
+class BodyBroken(Exception):
+    """The client went away."""
+
+
+class Uploads:
+    """All of one process; `at_once` is a person's limit over all processes."""
+
+    def __init__(self, chats: Chats, store: FileStore, previews: Previews, *, at_once: int) -> None:
+        self._chats = chats
+        self._store = store
+        self._previews = previews
+        self._at_once = at_once
+
+    async def take(self, caller: Claims, asked: Asked, body: AsyncIterator[bytes]) -> Attachment:
+        """Raises Refusal, BodyBroken, StoreUnavailable."""
+        file = new_id()
+        begin = BeginUpload(
+            id=file,
+            user=caller.user,
+            chat=asked.chat,
+            key=asked.key,
+            name=asked.name,
+            size=asked.declared or 0,
+            at_once=self._at_once,
+        )
+        try:
+            known = await self._chats.begin_upload(begin)
+        except Refusal as refusal:
+            if refusal.code == "rate_limited":
+                raise self._too_many() from refusal
+            raise
+        if known is not None:
+            return known
+        try:
+            with UPLOADS.track_inprogress():
+                async with asyncio.timeout(MAX_SECONDS):
+                    finish = await self._receive(file, body)
+            result = await self._chats.finish_upload(finish)
+        except BaseException as error:
+            BROKEN.labels(_reason(error)).inc()
+            await asyncio.shield(self._undo(file))
+            if isinstance(error, TimeoutError):
+                raise Refusal(
+                    "invalid_request", "The upload took longer than ten minutes."
+                ) from error
+            raise
+        return result
+
+    def _too_many(self) -> Refusal:
+        verdict = Verdict(False, self._at_once, 0, RETRY_SECONDS, RETRY_SECONDS)
+        return rate_limited(verdict)
+
+    async def _receive(self, file: str, body: AsyncIterator[bytes]) -> FinishUpload:
+        sniffer = Sniffer()
+        size = number = 0
+        piece = bytearray()
+        async for data in body:
+            size += len(data)
+            if size > MAX_FILE_BYTES:
+                raise too_large()
+            RECEIVED.inc(len(data))
+            sniffer.feed(data)
+            while len(piece) + len(data) >= PIECE_BYTES:
+                room = PIECE_BYTES - len(piece)
+                piece += data[:room]
+                await self._store.put(file, str(number), piece)
+                piece, data, number = bytearray(), data[room:], number + 1
+            piece += data
+        if not size:
+            raise invalid("file", "must not be empty")
+        if piece:
+            await self._store.put(file, str(number), piece)
+        kind = sniffer.kind()
+        picture, preview = UNREADABLE, None
+        if kind in PICTURES:
+            feed = partial(self._store.read_span, file, Span(0, size))
+            picture = await self._previews.make(kind, feed)
+            preview = picture.webp is not None
+            if picture.webp is not None:
+                await self._store.put(file, PREVIEW, picture.webp)
+        return FinishUpload(
+            id=file,
+            size=size,
+            type=kind,
+            width=picture.width,
+            height=picture.height,
+            preview=preview,
+        )
+
+    async def _undo(self, file: str) -> None:
+        """What cannot be undone now is left to the sweep."""
+        try:
+            if await self._chats.drop_upload(file):
+                await self._store.remove(file)
+        except (Refusal, StoreUnavailable) as error:
+            log("upload left to the sweep", file=file, error=type(error).__name__)
+
+
+def too_large() -> Refusal:
+    return Refusal("too_large", f"A file may have at most {MAX_FILE_BYTES:,} bytes.")
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case Refusal():
+            return error.code
+        case TimeoutError():
+            return "too slow"
+        case BodyBroken():
+            return "broken off"
+        case StoreUnavailable() | BytesMissing():
+            return "store"
+        case _:
+            return "other"

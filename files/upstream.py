@@ -1,0 +1,48 @@
+"""The only calls to chats, each by its name. Decides nothing."""
+
+from common.calls.calls import Calls
+from common.protocol.chats import Done
+from common.protocol.files import (
+    Attachment,
+    BeginUpload,
+    DropUpload,
+    FileIds,
+    FindFile,
+    FinishUpload,
+    ListDoomed,
+    StoredFile,
+    UploadBegun,
+)
+
+
+class Chats:
+    """What files asks chats. Every call raises Refusal."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def begin_upload(self, request: BeginUpload) -> Attachment | None:
+        """The first result of the key, where there is one."""
+        begun = await self._calls.call("begin_upload", request, UploadBegun, key=request.chat)
+        return begun.known
+
+    async def finish_upload(self, request: FinishUpload) -> Attachment:
+        return await self._calls.call("finish_upload", request, Attachment, key=request.id)
+
+    async def drop_upload(self, file: str) -> bool:
+        """Whether it is dropped; else it is finished, and its bytes must stay."""
+        done = await self._calls.call("drop_upload", DropUpload(id=file), Done, key=file)
+        return done.changed
+
+    async def find_file(self, file: str, chat: str | None, reader: str | None) -> StoredFile:
+        request = FindFile(id=file, chat=chat, reader=reader)
+        return await self._calls.call("find_file", request, StoredFile, key=chat or file)
+
+    async def list_doomed(self, limit: int) -> list[str]:
+        return (await self._calls.call("list_doomed", ListDoomed(limit=limit), FileIds)).ids
+
+    async def forget_files(self, files: list[str]) -> None:
+        await self._calls.call("forget_files", FileIds(ids=files), Done)
+
+    async def known_files(self, files: list[str]) -> set[str]:
+        return set((await self._calls.call("known_files", FileIds(ids=files), FileIds)).ids)

@@ -1,0 +1,38 @@
+"""Links to files: good for what was signed, for as long as was signed."""
+
+import pytest
+
+from common.identity.links import Link, LinkSigner
+from common.protocol.ids import new_id
+
+SIGNER = LinkSigner("a service key for tests")
+LINK = Link(new_id(), "preview", 1_000)
+
+
+def test_a_link_says_what_it_is_good_for() -> None:
+    """Up to its last second."""
+    text = SIGNER.sign(LINK)
+    assert SIGNER.read(text, 999.9) == LINK
+    assert SIGNER.read(text, 1_000) is None
+
+
+def test_no_other_key_signs() -> None:
+    """Another installation's link is none."""
+    assert SIGNER.read(LinkSigner("another service key").sign(LINK), 0) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text[:-1] + ("0" if text[-1] != "0" else "1"),
+        lambda text: text.replace("preview", "file"),
+        lambda text: text.replace(".1000.", ".9000."),
+        lambda text: text.replace(LINK.file, new_id()),
+        lambda text: "",
+        lambda text: "...",
+        lambda text: text + "é",
+    ],
+)
+def test_nothing_of_it_can_be_changed(change) -> None:  # type: ignore[no-untyped-def]
+    """A changed link is none, and no error."""
+    assert SIGNER.read(change(SIGNER.sign(LINK)), 0) is None

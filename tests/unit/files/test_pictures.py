@@ -1,0 +1,137 @@
+"""Previews: made by a process of their own, which can do nothing else."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from files.previews import PROGRAM, UNREADABLE, Picture, Previews
+
+FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp",
+           "AVIF": "image/avif"}  # fmt: skip
+
+
+async def make(data: bytes, kind: str = "image/png", **options: object) -> Picture:
+    async def feed() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), 65_536):
+            yield data[start : start + 65_536]
+
+    return await Previews().make(kind, feed, **options)  # type: ignore[arg-type]
+
+
+def picture(
+    size: tuple[int, int], name: str = "PNG", mode: str = "RGB", **options: object
+) -> bytes:
+    """Red, with a blue left upper corner."""
+    found = Image.new(mode, size, "red" if mode.startswith("RGB") else 0)
+    if mode == "RGB":
+        found.paste("blue", (0, 0, size[0] // 2, size[1] // 2))
+    out = io.BytesIO()
+    found.save(out, name, **options)
+    return out.getvalue()
+
+
+def opened(webp: bytes | None) -> Image.Image:
+    assert webp is not None
+    found = Image.open(io.BytesIO(webp))
+    assert found.format == "WEBP"
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_every_kind_of_picture(name: str) -> None:
+    """It keeps its shape, and no side is longer than 1,024."""
+    made = await make(picture((2_048, 512), name), FORMATS[name])
+    assert made[:2] == (2_048, 512)
+    assert opened(made.webp).size == (1_024, 256)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGBA"])
+async def test_every_mode(mode: str) -> None:
+    """Black and white, palettes, 16 bits."""
+    assert opened((await make(picture((40, 30), mode=mode))).webp).size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (1, 0)), (8, (0, 1))]
+)
+async def test_a_picture_is_turned(orientation: int, corner: tuple[int, int]) -> None:
+    """As the camera was held; the corner of the picture goes with it, and nothing else of EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "where it was taken"
+    made = await make(picture((200, 100), "JPEG", exif=exif), "image/jpeg")
+    found = opened(made.webp)
+    assert (made.width, made.height) == found.size
+    assert found.size == ((200, 100) if orientation < 5 else (100, 200))
+    at = (5 + corner[0] * (found.width - 10), 5 + corner[1] * (found.height - 10))
+    red, _, blue = found.convert("RGB").getpixel(at)  # type: ignore[misc]
+    assert blue > red
+    assert not found.getexif()
+    assert b"where it was taken" not in (made.webp or b"")
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few kB that says to be this large."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(1_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+async def test_a_bomb_is_not_decoded() -> None:
+    """Above fifty million pixels there is a size and no picture."""
+    assert await make(bomb(30_000, 30_000)) == Picture(30_000, 30_000, None)
+    assert (await make(bomb(50_000, 1_001))).webp is None
+
+
+async def test_a_broken_picture_has_no_preview() -> None:
+    """Cut off in the middle its size is known; without a head nothing is."""
+    whole = picture((300, 300), "JPEG")
+    assert await make(whole[: len(whole) // 2], "image/jpeg") == Picture(300, 300, None)
+    assert await make(b"\xff\xd8\xff\xe0nothing", "image/jpeg") == UNREADABLE
+
+
+async def test_a_picture_that_says_to_be_another_one_is_not_decoded() -> None:
+    """Only the decoder of the kind that was found is used."""
+    assert await make(picture((10, 10), "BMP"), "image/png") == UNREADABLE
+
+
+async def test_a_square_is_cut_from_the_middle() -> None:
+    """For avatars."""
+    made = await make(picture((600, 200)), side=256, shape="square")
+    assert opened(made.webp).size == (256, 256)
+
+
+TRIES = {
+    "a socket": "import socket; socket.socket()",
+    "a file": "open('/etc/hostname')",
+    "a file to write": "open('/tmp/hubbub-picture', 'w')",
+    "a process": "import os; os.fork()",
+    "a program": "import os; os.execv('/bin/true', ['true'])",
+    "a signal": "import os; os.kill(os.getppid(), 0)",
+    "a gigabyte": "bytearray(2**30)",
+}
+
+
+@pytest.mark.parametrize("case", TRIES)
+def test_the_process_can_do_nothing_else(case: str) -> None:
+    """Whoever takes over a decoder has a process without files, network and other processes."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); import os, socket, picture\n"
+        f"picture.give_up_rights()\n"
+        f"try:\n    {TRIES[case]}\nexcept (OSError, MemoryError) as e:\n"
+        f"    sys.stdout.write(type(e).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=Path.cwd())
+    assert done.stdout in (b"PermissionError", b"MemoryError"), done.stderr

@@ -1,0 +1,42 @@
+"""Ranges and validators of requests, as RFC 9110 has them."""
+
+import pytest
+
+from files.ranges import NotSatisfiable, Span, is_among, read_range
+
+RANGES = {
+    None: None, "": None, "bytes=0-": Span(0, 10), "bytes=0-0": Span(0, 1),
+    "bytes=2-4": Span(2, 5), "bytes=9-9": Span(9, 10), "bytes=5-99": Span(5, 10),
+    "bytes=-3": Span(7, 10), "bytes=-99": Span(0, 10), "BYTES=1-2": Span(1, 3),
+    "bytes=4-2": None, "bytes=-": None, "bytes=0-1,3-4": None, "lines=1-2": None,
+    "bytes=a-b": None, "bytes=\u0661-": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", RANGES)
+def test_range(header: str | None) -> None:
+    """One range is served; what is malformed, or several, is the whole."""
+    assert read_range(header, 10) == RANGES[header]
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-12", "bytes=99-", "bytes=-0"])
+def test_no_such_range(header: str) -> None:
+    """What begins behind the end cannot be had."""
+    with pytest.raises(NotSatisfiable):
+        read_range(header, 10)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (None, False),
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b", "a"', True),
+        ("*", True),
+        ('"b"', False),
+    ],
+)
+def test_if_none_match(header: str | None, found: bool) -> None:
+    """Tags are compared weakly, any of a list will do."""
+    assert is_among(header, '"a"') is found
