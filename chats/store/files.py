@@ -1,4 +1,4 @@
-"""Files as rows: functions of migrations/0017_files.sql, and what sweeps ask."""
+"""Files as rows: functions of migrations/0019_files.sql, and what sweeps ask."""
 
 from typing import Any, Final, NamedTuple
 
