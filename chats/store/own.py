@@ -59,11 +59,9 @@ CROSS JOIN LATERAL (
 ) AS h
 CROSS JOIN LATERAL (
     SELECT count(*) AS found FROM (
-        SELECT FROM (
-            SELECT l.kind, l.sender FROM log l
-            WHERE l.chat = p.chat AND l.seq > r.marker ORDER BY l.seq LIMIT {NEAR}
-        ) AS l
-        WHERE l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
+        SELECT FROM log l
+        WHERE l.chat = p.chat AND l.seq > r.marker AND l.seq <= r.marker + {NEAR}
+            AND l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
     ) AS others
 ) AS s
 {_LAST}

@@ -62,6 +62,7 @@ async def replace_changed_messages(
     """Whatever was derived for the chat before is gone."""
     await connection.execute("DELETE FROM changed_messages WHERE chat = %s", (chat,))
     await connection.execute("DELETE FROM unnamed_reactions WHERE chat = %s", (chat,))
+    await connection.execute("DELETE FROM counted_blocks WHERE chat = %s", (chat,))
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO changed_messages (chat, seq, edits, current, reactions, is_deleted)"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chats.rebuild import rebuild
 from chats.store.markers import Move, move_markers
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
@@ -156,9 +157,9 @@ async def test_counts_equal_a_recount_of_the_log(world: World, kind: str) -> Non
             assert found == await recount(world, chat, reader, marker), f"seed {SEED}"
 
 
-async def test_counts_among_very_many_events(world: World) -> None:
-    """Where nearly all of them are the reader's own, deleted or reactions, whose rows are counted
-    once, and again when one of their messages is deleted."""
+async def test_counts_among_very_many_events(stage: Stage, world: World) -> None:
+    """Where nearly all of them are the reader's own, deleted or reactions, which are counted once,
+    and again when one of their messages is deleted, or after a rebuild."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     seen = [await world.send(new_message(chat, bob))]
@@ -190,6 +191,11 @@ async def test_counts_among_very_many_events(world: World) -> None:
         by = bob if message in (*seen[0], *seen[5]) else ann
         deletion = DeleteItem(chat=chat, user=by.id, key=new_id(), message_id=message.message_id)
         await world.append(deletion)
+    await compare()
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE counted_blocks SET messages = messages + 50")
+        await rebuild(pool)
     await compare()
     listed = ListChats(user=bob.id, before=None, limit=10, by_activity=True)
     [one] = (await world.call("list_chats", listed, ChatPage)).chats
