@@ -71,6 +71,8 @@ class Stream:
     def skip_to(self, seq: int) -> None:
         """The chat's log holds nothing between the head and what follows `seq`."""
         self.head = max(self.head, seq)
+        self._early = {first: kept for first, kept in self._early.items() if first > self.head}
+        self._early_bytes = sum(len(kept.text) for kept in self._early.values())
 
     def _keep(self, payload: Payload) -> None:
         kept = self._early.get(payload.first)

@@ -1,10 +1,12 @@
 """Repair of a room whose hole cannot be filled any more."""
 
 import asyncio
+import sys
 
 import msgspec
 
 from common.protocol.chats import Control, Slice
+from common.protocol.payload import Payload
 from realtime.counters import Counters
 from realtime.delivery import Delivery
 from realtime.hub import Hub
@@ -28,7 +30,12 @@ async def test_who_cannot_be_told_what_they_missed_is_sent_away() -> None:
     repair = Repair(fetch, delivery.take, delivery.abandon, asyncio.ensure_future, counters)
     room, ear = hub.open_room("chat", 5), Ear("ann")
     hub.attach(ear, room)
+    early = Payload(10, 1, [], b"too early")
+    assert room.stream.offer(early) == ()
     await repair.reach(room, 20)
     assert ear.lines == []
+    assert room.stream.offer(early) == ()  # what waited for the hole is not kept
+    assert not room.stream.is_behind
+    assert sys.getrefcount(early) == 2
     assert ear.is_sent_away
     assert room.is_closed
