@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
+WORKER: Final = "worker.js"
 STYLES: Final = "page.css"
 WORTH_COMPRESSING_BYTES: Final = 512
 
@@ -71,7 +72,11 @@ def read_site(folder: Path) -> dict[str, File]:
         )
         for name, body in served.items()
     }
-    return {**files, "/": files["/web/index.html"]._replace(version="")}
+    return {
+        **files,
+        "/": files["/web/index.html"]._replace(version=""),
+        "/web/version": make_file(version.encode(), "text/plain"),
+    }
 
 
 def join_scripts(modules: Mapping[str, str], entries: Sequence[str]) -> dict[str, str]:

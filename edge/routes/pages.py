@@ -8,7 +8,7 @@ from litestar import Response, get
 from edge.admission import WHO
 from edge.http.request import AnyRequest
 from edge.operation import Who
-from edge.site import File
+from edge.site import WORKER, File
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 RESOURCE_POLICY: Final = "Cross-Origin-Resource-Policy"
@@ -31,7 +31,7 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
         "base-uri 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "trusted-types worker",  # the address of the service worker alone
     ]
     return {
         "Content-Security-Policy": "; ".join(policy),
@@ -42,27 +42,41 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
     }
 
 
+def headers_of(path: str, file: File, page: Mapping[str, str]) -> Mapping[str, str]:
+    """What a file carries, where a page carries `page`.
+
+    A policy is about what is shown or runs on its own: scripts and styles of a page would carry it
+    for nothing. The service worker answers for the whole page and fetches from this origin alone.
+    """
+    if file.media_type in DOCUMENTS:
+        return page
+    own = {RESOURCE_POLICY: page[RESOURCE_POLICY]}
+    if path == f"/web/{WORKER}":
+        own["Content-Security-Policy"] = "default-src 'none'; connect-src 'self'"
+        own["Service-Worker-Allowed"] = "/"
+    return own
+
+
 def create_page_routes(files: Mapping[str, File], headers: Mapping[str, str]) -> Sequence[Any]:
     """A route for every file, so that nothing else can be asked for; open to everybody."""
 
     @get(sorted(files), opt={WHO: Who.EVERYBODY})
     async def get_file(request: AnyRequest) -> Response[bytes]:
-        return serve_file(files[request.scope["path"]], request, headers)
+        path = request.scope["path"]
+        return serve_file(files[path], request, headers_of(path, files[path], headers))
 
     return [get_file]
 
 
 def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> Response[bytes]:
-    """The file, or 304 for a client that has it already.
+    """The file with `headers`, or 304 for a client that has it already.
 
     Another version in the address, as while a newer edge starts beside this one, gets what is here,
     to be asked for again.
     """
     is_kept = file.version != "" and request.query_params.get("v") == file.version
     etag, body = file.etag, file.body
-    own = {"Cache-Control": FOR_EVER if is_kept else "no-cache"}
-    # A policy is about what is shown: scripts and styles would carry it for nothing.
-    own |= headers if file.media_type in DOCUMENTS else {RESOURCE_POLICY: headers[RESOURCE_POLICY]}
+    own = {"Cache-Control": FOR_EVER if is_kept else "no-cache", **headers}
     if file.gzipped is not None:
         own["Vary"] = "Accept-Encoding"
         if _takes_gzip(request.headers.get("accept-encoding", "")):

@@ -81,6 +81,11 @@ export class Api {
     return this.#call("PATCH", `/api/chat/${id}`, { body: changes });
   }
 
+  /** Sets its topic; null takes it away. */
+  async setTopic(id, topic) {
+    return this.#call("PATCH", `/api/chat/${id}`, { body: { topic } });
+  }
+
   async deleteChat(id) {
     return this.#call("DELETE", `/api/chat/${id}`);
   }

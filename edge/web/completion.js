@@ -1,10 +1,10 @@
 /**
- * Completes what one types: people after `@`, emoji after `:`. A list above the field, of which
+ * Completes what one types: people after `@`, emoji after `:`, commands after `/`. A list above the field, of which
  * Tab or Enter takes the marked one.
  */
 import { element } from "./element.js";
 
-const WORD = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]{0,32})$/u;
+const WORD = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
 
 export class Completion {
   #field;
@@ -37,11 +37,11 @@ export class Completion {
     const asked = this.#asked;
     const { value, selectionStart, selectionEnd } = this.#field;
     const match = selectionStart === selectionEnd && WORD.exec(value.slice(0, selectionStart));
-    if (!match || (match[1] === ":" && match[2].length < 2)) {
+    const [mark, word] = match ? match.slice(1).filter((part) => part !== undefined) : [];
+    if (!match || (mark === ":" && word.length < 2)) {
       this.close();
       return;
     }
-    const [, mark, word] = match;
     const options = await this.#find(mark, word);
     if (asked !== this.#asked) return; // more was typed meanwhile
     this.#start = selectionStart - word.length - 1;

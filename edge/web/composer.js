@@ -24,10 +24,11 @@ export class Composer {
   #answered = null; // the row that is answered
   #edited = null; // the row whose text is here, and the draft that was here before
   #draft = "";
+  #asked = null; // the text of which a command has said what it would do
 
   /**
-   * `hear` is `{send(text, answered), edit(row, text), draft(text), answer(row), typing(),
-   * editLast(), suggest(mark, word), pickEmoji(anchor)}`.
+   * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text), answer(row),
+   * typing(), editLast(), suggest(mark, word), pickEmoji(anchor)}`; `command` as `commandIn` gives.
    */
   constructor({ hear, clock }) {
     this.#hear = hear;
@@ -132,6 +133,11 @@ export class Composer {
     return document.activeElement === this.#field;
   }
 
+  /** Whether there is neither a text nor anything that it would be about. */
+  get isEmpty() {
+    return this.#field.value === "" && this.#edited === null && this.#answered === null;
+  }
+
   #set(text) {
     this.#field.value = text;
     this.#measure();
@@ -186,6 +192,7 @@ export class Composer {
 
   #changed() {
     this.#changedAt = this.#clock.now();
+    this.#asked = null;
     this.#fit();
     this.#measure();
     this.#completion.update();
@@ -215,7 +222,17 @@ export class Composer {
     const text = this.#field.value;
     if (text.trim() === "" || this.#measure() > MOST_BYTES) return;
     this.#completion.close();
-    if (this.#edited !== null) {
+    const command = this.#edited === null ? this.#hear.command(text) : null;
+    if (command?.words && !(this.#asked === text && (command.act || command.text))) {
+      this.#asked = text;
+      this.#said.textContent = command.words;
+      return;
+    }
+    if (command?.act) {
+      this.#set("");
+      this.#hear.draft("");
+      command.act();
+    } else if (this.#edited !== null) {
       const row = this.#edited;
       this.#stopEditing();
       if (text !== row.text) this.#hear.edit(row, text);
@@ -225,7 +242,7 @@ export class Composer {
       this.#typedAt = -Infinity;
       this.#head();
       this.#set("");
-      this.#hear.send(text, answered);
+      this.#hear.send(command?.text ?? text, answered);
     }
     this.focus();
   }

@@ -3,6 +3,7 @@
  * Or, when none is open, what one can do.
  */
 import { Bar } from "./bar.js";
+import { commandIn } from "./commands.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -12,7 +13,7 @@ import { openMenu } from "./menu.js";
 import { choicesFor, quickReactions } from "./message-menu.js";
 import { Notice } from "./notice.js";
 import { plainOf } from "./prose.js";
-import { mentionsIn, suggest } from "./suggestions.js";
+import { mentionsIn, powersIn, suggest } from "./suggestions.js";
 import { Tools } from "./tools.js";
 import { otherOf, titleOf, typingInWords } from "./words.js";
 
@@ -40,7 +41,8 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), add(chat), copy(text), hurry(), attentive(): boolean}`;
+   * quoted(chat, messageId), about(chat), add(chat), copy(text), deeds(chat), hurry(),
+   * attentive(): boolean}`; `deeds` gives what `commandIn` can do;
    * `layers` as in `layers.js`, `lazy` a `Lazy`, `use` an `EmojiUse`.
    */
   constructor({ me, api, names, chats, clock, layers, lazy, use, hear, empty }) {
@@ -108,8 +110,21 @@ export class Conversation {
     return this.#log.node;
   }
 
-  /** Shows a chat, at the message `seq` if one is named; or what one can do when it is null. */
-  open(chat, { isLive, seq }) {
+  /** Whether somebody is writing something here. */
+  get isBusy() {
+    return this.#chat !== null && !this.composer.isEmpty;
+  }
+
+  /** `{seq, top}` where the reader is, or null at the end. */
+  get place() {
+    return this.#chat && this.#log.place;
+  }
+
+  /**
+   * Shows a chat, at the message `seq` if one is named, or at a `place` where the reader was before;
+   * or what one can do when the chat is null.
+   */
+  open(chat, { isLive, seq, place }) {
     this.#chat = chat;
     this.#chats.look(chat);
     if (chat === null) {
@@ -122,7 +137,7 @@ export class Conversation {
     this.#title = this.#titleNow();
     this.composer.open(this.#title, chat.draft, chat.answered);
     this.node.replaceChildren(...this.#panes);
-    this.#log.open(chat, this.#title, seq);
+    this.#log.open(chat, this.#title, { seq, place });
     this.render({ isLive, notice: null });
     this.#look();
   }
@@ -170,6 +185,11 @@ export class Conversation {
           this.#chat.answered = null;
           this.#log.toEnd();
           post({ replyTo: answered?.messageId }, text);
+        },
+        command: (text) => {
+          const chat = this.#chat;
+          const { isGroup } = powersIn(chat, { me: this.#me, names: this.#names });
+          return commandIn(text, { isGroup, does: this.#hear.deeds(chat) });
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
         editLast: () => {

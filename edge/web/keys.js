@@ -8,13 +8,17 @@
  */
 export function hearKeys(listen, does) {
   listen((event) => {
-    const isCovered = document.querySelector("dialog[open], [popover]:popover-open");
-    if (event.isComposing || isCovered) return;
+    if (event.isComposing || isCovered()) return;
     const act = actionOf(event, does);
     if (!act) return;
     event.preventDefault();
     act();
   });
+}
+
+/** Whether something lies over the page. */
+export function isCovered() {
+  return document.querySelector("dialog[open], [popover]:popover-open") !== null;
 }
 
 function actionOf(event, does) {

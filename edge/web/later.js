@@ -9,7 +9,8 @@ import { openKeys } from "./keys-sheet.js";
 import { openNewChat } from "./new-chat.js";
 import { Panel } from "./panel.js";
 import { openSettings } from "./settings.js";
+import { Standby } from "./standby.js";
 
 export const later = {
-  EntryForm, Finder, Panel, openEmojiPicker, openKeys, openNewChat, openSettings,
+  EntryForm, Finder, Panel, Standby, openEmojiPicker, openKeys, openNewChat, openSettings,
 };

@@ -37,9 +37,9 @@ export class Lazy {
     act(later);
   }
 
-  /** Fetches it when the browser has nothing else to do. */
-  whenIdle() {
+  /** Fetches it when the browser has nothing else to do, and calls `act(later)` then. */
+  whenIdle(act) {
     const idle = globalThis.requestIdleCallback ?? ((call) => setTimeout(call, 1_000));
-    idle(() => this.load().catch(() => {})); // whoever wants it asks again
+    idle(() => this.load().then(act, () => {})); // whoever wants it asks again
   }
 }

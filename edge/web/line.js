@@ -42,7 +42,7 @@ function lineOf(row, acts) {
   const by = element(
     "p",
     { class: row.first ? "by" : "by unseen" },
-    element("strong", { class: "cut" }, row.mine ? "You" : row.name),
+    element("strong", { class: "cut", dir: "auto" }, row.mine ? "You" : row.name),
     " ",
     element("time", { datetime: row.at, title: fullTime(row.at) }, clockTime(row.at)),
     words && " ",
@@ -82,7 +82,7 @@ function quoteOf({ quoted }, acts) {
     "button",
     { class: "quoted", type: "button", onclick: () => acts.jump(quoted.seq) },
     element("span", { class: "unseen" }, "In reply to "),
-    element("b", {}, quoted.name),
+    element("b", { dir: "auto" }, quoted.name),
     element("span", { class: "cut", dir: "auto" }, quoted.text),
   );
   node.style.setProperty("--hue", hueOf(quoted.by));

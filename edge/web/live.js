@@ -88,6 +88,11 @@ export class Live {
     return { state, since, backAt, catchingUp: this.chats.catchingUp };
   }
 
+  /** Whether something of this window is still on its way. */
+  get hasUnsent() {
+    return this.#outbox.waitingChats().size > 0;
+  }
+
   /** Reads what this browser has kept. */
   async restore() {
     await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);

@@ -80,8 +80,18 @@ export class Log {
     return this.#rows.get(node.closest(".line")?.dataset.key);
   }
 
-  /** Opens a chat at the message `seq` if one is named, else at its "New" line or at the end. */
-  open(chat, title, seq = null) {
+  /** `{seq, top}` of the first line in view; null where the end is followed. */
+  get place() {
+    if (this.atEnd || !this.#place) return null;
+    const { seq } = this.#rows.get(this.#place.key) ?? {};
+    return seq === undefined ? null : { seq, top: this.#place.top };
+  }
+
+  /**
+   * Opens a chat where the reader was before, else at the message `seq` if one is named, else at
+   * its "New" line or at the end.
+   */
+  open(chat, title, { seq = null, place = null }) {
     this.#chat = chat;
     this.#found = seq;
     this.#seeks = null;
@@ -92,10 +102,10 @@ export class Log {
     this.#hush();
     this.#window.toEnd(chat.timeline.tail.items, chat.newAfter ?? undefined);
     this.#follows = true;
-    const wanted = seq ?? (chat.newAfter === null ? null : chat.newAfter + 1);
-    if (wanted !== null && !chat.timeline.stretchAt(wanted)) this.#seek(wanted);
+    const wanted = place?.seq ?? seq ?? (chat.newAfter === null ? null : chat.newAfter + 1);
+    if (wanted !== null && !chat.timeline.stretchAt(wanted)) this.#seek(wanted, place);
     this.render();
-    if (wanted !== null && this.#seeks === null) this.#showAt(wanted);
+    if (wanted !== null && this.#seeks === null) this.#showAt(wanted, place);
   }
 
   retitle(title) {
@@ -215,7 +225,7 @@ export class Log {
     else if (!isNew) intro?.remove();
   }
 
-  async #seek(seq) {
+  async #seek(seq, place = null) {
     const chat = this.#chat;
     this.#seeks = seq;
     try {
@@ -223,12 +233,12 @@ export class Log {
     } finally {
       if (this.#chat === chat && this.#seeks === seq) {
         this.#seeks = null;
-        this.#showAt(seq);
+        this.#showAt(seq, place);
       }
     }
   }
 
-  #showAt(seq) {
+  #showAt(seq, place = null) {
     const { timeline } = this.#chat;
     const stretch = timeline.stretchAt(seq);
     if (!stretch) { // it could not be loaded: the end is better than nothing
@@ -239,9 +249,11 @@ export class Log {
     this.#follows = false;
     this.#rebuild();
     const row = [...this.#rows.values()].find((one) => one.seq >= seq);
+    const was = place && this.#kept.get(row?.key)?.node;
     const mark = this.#list.querySelector(".found") ?? this.#list.querySelector(".new")
       ?? this.#kept.get(row?.key)?.node;
-    if (mark) this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
+    if (was) this.node.scrollTop = was.offsetTop - place.top;
+    else if (mark) this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
     this.#scrolled();
   }
 

@@ -1,6 +1,6 @@
 /**
- * A message's text as nodes. Text becomes text nodes; the only attribute that it reaches is the
- * address of an http link.
+ * A message's text as nodes, each paragraph in the direction of its own script. Text becomes text
+ * nodes; the only attribute that it reaches is the address of an http link.
  */
 import { element } from "./element.js";
 import { blocksOf, isEmojiAlone } from "./prose.js";
@@ -10,7 +10,7 @@ const MANY_LINES = 30;
 
 /** `mention(name)` gives the node for a name after `@`, or null when it names nobody. */
 export function proseOf(text, { mention = () => null, after = null } = {}) {
-  const node = element("div", { class: "text", dir: "auto" });
+  const node = element("div", { class: "text" });
   if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
   else node.append(...blocksOf(text).map((block) => blockOf(block, mention)));
   if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
@@ -22,16 +22,16 @@ function blockOf(block, mention) {
   const fill = (pieces) => pieces.flatMap((piece) => pieceOf(piece, mention));
   switch (block.kind) {
     case "code":
-      return element("pre", { tabindex: "0" }, element("code", {}, block.text));
+      return element("pre", { tabindex: "0", dir: "ltr" }, element("code", {}, block.text));
     case "quote":
-      return element("blockquote", {}, ...fill(block.pieces));
+      return element("blockquote", { dir: "auto" }, ...fill(block.pieces));
     case "list": {
       const items = block.items.map((pieces) => element("li", {}, ...fill(pieces)));
-      if (block.start === null) return element("ul", {}, ...items);
-      return element("ol", { start: String(block.start) }, ...items);
+      if (block.start === null) return element("ul", { dir: "auto" }, ...items);
+      return element("ol", { dir: "auto", start: String(block.start) }, ...items);
     }
     default:
-      return element("p", {}, ...fill(block.pieces));
+      return element("p", { dir: "auto" }, ...fill(block.pieces));
   }
 }
 

@@ -1,9 +1,12 @@
 /**
  * The sheet about oneself: e-mail, password, the keys, logging out.
  */
+import { AlertChoice } from "./alert-choice.js";
+import { alertSettings } from "./alert-settings.js";
 import { asking } from "./asking.js";
 import { element } from "./element.js";
 import { EMAIL_RULES, Field, PASSWORD_RULES, allGood } from "./field.js";
+import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
 import { refusalInWords } from "./words.js";
 
@@ -21,6 +24,7 @@ export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOu
   new Sheet(
     { title: me.username, layers },
     listForm(list),
+    alertSettings(new AlertChoice()),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
     element("div", { class: "ends" }, keys, loggingOut(onLogOut)),
@@ -28,14 +32,13 @@ export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOu
 }
 
 function listForm(list) {
-  const tabs = [[false, "Comfortable"], [true, "Compact"]].map(([isCompact, label]) => {
-    const radio = element("input", {
-      type: "radio", name: "density", class: "unseen", checked: list.isCompact === isCompact,
-      onchange: () => {
-        list.isCompact = isCompact;
-      },
-    });
-    return element("label", {}, radio, label);
+  const density = radioTabs({
+    legend: "List of chats", name: "density",
+    options: [[false, "Comfortable"], [true, "Compact"]],
+    chosen: list.isCompact,
+    onChoose: (isCompact) => {
+      list.isCompact = isCompact;
+    },
   });
   const unread = element("input", {
     type: "checkbox", checked: list.isUnreadFirst,
@@ -43,13 +46,8 @@ function listForm(list) {
       list.isUnreadFirst = unread.checked;
     },
   });
-  return element(
-    "fieldset",
-    {},
-    element("legend", { class: "label" }, "List of chats"),
-    element("div", { class: "tabs" }, ...tabs),
-    element("label", { class: "choice" }, unread, element("b", {}, "Unread chats first")),
-  );
+  density.append(element("label", { class: "choice" }, unread, element("b", {}, "Unread chats first")));
+  return density;
 }
 
 function emailForm(api, me, onChanged) {

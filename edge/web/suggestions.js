@@ -1,13 +1,15 @@
 /**
- * What the composer suggests: the people of the chat by the beginning of their names, emoji by
- * theirs.
+ * What the composer suggests: the people of the chat, commands and emoji, by the beginning of their
+ * names.
  */
-import { avatar, lettersOf } from "./element.js";
+import { commandsFor } from "./commands.js";
+import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./ids.js";
+import { otherOf } from "./words.js";
 
 const MOST = 6;
 
-/** `[{text, nodes}]` for a word after `@` or `:`. */
+/** `[{text, nodes}]` for a word after `@`, `:` or `/`. */
 export async function suggest(mark, word, { chat, me, api, names, use }) {
   if (mark === ":") {
     const found = await use.find(word);
@@ -15,11 +17,22 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
       { text: emoji, nodes: [emoji, ` ${name}`] }
     ));
   }
+  if (mark === "/") {
+    return commandsFor(word, powersIn(chat, { me, names })).map(({ name, help }) => (
+      { text: `/${name}`, nodes: [element("b", {}, `/${name}`), ` ${help}`] }
+    ));
+  }
   return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
     const name = names.of(id);
     const face = avatar(hueOf(id), lettersOf(name), { person: true, size: "s24" });
     return { text: `@${name}`, nodes: [face, name] };
   });
+}
+
+/** What commands depend on. */
+export function powersIn(chat, { me, names }) {
+  const isGroup = otherOf(chat.detail, me.id, (id) => names.of(id)) === null;
+  return { isOwner: chat.isOwner && isGroup, isGroup };
 }
 
 /** Those whose names are known here first; the server knows the others. */

@@ -4,17 +4,19 @@
  */
 import { choicesForChat } from "./chat-choices.js";
 import { Conversation } from "./conversation.js";
+import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
 import { EmojiUse } from "./emoji-use.js";
 import { Errands } from "./errands.js";
 import { showHeading } from "./heading.js";
-import { hearKeys } from "./keys.js";
+import { hearKeys, isCovered } from "./keys.js";
 import { Layers } from "./layers.js";
 import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { ListChoice } from "./list-choice.js";
 import { Live } from "./live.js";
 import { openMenu } from "./menu.js";
+import { keepPlace, takePlace } from "./place.js";
 import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
@@ -44,12 +46,14 @@ export class Workspace {
   #sheets;
   #side;
   #panel = null; // made when it is first wanted
+  #standby = null; // comes when the browser has nothing else to do
   #conversation;
   #quotes;
   #toast;
   #errands;
   #open; // the chat that is looked at, null for none, undefined before the first look
   #at = null; // the seq that the address names
+  #place = takePlace(); // where somebody was before this window was loaded again
   #isDrawing = false;
   #ended = new AbortController();
 
@@ -71,6 +75,7 @@ export class Workspace {
         applied: (chat, event) => {
           this.#quotes.heard(event);
           this.#conversation.heard(chat, event);
+          this.#standby?.heard(chat, event);
         },
         refused: (item, code) => this.#toast.show(notChangedInWords(item, code)),
         left: (chat) => this.#left(chat),
@@ -96,7 +101,7 @@ export class Workspace {
     this.#listen();
     this.#route();
     this.#tick();
-    this.#lazy.whenIdle();
+    this.#lazy.whenIdle(({ Standby }) => this.#stand(Standby));
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
   }
 
@@ -177,6 +182,9 @@ export class Workspace {
       around: load("loadAround"),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
+      deeds: (chat) => deedsFor(chat, {
+        ...this.#parts, errands: this.#errands, toast: this.#toast,
+      }),
       copy: (text) => this.#errands.copy(text),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
@@ -191,7 +199,10 @@ export class Workspace {
     on(window, "online", () => this.#live.hurry());
     on(window, "offline", () => this.#live.doubt());
     on(window, "focus", () => this.#draw());
-    on(window, "pagehide", () => this.#live.flush());
+    on(window, "pagehide", () => {
+      this.#live.flush();
+      keepPlace(this.#open && { chat: this.#open.id, ...this.#conversation.place });
+    });
     on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#live.flush();
       else this.#live.hurry();
@@ -213,7 +224,18 @@ export class Workspace {
   #tick() {
     if (this.#ended.signal.aborted) return;
     this.#draw();
+    this.#standby?.tick(this.#live.line);
     this.#clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #stand(Standby) {
+    if (this.#ended.signal.aborted) return;
+    this.#standby = new Standby({
+      ...this.#parts,
+      isOpen: (chat) => chat === this.#open,
+      isBusy: () => this.#conversation.isBusy || isCovered() || this.#live.hasUnsent,
+      goTo: (chat) => this.#goTo(chat),
+    });
   }
 
   #left(chat) {
@@ -257,7 +279,9 @@ export class Workspace {
     this.#open = chat;
     if (chat !== null) this.say("");
     this.node.classList.toggle("in-chat", chat !== null);
-    this.#conversation.open(chat, { isLive: this.#live.line.state === "ready", seq });
+    const place = chat && this.#place?.chat === chat.id ? this.#place : null;
+    this.#place = null;
+    this.#conversation.open(chat, { isLive: this.#live.line.state === "ready", seq, place });
     this.#drawNow();
   }
 
@@ -320,6 +344,7 @@ export class Workspace {
   #end() {
     this.#ended.abort();
     this.#live.end();
+    this.#standby?.end();
     this.#sheets.closeAll();
     history.replaceState(null, "", location.pathname);
   }

@@ -19,7 +19,7 @@ from playwright.async_api import BrowserContext, Page, WebSocketRoute
 from chats.search.query import parse_query
 from chats.search.words import line_of
 from common.protocol.fold import fold
-from edge.routes.pages import page_headers
+from edge.routes.pages import headers_of, page_headers
 from edge.site import File, read_site
 
 WEB = Path(__file__).parents[2] / "edge" / "web"
@@ -255,7 +255,7 @@ def open_stage() -> Iterator[Stage]:
             if url.path.startswith("/api/"):
                 self._answer(url.path, url.query)
             elif file := stage.files.get(url.path):
-                self._serve(file)
+                self._serve(url.path, file)
             else:
                 self._send(404, b"", {})
 
@@ -267,13 +267,12 @@ def open_stage() -> Iterator[Stage]:
             status, body = stage.play.answer(self.command, path, values, json.loads(sent or "{}"))
             self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
-        def _serve(self, file: File) -> None:
+        def _serve(self, path: str, file: File) -> None:
             kept = "max-age=31536000, immutable" if file.version else "no-cache"
             headers = {"Content-Type": file.media_type, "Cache-Control": kept}
             if file.gzipped:
                 headers["Content-Encoding"] = "gzip"
-            if file.media_type == "text/html":
-                headers |= page_headers([stage.origin])
+            headers |= headers_of(path, file, page_headers([stage.origin]))
             self._send(200, file.gzipped or file.body, headers)
 
         def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:

@@ -66,7 +66,11 @@ async def test_the_page_may_not_be_made_to_run_what_is_not_its_own(
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(system.origin)
+    await page.get_by_role("button", name="Sign up").wait_for()
     for script in (
+        "trustedTypes.createPolicy('other', {createHTML: text => text})",
+        "trustedTypes.createPolicy('worker', {createScriptURL: text => text})",  # the page has it
+        "await navigator.serviceWorker.register('/web/worker.js')",
         "document.body.innerHTML = '<b>x</b>'",
         "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
         "document.createElement('script').text = 'window.ran = 1'",

@@ -17,7 +17,7 @@ POLICY = {
     "connect-src 'self' ws://127.0.0.1:8600", "font-src 'self'", "manifest-src 'self'",
     "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    "trusted-types worker",
 }  # fmt: skip
 
 
@@ -79,6 +79,33 @@ def test_files_are_kept_under_their_version_and_compressed(client: httpx.Client)
     etag = {"If-None-Match": kept.headers["etag"], "Accept-Encoding": "gzip"}
     assert client.get(name, headers=etag).status_code == 304
     assert client.get("/").headers["cache-control"] == "no-cache"
+
+
+def test_the_service_worker_answers_for_the_page_and_may_do_little(client: httpx.Client) -> None:
+    """It is let out of its folder, fetches from this origin alone, and is the version's own."""
+    page = client.get("/").text
+    version = re.findall(r"main\.js\?v=(\w+)", page)[0]
+    worker = client.get(f"/web/worker.js?v={version}")
+    assert worker.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert worker.headers["service-worker-allowed"] == "/"
+    assert worker.headers["content-security-policy"] == "default-src 'none'; connect-src 'self'"
+    told = client.get("/web/version")
+    assert (told.text, told.headers["cache-control"]) == (version, "no-cache")
+
+
+def test_the_page_can_be_installed(client: httpx.Client) -> None:
+    """The manifest is served as one, and each of its icons is there in its type."""
+    path = re.findall(r'rel="manifest" href="([^"]+)"', client.get("/").text)[0]
+    answer = client.get(path)
+    assert answer.headers["content-type"] == "application/manifest+json"
+    manifest = answer.json()
+    assert (manifest["start_url"], manifest["scope"], manifest["display"]) == (
+        "/", "/", "standalone",
+    )  # fmt: skip
+    assert {icon["sizes"] for icon in manifest["icons"]} == {"any", "192x192", "512x512"}
+    for icon in manifest["icons"]:
+        served = client.get(icon["src"])
+        assert (served.status_code, served.headers["content-type"]) == (200, icon["type"])
 
 
 def test_the_description_holds_every_call(client: httpx.Client) -> None:

@@ -1,0 +1,155 @@
+/**
+ * Tells of messages while their reader looks elsewhere: one notification of the system per chat,
+ * by one of the windows that somebody has open. Gone as soon as the chat is read anywhere.
+ */
+import { isBlank } from "./fold.js";
+import { plainOf } from "./prose.js";
+import { Tabs } from "./tabs.js";
+import { isNews } from "./timeline.js";
+import { noteOf, otherOf, titleOf } from "./words.js";
+
+const EXCERPT = 200;
+const ELSEWHERE_MS = 500; // so long another window, or device, may take to say that it is read
+const OLD_MS = 600_000;
+const ICON = "/web/icon-192.png";
+
+export class Alerts {
+  #me;
+  #names;
+  #chats;
+  #clock;
+  #choice;
+  #isAttended;
+  #worker;
+  #tabs;
+  #speaking = new AbortController();
+  #isSpeaker = false;
+  #attended = new Map(); // chat -> the seq that was before somebody's eyes in another window
+  #waiting = new Map(); // chat -> the event to tell of
+  #shown = new Map(); // chat -> the seq of what is told
+
+  /**
+   * `choice` is an `AlertChoice`; `isAttended(chat)`: is it before somebody's eyes here? `worker` is
+   * the promise of a service worker's registration; `locks` as `navigator.locks`.
+   */
+  constructor({ me, names, chats, clock, choice, isAttended, worker, locks }) {
+    this.#me = me;
+    this.#names = names;
+    this.#chats = chats;
+    this.#clock = clock;
+    this.#choice = choice;
+    this.#isAttended = isAttended;
+    this.#worker = worker;
+    this.#tabs = new Tabs({
+      name: `hubbub alerts ${me.id}`, hear: ({ chat, seq }) => this.#attended.set(chat, seq),
+    });
+    this.#speak(locks);
+  }
+
+  /** An event was applied to a chat. */
+  heard(chat, event) {
+    if (event.type === "message.deleted" && event.of === this.#shown.get(chat.id)) {
+      this.#hide(chat.id);
+    }
+    if (!isNews(event, this.#me.id)) return;
+    if (this.#isAttended(chat)) this.#tabs.say({ chat: chat.id, seq: event.seq });
+    else if (this.#choice.permission === "granted" && this.#isWanted(chat, event)) {
+      this.#wait(chat, event);
+    }
+  }
+
+  /** What has been read meanwhile is not told of any more. */
+  tick() {
+    for (const [id, seq] of this.#shown) {
+      const chat = this.#chats.get(id);
+      if (!chat || chat.read >= seq) this.#hide(id);
+    }
+  }
+
+  end() {
+    this.#speaking.abort();
+    this.#tabs.end();
+    for (const id of this.#shown.keys()) this.#hide(id);
+  }
+
+  /** The lock is one window's, and the next one's when that is gone. */
+  async #speak(locks) {
+    const { signal } = this.#speaking;
+    const until = new Promise((resolve) => {
+      signal.addEventListener("abort", resolve);
+    });
+    const speak = async () => {
+      await this.#takeOver();
+      this.#isSpeaker = true;
+      await until;
+      this.#isSpeaker = false;
+    };
+    try {
+      await locks.request(`hubbub speaker ${this.#me.id}`, { signal }, speak);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error; // signed out before it was its turn
+    }
+  }
+
+  async #takeOver() {
+    const worker = await this.#worker;
+    for (const { data } of await worker?.getNotifications() ?? []) {
+      if (data?.me === this.#me.id) this.#shown.set(data.chat, data.seq);
+    }
+  }
+
+  #isWanted(chat, event) {
+    if (this.#clock.now() - Date.parse(event.at) > OLD_MS) return false;
+    return this.#choice.wants({
+      isMention: event.mentions?.includes(this.#me.id) ?? false,
+      isDirect: this.#otherOf(chat) !== null,
+      notify: chat.mine?.notify ?? "all",
+    });
+  }
+
+  #wait(chat, event) {
+    const isWaiting = this.#waiting.has(chat.id);
+    this.#waiting.set(chat.id, event);
+    if (isWaiting) return;
+    this.#clock.after(ELSEWHERE_MS, () => {
+      const last = this.#waiting.get(chat.id);
+      this.#waiting.delete(chat.id);
+      const isSeen = (this.#attended.get(chat.id) ?? 0) >= last.seq || chat.read >= last.seq;
+      if (this.#isSpeaker && !isSeen && !this.#speaking.signal.aborted) this.#show(chat, last);
+    });
+  }
+
+  async #show(chat, event) {
+    const worker = await this.#worker;
+    const now = chat.timeline.messageAt(event.seq) ?? event; // it may be another text by now
+    if (!worker || chat.detail === null || (now.type === "message" && isBlank(now))) return;
+    this.#shown.set(chat.id, event.seq);
+    const { unread } = chat;
+    const title = titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
+    await worker.showNotification(unread > 1 ? `${title} (${unread} new)` : title, {
+      body: this.#bodyOf(chat, now),
+      tag: chat.id,
+      renotify: true,
+      silent: !this.#choice.isLoud,
+      icon: ICON,
+      timestamp: Date.parse(event.at),
+      data: { me: this.#me.id, chat: chat.id, seq: event.seq },
+    });
+  }
+
+  #bodyOf(chat, event) {
+    if (event.type !== "message") return noteOf(event, (id) => this.#names.of(id));
+    const text = plainOf(event.message.slice(0, EXCERPT));
+    return this.#otherOf(chat) === null ? `${this.#names.of(event.by)}: ${text}` : text;
+  }
+
+  #otherOf({ detail }) {
+    return detail && otherOf(detail, this.#me.id, (id) => this.#names.of(id));
+  }
+
+  async #hide(id) {
+    this.#shown.delete(id);
+    const worker = await this.#worker;
+    for (const one of await worker?.getNotifications({ tag: id }) ?? []) one.close();
+  }
+}

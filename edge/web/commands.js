@@ -1,0 +1,46 @@
+/**
+ * What a message that begins with a slash asks for, instead of being said. Decides; does nothing.
+ */
+
+const SHRUG = "¯\\_(ツ)_/¯";
+const COMMAND = /^\/([a-z]+)(?:\s+([^]*))?$/u; // a path, as in /etc/hosts, is none
+const AGAIN = "Send it again";
+
+const COMMANDS = [
+  { name: "leave", help: "Leave this chat", isGroup: true },
+  { name: "shrug", help: `Your message and ${SHRUG}` },
+  { name: "topic", help: "Set the topic of the chat", isOwner: true },
+];
+
+/** `[{name, help}]` that begin so, as far as they can be used in this chat. */
+export function commandsFor(start, { isOwner, isGroup }) {
+  return COMMANDS.filter((one) => (
+    one.name.startsWith(start) && (isOwner || !one.isOwner) && (isGroup || !one.isGroup)
+  ));
+}
+
+/**
+ * Null for what is to be sent as it is; else `{words, text, act}`: a sentence that has to be read
+ * before the same is sent again, and then the text that is sent, or what is done instead. With words
+ * alone there is nothing to send. `does` is `{leave(), setTopic(topic)}`.
+ */
+export function commandIn(text, { isGroup, does }) {
+  const [, name, rest = ""] = COMMAND.exec(text.trim()) ?? [];
+  switch (name) {
+    case undefined:
+      return null;
+    case "shrug":
+      return { text: rest === "" ? SHRUG : `${rest} ${SHRUG}` };
+    case "topic":
+      if (rest === "") return { words: "Write the topic after it: /topic Lunch at noon" };
+      return { act: () => does.setTopic(rest) };
+    case "leave":
+      if (!isGroup) return { words: "A direct chat cannot be left." };
+      return {
+        words: `${AGAIN} to leave this chat. You will not be able to read it any more.`,
+        act: does.leave,
+      };
+    default:
+      return { words: `There is no command /${name}. ${AGAIN} to send it as text.`, text };
+  }
+}

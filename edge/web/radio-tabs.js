@@ -1,0 +1,21 @@
+/**
+ * A choice of one among few, side by side under a heading.
+ */
+import { element } from "./element.js";
+
+/** `options` are `[value, label]`; `onChoose(value)` when another one is taken. */
+export function radioTabs({ legend, name, options, chosen, onChoose }) {
+  const tabs = options.map(([value, label]) => {
+    const radio = element("input", {
+      type: "radio", name, class: "unseen", checked: value === chosen,
+      onchange: () => onChoose(value),
+    });
+    return element("label", {}, radio, label);
+  });
+  return element(
+    "fieldset",
+    {},
+    element("legend", { class: "label" }, legend),
+    element("div", { class: "tabs" }, ...tabs),
+  );
+}

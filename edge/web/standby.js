@@ -1,0 +1,86 @@
+/**
+ * What the page does while nobody looks at it: tells of messages, and loads itself anew when the
+ * server has another version.
+ */
+import { AlertChoice } from "./alert-choice.js";
+import { Alerts } from "./alerts.js";
+import { Renewal } from "./renewal.js";
+import { registerWorker } from "./worker-link.js";
+
+const IDLE_MS = 120_000;
+const HANDS = ["pointerdown", "keydown", "wheel", "touchstart"];
+
+export class Standby {
+  #clock;
+  #renewal;
+  #alerts;
+  #isBusy;
+  #touchedAt;
+  #readySince = null;
+  #ended = new AbortController();
+
+  /**
+   * `isOpen(chat)`: is it the one that is shown? `isBusy()`: would a reload take away what somebody
+   * is doing? `goTo(chat)` shows a chat.
+   */
+  constructor({ me, chats, names, clock, isOpen, isBusy, goTo }) {
+    const worker = registerWorker();
+    this.#clock = clock;
+    this.#isBusy = isBusy;
+    this.#touchedAt = clock.now();
+    this.#renewal = new Renewal({
+      ask: versionOfServer, version: new URL(import.meta.url).searchParams.get("v"), clock,
+      random: Math.random, isQuiet: () => this.#isQuiet(), reload: () => location.reload(),
+    });
+    this.#alerts = new Alerts({
+      me, chats, names, clock, worker, locks: navigator.locks, choice: new AlertChoice(),
+      isAttended: (chat) => document.visibilityState === "visible" && isOpen(chat),
+    });
+    this.#listen(chats, goTo);
+  }
+
+  /** An event was applied to a chat. */
+  heard(chat, event) {
+    this.#alerts.heard(chat, event);
+  }
+
+  /** A moment has passed; `line` is the state of the connection. */
+  tick({ state, since }) {
+    if (state === "ready" && since !== this.#readySince) {
+      this.#readySince = since;
+      this.#renewal.check(); // it may have been cut by an upgrade
+    }
+    this.#alerts.tick();
+    this.#renewal.tick();
+  }
+
+  end() {
+    this.#ended.abort();
+    this.#alerts.end();
+  }
+
+  #listen(chats, goTo) {
+    const { signal } = this.#ended;
+    for (const type of HANDS) {
+      addEventListener(type, () => {
+        this.#touchedAt = this.#clock.now();
+      }, { signal, passive: true, capture: true });
+    }
+    document.addEventListener("visibilitychange", () => this.#renewal.check(), { signal });
+    navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+      const chat = chats.get(data.open); // of a notification that was clicked
+      if (chat) goTo(chat);
+    }, { signal });
+  }
+
+  #isQuiet() {
+    const isIdle = this.#clock.now() - this.#touchedAt > IDLE_MS;
+    return (document.visibilityState === "hidden" || isIdle) && !this.#isBusy();
+  }
+}
+
+async function versionOfServer() {
+  const answer = await fetch("/web/version", { cache: "no-store" });
+  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+  return answer.text();
+}

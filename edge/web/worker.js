@@ -1,0 +1,93 @@
+/**
+ * The service worker: keeps the files of one version of the page, so that the page opens without a
+ * server, and leads from a notification to its chat. Never touches what the API answers: what
+ * people wrote lies in IndexedDB alone, where logging out erases it.
+ */
+
+const VERSION = new URL(location.href).searchParams.get("v");
+const CACHE = `hubbub ${VERSION}`;
+const SHELL = "/";
+const NEEDED = ["page.css", "start.js", "main.js", "later.js", "mark.svg", "manifest.webmanifest"];
+const KEPT_VERSIONS = 2; // windows of the version before may still fetch what they need later
+const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none
+
+self.addEventListener("install", (event) => {
+  // What the worker has no say in does not wait until it has started.
+  event.addRoutes?.([
+    { condition: { urlPattern: new URLPattern({ pathname: "/api/*" }) }, source: "network" },
+  ]);
+  self.skipWaiting();
+  event.waitUntil(keepAll());
+});
+
+self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname, searchParams } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    if (pathname === SHELL) event.respondWith(newestShell(event));
+  } else if (pathname.startsWith("/web/") && searchParams.has("v")) {
+    event.respondWith(keptFile(request));
+  }
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(lead(event.notification.data.chat));
+});
+
+async function keepAll() {
+  const cache = await caches.open(CACHE);
+  const shell = await fetch(SHELL, { cache: "no-cache" });
+  // While an edge of another version runs beside this one, the next start of the page tries again.
+  if (!(await shell.clone().text()).includes(`?v=${VERSION}"`)) {
+    throw new Error("The page is of another version.");
+  }
+  await cache.addAll(NEEDED.map((name) => `/web/${name}?v=${VERSION}`));
+  await cache.put(SHELL, shell);
+}
+
+async function takeOver() {
+  const names = (await caches.keys()).filter((name) => name.startsWith("hubbub "));
+  const old = names.filter((name) => name !== CACHE).slice(0, 1 - KEPT_VERSIONS);
+  await Promise.all(old.map((name) => caches.delete(name)));
+  await self.registration.navigationPreload?.enable();
+  await self.clients.claim();
+}
+
+/** The server's page where it answers soon, else the one that is kept. */
+async function newestShell({ request, preloadResponse }) {
+  const asked = Promise.resolve(preloadResponse).then((loaded) => loaded ?? fetch(request));
+  const cached = await (await caches.open(CACHE)).match(SHELL);
+  if (!cached) return asked;
+  const wait = new Promise((resolve) => {
+    setTimeout(resolve, SHELL_WAIT_MS, cached);
+  });
+  const answered = asked.then((answer) => (answer.ok ? answer : cached), () => cached);
+  return Promise.race([answered, wait]);
+}
+
+/** A file under its version never changes. */
+async function keptFile(request) {
+  const kept = await caches.match(request);
+  if (kept) return kept;
+  const answer = await fetch(request);
+  const isOurs = new URL(request.url).searchParams.get("v") === VERSION;
+  if (answer.ok && isOurs) await (await caches.open(CACHE)).put(request, answer.clone());
+  return answer;
+}
+
+/** To a window that is open already, else to a new one. */
+async function lead(chat) {
+  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const ours = windows.filter(({ url }) => new URL(url).pathname === SHELL);
+  const window = ours.find(({ focused }) => focused) ?? ours[0];
+  if (!window) {
+    await self.clients.openWindow(`${SHELL}#${chat}`);
+    return;
+  }
+  window.postMessage({ open: chat });
+  await window.focus();
+}

@@ -1,0 +1,200 @@
+import { AlertChoice } from "/web/alert-choice.js";
+import { Alerts } from "/web/alerts.js";
+import { StandingClock, rule, same, settle } from "./checks.js";
+
+const ME = "me";
+const NAMES = { me: "ann", bob: "bob", cleo: "cleo" };
+
+/** What a browser shows, by the chat. */
+class Worker {
+  shown = new Map();
+  told = 0;
+
+  async showNotification(title, options) {
+    this.told += 1;
+    const { tag } = options;
+    this.shown.set(tag, { title, ...options, close: () => this.shown.delete(tag) });
+  }
+
+  async getNotifications({ tag } = {}) {
+    return [...this.shown.values()].filter((one) => tag === undefined || one.tag === tag);
+  }
+}
+
+class Choice extends AlertChoice {
+  constructor({ permission = "granted", of = "all" }) {
+    super();
+    Object.defineProperty(this, "permission", { value: permission });
+    Object.defineProperty(this, "of", { value: of });
+  }
+}
+
+/** A browser with one permission, in which windows of the same person are opened. */
+class Browser {
+  clock = new StandingClock();
+  worker = new Worker();
+  me = `${ME} ${crypto.randomUUID()}`; // channels and locks are the browser's own
+  windows = [];
+
+  constructor(how = {}) {
+    this.choice = new Choice(how);
+  }
+
+  /** `open` is the id of the chat that is before somebody's eyes there. */
+  async window({ open = null } = {}) {
+    const { clock, worker, choice } = this;
+    const chats = new Map();
+    const alerts = new Alerts({
+      me: { id: this.me }, chats, clock, choice, locks: navigator.locks,
+      names: { of: (id) => NAMES[id] }, isAttended: (chat) => chat.id === open,
+      worker: Promise.resolve(worker),
+    });
+    const window = { alerts, chats };
+    this.windows.push(window);
+    await ended(20); // its turn to speak may have come
+    return window;
+  }
+
+  chat(id, { notify = "all", names = ["bob", "cleo"] } = {}) {
+    const messages = new Map();
+    const chat = {
+      id, read: 0, unread: 0, mine: { notify },
+      detail: {
+        chatName: names.length === 1 ? `ann, ${names[0]}` : "Party",
+        participants: [this.me, ...names], participantCount: names.length + 1,
+      },
+      timeline: { messageAt: (seq) => messages.get(seq) },
+      say: (seq, rest) => {
+        const at = new Date(this.clock.now()).toISOString();
+        const event = { type: "message", seq, by: "bob", message: `line ${seq}`, at, ...rest };
+        messages.set(seq, event);
+        chat.unread += 1;
+        for (const { alerts } of this.windows) alerts.heard(chat, event);
+      },
+    };
+    for (const { chats } of this.windows) chats.set(id, chat);
+    return chat;
+  }
+
+  async wait(ms = 600) {
+    await ended(20); // what windows say to each other is heard
+    await this.clock.pass(ms);
+    await settle();
+  }
+
+  get titles() {
+    return [...this.worker.shown.values()].map(({ title, body }) => `${title}: ${body}`);
+  }
+
+  end() {
+    for (const { alerts } of this.windows) alerts.end();
+  }
+}
+
+function ended(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Names of people stay the same whoever `me` is in this browser. */
+function inBrowser(sentence, check, how) {
+  rule(sentence, async () => {
+    const browser = new Browser(how);
+    NAMES[browser.me] = "ann";
+    try {
+      await check(browser);
+    } finally {
+      browser.end();
+    }
+  });
+}
+
+inBrowser("a message is told with its chat and its author, and several of a chat in one place", async (browser) => {
+  await browser.window();
+  const chat = browser.chat("a");
+  chat.say(1);
+  await browser.wait();
+  same(browser.titles, ["Party: bob: line 1"]);
+  chat.say(2, { message: "**two**" });
+  await browser.wait();
+  same(browser.titles, ["Party (2 new): bob: two"]);
+});
+
+inBrowser("several windows tell once, also when the one that spoke is gone", async (browser) => {
+  const first = await browser.window();
+  await browser.window();
+  await browser.window();
+  const chat = browser.chat("a");
+  chat.say(1);
+  await browser.wait();
+  same(browser.worker.told, 1);
+  first.alerts.end();
+  browser.windows.shift();
+  await ended(20);
+  chat.say(2);
+  await browser.wait();
+  same(browser.worker.told, 2);
+});
+
+inBrowser("what is before somebody's eyes in any window is not told", async (browser) => {
+  await browser.window();
+  await browser.window({ open: "a" });
+  browser.chat("a").say(1);
+  browser.chat("b").say(1);
+  await browser.wait();
+  same([...browser.worker.shown.keys()], ["b"]);
+});
+
+inBrowser("what is read within the moment is not told, what is read later is taken back", async (browser) => {
+  const { alerts } = await browser.window();
+  const chat = browser.chat("a");
+  chat.say(1);
+  chat.read = 1;
+  await browser.wait();
+  same(browser.worker.told, 0);
+  chat.say(2);
+  await browser.wait();
+  same(browser.titles.length, 1);
+  chat.read = 2;
+  alerts.tick();
+  await settle();
+  same(browser.titles, []);
+});
+
+inBrowser("own messages, old ones and changes are not told, and a deleted one not any more", async (browser) => {
+  await browser.window();
+  const chat = browser.chat("a");
+  chat.say(1, { by: browser.me });
+  chat.say(2, { at: new Date(browser.clock.now() - 3_600_000).toISOString() });
+  for (const { alerts } of browser.windows) {
+    alerts.heard(chat, { type: "reaction.added", seq: 3, of: 2, by: "bob", emoji: "👍" });
+  }
+  await browser.wait();
+  same(browser.worker.told, 0);
+  chat.say(4);
+  await browser.wait();
+  for (const { alerts } of browser.windows) {
+    alerts.heard(chat, { type: "message.deleted", seq: 5, of: 4, by: "bob" });
+  }
+  await settle();
+  same([browser.worker.told, browser.titles], [1, []]);
+});
+
+inBrowser("nothing is told without the browser's leave", async (browser) => {
+  await browser.window();
+  browser.chat("a").say(1);
+  await browser.wait();
+  same(browser.worker.told, 0);
+}, { permission: "default" });
+
+rule("a chat's own choice and the person's both count, and a mention is for the person", () => {
+  const wants = (of, notify, isMention, isDirect = false) => {
+    return new Choice({ of }).wants({ isMention, isDirect, notify });
+  };
+  same([wants("all", "all", false), wants("all", "mentions", false), wants("all", "none", true)],
+    [true, false, false]);
+  same([wants("mentions", "all", false), wants("mentions", "all", true),
+    wants("mentions", "all", false, true)], [false, true, true]);
+  same([wants("none", "all", true), wants("all", "mentions", true)], [false, true]);
+});

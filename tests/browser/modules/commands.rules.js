@@ -1,0 +1,53 @@
+import { commandIn, commandsFor } from "/web/commands.js";
+import { rule, same } from "./checks.js";
+
+/** What becomes of a text, and what was done. */
+function sent(text, { isGroup = true } = {}) {
+  const done = [];
+  const does = {
+    leave: () => done.push("leave"), setTopic: (topic) => done.push(`topic ${topic}`),
+  };
+  const command = commandIn(text, { isGroup, does });
+  command?.act?.();
+  return { command, done };
+}
+
+rule("what does not begin with a slash and a word is sent as it is", () => {
+  for (const text of ["hello", "a /leave", "/", "//leave", "/etc/hosts is wrong", "/1", "1/2"]) {
+    same([text, sent(text).command], [text, null]);
+  }
+});
+
+rule("a shrug is said, after the message or alone", () => {
+  same(sent("/shrug").command, { text: "¯\\_(ツ)_/¯" });
+  same(sent("/shrug who knows").command, { text: "who knows ¯\\_(ツ)_/¯" });
+});
+
+rule("a topic is set as it stands, over several lines and with what looks like a command", () => {
+  same(sent("/topic Lunch at noon").done, ["topic Lunch at noon"]);
+  same(sent("/topic one\n/two").done, ["topic one\n/two"]);
+});
+
+rule("a topic that is missing is asked for, and nothing is sent", () => {
+  const { command: { words, text, act } } = sent("/topic ");
+  same([words.includes("/topic"), text, act], [true, undefined, undefined]);
+});
+
+rule("an unknown command says so, and can be sent as text", () => {
+  const { command, done } = sent("/dance now");
+  same([command.words.includes("/dance"), command.text, done], [true, "/dance now", []]);
+});
+
+rule("leaving is asked for twice, and a direct chat is not left", () => {
+  same([sent("/leave").command.words.includes("again"), sent("/leave").done], [true, ["leave"]]);
+  const { command: { text, act } } = sent("/leave", { isGroup: false });
+  same([text, act], [undefined, undefined]);
+});
+
+rule("only what can be done is suggested, by its beginning", () => {
+  const named = (start, powers) => commandsFor(start, powers).map(({ name }) => name);
+  same(named("", { isOwner: true, isGroup: true }), ["leave", "shrug", "topic"]);
+  same(named("", { isOwner: false, isGroup: false }), ["shrug"]);
+  same(named("to", { isOwner: true, isGroup: true }), ["topic"]);
+  same(named("x", { isOwner: true, isGroup: true }), []);
+});

@@ -1,0 +1,163 @@
+"""The page while nobody looks at it, and where there is no server: on a stage."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from edge.site import make_file
+from tests.browser.conftest import DESK
+from tests.browser.stage import Play, Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Open = Callable[..., Awaitable[Page]]
+COUNT_QUESTIONS = """
+    window.questions = 0;
+    Notification.requestPermission = async () => { window.questions += 1; return 'default' };
+"""
+TOLD = """navigator.serviceWorker.ready.then(async worker =>
+    (await worker.getNotifications()).map(one => `${one.title}: ${one.body}`).sort())"""
+HIDE = """() => {
+    Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+    """Opens the page in a browser of its own, or in the one of `beside`."""
+    opened: list[Page] = []
+    errors: list[str] = []
+
+    async def open_one(play: Play, *, beside: Page | None = None, script: str = "") -> Page:
+        context = beside.context if beside else await browser.new_context(
+            viewport=DESK, locale="en-GB", permissions=["notifications"]
+        )  # fmt: skip
+        if script:
+            await context.add_init_script(script)
+        page = await stage.enter(context, play)
+        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+        opened.append(page)
+        await expect(page.locator(".live")).to_have_text("live")
+        await page.wait_for_function("navigator.serviceWorker.controller !== null")
+        return page
+
+    yield open_one
+    for context in {page.context for page in opened}:
+        await context.close()
+    assert errors == []
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def two_chats() -> tuple[Play, str, str]:
+    play = Play()
+    kitchen, party = play.start("Kitchen", "bob"), play.start("Party", "bob", "cleo")
+    play.say(kitchen, "bob", "The oven is repaired.")
+    return play, kitchen, party
+
+
+async def test_nobody_is_asked_before_they_ask(open_page: Open) -> None:
+    """The browser's question about notifications comes with the button for it and never before."""
+    play, kitchen, _ = two_chats()
+    page = await open_page(play, script=COUNT_QUESTIONS)
+    await page.context.clear_permissions()
+    await page.get_by_role("link", name="Kitchen").click()
+    await page.locator(".write textarea").fill("hello")
+    await page.keyboard.press("Enter")
+    play.say(kitchen, "bob", "hello", at=now())
+    await expect(page.locator(".line")).to_have_count(3)
+    await page.get_by_title("Settings").click()
+    assert await page.evaluate("window.questions") == 0
+    await page.evaluate("Object.defineProperty(Notification, 'permission', {value: 'default'})")
+    await page.keyboard.press("Escape")
+    await page.get_by_title("Settings").click()
+    await page.get_by_role("button", name="Turn on notifications").click()
+    assert await page.evaluate("window.questions") == 1
+
+
+async def test_a_message_elsewhere_is_told_once_over_all_windows(open_page: Open) -> None:
+    """One notification per chat, however many windows; none for the chat that is before somebody's
+    eyes; it leads to its chat and is gone when that is read."""
+    play, kitchen, party = two_chats()
+    page = await open_page(play)
+    other = await open_page(play, beside=page)
+    for window in (page, other):
+        await window.get_by_role("link", name="Kitchen").click()
+    play.say(kitchen, "bob", "It is warm again.", at=now())
+    play.say(party, "cleo", "Is anybody there?", at=now())
+    await page.wait_for_function(f"async () => (await {TOLD}).length === 1")
+    play.say(party, "bob", "**Yes**", at=now())
+    await page.wait_for_function(f"async () => (await {TOLD})[0]?.includes('2 new')")
+    assert await page.evaluate(TOLD) == ["Party (2 new): bob: Yes"]
+    (worker,) = page.context.service_workers
+    await worker.evaluate("""async () => {
+        const [notification] = await self.registration.getNotifications();
+        self.dispatchEvent(new NotificationEvent('notificationclick', {notification}));
+    }""")
+    heading = re.compile("Party")
+    await expect(page.locator(".bar h1").or_(other.locator(".bar h1")).first).to_be_visible()
+    await page.wait_for_function(f"async () => (await {TOLD}).length === 0")
+    shown = [await one.locator(".bar h1").inner_text() for one in (page, other)]
+    assert any(heading.search(title) for title in shown)
+
+
+async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
+    open_page: Open, stage: Stage
+) -> None:
+    """Not while somebody looks or has begun to write; afterwards the reader is where they were."""
+    play, kitchen, _ = two_chats()
+    for number in range(80):
+        play.say(kitchen, "bob", f"line {number}")
+    served = stage.files["/web/version"]
+    stage.files["/web/version"] = make_file(b"another", "text/plain")
+    page = await open_page(play, script="Math.random = () => 0")
+    await page.get_by_role("link", name="Kitchen").click()
+    await expect(page.locator(".text").last).to_have_text("line 79")
+    await page.locator(".line").filter(has_text="line 40").first.scroll_into_view_if_needed()
+    await page.locator(".log").evaluate("log => { log.scrollTop -= 40 }")
+    await page.locator(".write textarea").fill("half a sentence")
+    await page.evaluate("window.isOld = true")
+    place = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
+    await page.evaluate(HIDE)
+    await page.wait_for_timeout(2_500)  # two of its moments: nothing happens
+    assert await page.evaluate("window.isOld")
+    stage.files["/web/version"] = served
+    await page.locator(".write textarea").fill("")
+    await page.wait_for_function("window.isOld === undefined")
+    await expect(page.locator(".line").filter(has_text="line 40").first).to_be_in_viewport()
+    again = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
+    assert place
+    assert again
+    assert abs(place["y"] - again["y"]) < 4
+
+
+async def test_the_page_opens_where_no_server_answers(open_page: Open) -> None:
+    """The files that are kept show the page; the worker keeps nothing that the API has answered."""
+    play, _, _ = two_chats()
+    page = await open_page(play)
+    kept = await page.evaluate("""async () => {
+        const all = [];
+        for (const name of await caches.keys())
+            for (const { url } of await (await caches.open(name)).keys()) all.push(url);
+        return all;
+    }""")
+    assert any("/web/main.js?v=" in url for url in kept)
+    assert not [url for url in kept if "/api/" in url]
+    await page.context.set_offline(True)
+    await page.reload()
+    await expect(page.get_by_text("Hubbub cannot be reached")).to_be_visible()
+    await page.context.set_offline(False)
+    await expect(page.locator(".live")).to_have_text("live")

@@ -1,0 +1,210 @@
+"""The page without a mouse, magnified, in other scripts and colours, and without motion."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import DESK
+from tests.browser.stage import Play, Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Open = Callable[..., Awaitable[Page]]
+ARABIC = "مرحبا، هل أنت هنا؟"
+MAGNIFIED = {"width": 640, "height": 400}  # 1,280 by 800 at 200%
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+    pages: list[Page] = []
+
+    async def open_one(play: Play, **settings: Any) -> Page:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        page = await stage.enter(context, play)
+        pages.append(page)
+        await expect(page.locator(".live")).to_have_text("live")
+        return page
+
+    yield open_one
+    for page in pages:
+        await page.context.close()
+
+
+def make_play() -> tuple[Play, str]:
+    play = Play()
+    play.say(play.start("Kitchen", "ann", "bob", by="dan"), "dan", "There is cake")
+    party = play.start("Summer party", "bob", "cleo")
+    for number in range(6):
+        play.say(party, "cleo", f"line {number}", minutes=100 + number)
+    return play, party
+
+
+async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
+    """Into a chat, to its messages and what can be done with them, writing, answering, completing,
+    a command, the panel, the settings, the next chat: without a pointer."""
+    play, _ = make_play()
+    page = await open_page(play)
+    keys, field = page.keyboard, page.locator(".write textarea")
+
+    async def focused() -> str:
+        return str(await page.evaluate(
+            "(document.activeElement.getAttribute('aria-label')"
+            " ?? document.activeElement.innerText).replaceAll(/\\s+/g, ' ')"
+        ))  # fmt: skip
+
+    await keys.press("Control+k")
+    await keys.type("summer")
+    await keys.press("Enter")
+    await expect(field).to_be_focused()
+    await keys.type("by hand")
+    await keys.press("Enter")
+    await expect(page.locator(".text").last).to_have_text("by hand")
+    await expect(field).to_be_focused()
+    await keys.press("F6")
+    await keys.press("F6")
+    await expect(page.get_by_role("log")).to_be_focused()
+    await keys.press("ArrowUp")
+    await keys.press("ArrowUp")
+    assert "line 5" in await focused()
+    await keys.press("Enter")
+    await expect(page.get_by_role("menu")).to_be_visible()
+    while "Reply" not in await focused():
+        await keys.press("ArrowDown")
+    await keys.press("Enter")
+    await expect(page.locator(".replying")).to_contain_text("line 5")
+    await expect(field).to_be_focused()
+    await keys.type("@cl")
+    await expect(page.get_by_role("option", name="cleo")).to_be_visible()
+    await keys.press("Tab")
+    await expect(field).to_have_value("@cleo ")
+    await keys.type("look :tad")
+    await expect(page.get_by_role("option").first).to_contain_text("🎉")
+    await keys.press("Enter")
+    await keys.press("Enter")
+    await expect(page.locator(".line").last).to_contain_text("look 🎉")
+    await keys.type("/sh")
+    await expect(page.get_by_role("option")).to_contain_text("/shrug")
+    await keys.press("Tab")
+    await keys.type("who knows")
+    await keys.press("Enter")
+    await expect(page.locator(".text").last).to_have_text("who knows ¯\\_(ツ)_/¯")
+    await keys.type("/dance")
+    await keys.press("Enter")
+    await expect(page.locator(".limit")).to_contain_text("no command /dance")
+    await expect(page.locator(".text").last).to_have_text("who knows ¯\\_(ツ)_/¯")
+    await keys.press("Enter")
+    await expect(page.locator(".text").last).to_have_text("/dance")
+    await keys.press("ArrowUp")
+    await expect(page.locator(".replying")).to_contain_text("Edit message")
+    await keys.press("Escape")
+    await keys.press("Shift+Tab")
+    while await focused() != "Summer party":
+        await keys.press("Shift+Tab")
+    await keys.press("Enter")
+    await expect(page.get_by_role("tab", name="People")).to_be_focused()
+    await keys.press("ArrowRight")
+    await expect(page.get_by_role("tab", name="Settings")).to_be_focused()
+    await keys.press("Escape")
+    await expect(field).to_be_focused()
+    await keys.press("Alt+ArrowDown")
+    await expect(page.locator(".bar h1")).to_have_text("Kitchen")
+    await keys.press("Control+/")
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await keys.press("Escape")
+    await keys.press("F6")
+    while "Settings" not in await focused():
+        await keys.press("Tab")
+    await keys.press("Enter")
+    await expect(page.get_by_role("dialog", name="ann")).to_be_visible()
+    await keys.press("Escape")
+    assert "Settings" in await focused()
+
+
+async def test_it_can_be_magnified_to_twice_its_size(open_page: Open) -> None:
+    """At 200% nothing lies outside, and there is room to read and to write."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=MAGNIFIED)
+    await page.get_by_role("link", name="Summer party").click()
+    log = await page.get_by_role("log").bounding_box()
+    field = await page.locator(".write").bounding_box()
+    assert log
+    assert field
+    assert log["height"] >= 180
+    assert field["x"] >= 0
+    assert field["x"] + field["width"] <= MAGNIFIED["width"]
+    assert field["y"] + field["height"] <= MAGNIFIED["height"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= MAGNIFIED["width"]
+    await page.locator(".bar h1 button").click()
+    await page.get_by_role("tab", name="Settings").click()
+    await page.get_by_role("button", name="Leave this chat").scroll_into_view_if_needed()
+    await expect(page.get_by_role("button", name="Leave this chat")).to_be_in_viewport()
+
+
+async def test_each_paragraph_has_the_direction_of_its_script(open_page: Open) -> None:
+    """Arabic begins at the right, English beside it at the left, code always at the left."""
+    play, party = make_play()
+    play.say(party, "bob", f"- one\n- two\n{ARABIC}\nHello\n```\n{ARABIC}\n```\n> {ARABIC}")
+    play.say(party, "bob", f"{ARABIC} Hello")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    directions = await page.locator(".text").nth(-2).evaluate(
+        "text => [...text.children].map(one => [one.tagName, getComputedStyle(one).direction])"
+    )  # fmt: skip
+    assert directions == [["UL", "ltr"], ["P", "rtl"], ["PRE", "ltr"], ["BLOCKQUOTE", "rtl"]]
+    last = page.locator(".text p").last
+    assert await last.evaluate("p => getComputedStyle(p).direction") == "rtl"
+    field = page.locator(".write textarea")
+    await field.fill(ARABIC)
+    assert await field.evaluate("field => getComputedStyle(field).direction") == "rtl"
+
+
+async def test_forced_colours_show_what_is_chosen(open_page: Open) -> None:
+    """The open chat, the focus and one's own reaction are told apart without our colours."""
+    play, party = make_play()
+    first = play.say(party, "cleo", "Who comes?")
+    play.change("reaction.added", first, "ann", emoji="🎉")
+    play.change("reaction.added", first, "bob", emoji="🌿")
+    page = await open_page(play, forced_colors="active")
+    await page.get_by_role("link", name="Summer party").click()
+    await page.locator(".reaction").first.wait_for()
+
+    async def look(selector: str) -> str:
+        return str(await page.locator(selector).first.evaluate(
+            "one => { const {outline, border, backgroundColor} = getComputedStyle(one);"
+            "return [outline, border, backgroundColor].join() }"
+        ))  # fmt: skip
+
+    assert await look(".row[aria-current]") != await look(".row:not([aria-current])")
+    pressed, free = ".reaction[aria-pressed='true']", ".reaction[aria-pressed='false']"
+    assert await look(pressed) != await look(free)
+    assert "none" not in await look(".write textarea:focus, .write:focus-within")
+
+
+async def test_nothing_moves_for_whoever_wants_it_so(open_page: Open) -> None:
+    """With reduced motion no animation and no transition takes any time."""
+    play, party = make_play()
+    page = await open_page(play, reduced_motion="reduce")
+    await page.get_by_role("link", name="Summer party").click()
+    await page.locator(".line").last.hover()
+    play.say(party, "cleo", "new")
+    await expect(page.locator(".text").last).to_have_text("new")
+    slow = await page.evaluate(
+        "[...document.querySelectorAll('*')].filter(one => {"
+        "const {transitionDuration, animationDuration, animationName} = getComputedStyle(one);"
+        "return parseFloat(transitionDuration) > 0.001"
+        " || (animationName !== 'none' && parseFloat(animationDuration) > 0.001) })"
+        ".map(one => one.className)"
+    )
+    assert slow == []
+    assert (
+        await page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    )
