@@ -44,6 +44,10 @@ export class Bar {
     );
   }
 
+  focus() {
+    this.#title.focus();
+  }
+
   render({ id, detail }, title) {
     const nameOf = (user) => this.#names.of(user);
     const other = otherOf(detail, this.#me.id, nameOf);

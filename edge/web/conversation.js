@@ -106,8 +106,13 @@ export class Conversation {
     this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
   }
 
-  get log() {
-    return this.#log.node;
+  /** `[node, focus()]` of its parts, in order. */
+  get places() {
+    return [
+      [this.#bar.node, () => this.#bar.focus()],
+      [this.#log.node, () => this.#log.node.focus()],
+      [this.composer.node, () => this.composer.focus()],
+    ];
   }
 
   /** Whether somebody is writing something here. */

@@ -1,5 +1,5 @@
 /**
- * The name of the window, and the number on its icon: which chat is open, how much is unread.
+ * The name of the window, its icon and the number on it: which chat is open, how much is unread.
  */
 
 /** `title` is the open chat's or ""; `waiting` is how much asks for attention in all of them. */
@@ -8,5 +8,8 @@ export function showHeading(title, waiting) {
     .filter(Boolean).join(" ");
   if (shown === document.title) return;
   document.title = shown;
+  const icon = document.querySelector("link[rel=icon]");
+  const name = waiting > 0 ? "mark-unread.svg" : "mark.svg";
+  if (!icon.href.includes(name)) icon.href = icon.href.replace(/[\w-]+\.svg/u, name);
   navigator.setAppBadge?.(waiting).catch(() => {}); // where the page is no app, there is no badge
 }

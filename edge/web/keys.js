@@ -4,7 +4,7 @@
 
 /**
  * Hears keys for the whole page; `listen(call)` puts the listener in its place.
- * `does` is `{find(), step(by, onlyUnread), around(), back(), keys()}`.
+ * `does` is `{find(), step(by, onlyUnread), around(by), back(), keys()}`.
  */
 export function hearKeys(listen, does) {
   listen((event) => {
@@ -29,7 +29,7 @@ function actionOf(event, does) {
   if (altKey && !command && key === "ArrowUp") return () => does.step(-1, shiftKey);
   if (altKey && !command && key === "ArrowDown") return () => does.step(1, shiftKey);
   if (altKey || command) return null;
-  if (key === "F6") return does.around;
+  if (key === "F6") return () => does.around(shiftKey ? -1 : 1);
   if (key === "Escape" && !event.defaultPrevented) return does.back;
   const isWriting = event.target.closest?.("input, textarea");
   return key === "?" && !isWriting ? does.keys : null;

@@ -64,6 +64,10 @@ export class Panel {
     return !this.node.hidden;
   }
 
+  focus() {
+    this.#tabs.find((tab) => tab.id === `tab-${this.#tab}`).focus();
+  }
+
   /** Opens it for a chat that is called so; `isAdding` begins with adding people. */
   open(chat, title, { isAdding = false } = {}) {
     this.#heading.textContent = title;

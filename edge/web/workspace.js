@@ -214,7 +214,7 @@ export class Workspace {
         const next = beside(this.#sections(), this.#open, by, onlyUnread);
         if (next) this.#goTo(next);
       },
-      around: () => this.#around(),
+      around: (by) => this.#around(by),
       back: () => (this.#open ? this.#conversation.composer : this.#side.find).focus(),
       keys: () => this.#sheets.keys(),
     });
@@ -310,14 +310,15 @@ export class Workspace {
     openMenu({ label: this.#titleOf(chat), anchor, items, layers: this.#layers });
   }
 
-  #around() {
+  /** From one place of the page to the next, or to the one before. */
+  #around(by) {
     const places = [
       [this.#side.node, () => this.#side.find.focus()],
-      [this.#conversation.log, () => this.#conversation.log.focus()],
-      [this.#conversation.composer.node, () => this.#conversation.composer.focus()],
+      ...(this.#open ? this.#conversation.places : []),
+      ...(this.#panel?.isOpen ? [[this.#panel.node, () => this.#panel.focus()]] : []),
     ];
     const at = places.findIndex(([node]) => node.contains(document.activeElement));
-    places[this.#open ? (at + 1) % places.length : 0][1]();
+    places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
   }
 
   #meet(user) {

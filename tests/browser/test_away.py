@@ -49,7 +49,7 @@ async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
         page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
         opened.append(page)
         await expect(page.locator(".live")).to_have_text("live")
-        await page.wait_for_function("navigator.serviceWorker.controller !== null")
+        await page.wait_for_function("() => navigator.serviceWorker.controller !== null")
         return page
 
     yield open_one
@@ -136,7 +136,7 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     assert await page.evaluate("window.isOld")
     stage.files["/web/version"] = served
     await page.locator(".write textarea").fill("")
-    await page.wait_for_function("window.isOld === undefined")
+    await page.wait_for_function("() => window.isOld === undefined")
     await expect(page.locator(".line").filter(has_text="line 40").first).to_be_in_viewport()
     again = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
     assert place

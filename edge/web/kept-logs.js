@@ -1,0 +1,91 @@
+/**
+ * The newest part of each chat that was read in this browser, for reading where there is no server.
+ * Keeps what was shown, as it is now: a text that is deleted goes from here too.
+ */
+import { change, changesMessage } from "./fold.js";
+
+const STORE = "logs";
+const MOST_ITEMS = 200;
+const SAVE_AFTER_MS = 1_000;
+
+export class KeptLogs {
+  #database;
+  #clock;
+  #epoch = null; // of the server's database, in which seqs have their meaning
+  #epochs = new Map(); // chat -> the one in which it was kept, where it was restored
+  #read = new Set(); // chats that were opened in this window
+  #waiting = new Map(); // chat -> what cancels its being saved
+
+  constructor({ database, clock }) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** What the server says of itself; whether this chat was restored from before another one. */
+  began(epoch) {
+    this.#epoch = epoch;
+  }
+
+  isForeign(chat) {
+    const kept = this.#epochs.get(chat.id);
+    return kept !== undefined && kept !== this.#epoch;
+  }
+
+  /** Somebody reads this chat: from now on it is kept. True when it has got what was kept of it. */
+  async open(chat) {
+    this.#read.add(chat.id);
+    if (!chat.timeline.isEmpty || this.#epoch !== null) return false;
+    const kept = await this.#database.get(STORE, chat.id);
+    if (!kept || !chat.timeline.isEmpty || this.#epoch !== null) return false;
+    const { from, cursor, items, epoch } = kept;
+    this.#epochs.set(chat.id, epoch);
+    chat.skipTo(cursor);
+    return chat.learn({ from, to: cursor, asOf: cursor, items });
+  }
+
+  /** Something of the chat has changed, by this event where it was one. */
+  changed(chat, event) {
+    if (this.#read.has(chat.id)) this.#saveSoon(chat);
+    else if (event && changesMessage(event)) this.#change(chat.id, event);
+  }
+
+  async forget(id) {
+    this.#waiting.get(id)?.();
+    this.#waiting.delete(id);
+    this.#read.delete(id);
+    await this.#database.delete(STORE, id);
+  }
+
+  /** Nothing is kept any longer. */
+  async forgetAll() {
+    for (const cancel of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+    this.#read.clear();
+    await this.#database.clear(STORE);
+  }
+
+  /** Several changes in a row are one write. */
+  #saveSoon(chat) {
+    if (this.#waiting.has(chat.id) || this.#epoch === null) return;
+    this.#waiting.set(chat.id, this.#clock.after(SAVE_AFTER_MS, () => {
+      this.#waiting.delete(chat.id);
+      this.#save(chat);
+    }));
+  }
+
+  async #save({ id, timeline: { tail, cursor } }) {
+    const items = tail.items.slice(-MOST_ITEMS);
+    const from = items.length < tail.items.length ? items[0].seq : tail.from;
+    await this.#database.put(STORE, { chat: id, epoch: this.#epoch, from, cursor, items });
+  }
+
+  /** A chat that was not opened in this window: what was kept of it loses what was deleted. */
+  async #change(id, event) {
+    const kept = await this.#database.get(STORE, id);
+    if (!kept || this.#read.has(id)) return;
+    const n = kept.items.findIndex((item) => item.seq === event.of && (item.asOf ?? 0) < event.seq);
+    if (n < 0) return;
+    kept.items[n] = { ...change(kept.items[n], event), asOf: event.seq };
+    await this.#database.put(STORE, kept);
+  }
+}
