@@ -1,6 +1,6 @@
-"""The page as it is served: its modules joined into a script for each step of its start and its
-styles into one file, compressed, under addresses that are kept for ever. On disk every module stays
-a file of its own.
+"""The page as it is served: its modules joined into a script for each step of its start, its styles
+into those of a first view and the others, compressed, under addresses that are kept for ever. On
+disk every module stays a file of its own.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
 WORKER: Final = "worker.js"
-STYLES: Final = "page.css"
+STYLES: Final = ("page.css", "later.css")
 WORTH_COMPRESSING_BYTES: Final = 512
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
@@ -61,7 +61,7 @@ def read_site(folder: Path) -> dict[str, File]:
     served = {
         **sources,
         **{name: text.encode() for name, text in join_scripts(texts, SCRIPTS).items()},
-        STYLES: join_styles(texts, STYLES).encode(),
+        **{name: join_styles(texts, name).encode() for name in STYLES},
     }
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
     index = served["index.html"].decode()

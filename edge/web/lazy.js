@@ -1,6 +1,7 @@
 /**
- * The way to `later.js`: one promise, begun when somebody wants it, and begun anew after a failure.
+ * The way to `later.js` and its styles: one promise, begun when somebody wants it, and begun anew after a failure.
  */
+import { element } from "./element.js";
 import { Unreachable } from "./exchange.js";
 
 export class Lazy {
@@ -15,8 +16,13 @@ export class Lazy {
   /** Everything that `later.js` has. Raises Unreachable where it cannot be fetched. */
   load() {
     // The same version as this module: the address names it.
-    this.#loading ??= import(`./later.js${new URL(import.meta.url).search}`).then(
-      (module) => module.later,
+    const { search } = new URL(import.meta.url);
+    const both = () => {
+      const script = import(`./later.js${search}`);
+      return Promise.all([script, loadStyles(`/web/later.css${search}`)]);
+    };
+    this.#loading ??= both().then(
+      ([{ later }]) => later,
       (error) => {
         this.#loading = null;
         throw new Unreachable(error.message);
@@ -42,4 +48,17 @@ export class Lazy {
     const idle = globalThis.requestIdleCallback ?? ((call) => setTimeout(call, 1_000));
     idle(() => this.load().then(act, () => {})); // whoever wants it asks again
   }
+}
+
+function loadStyles(address) {
+  const there = document.querySelector(`link[href="${address}"]`);
+  if (there?.sheet) return Promise.resolve();
+  there?.remove(); // it did not come
+  const link = element("link", { rel: "stylesheet", href: address });
+  const loading = new Promise((resolve, reject) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", () => reject(new Error("The styles did not come.")));
+  });
+  document.head.append(link);
+  return loading;
 }
