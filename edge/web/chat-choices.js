@@ -2,8 +2,15 @@
  * What somebody can do with a chat for themselves: read it, hear less of it, put it away.
  */
 
+import { openMenu } from "./menu.js";
+
+/** A menu of them; `does` as below, the rest as `openMenu` takes it. */
+export function openChatMenu({ chat, does, ...where }) {
+  openMenu({ ...where, items: choicesForChat(chat, does) });
+}
+
 /** Choices for a menu; `does` is `{read(), change(changes)}`, the latter as `Chats.changeMine`. */
-export function choicesForChat({ unread, mine }, does) {
+function choicesForChat({ unread, mine }, does) {
   const { notify, archived } = mine;
   const tell = (wanted) => () => does.change({ notify: wanted });
   return [

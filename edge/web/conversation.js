@@ -9,10 +9,8 @@ import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { introOf } from "./intro.js";
 import { Log } from "./log.js";
-import { openMenu } from "./menu.js";
-import { choicesFor, quickReactions } from "./message-menu.js";
+import { choicesFor } from "./message-menu.js";
 import { Notice } from "./notice.js";
-import { plainOf } from "./prose.js";
 import { mentionsIn, powersIn, suggest } from "./suggestions.js";
 import { Tools } from "./tools.js";
 import { otherOf, titleOf, typingInWords } from "./words.js";
@@ -248,28 +246,14 @@ export class Conversation {
   }
 
   #menu(row, choices, anchor) {
-    const all = element(
-      "button",
-      {
-        class: "bare", type: "button", role: "menuitem", "aria-label": "Another reaction",
-        onclick: () => {
-          menu.close();
-          this.#pick(row, anchor);
-        },
-      },
-      icon("react"),
-    );
-    const quick = row.isGone ? [] : [quickReactions({
-      row, six: this.#use.six, pick: all,
-      close: () => menu.close(),
-      react: (emoji, isOn) => {
-        if (isOn) this.#use.count(emoji);
-        this.#react(row, emoji, isOn);
-      },
-    }), null];
-    const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${plainOf(row.text)}`);
-    const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
-    const menu = openMenu({ label: "Message", anchor, layers: this.#layers, items });
+    const react = (emoji, isOn) => {
+      if (isOn) this.#use.count(emoji);
+      this.#react(row, emoji, isOn);
+    };
+    this.#lazy.use(({ openMessageMenu }) => openMessageMenu({
+      row, choices, six: this.#use.six, anchor, layers: this.#layers, react,
+      pick: () => this.#pick(row, anchor),
+    }));
   }
 
   #titleNow() {

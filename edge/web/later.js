@@ -2,15 +2,18 @@
  * What nobody sees at first and everybody wants at some time: the page fetches it when it is idle,
  * or when somebody asks for it.
  */
+import { openChatMenu } from "./chat-choices.js";
 import { openEmojiPicker } from "./emoji-picker.js";
 import { EntryForm } from "./entry-form.js";
 import { Finder } from "./finder.js";
 import { openKeys } from "./keys-sheet.js";
+import { openMessageMenu } from "./message-layer.js";
 import { openNewChat } from "./new-chat.js";
 import { Panel } from "./panel.js";
 import { openSettings } from "./settings.js";
 import { Standby } from "./standby.js";
 
 export const later = {
-  EntryForm, Finder, Panel, Standby, openEmojiPicker, openKeys, openNewChat, openSettings,
+  EntryForm, Finder, Panel, Standby, openChatMenu, openEmojiPicker, openKeys, openMessageMenu,
+  openNewChat, openSettings,
 };

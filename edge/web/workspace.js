@@ -2,7 +2,6 @@
  * The page of somebody who is signed in: builds the views, hands what each says to those it
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
-import { choicesForChat } from "./chat-choices.js";
 import { Conversation } from "./conversation.js";
 import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
@@ -15,7 +14,6 @@ import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { ListChoice } from "./list-choice.js";
 import { Live } from "./live.js";
-import { openMenu } from "./menu.js";
 import { keepPlace, takePlace } from "./place.js";
 import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
@@ -303,11 +301,13 @@ export class Workspace {
   }
 
   #menu(chat, anchor) {
-    const items = choicesForChat(chat, {
+    const does = {
       read: () => this.#chats.markRead(chat),
       change: (changes) => this.#errands.do(this.#chats.changeMine(chat, changes)),
-    });
-    openMenu({ label: this.#titleOf(chat), anchor, items, layers: this.#layers });
+    };
+    this.#lazy.use(({ openChatMenu }) => openChatMenu({
+      chat, does, label: this.#titleOf(chat), anchor, layers: this.#layers,
+    }));
   }
 
   /** From one place of the page to the next, or to the one before. */

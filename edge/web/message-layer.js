@@ -1,0 +1,50 @@
+/**
+ * Everything that can be done with one message, over the page: six reactions and the way to all
+ * others, then the choices.
+ */
+import { element } from "./element.js";
+import { icon } from "./icons.js";
+import { openMenu } from "./menu.js";
+import { plainOf } from "./prose.js";
+
+/**
+ * `choices` as `choicesFor` gives them; `six` emoji; `react(emoji, isOn)` and `pick()`, which shows
+ * all emoji; `anchor` and `layers` as in `menu.js`.
+ */
+export function openMessageMenu({ row, choices, six, anchor, layers, react, pick }) {
+  const close = () => menu.close();
+  const all = element(
+    "button",
+    {
+      class: "bare", type: "button", role: "menuitem", "aria-label": "Another reaction",
+      onclick: () => {
+        close();
+        pick();
+      },
+    },
+    icon("react"),
+  );
+  const quick = row.isGone ? [] : [quickReactions({ row, six, close, react, pick: all }), null];
+  const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${plainOf(row.text)}`);
+  const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
+  const menu = openMenu({ label: "Message", anchor, layers, items });
+}
+
+/** One tap on one of six emoji, or the way to all of them; stands above the other choices. */
+function quickReactions({ row, six, close, react, pick }) {
+  const has = (emoji) => row.reactions.some((one) => one.emoji === emoji && one.isMine);
+  const button = (emoji) => element(
+    "button",
+    {
+      type: "button", role: "menuitemcheckbox", "aria-checked": String(has(emoji)),
+      "aria-label": `React with ${emoji}`,
+      onclick: () => {
+        close();
+        react(emoji, !has(emoji));
+      },
+    },
+    emoji,
+  );
+  const group = { class: "quick", role: "group", "aria-label": "React" };
+  return element("div", group, ...six.map(button), pick);
+}
