@@ -25,16 +25,18 @@ export class Chats {
   #history;
   #catchUp;
   #markers;
+  #logs;
   #isListing = false;
 
   /**
    * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`; `tellRead(chat, upTo)` as
-   * `Markers` sends.
+   * `Markers` sends; `logs` is a `KeptLogs`.
    */
-  constructor({ me, api, marks, clock, random, tellRead, hear }) {
+  constructor({ me, api, marks, logs, clock, random, tellRead, hear }) {
     this.#me = me;
     this.#api = api;
     this.#marks = marks;
+    this.#logs = logs;
     this.#clock = clock;
     this.#random = random;
     this.#hear = hear;
@@ -95,7 +97,8 @@ export class Chats {
   }
 
   /** What the socket's first frame says: which chats there are, up to where, and what is read. */
-  ready({ chats: heads, behind, read = {} }, { resumed, restored, awayMs }) {
+  ready({ chats: heads, behind, read = {}, epoch }, { resumed, restored, awayMs }) {
+    this.#logs.began(epoch);
     const late = new Set(behind);
     const markers = this.#markers.settle(read);
     for (const [id, chat] of this.#chats) if (!(id in heads)) this.#drop(chat);
@@ -106,8 +109,12 @@ export class Chats {
         continue;
       }
       this.#moveMarker(chat, markers.get(id) ?? chat.read);
-      if (restored || head < (resumed[id] ?? 0)) this.#catchUp.skip(chat, head);
-      else if (late.has(id) || !(id in resumed)) this.#catchUp.fill(chat, head);
+      const isOther = restored || this.#logs.isForeign(chat);
+      const { cursor } = chat.timeline; // it may have gone back to what was kept
+      if (isOther || head < (resumed[id] ?? 0)) this.#catchUp.skip(chat, head);
+      else if (late.has(id) || !(id in resumed) || cursor < resumed[id]) {
+        this.#catchUp.fill(chat, head);
+      }
     }
     if (awayMs > LONG_AWAY_MS) this.#listAgain();
     this.#hear.changed();
@@ -140,7 +147,9 @@ export class Chats {
       this.#open.timeline.trim(KEPT_EVENTS);
     }
     this.#open = chat;
-    if (chat) chat.isKeptUnread = false;
+    if (chat === null) return;
+    chat.isKeptUnread = false;
+    this.#openLog(chat);
   }
 
   /** Everything of a chat has been seen. */
@@ -190,20 +199,26 @@ export class Chats {
 
   /** Loads what came before a seq. Raises what the call raises, as the next two do. */
   loadBefore(chat, seq) {
-    return this.#drawing(this.#history.before(chat, seq));
+    return this.#drawing(chat, this.#history.before(chat, seq));
   }
 
   loadAfter(chat, seq) {
-    return this.#drawing(this.#history.after(chat, seq));
+    return this.#drawing(chat, this.#history.after(chat, seq));
   }
 
   loadAround(chat, seq) {
-    return this.#drawing(this.#history.around(chat, seq));
+    return this.#drawing(chat, this.#history.around(chat, seq));
   }
 
-  async #drawing(loading) {
+  async #drawing(chat, loading) {
     await loading;
+    this.#logs.changed(chat);
     this.#hear.changed();
+  }
+
+  async #openLog(chat) {
+    if (await this.#logs.open(chat)) this.#hear.changed();
+    else this.#logs.changed(chat);
   }
 
   async #loadRest(next) {
@@ -265,7 +280,10 @@ export class Chats {
   }
 
   #took(chat, events) {
-    for (const event of events) this.#hear.applied(chat, event);
+    for (const event of events) {
+      this.#logs.changed(chat, event);
+      this.#hear.applied(chat, event);
+    }
     if (events.length > 0) {
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);
       this.#changed(chat);
@@ -312,6 +330,7 @@ export class Chats {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#marks.forget(chat.id);
+    this.#logs.forget(chat.id);
     this.#hear.left(chat);
   }
 }

@@ -6,8 +6,8 @@
  * in localStorage too, which writes at once, and whoever opens the store next takes it from there.
  */
 
-const KEYS = { outbox: "clientId", drafts: "chat", chats: "id", names: "id" };
-const VERSION = 3;
+const KEYS = { outbox: "clientId", drafts: "chat", chats: "id", logs: "chat", names: "id" };
+const VERSION = 4;
 
 export class Database {
   #name;
@@ -48,6 +48,10 @@ export class Database {
 
   async delete(store, key) {
     return this.#ask(store, "readwrite", (objects) => objects.delete(key));
+  }
+
+  async clear(store) {
+    return this.#ask(store, "readwrite", (objects) => objects.clear());
   }
 
   async erase() {
@@ -148,6 +152,10 @@ export class PassingDatabase {
 
   async delete(store, key) {
     this.#stores[store].delete(key);
+  }
+
+  async clear(store) {
+    this.#stores[store].clear();
   }
 
   async erase() {

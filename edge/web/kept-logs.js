@@ -15,6 +15,7 @@ export class KeptLogs {
   #epochs = new Map(); // chat -> the one in which it was kept, where it was restored
   #read = new Set(); // chats that were opened in this window
   #waiting = new Map(); // chat -> what cancels its being saved
+  #hasEnded = false;
 
   constructor({ database, clock }) {
     this.#database = database;
@@ -49,6 +50,13 @@ export class KeptLogs {
     else if (event && changesMessage(event)) this.#change(chat.id, event);
   }
 
+  /** Nothing is kept from now on: what there is may be erased. */
+  end() {
+    this.#hasEnded = true;
+    for (const cancel of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+  }
+
   async forget(id) {
     this.#waiting.get(id)?.();
     this.#waiting.delete(id);
@@ -56,17 +64,9 @@ export class KeptLogs {
     await this.#database.delete(STORE, id);
   }
 
-  /** Nothing is kept any longer. */
-  async forgetAll() {
-    for (const cancel of this.#waiting.values()) cancel();
-    this.#waiting.clear();
-    this.#read.clear();
-    await this.#database.clear(STORE);
-  }
-
   /** Several changes in a row are one write. */
   #saveSoon(chat) {
-    if (this.#waiting.has(chat.id) || this.#epoch === null) return;
+    if (this.#waiting.has(chat.id) || this.#epoch === null || this.#hasEnded) return;
     this.#waiting.set(chat.id, this.#clock.after(SAVE_AFTER_MS, () => {
       this.#waiting.delete(chat.id);
       this.#save(chat);
@@ -74,6 +74,7 @@ export class KeptLogs {
   }
 
   async #save({ id, timeline: { tail, cursor } }) {
+    if (tail.items.length === 0 || !this.#read.has(id)) return;
     const items = tail.items.slice(-MOST_ITEMS);
     const from = items.length < tail.items.length ? items[0].seq : tail.from;
     await this.#database.put(STORE, { chat: id, epoch: this.#epoch, from, cursor, items });
@@ -82,7 +83,7 @@ export class KeptLogs {
   /** A chat that was not opened in this window: what was kept of it loses what was deleted. */
   async #change(id, event) {
     const kept = await this.#database.get(STORE, id);
-    if (!kept || this.#read.has(id)) return;
+    if (!kept || this.#read.has(id) || this.#hasEnded) return;
     const n = kept.items.findIndex((item) => item.seq === event.of && (item.asOf ?? 0) < event.seq);
     if (n < 0) return;
     kept.items[n] = { ...change(kept.items[n], event), asOf: event.seq };

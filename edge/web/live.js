@@ -5,6 +5,7 @@
 import { Chats } from "./chats.js";
 import { Connection } from "./connection.js";
 import { newId } from "./ids.js";
+import { KeptLogs } from "./kept-logs.js";
 import { Marks } from "./marks.js";
 import { Names } from "./names.js";
 import { Outbox } from "./outbox.js";
@@ -26,6 +27,7 @@ export class Live {
   #marks;
   #outbox;
   #tabs;
+  #logs;
   #connection;
   #sender;
   #provedAt = -Infinity;
@@ -51,8 +53,9 @@ export class Live {
     this.#outbox = new Outbox({
       database, window: newId(), locks, tabs: this.#tabs, onTaken: () => this.#sender.restart(),
     });
+    this.#logs = new KeptLogs({ database, clock });
     this.chats = new Chats({
-      me: me.id, api, marks: this.#marks, clock, random,
+      me: me.id, api, marks: this.#marks, logs: this.#logs, clock, random,
       tellRead: (chat, upTo) => this.#connection.send({ type: "read", chat, upTo }),
       hear: {
         changed: hear.changed,
@@ -148,11 +151,12 @@ export class Live {
     this.#marks.flush();
   }
 
-  end() {
+  async end() {
     this.#hasEnded = true;
-    this.#marks.flush();
     this.#tabs.end();
+    this.#logs.end();
     this.#connection.close();
+    await this.#marks.flush();
   }
 
   /** As `Sender.post`. */

@@ -219,7 +219,9 @@ export class Log {
     const isAll = this.#window.slice(this.#stretch()).from <= 1;
     const isBegin = from <= 1 && this.#seeks === null && isAll;
     const isNew = isBegin && !rows.some((row) => row.kind === "line");
-    this.#top.textContent = isBegin ? "" : "Loading earlier messages";
+    const coming = this.#isLive
+      ? "Loading earlier messages" : "Earlier messages come with the connection";
+    this.#top.textContent = isBegin ? "" : coming;
     const intro = this.node.querySelector(".intro");
     if (isNew && !intro) this.#list.before(this.#intro(this.#chat));
     else if (!isNew) intro?.remove();

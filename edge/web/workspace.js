@@ -116,7 +116,7 @@ export class Workspace {
     });
     const parts = {
       me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
-      layers: this.#layers, lazy: this.#lazy,
+      layers: this.#layers, lazy: this.#lazy, toast: this.#toast, errands: this.#errands,
     };
     this.#parts = parts;
     this.#sheets = new Sheets({
@@ -180,9 +180,7 @@ export class Workspace {
       around: load("loadAround"),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
-      deeds: (chat) => deedsFor(chat, {
-        ...this.#parts, errands: this.#errands, toast: this.#toast,
-      }),
+      deeds: (chat) => deedsFor(chat, this.#parts),
       copy: (text) => this.#errands.copy(text),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
@@ -330,24 +328,27 @@ export class Workspace {
 
   async #logOut() {
     await this.#session.logOut();
-    this.#end();
+    await this.#end();
     await this.#database.erase();
     this.#onSignedOut("");
   }
 
-  #signedOut() {
+  /** What others wrote goes; what is unsent and half written stays for the next time. */
+  async #signedOut() {
     if (this.#ended.signal.aborted) return;
     this.#session.forget();
-    this.#end();
+    await this.#end();
+    await Promise.all(["chats", "logs"].map((store) => this.#database.clear(store)));
     this.#onSignedOut("You were signed out. Log in again.");
   }
 
+  /** Raises nothing; the promise says that all is on disk. */
   #end() {
     this.#ended.abort();
-    this.#live.end();
     this.#standby?.end();
     this.#sheets.closeAll();
     history.replaceState(null, "", location.pathname);
+    return this.#live.end();
   }
 
   #sections() {

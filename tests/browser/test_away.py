@@ -21,6 +21,15 @@ COUNT_QUESTIONS = """
 """
 TOLD = """navigator.serviceWorker.ready.then(async worker =>
     (await worker.getNotifications()).map(one => `${one.title}: ${one.body}`).sort())"""
+KEPT = """(async () => {
+    const [{name}] = await indexedDB.databases();
+    const database = await new Promise(resolve => {
+        indexedDB.open(name).onsuccess = event => resolve(event.target.result) });
+    const logs = database.transaction('logs').objectStore('logs').getAll();
+    await new Promise(resolve => { logs.onsuccess = resolve });
+    database.close();
+    return JSON.stringify(logs.result);
+})()"""
 HIDE = """() => {
     Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
@@ -144,9 +153,10 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     assert abs(place["y"] - again["y"]) < 4
 
 
-async def test_the_page_opens_where_no_server_answers(open_page: Open) -> None:
-    """The files that are kept show the page; the worker keeps nothing that the API has answered."""
-    play, _, _ = two_chats()
+async def test_what_was_read_is_there_where_no_server_answers(open_page: Open) -> None:
+    """The page opens with its chats and what was read in them, says since when it is offline, keeps
+    what is written, and goes on by itself; the worker keeps nothing that the API has answered."""
+    play, kitchen, _ = two_chats()
     page = await open_page(play)
     kept = await page.evaluate("""async () => {
         const all = [];
@@ -156,8 +166,37 @@ async def test_the_page_opens_where_no_server_answers(open_page: Open) -> None:
     }""")
     assert any("/web/main.js?v=" in url for url in kept)
     assert not [url for url in kept if "/api/" in url]
+    await page.get_by_role("link", name="Party").click()
+    await page.get_by_role("link", name="Kitchen").click()
+    play.say(kitchen, "bob", "It is warm again.")
+    await expect(page.locator(".text").last).to_have_text("It is warm again.")
+    await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")
     await page.context.set_offline(True)
     await page.reload()
-    await expect(page.get_by_text("Hubbub cannot be reached")).to_be_visible()
+    await expect(page.locator(".text").last).to_have_text("It is warm again.")
+    await expect(page.locator(".live")).to_contain_text("offline since")
+    await page.locator(".write textarea").fill("written without a server")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".pending")).to_contain_text("waits for the connection")
+    play.say(kitchen, "bob", "meanwhile")
     await page.context.set_offline(False)
     await expect(page.locator(".live")).to_have_text("live")
+    await expect(page.locator(".pending")).to_have_count(0)
+    await expect(page.locator(".text")).to_have_text(
+        ["The oven is repaired.", "It is warm again.", "meanwhile", "written without a server"]
+    )
+
+
+async def test_who_logs_out_leaves_nothing_to_read(open_page: Open) -> None:
+    """No message stays in the browser, and nothing of the person."""
+    play, kitchen, _ = two_chats()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Kitchen").click()
+    play.say(kitchen, "bob", "It is warm again.")
+    await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")
+    await page.get_by_title("Settings").click()
+    await page.get_by_role("button", name="Log out").click()
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    assert await page.evaluate("indexedDB.databases().then(all => all.length)") == 0
+    assert await page.evaluate("localStorage.length") == 0
