@@ -141,6 +141,8 @@ class Play:
     ) -> tuple[int, Any]:
         """The status and body of one call of the page."""
         me = {"id": self.ids["ann"], "username": "ann", "email": "ann@example.org", "chats": []}
+        if path == "/api/user/logout":
+            return 200, {"message": "Logged out"}
         if path == "/api/user/refresh":
             return 200, {"token": "stage", "expiresIn": 900}
         if path == "/api/user/me":
