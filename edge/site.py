@@ -22,6 +22,10 @@ _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
+# Behind code, where no string or pattern is open: a comment that is left in does no harm.
+_REMARK = re.compile(
+    r'^((?:[^"`/\n]|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\\n]|\\.)*`|/(?!/))*?)[ \t]+// .*$', re.MULTILINE
+)
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -116,7 +120,7 @@ def join_modules(
             return
         if name in waiting:
             raise ValueError(f"{name} imports itself over {' and '.join(waiting)}")
-        text = _INDENT.sub("", _COMMENT.sub("", modules[name]))
+        text = _REMARK.sub(r"\1", _INDENT.sub("", _COMMENT.sub("", modules[name])))
         if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
             raise ValueError(f"{name} cannot be joined: it has a string of several lines")
         for _, needed in _IMPORT.findall(text):

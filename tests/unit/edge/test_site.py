@@ -32,6 +32,21 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
     )
 
 
+def test_comments_are_left_out_and_what_looks_like_one_stays() -> None:
+    """Above code and behind it; not in strings, templates and patterns."""
+    joined = join_modules(
+        {
+            "main.js": "/** What it is. */\nexport const a = 1; // why\n  // whole\n"
+            'const b = "x // y"; // z\nconst c = `${a} // "`;\nconst d = /"/u.test("// ");\n'
+        },
+        "main.js",
+    )
+    assert joined["main.js"] == (
+        'export const a = 1;\nconst b = "x // y";\nconst c = `${a} // "`;\n'
+        'const d = /"/u.test("// ");\n'
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
