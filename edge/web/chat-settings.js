@@ -39,7 +39,7 @@ export class ChatSettings {
     this.#form = this.#describing();
     const leave = asking({
       symbol: "leave", label: "Leave this chat", yes: "Leave",
-      question: "You will not be able to read it any more.",
+      question: "You will no longer be able to read it.",
       act: (button) => this.#try(button, () => api.removePerson(chat.id, me.id)),
     });
     this.#deleting = asking({

@@ -37,7 +37,7 @@ export function commandIn(text, { isGroup, does }) {
     case "leave":
       if (!isGroup) return { words: "A direct chat cannot be left." };
       return {
-        words: `${AGAIN} to leave this chat. You will not be able to read it any more.`,
+        words: `${AGAIN} to leave this chat. You will no longer be able to read it.`,
         act: does.leave,
       };
     default:

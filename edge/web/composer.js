@@ -160,7 +160,7 @@ export class Composer {
     const close = element(
       "button",
       {
-        class: "bare", type: "button", "aria-label": this.#edited ? "Stop editing" : "No reply",
+        class: "bare", type: "button", "aria-label": this.#edited ? "Cancel editing" : "Cancel reply",
         onclick: () => {
           this.#leave();
           this.focus();

@@ -59,7 +59,7 @@ export class EntryForm {
 
   #signUp() {
     const username = new Field({
-      label: "Name", hint: "Others find you by it. 3 to 32 letters and digits.",
+      label: "Name", hint: "People find you by this name. 3 to 32 letters and digits.",
       name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
     });
     const email = new Field({
@@ -75,7 +75,7 @@ export class EntryForm {
       lead: "Choose a name and start talking.",
       fields: [username, email, password],
       go: "Sign up",
-      other: this.#link("I have an account: log in", () => this.#logIn()),
+      other: this.#link("Already have an account? Log in", () => this.#logIn()),
       submit: async () => {
         const rules = [[username, NAME_RULES], [email, EMAIL_RULES], [password, PASSWORD_RULES]];
         if (!allGood(rules)) return;
@@ -109,7 +109,7 @@ export class EntryForm {
       lead: "Log in with your name and password.",
       fields: [username, password],
       go: "Log in",
-      other: this.#link("I am new here: sign up", () => this.#signUp()),
+      other: this.#link("New here? Sign up", () => this.#signUp()),
       submit: async () => {
         const rules = [
           [username, [[(text) => text === "", "Enter your name."]]],

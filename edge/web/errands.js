@@ -46,7 +46,7 @@ export class Errands {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      this.#say("Not copied: the browser does not allow it.");
+      this.#say("Could not copy: your browser does not allow it.");
     }
   }
 }

@@ -13,7 +13,7 @@ export function introOf({ chat, me, names, onAdd }) {
   const other = otherOf(chat.detail, me.id, nameOf);
   const since = dayAndTime(madeAt(chat.id), Date.now());
   const words = other === null
-    ? `This chat was started ${since}. Everybody who is added can read all of it.`
+    ? `This chat was started ${since}. Everyone added can read it from the beginning.`
     : `Only you and ${title} can read what is written here.`;
   const add = element(
     "button", { type: "button", class: "strong", onclick: onAdd }, icon("add-person"), "Add people",

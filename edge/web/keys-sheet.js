@@ -9,12 +9,12 @@ const KEYS = [
   ["Shift Enter", "New line in the message"],
   ["Ctrl K", "Find a chat, a person or a message"],
   ["Alt ↑  Alt ↓", "Chat above, chat below"],
-  ["Alt Shift ↑  Alt Shift ↓", "The same through unread chats"],
-  ["↑  ↓", "Through the messages, while they have the focus"],
-  ["F6  Shift F6", "From the chats to the open one, its messages, the text field, and back"],
-  ["/", "Commands, at the beginning of a message"],
+  ["Alt Shift ↑  Alt Shift ↓", "Unread chat above, below"],
+  ["↑  ↓", "Move through the messages, when they have the focus"],
+  ["F6  Shift F6", "Next part of the page, the one before"],
+  ["/", "Commands, at the start of a message"],
   ["Escape", "Close what is open, then back to the text field"],
-  ["Enter", "What can be done with the message that has the focus"],
+  ["Enter", "Actions for the focused message"],
   ["Ctrl /  ?", "Show these keys"],
 ];
 

@@ -79,7 +79,7 @@ function passwordForm(api, me, onChanged) {
   });
   const next = new Field({
     label: "New password", type: "password", autocomplete: "new-password",
-    hint: "8 characters or more. You stay logged in here only.",
+    hint: "8 characters or more. Your other devices will be logged out.",
   });
   const form = changeForm("Set password", [now, next], async () => {
     if (!allGood([[next, NEW_PASSWORD_RULES]])) return "";
@@ -134,8 +134,8 @@ function loggingOut(onLogOut) {
   const error = element("p", { class: "error", role: "alert" });
   const place = asking({
     symbol: "leave", label: "Log out", yes: "Log out", no: "Stay",
-    question: "Without a password you cannot come back to this account. Unsent messages and drafts "
-      + "in this browser are deleted.",
+    question: "Without a password you cannot get back into this account. Unsent messages and drafts "
+      + "in this browser will be deleted.",
     act: async (button) => {
       button.disabled = true;
       try {

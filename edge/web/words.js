@@ -6,7 +6,7 @@
 export const DELETED = "This message was deleted";
 
 const REFUSALS = {
-  invalid_request: "Hubbub cannot do that as it is written.",
+  invalid_request: "Something in it is not right. Check it and try again.",
   unknown_user: "One of these people no longer exists.",
   unauthenticated: "You are signed out. Log in again.",
   invalid_credentials: "Wrong name or password",
@@ -23,7 +23,7 @@ const REFUSALS = {
 export function refusalInWords(error) {
   if (error.code === "rate_limited") {
     const seconds = Math.max(1, error.retryAfterSeconds ?? 1);
-    return `Too many tries. Wait ${waitInWords(seconds)}.`;
+    return `Too many attempts. Wait ${waitInWords(seconds)}.`;
   }
   return REFUSALS[error.code] ?? REFUSALS.internal;
 }
@@ -36,7 +36,7 @@ function waitInWords(seconds) {
 /** Why a message was not sent, by the code of the refusal. */
 export function notSentInWords(code, { replyTo } = {}) {
   if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";
-  if (code === "invalid_request") return "this text has a character that cannot be stored.";
+  if (code === "invalid_request") return "it contains a character that cannot be stored.";
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
   if (code === "too_large") return "it is too long for one message.";
   return REFUSALS[code] ?? REFUSALS.internal;

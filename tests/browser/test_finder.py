@@ -191,7 +191,7 @@ async def test_refusals_are_said_and_pass_by_themselves(open_page: Open) -> None
     play.search_refusal = (429, "rate_limited")
     await find(page, "noon")
     said = page.locator(".found-box > .hint")
-    await expect(said).to_have_text("Too many tries. Wait a second.")
+    await expect(said).to_have_text("Too many attempts. Wait a second.")
     play.search_refusal = (503, "unavailable")
     await expect(said).to_have_text("Hubbub cannot be reached. Try again in a moment.")
     play.search_refusal = None
