@@ -46,11 +46,12 @@ export class Standby {
 
   /** A moment has passed; `line` is the state of the connection. */
   tick({ state, since }) {
-    if (state === "ready" && since !== this.#readySince) {
-      this.#readySince = since;
-      this.#renewal.check(); // it may have been cut by an upgrade
-    }
     this.#alerts.tick();
+    if (state !== "ready") return; // the page that is kept is no newer one
+    if (since !== this.#readySince) {
+      this.#readySince = since;
+      this.#renewal.check(); // the connection may have been cut by an upgrade
+    }
     this.#renewal.tick();
   }
 

@@ -11,7 +11,8 @@ export async function registerWorker() {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return null;
   try {
-    return await serviceWorker.register(POLICY?.createScriptURL("") ?? PATH, { scope: "/" });
+    await serviceWorker.register(POLICY?.createScriptURL("") ?? PATH, { scope: "/" });
+    return await serviceWorker.ready; // before that it shows no notification
   } catch {
     return null; // no server, or a browser that keeps nothing: the next start tries again
   }
