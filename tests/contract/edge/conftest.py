@@ -155,7 +155,11 @@ def client(edge_url: str, files_url: str) -> Iterator[httpx.Client]:
     def check(response: httpx.Response) -> None:
         request, headers = response.request, response.headers
         is_of_page = request.url.path.startswith("/web/")
-        if request.method != "HEAD" and "json" in headers.get("content-type", "") and not is_of_page:
+        if (
+            request.method != "HEAD"
+            and "json" in headers.get("content-type", "")
+            and not is_of_page
+        ):
             answer = Answer(response.status_code, msgspec.json.decode(response.read()), headers)
             documents.check_answer(request.method, request.url.raw_path.decode(), answer)
         check_refusal(response)
