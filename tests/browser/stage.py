@@ -239,7 +239,7 @@ class Stage:
         page = await context.new_page()
         if play is not None:
             self.play = play
-            await page.add_init_script("localStorage.setItem('hubbub', '1')")
+            await page.add_init_script("localStorage.hubbub ??= '1'")
             await page.route_web_socket(re.compile(r"/ws$"), play.listen)
         await page.goto(f"{self.origin}/")
         return page
