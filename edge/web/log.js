@@ -31,6 +31,7 @@ export class Log {
   #chat = null;
   #follows = true;
   #seeks = null; // the seq that is being loaded, to be shown first
+  #endSeek = () => {};
   #found = null; // the seq that an address named
   #loading = false;
   #isLive = false;
@@ -141,6 +142,11 @@ export class Log {
   render({ isLive = this.#isLive, nowMs = Date.now() } = {}) {
     this.#isLive = isLive;
     const { timeline, newAfter } = this.#chat;
+    // It may come from elsewhere than what is asked: this browser may have kept it.
+    if (this.#seeks !== null && timeline.stretchAt(this.#seeks)) {
+      this.#endSeek();
+      return;
+    }
     const follows = this.#follows && this.#window.atEnd;
     const place = follows ? null : this.#placeNow();
     // Whoever sits in a busy chat for days must not fill the memory.
@@ -230,13 +236,14 @@ export class Log {
   async #seek(seq, place = null) {
     const chat = this.#chat;
     this.#seeks = seq;
+    this.#endSeek = () => {
+      this.#seeks = null;
+      this.#showAt(seq, place);
+    };
     try {
       await this.#hear.around(chat, seq);
     } finally {
-      if (this.#chat === chat && this.#seeks === seq) {
-        this.#seeks = null;
-        this.#showAt(seq, place);
-      }
+      if (this.#chat === chat && this.#seeks === seq) this.#endSeek();
     }
   }
 
@@ -254,7 +261,7 @@ export class Log {
     const was = place && this.#kept.get(row?.key)?.node;
     const mark = this.#list.querySelector(".found") ?? this.#list.querySelector(".new")
       ?? this.#kept.get(row?.key)?.node;
-    if (was) this.node.scrollTop = was.offsetTop - place.top;
+    if (was) this.#restore({ key: row.key, top: place.top });
     else if (mark) this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
     this.#scrolled();
   }

@@ -15,20 +15,12 @@ from tests.browser.stage import Play, Stage, open_stage
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Open = Callable[..., Awaitable[Page]]
-RECORD = """
-    window.told = [];
-    const show = ServiceWorkerRegistration.prototype.showNotification;
-    ServiceWorkerRegistration.prototype.showNotification = function(title, options) {
-        window.told.push(`${title}: ${options.body}`);
-        return show.call(this, title, options);
-    };
-"""
 COUNT_QUESTIONS = """
     window.questions = 0;
     Notification.requestPermission = async () => { window.questions += 1; return 'default' };
 """
 SHOWN = """navigator.serviceWorker.ready.then(async worker =>
-    (await worker.getNotifications()).map(one => one.title))"""
+    (await worker.getNotifications()).map(one => `${one.title}: ${one.body}`))"""
 KEPT = """(async () => {
     const [{name}] = await indexedDB.databases();
     const database = await new Promise(resolve => {
@@ -111,18 +103,14 @@ async def test_a_message_elsewhere_is_told_once_over_all_windows(open_page: Open
     """One window tells, and not of the chat that is before somebody's eyes; a notification leads to
     its chat and is gone when that is read."""
     play, kitchen, party = two_chats()
-    page = await open_page(play, script=RECORD)
+    page = await open_page(play)
     other = await open_page(play, beside=page)
     for window in (page, other):
         await window.get_by_role("link", name="Kitchen").click()
-
-    async def told() -> list[str]:
-        return [words for one in (page, other) for words in await one.evaluate("window.told")]
-
     play.say(kitchen, "bob", "It is warm again.", at=now())
     play.say(party, "cleo", "**Is** anybody there?", at=now())
     await page.wait_for_function(f"async () => (await {SHOWN}).length === 1")
-    assert await told() == ["Party: cleo: Is anybody there?"]
+    assert await page.evaluate(SHOWN) == ["Party: cleo: Is anybody there?"]
     (worker,) = page.context.service_workers
     await worker.evaluate("""async () => {
         const [notification] = await self.registration.getNotifications();
@@ -134,7 +122,6 @@ async def test_a_message_elsewhere_is_told_once_over_all_windows(open_page: Open
     assert len(pending) == 1
     pending.pop().cancel()
     await page.wait_for_function(f"async () => (await {SHOWN}).length === 0")
-    assert await told() == ["Party: cleo: Is anybody there?"]
 
 
 async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
