@@ -173,6 +173,7 @@ async def test_what_was_read_is_there_where_no_server_answers(open_page: Open) -
     play.say(kitchen, "bob", "It is warm again.")
     await expect(page.locator(".text").last).to_have_text("It is warm again.")
     await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")
+    await page.wait_for_timeout(1_000)  # what is put just before a page goes may be undone
     await page.context.set_offline(True)
     await page.reload()
     await expect(page.locator(".text").last).to_have_text("It is warm again.")
