@@ -97,5 +97,5 @@ rule("drafts that the first version kept are there when it opens, read markers a
   });
   const database = new Database(name);
   same((await database.all("drafts"))[0], { chat: "a", draft: "half a" });
-  same(await storesOf(name), ["chats", "drafts", "names", "outbox"]);
+  same(await storesOf(name), ["chats", "drafts", "logs", "names", "outbox"]);
 }));
