@@ -58,11 +58,11 @@ export class Alerts {
     }
   }
 
-  /** What has been read meanwhile is not told of any more. */
-  tick() {
+  /** What has been read meanwhile is not told of any more, nor what is of no chat any more. */
+  tick(isLive) {
     for (const [id, seq] of this.#shown) {
       const chat = this.#chats.get(id);
-      if (!chat || chat.read >= seq) this.#hide(id);
+      if (chat ? chat.read >= seq : isLive) this.#hide(id);
     }
   }
 

@@ -46,7 +46,7 @@ export class Standby {
 
   /** A moment has passed; `line` is the state of the connection. */
   tick({ state, since }) {
-    this.#alerts.tick();
+    this.#alerts.tick(state === "ready");
     if (state !== "ready") return; // the page that is kept is no newer one
     if (since !== this.#readySince) {
       this.#readySince = since;

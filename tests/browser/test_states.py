@@ -242,7 +242,8 @@ async def test_a_first_view_is_small_and_steady(browser: Browser, stage: Stage) 
         print(f"{visit}: {len(files)} files, {sum(sizes)} bytes, {len(calls)} calls, "
               f"shift {shift:.4f}, {dom} elements")  # fmt: skip
         assert len(files) <= 8
-        assert sum(sizes) < (60_000 if visit == "cold" else 5_000)
+        # Of a page that came through its worker the browser counts what it is when unpacked.
+        assert sum(sizes) < (60_000 if visit == "cold" else 6_000)
         assert len(calls) < 6
         assert shift <= 0.02
         assert dom <= 1_500

@@ -157,7 +157,7 @@ inBrowser("what is read within the moment is not told, what is read later is tak
   await browser.wait();
   same(browser.titles.length, 1);
   chat.read = 2;
-  alerts.tick();
+  alerts.tick(true);
   await settle();
   same(browser.titles, []);
 });
