@@ -69,3 +69,17 @@ def test_what_is_not_changed(make_person: Callable[[], Any]) -> None:
         invitation = {"uses": 1, "days": 1, "chat": chat}
         assert person.ask("POST", "/api/invite", json=invitation).status_code == 403
     assert ann.ask("GET", f"{place}/events").json()["seq"] == 1
+
+
+def test_who_is_deactivated_can_still_be_written_to(
+    owner: Any, make_person: Callable[[], Any]
+) -> None:
+    """Their chats stay as they are, and new ones are made."""
+    ann, bob, cid = make_person(), make_person(), make_person()
+    chat = ann.ask("PUT", f"/api/user/{bob.id}/direct").json()["chat"]["id"]
+    change = owner.ask("PATCH", f"/api/admin/user/{bob.id}", json={"active": False})
+    assert change.status_code == 200
+    sent = ann.ask("POST", f"/api/chat/{chat}/message", json={"message": "later"})
+    assert sent.status_code == 201
+    for person, status in ((ann, 200), (cid, 201)):
+        assert person.ask("PUT", f"/api/user/{bob.id}/direct").status_code == status
