@@ -91,6 +91,7 @@ class Presence:
         self._judges_at = 0.0  # nodes, after each beat
         self._up_at = float("-inf")  # again, after it was down
         self._beats_at = 0.0
+        self._beating = asyncio.Lock()
         self._lease_ends: dict[str, int] = {}
         self._dead: dict[str, float] = {}
         self._asks = 0
@@ -261,11 +262,15 @@ class Presence:
                 watcher.write(frame)
 
     async def _beat(self) -> None:
-        """Shows that this node is there, and looks which others are."""
-        now = self._now()
-        if now < self._beats_at:
-            return
-        self._beats_at = now + BEAT_SECONDS
+        """Shows that this node is there, and looks which others are, where that was not done
+        lately; what somebody else has begun is awaited."""
+        async with self._beating:
+            now = self._now()
+            if now >= self._beats_at:
+                self._beats_at = now + BEAT_SECONDS
+                await self._look_at_leases()
+
+    async def _look_at_leases(self) -> None:
         now_ms = int(time.time() * 1000)
         await self._teller.keep()
         ends = await self._valkey.list_lease_ends(ROLE, now_ms - REMEMBERED_MS)
@@ -286,8 +291,11 @@ class Presence:
             if end < now_ms and node != self._node:
                 ago = (now_ms - end + GONE_MS) / 1000
                 dead[node] = self._dead.get(node, max(self._up_at, now - ago))
+        is_back = any(self._lease_ends.get(node, 0) >= now_ms for node in self._dead)
         self._dead = dead
         self._watching.hear_dead(dead, now)
+        if is_back:  # it was only stopped, and what it had said is forgotten
+            self._ask_again(everybody=True)
 
     def _ask_again(self, *, everybody: bool) -> None:
         users = self._watching.take_unasked(self._now(), everybody=everybody)

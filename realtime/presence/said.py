@@ -51,11 +51,3 @@ def judge(
         if now < last_gone_at + KEPT_SECONDS:
             return "online" if was_active else "away", last_gone_at + KEPT_SECONDS
     return state, due
-
-
-def forget_old(said: dict[str, Said], dead: Mapping[str, float], now: float) -> None:
-    """Drops what counts for nothing any more."""
-    for node, one in list(said.items()):
-        gone_at = dead.get(node) if one.gone_at is None else one.gone_at
-        if gone_at is not None and gone_at + 2 * KEPT_SECONDS < now:
-            del said[node]

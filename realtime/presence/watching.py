@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from common.protocol.frames import PresenceState
-from realtime.presence.said import NEVER, Said, forget_old, judge
+from realtime.presence.said import NEVER, Said, judge
 
 TOLD_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 60.0  # a user whom nobody watches is still listened for
@@ -143,7 +143,6 @@ class Watching(Generic[Watcher]):
         changes = []
         for user in [user for user, due in self._due.items() if due <= now]:
             one = self._users[user]
-            forget_old(one.said, self._dead, now)
             state, due = judge(one.said, one.asked_at, self._dead, now)
             if state != one.shown:
                 if one.watchers and now < one.told_at + TOLD_SECONDS:
@@ -152,6 +151,8 @@ class Watching(Generic[Watcher]):
                 one.shown, one.told_at = state, now
                 if one.watchers:
                     changes.append(Change(user, state, tuple(one.watchers)))
+            if state == "offline" and due == NEVER:
+                one.said.clear()  # a node that is taken for dead and is not says it again
             if due == NEVER:
                 del self._due[user]
             else:

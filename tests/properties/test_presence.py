@@ -121,7 +121,7 @@ def test_who_is_not_confirmed_was_lost_when_asked() -> None:
 
 
 def test_a_dead_node_that_is_back_counts_again() -> None:
-    """It was only stopped."""
+    """It was only stopped; after half a minute it has to say again whom it has."""
     watching: Watching[str] = Watching()
     watching.begin([USER], 0.0)
     watching.replace("socket", [USER], 0.0)
@@ -129,9 +129,14 @@ def test_a_dead_node_that_is_back_counts_again() -> None:
     assert [change.state for change in watching.take_changes(1.0)] == ["online"]
     watching.hear_dead({"a": 2.0}, 9.0)
     assert watching.take_changes(31.75) == []
+    watching.hear_dead({}, 31.9)
+    assert watching.take_changes(31.9) == []
+    watching.hear_dead({"a": 2.0}, 31.95)
     assert [change.state for change in watching.take_changes(32.0)] == ["offline"]
     watching.hear_dead({}, 40.0)
-    assert [change.state for change in watching.take_changes(40.0)] == ["online"]
+    assert watching.take_changes(40.0) == []
+    watching.hear(USER, "a", Said(True, None, 41.0))
+    assert [change.state for change in watching.take_changes(41.0)] == ["online"]
 
 
 def test_a_clock_that_is_stopped_shows_the_same() -> None:
