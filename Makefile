@@ -121,8 +121,8 @@ status: $(VENV)/run.stamp  ## list the processes of the system that runs here
 top: $(VENV)/run.stamp  ## one live screen of flow, latency, replicas, circuits, drops
 	@$(BIN)/python -m ops top
 
-logs: $(VENV)/run.stamp  ## what was written about one request: make logs TRACE=ID
-	@$(BIN)/python -m ops logs "$(TRACE)"
+logs: $(VENV)/run.stamp  ## what was written about one request, or by a process: make logs TRACE=ID, OF=edge-1
+	@$(BIN)/python -m ops logs "$(TRACE)$(OF)"
 
 bundle: $(VENV)/run.stamp  ## logs, configuration and figures for a bug report, without secrets
 	@$(BIN)/python -m ops bundle $(TO)

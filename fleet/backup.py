@@ -120,6 +120,19 @@ async def _run_script(
     return text
 
 
+async def run_statement(settings: FleetSettings, role: str, statement: str) -> int:
+    """Lets psql run a statement in the database of a role, and gives its exit code."""
+    async with databases_of(settings, may_run=True) as urls:
+        with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
+            services.write(service_section(role, urls[role]))
+            services.flush()
+            process = await asyncio.create_subprocess_exec(
+                postgres_program("psql"), "--no-psqlrc", "-c", statement, f"service={role}",
+                env={**os.environ, "PGSERVICEFILE": services.name},
+            )  # fmt: skip
+            return await process.wait()
+
+
 @asynccontextmanager
 async def databases_of(
     settings: FleetSettings, *, may_run: bool

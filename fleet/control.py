@@ -14,6 +14,7 @@ import msgspec
 from fleet.folder import short_path
 
 SOCKET_NAME = "control.sock"
+PING_TIMEOUT_SECONDS = 5.0
 
 
 class Restart(msgspec.Struct, frozen=True, tag="restart"):
@@ -34,6 +35,10 @@ class MakeOwner(msgspec.Struct, frozen=True, tag="make_owner"):
     username: str
 
 
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Is answered at once, whatever else is being done."""
+
+
 Request = Restart | Scale | MakeOwner
 
 
@@ -48,6 +53,10 @@ class NotRunning(Exception):
     """No fleet runs on the folder, or it stopped before it answered."""
 
 
+class NotAnswering(Exception):
+    """A fleet listens on the folder and does not even answer a ping."""
+
+
 @asynccontextmanager
 async def serve_control(
     folder: Path, handle: Callable[[Request], Awaitable[Reply]]
@@ -57,9 +66,12 @@ async def serve_control(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = msgspec.json.decode(await reader.readline(), type=Request)
-            async with one_at_a_time:
-                answer = await handle(request)
+            request = msgspec.json.decode(await reader.readline(), type=Request | Ping)
+            if isinstance(request, Ping):
+                answer = Reply(True, "")
+            else:
+                async with one_at_a_time:
+                    answer = await handle(request)
             writer.write(msgspec.json.encode(answer) + b"\n")
         except msgspec.DecodeError as error:
             writer.write(msgspec.json.encode(Reply(False, f"Not a request: {error}")) + b"\n")
@@ -77,7 +89,22 @@ async def serve_control(
 
 
 async def ask_fleet(folder: Path, request: Request) -> Reply:
-    """Wait until the fleet has done it, however long it takes. Raises NotRunning."""
+    """Wait until the fleet has done it, however long it takes: each request has a bound of its
+    own there. Raises NotRunning, NotAnswering."""
+    await ping_fleet(folder)
+    return await _ask(folder, request)
+
+
+async def ping_fleet(folder: Path) -> None:
+    """Raises NotRunning, NotAnswering."""
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_SECONDS):
+            await _ask(folder, Ping())
+    except TimeoutError as error:
+        raise NotAnswering from error
+
+
+async def _ask(folder: Path, request: Request | Ping) -> Reply:
     try:
         with short_path(folder, SOCKET_NAME) as path:
             reader, writer = await asyncio.open_unix_connection(path)
@@ -87,6 +114,8 @@ async def ask_fleet(folder: Path, request: Request) -> Reply:
         finally:
             writer.close()
     except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
         raise NotRunning from error
     if not line:
         raise NotRunning

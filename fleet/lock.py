@@ -51,3 +51,17 @@ def _lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def lock_holder(data: Path) -> int | None:
+    """The process id of the fleet that holds the folder; None where none does."""
+    try:
+        found = (data / "fleet.lock").stat()
+    except OSError:
+        return None
+    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    for line in Path("/proc/locks").read_text().splitlines():
+        words = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF
+        if words[1] == "FLOCK" and words[5] == file:
+            return int(words[4])
+    return None

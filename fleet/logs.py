@@ -27,6 +27,8 @@ _SEVERITY: Final = re.compile(
     r"|\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ (#) )"
 )
 _WARNINGS: Final = ("WARNING", "#")
+# HAProxy warns of a server that is back, Valkey of memory for saving, which ours do not.
+_HARMLESS: Final = re.compile(r" is UP[.,]|Memory overcommit must be enabled")
 
 
 def log_path(folder: Path, name: str) -> Path:
@@ -59,7 +61,7 @@ def severity(role: str, line: str) -> int:
     if role in SERVICE_ROLES:  # their log lines go elsewhere; what is left are last words
         return logging.ERROR
     found = _SEVERITY.match(line)
-    if found is None:
+    if found is None or _HARMLESS.search(line):
         return logging.INFO
     return logging.WARNING if found[found.lastindex or 0] in _WARNINGS else logging.ERROR
 

@@ -65,11 +65,21 @@ def read_state(data: Path) -> FleetState | None:
 
 def is_alive(pid: int) -> bool:
     """Whether there is such a process; one that ended but was not waited for is none."""
+    return _kernel_state(pid) not in ("", "Z")
+
+
+def is_paused(pid: int) -> bool:
+    """Whether a signal (SIGSTOP, Ctrl-Z) or a debugger keeps the process from running."""
+    return _kernel_state(pid) in ("T", "t")
+
+
+def _kernel_state(pid: int) -> str:
+    """One letter of proc_pid_stat(5); nothing where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] != b"Z"
-    except FileNotFoundError:
-        return False
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def read_running(data: Path) -> FleetState | None:

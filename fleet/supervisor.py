@@ -139,28 +139,37 @@ class Fleet:
         return found
 
     async def _restart(self) -> Reply:
-        """One at a time, each drained first, while there is another one to ask. Ends where a new
-        one is not ready in time, so that the others stay."""
+        """One at a time, each drained first. A stand-in of each role comes before any of it goes:
+        where that one is not ready in time, nothing was touched."""
         # Services before those who ask them: the new ones know what the old ones ask for.
         for role in reversed(SERVICE_ROLES):
             async with self._one_change[role]:
                 wanted = self.wanted[role]
-                if wanted == 1:
-                    await self._resize(role, 2)
-                for (owner, number), supervised in list(self._slots.items()):
-                    if owner == role and number <= wanted:
-                        try:
-                            await supervised.restart(DRAIN_SECONDS, START_SECONDS)
-                        except TimeoutError:
-                            name = supervised.program.name
-                            log_file = log_path(self._settings.logs, name)
-                            return Reply(
-                                False,
-                                f"The new {name} is not ready after {START_SECONDS:.0f} s. The "
-                                f"others were left as they are. {log_file} may say why.",
-                            )
-                await self._resize(role, self.wanted[role])
+                try:
+                    await self._replace_all(role, wanted)
+                except TimeoutError as error:
+                    return Reply(
+                        False,
+                        f"The new {error} is not ready after {START_SECONDS:.0f} s. The others "
+                        f"were left as they are. {log_path(self._settings.logs, str(error))} may "
+                        "say why.",
+                    )
+                finally:
+                    await self._resize(role, self.wanted[role])
         return Reply(True, "Every process of the services is a new one.")
+
+    async def _replace_all(self, role: str, wanted: int) -> None:
+        """Raises TimeoutError with the name of a process that is not ready in time."""
+        stand_in = wanted + 1
+        await self._resize(role, stand_in)
+        if not self._slots[role, stand_in].is_ready:
+            raise TimeoutError(f"{role}-{stand_in}")
+        for (owner, number), supervised in list(self._slots.items()):
+            if owner == role and number <= wanted:
+                try:
+                    await supervised.restart(DRAIN_SECONDS, START_SECONDS)
+                except TimeoutError as error:
+                    raise TimeoutError(supervised.program.name) from error
 
     async def _resize(self, role: str, replicas: int) -> None:
         self._services.want(role, replicas)

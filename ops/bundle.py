@@ -59,7 +59,17 @@ def read_secrets(keys: Path) -> set[str]:
 
 
 async def write_bundle(settings: FleetSettings, target: Path) -> None:
-    """Works whether the fleet runs or not. Raises OSError where it cannot be written."""
+    """Works whether the fleet runs or not. Raises OSError where it cannot be written; nothing is
+    left of it then."""
+    try:
+        await _write(settings, target)
+    except OSError as error:
+        with suppress(FileNotFoundError):
+            os.unlink(target)
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+async def _write(settings: FleetSettings, target: Path) -> None:
     blotter = Blotter(read_secrets(settings.keys))
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -86,8 +96,8 @@ def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
     for path in (
         settings.data / "fleet.json", settings.run / "pools.cfg", settings.run / "targets.json",
     ):  # fmt: skip
-        if path.exists():
-            yield path.name, path.read_text()
+        with suppress(FileNotFoundError):
+            yield path.name, path.read_text(errors="replace")
 
 
 async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
@@ -103,7 +113,10 @@ async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
 
 def _tail(path: Path) -> str:
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - MAX_LOG_BYTES))
+        beginning = os.fstat(file.fileno()).st_size - MAX_LOG_BYTES
+        if beginning > 0:
+            file.seek(beginning)
+            file.readline()  # of which only the end is left
         return file.read().decode(errors="replace")
 
 

@@ -5,6 +5,7 @@ import asyncio
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from common.process.variables import SettingsError
@@ -13,7 +14,7 @@ from ops.bundle import write_bundle
 from ops.doctor.report import print_diagnosis
 from ops.status import print_status
 from ops.top import watch
-from ops.trail import print_trail
+from ops.trail import print_logs, read_files
 
 
 def read_arguments() -> argparse.Namespace:
@@ -24,8 +25,10 @@ def read_arguments() -> argparse.Namespace:
     doctor.add_argument("--json", action="store_true", help="for programs")
     top = commands.add_parser("top", help="one live screen of how it is")
     top.add_argument("--once", action="store_true", help="one picture, and end")
-    logs = commands.add_parser("logs", help="what was written about one request")
-    logs.add_argument("trace", help="X-Hubbub-Trace of its answer, or its traceparent")
+    logs = commands.add_parser("logs", help="what was written about one request, or by a process")
+    logs.add_argument(
+        "about", help="X-Hubbub-Trace of an answer, a traceparent, a process or a role"
+    )
     bundle = commands.add_parser("bundle", help="logs, configuration, figures for a bug report")
     bundle.add_argument("file", nargs="?", type=Path)
     return parser.parse_args()
@@ -38,7 +41,7 @@ def main() -> int:
     except SettingsError as failure:
         print(f"The settings cannot be read: {failure}", file=sys.stderr)
     except OSError as failure:
-        print(f"{failure.filename}: {failure.strerror}", file=sys.stderr)
+        print(f"{failure.filename or arguments.command}: {failure.strerror}", file=sys.stderr)
     return 1
 
 
@@ -54,7 +57,8 @@ def answer(arguments: argparse.Namespace, settings: FleetSettings) -> int:
                 return asyncio.run(watch(settings, once=arguments.once))
             return 0
         case "logs":
-            return print_trail(settings.logs, arguments.trace)
+            read = partial(read_files, settings.logs)
+            return print_logs(read, arguments.about, place=str(settings.logs))
         case _:
             target = arguments.file or Path(time.strftime("hubbub-%Y%m%d-%H%M%S.tar.gz"))
             asyncio.run(write_bundle(settings, target))

@@ -1,4 +1,5 @@
-"""`python -m ops logs TRACE`: what every process wrote about one request, in the order of time.
+"""`python -m ops logs`: what every process wrote about one request, in the order of time; or the
+last lines of a process or a role.
 
 A message that went to chats together with others went under the trace of the first of them, so
 that trace is followed too.
@@ -7,48 +8,82 @@ that trace is followed too.
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-_TRACE = re.compile(r"[0-9a-f]{32}")
-_ALWAYS = ("time", "level", "role", "process", "trace", "event")
+_TRACE: Final = re.compile(r"[0-9a-f]{32}")
+_NAME: Final = re.compile(r"[a-z]+(-\d+)?")
+_ALWAYS: Final = ("time", "level", "role", "process", "trace", "event")
+LAST_LINES: Final = 50
 
 Line = dict[str, Any]
+Read = Callable[[], Iterable[str]]
+"""Gives all lines of all logs, each time that it is called."""
 
 
-def print_trail(logs: Path, trace: str) -> int:
-    """`trace` is a trace id or a whole traceparent. Exit code 1 where nothing is known of it."""
-    found = _TRACE.search(trace.lower())
-    if found is None:
-        print("A trace is 32 hex digits: X-Hubbub-Trace of an answer has it.", file=sys.stderr)
+def print_logs(read: Read, about: str, *, place: str) -> int:
+    """`about` is a trace id, a whole traceparent, a process or a role. Exit code 1 where nothing
+    is known of it in `place`."""
+    if trace := _TRACE.search(about.lower()):
+        lines = find_trail(read, trace[0])
+    elif _NAME.fullmatch(about):
+        lines = find_last(read, about)
+    else:
+        print(
+            "Say which: a trace (32 hex digits, in X-Hubbub-Trace of an answer), a process such as "
+            "chats-1, or a role.",
+            file=sys.stderr,
+        )
         return 1
-    lines = find_trail(logs, found[0])
     for line in lines:
         print(as_text(line))
     if not lines:
-        print(f"No log in {logs} tells of {found[0]}.", file=sys.stderr)
+        print(f"No log in {place} tells of {about}.", file=sys.stderr)
     return 0 if lines else 1
 
 
-def find_trail(logs: Path, trace: str) -> list[Line]:
+def find_trail(read: Read, trace: str) -> list[Line]:
     """All lines of the trace and of the batches it went in, oldest first."""
-    lines = list(_lines_with(logs, {trace}))
-    batches = {line["trace"] for line in lines if line["trace"] not in ("", trace)}
+    found = {text: line for text, line in _lines_with(read, {trace})}
+    batches = {str(line.get("trace", "")) for line in found.values()} - {"", trace}
     if batches:
-        known = {json.dumps(line) for line in lines}
-        lines += [line for line in _lines_with(logs, batches) if json.dumps(line) not in known]
-    return sorted(lines, key=lambda line: str(line["time"]))
+        found |= {text: line for text, line in _lines_with(read, batches)}
+    return sorted(found.values(), key=_time)
 
 
-def _lines_with(logs: Path, traces: Iterable[str]) -> Iterator[Line]:
+def find_last(read: Read, name: str) -> list[Line]:
+    """The last lines of a process, or of all processes of a role, oldest first."""
+    lines = {
+        text: line
+        for text, line in _lines_with(read, {f'"{name}'})
+        if name in (line.get("process"), line.get("role"))
+    }
+    return list(deque(sorted(lines.values(), key=_time), LAST_LINES))
+
+
+def _lines_with(read: Read, words: Iterable[str]) -> Iterator[tuple[str, Line]]:
+    """Whole lines alone: a full disk tears them, and what is no line of ours may stand between.
+    A file that is renamed meanwhile is read twice, so callers tell equal texts apart."""
+    for text in read():
+        if any(word in text for word in words):
+            with suppress(ValueError):
+                line = json.loads(text)
+                if isinstance(line, dict) and {"time", "role", "event"} <= line.keys():
+                    yield text, line
+
+
+def read_files(logs: Path) -> Iterator[str]:
+    """All lines in the folder, older files too."""
     for path in sorted(logs.glob("*.log*")):
         with suppress(FileNotFoundError), path.open(errors="replace") as file:
-            for text in file:
-                if any(trace in text for trace in traces):
-                    with suppress(json.JSONDecodeError):  # a full disk tears lines
-                        yield json.loads(text)
+            yield from file
+
+
+def _time(line: Line) -> str:
+    return str(line["time"])
 
 
 def as_text(line: Line) -> str:
@@ -60,4 +95,5 @@ def as_text(line: Line) -> str:
     )
     others = f" with {len(line['traces']) - 1} others" if "traces" in line else ""
     name = line.get("process", line["role"])
-    return f"{line['time']}  {name:<12} {line['event']}{others} {fields}".rstrip()
+    level = "" if line.get("level", "info") == "info" else f"{line['level'].upper()} "
+    return f"{line['time']}  {name:<12} {level}{line['event']}{others} {fields}".rstrip()

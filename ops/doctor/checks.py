@@ -27,17 +27,18 @@ from ops.doctor.processes import (
     judge_caches,
     judge_circuits,
     judge_fleet,
+    judge_pauses,
     judge_ports,
     judge_processes,
     judge_restarts,
 )
 
 CHECKS: Final = (
-    Check(1, "versions", judge_versions, needs_fleet=False, explains=(3, 4)),
+    Check(1, "versions", judge_versions, needs_fleet=False, explains=(3, 4, 19)),
     Check(2, "fleet", judge_fleet, needs_fleet=False),
     Check(3, "ports", judge_ports, needs_fleet=False),
     Check(4, "processes", judge_processes, explains=(3, 12, 13, 14, 15, 18, 20)),
-    Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(3, 4, 15)),
+    Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(3, 4, 15, 19)),
     Check(6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19, 20)),
     Check(7, "clock", judge_clock),
     Check(8, "databases", judge_databases, explains=(3, 4, 9, 10, 12, 13, 14, 15, 18, 20)),
@@ -48,9 +49,10 @@ CHECKS: Final = (
     Check(13, "outbox", judge_outbox, explains=(14, 18)),
     Check(14, "canaries", judge_canaries),
     Check(15, "circuits", judge_circuits),
-    Check(16, "secrets", judge_secrets, needs_fleet=False, explains=(3, 4)),
+    Check(16, "secrets", judge_secrets, needs_fleet=False, explains=(3, 4, 19)),
     Check(17, "caches", judge_caches),
     Check(18, "live delivery", judge_polling, explains=(14,)),
-    Check(19, "restarts", judge_restarts, explains=(17,)),
+    Check(19, "restarts", judge_restarts, explains=(3, 4, 8, 11, 15, 17, 18)),
     Check(20, "search index", judge_search_index),
+    Check(21, "pauses", judge_pauses, explains=(2, 3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 20)),
 )

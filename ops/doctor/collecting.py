@@ -16,14 +16,16 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.process.symptoms import POLLING
+from fleet.control import NotAnswering, NotRunning, ping_fleet
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
 from fleet.engines.valkey_users import DOCTOR, password_path
+from fleet.lock import lock_holder
 from fleet.ports import LOOPBACK, is_taken
 from fleet.probe import Address, http_body, http_status
 from fleet.scaling.figures import read_metrics
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, ProcessState, read_running
+from fleet.state import FleetState, ProcessState, is_paused, read_running
 from ops.doctor.complaints import find_complaints
 from ops.doctor.queries import ask_bus, ask_database, is_refused
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene
@@ -34,6 +36,7 @@ SECRETS: Final = ("service.key", "balancer.key")
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 SYSTEM_TIMEOUT_SECONDS: Final = 5.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
+STATE_TIMEOUT_SECONDS: Final = 3.0
 _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
     "postgres": (lambda: postgres_program("postgres"), "--version"),
     "valkey": (valkey_program, "--version"),
@@ -43,7 +46,7 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 
 async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
-    state = read_running(settings.data)
+    state, holder = await _find_fleet(settings.data)
     programs, packages = await asyncio.gather(
         asyncio.to_thread(_list_programs), asyncio.to_thread(_compare_packages)
     )
@@ -63,25 +66,59 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         missing_secrets=tuple(
             path for name in SECRETS if state and not (path := settings.keys / name).exists()
         ),
+        holder=holder,
+        paused=_list_paused(state),
         complaints=find_complaints(settings.logs, time.time()),
     )
     return scene if state is None else await _add_fleet(scene, state)
 
 
+async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
+    """What runs, and who holds the folder. A file that is gone is there again a second later, if
+    it can be written."""
+    deadline = time.monotonic() + STATE_TIMEOUT_SECONDS
+    while (state := read_running(data)) is None:
+        holder = lock_holder(data)
+        if holder is None or time.monotonic() > deadline or is_paused(holder):
+            return None, holder
+        await asyncio.sleep(0.1)
+    return state, state.parent
+
+
+def _list_paused(state: FleetState | None) -> dict[str, int]:
+    if state is None:
+        return {}
+    processes = {"fleet-1": state.parent}
+    processes |= {f"{p.role}-{p.number}": p.pid for p in state.processes}
+    return {name: pid for name, pid in processes.items() if is_paused(pid)}
+
+
+async def _parent_answers(folder: Path) -> bool:
+    try:
+        await ping_fleet(folder)
+    except NotAnswering:
+        return False
+    except NotRunning:
+        return True  # it is still starting, or ending
+    return True
+
+
 async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     settings = scene.settings
     urls = database_urls(settings, state)
-    system_ready, processes, databases, bus = await asyncio.gather(
+    system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
         http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
         asyncio.gather(*(_collect_process(p) for p in state.processes if _is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _collect_bus(settings, state),
+        _parent_answers(settings.run),
     )
     return scene._replace(
         system_ready=system_ready,
         processes=tuple(processes),
         databases=dict(zip(urls, databases, strict=True)),
         bus=bus,
+        parent_answers=parent_answers,
     )
 
 

@@ -1,5 +1,7 @@
 """Checks of PostgreSQL and Valkey: whether they serve, and whether they are set up for us."""
 
+import shlex
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -9,6 +11,7 @@ from ops.doctor.scene import Scene
 
 OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
 LEAST_PREPARED: Final = 20
+MOST_STRANGE_SECONDS: Final = 5.0
 LEAST_HARD_LIMIT: Final = 32 * 2**20
 
 
@@ -44,22 +47,41 @@ def judge_migrations(scene: Scene) -> Iterator[Finding]:
 
 
 def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
-    database = scene.databases.get("users")
-    if database is None or database.error:
+    for role, database in scene.databases.items():
+        for gid, age in database.strangers:
+            if age > MOST_STRANGE_SECONDS:
+                quoted = gid.replace("'", "''")
+                yield Finding(
+                    f"The database of {role} holds a prepared transaction that is not Hubbub's, "
+                    f"{gid!r}, for {int(age)} s.",
+                    "Whoever began it did not end it. It keeps its locks, and PostgreSQL cannot "
+                    "clean up.",
+                    statement_in(scene, role, f"ROLLBACK PREPARED '{quoted}'"),
+                )
+    users = scene.databases.get("users")
+    if users is None or users.error:
         return
-    if database.max_prepared < LEAST_PREPARED:
+    if users.max_prepared < LEAST_PREPARED:
         yield Finding(
-            f"max_prepared_transactions is {database.max_prepared} in the database of users.",
+            f"max_prepared_transactions is {users.max_prepared} in the database of users.",
             "Each change of a chat's members under way takes one; without any, none can happen.",
             "ALTER SYSTEM SET max_prepared_transactions = 200;   -- and restart PostgreSQL",
         )
-    elif database.prepared >= database.max_prepared * 0.8:
+    elif users.prepared >= users.max_prepared * 0.8:
         yield Finding(
-            f"{database.prepared} of {database.max_prepared} prepared transactions are taken.",
+            f"{users.prepared} of {users.max_prepared} prepared transactions are taken.",
             "They are not finished: chats does not answer what was decided."
             f"{scene.log_of('users-')}",
             "make restart   # where chats and its database are well (checks 4 and 8)",
         )
+
+
+def statement_in(scene: Scene, role: str, statement: str) -> str:
+    """A command that lets the database of a role run it."""
+    variable = DATABASE_VARIABLES[role]
+    if variable in scene.settings.external:
+        return f'psql "${variable}" -c {shlex.quote(statement)}'
+    return f"{sys.executable} -m fleet sql {role} {shlex.quote(statement)}"
 
 
 def judge_bus(scene: Scene) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from fleet.descriptors import more_descriptors
 from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
@@ -48,7 +49,7 @@ def judge_descriptors(scene: Scene) -> Iterator[Finding]:
             f"A process may open {scene.max_descriptors} files only.",
             "Each socket takes one at its node and two in the balancer; the limit of this shell "
             "holds for all.",
-            "ulimit -Hn 65536 && make run   # as root, or LimitNOFILE= in the unit",
+            f"{more_descriptors()}   # or LimitNOFILE= in the unit; Ctrl-C what runs first",
         )
     for process in scene.processes:
         if process.descriptors > process.max_descriptors * MOST_DESCRIPTORS_SHARE > 0:

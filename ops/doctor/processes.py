@@ -5,6 +5,7 @@ from typing import Final
 
 from common.process.symptoms import OPEN_CIRCUIT
 from fleet.settings import SERVICE_ROLES
+from fleet.state import ProcessState
 from ops.doctor.check import Finding
 from ops.doctor.scene import Scene
 
@@ -14,15 +15,37 @@ MANY_DEATHS: Final = 3
 
 
 def judge_fleet(scene: Scene) -> Iterator[Finding]:
-    if scene.state is None:
-        data = scene.settings.data
+    data = scene.settings.data
+    if scene.state is None and scene.holder is not None:
+        yield Finding(
+            f"A Hubbub runs on {data} (process {scene.holder}), and fleet.json is not there.",
+            "It writes that file anew within a second: it is paused, hangs, or cannot write there.",
+            f"kill -CONT {scene.holder}; df -h {data}; ls -ld {data}   # then make doctor again",
+        )
+    elif scene.state is None:
         yield Finding(f"No Hubbub runs on {data}.", "It was stopped, or never started.", "make run")
+    elif not scene.parent_answers:
+        yield Finding(
+            f"The process that looks after all others ({scene.state.parent}) does not answer.",
+            "It hangs. The others serve; none of them is started again, scaled or drained.",
+            f"kill -9 {scene.state.parent} && make run   # all others end with it",
+        )
+
+
+def judge_pauses(scene: Scene) -> Iterator[Finding]:
+    for name, pid in scene.paused.items():
+        yield Finding(
+            f"{name} is paused.",
+            "Somebody stopped it, by SIGSTOP, Ctrl-Z or a debugger."
+            + ("" if name == "fleet-1" else " It is started again when it stays so."),
+            f"kill -CONT {pid}",
+        )
 
 
 def judge_ports(scene: Scene) -> Iterator[Finding]:
     port = scene.settings.port
     if scene.state is None:
-        if scene.port_is_taken:
+        if scene.port_is_taken and scene.holder is None:
             yield Finding(
                 f"Something else uses port {port}.",
                 "Two programs cannot listen on one port.",
@@ -48,14 +71,14 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
     if scene.state is None:
         return
     for role in (*SERVICE_ROLES, "balancer"):
-        there = sum(p.role == role and p.state == "ready" for p in scene.state.processes)
+        there = sum(p.role == role and _counts(p, scene.now) for p in scene.state.processes)
         wanted = scene.state.wanted[role].replicas if role in scene.state.wanted else 1
         if there < wanted:
             yield Finding(
                 f"{there or 'None'} of {wanted} processes of {role} {'is' if there == 1 else 'are'}"
                 " ready.",
                 f"They end again and again, or what they need is gone.{scene.log_of(f'{role}-')}",
-                "make bundle   # if nothing else is wrong: it has the logs",
+                f"make logs OF={role}",
             )
     for p in scene.state.processes:
         if p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
@@ -77,8 +100,14 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"{process.name} says {process.ready} at /health/ready.",
                 f"Something that it needs is gone.{scene.log_of(process.name)}",
-                "make bundle   # if nothing else is wrong: it has the logs",
+                f"make logs OF={process.name}",
             )
+
+
+def _counts(process: ProcessState, now: float) -> bool:
+    """Whether it serves, or may be about to: a start takes its time."""
+    is_new = process.state == "starting" and now - process.started <= SLOW_START_SECONDS
+    return process.state == "ready" or is_new
 
 
 def judge_restarts(scene: Scene) -> Iterator[Finding]:
@@ -87,16 +116,20 @@ def judge_restarts(scene: Scene) -> Iterator[Finding]:
     for name, deaths in scene.state.deaths.items():
         lately = [death for death in deaths if scene.now - death.at < LATELY_SECONDS]
         if len(lately) >= MANY_DEATHS:
-            yield Finding(
-                f"{name} has ended {len(lately)} times in the last 2 minutes, the last time "
-                f"{_describe_end(lately[-1].code)}.",
-                f"It breaks, or somebody kills it.{scene.log_of(name)}",
-                "dmesg | grep -i 'killed process'   # whether memory ran out; else: make bundle",
-            )
-
-
-def _describe_end(code: int) -> str:
-    return f"with exit code {code}" if code >= 0 else f"by signal {-code}"
+            code = lately[-1].code
+            often = f"{name} has ended {len(lately)} times in the last 2 minutes, the last time"
+            if code < 0:
+                yield Finding(
+                    f"{often} by signal {-code}.",
+                    "Memory ran out, or somebody kills it.",
+                    "free -m; dmesg | grep -i 'killed process'",
+                )
+            else:
+                yield Finding(
+                    f"{often} with exit code {code}.",
+                    f"It breaks.{scene.log_of(name)}",
+                    f"make logs OF={name}",
+                )
 
 
 def judge_circuits(scene: Scene) -> Iterator[Finding]:

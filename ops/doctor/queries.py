@@ -16,10 +16,13 @@ ANSWER_TIMEOUT_MS: Final = 2000
 _GENERAL: Final = """
 SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_timestamp())::float8,
     current_setting('max_prepared_transactions')::int,
-    (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()),
-    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(prepared)), 0)::float8
-        FROM pg_prepared_xacts WHERE database = current_database())
+    (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database())
 """
+_PREPARED: Final = """
+SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
+FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
+"""
+_OWN_PREPARED: Final = {"users": "hubbub-"}  # how the names of each role's begin
 _UNPUBLISHED: Final = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 FROM outbox
 """
@@ -35,8 +38,9 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         )
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
             before = time.time()
-            ((version, clock, most, prepared, age),) = await _rows(connection, _GENERAL)
+            ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
+            prepared = await _rows(connection, _PREPARED)
             missing = await _missing_migrations(connection, _list_migrations(role))
             unpublished = [(0, 0.0)]
             if role == "chats" and not missing:
@@ -47,12 +51,17 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         version=version,
         clock_ahead=clock - here,
         max_prepared=most,
-        prepared=prepared,
-        prepared_age=age,
+        prepared=count,
+        prepared_age=max((age for gid, age in prepared if _is_own(role, gid)), default=0.0),
+        strangers=tuple((gid, age) for gid, age in prepared if not _is_own(role, gid)),
         missing_migrations=missing,
         unpublished=unpublished[0][0],
         unpublished_age=unpublished[0][1],
     )
+
+
+def _is_own(role: str, gid: str) -> bool:
+    return role in _OWN_PREPARED and gid.startswith(_OWN_PREPARED[role])
 
 
 def _list_migrations(role: str) -> list[str]:

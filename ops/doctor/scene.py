@@ -25,7 +25,8 @@ class ProcessFacts(NamedTuple):
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True):
-    """`error` is why nothing else is known. Times in seconds; ages are of the oldest."""
+    """`error` is why nothing else is known. Times in seconds; ages are of the oldest. `strangers`
+    are prepared transactions that are not ours: the name and the age of each."""
 
     error: str = ""
     version: int = 0  # 180001 is 18.1
@@ -36,6 +37,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     missing_migrations: tuple[str, ...] = ()
     unpublished: int = 0
     unpublished_age: float = 0.0
+    strangers: tuple[tuple[str, float], ...] = ()
 
 
 class BusFacts(NamedTuple):
@@ -49,7 +51,8 @@ class BusFacts(NamedTuple):
 
 class Scene(NamedTuple):
     """`programs` are versions by program, or what is wrong with it. `open_secrets` may be read by
-    others. `state` is None where no fleet runs; most of the rest is empty then."""
+    others. `state` is None where no fleet runs; most of the rest is empty then. `holder` is the
+    process that holds the folder all the same; `paused` are process ids by name."""
 
     settings: FleetSettings
     now: float
@@ -66,6 +69,9 @@ class Scene(NamedTuple):
     databases: Mapping[str, DatabaseFacts] = {}
     bus: BusFacts = BusFacts()
     missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
+    holder: int | None = None
+    paused: Mapping[str, int] = {}
+    parent_answers: bool = True
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
 
     def log_of(self, *names: str) -> str:

@@ -74,6 +74,10 @@ class Stack:
         """The ids of the containers that run now, whole."""
         return self.compose("ps", "--quiet", "--no-trunc", service).split()
 
+    def all_containers(self) -> set[str]:
+        """Of all services."""
+        return set(self.compose("ps", "--quiet", "--no-trunc").split())
+
     async def crash(self, service: str) -> str:
         """kill -9 of the first process of one container, and so of all in it; gives its id."""
         chosen = self.containers(service)[0]

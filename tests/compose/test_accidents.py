@@ -27,7 +27,7 @@ async def _crowd(system: Stack) -> AsyncIterator[Crowd]:
         yield crowd
 
 
-async def _survive(system: Stack, accident: Callable[[], Awaitable[object]]) -> None:
+async def survive(system: Stack, accident: Callable[[], Awaitable[object]]) -> None:
     """Raises AssertionError with everything that was lost, doubled, late or out of order."""
     async with _crowd(system) as crowd:
         await crowd.talk(accident)
@@ -46,7 +46,7 @@ async def test_nothing_is_lost_when_a_container_crashes(system: Stack, service: 
     async def accident() -> None:
         await system.restarted(await system.crash(service))
 
-    await _survive(system, accident)
+    await survive(system, accident)
 
 
 async def test_nothing_is_lost_when_pools_grow_and_shrink(system: Stack) -> None:
@@ -63,7 +63,7 @@ async def test_nothing_is_lost_when_pools_grow_and_shrink(system: Stack) -> None
         assert len(system.containers("realtime")) == 1
         await scale(edge=2, realtime=2, chats=2, users=2)
 
-    await _survive(system, accident)
+    await survive(system, accident)
 
 
 @pytest.mark.parametrize("service", ["chats-database", "users-database"])
@@ -73,7 +73,7 @@ async def test_nothing_is_lost_when_a_database_restarts(system: Stack, service: 
     async def accident() -> None:
         await asyncio.to_thread(system.compose, "restart", service)
 
-    await _survive(system, accident)
+    await survive(system, accident)
 
 
 async def test_nothing_is_lost_when_a_database_crashes(system: Stack) -> None:
@@ -82,7 +82,7 @@ async def test_nothing_is_lost_when_a_database_crashes(system: Stack) -> None:
     async def accident() -> None:
         await system.restarted(await system.crash("chats-database"))
 
-    await _survive(system, accident)
+    await survive(system, accident)
 
 
 async def test_nothing_is_lost_when_services_are_replaced(system: Stack) -> None:
@@ -92,4 +92,4 @@ async def test_nothing_is_lost_when_services_are_replaced(system: Stack) -> None
         for service in ("users", "chats", "realtime", "edge"):
             await asyncio.to_thread(system.run, "deploy/compose-upgrade", service)
 
-    await _survive(system, accident)
+    await survive(system, accident)

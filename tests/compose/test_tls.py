@@ -111,6 +111,7 @@ def with_domain(tmp_path: Path) -> Iterator[Stack]:
     )
     stack.down()
     try:
+        stack.compose("build", "edge")
         stack.compose("up", "--detach", "--build", "--no-deps", "--wait", "pebble", "certificates")
         stack.compose("up", "--detach", "--no-deps", "--wait", "haproxy")
         yield stack
@@ -162,7 +163,8 @@ async def test_mounted_certificate_is_served_and_replaced_without_a_restart(
     _write_readable(certificates / "site.pem", b"".join(first))
     stack = _stack(tmp_path, HUBBUB_CERTIFICATES=str(certificates))
     try:
-        stack.compose("up", "--detach", "--build", "--no-deps", "--wait", *SERVER_PARTS)
+        stack.compose("build", "edge")
+        stack.compose("up", "--detach", "--no-deps", "--wait", *SERVER_PARTS)
         assert (await _served()).public_bytes(Encoding.PEM) == first[0]
         assert (await _redirect())[0] == 308
         _write_readable(certificates / "site.pem", b"".join(second))

@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import uuid
+from functools import partial
 
 import aiohttp
 
-from ops.trail import find_trail
+from ops.trail import find_trail, read_files
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.hubbub import Hubbub
@@ -33,7 +34,7 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
             await device.until_seq(chat, 2)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not {"edge", "chats", "realtime"} <= {  # noqa: ASYNC110 - lines in files
-            line["role"] for line in find_trail(system.data / "logs", trace)
+            line["role"] for line in find_trail(partial(read_files, system.data / "logs"), trace)
         }:
             await asyncio.sleep(0.1)
     code, said = await run_ops(system, "logs", f"00-{trace}-00000000000000a1-01")
@@ -59,15 +60,16 @@ async def test_messages_of_one_batch_are_found_by_the_trace_of_each(system: Hubb
             )
         )  # fmt: skip
     assert {answer.status for answer in answers} == {201}
+    read = partial(read_files, system.data / "logs")
     for trace in traces[::10]:
-        trail = await asyncio.to_thread(find_trail, system.data / "logs", trace)
+        trail = await asyncio.to_thread(find_trail, read, trace)
         assert any(line.get("call") == "append" for line in trail), trail
 
 
 async def test_unknown_traces_are_told_apart_from_nonsense(system: Hubbub) -> None:
     """Exit code 1 for both, and a sentence."""
     assert (await run_ops(system, "logs", "f" * 32))[0] == 1
-    assert (await run_ops(system, "logs", "nonsense"))[0] == 1
+    assert (await run_ops(system, "logs", "Nonsense!"))[0] == 1
 
 
 async def test_logs_and_figures_hold_no_secret(system: Hubbub) -> None:

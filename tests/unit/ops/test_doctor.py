@@ -1,6 +1,7 @@
 """The doctor's judgement of scenes that each hold one thing that is wrong."""
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -120,6 +121,9 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
     (4, {"processes": (facts(name="balancer-1", role="balancer", ready=None),)}, "balancer-1 does"),
+    (10, {"databases": chats(strangers=(("it's mine", 90.0),))}, "is not Hubbub's"),
+    (2, {"parent_answers": False}, "looks after all others (1) does not answer"),
+    (21, {"paused": {"postgres-1": 7}}, "postgres-1 is paused"),
     (16, {"missing_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key is gone"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
 ]  # fmt: skip
@@ -185,6 +189,53 @@ def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
     (tmp_path / "users-1.log").write_text(line(11, "error", event="long ago"))
     found = find_complaints(tmp_path, NOW)
     assert found == {"chats-1": "not published: NoPermissionError"}
+
+
+def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed() -> None:
+    """Whatever its name holds, for the shell and for SQL; one that has just begun is nothing."""
+    seen = scene(databases=chats(strangers=(("it's mine", 90.0), ("young", 1.0))))
+    ((finding,),) = found_by(seen).values()
+    python, *words = shlex.split(finding.command)
+    assert python == sys.executable
+    assert words == ["-m", "fleet", "sql", "chats", "ROLLBACK PREPARED 'it''s mine'"]
+
+
+def test_a_paused_process_is_the_cause_of_everything() -> None:
+    """One command makes all of it go on."""
+    broken = scene(
+        paused={"postgres-1": 7},
+        system_ready=503,
+        databases={
+            "users": DatabaseFacts(error="timeout"),
+            "chats": DatabaseFacts(error="timeout"),
+        },
+        processes=(facts(name="users-1", ready=None),),
+    )
+    text = to_text(judge(broken))
+    assert text.startswith("WRONG (check 21): postgres-1 is paused.")
+    assert "    Fix: kill -CONT 7\n" in text
+    assert text.endswith("\n1 to fix.")
+
+
+def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
+    """Its process is named, and nobody is told to start a second one."""
+    gone = scene(state=None, holder=4711, port_is_taken=True, system_ready=None, databases={})
+    ((finding,),) = found_by(gone).values()
+    assert "(process 4711)" in finding.wrong
+    assert "make run" not in finding.command
+
+
+def test_what_has_just_been_started_is_not_missed() -> None:
+    """For half a minute; a start takes its time."""
+    assert not found_by(scene(state=fleet(process("edge", state="starting", started=NOW - 5))))
+
+
+@pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])
+def test_why_it_ended_decides_where_to_look(code: int, command: str) -> None:
+    """The kernel kills by signals; a service that breaks says why in its log."""
+    deaths = {"chats-1": [Death(NOW - 1, code)] * 3}
+    ((finding,),) = found_by(scene(state=msgspec.structs.replace(fleet(), deaths=deaths))).values()
+    assert command in finding.command
 
 
 def test_a_slow_starter_is_named_apart_from_its_role() -> None:

@@ -1,9 +1,12 @@
 """What is found about one request in logs that were rotated, and torn by a full disk."""
 
 import json
+from functools import partial
 from pathlib import Path
 
-from ops.trail import find_trail
+import pytest
+
+from ops.trail import find_last, find_trail, print_logs, read_files
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -14,8 +17,43 @@ def line(time: str, role: str, **fields: str) -> str:
 
 
 def test_older_files_are_read_and_torn_lines_are_not(tmp_path: Path) -> None:
-    """In the order of time, whatever file it is in."""
+    """In the order of time, whatever file it is in; what is no line of a log is passed over."""
     whole = line("2026-01-01T00:00:02.000Z", "edge")
-    (tmp_path / "edge-1.log").write_text(f"{whole}\n{whole[:-30]}\n{TRACE}\n")
+    torn = [
+        whole[:-30],
+        TRACE,
+        f'"{TRACE}"',
+        f'["{TRACE}"]',
+        f'{{"trace": "{TRACE}"}}',
+        f"7{whole}",
+    ]
+    (tmp_path / "edge-1.log").write_text("\n".join([whole, *torn]) + "\n")
     (tmp_path / "chats-1.log.old").write_text(line("2026-01-01T00:00:01.000Z", "chats") + "\n")
-    assert [found["role"] for found in find_trail(tmp_path, TRACE)] == ["chats", "edge"]
+    (tmp_path / "users-1.log").write_bytes(b"\xff\xfe\x00" + TRACE.encode() + b"\n")
+    found = find_trail(partial(read_files, tmp_path), TRACE)
+    assert [line["role"] for line in found] == ["chats", "edge"]
+
+
+def test_a_file_that_is_renamed_while_it_is_read_is_told_once(tmp_path: Path) -> None:
+    """Rotation gives NAME.log another name, under which it is found again."""
+    whole = line("2026-01-01T00:00:02.000Z", "edge")
+    assert len(find_trail(lambda: [whole, whole], TRACE)) == 1
+
+
+@pytest.mark.parametrize(("name", "events"), [("edge-1", ["a"]), ("edge", ["a", "b"]), ("ed", [])])
+def test_the_last_lines_of_a_process_or_a_role(name: str, events: list[str]) -> None:
+    """By its whole name, in the order of time."""
+    lines = [
+        line("2026-01-01T00:00:02.000Z", "edge", process="edge-12", event="b"),
+        line("2026-01-01T00:00:01.000Z", "edge", process="edge-1", event="a"),
+        line("2026-01-01T00:00:01.000Z", "chats", process="chats-1", event="edge"),
+    ]
+    assert [found["event"] for found in find_last(lambda: lines, name)] == events
+
+
+def test_nonsense_is_told_apart_from_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1 for both, and a sentence."""
+    assert print_logs(list, "Nonsense!", place="here") == 1
+    assert "32 hex digits" in capsys.readouterr().err
+    assert print_logs(list, TRACE, place="here") == 1
+    assert capsys.readouterr().err == f"No log in here tells of {TRACE}.\n"

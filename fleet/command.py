@@ -1,0 +1,152 @@
+"""The command line: `python -m fleet` runs a Hubbub; its other words steer a running one."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from common.process.logs import set_up_logs
+from common.process.variables import SettingsError
+from fleet.backup import BackupFailed, run_statement
+from fleet.control import (
+    MakeOwner,
+    NotAnswering,
+    NotRunning,
+    Request,
+    Restart,
+    Scale,
+    ask_fleet,
+    serve_control,
+)
+from fleet.descriptors import TooFewDescriptors, allow_many_descriptors
+from fleet.engines.binaries import MissingEngine
+from fleet.engines.postgres import DatabaseSetupFailed
+from fleet.engines.unprivileged import CannotDropRoot
+from fleet.keys import make_key_folder
+from fleet.lock import FolderInUse, FolderLock
+from fleet.logs import log_path, say
+from fleet.ports import PortTaken, listen_publicly
+from fleet.rebuild import rebuild
+from fleet.scaling.containers import DockerFailed, scale_containers
+from fleet.settings import (
+    DATABASE_VARIABLES,
+    SERVICE_ROLES,
+    FleetSettings,
+    read_replicas,
+    read_settings,
+)
+from fleet.supervisor import Fleet
+
+KNOWN_FAILURES = (
+    BackupFailed,
+    CannotDropRoot,
+    DatabaseSetupFailed,
+    DockerFailed,
+    FolderInUse,
+    MissingEngine,
+    PortTaken,
+    SettingsError,
+    TooFewDescriptors,
+)
+
+
+async def run(settings: FleetSettings) -> None:
+    """Start everything, say so, and stop everything when it is told to, or its terminal closes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FolderLock(settings.data)
+    await lock.acquire()
+    for folder in (settings.logs, settings.run):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    make_key_folder(settings.keys)
+    set_up_logs("fleet", "fleet-1", log_path(settings.logs, "fleet-1"))
+    with listen_publicly(settings.bind, settings.port) as listener:
+        fleet = Fleet(settings, listener, lock.for_children)
+        starting = asyncio.create_task(fleet.start())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                say(f"Hubbub is ready at {settings.address}", sys.stdout)
+                if link := await fleet.owner_link():
+                    say(f"Nobody owns it yet. Sign up as its owner: {link}", sys.stdout)
+                async with serve_control(settings.run, fleet.handle):
+                    await stopping
+        finally:
+            starting.cancel()
+            await fleet.stop()
+
+
+async def tell(settings: FleetSettings, request: Request) -> int:
+    """Ask the running fleet for something; exit code 0 when it was done."""
+    try:
+        answer = await ask_fleet(settings.run, request)
+    except NotRunning:
+        print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
+        return 1
+    except NotAnswering:
+        print(
+            f"The Hubbub on {settings.data} does not answer: it is still starting, or hangs. "
+            "`make doctor` says more.",
+            file=sys.stderr,
+        )
+        return 1
+    print(answer.said)
+    return 0 if answer.done else 1
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fleet", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="start everything and stay (the default)")
+    commands.add_parser("restart", help="replace every service process, one at a time")
+    scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
+    scale.add_argument("role", choices=SERVICE_ROLES)
+    scale.add_argument("replicas")
+    owner = commands.add_parser("owner", help="make an account an owner of the instance")
+    owner.add_argument("username")
+    sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
+    sql.add_argument("role", choices=DATABASE_VARIABLES)
+    sql.add_argument("statement")
+    commands.add_parser("rebuild", help="derive what chats keeps beside its log from it again")
+    commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = read_arguments()
+    try:
+        settings = read_settings()
+        match arguments.command:
+            case "restart":
+                return asyncio.run(tell(settings, Restart()))
+            case "scale":
+                role = arguments.role
+                chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
+                return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
+            case "owner":
+                return asyncio.run(tell(settings, MakeOwner(arguments.username)))
+            case "sql":
+                return asyncio.run(run_statement(settings, arguments.role, arguments.statement))
+            case "rebuild":
+                return asyncio.run(rebuild(settings))
+            case "autoscale":
+                with suppress(KeyboardInterrupt):
+                    asyncio.run(scale_containers(settings))
+                return 0
+        allow_many_descriptors()
+        os.umask(0o077)  # data, keys and logs are the operator's alone
+        asyncio.run(run(settings))
+    except KNOWN_FAILURES as failure:
+        say(f"Hubbub does not start: {failure}")
+        return 1
+    except OSError as failure:  # of the start alone: what comes later is seen to where it happens
+        say(f"Hubbub does not start: {failure.filename or settings.data}: {failure.strerror}")
+        return 1
+    return 0

@@ -1,0 +1,24 @@
+"""`docker compose up` on what runs already."""
+
+import asyncio
+
+from tests.compose.stack import Stack
+from tests.compose.test_accidents import survive
+
+
+async def test_a_second_up_replaces_no_container(system: Stack) -> None:
+    """While people talk, with and without a build; more replicas leave the others alone."""
+    before = system.all_containers()
+
+    async def accident() -> None:
+        await asyncio.to_thread(system.compose, "up", "--detach", "--wait")
+        await asyncio.to_thread(system.up)
+        assert system.all_containers() == before
+        await asyncio.to_thread(system.up, HUBBUB_EDGE_REPLICAS="3")
+        assert system.all_containers() > before
+
+    try:
+        await survive(system, accident)
+    finally:
+        await asyncio.to_thread(system.up)
+    assert system.all_containers() == before

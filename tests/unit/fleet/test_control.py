@@ -1,0 +1,53 @@
+"""The socket by which the command line reaches a fleet."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fleet import control
+from fleet.control import NotAnswering, NotRunning, Reply, Request, Restart, ask_fleet, ping_fleet
+
+
+async def test_a_ping_is_answered_while_something_long_is_done(tmp_path: Path) -> None:
+    """So that a fleet that is busy is told apart from one that hangs."""
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: Request) -> Reply:
+        begun.set()
+        await over.wait()
+        return Reply(True, "done")
+
+    async with control.serve_control(tmp_path, handle):
+        restarting = asyncio.create_task(ask_fleet(tmp_path, Restart()))
+        await begun.wait()
+        await ping_fleet(tmp_path)
+        assert not restarting.done()
+        over.set()
+        assert await restarting == Reply(True, "done")
+
+
+async def test_a_fleet_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket takes the connection, and nobody reads."""
+    monkeypatch.setattr(control, "PING_TIMEOUT_SECONDS", 0.05)
+    ended = asyncio.Event()
+
+    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_unix_server(ignore, tmp_path / control.SOCKET_NAME):
+        with pytest.raises(NotAnswering):
+            await ask_fleet(tmp_path, Restart())
+        ended.set()
+
+
+async def test_without_a_fleet_nobody_answers(tmp_path: Path) -> None:
+    """Also where the socket of one that was killed is left."""
+    with pytest.raises(NotRunning):
+        await ask_fleet(tmp_path, Restart())
+    (tmp_path / control.SOCKET_NAME).touch()
+    with pytest.raises(NotRunning):
+        await ask_fleet(tmp_path, Restart())
