@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,11 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 
 rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the log of events again
 	@$(BIN)/python -m fleet rebuild
+
+service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and say how to install it
+	@mkdir -p .build && $(BIN)/python -m fleet unit >.build/hubbub.service
+	@echo "Written to .build/hubbub.service. To start it now and with the machine:"
+	@echo "sudo cp .build/hubbub.service /etc/systemd/system/ && sudo systemctl enable --now hubbub"
 
 owner: $(VENV)/run.stamp  ## make an account an owner of the running instance: NAME=ann
 	@$(BIN)/python -m fleet owner "$(NAME)"

@@ -1,11 +1,14 @@
 """How often a person, an account or an address may do what; the rates of the public contract."""
 
+import logging
 from hashlib import blake2b
 from typing import Final
 from unicodedata import combining, normalize
 
 from common.calls.balancer import network_of
-from common.valkey.rates import SEND_KIND, SENDS, Rate, demand, rate_limited
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict, demand, rate_limited
 from common.valkey.shared_rates import SharedBuckets
 from edge.known_addresses import KnownAddresses
 
@@ -61,7 +64,9 @@ class Limits:
 
     async def take_sign_up(self, address: str) -> None:
         """Raises Refusal rate_limited."""
-        demand(await self._buckets.take("sign-up", hash_address(address), self._sign_ups))
+        verdict = await self._buckets.take("sign-up", hash_address(address), self._sign_ups)
+        if not verdict.allowed:
+            raise refuse_address("sign-ups", address, verdict)
 
     def forgive_sign_up(self, address: str) -> None:
         """It was not tried after all."""
@@ -74,12 +79,12 @@ class Limits:
         account, place = hash_name(username), hash_address(address)
         by_account = await self._buckets.take("log-in-account", account, self._failed_log_ins)
         if not by_account.allowed and not await self._familiar.knows(account, place):
-            raise rate_limited(by_account)
+            raise refuse_address("log-ins of the account", address, by_account)
         by_address = await self._buckets.take("log-in-address", place, self._failed_log_ins)
         if not by_address.allowed:
             if by_account.allowed:
                 self._buckets.give_back("log-in-account", account, self._failed_log_ins)
-            raise rate_limited(by_address)
+            raise refuse_address("log-ins of the address", address, by_address)
 
     def forgive_log_in(self, username: str, address: str) -> None:
         """It did not fail after all."""
@@ -117,3 +122,10 @@ def fold_name(username: str) -> str:
 
 def hash_address(address: str) -> str:
     return blake2b(network_of(address).encode(), digest_size=16).hexdigest()
+
+
+def refuse_address(limit: str, address: str, verdict: Verdict) -> Refusal:
+    """Says in the log where the client is, so that an operator can tell one who guesses passwords
+    from many who share a proxy; no other line does."""
+    log("address refused", level=logging.WARNING, limit=limit, client=network_of(address))
+    return rate_limited(verdict)

@@ -38,6 +38,7 @@ from fleet.settings import (
     read_settings,
 )
 from fleet.supervisor import Fleet
+from fleet.unit import unit_text
 
 KNOWN_FAILURES = (
     BackupFailed,
@@ -111,6 +112,7 @@ def read_arguments() -> argparse.Namespace:
     scale.add_argument("replicas")
     owner = commands.add_parser("owner", help="make an account an owner of the instance")
     owner.add_argument("username")
+    commands.add_parser("unit", help="print a systemd unit that runs this Hubbub")
     sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
     sql.add_argument("role", choices=DATABASE_VARIABLES)
     sql.add_argument("statement")
@@ -132,6 +134,9 @@ def main() -> int:
                 return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
             case "owner":
                 return asyncio.run(tell(settings, MakeOwner(arguments.username)))
+            case "unit":
+                print(unit_text(settings), end="")
+                return 0
             case "sql":
                 return asyncio.run(run_statement(settings, arguments.role, arguments.statement))
             case "rebuild":

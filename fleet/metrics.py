@@ -1,9 +1,10 @@
-"""What the fleet itself tells Prometheus: which processes there should be, and which there are.
+"""What Prometheus is told of the processes as a whole: which there should be, and which there are.
 
 It only holds figures; when they change is the supervisor's to know.
 """
 
 from collections import Counter as Tally
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
@@ -13,19 +14,23 @@ from fleet.settings import SERVICE_ROLES
 from fleet.state import FleetState
 
 STATES: Final = ("starting", "ready", "draining")
+ENGINE_ROLES: Final = ("postgres", "valkey", "cache", "balancer")
 
 
 class FleetMetrics:
-    """Served on a port of their own from the first moment on."""
+    """`of` is a role."""
 
-    def __init__(self) -> None:
-        registry = CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._wanted = Gauge(
             "hubbub_fleet_wanted_replicas", "Processes there should be.", ("of",), registry=registry
         )
         self._processes = Gauge(
             "hubbub_fleet_processes", "Processes there are.", ("of", "state"), registry=registry
         )
+        self._missing = Gauge(
+            "hubbub_fleet_missing_replicas", "Processes that should be ready and are not.",
+            ("of",), registry=registry,
+        )  # fmt: skip
         self._deaths = Counter(
             "hubbub_fleet_deaths", "Processes that ended with an error.", ("of",), registry=registry
         )
@@ -33,23 +38,20 @@ class FleetMetrics:
             "hubbub_fleet_scalings", "Decisions of the scaler.", ("of", "direction"),
             registry=registry,
         )  # fmt: skip
-        for role in SERVICE_ROLES:
+        for role in (*SERVICE_ROLES, *ENGINE_ROLES):
             self._deaths.labels(role)
+        for role in SERVICE_ROLES:
             for direction in ("up", "down"):
                 self._scalings.labels(role, direction)
-        self._server, self._thread = start_http_server(0, LOOPBACK, registry)
-        self.port: int = self._server.server_port
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def note_state(self, state: FleetState) -> None:
-        for role, wanted in state.wanted.items():
-            self._wanted.labels(role).set(wanted.replicas)
+    def note_state(self, state: FleetState, engines: Mapping[str, int]) -> None:
+        """`engines` is how many there should be of each role that is no service."""
+        services = {role: replicas.replicas for role, replicas in state.wanted.items()}
+        wanted = {**services, **engines}
         there = Tally((process.role, process.state) for process in state.processes)
-        for role in {*state.wanted, *(process.role for process in state.processes)}:
+        for role, replicas in wanted.items():
+            self._wanted.labels(role).set(replicas)
+            self._missing.labels(role).set(max(0, replicas - there[role, "ready"]))
             for name in STATES:
                 self._processes.labels(role, name).set(there[role, name])
 
@@ -58,3 +60,16 @@ class FleetMetrics:
 
     def note_scaling(self, role: str, before: int, now: int) -> None:
         self._scalings.labels(role, "up" if now > before else "down").inc()
+
+
+class MetricsServer:
+    """Serves a registry on a port of its own from the first moment on."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._server, self._thread = start_http_server(0, LOOPBACK, registry)
+        self.port: int = self._server.server_port
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

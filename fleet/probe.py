@@ -14,9 +14,11 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-async def http_status(port: int, path: str, timeout: float = 1.0) -> int | None:
-    """The status of a GET on loopback, None when nothing answered in `timeout` seconds."""
-    return (await _get(Address(LOOPBACK, port), path, timeout))[0]
+async def http_status(
+    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK
+) -> int | None:
+    """The status of a GET, None when nothing answered in `timeout` seconds."""
+    return (await _get(Address(host, port), path, timeout))[0]
 
 
 async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes | None:

@@ -7,13 +7,15 @@ from typing import Literal
 import msgspec
 
 from fleet.folder import replace_file
+from fleet.ports import LOOPBACK
 
 FILE_NAME = "fleet.json"
 State = Literal["starting", "ready", "draining"]
 
 
-class ProcessState(msgspec.Struct, frozen=True):
-    """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, where there is one."""
+class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, where there is one.
+    Without a `host` it is this machine."""
 
     role: str
     number: int
@@ -22,6 +24,11 @@ class ProcessState(msgspec.Struct, frozen=True):
     metrics: int | None
     started: float
     state: State
+    host: str = LOOPBACK
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.number}"
 
 
 class WantedState(msgspec.Struct, frozen=True):

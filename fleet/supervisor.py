@@ -6,9 +6,12 @@ import os
 import socket
 import subprocess
 import time
+from collections import Counter as Tally
 from collections import defaultdict, deque
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
+
+from prometheus_client import CollectorRegistry
 
 from common.process.logs import log
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
@@ -16,7 +19,7 @@ from fleet.engines.balancer import Balancer, Mode
 from fleet.engines.programs import Engines
 from fleet.keys import read_or_make_secret
 from fleet.logs import copy_output, log_path, rotate_logs, say
-from fleet.metrics import FleetMetrics
+from fleet.metrics import FleetMetrics, MetricsServer
 from fleet.owner import UsersCaller
 from fleet.ports import LOOPBACK
 from fleet.probe import Address
@@ -58,7 +61,9 @@ class Fleet:
         self._tasks: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self._copies: set[asyncio.Task[None]] = set()  # of what processes write
         self._services: Services  # from the start on
-        self._metrics = FleetMetrics()
+        registry = CollectorRegistry()
+        self._metrics = FleetMetrics(registry)
+        self._metrics_server = MetricsServer(registry)
         self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
 
     async def start(self) -> None:
@@ -91,7 +96,7 @@ class Fleet:
         await self._changed()
         if self._copies:
             await asyncio.wait(self._copies, timeout=LAST_WORDS_SECONDS)
-        self._metrics.close()
+        self._metrics_server.close()
         os.close(self._run)
 
     async def handle(self, request: Request) -> Reply:
@@ -225,10 +230,11 @@ class Fleet:
             os.getpid(),
             [line for s in self._slots.values() if (line := s.describe()) is not None],
             {role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
-            self._metrics.port,
+            self._metrics_server.port,
             {name: list(deaths) for name, deaths in self._deaths.items()},
         )
-        self._metrics.note_state(state)
+        engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
+        self._metrics.note_state(state, engines)
         try:
             write_state(self._settings.data, state)
             write_targets(self._settings.run, state)

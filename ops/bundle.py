@@ -4,7 +4,6 @@ Nothing secret goes in: what the key files hold, passwords in URLs, tokens, and 
 like secrets are replaced in every text. Message texts are in no log.
 """
 
-import asyncio
 import io
 import json
 import os
@@ -12,18 +11,16 @@ import platform
 import re
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import FleetSettings
-from fleet.state import read_running
-from ops.doctor.collecting import collect_facts
-from ops.doctor.report import judge, to_json
+from ops.doctor.report import collect, judge, to_json
+from ops.running import find_running
 
 MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
 LEAST_SECRET_CHARACTERS: Final = 8  # shorter content of a key file is no secret
@@ -62,23 +59,32 @@ async def write_bundle(settings: FleetSettings, target: Path) -> None:
     """Works whether the fleet runs or not. Raises OSError where it cannot be written; nothing is
     left of it then."""
     try:
-        await _write(settings, target)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            await write_archive(settings, file, _tails(settings.logs), settings.keys)
     except OSError as error:
         with suppress(FileNotFoundError):
             os.unlink(target)
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
-async def _write(settings: FleetSettings, target: Path) -> None:
-    blotter = Blotter(read_secrets(settings.keys))
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+async def write_archive(
+    settings: FleetSettings, file: IO[bytes], logs: Iterable[tuple[str, str]], secrets: Path
+) -> None:
+    """`logs` are texts by name; what the files in the folder `secrets` hold is taken out of
+    everything."""
+    blotter = Blotter(read_secrets(secrets))
+    with tarfile.open(fileobj=file, mode="w|gz") as archive:
         for name, text in [*_configuration(settings), *await _figures(settings)]:
             _add(archive, name, blotter.blot(text))
-        for path in sorted(settings.logs.glob("*.log*")):
-            with suppress(FileNotFoundError):  # older lines go at any moment
-                text = await asyncio.to_thread(_tail, path)
-                _add(archive, f"logs/{path.name}", blotter.blot(text))
+        for name, text in logs:
+            _add(archive, f"logs/{name}", blotter.blot(text))
+
+
+def _tails(logs: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(logs.glob("*.log*")):
+        with suppress(FileNotFoundError):  # older lines go at any moment
+            yield path.name, _tail(path)
 
 
 def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
@@ -101,13 +107,13 @@ def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
 
 
 async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
-    found = [("doctor.json", to_json(judge(await collect_facts(settings))))]
-    state = read_running(settings.data)
+    found = [("doctor.json", to_json(judge(await collect(settings))))]
+    state = await find_running(settings)
     for p in state.processes if state else ():
         if p.metrics is not None:
-            body = await http_body(Address(LOOPBACK, p.metrics), "/metrics")
+            body = await http_body(Address(p.host, p.metrics), "/metrics")
             said = body.decode() if body is not None else json.dumps("no answer")
-            found.append((f"metrics/{p.role}-{p.number}.txt", said))
+            found.append((f"metrics/{p.name}.txt", said))
     return found
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from common.process.variables import SettingsError
 from fleet.settings import FleetSettings, read_settings
-from ops.bundle import write_bundle
+from ops.bundle import write_archive, write_bundle
+from ops.doctor.containers import SECRETS
 from ops.doctor.report import print_diagnosis
+from ops.settings import in_containers
 from ops.status import print_status
 from ops.top import watch
 from ops.trail import print_logs, read_files
+from ops.watch import watch_containers
 
 
 def read_arguments() -> argparse.Namespace:
@@ -23,6 +26,7 @@ def read_arguments() -> argparse.Namespace:
     commands.add_parser("status", help="list the processes")
     doctor = commands.add_parser("doctor", help="say what is wrong, why, and how to fix it")
     doctor.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("watch", help="tell Prometheus of the containers as a whole")
     top = commands.add_parser("top", help="one live screen of how it is")
     top.add_argument("--once", action="store_true", help="one picture, and end")
     logs = commands.add_parser("logs", help="what was written about one request, or by a process")
@@ -49,7 +53,9 @@ def answer(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     """The exit code."""
     match arguments.command:
         case "status":
-            return print_status(settings.data)
+            return asyncio.run(print_status(settings))
+        case "watch":
+            return asyncio.run(watch_containers(settings))
         case "doctor":
             return asyncio.run(print_diagnosis(settings, as_json=arguments.json))
         case "top":
@@ -57,10 +63,26 @@ def answer(arguments: argparse.Namespace, settings: FleetSettings) -> int:
                 return asyncio.run(watch(settings, once=arguments.once))
             return 0
         case "logs":
-            read = partial(read_files, settings.logs)
-            return print_logs(read, arguments.about, place=str(settings.logs))
+            return show_logs(settings, arguments.about)
         case _:
-            target = arguments.file or Path(time.strftime("hubbub-%Y%m%d-%H%M%S.tar.gz"))
-            asyncio.run(write_bundle(settings, target))
-            print(f"Written to {target}, without secrets.")
-            return 0
+            return asyncio.run(bundle(settings, arguments.file))
+
+
+def show_logs(settings: FleetSettings, about: str) -> int:
+    """Of containers, which keep theirs to Docker, what is given on standard input."""
+    if in_containers(settings):
+        lines = sys.stdin.readlines()
+        return print_logs(lambda: lines, about, place="what docker compose logs gave")
+    return print_logs(partial(read_files, settings.logs), about, place=str(settings.logs))
+
+
+async def bundle(settings: FleetSettings, file: Path | None) -> int:
+    """Of containers to standard output, with the logs that are given on standard input."""
+    if in_containers(settings):
+        logs = [("containers.log", await asyncio.to_thread(sys.stdin.read))]
+        await write_archive(settings, sys.stdout.buffer, logs, SECRETS)
+        return 0
+    target = file or Path(time.strftime("hubbub-%Y%m%d-%H%M%S.tar.gz"))
+    await write_bundle(settings, target)
+    print(f"Written to {target}, without secrets.")
+    return 0

@@ -2,16 +2,16 @@
 
 import sys
 import time
-from pathlib import Path
 
-from fleet.state import read_running
+from fleet.settings import FleetSettings
+from ops.running import find_running
 
 
-def print_status(data: Path) -> int:
+async def print_status(settings: FleetSettings) -> int:
     """Exit code 0 when a fleet runs, 1 when none does."""
-    state = read_running(data)
+    state = await find_running(settings)
     if state is None:
-        print(f"No Hubbub runs on {data}.", file=sys.stderr)
+        print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
         return 1
     print(f"{'role':<14}{'wanted':>7}{'present':>9}{'range':>8}")
     for role, wanted in sorted(state.wanted.items()):
@@ -22,8 +22,6 @@ def print_status(data: Path) -> int:
     for p in sorted(state.processes, key=lambda p: (p.role, p.number)):
         metrics = p.metrics if p.metrics is not None else "-"
         minutes, seconds = divmod(int(time.time() - p.started), 60)
-        print(
-            f"{f'{p.role}-{p.number}':<14}{p.state:<10}{p.pid:>8}{p.port:>7}{metrics:>9}"
-            f"  {minutes} min {seconds} s"
-        )
+        up = f"{minutes} min {seconds} s" if p.started else "-"
+        print(f"{p.name:<14}{p.state:<10}{p.pid or '-':>8}{p.port:>7}{metrics:>9}  {up}")
     return 0

@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
-from fleet.ports import LOOPBACK
 from fleet.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, read_running
+from fleet.state import FleetState
+from ops.running import find_running
 from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
@@ -46,7 +46,7 @@ _PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
 async def watch(settings: FleetSettings, *, once: bool) -> int:
     """Until Ctrl-C, or one picture of one second. Exit code 1 where no fleet runs."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    state = read_running(settings.data)
+    state = await find_running(settings)
     if state is None:
         print(f"No Hubbub runs on {settings.data}.", file=sys.stderr)
         return 1
@@ -60,14 +60,14 @@ async def watch(settings: FleetSettings, *, once: bool) -> int:
             await asyncio.sleep(ROUND_SECONDS)
             after = await _read(state)
             live.update(draw(settings.address, state, Span(before, after)), refresh=True)
-            before, state = after, read_running(settings.data)
+            before, state = after, await find_running(settings)
     return 0
 
 
 async def _read(state: FleetState) -> Reading:
     """Of all service processes that answer."""
     wanted = {
-        f"{p.role}-{p.number}": Address(LOOPBACK, p.metrics)
+        p.name: Address(p.host, p.metrics)
         for p in state.processes
         if p.role in SERVICE_ROLES and p.metrics is not None
     }

@@ -70,7 +70,8 @@ def _lines_with(read: Read, words: Iterable[str]) -> Iterator[tuple[str, Line]]:
     for text in read():
         if any(word in text for word in words):
             with suppress(ValueError):
-                line = json.loads(text)
+                # Docker puts the container's name, and what clears a terminal's line, before it.
+                line = json.loads(text[text.find("{") :])
                 if isinstance(line, dict) and {"time", "role", "event"} <= line.keys():
                     yield text, line
 

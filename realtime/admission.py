@@ -3,8 +3,10 @@
 An address is what `network_of` says: all of a /64 of IPv6 is one.
 """
 
+import logging
 from collections import Counter
 
+from common.process.logs import log
 from common.protocol.errors import Refusal
 
 
@@ -27,6 +29,7 @@ class Admission:
         if self.sockets >= self._max_sockets:
             return Refusal("unavailable", "This node is full. Try again soon.", retry_after=5)
         if self._addresses[address] >= self._max_an_address:
+            log("address refused", level=logging.WARNING, limit="sockets", client=address)
             return Refusal("unavailable", "Too many sockets from this address.", retry_after=5)
         self.sockets += 1
         self._addresses[address] += 1

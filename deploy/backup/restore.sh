@@ -3,8 +3,8 @@
 #
 # Needs what backup.sh needs, psql and pg_restore, and HUBBUB_SIGNING_KEYS, the folder of the keys that
 # sign tokens: users makes a new one, so that no token from before the restore is good. No service may
-# run. What is there is replaced,
-# but only if REPLACE=yes when there is any. A restore that broke off is simply run again.
+# run. What is there is replaced, but only if REPLACE=yes when there is any. A restore that broke off
+# is simply run again. CHECK=yes only says whether it would be refused, and services may run then.
 set -eu
 umask 077
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,6 +12,8 @@ services=$here/../..
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
+
+export PGOPTIONS="-c client_min_messages=warning" # what is dropped is no news
 
 refuse() {
     echo "Nothing was restored: $1" >&2
@@ -34,17 +36,19 @@ sha256sum --check --quiet SHA256SUMS 2>/dev/null || refuse "the backup is damage
 for role in chats users; do
     others="SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-    [ "$(query $role "$others")" = 0 ] || refuse "somebody uses the database of $role. Stop the services first."
+    [ "${CHECK:-}" = yes ] || [ "$(query $role "$others")" = 0 ] || refuse "somebody uses the database of $role. Stop the services first."
     # The main table of each has its service's name.
     if [ "${REPLACE:-}" != yes ] && [ "$(query $role "SELECT to_regclass('public.$role') IS NOT NULL")" = t ] &&
         [ "$(query $role "SELECT EXISTS (SELECT FROM public.$role)")" = t ]; then
         refuse "there is data in the database of $role already. REPLACE=yes replaces it."
     fi
-    pg_restore --no-owner --no-privileges --file="$role.sql" "$role.dump"
+    pg_restore --no-owner --no-privileges --file="$role.sql" "$role.dump" ||
+        refuse "the backup of $role cannot be read by this release of PostgreSQL."
 done
 
 mkdir -p "$HUBBUB_SIGNING_KEYS"
 [ -w "$HUBBUB_SIGNING_KEYS" ] || refuse "$HUBBUB_SIGNING_KEYS cannot be written to."
+[ "${CHECK:-}" != yes ] || exit 0
 
 for role in chats users; do
     # What waits for its second phase holds locks on what is about to go.

@@ -10,6 +10,7 @@ from docs.reference.samples import table
 from edge.settings import EdgeSettings
 from files.settings import FilesSettings
 from fleet.settings import FleetSettings
+from ops.settings import OpsSettings
 from realtime.settings import RealtimeSettings
 from users.settings import Settings as UsersSettings
 
@@ -23,6 +24,7 @@ ROLES: Final[tuple[tuple[str, str, type], ...]] = (
     ("files", "", FilesSettings),
     ("users", "", UsersSettings),
     ("chats", "", ChatsSettings),
+    ("ops", "Read by `python -m ops`, beside those of one machine.", OpsSettings),
 )  # fmt: skip
 HEAD: Final = ("variable", "value", "default", "meaning")
 COMPOSE_MEANINGS: Final = {

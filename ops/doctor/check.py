@@ -7,11 +7,13 @@ from ops.doctor.scene import Scene
 
 
 class Finding(NamedTuple):
-    """What is wrong, why, and what to do about it; each a sentence or a line of shell."""
+    """What is wrong, why, and what to do about it; each a sentence or a line of shell. `about` is
+    the role that it is about, where it is about one."""
 
     wrong: str
     cause: str
     command: str
+    about: str = ""
 
 
 class Check(NamedTuple):

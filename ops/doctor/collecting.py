@@ -89,7 +89,7 @@ def _list_paused(state: FleetState | None) -> dict[str, int]:
     if state is None:
         return {}
     processes = {"fleet-1": state.parent}
-    processes |= {f"{p.role}-{p.number}": p.pid for p in state.processes}
+    processes |= {p.name: p.pid for p in state.processes}
     return {name: pid for name, pid in processes.items() if is_paused(pid)}
 
 
@@ -108,7 +108,7 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
         http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
-        asyncio.gather(*(_collect_process(p) for p in state.processes if _is_asked(p))),
+        asyncio.gather(*(collect_process(p) for p in state.processes if is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _collect_bus(settings, state),
         _parent_answers(settings.run),
@@ -122,25 +122,28 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     )
 
 
-def _is_asked(process: ProcessState) -> bool:
+def is_asked(process: ProcessState) -> bool:
     return process.role in (*SERVICE_ROLES, "balancer") and process.state == "ready"
 
 
-async def _collect_process(process: ProcessState) -> ProcessFacts:
-    address = Address(LOOPBACK, process.metrics or process.port)
+async def collect_process(process: ProcessState) -> ProcessFacts:
+    address = Address(process.host, process.metrics or process.port)
     ready, body = await asyncio.gather(
-        http_status(address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS),
+        http_status(
+            address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS, host=address.host
+        ),
         http_body(address, "/metrics", timeout=PROCESS_TIMEOUT_SECONDS),
     )
     text = body.decode() if body else ""
+    samples = read_metrics(text, 0.0).values
     return ProcessFacts(
-        name=f"{process.role}-{process.number}",
+        name=process.name,
         role=process.role,
         # HAProxy has no such path: any answer of it will do.
         ready=200 if process.role == "balancer" and ready is not None else ready,
-        samples=read_metrics(text, 0.0).values,
-        descriptors=_count_descriptors(process.pid),
-        max_descriptors=_descriptor_limit(process.pid),
+        samples=samples,
+        descriptors=_count_descriptors(process.pid, samples),
+        max_descriptors=_descriptor_limit(process.pid, samples),
         polls=_read_polls(text),
         pid=process.pid,
     )
@@ -209,14 +212,19 @@ def _compare_packages() -> dict[str, tuple[str, str]]:
     return differing
 
 
-def _count_descriptors(pid: int) -> int:
+def _count_descriptors(pid: int, samples: Mapping[str, float]) -> int:
+    """By the process's own word where it cannot be looked at."""
+    if not pid:
+        return int(samples.get("process_open_fds", 0))
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:  # it ended meanwhile, or is somebody else's
         return 0
 
 
-def _descriptor_limit(pid: int) -> int:
+def _descriptor_limit(pid: int, samples: Mapping[str, float] = {}) -> int:
+    if not pid:
+        return int(samples.get("process_max_fds", 0))
     try:
         return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     except OSError:

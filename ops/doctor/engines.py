@@ -1,12 +1,17 @@
 """Checks of PostgreSQL and Valkey: whether they serve, and whether they are set up for us."""
 
-import shlex
-import sys
 from collections.abc import Iterator
 from typing import Final
 
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.check import Finding
+from ops.doctor.remedies import (
+    WHERE_THEY_ARE_WELL,
+    replace_services,
+    run_statement,
+    start_bus_again,
+    start_database_again,
+)
 from ops.doctor.scene import Scene
 
 OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
@@ -26,7 +31,7 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
                 if own
                 else "PostgreSQL is down, busy with its recovery, or hangs."
                 f"{scene.log_of('postgres-')}",
-                f'psql "${variable}"' if own else _start_again(scene, "postgres"),
+                start_database_again(scene, role),
             )
         elif database.version < OLDEST_POSTGRES:
             yield Finding(
@@ -42,7 +47,7 @@ def judge_migrations(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"The database of {role} lacks {', '.join(database.missing_migrations)}.",
                 "The code is newer than what runs, or a migration failed.",
-                "make restart",
+                replace_services(scene, role, condition="its first new process applies them"),
             )
 
 
@@ -56,7 +61,7 @@ def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
                     f"{gid!r}, for {int(age)} s.",
                     "Whoever began it did not end it. It keeps its locks, and PostgreSQL cannot "
                     "clean up.",
-                    statement_in(scene, role, f"ROLLBACK PREPARED '{quoted}'"),
+                    run_statement(scene, role, f"ROLLBACK PREPARED '{quoted}'"),
                 )
     users = scene.databases.get("users")
     if users is None or users.error:
@@ -65,32 +70,24 @@ def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"max_prepared_transactions is {users.max_prepared} in the database of users.",
             "Each change of a chat's members under way takes one; without any, none can happen.",
-            "ALTER SYSTEM SET max_prepared_transactions = 200;   -- and restart PostgreSQL",
+            run_statement(scene, "users", "ALTER SYSTEM SET max_prepared_transactions = 200")
+            + "   # and restart PostgreSQL",
         )
     elif users.prepared >= users.max_prepared * 0.8:
         yield Finding(
             f"{users.prepared} of {users.max_prepared} prepared transactions are taken.",
             "They are not finished: chats does not answer what was decided."
             f"{scene.log_of('users-')}",
-            "make restart   # where chats and its database are well (checks 4 and 8)",
+            replace_services(scene, "chats", "users", condition=WHERE_THEY_ARE_WELL),
         )
 
 
-def statement_in(scene: Scene, role: str, statement: str) -> str:
-    """A command that lets the database of a role run it."""
-    variable = DATABASE_VARIABLES[role]
-    if variable in scene.settings.external:
-        return f'psql "${variable}" -c {shlex.quote(statement)}'
-    return f"{sys.executable} -m fleet sql {role} {shlex.quote(statement)}"
-
-
 def judge_bus(scene: Scene) -> Iterator[Finding]:
-    own = "HUBBUB_VALKEY_URL" in scene.settings.external
     if scene.bus.error:
         yield Finding(
             f"Valkey cannot be asked: {scene.bus.error}",
             f"It is down or hangs. Messages still arrive, up to 2 s late.{scene.log_of('valkey-')}",
-            'valkey-cli -u "$HUBBUB_VALKEY_URL" ping' if own else _start_again(scene, "valkey"),
+            start_bus_again(scene),
         )
     elif scene.bus.refused:
         yield Finding(
@@ -106,9 +103,3 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
                 "A burst of messages then disconnects nodes, which must fetch what they missed.",
                 "CONFIG SET client-output-buffer-limit 'pubsub 64mb 32mb 10'   # and in its file",
             )
-
-
-def _start_again(scene: Scene, role: str) -> str:
-    """What helps where a process of ours hangs; one that ended is started again by itself."""
-    found = [p for p in (scene.state.processes if scene.state else ()) if p.role == role]
-    return f"kill -9 {found[0].pid}   # it is started again at once" if found else "make bundle"

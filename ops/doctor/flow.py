@@ -13,6 +13,12 @@ from common.process.symptoms import (
     SEARCH_BEHIND_SECONDS,
 )
 from ops.doctor.check import Finding
+from ops.doctor.remedies import (
+    WHERE_THEY_ARE_WELL,
+    WHERE_VALKEY_IS_WELL,
+    replace_services,
+    start_again,
+)
 from ops.doctor.scene import Scene
 
 POLLING_REASONS: Final = {
@@ -32,7 +38,7 @@ def judge_in_doubt(scene: Scene) -> Iterator[Finding]:
             f"{int(database.prepared_age)} s.",
             "No chats process says what was decided. Until then those chats' members cannot change,"
             " and PostgreSQL cannot clean up.",
-            "make restart   # where chats and its database are well (checks 4 and 8)",
+            replace_services(scene, "chats", "users", condition=WHERE_THEY_ARE_WELL),
         )
 
 
@@ -44,7 +50,7 @@ def judge_outbox(scene: Scene) -> Iterator[Finding]:
             f"{int(database.unpublished_age)} s.",
             "Valkey takes nothing, or no chats process sweeps. Nodes fetch them by themselves."
             f"{scene.log_of('chats-')}",
-            "make restart   # where Valkey is well (check 11)",
+            replace_services(scene, "chats", condition=WHERE_VALKEY_IS_WELL),
         )
 
 
@@ -57,7 +63,7 @@ def judge_canaries(scene: Scene) -> Iterator[Finding]:
                 "What chats stores does not reach this node over the bus, however well Valkey "
                 f"looks; it polls instead, so that messages are up to 2 s late."
                 f"{scene.log_of(process.name)}",
-                f"kill {process.pid}   # it is started again; clients reconnect to another node",
+                start_again(scene, process.name, process.pid),
             )
 
 
@@ -69,7 +75,7 @@ def judge_polling(scene: Scene) -> Iterator[Finding]:
                 f"{process.name} hears nothing from chats and polls it instead "
                 f"({', '.join(process.polls)}).",
                 f"{causes} Messages arrive, up to 2 s late.{scene.log_of('chats-', process.name)}",
-                "make restart   # where Valkey is well (check 11)",
+                replace_services(scene, "chats", condition=WHERE_VALKEY_IS_WELL),
             )
 
 
@@ -82,5 +88,5 @@ def judge_search_index(scene: Scene) -> Iterator[Finding]:
                 f"The search index has lacked events of {chats:.0f} chats for {seconds:.0f} s.",
                 f"{process.name} could not feed it, or is at its limit; what was said since is not "
                 f"found.{scene.log_of(process.name)}",
-                "make restart   # where the database of chats is well (check 8)",
+                replace_services(scene, "chats", condition="where its database is well (check 8)"),
             )

@@ -1,12 +1,12 @@
 """Checks of what the machine gives: programs, packages, descriptors, disk, clock, secrets."""
 
 import re
-import sys
 from collections.abc import Iterator
 from typing import Final
 
 from fleet.descriptors import more_descriptors
 from ops.doctor.check import Finding
+from ops.doctor.remedies import have_more
 from ops.doctor.scene import Scene
 
 OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
@@ -57,7 +57,7 @@ def judge_descriptors(scene: Scene) -> Iterator[Finding]:
                 f"{process.name} has {process.descriptors} files open, and may have "
                 f"{process.max_descriptors}.",
                 "There are more sockets than one process of it should have.",
-                f"{sys.executable} -m fleet scale {process.role} {_count(scene, process.role) + 1}",
+                have_more(scene, process.role, _count(scene, process.role) + 1),
             )
 
 
@@ -66,8 +66,10 @@ def _count(scene: Scene, role: str) -> int:
 
 
 def judge_disk(scene: Scene) -> Iterator[Finding]:
-    data = scene.settings.data
+    data = str(scene.settings.data)
     free_space = f"du -xh -d 2 {data} | sort -h | tail   # logs take up to HUBBUB_LOG_BYTES"
+    if scene.in_containers:
+        data, free_space = "Docker", "docker system df; docker image prune"
     if scene.free_bytes < LEAST_FREE_BYTES:
         yield Finding(
             f"{scene.free_bytes // 2**20} MB are free on the disk of {data}.",

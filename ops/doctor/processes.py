@@ -5,8 +5,9 @@ from typing import Final
 
 from common.process.symptoms import OPEN_CIRCUIT
 from fleet.settings import SERVICE_ROLES
-from fleet.state import ProcessState
+from fleet.state import Death, ProcessState
 from ops.doctor.check import Finding
+from ops.doctor.remedies import read_logs, show_processes, start_again
 from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
@@ -53,7 +54,7 @@ def judge_ports(scene: Scene) -> Iterator[Finding]:
             )
         return
     balancer = next((p for p in scene.state.processes if p.role == "balancer"), None)
-    if balancer is not None and balancer.port != port:
+    if balancer is not None and balancer.port != port and not scene.in_containers:
         yield Finding(
             f"This Hubbub is on port {balancer.port}, not on {port}.",
             "HUBBUB_PORT is another one here than where it was started.",
@@ -61,9 +62,9 @@ def judge_ports(scene: Scene) -> Iterator[Finding]:
         )
     elif scene.system_ready != 200:
         yield Finding(
-            f"{scene.settings.address}/health/ready says {scene.system_ready or 'nothing'}.",
+            f"{scene.address}/health/ready says {scene.system_ready or 'nothing'}.",
             "No socket can become ready, or no message can be stored.",
-            "make status",
+            show_processes(scene),
         )
 
 
@@ -78,29 +79,32 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 f"{there or 'None'} of {wanted} processes of {role} {'is' if there == 1 else 'are'}"
                 " ready.",
                 f"They end again and again, or what they need is gone.{scene.log_of(f'{role}-')}",
-                f"make logs OF={role}",
+                read_logs(scene, role),
+                role,
             )
     for p in scene.state.processes:
         if p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
-            name = f"{p.role}-{p.number}"
+            name = p.name
             yield Finding(
                 f"{name} is not ready after {int(scene.now - p.started)} s.",
                 f"It waits for something.{scene.log_of(name)}",
-                f"kill -9 {p.pid}   # it is started again at once",
+                start_again(scene, name, p.pid),
+                p.role,
             )
     for process in scene.processes:
         if process.ready is None:
             yield Finding(
                 f"{process.name} does not answer.",
-                f"It was stopped, or hangs; after 12 s it is started again."
-                f"{scene.log_of(process.name)}",
-                f"kill -9 {process.pid}   # it is started again at once",
+                f"It hangs.{scene.log_of(process.name)}",
+                start_again(scene, process.name, process.pid),
+                process.role,
             )
         elif process.ready != 200:
             yield Finding(
                 f"{process.name} says {process.ready} at /health/ready.",
                 f"Something that it needs is gone.{scene.log_of(process.name)}",
-                f"make logs OF={process.name}",
+                read_logs(scene, process.name),
+                process.role,
             )
 
 
@@ -116,20 +120,32 @@ def judge_restarts(scene: Scene) -> Iterator[Finding]:
     for name, deaths in scene.state.deaths.items():
         lately = [death for death in deaths if scene.now - death.at < LATELY_SECONDS]
         if len(lately) >= MANY_DEATHS:
-            code = lately[-1].code
             often = f"{name} has ended {len(lately)} times in the last 2 minutes, the last time"
-            if code < 0:
-                yield Finding(
-                    f"{often} by signal {-code}.",
-                    "Memory ran out, or somebody kills it.",
-                    "free -m; dmesg | grep -i 'killed process'",
-                )
-            else:
-                yield Finding(
-                    f"{often} with exit code {code}.",
-                    f"It breaks.{scene.log_of(name)}",
-                    f"make logs OF={name}",
-                )
+            yield _explain_end(scene, name, often, lately[-1])
+
+
+def _explain_end(scene: Scene, name: str, often: str, last: Death) -> Finding:
+    role = name.partition("-")[0]
+    if scene.in_containers:
+        return Finding(
+            f"{often} {int(scene.now - last.at)} s ago.",
+            "It breaks, memory ran out, or somebody kills it.",
+            f"{read_logs(scene, name)}; dmesg | grep -i 'killed process'",
+            role,
+        )
+    if last.code < 0:
+        return Finding(
+            f"{often} by signal {-last.code}.",
+            "Memory ran out, or somebody kills it.",
+            "free -m; dmesg | grep -i 'killed process'",
+            role,
+        )
+    return Finding(
+        f"{often} with exit code {last.code}.",
+        f"It breaks.{scene.log_of(name)}",
+        read_logs(scene, name),
+        role,
+    )
 
 
 def judge_circuits(scene: Scene) -> Iterator[Finding]:
@@ -138,7 +154,7 @@ def judge_circuits(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"{process.name} has given up a service that it calls.",
                 "None of its processes has served a call for 5 s; it closes when one is ready.",
-                "make status",
+                show_processes(scene),
             )
 
 
@@ -150,5 +166,5 @@ def judge_caches(scene: Scene) -> Iterator[Finding]:
                 f"{process.name} does without {int(out)} cache nodes.",
                 "They are down or hang. Reads go to their owners: right, and slower."
                 f"{scene.log_of('cache-')}",
-                "make status",
+                show_processes(scene),
             )

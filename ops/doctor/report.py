@@ -1,13 +1,17 @@
 """What the doctor says: for people, or as JSON."""
 
 import json
+from collections import Counter as Tally
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fleet.settings import FleetSettings
 from ops.doctor.check import Check, Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.collecting import collect_facts
+from ops.doctor.containers import collect_containers
 from ops.doctor.scene import Scene
+from ops.settings import in_containers
 
 
 class Verdict(NamedTuple):
@@ -29,27 +33,48 @@ def judge(scene: Scene) -> list[Verdict]:
         else Verdict(check.number, check.name, [], was_judged=False)
         for check in CHECKS
     ]
-    causes = [c for c, verdict in zip(CHECKS, verdicts, strict=True) if verdict.findings]
+    causes = {c: v.findings for c, v in zip(CHECKS, verdicts, strict=True) if v.findings}
     return [
         verdict._replace(follows_from=_explained(verdict, causes)) if verdict.findings else verdict
         for verdict in verdicts
     ]
 
 
-def _explained(verdict: Verdict, causes: list[Check]) -> tuple[int, ...]:
-    return tuple(check.number for check in causes if verdict.number in check.explains)
+def _explained(verdict: Verdict, causes: Mapping[Check, list[Finding]]) -> tuple[int, ...]:
+    return tuple(
+        check.number
+        for check, findings in causes.items()
+        if verdict.number in check.explains and _are_about(findings, verdict.findings)
+    )
+
+
+def _are_about(causes: list[Finding], effects: list[Finding]) -> bool:
+    """What is about one role explains nothing about another one."""
+    roles = {cause.about for cause in causes}
+    return "" in roles or {effect.about for effect in effects} <= {"", *roles}
+
+
+async def collect(settings: FleetSettings) -> Scene:
+    if in_containers(settings):
+        return await collect_containers(settings)
+    return await collect_facts(settings)
 
 
 async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> int:
     """Exit code 0 when nothing is wrong, else 1."""
-    verdicts = judge(await collect_facts(settings))
+    verdicts = judge(await collect(settings))
     print(to_json(verdicts) if as_json else to_text(verdicts))
     return 1 if any(verdict.findings for verdict in verdicts) else 0
 
 
 def to_text(verdicts: list[Verdict]) -> str:
-    """What is wrong, causes before what follows from them; then a line a check."""
-    wrong = sorted((v for v in verdicts if v.findings), key=lambda v: bool(v.follows_from))
+    """What is wrong, causes before what follows from them, and those first from which the most
+    follows; then a line a check."""
+    explained = Tally(number for v in verdicts for number in v.follows_from)
+    wrong = sorted(
+        (v for v in verdicts if v.findings),
+        key=lambda v: (bool(v.follows_from), -explained[v.number]),
+    )
     lines = []
     for verdict in wrong:
         for finding in verdict.findings:
@@ -76,7 +101,10 @@ def to_json(verdicts: list[Verdict]) -> str:
             "number": verdict.number,
             "name": verdict.name,
             "judged": verdict.was_judged,
-            "findings": [finding._asdict() for finding in verdict.findings],
+            "findings": [
+                {"wrong": found.wrong, "cause": found.cause, "command": found.command}
+                for found in verdict.findings
+            ],
             "followsFrom": verdict.follows_from,
         }
         for verdict in verdicts

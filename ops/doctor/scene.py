@@ -69,10 +69,16 @@ class Scene(NamedTuple):
     databases: Mapping[str, DatabaseFacts] = {}
     bus: BusFacts = BusFacts()
     missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
+    in_containers: bool = False
     holder: int | None = None
     paused: Mapping[str, int] = {}
     parent_answers: bool = True
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
+
+    @property
+    def address(self) -> str:
+        """Where the balancer was asked."""
+        return "HAProxy: http://haproxy:8080" if self.in_containers else self.settings.address
 
     def log_of(self, *names: str) -> str:
         """A sentence with what the first of these complains of, or nothing. A name may be the

@@ -36,7 +36,7 @@ class Stack:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.origin = f"http://127.0.0.1:{PUBLIC_PORT}"
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},
             "COMPOSE_PROJECT_NAME": "hubbub-test",
             "COMPOSE_ANSI": "never",
@@ -53,7 +53,7 @@ class Stack:
     def run(self, *command: str, **variables: str) -> str:
         """Runs a command as the operator would. Raises AssertionError with what it says."""
         done = subprocess.run(
-            command, cwd=ROOT, env={**self._environment, **variables}, capture_output=True,
+            command, cwd=ROOT, env={**self.environment, **variables}, capture_output=True,
             text=True, timeout=UP_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"

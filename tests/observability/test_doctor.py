@@ -132,10 +132,10 @@ async def test_a_stopped_balancer_is_named_as_the_cause(system: Hubbub) -> None:
     (victim,) = system.processes("balancer")
     system.signal_one(victim.pid, signal.SIGSTOP)
     _, said = await run_ops(system, "doctor")
-    assert said.startswith("WRONG (check 4): balancer-1 does not answer.\n")
-    assert f"    Fix: kill -9 {victim.pid} " in said
-    assert "Follows from check 4: " in said
-    system.signal_one(victim.pid, signal.SIGKILL)
+    assert said.startswith("WRONG (check 21): balancer-1 is paused.\n")
+    assert f"    Fix: kill -CONT {victim.pid}\n" in said
+    assert "Follows from check 4, 21: " in said
+    system.signal_one(victim.pid, signal.SIGCONT)
     await until_sound(system)
 
 
@@ -208,7 +208,8 @@ async def test_nothing_runs_and_somebody_has_the_port(tmp_path: Path, system: Hu
 async def test_what_a_database_says_of_itself(
     make_postgres: Callable[..., PostgresServer],
 ) -> None:
-    """No prepared transactions allowed; and on one that allows them, those that are stuck."""
+    """No prepared transactions allowed; and on one that allows them, those that are stuck, ours
+    and those of others."""
     plain = make_postgres(max_prepared_transactions="0")
     assert (await ask_database("users", plain.make_database())).max_prepared == 0
     able = make_postgres(max_prepared_transactions="5")
@@ -216,12 +217,15 @@ async def test_what_a_database_says_of_itself(
     assert (await ask_database("users", url)).missing_migrations[0] == "0001_accounts.sql"
     await migrate(url, ROOT / "users" / "migrations")
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("BEGIN")
-        await connection.execute("CREATE TABLE t ()")
-        await connection.execute("PREPARE TRANSACTION 'stuck'")
+        for name in ("hubbub-stuck", "foreign"):
+            await connection.execute("BEGIN")
+            await connection.execute(f'CREATE TABLE "{name}" ()')
+            await connection.execute(f"PREPARE TRANSACTION '{name}'")
     facts = await ask_database("users", url)
-    assert (facts.error, facts.missing_migrations, facts.prepared) == ("", (), 1)
-    assert facts.prepared_age > 0
+    assert (facts.error, facts.missing_migrations, facts.prepared) == ("", (), 2)
+    ((stranger, age),) = facts.strangers
+    assert stranger == "foreign"
+    assert facts.prepared_age > age > 0
     assert abs(facts.clock_ahead) < 1
     able.drop_database(url)
     able.kill()

@@ -129,8 +129,10 @@ def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response])
     check_refused(from_address("/api/user/login", home, json=good), 10, 6)
 
 
-def test_a_network_of_ipv6_is_one_address(from_address: Callable[..., httpx.Response]) -> None:
-    """Who owns a /64 does not own 2^64 counts."""
+def test_a_network_of_ipv6_is_one_address(
+    from_address: Callable[..., httpx.Response], services: Any
+) -> None:
+    """Who owns a /64 does not own 2^64 counts; the refusal is logged with the network."""
     network = new_address().removesuffix("1")
     wrong = {"username": "nobody", "password": "wrong one"}
     statuses = []
@@ -139,6 +141,10 @@ def test_a_network_of_ipv6_is_one_address(from_address: Callable[..., httpx.Resp
         answer = from_address("/api/user/login", f"{network}{number + 1}", json=body)
         statuses.append(answer.status_code)
     assert statuses == [401] * 10 + [429]
+    deadline = time.monotonic() + 5
+    while f'"client":"{network}:/64"' not in services.log_of("edge"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Response]) -> None:

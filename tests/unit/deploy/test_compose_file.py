@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from fleet.scaling.scaler import Replicas
+from fleet.settings import read_replicas
+from ops.containers import ENGINES
+
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -82,12 +86,12 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
     assert members == {
         "outside": {"haproxy"},
         "entrance": {"haproxy", "edge", "realtime", "files"},
-        "inner": {*OURS, "prometheus"},
-        "bus": {*OURS, "valkey"},
-        "cache": {"edge", "cache-1", "cache-2", "cache-3"},
-        "users-data": {"users", "users-database", *BACKUP},
-        "chats-data": {"chats", "chats-database", *BACKUP},
-        "monitoring": {"haproxy", "prometheus", "grafana"},
+        "inner": {*OURS, "prometheus", "ops"},
+        "bus": {*OURS, "valkey", "ops"},
+        "cache": {"edge", "cache-1", "cache-2", "cache-3", "ops"},
+        "users-data": {"users", "users-database", "ops", *BACKUP},
+        "chats-data": {"chats", "chats-database", "ops", *BACKUP},
+        "monitoring": {"haproxy", "prometheus", "grafana", "ops"},
         "nothing": {"certificates", "key-folder"},
     }
 
@@ -110,8 +114,8 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
     assert who == {
         "service.key": set(OURS),
         "balancer.key": {"haproxy", "edge", "realtime", "files"},
-        "users-database.password": {"users", "users-database", *BACKUP},
-        "chats-database.password": {"chats", "chats-database", *BACKUP},
+        "users-database.password": {"users", "users-database", "ops", *BACKUP},
+        "chats-database.password": {"chats", "chats-database", "ops", *BACKUP},
         **{f"valkey-{role}.password": {role, "valkey"} for role in OURS},
         "postgres.password": {"users-database", "chats-database"},
         "grafana.password": {"grafana"},
@@ -155,7 +159,18 @@ def test_image_runs_as_nobody_in_particular_and_has_no_compiler() -> None:
     assert "--require-hashes" in DOCKERFILE
 
 
-def test_image_holds_every_service_and_no_fleet() -> None:
-    """The packages of the services and what they share, nothing that is for one machine."""
+def test_image_holds_every_service_and_what_looks_at_them() -> None:
+    """The packages of the services, what they share, and ops with what that takes of the fleet."""
     copied = set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
-    assert copied == {"common", *OURS}
+    assert copied == {"common", "fleet", "ops", *OURS}
+
+
+def test_what_watches_knows_every_engine_and_how_many_replicas_there_should_be() -> None:
+    """A service that is added here is added there; only `ops` is replaced when a number changes."""
+    others = {"certificates", "prometheus", "grafana", "ops", *JOBS}
+    assert set(SERVICES) - others == {*OURS, *ENGINES}
+    for name, service in SERVICES.items():
+        says = "_REPLICAS" in str(service.get("environment", {}))
+        assert says is (name == "ops")
+    numbers = re.sub(r"\$\{\w+:-(\d+)\}", r"\1", SERVICES["ops"]["environment"]["HUBBUB_REPLICAS"])
+    assert read_replicas(numbers, cores=1) == {role: Replicas(2, 2) for role in OURS}

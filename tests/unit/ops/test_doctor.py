@@ -1,6 +1,7 @@
 """The doctor's judgement of scenes that each hold one thing that is wrong."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -217,6 +218,18 @@ def test_a_paused_process_is_the_cause_of_everything() -> None:
     assert text.endswith("\n1 to fix.")
 
 
+def test_what_ends_again_and_again_explains_nothing_about_other_roles() -> None:
+    """That it is missing itself follows from it; that another one is missing does not."""
+    deaths = {"edge-1": [Death(NOW - 1, 1)] * 3}
+    for role, follows in (("edge", (19,)), ("users", ())):
+        state = fleet(process(role, state="draining"))
+        seen = scene(state=msgspec.structs.replace(state, deaths=deaths))
+        assert {v.number: v.follows_from for v in judge(seen) if v.findings} == {
+            4: follows,
+            19: (),
+        }
+
+
 def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
     """Its process is named, and nobody is told to start a second one."""
     gone = scene(state=None, holder=4711, port_is_taken=True, system_ready=None, databases={})
@@ -228,6 +241,18 @@ def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
 def test_what_has_just_been_started_is_not_missed() -> None:
     """For half a minute; a start takes its time."""
     assert not found_by(scene(state=fleet(process("edge", state="starting", started=NOW - 5))))
+
+
+@pytest.mark.parametrize(("number", "changes", "wrong"), BREAKAGES)
+def test_beside_containers_no_command_is_for_one_machine(
+    number: int, changes: dict[str, Any], wrong: str
+) -> None:
+    """What to type works where docker-compose.yml is."""
+    for findings in found_by(scene(**changes, in_containers=True)).values():
+        for finding in findings:
+            assert number in (1, 2, 5, 11, 16, 21) or not re.search(
+                r"make |kill |fleet ", finding.command
+            ), finding
 
 
 @pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])

@@ -25,13 +25,19 @@ def test_older_files_are_read_and_torn_lines_are_not(tmp_path: Path) -> None:
         f'"{TRACE}"',
         f'["{TRACE}"]',
         f'{{"trace": "{TRACE}"}}',
-        f"7{whole}",
     ]
     (tmp_path / "edge-1.log").write_text("\n".join([whole, *torn]) + "\n")
     (tmp_path / "chats-1.log.old").write_text(line("2026-01-01T00:00:01.000Z", "chats") + "\n")
     (tmp_path / "users-1.log").write_bytes(b"\xff\xfe\x00" + TRACE.encode() + b"\n")
     found = find_trail(partial(read_files, tmp_path), TRACE)
     assert [line["role"] for line in found] == ["chats", "edge"]
+
+
+def test_what_docker_puts_before_a_line_is_passed_over() -> None:
+    """The container's name, or what clears a line of a terminal."""
+    whole = line("2026-01-01T00:00:02.000Z", "edge")
+    lines = [f"\x1b[2Kedge-1  | {whole}", f"\x1b[2K{whole}"]
+    assert [found["role"] for found in find_trail(lambda: lines, TRACE)] == ["edge", "edge"]
 
 
 def test_a_file_that_is_renamed_while_it_is_read_is_told_once(tmp_path: Path) -> None:

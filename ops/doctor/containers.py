@@ -1,0 +1,79 @@
+"""Collects what the doctor judges, from a container beside those of docker-compose.yml."""
+
+import asyncio
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Final
+
+from fleet.probe import Address, http_status
+from fleet.settings import DATABASE_VARIABLES, FleetSettings
+from ops.doctor.collecting import collect_process, is_asked
+from ops.doctor.queries import ask_database
+from ops.doctor.scene import BusFacts, Scene
+from ops.watch import ask_watcher
+
+BALANCER: Final = Address("haproxy", 8080)
+BUS: Final = Address("valkey", 6379)
+SECRETS: Final = Path("/run/secrets")
+TIMEOUT_SECONDS: Final = 5.0
+PLENTY: Final = 2**30  # where only the containers themselves know
+
+
+async def collect_containers(settings: FleetSettings) -> Scene:
+    """Takes a few seconds where something hangs."""
+    state = await ask_watcher(settings)
+    asked = [process for process in state.processes if is_asked(process)]
+    system_ready, processes, databases, bus = await asyncio.gather(
+        _ask_balancer(),
+        asyncio.gather(*(collect_process(process) for process in asked)),
+        asyncio.gather(*(ask_database(role, database_url(role)) for role in DATABASE_VARIABLES)),
+        _ask_bus(),
+    )
+    disk = os.statvfs("/")  # of the machine: where volumes are unless the operator moved them
+    return Scene(
+        settings=settings,
+        now=time.time(),
+        state=state,
+        port_is_taken=True,
+        system_ready=system_ready,
+        programs={"python": platform.python_version()},
+        packages={},
+        max_descriptors=PLENTY,
+        free_bytes=disk.f_bavail * disk.f_frsize,
+        free_files=disk.f_favail if disk.f_files else -1,
+        open_secrets=(),
+        processes=tuple(processes),
+        databases=dict(zip(DATABASE_VARIABLES, databases, strict=True)),
+        bus=bus,
+        in_containers=True,
+    )
+
+
+def database_url(role: str, secrets: Path = SECRETS) -> str:
+    """As in docker-compose.yml; the password is in a file."""
+    password = (secrets / f"{role}-database.password").read_text().strip()
+    return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
+
+
+async def _ask_balancer() -> int | None:
+    status = await http_status(
+        BALANCER.port, "/health/ready", timeout=TIMEOUT_SECONDS, host=BALANCER.host
+    )
+    return 200 if status == 308 else status  # with TLS it sends everybody to https
+
+
+async def _ask_bus() -> BusFacts:
+    """Whether it answers at all: nobody but the services may log in."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(*BUS)
+            try:
+                writer.write(b"PING\r\n")
+                answer = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        return BusFacts(error=f"{type(error).__name__}: {error}".rstrip(": "))
+    return BusFacts(error="" if answer else "it closes the connection")

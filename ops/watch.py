@@ -1,0 +1,77 @@
+"""`python -m ops watch`: looks at the containers every second and tells Prometheus what the fleet
+of one machine tells: which processes there should be, which there are, which ended.
+
+Changes nothing. Asked for `/state`, it says so to the doctor, top and status.
+"""
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from typing import Final
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from common.process.logs import log, set_up_logs
+from fleet.metrics import FleetMetrics
+from fleet.probe import Address, http_body
+from fleet.settings import FleetSettings
+from fleet.state import Death, FleetState, ProcessState
+from ops.containers import count_engines, read_containers
+from ops.pages import serve_pages
+
+ROUND_SECONDS: Final = 1.0
+KEPT_DEATHS: Final = 10  # of each container
+PORT: Final = 8000
+HOST: Final = "ops"  # the service in docker-compose.yml
+UNKNOWN_CODE: Final = 1  # nobody here sees with which code another container ends
+
+
+class Memory:
+    """What one look does not show: which containers were started again without having drained."""
+
+    def __init__(self) -> None:
+        self.deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
+        self._seen: dict[str, ProcessState] = {}
+
+    def note(self, processes: list[ProcessState], now: float) -> list[str]:
+        """The roles of those that died since the last look, one for each."""
+        died = []
+        for process in processes:
+            name = f"{process.role}-{process.number}"
+            before = self._seen.get(name)
+            if process.started:
+                if before and before.started != process.started and before.state != "draining":
+                    self.deaths[name].append(Death(now, UNKNOWN_CODE))
+                    died.append(process.role)
+                self._seen[name] = process
+        return died
+
+
+async def watch_containers(settings: FleetSettings) -> int:
+    """Until it is told to end."""
+    set_up_logs("ops", "ops-1")
+    registry = CollectorRegistry()
+    metrics, memory = FleetMetrics(registry), Memory()
+    state = FleetState(0, [])
+
+    def tell(path: str) -> bytes | None:
+        return msgspec.json.encode(state) if path == "/state" else None
+
+    async with serve_pages("0.0.0.0", PORT, registry, tell):  # noqa: S104 - its networks are internal
+        while True:
+            kept = {name: list(deaths) for name, deaths in memory.deaths.items()}
+            state = await read_containers(settings, kept)
+            for role in memory.note(list(state.processes), time.time()):
+                log("a container was started again", of=role)
+                metrics.note_death(role)
+            metrics.note_state(state, count_engines())
+            await asyncio.sleep(ROUND_SECONDS)
+
+
+async def ask_watcher(settings: FleetSettings) -> FleetState:
+    """What it saw last; what is seen now where it does not answer."""
+    body = await http_body(Address(HOST, PORT), "/state")
+    if body is None:
+        return await read_containers(settings, {})
+    return msgspec.json.decode(body, type=FleetState)

@@ -1,0 +1,112 @@
+"""What looks at the containers: doctor, status, top, logs, bundle; the alerts that fire there."""
+
+import asyncio
+import json
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import aiohttp
+
+from tests.compose.stack import Stack
+from tests.flow.conftest import eventually
+
+ALERT_SECONDS = 120.0  # ProcessDown waits for a minute
+SOUND_SECONDS = 60.0
+
+
+def inspect(system: Stack, *words: str) -> str:
+    return system.compose("run", "--rm", "--no-deps", "-T", "ops", *words)
+
+
+def findings(system: Stack) -> dict[str, str]:
+    """By check, the command of the first finding."""
+    done = subprocess.run(
+        ["docker", "compose", "run", "--rm", "--no-deps", "-T", "ops", "doctor", "--json"],
+        env=system.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    checks = json.loads(done.stdout)["checks"]
+    return {c["name"]: c["findings"][0]["command"] for c in checks if c["findings"]}
+
+
+def firing(system: Stack) -> set[str]:
+    url = "http://127.0.0.1:9090/api/v1/query?query=ALERTS"
+    said = json.loads(system.compose("exec", "-T", "prometheus", "wget", "-qO-", url))
+    return {
+        series["metric"]["alertname"]
+        for series in said["data"]["result"]
+        if series["metric"]["alertstate"] == "firing"
+    }
+
+
+async def until_fires(system: Stack, alert: str) -> None:
+    async def fires() -> bool:
+        return alert in await asyncio.to_thread(firing, system)
+
+    await eventually(fires, ALERT_SECONDS)
+
+
+async def until_sound(system: Stack) -> None:
+    """But for deaths, which are remembered."""
+
+    async def is_sound() -> bool:
+        return not (await asyncio.to_thread(findings, system)).keys() - {"restarts"}
+
+    await eventually(is_sound, SOUND_SECONDS)
+
+
+async def test_a_stopped_container_is_named_and_told_of(system: Stack) -> None:
+    """Though its name is gone from Docker's DNS, and its series from Prometheus; what is printed
+    brings it back."""
+    await until_sound(system)
+    victim = system.containers("edge")[0]
+    system.run("docker", "stop", victim)
+    assert (await asyncio.to_thread(findings, system))["processes"] == (
+        "docker compose logs --tail 50 edge"
+    )
+    await eventually(
+        lambda: asyncio.to_thread(lambda: "ProcessDown" in firing(system)), ALERT_SECONDS
+    )
+    system.run("docker", "start", victim)
+    await until_sound(system)
+
+
+async def test_containers_that_die_are_counted(system: Stack) -> None:
+    """By the doctor and by the alert."""
+    for _ in range(4):
+        await system.restarted(await system.crash("users"))
+    assert "restarts" in await asyncio.to_thread(findings, system)
+    await until_fires(system, "ProcessesDie")
+
+
+async def test_what_is_printed_of_a_hung_database_brings_it_back(system: Stack) -> None:
+    """The one cause, and its command as it stands there."""
+    system.run("docker", "pause", *system.containers("chats-database"))
+    found = await asyncio.to_thread(findings, system)
+    assert found["databases"] == "docker compose restart chats-database"
+    await asyncio.to_thread(system.run, "sh", "-c", found["databases"])
+    await eventually(
+        lambda: asyncio.to_thread(lambda: not findings(system).keys() - {"restarts"}), 60
+    )
+
+
+async def test_status_top_logs_and_bundle(system: Stack, tmp_path: Path) -> None:
+    """Every role with its replicas; one request by its trace; one file without secrets."""
+    assert re.search(r"edge +2 +2 +2-2", inspect(system, "status"))
+    assert "Hubbub at" in inspect(system, "top", "--once")
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{system.origin}/api/user/me") as answer,
+    ):
+        trace = answer.headers["x-hubbub-trace"]
+    said = await asyncio.to_thread(system.run, "deploy/compose-logs", trace)
+    assert "route=/api/user/me status=401" in said
+    bundle = tmp_path / "bundle.tar.gz"
+    await asyncio.to_thread(system.run, "deploy/compose-bundle", str(bundle))
+    with tarfile.open(bundle) as archive:
+        assert {
+            "hubbub/doctor.json",
+            "hubbub/metrics/chats-1.txt",
+            "hubbub/logs/containers.log",
+        } <= {*archive.getnames()}

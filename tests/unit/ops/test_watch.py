@@ -1,0 +1,89 @@
+"""What is told of containers, from what Docker's DNS and their figures say."""
+
+import asyncio
+import json
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from fleet.metrics import FleetMetrics
+from fleet.probe import Address, http_body, http_status
+from fleet.state import FleetState, ProcessState, State, WantedState
+from ops.containers import count_engines, number_of, start_of
+from ops.pages import serve_pages
+from ops.watch import Memory
+
+
+def edge(started: float, state: State = "ready", number: int = 1) -> ProcessState:
+    return ProcessState("edge", number, 0, 8001, 8001, started, state, "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "number"),
+    [
+        ("edge", "hubbub-edge-12.hubbub_inner", 12),
+        ("edge", "my-2-hubbub-edge-3", 3),
+        ("edge", "0a1b2c3d4e5f", 77),
+        ("chats-database", "hubbub-chats-database-1.hubbub_chats-data", 2),
+        ("cache-3", "hubbub-cache-3-1.hubbub_cache", 3),
+    ],
+)
+def test_a_container_has_the_number_that_docker_gave_it(
+    service: str, name: str, number: int
+) -> None:
+    """It stays the same when it is started again; without a name the address tells them apart."""
+    assert number_of(service, name, "172.18.0.77") == number
+
+
+def test_a_container_that_was_started_again_died() -> None:
+    """Unless it had drained, or is another one."""
+    memory = Memory()
+    assert memory.note([edge(10.0)], 1.0) == []
+    assert memory.note([edge(10.0)], 2.0) == []
+    assert memory.note([edge(0.0, "starting")], 3.0) == []  # it does not answer
+    assert memory.note([edge(30.0), edge(31.0, number=2)], 4.0) == ["edge"]
+    assert [death.at for death in memory.deaths["edge-1"]] == [4.0]
+    assert memory.note([edge(30.0, "draining"), edge(31.0, number=2)], 5.0) == []
+    assert memory.note([edge(50.0), edge(31.0, number=2)], 6.0) == []
+
+
+def test_the_start_is_what_the_process_says() -> None:
+    """And 0 where it says nothing."""
+    name = "process_start_time_seconds"
+    assert start_of(f"# TYPE {name} gauge\n{name} 5.5\n") == 5.5
+    assert start_of("") == 0.0
+
+
+def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
+    """Of services and of engines, down to 0 once it is back."""
+    registry = CollectorRegistry()
+    metrics = FleetMetrics(registry)
+    wanted = {"edge": WantedState(2, 2, 2)}
+
+    def missing(role: str) -> float | None:
+        return registry.get_sample_value("hubbub_fleet_missing_replicas", {"of": role})
+
+    metrics.note_state(FleetState(0, [edge(1.0)], wanted), count_engines())
+    assert (missing("edge"), missing("postgres"), missing("cache")) == (1.0, 2.0, 3.0)
+    metrics.note_state(FleetState(0, [edge(1.0), edge(1.0, number=2)], wanted), {"cache": 0})
+    assert (missing("edge"), missing("cache")) == (0.0, 0.0)
+
+
+async def test_figures_and_state_are_served() -> None:
+    """To Prometheus and to the doctor; any other path is not there, nonsense does no harm."""
+    registry = CollectorRegistry()
+    Counter("talks", "Talks.", registry=registry).inc(3)
+    state = json.dumps({"parent": 0}).encode()
+
+    def tell(path: str) -> bytes | None:
+        return state if path == "/state" else None
+
+    async with serve_pages("127.0.0.1", 0, registry, tell) as port:
+        address = Address("127.0.0.1", port)
+        assert b"talks_total 3.0\n" in (await http_body(address, "/metrics?x=1") or b"")
+        assert await http_body(address, "/state") == state
+        assert await http_status(port, "/other") == 404
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\xff\r\n\r\n")
+        writer.close()
+        assert await http_body(address, "/state") == state
