@@ -22,6 +22,7 @@ from fleet.control import (
 )
 from fleet.descriptors import TooFewDescriptors, allow_many_descriptors
 from fleet.engines.binaries import MissingEngine
+from fleet.engines.certificate import BadCertificate
 from fleet.engines.postgres import DatabaseSetupFailed
 from fleet.engines.unprivileged import CannotDropRoot
 from fleet.keys import make_key_folder
@@ -37,11 +38,12 @@ from fleet.settings import (
     read_replicas,
     read_settings,
 )
-from fleet.supervisor import Fleet
+from fleet.supervisor import Fleet, front_of
 from fleet.unit import unit_text
 
 KNOWN_FAILURES = (
     BackupFailed,
+    BadCertificate,
     CannotDropRoot,
     DatabaseSetupFailed,
     DockerFailed,
@@ -66,6 +68,8 @@ async def run(settings: FleetSettings) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
     make_key_folder(settings.keys)
     set_up_logs("fleet", "fleet-1", log_path(settings.logs, "fleet-1"))
+    if certificate := front_of(settings).certificate:
+        certificate.read()  # before anything is started
     with listen_publicly(settings.bind, settings.port) as listener:
         fleet = Fleet(settings, listener, lock.for_children)
         starting = asyncio.create_task(fleet.start())

@@ -1,6 +1,7 @@
 """One question to a process over HTTP: are you there, and what do you say?"""
 
 import asyncio
+import ssl
 from typing import NamedTuple
 
 from fleet.ports import LOOPBACK
@@ -15,10 +16,11 @@ class Address(NamedTuple):
 
 
 async def http_status(
-    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK
+    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK, *, tls: bool = False
 ) -> int | None:
-    """The status of a GET, None when nothing answered in `timeout` seconds."""
-    return (await _get(Address(host, port), path, timeout))[0]
+    """The status of a GET, None when nothing answered in `timeout` seconds. With `tls` whatever
+    certificate is taken."""
+    return (await _get(Address(host, port), path, timeout, tls=tls))[0]
 
 
 async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes | None:
@@ -28,13 +30,15 @@ async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes 
 
 
 async def _get(
-    address: Address, path: str, timeout: float, *, with_body: bool = False
+    address: Address, path: str, timeout: float, *, with_body: bool = False, tls: bool = False
 ) -> tuple[int | None, bytes]:
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     body = b""
     try:
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(*address)
+            reader, writer = await asyncio.open_connection(
+                *address, ssl=_any_certificate() if tls else None
+            )
             try:
                 writer.write(request.encode())
                 words = (await reader.readline()).split()
@@ -45,6 +49,14 @@ async def _get(
     except (OSError, EOFError, TimeoutError):
         return None, b""
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else None, body
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """It is asked whether something answers, of this machine itself."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _content_length(reader: asyncio.StreamReader) -> int:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
 from common.process.variables import (
+    FILE,
     FOLDER,
     NUMBER,
     ORIGINS,
@@ -71,6 +73,18 @@ def read_limits(text: str) -> Limits:
     return limits
 
 
+def read_networks(text: str) -> tuple[str, ...]:
+    """`10.0.0.1,2001:db8::/32`. Raises ValueError."""
+    return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+
+
+def read_switch(text: str) -> bool:
+    """Raises ValueError."""
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
 ADDRESS: Final = Kind("address", str)
 DATA: Final = Kind(FOLDER.says, lambda text: Path(text).expanduser().absolute())
 CACHES: Final = Kind(URLS.says, str)
@@ -79,6 +93,8 @@ REPLICAS: Final = Kind(
     lambda text: read_replicas(text, os.cpu_count() or 1),
     read_replicas("", os.cpu_count() or 1),
 )
+NETWORKS: Final = Kind("addresses or networks, by comma", lambda text: read_networks(text), ())
+ON: Final = Kind("`on`", lambda text: read_switch(text), False)
 LIMITS: Final = Kind("`lag_ms=20,calm_seconds=30`", read_limits)
 EXTERNAL: Final = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
 
@@ -133,6 +149,37 @@ class FleetSettings(msgspec.Struct, frozen=True):
             "536870912",
         ),
     ]
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Variable(
+            "HUBBUB_TRUSTED_PROXIES",
+            NETWORKS,
+            "Proxies in front of Hubbub: the client is where their `X-Forwarded-For` says. Limits "
+            "count by client.",
+            otherwise="none: the header is ignored",
+        ),
+    ]
+    proxy_protocol: Annotated[
+        bool,
+        Variable(
+            "HUBBUB_PROXY_PROTOCOL", ON, "These proxies speak the PROXY protocol instead.", "off"
+        ),
+    ]
+    tls_certificate: Annotated[
+        Path | None,
+        Variable(
+            "HUBBUB_TLS_CERTIFICATE",
+            FILE,
+            "Certificate and chain in PEM: the public port speaks TLS. Read again when it changes.",
+            otherwise="no TLS",
+        ),
+    ]
+    tls_key: Annotated[
+        Path | None,
+        Variable(
+            "HUBBUB_TLS_KEY", FILE, "Its key in PEM.", otherwise="in the file of the certificate"
+        ),
+    ]
     external: Annotated[
         dict[str, str],
         Variable("HUBBUB_VALKEY_URL", URL, "Your Valkey as the bus.", otherwise="embedded"),
@@ -172,7 +219,11 @@ class FleetSettings(msgspec.Struct, frozen=True):
     def address(self) -> str:
         """Where a person on this machine opens it."""
         host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_certificate else "http"
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
@@ -186,6 +237,6 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     # Both spellings of this machine are its own page, unless the operator says what the page is.
     return msgspec.structs.replace(
         settings,
-        public_url=f"http://{LOOPBACK}:{settings.port}",
-        origins=settings.origins or f"http://localhost:{settings.port}",
+        public_url=f"{settings.scheme}://{LOOPBACK}:{settings.port}",
+        origins=settings.origins or f"{settings.scheme}://localhost:{settings.port}",
     )

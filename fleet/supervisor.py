@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from common.process.logs import log
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
-from fleet.engines.balancer import Balancer, Mode
+from fleet.engines.balancer import Balancer, Front, Mode
+from fleet.engines.certificate import BadCertificate, Certificate
 from fleet.engines.programs import Engines
 from fleet.keys import read_or_make_secret
 from fleet.logs import copy_output, log_path, rotate_logs, say
@@ -58,6 +59,7 @@ class Fleet:
         self._failing: set[str] = set()  # of which the operator was told
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the state of now
+        self._is_certified = True  # the operator was not told otherwise
         self._tasks: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self._copies: set[asyncio.Task[None]] = set()  # of what processes write
         self._services: Services  # from the start on
@@ -97,6 +99,7 @@ class Fleet:
         if self._copies:
             await asyncio.wait(self._copies, timeout=LAST_WORDS_SECONDS)
         self._metrics_server.close()
+        self._balancer.close()
         os.close(self._run)
 
     async def handle(self, request: Request) -> Reply:
@@ -202,6 +205,7 @@ class Fleet:
             port=self._settings.port,
             key=read_or_make_secret(self._settings.keys / "balancer.key"),
             lock=self._lock,
+            front=front_of(self._settings),
         )
 
     async def _grow_up(self, rest: Iterable[Program]) -> None:
@@ -222,8 +226,20 @@ class Fleet:
                 if not self._is_written or not (self._settings.data / FILE_NAME).exists():
                     await self._changed()
                 await self._tell_balancer()
+                await self._renew_certificate()
             except Exception:
                 log("upkeep failed", level=logging.ERROR, exception=True)
+
+    async def _renew_certificate(self) -> None:
+        """What is served stays where the new one is not whole: it may be half written."""
+        try:
+            await self._balancer.renew_certificate()
+            self._is_certified = True
+        except (BadCertificate, OSError) as error:
+            if self._is_certified:
+                say(f"The new certificate is not served: {error}")
+                log("certificate not renewed", level=logging.ERROR, error=str(error))
+            self._is_certified = False
 
     async def _changed(self) -> None:
         state = FleetState(
@@ -284,6 +300,15 @@ class Fleet:
         why = ", ".join(f"{name} {value:.4g}" for name, value in figures._asdict().items())
         log("scaled", of=role, before=before, now=now, why=why)
         self._metrics.note_scaling(role, before, now)
+
+
+def front_of(settings: FleetSettings) -> Front:
+    """What the operator said of it."""
+    certificate = None
+    if settings.tls_certificate:
+        key = settings.tls_key or settings.tls_certificate
+        certificate = Certificate(settings.tls_certificate.absolute(), key.absolute())
+    return Front(settings.trusted_proxies, settings.proxy_protocol, certificate)
 
 
 def _pool_mode(supervised: Supervised) -> Mode:

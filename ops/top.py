@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
@@ -18,12 +19,14 @@ from rich.table import Table
 from fleet.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState
+from ops.keys import end_key
 from ops.running import find_running
 from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 15.0
-WIDTH: Final = 100  # where the output is no terminal
+WIDTH: Final = 80  # where the output is no terminal
+KEYS: Final = "[dim]q ends. A second is between two pictures; lag is the 99th of 100, in ms.[/]"
 _COUNTERS: Final = (
     "hubbub_edge_requests_total", "hubbub_chats_batch_messages_sum", "hubbub_calls_given_up_total",
     "hubbub_realtime_sends_total", "hubbub_realtime_deliveries_total",
@@ -44,7 +47,7 @@ _PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
 
 
 async def watch(settings: FleetSettings, *, once: bool) -> int:
-    """Until Ctrl-C, or one picture of one second. Exit code 1 where no fleet runs."""
+    """Until q is pressed, or one picture of one second. Exit code 1 where no fleet runs."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     state = await find_running(settings)
     if state is None:
@@ -55,9 +58,15 @@ async def watch(settings: FleetSettings, *, once: bool) -> int:
         await asyncio.sleep(ROUND_SECONDS)
         console.print(draw(settings.address, state, Span(before, await _read(state))))
         return 0
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        while state is not None:
-            await asyncio.sleep(ROUND_SECONDS)
+    with (
+        end_key() as ending,
+        Live(draw(settings.address, state, Span(before, before)), console=console, screen=True,
+             auto_refresh=False) as live,
+    ):  # fmt: skip
+        while state is not None and not ending.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await ending.wait()
             after = await _read(state)
             live.update(draw(settings.address, state, Span(before, after)), refresh=True)
             before, state = after, await find_running(settings)
@@ -78,11 +87,12 @@ async def _read(state: FleetState) -> Reading:
 
 def draw(address: str, state: FleetState, span: Span) -> Group:
     """The whole screen."""
-    top = Table.grid(expand=True)
-    top.add_row(_flow(span), _latency(span))
-    below = Table.grid(expand=True)
-    below.add_row(_replicas(state, span), _losses(span))
-    return Group(f"Hubbub at {address}   {_health(span)}", top, below)
+    screen = Table.grid(expand=True)
+    screen.add_column(ratio=46)
+    screen.add_column(ratio=34)
+    screen.add_row(_latency(span), _flow(span))
+    screen.add_row(_replicas(state, span), _losses(span))
+    return Group(f"Hubbub at {address}   {_health(span)}", screen, KEYS)
 
 
 def _health(span: Span) -> str:
@@ -102,14 +112,14 @@ def _health(span: Span) -> str:
 
 def _flow(span: Span) -> Panel:
     return _panel(
-        "Flow, a second",
+        "Flow",
         (
-            ("REST requests", f"{_requests(span):,.1f}"),
-            ("sends on sockets", f"{span.rate('hubbub_realtime_sends_total'):,.1f}"),
-            ("messages stored", f"{span.rate('hubbub_chats_batch_messages_sum'):,.1f}"),
-            ("deliveries", f"{span.rate('hubbub_realtime_deliveries_total'):,.1f}"),
-            ("sockets now", f"{span.now('hubbub_realtime_sockets'):,.0f}"),
-            ("unsent now, kB", f"{span.now('hubbub_realtime_unsent_bytes') / 1000:,.0f}"),
+            ("requests a second", f"{_requests(span):,.1f}"),
+            ("sends a second", f"{span.rate('hubbub_realtime_sends_total'):,.1f}"),
+            ("stored a second", f"{span.rate('hubbub_chats_batch_messages_sum'):,.1f}"),
+            ("deliveries a second", f"{span.rate('hubbub_realtime_deliveries_total'):,.1f}"),
+            ("sockets", f"{span.now('hubbub_realtime_sockets'):,.0f}"),
+            ("unsent, kB", f"{span.now('hubbub_realtime_unsent_bytes') / 1000:,.0f}"),
         ),
     )
 
@@ -122,7 +132,7 @@ def _requests(span: Span) -> float:
 
 def _latency(span: Span) -> Panel:
     return _panel(
-        "Latency, ms: half, 99 of 100",
+        "Latency in ms: median, 99th",
         (
             (text, f"{_ms(span.quantile(name, 0.5))} {_ms(span.quantile(name, 0.99))}")
             for text, name in (
@@ -142,23 +152,29 @@ def _ms(seconds: float | None) -> str:
 
 
 def _replicas(state: FleetState, span: Span) -> Panel:
-    table = Table(box=None, expand=True)
-    for heading in ("role", "wanted", "ready", "starts", "drains", "lag", "circuit"):
-        table.add_column(heading, justify="left" if heading == "role" else "right")
-    for role in SERVICE_ROLES:
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0))
+    for heading in ("role", "want", "ready", "start", "drain", "lag", "calls"):
+        table.add_column(heading, justify="left" if heading == "role" else "right", no_wrap=True)
+    engines = {p.role for p in state.processes} - set(SERVICE_ROLES)
+    for role in (*SERVICE_ROLES, *sorted(engines)):
         states = [p.state for p in state.processes if p.role == role]
         wanted = state.wanted[role].replicas if role in state.wanted else len(states)
         ready = states.count("ready")
-        table.add_row(
-            role,
+        counts = (
             str(wanted),
             str(ready) if ready >= wanted else f"[red]{ready}[/]",
             str(states.count("starting")),
             str(states.count("draining")),
-            _ms(span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)).strip(),
-            "[red]open[/]" if span.now("hubbub_open_circuit", role=role) else "closed",
         )
-    return Panel(table, title="Replicas")
+        table.add_row(role, *counts, *(_calls(role, span) if role in SERVICE_ROLES else ()))
+    return Panel(table, title="Replicas and engines")
+
+
+def _calls(role: str, span: Span) -> tuple[str, str]:
+    """How late its loop is, and whether it has given up a service."""
+    lag = span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)
+    is_open = span.now("hubbub_open_circuit", role=role)
+    return _ms(lag).strip(), "[red]open[/]" if is_open else "ok"
 
 
 def _losses(span: Span) -> Panel:
@@ -174,7 +190,7 @@ def _losses(span: Span) -> Panel:
             for code, count in sorted(span.totals("hubbub_realtime_ends_total", "code").items())
         ),
     ]
-    return _panel("Drops and ends, since the start", ((text, f"{n:,.0f}") for text, n in rows))
+    return _panel("Losses since the start", ((text, f"{n:,.0f}") for text, n in rows))
 
 
 def _panel(title: str, rows: Iterable[tuple[str, str]]) -> Panel:

@@ -26,6 +26,9 @@ descriptors=$(ulimit -n)
 connections=$(((descriptors - 500) / 2)) # each takes two, one on either side
 [ "$connections" -gt 20000 ] && connections=20000
 
+HUBBUB_BALANCER_TRUSTED=$(printf %s "${HUBBUB_TRUSTED_PROXIES:-}" | tr ',' ' ')
+export HUBBUB_BALANCER_TRUSTED
+export HUBBUB_BALANCER_PROXY="${HUBBUB_PROXY_PROTOCOL:-}"
 export HUBBUB_BALANCER_BIND
 export HUBBUB_BALANCER_METRICS=:9101
 export HUBBUB_BALANCER_ADMIN=/run/balancer/admin.sock

@@ -41,11 +41,13 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_IMAGE": "The image of the services.",
     "HUBBUB_ORIGINS": "As above.",
     "HUBBUB_PORT": "The public port without TLS.",
+    "HUBBUB_PROXY_PROTOCOL": "As above.",
     "HUBBUB_PUBLIC_URL": "As above.",
     "HUBBUB_RATE_LIMITS": "As above.",
     "HUBBUB_REALTIME_REPLICAS": "Containers of realtime.",
     "HUBBUB_SECRETS": "The folder that `deploy/make-secrets` fills.",
     "HUBBUB_SIGNUP": "As above.",
+    "HUBBUB_TRUSTED_PROXIES": "As above.",
     "HUBBUB_TLS_PORT": "The public port with TLS.",
     "HUBBUB_USERS_REPLICAS": "Containers of users.",
 }

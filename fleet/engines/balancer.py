@@ -8,12 +8,13 @@ import asyncio
 import os
 import resource
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from fleet.children import spawn
 from fleet.engines.binaries import haproxy_program
+from fleet.engines.certificate import FILE_NAME, Certificate
 from fleet.folder import short_path
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.probe import http_status
@@ -55,6 +56,17 @@ class PoolServer(NamedTuple):
         return f"unix@{self.socket} check{elsewhere} {POOLS[self.pool]}"
 
 
+class Front(NamedTuple):
+    """What stands before it: proxies that are believed, and the certificate that it serves."""
+
+    trusted_proxies: Sequence[str] = ()
+    proxy_protocol: bool = False
+    certificate: Certificate | None = None
+
+
+NO_FRONT: Final = Front()
+
+
 class Balancer:
     """The servers that the pools should hold, and how to bring them into the running HAProxy."""
 
@@ -63,16 +75,28 @@ class Balancer:
         self._wanted: dict[PoolServer, Mode] = {}
         self._known: dict[PoolServer, Mode] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._metrics = ReservedPort()
+        self._certificate: Certificate | None = None
+        self._served: tuple[int, ...] = ()  # when what is served was written
 
-    def program(self, *, listener: int, port: int, key: str, lock: int) -> Program:
+    def program(
+        self, *, listener: int, port: int, key: str, lock: int, front: Front = NO_FRONT
+    ) -> Program:
         """`listener` is the public socket, which stays open while HAProxy is started again."""
-        metrics = ReservedPort()
+        metrics = self._metrics
+        self._certificate = front.certificate
 
         def start() -> subprocess.Popen[bytes]:
             pools = self._folder / "pools.cfg"
             # Only what serves already: a server in the file counts as up until a check fails.
             self._known = {server: mode for server, mode in self._wanted.items() if mode == "ready"}
             pools.write_text(pools_text(self._known))
+            bind = f"fd@{listener}"
+            if front.certificate:
+                self._served = front.certificate.changed_at()
+                front.certificate.install(self._folder)
+                # HTTP/1.1 alone: the limits on headers and slow readers are tested with it.
+                bind += f" ssl crt {FILE_NAME} alpn http/1.1"
             threads = self._folder / "threads.cfg"
             threads.write_text(f"global\n    nbthread {max_threads()}\n")
             return spawn(
@@ -82,7 +106,9 @@ class Balancer:
                     # Its buffers are spread over many pages, and address translation takes time:
                     # large pages are quicker (docs/decisions/balancer.md).
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-                    "HUBBUB_BALANCER_BIND": f"fd@{listener}",
+                    "HUBBUB_BALANCER_BIND": bind,
+                    "HUBBUB_BALANCER_TRUSTED": " ".join(front.trusted_proxies),
+                    "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
                     # Relative, for a path may have 107 bytes; the folder is its working directory.
                     "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
@@ -98,6 +124,10 @@ class Balancer:
 
         return Program("balancer", 1, port, metrics.number, start, answers, answers)
 
+    def close(self) -> None:
+        """Gives its port back."""
+        self._metrics.close()
+
     async def set_servers(self, servers: Mapping[PoolServer, Mode]) -> None:
         """Make the pools hold these. What HAProxy does not hear now has to be said again."""
         self._wanted = dict(servers)
@@ -111,6 +141,17 @@ class Balancer:
                     # It is down and knows nothing, or it did it all and only its answer is missing.
                     # Adding what is there and setting what is set do no harm.
                     self._known = {}
+
+    async def renew_certificate(self) -> None:
+        """Serves what the operator's files hold now; open sockets stay. Raises BadCertificate,
+        OSError."""
+        if self._certificate is None or self._certificate.changed_at() == self._served:
+            return
+        changed = self._certificate.changed_at()
+        pem = await asyncio.to_thread(self._certificate.install, self._folder)
+        await self._tell(f"set ssl cert {FILE_NAME} <<\n{pem.decode()}")
+        await self._tell(f"commit ssl cert {FILE_NAME}")
+        self._served = changed
 
     async def _tell(self, commands: str) -> str:
         async with asyncio.timeout(API_TIMEOUT_SECONDS):

@@ -107,7 +107,12 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     settings = scene.settings
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
-        http_status(settings.port, "/health/ready", timeout=SYSTEM_TIMEOUT_SECONDS),
+        http_status(
+            settings.port,
+            "/health/ready",
+            timeout=SYSTEM_TIMEOUT_SECONDS,
+            tls=settings.tls_certificate is not None,
+        ),
         asyncio.gather(*(collect_process(p) for p in state.processes if is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _collect_bus(settings, state),

@@ -27,10 +27,11 @@ STEP_SECONDS = 1
 COLUMNS = 3
 PANEL_INCHES = (4.2, 2.4)
 DOTS_AN_INCH = 80
-MAX_LEGENDS = 6
+FEW_LINES = 6
 HEADROOM = 1.4
-UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "", "bytes": "bytes",
-         "percentunit": "share"}  # fmt: skip
+ROW_ROOM = 0.12  # of a legend's row, as a share of the panel
+UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "number",
+         "bytes": "bytes", "percentunit": "share"}  # fmt: skip
 STYLE = {
     "font.size": 7, "axes.titlesize": 8, "axes.grid": True, "grid.alpha": 0.3,
     "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2,
@@ -58,13 +59,18 @@ def draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, start: float, e
         for series in prometheus.query_range(query.expr, start, end, STEP_SECONDS):
             points = [(float(at) - start, float(value)) for at, value in series["values"]]
             label = name_series(query.legend, series["metric"])
-            axes.plot(*zip(*points, strict=True), label=label if lines < MAX_LEGENDS else "_")
+            axes.plot(*zip(*points, strict=True), label=label)
             lines += 1
     axes.set_title(panel.title, loc="left", fontweight="bold")
+    axes.set_xlabel("seconds")
     axes.set_ylabel(UNITS[panel.unit])
     axes.set_xlim(0, end - start)
-    axes.set_ylim(0, axes.get_ylim()[1] * HEADROOM)  # so that no line hides behind the legend
-    axes.legend(fontsize=6, frameon=False, loc="upper left", ncols=2)
+    # So that no line hides behind the legend.
+    room = HEADROOM + max(0, -(-lines // 3) - 2) * ROW_ROOM
+    axes.set_ylim(0, axes.get_ylim()[1] * room)
+    columns = 2 if lines <= FEW_LINES else 3
+    axes.legend(fontsize=6 if lines <= FEW_LINES else 5, frameon=False, loc="upper left",
+                ncols=columns)  # fmt: skip
 
 
 def name_series(legend: str, labels: dict[str, Any]) -> str:

@@ -1,9 +1,14 @@
 """The screen of `python -m ops top`, on a system in which people talk."""
 
 import asyncio
+import os
+import pty
 import re
+import sys
+import termios
+from contextlib import suppress
 
-from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.observability.run import run_ops
 from tests.observability.talk import people_who_talk
 
@@ -15,15 +20,55 @@ async def test_one_picture_shows_flow_latency_and_replicas(system: Hubbub) -> No
     await system.until_whole()
     async with people_who_talk(system.origin), asyncio.timeout(PATIENCE_SECONDS):
         said = ""
-        while not re.search(r"deliveries +[1-9]", said):
+        while not re.search(r"deliveries a second +[1-9]", said):
             code, said = await run_ops(system, "top", "--once")
             assert code == 0, said
     assert f"Hubbub at {system.origin}" in said
-    assert re.search(r"messages stored +[1-9]", said), said
-    assert re.search(r"sockets now +[3-9]", said), said
+    assert re.search(r"stored a second +[1-9]", said), said
+    assert re.search(r"sockets +[3-9]", said), said
     assert re.search(r"REST request +[\d.]+ +[\d.]+", said), said
     for role in ("edge", "realtime", "users", "chats"):
-        assert re.search(rf"{role} +2 +2 +0 +0 +\S+ +closed", said), said
+        assert re.search(rf"{role} +2 +2 +0 +0 +\S+ +ok", said), said
+    for engine, number in (("postgres", 1), ("valkey", 1), ("cache", 3), ("balancer", 1)):
+        assert re.search(rf"{engine} +{number} +{number} +0 +0 ", said), said
+    assert max(map(len, said.splitlines())) <= 80
+    assert len(said.splitlines()) <= 24
+
+
+async def test_q_ends_the_live_screen(system: Hubbub) -> None:
+    """Which says so, and leaves the terminal as it was."""
+    await system.until_whole()
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(ours)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ops", "top",
+        env={**system.environment, "TERM": "xterm"}, cwd=ROOT,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    said = bytearray()
+    reading = asyncio.create_task(asyncio.to_thread(read_terminal, ours, said))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while b"q ends" not in said:  # noqa: ASYNC110 - a terminal tells nobody
+                await asyncio.sleep(0.05)
+            os.write(ours, b"q")
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await reading
+        after = termios.tcgetattr(ours)
+        os.close(ours)
+    assert after == before
+
+
+def read_terminal(descriptor: int, said: bytearray) -> None:
+    """Until the other end is closed."""
+    with suppress(OSError):
+        while data := os.read(descriptor, 4096):
+            said += data
 
 
 async def test_without_a_fleet_there_is_nothing_to_see(system: Hubbub) -> None:

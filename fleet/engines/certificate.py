@@ -1,0 +1,53 @@
+"""The certificate that HAProxy serves where `make run` speaks TLS: the operator's files as the one
+file that HAProxy reads, made anew when they change."""
+
+import ssl
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fleet.folder import replace_file
+
+FILE_NAME: Final = "certificate.pem"
+
+
+class BadCertificate(Exception):
+    """The files hold no certificate with its key; the text says which and why."""
+
+
+class Certificate(NamedTuple):
+    """`chain` holds the certificate and those that vouch for it, `key` its key; one file may hold
+    both."""
+
+    chain: Path
+    key: Path
+
+    def changed_at(self) -> tuple[int, ...]:
+        """Of both files, in nanoseconds. Raises OSError."""
+        return self.chain.stat().st_mtime_ns, self.key.stat().st_mtime_ns
+
+    def read(self) -> bytes:
+        """Both in PEM. Raises BadCertificate."""
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.chain, self.key, password=_refuse_password)
+            parts = [self.chain.read_bytes()]
+            if self.key != self.chain:
+                parts.append(self.key.read_bytes())
+        except (OSError, ValueError) as error:  # SSLError is an OSError
+            raise BadCertificate(
+                f"{self.chain} and {self.key} hold no certificate with its key: {error}"
+            ) from error
+        # A blank line would end what HAProxy is told.
+        lines = b"\n".join(parts).splitlines()
+        return b"\n".join(line for line in lines if line.strip()) + b"\n"
+
+    def install(self, folder: Path) -> bytes:
+        """Writes what HAProxy starts with, and gives it. Raises BadCertificate, OSError."""
+        pem = self.read()
+        replace_file(folder / FILE_NAME, pem)
+        return pem
+
+
+def _refuse_password() -> str:
+    """Asking at the terminal would keep the start waiting."""
+    raise ValueError("the key is encrypted")

@@ -1,0 +1,127 @@
+"""HAProxy as the fleet starts it, in front of an edge that says who it is told asks."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from common.calls.balancer import BALANCER_HEADER
+from fleet.engines.balancer import Balancer, Front, PoolServer
+from fleet.folder import short_path
+from fleet.ports import LOOPBACK, listen_publicly
+
+EDGE = PoolServer("edge", "edge-1", "edge-1.sock")
+START_SECONDS = 20.0
+KEY = "the secret of the balancer"
+
+
+class Entrance:
+    """`port` is the public one."""
+
+    def __init__(self, port: int, balancer: Balancer, *, tls: bool) -> None:
+        self.port, self.balancer = port, balancer
+        self._tls = tls
+
+    async def seen_address(self, *headers: str, first: bytes = b"") -> str:
+        """Where edge is told that the client is; `first` is sent before the request."""
+        said = await self.ask(*headers, first=first)
+        return client_in(said)
+
+    async def ask(self, *headers: str, first: bytes = b"") -> str:
+        """The whole answer."""
+        reader, writer = await self.connect()
+        lines = ["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]
+        writer.write(first + "\r\n".join(lines).encode())
+        async with asyncio.timeout(START_SECONDS):
+            said = (await reader.read()).decode()
+        writer.close()
+        return said
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return await asyncio.open_connection(
+            LOOPBACK, self.port, ssl=context if self._tls else None
+        )
+
+    async def certificate(self) -> str:
+        """The name in the one that is served."""
+        pem = await asyncio.to_thread(ssl.get_server_certificate, (LOOPBACK, self.port))
+        return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
+
+
+def client_in(said: str) -> str:
+    """The address in what HAProxy told edge, which edge has answered with."""
+    (line,) = [line for line in said.splitlines() if line.lower().startswith(BALANCER_HEADER)]
+    return line.split(" ")[-2]
+
+
+MakeEntrance = Callable[[Front], Awaitable[Entrance]]
+
+
+@pytest.fixture
+async def make_entrance(tmp_path: Path) -> AsyncIterator[MakeEntrance]:
+    """Starts one with what stands before it."""
+    async with AsyncExitStack() as stack:
+
+        async def make(front: Front) -> Entrance:
+            return await stack.enter_async_context(_running(tmp_path, front))
+
+        yield make
+
+
+@asynccontextmanager
+async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
+        writer.close()
+
+    with short_path(folder, EDGE.socket) as path:
+        server = await asyncio.start_unix_server(echo, path)
+    balancer = Balancer(folder)
+    await balancer.set_servers({EDGE: "ready"})
+    with listen_publicly(LOOPBACK, 0) as listener, (folder / "lock").open("w") as lock:
+        program = balancer.program(
+            listener=listener.fileno(), port=0, key=KEY, lock=lock.fileno(), front=front
+        )
+        process = program.start()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await program.is_ready():  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.05)
+            yield Entrance(listener.getsockname()[1], balancer, tls=front.certificate is not None)
+        finally:
+            process.kill()
+            await asyncio.to_thread(process.communicate)
+            server.close()
+            await server.wait_closed()
+            balancer.close()
+
+
+def write_certificate(name: str, chain: Path, key: Path) -> None:
+    """A self-signed one."""
+    own = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(own, hashes.SHA256())
+    )
+    pem = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain.write_bytes(certificate.public_bytes(Encoding.PEM))
+    key.write_bytes(pem)

@@ -1,0 +1,72 @@
+"""TLS on the public port of one machine, by files of the operator."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fleet.engines.balancer import Front
+from fleet.engines.certificate import BadCertificate, Certificate
+from fleet.ports import LOOPBACK
+from tests.contract.fleet.conftest import MakeEntrance, write_certificate
+
+WAIT_SECONDS = 10.0
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Certificate:
+    found = Certificate(tmp_path / "chain.pem", tmp_path / "key.pem")
+    write_certificate("first.example", *found)
+    return found
+
+
+async def test_a_renewed_certificate_is_served_and_open_connections_stay(
+    make_entrance: MakeEntrance, files: Certificate
+) -> None:
+    """The files are read again when they change, and not before both of them fit."""
+    entrance = await make_entrance(Front(certificate=files))
+    assert await entrance.seen_address() == LOOPBACK
+    assert await entrance.certificate() == "CN=first.example"
+    reader, writer = await entrance.connect()
+    first_key = files.key.read_bytes()
+    write_certificate("second.example", *files)
+    second_key = files.key.read_bytes()
+    files.key.write_bytes(first_key)  # half written
+    with pytest.raises(BadCertificate):
+        await entrance.balancer.renew_certificate()
+    assert await entrance.certificate() == "CN=first.example"
+    files.key.write_bytes(second_key)
+    os.utime(files.key, ns=(time.time_ns(), time.time_ns() + 1))
+    await entrance.balancer.renew_certificate()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+            await asyncio.sleep(0.05)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b" 200 OK" in await reader.read()
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "another"])
+def test_files_that_do_not_fit_are_refused_with_a_sentence(
+    files: Certificate, tmp_path: Path, damage: str
+) -> None:
+    """Which names them."""
+    match damage:
+        case "missing":
+            files.key.unlink()
+        case "empty":
+            files.chain.write_text("")
+        case _:
+            write_certificate("other.example", tmp_path / "other.pem", files.key)
+    with pytest.raises(BadCertificate, match=f"{files.chain} and {files.key} hold no certificate"):
+        files.read()
+
+
+def test_one_file_may_hold_both(files: Certificate, tmp_path: Path) -> None:
+    """As HAProxy and many certificate tools have it."""
+    both = tmp_path / "both.pem"
+    both.write_bytes(files.chain.read_bytes() + b"\n\n" + files.key.read_bytes())
+    pem = Certificate(both, both).read()
+    assert pem.count(b"-----BEGIN") == 2
+    assert b"\n\n" not in pem
