@@ -48,7 +48,8 @@ class Stack:
             "HUBBUB_RATE_LIMITS": "high",
             **variables,
         }
-        self.run("deploy/make-secrets", str(folder / "secrets"))
+        self.secrets = folder / "secrets"
+        self.run("deploy/make-secrets", str(self.secrets))
 
     def run(self, *command: str, **variables: str) -> str:
         """Runs a command as the operator would. Raises AssertionError with what it says."""

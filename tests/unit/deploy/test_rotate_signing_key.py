@@ -4,7 +4,10 @@ import os
 import time
 from pathlib import Path
 
-from deploy.rotate_signing_key import rotate
+import pytest
+
+from common.identity.tokens import TokenError, TokenVerifier
+from deploy.rotate_signing_key import revoke, rotate
 from users.keys import SigningKeys
 
 
@@ -25,6 +28,23 @@ def test_rotation_logs_nobody_out(tmp_path: Path) -> None:
     keys.reload()
     assert removed == [old]
     assert {key["kid"] for key in keys.published()} == {second, third}
+
+
+def test_a_revoked_key_is_gone_at_once(tmp_path: Path) -> None:
+    """The new one alone is published and signs; a verifier that has read it refuses the old."""
+    keys = SigningKeys(tmp_path)
+    old = keys.sign_access_token("ann", "session", 0)
+    verifier = TokenVerifier()
+    verifier.replace_keys(keys.published())
+    verifier.verify(old)
+    new, removed = revoke(tmp_path, time.time())
+    assert len(removed) == 1
+    keys.reload()
+    assert [key["kid"] for key in keys.published()] == [new]
+    verifier.replace_keys(keys.published())
+    with pytest.raises(TokenError):
+        verifier.verify(old)
+    verifier.verify(keys.sign_access_token("ann", "session", 0))
 
 
 def test_new_key_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:

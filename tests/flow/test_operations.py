@@ -1,0 +1,58 @@
+"""The procedures of docs/operations.md for one machine, as they are printed there."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import aiohttp
+
+from tests.fixtures.hubbub import ROOT, Hubbub
+from tests.fixtures.person import Person
+from tests.fixtures.procedures import ON_ONE_MACHINE
+
+COMMAND_SECONDS = 120.0
+
+
+async def run(command: str, environment: dict[str, str]) -> str:
+    """What it says. Raises AssertionError where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", command,
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
+    assert process.returncode == 0, f"{command}: {said.decode()}"
+    return said.decode()
+
+
+async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
+    """One after the other on one system; those that call the API are answered without a refusal,
+    no session is lost with the signing keys, and the backup is put into another system."""
+    file, other = tmp_path / "backup.tar", tmp_path / "other"
+    replicas = "edge=1,realtime=1,users=1,chats=1"
+    async with (
+        Hubbub(tmp_path / "data", replicas=replicas) as system,
+        aiohttp.ClientSession() as http,
+    ):
+        ann = await Person.sign_up(http, system.origin, username="ann")
+        ben = await Person.sign_up(http, system.origin)
+        environment = {
+            **system.environment,
+            "api": f"{system.origin}/api",
+            "token": f"Authorization: Bearer {ann.token}",
+            "json": "Content-Type: application/json",
+        }
+        for printed in ON_ONE_MACHINE:
+            # What stands for something of the reader's own; curl says when it was refused.
+            command = (
+                printed.replace("[", "").replace("]", "")
+                .replace("FILE", str(file)).replace("/ID", f"/{ben.id}")
+                .replace(".data", str(system.data)).replace("curl ", "curl -sS --fail-with-body ")
+            )  # fmt: skip
+            where = {"HUBBUB_DATA": str(other)} if "restore" in printed else {}
+            said = await run(command, {**environment, **where})
+            if "restore" in printed:
+                assert "Restored: 2 people" in said
+        # The keys that signed their tokens are revoked, Ann's session is not.
+        assert (await ann.ask("GET", "/api/user/me")).status == 401
+        await ann.refresh()
+        assert (await ann.ask("GET", "/api/user/me")).status == 200
