@@ -83,10 +83,11 @@ cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what happen
 	@$(BIN)/python -m loadtest.cache_bench
 
 faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
-	@.ci/proxies
+	@.ci/neighbours
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
-		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/contract/fleet; \
+		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/contract/fleet \
+		tests/observability/test_alertmanager.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 simulate: $(VENV)/dev.stamp  ## run the product by the seed on a simulated network: make simulate [SEEDS=10000] [SEED=n]

@@ -57,7 +57,7 @@ def start_caddy(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]
 
 def _program(name: str) -> str:
     found = shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
-    assert found, f"there is no {name}: .ci/proxies installs it"
+    assert found, f"there is no {name}: .ci/neighbours installs it"
     return found
 
 

@@ -1,6 +1,7 @@
 """The rules of docker-compose.yml and deploy/Dockerfile that can be checked without an engine."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def test_only_haproxy_is_reachable_from_outside() -> None:
     """No other service publishes a port, and all networks but HAProxy's own are internal."""
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["haproxy"]
     outside = [name for name, net in COMPOSE["networks"].items() if not net.get("internal")]
-    assert outside == ["outside"]
+    assert outside == ["outside", "alerts"]
     assert [name for name in SERVICES if "outside" in _networks(name)] == ["haproxy"]
+    assert [name for name in SERVICES if "alerts" in _networks(name)] == ["alertmanager"]
 
 
 def test_nothing_listens_to_strangers_unless_told_to() -> None:
@@ -91,7 +93,8 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
         "cache": {"edge", "cache-1", "cache-2", "cache-3", "ops"},
         "users-data": {"users", "users-database", "ops", *BACKUP},
         "chats-data": {"chats", "chats-database", "ops", *BACKUP},
-        "monitoring": {"haproxy", "prometheus", "grafana", "ops"},
+        "monitoring": {"haproxy", "prometheus", "alertmanager", "grafana", "ops"},
+        "alerts": {"alertmanager"},
         "nothing": {"certificates", "key-folder"},
     }
 
@@ -119,6 +122,7 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
         **{f"valkey-{role}.password": {role, "valkey"} for role in OURS},
         "postgres.password": {"users-database", "chats-database"},
         "grafana.password": {"grafana"},
+        "smtp.password": {"alertmanager"},
     }
     for service in SERVICES.values():
         for variable, value in service.get("environment", {}).items():
@@ -127,10 +131,10 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
             assert not re.search(r"//[^/@]*:[^/@]+@", str(value)), variable
 
 
-def test_make_secrets_makes_each_secret_of_the_compose_file() -> None:
+def test_make_secrets_makes_each_secret_of_the_compose_file(tmp_path: Path) -> None:
     """The one command makes all files that are named."""
-    script = (ROOT / "deploy/make-secrets").read_text()
-    assert all(name in script.split() or f"{name};" in script for name in COMPOSE["secrets"])
+    subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(COMPOSE["secrets"])
 
 
 def test_databases_keep_their_data_apart_and_can_prepare() -> None:
@@ -167,7 +171,7 @@ def test_image_holds_every_service_and_what_looks_at_them() -> None:
 
 def test_what_watches_knows_every_engine_and_how_many_replicas_there_should_be() -> None:
     """A service that is added here is added there; only `ops` is replaced when a number changes."""
-    others = {"certificates", "prometheus", "grafana", "ops", *JOBS}
+    others = {"certificates", "prometheus", "alertmanager", "grafana", "ops", *JOBS}
     assert set(SERVICES) - others == {*OURS, *ENGINES}
     for name, service in SERVICES.items():
         says = "_REPLICAS" in str(service.get("environment", {}))
