@@ -18,10 +18,11 @@ class Finding(NamedTuple):
 
 class Check(NamedTuple):
     """`explains` are the checks that find something because this one does. `needs_fleet`: cannot
-    be judged where none runs."""
+    be judged where none runs. `by_role`: explains only what is about the same role."""
 
     number: int
     name: str
     judge: Callable[[Scene], Iterable[Finding]]
     needs_fleet: bool = True
     explains: tuple[int, ...] = ()
+    by_role: bool = False

@@ -52,7 +52,7 @@ CHECKS: Final = (
     Check(16, "secrets", judge_secrets, needs_fleet=False, explains=(3, 4, 19)),
     Check(17, "caches", judge_caches),
     Check(18, "live delivery", judge_polling, explains=(14,)),
-    Check(19, "restarts", judge_restarts, explains=(3, 4, 8, 11, 15, 17, 18)),
+    Check(19, "restarts", judge_restarts, explains=(4, 8, 11, 17), by_role=True),
     Check(20, "search index", judge_search_index),
     Check(21, "pauses", judge_pauses, explains=(2, 3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 20)),
 )

@@ -32,6 +32,7 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
                 else "PostgreSQL is down, busy with its recovery, or hangs."
                 f"{scene.log_of('postgres-')}",
                 start_database_again(scene, role),
+                "postgres",
             )
         elif database.version < OLDEST_POSTGRES:
             yield Finding(
@@ -88,6 +89,7 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
             f"Valkey cannot be asked: {scene.bus.error}",
             f"It is down or hangs. Messages still arrive, up to 2 s late.{scene.log_of('valkey-')}",
             start_bus_again(scene),
+            "valkey",
         )
     elif scene.bus.refused:
         yield Finding(

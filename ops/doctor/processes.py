@@ -167,4 +167,5 @@ def judge_caches(scene: Scene) -> Iterator[Finding]:
                 "They are down or hang. Reads go to their owners: right, and slower."
                 f"{scene.log_of('cache-')}",
                 show_processes(scene),
+                "cache",
             )

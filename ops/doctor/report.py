@@ -44,14 +44,13 @@ def _explained(verdict: Verdict, causes: Mapping[Check, list[Finding]]) -> tuple
     return tuple(
         check.number
         for check, findings in causes.items()
-        if verdict.number in check.explains and _are_about(findings, verdict.findings)
+        if verdict.number in check.explains
+        and (not check.by_role or _roles(verdict.findings) <= _roles(findings))
     )
 
 
-def _are_about(causes: list[Finding], effects: list[Finding]) -> bool:
-    """What is about one role explains nothing about another one."""
-    roles = {cause.about for cause in causes}
-    return "" in roles or {effect.about for effect in effects} <= {"", *roles}
+def _roles(findings: list[Finding]) -> set[str]:
+    return {finding.about for finding in findings}
 
 
 async def collect(settings: FleetSettings) -> Scene:

@@ -142,7 +142,7 @@ def test_a_network_of_ipv6_is_one_address(
         statuses.append(answer.status_code)
     assert statuses == [401] * 10 + [429]
     deadline = time.monotonic() + 5
-    while f'"client":"{network}:/64"' not in services.log_of("edge"):
+    while f'"client":"{network}:/64"' not in services.log_of("edge", 3):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
