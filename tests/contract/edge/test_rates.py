@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from common.calls.balancer import network_of
 from common.protocol.ids import new_id
 
 
@@ -142,7 +143,8 @@ def test_a_network_of_ipv6_is_one_address(
         statuses.append(answer.status_code)
     assert statuses == [401] * 10 + [429]
     deadline = time.monotonic() + 5
-    while f'"client":"{network}:/64"' not in services.log_of("edge", 3):
+    client = f'"client":"{network_of(f"{network}1")}"'
+    while client not in services.log_of("edge", 3):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
