@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,7 +87,7 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
 		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/contract/fleet \
-		tests/observability/test_alertmanager.py; \
+		tests/observability/test_alertmanager.py tests/unit/fleet/test_upgrade.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 simulate: $(VENV)/dev.stamp  ## run the product by the seed on a simulated network: make simulate [SEEDS=10000] [SEED=n]
@@ -136,6 +136,9 @@ bundle: $(VENV)/run.stamp  ## logs, configuration and figures for a bug report, 
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 	@$(BIN)/python -m fleet.backup backup $(TO)
+
+upgrade-database: $(VENV)/run.stamp  ## bring the data of an older PostgreSQL into the installed one
+	@$(BIN)/python -m fleet.upgrade $${OLD:+--old "$$OLD"}
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
 	@$(BIN)/python -m fleet.backup restore $(FROM)

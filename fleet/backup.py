@@ -151,7 +151,7 @@ async def databases_of(
             yield _urls(settings, 0)
             return
         with closing(ReservedPort()) as port:
-            async with _running_postgres(settings, port.number, lock):
+            async with running_server(settings, settings.data / "postgres", port.number, lock):
                 yield _urls(settings, port.number)
     finally:
         lock.release()
@@ -164,7 +164,7 @@ def _port_of_running(settings: FleetSettings) -> int:
 
 
 def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
-    urls = {role: database.url(port) for role, database in _databases(settings).items()}
+    urls = {role: database.url(port) for role, database in databases_in(settings).items()}
     for role, variable in DATABASE_VARIABLES.items():
         urls[role] = settings.external.get(variable, urls[role])
         if urlsplit(urls[role]).port == 0:
@@ -172,7 +172,7 @@ def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
     return urls
 
 
-def _databases(settings: FleetSettings) -> dict[str, Database]:
+def databases_in(settings: FleetSettings) -> dict[str, Database]:
     make_key_folder(settings.keys)
     return {
         role: Database(
@@ -183,17 +183,18 @@ def _databases(settings: FleetSettings) -> dict[str, Database]:
 
 
 @asynccontextmanager
-async def _running_postgres(
-    settings: FleetSettings, port: int, lock: FolderLock
+async def running_server(
+    settings: FleetSettings, folder: Path, port: int, lock: FolderLock, program: Path | None = None
 ) -> AsyncIterator[None]:
-    """The server of the data folder, for the time of the block; a new folder gets a new one."""
-    for folder in (settings.logs, settings.run):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder, databases = settings.data / "postgres", _databases(settings)
-    disguise = make_cluster(folder, list(databases.values()))
+    """A server on the folder, for the time of the block; a new folder gets a new one. `program` is
+    its `postgres`, where it is not the installed one."""
+    for needed in (settings.logs, settings.run):
+        needed.mkdir(mode=0o700, parents=True, exist_ok=True)
+    databases = databases_in(settings)
+    disguise = make_cluster(folder, list(databases.values()), program)
     (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
     process = spawn(
-        server_command(folder, port, disguise),
+        server_command(folder, port, disguise, program),
         env={"PATH": os.environ.get("PATH", "")},
         cwd=settings.run,
         pass_fds=[lock.for_children],

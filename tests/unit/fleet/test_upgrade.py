@@ -1,0 +1,115 @@
+"""The data of an older major release of PostgreSQL, brought into the installed one."""
+
+import asyncio
+import os
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from fleet.backup import BackupFailed, databases_in, running_server
+from fleet.engines.binaries import postgres_program
+from fleet.engines.postgres import DatabaseSetupFailed, made_by, major_release, make_cluster
+from fleet.lock import FolderLock
+from fleet.ports import ReservedPort
+from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
+from fleet.upgrade import upgrade_database
+
+OLD = PROJECT_FOLDER / ".build" / "postgresql-17" / "usr" / "lib" / "postgresql" / "17" / "bin"
+NOW = major_release(postgres_program("postgres"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> FleetSettings:
+    data = tmp_path / "data"
+    data.mkdir()
+    return read_settings({"HUBBUB_DATA": str(data)})
+
+
+def say(settings: FleetSettings, program: Path, *statements: str) -> list[object]:
+    """What the database of chats answers to the last of them, on a server of this program."""
+
+    async def run() -> list[object]:
+        lock = FolderLock(settings.data)
+        with closing(ReservedPort()) as port:
+            try:
+                await lock.acquire()
+                folder = settings.data / "postgres"
+                async with running_server(settings, folder, port.number, lock, program):
+                    return await asyncio.to_thread(ask, port.number)
+            finally:
+                lock.release()
+
+    def ask(port: int) -> list[object]:
+        url = databases_in(settings)["chats"].url(port)
+        with closing(psycopg.connect(url, autocommit=True)) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+            return [value for (value,) in cursor.fetchall()] if cursor.description else []
+
+    return asyncio.run(run())
+
+
+def test_the_installed_release_has_nothing_to_do(settings: FleetSettings) -> None:
+    """And without a database there is nothing to bring."""
+    with pytest.raises(BackupFailed, match="there is no database"):
+        asyncio.run(upgrade_database(settings, None))
+    make_cluster(settings.data / "postgres", list(databases_in(settings).values()))
+    said = asyncio.run(upgrade_database(settings, None))
+    assert said == f"The database is of PostgreSQL {NOW} already."
+
+
+def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None:
+    """What to type is said; nor is an empty database made where an upgrade was cut off."""
+    folder, databases = settings.data / "postgres", list(databases_in(settings).values())
+    make_cluster(folder, databases)
+    (folder / "PG_VERSION").write_text("16\n")
+    with pytest.raises(DatabaseSetupFailed, match=r"of PostgreSQL 16.*make upgrade-database"):
+        make_cluster(folder, databases)
+    kept = settings.data / f"postgres.before-{NOW}"
+    folder.rename(kept)
+    with pytest.raises(DatabaseSetupFailed, match=f"mv {kept} {folder}"):
+        make_cluster(folder, databases)
+
+
+@pytest.fixture
+def old_programs() -> Path:
+    """Of Debian's PostgreSQL 17."""
+    assert (OLD / "postgres").exists(), f"there is no {OLD}: .ci/neighbours unpacks it"
+    return OLD
+
+
+@pytest.mark.long
+def test_the_data_of_17_is_there_in_the_installed_release(
+    settings: FleetSettings, old_programs: Path
+) -> None:
+    """Rows, indexes and rules; the old folder is whole, and the way back as it is printed works."""
+    old = old_programs / "postgres"
+    say(
+        settings, old,
+        "CREATE TABLE t (n int PRIMARY KEY CHECK (n > 0))",
+        "INSERT INTO t SELECT generate_series(1, 1000)",
+    )  # fmt: skip
+    folder = settings.data / "postgres"
+    assert made_by(folder) == 17
+    said = asyncio.run(upgrade_database(settings, old_programs))
+    assert made_by(folder) == NOW
+    assert say(settings, postgres_program("postgres"), "SELECT sum(n) FROM t") == [500_500]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        say(settings, postgres_program("postgres"), "INSERT INTO t VALUES (0)")
+    back = said.partition("with the release of before: ")[2]
+    subprocess.run(["sh", "-c", back], check=True)
+    assert say(settings, old, "SELECT sum(n) FROM t") == [500_500]
+
+
+@pytest.mark.long
+def test_what_is_prepared_is_finished_first(settings: FleetSettings, old_programs: Path) -> None:
+    """A dump would lose it; nothing is changed."""
+    old = old_programs / "postgres"
+    say(settings, old, "BEGIN", "CREATE TABLE t ()", "PREPARE TRANSACTION 'hubbub-1'")
+    with pytest.raises(BackupFailed, match="holds prepared transactions"):
+        asyncio.run(upgrade_database(settings, old_programs))
+    assert made_by(settings.data / "postgres") == 17
+    assert not any("before" in name for name in os.listdir(settings.data))
