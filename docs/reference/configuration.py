@@ -47,6 +47,8 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_IMAGE": "The image of the services.",
     "HUBBUB_ORIGINS": "As above.",
     "HUBBUB_PORT": "The public port without TLS.",
+    "HUBBUB_POSTGRES_IMAGE": "PostgreSQL's image; `deploy/compose-upgrade-postgres` sets it.",
+    "HUBBUB_POSTGRES_MAJOR": "Its major release: the folder of the data; set by the same.",
     "HUBBUB_PROXY_PROTOCOL": "As above.",
     "HUBBUB_PUBLIC_URL": "As above.",
     "HUBBUB_RATE_LIMITS": "As above.",

@@ -79,6 +79,12 @@ class Stack:
         """Of all services."""
         return set(self.compose("ps", "--quiet", "--no-trunc").split())
 
+    def running_since(self) -> dict[str, str]:
+        """When each container was started, by its id."""
+        ids = self.compose("ps", "--quiet", "--no-trunc").split()
+        said = self.run("docker", "inspect", "--format={{.Id}} {{.State.StartedAt}}", *ids)
+        return dict(line.split() for line in said.splitlines() if line)
+
     async def crash(self, service: str) -> str:
         """kill -9 of the first process of one container, and so of all in it; gives its id."""
         chosen = self.containers(service)[0]

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.compose.stack import Stack
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice
@@ -55,3 +57,46 @@ async def test_restored_into_an_empty_system_every_history_is_back(
             assert own == await device.person.events(chat)
     me = await ben.ask("GET", "/api/user/me", retry_seconds=10)
     assert me.body["user"]["chats"] == [chat]
+
+
+async def test_a_damaged_backup_stops_nothing(system: Stack, tmp_path: Path) -> None:
+    """What cannot be restored is refused while everything runs."""
+    damaged = tmp_path / "damaged.tar"
+    damaged.write_bytes(b"no backup")
+    before = system.running_since()
+    with pytest.raises(AssertionError, match="Nothing was restored"):
+        await asyncio.to_thread(system.run, "deploy/compose-restore", str(damaged), REPLACE="yes")
+    assert system.running_since() == before
+
+
+async def test_another_major_release_has_the_data_and_there_is_a_way_back(
+    system: Stack, ann: Person, tmp_path: Path
+) -> None:
+    """Tokens stay good; as there is no next release yet, the same one plays it, in its folder."""
+    env = tmp_path / "env"
+    variables = {"HUBBUB_ENV": str(env), "COMPOSE_ENV_FILES": str(env)}
+    env.write_text("HUBBUB_SIGNUP=open\n")
+    chat = await ann.create_chat("kept")
+    await ann.post(chat, "said before")
+    kept = await ann.events(chat)
+
+    def postgres() -> str:
+        return system.compose("exec", "-T", "chats-database", "printenv", "PGDATA", **variables)
+
+    said = await asyncio.to_thread(
+        system.run, "deploy/compose-upgrade-postgres", "19", "postgres:18.6-trixie", **variables
+    )
+    try:
+        assert "/19/" in postgres()
+        assert env.read_text().splitlines() == [
+            "HUBBUB_SIGNUP=open",
+            "HUBBUB_POSTGRES_MAJOR=19",
+            "HUBBUB_POSTGRES_IMAGE=postgres:18.6-trixie",
+        ]
+        assert await ann.events(chat) == kept
+        assert (await ann.post(chat, "said after", retry_seconds=30)).status == 201
+    finally:
+        back = said.partition("nothing new was written: ")[2]
+        await asyncio.to_thread(system.run, "sh", "-c", back, **variables)
+    assert "/18/" in postgres()
+    assert await ann.events(chat) == kept
