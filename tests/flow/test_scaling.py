@@ -112,6 +112,24 @@ async def test_a_rolling_restart_of_single_processes_costs_no_request(
         assert len(await ann.events(chat)) == 1 + posted
 
 
+@pytest.mark.long
+async def test_a_restart_that_cannot_work_leaves_what_was_there(tmp_path: Path) -> None:
+    """Without the services' key no new process becomes ready: after a minute the operator hears
+    which one, and every old process still serves."""
+    async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
+        key = system.data / "keys" / "service.key"
+        held = key.read_text()
+        before = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
+        key.unlink()
+        reply = await ask_fleet(system.data / "run", Restart())
+        assert not reply.done
+        assert "The new chats-2 is not ready after 60 s." in reply.said
+        key.write_text(held)
+        await system.until_whole()
+        after = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
+        assert after == before
+
+
 async def test_a_node_that_goes_tells_its_sockets_to_come_back(
     system: Hubbub, ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
