@@ -83,12 +83,18 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 role,
             )
     for p in scene.state.processes:
-        if p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
-            name = p.name
+        if not p.started and p.role in SERVICE_ROLES:  # a container of which nothing is known
             yield Finding(
-                f"{name} is not ready after {int(scene.now - p.started)} s.",
-                f"It waits for something.{scene.log_of(name)}",
-                start_again(scene, name, p.pid),
+                f"{p.name} does not answer.",
+                "It starts, hangs or is paused.",
+                start_again(scene, p.name, p.pid),
+                p.role,
+            )
+        elif p.started and p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
+            yield Finding(
+                f"{p.name} is not ready after {int(scene.now - p.started)} s.",
+                f"It waits for something.{scene.log_of(p.name)}",
+                start_again(scene, p.name, p.pid),
                 p.role,
             )
     for process in scene.processes:

@@ -230,6 +230,16 @@ def test_what_ends_again_and_again_explains_nothing_about_other_roles() -> None:
         }
 
 
+def test_a_container_that_says_nothing_is_started_again_by_what_is_printed() -> None:
+    """Since when it runs is not known, so that is not said."""
+    silent = process("edge", 2, state="starting", started=0.0)
+    (found,) = found_by(scene(state=fleet(silent), in_containers=True)).values()
+    assert [(f.wrong, f.command) for f in found][-1] == (
+        "edge-2 does not answer.",
+        "docker compose restart edge",
+    )
+
+
 def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
     """Its process is named, and nobody is told to start a second one."""
     gone = scene(state=None, holder=4711, port_is_taken=True, system_ready=None, databases={})
