@@ -86,7 +86,8 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 	@.ci/neighbours
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
-		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/contract/fleet \
+		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/flow/test_operations.py \
+		tests/contract/fleet \
 		tests/observability/test_alertmanager.py tests/unit/fleet/test_upgrade.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
@@ -24,6 +25,7 @@ async def run(command: str, environment: dict[str, str]) -> str:
     return said.decode()
 
 
+@pytest.mark.long
 async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
     """One after the other on one system; those that call the API are answered without a refusal,
     no session is lost with the signing keys, and the backup is put into another system."""
