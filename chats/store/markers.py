@@ -28,9 +28,9 @@ WITH found AS MATERIALIZED (
         SELECT l.seq AS head FROM log l WHERE l.chat = w.chat ORDER BY l.seq DESC LIMIT 1
     ) AS h
 ), moved AS (
-    INSERT INTO own_chats AS o (member, chat, joined, read, asked, turned_back)
+    INSERT INTO own_chats AS o (member, chat, joined, read, asked, turned_back, turned_to)
     SELECT f.member, f.chat, f.joined, CASE WHEN f.back THEN least(f.seq, f.marker) ELSE f.seq END,
-        f.asked, CASE WHEN f.back THEN microseconds_now() ELSE 0 END
+        f.asked, CASE WHEN f.back THEN microseconds_now() ELSE 0 END, f.seq
     FROM found f WHERE f.is_there AND (f.back OR f.seq > f.marker) ORDER BY f.nth
     ON CONFLICT (member, chat) DO UPDATE SET
         joined = excluded.joined,
@@ -38,10 +38,16 @@ WITH found AS MATERIALIZED (
         turned_back = CASE
             WHEN excluded.turned_back > 0 THEN microseconds_now() ELSE o.turned_back
         END,
+        turned_to = CASE WHEN excluded.turned_back > 0 THEN excluded.turned_to ELSE o.turned_to END,
+        turned_before = CASE
+            WHEN excluded.turned_back > 0 THEN o.turned_back ELSE o.turned_before
+        END,
         read = CASE
             WHEN o.joined <> excluded.joined THEN excluded.read
             WHEN excluded.turned_back > 0 THEN least(o.read, excluded.read)
-            WHEN excluded.asked <= o.turned_back THEN o.read
+            WHEN excluded.asked <= o.turned_before THEN o.read
+            WHEN excluded.asked <= o.turned_back
+            THEN greatest(o.read, least(excluded.read, o.turned_to))
             ELSE greatest(o.read, excluded.read)
         END
     RETURNING o.member, o.chat, o.read, o.asked - o.turned_back

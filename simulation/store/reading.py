@@ -174,12 +174,18 @@ class Reading(Tables):
             return Moved(before, before)
         joined = self._last_join(move.chat, move.member) or 1
         own = self.markers.get((move.member, move.chat))
-        read, turned_back = move.seq, own.turned_back if own else 0
+        read, turned_back, turned_to, turned_before = move.seq, 0, move.seq, 0
+        if own is not None:
+            _, _, turned_back, turned_to, turned_before = own
         if move.back:
-            read, turned_back = min(before, move.seq), int(self._clock() * 1e6)
+            read, turned_to, turned_before = min(before, move.seq), move.seq, turned_back
+            turned_back = int(self._clock() * 1e6)
         elif own is not None and own.joined == joined and move.asked <= turned_back:
-            read = before
-        self.markers[move.member, move.chat] = OwnMarker(joined, read, turned_back)
+            late = before if move.asked <= turned_before else min(move.seq, turned_to)
+            read = max(before, late)
+        self.markers[move.member, move.chat] = OwnMarker(
+            joined, read, turned_back, turned_to, turned_before
+        )
         is_close = move.asked - turned_back < CLOSE_MICROSECONDS
         return Moved(before, read, is_close=is_close)
 

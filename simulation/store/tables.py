@@ -26,6 +26,8 @@ class OwnMarker(NamedTuple):
     joined: int
     read: int
     turned_back: int
+    turned_to: int
+    turned_before: int
 
 
 class Unpublished(NamedTuple):

@@ -257,7 +257,8 @@ async def test_batches_of_markers(world: World) -> None:
 
 
 async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) -> None:
-    """Counts for nothing, also where the turning back moved nothing, or waits in the same batch."""
+    """Counts up to there, also where the turning back moved nothing, or waits in the same batch;
+    one before the turn before counts for nothing."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(20)))
@@ -268,7 +269,8 @@ async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) 
     before = time.time_ns() // 1000
     assert await move(world, chat, bob, 5, back=True) == 1
     after = time.time_ns() // 1000
-    assert (await world.call("move_marker", forward(9, before), Marker)).read == 1
+    assert (await world.call("move_marker", forward(3, before), Marker)).read == 3
+    assert (await world.call("move_marker", forward(9, before), Marker)).read == 5
     assert (await world.call("move_marker", forward(9, after), Marker)).read == 9
     back = MoveMarker(user=bob.id, chat=chat, seq=3, back=True)
     batch = MoveMarkers(
@@ -276,6 +278,10 @@ async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) 
     )
     await world.call("move_markers", batch, MarkersMoved)
     assert (await shown(world, chat, bob))[0].read == 7
+    before = time.time_ns() // 1000
+    assert await move(world, chat, bob, 2, back=True) == 2
+    assert await move(world, chat, bob, 6, back=True) == 2
+    assert (await world.call("move_marker", forward(9, before), Marker)).read == 2
 
 
 async def count_updates(pool: Pool) -> tuple[int, int]:

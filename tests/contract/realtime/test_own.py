@@ -85,7 +85,8 @@ async def test_the_highest_marker_counts(world: World, other_node: Process) -> N
 
 
 async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node: Process) -> None:
-    """Not even one that waits to be stored; one that comes later counts, also a lower one."""
+    """Not even one that waits to be stored, which counts up to there; one that comes later counts,
+    also a lower one."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, *map(str, range(20)))
@@ -99,6 +100,7 @@ async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node:
             while (told := await there.hear_type("read")).get("back") is None:
                 pass
             assert told["upTo"] <= 4
+            await until_marker_is(world, chat, ben, 4)
             await here.say(read(chat, 9))
             while await there.hear_type("read") != read(chat, 9):
                 pass
