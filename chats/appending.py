@@ -208,12 +208,12 @@ class Appender:
         self, batch: list[_Entry], outcomes: list[Outcome], outbox: dict[str, int]
     ) -> None:
         fresh: dict[str, Announcement] = {}
-        appended: Counter[str] = Counter()
+        appended: Counter[type[AnyItem]] = Counter()
         for entry, outcome in zip(batch, outcomes, strict=True):
             if outcome.what != "appended":
                 continue
             item, new, _ = entry.draft
-            appended[str(item.__struct_config__.tag)] += 1
+            appended[type(item)] += 1
             announcement = fresh.get(item.chat)
             if announcement is None:
                 announcement = Announcement(item.chat, outcome.seq, [], [], outbox[item.chat], [])
@@ -227,5 +227,5 @@ class Appender:
                 follow = Control(seq=outcome.seq, action="follow", users=[], trace=trace)
                 announcement.follow.append(follow)
         for kind, number in appended.items():
-            APPENDED.labels(kind).inc(number)
+            APPENDED.labels(kind.__struct_config__.tag).inc(number)
         self._announcer.announce(*fresh.values())

@@ -39,6 +39,7 @@ from common.protocol.limits import (
 )
 
 _ID_RULE: Final = "must be a UUID of 36 lower-case characters"
+_SAYING: Final = (SendItem, EditItem)  # a tuple is looked through faster than a union
 _WHY_NOT: Final = {
     "not_found": not_found(),
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
@@ -191,7 +192,7 @@ def answer(draft: Draft, outcome: Outcome) -> AppendResult:
     if outcome.what not in ("appended", "known"):
         return refuse(_WHY_NOT[outcome.what])
     item, is_new = draft.item, outcome.what == "appended"
-    if not isinstance(item, SendItem | EditItem):
+    if not isinstance(item, _SAYING):
         return ChangeStored(is_new=is_new)
     if is_new:
         return MessageStored(

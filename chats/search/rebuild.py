@@ -19,14 +19,19 @@ from common.process.variables import SettingsError
 _CONNECTIONS: Final = 2  # one is read and written while the rows of the other become words
 _CHATS_LISTED: Final = 2_000
 _CHATS_AT_ONCE: Final = 250
-_ROWS_AT_ONCE: Final = 8_192
+_ROWS_AT_ONCE: Final = 2_048
+# Who feeds meanwhile passes by what is held here; words of a slow machine may take a while.
+_OPTIONS: Final = (
+    f"{PLAN_OPTIONS} -c idle_in_transaction_session_timeout=30000 -c statement_timeout=30000"
+    " -c transaction_timeout=60000 -c lock_timeout=30000"
+)
 _PAUSE_SECONDS: Final = 0.05
 _BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 async def rebuild(database_url: str) -> None:
     """Returns when everything that was in the log at its start can be found."""
-    async with create_pool(database_url, size=_CONNECTIONS, options=PLAN_OPTIONS) as pool:
+    async with create_pool(database_url, size=_CONNECTIONS, options=_OPTIONS) as pool:
         await empty_index(pool)
         after: str | None = _BEFORE_ALL_IDS
         while after is not None:

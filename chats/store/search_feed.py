@@ -1,13 +1,14 @@
 """The index of words: what is not in it yet, and what is put into it."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.store.arrays import id_array, number_array
 from common.database.pool import Connection, Pool, begin
 
-_TAKE = "SELECT chat::text, messages, octets, seqs, events FROM search_take(%s::uuid[], %s)"
+MAX_OCTETS: Final = 262_144  # of events at a time: a replica does nothing else meanwhile
+_TAKE = "SELECT chat::text, messages, octets, seqs, events FROM search_take(%s::uuid[], %s, %s)"
 _ADD_BLOCKS = (
     "SELECT search_add_blocks(%s::uuid[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[],"
     " %s::bigint[], %s::text, %s::text, %s::text)"
@@ -45,8 +46,8 @@ class _Unfed(NamedTuple):
 
 
 async def feed(pool: Pool, chats: list[str], rows: int, forget_rows: int) -> Fed:
-    """Puts at most so many rows of the chats' logs into the index, in one transaction. Of a deleted
-    chat at most so many blocks go at a time."""
+    """Puts at most so many rows of the chats' logs into the index, and about `MAX_OCTETS`, in one
+    transaction. Of a deleted chat at most so many blocks go at a time."""
     async with begin(pool) as connection:
         unfed = await _take(connection, chats, rows)
         changes = changes_of(unfed.rows)
@@ -61,13 +62,14 @@ async def _take(connection: Connection, chats: list[str], limit: int) -> _Unfed:
     rows: list[UnfedRow] = []
     found: dict[str, Open] = {}
     held: set[str] = set()
-    answer = await connection.execute(_TAKE, (id_array(chats), limit), binary=True)
+    answer = await connection.execute(_TAKE, (id_array(chats), limit, MAX_OCTETS), binary=True)
     for chat, messages, octets, seqs, events in await answer.fetchall():
         held.add(chat)
         if seqs is not None:
             found[chat] = Open(messages, int(octets or 0))
             rows += [UnfedRow(chat, *row) for row in zip(seqs, events, strict=True)]
-    last = max(found) if len(rows) == limit else None
+    is_cut = len(rows) == limit or sum(len(r.event or b"") for r in rows) >= MAX_OCTETS
+    last = max(found) if is_cut else None
     complete = held if last is None else {chat for chat in held if chat < last}
     return _Unfed(rows, found, complete, held - complete)
 

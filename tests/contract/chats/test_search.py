@@ -94,6 +94,17 @@ async def test_blocks_hold_what_open_rows_held(world: World) -> None:
         assert len(pages) == len(set(pages)) == 2 * 197
 
 
+async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -> None:
+    """Of several chats, some of them cut in the middle."""
+    ann, ben = await world.make_people(2)
+    chats = [await world.make_chat(ann, ben) for _ in range(3)]
+    long = "long " * 1_600
+    for n in range(20):
+        await world.send(*(new_message(chat.id, ann, f"{long} n{n}") for chat in chats))
+    for n in (19, 0):
+        await until_found(world, ben, f'"n{n}"', [f"{long} n{n}"] * 3)
+
+
 async def test_what_was_edited_or_deleted_is_found_as_it_is_now(world: World) -> None:
     """The text before an edit is found no more, a deleted text from its deletion on, wherever in
     the index they are; results show reactions and edits."""
