@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -143,6 +143,9 @@ upgrade-database: $(VENV)/run.stamp  ## bring the data of an older PostgreSQL in
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
 	@$(BIN)/python -m fleet.backup restore $(FROM)
+
+move-files: $(VENV)/run.stamp  ## bring the bytes of files to another place: FROM=URL TO=URL
+	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
 nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/reliability.md says when
 	@$(BIN)/python -m tests.nightly $(PARTS)

@@ -1,7 +1,7 @@
 """Where bytes lie: a local folder, or any S3-compatible store. The only place that knows obstore.
 
 A file is pieces of half a MiB, `<last two digits of its id>/<id>/<number>`: no process ever holds
-more than one of them, a range reads what it needs, and nothing half written is left but pieces.
+more than one of them, a range reads those it needs, and nothing half written is left but pieces.
 Calls block and run in threads: obstore's own asynchronous ones abort at the interpreter's end at
 times.
 """
@@ -10,8 +10,9 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -75,16 +76,20 @@ class FileStore:
         disk it is also after a loss of power."""
         await self._run(self._put, f"{_folder_of(file)}/{name}", data)
 
-    async def read(self, file: str, name: str, span: Span | None = None) -> bytes:
+    async def read(self, file: str, name: str) -> bytes:
         """Raises BytesMissing."""
-        return await self._run(self._read, f"{_folder_of(file)}/{name}", span)
+        return await self._run(self._read, f"{_folder_of(file)}/{name}")
 
     async def read_span(self, file: str, span: Span) -> AsyncIterator[bytes]:
-        """Of a whole file, piece by piece. Raises BytesMissing."""
+        """Of a whole file, piece by piece. Raises BytesMissing.
+
+        Pieces are read whole: not every S3 store answers a range of all of an object with a part.
+        """
         for number in range(span.start // PIECE_BYTES, -(-span.end // PIECE_BYTES)):
             first = number * PIECE_BYTES
             start, end = max(span.start - first, 0), min(span.end - first, PIECE_BYTES)
-            yield await self.read(file, str(number), Span(start, end))
+            piece = await self.read(file, str(number))
+            yield piece if end - start == len(piece) else piece[start:end]
 
     async def remove(self, file: str) -> None:
         """All of it, whatever there is; there may be nothing."""
@@ -98,31 +103,33 @@ class FileStore:
         """Raises StoreUnavailable unless it answers."""
         await self._run(lambda: list(obstore.list(self._store, "check/").collect()))
 
-    def walk(self) -> list[str]:
-        """The paths of everything that lies here. Blocks."""
-        return [found["path"] for batch in obstore.list(self._store) for found in batch]
+    def walk(self) -> dict[str, int]:
+        """The sizes of all objects, by their paths. Blocks, as what follows."""
+        with _naming_failures():
+            return {o["path"]: o["size"] for batch in obstore.list(self._store) for o in batch}
 
     def copy_to(self, other: "FileStore", path: str) -> None:
-        """One object. Blocks."""
-        other._put(path, self._read(path, None))
+        with _naming_failures():
+            other._put(path, self._read(path))
+
+    def empty(self) -> None:
+        with _naming_failures():
+            for batch in obstore.list(self._store):
+                obstore.delete(self._store, [found["path"] for found in batch])
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
-        loop = asyncio.get_running_loop()
-        try:
+        with _naming_failures():
+            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, work, *arguments)
-        except (BaseError, OSError) as error:
-            raise StoreUnavailable(f"{type(error).__name__}: {error}"[:300]) from error
 
     def _put(self, path: str, data: bytes | bytearray) -> None:
         obstore.put(self._store, path, data, use_multipart=False)
         if self._folder is not None:
             _make_durable(self._folder / path)
 
-    def _read(self, path: str, span: Span | None) -> bytes:
+    def _read(self, path: str) -> bytes:
         try:
-            if span is None:
-                return bytes(obstore.get(self._store, path).bytes())
-            return bytes(obstore.get_range(self._store, path, start=span.start, end=span.end))
+            return bytes(obstore.get(self._store, path).bytes())
         except FileNotFoundError as error:
             raise BytesMissing(path) from error
 
@@ -148,6 +155,14 @@ class FileStore:
                     at = found["last_modified"].timestamp()
                     newest[file] = max(newest.get(file, 0.0), at)
         return sorted(file for file, at in newest.items() if at < before and is_id(file))
+
+
+@contextmanager
+def _naming_failures() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def _folder_of(file: str) -> str:

@@ -1,5 +1,5 @@
-"""`make backup` and `make restore` on one machine: finds both databases and lets the scripts of
-deploy/backup work on them.
+"""`make backup` and `make restore` on one machine: finds both databases and the
+bytes of files, and lets the scripts of deploy/backup work on them.
 
 The same scripts run in containers. Nothing here knows what is in the databases.
 """
@@ -97,7 +97,7 @@ async def _run_script(
 ) -> str:
     """Returns what the script says, raises it as BackupFailed where that is why it failed."""
     may_run = given is None
-    async with databases_of(settings, may_run=may_run) as urls:
+    async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
         with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
             # A file: other users of the machine see command lines.
             services.write("".join(service_section(role, url) for role, url in urls.items()))
@@ -107,6 +107,7 @@ async def _run_script(
                 "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
                 "PGSERVICEFILE": services.name,
                 "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),  # to be replaced
+                "HUBBUB_FILES_FOLDER": str(folder),
                 "REPLACE": "yes" if replace else "",
             }
             process = await asyncio.create_subprocess_exec(
@@ -131,6 +132,33 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
                 env={**os.environ, "PGSERVICEFILE": services.name},
             )  # fmt: skip
             return await process.wait()
+
+
+@asynccontextmanager
+async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
+    """A folder with the bytes of files: theirs, or that of a copy of what a store elsewhere has."""
+    parts = urlsplit(settings.files_url)
+    if parts.scheme == "file":
+        yield Path(unquote(parts.path))
+        return
+    with tempfile.TemporaryDirectory(prefix="hubbub-files-", dir=settings.data) as folder:
+        local = Path(folder).as_uri()
+        if script == "backup.sh":
+            await _copy_files(settings.files_url, local)
+        yield Path(folder)
+        if script == "restore.sh":
+            await _copy_files(local, settings.files_url)
+
+
+async def _copy_files(source: str, target: str) -> None:
+    """Raises BackupFailed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "files.move", "--copy", source, target, cwd=PROJECT_FOLDER,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await process.communicate()
+    if process.returncode != 0:
+        raise BackupFailed(said.decode(errors="replace").strip())
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Writes both databases to standard output, as one tar file.
+# Writes both databases, and the bytes of files where HUBBUB_FILES_FOLDER has them, to standard output
+# as one tar file.
 #
-# Needs: pg_dump, tar; a connection service file (PGSERVICEFILE) with `chats` and `users`. Each dump is one snapshot. chats goes first: whoever
+# Needs: pg_dump, GNU tar; a connection service file (PGSERVICEFILE) with `chats` and `users`. Each dump is one snapshot. chats goes first: whoever
 # takes part in a chat had signed up before, so the later snapshot of users knows them all.
 # restore.sh settles what else differs.
 set -eu
@@ -15,4 +16,11 @@ for role in chats users; do
     pg_dump --format=custom --no-owner --no-privileges --file="$role.dump" "service=$role"
 done
 sha256sum chats.dump users.dump >SHA256SUMS
-tar -cf - SHA256SUMS chats.dump users.dump
+# Bytes come behind the rows that name them: they are there before their row is. What goes meanwhile
+# is not missed (exit status 1).
+if [ -d "${HUBBUB_FILES_FOLDER:-}" ]; then
+    tar -cf - --transform='s,^\./,files/,' SHA256SUMS chats.dump users.dump -C "$HUBBUB_FILES_FOLDER" . ||
+        [ $? = 1 ]
+else
+    tar -cf - SHA256SUMS chats.dump users.dump
+fi

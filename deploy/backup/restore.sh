@@ -2,8 +2,8 @@
 # Puts back what backup.sh wrote, from standard input, and ends all sessions.
 #
 # Needs what backup.sh needs, psql and pg_restore, and HUBBUB_SIGNING_KEYS, the folder of the keys that
-# sign tokens: users makes a new one, so that no token from before the restore is good. No service may
-# run. What is there is replaced, but only if REPLACE=yes when there is any. A restore that broke off
+# sign tokens: users makes a new one, so that no token from before the restore is good. Bytes of files
+# go to HUBBUB_FILES_FOLDER, where it is set. No service may run. What is there is replaced, but only if REPLACE=yes when there is any. A restore that broke off
 # is simply run again. CHECK=yes only says whether it would be refused, and services may run then.
 set -eu
 umask 077
@@ -57,6 +57,11 @@ done
 load chats
 query chats "$(cat "$services/chats/backup/participants.sql")" >participants.tsv
 load users
+if [ -n "${HUBBUB_FILES_FOLDER:-}" ] && [ -d files ]; then
+    mkdir -p "$HUBBUB_FILES_FOLDER"
+    find "$HUBBUB_FILES_FOLDER" -mindepth 1 -delete
+    cp -R files/. "$HUBBUB_FILES_FOLDER"
+fi
 rm -f "$HUBBUB_SIGNING_KEYS"/*.pem
 echo "Restored: $(query users 'SELECT count(*) FROM public.users') people," \
     "$(query chats 'SELECT count(*) FROM public.chats WHERE deleted_at IS NULL') chats," \

@@ -16,12 +16,31 @@ KEPT = 30
 PASSWORD = "correct horse"
 
 
+SHOPPING = b"Salad, bread, lemonade" * 40_000
+
+
+async def upload(http: aiohttp.ClientSession, person: Person, chat: str, data: bytes) -> str:
+    place = f"{person.origin}/api/chat/{chat}/file?name=shopping.txt"
+    headers = {"Authorization": f"Bearer {person.token}"}
+    async with http.post(place, data=data, headers=headers) as answer:
+        assert answer.status == 201
+        file: str = (await answer.json())["file"]["id"]
+        return file
+
+
+async def download(http: aiohttp.ClientSession, person: Person, chat: str, file: str) -> bytes:
+    headers = {"Authorization": f"Bearer {person.token}"}
+    place = f"{person.origin}/api/chat/{chat}/file/{file}"
+    async with http.get(place, headers=headers) as answer:
+        return await answer.read()
+
+
 async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Path) -> None:
     """Chats, events and memberships are as they were; sessions of before are over; devices that log
     in see another epoch and hold what history holds; new seqs go on from there."""
     data, backup = tmp_path / "data", tmp_path / "backup.tar"
     settings = read_settings({"HUBBUB_DATA": str(data)})
-    replicas = "edge=1,realtime=1,users=1,chats=1"
+    replicas = "edge=1,realtime=1,files=1,users=1,chats=1"
     async with (
         aiohttp.ClientSession() as http,
         Hubbub(data, replicas=replicas) as hubbub,
@@ -34,6 +53,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
             await bens.until_ready()
             for number in range(KEPT):
                 await ben.post(chats[number % 2], f"kept {number}")
+            file = await upload(http, ben, chats[0], SHOPPING)
             kept = {chat: await ann.events(chat) for chat in chats}
             await asyncio.to_thread(back_up, settings, backup)
             await ben.post(chats[0], "said after the backup")
@@ -58,6 +78,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
                 await device.until_ready()
                 assert device.epoch not in (None, epoch)
             assert {chat: await ben.events(chat) for chat in chats} == kept
+            assert await download(http, ben, chats[0], file) == SHOPPING
             answer = await ben.post(chats[0], "said after the restore")
             assert answer.body["messageInfo"]["seq"] == len(kept[chats[0]]) + 1
             for device in (anns, bens):

@@ -1,0 +1,63 @@
+"""`python -m files.move FROM TO`, or `make move-files`: brings the bytes of files to another place.
+
+Both are URLs as of HUBBUB_FILES_URL; the key of an S3 store is that of the environment. What is
+there already is not copied again, so it may be repeated. The old place is emptied when all of it is
+at the new one; with `--copy` it stays as it is.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Annotated
+
+import msgspec
+
+from common.process.variables import SECRET_FILE, TEXT, SettingsError, Variable, read_variables
+from files.store import FileStore, Location, StoreUnavailable
+
+
+class KeySettings(msgspec.Struct, frozen=True):
+    """Of an S3 store; files/settings.py says what they are."""
+
+    access_key: Annotated[str, Variable("HUBBUB_FILES_ACCESS_KEY", TEXT, "")]
+    secret: Annotated[str | None, Variable("HUBBUB_FILES_SECRET_FILE", SECRET_FILE, "")]
+
+
+def open_store(url: str, env: Mapping[str, str] = os.environ) -> FileStore:
+    """Raises SettingsError, ValueError for a URL that cannot be read."""
+    key = read_variables(KeySettings, env)
+    return FileStore(Location(url, key.access_key, key.secret))
+
+
+def copy(source: FileStore, target: FileStore) -> int:
+    """How many objects were not there yet. Raises StoreUnavailable."""
+    there = target.walk()
+    missing = [path for path, size in source.walk().items() if there.get(path) != size]
+    for path in missing:
+        source.copy_to(target, path)
+    return len(missing)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m files.move", description=__doc__)
+    parser.add_argument("source", metavar="FROM")
+    parser.add_argument("target", metavar="TO")
+    parser.add_argument("--copy", action="store_true", help="leave the old place as it is")
+    arguments = parser.parse_args()
+    try:
+        with (
+            closing(open_store(arguments.source)) as source,
+            closing(open_store(arguments.target)) as target,
+        ):
+            copied = copy(source, target)
+            if not arguments.copy:
+                source.empty()
+    except (SettingsError, StoreUnavailable, ValueError) as error:
+        sys.exit(f"files.move: {error}")
+    sys.stdout.write(f"{copied} objects {'copied' if arguments.copy else 'moved'}\n")
+
+
+if __name__ == "__main__":
+    main()

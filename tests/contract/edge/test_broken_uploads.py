@@ -1,0 +1,163 @@
+"""Each process is killed at each step of an upload: after the sweep nothing is left that nobody
+knows of."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from common.calls.calls import Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.ids import new_id
+from files.store import FileStore, Location
+from files.sweep import Sweep
+from files.upstream import Chats
+from tests.contract.edge.conftest import Person, Services
+from tests.contract.edge.uploading import wait_until
+from tests.fixtures.servers import Server, ValkeyServer
+
+DATA = b"x" * 1_200_000  # three pieces
+HALF_AN_HOUR = "UPDATE files SET began_at = began_at - interval '31 minutes' WHERE seq IS NULL"
+
+
+class Stage:
+    """Services of a test's own, which it may kill."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.users = services.start("users")[0]
+        self.chats = services.start("chats")[0]
+        edge = services.start("edge", HUBBUB_RATE_LIMITS="high")[1]
+        self.files, self.url = services.start("files", HUBBUB_RATE_LIMITS="high")
+        self.folder = Path(services.environment["HUBBUB_FILES_URL"].removeprefix("file://"))
+        self.client = httpx.Client(base_url=edge, timeout=30)
+        self.person = Person(self.client)
+        self.chat = self.person.create_chat()
+        self.place = f"{self.url}/api/chat/{self.chat}/file?name=a"
+
+    def upload(self, body: Any, key: str) -> httpx.Response:
+        headers = {**self.person.headers, "Idempotency-Key": key}
+        return httpx.post(self.place, content=body, headers=headers, timeout=30)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Of the database of chats."""
+        with psycopg.connect(self.services.environment["HUBBUB_CHATS_DATABASE_URL"]) as connection:
+            done = connection.execute(query)  # type: ignore[arg-type]  # our own texts
+            return done.fetchall() if done.description else []
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.folder.glob("*/*")}
+
+    def rows(self) -> set[str]:
+        return {str(file) for (file,) in self.ask("SELECT id FROM files")}
+
+
+@pytest.fixture(scope="module")
+def stage(
+    make_services: Callable[[ValkeyServer], Services], valkey: ValkeyServer
+) -> Iterator[Stage]:
+    services = make_services(valkey)
+    try:
+        stage = Stage(services)
+        with closing(stage.client):
+            yield stage
+    finally:
+        services.close()
+
+
+def killed(server: Server) -> None:
+    server.kill()
+    server.start()
+
+
+@pytest.mark.parametrize("sent", [0, 600_000])
+@pytest.mark.parametrize("role", ["files", "chats"])
+def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
+    """The client's next try makes the file; what the first one left is swept half an hour later."""
+    key, may_end, has_sent = new_id(), threading.Event(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        if sent:
+            yield DATA[:sent]
+        has_sent.set()
+        assert may_end.wait(60)
+        yield DATA[sent:]
+
+    def first() -> httpx.Response | None:
+        try:
+            return stage.upload(body(), key)
+        except httpx.TransportError:
+            return None
+
+    before = stage.rows()
+    with ThreadPoolExecutor(1) as threads:
+        trying = threads.submit(first)
+        assert has_sent.wait(30)
+        wait_until(lambda: len(stage.rows() - before) == 1)
+        killed(getattr(stage, role))
+        may_end.set()
+        trying.result()
+    wait_until(lambda: stage.upload(DATA, key).status_code == 201)
+    stage.ask(HALF_AN_HOUR)
+    wait_until(lambda: stage.rows() == stage.names() and len(stage.rows()) == len(before) + 1)
+    file = stage.upload(DATA, key).json()["file"]["id"]
+    got = httpx.get(f"{stage.url}/api/chat/{stage.chat}/file/{file}", headers=stage.person.headers)
+    assert got.content == DATA
+
+
+def test_killed_behind_the_last_byte(stage: Stage) -> None:
+    """chats is told late or never that the bytes are there: the file is made once all the same."""
+    key = new_id()
+    before = stage.rows()
+    with ThreadPoolExecutor(1) as threads:
+        trying = threads.submit(lambda: stage.upload(DATA, key))
+        wait_until(lambda: len(stage.rows() - before) == 1)
+        stage.chats.pause()
+        try:
+            wait_until(lambda: any((p / "2").exists() for p in stage.folder.glob("*/*")))
+            stage.files.kill()
+        finally:
+            stage.chats.go_on()
+        assert trying.exception() is not None
+    stage.files.start()
+    assert stage.upload(DATA, key).status_code == 201
+    stage.ask(HALF_AN_HOUR)
+    wait_until(lambda: stage.rows() == stage.names() and len(stage.rows()) == len(before) + 1)
+
+
+def test_killed_between_bytes_and_row(stage: Stage) -> None:
+    """Of doomed files: what a sweep has not finished, the next one does."""
+    file = stage.upload(DATA, new_id()).json()["file"]["id"]
+    stage.files.kill()
+    stage.ask(f"UPDATE files SET doomed_at = now() WHERE id = '{file}'")  # noqa: S608
+    for piece in stage.folder.glob(f"*/{file}/*"):
+        piece.unlink()
+        break
+    stage.files.start()
+    wait_until(lambda: file not in stage.rows() | stage.names())
+
+
+async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
+    """As after the restore of an older database: they go, and a half-written piece with them."""
+    known = stage.upload(DATA, new_id()).json()["file"]["id"]
+    strange = new_id()[:-2] + known[-2:]
+    folder = stage.folder / strange[-2:] / strange
+    folder.mkdir()
+    (folder / "0#1").write_bytes(b"half")
+    address = stage.services.urls["chats"].removeprefix("http://")
+    with (
+        closing(FileStore(Location(stage.folder.as_uri()))) as store,
+        closing(HttpClient(stage.services.service_key)) as http,
+    ):
+        sweep = Sweep(Chats(Calls(http, Replicas("chats", (address,)))), store)
+        assert await sweep.remove_strange(known[-2:]) == []  # too young
+        assert await sweep.remove_strange(known[-2:], -60) == [strange]
+    assert stage.names() >= {known}
+    assert strange not in stage.names()

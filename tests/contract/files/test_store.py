@@ -1,0 +1,161 @@
+"""The store of bytes does the same in a folder and in an S3 store, here one that rclone serves."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from common.protocol.ids import new_id
+from files.move import copy
+from files.ranges import Span
+from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, Location, StoreUnavailable
+from fleet.children import spawn
+from fleet.ports import ReservedPort
+
+KEY = "hubbub"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
+    """A bucket of its own on a server that demands a key."""
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / "bucket").mkdir()
+    secret = secrets.token_hex(16)
+    port = ReservedPort()
+    program = Path(sys.executable).parent / "rclone"
+    command = [
+        program, "serve", "s3", "--addr", port.address, "--auth-key", f"{KEY},{secret}",
+        "--config", "", "--vfs-cache-mode", "off", folder,
+    ]  # fmt: skip
+    with (folder.parent / "s3.log").open("wb") as output:
+        process = spawn(command, env=os.environ, cwd=folder, output=output)
+    try:
+        deadline = time.monotonic() + 20
+        while not _is_up(port.number):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield Location(f"s3://bucket/under/here?endpoint=http://{port.address}", KEY, secret)
+    finally:
+        process.kill()
+        process.wait()
+        port.close()
+
+
+def _is_up(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(params=["folder", "s3"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    if request.param == "s3":
+        found: Location = request.getfixturevalue("s3")
+        return found
+    return Location((tmp_path / "files").as_uri())
+
+
+@pytest.fixture
+def store(location: Location) -> Iterator[FileStore]:
+    with closing(FileStore(location)) as store:
+        yield store
+
+
+async def put(store: FileStore, data: bytes) -> str:
+    file = new_id()
+    for number, start in enumerate(range(0, len(data), PIECE_BYTES)):
+        await store.put(file, str(number), data[start : start + PIECE_BYTES])
+    return file
+
+
+async def read(store: FileStore, file: str, span: Span) -> bytes:
+    return b"".join([data async for data in store.read_span(file, span)])
+
+
+async def test_what_was_put_is_read(store: FileStore) -> None:
+    """All of it, parts over the borders of pieces, and the preview beside them."""
+    data = bytes(range(251)) * 5_000
+    file = await put(store, data)
+    await store.put(file, PREVIEW, b"small")
+    assert await read(store, file, Span(0, len(data))) == data
+    for start, end in ((0, 1), (PIECE_BYTES - 1, PIECE_BYTES + 1), (len(data) - 1, len(data))):
+        assert await read(store, file, Span(start, end)) == data[start:end]
+    assert await store.read(file, PREVIEW) == b"small"
+
+
+async def test_what_was_removed_is_gone(store: FileStore) -> None:
+    """Pieces and preview; removing it again, or what never was, is no error."""
+    file, other = await put(store, b"x" * PIECE_BYTES * 2), await put(store, b"y")
+    await store.put(file, PREVIEW, b"small")
+    for _ in range(2):
+        await store.remove(file)
+    for name in ("0", "1", PREVIEW):
+        with pytest.raises(BytesMissing):
+            await store.read(file, name)
+    assert await store.read(other, "0") == b"y"
+
+
+async def test_files_are_listed_by_shard(store: FileStore) -> None:
+    """Those that nothing was added to for a while."""
+    file = await put(store, b"x")
+    assert file in await store.list_shard(file[-2:], -60)
+    assert file not in await store.list_shard(file[-2:], 60)
+    assert await store.list_shard(f"{int(file[-2:], 16) ^ 1:02x}", -60) == []
+
+
+async def test_a_store_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    """For a folder that was taken away too."""
+    folder = tmp_path / "files"
+    for location in (
+        Location(folder.as_uri()),
+        Location("s3://bucket?endpoint=http://127.0.0.1:9", "a", "b"),
+    ):
+        with closing(FileStore(location)) as store:
+            if folder.is_dir():
+                folder.rmdir()
+                folder.write_text("no folder")
+            with pytest.raises(StoreUnavailable):
+                await store.put(new_id(), "0", b"x")
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "s3://", "s3://b?endpont=x", "/folder"])
+def test_urls_that_name_no_store(url: str) -> None:
+    """What is wrong is said when a process starts."""
+    with pytest.raises(ValueError, match="must be"):
+        FileStore(Location(url))
+
+
+async def test_bytes_move_from_one_to_the_other(s3: Location, tmp_path: Path) -> None:
+    """And back; what is there already is not copied again."""
+    with closing(FileStore(s3)) as far, closing(FileStore(Location(tmp_path.as_uri()))) as near:
+        far.empty()
+        file = await put(near, b"x" * (PIECE_BYTES + 1))
+        assert (copy(near, far), copy(near, far)) == (2, 0)
+        assert await read(far, file, Span(0, PIECE_BYTES + 1)) == b"x" * (PIECE_BYTES + 1)
+        near.empty()
+        assert copy(far, near) == 2
+        assert await near.read(file, "1") == b"x"
+
+
+def test_the_command_moves_them(tmp_path: Path) -> None:
+    """The old place is empty then; a place that there is not is a sentence."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "ab" / "file").mkdir(parents=True)
+    (old / "ab" / "file" / "0").write_bytes(b"x")
+    command = [sys.executable, "-m", "files.move", old.as_uri(), new.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1 objects moved\n")
+    assert (new / "ab" / "file" / "0").read_bytes() == b"x"
+    assert not list(old.glob("**/0"))
+    shutil.rmtree(old)
+    wrong = subprocess.run([*command[:-1], "nowhere"], capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert "must be file:" in wrong.stderr
