@@ -11,12 +11,13 @@ from deploy.grafana.panel import Dashboard, Panel
 from deploy.grafana.panels.balancer import BALANCER
 from deploy.grafana.panels.chats import CHATS
 from deploy.grafana.panels.edge import EDGE
+from deploy.grafana.panels.files import FILES
 from deploy.grafana.panels.overview import OVERVIEW
 from deploy.grafana.panels.realtime import REALTIME
 from deploy.grafana.panels.users import USERS
 
 FOLDER: Final = Path(__file__).parent / "dashboards"
-DASHBOARDS: Final = (OVERVIEW, BALANCER, EDGE, REALTIME, USERS, CHATS)
+DASHBOARDS: Final = (OVERVIEW, BALANCER, EDGE, REALTIME, FILES, USERS, CHATS)
 SOURCE: Final = {"type": "prometheus", "uid": "prometheus"}
 WIDTH, HEIGHT = 12, 8  # of a panel; a row is 24 wide
 

@@ -1,6 +1,7 @@
 """A little of all that people do, over and over, so that every figure has something to say."""
 
 import asyncio
+import base64
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,10 @@ from tests.fixtures.person import Person
 
 PAUSE_SECONDS = 0.15
 PASSWORD = "correct horse battery"
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
 
 
 @asynccontextmanager
@@ -32,6 +37,7 @@ async def people_who_talk(origin: str) -> AsyncIterator[None]:
             for person, device in zip(people, devices, strict=True)
         ]
         talking.append(asyncio.create_task(_come_and_go(http, origin)))
+        talking.append(asyncio.create_task(_share(http, people[0], chat)))
         try:
             yield
         finally:
@@ -60,4 +66,19 @@ async def _come_and_go(http: aiohttp.ClientSession, origin: str) -> None:
             await person.ask("DELETE", f"/api/chat/{chat}")
         await person.ask("GET", "/api/user/me")
         await person.ask("POST", "/api/user/logout")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _share(http: aiohttp.ClientSession, person: Person, chat: str) -> None:
+    """Pictures that are uploaded, looked at and sent."""
+    place = f"{person.origin}/api/chat/{chat}/file"
+    headers = {"Authorization": f"Bearer {person.token}"}
+    while True:
+        async with http.post(f"{place}?name=dot.png", data=DOT, headers=headers) as answer:
+            file = (await answer.json())["file"]["id"]
+        async with http.get(f"{place}/{file}/preview", headers=headers) as answer:
+            assert answer.status == 200
+        await person.ask(
+            "POST", f"/api/chat/{chat}/message", {"message": "", "attachments": [file]}
+        )
         await asyncio.sleep(PAUSE_SECONDS)

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60.0
 COMPARISON = re.compile(r"^(.*) (?:>|<|>=|<=|==|!=) [\d.]+$")
 METRIC = re.compile(r"\b(?:hubbub|haproxy)_\w+")
 SERIES_ENDINGS = ("_bucket", "_sum", "_count", "_total")
-OWN = ("edge", "realtime", "users", "chats")
+OWN = ("edge", "realtime", "files", "users", "chats")
 
 
 def panel_queries() -> dict[str, str]:

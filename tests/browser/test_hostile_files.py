@@ -1,0 +1,122 @@
+"""Files that want to run: Chromium opens each on the page's own origin, in every way there is."""
+
+import asyncio
+from contextlib import suppress
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Download, Error, Request
+
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RUN = "fetch('/ran');new Image().src='/ran'"
+HTML = f"<!doctype html><title>x</title><script>{RUN}</script><img src=x onerror={RUN!r}>"
+SVG = (
+    f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script>'
+    f'<foreignObject><iframe src="javascript:{RUN}"/></foreignObject></svg>'
+)
+# By the names that they lie with.
+FILES = {
+    "page.html": HTML.encode(),
+    "picture.png": HTML.encode(),
+    "page.htm.jpg": b"\xff\xd8\xff\xe0\n" + HTML.encode(),
+    "picture.gif": b"GIF89a=1;/*" + HTML.encode() + b"*/;" + RUN.encode(),
+    "drawing.svg": SVG.encode(),
+    "drawing.xml": b'<?xml version="1.0"?>' + SVG.encode(),
+    "script.js": RUN.encode(),
+    "module.mjs": f"export default 1;{RUN}".encode(),
+    "paper.pdf": f"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS({RUN})>>>>".encode(),
+    "paper.html": b"%PDF-1.7\n" + HTML.encode(),
+    "sound.mp3": b"ID3\x04\0\0" + HTML.encode(),
+    "film.mp4": b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + HTML.encode(),
+    "archive.zip": b"PK\x03\x04" + HTML.encode(),
+    "bytes.bin": b"\0\1\2" + HTML.encode(),
+    "sixteen.html": b"\xff\xfe" + HTML.encode("utf-16-le"),
+    "seven.html": b"+/v8-" + HTML.encode("utf-7"),
+    "manifest.appcache": b"CACHE MANIFEST\n/\n",
+    "style.css": b"body{background:url(/ran)}",
+}
+EMBED_ALL = """async urls => {
+    for (const url of urls) {
+        for (const [tag, attribute] of [
+            ['script', 'src'], ['iframe', 'src'], ['embed', 'src'], ['object', 'data'],
+            ['img', 'src'], ['video', 'src'], ['audio', 'src'], ['link', 'href'],
+        ]) {
+            const one = document.createElement(tag);
+            if (tag === 'link') one.rel = 'stylesheet';
+            one.setAttribute(attribute, url);
+            document.body.append(one);
+        }
+        const module = document.createElement('script');
+        module.type = 'module';
+        module.src = url;
+        document.body.append(module);
+        try { new Worker(url); } catch {}
+        try { await navigator.serviceWorker.register(url); } catch {}
+    }
+}"""
+
+
+async def upload_all(origin: str) -> list[str]:
+    """Links to the hostile files."""
+    async with aiohttp.ClientSession() as http:
+        person = await Person.sign_up(http, origin)
+        chat = await person.create_chat("x")
+        headers = {"Authorization": f"Bearer {person.token}"}
+        place = f"{origin}/api/chat/{chat}/file"
+        files = []
+        for name, data in FILES.items():
+            async with http.post(f"{place}?name={name}", data=data, headers=headers) as answer:
+                assert answer.status == 201, await answer.text()
+                files.append((await answer.json())["file"]["id"])
+        async with http.post(f"{place}/link", json={"files": files}, headers=headers) as answer:
+            links = (await answer.json())["links"]
+        return [links[file]["url"] for file in files]
+
+
+async def test_nothing_runs(browser: Browser, system: Hubbub) -> None:
+    """Neither opened nor embedded in a page of ours does a file ask for anything."""
+    urls = await upload_all(system.origin)
+    ran: list[str] = []
+    context = await browser.new_context()
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/ran"):
+            ran.append(f"{request.frame.url} {request.resource_type}")
+
+    context.on("request", note)
+    page = await context.new_page()
+    downloads: list[Download] = []
+    page.on("download", downloads.append)
+    page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+    for url in urls:
+        with suppress(Error):  # of what becomes a download
+            await page.goto(system.origin + url)
+            assert await page.evaluate("() => self.origin") == "null", url
+    assert len(downloads) >= 4
+    await page.goto(system.origin)
+    await page.evaluate(EMBED_ALL, urls)
+    await page.wait_for_load_state("networkidle")
+    # What would run now would have run: the page's own script is answered behind all of them.
+    assert await page.evaluate("async () => (await fetch('/health/live')).status") == 200
+    assert ran == []
+    await context.close()
+
+
+async def test_the_check_itself_would_see_it(browser: Browser, system: Hubbub) -> None:
+    """The same bytes as a page of the same origin do run."""
+    ran: list[str] = []
+    context = await browser.new_context()
+    context.on("request", lambda r: ran.append(r.url) if r.url.endswith("/ran") else None)
+    page = await context.new_page()
+    await page.route(
+        f"{system.origin}/hostile",
+        lambda route: route.fulfill(content_type="text/html", body=HTML),
+    )
+    async with page.expect_request("**/ran"):
+        await page.goto(f"{system.origin}/hostile")
+    assert ran
+    await context.close()
