@@ -17,6 +17,7 @@ from common.process.tasks import stop
 from common.process.variables import SettingsError
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
+from files.avatars import Avatars
 from files.metrics import STORE_UP
 from files.previews import Previews
 from files.routes import Routes
@@ -24,7 +25,7 @@ from files.settings import FilesSettings
 from files.store import SHARDS, FileStore, StoreUnavailable
 from files.sweep import Sweep
 from files.uploads import Uploads
-from files.upstream import Chats
+from files.upstream import Chats, Users
 from files.web import Web
 
 
@@ -49,7 +50,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         users_calls = Calls(http, users_replicas)
-        chats = Chats(Calls(http, chats_replicas))
+        chats, users = Chats(Calls(http, chats_replicas)), Users(users_calls)
         credentials = Credentials(users_calls, service.name)
         gate = Gate(credentials)
 
@@ -62,17 +63,20 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             STORE_UP.set(1)
             return gate.missing
 
-        uploads = Uploads(chats, store, Previews(), at_once=settings.max_uploads_at_once)
+        previews = Previews()
+        uploads = Uploads(chats, store, previews, at_once=settings.max_uploads_at_once)
+        pictures = store.part("avatars")
         routes = Routes(
             gate,
             SharedBuckets(valkey),
             chats,
             store,
             uploads,
+            Avatars(users, pictures, previews),
             LinkSigner(service.service_key),
             service.rate_factor,
         )
-        sweep = Sweep(chats, store)
+        sweep = Sweep(chats, store, {pictures: users.known_avatars})
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [

@@ -5,6 +5,8 @@ from typing import Final
 
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
+from common.identity.tokens import Claims
+from common.protocol.avatars import MAX_AVATAR_BYTES
 from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.fields import check_fields, wrong_with_file_name
 from common.protocol.files import Attachment, StoredFile
@@ -12,6 +14,7 @@ from common.protocol.limits import MAX_FILE_BYTES
 from common.protocol.wire import Wire
 from common.valkey.rates import Rate, demand
 from common.valkey.shared_rates import SharedBuckets
+from files.avatars import Avatars, avatar_too_large
 from files.downloads import Served, Wanted, serve_file, serve_preview
 from files.store import FileStore
 from files.uploads import Asked, Uploads, too_large
@@ -30,6 +33,19 @@ class FileUploaded(Wire, omit_defaults=False):
     message: str = "File uploaded successfully"
 
 
+class AvatarUpdated(Wire, omit_defaults=False):
+    """Another path for each picture."""
+
+    avatar: str
+    message: str = "Avatar updated successfully"
+
+
+class AvatarRemoved(Wire, omit_defaults=False):
+    """There is none now."""
+
+    message: str = "Avatar removed successfully"
+
+
 class Routes:
     """Each method is a call of `calls`."""
 
@@ -40,6 +56,7 @@ class Routes:
         chats: Chats,
         store: FileStore,
         uploads: Uploads,
+        avatars: Avatars,
         signer: LinkSigner,
         rate_factor: int,
     ) -> None:
@@ -48,6 +65,7 @@ class Routes:
         self._chats = chats
         self._store = store
         self._uploads = uploads
+        self._avatars = avatars
         self._signer = signer
         self._rate = UPLOADS.times(rate_factor)
 
@@ -57,16 +75,15 @@ class Routes:
             Route(READ, ALL + "/{file_id}", self.download),
             Route(READ, ALL + "/{file_id}/preview", self.preview),
             Route(READ, "/api/file/{link}", self.follow),
+            Route(("PUT",), "/api/user/me/avatar", self.set_avatar),
+            Route(("DELETE",), "/api/user/me/avatar", self.remove_avatar),
+            Route(READ, "/api/avatar/{picture}", self.show_avatar),
         ]
 
     async def upload(self, request: Request, chat: str) -> Answer:
-        caller = self._gate.admit(request.headers.get("authorization"))
-        demand(await self._buckets.take("upload", caller.user, self._rate))
-        if request.headers.get("content-type", "").lower().startswith("multipart/"):
-            raise Refusal(
-                "unsupported_media_type", "The body must be the file itself, not a form with it."
-            )
-        declared = read_length(request.headers.get("content-length"))
+        caller = await self._admit_upload(request)
+        if (declared := read_length(request)) is not None and declared > MAX_FILE_BYTES:
+            raise too_large()
         try:
             name = query_value(request.query, "name")
         except ValueError as error:
@@ -95,18 +112,40 @@ class Routes:
         serve = serve_preview if link.of == "preview" else serve_file
         return _answer(await serve(self._store, link.file, found, _wanted(request)))
 
+    async def set_avatar(self, request: Request) -> Answer:
+        caller = await self._admit_upload(request)
+        if (read_length(request) or 0) > MAX_AVATAR_BYTES:
+            raise avatar_too_large()
+        avatar = await self._avatars.replace(caller.user, request.body())
+        return answer_json(200, AvatarUpdated(avatar=f"/api/avatar/{avatar}"))
+
+    async def remove_avatar(self, request: Request) -> Answer:
+        caller = self._gate.admit(request.headers.get("authorization"))
+        await self._avatars.remove(caller.user)
+        return answer_json(200, AvatarRemoved())
+
+    async def show_avatar(self, request: Request, picture: str) -> Answer:
+        return _answer(await self._avatars.serve(picture, _wanted(request)))
+
+    async def _admit_upload(self, request: Request) -> Claims:
+        """Raises Refusal: unauthenticated, rate_limited, unsupported_media_type."""
+        caller = self._gate.admit(request.headers.get("authorization"))
+        demand(await self._buckets.take("upload", caller.user, self._rate))
+        if request.headers.get("content-type", "").lower().startswith("multipart/"):
+            raise Refusal(
+                "unsupported_media_type", "The body must be the file itself, not a form with it."
+            )
+        return caller
+
     async def _find(self, request: Request, chat: str, file: str) -> StoredFile:
         caller = self._gate.admit(request.headers.get("authorization"))
         return await self._chats.find_file(file, chat, caller.user)
 
 
-def read_length(header: str | None) -> int | None:
-    """What is declared. Raises Refusal too_large."""
-    if header is None or not header.isdecimal():
-        return None
-    if int(header) > MAX_FILE_BYTES:
-        raise too_large()
-    return int(header)
+def read_length(request: Request) -> int | None:
+    """What is declared."""
+    header = request.headers.get("content-length", "")
+    return int(header) if header.isdecimal() else None
 
 
 def _wanted(request: Request) -> Wanted:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -57,6 +58,7 @@ class FileStore:
         """Raises ValueError for a URL that it cannot read."""
         parts = urlsplit(location.url)
         self._folder: Path | None = None
+        self._within = ""
         self._store: LocalStore | S3Store
         if parts.scheme == "file":
             self._folder = Path(unquote(parts.path))
@@ -71,14 +73,20 @@ class FileStore:
     def close(self) -> None:
         self._threads.shutdown()
 
+    def part(self, name: str) -> "FileStore":
+        """For bytes that are no files of chats; closed with this one."""
+        part = copy(self)
+        part._within = f"{name}/"
+        return part
+
     async def put(self, file: str, name: str, data: bytes | bytearray) -> None:
         """`name` is a piece's number, or PREVIEW. It is there when this returns, and on a local
         disk it is also after a loss of power."""
-        await self._run(self._put, f"{_folder_of(file)}/{name}", data)
+        await self._run(self._put, f"{self._folder_of(file)}/{name}", data)
 
     async def read(self, file: str, name: str) -> bytes:
         """Raises BytesMissing."""
-        return await self._run(self._read, f"{_folder_of(file)}/{name}")
+        return await self._run(self._read, f"{self._folder_of(file)}/{name}")
 
     async def read_span(self, file: str, span: Span) -> AsyncIterator[bytes]:
         """Of a whole file, piece by piece. Raises BytesMissing.
@@ -93,11 +101,11 @@ class FileStore:
 
     async def remove(self, file: str) -> None:
         """All of it, whatever there is; there may be nothing."""
-        await self._run(self._remove, _folder_of(file))
+        await self._run(self._remove, self._folder_of(file))
 
     async def list_shard(self, shard: str, older_than_seconds: float) -> list[str]:
         """Files of which something lies here, with nothing in it that is younger."""
-        return await self._run(self._list_shard, shard, older_than_seconds)
+        return await self._run(self._list_shard, f"{self._within}{shard}", older_than_seconds)
 
     async def check(self) -> None:
         """Raises StoreUnavailable unless it answers."""
@@ -121,6 +129,10 @@ class FileStore:
         with _naming_failures():
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, work, *arguments)
+
+    def _folder_of(self, file: str) -> str:
+        """Spread evenly: the last digits of an id are random."""
+        return f"{self._within}{file[-2:]}/{file}"
 
     def _put(self, path: str, data: bytes | bytearray) -> None:
         obstore.put(self._store, path, data, use_multipart=False)
@@ -163,11 +175,6 @@ def _naming_failures() -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}"[:300]) from error
-
-
-def _folder_of(file: str) -> str:
-    """Spread evenly: the last digits of an id are random."""
-    return f"{file[-2:]}/{file}"
 
 
 def _make_durable(path: Path) -> None:

@@ -2,10 +2,11 @@
 
 Two ways lead there. Every few seconds what chats has doomed: files of deleted messages and chats,
 uploads that broke off, files that no message took. Now and then, a shard at a time, bytes of which
-chats knows nothing: what a restored database has never heard of.
+nobody knows: what a restored database has never heard of, avatars that were replaced.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from common.process.logs import log
@@ -21,13 +22,17 @@ AT_ONCE: Final = 200
 STRANGE_SECONDS: Final = 3600.0
 ASKED_AT_ONCE: Final = 1_000
 
+Known = Callable[[list[str]], Awaitable[set[str]]]
+
 
 class Sweep:
     """Of one process; several may sweep the same store."""
 
-    def __init__(self, chats: Chats, store: FileStore) -> None:
+    def __init__(self, chats: Chats, store: FileStore, others: Mapping[FileStore, Known]) -> None:
+        """`others` are parts of the store that somebody else than chats knows about."""
         self._chats = chats
         self._store = store
+        self._known: Mapping[FileStore, Known] = {store: chats.known_files, **others}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,14 +76,16 @@ class Sweep:
     async def remove_strange(
         self, shard: str, older_than_seconds: float = STRANGE_SECONDS
     ) -> list[str]:
-        """What chats does not know. Raises Refusal, StoreUnavailable."""
-        found = await self._store.list_shard(shard, older_than_seconds)
-        strange: list[str] = []
-        for start in range(0, len(found), ASKED_AT_ONCE):
-            some = found[start : start + ASKED_AT_ONCE]
-            known = await self._chats.known_files(some)
-            strange += [file for file in some if file not in known]
-        for file in strange:
-            await self._store.remove(file)
-            REMOVED.labels("unknown").inc()
-        return strange
+        """What nobody knows. Raises Refusal, StoreUnavailable."""
+        removed: list[str] = []
+        for store, list_known in self._known.items():
+            found = await store.list_shard(shard, older_than_seconds)
+            for start in range(0, len(found), ASKED_AT_ONCE):
+                some = found[start : start + ASKED_AT_ONCE]
+                known = await list_known(some)
+                for file in some:
+                    if file not in known:
+                        await store.remove(file)
+                        REMOVED.labels("unknown").inc()
+                        removed.append(file)
+        return removed

@@ -1,6 +1,7 @@
-"""The only calls to chats, each by its name. Decides nothing."""
+"""The only calls to chats and users, each by its name. Decides nothing."""
 
 from common.calls.calls import Calls
+from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
 from common.protocol.chats import Done
 from common.protocol.files import (
     Attachment,
@@ -46,3 +47,19 @@ class Chats:
 
     async def known_files(self, files: list[str]) -> set[str]:
         return set((await self._calls.call("known_files", FileIds(ids=files), FileIds)).ids)
+
+
+class Users:
+    """What files asks users. Every call raises Refusal."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def set_avatar(self, user: str, avatar: str | None) -> str | None:
+        """The one that it took the place of."""
+        request = SetAvatar(user=user, avatar=avatar)
+        return (await self._calls.call("set_avatar", request, AvatarSet, key=user)).replaced
+
+    async def known_avatars(self, avatars: list[str]) -> set[str]:
+        request = AvatarIds(ids=avatars)
+        return set((await self._calls.call("known_avatars", request, AvatarIds)).ids)

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from common.database.failures import retry_busy
 from common.database.pool import Pool, begin
+from common.protocol.avatars import avatar_path
 from common.protocol.errors import Refusal, not_found
 from common.protocol.fields import (
     check_fields,
@@ -209,6 +210,7 @@ class Accounts:
             active=found.active,
             display_name=found.display_name,
             status=found.status,
+            avatar=avatar_path(found.avatar),
             chats=await list_chats_of(self._pool, request.user),
         )
 
@@ -301,6 +303,7 @@ def _own_account(row: store.AccountRow) -> OwnAccount:
         email=row.email,
         display_name=row.display_name,
         status=row.status,
+        avatar=avatar_path(row.avatar),
     )
 
 

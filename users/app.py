@@ -20,6 +20,7 @@ from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
 from users.accounts import Accounts
 from users.administration import Administration
+from users.avatars import Avatars
 from users.calls import create_calls
 from users.deletions import Deletions
 from users.instance import InstanceCalls
@@ -98,6 +99,7 @@ def create_users(settings: Settings) -> Service:
     calls = create_calls(
         accounts,
         People(pool),
+        Avatars(pool),
         sessions,
         memberships,
         instance,

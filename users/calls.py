@@ -5,9 +5,11 @@ from typing import Any
 from common.calls.service import Call
 from common.protocol import instance as i
 from common.protocol import users as u
+from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
 from common.protocol.users import Empty
 from users.accounts import Accounts
 from users.administration import Administration
+from users.avatars import Avatars
 from users.deletions import Deletions
 from users.instance import InstanceCalls
 from users.invitations import Invitations
@@ -20,6 +22,7 @@ from users.sessions import Sessions
 def create_calls(
     accounts: Accounts,
     people: People,
+    avatars: Avatars,
     sessions: Sessions,
     memberships: Memberships,
     instance: InstanceCalls,
@@ -48,6 +51,8 @@ def create_calls(
         Call("tokens_used", u.TokensUsed, Empty, sessions.tokens_used),
         Call("revocations", u.RevocationsRequest, u.Revocations, sessions.revocations),
         Call("keys", Empty, u.KeySet, keys_published),
+        Call("set_avatar", SetAvatar, AvatarSet, avatars.set_avatar),
+        Call("known_avatars", AvatarIds, AvatarIds, avatars.known_avatars),
         Call("prepare", u.PrepareMemberships, Empty, memberships.prepare),
         Call("finish", u.FinishMemberships, Empty, memberships.finish),
         Call("get_instance", Empty, i.Instance, instance.get_instance),

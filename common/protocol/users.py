@@ -26,6 +26,7 @@ class Person(Internal):
     username: str
     display_name: str | None = None
     status: str | None = None
+    avatar: str | None = None
 
 
 class OwnAccount(Account):
@@ -33,6 +34,7 @@ class OwnAccount(Account):
 
     display_name: str | None = None
     status: str | None = None
+    avatar: str | None = None
 
 
 class SignUp(Internal):
@@ -107,6 +109,7 @@ class Profile(Internal):
     active: bool = True
     display_name: str | None = None
     status: str | None = None
+    avatar: str | None = None
 
 
 class ChangeProfile(Internal):

@@ -291,6 +291,12 @@ FILES: Final = (
     Step("Ben uploads another one", "post_chat_chat_file", 201, bytes="Never mind",
          by="benToken", where=CHAT, query={"name": "draft.txt"}, keep={"draft": "file.id"},
          says="File uploaded successfully"),
+    Step("A text is no picture of Ben", "put_user_me_avatar", 400, bytes="Ben", by="benToken",
+         expect=_code("invalid_request")),
+    Step("He shows none", "delete_user_me_avatar", 200, by="benToken",
+         says="Avatar removed successfully"),
+    Step("Nobody shows this one", "get_avatar_picture", 404, where={"picture": "benId"},
+         expect=_code("not_found")),
     Step("And deletes it", "delete_chat_chat_file_file", 200, by="benToken",
          where={**CHAT, "file_id": "draft"}, says="File deleted successfully"),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from common.protocol.wire import Id
 from edge.bodies import AnswerBody, Query, RequestBody, Wrongs
 from edge.http.answer import Answer
 from edge.http.request import RequestKey
-from edge.operation import BYTES, PathText, Who, delete, get, post
+from edge.operation import BYTES, PathText, Who, delete, get, post, put
 from edge.upstream import Chats
 
 ALL: Final = "/api/chat/{chat_id}/file"
@@ -68,8 +68,15 @@ class LinksAnswer(AnswerBody):
     expires_in: Annotated[int, Meta(examples=[LINK_SECONDS])]
 
 
+class AvatarAnswer(AnswerBody):
+    """`avatar` is a path that needs no token, another one for each picture."""
+
+    message: Annotated[str, Meta(examples=["Avatar updated successfully"])]
+    avatar: Annotated[str, Meta(examples=["/api/avatar/019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"])]
+
+
 class FileRoutes:
-    """/api/chat/{id}/file."""
+    """/api/chat/{id}/file, links to files, avatars."""
 
     def __init__(self, chats: Chats, signer: LinkSigner) -> None:
         self._chats = chats
@@ -153,6 +160,37 @@ class FileRoutes:
             for file, has_preview in found.previews.items()
         }
         return LinksAnswer(links=links, expires_in=LINK_SECONDS)
+
+    @put(
+        "/api/user/me/avatar",
+        "Show a picture of oneself: its bytes are the body, at most 5 MiB",
+        {200: AvatarAnswer},
+        refusals=("rate_limited", "invalid_request", "too_large", "unsupported_media_type"),
+        takes_bytes=True,
+        served_by_files=True,
+    )
+    async def set_avatar(self, caller: Claims) -> AvatarAnswer:
+        raise unavailable()
+
+    @delete(
+        "/api/user/me/avatar",
+        "Show no picture of oneself any more",
+        {200: "Avatar removed successfully"},
+        served_by_files=True,
+    )
+    async def remove_avatar(self, caller: Claims) -> None:
+        raise unavailable()
+
+    @get(
+        "/api/avatar/{picture}",
+        "A picture that somebody shows of themself: WebP of 256 pixels a side",
+        BYTES_ANSWERS,
+        who=Who.EVERYBODY,
+        refusals=("range_not_satisfiable",),
+        served_by_files=True,
+    )
+    async def get_avatar(self, picture: Id) -> Answer:
+        raise unavailable()
 
     def _path(self, link: Link) -> str:
         return LINKED.format(link=self._signer.sign(link))

@@ -41,6 +41,7 @@ class Me(AnswerBody):
     email: str
     display_name: str | None
     status: str | None
+    avatar: str | None
     role: Role
     active: bool
     chats: list[Id]
@@ -126,6 +127,7 @@ class ProfileRoutes:
             email=profile.email,
             display_name=profile.display_name,
             status=profile.status,
+            avatar=profile.avatar,
             role=profile.role,
             active=profile.active,
             chats=profile.chats,

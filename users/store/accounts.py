@@ -10,7 +10,7 @@ from common.protocol.instance import Role
 
 _COLUMNS = (
     "u.id::text, u.username, u.email, u.password_hash, u.password_number, u.change_key,"
-    " u.role, u.active, u.display_name, u.status"
+    " u.role, u.active, u.display_name, u.status, u.avatar::text"
 )
 
 
@@ -35,6 +35,7 @@ class AccountRow(NamedTuple):
     active: bool = True
     display_name: str | None = None
     status: str | None = None
+    avatar: str | None = None
 
 
 class Availability(NamedTuple):

@@ -21,7 +21,7 @@ async def erase_account(
     await connection.execute(
         "UPDATE users SET username = %s, email = NULL, password_hash = NULL,"
         " password_number = password_number + 1, change_key = '', role = 'member', active = false,"
-        " display_name = NULL, status = NULL,"
+        " display_name = NULL, status = NULL, avatar = NULL,"
         " deleted_at = now() WHERE id = %s",
         (username, user),
     )

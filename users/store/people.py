@@ -3,9 +3,10 @@
 from typing import Any
 
 from common.database.pool import Pool
+from common.protocol.avatars import avatar_path
 from common.protocol.users import Person
 
-_COLUMNS = "u.id::text, u.username, u.display_name, u.status"
+_COLUMNS = "u.id::text, u.username, u.display_name, u.status, u.avatar::text"
 
 
 async def find_person(pool: Pool, person: str) -> Person | None:
@@ -49,4 +50,6 @@ async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
 
 
 def _person(row: tuple[Any, ...]) -> Person:
-    return Person(id=row[0], username=row[1], display_name=row[2], status=row[3])
+    return Person(
+        id=row[0], username=row[1], display_name=row[2], status=row[3], avatar=avatar_path(row[4])
+    )

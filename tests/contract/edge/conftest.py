@@ -133,11 +133,13 @@ class Balanced(httpx.HTTPTransport):
 
 
 def is_for_files(method: str, path: str) -> bool:
+    if path == "/api/user/me/avatar":
+        return method in ("PUT", "DELETE")
     if method == "POST":
         return re.fullmatch("/api/chat/[^/]+/file", path) is not None
     if path.endswith("/file/link"):
         return False
-    pattern = "/api/(chat/[^/]+/file/[^/]+(/preview)?|file/[^/]+)"
+    pattern = "/api/(chat/[^/]+/file/[^/]+(/preview)?|(file|avatar)/[^/]+)"
     return method in ("GET", "HEAD") and re.fullmatch(pattern, path) is not None
 
 

@@ -156,7 +156,7 @@ async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
         closing(FileStore(Location(stage.folder.as_uri()))) as store,
         closing(HttpClient(stage.services.service_key)) as http,
     ):
-        sweep = Sweep(Chats(Calls(http, Replicas("chats", (address,)))), store)
+        sweep = Sweep(Chats(Calls(http, Replicas("chats", (address,)))), store, {})
         assert await sweep.remove_strange(known[-2:]) == []  # too young
         assert await sweep.remove_strange(known[-2:], -60) == [strange]
     assert stage.names() >= {known}
