@@ -179,10 +179,11 @@ async def test_unknown_user_has_no_profile(users: Any) -> None:
 
 
 async def test_person_shows_no_address(users: Any) -> None:
-    """Others see the id, the names and the status."""
+    """Others see the id, the names, the status and the picture."""
     ann = await users.sign_up("Ann")
     seen = await users.call("get_person", GetPerson(person=ann.id), dict)
-    assert seen == {"id": ann.id, "username": "Ann", "displayName": None, "status": None}
+    nothing = dict.fromkeys(("displayName", "status", "avatar"))
+    assert seen == {"id": ann.id, "username": "Ann", **nothing}
 
 
 @pytest.mark.parametrize("person", ["", "x", "0192d3a4-0000-7000-8000-000000000001"])
