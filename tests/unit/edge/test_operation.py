@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
-from common.protocol.wire import Id
+from common.protocol.wire import Id, Seq
 from common.version import VERSION
-from edge.bodies import Confirmation, Query, Seq, Wrongs
+from edge.bodies import Confirmation, Query, Wrongs
 from edge.http.query import QueryReader
 from edge.operation import Who, get, operations_of
 from edge.operations import OPERATIONS
