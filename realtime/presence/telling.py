@@ -50,11 +50,12 @@ class Teller:
     async def answer(self, asks: Asks) -> None:
         """Another node wants to know. What it hears is kept before, for it may be all that is left
         of this node a moment later."""
-        if found := self.say(asks.users):
-            self._note_said(found)
+        unwatched = [user for user in asks.users if not self._home.is_watched(user)]
+        if fresh := self.say(unwatched):
+            self._note_said(fresh)
             await self.keep()
+        # Of the others there may be news for those who have watched them before: not told by this.
         found = self.say(asks.users)
-        self._note_said(found)
         if found or asks.number:
             topic = self._topics.presence_node(asks.node)
             told = Tells(self._node, asks.number, found)

@@ -1,0 +1,138 @@
+"""What a node tells of its users, to whom, and what it keeps of that."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import pytest
+
+from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
+from realtime.counters import Counters
+from realtime.hub import Hub
+from realtime.presence.messages import THERE, Asks, SaidOf, decode_tells
+from realtime.presence.telling import Teller
+from tests.fixtures.ears import Ear
+
+TOPICS = Topics()
+
+
+class Board:
+    """Stands for Valkey: what was published, and the node's hash. `hearers` are by topic."""
+
+    def __init__(self) -> None:
+        self.topics = TOPICS
+        self.published: list[tuple[str, bytes]] = []
+        self.hearers: dict[str, int] = {}
+        self.kept: dict[str, str] = {}
+        self.is_gone = False
+
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> "asyncio.Future[Any]":
+        sent = list(messages)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.is_gone:
+            done.set_result(None)
+        else:
+            self.published += sent
+            done.set_result([self.hearers.get(topic, 0) for topic, _ in sent])
+        return done
+
+    async def keep_fields(
+        self, _: str, values: Mapping[str, str], gone: Sequence[str], *, seconds: int
+    ) -> bool:
+        self.kept |= values
+        for user in gone:
+            self.kept.pop(user, None)
+        return not self.is_gone
+
+    async def renew_lease(self, *_: Any) -> bool:
+        return not self.is_gone
+
+    def take(self) -> list[tuple[str, list[SaidOf]]]:
+        """Topics, and what was told."""
+        published, self.published = self.published, []
+        return [(topic, decode_tells(data).people) for topic, data in published]
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.board = Board()
+        self.hub = Hub(lambda: self.now)
+        self.teller = Teller(
+            "node", self.hub, cast(Valkey, self.board), Counters(), lambda: self.now
+        )
+
+    async def tell(self) -> list[tuple[str, list[SaidOf]]]:
+        """After a second."""
+        self.now += 1.0
+        await self.teller.tell()
+        return self.board.take()
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+async def test_whom_nobody_watches_is_told_once(scene: Scene) -> None:
+    """When they come; nothing is kept, whatever they do then."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+    scene.hub.set_active(ear, False)
+    scene.hub.leave(ear)
+    assert await scene.tell() == []
+    assert scene.board.kept == {}
+
+
+async def test_news_reach_those_who_watched_before_somebody_asks(scene: Scene) -> None:
+    """The answer to one node is no news to the others."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    await scene.tell()
+    await scene.teller.answer(Asks("first", 1, ["ann", "nobody"]))
+    assert scene.board.take() == [(TOPICS.presence_node("first"), [SaidOf("ann", True, THERE)])]
+    assert scene.board.kept == {"ann": "1"}
+    scene.board.hearers[TOPICS.presence("ann")] = 2
+    scene.hub.set_active(ear, False)
+    await scene.teller.answer(Asks("second", 1, ["ann"]))
+    assert scene.board.take() == [(TOPICS.presence_node("second"), [SaidOf("ann", False, THERE)])]
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, THERE)])]
+    assert scene.board.kept == {"ann": "0"}
+    scene.hub.enter(Ear("ann"))  # one that is active
+    scene.hub.set_active(ear, True)
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+    scene.hub.set_active(ear, False)
+    assert await scene.tell() == []  # nothing is different
+
+
+async def test_nobody_hears_it_any_more(scene: Scene) -> None:
+    """Then it ends, and nothing is kept."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    await scene.teller.answer(Asks("first", 1, ["ann"]))
+    scene.board.hearers[TOPICS.presence("ann")] = 1
+    await scene.tell()
+    scene.board.hearers.clear()
+    scene.hub.set_active(ear, False)
+    scene.board.take()
+    assert len(await scene.tell()) == 1
+    scene.hub.set_active(ear, True)
+    assert await scene.tell() == []
+    assert scene.board.kept == {}
+
+
+async def test_what_valkey_did_not_take_is_told_later(scene: Scene) -> None:
+    """As it is then."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    await scene.teller.answer(Asks("first", 1, ["ann"]))
+    await scene.tell()
+    scene.board.hearers[TOPICS.presence("ann")] = 1
+    scene.board.is_gone = True
+    scene.hub.set_active(ear, False)
+    assert await scene.tell() == []
+    scene.hub.leave(ear)
+    scene.board.is_gone = False
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, 1000)])]
