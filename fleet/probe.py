@@ -1,7 +1,6 @@
 """One question to a process over HTTP: are you there, and what do you say?"""
 
 import asyncio
-import ssl
 from typing import NamedTuple
 
 from fleet.ports import LOOPBACK
@@ -16,11 +15,10 @@ class Address(NamedTuple):
 
 
 async def http_status(
-    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK, *, tls: bool = False
+    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK
 ) -> int | None:
-    """The status of a GET, None when nothing answered in `timeout` seconds. With `tls` whatever
-    certificate is taken."""
-    return (await _get(Address(host, port), path, timeout, tls=tls))[0]
+    """The status of a GET, None when nothing answered in `timeout` seconds."""
+    return (await _get(Address(host, port), path, timeout))[0]
 
 
 async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes | None:
@@ -30,15 +28,13 @@ async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes 
 
 
 async def _get(
-    address: Address, path: str, timeout: float, *, with_body: bool = False, tls: bool = False
+    address: Address, path: str, timeout: float, *, with_body: bool = False
 ) -> tuple[int | None, bytes]:
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     body = b""
     try:
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(
-                *address, ssl=_any_certificate() if tls else None
-            )
+            reader, writer = await asyncio.open_connection(*address)
             try:
                 writer.write(request.encode())
                 words = (await reader.readline()).split()
@@ -49,14 +45,6 @@ async def _get(
     except (OSError, EOFError, TimeoutError):
         return None, b""
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else None, body
-
-
-def _any_certificate() -> ssl.SSLContext:
-    """It is asked whether something answers, of this machine itself."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def _content_length(reader: asyncio.StreamReader) -> int:

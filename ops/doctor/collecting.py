@@ -27,6 +27,7 @@ from fleet.scaling.figures import read_metrics
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, is_paused, read_running
 from ops.doctor.complaints import find_complaints
+from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, is_refused
 from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
@@ -34,7 +35,6 @@ _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULT
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
 SECRETS: Final = ("service.key", "balancer.key")
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
-SYSTEM_TIMEOUT_SECONDS: Final = 5.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
 STATE_TIMEOUT_SECONDS: Final = 3.0
 _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
@@ -107,12 +107,7 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     settings = scene.settings
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
-        http_status(
-            settings.port,
-            "/health/ready",
-            timeout=SYSTEM_TIMEOUT_SECONDS,
-            tls=settings.tls_certificate is not None,
-        ),
+        ask_entrance(Address(LOOPBACK, settings.port), settings),
         asyncio.gather(*(collect_process(p) for p in state.processes if is_asked(p))),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _collect_bus(settings, state),

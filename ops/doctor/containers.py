@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from fleet.probe import Address, http_status
+from fleet.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
 from ops.doctor.collecting import collect_process, is_asked
+from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
 from ops.watch import ask_watcher
@@ -26,7 +27,7 @@ async def collect_containers(settings: FleetSettings) -> Scene:
     state = await ask_watcher(settings)
     asked = [process for process in state.processes if is_asked(process)]
     system_ready, processes, databases, bus = await asyncio.gather(
-        _ask_balancer(),
+        _ask_balancer(settings),
         asyncio.gather(*(collect_process(process) for process in asked)),
         asyncio.gather(*(ask_database(role, database_url(role)) for role in DATABASE_VARIABLES)),
         _ask_bus(),
@@ -57,10 +58,8 @@ def database_url(role: str, secrets: Path = SECRETS) -> str:
     return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
 
 
-async def _ask_balancer() -> int | None:
-    status = await http_status(
-        BALANCER.port, "/health/ready", timeout=TIMEOUT_SECONDS, host=BALANCER.host
-    )
+async def _ask_balancer(settings: FleetSettings) -> int | None:
+    status = await ask_entrance(BALANCER, settings)
     return 200 if status == 308 else status  # with TLS it sends everybody to https
 
 

@@ -1,12 +1,17 @@
 """Where clients are, behind proxies that are trusted and behind others."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from fleet.engines.balancer import NO_FRONT, Front
 from fleet.ports import LOOPBACK
-from tests.contract.fleet.conftest import MakeEntrance
+from fleet.probe import Address
+from fleet.settings import read_settings
+from fleet.supervisor import front_of
+from ops.doctor.entrance import ask_entrance
+from tests.contract.fleet.conftest import MakeEntrance, write_certificate
 
 FORGED = "X-Forwarded-For: 203.0.113.7"
 
@@ -50,3 +55,21 @@ async def test_a_trusted_proxy_may_speak_the_proxy_protocol(make_entrance: MakeE
     assert await entrance.seen_address(FORGED, first=first) == "203.0.113.9"
     with suppress(ConnectionResetError):
         assert await entrance.ask() == ""
+
+
+@pytest.mark.parametrize("proxy_protocol", [False, True])
+@pytest.mark.parametrize("is_certified", [False, True])
+async def test_the_doctor_is_let_in_whatever_stands_before_it(
+    make_entrance: MakeEntrance, tmp_path: Path, proxy_protocol: bool, is_certified: bool
+) -> None:
+    """With TLS, with the PROXY protocol from this machine, with both, and with neither."""
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    write_certificate("hubbub.example", chain, key)
+    variables = {"HUBBUB_TRUSTED_PROXIES": "127.0.0.0/8", "HUBBUB_DATA": str(tmp_path)}
+    if proxy_protocol:
+        variables["HUBBUB_PROXY_PROTOCOL"] = "on"
+    if is_certified:
+        variables |= {"HUBBUB_TLS_CERTIFICATE": str(chain), "HUBBUB_TLS_KEY": str(key)}
+    settings = read_settings(variables)
+    entrance = await make_entrance(front_of(settings))
+    assert await ask_entrance(Address(LOOPBACK, entrance.port), settings) == 200
