@@ -1,5 +1,5 @@
-"""`python -m ops watch`: looks at the containers every second and tells Prometheus what the fleet
-of one machine tells: which processes there should be, which there are, which ended.
+"""`python -m ops watch`: looks at the containers every two seconds and tells Prometheus what the
+fleet of one machine tells: which processes there should be, which there are, which ended.
 
 Changes nothing. Asked for `/state`, it says so to the doctor, top and status.
 """
@@ -20,7 +20,7 @@ from fleet.state import Death, FleetState, ProcessState
 from ops.containers import count_engines, read_containers
 from ops.pages import serve_pages
 
-ROUND_SECONDS: Final = 1.0
+ROUND_SECONDS: Final = 2.0
 KEPT_DEATHS: Final = 10  # of each container
 PORT: Final = 8000
 HOST: Final = "ops"  # the service in docker-compose.yml
