@@ -144,7 +144,7 @@ export class Alerts {
   }
 
   #otherOf({ detail }) {
-    return detail && otherOf(detail, this.#me.id, (id) => this.#names.of(id));
+    return detail && otherOf(detail, this.#me.id);
   }
 
   async #hide(id) {

@@ -76,6 +76,11 @@ export class Api {
     return (await this.#call("PATCH", `/api/chat/${id}/mine`, { body: changes })).mine;
   }
 
+  /** The one chat of two people; made where there is none. */
+  async directChat(userId) {
+    return (await this.#repeat("PUT", `/api/user/${userId}/direct`)).chat;
+  }
+
   /** `{chatName}`, `{topic}` (null takes it away) or both. */
   async changeChat(id, changes) {
     return this.#call("PATCH", `/api/chat/${id}`, { body: changes });

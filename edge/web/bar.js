@@ -1,5 +1,5 @@
 /**
- * The upper edge of the open chat: the way back, what the chat is called, who is in it.
+ * The upper edge of the open chat: the way back, what the chat is called and about, who is in it.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
@@ -7,20 +7,23 @@ import { hueOf } from "./ids.js";
 import { membersInWords, otherOf, peopleInWords } from "./words.js";
 
 const FACES = 3;
+const PRESENCE = { online: "Here now", away: "Away" };
 
 export class Bar {
   #me;
   #names;
+  #presence;
   #face = element("span", {});
   #title;
-  #members = element("p", { class: "cut", dir: "auto" });
+  #about = element("p", { class: "cut", dir: "auto" });
   #people;
   #drawn = "";
 
   /** `onAbout()` when somebody wants to know more of the chat. */
-  constructor({ me, names, onAbout }) {
+  constructor({ me, names, presence, onAbout }) {
     this.#me = me;
     this.#names = names;
+    this.#presence = presence;
     this.#title = element(
       "button", { class: "title-button cut", type: "button", onclick: onAbout },
     );
@@ -38,7 +41,7 @@ export class Bar {
         "div",
         { class: "two" },
         element("h1", { class: "cut", dir: "auto" }, this.#title),
-        this.#members,
+        this.#about,
       ),
       element("div", { class: "acts" }, this.#people),
     );
@@ -50,18 +53,23 @@ export class Bar {
 
   render({ id, detail }, title) {
     const nameOf = (user) => this.#names.of(user);
-    const other = otherOf(detail, this.#me.id, nameOf);
-    const members = membersInWords(detail, this.#me.id, nameOf);
+    const other = otherOf(detail, this.#me.id);
+    const state = other === null ? "" : this.#presence.of(other);
+    const about = other === null
+      ? detail.topic ?? membersInWords(detail, this.#me.id, nameOf)
+      : [PRESENCE[state], this.#names.statusOf(other)].filter(Boolean).join(" · ");
     const faces = detail.participants.slice(0, FACES).map((user) => [user, nameOf(user)]);
     const count = peopleInWords(detail.participantCount);
-    const drawn = JSON.stringify([id, title, members, faces, count, other]);
+    const drawn = JSON.stringify([id, title, about, faces, count, other, state]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.#title.textContent = title;
-    this.#members.textContent = members;
+    this.#about.textContent = about;
+    this.#about.title = about;
     this.#face.replaceChildren(
-      avatar(hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32" }),
+      avatar(hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32", state }),
     );
+    this.#people.hidden = other !== null; // there are two, and both are known
     this.#people.replaceChildren(
       element("span", { class: "faces", "aria-hidden": "true" }, ...faces.map(([user, name]) => (
         avatar(hueOf(user), lettersOf(name).slice(0, 1), { person: true, size: "s24" })

@@ -2,7 +2,7 @@
  * The chats of the person as links, in sections; unread ones bold with a count, drafts said in
  * words, what was put away behind a button. Decides nothing.
  */
-import { arrange, avatar, element, lettersOf } from "./element.js";
+import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { isBlank } from "./fold.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
@@ -15,12 +15,16 @@ const EXCERPT = 200;
 export class ChatList {
   #me;
   #names;
+  #presence;
+  #inView = new Set(); // ids of chats
+  #watching;
   #lists = new Map(); // section -> {node, list, kept}
 
   /** `onMenu(id, anchor)` when somebody asks what can be done with a chat. */
-  constructor({ me, names, onMenu }) {
+  constructor({ me, names, presence, onMenu }) {
     this.#me = me;
     this.#names = names;
+    this.#presence = presence;
     this.node = element("div", {
       class: "chats",
       oncontextmenu: (event) => {
@@ -29,6 +33,9 @@ export class ChatList {
         event.preventDefault();
         onMenu(link.hash.slice(1), link);
       },
+    });
+    this.#watching = new IntersectionObserver((entries) => this.#looked(entries), {
+      root: this.node,
     });
   }
 
@@ -44,9 +51,24 @@ export class ChatList {
       else this.node.insertBefore(node, place);
       const rows = chats.map((chat) => this.#row(chat, chat === open, nowMs));
       arrange(list, rows, kept, {
-        shell: (row) => element("li", {}, element("a", { href: `#${row.key}` })),
+        shell: (row) => this.#shell(row),
         fill: (item, row) => fill(item.firstChild, row),
       });
+    }
+  }
+
+  #shell({ key }) {
+    const item = element("li", {}, element("a", { href: `#${key}` }));
+    this.#watching.observe(item);
+    return item;
+  }
+
+  /** The presence of people who are out of sight is nobody's concern. */
+  #looked(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const id = target.firstChild.hash.slice(1);
+      if (isIntersecting) this.#inView.add(id);
+      else this.#inView.delete(id);
     }
   }
 
@@ -64,7 +86,7 @@ export class ChatList {
   }
 
   #row(chat, isOpen, nowMs) {
-    const other = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
+    const other = otherOf(chat.detail, this.#me.id);
     return {
       key: chat.id,
       face: other ?? chat.id,
@@ -78,6 +100,7 @@ export class ChatList {
       draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
       unsent: chat.timeline.unsent.some((item) => item.state === "failed"),
       preview: this.#preview(chat, other !== null),
+      state: other !== null && this.#inView.has(chat.id) ? this.#presence.of(other) : "",
       isOpen,
     };
   }
@@ -128,14 +151,14 @@ function fill(link, row) {
   if (row.isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   link.replaceChildren(
-    avatar(hueOf(row.face), lettersOf(row.title), { person: row.isDirect }),
+    avatar(hueOf(row.face), lettersOf(row.title), { person: row.isDirect, state: row.state }),
     element(
       "span",
       { class: "two" },
       element(
         "span",
         {},
-        element("span", { class: "title cut", dir: "auto" }, row.title),
+        element("span", { class: "title cut", dir: "auto" }, row.title, presenceBeside(row.state)),
         row.isMuted ? icon("mute", { small: true }) : null,
         row.isMuted ? element("span", { class: "unseen" }, "Muted") : null,
         element("time", {}, row.time),

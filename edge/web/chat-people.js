@@ -2,7 +2,7 @@
  * Who is in a chat: adding on top, a filter, and a list of which only what is in view is made, so
  * that a chat of thousands costs a screenful of names.
  */
-import { avatar, element, lettersOf } from "./element.js";
+import { avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
 import { hueOf, newId } from "./ids.js";
 import { openMenu } from "./menu.js";
@@ -19,6 +19,7 @@ export class ChatPeople {
   #me;
   #api;
   #names;
+  #presence;
   #layers;
   #does;
   #found = null; // ids that the filter found, or null
@@ -34,12 +35,13 @@ export class ChatPeople {
   #add;
   #list;
 
-  /** `does` is `{write(user)}`. */
-  constructor({ chat, me, api, names, layers, does }) {
+  /** `does` is `{write(userId)}`. */
+  constructor({ chat, me, api, names, presence, layers, does }) {
     this.#chat = chat;
     this.#me = me;
     this.#api = api;
     this.#names = names;
+    this.#presence = presence;
     this.#layers = layers;
     this.#does = does;
     this.#filter = element("input", {
@@ -104,7 +106,9 @@ export class ChatPeople {
     this.#add.hidden = !this.#chat.isOwner || !this.#adding.hidden;
     const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW_PX) - BEYOND);
     const count = Math.ceil(this.#list.clientHeight / ROW_PX) + 2 * BEYOND;
-    const shown = ids.slice(first, first + count).map((id) => [id, this.#names.of(id)]);
+    const shown = ids.slice(first, first + count).map((id) => (
+      { id, name: this.#names.of(id), status: this.#names.statusOf(id), state: this.#presence.of(id) }
+    ));
     const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
     if (drawn === this.#drawn) return; // a button under the finger must not be replaced
     this.#drawn = drawn;
@@ -113,10 +117,10 @@ export class ChatPeople {
     this.#count.textContent = isAll ? peopleInWords(participantCount) : `${ids.length || none}`;
     this.#rows.style.setProperty("height", `${ids.length * ROW_PX}px`);
     this.#rows.style.setProperty("padding-top", `${first * ROW_PX}px`);
-    this.#rows.replaceChildren(...shown.map(([id, name]) => this.#person(id, name, owner)));
+    this.#rows.replaceChildren(...shown.map((person) => this.#person(person, owner)));
   }
 
-  #person(id, name, owner) {
+  #person({ id, name, status, state }, owner) {
     const mine = id === this.#me.id;
     const role = mine ? "You" : id === owner ? "Owner" : "";
     const more = element(
@@ -130,16 +134,20 @@ export class ChatPeople {
     return element(
       "li",
       { class: "person-row" },
-      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28" }),
-      element("span", { class: "two" }, element("b", { class: "cut", dir: "auto" }, name)),
+      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state }),
+      element(
+        "span",
+        { class: "two" },
+        element("b", { class: "cut", dir: "auto" }, name, presenceBeside(state)),
+        status ? element("span", { class: "cut", dir: "auto" }, status) : null,
+      ),
       role ? element("span", { class: "role" }, role) : null,
       mine ? null : more,
     );
   }
 
   #menu(id, name, anchor) {
-    const user = { id, username: name };
-    const write = { icon: "chat", label: `Write to ${name}`, take: () => this.#does.write(user) };
+    const write = { icon: "chat", label: `Write to ${name}`, take: () => this.#does.write(id) };
     const remove = {
       icon: "leave", label: "Remove from this chat", danger: true,
       take: () => this.#try(anchor, () => this.#api.removePerson(this.#chat.id, id)),
@@ -162,10 +170,7 @@ export class ChatPeople {
       this.render();
       return;
     }
-    const wanted = start.toLowerCase();
-    const known = participants.filter((id) => (
-      this.#names.known(id)?.toLowerCase().includes(wanted)
-    ));
+    const known = participants.filter((id) => this.#names.isCalled(id, start));
     this.#found = known;
     this.render();
     try {

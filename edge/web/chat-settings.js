@@ -22,6 +22,7 @@ export class ChatSettings {
   #levels;
   #archive;
   #form;
+  #leaving;
   #deleting;
   #error = element("p", { class: "error", role: "alert" });
 
@@ -37,7 +38,7 @@ export class ChatSettings {
       )),
     }, icon("archive"), element("span", {}));
     this.#form = this.#describing();
-    const leave = asking({
+    this.#leaving = asking({
       symbol: "leave", label: "Leave this chat", yes: "Leave",
       question: "You will no longer be able to read it.",
       act: (button) => this.#try(button, () => api.removePerson(chat.id, me.id)),
@@ -48,17 +49,18 @@ export class ChatSettings {
       act: (button) => this.#try(button, () => api.deleteChat(chat.id)),
     });
     this.node = element("div", { class: "settings" }, this.#levels, this.#form,
-      element("div", { class: "ends" }, this.#archive, leave, this.#deleting, this.#error));
+      element("div", { class: "ends" }, this.#archive, this.#leaving, this.#deleting, this.#error));
   }
 
   render() {
-    const { mine, isOwner } = this.#chat;
+    const { mine, detail, isOwner } = this.#chat;
     for (const input of this.#levels.querySelectorAll("input")) {
       if (input.checked !== (input.value === mine.notify)) input.checked = input.value === mine.notify;
     }
     const words = mine.archived ? "Bring back" : "Archive for me";
     const { lastChild } = this.#archive;
     if (lastChild.textContent !== words) lastChild.textContent = words;
+    this.#leaving.hidden = detail.kind === "direct";
     this.#form.hidden = !isOwner;
     this.#deleting.hidden = !isOwner;
   }

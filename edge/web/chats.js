@@ -6,6 +6,7 @@ import { CatchUp } from "./catch-up.js";
 import { Chat } from "./chat.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
+import { otherOf } from "./words.js";
 
 const KEPT_EVENTS = 200;
 const RETRY_MS = 2_000;
@@ -72,11 +73,17 @@ export class Chats {
     return this.sorted().reduce((sum, chat) => sum + chat.waiting, 0);
   }
 
-  /** The chat of exactly these two, if there is one. */
-  withOnly(user) {
-    return this.sorted().find(({ detail }) => (
-      detail.participantCount === 2 && detail.participants.includes(user)
+  /** The direct chat with somebody, which is made where there is none. Raises what the call raises. */
+  async meet(user) {
+    const known = this.sorted().find(({ detail }) => (
+      otherOf(detail, this.#me) === user
     ));
+    if (known) return known;
+    const detail = await this.#api.directChat(user);
+    const chat = this.#ensure(detail.id, detail.seq);
+    this.#describe(chat, detail);
+    this.#hear.changed();
+    return chat;
   }
 
   /** The chats as they were when this browser last had them open. */

@@ -22,6 +22,7 @@ export class Conversation {
   #lazy;
   #use;
   #names;
+  #presence;
   #chats;
   #clock;
   #hear;
@@ -39,22 +40,23 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), add(chat), copy(text), deeds(chat), hurry(),
+   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), deeds(chat), hurry(),
    * attentive(): boolean}`; `deeds` gives what `commandIn` can do;
    * `layers` as in `layers.js`, `lazy` a `Lazy`, `use` an `EmojiUse`.
    */
-  constructor({ me, api, names, chats, clock, layers, lazy, use, hear, empty }) {
+  constructor({ me, api, names, presence, chats, clock, layers, lazy, use, hear, empty }) {
     this.#me = me;
     this.#api = api;
     this.#layers = layers;
     this.#lazy = lazy;
     this.#use = use;
     this.#names = names;
+    this.#presence = presence;
     this.#chats = chats;
     this.#clock = clock;
     this.#hear = hear;
     this.#empty = empty;
-    this.#bar = new Bar({ me, names, onAbout: () => hear.about(this.#chat) });
+    this.#bar = new Bar({ me, names, presence, onAbout: () => hear.about(this.#chat) });
     this.#notice = new Notice({ onHurry: hear.hurry });
     this.#log = new Log({
       me,
@@ -71,6 +73,9 @@ export class Conversation {
         react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
         pick: (row, anchor) => this.#pick(row, anchor),
         jump: (seq) => this.#log.goTo(seq),
+        person: (id, anchor) => lazy.use(({ openPersonMenu }) => (
+          openPersonMenu({ id, anchor, names, presence, layers, write: hear.write })
+        )),
       },
     });
     new Tools({
@@ -229,10 +234,13 @@ export class Conversation {
   /** What can be done with a message that is stored. */
   #choices(row) {
     const chat = this.#chat;
-    const isGroup = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id)) === null;
+    const isGroup = otherOf(chat.detail, this.#me.id) === null;
     const address = `${location.origin}${location.pathname}#${chat.id}/${row.seq}`;
+    const mayWrite = isGroup && !row.mine;
     return choicesFor(row, {
       isOwner: chat.isOwner && isGroup,
+      isNews: chat.timeline.newsAfter(row.seq - 1) > 0,
+      author: mayWrite ? this.#names.of(row.by) : null,
       does: {
         pick: (anchor) => this.#pick(row, anchor),
         reply: () => this.composer.answer(row),
@@ -240,6 +248,7 @@ export class Conversation {
         copyText: () => this.#hear.copy(row.text),
         copyLink: () => this.#hear.copy(address),
         unread: () => this.#hear.unread(chat, row.seq),
+        write: () => this.#hear.write(row.by),
         remove: () => this.#hear.remove(chat, { of: row.seq, messageId: row.messageId }),
       },
     });

@@ -2,6 +2,7 @@
  * Makes elements out of names, attributes and text. The one place that does; text becomes text
  * nodes and nothing else, so what people write can never be markup.
  */
+import { presenceInWords } from "./presence.js";
 
 /** Attributes that are functions become listeners; false and undefined ones are left out. */
 export function element(tag, attributes = {}, ...children) {
@@ -16,12 +17,23 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Two letters on the colour of an id; people are round, chats are square. */
-export function avatar(hue, letters, { person = false, size = "" } = {}) {
+/**
+ * Two letters on the colour of an id; people are round, chats are square. `state` is somebody's
+ * presence, where it is to be seen.
+ */
+export function avatar(hue, letters, { person = false, size = "", state = "" } = {}) {
   const classes = ["avatar", person && "person", size].filter(Boolean).join(" ");
   const node = element("span", { class: classes, "aria-hidden": "true" }, letters);
   node.style.setProperty("--hue", hue);
+  if (state === "online") node.append(element("span", { class: "presence" }));
+  if (state === "away") node.append(element("span", { class: "presence away" }));
   return node;
+}
+
+/** The same in words beside a name, for those who do not see the dot; null for who is not here. */
+export function presenceBeside(state) {
+  const words = presenceInWords(state);
+  return words ? element("span", { class: "unseen" }, `, ${words}`) : null;
 }
 
 /** At most two letters for a name, whatever its script. */

@@ -62,6 +62,14 @@ export const NAME_RULES = [
   [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Use letters from a to z, digits and . _ - only."],
 ];
 
+export const DISPLAY_NAME_RULES = [
+  [(text) => [...text].length > 64, "Use 64 characters or fewer."],
+];
+
+export const STATUS_RULES = [
+  [(text) => [...text].length > 140, "Use 140 characters or fewer."],
+];
+
 export const EMAIL_RULES = [
   [(text) => text === "", "Enter your e-mail address."],
   [(text) => !/^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$/.test(text), "This e-mail address is not complete."],

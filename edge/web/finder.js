@@ -9,6 +9,7 @@ import { cutAt, findIn, wantedBy } from "./found-words.js";
 import { icon } from "./icons.js";
 import { Lookup } from "./lookup.js";
 import { fullTime, listTime } from "./moments.js";
+import { shownName } from "./names.js";
 import { otherOf, peopleInWords, refusalInWords, titleOf } from "./words.js";
 
 const MOST_CHATS = 30;
@@ -22,6 +23,7 @@ export class Finder {
   #me;
   #chats;
   #names;
+  #presence;
   #clock;
   #choose;
   #layers;
@@ -39,18 +41,23 @@ export class Finder {
   #excerpts = new WeakMap(); // message -> {typed, parts}
   #close = () => this.#dialog.close();
 
-  /** `choose` is `{chat(chat), person(user), message(chat, seq)}`; `layers` as in `layers.js`. */
-  constructor({ me, api, chats, names, clock, layers, choose }) {
+  /** `choose` is `{chat(chat), person(userId), message(chat, seq)}`; `layers` as in `layers.js`. */
+  constructor({ me, api, chats, names, presence, clock, layers, choose }) {
     this.#me = me;
     this.#chats = chats;
     this.#names = names;
+    this.#presence = presence;
     this.#clock = clock;
     this.#layers = layers;
     this.#choose = choose;
     const onChange = () => this.render();
     this.#people = new Lookup({
       clock, onChange,
-      ask: async (text) => ({ found: await peopleNamed(api, text), next: null }),
+      ask: async (text) => {
+        const found = await peopleNamed(api, text);
+        names.learn(found);
+        return { found, next: null };
+      },
     });
     this.#messages = new Lookup({
       clock, onChange,
@@ -183,9 +190,11 @@ export class Finder {
     const faces = new Set(chats.map((row) => row.face));
     const people = this.#people.found
       .filter(({ id }) => id !== this.#me.id && !faces.has(id))
-      .map(({ id, username }) => ({
-        key: `person-${id}`, face: id, isPerson: true, what: "", unread: 0,
-        ...named(username, wanted),
+      .map((user) => ({
+        key: `person-${user.id}`, face: user.id, isPerson: true, unread: 0,
+        what: shownName(user) === user.username ? "" : user.username,
+        state: this.#presence.of(user.id),
+        ...named(shownName(user), wanted),
       }));
     const messages = this.#messages.found.filter(({ chat }) => this.#chats.get(chat)?.detail)
       .map((message) => this.#ofMessage(message, text, wanted));
@@ -207,7 +216,7 @@ export class Finder {
   }
 
   #ofChat(chat, wanted) {
-    const other = otherOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
+    const other = otherOf(chat.detail, this.#me.id);
     const people = other === null ? peopleInWords(chat.detail.participantCount) : "";
     return {
       key: `chat-${chat.id}`,
@@ -215,6 +224,7 @@ export class Finder {
       isPerson: other !== null,
       what: chat.draft.trim() === "" ? people : "Draft",
       unread: chat.waiting,
+      state: other === null ? "" : this.#presence.of(other),
       ...named(this.#titleOf(chat), wanted),
     };
   }
@@ -267,9 +277,8 @@ export class Finder {
     if (!row) return;
     const [kind, id] = [key.slice(0, key.indexOf("-")), key.slice(key.indexOf("-") + 1)];
     if (kind === "chat") this.#choose.chat(this.#chats.get(id));
-    else if (kind === "person") {
-      this.#choose.person(this.#people.found.find((user) => user.id === id));
-    } else {
+    else if (kind === "person") this.#choose.person(id);
+    else {
       const { chat, seq } = this.#messages.found.find((one) => one.messageId === id);
       this.#choose.message(this.#chats.get(chat), seq);
     }

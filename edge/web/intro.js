@@ -10,7 +10,7 @@ import { otherOf, titleOf } from "./words.js";
 export function introOf({ chat, me, names, onAdd }) {
   const nameOf = (id) => names.of(id);
   const title = titleOf(chat.detail, me.id, nameOf);
-  const other = otherOf(chat.detail, me.id, nameOf);
+  const other = otherOf(chat.detail, me.id);
   const since = dayAndTime(madeAt(chat.id), Date.now());
   const words = other === null
     ? `This chat was started ${since}. Everyone added can read it from the beginning.`

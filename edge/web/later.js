@@ -10,10 +10,11 @@ import { openKeys } from "./keys-sheet.js";
 import { openMessageMenu } from "./message-layer.js";
 import { openNewChat } from "./new-chat.js";
 import { Panel } from "./panel.js";
+import { openPersonMenu } from "./person-menu.js";
 import { openSettings } from "./settings.js";
 import { Standby } from "./standby.js";
 
 export const later = {
   EntryForm, Finder, Panel, Standby, openChatMenu, openEmojiPicker, openKeys, openMessageMenu,
-  openNewChat, openSettings,
+  openNewChat, openPersonMenu, openSettings,
 };

@@ -42,7 +42,7 @@ function lineOf(row, acts) {
   const by = element(
     "p",
     { class: row.first ? "by" : "by unseen" },
-    element("strong", { class: "cut", dir: "auto" }, row.mine ? "You" : row.name),
+    row.mine ? element("strong", { class: "cut" }, "You") : authorOf(row, acts),
     " ",
     element("time", { datetime: row.at, title: fullTime(row.at) }, clockTime(row.at)),
     words && " ",
@@ -57,6 +57,16 @@ function lineOf(row, acts) {
   return [left, said];
 }
 
+/** Leads to its person; by keys the message's own choices do. */
+function authorOf({ by, name }, acts) {
+  const author = element(
+    "button",
+    { class: "author cut", type: "button", tabindex: "-1", onclick: () => acts.person(by, author) },
+    element("strong", { dir: "auto" }, name),
+  );
+  return author;
+}
+
 function textOf({ text, isGone, mentioned, editedAt }) {
   if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
   const edited = editedAt && element(
@@ -66,7 +76,7 @@ function textOf({ text, isGone, mentioned, editedAt }) {
     element("span", { class: "unseen" }, ` at ${clockTime(editedAt)}`),
   );
   const mention = (name) => {
-    const one = mentioned.find((other) => other.name.toLowerCase() === name.toLowerCase());
+    const one = mentioned.find((other) => other.username.toLowerCase() === name.toLowerCase());
     return one ? element("span", { class: one.isMe ? "at me" : "at" }, `@${one.name}`) : null;
   };
   return proseOf(text, { mention, after: edited });

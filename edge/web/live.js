@@ -9,6 +9,7 @@ import { KeptLogs } from "./kept-logs.js";
 import { Marks } from "./marks.js";
 import { Names } from "./names.js";
 import { Outbox } from "./outbox.js";
+import { Presence } from "./presence.js";
 import { Sender } from "./sender.js";
 import { Tabs } from "./tabs.js";
 import { notSentInWords } from "./words.js";
@@ -32,6 +33,7 @@ export class Live {
   #sender;
   #provedAt = -Infinity;
   #hasEnded = false;
+  #isActive = true;
 
   /**
    * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
@@ -47,6 +49,10 @@ export class Live {
     this.#clock = clock;
     this.#hear = hear;
     this.stopCode = null; // the close code after which the socket does not come back
+    this.presence = new Presence({
+      clock, onChange: hear.changed,
+      send: (users) => this.#connection.send({ type: "watch", users }),
+    });
     this.names = new Names({ api, database, clock, onChange: hear.changed });
     this.#tabs = new Tabs({ name: `hubbub ${me.id}`, hear: (said) => this.#heardTab(said) });
     this.#marks = new Marks({ database, clock, tabs: this.#tabs });
@@ -177,6 +183,12 @@ export class Live {
     return this.#sender.discard(chat, clientId);
   }
 
+  /** Whether somebody is at this window. */
+  attend(isActive) {
+    this.#isActive = isActive;
+    this.#connection.send({ type: "active", active: isActive });
+  }
+
   typing(chat) {
     if (!this.#connection.send({ type: "typing", chat: chat.id })) this.#connection.hurry();
   }
@@ -203,17 +215,21 @@ export class Live {
   #ready(frame, context) {
     this.names.askAgain();
     this.chats.ready(frame, context);
+    this.presence.ready();
+    if (!this.#isActive) this.attend(false); // a new connection counts as active
     this.#sender.restart();
   }
 
   #frame(frame) {
     if (frame.type === "sent") this.#sender.sent(frame);
     else if (frame.type === "error") this.#sender.refused(frame, notSentInWords);
+    else if (frame.type === "presence") this.presence.heard(frame);
     else this.chats.frame(frame);
   }
 
   #lineChanged(state, code) {
     this.stopCode = state === "stopped" ? code : null;
+    if (state !== "ready") this.presence.lost();
     if (code === REVOKED) this.#hear.signedOut();
     if (code === UNAUTHENTICATED) this.#proveAgain();
     this.#hear.changed();

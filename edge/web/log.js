@@ -41,7 +41,7 @@ export class Log {
   /**
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
    * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
-   * jump(seq)}`; the first three are async. `intro(chat)` gives what stands above the first
+   * jump(seq), person(id, anchor)}`; the first three are async. `intro(chat)` gives what stands above the first
    * message.
    */
   constructor({ me, names, hear, intro }) {
@@ -190,7 +190,7 @@ export class Log {
       default:
         return {
           ...row,
-          name: row.mine ? this.#me.username : this.#names.of(row.by),
+          name: this.#names.of(row.by),
           waits: !this.#isLive,
           ...this.#spoken(row),
           isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
@@ -203,7 +203,9 @@ export class Log {
   #spoken({ mentions = [], reactions = [], replyTo }) {
     const nameOf = (id) => this.#names.of(id);
     return {
-      mentioned: mentions.map((id) => ({ name: nameOf(id), isMe: id === this.#me.id })),
+      mentioned: mentions.map((id) => ({
+        username: this.#names.known(id)?.username ?? "", name: nameOf(id), isMe: id === this.#me.id,
+      })),
       reactions: reactions.map(({ emoji, count, users }) => ({
         emoji, count, isMine: users.includes(this.#me.id),
         names: users.slice(0, NAMES_OF_REACTION).map((id) => (

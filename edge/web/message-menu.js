@@ -3,9 +3,10 @@
  */
 /**
  * `does` is `{react(emoji), pick(anchor), reply(), edit(), copyText(), copyLink(), unread(),
- * remove()}`; `isOwner` of a chat of several.
+ * write(), remove()}`; `isOwner` of a chat of several; `isNews` where somebody else has written from
+ * here on; `author` is the name of whom one can write to, or null.
  */
-export function choicesFor(row, { isOwner, does }) {
+export function choicesFor(row, { isOwner, isNews, author, does }) {
   const may = !row.isGone;
   const isPending = row.state !== "stored";
   return [
@@ -16,7 +17,8 @@ export function choicesFor(row, { isOwner, does }) {
     },
     may && { icon: "copy", label: "Copy text", take: does.copyText },
     { icon: "link", label: "Copy link", take: does.copyLink },
-    { icon: "chat", label: "Mark as unread", take: does.unread },
+    isNews && { icon: "bell", label: "Mark as unread", take: does.unread },
+    author !== null && { icon: "chat", label: `Write to ${author}`, take: does.write },
     may && (row.mine || isOwner) && null,
     may && (row.mine || isOwner) && {
       icon: "trash", label: "Delete", danger: true, take: does.remove,

@@ -8,6 +8,11 @@ const TOGETHER_MS = 20; // what one drawing wants is one request
 const STALE_MS = 600_000;
 const UNKNOWN = "…";
 
+/** What somebody is called where others see them; undefined where nothing is known. */
+export function shownName(user) {
+  return user?.displayName ?? user?.username;
+}
+
 export class Names {
   #api;
   #database;
@@ -32,18 +37,31 @@ export class Names {
   /** The name, or "…" until it is known, which `onChange` then says. */
   of(id) {
     if (!this.#askedAt.has(id)) this.#want(id);
-    return this.#known.get(id)?.username ?? UNKNOWN;
+    return shownName(this.#known.get(id)) ?? UNKNOWN;
   }
 
-  /** The name if it is known; asks nobody. */
+  /** `{id, username, displayName, status}` as far as it is known; asks nobody. */
   known(id) {
-    return this.#known.get(id)?.username;
+    return this.#known.get(id);
   }
 
-  /** The one of these people who is called so, as far as names are known here; else undefined. */
+  /** What somebody says of themselves, or "". */
+  statusOf(id) {
+    return this.#known.get(id)?.status ?? "";
+  }
+
+  /** Whether one of somebody's names begins so, as far as they are known here. */
+  isCalled(id, start) {
+    const { username = "", displayName } = this.#known.get(id) ?? {};
+    const wanted = start.toLowerCase();
+    return [username, ...(displayName ?? "").split(/\s+/u), displayName ?? ""]
+      .some((name) => name !== "" && name.toLowerCase().startsWith(wanted));
+  }
+
+  /** The one of these people whose user name this is, as far as it is known here; else undefined. */
   oneCalled(name, ids) {
     const wanted = name.toLowerCase();
-    return ids.find((id) => this.known(id)?.toLowerCase() === wanted);
+    return ids.find((id) => this.#known.get(id)?.username.toLowerCase() === wanted);
   }
 
   /** These people are so, as the server has just said. */

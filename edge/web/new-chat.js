@@ -4,28 +4,27 @@
 import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, allGood } from "./field.js";
 import { newId } from "./ids.js";
+import { shownName } from "./names.js";
 import { PeoplePicker } from "./people-picker.js";
 import { Sheet } from "./sheet.js";
 import { nameForPeople, refusalInWords } from "./words.js";
 
-/** `onMade(chat)` when the chat is there; `chosen` are people who are already picked. */
-export function openNewChat({ api, chats, me, layers, chosen = [], onMade }) {
-  const defaultName = (people) => nameForPeople([me.username, ...people.map((p) => p.username)]);
+/** `onMade(chat)` when the chat is there. */
+export function openNewChat({ api, chats, me, layers, onMade }) {
+  const defaultName = (people) => nameForPeople([me, ...people].map(shownName));
   const name = new Field({
     label: "Name of the chat", maxlength: "256",
-    hint: "Without a name it is called after its people.",
+    hint: "Without a name it is called after its people; one person is a direct chat.",
   });
   const picker = new PeoplePicker({
     api,
-    chosen,
     label: "People in the chat",
     isOut: (id) => id === me.id,
     onChange: (people) => {
-      name.input.placeholder = people.length > 0 ? defaultName(people) : "";
+      name.input.placeholder = people.length > 1 ? defaultName(people) : "";
       name.fail("");
     },
   });
-  name.input.placeholder = chosen.length > 0 ? defaultName(chosen) : "";
   const error = element("p", { class: "error", role: "alert" });
   const go = element("button", { class: "strong" }, "Start the chat");
   let key = newId();
@@ -43,7 +42,8 @@ export function openNewChat({ api, chats, me, layers, chosen = [], onMade }) {
     sent = JSON.stringify(wanted);
     go.disabled = true;
     try {
-      const chat = await chats.create(wanted, key);
+      const isDirect = people.length === 1 && name.value.trim() === "";
+      const chat = isDirect ? await chats.meet(people[0].id) : await chats.create(wanted, key);
       onMade(chat); // goes there in place of this sheet
       if (sheet.isOpen) sheet.close();
     } catch (failure) {
@@ -63,5 +63,5 @@ export function openNewChat({ api, chats, me, layers, chosen = [], onMade }) {
     element("div", { class: "line-of" }, go),
   );
   const sheet = new Sheet({ title: "New chat", layers }, form);
-  (chosen.length > 0 ? name : picker).input.focus();
+  picker.input.focus();
 }

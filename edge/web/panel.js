@@ -20,9 +20,9 @@ export class Panel {
   #onChanged;
   #close = () => this.close();
 
-  /** `does` is `{write(user)}`; `onChanged(isOpen)` when it opens and closes. */
-  constructor({ me, api, chats, names, layers, does, onChanged }) {
-    this.#parts = { me, api, chats, names, layers, does };
+  /** `does` is `{write(userId)}`; `onChanged(isOpen)` when it opens and closes. */
+  constructor({ me, api, chats, names, presence, layers, does, onChanged }) {
+    this.#parts = { me, api, chats, names, presence, layers, does };
     this.#layers = layers;
     this.#onChanged = onChanged;
     this.#tabs = ["people", "settings"].map((name) => element(

@@ -3,6 +3,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf, newId } from "./ids.js";
+import { shownName } from "./names.js";
 import { refusalInWords } from "./words.js";
 
 const SEARCH_AFTER_MS = 150;
@@ -20,11 +21,11 @@ export class PeoplePicker {
   #asked = 0;
 
   /** `isOut(id)` is true for people who cannot be chosen; `onChange(chosen)` on every change. */
-  constructor({ api, label, isOut, onChange, chosen = [] }) {
+  constructor({ api, label, isOut, onChange }) {
     this.#api = api;
     this.#isOut = isOut;
     this.#onChange = onChange;
-    this.chosen = [...chosen];
+    this.chosen = [];
     const id = newId();
     this.#chips = element("span", { class: "chips" });
     this.#list = element("ul", {
@@ -94,8 +95,8 @@ export class PeoplePicker {
           this.#choose(user);
         },
       },
-      avatar(hueOf(user.id), lettersOf(user.username), { person: true, size: "s24" }),
-      user.username,
+      avatar(hueOf(user.id), lettersOf(shownName(user)), { person: true, size: "s24" }),
+      ...bothNames(user),
     )));
     this.#mark();
   }
@@ -154,11 +155,19 @@ export class PeoplePicker {
       {
         class: "chip",
         type: "button",
-        "aria-label": `Remove ${user.username}`,
+        "aria-label": `Remove ${shownName(user)}`,
         onclick: () => this.#unchoose(user),
       },
-      user.username,
+      shownName(user),
       element("span", { "aria-hidden": "true" }, " ×"),
     )));
   }
+}
+
+/** The name that others see, and the user name where that is another one. */
+function bothNames(user) {
+  const name = shownName(user);
+  return name === user.username
+    ? [name]
+    : [name, " ", element("span", { class: "role" }, user.username)];
 }

@@ -1,11 +1,13 @@
 /**
- * The sheet about oneself: e-mail, password, the keys, logging out.
+ * The sheet about oneself: name, status, e-mail, password, the keys, logging out.
  */
 import { AlertChoice } from "./alert-choice.js";
 import { alertSettings } from "./alert-settings.js";
 import { asking } from "./asking.js";
 import { element } from "./element.js";
-import { EMAIL_RULES, Field, PASSWORD_RULES, allGood } from "./field.js";
+import {
+  DISPLAY_NAME_RULES, EMAIL_RULES, Field, PASSWORD_RULES, STATUS_RULES, allGood,
+} from "./field.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
 import { refusalInWords } from "./words.js";
@@ -23,12 +25,31 @@ export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOu
   const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
   new Sheet(
     { title: me.username, layers },
+    profileForm(api, me, onChanged),
     listForm(list),
     alertSettings(new AlertChoice()),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
     element("div", { class: "ends" }, keys, loggingOut(onLogOut)),
   );
+}
+
+function profileForm(api, me, onChanged) {
+  const name = new Field({
+    label: "Display name", value: me.displayName ?? "", autocomplete: "name", maxlength: "128",
+    hint: `What others see in place of ${me.username}.`,
+  });
+  const status = new Field({
+    label: "What are you doing?", value: me.status ?? "", maxlength: "280",
+    hint: "Stands beside your name.",
+  });
+  return changeForm("Save", [name, status], async () => {
+    if (!allGood([[name, DISPLAY_NAME_RULES], [status, STATUS_RULES]])) return "";
+    onChanged(await api.changeMe({
+      displayName: name.value.trim() || null, status: status.value.trim() || null,
+    }));
+    return "Others see it now.";
+  });
 }
 
 function listForm(list) {

@@ -9,11 +9,11 @@ export class Sheets {
   #finder = null; // made when it is first wanted
 
   /**
-   * `does` is `{open(chat), openAt(chat, seq), meet(user), logOut(), list}`; `layers` as in
+   * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), list}`; `layers` as in
    * `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({ me, api, chats, names, clock, layers, lazy, does }) {
-    this.#parts = { me, api, chats, names, clock, layers };
+  constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {
+    this.#parts = { me, api, chats, names, presence, clock, layers };
     this.#lazy = lazy;
     this.#does = does;
   }
@@ -33,9 +33,9 @@ export class Sheets {
     });
   }
 
-  newChat(chosen = []) {
+  newChat() {
     this.#lazy.use(({ openNewChat }) => {
-      openNewChat({ ...this.#parts, chosen, onMade: this.#does.open });
+      openNewChat({ ...this.#parts, onMade: this.#does.open });
     });
   }
 

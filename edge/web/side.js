@@ -11,11 +11,18 @@ export class Side {
   #list;
   #state = element("span", { class: "live", role: "status" });
   #none;
+  #me;
+  #names;
+  #self = element("b", { class: "cut", dir: "auto" });
+  #status = element("span", { class: "cut", dir: "auto" });
+  #face = element("span", {});
   #said = element("p", { class: "hint notes", role: "status" });
 
   /** `does` is `{find(), newChat(), settings(), menu(id, anchor)}`. */
-  constructor({ me, names, does }) {
-    this.#list = new ChatList({ me, names, onMenu: does.menu });
+  constructor({ me, names, presence, does }) {
+    this.#me = me;
+    this.#names = names;
+    this.#list = new ChatList({ me, names, presence, onMenu: does.menu });
     this.#none = element(
       "div",
       { class: "none", hidden: true },
@@ -57,13 +64,8 @@ export class Side {
         element(
           "button",
           { class: "quiet", type: "button", title: "Settings", onclick: does.settings },
-          avatar(hueOf(me.id), lettersOf(me.username), { person: true, size: "s32" }),
-          element(
-            "span",
-            { class: "two" },
-            element("b", { class: "cut" }, me.username),
-            element("span", {}, "Settings"),
-          ),
+          this.#face,
+          element("span", { class: "two" }, this.#self, this.#status),
         ),
         this.#state,
       ),
@@ -80,8 +82,20 @@ export class Side {
     this.#list.render(sections, open, nowMs);
     this.#list.node.classList.toggle("compact", isCompact);
     this.#none.hidden = sections.length > 0;
+    this.#renderSelf();
     if (this.#state.textContent === line.words) return;
     this.#state.textContent = line.words;
     this.#state.className = `live ${line.kind}`;
+  }
+
+  #renderSelf() {
+    const name = this.#names.of(this.#me.id);
+    const status = this.#names.statusOf(this.#me.id) || "Settings";
+    if (this.#status.textContent !== status) this.#status.textContent = status;
+    if (this.#self.textContent === name) return;
+    this.#self.textContent = name;
+    this.#face.replaceChildren(
+      avatar(hueOf(this.#me.id), lettersOf(name), { person: true, size: "s32" }),
+    );
   }
 }

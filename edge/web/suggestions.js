@@ -23,23 +23,24 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
     ));
   }
   return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
+    const { username } = names.known(id);
     const name = names.of(id);
     const face = avatar(hueOf(id), lettersOf(name), { person: true, size: "s24" });
-    return { text: `@${name}`, nodes: [face, name] };
+    const called = name === username ? [] : [element("span", { class: "role" }, username)];
+    return { text: `@${username}`, nodes: [face, name, ...called] };
   });
 }
 
 /** What commands depend on. */
 export function powersIn(chat, { me, names }) {
-  const isGroup = otherOf(chat.detail, me.id, (id) => names.of(id)) === null;
+  const isGroup = otherOf(chat.detail, me.id) === null;
   return { isOwner: chat.isOwner && isGroup, isGroup };
 }
 
 /** Those whose names are known here first; the server knows the others. */
 async function peopleFor(word, { chat, me, api, names }) {
-  const wanted = word.toLowerCase();
   const others = chat.detail.participants.filter((id) => id !== me.id);
-  const known = others.filter((id) => names.known(id)?.toLowerCase().startsWith(wanted));
+  const known = others.filter((id) => names.isCalled(id, word) && names.known(id));
   if (known.length >= MOST || word === "" || others.every((id) => names.known(id))) return known;
   try {
     const users = await api.usersNamed(word);

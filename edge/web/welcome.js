@@ -2,12 +2,13 @@
  * What stands where a chat would be while none is open: the things that one can do.
  */
 import { element } from "./element.js";
+import { shownName } from "./names.js";
 
 export function welcome({ me, onFind, onNewChat }) {
   return element(
     "div",
     { class: "nothing" },
-    element("h2", {}, `Hello, ${me.username}`),
+    element("h2", {}, `Hello, ${shownName(me)}`),
     element("p", {},
       "Find somebody by name and write to them, or start a chat for several people."),
     element(

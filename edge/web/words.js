@@ -104,17 +104,14 @@ export function nameForPeople(names) {
   return [...name].length <= 128 ? name : `${names[0]} and ${names.length - 1} others`;
 }
 
-/** The other one in a chat of two that is named after both, else null. */
-export function otherOf({ chatName, participants, participantCount }, me, nameOf) {
-  if (participantCount !== 2 || !participants.includes(me)) return null;
-  const names = participants.map(nameOf);
-  const isForBoth = [names, names.toReversed()].some((both) => nameForPeople(both) === chatName);
-  return isForBoth ? participants.find((id) => id !== me) : null;
+/** The other one of a direct chat, else null. */
+export function otherOf({ kind, participants }, me) {
+  return kind === "direct" ? participants.find((id) => id !== me) : null;
 }
 
-/** A chat's name; the other one's in a chat of two that is named after both. */
+/** A chat's name; the other one's of a direct chat. */
 export function titleOf(detail, me, nameOf) {
-  const other = otherOf(detail, me, nameOf);
+  const other = otherOf(detail, me);
   return other === null ? detail.chatName : nameOf(other);
 }
 

@@ -2,6 +2,7 @@
  * The page of somebody who is signed in: builds the views, hands what each says to those it
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
+import { Attention } from "./attention.js";
 import { Conversation } from "./conversation.js";
 import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
@@ -115,8 +116,9 @@ export class Workspace {
       say: (sentence) => this.say(sentence), show: (sentence) => this.#toast.show(sentence),
     });
     const parts = {
-      me: this.#me, api, chats: this.#chats, names: this.#names, clock: this.#clock,
-      layers: this.#layers, lazy: this.#lazy, toast: this.#toast, errands: this.#errands,
+      me: this.#me, api, chats: this.#chats, names: this.#names, presence: this.#live.presence,
+      clock: this.#clock, layers: this.#layers, lazy: this.#lazy, toast: this.#toast,
+      errands: this.#errands,
     };
     this.#parts = parts;
     this.#sheets = new Sheets({
@@ -180,6 +182,7 @@ export class Workspace {
       around: load("loadAround"),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
+      write: (user) => this.#meet(user),
       deeds: (chat) => deedsFor(chat, this.#parts),
       copy: (text) => this.#errands.copy(text),
       hurry: () => this.#live.hurry(),
@@ -188,9 +191,11 @@ export class Workspace {
   }
 
   #listen() {
-    const on = (target, type, call) => (
-      target.addEventListener(type, call, { signal: this.#ended.signal })
-    );
+    const { signal } = this.#ended;
+    const on = (target, type, call) => target.addEventListener(type, call, { signal });
+    const attention = new Attention({
+      clock: this.#clock, signal, onChange: () => this.#live.attend(attention.isActive),
+    });
     on(window, "popstate", ({ state }) => this.#layers.moved(state));
     on(window, "online", () => this.#live.hurry());
     on(window, "offline", () => this.#live.doubt());
@@ -319,11 +324,9 @@ export class Workspace {
     places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
   }
 
-  #meet(user) {
-    this.#names.learn([user]);
-    const chat = this.#chats.withOnly(user.id);
-    if (chat) this.#goTo(chat);
-    else this.#sheets.newChat([user]);
+  async #meet(user) {
+    if (user === this.#me.id) this.#sheets.settings();
+    else await this.#errands.do(this.#chats.meet(user).then((chat) => this.#goTo(chat)));
   }
 
   async #logOut() {
@@ -352,11 +355,10 @@ export class Workspace {
   }
 
   #sections() {
-    const nameOf = (id) => this.#names.of(id);
     return sectionsOf(this.#chats.sorted(), {
       open: this.#open,
       isUnreadFirst: this.#list.isUnreadFirst,
-      isDirect: (chat) => otherOf(chat.detail, this.#me.id, nameOf) !== null,
+      isDirect: ({ detail }) => otherOf(detail, this.#me.id) !== null,
     });
   }
 
@@ -390,6 +392,7 @@ export class Workspace {
     const title = this.#open ? this.#titleOf(this.#open) : "";
     this.#panel?.render(this.#open, title);
     this.#sheets.render();
+    this.#live.presence.drawn();
     showHeading(title, this.#chats.waiting);
   }
 

@@ -1,0 +1,50 @@
+/**
+ * Whether somebody is at this window: it is in view, and a hand has touched something within the
+ * last minutes. Knows nothing of whom it matters to.
+ */
+
+const IDLE_MS = 300_000;
+const HANDS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
+
+export class Attention {
+  #clock;
+  #onChange;
+  #isActive = true;
+  #touchedAt;
+  #cancel = () => {};
+
+  /** `onChange()` when `isActive` has changed; `signal` ends it. */
+  constructor({ clock, onChange, signal }) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#touchedAt = clock.now();
+    const touched = () => {
+      this.#touchedAt = clock.now();
+      if (!this.#isActive) this.#judge();
+    };
+    for (const type of HANDS) {
+      addEventListener(type, touched, { signal, passive: true, capture: true });
+    }
+    document.addEventListener("visibilitychange", () => {
+      this.#touchedAt = clock.now();
+      this.#judge();
+    }, { signal });
+    signal.addEventListener("abort", () => this.#cancel());
+    this.#judge();
+  }
+
+  get isActive() {
+    return this.#isActive;
+  }
+
+  #judge() {
+    const leftMs = this.#touchedAt + IDLE_MS - this.#clock.now();
+    const isActive = document.visibilityState === "visible" && leftMs > 0;
+    this.#cancel();
+    // While it is in view only time can end it, and while it is not, only somebody's hand.
+    this.#cancel = isActive ? this.#clock.after(leftMs, () => this.#judge()) : () => {};
+    if (isActive === this.#isActive) return;
+    this.#isActive = isActive;
+    this.#onChange();
+  }
+}

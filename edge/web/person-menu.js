@@ -1,0 +1,29 @@
+/**
+ * Who somebody is, beside their name, and the way to write to them.
+ */
+import { avatar, element, lettersOf } from "./element.js";
+import { hueOf } from "./ids.js";
+import { openMenu } from "./menu.js";
+import { presenceInWords } from "./presence.js";
+
+/** `anchor` is the name; `write(id)` opens the chat with them. */
+export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
+  const name = names.of(id);
+  const { username = "" } = names.known(id) ?? {};
+  const state = presence.of(id);
+  const about = [username !== name && username, presenceInWords(state), names.statusOf(id)]
+    .filter(Boolean).join(" · ");
+  const card = element(
+    "div",
+    { class: "person-card" },
+    avatar(hueOf(id), lettersOf(name), { person: true, state }),
+    element(
+      "span",
+      { class: "two" },
+      element("b", { class: "cut", dir: "auto" }, name),
+      about ? element("span", { class: "cut", dir: "auto" }, about) : null,
+    ),
+  );
+  const items = [card, null, { icon: "chat", label: `Write to ${name}`, take: () => write(id) }];
+  openMenu({ label: name, anchor, items, layers });
+}
