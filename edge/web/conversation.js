@@ -196,7 +196,7 @@ export class Conversation {
         },
         command: (text) => {
           const chat = this.#chat;
-          const { isGroup } = powersIn(chat, { me: this.#me, names: this.#names });
+          const { isGroup } = powersIn(chat, this.#me);
           return commandIn(text, { isGroup, does: this.#hear.deeds(chat) });
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),

@@ -18,7 +18,7 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
     ));
   }
   if (mark === "/") {
-    return commandsFor(word, powersIn(chat, { me, names })).map(({ name, help }) => (
+    return commandsFor(word, powersIn(chat, me)).map(({ name, help }) => (
       { text: `/${name}`, nodes: [element("b", {}, `/${name}`), ` ${help}`] }
     ));
   }
@@ -32,7 +32,7 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
 }
 
 /** What commands depend on. */
-export function powersIn(chat, { me, names }) {
+export function powersIn(chat, me) {
   const isGroup = otherOf(chat.detail, me.id) === null;
   return { isOwner: chat.isOwner && isGroup, isGroup };
 }

@@ -78,7 +78,7 @@ export function noteOf(event, nameOf) {
     case "chat.created":
       return event.seq === 1 ? `${by} started the chat` : `${by} added you`;
     case "chat.updated":
-      return `${by} named the chat ${isolated(event.chatName)}`;
+      return `${by} named the chat ${isolated(event.chatName)}${topicOf(event)}`;
     case "participant.added":
       return `${by} added ${people()}`;
     case "participant.removed":
@@ -88,6 +88,10 @@ export function noteOf(event, nameOf) {
     default:
       return `${by} did something that this page cannot show yet`;
   }
+}
+
+function topicOf({ topic }) {
+  return topic ? `, about ${isolated(topic)}` : "";
 }
 
 function namesOf(ids, nameOf) {

@@ -45,6 +45,8 @@ class Play:
         self.ids = {name: user for user, name in self.people.items()}
         self.chats: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.presence = {"bob": "online", "cleo": "away"}
+        self.status = {"bob": "Looking for speakers", "ann": "Half day, back at 9"}
         self.mine: dict[str, dict[str, Any]] = {}  # what is ann's own of each chat
         self.is_silent = False  # nothing that is sent is answered
         self.searched: list[str] = []
@@ -52,13 +54,13 @@ class Play:
         self._sockets: list[WebSocketRoute] = []
 
     def start(self, name: str, *people: str, by: str = "ann") -> str:
-        """A chat and its first event; gives its id."""
+        """A chat and its first event; gives its id. Without a name it is a direct chat."""
         chat = uuid7(1_000 + len(self.chats))
         participants = [self.ids[person] for person in (by, *people)]
         self.chats[chat] = {
             "id": chat, "chatName": name, "participants": participants,
-            "participantCount": len(participants), "owner": self.ids[by], "seq": 1,
-            "kind": "group",
+            "participantCount": len(participants), "owner": self.ids[by] if name else None,
+            "seq": 1, "kind": "group" if name else "direct",
         }  # fmt: skip
         self.logs[chat] = []
         self.mine[chat] = {"read": 1, "notify": "all", "archived": False}
@@ -131,6 +133,10 @@ class Play:
                 socket.send(json.dumps(ready))
             elif frame["type"] == "ping":
                 socket.send('{"type":"pong"}')
+            elif frame["type"] == "watch":
+                known = {user: self.presence.get(self.people[user]) for user in frame["users"]}
+                users = {user: state or "offline" for user, state in known.items()}
+                socket.send(json.dumps({"type": "presence", "users": users}))
             elif frame["type"] == "send":
                 self.say(frame["chat"], "ann", frame["message"], clientId=frame["clientId"])
 
@@ -140,7 +146,7 @@ class Play:
         self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
     ) -> tuple[int, Any]:
         """The status and body of one call of the page."""
-        me = {"id": self.ids["ann"], "username": "ann", "email": "ann@example.org", "chats": []}
+        me = {**self._profile(self.ids["ann"]), "email": "ann@example.org", "chats": []}
         if path == "/api/user/logout":
             return 200, {"message": "Logged out"}
         if path == "/api/user/refresh":
@@ -150,7 +156,7 @@ class Play:
         if path == "/api/user":
             wanted = query.get("ids", "").split(",")
             found = [
-                {"id": user, "username": name, "displayName": None, "status": None}
+                self._profile(user)
                 for user, name in self.people.items()
                 if user in wanted or name.startswith(query.get("username", "-").lower())
             ]
@@ -162,6 +168,13 @@ class Play:
             shown.sort(key=lambda one: one["last"]["at"] if one["last"] else "", reverse=True)
             return 200, {"chats": shown, "next": None}
         return self._answer_about_chat(method, path, query, body)
+
+    def _profile(self, user: str) -> dict[str, Any]:
+        """Somebody as others see them; those who say something of themselves have another name."""
+        name = self.people[user]
+        status = self.status.get(name)
+        display = name.capitalize() if status else None
+        return {"id": user, "username": name, "displayName": display, "status": status}
 
     def _search(self, query: Mapping[str, str]) -> tuple[int, Any]:
         """By the words of the real search; a cursor is how many results were before."""

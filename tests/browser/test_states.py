@@ -25,10 +25,14 @@ Open = Callable[..., Awaitable[Page]]
 def make_play() -> tuple[Play, str]:
     """A few chats with everything that can stand in a message; the last of them is a party's."""
     play = Play()
-    for name in ("Kitchen", "Design", "Book club"):
-        chat = play.start(name, "ann", "bob", by="dan")
-        play.say(chat, "dan", f"News of {name}, **bold** and `code`")
-    play.say(play.start("ann, bob", "bob"), "bob", "Shall I order the lanterns today?")
+    chats = [
+        play.start(name, "ann", "bob", by="dan") for name in ("Kitchen", "Design", "Book club")
+    ]
+    for chat in chats:
+        play.say(chat, "dan", f"News of {play.chats[chat]['chatName']}, **bold** and `code`")
+    bobs = play.start("", "bob")
+    play.say(bobs, "bob", "Shall I order the lanterns today?")
+    play.say(play.start("", "cleo"), "cleo", "The photos are in the album")
     party = play.start("Summer party", "ann", "bob", "dan", "esra", by="cleo")
     first = play.say(party, "cleo", "The one by the river has answered.")
     for who, emoji in (("bob", "🎉"), ("ann", "🎉"), ("dan", "🌿")):
@@ -41,7 +45,13 @@ def make_play() -> tuple[Play, str]:
         party, "bob", "> Is it ready?\nNearly, see https://example.org:\n- a\n- b\n```\nmake\n```",
         minutes=111,
     )  # fmt: skip
+    play.chats[party]["topic"] = "20 June, by the river"
     play.read_all()
+    kitchen, design, club = chats
+    play.mine[kitchen] |= {"read": 1, "notify": "none"}
+    play.mine[design]["archived"] = True
+    play.mine[club]["read"] = 1
+    play.mine[bobs]["read"] = 1
     return play, party
 
 
@@ -98,8 +108,20 @@ async def test_the_places_of_a_desk_are_accessible(open_page: Open, scheme: str)
     play, _ = make_play()
     page = await open_page(play, color_scheme=scheme)
     await check(page, "no chat is open")
-    await page.get_by_role("link", name="Summer party").click()
     keys, field = page.keyboard, page.locator(".write textarea")
+    await page.get_by_role("button", name="Archived 1").click()
+    await check(page, "archived chats")
+    await page.get_by_role("link", name="Kitchen").click(button="right")
+    await check(page, "menu of a chat")
+    await keys.press("Escape")
+    await page.get_by_role("link", name="Bob, here now").click()
+    await expect(page.locator(".bar p")).to_have_text("Here now · Looking for speakers")
+    await check(page, "direct chat")
+    await page.get_by_role("link", name="Summer party").click()
+    await page.locator(".log .author").first.click()
+    await expect(page.get_by_role("menu")).to_contain_text("away")
+    await check(page, "menu of a person")
+    await keys.press("Escape")
     line = page.locator(".line").filter(has_text="Is the code still").last
     await line.hover()
     await check(page, "chat")

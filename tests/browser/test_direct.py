@@ -1,0 +1,99 @@
+"""Two people: their one chat, what they call themselves, and whether they are here."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenWindow
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_direct_chat_begins_from_a_name_anywhere(open_window: OpenWindow) -> None:
+    """The panel, the author of a message and the finder lead to one and the same chat."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Kitchen", bob.name)
+    await bob.open_chat("Kitchen")
+    await bob.write("There is cake")
+    await ann.log.get_by_role("button", name=bob.name).click()
+    await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
+    await expect(ann.page.locator(".bar h1")).to_have_text(bob.name)
+    await ann.write("Is there any left?")
+    await expect(ann.page.locator(".chats h2")).to_have_text(["Chats", "Direct"])
+    entry = bob.page.get_by_role("link", name=ann.name)
+    await expect(entry).to_contain_text("For you: 1")
+    await bob.find(ann.name, "Chats")
+    await bob.expect_lines("Is there any left?")
+    await ann.open_chat("Kitchen")
+    panel = await ann.open_panel()
+    await panel.get_by_role("button", name=f"More about {bob.name}").click()
+    await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
+    await ann.expect_lines("Is there any left?")
+    panel = await ann.open_panel("Settings")
+    await expect(panel.get_by_role("button", name="Archive for me")).to_be_visible()
+    await expect(panel.get_by_role("button", name="Leave this chat")).to_have_count(0)
+    await ann.start_chat("", bob.name)
+    await ann.expect_lines("Is there any left?")
+
+
+async def test_people_are_shown_by_what_they_call_themselves(open_window: OpenWindow) -> None:
+    """A display name and a status line are seen wherever somebody is shown."""
+    ann, bob = await open_window(), await open_window()
+    await bob.sign_up()
+    await bob.open_settings()
+    await bob.field("Display name").fill("Bob of the Boathouse")
+    await bob.field("What are you doing?").fill("Looking for speakers")
+    await bob.button("Save").click()
+    await expect(bob.page.get_by_text("Others see it now.")).to_be_visible()
+    await bob.page.keyboard.press("Escape")
+    await expect(bob.page.get_by_title("Settings")).to_contain_text("Bob of the Boathouse")
+    await ann.sign_up()
+    await ann.find(bob.name, "People")
+    await expect(ann.page.locator(".bar h1")).to_have_text("Bob of the Boathouse")
+    await expect(ann.page.locator(".bar p")).to_have_text("Here now · Looking for speakers")
+    await ann.write(f"@{bob.name} hello")
+    await expect(ann.log.locator(".at")).to_have_text("@Bob of the Boathouse")
+    await bob.open_chat(ann.name)
+    await bob.write("Hello Ann")
+    author = ann.log.get_by_role("button", name="Bob of the Boathouse")
+    await expect(author).to_be_visible()
+    await ann.find("Bob of the", "Chats")
+    panel = await ann.open_panel()
+    await expect(panel).to_contain_text("Looking for speakers")
+
+
+async def test_who_is_here_is_seen(open_window: OpenWindow) -> None:
+    """A dot says that somebody is here, and goes when they have gone."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.find(bob.name, "People")
+    entry = ann.page.get_by_role("link", name=bob.name)
+    await expect(entry).to_contain_text("here now")
+    await expect(entry.locator(".presence")).to_have_count(1)
+    await bob.page.evaluate(
+        """() => {
+          Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    await expect(entry).to_contain_text("away")
+    await expect(entry.locator(".presence.away")).to_have_count(1)
+
+
+async def test_a_chat_says_what_it_is_about(open_window: OpenWindow) -> None:
+    """The topic stands under the chat's name, for everybody, and can be taken away."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Party", bob.name)
+    await bob.open_chat("Party")
+    panel = await ann.open_panel("Settings")
+    await panel.get_by_label("Topic").fill("20 June, by the river")
+    await panel.get_by_role("button", name="Save").click()
+    for window in (ann, bob):
+        await expect(window.page.locator(".bar p")).to_have_text("20 June, by the river")
+    await panel.get_by_label("Topic").fill("")
+    await panel.get_by_role("button", name="Save").click()
+    await expect(bob.page.locator(".bar p")).to_have_text(f"{ann.name} and you")
