@@ -87,10 +87,6 @@ export class Api {
   }
 
   /** Sets its topic; null takes it away. */
-  async setTopic(id, topic) {
-    return this.#call("PATCH", `/api/chat/${id}`, { body: { topic } });
-  }
-
   async deleteChat(id) {
     return this.#call("DELETE", `/api/chat/${id}`);
   }

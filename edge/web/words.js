@@ -90,6 +90,13 @@ export function noteOf(event, nameOf) {
   }
 }
 
+/** Why a chat is gone for its reader, and which. */
+export function leftInWords({ detail, left }, me, nameOf) {
+  const named = (id) => (id === me ? "you" : nameOf(id));
+  const why = left ? noteOf(left, named) : "You are no longer in this chat";
+  return `${why}: ${isolated(titleOf(detail, me, nameOf))}`;
+}
+
 function topicOf({ topic }) {
   return topic ? `, about ${isolated(topic)}` : "";
 }

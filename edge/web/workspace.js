@@ -23,7 +23,7 @@ import { Side } from "./side.js";
 import { Toast } from "./toast.js";
 import { welcome } from "./welcome.js";
 import {
-  endInWords, isolated, notChangedInWords, noteOf, otherOf, refusalInWords, titleOf,
+  endInWords, leftInWords, notChangedInWords, otherOf, refusalInWords, titleOf,
 } from "./words.js";
 
 const TICK_MS = 1_000;
@@ -115,14 +115,13 @@ export class Workspace {
     this.#errands = new Errands({
       say: (sentence) => this.say(sentence), show: (sentence) => this.#toast.show(sentence),
     });
-    const parts = {
+    this.#parts = {
       me: this.#me, api, chats: this.#chats, names: this.#names, presence: this.#live.presence,
       clock: this.#clock, layers: this.#layers, lazy: this.#lazy, toast: this.#toast,
       errands: this.#errands,
     };
-    this.#parts = parts;
     this.#sheets = new Sheets({
-      ...parts,
+      ...this.#parts,
       does: {
         list: this.#list,
         open: (chat) => this.#goTo(chat),
@@ -135,7 +134,7 @@ export class Workspace {
       },
     });
     this.#side = new Side({
-      ...parts,
+      ...this.#parts,
       does: {
         find: () => this.#sheets.find(),
         newChat: () => this.#sheets.newChat(),
@@ -144,7 +143,7 @@ export class Workspace {
       },
     });
     this.#conversation = new Conversation({
-      ...parts,
+      ...this.#parts,
       use: new EmojiUse(),
       empty: welcome({
         me: this.#me,
@@ -241,11 +240,9 @@ export class Workspace {
 
   #left(chat) {
     if (this.#open !== chat) return;
-    const nameOf = (id) => (id === this.#me.id ? "you" : this.#names.of(id));
-    const title = isolated(titleOf(chat.detail, this.#me.id, nameOf));
-    const why = chat.left ? noteOf(chat.left, nameOf) : "You are no longer in this chat";
     this.#goTo(null);
-    if (chat.left?.by !== this.#me.id) this.say(`${why}: ${title}`);
+    if (chat.left?.by === this.#me.id) return;
+    this.say(leftInWords(chat, this.#me.id, (id) => this.#names.of(id)));
   }
 
   #goTo(chat) {
