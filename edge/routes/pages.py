@@ -6,6 +6,7 @@ from typing import Any, Final
 from litestar import Response, get
 
 from edge.admission import WHO
+from edge.http.encoding import takes_gzip
 from edge.http.request import AnyRequest
 from edge.operation import Who
 from edge.site import WORKER, File
@@ -79,7 +80,7 @@ def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> R
     own = {"Cache-Control": FOR_EVER if is_kept else "no-cache", **headers}
     if file.gzipped is not None:
         own["Vary"] = "Accept-Encoding"
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if takes_gzip(request.headers.get("accept-encoding", "")):
             etag, body = f'{etag[:-1]}-gz"', file.gzipped
             own["Content-Encoding"] = "gzip"
     own["ETag"] = etag
@@ -88,11 +89,3 @@ def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> R
         own.pop("Content-Encoding", None)
         return Response(b"", status_code=304, headers=own)
     return Response(body, headers=own, media_type=file.media_type)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    codings = [part.partition(";") for part in accepted.lower().split(",")]
-    return any(
-        name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
-        for name, _, weight in codings
-    )

@@ -1,0 +1,53 @@
+"""Answers whose bytes are made already."""
+
+import gzip
+from typing import Any
+
+import pytest
+
+from edge.http.answer import PackedAnswer
+
+LONG = b'{"chats":[' + b",".join([b'{"chatName":"Kitchen"}'] * 500) + b"]}"
+
+
+async def sent(answer: PackedAnswer, *headers: tuple[bytes, bytes]) -> tuple[dict[Any, Any], bytes]:
+    """The headers and the body that a client with these headers gets."""
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("an answer reads nothing")
+
+    await answer.send_itself({"headers": list(headers)}, receive, send)  # type: ignore[typeddict-item,arg-type]
+    start, body = messages
+    return dict(start["headers"]), body["body"]
+
+
+async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
+    """Its length is that of what travels, and a cache is told what it depends on."""
+    headers, body = await sent(PackedAnswer(LONG), (b"accept-encoding", b"br, gzip;q=0.5"))
+    assert gzip.decompress(body) == LONG
+    assert len(body) < len(LONG) / 20
+    assert headers[b"content-length"] == b"%d" % len(body)
+    assert headers[b"content-encoding"] == b"gzip"
+    assert headers[b"vary"] == b"accept-encoding"
+    assert headers[b"content-type"] == b"application/json"
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [(b"accept-encoding", b"br")], [(b"accept-encoding", b"gzip;q=0")]]
+)
+async def test_whoever_does_not_take_it_gets_it_as_it_is(headers: list[Any]) -> None:
+    """Also who says that gzip is not wanted."""
+    answered, body = await sent(PackedAnswer(LONG), *headers)
+    assert body == LONG
+    assert b"content-encoding" not in answered
+    assert answered[b"content-length"] == b"%d" % len(LONG)
+
+
+async def test_what_is_short_is_not_compressed() -> None:
+    """It would save nothing."""
+    answered, body = await sent(PackedAnswer(b"{}"), (b"accept-encoding", b"gzip"))
+    assert (body, b"vary" in answered) == (b"{}", False)
