@@ -20,7 +20,7 @@ async def sent(answer: PackedAnswer, *headers: tuple[bytes, bytes]) -> tuple[dic
     async def receive() -> Any:
         raise AssertionError("an answer reads nothing")
 
-    await answer.send_itself({"headers": list(headers)}, receive, send)  # type: ignore[typeddict-item,arg-type]
+    await answer.send_itself({"headers": list(headers)}, receive, send)  # type: ignore[arg-type]
     start, body = messages
     return dict(start["headers"]), body["body"]
 
