@@ -165,11 +165,7 @@ async def test_two_devices_agree_on_what_is_read(open_window: OpenWindow) -> Non
     """Read here, marked as unread here, muted here: the other device shows it without a reload."""
     ann, phone = await open_window(), await open_window()
     await ann.sign_up("correct horse")
-    await phone.page.get_by_role("button", name="log in").click()
-    await phone.field("Name").fill(ann.name)
-    await phone.field("Password").fill("correct horse")
-    await phone.button("Log in").click()
-    await expect(phone.state).to_have_text("live")
+    await phone.log_in(ann.name, "correct horse")
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Shared", await id_of(bob, ann))
         for text in ("one", "two", "three"):
