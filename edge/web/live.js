@@ -67,9 +67,11 @@ export class Live {
         changed: hear.changed,
         met: (chat) => {
           for (const item of this.#outbox.of(chat.id)) chat.timeline.write({ ...item });
+          this.presence.renew();
         },
         applied: (chat, event) => {
           if (event.by === me.id) this.#sender.delivered(event);
+          if (event.type === "participant.added") this.presence.renew();
           hear.applied(chat, event);
         },
         left: hear.left,

@@ -42,6 +42,11 @@ export class Presence {
     this.#onChange();
   }
 
+  /** There are people with whom one shares a chat since now: only those can be watched. */
+  renew() {
+    this.#told = null;
+  }
+
   /** A new connection watches nobody yet. */
   ready() {
     this.#told = null;

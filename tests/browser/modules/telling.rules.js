@@ -104,6 +104,15 @@ rule("a new connection is told anew, and nobody is here while there is none", ()
   same(sent.at(-1), ["a"]);
 });
 
+rule("who could not be watched before is watched once there is a chat with them", async () => {
+  const { presence, clock, sent, draw } = presenceOf();
+  draw("stranger");
+  await clock.pass(1_000);
+  presence.renew();
+  draw("stranger");
+  same(sent, [["stranger"], ["stranger"]]);
+});
+
 function namesOf(people) {
   const clock = new StandingClock();
   const asked = [];
