@@ -226,7 +226,7 @@ async def test_a_conversation_reads_as_sentences(open_page: Open) -> None:
         "You 10:43 / In reply to cleo The one by the river has answered. / "
         "Is the code still 4711#? (edited) at 11:00",
     ]
-    assert lines[3] == "bob 10:50 / This message was deleted"
+    assert lines[3] == "Bob 10:50 / This message was deleted"
 
 
 async def test_a_first_view_is_small_and_steady(browser: Browser, stage: Stage) -> None:
