@@ -17,7 +17,7 @@ function choicesForChat({ unread, mine }, does) {
     unread > 0 && { icon: "check", label: "Mark as read", take: does.read },
     notify === "all"
       ? { icon: "bell", label: "Only mentions", take: tell("mentions") }
-      : { icon: "bell", label: "Every message", take: tell("all") },
+      : { icon: "bell", label: notify === "none" ? "Unmute" : "Every message", take: tell("all") },
     notify !== "none" && { icon: "mute", label: "Mute", take: tell("none") },
     {
       icon: "archive", label: archived ? "Bring back" : "Archive",
