@@ -171,7 +171,7 @@ async def test_logging_out_is_asked_for_twice(open_window: OpenWindow) -> None:
     await ann.sign_up()
     await ann.open_settings()
     await ann.button("Log out").click()
-    await expect(ann.page.get_by_text("Without a password you cannot come back")).to_be_visible()
+    await expect(ann.page.get_by_text("Without a password you cannot get back")).to_be_visible()
     await ann.button("Stay").click()
     await ann.page.keyboard.press("Escape")
     await expect(ann.state).to_have_text("live")
