@@ -1,6 +1,7 @@
 """The variables that settings structs declare are those that are read, with those defaults."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import pytest
 
 from chats.settings import ChatsSettings, read_chats_settings
 from common.process.settings import ServiceSettings
-from common.process.variables import SettingsError, declared_variables
+from common.process.variables import SettingsError, declared_variables, read_variables
 from docs.reference.configuration import (
     COMPOSE_MEANINGS,
     ROLES,
@@ -19,6 +20,7 @@ from docs.reference.documents import ROOT
 from edge.settings import EdgeSettings, read_edge_settings
 from files.settings import FilesSettings, read_files_settings
 from fleet.settings import FleetSettings, read_settings
+from ops.settings import OpsSettings
 from realtime.settings import RealtimeSettings, read_realtime_settings
 from users.settings import Settings as UsersSettings
 from users.settings import read_settings as read_users_settings
@@ -39,6 +41,7 @@ READERS = (
     Reader(FilesSettings, read_files_settings),
     Reader(UsersSettings, read_users_settings),
     Reader(ChatsSettings, read_chats_settings),
+    Reader(OpsSettings, partial(read_variables, OpsSettings), ()),
 )
 every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda r: r.struct.__module__)
 
