@@ -74,6 +74,7 @@ export class Alerts {
 
   /** The lock is one window's, and the next one's when that is gone. */
   async #speak(locks) {
+    if (!locks) return; // on plain http, where a browser shows no notification either
     const { signal } = this.#speaking;
     const until = new Promise((resolve) => {
       signal.addEventListener("abort", resolve);

@@ -134,6 +134,8 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     await expect(page.locator(".text").last).to_have_text("line 79")
     await page.locator(".line").filter(has_text="line 40").first.scroll_into_view_if_needed()
     await page.locator(".log").evaluate("log => { log.scrollTop -= 40 }")
+    # All of it has come: the first line that is here has its author above it.
+    await expect(page.locator(".text").first).to_have_text("The oven is repaired.")
     await page.locator(".write textarea").fill("half a sentence")
     await page.evaluate("window.isOld = true")
     place = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
