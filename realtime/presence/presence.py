@@ -92,6 +92,7 @@ class Presence:
         self._up_at = float("-inf")  # again, after it was down
         self._beats_at = 0.0
         self._beating = asyncio.Lock()
+        self._asks_all = False  # again, since Valkey did not take it
         self._lease_ends: dict[str, int] = {}
         self._dead: dict[str, float] = {}
         self._asks = 0
@@ -252,7 +253,8 @@ class Presence:
         if now >= self._beats_at and (self._watching or self._teller.watched):
             await self._beat()
             self._teller.forget_gone()
-            self._ask_again(everybody=False)
+            asks_all, self._asks_all = self._asks_all, False
+            self._ask_again(everybody=asks_all)
             for user in self._watching.take_idle(now):
                 self._subscriptions.remove(self._topics.presence(user))
         for change in self._watching.take_changes(self._now()):
@@ -298,11 +300,21 @@ class Presence:
             self._ask_again(everybody=True)
 
     def _ask_again(self, *, everybody: bool) -> None:
-        users = self._watching.take_unasked(self._now(), everybody=everybody)
-        self._valkey.publish(
+        now = self._now()
+        users = self._watching.list_unasked(now, everybody=everybody)
+        asked = self._valkey.publish(
             (
                 self._topics.presence_asks,
                 encode(Asks(self._node, 0, users[start : start + USERS_A_MESSAGE])),
             )
             for start in range(0, len(users), USERS_A_MESSAGE)
         )
+        asked.add_done_callback(partial(self._note_asked, users, now, everybody))
+
+    def _note_asked(
+        self, users: list[str], at: float, everybody: bool, asked: "asyncio.Future[Any]"
+    ) -> None:
+        if asked.result() is not None:
+            self._watching.note_asked(users, at)
+        elif everybody:
+            self._asks_all = True

@@ -126,17 +126,19 @@ class Watching(Generic[Watcher]):
                 if not nodes.isdisjoint(one.said):
                     self._due[user] = now
 
-    def take_unasked(self, now: float, *, everybody: bool = False) -> list[str]:
-        """Those who were not asked for lately; now they are."""
-        asked = [
-            one
-            for one in self._users.values()
+    def list_unasked(self, now: float, *, everybody: bool = False) -> list[str]:
+        """Those who were not asked for lately."""
+        return [
+            user
+            for user, one in self._users.items()
             if everybody or one.asked_at + ASK_AGAIN_SECONDS <= now
         ]
-        for one in asked:
-            one.asked_at = now
-            self._due[one.user] = now
-        return [one.user for one in asked]
+
+    def note_asked(self, users: Iterable[str], at: float) -> None:
+        """Nodes were asked for these users: what was said before has to be said again."""
+        for user in users:
+            if (one := self._users.get(user)) is not None:
+                one.asked_at = self._due[user] = at
 
     def take_changes(self, now: float) -> list[Change[Watcher]]:
         """What has to be told now."""
