@@ -25,6 +25,7 @@ from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 15.0
+MOST_LOSSES: Final = 10  # the largest: a terminal has 24 lines
 WIDTH: Final = 80  # where the output is no terminal
 KEYS: Final = "[dim]q ends. A second is between two pictures; lag is the 99th of 100, in ms.[/]"
 _COUNTERS: Final = (
@@ -184,12 +185,14 @@ def _losses(span: Span) -> Panel:
         ("calls given up", span.now("hubbub_calls_given_up_total")),
         ("sends refused", span.now("hubbub_chats_sends_refused_total")),
         ("holes fetched", span.now("hubbub_realtime_repairs_total")),
-        *span.totals("hubbub_realtime_drops_total", "reason").items(),
-        *(
-            (f"sockets ended {code}", count)
-            for code, count in sorted(span.totals("hubbub_realtime_ends_total", "code").items())
-        ),
     ]
+    ends = span.totals("hubbub_realtime_ends_total", "code").items()
+    others = [
+        *span.totals("hubbub_realtime_drops_total", "reason").items(),
+        *((f"sockets ended {code}", count) for code, count in sorted(ends)),
+    ]
+    others.sort(key=lambda row: row[1], reverse=True)
+    rows += others[: MOST_LOSSES - len(rows)]
     return _panel("Losses since the start", ((text, f"{n:,.0f}") for text, n in rows))
 
 
