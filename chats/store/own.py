@@ -13,20 +13,12 @@ from common.protocol.own import Notify
 MAX_COUNTED: Final = 100
 NEAR: Final = 128  # events: what is not found in so many is looked for by counted_blocks
 BLOCKS_A_CALL: Final = 64  # under the chat's lock
-# The newest message, or the chat's first event where there is none; null where that is not known.
-_LAST = f"""
-CROSS JOIN LATERAL (
-    SELECT coalesce(
-        (
-            SELECT near.seq FROM (
-                SELECT l.seq, l.kind FROM log l WHERE l.chat = p.chat
-                ORDER BY l.seq DESC LIMIT {NEAR}
-            ) AS near
-            WHERE near.kind = 'message' OR near.seq = 1 ORDER BY near.seq DESC LIMIT 1
-        ),
-        find_last_message(p.chat)
-    ) AS seq OFFSET 0
-) AS t
+# The newest message, or the chat's first event where there is none; else it is far from the head.
+_NEAR = f"""
+FROM (
+    SELECT l.seq, l.kind, l.event FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT {NEAR}
+) AS near
+WHERE near.kind = 'message' OR near.seq = 1 ORDER BY near.seq DESC LIMIT 1
 """  # noqa: S608 - constants
 # Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
 # primary key can do that: another index has those of everybody.
@@ -64,7 +56,9 @@ CROSS JOIN LATERAL (
             AND l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
     ) AS others
 ) AS s
-{_LAST}
+CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT near.seq {_NEAR}), find_last_message(p.chat)) AS seq OFFSET 0
+) AS t
 LEFT JOIN LATERAL (
     SELECT l.kind, l.event, d.current, d.reactions
     FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq
@@ -73,13 +67,14 @@ LEFT JOIN LATERAL (
 """  # noqa: S608 - constants
 _BY_ACTIVITY = f"""
 WITH timed AS MATERIALIZED (
-    SELECT p.chat, event_at(
-        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = t.seq)
-    ) AS at
-    FROM participants p {_LAST} WHERE p.member = %s::uuid
+    SELECT p.chat, event_at(coalesce(
+        (SELECT near.event {_NEAR}),
+        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
+    )) COLLATE "C" AS at
+    FROM participants p WHERE p.member = %s::uuid
 ), page AS MATERIALIZED (
     SELECT t.chat, t.at FROM timed t
-    WHERE t.at IS NULL OR (t.at, t.chat) < (%s::text, %s::uuid)
+    WHERE t.at IS NULL OR (t.at, t.chat) < (%s::text COLLATE "C", %s::uuid)
     ORDER BY t.at DESC NULLS FIRST, t.chat DESC LIMIT %s::bigint
 )
 SELECT page.at, {COLUMNS}, {SHOWN} FROM page JOIN chats c ON c.id = page.chat
