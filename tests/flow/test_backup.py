@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -35,9 +36,23 @@ async def download(http: aiohttp.ClientSession, person: Person, chat: str, file:
         return await answer.read()
 
 
+async def read_own(person: Person) -> dict[str, tuple[int, int, int]]:
+    """Marker, unread messages and mentions by chat."""
+    listed = (await person.ask("GET", "/api/chat")).body["chats"]
+    own = {chat["id"]: chat["mine"] for chat in listed}
+    return {id_: (mine["read"], mine["unread"], mine["mentions"]) for id_, mine in own.items()}
+
+
+def count_own(events: list[dict[str, Any]], person: Person, read: int) -> tuple[int, int, int]:
+    """The same of a chat's events, all messages of others."""
+    unread = [e for e in events if e["type"] == "message" and e["seq"] > read]
+    mentions = [event for event in unread if person.id in event.get("mentions", ())]
+    return read, len(unread), len(mentions)
+
+
 async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Path) -> None:
-    """Chats, events and memberships are as they were; sessions of before are over; devices that log
-    in see another epoch and hold what history holds; new seqs go on from there."""
+    """Chats, events, memberships and counts are as they were; sessions of before are over; devices
+    that log in see another epoch and hold what history holds; new seqs go on from there."""
     data, backup = tmp_path / "data", tmp_path / "backup.tar"
     settings = read_settings({"HUBBUB_DATA": str(data)})
     replicas = "edge=1,realtime=1,files=1,users=1,chats=1"
@@ -54,7 +69,16 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
             for number in range(KEPT):
                 await ben.post(chats[number % 2], f"kept {number}")
             file = await upload(http, ben, chats[0], SHOPPING)
+            opened = await ann.ask("PUT", f"/api/user/{ben.id}/direct")
+            chats.append(opened.body["chat"]["id"])
+            mention = {"message": "for ann", "mentions": [ann.id]}
+            for chat in chats[1:]:
+                await ben.ask("POST", f"/api/chat/{chat}/message", mention)
+            await ann.ask("PUT", f"/api/chat/{chats[0]}/read", {"upTo": KEPT // 4})
             kept = {chat: await ann.events(chat) for chat in chats}
+            markers = dict.fromkeys(chats, 1) | {chats[0]: KEPT // 4}
+            own = {chat: count_own(kept[chat], ann, read) for chat, read in markers.items()}
+            assert await read_own(ann) == own
             await asyncio.to_thread(back_up, settings, backup)
             await ben.post(chats[0], "said after the backup")
             await anns.until_seq(chats[0], len(kept[chats[0]]) + 1)
@@ -62,7 +86,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
             assert await hubbub.stop() == 0
             data.rename(tmp_path / "lost")
             said = await asyncio.to_thread(restore, settings, backup, replace=False)
-            assert said == f"Restored: 2 people, 2 chats, {KEPT + 2} events."
+            assert said == f"Restored: 2 people, 3 chats, {KEPT + 5} events."
             await hubbub.start()
             for device in (anns, bens):
                 await device.until(lambda device: device.ends[-1][0] == 4500, 30)
@@ -79,6 +103,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Pat
                 assert device.epoch not in (None, epoch)
             assert {chat: await ben.events(chat) for chat in chats} == kept
             assert await download(http, ben, chats[0], file) == SHOPPING
+            assert await read_own(ann) == own
             answer = await ben.post(chats[0], "said after the restore")
             assert answer.body["messageInfo"]["seq"] == len(kept[chats[0]]) + 1
             for device in (anns, bens):
