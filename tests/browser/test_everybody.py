@@ -59,6 +59,7 @@ async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
         return str(await page.evaluate(
             "(document.activeElement.getAttribute('aria-label')"
             " ?? document.activeElement.innerText).replaceAll(/\\s+/g, ' ')"
+            " + document.activeElement.title"
         ))  # fmt: skip
 
     await keys.press("Control+k")
