@@ -24,7 +24,8 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob:",  # pictures before they are sent
+        "media-src 'self'",
         f"connect-src 'self' {sockets}".rstrip(),
         "font-src 'self'",
         "manifest-src 'self'",

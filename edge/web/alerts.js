@@ -3,12 +3,11 @@
  * by one of the windows that somebody has open. Gone as soon as the chat is read anywhere.
  */
 import { isBlank } from "./fold.js";
-import { plainOf } from "./prose.js";
+import { saidIn } from "./said.js";
 import { Tabs } from "./tabs.js";
 import { isNews } from "./timeline.js";
 import { noteOf, otherOf, titleOf } from "./words.js";
 
-const EXCERPT = 200;
 const ELSEWHERE_MS = 500; // so long another window, or device, may take to say that it is read
 const OLD_MS = 600_000;
 const ICON = "/web/icon-192.png";
@@ -140,7 +139,7 @@ export class Alerts {
 
   #bodyOf(chat, event) {
     if (event.type !== "message") return noteOf(event, (id) => this.#names.of(id));
-    const text = plainOf(event.message.slice(0, EXCERPT));
+    const text = saidIn(event.message, event.attachments);
     return this.#otherOf(chat) === null ? `${this.#names.of(event.by)}: ${text}` : text;
   }
 

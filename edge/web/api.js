@@ -132,6 +132,21 @@ export class Api {
     return this.#call("DELETE", reactionPath(id, messageId, emoji));
   }
 
+  /** Of requests that are made elsewhere. */
+  async headers(key) {
+    const token = await this.#session.token();
+    return { Authorization: `Bearer ${token}`, "Idempotency-Key": key };
+  }
+
+  async deleteFile(id, fileId) {
+    return this.#call("DELETE", `/api/chat/${id}/file/${fileId}`);
+  }
+
+  /** `{links: {fileId: {url, previewUrl}}, expiresIn}`. */
+  async fileLinks(id, files) {
+    return this.#repeat("POST", `/api/chat/${id}/file/link`, { body: { files } });
+  }
+
   /** Repeats while the outcome is open, for 5 s; only for GET, PUT and POST with a key. */
   async #repeat(method, path, request = {}) {
     const until = this.#clock.now() + REPEAT_FOR_MS;

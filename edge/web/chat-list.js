@@ -7,7 +7,7 @@ import { isBlank } from "./fold.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
 import { listTime } from "./moments.js";
-import { plainOf } from "./prose.js";
+import { saidIn } from "./said.js";
 import { DELETED, otherOf, titleOf } from "./words.js";
 
 const EXCERPT = 200;
@@ -107,10 +107,10 @@ export class ChatList {
 
   #preview(chat, isDirect) {
     const unsent = chat.timeline.unsent.at(-1);
-    if (unsent) return `You: ${plainOf(unsent.text.slice(0, EXCERPT))}`;
+    if (unsent) return `You: ${saidIn(unsent.text, unsent.attachments)}`;
     const { latest } = chat;
     if (latest === null) return "Nobody has written yet";
-    const said = isBlank(latest) ? DELETED : plainOf(latest.message.slice(0, EXCERPT));
+    const said = isBlank(latest) ? DELETED : saidIn(latest.message, latest.attachments);
     if (latest.by === this.#me.id) return `You: ${said}`;
     return isDirect ? said : `${this.#names.of(latest.by)}: ${said}`;
   }

@@ -2,7 +2,6 @@
  * Where one writes: a new message, an answer, another text for an old one. Never waits for
  * anything: a text is handed over and the field is empty again.
  */
-import { Completion } from "./completion.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 
@@ -16,7 +15,7 @@ export class Composer {
   #clock;
   #field;
   #go;
-  #completion;
+  #completion = null; // comes when the browser has nothing else to do
   #about = element("div", { class: "replying", hidden: true });
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
@@ -24,11 +23,14 @@ export class Composer {
   #answered = null; // the row that is answered
   #edited = null; // the row whose text is here, and the draft that was here before
   #draft = "";
+  #waits = false; // for its files: then it is sent by itself
+  #files = null; // as `Files.waiting`, once there is something to choose files with
+  #tray = element("div", { hidden: true });
   #asked = null; // the text of which a command has said what it would do
 
   /**
    * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text), answer(row),
-   * typing(), editLast(), suggest(mark, word), pickEmoji(anchor)}`; `command` as `commandIn` gives.
+   * typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`; `command` as `commandIn` gives.
    */
   constructor({ hear, clock }) {
     this.#hear = hear;
@@ -39,8 +41,13 @@ export class Composer {
       dir: "auto",
       oninput: () => this.#changed(),
       onkeydown: (event) => this.#key(event),
+      onpaste: (event) => {
+        const { files } = event.clipboardData;
+        if (files.length === 0) return;
+        event.preventDefault();
+        hear.attach([...files]);
+      },
     });
-    this.#completion = new Completion({ field: this.#field, find: hear.suggest });
     this.#go = element(
       "button",
       { class: "strong send", type: "submit", "aria-label": "Send", title: "Send" },
@@ -56,6 +63,13 @@ export class Composer {
       );
       return button;
     };
+    const chooser = element("input", {
+      type: "file", multiple: true, hidden: true, tabindex: "-1", "aria-hidden": "true",
+      onchange: () => {
+        hear.attach([...chooser.files]);
+        chooser.value = ""; // the same file may be chosen again
+      },
+    });
     const form = element(
       "form",
       {
@@ -66,16 +80,37 @@ export class Composer {
         },
       },
       this.#about,
+      chooser,
+      this.#tray,
       element(
         "div",
         { class: "main" },
+        quiet("attach", "Attach files", "", () => chooser.click()),
         this.#field,
         quiet("smile", "Emoji", "", (anchor) => hear.pickEmoji(anchor)),
         quiet("at", "Mention a person", "mention", () => this.insert("@")),
         this.#go,
       ),
     );
-    this.node = element("div", { class: "composer" }, this.#completion.node, this.#said, form);
+    this.node = element("div", { class: "composer" }, this.#said, form);
+  }
+
+  /** What one types is completed by this from now on. */
+  complete(makeCompletion) {
+    this.#completion = makeCompletion(this.#field);
+    this.node.prepend(this.#completion.node);
+    this.#completion.update();
+  }
+
+  /** Files that wait have changed; they are shown in `tray`. */
+  showFiles(files, tray) {
+    if (this.#tray !== tray) this.#tray.replaceWith(tray);
+    this.#tray = tray;
+    this.#files = files;
+    this.#measure();
+    if (!this.#waits || files.isUnderway) return;
+    if (files.hasFailed) this.#waits = false;
+    else this.#send();
   }
 
   /** `answered` is the row that the draft answers, or null. */
@@ -83,7 +118,8 @@ export class Composer {
     this.retitle(title);
     this.#edited = null;
     this.#answered = answered;
-    this.#completion.close();
+    this.#waits = false;
+    this.#completion?.close();
     this.#head();
     this.#set(draft);
   }
@@ -135,7 +171,8 @@ export class Composer {
 
   /** Whether there is neither a text nor anything that it would be about. */
   get isEmpty() {
-    return this.#field.value === "" && this.#edited === null && this.#answered === null;
+    const isPlain = this.#edited === null && this.#answered === null && !this.#hasFiles();
+    return this.#field.value === "" && isPlain;
   }
 
   #set(text) {
@@ -193,9 +230,11 @@ export class Composer {
   #changed() {
     this.#changedAt = this.#clock.now();
     this.#asked = null;
+    this.#waits = false;
     this.#fit();
     this.#measure();
-    this.#completion.update();
+    if (this.#completion) this.#completion.update();
+    else this.#hear.aid();
     if (this.#edited !== null) return;
     this.#hear.draft(this.#field.value);
     const now = this.#clock.now();
@@ -206,7 +245,7 @@ export class Composer {
 
   #key(event) {
     if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (this.#completion.key(event)) return;
+    if (this.#completion?.key(event)) return;
     const { key, shiftKey } = event;
     if (key === "Escape" && this.#leave()) event.preventDefault(); // one layer
     else if (key === "ArrowUp" && this.#field.value === "" && this.#edited === null) {
@@ -220,9 +259,11 @@ export class Composer {
 
   #send() {
     const text = this.#field.value;
-    if (text.trim() === "" || this.#measure() > MOST_BYTES) return;
-    this.#completion.close();
-    const command = this.#edited === null ? this.#hear.command(text) : null;
+    if (this.#isVoid(text) || this.#measure() > MOST_BYTES) return;
+    this.#completion?.close();
+    const hasFiles = this.#hasFiles();
+    if (hasFiles && this.#isHeldBack()) return;
+    const command = this.#edited === null && !hasFiles ? this.#hear.command(text) : null;
     if (command?.words && !(this.#asked === text && (command.act || command.text))) {
       this.#asked = text;
       this.#said.textContent = command.words;
@@ -242,9 +283,27 @@ export class Composer {
       this.#typedAt = -Infinity;
       this.#head();
       this.#set("");
-      this.#hear.send(command?.text ?? text, answered);
+      this.#hear.send(command?.text ?? text, answered, hasFiles ? this.#files.take() : []);
     }
     this.focus();
+  }
+
+  #hasFiles() {
+    return this.#edited === null && this.#files !== null && !this.#files.isEmpty;
+  }
+
+  #isVoid(text) {
+    return text.trim() === "" && !this.#hasFiles();
+  }
+
+  /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */
+  #isHeldBack() {
+    this.#waits = this.#files.isUnderway;
+    if (this.#waits) this.#said.textContent = "It is sent as soon as its files have arrived.";
+    else if (this.#files.hasFailed) {
+      this.#said.textContent = "A file has not arrived. Try it again or remove it.";
+    }
+    return this.#waits || this.#files.hasFailed;
   }
 
   /** Bytes of the text, and a word about them when there are many. */
@@ -252,7 +311,7 @@ export class Composer {
     const text = this.#field.value;
     const bytes = new TextEncoder().encode(text).length;
     const left = MOST_BYTES - bytes;
-    this.#go.disabled = text.trim() === "" || left < 0;
+    this.#go.disabled = this.#isVoid(text) || left < 0;
     this.#said.classList.toggle("error", left < 0);
     if (bytes < SAY_FROM_BYTES) this.#said.textContent = "";
     else if (left >= 0) this.#said.textContent = `${left} bytes left`;

@@ -11,7 +11,7 @@ import { introOf } from "./intro.js";
 import { Log } from "./log.js";
 import { choicesFor } from "./message-menu.js";
 import { Notice } from "./notice.js";
-import { mentionsIn, powersIn, suggest } from "./suggestions.js";
+import { mentionsIn, powersIn } from "./mentions.js";
 import { Tools } from "./tools.js";
 import { otherOf, titleOf, typingInWords } from "./words.js";
 
@@ -20,7 +20,7 @@ export class Conversation {
   #api;
   #layers;
   #lazy;
-  #use;
+  #aids = null; // comes when the browser has nothing else to do, or somebody wants it
   #names;
   #presence;
   #chats;
@@ -40,16 +40,16 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), deeds(chat), hurry(),
+   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), say(sentence),
+   * deeds(chat), hurry(),
    * attentive(): boolean}`; `deeds` gives what `commandIn` can do;
-   * `layers` as in `layers.js`, `lazy` a `Lazy`, `use` an `EmojiUse`.
+   * `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({ me, api, names, presence, chats, clock, layers, lazy, use, hear, empty }) {
+  constructor({ me, api, names, presence, chats, clock, layers, lazy, hear, empty }) {
     this.#me = me;
     this.#api = api;
     this.#layers = layers;
     this.#lazy = lazy;
-    this.#use = use;
     this.#names = names;
     this.#presence = presence;
     this.#chats = chats;
@@ -76,6 +76,8 @@ export class Conversation {
         person: (id, anchor) => lazy.use(({ openPersonMenu }) => (
           openPersonMenu({ id, anchor, names, presence, layers, write: hear.write })
         )),
+        link: (file) => this.#aided(({ files }) => files.link(file)),
+        view: (seq, file) => this.#aided(({ files }) => files.view(seq, file)),
       },
     });
     new Tools({
@@ -106,7 +108,19 @@ export class Conversation {
       element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#latest),
       element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
-    this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
+    this.node = element("section", {
+      class: "chat", "aria-label": "Conversation",
+      ondragover: (event) => this.#dragged(event),
+      ondragleave: ({ relatedTarget }) => {
+        if (!this.node.contains(relatedTarget)) this.node.classList.remove("dropping");
+      },
+      ondrop: (event) => {
+        this.node.classList.remove("dropping");
+        if (!this.#takesFiles(event)) return;
+        event.preventDefault();
+        this.#attach([...event.dataTransfer.files]);
+      },
+    }, empty);
   }
 
   /** `[node, focus()]` of its parts, in order. */
@@ -121,6 +135,11 @@ export class Conversation {
   /** Whether somebody is writing something here. */
   get isBusy() {
     return this.#chat !== null && !this.composer.isEmpty;
+  }
+
+  /** What helps in writing may come now. */
+  aid() {
+    this.#aided(() => {});
   }
 
   /** `{seq, top}` where the reader is, or null at the end. */
@@ -146,6 +165,7 @@ export class Conversation {
     this.composer.open(this.#title, chat.draft, chat.answered);
     this.node.replaceChildren(...this.#panes);
     this.#log.open(chat, this.#title, { seq, place });
+    this.#aids?.files.open(chat);
     this.render({ isLive, notice: null });
     this.#look();
   }
@@ -188,11 +208,11 @@ export class Conversation {
     return new Composer({
       clock: this.#clock,
       hear: {
-        send: (text, answered) => {
+        send: (text, answered, attachments) => {
           this.#chats.saveDraft(this.#chat, "");
           this.#chat.answered = null;
           this.#log.toEnd();
-          post({ replyTo: answered?.messageId }, text);
+          post({ replyTo: answered?.messageId, attachments }, text);
         },
         command: (text) => {
           const chat = this.#chat;
@@ -209,10 +229,11 @@ export class Conversation {
         },
         draft: (text) => this.#chats.saveDraft(this.#chat, text),
         typing: () => this.#hear.typing(this.#chat),
-        suggest: (mark, word) => suggest(mark, word, {
-          chat: this.#chat, me: this.#me, api: this.#api, names: this.#names, use: this.#use,
-        }),
-        pickEmoji: (anchor) => this.#openPicker(anchor, (emoji) => this.composer.insert(emoji)),
+        attach: (files) => this.#attach(files),
+        pickEmoji: (anchor) => (
+          this.#aided((aids) => aids.pickEmoji(anchor, (emoji) => this.composer.insert(emoji)))
+        ),
+        aid: () => this.aid(),
       },
     });
   }
@@ -222,13 +243,7 @@ export class Conversation {
   }
 
   #pick(row, anchor) {
-    this.#openPicker(anchor, (emoji) => this.#react(row, emoji, true));
-  }
-
-  #openPicker(anchor, choose) {
-    this.#lazy.use(({ openEmojiPicker }) => {
-      openEmojiPicker({ anchor, layers: this.#layers, use: this.#use, choose });
-    });
+    this.#aided((aids) => aids.pickEmoji(anchor, (emoji) => this.#react(row, emoji, true)));
   }
 
   /** What can be done with a message that is stored. */
@@ -255,14 +270,42 @@ export class Conversation {
   }
 
   #menu(row, choices, anchor) {
-    const react = (emoji, isOn) => {
-      if (isOn) this.#use.count(emoji);
-      this.#react(row, emoji, isOn);
-    };
-    this.#lazy.use(({ openMessageMenu }) => openMessageMenu({
-      row, choices, six: this.#use.six, anchor, layers: this.#layers, react,
+    this.#aided((aids) => aids.openMenu({
+      row, choices, anchor,
+      react: (emoji, isOn) => this.#react(row, emoji, isOn),
       pick: () => this.#pick(row, anchor),
     }));
+  }
+
+  /** Calls `act` with an `Aids` once there is one, and gives what that gives; null without. */
+  #aided(act) {
+    return this.#lazy.use(({ Aids }) => act(this.#aids ?? this.#begin(Aids)));
+  }
+
+  #begin(Aids) {
+    this.#aids = new Aids({
+      me: this.#me, api: this.#api, names: this.#names, clock: this.#clock, layers: this.#layers,
+      onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
+    });
+    this.composer.complete((field) => this.#aids.completionFor(field, () => this.#chat));
+    if (this.#chat) this.#aids.files.open(this.#chat);
+    return this.#aids;
+  }
+
+  #takesFiles({ dataTransfer }) {
+    return this.#chat !== null && dataTransfer.types.includes("Files");
+  }
+
+  #dragged(event) {
+    if (!this.#takesFiles(event)) return;
+    event.preventDefault(); // a file that is dropped elsewhere would take the page's place
+    this.node.classList.add("dropping");
+  }
+
+  async #attach(files) {
+    const said = await this.#aided((aids) => aids.files.waiting.add(files));
+    if (said) this.#hear.say(said);
+    this.composer.focus();
   }
 
   #titleNow() {

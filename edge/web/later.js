@@ -2,12 +2,11 @@
  * What nobody sees at first and everybody wants at some time: the page fetches it when it is idle,
  * or when somebody asks for it.
  */
+import { Aids } from "./aids.js";
 import { openChatMenu } from "./chat-choices.js";
-import { openEmojiPicker } from "./emoji-picker.js";
 import { EntryForm } from "./entry-form.js";
 import { Finder } from "./finder.js";
 import { openKeys } from "./keys-sheet.js";
-import { openMessageMenu } from "./message-layer.js";
 import { openNewChat } from "./new-chat.js";
 import { Panel } from "./panel.js";
 import { openPersonMenu } from "./person-menu.js";
@@ -15,6 +14,6 @@ import { openSettings } from "./settings.js";
 import { Standby } from "./standby.js";
 
 export const later = {
-  EntryForm, Finder, Panel, Standby, openChatMenu, openEmojiPicker, openKeys, openMessageMenu,
-  openNewChat, openPersonMenu, openSettings,
+  Aids, EntryForm, Finder, Panel, Standby, openChatMenu, openKeys, openNewChat, openPersonMenu,
+  openSettings,
 };

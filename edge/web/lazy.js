@@ -31,16 +31,16 @@ export class Lazy {
     return this.#loading;
   }
 
-  /** Calls `act(later)` once it is here. */
+  /** Calls `act(later)` once it is here, and gives what that gives; null where it did not come. */
   async use(act) {
     let later;
     try {
       later = await this.load();
     } catch (error) {
       this.#onFailure(error);
-      return;
+      return null;
     }
-    act(later);
+    return act(later);
   }
 
   /** Fetches it when the browser has nothing else to do, and calls `act(later)` then. */

@@ -1,6 +1,7 @@
 /**
  * One row of a log as nodes: a message, a day, the "New" line, a note.
  */
+import { attachmentsOf, unsentFiles } from "./attachments.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./ids.js";
@@ -18,7 +19,7 @@ export function shellOf(row) {
 /** Fills a row's item. `acts` as `Log` hears them. */
 export function fillLine(item, row, acts) {
   item.className = classOf(row);
-  if (row.kind === "line") item.replaceChildren(...lineOf(row, acts));
+  if (row.kind === "line") item.replaceChildren(...lineOf(row, acts, filesOf(item, row, acts)));
   else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
   else item.replaceChildren(element("span", { dir: "auto", title: row.title }, row.text));
 }
@@ -37,7 +38,16 @@ function classOf(row) {
   ].filter(Boolean).join(" ");
 }
 
-function lineOf(row, acts) {
+/** Pictures that are there stay the same nodes, whatever else of the line changes. */
+function filesOf(item, { seq, attachments }, acts) {
+  if (!attachments?.length) return null;
+  if (seq === undefined) return unsentFiles(attachments);
+  return item.querySelector(".files.stored") ?? attachmentsOf(attachments, {
+    link: (file) => acts.link(file), view: (file) => acts.view(seq, file),
+  });
+}
+
+function lineOf(row, acts, files) {
   const words = stateInWords(row);
   const by = element(
     "p",
@@ -48,7 +58,7 @@ function lineOf(row, acts) {
     words && " ",
     words && element("span", { class: "state" }, words),
   );
-  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row));
+  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row), files);
   if (row.state === "failed") said.append(...failureOf(row, acts));
   if (row.reactions.length > 0) said.append(reactionsOf(row, acts));
   const left = row.first
@@ -67,7 +77,8 @@ function authorOf({ by, name }, acts) {
   return author;
 }
 
-function textOf({ text, isGone, mentioned, editedAt }) {
+function textOf({ text, isGone, mentioned, editedAt, attachments }) {
+  if (text === "" && !editedAt && attachments?.length) return null;
   if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
   const edited = editedAt && element(
     "span",

@@ -5,7 +5,7 @@
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
-import { plainOf } from "./prose.js";
+import { saidIn } from "./said.js";
 
 /**
  * `choices` as `choicesFor` gives them; `six` emoji; `react(emoji, isOn)` and `pick()`, which shows
@@ -25,7 +25,8 @@ export function openMessageMenu({ row, choices, six, anchor, layers, react, pick
     icon("react"),
   );
   const quick = row.isGone ? [] : [quickReactions({ row, six, close, react, pick: all }), null];
-  const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${plainOf(row.text)}`);
+  const said = saidIn(row.text, row.attachments);
+  const of = element("p", { class: "said-of cut" }, element("b", {}, row.name), ` ${said}`);
   const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
   const menu = openMenu({ label: "Message", anchor, layers, items });
 }

@@ -2,9 +2,7 @@
  * The messages that others answer: taken from what is loaded, else asked for once.
  */
 import { isBlank } from "./fold.js";
-import { plainOf } from "./prose.js";
-
-const EXCERPT = 200;
+import { saidIn } from "./said.js";
 
 export class Quotes {
   #api;
@@ -26,8 +24,8 @@ export class Quotes {
       return { text: null, words: "…" };
     }
     if (message === null || isBlank(message)) return { text: null, words: "Deleted message" };
-    const { seq, by } = message;
-    return { seq, by, name: this.#names.of(by), text: plainOf(message.message.slice(0, EXCERPT)) };
+    const { seq, by, message: text, attachments } = message;
+    return { seq, by, name: this.#names.of(by), text: saidIn(text, attachments) };
   }
 
   /** What changes is asked for again, so that no text outlives its deletion here. */

@@ -45,11 +45,11 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
       group = null;
     }
   }
-  for (const { clientId, text, at, state, reason, replyTo, mentions } of unsent) {
+  for (const { clientId, text, at, state, reason, replyTo, mentions, attachments } of unsent) {
     begin(at);
     line({
       key: ownKey(clientId), kind: "line", by: me, mine: true, clientId, text, at, state, reason,
-      replyTo, mentions,
+      replyTo, mentions, attachments,
     });
   }
   return rows;
@@ -73,6 +73,7 @@ function storedLine(item, changing, me) {
     text: message,
     mentions,
     replyTo,
+    attachments,
     editedAt,
     reactions,
     isGone: isBlank({ message, attachments }),

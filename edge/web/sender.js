@@ -36,7 +36,7 @@ export class Sender {
 
   /**
    * Never waits: what is wanted is in the log and in the queue when this returns, and on disk when
-   * the promise is kept. A message is `{text, replyTo, mentions}`, a change what `expected` takes.
+   * the promise is kept. A message is `{text, replyTo, mentions, attachments}`, a change what `expected` takes.
    */
   post(chat, wanted) {
     const at = new Date(this.#clock.now()).toISOString();
@@ -179,9 +179,10 @@ export class Sender {
   }
 }
 
-function frameOf({ chat, clientId, text, replyTo, mentions }) {
+function frameOf({ chat, clientId, text, replyTo, mentions, attachments }) {
   const frame = { type: "send", chat, clientId, message: text };
   if (replyTo) frame.replyTo = replyTo;
+  if (attachments?.length) frame.attachments = attachments.map(({ id }) => id);
   if (mentions?.length) frame.mentions = mentions;
   return frame;
 }

@@ -5,7 +5,7 @@
 import { commandsFor } from "./commands.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./ids.js";
-import { otherOf } from "./words.js";
+import { powersIn } from "./mentions.js";
 
 const MOST = 6;
 
@@ -31,12 +31,6 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
   });
 }
 
-/** What commands depend on. */
-export function powersIn(chat, me) {
-  const isGroup = otherOf(chat.detail, me.id) === null;
-  return { isOwner: chat.isOwner && isGroup, isGroup };
-}
-
 /** Those whose names are known here first; the server knows the others. */
 async function peopleFor(word, { chat, me, api, names }) {
   const others = chat.detail.participants.filter((id) => id !== me.id);
@@ -51,15 +45,4 @@ async function peopleFor(word, { chat, me, api, names }) {
     if (error.code === undefined) throw error;
     return known;
   }
-}
-
-/** The people of a chat whom a text mentions, as far as their names are known here. */
-export function mentionsIn(text, { chat, names }) {
-  const written = text.matchAll(/(?<![\w@.])@([A-Za-z0-9_.-]{3,32})/gu);
-  const ids = [...written].map(([, name]) => {
-    const bare = name.replace(/[._-]+$/u, "");
-    const { participants } = chat.detail;
-    return names.oneCalled(name, participants) ?? names.oneCalled(bare, participants);
-  });
-  return [...new Set(ids.filter((id) => id !== undefined))].slice(0, 50);
 }

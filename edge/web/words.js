@@ -34,7 +34,10 @@ function waitInWords(seconds) {
 }
 
 /** Why a message was not sent, by the code of the refusal. */
-export function notSentInWords(code, { replyTo } = {}) {
+export function notSentInWords(code, { replyTo, attachments } = {}) {
+  if (code === "invalid_request" && attachments?.length) {
+    return "one of its files is gone. Choose it again.";
+  }
   if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";
   if (code === "invalid_request") return "it contains a character that cannot be stored.";
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";

@@ -6,7 +6,6 @@ import { Attention } from "./attention.js";
 import { Conversation } from "./conversation.js";
 import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
-import { EmojiUse } from "./emoji-use.js";
 import { Errands } from "./errands.js";
 import { showHeading } from "./heading.js";
 import { hearKeys, isCovered } from "./keys.js";
@@ -144,7 +143,6 @@ export class Workspace {
     });
     this.#conversation = new Conversation({
       ...this.#parts,
-      use: new EmojiUse(),
       empty: welcome({
         me: this.#me,
         onFind: () => this.#sheets.find(),
@@ -182,6 +180,7 @@ export class Workspace {
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
       write: (user) => this.#meet(user),
+      say: (sentence) => this.#toast.show(sentence),
       deeds: (chat) => deedsFor(chat, this.#parts),
       copy: (text) => this.#errands.copy(text),
       hurry: () => this.#live.hurry(),
@@ -230,6 +229,7 @@ export class Workspace {
 
   #stand(Standby) {
     if (this.#ended.signal.aborted) return;
+    this.#conversation.aid();
     this.#standby = new Standby({
       ...this.#parts,
       isOpen: (chat) => chat === this.#open,

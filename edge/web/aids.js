@@ -1,0 +1,45 @@
+/**
+ * What helps in a conversation and is not needed to read it: completing, emoji, menus, files.
+ */
+import { Completion } from "./completion.js";
+import { openEmojiPicker } from "./emoji-picker.js";
+import { EmojiUse } from "./emoji-use.js";
+import { Files } from "./files.js";
+import { openMessageMenu } from "./message-layer.js";
+import { suggest } from "./suggestions.js";
+
+export class Aids {
+  #parts;
+  #use = new EmojiUse();
+
+  /** `onFiles()` when the files that wait for the open chat have changed. */
+  constructor({ me, api, names, clock, layers, onFiles }) {
+    this.#parts = { me, api, names, layers };
+    this.files = new Files({ api, clock, names, layers, onChange: onFiles });
+  }
+
+  /** `chat()` is the one that is written to. */
+  completionFor(field, chat) {
+    const find = (mark, word) => suggest(mark, word, {
+      ...this.#parts, chat: chat(), use: this.#use,
+    });
+    return new Completion({ field, find });
+  }
+
+  pickEmoji(anchor, choose) {
+    openEmojiPicker({ anchor, layers: this.#parts.layers, use: this.#use, choose });
+  }
+
+  /** As `openMessageMenu` takes it. */
+  openMenu({ react, ...rest }) {
+    openMessageMenu({
+      ...rest,
+      layers: this.#parts.layers,
+      six: this.#use.six,
+      react: (emoji, isOn) => {
+        if (isOn) this.#use.count(emoji);
+        react(emoji, isOn);
+      },
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Files of messages: those that wait for the next one in each chat, and those that were sent.
+ */
+import { FileLinks } from "./file-links.js";
+import { dayAndTime } from "./moments.js";
+import { Tray } from "./tray.js";
+import { upload } from "./upload.js";
+import { Uploads } from "./uploads.js";
+import { openViewer } from "./viewer.js";
+import { refusalInWords } from "./words.js";
+
+export class Files {
+  #api;
+  #clock;
+  #names;
+  #layers;
+  #onChange;
+  #links;
+  #chat = null;
+  #waiting = new Map(); // chat -> Uploads
+
+  /** `onChange()` when something of the open chat's files has changed. */
+  constructor({ api, clock, names, layers, onChange }) {
+    this.#api = api;
+    this.#clock = clock;
+    this.#names = names;
+    this.#layers = layers;
+    this.#onChange = onChange;
+    this.#links = new FileLinks({ api, clock });
+    this.tray = new Tray({
+      remove: (key) => this.#of(this.#chat).remove(key),
+      retry: (key) => this.#of(this.#chat).retry(key),
+    });
+  }
+
+  /** The tray shows what waits for this chat. */
+  open(chat) {
+    this.#chat = chat;
+    this.#draw();
+  }
+
+  /** `add`, `take`, `isEmpty`, `isUnderway` and `hasFailed` of the open chat. */
+  get waiting() {
+    return this.#of(this.#chat);
+  }
+
+  /** Of a stored file of the open chat, as `FileLinks.of`. */
+  link(file) {
+    return this.#links.of(this.#chat.id, file.id);
+  }
+
+  /** Shows a picture of the message `seq`, among the other pictures that are loaded. */
+  view(seq, file) {
+    const { items } = this.#chat.timeline.stretchAt(seq);
+    const pictures = items.flatMap(({ attachments = [], by, at }) => (
+      attachments.filter((one) => one.preview && one.width).map((one) => ({
+        file: one, by: this.#names.of(by), when: dayAndTime(at, this.#clock.now()),
+      }))
+    ));
+    const at = pictures.findIndex((one) => one.file.id === file.id);
+    openViewer({ pictures, at, link: (one) => this.link(one), layers: this.#layers });
+  }
+
+  #of(chat) {
+    if (!this.#waiting.has(chat)) {
+      this.#waiting.set(chat, new Uploads({
+        clock: this.#clock,
+        random: Math.random,
+        inWords: refusalInWords,
+        bring: (file, how) => this.#bring(chat, file, how),
+        drop: (id) => this.#api.deleteFile(chat.id, id),
+        onChange: () => {
+          if (chat === this.#chat) this.#draw();
+        },
+      }));
+    }
+    return this.#waiting.get(chat);
+  }
+
+  async #bring(chat, file, { key, name, onProgress, signal }) {
+    const path = `/api/chat/${chat.id}/file?name=${encodeURIComponent(name)}`;
+    const headers = await this.#api.headers(key);
+    return (await upload(path, file, { headers, onProgress, signal })).file;
+  }
+
+  #draw() {
+    this.tray.render(this.waiting.all);
+    this.#onChange();
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The files that wait for the next message, above the field: what they are, how far they are, the
+ * way to take one away or to try it again.
+ */
+import { arrange, element } from "./element.js";
+import { icon } from "./icons.js";
+import { sizeInWords } from "./sizes.js";
+
+export class Tray {
+  #acts;
+  #kept = new Map();
+
+  /** `acts` is `{remove(key), retry(key)}`. */
+  constructor(acts) {
+    this.#acts = acts;
+    this.node = element("ul", { class: "attached", "aria-label": "Files", hidden: true });
+  }
+
+  /** `files` as `Uploads.all` gives them. */
+  render(files) {
+    this.node.hidden = files.length === 0;
+    const rows = files.map(({ key, name, size, url, state, part, reason, hasPlace }) => (
+      { key, name, size, url, state, percent: Math.round(part * 100), reason, hasPlace }
+    ));
+    arrange(this.node, rows, this.#kept, {
+      shell: () => element("li", {}),
+      fill: (node, row) => this.#fill(node, row),
+    });
+  }
+
+  #fill(node, row) {
+    node.className = row.state === "failed" ? "file broken" : "file";
+    const hadFocus = node.contains(document.activeElement);
+    node.replaceChildren(
+      row.url
+        ? element("img", { class: "kind", src: row.url, alt: "" })
+        : element("span", { class: "kind" }, icon("file")),
+      element("div", { class: "cut" }, element("b", { class: "cut", dir: "auto" }, row.name),
+        element("small", { role: row.state === "failed" ? "alert" : undefined }, saidOf(row))),
+      this.#buttons(row),
+    );
+    if (row.state === "sending") {
+      const label = `Upload of ${row.name}`;
+      const value = String(row.percent);
+      node.append(element("progress", { max: "100", value, "aria-label": label }));
+    }
+    if (hadFocus) node.querySelector("button").focus();
+  }
+
+  #buttons({ key, name, state }) {
+    const label = state === "done" || state === "failed" ? `Remove ${name}` : `Cancel ${name}`;
+    const remove = element(
+      "button",
+      { class: "bare", type: "button", "aria-label": label, onclick: () => this.#acts.remove(key) },
+      icon("close"),
+    );
+    if (state !== "failed") return remove;
+    const retry = element(
+      "button", { class: "small", type: "button", onclick: () => this.#acts.retry(key) },
+      "Try again",
+    );
+    return element("span", { class: "line-of" }, retry, remove);
+  }
+}
+
+function saidOf({ state, size, percent, reason, hasPlace }) {
+  if (state === "failed") return reason;
+  const place = hasPlace ? " · says where it was taken" : "";
+  if (state === "sending") return `${percent}% of ${sizeInWords(size)}${place}`;
+  return `${sizeInWords(size)}${state === "waiting" ? ", waits" : ""}${place}`;
+}

@@ -1,0 +1,164 @@
+/**
+ * The files that somebody has chosen for their next message in one chat: brings them to the server
+ * a few at a time, again after a cut, and gives what the message takes. Shows nothing.
+ */
+import { newId } from "./ids.js";
+import { hasPlace } from "./picture-place.js";
+
+const AT_ONCE = 2;
+const MOST = 10; // the server's limits
+const MOST_BYTES = 25 * 1024 * 1024;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 15_000;
+/** Refusals that time heals. */
+const PASSING = new Set(["unavailable", "rate_limited", "internal"]);
+
+export class Uploads {
+  #bring;
+  #drop;
+  #clock;
+  #random;
+  #inWords;
+  #onChange;
+  #all = []; // {key, file, name, size, url, state, part, reason, info, hasPlace}
+
+  /**
+   * `bring(file, {key, name, onProgress, signal})` gives what the server calls the file; `drop(id)` takes
+   * it away again; `inWords(error)` says why not.
+   */
+  constructor({ bring, drop, clock, random, inWords, onChange }) {
+    this.#bring = bring;
+    this.#drop = drop;
+    this.#clock = clock;
+    this.#random = random;
+    this.#inWords = inWords;
+    this.#onChange = onChange;
+  }
+
+  /**
+   * `{key, name, size, url, state, part, reason, hasPlace}`; a state is waiting, sending, done or
+   * failed.
+   */
+  get all() {
+    return this.#all;
+  }
+
+  get isEmpty() {
+    return this.#all.length === 0;
+  }
+
+  get hasFailed() {
+    return this.#all.some(({ state }) => state === "failed");
+  }
+
+  /** True while something is on its way: then a message cannot take them yet. */
+  get isUnderway() {
+    return this.#all.some(({ state }) => state === "waiting" || state === "sending");
+  }
+
+  /** Adds files; gives a sentence about those that cannot be, or "". */
+  add(files) {
+    const room = MOST - this.#all.length;
+    for (const file of files.slice(0, room)) this.#begin(file);
+    this.#go();
+    this.#onChange();
+    return files.length > room ? `A message takes ${MOST} files at most.` : "";
+  }
+
+  remove(key) {
+    const one = this.#find(key);
+    if (!one) return;
+    this.#all = this.#all.filter((other) => other !== one);
+    one.ending.abort();
+    if (one.url) URL.revokeObjectURL(one.url);
+    if (one.info) this.#drop(one.info.id).catch(() => {}); // it goes by itself after a day
+    this.#go();
+    this.#onChange();
+  }
+
+  retry(key) {
+    const one = this.#find(key);
+    if (one?.state !== "failed") return;
+    Object.assign(one, { state: "waiting", reason: undefined, tries: 0 });
+    this.#go();
+    this.#onChange();
+  }
+
+  /** Those that have arrived, for a message that is sent now; the others are gone from here. */
+  take() {
+    const infos = this.#all.filter(({ info }) => info).map(({ info }) => info);
+    for (const { url } of this.#all) if (url) URL.revokeObjectURL(url);
+    this.#all = [];
+    this.#onChange();
+    return infos;
+  }
+
+  #begin(file) {
+    const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/u.test(file.type);
+    const one = {
+      key: newId(), file, name: nameOf(file), size: file.size, state: "waiting", part: 0, tries: 0,
+      url: isPicture ? URL.createObjectURL(file) : null, ending: new AbortController(),
+      hasPlace: false,
+    };
+    this.#all.push(one);
+    if (file.size > MOST_BYTES) this.#fail(one, "It is larger than 25 MB.");
+    else if (file.size === 0) this.#fail(one, "It is empty.");
+    else if (isPicture) this.#look(one);
+  }
+
+  async #look(one) {
+    one.hasPlace = await hasPlace(one.file);
+    if (one.hasPlace) this.#onChange();
+  }
+
+  #go() {
+    const free = AT_ONCE - this.#all.filter(({ state }) => state === "sending").length;
+    const next = this.#all.filter(({ state }) => state === "waiting").slice(0, Math.max(0, free));
+    for (const one of next) this.#send(one);
+  }
+
+  async #send(one) {
+    one.state = "sending";
+    const onProgress = (part) => {
+      one.part = part;
+      this.#onChange();
+    };
+    try {
+      const { key, name, ending: { signal } } = one;
+      one.info = await this.#bring(one.file, { key, name, onProgress, signal });
+      one.state = "done";
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.code === undefined) throw error;
+      if (!PASSING.has(error.code)) this.#fail(one, this.#inWords(error));
+      else await this.#pause(one, error.retryAfterSeconds);
+    }
+    this.#go();
+    this.#onChange();
+  }
+
+  /** The same key, so that what has arrived after all is not there twice. */
+  async #pause(one, retryAfterSeconds) {
+    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** one.tries);
+    one.tries += 1;
+    one.part = 0;
+    const ms = retryAfterSeconds ? retryAfterSeconds * 1_000 : this.#random() * longest;
+    this.#onChange();
+    await new Promise((resolve) => this.#clock.after(ms, resolve));
+    if (!one.ending.signal.aborted) one.state = "waiting";
+  }
+
+  #fail(one, reason) {
+    one.state = "failed";
+    one.reason = reason;
+  }
+
+  #find(key) {
+    return this.#all.find((one) => one.key === key);
+  }
+}
+
+/** A picture that was pasted has a name that says nothing, and perhaps none. */
+function nameOf({ name, type }) {
+  return name || `pasted.${type.split("/")[1] ?? "bin"}`;
+}
