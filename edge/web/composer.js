@@ -299,9 +299,9 @@ export class Composer {
   /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */
   #isHeldBack() {
     this.#waits = this.#files.isUnderway;
-    if (this.#waits) this.#said.textContent = "It is sent as soon as its files have arrived.";
+    if (this.#waits) this.#said.textContent = "It will be sent once its files have uploaded.";
     else if (this.#files.hasFailed) {
-      this.#said.textContent = "A file has not arrived. Try it again or remove it.";
+      this.#said.textContent = "A file was not uploaded. Try again or remove it.";
     }
     return this.#waits || this.#files.hasFailed;
   }

@@ -134,7 +134,7 @@ export class Conversation {
 
   /** Whether somebody is writing something here. */
   get isBusy() {
-    return this.#chat !== null && !this.composer.isEmpty;
+    return (this.#chat !== null && !this.composer.isEmpty) || this.#aids?.files.areWaiting === true;
   }
 
   /** What helps in writing may come now. */

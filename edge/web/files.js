@@ -44,6 +44,11 @@ export class Files {
     return this.#of(this.#chat);
   }
 
+  /** Whether files wait for a message in any chat. */
+  get areWaiting() {
+    return [...this.#waiting.values()].some(({ isEmpty }) => !isEmpty);
+  }
+
   /** Of a stored file of the open chat, as `FileLinks.of`. */
   link(file) {
     return this.#links.of(this.#chat.id, file.id);

@@ -10,7 +10,7 @@ const KINDS = {
   "audio/flac": "Audio",
 };
 
-/** "812 bytes", "1.2 MB". */
+/** "1 byte", "812 bytes", "1.2 MB". */
 export function sizeInWords(bytes) {
   let unit = 0;
   let size = bytes;
@@ -18,6 +18,7 @@ export function sizeInWords(bytes) {
     size /= 1_024;
     unit += 1;
   }
+  if (size === 1 && unit === 0) return "1 byte";
   const digits = unit > 0 && size < 10 ? 1 : 0;
   return `${size.toLocaleString(undefined, { maximumFractionDigits: digits })} ${UNITS[unit]}`;
 }

@@ -21,6 +21,7 @@ from chats.search.words import line_of
 from common.protocol.fold import fold
 from edge.routes.pages import headers_of, page_headers
 from edge.site import File, read_site
+from tests.browser.play_files import PlayFiles
 
 WEB = Path(__file__).parents[2] / "edge" / "web"
 BEGAN = datetime(2026, 6, 4, 9, 0, tzinfo=UTC)
@@ -51,6 +52,7 @@ class Play:
         self.is_silent = False  # nothing that is sent is answered
         self.searched: list[str] = []
         self.search_refusal: tuple[int, str] | None = None
+        self.files = PlayFiles()
         self._sockets: list[WebSocketRoute] = []
 
     def start(self, name: str, *people: str, by: str = "ann") -> str:
@@ -138,7 +140,9 @@ class Play:
                 users = {user: state or "offline" for user, state in known.items()}
                 socket.send(json.dumps({"type": "presence", "users": users}))
             elif frame["type"] == "send":
-                self.say(frame["chat"], "ann", frame["message"], clientId=frame["clientId"])
+                files = [self.files.infos[file] for file in frame.get("attachments", ())]
+                rest = {"attachments": files} if files else {}
+                self.say(frame["chat"], "ann", frame["message"], clientId=frame["clientId"], **rest)
 
         socket.on_message(hear)
 
@@ -205,6 +209,8 @@ class Play:
         log, limit = self.logs[chat], int(query.get("limit", "50"))
         if method != "GET" and what in ("read", "unread", "mine"):
             return self._answer_about_own(chat, what, body)
+        if what == "file/link":
+            return self.files.link(body["files"])
         if method != "GET":
             return 503, {"code": "unavailable", "title": "Unavailable", "status": 503}
         if what == "":
@@ -279,6 +285,20 @@ def open_stage() -> Iterator[Stage]:
         def _answer(self, path: str, query: str) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             values = {name: all_[0] for name, all_ in parse_qs(query).items()}
+            files = stage.play.files
+            if path.startswith("/api/file/"):
+                found = files.infos[path.rpartition("/")[2]]
+                self._send(200, files.bytes[found["id"]], {"Content-Type": found["type"]})
+                return
+            if self.command == "POST" and path.endswith("/file"):
+                key = self.headers["Idempotency-Key"]
+                answer = files.upload(uuid7(len(files.keys) + 50), values["name"], key, sent)
+                if answer is None:
+                    self.close_connection = True
+                    return
+                status, info = answer
+                self._send(status, json.dumps(info).encode(), {"Content-Type": "application/json"})
+                return
             status, body = stage.play.answer(self.command, path, values, json.loads(sent or "{}"))
             self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 

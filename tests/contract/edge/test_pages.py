@@ -13,7 +13,8 @@ from common.protocol.frames import AnyClientFrame, AnyServerFrame
 from edge.operations import OPERATIONS
 
 POLICY = {
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "media-src 'self'",
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:",
+    "media-src 'self'",
     "connect-src 'self' ws://127.0.0.1:8600", "font-src 'self'", "manifest-src 'self'",
     "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",

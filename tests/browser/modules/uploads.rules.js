@@ -1,0 +1,81 @@
+import { Refusal, Unreachable } from "/web/exchange.js";
+import { Uploads } from "/web/uploads.js";
+import { StandingClock, rule, same, settle } from "./checks.js";
+
+globalThis.URL.createObjectURL ??= () => "blob:x";
+
+/** Uploads, and the requests that they have begun; each is answered when the rule says so. */
+function parts() {
+  const all = { clock: new StandingClock(), asked: [], dropped: [] };
+  all.uploads = new Uploads({
+    clock: all.clock, random: () => 0.5, inWords: (error) => error.code, onChange: () => {},
+    bring: (file, how) => new Promise((resolve, reject) => {
+      all.asked.push({ name: file.name, ...how, resolve, reject });
+      how.signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+    }),
+    drop: async (id) => all.dropped.push(id),
+  });
+  all.states = () => all.uploads.all.map(({ state }) => state);
+  return all;
+}
+
+function file(name, size = 10, type = "text/plain") {
+  return { name, size, type };
+}
+
+rule("two are on their way at once, in order, and the message takes what has arrived", async () => {
+  const all = parts();
+  all.uploads.add([file("a"), file("b"), file("c")]);
+  same(all.states(), ["sending", "sending", "waiting"]);
+  all.asked[1].resolve({ id: "B" });
+  await settle();
+  same([all.states(), all.uploads.isUnderway], [["sending", "done", "sending"], true]);
+  all.asked[0].resolve({ id: "A" });
+  all.asked[2].resolve({ id: "C" });
+  await settle();
+  same(all.uploads.isUnderway, false);
+  same(all.uploads.take(), [{ id: "A" }, { id: "B" }, { id: "C" }]);
+  same(all.uploads.isEmpty, true);
+});
+
+rule("after a cut it is tried again under the same key", async () => {
+  const all = parts();
+  all.uploads.add([file("a")]);
+  all.asked[0].reject(new Unreachable("cut"));
+  await settle();
+  same([all.asked.length, all.uploads.isUnderway], [1, true]);
+  await all.clock.pass(1_000);
+  same([all.asked.length, all.asked[0].key === all.asked[1].key], [2, true]);
+});
+
+rule("a refusal is said, and tried again only by hand", async () => {
+  const all = parts();
+  all.uploads.add([file("a")]);
+  all.asked[0].reject(new Refusal(403, { code: "forbidden" }));
+  await settle();
+  await all.clock.pass(60_000);
+  same([all.states(), all.uploads.all[0].reason, all.asked.length], [["failed"], "forbidden", 1]);
+  all.uploads.retry(all.uploads.all[0].key);
+  same([all.states(), all.asked.length], [["sending"], 2]);
+});
+
+rule("what is taken away is ended, and what had arrived is deleted", async () => {
+  const all = parts();
+  all.uploads.add([file("a"), file("b")]);
+  all.asked[1].resolve({ id: "B" });
+  await settle();
+  const [a, b] = all.uploads.all;
+  all.uploads.remove(a.key);
+  all.uploads.remove(b.key);
+  await settle();
+  same([all.asked[0].signal.aborted, all.dropped, all.uploads.isEmpty], [true, ["B"], true]);
+});
+
+rule("what the server would refuse is said at once: too large, empty, too many", () => {
+  const all = parts();
+  const said = all.uploads.add([
+    file("large", 26 * 1024 * 1024), file("empty", 0), ...Array.from({ length: 9 }, () => file("x")),
+  ]);
+  same([all.states().slice(0, 2), all.uploads.hasFailed], [["failed", "failed"], true]);
+  same([all.uploads.all.length, said.includes("10")], [10, true]);
+});

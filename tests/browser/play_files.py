@@ -1,0 +1,35 @@
+"""The files that a pretended system holds."""
+
+import struct
+from typing import Any
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class PlayFiles:
+    """By id; a PNG is a picture, everything else only bytes."""
+
+    def __init__(self) -> None:
+        self.infos: dict[str, dict[str, Any]] = {}
+        self.bytes: dict[str, bytes] = {}
+        self.keys: list[str] = []  # of the uploads, in order
+        self.cuts = 0  # how many uploads are cut before they are answered
+
+    def upload(self, file: str, name: str, key: str, body: bytes) -> tuple[int, Any] | None:
+        """As an answer; None where the line is cut."""
+        self.keys.append(key)
+        if self.cuts > 0:
+            self.cuts -= 1
+            return None
+        info: dict[str, Any] = {"id": file, "name": name, "size": len(body)}
+        if body.startswith(PNG):
+            width, height = struct.unpack(">II", body[16:24])
+            info |= {"type": "image/png", "width": width, "height": height, "preview": True}
+        else:
+            info["type"] = "application/octet-stream"
+        self.infos[file], self.bytes[file] = info, body
+        return 201, {"message": "File uploaded successfully", "file": info}
+
+    def link(self, ids: list[str]) -> tuple[int, Any]:
+        links = {one: {"url": f"/api/file/{one}"} for one in ids if one in self.infos}
+        return 200, {"links": links, "expiresIn": 600}

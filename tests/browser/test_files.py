@@ -1,0 +1,172 @@
+"""Files in the page: chosen, pasted, dropped, on their way, and shown; on a stage."""
+
+import io
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import DESK
+from tests.browser.stage import Play, Stage, open_stage
+from tests.browser.test_states import check
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Open = Callable[..., Awaitable[Page]]
+PASTE = """([name, type, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name, {type}));
+    const field = document.querySelector('.write textarea');
+    field.dispatchEvent(new ClipboardEvent(
+        'paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+DROP = """([name, type, bytes]) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(bytes)], name, {type}));
+    for (const kind of ['dragover', 'drop'])
+        document.querySelector('.log').dispatchEvent(
+            new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+    """The page in a chat; it ends without an error."""
+    pages: list[Page] = []
+    errors: list[str] = []
+
+    async def open_one(play: Play, **settings: Any) -> Page:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        page = await stage.enter(context, play)
+        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+        pages.append(page)
+        await expect(page.locator(".live")).to_have_text("live")
+        await page.get_by_role("link", name="Party").click()
+        return page
+
+    yield open_one
+    for page in pages:
+        await page.context.close()
+    assert errors == []
+
+
+def picture(width: int, height: int, place: bool = False) -> bytes:
+    """A PNG, with the tag that leads to where it was taken or without."""
+    image = Image.new("RGB", (width, height), (187, 64, 18))
+    exif = Image.Exif()
+    if place:
+        exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    image.save(out, "PNG", exif=exif)
+    return out.getvalue()
+
+
+def party() -> tuple[Play, str]:
+    play = Play()
+    chat = play.start("Party", "bob", "cleo")
+    play.say(chat, "bob", "Show us")
+    return play, chat
+
+
+async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: Open) -> None:
+    """A picture is previewed, says where it carries a place, can be taken away; the message takes
+    the others and shows them."""
+    play, _ = party()
+    page = await open_page(play)
+    async with page.expect_file_chooser() as chosen:
+        await page.get_by_role("button", name="Attach files").click()
+    await (await chosen.value).set_files([
+        {"name": "garden.png", "mimeType": "image/png", "buffer": picture(800, 600, place=True)},
+        {"name": "plan.bin", "mimeType": "application/zip", "buffer": b"\0" * 2_000},
+        {"name": "wrong.bin", "mimeType": "application/zip", "buffer": b"\0" * 10},
+    ])  # fmt: skip
+    tray = page.get_by_role("list", name="Files")
+    await expect(tray.get_by_role("listitem")).to_have_count(3)
+    await expect(tray).to_contain_text("says where it was taken")
+    await check(page, "files before they are sent")
+    await page.get_by_role("button", name=re.compile("(Remove|Cancel) wrong.bin")).click()
+    await expect(tray.get_by_role("progressbar")).to_have_count(0)
+    await page.locator(".write textarea").fill("Two of them")
+    await page.keyboard.press("Enter")
+    await expect(tray).to_be_hidden()
+    line = page.locator(".line").last
+    await expect(line).to_contain_text("Two of them")
+    await expect(line.get_by_role("button", name="Picture garden.png")).to_be_visible()
+    await expect(line.locator(".file")).to_contain_text("plan.bin")
+    await expect(line.locator(".file")).to_contain_text("2 kB")
+    await page.wait_for_function("() => document.querySelector('.picture img').complete")
+    await check(page, "a message with files")
+
+
+async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrived(
+    open_page: Open,
+) -> None:
+    """Enter is not lost while a file is on its way, nor after a cut; a file alone is a message."""
+    play, _ = party()
+    page = await open_page(play)
+    play.files.cuts = 1
+    await page.evaluate(PASTE, ["image.png", "image/png", list(picture(40, 30))])
+    await page.locator(".write textarea").press("Enter")
+    await expect(page.get_by_role("button", name="Picture image.png")).to_be_visible()
+    assert len(play.files.keys) == 2
+    assert len(set(play.files.keys)) == 1
+    await page.evaluate(DROP, ["notes.bin", "application/zip", [1, 2, 3]])
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("notes.bin")
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".line").last).to_contain_text("notes.bin")
+
+
+async def test_pictures_have_their_place_from_the_first_moment(open_page: Open) -> None:
+    """Nothing moves when a picture comes: its size is known before."""
+    play, chat = party()
+    info = play.files.upload(
+        "019a0000-0000-7000-8000-000000000001", "wide.png", "k", picture(1600, 400)
+    )
+    assert info
+    play.say(chat, "bob", "Look", attachments=[info[1]["file"]])
+    play.say(chat, "bob", "below")
+    page = await open_page(play)
+    image = page.locator(".picture img")
+    assert await image.evaluate("image => [image.width, image.height]") == [360, 90]
+    below = page.locator(".line").last
+    before = await below.bounding_box()
+    await page.wait_for_function("() => document.querySelector('.picture img').naturalWidth > 0")
+    assert await below.bounding_box() == before
+
+
+async def test_a_picture_is_looked_at_by_keys(open_page: Open) -> None:
+    """Over the whole page, to the next and back, larger and smaller, closed by Escape."""
+    play, chat = party()
+    for number in range(2):
+        file = f"019a0000-0000-7000-8000-00000000000{number}"
+        info = play.files.upload(file, f"{number}.png", "k", picture(900, 600))
+        assert info
+        play.say(chat, "bob", "", attachments=[info[1]["file"]])
+    page = await open_page(play)
+    button = page.get_by_role("button", name="Picture 0.png")
+    await button.click()
+    viewer = page.locator("dialog.viewer")
+    await expect(viewer).to_contain_text("1 of 2")
+    await page.wait_for_function("() => document.querySelector('.viewer img').naturalWidth === 900")
+    await check(page, "viewer")
+    await page.keyboard.press("ArrowRight")
+    await expect(viewer).to_contain_text("2 of 2")
+    await page.keyboard.press("+")
+    assert "scale(1.5)" in str(await viewer.locator("img").get_attribute("style"))
+    await page.keyboard.press("ArrowLeft")
+    await expect(viewer).to_contain_text("1 of 2")
+    assert "scale(1)" in str(await viewer.locator("img").get_attribute("style"))
+    await page.keyboard.press("Escape")
+    await expect(viewer).to_have_count(0)
+    await expect(button).to_be_focused()
