@@ -10,7 +10,7 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import DESK
+from tests.browser.conftest import DESK, OpenWindow
 from tests.browser.stage import Play, Stage, open_stage
 from tests.browser.test_states import check
 
@@ -170,3 +170,24 @@ async def test_a_picture_is_looked_at_by_keys(open_page: Open) -> None:
     await page.keyboard.press("Escape")
     await expect(viewer).to_have_count(0)
     await expect(button).to_be_focused()
+
+
+async def test_a_picture_arrives_at_the_other_one(open_window: OpenWindow) -> None:
+    """On the real system: uploaded, sent, and seen by somebody else, who gets all of it too."""
+    ann, bob = await open_window(), await open_window()
+    await ann.sign_up()
+    await bob.sign_up()
+    await ann.start_chat("Party", bob.name)
+    await bob.open_chat("Party")
+    async with ann.page.expect_file_chooser() as chosen:
+        await ann.button("Attach files").click()
+    await (await chosen.value).set_files(
+        [{"name": "garden.png", "mimeType": "image/png", "buffer": picture(800, 600)}]
+    )
+    await ann.composer.fill("The garden")
+    await ann.composer.press("Enter")
+    image = bob.line("The garden").locator(".picture img")
+    await expect(image).to_have_js_property("naturalWidth", 800)
+    assert await image.evaluate("image => [image.width, image.height]") == [360, 270]
+    await bob.button("Picture garden.png").click()
+    await expect(bob.page.locator("dialog.viewer img")).to_have_js_property("naturalWidth", 800)
