@@ -7,9 +7,12 @@ const COMMAND = /^\/([a-z]+)(?:\s+([^]*))?$/u; // a path, as in /etc/hosts, is n
 const AGAIN = "Send it again";
 
 const COMMANDS = [
+  { name: "archive", help: "Put the chat away until somebody writes in it" },
   { name: "leave", help: "Leave this chat", isGroup: true },
+  { name: "mute", help: "No unread count and no notifications from this chat" },
   { name: "shrug", help: `Your message and ${SHRUG}` },
   { name: "topic", help: "Set the topic of the chat", isOwner: true },
+  { name: "unmute", help: "Count and notify again" },
 ];
 
 /** `[{name, help}]` that begin so, as far as they can be used in this chat. */
@@ -22,7 +25,7 @@ export function commandsFor(start, { isOwner, isGroup }) {
 /**
  * Null for what is to be sent as it is; else `{words, text, act}`: a sentence that has to be read
  * before the same is sent again, and then the text that is sent, or what is done instead. With words
- * alone there is nothing to send. `does` is `{leave(), setTopic(topic)}`.
+ * alone there is nothing to send. `does` is `{archive(), leave(), mute(isMuted), setTopic(topic)}`.
  */
 export function commandIn(text, { isGroup, does }) {
   const [, name, rest = ""] = COMMAND.exec(text.trim()) ?? [];
@@ -31,11 +34,16 @@ export function commandIn(text, { isGroup, does }) {
       return null;
     case "shrug":
       return { text: rest === "" ? SHRUG : `${rest} ${SHRUG}` };
+    case "archive":
+      return { act: does.archive };
+    case "mute":
+    case "unmute":
+      return { act: () => does.mute(name === "mute") };
     case "topic":
       if (rest === "") return { words: "Write the topic after it: /topic Lunch at noon" };
       return { act: () => does.setTopic(rest) };
     case "leave":
-      if (!isGroup) return { words: "A direct chat cannot be left." };
+      if (!isGroup) return { words: "A direct chat cannot be left. You can /archive it." };
       return {
         words: `${AGAIN} to leave this chat. You will no longer be able to read it.`,
         act: does.leave,

@@ -5,7 +5,9 @@ import { rule, same } from "./checks.js";
 function sent(text, { isGroup = true } = {}) {
   const done = [];
   const does = {
-    leave: () => done.push("leave"), setTopic: (topic) => done.push(`topic ${topic}`),
+    archive: () => done.push("archive"), leave: () => done.push("leave"),
+    mute: (isMuted) => done.push(isMuted ? "mute" : "unmute"),
+    setTopic: (topic) => done.push(`topic ${topic}`),
   };
   const command = commandIn(text, { isGroup, does });
   command?.act?.();
@@ -44,10 +46,17 @@ rule("leaving is asked for twice, and a direct chat is not left", () => {
   same([text, act], [undefined, undefined]);
 });
 
+rule("a chat is muted, heard again and put away at once", () => {
+  same(["/mute", "/unmute", "/archive"].flatMap((text) => sent(text).done),
+    ["mute", "unmute", "archive"]);
+});
+
 rule("only what can be done is suggested, by its beginning", () => {
   const named = (start, powers) => commandsFor(start, powers).map(({ name }) => name);
-  same(named("", { isOwner: true, isGroup: true }), ["leave", "shrug", "topic"]);
-  same(named("", { isOwner: false, isGroup: false }), ["shrug"]);
+  same(named("", { isOwner: true, isGroup: true }), [
+    "archive", "leave", "mute", "shrug", "topic", "unmute",
+  ]);
+  same(named("", { isOwner: false, isGroup: false }), ["archive", "mute", "shrug", "unmute"]);
   same(named("to", { isOwner: true, isGroup: true }), ["topic"]);
   same(named("x", { isOwner: true, isGroup: true }), []);
 });
