@@ -5,7 +5,7 @@
 import { element } from "./element.js";
 import { radioTabs } from "./radio-tabs.js";
 
-const OF = [["all", "All messages"], ["mentions", "Mentions"], ["none", "None"]];
+const OF = [["all", "All"], ["mentions", "Mentions"], ["none", "None"]];
 const MENTIONS = "Mentions include direct chats. A chat that you muted stays muted.";
 const OFFER = "Hubbub can tell you of new messages while you look elsewhere. Your browser will ask "
   + "you once.";

@@ -19,9 +19,11 @@ export class Tray {
   /** `files` as `Uploads.all` gives them. */
   render(files) {
     this.node.hidden = files.length === 0;
-    const rows = files.map(({ key, name, size, url, state, part, reason, hasPlace }) => (
-      { key, name, size, url, state, percent: Math.round(part * 100), reason, hasPlace }
-    ));
+    const rows = files.map((one) => {
+      const { key, name, size, url, state, part, reason, mayRetry, hasPlace } = one;
+      const percent = Math.round(part * 100);
+      return { key, name, size, url, state, percent, reason, mayRetry, hasPlace };
+    });
     arrange(this.node, rows, this.#kept, {
       shell: () => element("li", {}),
       fill: (node, row) => this.#fill(node, row),
@@ -47,14 +49,14 @@ export class Tray {
     if (hadFocus) node.querySelector("button").focus();
   }
 
-  #buttons({ key, name, state }) {
+  #buttons({ key, name, state, mayRetry }) {
     const label = state === "done" || state === "failed" ? `Remove ${name}` : `Cancel ${name}`;
     const remove = element(
       "button",
       { class: "bare", type: "button", "aria-label": label, onclick: () => this.#acts.remove(key) },
       icon("close"),
     );
-    if (state !== "failed") return remove;
+    if (!mayRetry) return remove;
     const retry = element(
       "button", { class: "small", type: "button", onclick: () => this.#acts.retry(key) },
       "Try again",

@@ -36,8 +36,8 @@ export class Uploads {
   }
 
   /**
-   * `{key, name, size, url, state, part, reason, hasPlace}`; a state is waiting, sending, done or
-   * failed.
+   * `{key, name, size, url, state, part, reason, mayRetry, hasPlace}`; a state is waiting, sending,
+   * done or failed.
    */
   get all() {
     return this.#all;
@@ -78,8 +78,8 @@ export class Uploads {
 
   retry(key) {
     const one = this.#find(key);
-    if (one?.state !== "failed") return;
-    Object.assign(one, { state: "waiting", reason: undefined, tries: 0 });
+    if (one?.state !== "failed" || !one.mayRetry) return;
+    Object.assign(one, { state: "waiting", reason: undefined, mayRetry: false, tries: 0 });
     this.#go();
     this.#onChange();
   }
@@ -98,7 +98,7 @@ export class Uploads {
     const one = {
       key: newId(), file, name: nameOf(file), size: file.size, state: "waiting", part: 0, tries: 0,
       url: isPicture ? URL.createObjectURL(file) : null, ending: new AbortController(),
-      hasPlace: false,
+      hasPlace: false, mayRetry: false,
     };
     this.#all.push(one);
     if (file.size > MOST_BYTES) this.#fail(one, "It is larger than 25 MB.");
@@ -130,8 +130,10 @@ export class Uploads {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.code === undefined) throw error;
-      if (!PASSING.has(error.code)) this.#fail(one, this.#inWords(error));
-      else await this.#pause(one, error.retryAfterSeconds);
+      if (!PASSING.has(error.code)) {
+        one.mayRetry = true;
+        this.#fail(one, this.#inWords(error));
+      } else await this.#pause(one, error.retryAfterSeconds);
     }
     this.#go();
     this.#onChange();

@@ -65,7 +65,7 @@ def picture(width: int, height: int, place: bool = False) -> bytes:
     image = Image.new("RGB", (width, height), (187, 64, 18))
     exif = Image.Exif()
     if place:
-        exif.get_ifd(0x8825)[1] = "N"
+        exif[0x8825] = {1: "N"}
     out = io.BytesIO()
     image.save(out, "PNG", exif=exif)
     return out.getvalue()
