@@ -6,7 +6,9 @@ import { openEmojiPicker } from "./emoji-picker.js";
 import { EmojiUse } from "./emoji-use.js";
 import { Files } from "./files.js";
 import { openMessageMenu } from "./message-layer.js";
+import { choicesFor } from "./message-menu.js";
 import { suggest } from "./suggestions.js";
+import { Tools } from "./tools.js";
 
 export class Aids {
   #parts;
@@ -24,6 +26,15 @@ export class Aids {
       ...this.#parts, chat: chat(), use: this.#use,
     });
     return new Completion({ field, find });
+  }
+
+  /** Buttons on the lines of a log, as `Tools` takes it. */
+  putTools(where) {
+    return new Tools(where);
+  }
+
+  choicesFor(row, who) {
+    return choicesFor(row, who);
   }
 
   pickEmoji(anchor, choose) {

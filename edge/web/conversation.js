@@ -9,10 +9,8 @@ import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { introOf } from "./intro.js";
 import { Log } from "./log.js";
-import { choicesFor } from "./message-menu.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn } from "./mentions.js";
-import { Tools } from "./tools.js";
 import { otherOf, titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
@@ -79,12 +77,6 @@ export class Conversation {
         link: (file) => this.#aided(({ files }) => files.link(file)),
         view: (seq, file) => this.#aided(({ files }) => files.view(seq, file)),
       },
-    });
-    new Tools({
-      log: this.#log.node,
-      rowOf: (node) => this.#log.rowOf(node),
-      choices: (row) => this.#choices(row),
-      open: (row, choices, anchor) => this.#menu(row, choices, anchor),
     });
     this.composer = this.#makeComposer();
     this.#latest = element(
@@ -252,7 +244,7 @@ export class Conversation {
     const isGroup = otherOf(chat.detail, this.#me.id) === null;
     const address = `${location.origin}${location.pathname}#${chat.id}/${row.seq}`;
     const mayWrite = isGroup && !row.mine;
-    return choicesFor(row, {
+    return this.#aids.choicesFor(row, {
       isOwner: chat.isOwner && isGroup,
       isNews: chat.timeline.newsAfter(row.seq - 1) > 0,
       author: mayWrite ? this.#names.of(row.by) : null,
@@ -286,6 +278,12 @@ export class Conversation {
     this.#aids = new Aids({
       me: this.#me, api: this.#api, names: this.#names, clock: this.#clock, layers: this.#layers,
       onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
+    });
+    this.#aids.putTools({
+      log: this.#log.node,
+      rowOf: (node) => this.#log.rowOf(node),
+      choices: (row) => this.#choices(row),
+      open: (row, choices, anchor) => this.#menu(row, choices, anchor),
     });
     this.composer.complete((field) => this.#aids.completionFor(field, () => this.#chat));
     if (this.#chat) this.#aids.files.open(this.#chat);

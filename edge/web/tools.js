@@ -42,6 +42,7 @@ export class Tools {
       if (event.pointerType === "touch") event.preventDefault(); // the long press has its own
     });
     log.addEventListener("keydown", (event) => this.#key(event));
+    this.#standOn(log.querySelector(".line:hover, .line:focus-within"));
   }
 
   #standOn(line) {
