@@ -147,7 +147,12 @@ export class Api {
     return this.#repeat("POST", `/api/chat/${id}/file/link`, { body: { files } });
   }
 
-  /** Repeats while the outcome is open, for 5 s; only for GET, PUT and POST with a key. */
+  /** What few views ask for, by its path; `isSafe` where it may be done twice. */
+  call(method, path, { isSafe, ...request } = {}) {
+    return isSafe ? this.#repeat(method, path, request) : this.#call(method, path, request);
+  }
+
+  /** Repeats while the outcome is open, for 5 s; only for what may be done twice. */
   async #repeat(method, path, request = {}) {
     const until = this.#clock.now() + REPEAT_FOR_MS;
     for (;;) {

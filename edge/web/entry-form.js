@@ -1,102 +1,143 @@
 /**
- * The first minute: sign up with as little as possible, or log in.
+ * The first minute: sign up with as little as possible, or log in; what a link that somebody has
+ * followed asks for.
  */
-import { avatar, element, lettersOf } from "./element.js";
+import { element } from "./element.js";
+import { EntryPage } from "./entry-page.js";
 import { EMAIL_RULES, Field, NAME_RULES, PASSWORD_RULES, allGood } from "./field.js";
 import { newId } from "./ids.js";
+import { BROKEN_LINKS, noSignUpWords, welcomeWords } from "./link-words.js";
+import { resetForm } from "./reset-form.js";
+import { teamForm } from "./team-form.js";
 import { refusalInWords } from "./words.js";
 
 const NO_PASSWORD = "You can leave this empty and set one later. Until then only this browser can "
   + "open your account.";
+const OWNER_PASSWORD = "8 characters or more. You need it on every other device.";
+const OWNER_PASSWORD_RULES = [
+  [(text) => text === "", "Choose a password: nobody else could let you in again."],
+  ...PASSWORD_RULES,
+];
 
 export class EntryForm {
   #session;
+  #api;
+  #instance;
+  #link;
   #onEntered;
+  #page;
   #key = newId();
   #sent = "";
-  #first;
-  #place;
 
-  /** `onEntered(user)` when somebody is signed in; `notice` is said above the form. */
-  constructor({ session, onEntered, notice }) {
+  /**
+   * `onEntered(user, link)` when somebody is signed in, with the link where it still is to be
+   * followed; `onReset()` when a password was set; `notice` is said above the form.
+   */
+  constructor({ session, api, instance, link, notice, onEntered, onReset }) {
     this.#session = session;
+    this.#api = api;
+    this.#instance = instance;
+    this.#link = link;
     this.#onEntered = onEntered;
-    this.#place = element("main", {});
-    this.node = element("div", { class: "entry" }, this.#place, element("aside", {}, sample()));
-    this.#show(notice ? this.#logIn() : this.#signUp(), notice);
-  }
-
-  #show({ title, lead, fields, go, submit, other }, notice) {
-    const error = element("p", { class: "error", role: "alert" });
-    const button = element("button", { class: "strong" }, go);
-    const form = element(
-      "form",
-      {
-        novalidate: true,
-        onsubmit: (event) => {
-          event.preventDefault();
-          this.#submit(submit, button, error);
-        },
-      },
-      ...fields.map((field) => field.node),
-      error,
-      button,
-    );
-    this.#place.replaceChildren(
-      element("div", { class: "brand" }, element("span", { class: "mark" }), "Hubbub"),
-      element("h1", {}, title),
-      element("p", { class: "lead" }, notice || lead),
-      form,
-      other,
-    );
-    this.#first = fields[0].input;
-    this.focus();
+    this.#page = new EntryPage({ instance });
+    this.node = this.#page.node;
+    if (link?.kind === "reset") {
+      const onBroken = () => this.#drop("reset");
+      this.#page.show(resetForm({ session, code: link.code, onDone: onReset, onBroken }));
+    } else if (notice) this.#showLogIn(notice);
+    else this.#showFirst();
   }
 
   focus() {
-    this.#first.focus();
+    this.#page.focus();
   }
 
-  #signUp() {
+  #showFirst(notice, values) {
+    if (this.#link || this.#instance.signup === "open") {
+      this.#page.show(this.#signUp(notice, values));
+    } else this.#showLogIn(notice);
+  }
+
+  #showLogIn(notice) {
+    this.#page.show(this.#logIn(notice));
+  }
+
+  /** Goes on without a link that does not work. */
+  #drop(kind, values) {
+    this.#link = null;
+    if (kind === "reset") this.#showLogIn(BROKEN_LINKS.reset);
+    else this.#showFirst(BROKEN_LINKS[kind], values);
+  }
+
+  #signUp(notice, values = {}) {
+    const isOwner = this.#link?.kind === "owner";
     const username = new Field({
       label: "Name", hint: "People find you by this name. 3 to 32 letters and digits.",
       name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
+      value: values.username,
     });
     const email = new Field({
       label: "E-mail", type: "email", name: "email", autocomplete: "email",
-      hint: "Only you see it.",
+      hint: "Only you and those in charge see it.", value: values.email,
     });
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "new-password",
-      hint: NO_PASSWORD,
+      hint: isOwner ? OWNER_PASSWORD : NO_PASSWORD, value: values.password,
     });
+    const [title, lead, go] = welcomeWords(this.#link, this.#instance.name);
     return {
-      title: "Join the conversation",
-      lead: "Choose a name and start talking.",
+      title,
+      lead: notice || lead,
       fields: [username, email, password],
-      go: "Sign up",
-      other: this.#link("Already have an account? Log in", () => this.#logIn()),
+      go,
+      other: this.#switch("Already have an account? Log in", () => this.#showLogIn()),
       submit: async () => {
-        const rules = [[username, NAME_RULES], [email, EMAIL_RULES], [password, PASSWORD_RULES]];
+        const passwordRules = isOwner ? OWNER_PASSWORD_RULES : PASSWORD_RULES;
+        const rules = [[username, NAME_RULES], [email, EMAIL_RULES], [password, passwordRules]];
         if (!allGood(rules)) return;
         const wanted = {
           username: username.value, email: email.value, password: password.value,
+          invite: this.#link?.code,
         };
-        // The same wish sent twice is one account; another wish is another request.
-        if (JSON.stringify(wanted) !== this.#sent) this.#key = newId();
-        this.#sent = JSON.stringify(wanted);
         try {
-          this.#onEntered(await this.#session.signUp(wanted, this.#key));
+          this.#entered(await this.#session.signUp(wanted, this.#keyFor(wanted)));
         } catch (error) {
           if (error.code === "username_taken") refuse(username, error);
           else if (error.code === "email_taken") refuse(email, error);
+          else if (error.code === "not_found") this.#drop(this.#link.kind, wanted);
+          else if (error.code === "signup_closed") await this.#learnOfClosing();
           else placeErrors(error, { username, email, password });
         }
       },
     };
   }
 
-  #logIn() {
+  /** The same wish sent twice is one account; another wish is another request. */
+  #keyFor(wanted) {
+    if (JSON.stringify(wanted) !== this.#sent) this.#key = newId();
+    this.#sent = JSON.stringify(wanted);
+    return this.#key;
+  }
+
+  /** Whoever has the owner's link is asked for the name of the team before anything else. */
+  #entered(user) {
+    if (this.#link?.kind !== "owner") {
+      this.#onEntered(user, this.#link);
+      return;
+    }
+    this.#link = null;
+    this.#page.show(teamForm({
+      api: this.#api, instance: this.#instance, onDone: () => this.#onEntered(user, null),
+    }));
+  }
+
+  async #learnOfClosing() {
+    await this.#instance.load();
+    this.#link = null;
+    this.#showLogIn("Nobody can sign up here at the moment.");
+  }
+
+  #logIn(notice) {
     const username = new Field({
       label: "Name", name: "username", autocomplete: "username", autocapitalize: "none",
       spellcheck: "false",
@@ -104,12 +145,15 @@ export class EntryForm {
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "current-password",
     });
+    const { name, signup } = this.#instance;
     return {
       title: "Welcome back",
-      lead: "Log in with your name and password.",
+      lead: notice || "Log in with your name and password.",
       fields: [username, password],
       go: "Log in",
-      other: this.#link("New here? Sign up", () => this.#signUp()),
+      other: this.#link || signup === "open"
+        ? this.#switch("New here? Sign up", () => this.#showFirst())
+        : element("p", { class: "hint below" }, noSignUpWords(signup, name)),
       submit: async () => {
         const rules = [
           [username, [[(text) => text === "", "Enter your name."]]],
@@ -118,7 +162,7 @@ export class EntryForm {
         if (!allGood(rules)) return;
         const who = { username: username.value, password: password.value };
         try {
-          this.#onEntered(await this.#session.logIn(who));
+          this.#onEntered(await this.#session.logIn(who), this.#link);
         } catch (error) {
           if (error.code === "invalid_credentials") refuse(password, error);
           else throw error;
@@ -127,21 +171,7 @@ export class EntryForm {
     };
   }
 
-  async #submit(submit, button, error) {
-    error.textContent = "";
-    button.disabled = true;
-    try {
-      await submit();
-    } catch (failure) {
-      if (failure.code === undefined) throw failure;
-      error.textContent = refusalInWords(failure);
-    } finally {
-      button.disabled = false;
-    }
-  }
-
-  #link(text, make) {
-    const show = () => this.#show(make());
+  #switch(text, show) {
     return element("button", { class: "link", type: "button", onclick: show }, text);
   }
 }
@@ -156,27 +186,4 @@ function placeErrors(error, fields) {
   const named = (error.fields ?? []).filter(({ field }) => field in fields);
   if (named.length === 0) throw error;
   for (const { field, detail } of named) fields[field].fail(detail);
-}
-
-/** What a conversation looks like, for somebody who has not seen one yet. */
-function sample() {
-  const said = [
-    ["Cleo", "10:12", 285, "The garden is ours from noon. Who brings the lanterns?"],
-    ["Bob", "10:14", 165, "I do, and the speakers."],
-  ];
-  return element(
-    "div",
-    { class: "preview-card", "aria-hidden": "true" },
-    ...said.map(([name, time, hue, text]) => element(
-      "div",
-      { class: "line first" },
-      avatar(hue, lettersOf(name), { person: true }),
-      element(
-        "div",
-        { class: "said" },
-        element("p", { class: "by" }, element("strong", {}, name), element("time", {}, time)),
-        element("div", { class: "text" }, element("p", {}, text)),
-      ),
-    )),
-  );
 }

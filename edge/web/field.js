@@ -85,6 +85,16 @@ export const TOPIC_RULES = [
   [(text) => [...text].length > 250, "Use 250 characters or fewer."],
 ];
 
+export const NEW_PASSWORD_RULES = [
+  [(text) => text === "", "Choose a new password."],
+  ...PASSWORD_RULES,
+];
+
+export const TEAM_NAME_RULES = [
+  [(text) => text.trim() === "", "A team needs a name."],
+  [(text) => [...text.trim()].length > 64, "Use 64 characters or fewer."],
+];
+
 export const CHAT_NAME_RULES = [
   [(text) => text.trim() === "", "A chat needs a name."],
   [(text) => [...text].length > 128, "Use 128 characters or fewer."],

@@ -2,10 +2,12 @@
  * The name of the window, its icon and the number on it: which chat is open, how much is unread.
  */
 
-/** `title` is the open chat's or ""; `waiting` is how much asks for attention in all of them. */
-export function showHeading(title, waiting) {
-  const shown = [waiting > 0 && `(${waiting})`, title && `${title} –`, "Hubbub"]
-    .filter(Boolean).join(" ");
+/**
+ * `title` is the open chat's or ""; `waiting` is how much asks for attention in all of them; `name`
+ * is the instance's.
+ */
+export function showHeading({ title, waiting, name }) {
+  const shown = [waiting > 0 && `(${waiting})`, title && `${title} –`, name].filter(Boolean).join(" ");
   if (shown === document.title) return;
   document.title = shown;
   const icon = document.querySelector("link[rel=icon]");

@@ -3,7 +3,9 @@
  */
 import { openDatabase } from "./database.js";
 import { element } from "./element.js";
+import { Instance } from "./instance.js";
 import { Lazy } from "./lazy.js";
+import { isLink } from "./link.js";
 import { refusalInWords } from "./words.js";
 import { Workspace } from "./workspace.js";
 
@@ -15,12 +17,15 @@ class Visit {
   #session;
   #api;
   #clock;
+  #link; // until it has been followed, or was of no use
+  #instance = new Instance({ fetch: (path, request) => fetch(path, request) });
   #lazy = new Lazy({ onFailure() {} });
 
-  constructor({ session, api, clock }) {
+  constructor({ session, api, clock, link }) {
     this.#session = session;
     this.#api = api;
     this.#clock = clock;
+    this.#link = link;
   }
 
   /** Whoever was signed out is asked who they are, as soon as there is something to ask with. */
@@ -29,7 +34,8 @@ class Visit {
   }
 
   /** `asked` is the `beginning` of an `Api`, `kept` what this browser knows of the person. */
-  async begin(asked, kept) {
+  async begin(asked, kept, notice = "") {
+    this.#instance.load();
     const known = await kept;
     if (known) {
       await this.#enter(known.me, asked, known.opened);
@@ -42,38 +48,65 @@ class Visit {
       next = null;
       me = await now.me;
       next = now;
-    });
+    }, notice);
     if (me) await this.#enter(me, next);
   }
 
   async #askWho(notice) {
-    document.title = "Hubbub";
-    const { EntryForm } = await this.#lazy.load();
+    const [{ EntryForm }] = await Promise.all([this.#lazy.load(), this.#instance.load()]);
+    document.title = this.#instance.name;
     const form = new EntryForm({
-      session: this.#session, notice, onEntered: (me) => this.#enter(me, this.#api.beginning()),
+      session: this.#session, api: this.#api, instance: this.#instance, link: this.#link, notice,
+      onEntered: (me, link) => {
+        this.#link = link;
+        this.#enter(me, this.#api.beginning());
+      },
+      onReset: () => this.#again("Your password is set. Log in with it."),
     });
     place.replaceChildren(form.node);
     form.focus();
   }
 
+  /** Whoever used a reset may still be signed in here as somebody else. */
+  async #again(notice) {
+    this.#link = null;
+    if (await this.#session.mayBeThere()) await this.begin(this.#api.beginning(), null, notice);
+    else this.signedOut(notice);
+  }
+
   async #enter(me, asked, opened) {
     this.#session.belongsTo(me.id);
     let next = asked;
+    let said = "";
     await this.#patiently(async () => {
+      if (this.#link !== null) {
+        said = await this.#follow();
+        next = null; // what was asked before does not have the chat that it led to
+      }
       const { database, isLasting } = opened ?? await openDatabase(`hubbub ${me.id}`);
       const workspace = new Workspace({
         me, api: this.#api, session: this.#session, clock: this.#clock, database,
+        instance: this.#instance,
         onSignedOut: (notice) => this.signedOut(notice),
       });
       const now = next ?? this.#api.beginning();
       next = null;
       await workspace.start((node) => place.replaceChildren(node), now);
       if (!isLasting) workspace.say("Unsent messages do not survive a reload in this browser.");
+      if (said) workspace.say(said);
     });
   }
 
+  /** Follows the link that somebody came by; gives what there is to say about it. */
+  async #follow() {
+    const { followLink } = await this.#lazy.load();
+    const said = await followLink(this.#link, { api: this.#api, instance: this.#instance });
+    this.#link = null;
+    return said;
+  }
+
   /** Does something until the server can be reached; whoever is signed out is asked who they are. */
-  async #patiently(errand) {
+  async #patiently(errand, notice = "") {
     for (let next = errand; ; ) {
       try {
         await next();
@@ -81,7 +114,7 @@ class Visit {
       } catch (error) {
         if (error.code === undefined) throw error;
         if (error.final) {
-          next = () => this.#askWho("");
+          next = () => this.#askWho(notice);
           continue;
         }
         const words = refusalInWords(error);
@@ -92,9 +125,16 @@ class Visit {
   }
 }
 
-/** Shows who is signed in their chats, everybody else the form; `asked` is null for the latter. */
-export function start({ session, api, clock, asked, kept }) {
-  const visit = new Visit({ session, api, clock });
+/**
+ * Shows who is signed in their chats, everybody else the form; `asked` is null for the latter.
+ * `link` is what `takeLink` found.
+ */
+export function start({ session, api, clock, link, asked, kept }) {
+  addEventListener("hashchange", () => {
+    // A link that is opened where the page is open already: it begins again, and reads it first.
+    if (isLink(location.hash)) location.reload();
+  });
+  const visit = new Visit({ session, api, clock, link });
   if (asked === null) visit.signedOut("");
   else visit.begin(asked, kept);
 }

@@ -31,8 +31,8 @@ export class Session {
   }
 
   /** Makes an account and its session; an empty password makes one without. */
-  async signUp({ username, email, password }, key) {
-    const body = password ? { username, email, password } : { username, email };
+  async signUp({ username, email, password, invite }, key) {
+    const body = { username, email, password: password || undefined, invite };
     const headers = { ...COOKIE, "Idempotency-Key": key };
     return this.#keep(await this.#twice("/api/user", { body, headers })).user;
   }
@@ -40,6 +40,11 @@ export class Session {
   async logIn({ username, password }) {
     const request = { body: { username, password }, headers: COOKIE };
     return this.#keep(await this.#twice("/api/user/login", request)).user;
+  }
+
+  /** Asks once: the code works once. Ends all sessions of whom it was made for. */
+  async resetPassword({ code, password }) {
+    await exchange(this.#fetch, "POST", "/api/user/reset", { body: { code, password } });
   }
 
   /** Ends the session on the server, which also closes its sockets, and forgets the token. */

@@ -4,24 +4,21 @@
 import { AlertChoice } from "./alert-choice.js";
 import { alertSettings } from "./alert-settings.js";
 import { asking } from "./asking.js";
+import { deletingAccount } from "./delete-account.js";
 import { element } from "./element.js";
 import {
-  DISPLAY_NAME_RULES, EMAIL_RULES, Field, PASSWORD_RULES, STATUS_RULES, allGood,
+  DISPLAY_NAME_RULES, EMAIL_RULES, Field, NEW_PASSWORD_RULES, STATUS_RULES, allGood,
 } from "./field.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
 import { refusalInWords } from "./words.js";
 
-const NEW_PASSWORD_RULES = [
-  [(text) => text === "", "Choose a new password."],
-  ...PASSWORD_RULES,
-];
-
 /**
- * `onLogOut()` ends the session; `onKeys()` shows the keys; `onChanged(user)` after a change;
+ * `onLogOut()` ends the session; `onDeleted()` after the account was deleted; `onKeys()` shows the
+ * keys; `onChanged(user)` after a change;
  * `list` as in `list-choice.js`.
  */
-export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOut }) {
+export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOut, onDeleted }) {
   const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
   new Sheet(
     { title: me.username, layers },
@@ -30,7 +27,10 @@ export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOu
     alertSettings(new AlertChoice()),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
-    element("div", { class: "ends" }, keys, loggingOut(onLogOut)),
+    element(
+      "div", { class: "ends" },
+      administration(me), keys, loggingOut(onLogOut), deletingAccount({ api, onDeleted }),
+    ),
   );
 }
 
@@ -50,6 +50,12 @@ function profileForm(api, me, onChanged) {
     }));
     return "Others see it now.";
   });
+}
+
+/** The way to the page of those in charge. */
+function administration({ role }) {
+  if (role !== "owner" && role !== "admin") return null;
+  return element("a", { class: "button quiet", href: "/admin" }, "Administration");
 }
 
 function listForm(list) {

@@ -9,8 +9,8 @@ export class Sheets {
   #finder = null; // made when it is first wanted
 
   /**
-   * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), list}`; `layers` as in
-   * `layers.js`, `lazy` a `Lazy`.
+   * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), deleted(), list}`; `layers`
+   * as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {
     this.#parts = { me, api, chats, names, presence, clock, layers };
@@ -50,6 +50,7 @@ export class Sheets {
       },
       onKeys: () => this.keys(),
       onLogOut: this.#does.logOut,
+      onDeleted: this.#does.deleted,
     }));
   }
 

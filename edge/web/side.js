@@ -17,6 +17,7 @@ export class Side {
   #status = element("span", { class: "cut", dir: "auto" });
   #face = element("span", {});
   #said = element("p", { class: "hint notes", role: "status" });
+  #name = element("span", { class: "cut", dir: "auto" });
 
   /** `does` is `{find(), newChat(), settings(), menu(id, anchor)}`. */
   constructor({ me, names, presence, does }) {
@@ -44,7 +45,7 @@ export class Side {
       element(
         "header",
         { class: "team" },
-        element("h1", { class: "brand-line" }, element("span", { class: "mark" }), "Hubbub"),
+        element("h1", { class: "brand-line" }, element("span", { class: "mark" }), this.#name),
         element(
           "button",
           {
@@ -77,8 +78,9 @@ export class Side {
     this.#said.textContent = sentence;
   }
 
-  /** `line` is `{kind: "" | "middle" | "off", words}`. */
-  render({ sections, open, line, nowMs, isCompact }) {
+  /** `line` is `{kind: "" | "middle" | "off", words}`; `name` that of the instance. */
+  render({ sections, open, line, nowMs, isCompact, name }) {
+    if (this.#name.textContent !== name) this.#name.textContent = name;
     this.#list.render(sections, open, nowMs);
     this.#list.node.classList.toggle("compact", isCompact);
     this.#none.hidden = sections.length > 0;

@@ -4,18 +4,14 @@
  * come: a phone that changes its network while the page loads must not be left with an empty one.
  */
 import { Api } from "./api.js";
+import { clock } from "./clock.js";
 import { openDatabase } from "./database.js";
+import { takeLink } from "./link.js";
 import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
 
-const clock = {
-  now: () => Date.now(),
-  after(ms, call) {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-};
+const link = takeLink(); // before anything reads the address as that of a chat
 const fetcher = (path, request) => fetch(path, request);
 const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
 const api = new Api({ fetch: fetcher, session, clock });
@@ -43,10 +39,10 @@ async function load() {
 
 async function begin() {
   const loading = load();
-  const isHere = await session.mayBeThere();
+  const isHere = link?.kind !== "reset" && (await session.mayBeThere());
   const asked = isHere ? api.beginning() : null;
-  const kept = isHere ? lastHere() : null;
-  (await loading)?.start({ session, api, clock, asked, kept });
+  const kept = isHere && link === null ? lastHere() : null;
+  (await loading)?.start({ session, api, clock, link, asked, kept });
 }
 
 begin();

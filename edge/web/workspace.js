@@ -30,6 +30,7 @@ const SLOW_MS = 400;
 
 export class Workspace {
   #me;
+  #instance;
   #session;
   #clock;
   #database;
@@ -56,8 +57,9 @@ export class Workspace {
   #ended = new AbortController();
 
   /** `database` is what this browser keeps for `me`; `onSignedOut(notice)` when it is over. */
-  constructor({ me, api, session, clock, database, onSignedOut }) {
+  constructor({ me, api, instance, session, clock, database, onSignedOut }) {
     this.#me = me;
+    this.#instance = instance;
     this.#session = session;
     this.#clock = clock;
     this.#database = database;
@@ -129,7 +131,11 @@ export class Workspace {
           this.#layers.goTo(`#${chat.id}/${seq}`);
         },
         meet: (user) => this.#meet(user),
-        logOut: () => this.#logOut(),
+        logOut: async () => {
+          await this.#session.logOut();
+          await this.#leave("");
+        },
+        deleted: () => this.#leave("Your account is deleted."),
       },
     });
     this.#side = new Side({
@@ -326,17 +332,15 @@ export class Workspace {
     else await this.#errands.do(this.#chats.meet(user).then((chat) => this.#goTo(chat)));
   }
 
-  async #logOut() {
-    await this.#session.logOut();
+  async #leave(notice) {
     await this.#end();
     await this.#database.erase();
-    this.#onSignedOut("");
+    this.#onSignedOut(notice);
   }
 
   /** What others wrote goes; what is unsent and half written stays for the next time. */
   async #signedOut() {
     if (this.#ended.signal.aborted) return;
-    this.#session.forget();
     await this.#end();
     await Promise.all(["chats", "logs"].map((store) => this.#database.clear(store)));
     this.#onSignedOut("You were signed out. Log in again.");
@@ -344,6 +348,7 @@ export class Workspace {
 
   /** Raises nothing; the promise says that all is on disk. */
   #end() {
+    this.#session.forget();
     this.#ended.abort();
     this.#standby?.end();
     this.#sheets.closeAll();
@@ -380,7 +385,7 @@ export class Workspace {
     const { line, stopCode } = this.#live;
     this.#side.render({
       sections: this.#sections(), open: this.#open, line: lineInWords(line), nowMs,
-      isCompact: this.#list.isCompact,
+      isCompact: this.#list.isCompact, name: this.#instance.name,
     });
     this.#conversation.render({
       isLive: line.state === "ready",
@@ -390,7 +395,7 @@ export class Workspace {
     this.#panel?.render(this.#open, title);
     this.#sheets.render();
     this.#live.presence.drawn();
-    showHeading(title, this.#chats.waiting);
+    showHeading({ title, waiting: this.#chats.waiting, name: this.#instance.name });
   }
 
   #titleOf(chat) {

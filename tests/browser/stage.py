@@ -153,6 +153,8 @@ class Play:
         me = {**self._profile(self.ids["ann"]), "email": "ann@example.org", "chats": []}
         if path == "/api/user/logout":
             return 200, {"message": "Logged out"}
+        if path == "/api/instance":
+            return 200, {"name": "Hubbub", "signup": "open"}
         if path == "/api/user/refresh":
             return 200, {"token": "stage", "expiresIn": 900}
         if path == "/api/user/me":
@@ -253,14 +255,14 @@ class Stage:
         self.play = Play()
         self.files = read_site(WEB)
 
-    async def enter(self, context: BrowserContext, play: Play | None) -> Page:
-        """The page with ann signed in, or with nobody where there is no play."""
+    async def enter(self, context: BrowserContext, play: Play | None, path: str = "/") -> Page:
+        """A page with ann signed in, or with nobody where there is no play."""
         page = await context.new_page()
         if play is not None:
             self.play = play
             await page.add_init_script("localStorage.hubbub ??= '1'")
             await page.route_web_socket(re.compile(r"/ws$"), play.listen)
-        await page.goto(f"{self.origin}/")
+        await page.goto(f"{self.origin}{path}")
         return page
 
 

@@ -143,6 +143,24 @@ async def test_a_new_password_ends_the_other_sessions(open_window: OpenWindow) -
     await expect(ann.state).to_have_text("live")
 
 
+async def test_an_account_is_deleted_by_its_owner(open_window: OpenWindow) -> None:
+    """With the password; afterwards nobody can log in with it."""
+    ann = await open_window()
+    await ann.sign_up("correct horse")
+    await ann.open_settings()
+    await ann.button("Delete account").click()
+    await ann.field("Your password").fill("wrong horse")
+    await ann.button("Delete for ever").click()
+    await expect(ann.page.get_by_text("This is not your password.")).to_be_visible()
+    await ann.field("Your password").fill("correct horse")
+    await ann.button("Delete for ever").click()
+    await expect(ann.page.get_by_text("Your account is deleted.")).to_be_visible()
+    await ann.field("Name").fill(ann.name)
+    await ann.field("Password").fill("correct horse")
+    await ann.button("Log in").click()
+    await expect(ann.page.get_by_text("Wrong name or password")).to_be_visible()
+
+
 async def test_a_chat_of_many_costs_a_screenful_of_names(open_window: OpenWindow) -> None:
     """The panel of 120 people has its actions on top and names those in view; it finds the rest."""
     ann = await open_window()

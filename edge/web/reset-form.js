@@ -1,0 +1,32 @@
+/**
+ * A new password for somebody who followed the link that was made for them.
+ */
+import { Field, NEW_PASSWORD_RULES, allGood } from "./field.js";
+
+/** For `EntryPage.show`; `onDone()` once it is set, `onBroken()` where the link does not work. */
+export function resetForm({ session, code, onDone, onBroken }) {
+  const password = new Field({
+    label: "New password", type: "password", name: "password", autocomplete: "new-password",
+    hint: "8 characters or more. You are signed out everywhere.",
+  });
+  return {
+    title: "Choose a new password",
+    lead: "This link was made for you. It works once.",
+    fields: [password],
+    go: "Set password",
+    other: null,
+    submit: async () => {
+      if (!allGood([[password, NEW_PASSWORD_RULES]])) return;
+      try {
+        await session.resetPassword({ code, password: password.value });
+      } catch (error) {
+        const detail = error.fields?.find(({ field }) => field === "password")?.detail;
+        if (error.code === "not_found") onBroken();
+        else if (detail) password.fail(detail);
+        else throw error;
+        return;
+      }
+      onDone();
+    },
+  };
+}
