@@ -1,25 +1,28 @@
-"""The page as it is served: its modules joined into a script for each step of its start, its styles
-into those of a first view and the others, compressed, under addresses that are kept for ever. On
-disk every module stays a file of its own.
+"""The pages as they are served: their modules joined into a script for each step of their start,
+their styles into those of a first view and the others, compressed, under addresses that are kept for
+ever. On disk every module stays a file of its own.
 """
 
 import gzip
 import hashlib
 import mimetypes
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+PAGES: Final = {"/": "index.html", "/admin": "admin/index.html"}
 SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
+ADMIN_SCRIPTS: Final = ("admin/main.js",)
 WORKER: Final = "worker.js"
-STYLES: Final = ("page.css", "later.css")
+STYLES: Final = ("page.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/[\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
-_STYLE_IMPORT = re.compile(r'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
+_STYLE_IMPORT = re.compile(r'^@import "(\.\.?/[\w-]+\.css)";\n', re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
 # Behind code, where no string or pattern is open: a comment that is left in does no harm.
@@ -50,7 +53,7 @@ def make_file(body: bytes, media_type: str, version: str = "") -> File:
 
 
 def read_site(folder: Path) -> dict[str, File]:
-    """Every file below the folder by the path under which it is served; `/` is the page.
+    """Every file below the folder by the path under which it is served, and the pages by theirs.
 
     Raises ValueError where a module is written in a form that cannot be joined.
     """
@@ -64,12 +67,17 @@ def read_site(folder: Path) -> dict[str, File]:
     }
     served = {
         **sources,
-        **{name: text.encode() for name, text in join_scripts(texts, SCRIPTS).items()},
+        **{
+            name: text.encode()
+            for scripts in (SCRIPTS, ADMIN_SCRIPTS)
+            for name, text in join_scripts(texts, scripts).items()
+        },
         **{name: join_styles(texts, name).encode() for name in STYLES},
     }
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
-    index = served["index.html"].decode()
-    served["index.html"] = re.sub(r'"(/web/[\w.-]+)"', rf'"\1?v={version}"', index).encode()
+    for name in PAGES.values():
+        text = served[name].decode()
+        served[name] = re.sub(r'"(/web/[\w./-]+)"', rf'"\1?v={version}"', text).encode()
     files = {
         f"/web/{name}": make_file(
             body, mimetypes.guess_type(name)[0] or "application/octet-stream", version
@@ -78,7 +86,7 @@ def read_site(folder: Path) -> dict[str, File]:
     }
     return {
         **files,
-        "/": files["/web/index.html"]._replace(version=""),
+        **{path: files[f"/web/{name}"]._replace(version="") for path, name in PAGES.items()},
         "/web/version": make_file(version.encode(), "text/plain"),
     }
 
@@ -110,8 +118,9 @@ def join_modules(
     """The entry and every module that it needs, in the order in which they need each other: each
     becomes a function that is called once and gives what it exports; the entry stays as it is.
 
-    Only `import {…} from "./…"` at the top and `export` before a declaration are understood, and no
-    string of several lines, which is all that the page uses: ValueError for any other form.
+    Only `import {…} from` a relative path at the top and `export` before a declaration are
+    understood, and no string of several lines, which is all that the page uses: ValueError for any
+    other form.
     """
     done: dict[str, str] = {}
 
@@ -124,8 +133,8 @@ def join_modules(
         if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
             raise ValueError(f"{name} cannot be joined: it has a string of several lines")
         for _, needed in _IMPORT.findall(text):
-            join(needed, (*waiting, name))
-        body = _IMPORT.sub(lambda found: _take(found[1], found[2]), text)
+            join(_resolve(name, needed), (*waiting, name))
+        body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)
         done[name] = body if name == entry else _wrap(name, body)
 
     join(entry, ())
@@ -143,9 +152,14 @@ def _wrap(name: str, body: str) -> str:
 
 
 def join_styles(styles: Mapping[str, str], entry: str) -> str:
-    """The entry with its imports in their places."""
-    joined = _STYLE_IMPORT.sub(lambda found: styles[found[1]], styles[entry])
-    return re.sub(r"/\*.*?\*/\s*", "", joined, flags=re.DOTALL)
+    """The entry with its imports in their places, without comments and indentation."""
+    joined = _STYLE_IMPORT.sub(lambda found: styles[_resolve(entry, found[1])], styles[entry])
+    return _INDENT.sub("", re.sub(r"/\*.*?\*/\s*", "", joined, flags=re.DOTALL))
+
+
+def _resolve(name: str, path: str) -> str:
+    """The file that a relative path names in another file."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
 
 
 def _take(names: str, module: str) -> str:

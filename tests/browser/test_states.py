@@ -1,24 +1,17 @@
 """Every state of the page on a stage: what an accessibility checker finds, and what it costs."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, expect
 
+from tests.browser.accessibility import DESK, PHONE, check
 from tests.browser.stage import Play, Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-FIND = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.map(
-    ({id, nodes}) => `${id}: ${nodes.map(node => node.html.slice(0, 160)).join('; ')}`)"""
 Open = Callable[..., Awaitable[Page]]
 
 
@@ -80,14 +73,6 @@ async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
     for page, errors in pages:
         assert errors == []
         await page.context.close()
-
-
-async def check(page: Page, state: str) -> None:
-    """What axe finds in this state is nothing."""
-    await page.wait_for_function("() => document.getAnimations().length === 0")
-    await page.evaluate(AXE)
-    found = await page.evaluate(FIND)
-    assert found == [], f"{state}: {json.dumps(found, indent=1)}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -22,7 +22,7 @@ POLICY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/admin", "/docs"])
 def test_pages_have_strict_headers(client: httpx.Client, path: str) -> None:
     """A page loads its own files alone, and nobody frames it."""
     answer = client.get(path)
@@ -34,7 +34,7 @@ def test_pages_have_strict_headers(client: httpx.Client, path: str) -> None:
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/admin", "/docs"])
 def test_pages_load_what_is_there_and_nothing_inline(client: httpx.Client, path: str) -> None:
     """Every file that a page names is served; no script, style or handler is inline."""
     text = client.get(path).text

@@ -66,6 +66,7 @@ ALLOWED = {
     "/health/ready": "GET, HEAD",
     "/openapi.json": "GET, HEAD",
     "/docs": "GET, HEAD",
+    "/admin": "GET, HEAD",
     "/": "GET, HEAD",
 }
 

@@ -104,25 +104,55 @@ def test_styles_are_joined_in_the_order_of_the_imports() -> None:
     assert join_styles(styles, "page.css") == "a {}\nb {}\n"
 
 
+def test_modules_and_styles_of_a_folder_take_those_above_it() -> None:
+    """By the path that stands in them, and under a name that is theirs alone."""
+    modules = {
+        "admin/main.js": 'import { a } from "../a.js";\nimport { b } from "./b.js";\na(b);\n',
+        "admin/b.js": "export const b = 1;\n",
+        "a.js": "export const a = {};\n",
+        "b.js": "export const b = 2;\n",
+    }
+    assert "".join(join_modules(modules, "admin/main.js").values()) == (
+        "const $a = (() => {\nconst a = {};\nreturn { a };\n})();\n"
+        "const $admin_b = (() => {\nconst b = 1;\nreturn { b };\n})();\n"
+        "const { a } = $a;\nconst { b } = $admin_b;\na(b);\n"
+    )
+    styles = {"admin/x.css": '@import "../a.css";\n@import "./b.css";\n', "a.css": "a {}\n",
+              "admin/b.css": "b {}\n"}  # fmt: skip
+    assert join_styles(styles, "admin/x.css") == "a {}\nb {}\n"
+
+
 def find_node() -> str | None:
     """Node, where there is one."""
     return shutil.which("node")
 
 
-def test_the_page_is_one_script_and_one_style(tmp_path: Path) -> None:
-    """What edge serves of this page is a script that a JavaScript engine can read, and every file
-    that the page names carries the version of the whole."""
+def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
+    """What edge serves of a page is a script that a JavaScript engine can read, and every file that
+    a page names is there and carries the version of the whole."""
     site = read_site(WEB)
-    for name in ("start", "main", "later"):
-        script = tmp_path / f"{name}.mjs"
+    for name in ("start", "main", "later", "admin/main"):
+        script = tmp_path / f"{name.replace('/', '-')}.mjs"
         script.write_bytes(site[f"/web/{name}.js"].body)
         if node := find_node():
             subprocess.run([node, "--check", str(script)], check=True)
-    assert b"@import" not in site["/web/page.css"].body
-    page = site["/"].body.decode()
-    named = re.findall(r'"(/web/[^"]+)"', page)
-    assert len(named) >= 4
-    assert {name.partition("?v=")[2] for name in named} == {site["/web/main.js"].version}
+    for path, styles in (("/", "page.css"), ("/admin", "admin/admin.css")):
+        assert b"@import" not in site[f"/web/{styles}"].body
+        named = re.findall(r'"(/web/[^"]+)"', site[path].body.decode())
+        assert len(named) >= 3
+        assert {name.partition("?v=")[2] for name in named} == {site["/web/main.js"].version}
+        assert {name.partition("?")[0] for name in named} <= site.keys()
+
+
+def test_the_pages_draw_the_same_icons() -> None:
+    """A symbol of one page looks the same in the other."""
+    drawn = [
+        dict(re.findall(r'<symbol id="([\w-]+)"(.*?)</symbol>', (WEB / name).read_text()))
+        for name in ("index.html", "admin/index.html")
+    ]
+    both = drawn[0].keys() & drawn[1].keys()
+    assert len(both) >= 5
+    assert [name for name in both if drawn[0][name] != drawn[1][name]] == []
 
 
 def test_the_page_is_small() -> None:

@@ -1,0 +1,26 @@
+/**
+ * A link that is to be handed on, and the button that copies it.
+ */
+import { element } from "../element.js";
+import { icon } from "../icons.js";
+
+/** `onCopied(words)` says what became of it. */
+export function linkBox({ url, label, onCopied }) {
+  const field = element("input", {
+    class: "input", readonly: true, value: url, "aria-label": label, onfocus: () => field.select(),
+  });
+  const copy = element(
+    "button", { type: "button", class: "strong", onclick: () => copyLink(url, onCopied) },
+    icon("copy"), "Copy",
+  );
+  return element("div", { class: "link-box" }, field, copy);
+}
+
+export async function copyLink(url, onCopied) {
+  try {
+    await navigator.clipboard.writeText(url);
+    onCopied("The link is copied.");
+  } catch {
+    onCopied("Not copied: the browser does not allow it. Select the link instead.");
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * How people are called by their ids; each is asked for once.
+ */
+import { isolated } from "../words.js";
+import { nameOf } from "./person.js";
+
+export class Names {
+  #calls;
+  #me;
+  #known = new Map();
+
+  constructor({ calls, me }) {
+    this.#calls = calls;
+    this.#me = me;
+    this.#known.set(me.id, nameOf(me));
+  }
+
+  /** Learns those of them who are not known yet; at most 200 at once. */
+  async learn(ids) {
+    const wanted = [...new Set(ids)].filter((id) => id !== null && !this.#known.has(id));
+    if (wanted.length === 0) return;
+    for (const id of wanted) this.#known.set(id, "somebody");
+    for (const person of await this.#calls.peopleOf(wanted)) {
+      this.#known.set(person.id, nameOf(person));
+    }
+  }
+
+  /** "you" for oneself. */
+  of(id) {
+    if (id === this.#me.id) return "you";
+    return isolated(this.#known.get(id) ?? "somebody");
+  }
+
+  /** Without signs of direction, for faces. */
+  plain(id) {
+    return this.#known.get(id) ?? "somebody";
+  }
+}

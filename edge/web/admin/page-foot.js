@@ -1,0 +1,24 @@
+/**
+ * What stands below a list that comes in pages: how much of it is there, and the way to the rest.
+ */
+import { element } from "../element.js";
+import { refused } from "./refusals.js";
+
+export class PageFoot {
+  #said = element("p", { class: "sum", role: "status" });
+  #more;
+
+  constructor({ label, onMore }) {
+    this.#more = element("button", { type: "button", hidden: true, onclick: onMore }, label);
+    this.node = element("div", { class: "foot-line" }, this.#said, this.#more);
+  }
+
+  /** `words` are said where nothing went wrong. */
+  render(pages, words) {
+    const said = pages.error ? refused(pages.error) : words;
+    if (this.#said.textContent !== said) this.#said.textContent = said;
+    this.#said.classList.toggle("error", pages.error !== null);
+    this.#more.hidden = !pages.hasMore && pages.error === null;
+    this.#more.disabled = pages.isWaiting;
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * How a person is called, and what the roles may.
+ */
+
+export const ROLES = {
+  owner: { label: "Owner", hint: "May do everything, also to other owners and to this instance." },
+  admin: { label: "Admin", hint: "Invites people, and deactivates, resets and deletes members." },
+  member: { label: "Member", hint: "Chats. Does not see this page." },
+};
+
+export function nameOf({ displayName, username }) {
+  return displayName || username;
+}

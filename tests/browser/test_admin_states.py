@@ -1,0 +1,206 @@
+"""Every state of /admin on a stage, also on a phone: by what an accessibility checker finds, and in
+words."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.browser.accessibility import DESK, PHONE, check
+from tests.browser.admin_play import AdminPlay
+from tests.browser.stage import Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Open = Callable[..., Awaitable[Page]]
+PARTS = ("Overview", "People", "Invitations", "Audit log", "Settings")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_admin(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+    """Opens /admin; it ends without an error in its console."""
+    pages: list[tuple[Page, list[str]]] = []
+
+    async def open_one(play: AdminPlay | None, **settings: Any) -> Page:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        page = await stage.enter(context, play, "/admin")
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        pages.append((page, errors))
+        return page
+
+    yield open_one
+    for page, errors in pages:
+        assert errors == []
+        await page.context.close()
+
+
+async def go(page: Page, part: str) -> None:
+    await page.get_by_role("navigation").get_by_role("link", name=part).click()
+    await expect(page.get_by_role("heading", name=part, level=1)).to_be_visible()
+    if part not in ("Overview", "Settings"):
+        await expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def row(page: Page, text: str) -> Locator:
+    return page.locator("tbody tr").filter(has_text=text)
+
+
+async def choose(page: Page, person: str, item: str) -> None:
+    await row(page, person).get_by_role("button").click()
+    await page.get_by_role("menuitem", name=item).click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_all_parts_are_accessible(
+    open_admin: Open, scheme: str, viewport: dict[str, int]
+) -> None:
+    """Also what opens over them; nothing is wider than the screen."""
+    play = AdminPlay()
+    play.wrong = {"outbox": "Events have waited to be published for 12 s; nodes fetch them."}
+    page = await open_admin(
+        play, color_scheme=scheme, viewport=viewport, has_touch=viewport is PHONE,
+        is_mobile=viewport is PHONE,
+    )  # fmt: skip
+    await expect(page.get_by_text("One thing is wrong")).to_be_visible()
+    for part in PARTS:
+        await go(page, part)
+        await check(page, part)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    await go(page, "People")
+    await row(page, "dan").get_by_role("button").click()
+    await check(page, "menu")
+    await page.get_by_role("menuitem", name="Delete").click()
+    await check(page, "deletion")
+    await page.get_by_role("button", name="Cancel").click()
+    await choose(page, "dan", "Change role")
+    await check(page, "role")
+
+
+async def test_people_are_found_and_acted_upon(open_admin: Open) -> None:
+    """Each act says what will happen; the row and the focus stay where they are."""
+    play = AdminPlay()
+    page = await open_admin(play)
+    await go(page, "People")
+    await page.get_by_role("searchbox").fill("DA")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await choose(page, "dan", "Deactivate")
+    await expect(page.get_by_role("dialog")).to_contain_text("signed out everywhere")
+    await page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
+    await expect(row(page, "dan")).to_contain_text("Deactivated")
+    await expect(row(page, "dan").get_by_role("button")).to_be_focused()
+    await choose(page, "dan", "Reactivate")
+    await expect(row(page, "dan")).not_to_contain_text("Deactivated")
+    await choose(page, "dan", "Reset password")
+    await page.get_by_role("button", name="Make the link").click()
+    await expect(page.get_by_label("Link to set a password")).to_have_value(re.compile("#reset="))
+    await page.get_by_role("button", name="Close").click()
+    await choose(page, "dan", "Delete")
+    await expect(page.get_by_role("dialog")).to_contain_text("direct chats stay with")
+    await page.get_by_label("Delete all messages too").check()
+    await page.get_by_role("button", name="Delete for ever").click()
+    await expect(page.get_by_text("Nobody is called so.")).to_be_visible()
+    assert play.deleted == ["messages"]
+
+
+async def test_invitations_are_made_and_revoked(open_admin: Open) -> None:
+    """Numbers out of bounds are named beside their field; the new link is there to be copied."""
+    page = await open_admin(AdminPlay())
+    await go(page, "Invitations")
+    await expect(row(page, "Summer party")).to_contain_text("2 of 5")
+    await page.get_by_label("For how many", exact=True).fill("1001")
+    await page.get_by_role("button", name="Make a link").click()
+    await expect(page.get_by_text("1 to 1000")).to_be_visible()
+    await page.get_by_label("For how many", exact=True).fill("1")
+    await page.get_by_role("button", name="Make a link").click()
+    await expect(page.get_by_label("Link of the invitation")).to_have_value(re.compile("#invite="))
+    await expect(page.locator("tbody tr")).to_have_count(3)
+    await row(page, "Summer party").get_by_role("button", name="Revoke").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(row(page, "Summer party")).to_have_count(0)
+
+
+async def test_the_audit_log_reads_as_sentences(open_admin: Open) -> None:
+    """Page by page, to its beginning."""
+    page = await open_admin(AdminPlay())
+    await go(page, "Audit log")
+    await page.get_by_role("button", name="Show earlier ones").click()
+    await expect(page.locator("tbody tr")).to_have_count(8)
+    await expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
+    said = await page.locator("tbody tr").evaluate_all(
+        "all => all.map(row => [...row.children].slice(1).map(cell => cell.innerText"
+        ".replace(/[\u2068\u2069]/g, '').split('\\n').at(-1)).join(' '))"
+    )
+    assert said == [
+        "You made bob an admin",
+        "bob deactivated hugo",
+        "bob made a link for dan to set a new password",
+        "You invited 5 people into a chat, for 7 days",
+        "cleo revoked an invitation",
+        "You named the instance Harbour Lane and opened sign-up to invited people only",
+        "bob deleted ines, and all messages",
+        "On the machine made you an owner",
+    ]
+
+
+async def test_admins_see_what_they_may(open_admin: Open) -> None:
+    """They act on members, never on roles, and do not change the instance."""
+    page = await open_admin(AdminPlay("admin"))
+    await go(page, "People")
+    for name in ("bob", "cleo"):
+        await expect(row(page, name).get_by_role("button")).to_have_count(0)
+    await row(page, "dan").get_by_role("button").click()
+    await expect(page.get_by_role("menuitem", name="Deactivate")).to_be_visible()
+    await expect(page.get_by_role("menuitem", name="Change role")).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await go(page, "Settings")
+    await expect(page.get_by_text("Only owners change this.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Save name")).to_be_disabled()
+    await go(page, "Invitations")
+    await expect(page.get_by_label("They become").get_by_role("option")).to_have_text(["Member"])
+
+
+async def test_what_the_machine_decides_says_so(open_admin: Open) -> None:
+    """Where HUBBUB_SIGNUP is set an owner cannot choose, and reads why."""
+    play = AdminPlay()
+    play.signup_fixed = True
+    page = await open_admin(play)
+    await go(page, "Settings")
+    await expect(page.get_by_text("HUBBUB_SIGNUP is set on the machine")).to_be_visible()
+    await expect(page.get_by_role("radio", name="Nobody")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Save sign-up")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Save name")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("play", "words"),
+    [(AdminPlay("member"), "You are a member"), (None, "Log in as an owner or admin")],
+)
+async def test_who_is_not_in_charge_reads_a_sentence(
+    open_admin: Open, play: AdminPlay | None, words: str
+) -> None:
+    """And has a way on."""
+    page = await open_admin(play)
+    await expect(page.get_by_text(words)).to_be_visible()
+    await check(page, words)
+    await expect(page.get_by_role("main").get_by_role("link")).to_have_attribute("href", "/")
+
+
+async def test_the_overview_says_what_flows(open_admin: Open) -> None:
+    """From the difference of two answers."""
+    page = await open_admin(AdminPlay())
+    await expect(page.get_by_text("Everything works")).to_be_visible()
+    stat = page.locator(".stat").filter(has_text="Deliveries a minute")
+    await expect(stat.locator("strong")).to_have_text(re.compile(r"^[\d,.]+$"))
+    await expect(page.get_by_text("1.8 GB")).to_be_visible()
