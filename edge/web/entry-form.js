@@ -82,7 +82,7 @@ export class EntryForm {
     });
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "new-password",
-      hint: isOwner ? OWNER_PASSWORD : NO_PASSWORD, value: values.password,
+      hint: isOwner ? OWNER_PASSWORD : NO_PASSWORD,
     });
     const [title, lead, go] = welcomeWords(this.#link, this.#instance.name);
     return {
@@ -104,7 +104,7 @@ export class EntryForm {
         } catch (error) {
           if (error.code === "username_taken") refuse(username, error);
           else if (error.code === "email_taken") refuse(email, error);
-          else if (error.code === "not_found") this.#drop(this.#link.kind, wanted);
+          else if (error.code === "not_found" && this.#link) this.#drop(this.#link.kind, wanted);
           else if (error.code === "signup_closed") await this.#learnOfClosing();
           else placeErrors(error, { username, email, password });
         }
