@@ -32,6 +32,7 @@ async function load() {
   } catch {
     const said = "Hubbub cannot be reached. Trying again.";
     document.getElementById("page").replaceChildren(said);
+    if (link !== null) history.replaceState(null, "", `#${link.kind}=${link.code}`); // once more
     setTimeout(() => location.reload(), RELOAD_MS);
     return null;
   }
