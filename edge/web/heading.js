@@ -11,7 +11,7 @@ export function showHeading({ title, waiting, name }) {
   if (shown === document.title) return;
   document.title = shown;
   const icon = document.querySelector("link[rel=icon]");
-  const name = waiting > 0 ? "mark-unread.svg" : "mark.svg";
-  if (!icon.href.includes(name)) icon.href = icon.href.replace(/[\w-]+\.svg/u, name);
+  const mark = waiting > 0 ? "mark-unread.svg" : "mark.svg";
+  if (!icon.href.includes(mark)) icon.href = icon.href.replace(/[\w-]+\.svg/u, mark);
   navigator.setAppBadge?.(waiting).catch(() => {}); // where the page is no app, there is no badge
 }

@@ -5,7 +5,6 @@ import { openDatabase } from "./database.js";
 import { element } from "./element.js";
 import { Instance } from "./instance.js";
 import { Lazy } from "./lazy.js";
-import { isLink } from "./link.js";
 import { refusalInWords } from "./words.js";
 import { Workspace } from "./workspace.js";
 
@@ -130,10 +129,6 @@ class Visit {
  * `link` is what `takeLink` found.
  */
 export function start({ session, api, clock, link, asked, kept }) {
-  addEventListener("hashchange", () => {
-    // A link that is opened where the page is open already: it begins again, and reads it first.
-    if (isLink(location.hash)) location.reload();
-  });
   const visit = new Visit({ session, api, clock, link });
   if (asked === null) visit.signedOut("");
   else visit.begin(asked, kept);

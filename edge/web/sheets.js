@@ -4,16 +4,18 @@
 
 export class Sheets {
   #parts;
+  #session;
   #lazy;
   #does;
   #finder = null; // made when it is first wanted
 
   /**
-   * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), deleted(), list}`; `layers`
-   * as in `layers.js`, `lazy` a `Lazy`.
+   * `does` is `{open(chat), openAt(chat, seq), meet(userId), leave(notice), list}`; `layers` as in
+   * `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {
+  constructor({ me, api, session, chats, names, presence, clock, layers, lazy, does }) {
     this.#parts = { me, api, chats, names, presence, clock, layers };
+    this.#session = session;
     this.#lazy = lazy;
     this.#does = does;
   }
@@ -49,8 +51,11 @@ export class Sheets {
         names.learn([user]);
       },
       onKeys: () => this.keys(),
-      onLogOut: this.#does.logOut,
-      onDeleted: this.#does.deleted,
+      onLogOut: async () => {
+        await this.#session.logOut();
+        await this.#does.leave("");
+      },
+      onDeleted: () => this.#does.leave("Your account is deleted."),
     }));
   }
 

@@ -6,7 +6,7 @@
 import { Api } from "./api.js";
 import { clock } from "./clock.js";
 import { openDatabase } from "./database.js";
-import { takeLink } from "./link.js";
+import { isLink, takeLink } from "./link.js";
 import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
@@ -46,4 +46,8 @@ async function begin() {
   (await loading)?.start({ session, api, clock, link, asked, kept });
 }
 
+addEventListener("hashchange", () => {
+  // A link that is opened where the page is open already: it begins again, and reads it first.
+  if (isLink(location.hash)) location.reload();
+});
 begin();

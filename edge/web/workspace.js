@@ -30,7 +30,6 @@ const SLOW_MS = 400;
 
 export class Workspace {
   #me;
-  #instance;
   #session;
   #clock;
   #database;
@@ -59,7 +58,6 @@ export class Workspace {
   /** `database` is what this browser keeps for `me`; `onSignedOut(notice)` when it is over. */
   constructor({ me, api, instance, session, clock, database, onSignedOut }) {
     this.#me = me;
-    this.#instance = instance;
     this.#session = session;
     this.#clock = clock;
     this.#database = database;
@@ -85,7 +83,7 @@ export class Workspace {
     });
     this.#chats = this.#live.chats;
     this.#names = this.#live.names;
-    this.#build(api);
+    this.#build(api, instance);
   }
 
   /**
@@ -110,19 +108,20 @@ export class Workspace {
     this.#side.say(sentence);
   }
 
-  #build(api) {
+  #build(api, instance) {
     this.#quotes = new Quotes({ api, names: this.#names, onChange: () => this.#draw() });
     this.#toast = new Toast({ clock: this.#clock });
     this.#errands = new Errands({
       say: (sentence) => this.say(sentence), show: (sentence) => this.#toast.show(sentence),
     });
     this.#parts = {
-      me: this.#me, api, chats: this.#chats, names: this.#names, presence: this.#live.presence,
-      clock: this.#clock, layers: this.#layers, lazy: this.#lazy, toast: this.#toast,
-      errands: this.#errands,
+      me: this.#me, api, instance, chats: this.#chats, names: this.#names,
+      presence: this.#live.presence, clock: this.#clock, layers: this.#layers, lazy: this.#lazy,
+      toast: this.#toast, errands: this.#errands,
     };
     this.#sheets = new Sheets({
       ...this.#parts,
+      session: this.#session,
       does: {
         list: this.#list,
         open: (chat) => this.#goTo(chat),
@@ -131,11 +130,7 @@ export class Workspace {
           this.#layers.goTo(`#${chat.id}/${seq}`);
         },
         meet: (user) => this.#meet(user),
-        logOut: async () => {
-          await this.#session.logOut();
-          await this.#leave("");
-        },
-        deleted: () => this.#leave("Your account is deleted."),
+        leave: (notice) => this.#leave(notice),
       },
     });
     this.#side = new Side({
@@ -385,7 +380,7 @@ export class Workspace {
     const { line, stopCode } = this.#live;
     this.#side.render({
       sections: this.#sections(), open: this.#open, line: lineInWords(line), nowMs,
-      isCompact: this.#list.isCompact, name: this.#instance.name,
+      isCompact: this.#list.isCompact, name: this.#parts.instance.name,
     });
     this.#conversation.render({
       isLive: line.state === "ready",
@@ -395,7 +390,7 @@ export class Workspace {
     this.#panel?.render(this.#open, title);
     this.#sheets.render();
     this.#live.presence.drawn();
-    showHeading({ title, waiting: this.#chats.waiting, name: this.#instance.name });
+    showHeading({ title, waiting: this.#chats.waiting, name: this.#parts.instance.name });
   }
 
   #titleOf(chat) {

@@ -79,7 +79,9 @@ class AdminPlay(Play):
             ],
         }  # fmt: skip
 
-    def answer(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
+    def answer(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
+    ) -> tuple[int, Any]:
         if path == "/api/instance":
             fixed = {"signupFixed": True} if self.signup_fixed else {}
             return 200, {"name": "Harbour Lane", "signup": "invite", **fixed}
@@ -98,7 +100,7 @@ class AdminPlay(Play):
             return self._answer_about_people(method, path, query)
         if path.startswith("/api/invite"):
             return self._answer_about_invites(method)
-        return super().answer(method, path, query)
+        return super().answer(method, path, query, body)
 
     def _answer_about_people(
         self, method: str, path: str, query: Mapping[str, str]
