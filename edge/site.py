@@ -1,6 +1,6 @@
 """The pages as they are served: their modules joined into a script for each step of their start,
-their styles into those of a first view and the others, compressed, under addresses that are kept for
-ever. On disk every module stays a file of its own.
+their styles into those of a first view and the others, compressed, under addresses that are kept
+for ever. On disk every module stays a file of its own.
 """
 
 import gzip
