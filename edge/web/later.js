@@ -2,11 +2,8 @@
  * What nobody sees at first and everybody wants at some time: the page fetches it when it is idle,
  * or when somebody asks for it.
  */
-<<<<<<< HEAD
 import { Aids } from "./aids.js";
-=======
 import { followLink } from "./arrival.js";
->>>>>>> 49435eb (page: Links of owners, invitations and resets are followed; the instance has its name; one may delete one's account)
 import { openChatMenu } from "./chat-choices.js";
 import { EntryForm } from "./entry-form.js";
 import { Finder } from "./finder.js";
@@ -18,11 +15,6 @@ import { openSettings } from "./settings.js";
 import { Standby } from "./standby.js";
 
 export const later = {
-<<<<<<< HEAD
-  Aids, EntryForm, Finder, Panel, Standby, openChatMenu, openKeys, openNewChat, openPersonMenu,
-  openSettings,
-=======
-  EntryForm, Finder, Panel, Standby, followLink, openChatMenu, openEmojiPicker, openKeys,
-  openMessageMenu, openNewChat, openPersonMenu, openSettings,
->>>>>>> 49435eb (page: Links of owners, invitations and resets are followed; the instance has its name; one may delete one's account)
+  Aids, EntryForm, Finder, Panel, Standby, followLink, openChatMenu, openKeys, openNewChat,
+  openPersonMenu, openSettings,
 };
