@@ -1,6 +1,7 @@
 /**
  * What helps in a conversation and is not needed to read it: completing, emoji, menus, files.
  */
+import { commandIn } from "./commands.js";
 import { Completion } from "./completion.js";
 import { openEmojiPicker } from "./emoji-picker.js";
 import { EmojiUse } from "./emoji-use.js";
@@ -26,6 +27,11 @@ export class Aids {
       ...this.#parts, chat: chat(), use: this.#use,
     });
     return new Completion({ field, find });
+  }
+
+  /** As the function of that name. */
+  commandIn(text, who) {
+    return commandIn(text, who);
   }
 
   /** Buttons on the lines of a log, as `Tools` takes it. */

@@ -265,7 +265,7 @@ export class Composer {
     if (hasFiles && this.#isHeldBack()) return;
     const command = this.#edited === null && !hasFiles ? this.#hear.command(text) : null;
     if (command?.words && !(this.#asked === text && (command.act || command.text))) {
-      this.#asked = text;
+      this.#asked = command.act || command.text ? text : null;
       this.#said.textContent = command.words;
       return;
     }

@@ -3,7 +3,6 @@
  * Or, when none is open, what one can do.
  */
 import { Bar } from "./bar.js";
-import { commandIn } from "./commands.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -207,9 +206,14 @@ export class Conversation {
           post({ replyTo: answered?.messageId, attachments }, text);
         },
         command: (text) => {
+          if (!text.trimStart().startsWith("/")) return null;
+          if (this.#aids === null) {
+            this.aid();
+            return { words: "Commands are still loading. Send it again in a moment." };
+          }
           const chat = this.#chat;
           const { isGroup } = powersIn(chat, this.#me);
-          return commandIn(text, { isGroup, does: this.#hear.deeds(chat) });
+          return this.#aids.commandIn(text, { isGroup, does: this.#hear.deeds(chat) });
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
         editLast: () => {
