@@ -121,7 +121,7 @@ async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
         await check_metrics(process)
     replicas = 2 if (os.cpu_count() or 1) > 1 else 1
     assert counts == {
-        **dict.fromkeys(("edge", "realtime", "users", "chats"), replicas),
+        **dict.fromkeys(("edge", "realtime", "files", "users", "chats"), replicas),
         **dict.fromkeys(("postgres", "valkey", "balancer"), 1),
         "cache": 3,
     }

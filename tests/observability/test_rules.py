@@ -109,6 +109,11 @@ CASES = (
         {"hubbub_chats_outbox_age_seconds": _always(29)},
     ),
     Case(
+        "FileStoreDown",
+        {"hubbub_files_store_up": _always(0)},
+        {"hubbub_files_store_up": _always(1)},
+    ),
+    Case(
         "SearchIndexBehind",
         {"hubbub_chats_search_behind_seconds": _always(61)},
         {"hubbub_chats_search_behind_seconds": _always(59)},
