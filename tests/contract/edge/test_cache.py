@@ -172,7 +172,8 @@ def test_reads_go_on_while_cache_nodes_die(
     def read_all() -> None:
         for person in people:
             person_shown = {
-                "id": person.id, "username": person.name, "displayName": None, "status": None
+                "id": person.id, "username": person.name, "displayName": None, "status": None,
+                "avatar": None,
             }  # fmt: skip
             expected = (200, person_shown)
             assert read(edges, people[0], f"/api/user/{person.id}") == [expected] * 3

@@ -268,7 +268,7 @@ def test_search_of_people(ann: Any, query: str) -> None:
         prefix = query.removeprefix("username=").lower()
         assert len(answer.json()["users"]) <= 20
         for person in answer.json()["users"]:
-            assert person.keys() == {"id", "username", "displayName", "status"}
+            assert person.keys() == {"id", "username", "displayName", "status", "avatar"}
             assert person["username"].lower().startswith(prefix)
 
 

@@ -124,7 +124,7 @@ def test_the_description_holds_every_call(client: httpx.Client) -> None:
         assert {"500", "503", "default"} <= found["responses"].keys()
         assert ("401" in found["responses"]) or operation.is_open
         for status, response in found["responses"].items():
-            for code, example in response["content"].get(
+            for code, example in response.get("content", {}).get(
                 "application/problem+json", {}
             ).get("examples", {}).items():  # fmt: skip
                 assert CODES[code].status == int(status)

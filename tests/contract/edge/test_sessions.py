@@ -117,7 +117,8 @@ def test_profile_changes(make_person: Any, case: str) -> None:
     answer = person.ask("PATCH", "/api/user/me", json=body)
     assert answer.status_code == status, answer.text
     if status == 200:
-        own = {"id": person.id, "username": person.name, "displayName": None, "status": None}
+        shown = {"displayName": None, "status": None, "avatar": None}
+        own = {"id": person.id, "username": person.name, **shown}
         assert answer.json()["user"] == {**own, **body}
 
 

@@ -37,7 +37,7 @@ def test_longest_name_and_status(make_person: Callable[[], Any]) -> None:
     assert answer.json()["user"].items() >= fields.items()
     assert ann.ask("GET", "/api/user/me").json()["user"].items() >= fields.items()
     shown = bob.ask("GET", "/api/user", params={"ids": ann.id}).json()["users"]
-    assert shown == [{"id": ann.id, "username": shown[0]["username"], **fields}]
+    assert shown == [{"id": ann.id, "username": shown[0]["username"], "avatar": None, **fields}]
     assert ann.ask("PATCH", "/api/user/me", json={"status": None}).json()["user"]["status"] is None
 
 
