@@ -114,14 +114,22 @@ def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
 
 def test_killed_behind_the_last_byte(stage: Stage) -> None:
     """chats is told late or never that the bytes are there: the file is made once all the same."""
-    key = new_id()
+    key, may_end = new_id(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield DATA[:600_000]
+        assert may_end.wait(60)
+        yield DATA[600_000:]
+
     before = stage.rows()
     with ThreadPoolExecutor(1) as threads:
-        trying = threads.submit(lambda: stage.upload(DATA, key))
+        trying = threads.submit(lambda: stage.upload(body(), key))
         wait_until(lambda: len(stage.rows() - before) == 1)
+        (file,) = stage.rows() - before
         stage.chats.pause()
         try:
-            wait_until(lambda: any((p / "2").exists() for p in stage.folder.glob("*/*")))
+            may_end.set()
+            wait_until(lambda: any((p / "2").exists() for p in stage.folder.glob(f"*/{file}")))
             stage.files.kill()
         finally:
             stage.chats.go_on()
