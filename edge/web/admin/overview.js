@@ -107,7 +107,8 @@ export class Overview {
     const { databaseBytes, fileBytes } = overview;
     return [
       stat("Connected now", whole(overview.sockets), {
-        values: this.#sockets, note: `${whole(overview.sessions)} sessions`,
+        values: this.#sockets,
+        note: overview.sessions === 1 ? "1 session" : `${whole(overview.sessions)} sessions`,
       }),
       stat("Messages a minute", rate(stored), {
         values: stored, note: `${whole(overview.messages)} in all`,
