@@ -21,7 +21,7 @@ from realtime.hub import Hub
 
 MOVES_A_USER: Final = Rate(per_second=100, burst=1_000)  # those that are stored
 FREE_MOVES: Final = 10  # of a user in a batch, which are not worth counting
-PAUSE_SECONDS: Final = 0.25  # between batches; who comes first waits for nothing
+PAUSE_SECONDS: Final = 0.25  # between batches; a single marker is sent at once
 MAX_MOVES_A_CALL: Final = 500
 MAX_MOVES: Final = 10_000  # waiting and under way; while chats is gone, what comes then is dropped
 RETRY_SECONDS: Final = 0.5
