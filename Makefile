@@ -169,7 +169,7 @@ locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make lock
 	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
 audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
-	@for lock in run dev supply node; do \
+	@for lock in run dev supply node proxies; do \
 		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
 			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}
 

@@ -1,6 +1,7 @@
-"""HAProxy as the fleet starts it, in front of an edge that says who it is told asks."""
+"""HAProxy as the fleet starts it, in front of servers that say whom they are told of."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,8 +19,9 @@ from fleet.engines.balancer import Balancer, Front, PoolServer
 from fleet.folder import short_path
 from fleet.ports import LOOPBACK, listen_publicly
 
-EDGE = PoolServer("edge", "edge-1", "edge-1.sock")
+SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 20.0
+PIECE_BYTES = 65536
 KEY = "the secret of the balancer"
 
 
@@ -82,13 +84,18 @@ async def make_entrance(tmp_path: Path) -> AsyncIterator[MakeEntrance]:
 async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        for left in range(int(length[1]) if length else 0, 0, -PIECE_BYTES):
+            await reader.readexactly(min(left, PIECE_BYTES))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
         writer.close()
 
-    with short_path(folder, EDGE.socket) as path:
-        server = await asyncio.start_unix_server(echo, path)
+    servers = []
+    for each in SERVERS:
+        with short_path(folder, each.socket) as path:
+            servers.append(await asyncio.start_unix_server(echo, path))
     balancer = Balancer(folder)
-    await balancer.set_servers({EDGE: "ready"})
+    await balancer.set_servers(dict.fromkeys(SERVERS, "ready"))
     with listen_publicly(LOOPBACK, 0) as listener, (folder / "lock").open("w") as lock:
         program = balancer.program(
             listener=listener.fileno(), port=0, key=KEY, lock=lock.fileno(), front=front
@@ -102,8 +109,9 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
         finally:
             process.kill()
             await asyncio.to_thread(process.communicate)
-            server.close()
-            await server.wait_closed()
+            for server in servers:
+                server.close()
+                await server.wait_closed()
             balancer.close()
 
 
