@@ -10,13 +10,16 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 	@$(BIN)/python -m fleet
+
+stop: $(VENV)/run.stamp  ## end the Hubbub that runs here, and wait until it is gone
+	@$(BIN)/python -m fleet stop
 
 rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the log of events again
 	@$(BIN)/python -m fleet rebuild

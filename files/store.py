@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -108,8 +109,8 @@ class FileStore:
         return await self._run(self._list_shard, f"{self._within}{shard}", older_than_seconds)
 
     async def check(self) -> None:
-        """Raises StoreUnavailable unless it answers."""
-        await self._run(lambda: list(obstore.list(self._store, "check/").collect()))
+        """Raises StoreUnavailable unless it answers; a folder, unless it takes a byte."""
+        await self._run(self._check)
 
     def walk(self) -> dict[str, int]:
         """The sizes of all objects, by their paths. Blocks, as what follows."""
@@ -133,6 +134,14 @@ class FileStore:
     def _folder_of(self, file: str) -> str:
         """Spread evenly: the last digits of an id are random."""
         return f"{self._within}{file[-2:]}/{file}"
+
+    def _check(self) -> None:
+        if self._folder is None:
+            obstore.list(self._store, "check/").collect()
+            return
+        # obstore takes a folder that is gone for an empty one, and would make it anew.
+        with TemporaryFile(dir=self._folder, buffering=0) as file:
+            file.write(b"1")
 
     def _put(self, path: str, data: bytes | bytearray) -> None:
         obstore.put(self._store, path, data, use_multipart=False)

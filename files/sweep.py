@@ -6,7 +6,9 @@ nobody knows: what a restored database has never heard of, avatars that were rep
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 from typing import Final
 
 from common.process.logs import log
@@ -16,6 +18,7 @@ from files.store import SHARDS, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 SWEEP_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 15.0  # stores may take money for an answer
 SHARD_SECONDS: Final = 300.0  # a day for all of them
 AT_ONCE: Final = 200
 # Longer than an upload takes, so that its bytes are never older than its row.
@@ -36,18 +39,22 @@ class Sweep:
 
     async def run(self) -> None:
         """Until cancelled."""
-        failing = False
+        failing, next_check = False, 0.0
         while True:
             try:
+                if failing or monotonic() >= next_check:
+                    await self._store.check()
+                    STORE_UP.set(1)
+                    next_check = monotonic() + CHECK_SECONDS
                 while await self.remove_doomed():
                     pass
                 failing = False
-                STORE_UP.set(1)
             except (Refusal, StoreUnavailable) as error:
                 SWEEP_FAILED.inc()
-                STORE_UP.set(0 if isinstance(error, StoreUnavailable) else 1)
+                if isinstance(error, StoreUnavailable):
+                    STORE_UP.set(0)
                 if not failing:
-                    log("sweep fails", error=f"{type(error).__name__}: {error}"[:300])
+                    log("sweep fails", level=logging.WARNING, error=_describe(error))
                 failing = True
             await asyncio.sleep(SWEEP_SECONDS)
 
@@ -89,3 +96,7 @@ class Sweep:
                         REMOVED.labels("unknown").inc()
                         removed.append(file)
         return removed
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

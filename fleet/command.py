@@ -38,6 +38,7 @@ from fleet.settings import (
     read_replicas,
     read_settings,
 )
+from fleet.stop import stop_running
 from fleet.supervisor import Fleet, front_of
 from fleet.unit import unit_text
 
@@ -111,6 +112,7 @@ def read_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="start everything and stay (the default)")
     commands.add_parser("restart", help="replace every service process, one at a time")
+    commands.add_parser("stop", help="end the one that runs, and wait until it is gone")
     scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
     scale.add_argument("replicas")
@@ -132,6 +134,8 @@ def main() -> int:
         match arguments.command:
             case "restart":
                 return asyncio.run(tell(settings, Restart()))
+            case "stop":
+                return stop_running(settings.data)
             case "scale":
                 role = arguments.role
                 chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]

@@ -21,7 +21,7 @@ def allow_many_descriptors() -> None:
     if hard < LEAST_DESCRIPTORS:
         raise TooFewDescriptors(
             f"a process may open {hard} files, and needs {LEAST_DESCRIPTORS} or more. "
-            f"Type: {more_descriptors()}"
+            f"Type: {more_descriptors()} && make run"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -29,4 +29,4 @@ def allow_many_descriptors() -> None:
 def more_descriptors() -> str:
     """The command that allows this shell, and what is started in it, more."""
     limit = f"prlimit --nofile={GOOD_DESCRIPTORS} --pid $$"
-    return f"{limit if os.geteuid() == 0 else f'sudo {limit}'} && make run"
+    return limit if os.geteuid() == 0 else f"sudo {limit}"

@@ -6,6 +6,7 @@ For the doctor on the machine, and for edge, which tells those in charge.
 from typing import Final
 
 CANARY_SILENT_SECONDS: Final = "hubbub_realtime_canary_silent_seconds"
+FILE_STORE_UP: Final = "hubbub_files_store_up"
 POLLING: Final = "hubbub_realtime_polling"
 SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"
 SEARCH_BEHIND_SECONDS: Final = "hubbub_chats_search_behind_seconds"

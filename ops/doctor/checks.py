@@ -11,6 +11,7 @@ from ops.doctor.engines import (
 )
 from ops.doctor.flow import (
     judge_canaries,
+    judge_file_store,
     judge_in_doubt,
     judge_outbox,
     judge_polling,
@@ -39,7 +40,9 @@ CHECKS: Final = (
     Check(3, "ports", judge_ports, needs_fleet=False),
     Check(4, "processes", judge_processes, explains=(3, 12, 13, 14, 15, 18, 20)),
     Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(3, 4, 15, 19)),
-    Check(6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19, 20)),
+    Check(
+        6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19, 20, 22)
+    ),
     Check(7, "clock", judge_clock),
     Check(8, "databases", judge_databases, explains=(3, 4, 9, 10, 12, 13, 14, 15, 18, 20)),
     Check(9, "migrations", judge_migrations, explains=(3, 4, 15)),
@@ -55,4 +58,5 @@ CHECKS: Final = (
     Check(19, "restarts", judge_restarts, explains=(4, 8, 11, 17), by_role=True),
     Check(20, "search index", judge_search_index),
     Check(21, "pauses", judge_pauses, explains=(2, 3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 20)),
+    Check(22, "file store", judge_file_store, explains=(4,), by_role=True),
 )

@@ -25,7 +25,8 @@ PLENTY: Final = 2**30  # where only the containers themselves know
 async def collect_containers(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
     state = await ask_watcher(settings)
-    asked = [process for process in state.processes if is_asked(process)]
+    # What answers and is not ready may say why.
+    asked = [p for p in state.processes if is_asked(p) or (p.role == "files" and p.started)]
     system_ready, processes, databases, bus = await asyncio.gather(
         _ask_balancer(settings),
         asyncio.gather(*(collect_process(process) for process in asked)),

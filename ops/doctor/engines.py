@@ -6,6 +6,7 @@ from typing import Final
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.check import Finding
 from ops.doctor.remedies import (
+    START_ANEW,
     WHERE_THEY_ARE_WELL,
     replace_services,
     run_statement,
@@ -95,7 +96,7 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Valkey does not let {', '.join(scene.bus.refused)} in.",
             "The user is off, or its password is another one than in the file of the role.",
-            f"rm {scene.settings.keys}/valkey-*.password   # and stop and start Hubbub",
+            f"rm {scene.settings.keys}/valkey-*.password && {START_ANEW}",
         )
     elif scene.bus.pubsub_limit is not None:
         hard, soft, seconds = scene.bus.pubsub_limit
@@ -103,5 +104,6 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"Valkey cuts a subscriber off at {hard} bytes, or at {soft} for {seconds} s.",
                 "A burst of messages then disconnects nodes, which must fetch what they missed.",
-                "CONFIG SET client-output-buffer-limit 'pubsub 64mb 32mb 10'   # and in its file",
+                'valkey-cli -u "$HUBBUB_VALKEY_URL" CONFIG SET client-output-buffer-limit '
+                "'pubsub 64mb 32mb 10'   # and in its file",
             )

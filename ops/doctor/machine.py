@@ -6,7 +6,7 @@ from typing import Final
 
 from fleet.descriptors import more_descriptors
 from ops.doctor.check import Finding
-from ops.doctor.remedies import have_more
+from ops.doctor.remedies import START_ANEW, have_more
 from ops.doctor.scene import Scene
 
 OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
@@ -15,7 +15,7 @@ MOST_DESCRIPTORS_SHARE: Final = 0.8
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 LEAST_FREE_FILES: Final = 10_000
 MOST_CLOCK_SECONDS: Final = 2.0
-REINSTALL: Final = "rm -f .venv/*.stamp && make run"
+REINSTALL: Final = f"rm -f .venv/*.stamp && {START_ANEW}"
 
 
 def judge_versions(scene: Scene) -> Iterator[Finding]:
@@ -29,7 +29,9 @@ def judge_versions(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"{program} is {found[0]}, and must be {needed} or newer.",
                 "Another program than the one of the lock is used.",
-                REINSTALL if program != "python" else "make PYTHON=python3.11 run",
+                REINSTALL
+                if program != "python"
+                else f"rm -rf .venv && make PYTHON=python3.11 stop && {START_ANEW}",
             )
     if scene.packages:
         differing = ", ".join(
@@ -49,7 +51,7 @@ def judge_descriptors(scene: Scene) -> Iterator[Finding]:
             f"A process may open {scene.max_descriptors} files only.",
             "Each socket takes one at its node and two in the balancer; the limit of this shell "
             "holds for all.",
-            f"{more_descriptors()}   # or LimitNOFILE= in the unit; Ctrl-C what runs first",
+            f"{more_descriptors()} && {START_ANEW}   # or LimitNOFILE= in the unit",
         )
     for process in scene.processes:
         if process.descriptors > process.max_descriptors * MOST_DESCRIPTORS_SHARE > 0:
@@ -106,5 +108,5 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"{path} is gone.",
             "It was deleted. What runs has read it; what is started again cannot.",
-            "Ctrl-C and make run   # which makes a new one, or put it back where it was",
+            f"{START_ANEW}   # which makes a new one, or put it back where it was",
         )

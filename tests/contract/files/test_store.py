@@ -159,3 +159,17 @@ def test_the_command_moves_them(tmp_path: Path) -> None:
     wrong = subprocess.run([*command[:-1], "nowhere"], capture_output=True, text=True)
     assert wrong.returncode == 1
     assert "must be file:" in wrong.stderr
+
+
+async def test_a_folder_that_is_gone_or_takes_nothing_is_noticed(tmp_path: Path) -> None:
+    """As when its disk is taken out; it is not made anew, and nothing is left by looking."""
+    folder = tmp_path / "files"
+    with closing(FileStore(Location(folder.as_uri()))) as store:
+        await store.check()
+        assert list(folder.iterdir()) == []
+        folder.rename(tmp_path / "away")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="FileNotFoundError"):
+                await store.check()
+        (tmp_path / "away").rename(folder)
+        await store.check()

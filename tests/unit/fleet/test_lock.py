@@ -1,11 +1,14 @@
 """One fleet a data folder."""
 
 import asyncio
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from fleet.lock import FolderInUse, FolderLock
+from fleet.stop import stop_running
 
 
 async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -34,3 +37,25 @@ async def test_a_start_waits_for_children_of_a_dead_fleet(tmp_path: Path) -> Non
     await asyncio.wait_for(waiting, timeout=5)
     await child.wait()
     next_one.release()
+
+
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
+    """Whoever started it; where none runs there is nothing to do."""
+    assert stop_running(tmp_path) == 0
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
+    assert await asyncio.to_thread(stop_running, tmp_path) == 0
+    assert await asyncio.wait_for(holder.wait(), 10) == -signal.SIGTERM

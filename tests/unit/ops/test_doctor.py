@@ -23,6 +23,7 @@ from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 NOW = 1_800_000_000.0
 GOOD_DATABASE = DatabaseFacts(version=180_001, max_prepared=200)
+MAKEFILE = (PROJECT_FOLDER / "Makefile").read_text()
 PROGRAMS = {
     "python": "3.11.7",
     "postgres": "postgres (PostgreSQL) 18.1",
@@ -118,6 +119,10 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         20, {"processes": (facts(samples={"hubbub_chats_search_behind_seconds": 90.0}),)},
         "The search index has lacked",
     ),
+    (
+        22, {"processes": (facts(role="files", samples={"hubbub_files_store_up": 0.0}),)},
+        "The store of files does not answer",
+    ),
     (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
@@ -141,6 +146,10 @@ def test_each_thing_that_is_wrong_is_named(
     for finding in found[number]:
         assert finding.cause
         assert finding.command
+        assert "Ctrl-C" not in finding.command  # it is typed, or pasted
+        subprocess.run(["bash", "-n", "-c", finding.command], check=True)
+        targets = re.findall(r"make (?:\w+=\S+ )*([a-z-]+)", finding.command.partition(" #")[0])
+        assert [t for t in targets if f"\n{t}: " not in MAKEFILE] == []
 
 
 def test_the_cause_comes_before_what_follows_from_it() -> None:

@@ -1,0 +1,38 @@
+"""`python -m fleet stop`: ends the Hubbub that runs on a data folder, from anywhere."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from fleet.lock import lock_holder
+
+STOP_SECONDS: Final = 45.0  # a drain takes 22 s at most
+POLL_SECONDS: Final = 0.1
+
+
+def stop_running(data: Path) -> int:
+    """As Ctrl-C does, and waits until all of it is gone; exit code 0 when nothing runs any more.
+    Raises PermissionError where it is somebody else's."""
+    holder = lock_holder(data)
+    if holder is None:
+        print(f"No Hubbub runs on {data}.")
+        return 0
+    deadline = time.monotonic() + STOP_SECONDS
+    try:
+        os.kill(holder, signal.SIGTERM)
+        os.kill(holder, signal.SIGCONT)  # a paused one hears of it too
+    except ProcessLookupError:  # it ends just now
+        pass
+    while lock_holder(data) == holder:
+        if time.monotonic() > deadline:
+            print(
+                f"Hubbub (process {holder}) did not end in {STOP_SECONDS:.0f} s. "
+                f"Type: kill -9 {holder}",
+                file=sys.stderr,
+            )
+            return 1
+        time.sleep(POLL_SECONDS)
+    return 0
