@@ -7,7 +7,9 @@ import asyncio
 import json
 import os
 import subprocess
+from copy import copy
 from pathlib import Path
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 UP_SECONDS = 600  # the first time builds the image
@@ -50,6 +52,12 @@ class Stack:
         }
         self.secrets = folder / "secrets"
         self.run("deploy/make-secrets", str(self.secrets))
+
+    def changed(self, **variables: str) -> Self:
+        """The same containers, and what compose is told of them from now on."""
+        other = copy(self)
+        other.environment = {**self.environment, **variables}
+        return other
 
     def run(self, *command: str, **variables: str) -> str:
         """Runs a command as the operator would. Raises AssertionError with what it says."""
@@ -97,6 +105,17 @@ class Stack:
         )  # fmt: skip
         return chosen
 
+    async def replace_crashed(self, service: str, seconds: float = 120.0) -> None:
+        """`crash`, and wait until that container has been started again and is healthy."""
+        before = await asyncio.to_thread(self.running_since)
+        crashed = await self.crash(service)
+        async with asyncio.timeout(seconds):
+            while True:
+                state = (await asyncio.to_thread(self._inspect, crashed))["State"]
+                if state["StartedAt"] != before[crashed] and state["Health"]["Status"] == "healthy":
+                    return
+                await asyncio.sleep(0.5)
+
     async def restarted(self, container: str, seconds: float = 30.0) -> None:
         """Wait until the engine has started a crashed container again and it is healthy."""
         async with asyncio.timeout(seconds):
@@ -106,6 +125,6 @@ class Stack:
                     return
                 await asyncio.sleep(0.2)
 
-    def _inspect(self, container: str) -> dict[str, object]:
-        found: list[dict[str, object]] = json.loads(self.run("docker", "inspect", container))
+    def _inspect(self, container: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = json.loads(self.run("docker", "inspect", container))
         return found[0]

@@ -1,0 +1,78 @@
+"""Each alert is made to happen in containers."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.compose.stack import IMAGE, Stack
+from tests.compose.test_ops import firing
+from tests.fixtures.accidents import CASES, Case, Part, watch_alerts
+from tests.fixtures.prometheus import hurried_rules
+
+PATIENCE_SECONDS = 240.0  # search is behind after a minute
+CONTAINERS: dict[Part, str] = {"watcher": "ops", "cache": "cache-1"}
+
+
+class Containers:
+    """A place for accidents."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.origin, self._stack = stack.origin, stack
+
+    async def pause(self, part: Part) -> None:
+        await self._each("pause", part)
+
+    async def go_on(self, part: Part) -> None:
+        await self._each("unpause", part)
+
+    async def _each(self, what: str, part: Part) -> None:
+        ids = await asyncio.to_thread(self._stack.containers, CONTAINERS.get(part, part))
+        await asyncio.to_thread(self._stack.run, "docker", what, *ids)
+
+    async def kill(self, role: str) -> None:
+        await self._stack.replace_crashed(role)
+
+    async def run_sql(self, role: str, *statements: str) -> None:
+        words = [f"SET ROLE hubbub_{role}", *statements]
+        await asyncio.to_thread(
+            self._stack.compose, "exec", "-T", f"{role}-database", "psql", "-U", "postgres",
+            "-d", f"hubbub_{role}", "-v", "ON_ERROR_STOP=1", *(f"--command={w}" for w in words),
+        )  # fmt: skip
+
+    async def take_store_away(self) -> None:
+        await self._chmod("u-wx")
+
+    async def bring_store_back(self) -> None:
+        await self._chmod("u+wx")
+
+    async def _chmod(self, mode: str) -> None:
+        volume = f"{self._stack.environment['COMPOSE_PROJECT_NAME']}_files:/files"
+        await asyncio.to_thread(
+            self._stack.run, "docker", "run", "--rm", "--user=0", "--entrypoint=chmod",
+            f"--volume={volume}", IMAGE, mode, "/files",
+        )  # fmt: skip
+
+    async def list_firing(self) -> set[str]:
+        return await asyncio.to_thread(firing, self._stack)
+
+
+@pytest.fixture(scope="module")
+def place(system: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
+    """The stack with other rules, until it has its own again."""
+    rules = tmp_path_factory.mktemp("alerts") / "alerts.yml"
+    rules.parent.chmod(0o755)
+    rules.write_text(hurried_rules())
+    rules.chmod(0o644)
+    hurried = system.changed(
+        COMPOSE_FILE="docker-compose.yml:tests/compose/alerts.yml", ALERT_RULES=str(rules)
+    )
+    hurried.up()
+    yield Containers(hurried)
+    system.up()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.accident.__name__)
+async def test_an_accident_is_told_of(place: Containers, case: Case) -> None:
+    """By its alerts."""
+    await watch_alerts(place, case, PATIENCE_SECONDS)
