@@ -91,7 +91,8 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
 		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/flow/test_operations.py \
 		tests/contract/fleet \
-		tests/observability/test_alertmanager.py tests/observability/test_accidents.py tests/unit/fleet/test_upgrade.py; \
+		tests/observability/test_alertmanager.py tests/observability/test_accidents.py \
+		tests/unit/fleet/test_upgrade.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 simulate: $(VENV)/dev.stamp  ## run the product by the seed on a simulated network: make simulate [SEEDS=10000] [SEED=n]

@@ -11,9 +11,9 @@ from pathlib import Path
 from common.process.variables import SettingsError
 from fleet.settings import FleetSettings, read_settings
 from ops.bundle import write_archive, write_bundle
-from ops.doctor.containers import SECRETS
 from ops.doctor.report import print_diagnosis
 from ops.settings import in_containers
+from ops.starts import SECRETS
 from ops.status import print_status
 from ops.top import watch
 from ops.trail import print_logs, read_files

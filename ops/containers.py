@@ -16,6 +16,7 @@ from fleet.probe import Address, http_body, http_status
 from fleet.scaling.containers import METRICS_PORTS
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from fleet.state import Death, FleetState, ProcessState, State, WantedState
+from ops.starts import engine_start
 
 ENGINES: Final = {
     "haproxy": ("balancer", 9101),
@@ -33,6 +34,7 @@ _NUMBER: Final = re.compile(r"-(\d+)(\.|$)")
 
 
 class Container(NamedTuple):
+    service: str
     role: str
     number: int
     address: Address
@@ -55,7 +57,7 @@ async def _resolve(service: str, role: str, port: int) -> list[Container]:
     hosts = sorted({str(answer[4][0]) for answer in answers})
     names = await asyncio.gather(*(asyncio.to_thread(_name_of, host) for host in hosts))
     return [
-        Container(role, number_of(service, name, host), Address(host, port))
+        Container(service, role, number_of(service, name, host), Address(host, port))
         for host, name in zip(hosts, names, strict=True)
     ]
 
@@ -98,11 +100,13 @@ def count_engines() -> dict[str, int]:
 
 
 async def _ask(container: Container) -> ProcessState:
-    role, number, address = container
-    started, state = 0.0, await _state(container)
+    service, role, number, address = container
+    state = await _state(container)
     if role in SERVICE_ROLES:
         body = await http_body(address, "/metrics?name[]=process_start_time_seconds")
         started = start_of((body or b"").decode())
+    else:
+        started = await engine_start(service, role, address)
     return ProcessState(
         role=role,
         number=number,
@@ -127,7 +131,7 @@ def start_of(metrics: str) -> float:
 
 
 async def _state(container: Container) -> State:
-    role, _, address = container
+    _, role, _, address = container
     if role not in SERVICE_ROLES:
         return "ready" if await _connects(address) else "starting"
     live = await http_status(address.port, "/health/live", host=address.host)

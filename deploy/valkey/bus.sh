@@ -1,12 +1,12 @@
 #!/bin/sh
-# Starts Valkey with a user for each role, as bus.acl has it; `HASH` there stands for the hash of
-# the role's password.
+# Starts Valkey with a user for each role, as bus.acl has it, where `HASH` stands for the hash of the
+# role's password; and with the one of ops.acl, by which `ops` hears since when it runs.
 set -eu
 here=$(dirname "$0")
 secrets=${HUBBUB_SECRETS:-/run/secrets}
 rules=${HUBBUB_RULES:-/data/users.acl}
 umask 077
-while read -r word role rest; do
+cat "$here/bus.acl" "$here/ops.acl" | while read -r word role rest; do
     case $rest in
     *HASH*)
         password=$(cat "$secrets/valkey-$role.password")
@@ -20,5 +20,5 @@ while read -r word role rest; do
         ;;
     esac
     printf '%s\n' "$word $role $rest"
-done <"$here/bus.acl" >"$rules"
+done >"$rules"
 exec valkey-server --aclfile "$rules" "$@"

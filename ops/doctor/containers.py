@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import time
-from pathlib import Path
 from typing import Final
 
 from fleet.probe import Address
@@ -13,11 +12,11 @@ from ops.doctor.collecting import collect_process, is_asked
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
+from ops.starts import database_url
 from ops.watch import ask_watcher
 
 BALANCER: Final = Address("haproxy", 8080)
 BUS: Final = Address("valkey", 6379)
-SECRETS: Final = Path("/run/secrets")
 TIMEOUT_SECONDS: Final = 5.0
 PLENTY: Final = 2**30  # where only the containers themselves know
 
@@ -51,12 +50,6 @@ async def collect_containers(settings: FleetSettings) -> Scene:
         bus=bus,
         in_containers=True,
     )
-
-
-def database_url(role: str, secrets: Path = SECRETS) -> str:
-    """As in docker-compose.yml; the password is in a file."""
-    password = (secrets / f"{role}-database.password").read_text().strip()
-    return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
 
 
 async def _ask_balancer(settings: FleetSettings) -> int | None:

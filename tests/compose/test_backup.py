@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.compose.stack import Stack
+from tests.compose.test_features import download, upload
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice
+from tests.observability.talk import DOT
 
 PASSWORD = "correct horse"
 
@@ -15,8 +17,9 @@ PASSWORD = "correct horse"
 async def test_restored_into_an_empty_system_every_history_is_back(
     system: Stack, ann: Person, ben: Person, make_device: MakeDevice, tmp_path: Path
 ) -> None:
-    """Accounts, chats and events are as they were; sessions of before are over; devices that log in
-    have another epoch and hold what history holds; what is said then is numbered on from there."""
+    """Accounts, chats, events and files are as they were; sessions of before are over; devices that
+    log in have another epoch and hold what history holds; what is said then is numbered on from
+    there."""
     backup = tmp_path / "backup.tar"
     for person in (ann, ben):
         answer = await person.ask("PATCH", "/api/user/me", {"password": PASSWORD})
@@ -24,6 +27,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(
     chat = await ann.create_chat("kept", ben.id)
     for number in range(20):
         await ann.post(chat, f"kept {number}")
+    file = await upload(ann, chat, DOT, "dot.png")
     kept = await ann.events(chat)
     async with make_device(ann) as anns, make_device(ben) as bens:
         for device in (anns, bens):
@@ -49,6 +53,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(
             await device.until_ready(30)
             assert device.epoch not in (None, epoch)
         assert await ben.events(chat) == kept
+        assert await download(ann, f"/chat/{chat}/file/{file}") == ("image/png", DOT)
         answer = await ben.post(chat, "said after the restore", retry_seconds=30)
         assert answer.body["messageInfo"]["seq"] == len(kept) + 1
         for device in (anns, bens):

@@ -1,5 +1,9 @@
 """The flow tests, through the HAProxy of docker-compose.yml and over replicas in containers."""
 
+from tests.flow.test_changing_messages import (  # noqa: F401
+    test_a_reply_over_the_socket,
+    test_devices_fold_what_history_gives,
+)
 from tests.flow.test_documented_calls import *  # noqa: F403
 from tests.flow.test_membership import *  # noqa: F403
 from tests.flow.test_repeats import *  # noqa: F403

@@ -8,12 +8,14 @@ import tarfile
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.compose.stack import Stack
 from tests.flow.conftest import eventually
 
 ALERT_SECONDS = 120.0  # ProcessDown waits for a minute
 SOUND_SECONDS = 60.0
+WATCH_SECONDS = 4.0  # two looks of ops
 
 
 def inspect(system: Stack, *words: str) -> str:
@@ -72,11 +74,14 @@ async def test_a_stopped_container_is_named_and_told_of(system: Stack) -> None:
     await until_sound(system)
 
 
-async def test_containers_that_die_are_counted(system: Stack) -> None:
-    """By the doctor and by the alert."""
-    for _ in range(4):
-        await system.restarted(await system.crash("users"))
-    assert "restarts" in await asyncio.to_thread(findings, system)
+@pytest.mark.parametrize("service", ["users", "cache-2", "users-database"])
+async def test_containers_that_die_are_counted(system: Stack, service: str) -> None:
+    """By the doctor and by the alert, services and engines alike."""
+    for _ in range(5):
+        await system.replace_crashed(service)
+        await asyncio.sleep(WATCH_SECONDS)
+    found = await asyncio.to_thread(findings, system)
+    assert f" {service};" in found["restarts"]
     await until_fires(system, "ProcessesDie")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -11,7 +12,9 @@ from fleet.probe import Address, http_body, http_status
 from fleet.state import FleetState, ProcessState, State, WantedState
 from ops.containers import count_engines, number_of, start_of
 from ops.pages import serve_pages
+from ops.starts import engine_start
 from ops.watch import Memory
+from tests.fixtures.servers import ValkeyServer
 
 
 def edge(started: float, state: State = "ready", number: int = 1) -> ProcessState:
@@ -45,6 +48,28 @@ def test_a_container_that_was_started_again_died() -> None:
     assert [death.at for death in memory.deaths["edge-1"]] == [4.0]
     assert memory.note([edge(30.0, "draining"), edge(31.0, number=2)], 5.0) == []
     assert memory.note([edge(50.0), edge(31.0, number=2)], 6.0) == []
+
+
+def test_an_engine_that_was_started_again_died_too() -> None:
+    """What it says of its start may be a second off."""
+    memory = Memory()
+
+    def cache(started: float) -> ProcessState:
+        return ProcessState("cache", 2, 0, 6379, None, started, "ready", "10.0.0.2")
+
+    assert memory.note([cache(100.9)], 1.0) == []
+    assert memory.note([cache(99.8)], 2.0) == []
+    assert memory.note([cache(140.0)], 3.0) == ["cache"]
+    assert list(memory.deaths) == ["cache-2"]
+
+
+async def test_a_valkey_tells_since_when_it_runs(valkey: ValkeyServer) -> None:
+    """One without users, as a cache; nothing is known of one that is gone."""
+    port = int(valkey.url.rpartition(":")[2])
+    now = time.time()
+    started = await engine_start("cache-1", "cache", Address("127.0.0.1", port))
+    assert now - 3600 < started < now + 2
+    assert await engine_start("cache-1", "cache", Address("127.0.0.1", 1)) == 0.0
 
 
 def test_the_start_is_what_the_process_says() -> None:

@@ -1,0 +1,75 @@
+"""When an engine in a container was started, by its own word: what dies and comes back between two
+looks has another start."""
+
+import asyncio
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from fleet.probe import Address, http_body
+from ops.samples import read_samples
+
+SECRETS: Final = Path("/run/secrets")
+TIMEOUT_SECONDS: Final = 2
+UPTIME: Final = "haproxy_process_uptime_seconds"
+_VALKEY_UPTIME: Final = re.compile(rb"^uptime_in_seconds:(\d+)", re.MULTILINE)
+_ASK: Final = {
+    "valkey": b"AUTH ops none\r\nINFO server\r\n",  # deploy/valkey/ops.acl
+    "cache": b"INFO server\r\n",
+}
+
+
+def database_url(role: str, secrets: Path = SECRETS) -> str:
+    """As in docker-compose.yml; the password is in a file."""
+    password = (secrets / f"{role}-database.password").read_text().strip()
+    return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
+
+
+async def engine_start(service: str, role: str, address: Address) -> float:
+    """In Unix seconds, more or less; 0 where it does not say."""
+    match role:
+        case "postgres":
+            return await _postgres_start(service.removesuffix("-database"))
+        case "balancer":
+            body = await http_body(address, "/metrics?scope=global")
+            samples = read_samples(0.0, {"haproxy-1": (body or b"").decode()}).values
+            uptime = next((value for (name, _), value in samples.items() if name == UPTIME), None)
+        case _:
+            uptime = await _valkey_uptime(_ASK[role], address)
+    return 0.0 if uptime is None else time.time() - uptime
+
+
+async def _postgres_start(role: str) -> float:
+    try:
+        conninfo = make_conninfo(database_url(role), connect_timeout=TIMEOUT_SECONDS)
+        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
+            cursor = await connection.execute(
+                "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
+            )
+            row = await cursor.fetchone()
+    except (psycopg.Error, OSError):
+        return 0.0
+    return float(row[0]) if row else 0.0
+
+
+async def _valkey_uptime(ask: bytes, address: Address) -> float | None:
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(*address)
+            try:
+                writer.write(ask)
+                said = b""
+                while not (found := _VALKEY_UPTIME.search(said)):
+                    data = await reader.read(4096)
+                    if not data:
+                        return None
+                    said += data
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None
+    return float(found[1])
