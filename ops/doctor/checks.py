@@ -35,11 +35,11 @@ from ops.doctor.processes import (
 )
 
 CHECKS: Final = (
-    Check(1, "versions", judge_versions, needs_fleet=False, explains=(3, 4, 19)),
+    Check(1, "versions", judge_versions, needs_fleet=False, explains=(2, 3, 4, 19)),
     Check(2, "fleet", judge_fleet, needs_fleet=False),
     Check(3, "ports", judge_ports, needs_fleet=False),
     Check(4, "processes", judge_processes, explains=(3, 12, 13, 14, 15, 18, 20)),
-    Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(3, 4, 15, 19)),
+    Check(5, "descriptors", judge_descriptors, needs_fleet=False, explains=(2, 3, 4, 15, 19)),
     Check(
         6, "disk", judge_disk, needs_fleet=False, explains=(3, 4, 8, 10, 12, 13, 15, 18, 19, 20, 22)
     ),

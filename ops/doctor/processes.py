@@ -24,7 +24,10 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
             f"kill -CONT {scene.holder}; df -h {data}; ls -ld {data}   # then make doctor again",
         )
     elif scene.state is None:
-        yield Finding(f"No Hubbub runs on {data}.", "It was stopped, or never started.", "make run")
+        other = f"HUBBUB_PORT={scene.settings.port + 1} " if scene.port_is_taken else ""
+        yield Finding(
+            f"No Hubbub runs on {data}.", "It was stopped, or never started.", f"{other}make run"
+        )
     elif not scene.parent_answers:
         yield Finding(
             f"The process that looks after all others ({scene.state.parent}) does not answer.",
