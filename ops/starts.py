@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 from fleet.probe import Address, http_body
+from ops.doctor.queries import ask_start
 from ops.samples import read_samples
 
 SECRETS: Final = Path("/run/secrets")
@@ -33,7 +31,7 @@ async def engine_start(service: str, role: str, address: Address) -> float:
     """In Unix seconds, more or less; 0 where it does not say."""
     match role:
         case "postgres":
-            return await _postgres_start(service.removesuffix("-database"))
+            return await ask_start(database_url(service.removesuffix("-database")))
         case "balancer":
             body = await http_body(address, "/metrics?scope=global")
             samples = read_samples(0.0, {"haproxy-1": (body or b"").decode()}).values
@@ -41,19 +39,6 @@ async def engine_start(service: str, role: str, address: Address) -> float:
         case _:
             uptime = await _valkey_uptime(_ASK[role], address)
     return 0.0 if uptime is None else time.time() - uptime
-
-
-async def _postgres_start(role: str) -> float:
-    try:
-        conninfo = make_conninfo(database_url(role), connect_timeout=TIMEOUT_SECONDS)
-        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
-            cursor = await connection.execute(
-                "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
-            )
-            row = await cursor.fetchone()
-    except (psycopg.Error, OSError):
-        return 0.0
-    return float(row[0]) if row else 0.0
 
 
 async def _valkey_uptime(ask: bytes, address: Address) -> float | None:

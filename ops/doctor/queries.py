@@ -60,6 +60,18 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
     )
 
 
+async def ask_start(url: str) -> float:
+    """When the server was started, in Unix seconds; 0 where it does not answer."""
+    try:
+        conninfo = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
+            query = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
+            ((start,),) = await _rows(connection, query)
+    except psycopg.Error:
+        return 0.0
+    return float(start)
+
+
 def _is_own(role: str, gid: str) -> bool:
     return role in _OWN_PREPARED and gid.startswith(_OWN_PREPARED[role])
 
