@@ -23,6 +23,7 @@ from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
+from chats.store.timeline import settle_timeline
 from chats.window import Window
 from common.calls.calls import Calls
 from common.calls.health import Health
@@ -30,7 +31,8 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
-from common.database.pool import create_pool
+from common.database.pool import Connection, create_pool
+from common.database.primary import Primary, ServerFacts, Verdict
 from common.process.service import Service
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
@@ -41,13 +43,26 @@ def create_chats(settings: ChatsSettings) -> Service:
     The database must be migrated."""
     service = settings.service
     valkey = Valkey(service.valkey_url, service.topic_prefix)
-    pool = create_pool(settings.database_url, size=settings.pool_size, options=PLAN_OPTIONS)
+    window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
+    recent = RecentChanges(service.advertise)
+    primary = Primary()
+
+    async def arrive(connection: Connection, seen: ServerFacts, verdict: Verdict) -> None:
+        await settle_timeline(connection, seen, verdict)
+        window.clear()
+        recent.move_to(seen.timeline)
+
+    pool = create_pool(
+        settings.database_url,
+        size=settings.pool_size,
+        options=PLAN_OPTIONS,
+        primary=primary,
+        arrive=arrive,
+    )
     http = HttpClient(service.service_key)
     users = Replicas("users", service.users_seeds)
     lease: list[asyncio.Task[None]] = []
 
-    window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
-    recent = RecentChanges(service.advertise)
     publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
     feeder = Feeder(pool)
@@ -63,6 +78,10 @@ def create_chats(settings: ChatsSettings) -> Service:
             return "the database"
         return None
 
+    async def measure() -> None:
+        await sweep.measure()
+        await primary.look(pool)
+
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
@@ -74,7 +93,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
             start(repeat("feed search", FEED_SECONDS, feeder.run)),
-            start(repeat("measure", DIGEST_SECONDS, sweep.measure)),
+            start(repeat("measure", DIGEST_SECONDS, measure)),
             start(
                 repeat(
                     "digest",
@@ -101,7 +120,7 @@ def create_chats(settings: ChatsSettings) -> Service:
     async def withdraw() -> None:
         await stop(lease)
 
-    health = Health(ready)
+    health = Health(ready, primary.describe)
     markers, wishes = Markers(pool, valkey), Wishes(pool, valkey)
     calls = create_calls(pool, appender, coordinator, window, recent, publisher, markers, wishes)
     served = CallService(calls, health, service.service_key, unavailable_on=DatabaseUnavailable)

@@ -18,6 +18,7 @@ class RecentChanges:
         self._clock = clock
         self._heads: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._joins: deque[tuple[float, Join]] = deque()
+        self.timeline = 0  # of the database, as far as this replica knows
 
     def note(self, chat: str, head: int, controls: list[Control]) -> None:
         """This much of the chat is committed."""
@@ -35,7 +36,14 @@ class RecentChanges:
             replica=self._replica,
             heads={chat: head for chat, (at, head) in self._heads.items() if at >= start},
             joins=[join for at, join in self._joins if at >= start],
+            timeline=self.timeline,
         )
+
+    def move_to(self, timeline: int) -> None:
+        """The database is on another one: what was noted may be gone."""
+        self.timeline = timeline
+        self._heads.clear()
+        self._joins.clear()
 
     def _forget(self, before: float) -> None:
         while self._heads and next(iter(self._heads.values()))[0] < before:

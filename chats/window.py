@@ -72,6 +72,11 @@ class Window:
         while self.size > self._max_bytes:
             self._empty(self._runs.popitem(last=False)[1])
 
+    def clear(self) -> None:
+        """Nothing of it is sure any more."""
+        self._runs.clear()
+        self.size = 0
+
     def fill(self, chat: str, events: list[Recent]) -> None:
         """Consecutive events that were read up to the chat's head; they take the place of what is
         here, or go on from it where that reaches further back."""

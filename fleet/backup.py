@@ -250,9 +250,11 @@ def service_section(name: str, url: str) -> str:
     https://www.postgresql.org/docs/current/libpq-pgservice.html
     """
     parts = urlsplit(url)
+    servers = [urlsplit(f"//{place}") for place in parts.netloc.rpartition("@")[2].split(",")]
     settings = {
-        "host": parts.hostname or LOOPBACK,
-        "port": str(parts.port or 5432),
+        "host": ",".join(server.hostname or LOOPBACK for server in servers),
+        "port": ",".join(str(server.port or 5432) for server in servers),
+        "target_session_attrs": "read-write",
         "dbname": unquote(parts.path.removeprefix("/")),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),

@@ -26,6 +26,7 @@ POLL_SECONDS: Final = 0.5
 CHECK_SECONDS: Final = 0.25
 # A poll tells of the last 5 s. Between two that every replica answered there may be less.
 MAX_GAP_SECONDS: Final = 4.0
+MAX_TIMELINES: Final = 1_000
 
 _decode_digest = msgspec.json.Decoder(Digest).decode
 
@@ -57,6 +58,7 @@ class Heads:
         self._compare_now = asyncio.Event()
         self._find_joins_now = asyncio.Event()
         self._complete_at = clock()  # up to then nothing was missed
+        self._timelines: dict[str, int] = {}  # of chats' database, by the replica that says so
         self.reasons: frozenset[Reason] = frozenset({"bus_down"})
 
     def receive_digest(self, data: bytes) -> None:
@@ -124,6 +126,11 @@ class Heads:
         self._find_joins_now.set()
 
     def _learn(self, digest: Digest, wait_seconds: float) -> None:
+        if digest.timeline > self._timelines.get(digest.replica, digest.timeline):
+            self._compare_now.set()  # another server took over: there may be another epoch
+        if len(self._timelines) > MAX_TIMELINES:
+            self._timelines.clear()
+        self._timelines[digest.replica] = digest.timeline
         for chat, head in digest.heads.items():
             if (room := self._rooms.find(chat)) is not None:
                 self._rooms.learn(room, head, wait_seconds)

@@ -25,6 +25,7 @@ import common.calls.http_client
 import common.calls.http_server
 import common.calls.service
 import common.database.pool
+import common.database.primary
 import common.process.service
 import common.process.tasks
 import realtime.__main__
@@ -132,6 +133,7 @@ def install() -> None:
     put = setattr  # mypy need not be told that each is replaced on purpose
     put(common.database.pool, "Pool", Pool)
     put(common.database.pool, "_read_end", read_end)
+    put(common.database.primary.Primary, "look", _look)
     put(common.database.pool, "POOL_METRICS", SimpleNamespace(watch=lambda _: None))
     put(users.app, "SigningKeys", Keys)
     put(users.app, "reload_keys", _never)
@@ -146,6 +148,10 @@ def install() -> None:
     put(realtime.__main__, "open_node", _open_node)
     put(chats.appending.Appender, "append", _append)
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+async def _look(*_: Any) -> None:
+    """The model of PostgreSQL has no other server that could take over."""
 
 
 async def _never(*_: Any) -> None:

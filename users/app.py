@@ -14,6 +14,7 @@ from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
+from common.database.primary import Primary
 from common.process.logs import log
 from common.process.service import Service
 from common.process.tasks import start, stop
@@ -45,7 +46,8 @@ def create_users(settings: Settings) -> Service:
     """
     common = settings.service
     valkey = Valkey(common.valkey_url, common.topic_prefix)
-    pool = create_pool(settings.database_url, size=settings.pool_size)
+    primary = Primary()
+    pool = create_pool(settings.database_url, size=settings.pool_size, primary=primary)
     keys = SigningKeys(settings.signing_keys)
     hasher = create_hasher(settings.hashing_memory_kib, settings.hashing_passes)
     passwords = Passwords(hasher, settings.hashing_threads)
@@ -64,9 +66,12 @@ def create_users(settings: Settings) -> Service:
 
     async def find_missing() -> str | None:
         try:
-            return None if await upkeep.answers(pool) else "database"
+            if not await upkeep.answers(pool):
+                return "database"
+            await primary.look(pool)
         except DatabaseUnavailable:
             return "database"
+        return None
 
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -108,7 +113,7 @@ def create_users(settings: Settings) -> Service:
         deletions,
         keys,
     )
-    health = Health(find_missing)
+    health = Health(find_missing, primary.describe)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)
 

@@ -9,6 +9,7 @@ from chats.store.arrays import id_array
 from chats.store.query import fetch
 from common.database.failures import DatabaseBusy, DatabaseUnavailable, retry_busy
 from common.database.pool import Pool
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 
 _COMMIT = """
 SELECT seq, at, outbox_id FROM commit_change(
@@ -160,7 +161,10 @@ async def begin_attempt(pool: Pool, key: ResultKey) -> Attempt:
         " WHERE caller = %s::uuid AND scope = %s AND key = %s::uuid)",
         key,
     )
-    return Attempt(*rows[0])
+    attempt = Attempt(*rows[0])
+    if attempt.known is not None:
+        await fetch(pool, SETTLE_WHAT_WAS_FOUND)
+    return attempt
 
 
 async def keep_result(pool: Pool, key: ResultKey, result: bytes) -> None:

@@ -3,13 +3,14 @@
 from chats.store.arrays import id_array
 from chats.store.query import fetch
 from common.database.pool import Pool
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 
 
 async def decide(pool: Pool, transaction: str) -> bool:
     """Whether it was committed. Asking decides: where there is no decision, it becomes an abort."""
     async with pool.connection() as connection:
         while True:
-            await connection.execute(
+            inserted = await connection.execute(
                 "INSERT INTO decisions (transaction, committed) VALUES (%s, false)"
                 " ON CONFLICT DO NOTHING",
                 (transaction,),
@@ -21,6 +22,8 @@ async def decide(pool: Pool, transaction: str) -> bool:
                 )
             ).fetchone()
             if row is not None:  # else it was forgotten in between
+                if not inserted.rowcount:
+                    await connection.execute(SETTLE_WHAT_WAS_FOUND)
                 committed: bool = row[0]
                 return committed
 

@@ -3,23 +3,48 @@
 import asyncio
 import re
 import select
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, Self, TypeAlias
+from weakref import WeakSet, ref
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from common.database.failures import naming_failures
+from common.database.failures import DatabaseUnreachable, naming_failures
+from common.database.hosts import Hosts, session_target
 from common.database.pool_metrics import POOL_METRICS
+from common.database.primary import Primary, ServerFacts, Verdict, ask
 from common.process.logs import log
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]]
+
+
+class _Patient(psycopg.AsyncConnection[Any]):
+    """Tries again for as long as somebody may wait for it. The pool's own back-off doubles from
+    1 s, and once it has given up, those who wait are not told of the next attempt."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **options: Any) -> Self:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                return await super().connect(conninfo, **options)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class Pool(AsyncConnectionPool[Connection]):
     """Fails with the names of common/database/failures.py."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._unsure: WeakSet[Connection] = WeakSet()
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
@@ -27,8 +52,25 @@ class Pool(AsyncConnectionPool[Connection]):
         with naming_failures():
             async with super().connection(timeout) as connection:
                 yield connection
+        if connection in self._unsure:
+            self._unsure.discard(connection)
+            raise DatabaseUnreachable("committed here, and on no standby: the wait was cancelled")
+
+    def watch_warnings(self, connection: Connection) -> None:
+        """PostgreSQL reports a commit whose wait for a standby was cancelled as committed, with a
+        warning that has no state of its own."""
+        known = ref(connection)
+
+        def hear(said: psycopg.errors.Diagnostic) -> None:
+            here = known()
+            if here and said.severity_nonlocalized == "WARNING" and said.sqlstate == "01000":
+                self._unsure.add(here)
+
+        connection.add_notice_handler(hear)
 
 
+WAIT_SECONDS: Final = 2.0
+RETRY_SECONDS: Final = 0.1
 # Guards migrations when several replicas start together; any constant will do.
 _MIGRATION_LOCK = 7_240_551
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
@@ -48,20 +90,54 @@ _TCP = {
 }
 
 
-def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") -> Pool:
+def create_pool(
+    url: str,
+    *,
+    size: int,
+    min_size: int = 2,
+    options: str = "",
+    primary: Primary | None = None,
+    arrive: Arrive | None = None,
+) -> Pool:
     """A pool that is not open yet; waiting for a connection longer than 2 s raises
     DatabaseUnreachable.
 
     `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
     `options` are further settings of its sessions: `-c name=value …`. A connection that the server
     has closed meanwhile is never given out.
+
+    Of several servers in the URL it takes the one that takes writes. `primary` remembers which; no
+    connection to one of a newer timeline is given out before `arrive` has returned.
     """
+    hosts = Hosts(url)
+    primary = primary or Primary()
+    one_at_a_time = asyncio.Lock()
 
     async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
+        pool.watch_warnings(connection)
+        server = connection.info.host, connection.info.port
+        try:
+            seen = await ask(connection)
+            async with one_at_a_time:
+                verdict = primary.judge(seen)
+                if verdict == "older":
+                    hosts.put_last(*server)
+                    raise psycopg.OperationalError(f"{server} was left for a newer timeline")
+                if verdict in ("kept", "lost"):
+                    log("database failed over", timeline=seen.timeline, answers=verdict)
+                if arrive is not None and verdict != "same":
+                    await arrive(connection, seen, verdict)
+                primary.note(seen)
+        except BaseException:
+            await connection.close()
+            raise
+        hosts.prefer(*server)
+        primary.remember(connection, seen.timeline)
 
     async def check(connection: Connection) -> None:
         try:
+            primary.refuse_older(connection)
             _read_end(connection)
         except psycopg.OperationalError:
             # A restart closes all of them. Found one by one, each would cost its caller a pause.
@@ -69,10 +145,10 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
             raise
 
     pool = Pool(
-        url,
+        hosts.conninfo if hosts.are_several else url,
         min_size=min_size,
         max_size=size,
-        timeout=2.0,
+        timeout=WAIT_SECONDS,
         open=False,
         configure=configure,
         check=check,
@@ -80,10 +156,11 @@ def create_pool(url: str, *, size: int, min_size: int = 2, options: str = "") ->
             "autocommit": True,
             "options": f"{_SESSION_OPTIONS} {options}",
             "connect_timeout": 2,
+            "target_session_attrs": session_target(url),
             **_TCP,
         },
-        # The pool's own back-off doubles from 1 s; given up early, the next request tries anew.
-        reconnect_timeout=0.25,
+        connection_class=_Patient,
+        reconnect_timeout=0.25,  # the next request tries anew
     )
     POOL_METRICS.watch(pool)
     return pool
@@ -122,7 +199,7 @@ async def migrate(url: str, folder: Path) -> list[str]:
     applied: list[str] = []
     with naming_failures():
         async with await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=5
+            url, autocommit=True, connect_timeout=5, target_session_attrs=session_target(url)
         ) as connection:
             await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
             await connection.execute(

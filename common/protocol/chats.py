@@ -48,11 +48,13 @@ class Join(Internal):
 
 
 class Digest(Internal):
-    """What one replica changed in the last seconds; published every second, or polled."""
+    """What one replica changed in the last seconds; published every second, or polled. `timeline`
+    is that of the database's log: a higher one than before says that another server took over."""
 
     replica: str
     heads: dict[str, int]
     joins: list[Join]
+    timeline: int = 0
 
 
 # ---- chats and participants; `user` is the verified caller, `session` theirs

@@ -41,6 +41,23 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
                 "17 or newer is needed: older ones have no limit for a transaction's time.",
                 "pg_upgrade   # or restore a backup into a newer server",
             )
+        elif database.answers_survive == "nothing":
+            yield Finding(
+                f"The database of {role} answers before a commit is on disk.",
+                "synchronous_commit is off: a crash of PostgreSQL loses answered messages.",
+                run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
+                + "   # and SELECT pg_reload_conf()",
+            )
+        elif database.are_several and database.answers_survive == "process":
+            yield Finding(
+                f"The database of {role} has several servers, and its answers survive one alone.",
+                "synchronous_standby_names is empty: what it has answered may be lost with its "
+                "machine, and clients begin anew after a failover.",
+                run_statement(
+                    scene, role, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'"
+                )
+                + "   # and SELECT pg_reload_conf(); with Patroni: synchronous_mode: true",
+            )
 
 
 def judge_migrations(scene: Scene) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from common.database.hosts import Hosts, session_target
+from common.database.primary import ASK, ServerFacts
 from common.valkey.client import VALKEY_GONE, VALKEY_REFUSES, connect_valkey
 from fleet.settings import PROJECT_FOLDER
 from ops.doctor.scene import BusFacts, DatabaseFacts
@@ -35,11 +37,13 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
             url,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             options=f"-c statement_timeout={ANSWER_TIMEOUT_MS}",
+            target_session_attrs=session_target(url),
         )
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
             before = time.time()
             ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
+            server = ServerFacts(*(await _rows(connection, ASK))[0])
             prepared = await _rows(connection, _PREPARED)
             missing = await _missing_migrations(connection, _list_migrations(role))
             unpublished = [(0, 0.0)]
@@ -57,6 +61,8 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         missing_migrations=missing,
         unpublished=unpublished[0][0],
         unpublished_age=unpublished[0][1],
+        answers_survive=server.survives,
+        are_several=Hosts(url).are_several,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter as Tally
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleet.settings import FleetSettings
 from ops.doctor.check import Check, Finding
@@ -61,14 +61,31 @@ async def collect(settings: FleetSettings) -> Scene:
 
 async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> int:
     """Exit code 0 when nothing is wrong, else 1."""
-    verdicts = judge(await collect(settings))
-    print(to_json(verdicts) if as_json else to_text(verdicts))
+    scene = await collect(settings)
+    verdicts, promises = judge(scene), list_promises(scene)
+    print(to_json(verdicts, promises) if as_json else to_text(verdicts, promises))
     return 1 if any(verdict.findings for verdict in verdicts) else 0
 
 
-def to_text(verdicts: list[Verdict]) -> str:
+def list_promises(scene: Scene) -> dict[str, str]:
+    """What an answer of each database survives just now, by role."""
+    return {
+        role: database.answers_survive
+        for role, database in scene.databases.items()
+        if database.answers_survive
+    }
+
+
+_PROMISES: Final = {
+    "nothing": "not even a crash of PostgreSQL",
+    "process": "the death of every process, while the disk of its machine lasts",
+    "machine": "the loss of the primary's machine",
+}
+
+
+def to_text(verdicts: list[Verdict], promises: Mapping[str, str] = {}) -> str:
     """What is wrong, causes before what follows from them, and those first from which the most
-    follows; then a line a check."""
+    follows; then a line a check; then what answers survive."""
     explained = Tally(number for v in verdicts for number in v.follows_from)
     wrong = sorted(
         (v for v in verdicts if v.findings),
@@ -87,14 +104,15 @@ def to_text(verdicts: list[Verdict]) -> str:
     for verdict in verdicts:
         word = "WRONG" if verdict.findings else "ok" if verdict.was_judged else "-"
         lines.append(f"{verdict.number:>2}  {verdict.name:<22} {word}")
+    lines += [f"Answers of {role} survive {_PROMISES[what]}." for role, what in promises.items()]
     count = sum(len(v.findings) for v in wrong if not v.follows_from)
     lines.append(f"{count} to fix." if count else "Nothing is wrong.")
     return "\n".join(lines)
 
 
-def to_json(verdicts: list[Verdict]) -> str:
+def to_json(verdicts: list[Verdict], promises: Mapping[str, str] = {}) -> str:
     """`checks` in their order, each with `findings` and `followsFrom`, numbers of checks whose
-    findings explain them; `sound` when there are none."""
+    findings explain them; `sound` when there are none; `answersSurvive` by role."""
     checks = [
         {
             "number": verdict.number,
@@ -109,4 +127,5 @@ def to_json(verdicts: list[Verdict]) -> str:
         for verdict in verdicts
     ]
     sound = not any(verdict.findings for verdict in verdicts)
-    return json.dumps({"sound": sound, "checks": checks}, indent=1)
+    document = {"sound": sound, "checks": checks, "answersSurvive": dict(promises)}
+    return json.dumps(document, indent=1)

@@ -26,7 +26,8 @@ class ProcessFacts(NamedTuple):
 
 class DatabaseFacts(msgspec.Struct, frozen=True):
     """`error` is why nothing else is known. Times in seconds; ages are of the oldest. `strangers`
-    are prepared transactions that are not ours: the name and the age of each."""
+    are prepared transactions that are not ours: the name and the age of each. `answers_survive` is
+    `nothing`, `process` or `machine`."""
 
     error: str = ""
     version: int = 0  # 180001 is 18.1
@@ -38,6 +39,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     unpublished: int = 0
     unpublished_age: float = 0.0
     strangers: tuple[tuple[str, float], ...] = ()
+    answers_survive: str = ""
+    are_several: bool = False  # servers in its URL
 
 
 class BusFacts(NamedTuple):

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from common.database.failures import DatabaseBusy
 from common.database.pool import Connection, Pool
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 
 _GID_PREFIX = "hubbub-"
 
@@ -50,8 +51,10 @@ async def is_prepared_or_committed(pool: Pool, transaction: str) -> bool:
             (_GID_PREFIX + transaction, transaction),
         )
         row = await cursor.fetchone()
-    assert row is not None
-    return bool(row[0])
+        assert row is not None
+        if row[0]:
+            await connection.execute(SETTLE_WHAT_WAS_FOUND)
+        return bool(row[0])
 
 
 @asynccontextmanager
@@ -150,7 +153,7 @@ async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None
                 verb.format(sql.Literal(_GID_PREFIX + transaction)), prepare=False
             )
         except psycopg.errors.UndefinedObject:
-            return
+            await connection.execute(SETTLE_WHAT_WAS_FOUND)
         except psycopg.errors.ObjectNotInPrerequisiteState as error:
             raise DatabaseBusy("the transaction is being finished") from error
 

@@ -232,8 +232,11 @@ def test_backup_keeps_passwords_off_command_lines() -> None:
     """A database's URL becomes a section of a file that libpq reads, options included."""
     section = service_section("chats", "postgresql://me:a%40b@db.example:5433/it?sslmode=require")
     assert section == (
-        "[chats]\nhost=db.example\nport=5433\ndbname=it\nuser=me\npassword=a@b\nsslmode=require\n"
+        "[chats]\nhost=db.example\nport=5433\ntarget_session_attrs=read-write\n"
+        "dbname=it\nuser=me\npassword=a@b\nsslmode=require\n"
     )
+    several = service_section("chats", "postgresql://me@one,two:5433,[::1]:5434/it")
+    assert several.splitlines()[1:3] == ["host=one,two,::1", "port=5432,5433,5434"]
 
 
 def test_scripts_are_valid_shell() -> None:

@@ -1,0 +1,201 @@
+"""A pool over two PostgreSQL servers, of which the test kills one and promotes the other."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chats.store.chats import read_epoch
+from chats.store.decisions import decide
+from chats.store.schema import set_up_database
+from chats.store.timeline import settle_timeline
+from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
+from common.database.pool import Pool, create_pool
+from common.database.primary import Primary
+from common.protocol.ids import new_id
+from tests.fixtures.replicas import Replicated
+from tests.fixtures.servers import PostgresServer
+
+Make = Callable[..., Replicated]
+BACK_SECONDS = 20.0
+ENOUGH = 20
+
+
+@pytest.fixture
+def make_replicated(make_postgres: Callable[..., PostgresServer], tmp_path: Path) -> Iterator[Make]:
+    """Two servers, and what ends them."""
+    made: list[Replicated] = []
+
+    def make(*, synchronous: bool) -> Replicated:
+        made.append(
+            Replicated(make_postgres, tmp_path / f"standby-{len(made)}", synchronous=synchronous)
+        )
+        return made[-1]
+
+    yield make
+    for servers in made:
+        servers.close()
+
+
+async def until_it_serves(pool: Pool) -> None:
+    """Until the pool has a server that takes writes."""
+    async with asyncio.timeout(BACK_SECONDS):
+        while True:
+            with contextlib.suppress(DatabaseUnavailable):
+                async with pool.connection() as connection:
+                    await connection.execute("SELECT 1")
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_what_was_answered_survives_the_primary_and_its_machine(
+    make_replicated: Make,
+) -> None:
+    """With a standby that must have each commit, nothing that was answered is lost when the primary
+    is killed under load, and what was prepared is still prepared."""
+    servers = make_replicated(synchronous=True)
+    url = servers.primary.make_database()
+    primary = Primary()
+    async with create_pool(servers.url_of(url), size=4, primary=primary) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("CREATE TABLE said (n int PRIMARY KEY)")
+        async with pool.connection() as connection:
+            for statement in (
+                "BEGIN", "INSERT INTO said VALUES (-1)", "PREPARE TRANSACTION 'hubbub-doubt'"
+            ):  # fmt: skip
+                await connection.execute(statement, prepare=False)
+        assert primary.describe() == {"answersSurvive": "machine"}
+        answered: list[int] = []
+        is_lost = asyncio.Event()
+        enough = asyncio.Event()
+
+        async def say() -> None:
+            number = 0
+            while not enough.is_set():
+                number += 1
+                try:
+                    async with pool.connection() as connection:
+                        await connection.execute("INSERT INTO said VALUES (%s)", (number,))
+                except DatabaseUnavailable:
+                    await asyncio.sleep(0.05)
+                    continue
+                answered.append(number)
+                if len(answered) == ENOUGH:
+                    is_lost.set()
+
+        saying = asyncio.create_task(say())
+        await is_lost.wait()
+        await asyncio.to_thread(servers.lose_primary)
+        before = len(answered)
+        began = time.monotonic()
+        servers.standby.promote()
+        async with asyncio.timeout(BACK_SECONDS):
+            while len(answered) < before + ENOUGH:  # noqa: ASYNC110 - whatever comes first
+                await asyncio.sleep(0.02)
+        gap = time.monotonic() - began
+        enough.set()
+        await saying
+        async with pool.connection() as connection:
+            rows = await (await connection.execute("SELECT n FROM said")).fetchall()
+            assert set(answered) <= {n for (n,) in rows}, "an answered one is lost"
+            await connection.execute("COMMIT PREPARED 'hubbub-doubt'", prepare=False)
+            assert (await (await connection.execute("SELECT min(n) FROM said")).fetchone()) == (-1,)
+        print(f"took writes again after {gap:.2f} s")
+    assert primary.facts is not None
+    assert primary.facts.timeline == 2
+
+
+async def test_a_failover_that_may_have_lost_answers_gives_another_epoch(
+    make_replicated: Make,
+) -> None:
+    """Without such a standby the last commits are gone with the primary: replicas that remember it
+    renew the epoch once, and take nothing from it when it comes back as it was."""
+    servers = make_replicated(synchronous=False)
+    database = servers.primary.make_database()
+    await set_up_database(servers.url_of(database))
+    primaries = Primary(), Primary()
+    pools = [
+        create_pool(
+            servers.url_of(database), size=2, min_size=1, primary=one, arrive=settle_timeline
+        )
+        for one in primaries
+    ]
+    async with pools[0], pools[1]:
+        epoch = await read_epoch(pools[0])
+        assert await read_epoch(pools[1]) == epoch
+        assert primaries[0].describe() == {"answersSurvive": "process"}
+        servers.standby.stop()
+        lost = new_id()
+        assert not await decide(pools[0], lost)
+        await primaries[0].look(pools[0])
+        await asyncio.to_thread(servers.lose_primary)
+        await asyncio.to_thread(servers.standby.start)
+        servers.standby.promote()
+        for pool in pools:
+            await until_it_serves(pool)
+        assert await read_epoch(pools[0]) != epoch
+        assert await read_epoch(pools[0]) == await read_epoch(pools[1])
+        async with pools[0].connection() as connection:
+            kept = await connection.execute("SELECT FROM decisions WHERE transaction = %s", (lost,))
+            assert not await kept.fetchall(), "it was meant to be lost"
+
+        await asyncio.to_thread(servers.primary.start)
+        await until_it_serves(pools[0])
+        servers.standby.stop()
+        with pytest.raises(DatabaseUnreachable):
+            await decide(pools[0], new_id())
+
+
+async def test_a_replica_that_remembers_nothing_leaves_the_judgement_to_others(
+    make_replicated: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is nobody else, it takes answers for lost: so after a restore of the log, too."""
+    servers = make_replicated(synchronous=True)
+    database = servers.primary.make_database()
+    url = servers.url_of(database)
+    await set_up_database(url)
+    async with create_pool(url, size=1, min_size=1, arrive=settle_timeline) as pool:
+        epoch = await read_epoch(pool)
+        await asyncio.to_thread(servers.lose_primary)
+        servers.standby.promote()
+        await until_it_serves(pool)
+        assert await read_epoch(pool) == epoch
+    async with create_pool(url, size=1, min_size=1, arrive=settle_timeline) as late:
+        await until_it_serves(late)
+        assert await read_epoch(late) == epoch
+    with psycopg.connect(servers.url_of_standby(database), autocommit=True) as connection:
+        connection.execute("UPDATE installation SET timeline = 1")
+    monkeypatch.setattr("chats.store.timeline.OTHERS_SECONDS", 0.1)
+    async with create_pool(url, size=1, min_size=1, arrive=settle_timeline) as alone:
+        await until_it_serves(alone)
+        assert await read_epoch(alone) != epoch
+
+
+async def test_a_commit_that_no_standby_has_is_no_answer(make_replicated: Make) -> None:
+    """Also where its wait was cancelled, and where somebody finds what it has stored."""
+    servers = make_replicated(synchronous=True)
+    database = servers.primary.make_database()
+    await set_up_database(servers.url_of(database))
+    async with create_pool(servers.url_of(database), size=2, min_size=2) as pool:
+        servers.standby.stop()
+        transaction = new_id()
+        first = asyncio.create_task(decide(pool, transaction))
+        with psycopg.connect(database, autocommit=True) as other:
+            waiting = (
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event = 'SyncRep'"
+            )
+            async with asyncio.timeout(10):
+                while not other.execute(waiting).fetchall():  # noqa: ASYNC110 - PostgreSQL's word
+                    await asyncio.sleep(0.02)
+        with pytest.raises(DatabaseUnreachable):
+            await first
+        again = asyncio.create_task(decide(pool, transaction))
+        done, _ = await asyncio.wait((again,), timeout=0.5)
+        assert not done, "found, and on no standby"
+        await asyncio.to_thread(servers.standby.start)
+        assert await again is False
