@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from common.calls.replicas import Replicas
-from common.valkey.bus import Bus
 from common.valkey.topics import Topics
+from common.valkey.valkey import AnyBus
 from realtime.canary import FlowCanary
 from realtime.counters import Counters
 from realtime.delivery import Delivery
@@ -25,7 +25,7 @@ from realtime.upstream import Chats
 class FanOut(NamedTuple):
     """Each is called by others; `work` is what they do by themselves."""
 
-    bus: Bus
+    bus: AnyBus
     hub: Hub
     rooms: Rooms
     subscriptions: Subscriptions
@@ -51,7 +51,7 @@ class FanOut(NamedTuple):
 
 def create_fan_out(
     node: str,
-    bus: Bus,
+    bus: AnyBus,
     topics: Topics,
     chats: Chats,
     replicas: Replicas,

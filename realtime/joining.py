@@ -20,7 +20,7 @@ from common.protocol.errors import Refusal
 from common.protocol.frames import Connect, Ready
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
-from common.valkey.bus import Bus
+from common.valkey.valkey import AnyBus
 from realtime.counters import Counters
 from realtime.frames import encode_frame, event_frames
 from realtime.hub import Hub, Joining, Listener, Room
@@ -50,7 +50,7 @@ class Joiner:
     def __init__(
         self,
         hub: Hub,
-        bus: Bus,
+        bus: AnyBus,
         chats: Chats,
         rooms: Rooms,
         notices: Notices,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from common.protocol.errors import Refusal
-from common.valkey.bus import Bus
 from common.valkey.topics import Topics
+from common.valkey.valkey import AnyBus
 from realtime.hub import Hub, Room
 from realtime.repair import Repair
 from realtime.upstream import Chats
@@ -28,7 +28,7 @@ HEADS_A_TURN: Final = 2_000
 class Rooms:
     """`by_topic` and `by_typing_topic` are for the relay to look up, and for nobody to change."""
 
-    def __init__(self, hub: Hub, bus: Bus, topics: Topics, chats: Chats, repair: Repair) -> None:
+    def __init__(self, hub: Hub, bus: AnyBus, topics: Topics, chats: Chats, repair: Repair) -> None:
         self.by_topic: dict[bytes, Room] = {}
         self.by_typing_topic: dict[bytes, Room] = {}
         self._hub = hub

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from common.valkey.bus import Bus
+from common.valkey.valkey import AnyBus
 
 
 class Subscriptions:
     """One handler a topic; a handler may raise msgspec.DecodeError."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: AnyBus) -> None:
         self._bus = bus
         self._handlers: dict[bytes, Callable[[bytes], None]] = {}
 

@@ -4,7 +4,7 @@ import signal
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.system"]
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.cluster", "tests.fixtures.system"]
 
 
 def pytest_configure() -> None:

@@ -107,7 +107,8 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_VALKEY_URL",
             URL,
-            "The bus: redis://[USER[:PASSWORD]@]HOST:PORT, rediss://… or unix://[…@]/PATH.",
+            "The bus: redis://[USER[:PASSWORD]@]HOST:PORT, rediss://… or unix://[…@]/PATH; a "
+            "cluster is valkey+cluster://[…@]HOST:PORT,HOST:PORT, with TLS valkeys+cluster://….",
             None,
         ),
         Variable(

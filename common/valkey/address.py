@@ -29,14 +29,19 @@ class ValkeyAddress:
 
     async def connect(self, protocol: Callable[[], P]) -> P:
         """Connected, and nothing sent yet. Raises OSError."""
+        connection, _ = await self.open(protocol)
+        return connection
+
+    async def open(self, protocol: Callable[[], P]) -> tuple[P, asyncio.Transport]:
+        """The same, with what it writes to."""
         loop = asyncio.get_running_loop()
         if self._url.scheme == "unix":
-            _, connection = await loop.create_unix_connection(protocol, self._url.path)
+            transport, connection = await loop.create_unix_connection(protocol, self._url.path)
         else:
-            _, connection = await loop.create_connection(
+            transport, connection = await loop.create_connection(
                 protocol,
                 self._url.hostname or "localhost",
                 self._url.port or _DEFAULT_PORT,
                 ssl=ssl.create_default_context() if self._url.scheme == "rediss" else None,
             )
-        return connection
+        return connection, transport

@@ -25,11 +25,17 @@ TOPICS_A_COMMAND: Final = 500
 Messages = list[list[bytes]]
 
 
-class _Connection(asyncio.Protocol):
-    """One connection; dead once `lost` is done."""
+class BusConnection(asyncio.Protocol):
+    """One connection; dead once `lost` is done. `expects` says of an answer whether it was one that
+    its owner sees to."""
 
-    def __init__(self, receive: Callable[[Messages], None]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[Messages], None],
+        expects: Callable[[Any], bool] = lambda _: False,
+    ) -> None:
         self._receive = receive
+        self._expects = expects
         self._read = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._pings: dict[
@@ -50,7 +56,7 @@ class _Connection(asyncio.Protocol):
         gets = self._read.gets
         messages: Messages = []
         while (item := gets()) is not False:
-            if type(item) is list and item[0] == b"message":
+            if type(item) is list and (item[0] == b"message" or item[0] == b"smessage"):
                 messages.append(item)
             else:
                 self._hear(item)
@@ -84,6 +90,8 @@ class _Connection(asyncio.Protocol):
         return bool(self._pings)
 
     def _hear(self, item: Any) -> None:
+        if self._expects(item):
+            return
         if isinstance(item, hiredis.ReplyError):
             log("bus refuses a command", error=str(item).split(" ", 1)[0])
             self.end("refused")
@@ -108,7 +116,7 @@ class Bus:
         self._address = ValkeyAddress(url)
         self._topics: set[str] = set()
         self._news: dict[str, bool] = {}  # topic: whether to subscribe it
-        self._connection: _Connection | None = None
+        self._connection: BusConnection | None = None
         self._settling: list[asyncio.Future[bool]] = []
         self.is_up = False
         self.ups = 0  # how often it came up
@@ -142,7 +150,7 @@ class Bus:
         self._settling.append(answered)
         return await answered
 
-    def _settle(self, connection: _Connection) -> None:
+    def _settle(self, connection: BusConnection) -> None:
         self._flush()
         waiting, self._settling = self._settling, []
         connection.ping(waiting)
@@ -175,13 +183,13 @@ class Bus:
                 connection.end("stopped")
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _connect(self, receive: Callable[[Messages], None]) -> _Connection:
-        connection = await self._address.connect(lambda: _Connection(receive))
+    async def _connect(self, receive: Callable[[Messages], None]) -> BusConnection:
+        connection = await self._address.connect(lambda: BusConnection(receive))
         if self._address.login:
             connection.command(*self._address.login)
         return connection
 
-    async def _serve(self, connection: _Connection, changed: Callable[[bool, str], None]) -> None:
+    async def _serve(self, connection: BusConnection, changed: Callable[[bool, str], None]) -> None:
         self._connection = connection
         self._news.clear()
         self._send("SUBSCRIBE", self._topics)

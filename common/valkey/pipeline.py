@@ -31,8 +31,9 @@ class _Asked(NamedTuple):
 class _Connection(asyncio.Protocol):
     """Answers come in the order of commands; all that is unanswered at its end has failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Callable[[list[Any]], list[Any] | None]) -> None:
         self._reader = hiredis.Reader()
+        self._judge = judge
         self._transport: asyncio.Transport | None = None
         self._asked: deque[_Asked] = deque()
         self._overdue: asyncio.TimerHandle | None = None
@@ -73,7 +74,7 @@ class _Connection(asyncio.Protocol):
             oldest = self._asked[0]
             oldest.answers.append(answer)
             if len(oldest.answers) == oldest.commands:
-                _settle(self._asked.popleft(), _unless_refused(oldest.answers))
+                _settle(self._asked.popleft(), self._judge(oldest.answers))
         if self._overdue is not None:
             self._overdue.cancel()
             self._overdue = None
@@ -92,8 +93,10 @@ class ValkeyPipeline:
     Connects when first asked, and again when asked after it broke.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, keep_refusals: bool = False) -> None:
+        """`keep_refusals`: they are among the answers, as hiredis.ReplyError."""
         self._address = ValkeyAddress(url)
+        self._judge = _keep if keep_refusals else _unless_refused
         self._connection: _Connection | None = None
         self._waiting: list[_Asked] = []  # for the connection
         self._connecting: asyncio.Task[None] | None = None
@@ -130,7 +133,7 @@ class ValkeyPipeline:
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                connection = await self._address.connect(_Connection)
+                connection = await self._address.connect(lambda: _Connection(self._judge))
             if login := self._address.login:
                 done = asyncio.get_running_loop().create_future()
                 done.add_done_callback(partial(_abort_unless_let_in, connection))
@@ -155,8 +158,12 @@ def _abort_unless_let_in(
     connection: _Connection, answered: asyncio.Future[list[Any] | None]
 ) -> None:
     """The next connection logs in anew: the password may have been changed back by then."""
-    if answered.cancelled() or answered.result() is None:
+    if answered.cancelled() or not (said := answered.result()) or _unless_refused(said) is None:
         connection.abort()
+
+
+def _keep(answers: list[Any]) -> list[Any] | None:
+    return answers
 
 
 def _unless_refused(answers: list[Any]) -> list[Any] | None:

@@ -12,11 +12,16 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from common.valkey.bus import Bus
+from common.valkey.cluster import Cluster, is_cluster, is_sharded, slot_of
+from common.valkey.cluster_bus import ClusterBus
+from common.valkey.cluster_pipeline import ClusterPipeline
 from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.topics import Topics
 
 Taken: TypeAlias = "asyncio.Future[list[Any] | None]"
 """An answer to each command; None where Valkey may have done some of them, or none."""
+
+AnyBus: TypeAlias = Bus | ClusterBus
 
 LEASES_KEPT_MS: Final = 60_000  # after they have run out
 
@@ -30,13 +35,19 @@ class Script:
 
 
 class Valkey:
-    """Connects when it is first used. `topics` names everything under the system's prefix; `bus` is
-    for subscriptions, and runs where there are any."""
+    """One server, or a cluster of them. Connects when it is first used. `topics` names everything
+    under the system's prefix; `bus` is for subscriptions, and runs where there are any."""
 
     def __init__(self, url: str, prefix: str = "") -> None:
         self.topics = Topics(prefix)
-        self.bus = Bus(url)
-        self._pipeline = ValkeyPipeline(url)
+        self.bus: AnyBus
+        self._pipeline: ValkeyPipeline | ClusterPipeline
+        self._is_cluster = is_cluster(url)
+        if self._is_cluster:
+            cluster = Cluster(url)
+            self.bus, self._pipeline = ClusterBus(cluster), ClusterPipeline(cluster)
+        else:
+            self.bus, self._pipeline = Bus(url), ValkeyPipeline(url)
 
     def close(self) -> None:
         """What is not answered, and what is asked later, has failed. The bus ends with its task."""
@@ -46,18 +57,27 @@ class Valkey:
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> Taken:
         """Topics and payloads, in this order; written at once."""
-        return self._pipeline.ask([("PUBLISH", topic, payload) for topic, payload in messages])
+        if not self._is_cluster:
+            return self._pipeline.ask([("PUBLISH", topic, payload) for topic, payload in messages])
+        return self._pipeline.ask(
+            [
+                ("SPUBLISH" if is_sharded(topic) else "PUBLISH", topic, payload)
+                for topic, payload in messages
+            ]
+        )
 
     # ---- buckets
 
     def run(self, script: Script, calls: Sequence[tuple[str, *tuple[Any, ...]]]) -> Taken:
         """Runs the script once for each key and its arguments, in this order."""
-        # The first call brings the script along, so that the others may name it.
-        name: tuple[str, str] = ("EVAL", script.text)
-        commands = []
+        # The first call to a server brings the script along, so that the others may name it.
+        known: set[int] = set()
+        commands: list[tuple[Any, ...]] = []
         for key, *arguments in calls:
+            place = slot_of(key) if self._is_cluster else 0
+            name = ("EVALSHA", script.sha) if place in known else ("EVAL", script.text)
             commands.append((*name, 1, key, *arguments))
-            name = ("EVALSHA", script.sha)
+            known.add(place)
         return self._pipeline.ask(commands)
 
     # ---- leases: a sorted set a role, addresses by the Unix milliseconds until which they hold

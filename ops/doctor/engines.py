@@ -115,6 +115,20 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
             "The user is off, or its password is another one than in the file of the role.",
             f"rm {scene.settings.keys}/valkey-*.password && {START_ANEW}",
         )
+    elif scene.bus.silent:
+        yield Finding(
+            f"Servers of the Valkey cluster do not answer: {', '.join(scene.bus.silent)}.",
+            "They are down or cut off. Others of their shards carry its chats meanwhile.",
+            f"valkey-cli -u redis://{scene.bus.silent[0]} ping   # and start it again",
+            "valkey",
+        )
+    elif scene.bus.lonely:
+        yield Finding(
+            f"Shards of the Valkey cluster have no replica: {', '.join(scene.bus.lonely)}.",
+            "Without its primary, the chats of such a shard get messages up to 2 s late.",
+            f"valkey-cli --cluster add-node NEW {scene.bus.lonely[0]} --cluster-replica",
+            "valkey",
+        )
     elif scene.bus.pubsub_limit is not None:
         hard, soft, seconds = scene.bus.pubsub_limit
         if 0 < hard < LEAST_HARD_LIMIT or 0 < soft < LEAST_HARD_LIMIT // 2:

@@ -1,5 +1,6 @@
 """Queries of PostgreSQL and Valkey about themselves. Change nothing."""
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 from common.database.hosts import Hosts, session_target
 from common.database.primary import ASK, ServerFacts
 from common.valkey.client import VALKEY_GONE, VALKEY_REFUSES, connect_valkey
+from common.valkey.cluster import Cluster, is_cluster
 from fleet.settings import PROJECT_FOLDER
 from ops.doctor.scene import BusFacts, DatabaseFacts
 
@@ -100,6 +102,8 @@ async def _rows(connection: psycopg.AsyncConnection[Any], query: str) -> list[An
 
 async def ask_bus(url: str) -> BusFacts:
     """Whether Valkey answers, and its output limit for subscribers."""
+    if is_cluster(url):
+        return await _ask_cluster(Cluster(url))
     valkey = connect_valkey(url)
     try:
         await valkey.ping()
@@ -117,6 +121,25 @@ async def ask_bus(url: str) -> BusFacts:
     place = words.index("pubsub")
     hard, soft, seconds = map(int, words[place + 1 : place + 4])
     return BusFacts(pubsub_limit=(hard, soft, seconds))
+
+
+async def _ask_cluster(cluster: Cluster) -> BusFacts:
+    if not await cluster.learn():
+        return BusFacts(error="no server of the cluster has a majority of it")
+    shards = cluster.slots.shards
+    places = [place for members in shards for place in members]
+    facts = await asyncio.gather(*(ask_bus(cluster.url_of(place)) for place in places))
+    said = dict(zip(places, facts, strict=True))
+    limits = [one.pubsub_limit for one in facts if one.pubsub_limit]
+    return BusFacts(
+        pubsub_limit=min(limits, default=None),
+        silent=tuple(f"{place.host}:{place.port}" for place in places if said[place].error),
+        lonely=tuple(
+            f"{members[0].host}:{members[0].port}"
+            for members in shards
+            if not any(not said[replica].error for replica in members[1:])
+        ),
+    )
 
 
 async def is_refused(url: str) -> bool:

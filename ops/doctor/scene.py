@@ -45,11 +45,14 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
 
 class BusFacts(NamedTuple):
     """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen.
-    `refused` are the roles whose log-in Valkey refuses."""
+    `refused` are the roles whose log-in Valkey refuses. Of a cluster, `silent` are servers that do
+    not answer, and `lonely` primaries without a replica."""
 
     error: str = ""
     pubsub_limit: tuple[int, int, int] | None = None
     refused: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    lonely: tuple[str, ...] = ()
 
 
 class Scene(NamedTuple):

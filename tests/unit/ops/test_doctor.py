@@ -18,7 +18,7 @@ from fleet.state import Death, FleetState, ProcessState, WantedState
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.complaints import find_complaints
-from ops.doctor.report import Verdict, judge, to_json, to_text
+from ops.doctor.report import Verdict, judge, list_promises, to_json, to_text
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 NOW = 1_800_000_000.0
@@ -78,6 +78,14 @@ def test_a_whole_system_has_nothing_wrong() -> None:
     assert to_text(verdicts).endswith("\nNothing is wrong.")
 
 
+def test_it_says_what_an_answer_survives() -> None:
+    """For each database, as it is set up just now."""
+    promises = list_promises(scene(databases=users(answers_survive="machine")))
+    assert promises == {"users": "machine"}
+    assert "Answers of users survive the loss of the primary's machine." in to_text([], promises)
+    assert json.loads(to_json([], promises))["answersSurvive"] == promises
+
+
 def users(**changes: Any) -> Mapping[str, DatabaseFacts]:
     described = {"version": 180_001, "max_prepared": 200}
     return {"users": DatabaseFacts(**{**described, **changes}), "chats": GOOD_DATABASE}
@@ -103,11 +111,15 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (7, {"databases": users(clock_ahead=-90.0)}, "-90.0 s"),
     (8, {"databases": users(error="connection refused")}, "connection refused"),
     (8, {"databases": users(version=160_004)}, "PostgreSQL 16"),
+    (8, {"databases": chats(answers_survive="nothing")}, "before a commit is on disk"),
+    (8, {"databases": chats(answers_survive="process", are_several=True)}, "survive one alone"),
     (9, {"databases": chats(missing_migrations=("0003_x.sql",))}, "lacks 0003_x.sql"),
     (10, {"databases": users(max_prepared=0)}, "max_prepared_transactions is 0"),
     (10, {"databases": users(prepared=190)}, "190 of 200"),
     (11, {"bus": BusFacts(error="TimeoutError")}, "cannot be asked"),
     (11, {"bus": BusFacts(pubsub_limit=(2**20, 0, 0))}, "cuts a subscriber off at 1048576"),
+    (11, {"bus": BusFacts(silent=("10.0.0.1:6379",))}, "do not answer: 10.0.0.1:6379"),
+    (11, {"bus": BusFacts(lonely=("10.0.0.1:6379",))}, "no replica: 10.0.0.1:6379"),
     (12, {"databases": users(prepared=1, prepared_age=60.0)}, "the oldest for 60 s"),
     (13, {"databases": chats(unpublished=7, unpublished_age=61.0)}, "7 events"),
     (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
