@@ -21,7 +21,9 @@ ALLOWED_IMPORTS = {
         "users/store",
         "chats/store",
         "common/database/failures.py",
+        "common/database/hosts.py",
         "common/database/pool.py",
+        "common/database/primary.py",
         "fleet/backup.py",
         "ops/doctor",
         "loadtest/peers/database.py",
@@ -44,6 +46,7 @@ ALLOWED_IMPORTS = {
     ),
     "hiredis": (
         "common/valkey/bus.py",
+        "common/valkey/cluster",
         "common/valkey/pipeline.py",
         "loadtest/peers/spike_relay.py",
         "simulation/valkey.py",

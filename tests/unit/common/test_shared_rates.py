@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, closing
 
+import pytest
 import pytest_asyncio
 
 from common.protocol.ids import new_id
@@ -18,8 +19,10 @@ Make = Callable[[str], SharedBuckets]
 
 
 @pytest_asyncio.fixture
-async def make(topic_prefix: str) -> AsyncIterator[Make]:
-    """The buckets of one more process on the Valkey at a URL."""
+async def make(topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    """The buckets of one more process on the Valkey at a URL; they wait for it on a busy machine
+    too."""
+    monkeypatch.setattr("common.valkey.shared_rates.ANSWER_SECONDS", 1.0)
     with ExitStack() as stack:
 
         def connect(url: str) -> SharedBuckets:
