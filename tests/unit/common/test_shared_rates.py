@@ -148,7 +148,7 @@ async def test_without_valkey_each_process_limits_alone(
     server.pause()
     started = time.monotonic()
     verdicts = [await buckets.take("x", whom, RATE) for _ in range(10)]
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert [verdict.allowed for verdict in verdicts] == [True] * 6 + [False] * 4
     server.go_on()
     server.kill()
