@@ -1,24 +1,42 @@
 #!/bin/sh
 # Starts Valkey with a user for each role, as bus.acl has it, where `HASH` stands for the hash of the
-# role's password; and with the one of ops.acl, by which `ops` hears since when it runs.
+# role's password; and with the one of ops.acl, by which `ops` hears since when it runs. With
+# HUBBUB_CLUSTER_IP it is a server of a cluster, which the others reach there.
 set -eu
 here=$(dirname "$0")
 secrets=${HUBBUB_SECRETS:-/run/secrets}
 rules=${HUBBUB_RULES:-/data/users.acl}
 umask 077
-cat "$here/bus.acl" "$here/ops.acl" | while read -r word role rest; do
+
+password_of() {
+    password=$(cat "$secrets/valkey-$1.password")
+    if [ ${#password} -lt 16 ]; then
+        echo "Valkey does not start: $secrets/valkey-$1.password holds no password of" \
+            "16 characters or more: run deploy/make-secrets" >&2
+        exit 1
+    fi
+}
+
+set -- --aclfile "$rules" "$@"
+templates="$here/bus.acl $here/ops.acl"
+if [ -n "${HUBBUB_CLUSTER_IP:-}" ]; then
+    templates="$templates $here/cluster.acl"
+    password_of replica
+    # In a file: other processes see command lines.
+    printf 'primaryuser replica\nprimaryauth %s\n' "$password" >"$rules.conf"
+    set -- "$rules.conf" --cluster-enabled yes --cluster-announce-ip "$HUBBUB_CLUSTER_IP" \
+        --cluster-node-timeout 2000 --cluster-require-full-coverage no \
+        --repl-diskless-sync-delay 0 "$@"
+fi
+# shellcheck disable=SC2086 # several files
+cat $templates | while read -r word role rest; do
     case $rest in
     *HASH*)
-        password=$(cat "$secrets/valkey-$role.password")
-        if [ ${#password} -lt 16 ]; then
-            echo "Valkey does not start: $secrets/valkey-$role.password holds no password of" \
-                "16 characters or more: run deploy/make-secrets" >&2
-            exit 1
-        fi
+        password_of "$role"
         hash=$(printf %s "$password" | sha256sum | cut -d ' ' -f 1)
         rest="${rest%%HASH*}#$hash${rest#*HASH}"
         ;;
     esac
     printf '%s\n' "$word $role $rest"
 done >"$rules"
-exec valkey-server --aclfile "$rules" "$@"
+exec valkey-server "$@"
