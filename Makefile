@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,6 +151,10 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 move-files: $(VENV)/run.stamp  ## bring the bytes of files to another place: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
+manifests: $(VENV)/dev.stamp  ## check deploy/kubernetes with kustomize and the schemas of Kubernetes
+	@.ci/kubernetes
+	@$(BIN)/python -m pytest -p no:randomly tests/unit/deploy/test_kubernetes.py
+
 nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/reliability.md says when
 	@$(BIN)/python -m tests.nightly $(PARTS)
 
@@ -173,7 +177,7 @@ locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make lock
 	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
 audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
-	@for lock in run dev supply node proxies; do \
+	@for lock in run dev supply node proxies kubernetes; do \
 		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
 			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}
 

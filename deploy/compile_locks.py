@@ -37,6 +37,7 @@ ALL: Final = (
     Lock("dev", "dev", within="run"),
     Lock("supply", "supply"),
     Lock("node", "node"),
+    Lock("kubernetes", "kubernetes"),
     Lock("proxies", "proxies"),
 )
 

@@ -101,7 +101,10 @@ async def reload_keys(keys: SigningKeys) -> None:
 
 
 def _make_first_key(folder: Path) -> None:
-    """Of several processes that start together one makes the key, the others wait for it."""
+    """Of several processes that start together one makes the key, the others wait for it. A folder
+    that has one may be read-only."""
+    if any(folder.glob("*.pem")):
+        return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
 """HAProxy on one machine, and the servers in its pools.
 
-The rules are in deploy/haproxy.cfg. Servers are put in, drained and taken out through the runtime
-API, so that no open socket ever sees a reload.
+The rules are in deploy/haproxy/haproxy.cfg. Servers are put in, drained and taken out through the
+runtime API, so that no open socket ever sees a reload.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from fleet.probe import http_status
 from fleet.processes import Program
 from fleet.settings import PROJECT_FOLDER
 
-CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy.cfg"
+CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"
 SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
 POOLS = {
     "edge": f"{SERVER_OPTIONS} slowstart 2s",
@@ -165,7 +165,7 @@ class Balancer:
 
 
 def pools_text(servers: Mapping[PoolServer, Mode]) -> str:
-    """The file beside deploy/haproxy.cfg: the pools with the servers that are there now."""
+    """The file beside deploy/haproxy/haproxy.cfg: the pools with the servers that are there now."""
     lines = []
     for pool in POOLS:
         lines.append(f"backend {pool} from {pool}_pool")

@@ -1,0 +1,224 @@
+"""The rules of deploy/kubernetes that can be checked without Kubernetes, and with its own tools
+where `make manifests` has installed them."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chats.settings import ChatsSettings
+from common.process.settings import ServiceSettings
+from common.process.variables import declared_variables
+from edge.settings import EdgeSettings
+from files.settings import FilesSettings
+from fleet.engines.binaries import haproxy_program
+from fleet.settings import SERVICE_ROLES
+from realtime.settings import RealtimeSettings
+from users.keys import SigningKeys
+from users.settings import Settings as UsersSettings
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "deploy" / "kubernetes"
+OVERLAYS = ("small", "large")
+TOOLS = ROOT / ".build" / "kubernetes" / "bin"
+SETTINGS: dict[str, type] = {
+    "edge": EdgeSettings,
+    "realtime": RealtimeSettings,
+    "files": FilesSettings,
+    "users": UsersSettings,
+    "chats": ChatsSettings,
+}
+HAPROXYS = {"HUBBUB_NAMESPACE", "HUBBUB_DOMAIN", "HUBBUB_TRUSTED_PROXIES", "HUBBUB_PROXY_PROTOCOL"}
+VALKEYS = {"HUBBUB_CLUSTER_IP", "HUBBUB_MEMBERS"}
+EXTERNAL = "postgresql.cnpg.io/v1"  # CloudNativePG's, whose schema is not among Kubernetes' own
+
+Manifest = dict[str, Any]
+
+
+def _read(folder: str) -> list[Manifest]:
+    return [
+        document
+        for path in sorted((FOLDER / folder).glob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text())
+        if document["kind"] != "Kustomization"
+    ]
+
+
+ALL = {folder: _read(folder) for folder in ("base", *OVERLAYS)}
+BASE = {(one["kind"], one["metadata"]["name"]): one for one in ALL["base"]}
+WORKLOADS = [
+    pytest.param(one, id=f"{folder}-{one['metadata']['name']}")
+    for folder, manifests in ALL.items()
+    for one in manifests
+    if one["kind"] in ("Deployment", "StatefulSet", "Job")
+]
+
+
+def _pod(workload: Manifest) -> Manifest:
+    pod: Manifest = workload.get("spec", {}).get("template", {}).get("spec", {})
+    return pod
+
+
+@pytest.mark.parametrize("name", [*SERVICE_ROLES, "haproxy", "cache"])
+def test_each_part_can_be_reached_and_is_not_drained_at_once(name: str) -> None:
+    """A service, and a budget of one pod for whoever empties nodes."""
+    kind = "StatefulSet" if name == "cache" else "Deployment"
+    workload, budget = BASE[kind, name], BASE["PodDisruptionBudget", name]
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    for selector in (
+        workload["spec"]["selector"]["matchLabels"],
+        BASE["Service", name]["spec"]["selector"],
+        budget["spec"]["selector"]["matchLabels"],
+    ):
+        assert selector.items() <= labels.items()
+    assert budget["spec"]["maxUnavailable"] == 1
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_a_container_has_no_privileges(workload: Manifest) -> None:
+    """As in docker-compose.yml; what is ours has that of base/service.yaml."""
+    pod = _pod(workload)
+    is_complete = workload["metadata"]["name"] == "any" or not workload["metadata"].get(
+        "labels", {"hubbub/service": ""}
+    ).get("hubbub/service")
+    if not is_complete or (
+        "securityContext" not in pod and not pod.get("containers", [{}])[0].get("image")
+    ):
+        return
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert "memory" in container.get("resources", {"limits": {"memory": ""}})["limits"]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_variables_are_known(workload: Manifest) -> None:
+    """To the settings of the process that they are for."""
+    name = workload["metadata"]["name"]
+    known = {"HUBBUB_ROLE", "POD_IP"} | HAPROXYS | VALKEYS
+    for settings in (SETTINGS.get(name), ServiceSettings):
+        known |= {variable.name for variable in declared_variables(settings)} if settings else set()
+    for container in _pod(workload).get("containers", []):
+        assert {variable["name"] for variable in container.get("env", [])} <= known
+
+
+@pytest.mark.parametrize("folder", ["base", *OVERLAYS])
+def test_what_all_services_are_told_is_known(folder: str) -> None:
+    """To one of them, or to the balancer."""
+    known = set(HAPROXYS)
+    for settings in (ServiceSettings, *SETTINGS.values()):
+        known |= {variable.name for variable in declared_variables(settings)}
+    kustomization = yaml.safe_load((FOLDER / folder / "kustomization.yaml").read_text())
+    (told,) = kustomization["configMapGenerator"]
+    assert {literal.partition("=")[0] for literal in told["literals"]} <= known
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_secrets_are_those_that_are_made(workload: Manifest) -> None:
+    """By deploy/kubernetes/make-secrets; the one of the file store is the operator's."""
+    made = re.findall(r"[a-z-]+\.(?:key|password)", (FOLDER / "make-secrets").read_text())
+    for volume in _pod(workload).get("volumes", []):
+        if volume.get("secret", {}).get("secretName") == "hubbub":
+            assert {item["key"] for item in volume["secret"]["items"]} <= {*made, "files.secret"}
+
+
+def test_secrets_are_made_once(tmp_path: Path) -> None:
+    """A second run prints the same, and all of it is what the manifests ask for."""
+    first, second = (
+        subprocess.run(
+            [FOLDER / "make-secrets", tmp_path], check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second
+    secrets = {one["metadata"]["name"]: one for one in yaml.safe_load_all(first)}
+    asked = {
+        volume["secret"]["secretName"]: {item["key"] for item in volume["secret"].get("items", [])}
+        for workload in (one for manifests in ALL.values() for one in manifests)
+        for volume in _pod(workload).get("volumes", [])
+        if "secret" in volume
+    }
+    assert asked.keys() <= secrets.keys()
+    for database in (one for one in ALL["base"] if one["apiVersion"] == EXTERNAL):
+        initdb = database["spec"]["bootstrap"]["initdb"]
+        data = secrets[initdb["secret"]["name"]]["data"]
+        assert base64.b64decode(data["username"]).decode() == initdb["owner"]
+    assert SigningKeys(tmp_path / "signing").published()
+
+
+def test_the_balancer_takes_its_pools_from_dns() -> None:
+    """HAProxy itself reads the configuration of Kubernetes."""
+    checked = subprocess.run(
+        [haproxy_program(), "-c", "-f", "haproxy.cfg", "-f", "kubernetes.cfg"],
+        cwd=ROOT / "deploy" / "haproxy",
+        env={
+            **os.environ,
+            "HUBBUB_NAMESPACE": "hubbub",
+            "HUBBUB_BALANCER_BIND": ":8080",
+            "HUBBUB_BALANCER_METRICS": ":9101",
+            "HUBBUB_BALANCER_ADMIN": "/tmp/hubbub-admin.sock",  # noqa: S108 - never opened
+            "HUBBUB_BALANCER_MAXCONN": "100",
+            "HUBBUB_BALANCER_KEY": "0123456789abcdef",
+            "HUBBUB_BALANCER_TRUSTED": "",
+            "HUBBUB_BALANCER_PROXY": "",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+VALIDATE = """
+import sys, yaml, kubernetes_validate
+for one in yaml.safe_load_all(sys.stdin):
+    if one["apiVersion"] == sys.argv[1]:
+        continue
+    try:
+        kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+    except Exception as error:
+        sys.exit(f"{one['kind']} {one['metadata']['name']}: {error}")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_manifest_fits_the_schemas_of_kubernetes(overlay: str) -> None:
+    """As kustomize renders it: strictly, so that a misspelled field is one too many."""
+    rendered = subprocess.run(
+        [TOOLS / "kubectl", "kustomize", FOLDER / overlay],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    checked = subprocess.run(
+        [TOOLS / "python", "-c", VALIDATE, EXTERNAL],
+        input=rendered, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
+    manifests = list(yaml.safe_load_all(rendered))
+    assert {one["metadata"].get("namespace", "hubbub") for one in manifests} == {"hubbub"}
+    for role in SERVICE_ROLES:
+        (deployment,) = [
+            one
+            for one in manifests
+            if one["kind"] == "Deployment" and one["metadata"]["name"] == role
+        ]
+        (container,) = _pod(deployment)["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounted == {volume["name"] for volume in _pod(deployment)["volumes"]}
+        # A variable must come before what names it.
+        names = [variable["name"] for variable in container["env"]]
+        for place, variable in enumerate(container["env"]):
+            for named in re.findall(r"\$\(([A-Z_]+)\)", json.dumps(variable)):
+                assert named in names[:place], f"{role}: {named}"
