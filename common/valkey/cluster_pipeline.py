@@ -20,12 +20,13 @@ _KEY_PLACES: Final = {"EVAL": 3, "EVALSHA": 3}  # of the others it is the first 
 # A replica takes these too, and tells the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
 _FOR_ANY_SERVER: Final = frozenset({"PUBLISH"})
+_NOT_REACHED: Final = hiredis.ReplyError("TRYAGAIN not reached")
 _MAX_KNOWN_SLOTS: Final = 10_000
 
 
 class ClusterPipeline:
     """Learns the slots when first asked, when told that they are elsewhere, and when a server is
-    gone. A command that was sent to the wrong server is sent once more."""
+    gone. A command that was sent to the wrong server, or to none, is sent once more."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -94,8 +95,9 @@ class ClusterPipeline:
             if pipeline is None:
                 pipeline = ValkeyPipeline(self._cluster.url_of(place), keep_refusals=True)
                 self._pipelines[place] = pipeline
+            was_open = pipeline.is_open
             asked = pipeline.ask([commands[number] for number in numbers])
-            asked.add_done_callback(partial(self._hear, batch, place, numbers))
+            asked.add_done_callback(partial(self._hear, batch, place, numbers, was_open))
 
     def _find(self, command: tuple[Any, ...]) -> Place | None:
         """Which server is asked; None where none has the slot."""
@@ -125,13 +127,17 @@ class ClusterPipeline:
         batch: "_Batch",
         place: Place,
         numbers: list[int],
+        was_open: bool,
         asked: asyncio.Future[Answers],
     ) -> None:
         answers = None if asked.cancelled() else asked.result()
         if answers is None:
             self._cluster.avoid(place)
             self._learn_again()
-            batch.fail()
+            if was_open or not batch.may_repeat:
+                batch.fail()
+            for number in numbers:
+                batch.answers[number] = _NOT_REACHED
         else:
             for number, answer in zip(numbers, answers, strict=True):
                 batch.answers[number] = answer

@@ -121,6 +121,11 @@ class ValkeyPipeline:
             self._connecting = asyncio.create_task(self._connect())
         return done
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is asked is written at once."""
+        return self._connection is not None and self._connection.is_open
+
     def close(self) -> None:
         """What is not answered, and what is asked later, has failed."""
         self._is_closed = True
