@@ -168,7 +168,14 @@ $(VENV)/run.stamp: deploy/locks/run.txt | $(BIN)/pip
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp
+# The load tests stand on the client library, which lies in the checkout.
+$(VENV)/client.stamp: | $(VENV)/run.stamp
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "hubbub_client.pth").write_text( \
+		str(pathlib.Path("clients/python").resolve()))'
+	@touch $@
+
+$(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp | $(VENV)/client.stamp
 	@echo "Installing what its tests need; this takes a moment." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

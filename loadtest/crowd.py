@@ -1,7 +1,7 @@
 """Groups of people on one event loop: each group has a chat, members who listen, some who post.
 
-A request that is not answered as it should be counts as failed and is not repeated; a socket that
-is sent away comes back and resumes, as the contract has it.
+A request that is not answered as it should be counts as failed and is not repeated; sockets come
+back and resume as the client library's session says.
 """
 
 import asyncio
@@ -14,16 +14,19 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from hubbub_client.events import Event, MessageSent, Restarted
+from hubbub_client.session import Deliver, Output, Pull, Ready, Stop
 
 from loadtest.chat_socket import ChatSocket
 from loadtest.delivery import DeliveryBook
+from loadtest.judged_session import JudgedSession
 
 MEMBERS: Final = 20
 POSTERS: Final = 4
 PAUSE_SECONDS: Final = 0.05
 READ_EVERY: Final = 10  # posts a look at the history
 SETTLE_SECONDS: Final = 10.0
-COME_BACK_SECONDS: Final = 0.3
+LOST: Final = 1006
 DRAINING: Final = 4001
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -90,70 +93,67 @@ class Listener:
 
     def __init__(self, member: Rest, chat: str) -> None:
         self._member, self._log, self._chat = member, member.log, chat
-        self.cursor = 0
+        self._session = JudgedSession(member.id, member.log.book)
+        self._pulls: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self.ready = asyncio.Event()
-        self._held: list[dict[str, Any]] | None = None  # while older events are pulled
-        self._pulling: asyncio.Task[None] | None = None  # kept, or it could vanish
+
+    @property
+    def cursor(self) -> int:
+        return self._session.cursors.get(self._chat, 0)
 
     async def listen(self) -> None:
         while True:
-            try:
+            code, reason = LOST, ""
+            with contextlib.suppress(OSError):
                 socket = await ChatSocket.open(self._member.origin, self._take_all)
-            except OSError:
-                await asyncio.sleep(COME_BACK_SECONDS * random.random())  # noqa: S311 - jitter
-                continue
-            try:
-                resume = {self._chat: self.cursor} if self.cursor else {}
-                hello = {"type": "connect", "token": self._member.token, "resume": resume}
-                socket.send(msgspec.json.encode(hello))
-                code, reason = await socket.ended
-            finally:
-                socket.abort()
-            if code == DRAINING:
-                self._log.sent_away += 1
-                await asyncio.sleep(int(reason) / 1000)
+                try:
+                    socket.send(self._session.connect(self._member.token))
+                    code, reason = await socket.ended
+                finally:
+                    socket.abort()
+            self._log.sent_away += code == DRAINING
+            chance = random.random()  # noqa: S311 - jitter
+            next_ = self._session.closed(code, reason, chance)
+            if isinstance(next_, Stop):
+                self._log.failures[f"socket {code}"] += 1
+                return
+            await asyncio.sleep(next_.seconds)
 
     def _take_all(self, text: bytes) -> None:
+        self._follow(self._session.receive(text))
+
+    def _follow(self, outputs: list[Output]) -> None:
         now = time.monotonic()
-        for line in text.split(b"\n"):
-            frame = _decode(line)
-            if frame["type"] == "ready":
-                self._start(frame)
-            elif "seq" not in frame:
-                continue
-            elif self._held is not None:
-                self._held.append(frame)
-            else:
-                self._take(frame, now)
+        for output in outputs:
+            match output:
+                case Deliver(event):
+                    if not isinstance(event, Restarted):
+                        self._take(event, now)
+                case Pull():
+                    task = asyncio.create_task(self._pull(output))
+                    self._pulls.add(task)
+                    task.add_done_callback(self._pulls.discard)
+                case Ready():
+                    if not self.ready.is_set():
+                        start = output.cursors[self._chat]
+                        self._log.book.listener_joins(self._member.id, self._chat, start)
+                        self.ready.set()
 
-    def _start(self, ready: dict[str, Any]) -> None:
-        if not self.cursor:
-            self.cursor = ready["chats"][self._chat]
-            self._log.book.listener_joins(self._member.id, self._chat, self.cursor)
-        elif self._chat in ready["behind"]:
-            self._held = []
-            self._pulling = asyncio.create_task(self._pull(ready["chats"][self._chat]))
-        self.ready.set()
+    async def _pull(self, pull: Pull) -> None:
+        """What was missed for too long to be replayed."""
+        while self._session.wants(pull):
+            path = f"/api/chat/{pull.chat}/events?after={pull.after}&limit=200"
+            if page := await self._member.call("GET", path):
+                self._follow(self._session.pulled(pull, page["events"], more=page["more"]))
+                return
 
-    async def _pull(self, head: int) -> None:
-        """What was missed for too long to be replayed; what comes meanwhile waits for it."""
-        while (missing := head - self.cursor) > 0:
-            path = f"/api/chat/{self._chat}/events?after={self.cursor}"
-            answer = await self._member.call("GET", f"{path}&limit={min(missing, 200)}")
-            for event in answer.get("events", []):
-                self._take(event, time.monotonic())
-        held, self._held = self._held or [], None
-        for event in held:
-            self._take(event, time.monotonic())
-
-    def _take(self, event: dict[str, Any], now: float) -> None:
-        client_id = event.get("clientId", "")
-        self._log.book.delivered(
-            self._member.id, event["chat"], event["seq"], event.get("messageId", ""), client_id, now
-        )
+    def _take(self, event: Event, now: float) -> None:
+        message, client_id = "", ""
+        if isinstance(event, MessageSent):
+            message, client_id = event.message_id, event.client_id or ""
+        self._log.book.delivered(self._member.id, event.chat, event.seq, message, client_id, now)
         if (started := self._log.started.get(client_id)) is not None:
             self._log.deliveries.append(now - started)
-        self.cursor = max(self.cursor, event["seq"])
 
 
 class Group:

@@ -6,8 +6,17 @@ deliveries travel, and it must not import locust, which takes `select.epoll` out
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hubbub_client.events import (
+    Event,
+    MessageDeleted,
+    MessageEdited,
+    MessageSent,
+    ReactionAdded,
+    ReactionRemoved,
+)
 
 PERCENTILES = (50, 95, 99, 100)
 
@@ -28,15 +37,25 @@ class Arrival(NamedTuple):
         return not (self.lost or self.doubled or self.out_of_order)
 
 
-def identify(event: Mapping[str, Any]) -> str:
+def identify_change(kind: str, message_id: str, by: str, emoji: str = "") -> str:
+    """What makes a deletion or reaction the one that was answered: its answer does not say its
+    seq. `kind` is the event's type."""
+    return f"{kind} {message_id} {by} {emoji}"
+
+
+def identify(event: Event) -> str:
     """What makes an event the one that was answered, beside its chat and seq; empty for events that
-    belong to no message. Answers to deletions and reactions do not say their seq."""
-    message: str = event.get("messageId", "")
-    if event["type"] in ("message", "message.edited"):
-        return message
-    if not message:
-        return ""
-    return f"{event['type']} {message} {event['by']} {event.get('emoji', '')}"
+    belong to no message."""
+    match event:
+        case MessageSent() | MessageEdited():
+            return event.message_id
+        case MessageDeleted():
+            return identify_change("message.deleted", event.message_id, event.by)
+        case ReactionAdded():
+            return identify_change("reaction.added", event.message_id, event.by, event.emoji)
+        case ReactionRemoved():
+            return identify_change("reaction.removed", event.message_id, event.by, event.emoji)
+    return ""
 
 
 class DeliveryBook:

@@ -1,43 +1,55 @@
-"""A person's socket as a good client keeps it: resumes from its cursors, sends again what was not
-answered, and tells the book what came. Knows nothing of REST but one call that it is given."""
+"""A person's socket as the client library's session keeps it: what is not answered is sent again,
+and the book is told what came. Knows nothing of REST but the calls that it is given."""
 
 import json
 import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import gevent
 import gevent.event
+from hubbub_client.errors import NoAnswer, NotFound
+from hubbub_client.events import Event, MessageDeleted, MessageSent, Restarted
+from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal, Stop
 
 from loadtest.blocking_socket import BlockingSocket, SocketEnded
 from loadtest.delivery import identify
+from loadtest.judged_session import JudgedSession
 
 if TYPE_CHECKING:
     from loadtest.gathering import Gathering
 
-COME_BACK_SECONDS: Final = 0.5
 DRAINING: Final = 4001
-COME_BACK: Final = frozenset({"rate_limited", "unavailable"})
+TRY_AGAIN: Final = frozenset({"rate_limited", "unavailable"})
+PULL_AGAIN_SECONDS: Final = 0.5
 KIND: Final = "SOCKET"  # of the rows in locust's table
 DELIVERY: Final = "post to delivery"
 REMEMBERED: Final = 20  # newest messages of a chat that one may still change
 
-Fetch = Callable[[str, int], list[dict[str, Any]]]
+
+class Calls(Protocol):
+    """A person's REST calls."""
+
+    token: str
+
+    def refresh(self) -> None:
+        """A new token."""
+
+    def fetch_events(self, chat: str, after: int) -> dict[str, Any]:
+        """A page of `/events`. Raises NotFound, NoAnswer."""
 
 
 class Listener:
-    """`fetch` gives a chat's events after a seq."""
+    """One person's."""
 
-    def __init__(
-        self, gathering: "Gathering", user: str, token: str, origin: str, fetch: Fetch
-    ) -> None:
+    def __init__(self, gathering: "Gathering", user: str, origin: str, calls: Calls) -> None:
         self._gathering = gathering
-        self._user, self._token, self._origin, self._fetch = user, token, origin, fetch
-        self._cursors: dict[str, int] = {}
+        self._user, self._origin, self._calls = user, origin, calls
+        self._session = JudgedSession(user, gathering.book)
         self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
+        self._joined: set[str] = set()
         self._socket: BlockingSocket | None = None
         self._up_since = 0.0
         self._away_until = 0.0
@@ -47,7 +59,7 @@ class Listener:
 
     @property
     def chats(self) -> list[str]:
-        return list(self._cursors)
+        return list(self._session.cursors)
 
     def find_message(self, *, own: bool, chat: str = "") -> tuple[str, str] | None:
         """The chat and id of some recent message, one's own or anybody's, anywhere or in a chat."""
@@ -65,7 +77,7 @@ class Listener:
         self._messages[chat] = deque(kept, REMEMBERED)
 
     def listen(self) -> None:
-        """Until the person leaves."""
+        """Until the person leaves, or is told not to come back."""
         while True:
             gevent.sleep(max(0.0, self._away_until - time.monotonic()))
             if self._has_left:
@@ -74,7 +86,8 @@ class Listener:
                 self._follow()
             except SocketEnded as ended:
                 self.ready.clear()
-                self._end(ended)
+                if not self._comes_back(ended):
+                    return
 
     def send(self, chat: str, message: str, began: float, **more: Any) -> None:
         """A durable send. What is not answered is sent again on the next socket."""
@@ -95,7 +108,7 @@ class Listener:
     def leave(self) -> None:
         """For good: nothing is due to this person any more."""
         self._has_left = True
-        for chat in self._cursors:
+        for chat in self._joined:
             self._gathering.book.listener_leaves(self._user, chat)
         self.outbox.clear()
         if self._socket is not None:
@@ -107,57 +120,74 @@ class Listener:
         if self._has_left:  # meanwhile
             socket.close()
             return
-        hello = {"type": "connect", "token": self._token, "resume": self._cursors}
-        socket.send(json.dumps(hello))
+        socket.send(self._session.connect(self._calls.token).decode())
         for text in socket.texts():
-            now = time.monotonic()
-            for row in text.split(b"\n"):
-                frame = json.loads(row)
-                match frame["type"]:
-                    case "ready":
-                        self._log("connect", now - began)
-                        self._begin(socket, frame)
-                    case "sent":
-                        self._sent(frame, now)
-                    case "error":
-                        self._refused(socket, frame)
-                    case _ if "seq" in frame:
-                        self._take(frame, now)
+            self._handle(socket, self._session.receive(text), began)
 
-    def _begin(self, socket: BlockingSocket, ready: dict[str, Any]) -> None:
-        self._up_since = time.monotonic()
-        for chat, head in ready["chats"].items():
-            if chat not in self._cursors:
-                self._join(chat, head)
-        for chat in ready["behind"]:
-            for event in self._fetch(chat, self._cursors[chat]):
-                self._take(event, time.monotonic())
+    def _handle(self, socket: BlockingSocket, outputs: list[Output], began: float) -> None:
+        now = time.monotonic()
+        for output in outputs:
+            match output:
+                case Deliver(event):
+                    if not isinstance(event, Restarted):
+                        self._take(event, now)
+                case Answer(_, frame, ""):
+                    self._sent(frame, now)
+                case Answer(client_id, frame, code):
+                    self._refused(socket, client_id, code, frame.get("retryAfter", 1))
+                case Refusal(code):
+                    self._log("send", 0.0, code)
+                case Ready():
+                    self._log("connect", now - began)
+                    self._begin(socket, output.cursors, now)
+                case Pull():
+                    self._handle(socket, self._pull(output), began)
+                case RefreshToken():
+                    self._calls.refresh()
+                    socket.send(json.dumps({"type": "refresh", "token": self._calls.token}))
+
+    def _begin(self, socket: BlockingSocket, cursors: dict[str, int], now: float) -> None:
+        self._up_since = now
+        for chat in cursors.keys() - self._joined:
+            self._join(chat, cursors[chat])
         self.ready.set()
         for client_id in list(self.outbox):
             self._write(socket, client_id)
 
-    def _take(self, event: dict[str, Any], now: float) -> None:
-        chat, seq = event["chat"], event["seq"]
-        if event["type"] == "chat.created":
-            self._join(chat, seq)
+    def _pull(self, pull: Pull) -> list[Output]:
+        while not self._has_left:
+            try:
+                page = self._calls.fetch_events(pull.chat, pull.after)
+            except NotFound:
+                return self._session.gone(pull)
+            except NoAnswer:
+                gevent.sleep(PULL_AGAIN_SECONDS)
+            else:
+                return self._session.pulled(pull, page["events"], more=page["more"])
+        return []
+
+    def _take(self, event: Event, now: float) -> None:
+        if event.chat not in self._joined:
+            self._join(event.chat, event.seq)
             return
         if self._has_left:
             return
-        if event["type"] == "message" and not event.get("deleted"):
-            messages = self._messages.setdefault(chat, deque(maxlen=REMEMBERED))
-            messages.append((event["messageId"], event["by"]))
-        elif event["type"] == "message.deleted":
-            self.forget_message(chat, event["messageId"])
+        client_id = ""
+        if isinstance(event, MessageSent) and not event.deleted:
+            messages = self._messages.setdefault(event.chat, deque(maxlen=REMEMBERED))
+            messages.append((event.message_id, event.by))
+            client_id = event.client_id or ""
+        elif isinstance(event, MessageDeleted):
+            self.forget_message(event.chat, event.message_id)
         seconds = self._gathering.book.delivered(
-            self._user, chat, seq, identify(event), event.get("clientId", ""), now
+            self._user, event.chat, event.seq, identify(event), client_id, now
         )
         # What was said while this person was away says nothing about how fast the system is.
         if seconds is not None and now - seconds >= self._up_since:
             self._log(DELIVERY, seconds)
-        self._cursors[chat] = max(seq, self._cursors.get(chat, 0))
 
     def _join(self, chat: str, seq: int) -> None:
-        self._cursors[chat] = seq
+        self._joined.add(chat)
         if not self._has_left:
             self._gathering.book.listener_joins(self._user, chat, seq)
 
@@ -166,11 +196,12 @@ class Listener:
             self._gathering.book.post_answered(frame["chat"], frame["seq"], frame["messageId"], now)
             self._log("send", now - pending[1])
 
-    def _refused(self, socket: BlockingSocket, frame: dict[str, Any]) -> None:
-        self._log("send", 0.0, frame["code"])
-        client_id = frame.get("clientId", "")
-        if frame["code"] in COME_BACK:
-            gevent.spawn_later(frame.get("retryAfter", 1), self._write, socket, client_id)
+    def _refused(
+        self, socket: BlockingSocket, client_id: str, code: str, retry_after: float
+    ) -> None:
+        self._log("send", 0.0, code)
+        if code in TRY_AGAIN:
+            gevent.spawn_later(retry_after, self._write, socket, client_id)
         else:
             self.outbox.pop(client_id, None)
 
@@ -181,15 +212,20 @@ class Listener:
             except SocketEnded:
                 self.ready.clear()  # whoever reads the socket sees it too, and comes back
 
-    def _end(self, ended: SocketEnded) -> None:
-        if self._has_left or time.monotonic() < self._away_until:
-            return
-        if ended.code == DRAINING:
-            self._away_until = time.monotonic() + int(ended.reason) / 1000
-            return
-        self._log("socket", 0.0, f"ended with {ended.code}")
-        pause = COME_BACK_SECONDS * (0.5 + random.random())  # noqa: S311 - jitter
-        self._away_until = time.monotonic() + pause
+    def _comes_back(self, ended: SocketEnded) -> bool:
+        chance = random.random()  # noqa: S311 - jitter
+        next_ = self._session.closed(ended.code, ended.reason, chance)
+        now = time.monotonic()
+        if self._has_left or now < self._away_until:
+            return True
+        if ended.code != DRAINING:
+            self._log("socket", 0.0, f"ended with {ended.code}")
+        if isinstance(next_, Stop):
+            return False
+        if next_.refresh:
+            self._calls.refresh()
+        self._away_until = now + next_.seconds
+        return True
 
     def _log(self, name: str, seconds: float, error: str = "") -> None:
         stats = self._gathering.stats

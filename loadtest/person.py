@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 import gevent
 import gevent.pool
+from hubbub_client.errors import NoAnswer, NotFound
 from locust import FastHttpUser, task
 from locust.env import Environment
 
-from loadtest.delivery import identify
+from loadtest.delivery import identify_change
 from loadtest.gathering import LATE, Gathering
 from loadtest.listener import Listener
 
@@ -44,7 +45,7 @@ class Person(FastHttpUser):
         self._is_open: bool = environment.parsed_options.open_loop  # type: ignore[union-attr]
         self._acts = gevent.pool.Group()
         self._due = self._quiet_until = 0.0
-        self._token = ""
+        self.token = self._refresh_token = ""
 
     def on_start(self) -> None:
         name = f"load-{uuid.uuid4().hex[:20]}"
@@ -53,10 +54,9 @@ class Person(FastHttpUser):
         if not answer:
             self.stop()
             return
-        self._token, self._id = answer["token"], answer["user"]["id"]
-        self._listener = Listener(
-            self._gathering, self._id, self._token, self.host or "", self._fetch_events
-        )
+        self._id = answer["user"]["id"]
+        self._keep_tokens(answer)
+        self._listener = Listener(self._gathering, self._id, self.host or "", self)
         self._gathering.listeners.add(self._listener)
         gevent.spawn(self._listener.listen)
         self._listener.ready.wait(READY_TIMEOUT_SECONDS)
@@ -69,7 +69,7 @@ class Person(FastHttpUser):
 
     def on_stop(self) -> None:
         """Half of them log out, the others just go."""
-        if not self._token:
+        if not self.token:
             return
         self._acts.join(timeout=GOODBYE_SECONDS)
         self._listener.leave()
@@ -197,22 +197,32 @@ class Person(FastHttpUser):
         name = kind.replace(".", " ")
         answer, status = self._try_call(method, path, None, name, fine=(200, 201, 404))
         if answer and status == (201 if method == "PUT" else 200):
-            event = {"type": kind, "messageId": message, "by": self._id, "emoji": emoji}
-            self._gathering.book.change_answered(chat, identify(event), time.monotonic())
+            change = identify_change(kind, message, self._id, emoji)
+            self._gathering.book.change_answered(chat, change, time.monotonic())
 
     def _read_history(self, _: float) -> None:
         if chats := self._listener.chats:
             chat = random.choice(chats)  # noqa: S311 - load, no secret
             self._ask(f"/api/chat/{chat}/message?limit=50", "read history")
 
-    def _fetch_events(self, chat: str, after: int) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = []
-        while True:
-            page = self._ask(f"/api/chat/{chat}/events?after={after}", "catch up")
-            events += page.get("events", [])
-            if not page.get("more"):
-                return events
-            after = events[-1]["seq"]
+    def refresh(self) -> None:
+        """As the listener asks for it; where that fails, its socket ends and it asks again."""
+        body = {"refreshToken": self._refresh_token}
+        if answer := self._call("POST", "/api/user/refresh", body, "refresh"):
+            self._keep_tokens(answer)
+
+    def _keep_tokens(self, answer: dict[str, Any]) -> None:
+        self.token, self._refresh_token = answer["token"], answer["refreshToken"]
+
+    def fetch_events(self, chat: str, after: int) -> dict[str, Any]:
+        """A page of what the listener missed. Raises NotFound, NoAnswer."""
+        path = f"/api/chat/{chat}/events?after={after}"
+        page, status = self._try_call("GET", path, None, "catch up", fine=(200, 404))
+        if status == 404:
+            raise NotFound(404, "not_found", path)
+        if not page:
+            raise NoAnswer(path)
+        return page
 
     def _ask(self, path: str, name: str) -> dict[str, Any]:
         return self._call("GET", path, None, name)
@@ -225,7 +235,7 @@ class Person(FastHttpUser):
         self, method: str, path: str, body: Any, name: str, fine: tuple[int, ...] = (200, 201)
     ) -> tuple[dict[str, Any], int]:
         """With its status."""
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         with self.client.request(
             method, path, name=name, json=body, headers=headers, catch_response=True
         ) as answer:

@@ -35,8 +35,8 @@ def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
             return {"deliver": [event.chat, event.seq]}
         case Pull():
             return {"pull": [output.chat, output.after]}
-        case Ready(seconds):
-            return {"ready": seconds}
+        case Ready():
+            return {"ready": output.ping_seconds}
         case Answer():
             return {"answer": [output.client_id, output.code]}
         case Now(moment):
@@ -73,6 +73,57 @@ def test_a_scripted_session(case: dict[str, Any]) -> None:
         pulls |= {output.chat: output for output in outputs if isinstance(output, Pull)}
         assert [_shown(output) for output in outputs] == step["out"]
     assert session.cursors == case["cursors"]
+
+
+def ready(chats: dict[str, int], epoch: str = "e", **more: Any) -> dict[str, Any]:
+    return {"type": "ready", "user": "bob", "epoch": epoch, "chats": chats, "behind": [],
+            "pingSeconds": 25, **more}  # fmt: skip
+
+
+def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
+    """At the first socket, in chats that were joined while away, and in another history."""
+    session = Session("bob", from_start=True)
+    started = [Ready(25, {"a": 0}), Pull("a", 0, 1)]
+    assert session.take(ready({"a": 7})) == started
+    session.closed(1006)
+    assert session.take(ready({"a": 7, "b": 3}, read={"a": 7, "b": 3}))[1:] == [Pull("b", 0, 2)]
+    session.closed(1006)
+    assert session.take(ready({"a": 2}, "another"))[1:] == [Deliver(Restarted(None)),
+                                                            Pull("a", 0, 3)]  # fmt: skip
+    session.cursors["a"] = 9
+    session.closed(1006)
+    assert session.take(ready({"a": 2}, "another", behind=["a"]))[1:] == [
+        Deliver(Restarted("a")), Pull("a", 0, 4),
+    ]  # fmt: skip
+
+
+def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
+    """A program that keeps cursors keeps these, however many events are in the same frame."""
+    session = Session()
+    event = {"type": "chat.deleted", "chat": "a", "seq": 8, "at": "t", "by": "ann"}
+    frame = b"\n".join(json.dumps(line).encode() for line in (ready({"a": 7}), event))
+    outputs = session.receive(frame)
+    assert outputs[0] == Ready(25, {"a": 7})
+    assert isinstance(outputs[1], Deliver)
+
+
+def test_who_was_removed_and_added_again_while_a_pull_travelled_goes_on() -> None:
+    """Although the pull was refused."""
+    session = Session("bob", {"a": 1}, "e")
+    (_, pull) = session.take(ready({"a": 5}, behind=["a"]))
+    assert isinstance(pull, Pull)
+    removed = {"type": "participant.removed", "chat": "a", "seq": 6, "at": "t", "by": "ann",
+               "users": ["bob"], "owner": "ann"}  # fmt: skip
+    created = {"type": "chat.created", "chat": "a", "seq": 8, "at": "t", "by": "ann",
+               "chatName": "x", "participants": ["ann", "bob"], "participantCount": 2,
+               "owner": "ann", "kind": "group"}  # fmt: skip
+    said = {"type": "message", "chat": "a", "seq": 9, "at": "t", "by": "ann", "messageId": "m",
+            "message": "again"}  # fmt: skip
+    for frame in (removed, created, said):
+        assert session.take(frame) == []
+    seqs = [o.event.seq for o in session.gone(pull) if isinstance(o, Deliver)
+            and not isinstance(o.event, Restarted)]  # fmt: skip
+    assert (seqs, session.cursors) == ([6, 8, 9], {"a": 9})
 
 
 @given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))

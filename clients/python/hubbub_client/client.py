@@ -3,79 +3,62 @@
 import asyncio
 import contextlib
 import os
-import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 
 from hubbub_client.chat import Chat
-from hubbub_client.errors import (
-    HubbubError,
-    NoAnswer,
-    NotFound,
-    Refused,
-    Stopped,
-    Transient,
-    Unauthenticated,
-    refusal,
-)
+from hubbub_client.connection import Connection
+from hubbub_client.errors import NoAnswer, Unauthenticated, refusal
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
 from hubbub_client.kept import Kept
 from hubbub_client.outbox import Change, Outbox
 from hubbub_client.rest import Rest
-from hubbub_client.session import (
-    Answer,
-    ComeBack,
-    Deliver,
-    Now,
-    Output,
-    Pull,
-    Ready,
-    RefreshToken,
-    Refusal,
-    Session,
-)
+from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
-SUBPROTOCOL: Final = "chat.v1"
-READY_SECONDS: Final = 12.0
-PONG_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 10.0
 MAX_WAITING: Final = 10_000  # events that the program has not taken yet
-
-_encode = msgspec.json.encode
 
 
 class Client:
     """Use it with `async with`; sign up or log in inside, unless the store has a session already.
 
     `events` gives each event of each chat once and in order, `chat(id).messages` what a chat says
-    now. Without a store everything begins anew with the program.
+    now. Without a store everything begins anew with the program. Chats of which the program has
+    had nothing begin with what comes, or `from_start` with their first event: for archives.
     """
 
-    def __init__(self, origin: str = "http://127.0.0.1:8000", store: Store | None = None) -> None:
+    def __init__(
+        self,
+        origin: str = "http://127.0.0.1:8000",
+        store: Store | None = None,
+        *,
+        from_start: bool = False,
+    ) -> None:
         store = store or MemoryStore()
         self._kept = Kept(store)
         self.rest = Rest(origin, self._kept.tokens())
         self.rest.on_tokens = self._kept.keep_tokens
         self.outbox = Outbox(store, self._perform)
-        self._session = Session("", self._kept.cursors(), self._kept.epoch)
+        self._session = Session("", self._kept.cursors(), self._kept.epoch, from_start=from_start)
+        self._connection = Connection(
+            self._session,
+            self.rest.http,
+            self.rest.origin + "/ws",
+            access_token=self.rest.access_token,
+            fetch_events=self._fetch_events,
+            take=self._take,
+        )
+        self._running: asyncio.Task[None] | None = None
         self._chats: dict[str, Chat] = {}
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._events: asyncio.Queue[Event | Restarted | None] = asyncio.Queue()
         self._moments: asyncio.Queue[Moment] = asyncio.Queue(MAX_WAITING)
         self._is_heard = False  # somebody iterates over `events`
-        self._has_room = asyncio.Event()
-        self._has_room.set()
-        self._ready = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ended: HubbubError | None = None
+        self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
 
     @classmethod
@@ -101,9 +84,9 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.outbox.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
         await self.rest.close()
 
     # ---- sessions
@@ -134,12 +117,12 @@ class Client:
 
     async def until_ready(self) -> None:
         """Waits until the socket is there. Raises what ended the client for good."""
-        while not self._ready.is_set():
+        while not self._connection.is_ready.is_set():
             if self._ended is not None:
                 raise self._ended
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    await self._ready.wait()
+                    await self._connection.is_ready.wait()
 
     # ---- what happens
 
@@ -151,7 +134,7 @@ class Client:
         while True:
             event = await self._events.get()
             if self._events.qsize() < MAX_WAITING / 2:
-                self._has_room.set()
+                self._connection.is_wanted.set()
             if event is None:
                 assert self._ended is not None
                 raise self._ended
@@ -210,119 +193,39 @@ class Client:
 
     async def say(self, frame: dict[str, Any]) -> None:
         """A frame for which no answer is awaited; nothing happens while unconnected."""
-        if self._socket is not None:
-            with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-                await self._socket.send_str(_encode(frame).decode())
+        with contextlib.suppress(NoAnswer):
+            await self._connection.say(frame)
 
-    # ---- one socket after the other
+    # ---- what the connection asks for
 
     def _start(self) -> None:
-        self._run(self._stay_connected())
+        if self._running is not None:  # as somebody else, or again
+            self._running.cancel()
+        self._ended = None
+        self._running = asyncio.create_task(self._run())
         self.outbox.resume()
 
-    def _run(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _stay_connected(self) -> None:
+    async def _run(self) -> None:
         try:
-            while True:
-                await self._has_room.wait()
-                next_ = await self._connect_once()
-                if not isinstance(next_, ComeBack):
-                    raise Stopped(next_.code, next_.reason)
-                if next_.refresh:
-                    with contextlib.suppress(NoAnswer, Transient):
-                        await self.rest.access_token(anew=True)
-                await asyncio.sleep(next_.seconds)
-        except HubbubError as error:
+            await self._connection.run()
+        except Exception as error:
             self._ended = error
             await self._events.put(None)
 
-    async def _connect_once(self) -> Any:
-        """Serves one socket to its end. Returns what the session says then."""
-        code, reason, wait = 1006, "", 0.0
-        try:
-            token = await self.rest.access_token()
-            async with self.rest.http.ws_connect(
-                self.rest.origin + "/ws",
-                protocols=[SUBPROTOCOL],
-                autoping=True,
-                max_msg_size=0,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-            ) as socket:
-                try:
-                    await socket.send_str(self._session.connect(token).decode())
-                    code, reason = await self._listen(socket)
-                finally:
-                    self._lose()
-        except aiohttp.WSServerHandshakeError as error:
-            asked = "" if error.headers is None else error.headers.get("Retry-After", "")
-            wait = float(asked) if asked.isdigit() else 0.0
-        except (aiohttp.ClientError, TimeoutError, OSError, NoAnswer) as error:
-            reason = str(error)
-        except Refused as error:
-            if isinstance(error, Unauthenticated):
-                raise
-        return self._session.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+    async def _fetch_events(self, chat: str, after: int) -> dict[str, Any]:
+        return await self.rest.call("GET", f"/api/chat/{chat}/events?after={after}&limit=200")
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
-        silence = ping_seconds = READY_SECONDS
-        is_asked = False
-        while True:
-            try:
-                message = await socket.receive(timeout=silence)
-            except TimeoutError:
-                if is_asked or not self._session.is_ready:
-                    return 1006, "silence"
-                is_asked = True
-                await socket.send_str('{"type":"ping"}')
-                silence = PONG_SECONDS
-                continue
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                return socket.close_code or 1006, str(message.extra or "")
-            for output in self._session.receive(message.data):
-                if isinstance(output, Ready):
-                    self._begin(socket)
-                    ping_seconds = output.ping_seconds
-                else:
-                    self._follow(output)
-            silence, is_asked = ping_seconds, False
-            if not self._has_room.is_set():
-                return 1000, "the program is slow"
-
-    def _begin(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._ready.set()
-        if self._kept.epoch is None:  # from here on nothing is missed
-            self._kept.keep_cursors(self._session.cursors, self._session.epoch)
-
-    def _lose(self) -> None:
-        self._socket = None
-        self._ready.clear()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(NoAnswer("the socket ended before the answer"))
-
-    # ---- what follows from what came
-
-    def _follow(self, output: Output) -> None:
+    def _take(self, output: Ready | Deliver | Now | Refusal) -> None:
         match output:
+            case Ready():
+                if self._kept.epoch is None:  # from here on nothing is missed
+                    self._kept.keep_cursors(output.cursors, self._session.epoch)
             case Deliver(event):
                 self._deliver(event)
-            case Pull():
-                self._run(self._pull(output))
-            case Answer():
-                answer = self._answers.get(output.client_id)
-                if answer is not None and not answer.done():
-                    answer.set_result(output)
             case Now(moment):
                 if self._moments.full():
                     self._moments.get_nowait()
                 self._moments.put_nowait(moment)
-            case RefreshToken():
-                self._run(self._refresh())
             case Refusal():
                 pass  # of typing and the like: nothing depends on it
 
@@ -335,50 +238,17 @@ class Client:
         if self._is_heard:
             self._events.put_nowait(event)
             if self._events.qsize() > MAX_WAITING:
-                self._has_room.clear()
-
-    async def _pull(self, pull: Pull) -> None:
-        """Page after page, until nothing is missing or the socket that needed it is gone."""
-        while self._session.wants(pull):
-            await self._has_room.wait()
-            path = f"/api/chat/{pull.chat}/events?after={pull.after}&limit=200"
-            try:
-                page = await self.rest.call("GET", path)
-            except (NoAnswer, Transient):
-                continue
-            except NotFound:
-                outputs = self._session.gone(pull)
-            else:
-                outputs = self._session.pulled(pull, page["events"], more=page["more"])
-            for output in outputs:
-                if isinstance(output, Pull) and output.chat == pull.chat:
-                    pull = output
-                else:
-                    self._follow(output)
-
-    async def _refresh(self) -> None:
-        with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
-            token = await self.rest.access_token(anew=True)
-            await self.say({"type": "refresh", "token": token})
+                self._connection.is_wanted.clear()
 
     # ---- sending
 
     async def _perform(self, change: Change) -> dict[str, Any]:
         """By the socket where a message is sent and there is one, else by REST."""
         body = change.body
-        if self._socket is None or body is None or "clientId" not in body:
+        if self._connection.socket is None or body is None or "clientId" not in body:
             return await self.rest.call(change.method, change.path, body, key=change.key)
-        answer = self._answers[change.key] = asyncio.get_running_loop().create_future()
-        try:
-            await self.say({"type": "send", "chat": change.chat, **body})
-            async with asyncio.timeout(ANSWER_SECONDS):
-                outcome = await answer
-        except TimeoutError as error:
-            raise NoAnswer("no answer over the socket") from error
-        finally:
-            del self._answers[change.key]
-            if answer.done() and not answer.cancelled():
-                answer.exception()
+        frame = {"type": "send", "chat": change.chat, **body}
+        outcome = await self._connection.ask(change.key, frame)
         if outcome.code:
             wait = outcome.frame.get("retryAfter", 0.0)
             raise refusal(0, outcome.code, outcome.frame["detail"], retry_after=wait)

@@ -48,9 +48,11 @@ class Pull(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The socket takes frames now. `ping_seconds`: after as long a silence it wants a ping."""
+    """The socket takes frames now. `ping_seconds`: after as long a silence it wants a ping.
+    `cursors`: where each chat begins on it."""
 
     ping_seconds: float
+    cursors: dict[str, int]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -97,15 +99,22 @@ Output = Deliver | Pull | Ready | Answer | Now | RefreshToken | Refusal
 
 class Session:
     """`cursors`: the last seq that the program has had, by chat; `epoch` is the history's. Both as
-    an earlier session left them, or empty: then events begin with what comes."""
+    an earlier session left them, or empty: then events begin with what comes, or `from_start` with
+    the first one of each chat."""
 
     def __init__(
-        self, user: str = "", cursors: dict[str, int] | None = None, epoch: str | None = None
+        self,
+        user: str = "",
+        cursors: dict[str, int] | None = None,
+        epoch: str | None = None,
+        *,
+        from_start: bool = False,
     ) -> None:
         self.user = user
         self.cursors = dict(cursors or {})
         self.epoch = epoch
         self.is_ready = False
+        self._from_start = from_start
         self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
         self._sockets = 0  # that became ready
         self._failures = 0  # sockets in a row that did not become ready
@@ -123,7 +132,25 @@ class Session:
         """A text frame, which holds one line or several. Raises ValueError where it is not JSON or
         lacks a field that its type has."""
         lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
-        return [output for line in lines for output in self._receive(msgspec.json.decode(line))]
+        return [output for line in lines for output in self.take(msgspec.json.decode(line))]
+
+    def take(self, frame: dict[str, Any]) -> list[Output]:
+        """One line, decoded."""
+        match frame["type"]:
+            case "ready":
+                return self._start(frame)
+            case "sent":
+                return [Answer(frame["clientId"], frame)]
+            case "error" if "clientId" in frame:
+                return [Answer(frame["clientId"], frame, frame["code"])]
+            case "error":
+                return [Refusal(frame["code"], frame["detail"])]
+            case "expiring":
+                return [RefreshToken()]
+        decoded = decode(frame)
+        if isinstance(decoded, Event):
+            return self._hear(decoded)
+        return [] if decoded is None else [Now(decoded)]
 
     def pulled(
         self, pull: Pull, events: Iterable[dict[str, Any]], *, more: bool = False
@@ -138,7 +165,7 @@ class Session:
         if more:
             return [*outputs, Pull(pull.chat, self.cursors.get(pull.chat, 0), pull.socket)]
         for event in self._held.pop(pull.chat):
-            outputs += self._take(event)
+            outputs += self._hear(event)
         return outputs
 
     def gone(self, pull: Pull) -> list[Output]:
@@ -146,9 +173,17 @@ class Session:
         see any more; the end itself is, where it came meanwhile."""
         if not self.wants(pull):
             return []
-        ends = [event for event in self._held.pop(pull.chat) if self._is_end(event)]
+        held = self._held.pop(pull.chat)
         self.cursors.pop(pull.chat, None)
-        return [Deliver(event) for event in ends[:1]]
+        ends = [number for number, event in enumerate(held) if self._is_end(event)]
+        outputs: list[Output] = [Deliver(held[number]) for number in ends[:1]]
+        since = ends[-1] + 1 if ends else 0
+        for number, event in enumerate(held[since:], since):
+            if isinstance(event, ChatCreated):  # meanwhile they were added again
+                for later in held[number:]:
+                    outputs += self._hear(later)
+                break
+        return outputs
 
     def wants(self, pull: Pull) -> bool:
         """Whether the pull is still of use."""
@@ -170,23 +205,6 @@ class Session:
 
     # ---- what came in
 
-    def _receive(self, frame: dict[str, Any]) -> list[Output]:
-        match frame["type"]:
-            case "ready":
-                return self._start(frame)
-            case "sent":
-                return [Answer(frame["clientId"], frame)]
-            case "error" if "clientId" in frame:
-                return [Answer(frame["clientId"], frame, frame["code"])]
-            case "error":
-                return [Refusal(frame["code"], frame["detail"])]
-            case "expiring":
-                return [RefreshToken()]
-        decoded = decode(frame)
-        if isinstance(decoded, Event):
-            return self._take(decoded)
-        return [] if decoded is None else [Now(decoded)]
-
     def _start(self, ready: dict[str, Any]) -> list[Output]:
         self.user = ready["user"]
         self.is_ready = True
@@ -194,32 +212,33 @@ class Session:
         self._sockets += 1
         self._held.clear()
         heads: dict[str, int] = ready["chats"]
-        outputs: list[Output] = [Ready(ready["pingSeconds"])]
-        if self.epoch is None:
-            self.cursors = dict(heads)
-        elif self.epoch != ready["epoch"]:
-            self.cursors = dict(heads)
-            outputs.append(Deliver(Restarted(None)))
+        outputs: list[Output] = []
+        if self.epoch != ready["epoch"]:
+            self.cursors = {} if self._from_start else dict(heads)
+            if self.epoch is not None:
+                outputs.append(Deliver(Restarted(None)))
         self.epoch = ready["epoch"]
         for chat in self.cursors.keys() - heads.keys():
             del self.cursors[chat]
         for chat, head in heads.items():
             outputs += self._resume(chat, head, ready)
-        return outputs
+        return [Ready(ready["pingSeconds"], dict(self.cursors)), *outputs]
 
     def _resume(self, chat: str, head: int, ready: dict[str, Any]) -> list[Output]:
         last = self.cursors.get(chat)
-        if last is None:
+        if last is None and self._from_start:
+            last = self.cursors[chat] = 0
+        elif last is None:
             # Joined while away: from the joining on, which is where the read marker begins.
             last = self.cursors[chat] = max(0, ready.get("read", {}).get(chat, head) - 1)
         elif last > head:
-            self.cursors[chat] = head
-            return [Deliver(Restarted(chat))]
+            last = self.cursors[chat] = 0 if self._from_start else head
+            return [Deliver(Restarted(chat)), *([self._pull(chat)] if last < head else [])]
         elif chat not in ready["behind"] and len(self.cursors) <= MAX_RESUMED_CHATS:
             return []
         return [self._pull(chat)] if last < head else []
 
-    def _take(self, event: Event) -> list[Output]:
+    def _hear(self, event: Event) -> list[Output]:
         """An event as it came over the socket."""
         chat, last = event.chat, self.cursors.get(event.chat, 0)
         if chat in self._held:

@@ -1,6 +1,10 @@
 """The book of deliveries counts each kind of trouble once."""
 
-from loadtest.delivery import DeliveryBook, identify, percentiles
+from typing import Any
+
+from hubbub_client.events import Event, decode
+
+from loadtest.delivery import DeliveryBook, identify, identify_change, percentiles
 
 
 def _book(*listeners: str) -> DeliveryBook:
@@ -123,7 +127,7 @@ def test_a_delivery_tells_how_long_it_took() -> None:
 
 
 def reaction(kind: str = "reaction.added", by: str = "ann") -> str:
-    return identify({"type": kind, "messageId": "m2", "by": by, "emoji": "👍"})
+    return identify_change(kind, "m2", by, "👍")
 
 
 def test_a_change_is_known_by_what_it_did() -> None:
@@ -166,13 +170,29 @@ def test_a_change_that_nobody_heard_is_lost() -> None:
     assert (book.lost, book.missing()) == (1, 0)
 
 
+def event(kind: str, **more: Any) -> Event:
+    decoded = decode({"type": kind, "chat": "c", "seq": 5, "at": "t", "by": "ann", **more})
+    assert isinstance(decoded, Event)
+    return decoded
+
+
 def test_an_edit_is_known_by_its_message_and_seq() -> None:
     """As a message is."""
-    edited = {"type": "message.edited", "messageId": "m2", "by": "ann"}
+    edited = event("message.edited", messageId="m2", of=2, message="x")
     book = _book("ann")
     _deliver(book, "ann", 2, 3, 4)
     book.post_answered("c", 5, identify(edited))
     assert book.missing() == 1
     book.delivered("ann", "c", 5, identify(edited))
     assert book.close().is_clean
-    assert identify({"type": "chat.updated", "by": "ann"}) == ""
+
+
+def test_an_event_is_known_as_its_answer_is() -> None:
+    """Those about no message by nothing."""
+    for kind, emoji in (
+        ("message.deleted", ""), ("reaction.added", "👍"), ("reaction.removed", "👍"),
+    ):  # fmt: skip
+        more = {"emoji": emoji} if emoji else {}
+        changed = event(kind, messageId="m2", of=2, **more)
+        assert identify(changed) == identify_change(kind, "m2", "ann", emoji)
+    assert identify(event("chat.updated", chatName="x", owner=None)) == ""

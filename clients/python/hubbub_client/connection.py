@@ -1,0 +1,244 @@
+"""One socket after the other for a session, which decides: what to say, what to pull, when to come
+back. It must not know what becomes of events."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, Protocol
+
+import aiohttp
+import msgspec
+
+from hubbub_client.errors import (
+    HubbubError,
+    NoAnswer,
+    NotFound,
+    Refused,
+    Stopped,
+    Transient,
+    Unauthenticated,
+)
+from hubbub_client.session import (
+    Answer,
+    ComeBack,
+    Deliver,
+    Now,
+    Output,
+    Pull,
+    Ready,
+    RefreshToken,
+    Refusal,
+    Session,
+    Stop,
+)
+
+SUBPROTOCOL: Final = "chat.v1"
+READY_SECONDS: Final = 12.0
+PONG_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 10.0
+NO_CODE: Final = 1005
+LOST: Final = 1006
+NOT_UNDERSTOOD: Final = 1002
+
+_encode = msgspec.json.encode
+
+
+class AccessToken(Protocol):
+    """One that is good for a while, with `anew` not the one that there is. Raises Unauthenticated
+    where the session has ended, NoAnswer, Transient."""
+
+    def __call__(self, *, anew: bool = False) -> Awaitable[str]: ...
+
+
+FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
+Take = Callable[[Ready | Deliver | Now | Refusal], None]
+
+
+class Connection:
+    """`run` it in a task. `socket` is None while there is none that takes frames.
+
+    `fetch_events` gives the page of `/events` of a chat after a seq, and raises NotFound, NoAnswer
+    and Transient. `take` gets what the session says, as it comes; it must not wait.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        http: aiohttp.ClientSession,
+        url: str,
+        *,
+        access_token: AccessToken,
+        fetch_events: FetchEvents,
+        take: Take,
+        ready_seconds: float = READY_SECONDS,
+    ) -> None:
+        self.socket: aiohttp.ClientWebSocketResponse | None = None
+        self.is_ready = asyncio.Event()
+        # While this is clear the socket is given up, and none is made, and nothing is pulled.
+        self.is_wanted = asyncio.Event()
+        self.is_wanted.set()
+        self._access_token = access_token
+        self._fetch_events = fetch_events
+        self._take = take
+        self._session = session
+        self._http = http
+        self._url = url
+        self._ready_seconds = ready_seconds
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self) -> NoReturn:
+        """Until it is cancelled. Raises Stopped and Unauthenticated, and what its functions raise
+        beside what they may."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._stay_connected()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        raise AssertionError("unreachable")
+
+    async def say(self, frame: dict[str, Any] | str | bytes) -> None:
+        """A frame as it is. Raises NoAnswer while unconnected."""
+        if self.socket is None:
+            raise NoAnswer("there is no socket")
+        text = frame if isinstance(frame, str | bytes) else _encode(frame).decode()
+        try:
+            if isinstance(text, str):
+                await self.socket.send_str(text)
+            else:
+                await self.socket.send_bytes(text)
+        except (ConnectionError, aiohttp.ClientError) as error:
+            raise NoAnswer(str(error)) from error
+
+    async def ask(self, client_id: str, frame: dict[str, Any]) -> Answer:
+        """The answer to a frame with this client id. Raises NoAnswer; then the outcome is
+        unknown."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[client_id] = answer
+        try:
+            await self.say(frame)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError as error:
+            raise NoAnswer("no answer over the socket") from error
+        finally:
+            del self._answers[client_id]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # nobody may be waiting
+
+    # ---- one socket after the other
+
+    async def _stay_connected(self) -> NoReturn:
+        while True:
+            await self.is_wanted.wait()
+            next_ = await self._connect_once()
+            if isinstance(next_, Stop):
+                raise Stopped(next_.code, next_.reason)
+            if next_.refresh:
+                with contextlib.suppress(NoAnswer, Transient):
+                    await self._access_token(anew=True)
+            await asyncio.sleep(next_.seconds)
+
+    async def _connect_once(self) -> ComeBack | Stop:
+        """Serves one socket to its end. Returns what the session says then."""
+        code, reason, wait = LOST, "", 0.0
+        try:
+            token = await self._access_token()
+            async with asyncio.timeout(self._ready_seconds):
+                socket = await self._http.ws_connect(
+                    self._url,
+                    protocols=[SUBPROTOCOL],
+                    max_msg_size=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                )
+            async with socket:
+                try:
+                    await socket.send_str(self._session.connect(token).decode())
+                    code, reason = await self._listen(socket)
+                finally:
+                    self._lose()
+        except aiohttp.WSServerHandshakeError as error:
+            asked = "" if error.headers is None else error.headers.get("Retry-After", "")
+            wait = float(asked) if asked.isdigit() else 0.0
+        except (aiohttp.ClientError, TimeoutError, OSError, NoAnswer) as error:
+            reason = str(error)
+        except Refused as error:
+            if isinstance(error, Unauthenticated):
+                raise
+        return self._session.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
+        """Its close code and reason."""
+        silence = ping_seconds = self._ready_seconds
+        is_asked = False
+        while True:
+            try:
+                message = await socket.receive(timeout=silence)
+            except TimeoutError:
+                if is_asked or self.socket is None:
+                    return LOST, "silence"
+                is_asked = True
+                await socket.send_str('{"type":"ping"}')
+                silence = PONG_SECONDS
+                continue
+            if message.type is aiohttp.WSMsgType.CLOSE:
+                return message.data or NO_CODE, message.extra or ""
+            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                return LOST, ""
+            try:
+                outputs = self._session.receive(message.data)
+            except (ValueError, KeyError) as error:
+                return NOT_UNDERSTOOD, f"the server said what is not chat.v1: {error!r}"
+            for output in outputs:
+                if isinstance(output, Ready):
+                    ping_seconds = output.ping_seconds
+                    self.socket = socket
+                    self.is_ready.set()
+                self._follow(output)
+            silence, is_asked = ping_seconds, False
+            if not self.is_wanted.is_set():
+                return 1000, "the program is slow"
+
+    def _lose(self) -> None:
+        self.socket = None
+        self.is_ready.clear()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(NoAnswer("the socket ended before the answer"))
+
+    def _follow(self, output: Output) -> None:
+        match output:
+            case Pull():
+                self._tasks.create_task(self._pull(output))
+            case Answer():
+                answer = self._answers.get(output.client_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(output)
+            case RefreshToken():
+                self._tasks.create_task(self._refresh())
+            case _:
+                self._take(output)
+
+    async def _pull(self, pull: Pull) -> None:
+        """Page after page, until nothing is missing or the socket that needed it is gone."""
+        while self._session.wants(pull):
+            await self.is_wanted.wait()
+            try:
+                page = await self._fetch_events(pull.chat, pull.after)
+            except (NoAnswer, Transient):
+                continue
+            except NotFound:
+                outputs = self._session.gone(pull)
+            else:
+                outputs = self._session.pulled(pull, page["events"], more=page["more"])
+            for output in outputs:
+                if isinstance(output, Pull) and output.chat == pull.chat:
+                    pull = output
+                else:
+                    self._follow(output)
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
+            token = await self._access_token(anew=True)
+            await self.say({"type": "refresh", "token": token})

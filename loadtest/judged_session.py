@@ -1,0 +1,44 @@
+"""The client library's session, with an eye on each of its sockets: what the library would put
+right, a repeat or a hole, is a breach of the contract all the same and counts. Pure."""
+
+from typing import Any
+
+import msgspec
+from hubbub_client.session import Output, Session
+
+from loadtest.delivery import DeliveryBook
+
+
+class JudgedSession(Session):
+    """A socket has each chat from one seq on: after the cursor where the chat is replayed, else
+    after the head, or from its `chat.created`; from there on dense."""
+
+    def __init__(self, user: str, book: DeliveryBook) -> None:
+        super().__init__(user)
+        self._book = book
+        self._resumed: dict[str, int] = {}
+        self._last: dict[str, int] = {}  # by chat, on this socket
+
+    def connect(self, token: str) -> bytes:
+        frame = super().connect(token)
+        self._resumed = msgspec.json.decode(frame)["resume"]
+        return frame
+
+    def take(self, frame: dict[str, Any]) -> list[Output]:
+        kind = frame["type"]
+        if kind == "ready":
+            replayed = self._resumed.keys() - set(frame["behind"])
+            self._last = frame["chats"] | {
+                chat: self._resumed[chat] for chat in replayed if chat in frame["chats"]
+            }
+        elif "seq" in frame and kind != "sent":
+            self._judge(frame["chat"], frame["seq"], kind)
+        return super().take(frame)
+
+    def _judge(self, chat: str, seq: int, kind: str) -> None:
+        last = self._last.get(chat, -1)
+        if seq <= last:
+            self._book.doubled += 1
+        elif seq != last + 1 and kind != "chat.created":
+            self._book.out_of_order += 1
+        self._last[chat] = max(seq, last)
