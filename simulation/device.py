@@ -1,7 +1,6 @@
-"""A reference client: one user's socket, and requests over either edge. Follows the contract.
-
-It resumes, pulls what it is told to pull, comes back when it may, repeats with the same key what
-was not answered, and tells the witness of everything that it is shown.
+"""A client: one user's socket, kept by the session of the client library, and requests over either
+edge. It repeats with the same key what was not answered, and tells the witness of everything that
+it is shown.
 """
 
 import asyncio
@@ -9,6 +8,7 @@ import random
 from typing import Any, Final
 
 import msgspec
+from hubbub_client.session import Output, Pull, Session, Stop
 
 from common.calls.http_client import HttpClient
 from simulation.installation import sign
@@ -16,11 +16,12 @@ from simulation.processes import Process
 from simulation.wire import Frame, FrameReader, client_frame
 from simulation.witness import Stream, Witness
 
-COME_BACK: Final = {1000, 1001, 1005, 1006, 1011, 1012, 1013, 4001, 4003, 4006, 4008, 4010}
 READY_SECONDS: Final = 12.0
 ANSWER_SECONDS: Final = 6.0
 REQUEST_SECONDS: Final = 6.0
 SILENCE_SECONDS: Final = 12.0
+HURRY: Final = 0.2  # of a real client's patience after a socket's end
+MOST_AWAY_SECONDS: Final = 1.0
 _HANDSHAKE: Final = (
     "GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
@@ -110,7 +111,6 @@ class Device:
         self.process = process
         self.user = user
         self.session = session
-        self.cursors: dict[str, int] = {}
         self.line: _Line | None = None
         self.is_stopped = False
         self.is_over = False  # it was told not to come back
@@ -121,9 +121,14 @@ class Device:
         self._pace = random.Random(f"{seed} {process.host}")
         self._token = sign(user, session)
         self._http = HttpClient(self._token)
-        self._epoch: str | None = None
-        self._held: dict[str, list[tuple[bytes, dict[str, Any]]]] = {}
+        self._session = Session(user, from_start=True)
+        self._pulls = 0  # under way
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+
+    @property
+    def cursors(self) -> dict[str, int]:
+        """The seq up to which it has each chat."""
+        return self._session.cursors
 
     @property
     def host(self) -> str:
@@ -141,7 +146,7 @@ class Device:
     @property
     def is_quiet(self) -> bool:
         """Nothing is being pulled."""
-        return not self._held
+        return not self._pulls
 
     # ---- the socket
 
@@ -157,11 +162,11 @@ class Device:
                 self.line = None
                 if line.code != 1006:
                     self._witness.note(self.host, f"socket ended with {line.code}")
-                if line.code not in COME_BACK:
+                next_ = self._session.closed(line.code, line.reason, self._pace.random())
+                if isinstance(next_, Stop):
                     self.is_over = True
                     return
-                if line.code == 4001:
-                    await asyncio.sleep(int(line.reason) / 1000 * 0.2)
+                await asyncio.sleep(min(next_.seconds * HURRY, MOST_AWAY_SECONDS))
             await asyncio.sleep(self._pace.uniform(0.02, 0.2))
 
     async def _connect(self) -> _Line | None:
@@ -181,13 +186,10 @@ class Device:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await line.opened
-                line.resume = dict(self.cursors)
-                hello: dict[str, Any] = {"type": "connect", "token": self._token}
-                hello["resume"] = line.resume
-                if self._epoch is not None:
-                    hello["epoch"] = self._epoch
+                hello = self._session.connect(self._token)
+                line.resume = msgspec.json.decode(hello)["resume"]
                 line.since = asyncio.get_running_loop().time()
-                self._say(line, hello)
+                line.write(client_frame(1, hello))
                 if self.flickers:
                     self.flickers -= 1
                     await asyncio.sleep(self._pace.choice((0.0, 0.0003, 0.001)))
@@ -210,7 +212,7 @@ class Device:
             self._begin(line, frame)
         elif "seq" in frame and frame["type"] != "sent":
             self._witness.event(self.user, line.stream, text, frame)
-            self._receive(text, frame)
+            self._follow(self._session.take(frame))
         elif "clientId" in frame:
             answer = self._answers.get(frame["clientId"])
             if answer is not None and not answer.done():
@@ -219,15 +221,7 @@ class Device:
     def _begin(self, line: _Line, ready: dict[str, Any]) -> None:
         line.stream = self._witness.ready(self.user, line.since, line.resume, ready)
         self._witness.note(self.host, f"ready, {self._describe(ready)}")
-        self._epoch = ready["epoch"]
-        for chat in list(self.cursors):
-            if chat not in ready["chats"]:
-                del self.cursors[chat]
-        for chat, head in ready["chats"].items():
-            if chat in ready["behind"] or chat not in self.cursors:
-                if self.cursors.get(chat, 0) > head:
-                    self.cursors[chat] = 0
-                self._pull(chat)
+        self._follow(self._session.take(ready))
         if not line.ready.done():
             line.ready.set_result(None)
 
@@ -236,27 +230,26 @@ class Device:
         behind = [self._witness.name(chat) for chat in ready["behind"]]
         return f"{heads}" + (f", behind {behind}" if behind else "")
 
-    def _receive(self, text: bytes, event: dict[str, Any]) -> None:
-        held = self._held.get(event["chat"])
-        if held is not None:
-            held.append((text, event))
-        else:
-            self._apply(text, event)
+    def _follow(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Pull):
+                self.process.loop.create_task(self._pull(output))
 
-    def _apply(self, text: bytes, event: dict[str, Any]) -> None:
-        chat, seq, kind = event["chat"], event["seq"], event["type"]
-        last = self.cursors.get(chat, 0)
-        if seq <= last:
-            return
-        if seq > last + 1 and kind != "chat.created":
-            self._pull(chat)
-            self._held[chat].append((text, event))
-        elif kind == "chat.deleted" or (
-            kind == "participant.removed" and self.user in event["users"]
-        ):
-            self.cursors.pop(chat, None)
-        else:
-            self.cursors[chat] = seq
+    async def _pull(self, pull: Pull) -> None:
+        self._pulls += 1
+        try:
+            while self._session.wants(pull):
+                try:
+                    events, more = await self.read_page(pull.chat, pull.after)
+                except Problem as problem:
+                    if problem.code == "not_found":
+                        self._follow(self._session.gone(pull))
+                    await asyncio.sleep(self._pace.uniform(0.05, 0.2))
+                else:
+                    self._follow(self._session.pulled(pull, events, more=more))
+                    break
+        finally:
+            self._pulls -= 1
 
     # ---- what it is told to do
 
@@ -313,35 +306,11 @@ class Device:
             raise Problem(msgspec.json.decode(answered.body)["code"])
         return msgspec.json.decode(answered.body, type=dict[str, msgspec.Raw])
 
-    def _pull(self, chat: str) -> None:
-        if chat not in self._held:
-            self._held[chat] = []
-            self.process.loop.create_task(self._pull_all(chat))
-
-    async def _pull_all(self, chat: str) -> None:
-        more = True
-        while more:
-            try:
-                more = await self.read_events(chat)
-            except Problem as problem:
-                if problem.code == "not_found":
-                    break
-                await asyncio.sleep(self._pace.uniform(0.05, 0.2))
-        for text, event in self._held.pop(chat):
-            self._apply(text, event)
-
-    async def read_events(self, chat: str) -> bool:
-        """One page on from the cursor; whether there is more. Raises Problem."""
-        seqs, more = await self.read_page(chat, self.cursors.get(chat, 0))
-        if seqs:
-            self.cursors[chat] = seqs[-1]
-        return more
-
-    async def read_page(self, chat: str, after: int) -> tuple[list[int], bool]:
-        """The seqs of a page of `/events`, judged, and whether there is more. Raises Problem."""
+    async def read_page(self, chat: str, after: int) -> tuple[list[dict[str, Any]], bool]:
+        """A page of `/events`, judged, and whether there is more. Raises Problem."""
         low = self._witness.truth.chat(chat).head
         raw = await self.ask("events", {"chat": chat, "after": after})
         page = msgspec.json.decode(raw["events"], type=list[msgspec.Raw])
         self._witness.page(self.user, chat, low, {"events": page}, after)
-        seqs = [msgspec.json.decode(line)["seq"] for line in page]
-        return seqs, bool(msgspec.json.decode(raw["more"]))
+        events = [msgspec.json.decode(line, type=dict[str, Any]) for line in page]
+        return events, bool(msgspec.json.decode(raw["more"]))
