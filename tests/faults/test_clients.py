@@ -12,13 +12,14 @@ import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from tests.faults.storm import Scene, ride_out
-from tests.fixtures.device import SUBPROTOCOL
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 from tests.fixtures.proxy import Proxy
 
+SUBPROTOCOL = Subprotocol("chat.v1")
 INVARIANTS = "I1 to I9"
 HERD = 1000
 HERD_BACK_SECONDS = 10.0
