@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,7 +56,6 @@ from edge.settings import EdgeSettings
 from edge.site import File, make_file, read_site
 from edge.upstream import Administration, Chats, Users
 
-WEB_FOLDER = Path(__file__).parent / "web"
 JSON = "application/json"
 
 
@@ -183,5 +181,5 @@ def create_app(routes: Sequence[Any], admission: Admission) -> Front:
 
 def read_pages() -> dict[str, File]:
     """Everything that is served as a file, by its path."""
-    files = read_site(WEB_FOLDER)
+    files = read_site()
     return {**files, "/docs": files["/web/docs/index.html"]}

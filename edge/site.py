@@ -1,6 +1,7 @@
 """The pages as they are served: their modules joined into a script for each step of their start,
 their styles into those of a first view and the others, compressed, under addresses that are kept
-for ever. On disk every module stays a file of its own.
+for ever. On disk every module stays a file of its own; those of the JavaScript client, on which the
+pages are built, are in `clients/javascript` and are served below `client/`.
 """
 
 import gzip
@@ -12,6 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+WEB_FOLDER: Final = Path(__file__).parent / "web"
+CLIENT_FOLDER: Final = Path(__file__).parents[1] / "clients" / "javascript" / "lib"
 PAGES: Final = {"/": "index.html", "/admin": "admin/index.html"}
 SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
 ADMIN_SCRIPTS: Final = ("admin/main.js",)
@@ -19,7 +22,7 @@ WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/[\w-]+\.js)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/(?:client/)?[\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "(\.\.?/[\w-]+\.css)";\n', re.MULTILINE)
@@ -52,15 +55,18 @@ def make_file(body: bytes, media_type: str, version: str = "") -> File:
     return File(body, media_type, etag, gzipped, version)
 
 
-def read_site(folder: Path) -> dict[str, File]:
-    """Every file below the folder by the path under which it is served, and the pages by theirs.
+def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[str, File]:
+    """Every file below the folders by the path under which it is served, and the pages by theirs.
 
     Raises ValueError where a module is written in a form that cannot be joined.
     """
     sources = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        **{
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+        **{f"client/{path.name}": path.read_bytes() for path in sorted(client.glob("*.js"))},
     }
     texts = {
         name: body.decode() for name, body in sources.items() if name.endswith((".js", ".css"))

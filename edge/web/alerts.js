@@ -2,10 +2,10 @@
  * Tells of messages while their reader looks elsewhere: one notification of the system per chat,
  * by one of the windows that somebody has open. Gone as soon as the chat is read anywhere.
  */
-import { isBlank } from "./fold.js";
+import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
 import { Tabs } from "./tabs.js";
-import { isNews } from "./timeline.js";
+import { isNews } from "./client/timeline.js";
 import { noteOf, otherOf, titleOf } from "./words.js";
 
 const ELSEWHERE_MS = 500; // so long another window, or device, may take to say that it is read

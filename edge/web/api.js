@@ -2,7 +2,7 @@
  * The REST calls that the page makes, each by its name. Adds the token, renews it once when it is
  * refused, and repeats what is safe to repeat. Knows no view.
  */
-import { Refusal, Unreachable, exchange } from "./exchange.js";
+import { Refusal, Unreachable, exchange } from "./client/exchange.js";
 
 const REPEAT_FOR_MS = 5_000;
 const PAUSE_MS = 300;

@@ -2,7 +2,7 @@
  * Brings chats up to date over REST: what lies between their cursor and what is known to exist, and
  * what they are. One errand at a time for a chat, again until it is done.
  */
-import { Refusal } from "./exchange.js";
+import { Refusal } from "./client/exchange.js";
 
 const EVENTS_AT_ONCE = 200;
 const SKIP_WHEN_BEHIND = 1_000;

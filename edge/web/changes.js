@@ -2,7 +2,7 @@
  * Brings one change of a message to the server: an edit, a deletion, a reaction. Says what became
  * of it; repeats nothing.
  */
-import { Refusal } from "./exchange.js";
+import { Refusal } from "./client/exchange.js";
 
 /** `{seq}` where the change has one, `{}` else. Raises Refusal or Unreachable. */
 export async function bring(api, { kind, chat, messageId, clientId, text, mentions, emoji, isOn }) {

@@ -3,9 +3,9 @@
  * words, what was put away behind a button. Decides nothing.
  */
 import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.js";
-import { isBlank } from "./fold.js";
+import { isBlank } from "./client/fold.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./ids.js";
+import { hueOf } from "./client/ids.js";
 import { listTime } from "./moments.js";
 import { saidIn } from "./said.js";
 import { DELETED, otherOf, titleOf } from "./words.js";

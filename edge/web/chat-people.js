@@ -4,7 +4,7 @@
  */
 import { avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf, newId } from "./ids.js";
+import { hueOf, newId } from "./client/ids.js";
 import { openMenu } from "./menu.js";
 import { PeoplePicker } from "./people-picker.js";
 import { peopleInWords, refusalInWords } from "./words.js";

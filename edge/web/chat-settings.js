@@ -6,7 +6,7 @@ import { asking } from "./asking.js";
 import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, TOPIC_RULES, allGood } from "./field.js";
 import { icon } from "./icons.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 import { refusalInWords } from "./words.js";
 
 const LEVELS = [

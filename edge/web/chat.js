@@ -2,9 +2,9 @@
  * One chat as its reader knows it: what it is called, who is in it, its timeline, how far it is
  * read, who is typing. Changes by events and by what the server says; does no I/O.
  */
-import { change, changesMessage } from "./fold.js";
-import { madeAt } from "./ids.js";
-import { Timeline } from "./timeline.js";
+import { change, changesMessage } from "./client/fold.js";
+import { madeAt } from "./client/ids.js";
+import { Timeline } from "./client/timeline.js";
 import { Unread } from "./unread.js";
 
 const TYPING_MS = 5_000;

@@ -4,7 +4,7 @@
 import { element } from "./element.js";
 import { Field } from "./field.js";
 import { icon } from "./icons.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 import { refusalInWords } from "./words.js";
 
 const WHAT_GOES = "You are signed out everywhere. E-mail address, password, name and status are "

@@ -5,7 +5,7 @@
 import { element } from "./element.js";
 import { EntryPage } from "./entry-page.js";
 import { EMAIL_RULES, Field, NAME_RULES, PASSWORD_RULES, allGood } from "./field.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 import { BROKEN_LINKS, noSignUpWords, welcomeWords } from "./link-words.js";
 import { resetForm } from "./reset-form.js";
 import { teamForm } from "./team-form.js";

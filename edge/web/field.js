@@ -2,7 +2,7 @@
  * One labelled input with its hint and its error, which stays until this very field is changed.
  */
 import { element } from "./element.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 
 export class Field {
   #error;

@@ -4,7 +4,7 @@
 import { FileLinks } from "./file-links.js";
 import { dayAndTime } from "./moments.js";
 import { Tray } from "./tray.js";
-import { upload } from "./upload.js";
+import { upload } from "./client/upload.js";
 import { Uploads } from "./uploads.js";
 import { openViewer } from "./viewer.js";
 import { refusalInWords } from "./words.js";

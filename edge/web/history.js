@@ -2,7 +2,7 @@
  * Loads what a chat's timeline does not hold: the newest of it, what came before or after a seq,
  * what lies around one. Messages come as they are now; what else happened comes from the log.
  */
-import { begin, change, changesMessage } from "./fold.js";
+import { begin, change, changesMessage } from "./client/fold.js";
 
 const PAGE = 50;
 const BEFORE_UNREAD = 10;

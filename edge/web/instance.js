@@ -2,7 +2,7 @@
  * What everybody may know of the instance: its name, and who may sign up. The name is kept in this
  * browser, so that the first view has it.
  */
-import { exchange } from "./exchange.js";
+import { exchange } from "./client/exchange.js";
 
 const KEPT = "hubbub name"; // in localStorage
 

@@ -3,7 +3,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf, madeAt } from "./ids.js";
+import { hueOf, madeAt } from "./client/ids.js";
 import { dayAndTime } from "./moments.js";
 import { otherOf, titleOf } from "./words.js";
 

@@ -2,7 +2,7 @@
  * The newest part of each chat that was read in this browser, for reading where there is no server.
  * Keeps what was shown, as it is now: a text that is deleted goes from here too.
  */
-import { change, changesMessage } from "./fold.js";
+import { change, changesMessage } from "./client/fold.js";
 
 const STORE = "logs";
 const MOST_ITEMS = 200;

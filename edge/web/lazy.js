@@ -2,7 +2,7 @@
  * The way to `later.js` and its styles: one promise, begun when somebody wants it, and begun anew after a failure.
  */
 import { element } from "./element.js";
-import { Unreachable } from "./exchange.js";
+import { Unreachable } from "./client/exchange.js";
 
 export class Lazy {
   #onFailure;

@@ -3,8 +3,8 @@
  * they hear each other. Knows no DOM.
  */
 import { Chats } from "./chats.js";
-import { Connection } from "./connection.js";
-import { newId } from "./ids.js";
+import { Connection } from "./client/connection.js";
+import { newId } from "./client/ids.js";
 import { KeptLogs } from "./kept-logs.js";
 import { Marks } from "./marks.js";
 import { Names } from "./names.js";

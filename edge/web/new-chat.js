@@ -3,7 +3,7 @@
  */
 import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, allGood } from "./field.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 import { shownName } from "./names.js";
 import { PeoplePicker } from "./people-picker.js";
 import { Sheet } from "./sheet.js";

@@ -2,7 +2,7 @@
  * Chooses people by typing the beginning of their names: a combobox, with those chosen before it.
  */
 import { avatar, element, lettersOf } from "./element.js";
-import { hueOf, newId } from "./ids.js";
+import { hueOf, newId } from "./client/ids.js";
 import { shownName } from "./names.js";
 import { refusalInWords } from "./words.js";
 

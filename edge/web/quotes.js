@@ -1,7 +1,7 @@
 /**
  * The messages that others answer: taken from what is loaded, else asked for once.
  */
-import { isBlank } from "./fold.js";
+import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
 
 export class Quotes {

@@ -2,9 +2,9 @@
  * The rows that a log shows: day lines, one "New" line, messages grouped by author, notes, and the
  * unsent at the end. Pure: no DOM, no clock.
  */
-import { expected } from "./expected.js";
-import { isBlank } from "./fold.js";
-import { isNews } from "./timeline.js";
+import { expected } from "./client/expected.js";
+import { isBlank } from "./client/fold.js";
+import { isNews } from "./client/timeline.js";
 
 const GROUP_MS = 5 * 60_000;
 

@@ -3,7 +3,7 @@
  * time, again under the same key until the server has said what became of it. Knows no view.
  */
 import { bring } from "./changes.js";
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;

@@ -2,7 +2,7 @@
  * Who is signed in, and the access token of this window. The refresh token lives in an HttpOnly
  * cookie that no script can read. Knows nothing of chats.
  */
-import { Refusal, Unreachable, exchange } from "./exchange.js";
+import { Refusal, Unreachable, exchange } from "./client/exchange.js";
 
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const RENEW_BEFORE_MS = 30_000;

@@ -4,7 +4,7 @@
  * come: a phone that changes its network while the page loads must not be left with an empty one.
  */
 import { Api } from "./api.js";
-import { clock } from "./clock.js";
+import { clock } from "./client/clock.js";
 import { openDatabase } from "./database.js";
 import { isLink, takeLink } from "./link.js";
 import { Session } from "./session.js";

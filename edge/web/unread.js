@@ -2,7 +2,7 @@
  * How far one person has read a chat, and what lies above that: counted by the server, kept up by
  * the events since. Where only the server can tell, it says so. Pure.
  */
-import { isBlank } from "./fold.js";
+import { isBlank } from "./client/fold.js";
 
 /** The server counts no further. */
 export const MOST_COUNTED = 100;

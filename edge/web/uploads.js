@@ -2,7 +2,7 @@
  * The files that somebody has chosen for their next message in one chat: brings them to the server
  * a few at a time, again after a cut, and gives what the message takes. Shows nothing.
  */
-import { newId } from "./ids.js";
+import { newId } from "./client/ids.js";
 import { hasPlace } from "./picture-place.js";
 
 const AT_ONCE = 2;

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +22,6 @@ from edge.routes.pages import headers_of, page_headers
 from edge.site import File, read_site
 from tests.browser.play_files import PlayFiles
 
-WEB = Path(__file__).parents[2] / "edge" / "web"
 BEGAN = datetime(2026, 6, 4, 9, 0, tzinfo=UTC)
 NAMES = ("ann", "bob", "cleo", "dan", "esra", "farid", "greta", "hugo", "ines")
 
@@ -253,7 +251,7 @@ class Stage:
     def __init__(self) -> None:
         self.origin = ""
         self.play = Play()
-        self.files = read_site(WEB)
+        self.files = read_site()
 
     async def enter(self, context: BrowserContext, play: Play | None, path: str = "/") -> Page:
         """A page with ann signed in, or with nobody where there is no play."""

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
+from edge.site import CLIENT_FOLDER, WEB_FOLDER
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RULES = Path(__file__).parent / "modules"
-WEB = Path(__file__).parents[2] / "edge" / "web"
-CASES = Path(__file__).parents[1] / "fixtures"
+FOLDERS = {
+    "web": WEB_FOLDER,
+    "client": CLIENT_FOLDER,
+    "modules": RULES,
+    "cases": Path(__file__).parents[1] / "fixtures",
+}
 MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
 
 
@@ -21,8 +27,9 @@ class ModuleHandler(http.server.SimpleHTTPRequestHandler):
     """Serves the page's modules under /web/, their rules and the cases that others share."""
 
     def translate_path(self, path: str) -> str:
-        folder, _, name = path.partition("?")[0].lstrip("/").partition("/")
-        return str({"web": WEB, "modules": RULES, "cases": CASES}[folder] / name)
+        path = path.partition("?")[0].replace("/web/client/", "/client/")
+        folder, _, name = path.lstrip("/").partition("/")
+        return str(FOLDERS[folder] / name)
 
     def log_message(self, format: str, *args: Any) -> None:
         """The tests' own output is enough."""

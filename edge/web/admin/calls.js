@@ -1,7 +1,7 @@
 /**
  * The calls of those in charge, each by its name. Knows no view.
  */
-import { newId } from "../ids.js";
+import { newId } from "../client/ids.js";
 
 export class Calls {
   #api;

@@ -2,7 +2,7 @@
  * One of a few, each with a sentence about it.
  */
 import { element } from "../element.js";
-import { newId } from "../ids.js";
+import { newId } from "../client/ids.js";
 
 /** `options` are `{value, label, hint}`. Gives `{node, value}`; the node may be disabled. */
 export function choices({ legend, options, value, isDisabled = false }) {

@@ -2,7 +2,7 @@
  * The beginning of /admin: who is there, whether they are in charge, and which part they look at.
  */
 import { Api } from "../api.js";
-import { clock } from "../clock.js";
+import { clock } from "../client/clock.js";
 import { element } from "../element.js";
 import { Instance } from "../instance.js";
 import { Layers } from "../layers.js";

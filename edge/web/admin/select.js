@@ -2,7 +2,7 @@
  * One of many, with its label.
  */
 import { element } from "../element.js";
-import { newId } from "../ids.js";
+import { newId } from "../client/ids.js";
 
 export class Select {
   #select;

@@ -1,7 +1,7 @@
 import { doneInWords } from "/web/admin/audit-words.js";
 import { Flow } from "/web/admin/flow.js";
 import { Pages } from "/web/admin/pages.js";
-import { Unreachable } from "/web/exchange.js";
+import { Unreachable } from "/web/client/exchange.js";
 import { isLink, takeLink } from "/web/link.js";
 import { rule, same, settle } from "./checks.js";
 

@@ -1,4 +1,4 @@
-import { Connection } from "/web/connection.js";
+import { Connection } from "/web/client/connection.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 /** One side of a socket; the rules play the server. */

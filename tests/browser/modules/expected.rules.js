@@ -1,5 +1,5 @@
-import { expected, isAs, isOutcome } from "/web/expected.js";
-import { Timeline } from "/web/timeline.js";
+import { expected, isAs, isOutcome } from "/web/client/expected.js";
+import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
 const ME = "me";

@@ -1,5 +1,5 @@
-import { begin, change, changesMessage } from "/web/fold.js";
-import { Timeline } from "/web/timeline.js";
+import { begin, change, changesMessage } from "/web/client/fold.js";
+import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
 /** The same value with its keys in one order. */

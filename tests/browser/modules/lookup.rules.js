@@ -1,4 +1,4 @@
-import { Unreachable } from "/web/exchange.js";
+import { Unreachable } from "/web/client/exchange.js";
 import { Lookup } from "/web/lookup.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 

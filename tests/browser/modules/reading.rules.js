@@ -1,7 +1,7 @@
 import { LogWindow, MOST_SHOWN } from "/web/log-window.js";
 import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
 import { lettersOf } from "/web/element.js";
-import { madeAt, newId } from "/web/ids.js";
+import { madeAt, newId } from "/web/client/ids.js";
 import { isolated, listed, membersInWords, noteOf, titleOf } from "/web/words.js";
 import { rule, same } from "./checks.js";
 

@@ -1,5 +1,5 @@
 import { Sender } from "/web/sender.js";
-import { Timeline } from "/web/timeline.js";
+import { Timeline } from "/web/client/timeline.js";
 import { Outbox } from "/web/outbox.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 

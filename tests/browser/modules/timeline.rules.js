@@ -1,5 +1,5 @@
 import { rowsOf } from "/web/rows.js";
-import { Timeline } from "/web/timeline.js";
+import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
 const ME = "me";

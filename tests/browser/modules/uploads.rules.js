@@ -1,4 +1,4 @@
-import { Refusal, Unreachable } from "/web/exchange.js";
+import { Refusal, Unreachable } from "/web/client/exchange.js";
 import { Uploads } from "/web/uploads.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.site import join_modules, join_scripts, join_styles, make_file, read_site
-
-WEB = Path(__file__).parents[3] / "edge" / "web"
+from edge.site import (
+    WEB_FOLDER,
+    join_modules,
+    join_scripts,
+    join_styles,
+    make_file,
+    read_site,
+)
 
 
 def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None:
@@ -130,7 +135,7 @@ def find_node() -> str | None:
 def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
     """What edge serves of a page is a script that a JavaScript engine can read, and every file that
     a page names is there and carries the version of the whole."""
-    site = read_site(WEB)
+    site = read_site()
     for name in ("start", "main", "later", "admin/main"):
         script = tmp_path / f"{name.replace('/', '-')}.mjs"
         script.write_bytes(site[f"/web/{name}.js"].body)
@@ -147,7 +152,7 @@ def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
 def test_the_pages_draw_the_same_icons() -> None:
     """A symbol of one page looks the same in the other."""
     drawn = [
-        dict(re.findall(r'<symbol id="([\w-]+)"(.*?)</symbol>', (WEB / name).read_text()))
+        dict(re.findall(r'<symbol id="([\w-]+)"(.*?)</symbol>', (WEB_FOLDER / name).read_text()))
         for name in ("index.html", "admin/index.html")
     ]
     both = drawn[0].keys() & drawn[1].keys()
@@ -157,7 +162,7 @@ def test_the_pages_draw_the_same_icons() -> None:
 
 def test_the_page_is_small() -> None:
     """Everything that a first view loads of it is below 60 kB as it travels."""
-    site = read_site(WEB)
+    site = read_site()
     names = ("/", "/web/start.js", "/web/main.js", "/web/page.css", "/web/mark.svg")
     assert sum(len(site[name].gzipped or site[name].body) for name in names) < 60_000
 
