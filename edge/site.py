@@ -100,21 +100,29 @@ def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[s
 def join_scripts(modules: Mapping[str, str], entries: Sequence[str]) -> dict[str, str]:
     """Every entry with the modules that it needs, each in the first script that needs it: the later
     ones take it from there, so that there is one of each."""
-    scripts: dict[str, str] = {}
+    own: dict[str, dict[str, str]] = {}
     has: dict[str, str] = {}  # module -> the entry whose script it is in
+    taken: dict[tuple[str, str], list[str]] = {}  # of an earlier entry by a later one
     for entry in entries:
-        own = join_modules(modules, entry, has)
-        taken = "".join(
-            # The same address as the page's own, or it would be another instance of it.
-            f"const {{ {_variables(name for name in has if has[name] == earlier)} }} = "
+        own[entry] = join_modules(modules, entry, has)
+        text = "".join(own[entry].values())
+        for name, earlier in has.items():
+            if f" = {_variable(name)};\n" in text:
+                taken.setdefault((earlier, entry), []).append(name)
+        has |= dict.fromkeys((name for name in own[entry] if name != entry), entry)
+    scripts: dict[str, str] = {}
+    for entry in entries:
+        # The same address as the page's own, or it would be another instance of it.
+        takes = "".join(
+            f"const {{ {_variables(names)} }} = "
             f"(await import(`./{earlier}${{new URL(import.meta.url).search}}`)).$shared;\n"
-            for earlier in scripts
+            for (earlier, taker), names in taken.items()
+            if taker == entry
         )
-        has |= dict.fromkeys((name for name in own if name != entry), entry)
-        shared = (
-            f"export const $shared = {{ {_variables(name for name in own if name != entry)} }};\n"
-        )
-        scripts[entry] = taken + "".join(own.values()) + shared
+        wanted = {name for (giver, _), names in taken.items() if giver == entry for name in names}
+        shared = _variables(name for name in own[entry] if name in wanted)
+        gives = f"export const $shared = {{ {shared} }};\n" if wanted else ""
+        scripts[entry] = takes + "".join(own[entry].values()) + gives
     return scripts
 
 
@@ -122,13 +130,19 @@ def join_modules(
     modules: Mapping[str, str], entry: str, without: Collection[str] = ()
 ) -> dict[str, str]:
     """The entry and every module that it needs, in the order in which they need each other: each
-    becomes a function that is called once and gives what it exports; the entry stays as it is.
+    becomes a function that is called once and gives what others import; the entry stays as it is.
 
     Only `import {…} from` a relative path at the top and `export` before a declaration are
     understood, and no string of several lines, which is all that the page uses: ValueError for any
     other form.
     """
     done: dict[str, str] = {}
+    wanted = {
+        (_resolve(name, needed), one.split(" as ")[0].strip())
+        for name, text in modules.items()
+        for names, needed in _IMPORT.findall(text)
+        for one in names.split(",")
+    }
 
     def join(name: str, waiting: tuple[str, ...]) -> None:
         if name in done or name in without:
@@ -141,20 +155,18 @@ def join_modules(
         for _, needed in _IMPORT.findall(text):
             join(_resolve(name, needed), (*waiting, name))
         body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)
-        done[name] = body if name == entry else _wrap(name, body)
+        done[name] = body if name == entry else _wrap(name, body, wanted)
 
     join(entry, ())
     return done
 
 
-def _wrap(name: str, body: str) -> str:
-    exported = [found[1] for found in _EXPORT.findall(body)]
+def _wrap(name: str, body: str, wanted: Collection[tuple[str, str]]) -> str:
+    given = [found[1] for found in _EXPORT.findall(body) if (name, found[1]) in wanted]
     body = _EXPORT.sub(r"\1 \2", body)
     if (other := _OTHER_FORM.search(body)) is not None:
         raise ValueError(f"{name} cannot be joined: {other[0]}")
-    return (
-        f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
-    )
+    return f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(given)} }};\n}})();\n"
 
 
 def join_styles(styles: Mapping[str, str], entry: str) -> str:

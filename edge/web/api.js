@@ -1,21 +1,12 @@
 /**
- * The REST calls that the page makes, each by its name. Adds the token, renews it once when it is
- * refused, and repeats what is safe to repeat. Knows no view.
+ * The REST calls that the page makes, each by its name. Knows no view.
  */
-import { Refusal, Unreachable, exchange } from "./client/exchange.js";
-
-const REPEAT_FOR_MS = 5_000;
-const PAUSE_MS = 300;
 
 export class Api {
-  #fetch;
-  #session;
-  #clock;
+  #rest;
 
-  constructor({ fetch, session, clock }) {
-    this.#fetch = fetch;
-    this.#session = session;
-    this.#clock = clock;
+  constructor({ rest }) {
+    this.#rest = rest;
   }
 
   /**
@@ -33,7 +24,7 @@ export class Api {
   }
 
   async changeMe(changes) {
-    return (await this.#call("PATCH", "/api/user/me", { body: changes })).user;
+    return (await this.#call("PATCH", "/api/user/me", changes)).user;
   }
 
   /** At most 200 people by their ids; those that there are not are left out. */
@@ -64,16 +55,16 @@ export class Api {
 
   async createChat({ participants, chatName }, key) {
     const body = { participants, chatName };
-    return (await this.#repeat("POST", "/api/chat", { body, key })).chat;
+    return (await this.#repeat("POST", "/api/chat", body, key)).chat;
   }
 
   async markUnread(id, from) {
-    return this.#repeat("PUT", `/api/chat/${id}/unread`, { body: { from } });
+    return this.#repeat("PUT", `/api/chat/${id}/unread`, { from });
   }
 
   /** `{notify}`, `{archived}` or both; gives all that is the person's own of the chat. */
   async changeMine(id, changes) {
-    return (await this.#call("PATCH", `/api/chat/${id}/mine`, { body: changes })).mine;
+    return (await this.#call("PATCH", `/api/chat/${id}/mine`, changes)).mine;
   }
 
   /** The one chat of two people; made where there is none. */
@@ -83,7 +74,7 @@ export class Api {
 
   /** `{chatName}`, `{topic}` (null takes it away) or both. */
   async changeChat(id, changes) {
-    return this.#call("PATCH", `/api/chat/${id}`, { body: changes });
+    return this.#call("PATCH", `/api/chat/${id}`, changes);
   }
 
   /** Sets its topic; null takes it away. */
@@ -92,7 +83,7 @@ export class Api {
   }
 
   async addPeople(id, userIds, key) {
-    return this.#repeat("POST", `/api/chat/${id}/participant`, { body: { userIds }, key });
+    return this.#repeat("POST", `/api/chat/${id}/participant`, { userIds }, key);
   }
 
   async removePerson(id, userId) {
@@ -117,11 +108,11 @@ export class Api {
   /** These four ask once: who keeps what is unsent repeats them, with the same key. */
   async editMessage(id, messageId, { message, mentions }, key) {
     const path = `/api/chat/${id}/message/${messageId}`;
-    return (await this.#call("PATCH", path, { body: { message, mentions }, key })).messageInfo;
+    return (await this.#call("PATCH", path, { message, mentions }, key)).messageInfo;
   }
 
   async deleteMessage(id, messageId, key) {
-    return this.#call("DELETE", `/api/chat/${id}/message/${messageId}`, { key });
+    return this.#call("DELETE", `/api/chat/${id}/message/${messageId}`, undefined, key);
   }
 
   async addReaction(id, messageId, emoji) {
@@ -133,9 +124,8 @@ export class Api {
   }
 
   /** Of requests that are made elsewhere. */
-  async headers(key) {
-    const token = await this.#session.token();
-    return { Authorization: `Bearer ${token}`, "Idempotency-Key": key };
+  headers(key) {
+    return this.#rest.headers(key);
   }
 
   async deleteFile(id, fileId) {
@@ -144,41 +134,21 @@ export class Api {
 
   /** `{links: {fileId: {url, previewUrl}}, expiresIn}`. */
   async fileLinks(id, files) {
-    return this.#repeat("POST", `/api/chat/${id}/file/link`, { body: { files } });
+    return this.#repeat("POST", `/api/chat/${id}/file/link`, { files });
   }
 
   /** What few views ask for, by its path; `isSafe` where it may be done twice. */
-  call(method, path, { isSafe, ...request } = {}) {
-    return isSafe ? this.#repeat(method, path, request) : this.#call(method, path, request);
+  call(method, path, { isSafe, body, key } = {}) {
+    return isSafe ? this.#repeat(method, path, body, key) : this.#call(method, path, body, key);
   }
 
-  /** Repeats while the outcome is open, for 5 s; only for what may be done twice. */
-  async #repeat(method, path, request = {}) {
-    const until = this.#clock.now() + REPEAT_FOR_MS;
-    for (;;) {
-      try {
-        return await this.#call(method, path, request);
-      } catch (error) {
-        if (!(error instanceof Unreachable) || this.#clock.now() >= until) throw error;
-      }
-      await new Promise((resolve) => this.#clock.after(PAUSE_MS, resolve));
-    }
+  /** Repeats while the outcome is open; only for what may be done twice. */
+  #repeat(method, path, body, key) {
+    return this.#rest.call(method, path, body, { key });
   }
 
-  async #call(method, path, { body, key } = {}) {
-    const token = await this.#session.token();
-    try {
-      return await this.#exchange(method, path, body, key, token);
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== "unauthenticated") throw error;
-    }
-    return this.#exchange(method, path, body, key, await this.#session.renew(token));
-  }
-
-  #exchange(method, path, body, key, token) {
-    const headers = { Authorization: `Bearer ${token}` };
-    if (key) headers["Idempotency-Key"] = key;
-    return exchange(this.#fetch, method, path, { body, headers });
+  #call(method, path, body, key) {
+    return this.#rest.call(method, path, body, { key, repeatMs: 0 });
   }
 }
 

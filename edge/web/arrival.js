@@ -6,7 +6,7 @@ import { refusalInWords } from "./words.js";
 
 /**
  * Follows it, and puts the chat that it leads to into the address. Gives what to say, or "".
- * Raises Unreachable.
+ * Raises NoAnswer.
  */
 export async function followLink({ kind, code }, { api, instance }) {
   if (kind === "owner") return OWNER_LINK_TAKEN_BY_ACCOUNT;

@@ -3,7 +3,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { membersInWords, otherOf, peopleInWords } from "./words.js";
 
 const FACES = 3;

@@ -2,7 +2,7 @@
  * Brings chats up to date over REST: what lies between their cursor and what is known to exist, and
  * what they are. One errand at a time for a chat, again until it is done.
  */
-import { Refusal } from "./client/exchange.js";
+import { NotFound } from "./client/errors.js";
 
 const EVENTS_AT_ONCE = 200;
 const SKIP_WHEN_BEHIND = 1_000;
@@ -81,7 +81,7 @@ export class CatchUp {
       // A hole may have shown while the errand was another one.
       if (chat.timeline.hasHole) this.#clock.after(RETRY_MS, () => this.fill(chat, 0));
     } catch (error) {
-      if (error instanceof Refusal && error.code === "not_found") this.#hear.gone(chat);
+      if (error instanceof NotFound) this.#hear.gone(chat);
       else if (!error.final) {
         this.#clock.after(RETRY_MS, () => this.#patiently(chat, errand, { isAwaited }));
       }

@@ -2,9 +2,9 @@
  * Brings one change of a message to the server: an edit, a deletion, a reaction. Says what became
  * of it; repeats nothing.
  */
-import { Refusal } from "./client/exchange.js";
+import { NotFound } from "./client/errors.js";
 
-/** `{seq}` where the change has one, `{}` else. Raises Refusal or Unreachable. */
+/** `{seq}` where the change has one, `{}` else. Raises Refused or NoAnswer. */
 export async function bring(api, { kind, chat, messageId, clientId, text, mentions, emoji, isOn }) {
   switch (kind) {
     case "edit": {
@@ -27,6 +27,6 @@ async function unlessGone(asked) {
   try {
     await asked;
   } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== "not_found") throw error;
+    if (!(error instanceof NotFound)) throw error;
   }
 }

@@ -5,7 +5,7 @@
 import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { isBlank } from "./client/fold.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { listTime } from "./moments.js";
 import { saidIn } from "./said.js";
 import { DELETED, otherOf, titleOf } from "./words.js";

@@ -4,7 +4,8 @@
  */
 import { avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf, newId } from "./client/ids.js";
+import { newId } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { openMenu } from "./menu.js";
 import { PeoplePicker } from "./people-picker.js";
 import { peopleInWords, refusalInWords } from "./words.js";

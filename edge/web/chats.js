@@ -28,6 +28,7 @@ export class Chats {
   #markers;
   #logs;
   #isListing = false;
+  #epoch; // of the history
 
   /**
    * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`; `tellRead(chat, upTo)` as
@@ -97,14 +98,17 @@ export class Chats {
     this.#loadRest(this.#takePage(await firstPage));
   }
 
-  /** `{chatId: seq}` for the socket, of the chats with the newest events. */
-  cursors() {
+  /** What the socket's first frame resumes: the chats with the newest events. */
+  hello() {
     const newest = this.sorted().slice(0, MOST_RESUMED);
-    return Object.fromEntries(newest.map((chat) => [chat.id, chat.timeline.cursor]));
+    const resume = Object.fromEntries(newest.map((chat) => [chat.id, chat.timeline.cursor]));
+    return { resume, epoch: this.#epoch };
   }
 
   /** What the socket's first frame says: which chats there are, up to where, and what is read. */
-  ready({ chats: heads, behind, read = {}, epoch }, { resumed, restored, awayMs }) {
+  ready({ chats: heads, behind, read = {}, epoch }, { resume, epoch: before, awayMs }) {
+    const isRestored = before !== undefined && before !== epoch;
+    this.#epoch = epoch;
     this.#logs.began(epoch);
     const late = new Set(behind);
     const markers = this.#markers.settle(read);
@@ -116,10 +120,10 @@ export class Chats {
         continue;
       }
       this.#moveMarker(chat, markers.get(id) ?? chat.read);
-      const isOther = restored || this.#logs.isForeign(chat);
+      const isOther = isRestored || this.#logs.isForeign(chat);
       const { cursor } = chat.timeline; // it may have gone back to what was kept
-      if (isOther || head < (resumed[id] ?? 0)) this.#catchUp.skip(chat, head);
-      else if (late.has(id) || !(id in resumed) || cursor < resumed[id]) {
+      if (isOther || head < (resume[id] ?? 0)) this.#catchUp.skip(chat, head);
+      else if (late.has(id) || !(id in resume) || cursor < resume[id]) {
         this.#catchUp.fill(chat, head);
       }
     }

@@ -100,7 +100,7 @@ export class EntryForm {
           invite: this.#link?.code,
         };
         try {
-          this.#entered(await this.#session.signUp(wanted, this.#keyFor(wanted)));
+          this.#entered(await this.#session.rest.signUp(wanted, this.#keyFor(wanted)));
         } catch (error) {
           if (error.code === "username_taken") refuse(username, error);
           else if (error.code === "email_taken") refuse(email, error);
@@ -162,7 +162,7 @@ export class EntryForm {
         if (!allGood(rules)) return;
         const who = { username: username.value, password: password.value };
         try {
-          this.#onEntered(await this.#session.logIn(who), this.#link);
+          this.#onEntered(await this.#session.rest.logIn(who), this.#link);
         } catch (error) {
           if (error.code === "invalid_credentials") refuse(password, error);
           else throw error;
@@ -183,7 +183,7 @@ function refuse(field, error) {
 
 /** Puts the server's sentences beside the fields that they are about; raises what names none. */
 function placeErrors(error, fields) {
-  const named = (error.fields ?? []).filter(({ field }) => field in fields);
+  const named = (error.errors ?? []).filter(({ field }) => field in fields);
   if (named.length === 0) throw error;
   for (const { field, detail } of named) fields[field].fail(detail);
 }

@@ -71,7 +71,7 @@ export class Files {
       this.#waiting.set(chat, new Uploads({
         clock: this.#clock,
         random: Math.random,
-        inWords: (error) => error.fields?.[0]?.detail ?? refusalInWords(error),
+        inWords: (error) => error.errors?.[0]?.detail ?? refusalInWords(error),
         bring: (file, how) => this.#bring(chat, file, how),
         drop: (id) => this.#api.deleteFile(chat.id, id),
         onChange: () => {

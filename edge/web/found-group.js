@@ -3,7 +3,7 @@
  */
 import { arrange, avatar, element, lettersOf } from "./element.js";
 import { marked, partsOfMessage } from "./found-message.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 
 export class FoundGroup {
   #list = element("div", { role: "presentation" });

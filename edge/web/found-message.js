@@ -3,7 +3,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { cutAt, findIn } from "./found-words.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { plainOf } from "./prose.js";
 
 const BEFORE = 30; // characters of the text before the first word that was found

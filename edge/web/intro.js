@@ -3,7 +3,8 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf, madeAt } from "./client/ids.js";
+import { madeAt } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { dayAndTime } from "./moments.js";
 import { otherOf, titleOf } from "./words.js";
 

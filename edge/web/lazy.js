@@ -2,7 +2,7 @@
  * The way to `later.js` and its styles: one promise, begun when somebody wants it, and begun anew after a failure.
  */
 import { element } from "./element.js";
-import { Unreachable } from "./client/exchange.js";
+import { NoAnswer } from "./client/errors.js";
 
 export class Lazy {
   #onFailure;
@@ -13,7 +13,7 @@ export class Lazy {
     this.#onFailure = onFailure;
   }
 
-  /** Everything that `later.js` has. Raises Unreachable where it cannot be fetched. */
+  /** Everything that `later.js` has. Raises NoAnswer where it cannot be fetched. */
   load() {
     // The same version as this module: the address names it.
     const { search } = new URL(import.meta.url);
@@ -25,7 +25,7 @@ export class Lazy {
       ([{ later }]) => later,
       (error) => {
         this.#loading = null;
-        throw new Unreachable(error.message);
+        throw new NoAnswer(error.message);
       },
     );
     return this.#loading;

@@ -4,7 +4,7 @@
 import { attachmentsOf, unsentFiles } from "./attachments.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { clockTime, fullTime } from "./moments.js";
 import { proseOf } from "./prose-view.js";
 import { DELETED, listed } from "./words.js";

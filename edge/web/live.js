@@ -79,8 +79,8 @@ export class Live {
     });
     this.#connection = new Connection({
       WebSocket, url, clock, random, isWatched,
-      token: ({ renew }) => (renew ? session.renew() : session.token()),
-      resume: () => this.chats.cursors(),
+      token: ({ renew }) => (renew ? session.rest.renew() : session.rest.accessToken()),
+      hello: () => this.chats.hello(),
       hear: {
         state: (state, code) => this.#lineChanged(state, code),
         ready: (frame, context) => this.#ready(frame, context),
@@ -242,7 +242,7 @@ export class Live {
     if (this.#clock.now() - this.#provedAt < PROVE_EVERY_MS) return;
     this.#provedAt = this.#clock.now();
     try {
-      await this.#session.renew();
+      await this.#session.rest.renew();
       this.#connection.open();
     } catch (error) {
       if (error.final) this.#hear.signedOut();

@@ -69,7 +69,7 @@ export class Lookup {
     } catch (error) {
       if (error.code === undefined) throw error;
       if (text === this.#wanted) this.error = error;
-      pauseMs = Math.max(AGAIN_MS, (error.retryAfterSeconds ?? 0) * 1_000);
+      pauseMs = Math.max(AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
     } finally {
       this.#isUnderway = false;
     }

@@ -2,7 +2,8 @@
  * Chooses people by typing the beginning of their names: a combobox, with those chosen before it.
  */
 import { avatar, element, lettersOf } from "./element.js";
-import { hueOf, newId } from "./client/ids.js";
+import { newId } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { shownName } from "./names.js";
 import { refusalInWords } from "./words.js";
 

@@ -2,7 +2,7 @@
  * Who somebody is, beside their name, and the way to write to them.
  */
 import { avatar, element, lettersOf } from "./element.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { openMenu } from "./menu.js";
 import { presenceInWords } from "./presence.js";
 

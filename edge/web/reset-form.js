@@ -20,7 +20,7 @@ export function resetForm({ session, code, onDone, onBroken }) {
       try {
         await session.resetPassword({ code, password: password.value });
       } catch (error) {
-        const detail = error.fields?.find(({ field }) => field === "password")?.detail;
+        const detail = error.errors?.find(({ field }) => field === "password")?.detail;
         if (error.code === "not_found") onBroken();
         else if (detail) password.fail(detail);
         else throw error;

@@ -1,13 +1,11 @@
 /**
- * Takes from the outbox what was written, edited, deleted and reacted: in order, one of a chat at a
- * time, again under the same key until the server has said what became of it. Knows no view.
+ * Takes from the outbox what was written, edited, deleted and reacted, as `Lanes` has it, and says in
+ * the timeline what became of it. Knows no view.
  */
 import { bring } from "./changes.js";
 import { newId } from "./client/ids.js";
+import { Lanes } from "./client/lanes.js";
 
-const ANSWER_TIMEOUT_MS = 15_000;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
 const UNDO_MS = 5_000;
 /** Refusals that time heals; every other one needs a person. */
 const PASSING = new Set(["rate_limited", "unavailable", "internal", "unauthenticated"]);
@@ -18,10 +16,8 @@ export class Sender {
   #connection;
   #chats;
   #clock;
-  #random;
   #hear;
-  #underway = new Map(); // chat -> {clientId, cancel}
-  #pauses = new Map(); // chat -> how often in a row
+  #lanes;
 
   /** `hear` is `{changed(), refused(item, code)}`: the second for changes nobody can try again. */
   constructor({ api, outbox, connection, chats, clock, random, hear }) {
@@ -30,8 +26,8 @@ export class Sender {
     this.#connection = connection;
     this.#chats = chats;
     this.#clock = clock;
-    this.#random = random;
     this.#hear = hear;
+    this.#lanes = new Lanes({ next: (chat) => this.#next(chat), clock, random });
   }
 
   /**
@@ -43,7 +39,7 @@ export class Sender {
     const item = { clientId: newId(), chat: chat.id, at, ...wanted };
     chat.timeline.write(item);
     const kept = this.#outbox.add(item);
-    this.#push(chat.id);
+    this.#lanes.push(chat.id);
     this.#hear.changed();
     return kept;
   }
@@ -66,7 +62,7 @@ export class Sender {
   retry(chat, clientId) {
     chat.timeline.change(clientId, { state: "pending", reason: undefined });
     const kept = this.#outbox.retry(clientId);
-    this.#push(chat.id);
+    this.#lanes.push(chat.id);
     this.#hear.changed();
     return kept;
   }
@@ -79,8 +75,7 @@ export class Sender {
 
   /** A new socket: nothing of the old one will be answered any more. */
   restart() {
-    for (const chat of [...this.#underway.keys()]) this.#land(chat);
-    for (const chat of this.#outbox.waitingChats()) this.#push(chat);
+    this.#lanes.restart(this.#outbox.waitingChats());
   }
 
   /** The answer to a send. */
@@ -97,12 +92,12 @@ export class Sender {
   /** `inWords(code, item)` is the reason that a person reads. */
   async refused({ clientId, code, retryAfter }, inWords) {
     const item = this.#outbox.get(clientId);
-    if (!item || this.#underway.get(item.chat)?.clientId !== clientId) return;
+    if (!item || !this.#lanes.isUnderway(item.chat, clientId)) return;
     if (PASSING.has(code)) {
-      this.#pause(item.chat, retryAfter);
+      this.#lanes.again(item.chat, clientId, retryAfter);
       return;
     }
-    this.#land(item.chat);
+    this.#lanes.done(item.chat, clientId);
     const chat = this.#chats.get(item.chat);
     // Where nobody could see it, try it again or delete it, it is over.
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
@@ -113,37 +108,32 @@ export class Sender {
       ? this.#outbox.fail(clientId, reason)
       : this.#outbox.remove(clientId);
     if (chat && !isShown) this.#hear.refused(item, code);
-    this.#push(item.chat);
+    this.#lanes.push(item.chat);
     this.#hear.changed();
     await kept;
   }
 
   #stored(chat, clientId) {
-    if (this.#underway.get(chat)?.clientId === clientId) {
-      this.#land(chat);
-      this.#pauses.delete(chat);
-    }
+    this.#lanes.done(chat, clientId);
     const removed = this.#outbox.remove(clientId, "stored");
-    this.#push(chat);
+    this.#lanes.push(chat);
     this.#hear.changed();
     return removed;
   }
 
-  #push(chat) {
+  #next(chat) {
     const item = this.#outbox.next(chat);
-    if (!item || this.#underway.has(chat)) return;
+    return item && { key: item.clientId, send: () => this.#send(item) };
+  }
+
+  #send(item) {
     if (this.#connection.state !== "ready") {
       this.#connection.hurry(); // somebody waits
-      return;
+      return false;
     }
-    const { clientId, kind } = item;
-    if (kind === undefined) this.#connection.send(frameOf(item));
-    else this.#bring(item);
-    const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
-      this.#underway.delete(chat);
-      this.#push(chat);
-    });
-    this.#underway.set(chat, { clientId, cancel });
+    if (item.kind === undefined) return this.#connection.send(frameOf(item));
+    this.#bring(item);
+    return true;
   }
 
   async #bring(item) {
@@ -154,28 +144,9 @@ export class Sender {
       await this.#stored(chat, clientId);
     } catch (error) {
       if (error.code === undefined) throw error;
-      const { code, retryAfterSeconds } = error;
-      await this.refused({ clientId, code, retryAfter: retryAfterSeconds }, this.#hear.inWords);
+      const { code, retryAfter } = error;
+      await this.refused({ clientId, code, retryAfter }, this.#hear.inWords);
     }
-  }
-
-  #pause(chat, retryAfterSeconds) {
-    const clientId = this.#underway.get(chat).clientId;
-    this.#land(chat);
-    const before = this.#pauses.get(chat) ?? 0;
-    this.#pauses.set(chat, before + 1);
-    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** before);
-    const pauseMs = retryAfterSeconds ? retryAfterSeconds * 1000 : this.#random() * longest;
-    const cancel = this.#clock.after(pauseMs, () => {
-      this.#underway.delete(chat);
-      this.#push(chat);
-    });
-    this.#underway.set(chat, { clientId, cancel });
-  }
-
-  #land(chat) {
-    this.#underway.get(chat)?.cancel();
-    this.#underway.delete(chat);
   }
 }
 

@@ -87,7 +87,7 @@ function emailForm(api, me, onChanged) {
       onChanged(await api.changeMe({ email: email.value }));
     } catch (error) {
       if (error.code !== "email_taken" && error.code !== "invalid_request") throw error;
-      email.fail(error.fields[0]?.detail ?? refusalInWords(error));
+      email.fail(error.errors[0]?.detail ?? refusalInWords(error));
       return "";
     }
     return "Your e-mail address is changed.";

@@ -52,7 +52,7 @@ export class Sheets {
       },
       onKeys: () => this.keys(),
       onLogOut: async () => {
-        await this.#session.logOut();
+        await this.#session.rest.logOut();
         await this.#does.leave("");
       },
       onDeleted: () => this.#does.leave("Your account is deleted."),

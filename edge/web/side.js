@@ -5,7 +5,7 @@
 import { ChatList } from "./chat-list.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 
 export class Side {
   #list;

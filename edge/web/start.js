@@ -13,8 +13,8 @@ const RELOAD_MS = 2_000;
 
 const link = takeLink(); // before anything reads the address as that of a chat
 const fetcher = (path, request) => fetch(path, request);
-const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
-const api = new Api({ fetch: fetcher, session, clock });
+const session = new Session({ fetch: fetcher, clock, locks: navigator.locks });
+const api = new Api({ rest: session.rest });
 
 /** The person who was here last, as this browser has kept them; null where it has not. */
 async function lastHere() {

@@ -4,7 +4,7 @@
  */
 import { commandsFor } from "./commands.js";
 import { avatar, element, lettersOf } from "./element.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 import { powersIn } from "./mentions.js";
 
 const MOST = 6;

@@ -21,7 +21,7 @@ export function teamForm({ api, instance, onDone }) {
         const body = { name: name.value.trim() };
         instance.learn((await api.call("PATCH", "/api/admin/instance", { body })).instance);
       } catch (error) {
-        const detail = error.fields?.find(({ field }) => field === "name")?.detail;
+        const detail = error.errors?.find(({ field }) => field === "name")?.detail;
         if (!detail) throw error;
         name.fail(detail);
         return;

@@ -2,7 +2,7 @@
  * Who said what is cut off at the upper edge of the log, and when: one pill over it.
  */
 import { avatar, element, lettersOf } from "./element.js";
-import { hueOf } from "./client/ids.js";
+import { hueOf } from "./hues.js";
 
 export class TopEdge {
   #shown = "";

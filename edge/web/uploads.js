@@ -133,7 +133,7 @@ export class Uploads {
       if (!PASSING.has(error.code)) {
         one.mayRetry = true;
         this.#fail(one, this.#inWords(error));
-      } else await this.#pause(one, error.retryAfterSeconds);
+      } else await this.#pause(one, error.retryAfter);
     }
     this.#go();
     this.#onChange();

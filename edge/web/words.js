@@ -22,7 +22,7 @@ const REFUSALS = {
 /** Why something was refused, or could not be asked at all. */
 export function refusalInWords(error) {
   if (error.code === "rate_limited") {
-    const seconds = Math.max(1, error.retryAfterSeconds ?? 1);
+    const seconds = Math.max(1, error.retryAfter ?? 1);
     return `Too many attempts. Wait ${waitInWords(seconds)}.`;
   }
   return REFUSALS[error.code] ?? REFUSALS.internal;

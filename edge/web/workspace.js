@@ -343,7 +343,7 @@ export class Workspace {
 
   /** Raises nothing; the promise says that all is on disk. */
   #end() {
-    this.#session.forget();
+    this.#session.rest.forget();
     this.#ended.abort();
     this.#standby?.end();
     this.#sheets.closeAll();

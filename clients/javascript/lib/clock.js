@@ -1,5 +1,5 @@
 /**
- * Time as the page uses it; rules that are tested are given another one.
+ * Time as the client uses it; rules that are tested are given another one.
  */
 export const clock = {
   now: () => Date.now(),

@@ -1,22 +1,18 @@
 /**
- * One socket that comes back: connect, resume, heartbeat, back-off, the meaning of close codes.
+ * One socket that comes back: connect, resume, heartbeat, back-off as `Ends` says.
  * WebSocket class, clock and chance are arguments; it knows neither chats nor the DOM.
  */
+import { Ends } from "./ends.js";
 
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 12_000;
 const PONG_TIMEOUT_MS = 10_000;
 const READY_HELD_MS = 5_000;
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 30_000;
-const LONGEST_DELAY_WATCHED_MS = 5_000; // somebody looks at the page and sees it wait
+const MAX_BACKOFF_WATCHED_MS = 5_000; // somebody looks at it and sees it wait
 const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
 
-const DRAINING = 4001;
-const TOKEN_EXPIRED = 4003;
-/** Coming back would not help: the client is wrong, or the session is over. */
-const FINAL_CODES = new Set([1002, 1003, 1007, 1008, 1009, 4500, 4501, 4502, 4503, 4509]);
+const REVOKED = 4502;
 
 export class Connection {
   #WebSocket;
@@ -25,37 +21,37 @@ export class Connection {
   #random;
   #isWatched;
   #token;
-  #resume;
+  #hello;
   #hear;
 
   #socket = null;
   #state = "idle";
   #since;
-  #failures = 0;
+  #ends = new Ends();
   #triedAt = 0;
   #backAt = null;
   #renew = false;
-  #epoch;
-  #resumed = {};
+  #said = null;
   #heardAt = 0;
   #pingMs = 25_000;
   #timers = new Map();
 
   /**
    * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1). `isWatched()`: does
-   * somebody look at the page?
+   * somebody look at it?
    * `token({renew})` gives an access token; an error with `final: true` says there will be none.
-   * `resume()` gives `{chatId: seq}`. `hear` is `{state, ready, frame}`: the state has changed,
-   * the first frame with what was resumed and how long there was none, any other frame.
+   * `hello()` gives `{resume: {chat: seq}, epoch}`, what the first frame says beside the token.
+   * `hear` is `{state, ready, frame}`: the state has changed, with the code and reason of a last
+   * end; the first frame, with what `hello` gave for it and how long there was none; any other.
    */
-  constructor({ WebSocket, url, clock, random, isWatched, token, resume, hear }) {
+  constructor({ WebSocket, url, clock, random, isWatched = () => false, token, hello, hear }) {
     this.#WebSocket = WebSocket;
     this.#isWatched = isWatched;
     this.#url = url;
     this.#clock = clock;
     this.#random = random;
     this.#token = token;
-    this.#resume = resume;
+    this.#hello = hello;
     this.#hear = hear;
     this.#since = clock.now();
   }
@@ -83,8 +79,8 @@ export class Connection {
       token = await this.#token({ renew: this.#renew });
     } catch (error) {
       if (this.#state !== "connecting") return;
-      if (error.final) this.#stop(4502);
-      else this.#comeBack();
+      if (error.final) this.#stop(REVOKED);
+      else this.#ended(1006, "");
       return;
     }
     if (this.#state !== "connecting") return;
@@ -128,10 +124,8 @@ export class Connection {
       if (this.#socket === socket) handle(event);
     };
     socket.onopen = mine(() => {
-      this.#resumed = this.#resume();
-      const hello = { type: "connect", token, resume: this.#resumed };
-      if (this.#epoch !== undefined) hello.epoch = this.#epoch;
-      socket.send(JSON.stringify(hello));
+      this.#said = this.#hello();
+      socket.send(JSON.stringify({ type: "connect", token, ...this.#said }));
     });
     socket.onmessage = mine((event) => this.#receive(event.data));
     socket.onclose = mine((event) => this.#ended(event.code, event.reason));
@@ -141,7 +135,9 @@ export class Connection {
   #receive(data) {
     this.#heardAt = this.#clock.now();
     this.#cancel("pong");
+    const socket = this.#socket;
     for (const line of data.split("\n")) {
+      if (this.#socket !== socket) return; // what came before was its end
       const frame = JSON.parse(line);
       if (frame.type === "ready") this.#isReady(frame);
       else if (frame.type === "expiring") this.#refresh();
@@ -152,15 +148,12 @@ export class Connection {
   #isReady(frame) {
     this.#cancel("ready");
     const awayMs = this.#clock.now() - this.#since;
-    const restored = this.#epoch !== undefined && this.#epoch !== frame.epoch;
-    this.#epoch = frame.epoch;
     this.#pingMs = frame.pingSeconds * 1000;
-    this.#set("held", READY_HELD_MS, () => {
-      this.#failures = 0;
-    });
+    // A socket that ends at once is no success, however often it becomes ready.
+    this.#set("held", READY_HELD_MS, () => this.#ends.ready());
     this.#set("quiet", this.#pingMs, () => this.#listen());
     this.#become("ready");
-    this.#hear.ready(frame, { resumed: restored ? {} : this.#resumed, restored, awayMs });
+    this.#hear.ready(frame, { ...this.#said, awayMs });
   }
 
   /** The attempt may have begun on a network that is gone. */
@@ -205,45 +198,34 @@ export class Connection {
   #ended(code, reason) {
     this.#socket = null;
     this.#cancelAll();
-    if (FINAL_CODES.has(code)) {
-      this.#stop(code);
+    const maxMs = this.#isWatched() ? MAX_BACKOFF_WATCHED_MS : undefined;
+    const next = this.#ends.closed(code, reason, this.#random(), maxMs);
+    if (next === null) {
+      this.#stop(code, reason);
       return;
     }
-    if (code === TOKEN_EXPIRED) this.#renew = true;
-    // A draining node has drawn the delay for us, so that its clients come back spread out.
-    if (code === DRAINING && /^\d+$/.test(reason)) this.#wait(Number(reason));
-    else this.#comeBack();
-  }
-
-  #comeBack() {
-    const most = this.#isWatched() ? LONGEST_DELAY_WATCHED_MS : LONGEST_DELAY_MS;
-    const longest = Math.min(most, FIRST_DELAY_MS * 2 ** this.#failures);
-    this.#failures += 1;
-    this.#wait(this.#random() * longest);
-  }
-
-  #wait(delayMs) {
-    this.#backAt = this.#clock.now() + delayMs;
+    this.#renew ||= next.refresh;
+    this.#backAt = this.#clock.now() + next.waitMs;
     this.#become("waiting");
-    this.#set("back", delayMs, () => this.open());
+    this.#set("back", next.waitMs, () => this.open());
   }
 
-  #stop(code) {
+  #stop(code, reason) {
     const socket = this.#socket;
     this.#socket = null;
     this.#cancelAll();
     if (socket !== null) socket.close();
-    this.#become("stopped", code);
+    this.#become("stopped", code, reason);
   }
 
-  #become(state, code) {
+  #become(state, code, reason) {
     const wasOff = this.#state === "waiting" || this.#state === "connecting";
     // One outage has one beginning, however many attempts it takes.
     if (!(wasOff && (state === "waiting" || state === "connecting"))) {
       this.#since = this.#clock.now();
     }
     this.#state = state;
-    this.#hear.state(state, code);
+    this.#hear.state(state, code, reason);
   }
 
   #set(name, ms, call) {

@@ -2,31 +2,11 @@
  * One request and its answer over HTTP, as JSON or as an error with a name.
  * Knows no route, no token and no repetition.
  */
+import { NoAnswer, refusal } from "./errors.js";
 
-/** The server understood and said no; `code` is stable (problem+json), `fields` says where. */
-export class Refusal extends Error {
-  constructor(status, problem, retryAfterSeconds) {
-    super(problem.detail || problem.title || `The server answered ${status}.`);
-    this.status = status;
-    this.code = problem.code || "internal";
-    this.fields = problem.errors || [];
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
-
-/** No answer, or one that leaves the outcome open (502, 503, 504). */
-export class Unreachable extends Error {
-  constructor(reason, retryAfterSeconds = 0) {
-    super(reason);
-    this.code = "unavailable";
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
-
-const OUTCOME_OPEN = new Set([502, 503, 504]);
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** The decoded answer of one request. Raises Refusal or Unreachable. */
+/** The decoded answer of one request. Raises Refused or NoAnswer. */
 export async function exchange(fetch, method, path, { body, headers = {} } = {}) {
   const request = {
     method,
@@ -45,15 +25,15 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
     response = await fetch(path, request);
     answer = await response.text();
   } catch (error) {
-    throw new Unreachable(error.message);
+    throw new NoAnswer(error.message);
   }
-  const retryAfterSeconds = Number(response.headers.get("Retry-After")) || 0;
-  if (OUTCOME_OPEN.has(response.status)) {
-    throw new Unreachable(`The server answered ${response.status}.`, retryAfterSeconds);
-  }
-  const value = decoded(answer);
-  if (!response.ok) throw new Refusal(response.status, value, retryAfterSeconds);
-  return value;
+  if (!response.ok) throw refusalOf(response, decoded(answer));
+  return decoded(answer);
+}
+
+/** The error that a response with a status from 400 on stands for. */
+export function refusalOf({ status, headers }, problem) {
+  return refusal(status, problem, Number(headers.get("Retry-After")) || 0);
 }
 
 function decoded(text) {

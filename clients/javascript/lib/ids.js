@@ -1,5 +1,5 @@
 /**
- * Identities that the page makes itself: keys of requests and of messages.
+ * Identities that a client makes itself: keys of requests and of messages.
  */
 
 /** A random UUID (version 4); `crypto.randomUUID` would be missing on plain http in a LAN. */
@@ -14,11 +14,4 @@ export function newId() {
 /** Unix milliseconds at which a UUIDv7 was made (RFC 9562, first 48 bits). */
 export function madeAt(id) {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-}
-
-/** A hue from 0 to 359 that belongs to an id, so that it has one colour everywhere. */
-export function hueOf(id) {
-  let hash = 2166136261; // FNV-1a, 32 bits
-  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 16777619);
-  return (hash >>> 0) % 360;
 }

@@ -4,18 +4,20 @@
  */
 import { isAs, isOutcome } from "./expected.js";
 import { begin, change, changesMessage, isBlank } from "./fold.js";
+import { Order } from "./order.js";
 
 const KEPT_CHANGES = 2_000;
 
 export class Timeline {
   #me;
-  #early = new Map(); // seq -> event that came before one with a lower seq
+  #order;
   #changes = []; // edits, deletions and reactions, for pages that are older than they are
   #changesFrom; // from this seq on, none is missing in `#changes`
 
   /** `cursor` is the seq up to which everything counts as applied. */
   constructor(me, cursor) {
     this.#me = me;
+    this.#order = new Order(cursor);
     this.outgoing = [];
     this.reset(cursor);
   }
@@ -24,14 +26,16 @@ export class Timeline {
   reset(cursor) {
     // In order and apart; each knows all of its seqs, and the last one ends at `cursor`.
     this.stretches = [{ from: cursor + 1, to: cursor, items: [] }];
-    this.cursor = cursor;
     this.#changes = [];
     this.#changesFrom = cursor + 1;
     this.outgoing = this.outgoing.filter(({ state, seq }) => (
       state !== "sent" || (seq > cursor && seq < Infinity)
     ));
-    for (const seq of [...this.#early.keys()]) if (seq <= cursor) this.#early.delete(seq);
-    return this.#drain();
+    return this.#took(this.#order.reset(cursor));
+  }
+
+  get cursor() {
+    return this.#order.cursor;
   }
 
   /** The stretch that grows. */
@@ -66,7 +70,7 @@ export class Timeline {
 
   /** True while an event is missing that a later one has shown to exist. */
   get hasHole() {
-    return this.#early.size > 0;
+    return this.#order.hasHole;
   }
 
   /** The edits, deletions and reactions above a seq, as far as they are remembered. */
@@ -76,9 +80,7 @@ export class Timeline {
 
   /** The events that this one made part of the order: none when it is old or ahead of a hole. */
   apply(event) {
-    if (event.seq <= this.cursor) return [];
-    this.#early.set(event.seq, event);
-    return this.#drain();
+    return this.#took(this.#order.apply(event));
   }
 
   /**
@@ -160,18 +162,14 @@ export class Timeline {
     this.outgoing = this.outgoing.filter((item) => item.clientId !== clientId);
   }
 
-  #drain() {
-    const applied = [];
-    for (let event; (event = this.#early.get(this.cursor + 1)); ) {
-      this.#early.delete(event.seq);
-      this.cursor = event.seq;
+  #took(events) {
+    for (const event of events) {
       this.tail.to = event.seq;
       if (changesMessage(event)) this.#alter(event);
       else this.tail.items.push({ ...begin(event), asOf: event.seq });
       this.outgoing = this.outgoing.filter((item) => !this.#isDone(item, event));
-      applied.push(event);
     }
-    return applied;
+    return events;
   }
 
   #isDone(item, event) {

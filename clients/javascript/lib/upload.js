@@ -1,34 +1,26 @@
 /**
  * Brings the bytes of one file to the server, saying how far it is. Repeats nothing.
  */
-import { Refusal, Unreachable } from "./exchange.js";
-
-const OUTCOME_OPEN = new Set([0, 502, 503, 504]);
+import { NoAnswer, refusal } from "./errors.js";
 
 /**
- * The decoded answer. `onProgress(part)` with 0 to 1; `signal` ends it. Raises Refusal or
- * Unreachable, and AbortError when it was ended.
+ * The decoded answer. `onProgress(part)` with 0 to 1; `signal` ends it. Raises Refused or NoAnswer,
+ * and AbortError when it was ended.
  */
 export function upload(path, body, { headers, onProgress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch does not say how much of a body has left
-    const unreachable = () => reject(new Unreachable(
-      `The server answered ${request.status}.`,
-      Number(request.getResponseHeader("Retry-After")) || 0,
-    ));
     request.open("POST", path);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
-    request.onerror = unreachable;
+    request.onerror = () => reject(new NoAnswer("The connection broke."));
     request.onabort = () => reject(new DOMException("The upload was ended.", "AbortError"));
     request.onload = () => {
       const { status, response } = request;
-      if (OUTCOME_OPEN.has(status)) unreachable();
-      else if (status >= 400) {
-        const after = Number(request.getResponseHeader("Retry-After")) || 0;
-        reject(new Refusal(status, response ?? {}, after));
-      } else resolve(response);
+      const after = Number(request.getResponseHeader("Retry-After")) || 0;
+      if (status >= 400) reject(refusal(status, response ?? {}, after));
+      else resolve(response);
     };
     signal.addEventListener("abort", () => request.abort());
     if (signal.aborted) request.abort();

@@ -2,7 +2,7 @@
  * What those in charge did, newest first, in sentences.
  */
 import { arrange, avatar, element, lettersOf } from "../element.js";
-import { hueOf } from "../client/ids.js";
+import { hueOf } from "../hues.js";
 import { fullTime } from "../moments.js";
 import { doneInWords } from "./audit-words.js";
 import { Names } from "./names.js";

@@ -19,8 +19,8 @@ import { Settings } from "./settings.js";
 
 const place = document.getElementById("page");
 const fetcher = (path, request) => fetch(path, request);
-const session = new Session({ fetch: fetcher, locks: navigator.locks, now: clock.now });
-const api = new Api({ fetch: fetcher, session, clock });
+const session = new Session({ fetch: fetcher, clock, locks: navigator.locks });
+const api = new Api({ rest: session.rest });
 const instance = new Instance({ fetch: fetcher });
 
 const LOG_IN = "Log in as an owner or admin first. Then open this page again.";

@@ -3,7 +3,7 @@
  */
 import { arrange, avatar, element, lettersOf } from "../element.js";
 import { icon } from "../icons.js";
-import { hueOf } from "../client/ids.js";
+import { hueOf } from "../hues.js";
 import { openMenu } from "../menu.js";
 import { fullTime } from "../moments.js";
 import { peopleInWords } from "../words.js";

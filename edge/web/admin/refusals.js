@@ -10,8 +10,8 @@ const REFUSALS = {
 };
 
 export function refused(error) {
-  if (error.code === "invalid_request" && error.fields?.[0]) {
-    const { field, detail } = error.fields[0];
+  if (error.code === "invalid_request" && error.errors?.[0]) {
+    const { field, detail } = error.errors[0];
     return `${field} ${detail}.`;
   }
   return REFUSALS[error.code] ?? refusalInWords(error);

@@ -1,7 +1,7 @@
 import { doneInWords } from "/web/admin/audit-words.js";
 import { Flow } from "/web/admin/flow.js";
 import { Pages } from "/web/admin/pages.js";
-import { Unreachable } from "/web/client/exchange.js";
+import { NoAnswer } from "/web/client/errors.js";
 import { isLink, takeLink } from "/web/link.js";
 import { rule, same, settle } from "./checks.js";
 
@@ -45,7 +45,7 @@ rule("a page that did not come says why, and is asked for again", async () => {
   pages.begin();
   await answer(0, ["a"], "a");
   pages.more();
-  asked[1].reject(new Unreachable("gone"));
+  asked[1].reject(new NoAnswer("gone"));
   await settle();
   same([ids(), pages.error.code, pages.isWaiting], [["a"], "unavailable", false]);
   pages.more();

@@ -1,4 +1,4 @@
-import { Unreachable } from "/web/client/exchange.js";
+import { NoAnswer } from "/web/client/errors.js";
 import { Lookup } from "/web/lookup.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
@@ -61,7 +61,7 @@ rule("a refusal because of too many is said, and asked again when it is over", a
   const { clock, lookup, answer, asked } = make();
   lookup.want("a");
   await clock.pass(200);
-  asked[0].reject(Object.assign(new Error(), { code: "rate_limited", retryAfterSeconds: 5 }));
+  asked[0].reject(Object.assign(new Error(), { code: "rate_limited", retryAfter: 5 }));
   await settle();
   same([lookup.error.code, lookup.isWaiting], ["rate_limited", false]);
   await clock.pass(4_900);
@@ -75,7 +75,7 @@ rule("an unreachable server is said and asked again; what does not pass is not",
   const { clock, lookup, asked } = make();
   lookup.want("a");
   await clock.pass(200);
-  asked[0].reject(new Unreachable("offline"));
+  asked[0].reject(new NoAnswer("offline"));
   await settle();
   same(lookup.error.code, "unavailable");
   await clock.pass(2_100);

@@ -1,4 +1,4 @@
-import { Refusal, Unreachable } from "/web/client/exchange.js";
+import { NoAnswer, refusal } from "/web/client/errors.js";
 import { Uploads } from "/web/uploads.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
@@ -41,7 +41,7 @@ rule("two are on their way at once, in order, and the message takes what has arr
 rule("after a cut it is tried again under the same key", async () => {
   const all = parts();
   all.uploads.add([file("a")]);
-  all.asked[0].reject(new Unreachable("cut"));
+  all.asked[0].reject(new NoAnswer("cut"));
   await settle();
   same([all.asked.length, all.uploads.isUnderway], [1, true]);
   await all.clock.pass(1_000);
@@ -51,7 +51,7 @@ rule("after a cut it is tried again under the same key", async () => {
 rule("a refusal is said, and tried again only by hand", async () => {
   const all = parts();
   all.uploads.add([file("a")]);
-  all.asked[0].reject(new Refusal(403, { code: "forbidden" }));
+  all.asked[0].reject(refusal(403, { code: "forbidden" }));
   await settle();
   await all.clock.pass(60_000);
   same([all.states(), all.uploads.all[0].reason, all.asked.length], [["failed"], "forbidden", 1]);

@@ -1,0 +1,108 @@
+/**
+ * What a call may be refused with: the codes of the contract's section 3, as types.
+ *
+ * HubbubError
+ * ├── Refused                 the server said no; `code` and `message` say why
+ * │   ├── InvalidRequest      a field is missing or out of its limits
+ * │   ├── UnknownUser
+ * │   ├── Unauthenticated     the session has ended: log in again
+ * │   ├── InvalidCredentials
+ * │   ├── Forbidden           SignupClosed
+ * │   ├── NotFound            there is none, or you are not in it
+ * │   ├── Conflict            UsernameTaken, EmailTaken, LastOwner
+ * │   ├── TooLarge
+ * │   └── Transient           the same call may succeed later, after `retryAfter` seconds
+ * │       ├── RateLimited
+ * │       └── Unavailable
+ * ├── NoAnswer                the connection broke; the outcome is unknown
+ * └── Stopped                 the server ended the socket and asked this client not to come back
+ */
+
+/** The root of everything that this package raises by itself. */
+export class HubbubError extends Error {
+  get name() {
+    return this.constructor.name;
+  }
+}
+
+/** A refusal. `errors` lists what is wrong with which field or id, where the server says so. */
+export class Refused extends HubbubError {
+  constructor(status, code, detail, errors = [], retryAfter = 0) {
+    super(detail || `The server answered ${status}.`);
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export class InvalidRequest extends Refused {}
+
+export class UnknownUser extends Refused {}
+
+/** `final`: no repetition helps. */
+export class Unauthenticated extends Refused {
+  final = true;
+}
+
+export class InvalidCredentials extends Refused {}
+
+export class Forbidden extends Refused {}
+
+export class SignupClosed extends Forbidden {}
+
+export class NotFound extends Refused {}
+
+export class Conflict extends Refused {}
+
+export class UsernameTaken extends Conflict {}
+
+export class EmailTaken extends Conflict {}
+
+export class LastOwner extends Conflict {}
+
+export class TooLarge extends Refused {}
+
+export class Transient extends Refused {}
+
+export class RateLimited extends Transient {}
+
+export class Unavailable extends Transient {}
+
+/** A repeat with the same key settles the outcome. The code is that of Unavailable, which says so too. */
+export class NoAnswer extends HubbubError {
+  code = "unavailable";
+  retryAfter = 0;
+}
+
+/** `code` is the close code of the socket, `reason` what the server said with it. */
+export class Stopped extends HubbubError {
+  constructor(code, reason = "") {
+    super(`${code} ${reason}`.trim());
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+const BY_CODE = {
+  invalid_request: InvalidRequest,
+  unknown_user: UnknownUser,
+  unauthenticated: Unauthenticated,
+  invalid_credentials: InvalidCredentials,
+  forbidden: Forbidden,
+  signup_closed: SignupClosed,
+  not_found: NotFound,
+  username_taken: UsernameTaken,
+  email_taken: EmailTaken,
+  last_owner: LastOwner,
+  too_large: TooLarge,
+  rate_limited: RateLimited,
+  unavailable: Unavailable,
+};
+const OUTCOME_OPEN = new Set([502, 503, 504]); // from a balancer they mean what a 503 means
+
+/** The error for a refusal; `problem` is its body. Codes that are not known here are plain Refused. */
+export function refusal(status, { code = "internal", detail, errors } = {}, retryAfter = 0) {
+  const said = OUTCOME_OPEN.has(status) ? "unavailable" : code;
+  return new (BY_CODE[said] ?? Refused)(status, said, detail, errors, retryAfter);
+}

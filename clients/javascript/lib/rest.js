@@ -1,0 +1,163 @@
+/**
+ * The REST calls of one session: its tokens, and the repeats that the contract allows. A call whose
+ * outcome is open, or that a rate has refused, is made again under its key for as long as `repeatMs`.
+ */
+import { Unauthenticated } from "./errors.js";
+import { exchange } from "./exchange.js";
+import { newId } from "./ids.js";
+
+const REFRESH_BEFORE_MS = 60_000;
+const LEAST_PAUSE_MS = 100; // between tries of which the server says nothing
+const MORE_PAUSE_MS = 300;
+const OPEN = new Set(["unavailable"]); // the outcome is unknown
+const PASSING = new Set(["unavailable", "rate_limited"]);
+const KEYED = new Set(["POST", "PATCH", "DELETE"]);
+
+export class Rest {
+  #fetch;
+  #clock;
+  #random;
+  #repeatMs;
+  #locks;
+  #cookie;
+  #renewal = null;
+
+  /**
+   * `tokens` is `{user, access, refresh, expires}` of an earlier session or null, `onTokens` is told
+   * of each new one, and of null. With `isCookie` the refresh token lives in a cookie of the page's
+   * origin that no script can read; `locks` is `navigator.locks` then: two windows must not spend
+   * one cookie.
+   */
+  constructor({
+    fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},
+    repeatMs = 30_000, isCookie = false, locks,
+  }) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+    this.#random = random;
+    this.#repeatMs = repeatMs;
+    this.#locks = locks;
+    this.#cookie = isCookie ? { "X-Hubbub-Session": "cookie" } : {};
+    this.origin = origin;
+    this.tokens = tokens;
+    this.onTokens = onTokens;
+  }
+
+  /** Makes an account and its session; without a password it lasts as long as the session. */
+  async signUp({ username, email, password, invite }, key = newId()) {
+    const body = { username, email, password: password || undefined, invite };
+    return this.#begin("/api/user", { body, headers: { "Idempotency-Key": key } });
+  }
+
+  async logIn({ username, password }) {
+    return this.#begin("/api/user/login", { body: { username, password } });
+  }
+
+  /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
+  async logOut() {
+    const headers = { ...this.#cookie, ...(await this.headers(newId())) };
+    await this.#repeat(this.#repeatMs, OPEN, () => (
+      this.#exchange("POST", "/api/user/logout", { body: {}, headers })
+    ));
+    await this.forget();
+  }
+
+  async forget() {
+    this.tokens = null;
+    await this.onTokens(null);
+  }
+
+  /** An access token that is good for a while yet. Raises Unauthenticated, Refused or NoAnswer. */
+  async accessToken() {
+    const { tokens } = this;
+    const isFresh = tokens !== null && this.#clock.now() < tokens.expires - REFRESH_BEFORE_MS;
+    return isFresh ? tokens.access : this.renew();
+  }
+
+  /** A new access token for the one that the server has just refused, or is about to. */
+  async renew(refused = this.tokens?.access) {
+    if (this.tokens !== null && this.tokens.access !== refused) return this.tokens.access;
+    this.#renewal ??= this.#refresh().finally(() => {
+      this.#renewal = null;
+    });
+    return this.#renewal;
+  }
+
+  /** Of requests that are made elsewhere. */
+  async headers(key) {
+    return headersOf(await this.accessToken(), key);
+  }
+
+  /**
+   * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
+   * none. Raises Refused or NoAnswer.
+   */
+  async call(method, path, body, { key, repeatMs = this.#repeatMs } = {}) {
+    const made = key ?? (KEYED.has(method) ? newId() : undefined);
+    return this.#repeat(repeatMs, PASSING, () => this.#call(method, path, body, made));
+  }
+
+  async #call(method, path, body, key) {
+    const token = await this.accessToken();
+    const ask = (good) => this.#exchange(method, path, { body, headers: headersOf(good, key) });
+    try {
+      return await ask(token);
+    } catch (error) {
+      if (!(error instanceof Unauthenticated)) throw error;
+    }
+    return ask(await this.renew(token));
+  }
+
+  /** Somebody waits at a form: what a rate refuses is told at once. */
+  async #begin(path, { body, headers }) {
+    const request = { body, headers: { ...this.#cookie, ...headers } };
+    const ask = () => this.#exchange("POST", path, request);
+    const answer = await this.#repeat(this.#repeatMs, OPEN, ask);
+    await this.#keep(answer, answer.user.id);
+    return answer.user;
+  }
+
+  async #refresh() {
+    const { user, refresh } = this.tokens ?? {};
+    const body = refresh ? { refreshToken: refresh } : {};
+    const ask = () => this.#exchange("POST", "/api/user/refresh", { body, headers: this.#cookie });
+    try {
+      const answer = this.#locks ? await this.#locks.request("hubbub-refresh", ask) : await ask();
+      await this.#keep(answer, user);
+    } catch (error) {
+      if (error instanceof Unauthenticated) await this.forget();
+      throw error;
+    }
+    return this.tokens.access;
+  }
+
+  async #keep({ token, refreshToken, expiresIn }, user) {
+    const expires = this.#clock.now() + expiresIn * 1_000;
+    const tokens = { user, access: token, refresh: refreshToken, expires };
+    await this.onTokens(tokens); // kept before it is used
+    this.tokens = tokens;
+  }
+
+  async #repeat(repeatMs, codes, ask) {
+    const until = this.#clock.now() + repeatMs;
+    for (;;) {
+      let pauseMs = LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
+      try {
+        return await ask();
+      } catch (error) {
+        pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
+        if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
+      }
+      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
+    }
+  }
+
+  #exchange(method, path, request) {
+    return exchange(this.#fetch, method, this.origin + path, request);
+  }
+}
+
+function headersOf(token, key) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return key ? { ...headers, "Idempotency-Key": key } : headers;
+}
