@@ -2,7 +2,7 @@
  * The REST calls of one session: its tokens, and the repeats that the contract allows. A call whose
  * outcome is open, or that a rate has refused, is made again under its key for as long as `repeatMs`.
  */
-import { Unauthenticated } from "./errors.js";
+import { Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
 import { newId } from "./ids.js";
 
@@ -12,9 +12,11 @@ const MORE_PAUSE_MS = 300;
 const OPEN = new Set(["unavailable"]); // the outcome is unknown
 const PASSING = new Set(["unavailable", "rate_limited"]);
 const KEYED = new Set(["POST", "PATCH", "DELETE"]);
+const COOKIE = { "X-Hubbub-Session": "cookie" };
+const NO_COOKIE = {};
+const LOG_IN_FIRST = { code: "unauthenticated", detail: "Sign up or log in first." };
 
 export class Rest {
-  #fetch;
   #clock;
   #random;
   #repeatMs;
@@ -32,12 +34,12 @@ export class Rest {
     fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},
     repeatMs = 30_000, isCookie = false, locks,
   }) {
-    this.#fetch = fetch;
+    this.fetch = fetch;
     this.#clock = clock;
     this.#random = random;
     this.#repeatMs = repeatMs;
     this.#locks = locks;
-    this.#cookie = isCookie ? { "X-Hubbub-Session": "cookie" } : {};
+    this.#cookie = isCookie ? COOKIE : NO_COOKIE;
     this.origin = origin;
     this.tokens = tokens;
     this.onTokens = onTokens;
@@ -56,9 +58,8 @@ export class Rest {
   /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
   async logOut() {
     const headers = { ...this.#cookie, ...(await this.headers(newId())) };
-    await this.#repeat(this.#repeatMs, OPEN, () => (
-      this.#exchange("POST", "/api/user/logout", { body: {}, headers })
-    ));
+    const ask = () => this.#exchange("POST", "/api/user/logout", { body: {}, headers });
+    await this.repeat(ask, this.#repeatMs, OPEN);
     await this.forget();
   }
 
@@ -94,7 +95,22 @@ export class Rest {
    */
   async call(method, path, body, { key, repeatMs = this.#repeatMs } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
-    return this.#repeat(repeatMs, PASSING, () => this.#call(method, path, body, made));
+    return this.repeat(() => this.#call(method, path, body, made), repeatMs);
+  }
+
+  /** What `ask()` gives, as often as it raises one of these codes and there is time. */
+  async repeat(ask, repeatMs = this.#repeatMs, codes = PASSING) {
+    const until = this.#clock.now() + repeatMs;
+    for (;;) {
+      let pauseMs = LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
+      try {
+        return await ask();
+      } catch (error) {
+        pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
+        if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
+      }
+      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
+    }
   }
 
   async #call(method, path, body, key) {
@@ -112,15 +128,17 @@ export class Rest {
   async #begin(path, { body, headers }) {
     const request = { body, headers: { ...this.#cookie, ...headers } };
     const ask = () => this.#exchange("POST", path, request);
-    const answer = await this.#repeat(this.#repeatMs, OPEN, ask);
+    const answer = await this.repeat(ask, this.#repeatMs, OPEN);
     await this.#keep(answer, answer.user.id);
     return answer.user;
   }
 
   async #refresh() {
     const { user, refresh } = this.tokens ?? {};
-    const body = refresh ? { refreshToken: refresh } : {};
-    const ask = () => this.#exchange("POST", "/api/user/refresh", { body, headers: this.#cookie });
+    const headers = this.#cookie;
+    if (!refresh && headers === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
+    const body = { refreshToken: refresh };
+    const ask = () => this.#exchange("POST", "/api/user/refresh", { body, headers });
     try {
       const answer = this.#locks ? await this.#locks.request("hubbub-refresh", ask) : await ask();
       await this.#keep(answer, user);
@@ -138,22 +156,8 @@ export class Rest {
     this.tokens = tokens;
   }
 
-  async #repeat(repeatMs, codes, ask) {
-    const until = this.#clock.now() + repeatMs;
-    for (;;) {
-      let pauseMs = LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
-      try {
-        return await ask();
-      } catch (error) {
-        pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
-        if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
-      }
-      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
-    }
-  }
-
   #exchange(method, path, request) {
-    return exchange(this.#fetch, method, this.origin + path, request);
+    return exchange(this.fetch, method, this.origin + path, request);
   }
 }
 

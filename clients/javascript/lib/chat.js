@@ -1,0 +1,199 @@
+/**
+ * One chat: what it says now, and what one does in it.
+ */
+import { receiveFile, sendFile } from "./files.js";
+import { newId } from "./ids.js";
+import { Timeline } from "./timeline.js";
+
+const PAGE = 50;
+const MAX_KEPT = 5_000; // messages; the oldest go first
+const TRIM_AT = 5_500;
+const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
+
+/**
+ * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when its
+ * change is stored, and raises Refused where the server will not have it.
+ */
+export class Chat {
+  #client;
+  #path;
+  #timeline = null; // until `load`
+
+  constructor(client, id) {
+    this.#client = client;
+    this.#path = `/api/chat/${id}`;
+    this.id = id;
+    this.hasOlder = false;
+  }
+
+  /** What was loaded and what came since, oldest first, each as it is now. */
+  get messages() {
+    const items = this.#timeline?.tail.items ?? [];
+    return items.filter(({ type }) => type === "message").map(({ asOf: _, ...message }) => message);
+  }
+
+  /** Begins with the newest messages; from then on `messages` stays current. */
+  async load(limit = PAGE) {
+    const timeline = new Timeline(this.#client.user, this.#client.cursor(this.id));
+    this.#timeline = timeline;
+    for (;;) {
+      const page = await this.#page(`limit=${limit}`);
+      if (timeline !== this.#timeline) return this.messages; // it was loaded anew meanwhile
+      if (page.seq > timeline.cursor) timeline.reset(page.seq); // its events are in the page
+      if (this.#cover(page, page.seq)) return this.messages;
+    }
+  }
+
+  /** One more page before the oldest one that is here. */
+  async loadOlder(limit = PAGE) {
+    const timeline = this.#timeline;
+    if (timeline === null) return this.load(limit);
+    while (this.hasOlder) {
+      const { from } = timeline.tail;
+      const page = await this.#page(`before=${from}&limit=${limit}`);
+      if (timeline !== this.#timeline || from !== timeline.tail.from) break;
+      if (this.#cover(page, from - 1)) break;
+    }
+    return this.messages;
+  }
+
+  /** The chat as `GET /api/chat/{id}` answers it. */
+  details() {
+    return this.#client.rest.call("GET", this.#path);
+  }
+
+  #page(query) {
+    return this.#client.rest.call("GET", `${this.#path}/message?${query}`);
+  }
+
+  /** False when the page is older than what the program has seen. */
+  #cover({ messages, more, seq }, to) {
+    const items = messages.toReversed();
+    const from = more ? items[0].seq : 1;
+    const isTaken = this.#timeline.cover({ from, to, items, asOf: seq });
+    if (isTaken) this.hasOlder = more;
+    return isTaken;
+  }
+
+  /** The client tells of each event of the chat, in order. */
+  apply(event) {
+    const timeline = this.#timeline;
+    if (timeline === null) return;
+    if (event.seq > timeline.cursor + 1) { // who joins again begins anew
+      timeline.reset(event.seq - 1);
+      this.hasOlder = true;
+    }
+    timeline.apply(event);
+    if (timeline.tail.items.length > TRIM_AT) {
+      timeline.trim(MAX_KEPT);
+      this.hasOlder = true;
+    }
+  }
+
+  /** The history is another one now: `load` begins anew. */
+  forget() {
+    this.#timeline = null;
+    this.hasOlder = false;
+  }
+
+  /**
+   * `key` is a UUID; a second send with the same one is the first. A bot that makes it of what it
+   * answers (`replyKey`) answers once, however often it is started. Gives `{messageId, seq, at}`.
+   */
+  async send(text, { replyTo, mentions = [], attachments = [], key = newId() } = {}) {
+    const body = { message: text, clientId: key };
+    if (replyTo !== undefined) body.replyTo = replyTo;
+    if (mentions.length > 0) body.mentions = mentions;
+    if (attachments.length > 0) body.attachments = attachments;
+    return sent(await this.#put("POST", "/message", body, key));
+  }
+
+  /** Without `mentions` those stay as they are. Gives `{messageId, seq, at}`. */
+  async edit(messageId, text, { mentions } = {}) {
+    const body = { message: text, mentions };
+    return sent(await this.#put("PATCH", `/message/${messageId}`, body));
+  }
+
+  /** For everybody, and for good. */
+  async delete(messageId) {
+    await this.#put("DELETE", `/message/${messageId}`);
+  }
+
+  async react(messageId, emoji) {
+    await this.#put("PUT", reactionPath(messageId, emoji));
+  }
+
+  async unreact(messageId, emoji) {
+    await this.#put("DELETE", reactionPath(messageId, emoji));
+  }
+
+  /** Moves the user's read marker forward to this seq, on all devices. */
+  async read(upTo) {
+    await this.#put("PUT", "/read", { upTo });
+  }
+
+  /** From this seq on. */
+  async markUnread(seq) {
+    await this.#put("PUT", "/unread", { from: seq });
+  }
+
+  /** Tells the others that the user is typing. Nothing comes of it while unconnected. */
+  typing() {
+    this.#client.say({ type: "typing", chat: this.id });
+  }
+
+  async add(...users) {
+    await this.#put("POST", "/participant", { userIds: users });
+  }
+
+  async remove(user) {
+    await this.#put("DELETE", `/participant/${user}`);
+  }
+
+  async leave() {
+    await this.remove(this.#client.user);
+  }
+
+  async rename(name) {
+    await this.#put("PATCH", "", { chatName: name });
+  }
+
+  /**
+   * For `send(text, {attachments: [file.id]})`. `data` is what fetch takes as a body. `onProgress(part)`
+   * is told how much has left, from 0 to 1, in browsers. Gives `{id, name, type, size}`.
+   */
+  upload(name, data, options) {
+    const path = `${this.#path}/file?name=${encodeURIComponent(name)}`;
+    return sendFile(this.#client.rest, path, data, options);
+  }
+
+  /** The file's bytes in pieces: `for await (const piece of chat.download(id))`. */
+  download(fileId) {
+    return receiveFile(this.#client.rest, `${this.#path}/file/${fileId}`);
+  }
+
+  #put(method, path, body, key = newId()) {
+    const change = { key, chat: this.id, method, path: this.#path + path, body };
+    return this.#client.outbox.put(change);
+  }
+}
+
+/** A key for the one answer to an event (a UUID of version 5). */
+export async function replyKey({ chat, seq }) {
+  const space = REPLIES.match(/../g).map((byte) => Number.parseInt(byte, 16));
+  const name = new TextEncoder().encode(`${chat} ${seq}`);
+  const hash = await crypto.subtle.digest("SHA-1", new Uint8Array([...space, ...name]));
+  const bytes = new Uint8Array(hash).slice(0, 16);
+  bytes[6] = (bytes[6] & 0x0f) | 0x50;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+function reactionPath(messageId, emoji) {
+  return `/message/${messageId}/reaction/${encodeURIComponent(emoji)}`;
+}
+
+function sent({ messageInfo: { messageId, seq, at } }) {
+  return { messageId, seq, at };
+}

@@ -1,0 +1,343 @@
+/**
+ * A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent.
+ */
+import { Chat } from "./chat.js";
+import { clock as realClock } from "./clock.js";
+import { Connection } from "./connection.js";
+import { NoAnswer, NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
+import { Kept } from "./kept.js";
+import { Outbox } from "./outbox.js";
+import { Queue } from "./queue.js";
+import { Rest } from "./rest.js";
+import { Session } from "./session.js";
+import { MemoryStore } from "./store.js";
+
+const MAX_WAITING = 10_000; // events that the program has not taken yet
+const MAX_MOMENTS = 1_000;
+const PULL_AGAIN_MS = 1_000;
+
+/**
+ * Make one with `Client.open`; sign up or log in then, unless the store has a session already.
+ * `events` gives each event of each chat once and in order, `chat(id).messages` what a chat says now.
+ * Without a store everything begins anew with the program.
+ */
+export class Client {
+  #kept;
+  #session;
+  #connection;
+  #clock;
+  #chats = new Map();
+  #answers = new Map(); // key of a message -> {resolve, reject}
+  #events = new Queue();
+  #moments = new Queue();
+  #whenReady = [];
+  #watched = null;
+  #isHeard = false; // somebody iterates over `events`
+  #isFull = false; // the program is slower than what comes
+  #wanted = [];
+  #ended = null;
+
+  /**
+   * Goes on with the session that the store has, if there is one. `origin` is the server's address,
+   * of a page its own; `store` is a `MemoryStore`, a `BrowserStore` or a `FileStore`. The rest is for
+   * tests and for platforms that lack it.
+   */
+  static async open({ store = new MemoryStore(), ...rest } = {}) {
+    const kept = new Kept(store);
+    const client = new Client({ kept, store, left: await kept.read(), ...rest });
+    if (client.rest.tokens !== null) await client.#start();
+    return client;
+  }
+
+  constructor({
+    kept, store, left, origin = globalThis.location?.origin ?? "http://127.0.0.1:8000",
+    fetch = (...request) => globalThis.fetch(...request), WebSocket = globalThis.WebSocket,
+    clock = realClock, random = Math.random,
+  }) {
+    if (!WebSocket) throw new TypeError("There is no WebSocket here: give one to Client.open.");
+    const address = origin.replace(/\/$/, "");
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#session = new Session(left);
+    this.rest = new Rest({
+      fetch, clock, random, origin: address, tokens: left.tokens,
+      onTokens: (tokens) => kept.keepTokens(tokens),
+    });
+    this.outbox = new Outbox({ store, clock, random, perform: (change) => this.#perform(change) });
+    this.#connection = new Connection({
+      WebSocket, clock, random, url: `${address.replace(/^http/, "ws")}/ws`,
+      token: ({ renew }) => (renew ? this.rest.renew() : this.rest.accessToken()),
+      hello: () => this.#session.hello(),
+      hear: {
+        state: (state, code, reason) => this.#lineChanged(state, code, reason),
+        ready: (frame) => this.#ready(frame),
+        frame: (frame) => this.#follow(this.#session.receive(frame)),
+      },
+    });
+  }
+
+  /** Ends the connection; what is unsent stays in the store. */
+  async close() {
+    this.outbox.close();
+    this.#end(new Stopped(1000, "closed by the program"));
+    this.#connection.close();
+  }
+
+  // ---- sessions
+
+  /** The user's id. Raises Unauthenticated before a sign-up or log-in. */
+  get user() {
+    if (this.rest.tokens === null) throw refusal(401, { code: "unauthenticated", detail: "Log in." });
+    return this.rest.tokens.user;
+  }
+
+  /** Makes an account, `{username, email, password, invite}`, and connects. Raises Refused. */
+  async signUp(wanted) {
+    await this.rest.signUp(wanted);
+    await this.#start();
+  }
+
+  /** Connects. Raises InvalidCredentials. */
+  async logIn({ username, password }) {
+    await this.rest.logIn({ username, password });
+    await this.#start();
+  }
+
+  /** Ends the session; the store keeps nothing of it. */
+  async logOut() {
+    await this.rest.logOut();
+    await this.#kept.forgetEverything();
+    await this.close();
+  }
+
+  /** Waits until the socket is there. Raises what ended the client for good. */
+  async untilReady() {
+    if (this.#ended !== null) throw this.#ended;
+    if (this.#connection.state === "ready") return;
+    await new Promise((resolve, reject) => this.#whenReady.push({ resolve, reject }));
+  }
+
+  /** "idle", "connecting", "ready", "waiting" or "stopped". */
+  get state() {
+    return this.#connection.state;
+  }
+
+  /** The network is back, or somebody looks: no more waiting. */
+  hurry() {
+    this.#connection.hurry();
+  }
+
+  // ---- what happens
+
+  /**
+   * Each event once, in the order of each chat's seqs, over all ends of sockets; where the server's
+   * history is another one than before, `{type: "restarted", chat}`. An event counts as had when the
+   * next one is asked for: with a store a program that is started again goes on after it. Raises
+   * Stopped, or Unauthenticated where the session has ended.
+   */
+  async* events() {
+    this.#isHeard = true;
+    for (;;) {
+      const event = await this.#events.take();
+      if (this.#isFull && this.#events.size < MAX_WAITING / 2) this.#haveRoom();
+      yield event;
+      await this.#keepCursor(event);
+    }
+  }
+
+  /** Typing, presence, and what other devices of the user did; lost while away. */
+  async* moments() {
+    for (;;) yield await this.#moments.take();
+  }
+
+  /** The chat with this id; always the same object. */
+  chat(id) {
+    if (!this.#chats.has(id)) this.#chats.set(id, new Chat(this, id));
+    return this.#chats.get(id);
+  }
+
+  /** The user's chats as `GET /api/chat` answers them, the newest message first. */
+  async chats(limit = 200) {
+    return (await this.rest.call("GET", `/api/chat?order=activity&limit=${limit}`)).chats;
+  }
+
+  async createChat(name, ...participants) {
+    const answer = await this.rest.call("POST", "/api/chat", { chatName: name, participants });
+    return this.chat(answer.chat.id);
+  }
+
+  /** The one that the two have, which is made where there is none. */
+  async directChat(user) {
+    return this.chat((await this.rest.call("PUT", `/api/user/${user}/direct`)).chat.id);
+  }
+
+  /** Profiles by id, at most 200. */
+  async users(...ids) {
+    return (await this.rest.call("GET", `/api/user?ids=${ids.join(",")}`)).users;
+  }
+
+  /** Messages with these words, newest first, and where the next page begins: `{messages, next}`. */
+  async search(text, { chat, before, limit = 20 } = {}) {
+    const query = new URLSearchParams({ q: text, limit });
+    if (chat !== undefined) query.set("chat", chat);
+    if (before) query.set("before", before);
+    const { messages, next } = await this.rest.call("GET", `/api/search?${query}`);
+    return { messages, next };
+  }
+
+  /** From now on `moments` tells whether they are online; replaces the ones before. */
+  watch(...users) {
+    this.#watched = users;
+    this.say({ type: "watch", users });
+  }
+
+  /** The seq up to which events of the chat have come. */
+  cursor(chat) {
+    return this.#session.cursor(chat);
+  }
+
+  /** A frame for which no answer is awaited. False while unconnected: then nothing happens. */
+  say(frame) {
+    return this.#connection.send(frame);
+  }
+
+  // ---- one socket after the other
+
+  async #start() {
+    if (this.#connection.state === "idle") this.#connection.open();
+    await this.outbox.resume();
+  }
+
+  #ready(frame) {
+    const isFirst = this.#kept.epoch === null;
+    this.#follow(this.#session.receive(frame));
+    if (isFirst) { // from here on nothing is missed
+      this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
+    }
+    if (this.#watched !== null) this.watch(...this.#watched);
+    for (const { resolve } of this.#whenReady.splice(0)) resolve();
+    this.outbox.hurry();
+  }
+
+  #lineChanged(state, code, reason) {
+    if (state !== "ready") {
+      for (const { reject } of this.#answers.values()) {
+        reject(new NoAnswer("The socket ended before the answer."));
+      }
+      this.#answers.clear();
+    }
+    if (state !== "stopped" || this.#isFull) return;
+    if (this.rest.tokens === null) {
+      this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
+    } else this.#end(new Stopped(code, reason));
+  }
+
+  #end(error) {
+    if (this.#ended !== null) return;
+    this.#ended = error;
+    this.#events.fail(error);
+    this.#moments.fail(error);
+    for (const { reject } of this.#whenReady.splice(0)) reject(error);
+  }
+
+  // ---- what follows from what came
+
+  #follow(outputs) {
+    for (const { deliver, restarted, pull, answer, moment } of outputs) {
+      if (deliver) this.#deliver(deliver);
+      else if (restarted !== undefined) this.#restarted(restarted);
+      else if (pull) this.#pull(pull);
+      else if (answer) this.#answered(answer);
+      else if (moment) this.#happened(moment);
+    }
+  }
+
+  #deliver(event) {
+    this.#chats.get(event.chat)?.apply(event);
+    this.#give(event);
+  }
+
+  #restarted(chat) {
+    const forgotten = chat === null ? [...this.#chats.values()] : [this.chat(chat)];
+    for (const one of forgotten) one.forget();
+    this.#give({ type: "restarted", chat });
+  }
+
+  #give(event) {
+    this.#events.push(event);
+    if (this.#events.size <= MAX_WAITING) return;
+    if (this.#isHeard) {
+      this.#isFull = true;
+      this.#connection.close(); // and come back with room: nothing is lost
+    } else this.#events.clear(); // nobody listens
+  }
+
+  #haveRoom() {
+    this.#isFull = false;
+    if (this.#ended !== null) return;
+    for (const go of this.#wanted.splice(0)) go();
+    if (this.#connection.state === "stopped") this.#connection.open();
+  }
+
+  #happened(moment) {
+    if (this.#moments.size >= MAX_MOMENTS) this.#moments.drop();
+    this.#moments.push(moment);
+  }
+
+  #answered(frame) {
+    const waiting = this.#answers.get(frame.clientId);
+    this.#answers.delete(frame.clientId);
+    if (frame.type === "sent") waiting?.resolve({ messageInfo: frame });
+    else waiting?.reject(refusal(0, frame, frame.retryAfter));
+  }
+
+  /** Page after page, until nothing is missing or the socket that needed it is gone. */
+  async #pull(first) {
+    for (let pull = first; pull && this.#session.wants(pull) && this.#ended === null; ) {
+      if (this.#isFull) await new Promise((resolve) => this.#wanted.push(resolve));
+      const outputs = await this.#page(pull);
+      if (outputs === null) continue;
+      const next = outputs.find((output) => output.pull?.chat === pull.chat);
+      this.#follow(outputs.filter((output) => output !== next));
+      pull = next?.pull;
+    }
+  }
+
+  /** What follows from the next page, or null when it did not come. */
+  async #page(pull) {
+    const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
+    try {
+      const { events, more } = await this.rest.call("GET", path);
+      return this.#session.pulled(pull, events, more);
+    } catch (error) {
+      if (error instanceof NotFound) return this.#session.gone(pull);
+      if (error instanceof Unauthenticated) return []; // the socket says the same
+      await new Promise((resolve) => this.#clock.after(PULL_AGAIN_MS, resolve));
+      return null;
+    }
+  }
+
+  // ---- sending
+
+  /** By the socket where a message is sent and there is one, else by REST. */
+  #perform({ key, chat, method, path, body }) {
+    if (body?.clientId === undefined || this.#connection.state !== "ready") {
+      return this.rest.call(method, path, body, { key, repeatMs: 0 });
+    }
+    return new Promise((resolve, reject) => {
+      this.#answers.get(key)?.reject(new NoAnswer("It is sent again."));
+      this.#answers.set(key, { resolve, reject });
+      this.#connection.send({ type: "send", chat, ...body });
+    });
+  }
+
+  /** The program has done with the event. */
+  async #keepCursor({ type, chat, seq }) {
+    if (type === "restarted") {
+      await this.#kept.forgetCursors();
+      await this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
+    } else if (this.#session.cursor(chat) > 0) {
+      await this.#kept.keepCursors({ [chat]: seq }, this.#session.epoch);
+    } else await this.#kept.forgetCursor(chat);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What of a session is in the store: its tokens, its place in each chat, the history's epoch.
+ * Written as it changes. The unsent changes beside it are the outbox's.
+ */
+const CURSOR = "cursor ";
+
+export class Kept {
+  #store;
+  #written = Promise.resolve(); // one after the other, or an older seq might come last
+
+  constructor(store) {
+    this.#store = store;
+    this.epoch = null;
+  }
+
+  /** `{tokens, cursors, epoch}` as an earlier program left them. */
+  async read() {
+    const [session, epoch, names] = await Promise.all([
+      this.#store.get("session"), this.#store.get("epoch"), this.#store.names(CURSOR),
+    ]);
+    const seqs = await Promise.all(names.map((name) => this.#store.get(name)));
+    this.epoch = epoch;
+    return {
+      tokens: session === null ? null : JSON.parse(session),
+      cursors: Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
+      epoch,
+    };
+  }
+
+  async keepTokens(tokens) {
+    if (tokens === null) await this.#store.remove("session");
+    else await this.#store.put("session", JSON.stringify(tokens));
+  }
+
+  keepCursors(cursors, epoch) {
+    const isNew = epoch !== this.epoch;
+    this.epoch = epoch;
+    return this.#write(async () => {
+      for (const [chat, seq] of Object.entries(cursors)) {
+        await this.#store.put(CURSOR + chat, String(seq));
+      }
+      if (isNew) await this.#store.put("epoch", epoch);
+    });
+  }
+
+  forgetCursor(chat) {
+    return this.#write(async () => this.#store.remove(CURSOR + chat));
+  }
+
+  forgetCursors() {
+    return this.#forget(CURSOR);
+  }
+
+  async forgetEverything() {
+    await this.#forget("");
+    this.epoch = null;
+  }
+
+  #forget(beginning) {
+    return this.#write(async () => {
+      for (const name of await this.#store.names(beginning)) await this.#store.remove(name);
+    });
+  }
+
+  #write(work) {
+    const writing = this.#written.then(work);
+    this.#written = writing.catch(() => {}); // whoever awaits it hears of it
+    return writing;
+  }
+}

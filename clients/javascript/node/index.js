@@ -1,0 +1,88 @@
+/**
+ * What only node has: a store in a file, and settings from the environment.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { Client } from "../lib/client.js";
+
+const REWRITE_AFTER = 10_000; // lines that count no more
+
+/**
+ * One file, readable by its owner alone: it has the refresh token. For one program at a time. A line
+ * is `[name, value]`, the last one of a name counts; a line that a crash cut short does not.
+ */
+export class FileStore {
+  #path;
+  #values = new Map();
+  #lines = 0;
+
+  constructor(path) {
+    this.#path = path;
+    mkdirSync(dirname(path), { recursive: true });
+    if (existsSync(path)) this.#read();
+    this.#rewrite();
+  }
+
+  get(name) {
+    return this.#values.get(name) ?? null;
+  }
+
+  put(name, value) {
+    this.#values.set(name, value);
+    this.#write(name, value);
+  }
+
+  remove(name) {
+    if (this.#values.delete(name)) this.#write(name, null);
+  }
+
+  names(beginning) {
+    return [...this.#values.keys()].filter((name) => name.startsWith(beginning));
+  }
+
+  #read() {
+    for (const line of readFileSync(this.#path, "utf8").split("\n")) {
+      let entry;
+      try {
+        entry = JSON.parse(line);
+      } catch {
+        continue;
+      }
+      const [name, value] = entry;
+      if (value === null) this.#values.delete(name);
+      else this.#values.set(name, value);
+    }
+  }
+
+  #write(name, value) {
+    appendFileSync(this.#path, `${JSON.stringify([name, value])}\n`);
+    this.#lines += 1;
+    if (this.#lines > REWRITE_AFTER + this.#values.size) this.#rewrite();
+  }
+
+  /** The whole is there before and after. */
+  #rewrite() {
+    const lines = [...this.#values].map((entry) => `${JSON.stringify(entry)}\n`);
+    writeFileSync(`${this.#path}.new`, lines.join(""), { mode: 0o600 });
+    renameSync(`${this.#path}.new`, this.#path);
+    this.#lines = lines.length;
+  }
+}
+
+/**
+ * A client for bots and scripts. `HUBBUB_ORIGIN` is the server's address; `HUBBUB_STORE` a file for
+ * what outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in where the file has no
+ * session yet. Each is optional.
+ */
+export async function clientFromEnvironment(options = {}, environment = process.env) {
+  const { HUBBUB_ORIGIN, HUBBUB_STORE, HUBBUB_USERNAME, HUBBUB_PASSWORD } = environment;
+  const client = await Client.open({
+    origin: HUBBUB_ORIGIN,
+    store: HUBBUB_STORE ? new FileStore(HUBBUB_STORE) : undefined,
+    ...options,
+  });
+  if (client.rest.tokens === null && HUBBUB_USERNAME) {
+    await client.logIn({ username: HUBBUB_USERNAME, password: HUBBUB_PASSWORD ?? "" });
+  }
+  return client;
+}
