@@ -19,6 +19,7 @@ FOLDERS = {
     "client": CLIENT_FOLDER,
     "modules": RULES,
     "cases": Path(__file__).parents[1] / "fixtures",
+    "clients": Path(__file__).parents[2] / "clients",
 }
 MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
 

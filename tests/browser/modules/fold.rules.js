@@ -1,4 +1,5 @@
-import { begin, change, changesMessage } from "/web/client/fold.js";
+import { changesMessage } from "/web/client/fold.js";
+import { fold } from "/web/client/folded.js";
 import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
@@ -7,15 +8,6 @@ function ordered(value) {
   if (Array.isArray(value)) return value.map(ordered);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, ordered(value[key])]));
-}
-
-function fold(messages, events) {
-  const after = new Map(messages.map((message) => [message.seq, message]));
-  for (const event of events) {
-    if (event.type === "message") after.set(event.seq, begin(event));
-    else if (after.has(event.of)) after.set(event.of, change(after.get(event.of), event));
-  }
-  return [...after.values()].sort((a, b) => a.seq - b.seq);
 }
 
 const message = (seq) => ({

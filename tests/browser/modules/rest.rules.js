@@ -1,0 +1,116 @@
+import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
+import { Rest } from "/web/client/rest.js";
+import { StandingClock, answered, rule, same, settle } from "./checks.js";
+
+const DAY_MS = 86_400_000;
+const TOKENS = { user: "ann", access: "a1", refresh: "r1", expires: DAY_MS };
+
+/** A server that answers what it is told to, one answer for each request. */
+function parts(answers, { tokens = TOKENS, ...rest } = {}) {
+  const clock = new StandingClock();
+  const asked = [];
+  const kept = [];
+  const fetch = async (path, { method, headers, body }) => {
+    asked.push({ path, method, headers, body: body && JSON.parse(body) });
+    const answer = answers.shift();
+    if (answer === undefined) throw new TypeError("Failed to fetch");
+    const [status, value, extra = {}] = answer;
+    return answered(status, value, extra);
+  };
+  const rest_ = new Rest({
+    fetch, clock, random: () => 0, tokens, onTokens: (given) => kept.push(given), ...rest,
+  });
+  return { rest: rest_, clock, asked, kept };
+}
+
+const failed = async (promise) => promise.then(() => null, (error) => error);
+const GOOD = [200, { well: true }];
+const NEW = [200, { token: "a2", refreshToken: "r2", expiresIn: 900 }];
+const refused = (status, code, headers) => [status, { code, detail: `${code}!` }, headers];
+
+rule("a call carries the token, and a key where it changes something", async () => {
+  const { rest, asked } = parts([GOOD, GOOD]);
+  same(await rest.call("GET", "/x"), { well: true });
+  await rest.call("POST", "/y", { z: 1 });
+  same(asked[0].headers, { Authorization: "Bearer a1" });
+  same([asked[1].body, /^[0-9a-f-]{36}$/.test(asked[1].headers["Idempotency-Key"])], [{ z: 1 }, true]);
+});
+
+rule("an open outcome is repeated under the same key, after a pause or as long as it says", async () => {
+  const { rest, clock, asked } = parts([refused(503, "unavailable", { "Retry-After": "2" }), GOOD]);
+  const answer = rest.call("POST", "/y", {});
+  await settle();
+  await clock.pass(1_999);
+  same(asked.length, 1);
+  await clock.pass(1);
+  same(await answer, { well: true });
+  same(asked[0].headers["Idempotency-Key"], asked[1].headers["Idempotency-Key"]);
+});
+
+rule("a refusal is told at once, as its type, with the sentence and the fields", async () => {
+  const problem = { code: "invalid_request", detail: "No.", errors: [{ field: "x", detail: "?" }] };
+  const { rest, asked } = parts([[400, problem]]);
+  const error = await failed(rest.call("POST", "/y", {}));
+  same([error instanceof InvalidRequest, error.message, error.errors, asked.length],
+    [true, "No.", problem.errors, 1]);
+});
+
+rule("what lies between and answers in another way means what a 503 means", async () => {
+  for (const status of [502, 503, 504]) {
+    const { rest } = parts([[status, "gateway"]]);
+    same((await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }))).code, "unavailable");
+  }
+});
+
+rule("it gives up when the time is over, or when the wait would be longer than that", async () => {
+  const { rest, clock, asked } = parts([]);
+  const failing = failed(rest.call("GET", "/x"));
+  for (let second = 0; second < 31; second += 1) await clock.pass(1_000);
+  same((await failing) instanceof NoAnswer, true);
+  same(asked.length > 50, true);
+  const slow = parts([refused(429, "rate_limited", { "Retry-After": "60" })]);
+  same((await failed(slow.rest.call("GET", "/x"))).retryAfter, 60);
+});
+
+rule("a token that is about to expire is renewed first, once for all who wait for it", async () => {
+  const expired = { ...TOKENS, expires: 1_000_000 + 59_999 };
+  const { rest, asked, kept } = parts([NEW, GOOD, GOOD], { tokens: expired });
+  await Promise.all([rest.call("GET", "/x"), rest.call("GET", "/y")]);
+  same(asked.map(({ path }) => path), ["/api/user/refresh", "/x", "/y"]);
+  same([asked[0].body, asked[1].headers.Authorization], [{ refreshToken: "r1" }, "Bearer a2"]);
+  same(kept, [{ user: "ann", access: "a2", refresh: "r2", expires: 1_900_000 }]);
+});
+
+rule("a token that the server refuses is renewed, and the call made again", async () => {
+  const { rest, asked } = parts([refused(401, "unauthenticated"), NEW, GOOD]);
+  same(await rest.call("GET", "/x"), { well: true });
+  same(asked.map(({ path }) => path), ["/x", "/api/user/refresh", "/x"]);
+});
+
+rule("a session that is over is forgotten, and only logging in helps", async () => {
+  const { rest, asked, kept } = parts([
+    refused(401, "unauthenticated"), refused(401, "unauthenticated"),
+  ]);
+  const error = await failed(rest.call("GET", "/x"));
+  same([error instanceof Unauthenticated, error.final, kept], [true, true, [null]]);
+  const before = asked.length;
+  same((await failed(rest.call("GET", "/x"))).final, true);
+  same(asked.length, before);
+});
+
+rule("a page has no refresh token to send: its cookie travels by itself", async () => {
+  const { rest, asked } = parts([NEW, GOOD], { tokens: null, isCookie: true });
+  await rest.call("GET", "/x");
+  same([asked[0].body, asked[0].headers["X-Hubbub-Session"]], [{}, "cookie"]);
+});
+
+rule("a log-in is repeated while its outcome is open; a rate is told to who waits", async () => {
+  const user = { id: "ann" };
+  const { rest, clock } = parts([undefined, [200, { user, ...NEW[1] }]], { tokens: null });
+  const entering = rest.logIn({ username: "ann", password: "x" });
+  await settle();
+  await clock.pass(500);
+  same([await entering, rest.tokens.user], [user, "ann"]);
+  const limited = parts([refused(429, "rate_limited", { "Retry-After": "1" })], { tokens: null });
+  same((await failed(limited.rest.logIn({ username: "a", password: "b" }))).code, "rate_limited");
+});
