@@ -56,8 +56,8 @@ docs: $(VENV)/dev.stamp  ## make the reference in docs/ anew, from the code
 	@$(BIN)/python -m docs.reference
 
 postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own, or on the one AT=URL
-	@.ci/newman
-	@run=".ci/newman run docs/hubbub.postman_collection.json"; \
+	@.ci/npx newman
+	@run=".ci/npx newman run docs/hubbub.postman_collection.json"; \
 		if [ -n "$(AT)" ]; then $$run --env-var "baseUrl=$(AT)"; \
 		else $(BIN)/python -m loadtest.system $$run --env-var "baseUrl={origin}"; fi
 

@@ -1,0 +1,109 @@
+"""The JavaScript client's types say what it is, and it is what the Python client is."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import hubbub_client
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = ROOT / "clients"
+TYPES = Path(__file__).parent / "types"
+
+EXPORTS = """
+const names = (one) => Object.getOwnPropertyNames(one);
+const shown = (one) => typeof one !== "function" || !/^class/.test(String(one)) ? [] : [
+  ...names(one.prototype).filter((name) => name !== "constructor"),
+  ...names(one).filter((name) => !["length", "name", "prototype"].includes(name)),
+];
+const found = await import(process.argv[2]);
+const all = names(found).map((name) => [name, shown(found[name])]);
+console.log(JSON.stringify(Object.fromEntries(all)));
+"""
+# What only one of the two has or names in another way.
+PYTHON_ONLY = {"from_environment"}
+JAVASCRIPT_ONLY = {"open", "close", "hurry", "state"}
+INTERNAL = {"apply", "forget", "name"}  # between a client and its chats; an error's name
+
+
+def _npx(*command: str) -> str:
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "npx"), *command], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
+    """The members of each class that each entry of the package exports."""
+    script = tmp_path_factory.mktemp("exports") / "exports.mjs"
+    script.write_text(EXPORTS)
+    return {
+        part: json.loads(_npx("node", str(script), str(CLIENTS / "javascript" / part / "index.js")))
+        for part in ("lib", "node")
+    }
+
+
+def _declared(part: str) -> dict[str, set[str]]:
+    """Classes and functions of a `.d.ts`, with the members of the former."""
+    text = re.sub(r"/\*\*.*?\*/", "", (CLIENTS / "javascript" / part / "index.d.ts").read_text(),
+                  flags=re.DOTALL)  # fmt: skip
+    classes = re.findall(r"^export class (\w+)[^{]*\{(\}|.*?\n\})", text, re.MULTILINE | re.DOTALL)
+    member = r"^  (?:private |static |readonly )*(\w+)[?(:]"
+    found = {name: set(re.findall(member, body, re.MULTILINE)) for name, body in classes}
+    functions = re.findall(r"^export function (\w+)", text, re.MULTILINE)
+    return {**found, **{name: set() for name in functions}}
+
+
+def test_a_program_that_uses_everything_compiles() -> None:
+    """In strict mode, and what it must not do does not."""
+    _npx("tsc", "-p", str(TYPES))
+
+
+@pytest.mark.parametrize("part", ["lib", "node"])
+def test_what_is_exported_is_declared(exports: dict[str, dict[str, list[str]]], part: str) -> None:
+    """Every class and function, and every method and accessor of a class."""
+    declared = _declared(part)
+    assert declared.keys() == exports[part].keys()
+    for name, members in exports[part].items():
+        assert set(members) - INTERNAL <= declared[name], name
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
+
+
+def _public(one: Any) -> set[str]:
+    return {name for name in vars(one) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", ["Client", "Chat"])
+def test_both_clients_have_the_same_methods(
+    exports: dict[str, dict[str, list[str]]], name: str
+) -> None:
+    """Under the same names, each in its language's spelling."""
+    python = {_camel(one) for one in _public(getattr(hubbub_client, name)) - PYTHON_ONLY}
+    assert python - INTERNAL == set(exports["lib"][name]) - JAVASCRIPT_ONLY - INTERNAL
+
+
+def test_both_clients_have_the_same_refusals(exports: dict[str, dict[str, list[str]]]) -> None:
+    """Each code of the contract is a type of the same name."""
+    errors = {name for name, one in vars(hubbub_client).items()
+              if isinstance(one, type) and issubclass(one, Exception)}  # fmt: skip
+    assert errors <= exports["lib"].keys()
+
+
+def test_both_clients_have_the_version_of_the_server() -> None:
+    """A checkout has one version."""
+    package = json.loads((CLIENTS / "javascript" / "package.json").read_text())
+    versions = {
+        tomllib.loads(path.read_text())["project"]["version"]
+        for path in (ROOT / "pyproject.toml", CLIENTS / "python" / "pyproject.toml")
+    }
+    assert versions == {package["version"]}
