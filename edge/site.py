@@ -9,6 +9,8 @@ import hashlib
 import mimetypes
 import posixpath
 import re
+import string
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +34,9 @@ _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
 _REMARK = re.compile(
     r'^((?:[^"`/\n]|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\\n]|\\.)*`|/(?!/))*?)[ \t]+// .*$', re.MULTILINE
 )
+# Private names, where code has them; of a string that looks like that a module is refused.
+_PRIVATE = re.compile(r"(?<=[\s.({\[!])#([A-Za-z]\w*)\b")
+_PRIVATE_USE = re.compile(r"this\.#(\w+)")
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -155,10 +160,23 @@ def join_modules(
         for _, needed in _IMPORT.findall(text):
             join(_resolve(name, needed), (*waiting, name))
         body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)
+        body = _shorten(name, body)
         done[name] = body if name == entry else _wrap(name, body, wanted)
 
     join(entry, ())
     return done
+
+
+def _shorten(name: str, body: str) -> str:
+    """With private names of a letter or two, the shortest for those that are used most: nobody
+    outside of the module sees them."""
+    used = [private for private, _ in Counter(_PRIVATE_USE.findall(body)).most_common()]
+    letters = string.ascii_letters
+    names = [*letters, *(first + second for first in letters for second in letters)]
+    short = dict(zip(used, names, strict=False))
+    if any(found in short for text in _QUOTED.findall(body) for found in _PRIVATE.findall(text)):
+        raise ValueError(f"{name} cannot be joined: a string has one of its private names")
+    return _PRIVATE.sub(lambda found: f"#{short.get(found[1], found[1])}", body)
 
 
 def _wrap(name: str, body: str, wanted: Collection[tuple[str, str]]) -> str:

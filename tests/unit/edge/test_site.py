@@ -52,9 +52,25 @@ def test_comments_are_left_out_and_what_looks_like_one_stays() -> None:
     )
 
 
+def test_private_names_are_as_short_as_can_be() -> None:
+    """Those of a class are the module's own; what only looks like one stays."""
+    joined = join_modules(
+        {
+            "main.js": "class A {\n  #once = 1;\n  #often;\n  get() {\n"
+            '    return this.#often(this.#often, "#often", `${this.#once} #x`);\n  }\n}\n'
+        },
+        "main.js",
+    )
+    assert joined["main.js"] == (
+        "class A {\n#b = 1;\n#a;\nget() {\n"
+        'return this.#a(this.#a, "#often", `${this.#b} #x`);\n}\n}\n'
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        'class A {\n  #a = " #a";\n  b() {\n    return this.#a;\n  }\n}\n',
         "export default 1;\n",
         'import * as all from "./a.js";\n',
         "export { x };\n",
