@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,6 +150,9 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 
 move-files: $(VENV)/run.stamp  ## bring the bytes of files to another place: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
+
+hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed and cut off (root, 5 min)
+	@$(BIN)/python -m pytest -p no:randomly --timeout 400 tests/hosts tests/faults/test_point_in_time.py
 
 manifests: $(VENV)/dev.stamp  ## check deploy/kubernetes with kustomize and the schemas of Kubernetes
 	@.ci/kubernetes

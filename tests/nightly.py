@@ -47,6 +47,7 @@ PARTS: Final = (
     Part("faults", "faults", PYTEST_SAYS, seed="FAULTS_SEED"),
     Part("simulation", "simulate", r"^ran (seeds .* failed)$", seed="FIRST"),
     Part("containers", "compose-test", PYTEST_SAYS, needs="docker"),
+    Part("hosts", "hosts-test", PYTEST_SAYS, seed="FAULTS_SEED"),
     Part("manifests", "manifests", PYTEST_SAYS),
     Part("soak", "soak", r"^((?:Flat|Not flat): .*?)\.?$"),
     Part("benchmark", "bench", r"^((?:all \d+|\d+ of \d+) targets (?:met|MISSED)).*$"),

@@ -1,0 +1,137 @@
+"""Hosts of a test's own: network namespaces on a bridge, each with an address and its processes.
+
+Needs root. The bridge is in a namespace of its own, where no rule of this machine's filters. Links
+are cut both ways by taking them down, and one way by sending to an address that nobody has.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from fleet.children import spawn
+
+NOBODY: Final = "02:00:00:00:00:99"
+OUTSIDE: Final = 254  # where the test itself is
+
+
+class CannotMakeHosts(Exception):
+    """The machine, or who runs this, may not; the text says what is missing."""
+
+
+def run_ip(*words: str) -> str:
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CannotMakeHosts(f"ip {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Host:
+    """A namespace with one link."""
+
+    def __init__(self, network: "Network", number: int) -> None:
+        self.number = number
+        self.name = f"{network.name}-{number}"
+        self.address = network.address(number)
+        self._network = network
+        self._port, inner = f"{network.name}p{number}", f"{network.name}i{number}"
+        self._inner = inner
+        run_ip("netns", "add", self.name)
+        network.plug_in(self._port, inner)
+        run_ip("link", "set", inner, "netns", self.name)
+        run_ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", inner)
+        for link in ("lo", inner):
+            run_ip("-n", self.name, "link", "set", link, "up")
+
+    @property
+    def prefix(self) -> list[str]:
+        """A command that runs another one there."""
+        return ["ip", "netns", "exec", self.name]
+
+    def start(
+        self, command: list[str | Path], folder: Path, log: str, env: Mapping[str, str] = os.environ
+    ) -> subprocess.Popen[bytes]:
+        with (folder / log).open("ab") as output:
+            return spawn([*self.prefix, *command], env=env, cwd=folder, output=output)
+
+    def kill(self) -> None:
+        """Everything on it at once."""
+        pids = [int(pid) for pid in run_ip("netns", "pids", self.name).split()]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+
+    def cut(self) -> None:
+        """Nothing comes or goes."""
+        run_ip("-n", self._network.name, "link", "set", self._port, "down")
+
+    def join(self) -> None:
+        run_ip("-n", self._network.name, "link", "set", self._port, "up")
+
+    def cut_sending(self) -> None:
+        """What the others say still comes."""
+        for other in self._network.numbers:
+            if other != self.number:
+                self._point(other, NOBODY)
+
+    def join_sending(self) -> None:
+        run_ip("-n", self.name, "neigh", "flush", "all", "nud", "permanent")
+
+    def remove(self) -> None:
+        self.kill()
+        run_ip("netns", "del", self.name)
+
+    def _point(self, number: int, link: str) -> None:
+        address = self._network.address(number)
+        run_ip(
+            "-n", self.name, "neigh", "replace", address, "lladdr", link, "nud", "permanent",
+            "dev", self._inner,
+        )  # fmt: skip
+
+
+class Network:
+    """A bridge, at which the test is too. Raises CannotMakeHosts."""
+
+    def __init__(self, hosts: int) -> None:
+        number = os.getpid() % 10_000
+        self.name = f"hb{number}"
+        self._prefix = f"10.77.{number % 250}"
+        self.numbers = [*range(1, hosts + 1), OUTSIDE]
+        if os.geteuid() != 0:
+            raise CannotMakeHosts("only root may make network namespaces")
+        run_ip("netns", "add", self.name)
+        run_ip("-n", self.name, "link", "add", "bridge", "type", "bridge")
+        run_ip("-n", self.name, "link", "set", "bridge", "up")
+        self._here = f"{self.name}o"
+        self.plug_in(f"{self.name}p", self._here)
+        run_ip("addr", "add", f"{self.address(OUTSIDE)}/24", "dev", self._here)
+        run_ip("link", "set", self._here, "up")
+        self.hosts = [Host(self, each) for each in range(1, hosts + 1)]
+
+    @property
+    def range(self) -> str:
+        return f"{self._prefix}.0/24"
+
+    @property
+    def outside(self) -> str:
+        return self.address(OUTSIDE)
+
+    def plug_in(self, port: str, other_end: str) -> None:
+        """A link whose other end is here still."""
+        run_ip("link", "add", port, "type", "veth", "peer", "name", other_end)
+        run_ip("link", "set", port, "netns", self.name)
+        run_ip("-n", self.name, "link", "set", port, "master", "bridge")
+        run_ip("-n", self.name, "link", "set", port, "up")
+
+    def address(self, number: int) -> str:
+        return f"{self._prefix}.{number}"
+
+    def remove(self) -> None:
+        for host in self.hosts:
+            host.remove()
+        run_ip("netns", "del", self.name)

@@ -1,0 +1,84 @@
+"""Hosts are killed whole, cut off and cut one way, one after the other, while people talk."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.faults.conftest import seed as seed  # a fixture
+from tests.faults.storm import Scene, ride_out
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.replicas import kill_tree
+from tests.hosts.hosts import CannotMakeHosts, Host
+from tests.hosts.world import World
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+
+INVARIANTS = "I1 to I9, I23"
+UNNOTICED_SECONDS = 3.0  # until somebody decides that a primary is dead
+CUT_SECONDS = 8.0
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Three hosts that are all well."""
+    with tempfile.TemporaryDirectory(prefix="hosts-") as folder:
+        try:
+            made = await asyncio.to_thread(World, Path(folder))
+        except CannotMakeHosts as reason:
+            pytest.fail(f"Three hosts cannot be made here: {reason}", pytrace=False)
+        yield made
+        await asyncio.to_thread(made.close)
+
+
+async def _lose(world: World, host: Host) -> None:
+    """Whoever looks after the databases notices after a while."""
+    if world.databases.primary.host is host:
+        await asyncio.sleep(UNNOTICED_SECONDS)
+        await asyncio.to_thread(world.databases.fail_over)
+
+
+async def test_each_host_is_killed(world: World, seed: int) -> None:
+    """With its database, its part of the bus and its services."""
+
+    async def inject(scene: Scene) -> None:
+        for host in world.hosts:
+            with scene.fault(f"host {host.number} killed"):
+                host.kill()
+                await _lose(world, host)
+            await asyncio.sleep(3)
+            await asyncio.to_thread(world.bring_back, host)
+            await asyncio.sleep(1)
+
+    await ride_out(
+        cast(Hubbub, world), inject, fault="hosts: each of three killed whole",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["both ways", "one way"])
+async def test_each_host_is_cut_off(how: str, world: World, seed: int) -> None:
+    """It lives on by itself, and answers nobody that what it was told is stored."""
+
+    async def inject(scene: Scene) -> None:
+        for host in world.hosts:
+            was_primary = world.databases.primary.host is host
+            with scene.fault(f"host {host.number} cut {how}"):
+                (host.cut if how == "both ways" else host.cut_sending)()
+                await _lose(world, host)
+                await asyncio.sleep(CUT_SECONDS)
+                (host.join if how == "both ways" else host.join_sending)()
+            if was_primary:  # what it has beyond the others, nobody was told of
+                kill_tree(world.databases.nodes[host].process.pid)
+                await asyncio.to_thread(world.databases.add_standby, host)
+            await asyncio.to_thread(world.cluster.until_well)
+            await asyncio.to_thread(world.until_ready)
+            await asyncio.sleep(1)
+
+    await ride_out(
+        cast(Hubbub, world), inject, fault=f"hosts: each of three cut off {how}",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip

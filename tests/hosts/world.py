@@ -1,0 +1,170 @@
+"""Hubbub on three hosts: on each a PostgreSQL, two servers of a Valkey cluster and every service
+but files. The balancer stands outside, where the people are."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from fleet.children import spawn
+from fleet.engines.binaries import haproxy_program
+from tests.fixtures.cluster import Member, ValkeyCluster
+from tests.hosts.databases import Databases
+from tests.hosts.hosts import Host, Network
+
+ROOT: Final = Path(__file__).parents[2]
+HOSTS: Final = 3
+START_SECONDS: Final = 60.0
+PORTS: Final = {"users": 8001, "chats": 8002, "realtime": 8003, "edge": 8004}
+INNER: Final = 100  # above the public port
+BALANCER: Final = 8000
+
+
+class World:
+    """Everything is up when it is made."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.network = Network(HOSTS)
+        self.hosts = self.network.hosts
+        self._services: dict[Host, list[subprocess.Popen[bytes]]] = {}
+        try:
+            self.databases = Databases(self.network, folder)
+            self._urls = {role: self.databases.make_database(role) for role in ("users", "chats")}
+            self._members = [
+                Member(folder / f"valkey-{place}", self._at(place).address, self._at(place).prefix)
+                for place in range(2 * HOSTS)
+            ]
+            self.cluster = ValkeyCluster(folder, HOSTS, self._members)
+            self._make_secrets()
+            for host in self.hosts:
+                self.start_services(host)
+            self._start_balancer()
+            self.until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.network.outside}:{BALANCER}"
+
+    def start_services(self, host: Host) -> None:
+        self._services[host] = [
+            host.start([sys.executable, "-m", role], ROOT, os.devnull, env)
+            for role, env in self._environments(host)
+        ]
+
+    def bring_back(self, host: Host) -> None:
+        """A host that was killed: an empty standby, its servers of Valkey, its services."""
+        self.databases.add_standby(host)
+        for place, member in enumerate(self._members):
+            if self._at(place) is host:
+                member.start()
+        self.cluster.until_well()
+        self.start_services(host)
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """Every service of every host."""
+        deadline = time.monotonic() + START_SECONDS
+        waiting = [
+            f"http://{host.address}:{port + (INNER if role in ('realtime', 'edge') else 0)}"
+            for host in self.hosts
+            for role, port in PORTS.items()
+        ]
+        while waiting := [url for url in waiting if not _is_ready(url)]:
+            assert time.monotonic() < deadline, f"not ready: {waiting}"
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        self.network.remove()
+        for member in getattr(self, "_members", []):
+            member.close()
+        if balancer := getattr(self, "_balancer", None):
+            balancer.kill()
+            balancer.wait()
+
+    def _at(self, place: int) -> Host:
+        """A shard's replica is not on the host of its primary."""
+        return self.hosts[place % HOSTS if place < HOSTS else (place + 1) % HOSTS]
+
+    def _make_secrets(self) -> None:
+        for name in ("service.key", "balancer.key"):
+            (self._folder / name).write_text(secrets.token_hex(16))
+
+    def _environments(self, host: Host) -> Iterator[tuple[str, Mapping[str, str]]]:
+        seeds = {
+            f"HUBBUB_{role.upper()}_SEEDS": ",".join(f"{one.address}:{port}" for one in self.hosts)
+            for role, port in {**PORTS, "realtime": PORTS["realtime"] + INNER}.items()
+            if role != "edge"
+        }
+        shared = {name: value for name, value in os.environ.items() if "HUBBUB" not in name}
+        shared |= seeds | {
+            "HUBBUB_VALKEY_URL": self.cluster.url,
+            "HUBBUB_SERVICE_KEY_FILE": str(self._folder / "service.key"),
+            "HUBBUB_RATE_LIMITS": "high",
+        }
+        for role, port in PORTS.items():
+            env = shared | {
+                "HUBBUB_NAME": f"{role}-{host.number}",
+                "HUBBUB_LISTEN": f"{host.address}:{port}",
+                "HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log"),
+            }
+            if role in self._urls:
+                env[f"HUBBUB_{role.upper()}_DATABASE_URL"] = self._urls[role]
+            else:
+                inner = f"{host.address}:{port + INNER}"
+                env |= {
+                    "HUBBUB_METRICS_LISTEN": inner,
+                    "HUBBUB_ADVERTISE": inner,
+                    "HUBBUB_BALANCER_KEY_FILE": str(self._folder / "balancer.key"),
+                    "HUBBUB_PUBLIC_URL": self.origin,
+                }
+            if role == "users":
+                env["HUBBUB_SIGNING_KEYS"] = str(self._folder / "signing")
+            yield role, env
+
+    def _start_balancer(self) -> None:
+        pools = self._folder / "pools.cfg"
+        lines = []
+        for role in ("edge", "realtime", "files"):
+            lines.append(f"backend {role} from {role}_pool")
+            for host in self.hosts if role != "files" else ():
+                place = f"{host.address}:{PORTS[role]}"
+                lines.append(
+                    f"    server {role}-{host.number} {place} check port {PORTS[role] + INNER}"
+                )
+        pools.write_text("\n".join(lines) + "\n")
+        env = {
+            **os.environ,
+            "HUBBUB_BALANCER_BIND": f"{self.network.outside}:{BALANCER}",
+            "HUBBUB_BALANCER_METRICS": str(self._folder / "metrics.sock"),
+            "HUBBUB_BALANCER_ADMIN": str(self._folder / "admin.sock"),
+            "HUBBUB_BALANCER_MAXCONN": "1000",
+            "HUBBUB_BALANCER_KEY": (self._folder / "balancer.key").read_text(),
+            "HUBBUB_BALANCER_TRUSTED": "",
+            "HUBBUB_BALANCER_PROXY": "",
+        }
+        with (self._folder / "haproxy.log").open("wb") as output:
+            self._balancer = spawn(
+                [
+                    haproxy_program(), "-db", "-f", ROOT / "deploy/haproxy/haproxy.cfg",
+                    "-f", pools,
+                ],
+                env=env, cwd=self._folder, output=output,
+            )  # fmt: skip
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health/ready", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
