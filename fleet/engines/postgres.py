@@ -120,6 +120,19 @@ def make_cluster(
     return disguise
 
 
+def set_passwords(folder: Path, databases: Sequence[Database], disguise: Disguise) -> None:
+    """Give the roles other passwords than they were made with. No server may run on the folder.
+    Raises DatabaseSetupFailed."""
+    # What it finds there it has to recover, prepared transactions too.
+    settings = [word for setting in _SETTINGS.items() for word in ("-c", "=".join(setting))]
+    alter = "ALTER ROLE {} PASSWORD '{}';\n\n"
+    _run(
+        [*disguise.prefix, str(postgres_program("postgres")), "--single", "-j", *settings,
+         "-D", str(folder), "postgres"],
+        text="".join(alter.format(name, password) for name, password, _ in databases),
+    )  # fmt: skip
+
+
 def _run(command: Sequence[str], text: str = "") -> None:
     done = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
         command,

@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleet.children import spawn
-from fleet.engines.postgres import Database, accepts_connections, make_cluster, server_command
+from fleet.engines.postgres import (
+    Database,
+    accepts_connections,
+    make_cluster,
+    server_command,
+    set_passwords,
+)
 from fleet.engines.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
 from fleet.engines.valkey_users import password_file, write_rules
 from fleet.keys import read_or_make_secret
@@ -40,14 +46,19 @@ class Engines:
 
     def _postgres(self) -> Program:
         port = ReservedPort()
-        databases = []
+        databases, is_new = [], False
         for role, variable in DATABASE_VARIABLES.items():
-            password = read_or_make_secret(self._settings.keys / f"{role}-database.password")
+            path = self._settings.keys / f"{role}-database.password"
+            is_new = is_new or not path.exists()
+            password = read_or_make_secret(path)
             databases.append(Database(f"hubbub_{role}", password))
             self.urls.setdefault(variable, databases[-1].url(port.number))
         folder = self._settings.data / "postgres"
+        had_others = is_new and folder.exists()
         disguise = make_cluster(folder, databases)
         (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
+        if had_others:  # whose file somebody has removed
+            set_passwords(folder, databases, disguise)
         command = server_command(folder, port.number, disguise)
 
         async def answers() -> bool:

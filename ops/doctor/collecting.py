@@ -33,7 +33,6 @@ from ops.doctor.scene import BusFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
-SECRETS: Final = ("service.key", "balancer.key")
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
 STATE_TIMEOUT_SECONDS: Final = 3.0
@@ -64,13 +63,29 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
         open_secrets=_list_open_secrets(settings.keys),
         missing_secrets=tuple(
-            path for name in SECRETS if state and not (path := settings.keys / name).exists()
+            path for path in list_secrets(settings) if state and not path.exists()
         ),
         holder=holder,
         paused=_list_paused(state),
         complaints=find_complaints(settings.logs, time.time()),
     )
     return scene if state is None else await _add_fleet(scene, state)
+
+
+def list_secrets(settings: FleetSettings) -> list[Path]:
+    """Those that the fleet makes, and needs at its next start."""
+    names = ["service.key", "balancer.key"]
+    names += [
+        f"{role}-database.password"
+        for role, variable in DATABASE_VARIABLES.items()
+        if variable not in settings.external
+    ]
+    found = [settings.keys / name for name in names]
+    if "HUBBUB_VALKEY_URL" not in settings.external:
+        found += [password_path(settings.keys, "valkey", role) for role in SERVICE_ROLES]
+    if "HUBBUB_CACHE_URLS" not in settings.external:
+        found.append(password_path(settings.keys, "cache", "edge"))
+    return found
 
 
 async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:

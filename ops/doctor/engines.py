@@ -10,12 +10,14 @@ from ops.doctor.remedies import (
     WHERE_THEY_ARE_WELL,
     replace_services,
     run_statement,
+    set_password_again,
     start_bus_again,
     start_database_again,
 )
 from ops.doctor.scene import Scene
 
 OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
+ROLE_REFUSED: Final = "password authentication failed"
 LEAST_PREPARED: Final = 20
 MOST_STRANGE_SECONDS: Final = 5.0
 LEAST_HARD_LIMIT: Final = 32 * 2**20
@@ -25,7 +27,16 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
     for role, database in scene.databases.items():
         variable = DATABASE_VARIABLES[role]
         own = variable in scene.settings.external
-        if database.error:
+        if ROLE_REFUSED in database.error:
+            yield Finding(
+                f"The database of {role} does not let its role in: {database.error}",
+                f"The password in {variable} is another one than the role has."
+                if own
+                else "The password in the role's file is another one than the role has.",
+                set_password_again(scene, role),
+                "postgres",
+            )
+        elif database.error:
             yield Finding(
                 f"The database of {role} cannot be asked: {database.error}",
                 f"The server is down, or {variable} is wrong."

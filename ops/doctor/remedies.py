@@ -73,6 +73,19 @@ def start_database_again(scene: Scene, role: str) -> str:
     return start_again(scene, "postgres-1", pid_of(scene, "postgres"))
 
 
+def set_password_again(scene: Scene, role: str) -> str:
+    """The role gets the one of the file, or file and role get a new one."""
+    variable = DATABASE_VARIABLES[role]
+    if scene.in_containers:
+        alter = f"ALTER ROLE hubbub_{role} PASSWORD :'p'"
+        psql = f"docker compose exec -T {role}-database psql -U postgres"
+        return f'echo "{alter}" | {psql} -v p="$(cat deploy/secrets/{role}-database.password)"'
+    if variable in scene.settings.external:
+        return f'psql "${variable}"'
+    file = shlex.quote(str(scene.settings.keys / f"{role}-database.password"))
+    return f"rm -f {file} && {START_ANEW}"
+
+
 def start_bus_again(scene: Scene) -> str:
     if not scene.in_containers and "HUBBUB_VALKEY_URL" in scene.settings.external:
         return 'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'

@@ -110,6 +110,10 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (6, {"free_files": 12}, "12 more files"),
     (7, {"databases": users(clock_ahead=-90.0)}, "-90.0 s"),
     (8, {"databases": users(error="connection refused")}, "connection refused"),
+    (
+        8, {"databases": users(error='FATAL: password authentication failed for user "h"')},
+        "does not let its role in",
+    ),
     (8, {"databases": users(version=160_004)}, "PostgreSQL 16"),
     (8, {"databases": chats(answers_survive="nothing")}, "before a commit is on disk"),
     (8, {"databases": chats(answers_survive="process", are_several=True)}, "survive one alone"),
