@@ -10,7 +10,7 @@ SYSTEM_TESTS := flow browser observability faults
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood
+.PHONY: hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ soak: $(VENV)/dev.stamp  ## whether it stays small while people come and go: mak
 
 flood: $(VENV)/dev.stamp  ## what a flood of log-ins costs those who talk, on a system of its own
 	@$(BIN)/python -m loadtest.flood
+
+file-flood: $(VENV)/dev.stamp  ## what uploads and downloads cost those who talk, on a system of its own
+	@$(BIN)/python -m loadtest.file_flood
 
 ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
 	@$(BIN)/python -m loadtest.ramp

@@ -18,11 +18,11 @@ from common.process.variables import SettingsError
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from files.avatars import Avatars
-from files.metrics import STORE_UP
 from files.previews import Previews
 from files.routes import Routes
 from files.settings import FilesSettings
-from files.store import SHARDS, FileStore, StoreUnavailable
+from files.store import SHARDS, FileStore
+from files.store_watch import StoreWatch
 from files.sweep import Sweep
 from files.uploads import Uploads
 from files.upstream import Chats, Users
@@ -54,14 +54,10 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         credentials = Credentials(users_calls, service.name)
         gate = Gate(credentials)
 
+        watch = StoreWatch(store)
+
         async def missing() -> str | None:
-            try:
-                await store.check()
-            except StoreUnavailable:
-                STORE_UP.set(0)
-                return "the store of files"
-            STORE_UP.set(1)
-            return gate.missing
+            return await watch.missing() or gate.missing
 
         previews = Previews()
         uploads = Uploads(chats, store, previews, at_once=settings.max_uploads_at_once)
@@ -85,6 +81,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
                 tasks.create_task(watch_replicas(valkey, chats_replicas)),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
+                tasks.create_task(watch.run()),
                 tasks.create_task(sweep.run()),
                 tasks.create_task(sweep.run_through(random.randrange(len(SHARDS)))),  # noqa: S311
             ]

@@ -4,6 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from common.process.symptoms import STORE_FAILING as STORE_FAILING_NAME
 from common.process.tally import Tally
 
 REQUESTS: Final = Tally(
@@ -24,4 +25,7 @@ PREVIEW_SECONDS: Final = Histogram(
 )
 REMOVED: Final = Counter("hubbub_files_removed", "Files whose bytes were removed", ["why"])
 SWEEP_FAILED: Final = Counter("hubbub_files_sweep_failed", "Rounds of the sweep that failed")
-STORE_UP: Final = Gauge("hubbub_files_store_up", "1 while the store of the bytes answers")
+STORE_UP: Final = Gauge("hubbub_files_store_up", "1 while the store of the bytes gives and takes")
+STORE_FAILING: Final = Gauge(
+    STORE_FAILING_NAME, "1 for what is wrong with the store of the bytes", ["why"]
+)

@@ -7,7 +7,9 @@ times.
 """
 
 import asyncio
+import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,10 +23,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
-from common.protocol.ids import is_id
+from common.protocol.ids import is_id, new_id
 from files.ranges import Span
 
 T = TypeVar("T")
@@ -32,11 +34,22 @@ T = TypeVar("T")
 PIECE_BYTES: Final = 2**19
 THREADS: Final = 32
 PREVIEW: Final = "preview"
+CHECKED: Final = "check"  # objects here are nobody's
+WHYS: Final = ("unreachable", "refused", "missing", "read-only", "full")
+_SYSTEM_ERRORS: Final = {
+    errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EROFS: "read-only",
+    errno.EACCES: "read-only", errno.EPERM: "read-only", errno.ENOTDIR: "missing",
+    errno.ENOENT: "missing",
+}  # fmt: skip
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
 
 
 class StoreUnavailable(Exception):
-    """The store does not do what it should; the text says what it said."""
+    """The store does not do what it should; the text says what it said, `why` is one of WHYS."""
+
+    def __init__(self, said: str, why: str = "unreachable") -> None:
+        super().__init__(said)
+        self.why = why
 
 
 class BytesMissing(Exception):
@@ -109,13 +122,19 @@ class FileStore:
         return await self._run(self._list_shard, f"{self._within}{shard}", older_than_seconds)
 
     async def check(self) -> None:
-        """Raises StoreUnavailable unless it answers; a folder, unless it takes a byte."""
+        """Raises StoreUnavailable unless it answers."""
         await self._run(self._check)
+
+    async def check_writing(self) -> None:
+        """Raises StoreUnavailable unless it takes bytes: of a folder as many as a piece has, since
+        it is the room that may end."""
+        await self._run(self._check_writing)
 
     def walk(self) -> dict[str, int]:
         """The sizes of all objects, by their paths. Blocks, as what follows."""
         with _naming_failures():
-            return {o["path"]: o["size"] for batch in obstore.list(self._store) for o in batch}
+            found = (one for batch in obstore.list(self._store) for one in batch)
+            return {o["path"]: o["size"] for o in found if not o["path"].startswith(f"{CHECKED}/")}
 
     def copy_to(self, other: "FileStore", path: str) -> None:
         with _naming_failures():
@@ -136,12 +155,20 @@ class FileStore:
         return f"{self._within}{file[-2:]}/{file}"
 
     def _check(self) -> None:
-        if self._folder is None:
-            obstore.list(self._store, "check/").collect()
+        if self._folder is not None:
+            os.scandir(self._folder).close()  # obstore takes a folder that is gone for an empty one
+        obstore.list(self._store, f"{CHECKED}/").collect()
+
+    def _check_writing(self) -> None:
+        self._check()
+        if self._folder is not None:
+            with TemporaryFile(dir=self._folder) as file:
+                file.write(bytes(PIECE_BYTES))
+                file.flush()
             return
-        # obstore takes a folder that is gone for an empty one, and would make it anew.
-        with TemporaryFile(dir=self._folder, buffering=0) as file:
-            file.write(b"1")
+        path = f"{CHECKED}/{new_id()}"
+        self._put(path, b"1")
+        obstore.delete(self._store, path)
 
     def _put(self, path: str, data: bytes | bytearray) -> None:
         obstore.put(self._store, path, data, use_multipart=False)
@@ -183,7 +210,19 @@ def _naming_failures() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}"[:300]) from error
+        said = f"{type(error).__name__}: {error}"
+        raise StoreUnavailable(said[:300], _name_cause(error, said)) from error
+
+
+def _name_cause(error: Exception, said: str) -> str:
+    number = getattr(error, "errno", None)
+    if found := re.search(r"os error (\d+)", said):  # obstore tells it in its text alone
+        number = int(found[1])
+    if number in _SYSTEM_ERRORS:
+        return _SYSTEM_ERRORS[number]
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in said:
+        return "refused"
+    return "missing" if "NoSuchBucket" in said else "unreachable"
 
 
 def _make_durable(path: Path) -> None:

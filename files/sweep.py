@@ -8,17 +8,15 @@ nobody knows: what a restored database has never heard of, avatars that were rep
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from time import monotonic
 from typing import Final
 
 from common.process.logs import log
 from common.protocol.errors import Refusal
-from files.metrics import REMOVED, STORE_UP, SWEEP_FAILED
+from files.metrics import REMOVED, SWEEP_FAILED
 from files.store import SHARDS, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 SWEEP_SECONDS: Final = 5.0
-CHECK_SECONDS: Final = 15.0  # stores may take money for an answer
 SHARD_SECONDS: Final = 300.0  # a day for all of them
 AT_ONCE: Final = 200
 # Longer than an upload takes, so that its bytes are never older than its row.
@@ -39,20 +37,14 @@ class Sweep:
 
     async def run(self) -> None:
         """Until cancelled."""
-        failing, next_check = False, 0.0
+        failing = False
         while True:
             try:
-                if failing or monotonic() >= next_check:
-                    await self._store.check()
-                    STORE_UP.set(1)
-                    next_check = monotonic() + CHECK_SECONDS
                 while await self.remove_doomed():
                     pass
                 failing = False
             except (Refusal, StoreUnavailable) as error:
                 SWEEP_FAILED.inc()
-                if isinstance(error, StoreUnavailable):
-                    STORE_UP.set(0)
                 if not failing:
                     log("sweep fails", level=logging.WARNING, error=_describe(error))
                 failing = True

@@ -6,11 +6,11 @@ For the doctor on the machine, and for edge, which tells those in charge.
 from typing import Final
 
 CANARY_SILENT_SECONDS: Final = "hubbub_realtime_canary_silent_seconds"
-FILE_STORE_UP: Final = "hubbub_files_store_up"
 POLLING: Final = "hubbub_realtime_polling"
 SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"
 SEARCH_BEHIND_SECONDS: Final = "hubbub_chats_search_behind_seconds"
 OPEN_CIRCUIT: Final = "hubbub_open_circuit"
+STORE_FAILING: Final = "hubbub_files_store_failing"
 
 MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
 MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second

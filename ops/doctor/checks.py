@@ -9,9 +9,9 @@ from ops.doctor.engines import (
     judge_migrations,
     judge_prepared_transactions,
 )
+from ops.doctor.files import judge_file_store
 from ops.doctor.flow import (
     judge_canaries,
-    judge_file_store,
     judge_in_doubt,
     judge_outbox,
     judge_polling,

@@ -15,7 +15,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.process.symptoms import POLLING
+from common.process.symptoms import POLLING, STORE_FAILING
 from fleet.control import NotAnswering, NotRunning, ping_fleet
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
@@ -123,22 +123,31 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
         ask_entrance(Address(LOOPBACK, settings.port), settings),
-        asyncio.gather(*(collect_process(p) for p in state.processes if is_asked(p))),
+        collect_processes(state),
         asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
         _collect_bus(settings, state),
         _parent_answers(settings.run),
     )
     return scene._replace(
         system_ready=system_ready,
-        processes=tuple(processes),
+        processes=processes,
         databases=dict(zip(urls, databases, strict=True)),
         bus=bus,
         parent_answers=parent_answers,
     )
 
 
-def is_asked(process: ProcessState) -> bool:
-    return process.role in (*SERVICE_ROLES, "balancer") and process.state == "ready"
+async def collect_processes(state: FleetState) -> tuple[ProcessFacts, ...]:
+    """Those that serve, and those of files that say why they do not."""
+    serving = [p for p in state.processes if p.state == "ready" and _has_figures(p)]
+    others = [p for p in state.processes if p.role == "files" and p not in serving and p.started]
+    found = await asyncio.gather(*map(collect_process, serving))
+    more = await asyncio.gather(*map(collect_process, others))
+    return (*found, *(facts for facts in more if facts.store_fails))
+
+
+def _has_figures(process: ProcessState) -> bool:
+    return process.role in (*SERVICE_ROLES, "balancer")
 
 
 async def collect_process(process: ProcessState) -> ProcessFacts:
@@ -159,14 +168,16 @@ async def collect_process(process: ProcessState) -> ProcessFacts:
         samples=samples,
         descriptors=_count_descriptors(process.pid, samples),
         max_descriptors=_descriptor_limit(process.pid, samples),
-        polls=_read_polls(text),
+        polls=_read_set(text, POLLING, "reason"),
+        store_fails=_read_set(text, STORE_FAILING, "why"),
         pid=process.pid,
     )
 
 
-def _read_polls(text: str) -> tuple[str, ...]:
+def _read_set(text: str, metric: str, label: str) -> tuple[str, ...]:
+    """The values of a label with which a metric is not 0."""
     samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
-    return tuple(s.labels["reason"] for s in samples if s.name == POLLING and s.value)
+    return tuple(s.labels[label] for s in samples if s.name == metric and s.value)
 
 
 def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:

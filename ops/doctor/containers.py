@@ -8,7 +8,7 @@ from typing import Final
 
 from fleet.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
-from ops.doctor.collecting import collect_process, is_asked
+from ops.doctor.collecting import collect_processes
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
@@ -24,11 +24,9 @@ PLENTY: Final = 2**30  # where only the containers themselves know
 async def collect_containers(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
     state = await ask_watcher(settings)
-    # What answers and is not ready may say why.
-    asked = [p for p in state.processes if is_asked(p) or (p.role == "files" and p.started)]
     system_ready, processes, databases, bus = await asyncio.gather(
         _ask_balancer(settings),
-        asyncio.gather(*(collect_process(process) for process in asked)),
+        collect_processes(state),
         asyncio.gather(*(ask_database(role, database_url(role)) for role in DATABASE_VARIABLES)),
         _ask_bus(),
     )
@@ -45,7 +43,7 @@ async def collect_containers(settings: FleetSettings) -> Scene:
         free_bytes=disk.f_bavail * disk.f_frsize,
         free_files=disk.f_favail if disk.f_files else -1,
         open_secrets=(),
-        processes=tuple(processes),
+        processes=processes,
         databases=dict(zip(DATABASE_VARIABLES, databases, strict=True)),
         bus=bus,
         in_containers=True,

@@ -5,7 +5,6 @@ from typing import Final
 
 from common.process.symptoms import (
     CANARY_SILENT_SECONDS,
-    FILE_STORE_UP,
     MOST_BEHIND_SECONDS,
     MOST_IN_DOUBT_SECONDS,
     MOST_SILENT_SECONDS,
@@ -17,7 +16,6 @@ from ops.doctor.check import Finding
 from ops.doctor.remedies import (
     WHERE_THEY_ARE_WELL,
     WHERE_VALKEY_IS_WELL,
-    look_at_store,
     replace_services,
     start_again,
 )
@@ -78,18 +76,6 @@ def judge_polling(scene: Scene) -> Iterator[Finding]:
                 f"({', '.join(process.polls)}).",
                 f"{causes} Messages arrive, up to 2 s late.{scene.log_of('chats-', process.name)}",
                 replace_services(scene, "chats", condition=WHERE_VALKEY_IS_WELL),
-            )
-
-
-def judge_file_store(scene: Scene) -> Iterator[Finding]:
-    for process in scene.processes:
-        if process.samples.get(FILE_STORE_UP) == 0.0:
-            yield Finding(
-                f"The store of files does not answer {process.name}.",
-                "Its disk or folder is gone, full or closed to Hubbub; or an S3 store is down, or "
-                f"refuses the key. Messages go on without files.{scene.log_of('files-')}",
-                look_at_store(scene),
-                process.role,
             )
 
 

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.scene import Scene
@@ -90,15 +89,6 @@ def start_bus_again(scene: Scene) -> str:
     if not scene.in_containers and "HUBBUB_VALKEY_URL" in scene.settings.external:
         return 'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'
     return start_again(scene, "valkey-1", pid_of(scene, "valkey"))
-
-
-def look_at_store(scene: Scene) -> str:
-    """Whether a folder takes files, and what an S3 store says."""
-    url = urlsplit(scene.settings.environment.get("HUBBUB_FILES_URL", ""))
-    if scene.in_containers or url.scheme == "s3":
-        return read_logs(scene, "files")
-    folder = shlex.quote(unquote(url.path) or str(scene.settings.data / "files"))
-    return f"df -h {folder}; ls -ld {folder}; make logs OF=files"
 
 
 def have_more(scene: Scene, role: str, replicas: int) -> str:

@@ -12,7 +12,7 @@ from fleet.state import FleetState
 
 class ProcessFacts(NamedTuple):
     """A service process; None where it did not answer. `samples` are summed over their labels;
-    `polls` are a node's reasons to poll chats."""
+    `polls` are a node's reasons to poll chats; `store_fails` is why files can store nothing."""
 
     name: str
     role: str
@@ -22,6 +22,7 @@ class ProcessFacts(NamedTuple):
     max_descriptors: int
     polls: tuple[str, ...] = ()
     pid: int = 0
+    store_fails: tuple[str, ...] = ()
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True):

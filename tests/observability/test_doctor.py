@@ -45,7 +45,7 @@ async def until_sound(system: Hubbub) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while found := await diagnose(system):
             await asyncio.sleep(0.5)
-            assert found.keys() <= {3, 4, 8, 11, 12, 13, 14, 15, 17, 18}, found
+            assert found.keys() <= {3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 22}, found
 
 
 async def until_nodes_know_all(system: Hubbub) -> None:
@@ -95,6 +95,24 @@ async def test_a_hung_database_is_named(system: Hubbub) -> None:
     finally:
         system.signal_one(victim.pid, signal.SIGCONT)
     assert "The database of users cannot be asked" in found[8]
+    await until_sound(system)
+
+
+async def test_a_store_of_files_that_is_gone_is_named(system: Hubbub) -> None:
+    """With its folder; all but files goes on."""
+    await until_sound(system)
+    folder, away = system.data / "files", system.data / "files-away"
+    folder.rename(away)
+    folder.write_text("no folder")
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while 22 not in (found := await diagnose(system)):  # noqa: ASYNC110 - a program
+                await asyncio.sleep(0.5)
+    finally:
+        folder.unlink()
+        away.rename(folder)
+    assert found[22] == f"files-1 cannot store files: {folder} is missing."
+    assert not {3, 8, 11} & found.keys()
     await until_sound(system)
 
 

@@ -53,8 +53,12 @@ FILES = Dashboard(
         Panel(
             "Store",
             "short",
-            "0: nothing can be uploaded or read; see whether the disk or the S3 store is there.",
-            (Query("min (hubbub_files_store_up)", "answers"),),
+            "Anything but `well` at 1: nothing can be uploaded, and nothing read unless it is full "
+            "or read-only. The doctor says what to do.",
+            (
+                Query("min (hubbub_files_store_up)", "well"),
+                Query("max by (why) (hubbub_files_store_failing)", "{{why}}"),
+            ),
         ),
         Panel(
             "Removed",

@@ -173,3 +173,49 @@ async def test_a_folder_that_is_gone_or_takes_nothing_is_noticed(tmp_path: Path)
                 await store.check()
         (tmp_path / "away").rename(folder)
         await store.check()
+
+
+FAIL = """
+import asyncio, sys
+from files.store import FileStore, Location, StoreUnavailable
+
+async def fail(folder):
+    store = FileStore(Location(f"file://{folder}"))
+    await store.check()
+    try:
+        await store.check_writing()
+    except StoreUnavailable as error:
+        print(error.why)
+    store.close()
+
+asyncio.run(fail(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("mount", "why"), [("size=256k", "full"), ("ro", "read-only")])
+def test_a_folder_that_takes_nothing_says_why(mount: str, why: str, tmp_path: Path) -> None:
+    """Although it can be read."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+               'mount -t tmpfs -o "$0" none "$1" && exec "$2" -c "$3" "$1"',
+               mount, tmp_path, sys.executable, FAIL]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [why]
+
+
+async def test_a_bucket_that_takes_nothing_says_why(s3: Location) -> None:
+    """A wrong key, no such bucket, nobody there."""
+    port = ReservedPort()
+    nobody = s3.url.partition("=")[0] + f"=http://{port.address}"
+    for location, why in (
+        (s3._replace(secret="another"), "refused"),
+        (s3._replace(url=s3.url.replace("//bucket", "//another")), "missing"),
+        (s3._replace(url=nobody), "unreachable"),
+    ):
+        with closing(FileStore(location)) as store:
+            with pytest.raises(StoreUnavailable) as failed:
+                await store.check_writing()
+            assert failed.value.why == why, str(failed.value)
+    port.close()
+    with closing(FileStore(s3._replace(url=s3.url.replace("under/here", "checked")))) as store:
+        await store.check_writing()
+        assert store.walk() == {}

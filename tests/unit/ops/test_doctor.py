@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from files.store import WHYS
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, read_settings
 from fleet.state import Death, FleetState, ProcessState, WantedState
 from ops.doctor.check import Finding
@@ -135,10 +136,6 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         20, {"processes": (facts(samples={"hubbub_chats_search_behind_seconds": 90.0}),)},
         "The search index has lacked",
     ),
-    (
-        22, {"processes": (facts(role="files", samples={"hubbub_files_store_up": 0.0}),)},
-        "The store of files does not answer",
-    ),
     (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
@@ -148,6 +145,11 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (21, {"paused": {"postgres-1": 7}}, "postgres-1 is paused"),
     (16, {"missing_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key is gone"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
+    *(
+        (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
+         f"files-1 cannot store files: /hubbub/files is {why}")
+        for why in WHYS
+    ),
 ]  # fmt: skip
 
 
@@ -306,6 +308,22 @@ def test_a_slow_starter_is_named_apart_from_its_role() -> None:
         "None of 1 processes of edge are ready.",
         "edge-1 is not ready after 45 s.",
     ]
+
+
+@pytest.mark.parametrize("why", WHYS)
+def test_a_store_that_fails_is_named_with_what_to_do(why: str) -> None:
+    """On S3 too, and it explains that files is not ready."""
+    url = "s3://bucket/x?endpoint=https://s3.example.org"
+    fails = facts(name="files-1", role="files", ready=503, store_fails=(why,))
+    settings = read_settings({"HUBBUB_DATA": "/hubbub", "HUBBUB_FILES_URL": url})
+    verdicts = judge(scene(settings=settings, processes=(fails,)))
+    found = {v.number: v for v in verdicts if v.findings}
+    assert found.keys() == {4, 22}
+    assert found[4].follows_from == (22,)
+    (finding,) = found[22].findings
+    assert url in finding.wrong
+    assert finding.cause
+    assert finding.command
 
 
 @pytest.mark.parametrize(("is_taken", "numbers"), [(False, [2]), (True, [2, 3])])

@@ -1,0 +1,57 @@
+"""Checks of where the bytes of files lie."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ops.doctor.check import Finding
+from ops.doctor.scene import Scene
+
+CAUSES: Final = {
+    "unreachable": "It is down, its address is wrong, or the network between is cut.",
+    "refused": "Its key is not the right one, or may not write there.",
+    "missing": "There is no such folder or bucket.",
+    "read-only": "Its file system is mounted read-only, or belongs to somebody else.",
+    "full": "The disk is full, or a quota is used up.",
+}
+
+
+def judge_file_store(scene: Scene) -> Iterator[Finding]:
+    for process in scene.processes:
+        for why in process.store_fails:
+            place = _place(scene)
+            yield Finding(
+                f"{process.name} cannot store files: {place} is {why}.",
+                f"{CAUSES.get(why, '')}{scene.log_of(process.name)}".strip(),
+                _command(scene, why, place),
+                process.role,
+            )
+
+
+def _place(scene: Scene) -> str:
+    """The folder, or the URL of an S3 store. In containers it is the service's own setting, which
+    is the volume unless it was changed."""
+    if scene.in_containers:
+        return "the volume files, or what HUBBUB_FILES_URL names,"
+    parts = urlsplit(scene.settings.files_url)
+    return unquote(parts.path) if parts.scheme == "file" else scene.settings.files_url
+
+
+def _command(scene: Scene, why: str, place: str) -> str:
+    if scene.in_containers:
+        check = "docker compose exec files df -h /files; docker compose logs --tail 50 files"
+        return f"{check}   # a volume; S3: its address, key and bucket in the override file"
+    if place.startswith("s3:"):
+        return f"{_FOR_S3[why]}   # then make restart"
+    if why == "full":
+        return f"df -h {place}   # free some, or make move-files TO=file:///SOMEWHERE/LARGER"
+    return f"findmnt --target {place}; ls -ld {place}   # let this user write there"
+
+
+_FOR_S3: Final = {
+    "unreachable": "curl -sS -o /dev/null ENDPOINT, which answers where it can be reached",
+    "refused": "correct HUBBUB_FILES_ACCESS_KEY and HUBBUB_FILES_SECRET_FILE",
+    "missing": "make the bucket, or correct HUBBUB_FILES_URL",
+    "read-only": "let the key write to the bucket",
+    "full": "raise the quota of the bucket",
+}
