@@ -36,6 +36,7 @@ class Crowd:
         self.world, self.chat, self.people = world, chat.id, people
         self.random = random.Random(seed)
         self.messages: list[str] = []
+        self.reactions: dict[str, list[tuple[str, str]]] = {p.id: [] for p in people}
         self.pages: list[dict[str, Any]] = []
 
     def some_item(self, by: Person) -> AnyItem:
@@ -48,7 +49,7 @@ class Crowd:
             return new_message(self.chat, by, f"text {self.random.random()}", **more)
         message = self.random.choice(self.messages[-8:])
         emoji = self.random.choice(EMOJI)
-        match self.random.choices(("edit", "delete", "add", "remove"), (30, 5, 45, 20))[0]:
+        match self.random.choices(("edit", "delete", "add", "remove"), (30, 15, 37, 18))[0]:
             case "edit":
                 return EditItem(
                     **about, key=new_id(), message_id=message,
@@ -58,8 +59,11 @@ class Crowd:
             case "delete":
                 return DeleteItem(**about, key=new_id(), message_id=message)
             case "add":
+                self.reactions[by.id].append((message, emoji))
                 return ReactItem(**about, message_id=message, emoji=emoji)
             case _:
+                own = self.reactions[by.id][-8:] or [(message, emoji)]
+                message, emoji = self.random.choice(own)
                 return UnreactItem(**about, key=new_id(), message_id=message, emoji=emoji)
 
     async def write(self, by: Person) -> None:
