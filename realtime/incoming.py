@@ -8,10 +8,14 @@ library lets it pass.
 
 from typing import Final
 
+from websockets.speedups import apply_mask
+
 _EXTENDED: Final = {126: 2, 127: 8}  # bytes of length after the first two
 _LEAST: Final = {126: 126, 127: 65_536}
 _LONGEST_HEAD: Final = 10  # without the mask
 _MASK_BYTES: Final = 4
+_IS_MASKED: Final = 0x80
+_LAST_TEXT: Final = 0x81  # FIN, and the opcode of text
 
 
 class WastefulLength(Exception):
@@ -28,6 +32,11 @@ class Incoming:
         self.size = 0  # what is not given out yet: the end of `_data`
         self._head = b""  # of a frame, as far as it has been given out, while it is not whole
         self._rest = 0  # bytes of a frame whose head was given out
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a part of a frame has been given out, and not its end."""
+        return bool(self._rest or self._head)
 
     def add(self, data: bytes) -> None:
         self._data = self._data[-self.size :] + data if self.size else data
@@ -62,6 +71,16 @@ class Incoming:
         return whole - given
 
 
+def read_text_frame(frame: bytes) -> bytes | None:
+    """The payload of a client's whole frame, where it is a text of less than 64 KiB and no fragment;
+    None for every other one, which is the WebSocket library's. RFC 6455 sections 5.2 and 5.3."""
+    short = frame[1] & 0x7F
+    if frame[0] != _LAST_TEXT or not frame[1] & _IS_MASKED or short == 127:
+        return None
+    mask = 2 + _EXTENDED.get(short, 0)
+    return apply_mask(frame[mask + _MASK_BYTES :], frame[mask : mask + _MASK_BYTES])
+
+
 def _size_of_frame(head: bytes) -> int | None:
     """With head, mask and payload; None where more of the head must come."""
     if len(head) < 2:
@@ -73,4 +92,4 @@ def _size_of_frame(head: bytes) -> int | None:
     size = int.from_bytes(head[2 : 2 + extended]) if extended else short
     if size < _LEAST.get(short, 0):
         raise WastefulLength
-    return 2 + extended + (_MASK_BYTES if head[1] & 0x80 else 0) + size
+    return 2 + extended + (_MASK_BYTES if head[1] & _IS_MASKED else 0) + size

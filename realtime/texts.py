@@ -23,6 +23,11 @@ class Texts:
         self._fragments = b""
         self._decoder: codecs.IncrementalDecoder | None = None
 
+    @property
+    def has_fragments(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._decoder is not None
+
     def add(self, data: bytes, *, is_last: bool) -> None:
         """A whole message, as almost always, or a fragment of one; the WebSocket library bounds
         their sum. Raises UnicodeDecodeError as soon as it can be said."""
