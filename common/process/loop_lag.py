@@ -1,6 +1,6 @@
 """How late a process's loop is: whatever is due there waits as long. And how many tasks it has.
 
-One timer, twenty times a second; knows nothing of what keeps the loop busy.
+One timer, four times a second; knows nothing of what keeps the loop busy.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client import Gauge, Histogram
 
-TICK_SECONDS: Final = 0.05
+TICK_SECONDS: Final = 0.25
 
 LOOP_LAG: Final = Histogram(
     "hubbub_loop_lag_seconds",
