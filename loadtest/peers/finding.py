@@ -94,7 +94,8 @@ def _spell(rank: int) -> str:
 def measure_finding(messages: int) -> Measured:
     """Of so many messages; yields what feeding them took, then each kind of search."""
     with fresh_hubbub() as hubbub:
-        reader, other = People(hubbub.port).sign_up(2)
+        people = People(hubbub.port)
+        reader, other = people.sign_up(2)
         stock, texts = Stock(hubbub), Texts()
         try:
             chats = stock.add_chats([[reader, other]] * CHATS)
@@ -121,6 +122,7 @@ def measure_finding(messages: int) -> Measured:
             stock.settle()
             for where, chat in zip(PLACES, (None, chats[-1]), strict=True):
                 for kind, make in _kinds(texts, samples).items():
+                    reader = people.refresh(reader)
                     with closing(Caller(hubbub.port)) as caller:
                         queries = [make(n) for n in range(SEARCHES)]
                         found = _search(caller, meter, reader, queries, chat)

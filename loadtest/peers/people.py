@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from common.protocol.limits import MAX_PARTICIPANTS_A_REQUEST
@@ -27,6 +27,7 @@ SOCKET_OPTIONS: Final[tuple[object, ...]] = (
 class Person:
     id: str
     token: str
+    refresh_token: str
 
     def socket(self, chat: str = "-", resume: dict[str, int] | None = None) -> str:
         """A line of wsload's plan; `chat` is where its `send` goes, `resume` the seqs it knows."""
@@ -61,9 +62,16 @@ class People:
             name = f"b{self._run}.{number}"
             body = {"username": name, "email": f"{name}@bench.example.org"}
             made = caller.post("/api/user", None, body)
-            people.append(Person(made["user"]["id"], made["token"]))
+            people.append(Person(made["user"]["id"], made["token"], made["refreshToken"]))
         caller.close()
         return people
+
+    def refresh(self, person: Person) -> Person:
+        """The same with another token: one lasts for a quarter of an hour."""
+        caller = Caller(self._port)
+        made = caller.post("/api/user/refresh", None, {"refreshToken": person.refresh_token})
+        caller.close()
+        return replace(person, token=made["token"], refresh_token=made["refreshToken"])
 
     def make_chats(self, groups: list[list[Person]]) -> list[str]:
         """The ids of a chat for each group, made by its first one."""
