@@ -72,8 +72,8 @@ class Incoming:
 
 
 def read_text_frame(frame: bytes) -> bytes | None:
-    """The payload of a client's whole frame, where it is a text of less than 64 KiB and no fragment;
-    None for every other one, which is the WebSocket library's. RFC 6455 sections 5.2 and 5.3."""
+    """The payload of a client's whole frame, where that is a text of less than 64 KiB and no
+    fragment; None for any other, which the WebSocket library reads. RFC 6455 sections 5.2, 5.3."""
     short = frame[1] & 0x7F
     if frame[0] != _LAST_TEXT or not frame[1] & _IS_MASKED or short == 127:
         return None
