@@ -16,6 +16,7 @@ _LONGEST_HEAD: Final = 10  # without the mask
 _MASK_BYTES: Final = 4
 _IS_MASKED: Final = 0x80
 _LAST_TEXT: Final = 0x81  # FIN, and the opcode of text
+_SHORTEST: Final = 8  # that is read the short way: the head is there, however long
 
 
 class WastefulLength(Exception):
@@ -33,17 +34,34 @@ class Incoming:
         self._head = b""  # of a frame, as far as it has been given out, while it is not whole
         self._rest = 0  # bytes of a frame whose head was given out
 
-    @property
-    def is_amid(self) -> bool:
-        """Whether a part of a frame has been given out, and not its end."""
-        return bool(self._rest or self._head)
-
     def add(self, data: bytes) -> None:
         self._data = self._data[-self.size :] + data if self.size else data
         self.size = len(self._data)
 
     def clear(self) -> None:
         self._data, self.size = b"", 0
+
+    def take_text(self) -> bytes | None:
+        """The payload of the frame that is next, where all of it is there and it is a whole text of
+        less than 64 KiB; None leaves it to `take`. RFC 6455 sections 5.2 and 5.3."""
+        data, size = self._data, self.size
+        start = len(data) - size
+        if self._rest or self._head or size < _SHORTEST or data[start] != _LAST_TEXT:
+            return None
+        length, mask = data[start + 1] - _IS_MASKED, start + 2
+        if length < 0 or length == 127:
+            return None
+        if length == 126:
+            length, mask = int.from_bytes(data[mask : mask + 2]), mask + 2
+            if length < 126:
+                return None
+        end = mask + _MASK_BYTES + length
+        if end > len(data):
+            return None
+        self.size = len(data) - end
+        if not self.size:
+            self._data = b""
+        return apply_mask(data[mask + _MASK_BYTES : end], data[mask : mask + _MASK_BYTES])
 
     def take(self) -> bytes:
         """Up to the end of the frame that is next, or as much of it as has come. Raises
@@ -69,16 +87,6 @@ class Incoming:
             return len(data) - start
         self._head = b""
         return whole - given
-
-
-def read_text_frame(frame: bytes) -> bytes | None:
-    """The payload of a client's whole frame, where that is a text of less than 64 KiB and no
-    fragment; None for any other, which the WebSocket library reads. RFC 6455 sections 5.2, 5.3."""
-    short = frame[1] & 0x7F
-    if frame[0] != _LAST_TEXT or not frame[1] & _IS_MASKED or short == 127:
-        return None
-    mask = 2 + _EXTENDED.get(short, 0)
-    return apply_mask(frame[mask + _MASK_BYTES :], frame[mask : mask + _MASK_BYTES])
 
 
 def _size_of_frame(head: bytes) -> int | None:

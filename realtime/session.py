@@ -28,7 +28,7 @@ from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
 from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.frames import PONG, encode_frame, error_frame
 from realtime.handshake import SUBPROTOCOL, RequestStart, Upgrade, http_refusal, refusal_of_status
-from realtime.incoming import Incoming, WastefulLength, read_text_frame
+from realtime.incoming import Incoming, WastefulLength
 from realtime.refusals import Refusals
 from realtime.texts import Texts
 
@@ -206,25 +206,19 @@ class Session:
     # ---- frames from the client
 
     def _read_frame(self, now: float) -> None:
-        """The next one, or what has come of it. A whole text, as almost every one is, takes a short
-        way; the library, which has seen none of it, reads all else."""
-        incoming = self._incoming
-        is_whole = not incoming.is_amid
-        try:
-            data = incoming.take()
-        except WastefulLength:
-            incoming.clear()
-            if self.state is not State.ENDING:
-                self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
-            return
-        if is_whole and not (
-            incoming.is_amid or self._texts.has_fragments or self.state is State.ENDING
-        ):
-            text = read_text_frame(data)
+        """The next one, or what has come of it. The library sees nothing of whole texts."""
+        if not self._texts.has_fragments and self.state is not State.ENDING:
+            text = self._incoming.take_text()
             if text is not None:
                 self._take_text(text, is_last=True, now=now)
                 return
-        self._ws.receive_data(data)
+        try:
+            self._ws.receive_data(self._incoming.take())
+        except WastefulLength:
+            self._incoming.clear()
+            if self.state is not State.ENDING:
+                self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
+            return
         for event in self._ws.events_received():
             if isinstance(event, Frame) and self.state is not State.ENDING:
                 self._take_frame(event, now)

@@ -55,6 +55,7 @@ ALLOWED_IMPORTS = {
         "realtime/server.py",
         "realtime/session.py",
         "realtime/handshake.py",
+        "realtime/incoming.py",
         "loadtest",
     ),
     "aiocache": ("edge/cache"),
