@@ -31,7 +31,7 @@ FEW_LINES = 6
 HEADROOM = 1.4
 ROW_ROOM = 0.12  # of a legend's row, as a share of the panel
 UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "number",
-         "bytes": "bytes", "percentunit": "share"}  # fmt: skip
+         "bytes": "bytes", "Bps": "bytes a second", "percentunit": "share"}  # fmt: skip
 STYLE = {
     "font.size": 7, "axes.titlesize": 8, "axes.grid": True, "grid.alpha": 0.3,
     "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2,

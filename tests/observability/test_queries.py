@@ -12,6 +12,7 @@ from deploy.grafana.dashboards import DASHBOARDS, FOLDER, to_json
 from deploy.grafana.panel import Dashboard
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import RULES, Prometheus, run_promtool
+from tests.observability.pictures import UNITS
 from tests.observability.talk import people_who_talk
 
 PATIENCE_SECONDS = 60.0
@@ -92,6 +93,11 @@ def test_dashboards_are_what_the_panels_say(dashboard: Dashboard) -> None:
     assert len(panels) >= 6
     assert [p["title"] for p in panels if len(p["description"]) < 20] == []
     assert [p["title"] for p in panels if p["description"][-1] != "."] == []
+
+
+def test_every_unit_has_a_name_in_the_pictures() -> None:
+    """Else `make pictures` ends half-way."""
+    assert {panel.unit for dashboard in DASHBOARDS for panel in dashboard.panels} <= UNITS.keys()
 
 
 @pytest.mark.parametrize("role", OWN)
