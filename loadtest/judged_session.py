@@ -32,13 +32,18 @@ class JudgedSession(Session):
                 chat: self._resumed[chat] for chat in replayed if chat in frame["chats"]
             }
         elif "seq" in frame and kind != "sent":
-            self._judge(frame["chat"], frame["seq"], kind)
+            chat, seq = frame["chat"], frame["seq"]
+            last = self._last.get(chat, -1)
+            if seq == last + 1:
+                self._last[chat] = seq
+            else:
+                self._judge(chat, seq, kind, last)
         return super().take(frame)
 
-    def _judge(self, chat: str, seq: int, kind: str) -> None:
-        last = self._last.get(chat, -1)
+    def _judge(self, chat: str, seq: int, kind: str, last: int) -> None:
+        """An event that is not the next one."""
         if seq <= last:
             self._book.doubled += 1
-        elif seq != last + 1 and kind != "chat.created":
+        elif kind != "chat.created":
             self._book.out_of_order += 1
         self._last[chat] = max(seq, last)

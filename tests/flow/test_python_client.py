@@ -8,8 +8,18 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from hubbub_client import Client, Event, FileStore, InvalidCredentials, MessageSent, NotFound
+from hubbub_client import (
+    Client,
+    Event,
+    FileStore,
+    InvalidCredentials,
+    MessageSent,
+    NotFound,
+    Stopped,
+)
+from hubbub_client.rest import Tokens
 
 from tests.fixtures.hubbub import Hubbub
 
@@ -109,6 +119,42 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
             assert listener.texts(chat.id)[-2:] == ["two", "three"]
             await listener.end()
         store.close()
+
+
+async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_path: Path) -> None:
+    """Before the socket is opened; a session that has ended says so, and the user may log in."""
+    store = FileStore(tmp_path / "store")
+    async with somebody(system, store) as ann:
+        user, name = ann.user, (await ann.users(ann.user))[0]["username"]
+    tokens = msgspec.json.decode(store.get("session") or b"", type=Tokens)
+    store.put("session", msgspec.json.encode(Tokens(user, "ran out", tokens.refresh, 0.0)))
+    async with Client(system.origin, store) as ann:
+        async with asyncio.timeout(20):
+            await ann.until_ready()
+            await ann.rest.call("POST", "/api/user/logout")
+            with pytest.raises(Stopped) as ended:
+                async for _ in ann.events():
+                    pass
+            assert ended.value.code == 4502
+            await ann.log_in(name, PASSWORD)
+            await ann.until_ready()
+    store.close()
+
+
+async def test_from_the_start_a_program_gets_all_that_was_said(system: Hubbub) -> None:
+    """Of chats that are older than its first socket."""
+    async with somebody(system) as ann:
+        name = f"archive-{uuid.uuid4().hex[:12]}"
+        async with Client(system.origin, from_start=True) as archive:
+            await archive.rest.sign_up(name, f"{name}@example.org", PASSWORD)
+            chat = await ann.create_chat("talk", archive.user)
+            for number in range(3):
+                await chat.send(f"line {number}")
+            listener = Listener(archive)
+            await archive.log_in(name, PASSWORD)
+            await listener.until(chat.id, 3)
+            assert [event.seq for event in listener.events] == [1, 2, 3, 4]
+            await listener.end()
 
 
 async def test_messages_are_what_history_says(system: Hubbub) -> None:

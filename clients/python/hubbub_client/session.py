@@ -30,6 +30,7 @@ COME_BACK: Final = frozenset(
 )
 
 _encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Deliver(msgspec.Struct, frozen=True):
@@ -132,7 +133,9 @@ class Session:
         """A text frame, which holds one line or several. Raises ValueError where it is not JSON or
         lacks a field that its type has."""
         lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
-        return [output for line in lines for output in self.take(msgspec.json.decode(line))]
+        if len(lines) == 1:  # as most of them have
+            return self.take(_decode(lines[0]))
+        return [output for line in lines for output in self.take(_decode(line))]
 
     def take(self, frame: dict[str, Any]) -> list[Output]:
         """One line, decoded."""
