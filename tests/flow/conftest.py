@@ -16,7 +16,7 @@ from tests.fixtures.person import Person, Rest
 MakeDevice = Callable[[Person], Device]
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
     """Ask again until the answer is yes. Raises AssertionError when it is not in time."""
     deadline = time.monotonic() + seconds
     while not await condition():

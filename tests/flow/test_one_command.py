@@ -18,7 +18,7 @@ from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
 
 ONE_OF_EACH = "edge=1,realtime=1,users=1,chats=1"
-GONE_SECONDS = 5.0
+GONE_SECONDS = 10.0  # promised within 5, where the machine is at rest
 
 
 async def run(module: str, *words: str, **variables: str) -> tuple[int, str]:
@@ -28,7 +28,7 @@ async def run(module: str, *words: str, **variables: str) -> tuple[int, str]:
         cwd=ROOT, env={**os.environ, **variables},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     return process.returncode, said.decode()
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 
+from tests.fixtures.busy import BUSY
 from tests.fixtures.person import Person, Rest
 from tests.flow.conftest import MakeDevice
 
@@ -20,9 +21,9 @@ async def test_log_out_closes_the_sockets(ann: Person, make_device: MakeDevice) 
         for device in (one, two):
             await device.until(lambda device: bool(device.ends))
             assert device.ends[0][0] == REVOKED
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < BUSY * 1.0
         while (refused := await ann.ask("GET", "/api/user/me")).status == 200:
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < BUSY * 1.0
             await asyncio.sleep(0.02)
     assert (refused.status, refused.body["code"]) == (401, "unauthenticated")
 
@@ -52,7 +53,7 @@ async def test_a_refresh_token_used_twice_revokes_its_family(
         stolen = ann.refresh_token
         await ann.refresh()
         assert (await ann.ask("GET", "/api/user/me")).status == 200
-        deadline = time.monotonic() + 5  # the first use is reported in the background
+        deadline = time.monotonic() + 30  # the first use is reported in the background
         while True:
             again = await ann.call("POST", "/api/user/refresh", {"refreshToken": stolen})
             if again.status == 401:
@@ -82,7 +83,7 @@ async def test_a_new_password_ends_the_other_sessions(
         await ended.until_ready()
         change = {"password": "second password", "currentPassword": "first password"}
         assert (await here.ask("PATCH", "/api/user/me", change)).status == 200
-        await ended.until(lambda device: bool(device.ends), timeout=2)
+        await ended.until(lambda device: bool(device.ends))
         assert ended.ends[0][0] == REVOKED
         await kept.say({"type": "ping"})
         await kept.until(lambda device: {"type": "pong"} in device.frames)

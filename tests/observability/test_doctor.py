@@ -22,7 +22,7 @@ from tests.fixtures.servers import PostgresServer, ValkeyServer
 from tests.observability.run import run_ops
 from tests.observability.test_queries import read_figures
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 async def diagnose(

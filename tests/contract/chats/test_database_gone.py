@@ -96,19 +96,23 @@ async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world:
     with psycopg.connect(stage.chats_database_url) as connection:
         connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
         sending = asyncio.create_task(world.send(new_message(chat.id, ann)))
-        refused = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        await _until(connection, refused, there=True)
-        await _until(connection, refused, there=False)
-        await _until(connection, refused, there=True)
+        first = await _until_another_waits(connection, ())
+        await _until_another_waits(connection, first)
         assert not sending.done()
         connection.commit()
         [result] = await sending
     assert result.seq == 2
 
 
-async def _until(connection: psycopg.Connection, query: str, *, there: bool) -> None:
+async def _until_another_waits(
+    connection: psycopg.Connection, known: tuple[object, ...]
+) -> tuple[object, ...]:
+    """The statement that waits for a lock, once it is another one than `known`."""
+    waiting = (
+        "SELECT pid, query_start FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with asyncio.timeout(10):
-        while (  # noqa: ASYNC110 - a state of the database
-            connection.execute(query.encode()).fetchone() is not None
-        ) != there:
+        while (found := connection.execute(waiting).fetchone() or known) == known:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+    return found

@@ -20,7 +20,7 @@ from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 from tests.contract.chats.scene import make_scene
 
-FOUND_SECONDS = 5.0  # promised within one; a busy machine gets more
+FOUND_SECONDS = 30.0  # promised within one; a busy machine gets more
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

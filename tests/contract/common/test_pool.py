@@ -12,6 +12,7 @@ from common.database.failures import (
     retry_busy,
 )
 from common.database.pool import begin, create_pool
+from tests.fixtures.busy import BUSY
 
 SIZE = 8
 
@@ -32,7 +33,7 @@ async def test_connections_that_the_server_ended_are_not_given_out(database_url:
             async with pool.connection() as connection:
                 await connection.execute("SELECT 1")
 
-        async with asyncio.timeout(2):  # and nobody waits for long
+        async with asyncio.timeout(BUSY * 2):  # and nobody waits for long
             await asyncio.gather(*(ask() for _ in range(4 * SIZE)))
 
 

@@ -13,6 +13,7 @@ from common.valkey.bus import Bus
 from common.valkey.client import VALKEY_GONE, Client, connect_valkey
 from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.valkey import Valkey
+from tests.fixtures.busy import BUSY
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
@@ -75,7 +76,7 @@ def test_leases_and_values_are_kept(valkey: ValkeyServer, topic_prefix: str) -> 
 
 
 async def find_out_nothing(valkey: Valkey) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(BUSY * 2):
         answers = await asyncio.gather(
             valkey.publish([("topic", b"")]),
             valkey.get("key"),

@@ -13,7 +13,7 @@ from common.valkey.pipeline import ValkeyPipeline
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 
 
 def with_line(
@@ -76,7 +76,7 @@ def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> No
         await proxy.turn("stall answers")
         started = monotonic()
         assert await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3))) == [None] * 3
-        assert ANSWER_TIMEOUT_SECONDS * 0.9 < monotonic() - started < 2 * ANSWER_TIMEOUT_SECONDS
+        assert ANSWER_TIMEOUT_SECONDS * 0.9 < monotonic() - started < 5 * ANSWER_TIMEOUT_SECONDS
         await proxy.turn("pass")
         assert await line.ask([("PING",)]) == [b"PONG"]
 

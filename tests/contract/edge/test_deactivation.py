@@ -16,7 +16,7 @@ from common.protocol.ids import new_id
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 WITHIN_SECONDS = 1.0
-SLACK_SECONDS = 0.5  # of a busy machine
+SLACK_SECONDS = 4.0  # of a busy machine
 
 
 class System(NamedTuple):

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from common.protocol.ids import new_id
+from tests.fixtures.busy import BUSY
 
 COOKIE = {"X-Hubbub-Session": "cookie"}
 ORIGIN = "http://127.0.0.1:8600"
@@ -18,8 +19,8 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def wait_until_refused(client: httpx.Client, headers: dict[str, str]) -> None:
-    """The session's token is refused within a second."""
-    deadline = time.monotonic() + REVOKED_WITHIN_SECONDS
+    """The session's token is refused, within a second where the machine is at rest."""
+    deadline = time.monotonic() + BUSY * REVOKED_WITHIN_SECONDS
     while client.get("/api/user/me", headers=headers).status_code != 401:
         assert time.monotonic() < deadline
 
@@ -43,7 +44,7 @@ def test_a_used_refresh_token_ends_the_session(client: httpx.Client, make_person
     assert again.status_code == 200, "the answer of the first refresh may have been lost"
     newest = bearer(again.json()["token"])
     assert client.get("/api/user/me", headers=newest).status_code == 200
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + BUSY * 2
     while client.post("/api/user/refresh", json=old).status_code != 401:
         assert time.monotonic() < deadline
     wait_until_refused(client, newest)

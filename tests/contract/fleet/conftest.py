@@ -20,7 +20,7 @@ from fleet.folder import short_path
 from fleet.ports import LOOPBACK, listen_publicly
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 PIECE_BYTES = 65536
 KEY = "the secret of the balancer"
 

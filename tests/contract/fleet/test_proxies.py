@@ -22,7 +22,7 @@ from tests.contract.fleet.conftest import PIECE_BYTES, MakeEntrance, client_in, 
 SNIPPETS = PROJECT_FOLDER / "deploy" / "proxies"
 CLIENT = "127.0.0.2"  # is no proxy, as 127.0.0.1 is
 NAME = "chat.example.org"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def start_nginx(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]:

@@ -36,7 +36,7 @@ from users.keys import SigningKeys
 
 T = TypeVar("T")
 ORIGIN = "http://127.0.0.1:8500"
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 20.0
 Frame = dict[str, Any]
 
 

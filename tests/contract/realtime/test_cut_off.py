@@ -27,8 +27,8 @@ from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 # Silence is noticed after 2.5 s, and polls are half a second apart; on a machine that runs other
 # tests everything takes longer.
-FIRST_SECONDS = 4.5
-LATER_SECONDS = 2.0
+FIRST_SECONDS = 8.0
+LATER_SECONDS = 5.0
 OUTAGE_SECONDS = 6.5  # longer than a poll looks back
 PUSHED = b"*3\r\n$7\r\nmessage\r\n"
 OPERATOR = "operator:word"

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
+from tests.fixtures.busy import BUSY
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +24,9 @@ def strict_node(tier: Tier) -> Process:
 async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> None:
     """4500 for what is no token of ours, 4003 for one that was good, 4502 for an ended session."""
     ann, ben = await world.make_people(2)
-    await world.log_out(ben)
-    await asyncio.sleep(1)  # the promise: within a second
+    async with world.connect(ben) as s:
+        await world.log_out(ben)
+        assert (await s.hear_end())[0] == 4502  # so the node has heard of it
     head, payload, signature = ann.token.split(".")
     forged = f"{head}.{payload}.{signature[:-4]}AAAA"
     cases = {
@@ -48,7 +50,7 @@ async def test_a_log_out_ends_the_sessions_sockets_within_a_second(world: World)
         await world.log_out(ann)
         assert (await a.hear_end())[0] == 4502
         assert (await a2.hear_end())[0] == 4502
-        assert time.monotonic() - started < 1.5  # a second, and a machine that is busy
+        assert time.monotonic() - started < BUSY * 1.0
         assert await b.hear_nothing_more() == []
 
 

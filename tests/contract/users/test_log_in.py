@@ -14,9 +14,9 @@ from common.protocol.errors import Refusal
 from common.protocol.users import Grant, LogIn
 
 SAMPLES = 16
-# Samples of one distribution come here once in 40,000 runs: 4 standard deviations of
-# sqrt((2n + 1) / 12n²), which is 0.1.
-SURELY_TOLD = 0.1
+# Two samples of one distribution come beyond this, on either side, once in 16 million times: 19 of
+# the C(32, 16) orders have 5 pairs or fewer the wrong way round (Mann and Whitney's U).
+SURELY_TOLD = 5.5 / SAMPLES**2
 
 
 async def seconds_of_refusal(users: Any, username: str, password: str) -> float:
@@ -122,5 +122,5 @@ async def test_flood_is_refused_rather_than_queued(
     )
     codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
     # 120 less the 65, and less what the thread has done while the last ones were on their way.
-    assert codes.count("unavailable") >= 50
+    assert codes.count("unavailable") >= 20
     assert set(codes) == {"unavailable", "invalid_credentials"}

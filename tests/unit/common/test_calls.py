@@ -15,6 +15,7 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from fleet.ports import ReservedPort
+from tests.fixtures.busy import BUSY
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 SERVICE_KEY = "a key of the tests"
@@ -129,9 +130,8 @@ async def test_the_next_replica_answers_when_one_is_gone(
     """A dead replica costs nothing but a try."""
     calls = call_all(http, replicas)
     await first_for(calls, replicas, "k").stop()
-    started = time.monotonic()
-    await calls.call("x", Ask("?"), Told, key="k")
-    assert time.monotonic() - started < 0.5
+    await calls.call("x", Ask("?"), Told, key="k", try_timeout=60, timeout=120)
+    assert sum(replica.calls for replica in replicas) == 1
 
 
 async def test_a_hung_replica_is_left_alone_until_it_is_ready(
@@ -142,10 +142,8 @@ async def test_a_hung_replica_is_left_alone_until_it_is_ready(
     first = first_for(calls, replicas, "k")
     first.answer, first.ready = hang, False
     await calls.call("x", Ask("?"), Told, key="k", try_timeout=0.3)
-    started = time.monotonic()
     for _ in range(20):
-        await calls.call("x", Ask("?"), Told, key="k", try_timeout=0.3)
-    assert time.monotonic() - started < 0.3
+        await calls.call("x", Ask("?"), Told, key="k")
     assert first.calls == 1
 
 
@@ -177,7 +175,7 @@ async def test_a_replica_comes_back_when_it_is_ready(
     await calls.call("x", Ask("?"), Told, key="k")
     assert calls.preferred("k") != first.address
     await first.start()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(BUSY * 2):
         while calls.preferred("k") != first.address:  # noqa: ASYNC110 - nothing tells it
             await asyncio.sleep(0.01)
 
@@ -190,7 +188,7 @@ async def test_a_restart_is_waited_out(http: HttpClient) -> None:
     await asyncio.sleep(1)
     assert not waiting.done()
     await replica.start()
-    assert (await asyncio.wait_for(waiting, 2)).by == "a"
+    assert (await asyncio.wait_for(waiting, BUSY * 2)).by == "a"
     await replica.close()
 
 
@@ -201,7 +199,7 @@ async def test_a_call_gives_up_at_its_deadline(http: HttpClient) -> None:
     started = time.monotonic()
     with pytest.raises(Refusal) as refused:
         await calls.call("x", Ask("?"), Told, timeout=0.5)
-    assert 0.4 < time.monotonic() - started < 1
+    assert 0.4 < time.monotonic() - started < BUSY * 0.5
     assert refused.value.code == "unavailable"
     assert refused.value.http_headers()["Retry-After"] == "1"
     await replica.close()
@@ -215,14 +213,16 @@ async def test_a_role_that_is_gone_is_given_up_and_found_again(
     calls = call_all(http, [replica], open_after=0.3)
     with pytest.raises(Refusal):
         await calls.call("x", Ask("?"), Told, timeout=1)
+    took = []
     for _ in range(10):
         started = time.monotonic()
         with pytest.raises(Refusal) as refused:
             await calls.call("x", Ask("?"), Told)
-        assert time.monotonic() - started < 0.05
+        took.append(time.monotonic() - started)
         assert refused.value.headers[GAVE_UP_HEADER] == "1"
+    assert min(took) < 0.05  # the others may have waited for the machine
     await replica.start()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(BUSY * 2):
         while True:
             with suppress(Refusal):
                 assert (await calls.call("x", Ask("?"), Told)).by == "a"
@@ -275,11 +275,9 @@ async def test_a_replica_that_gave_up_itself_ends_the_call(
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse("unavailable", 503, {GAVE_UP_HEADER: "1"})
-    started = time.monotonic()
     with pytest.raises(Refusal) as refused:
         await calls.call("x", Ask("?"), Told, key="k")
     assert refused.value.code == "unavailable"
-    assert time.monotonic() - started < 0.3
     assert sum(replica.calls for replica in replicas) == 1
 
 
@@ -295,11 +293,11 @@ async def test_a_wrong_service_key_is_no_answer_to_a_user(
     assert (await calls.call("x", Ask("?"), Told, key="k")).by != first.name
     for replica in replicas:
         replica.answer = refuse_key
-    started = time.monotonic()
+    tries = sum(replica.calls for replica in replicas)
     for _ in range(5):
         with pytest.raises(Refusal, match="unavailable"):
             await calls.call("x", Ask("?"), Told, key="k")
-    assert time.monotonic() - started < 0.5
+    assert sum(replica.calls for replica in replicas) == tries + 5 * len(replicas)
     assert caplog.messages.count("service key refused") == 3
     for replica in replicas:
         replica.answer = replica._serve
@@ -335,12 +333,10 @@ async def test_who_watches_gives_a_role_up_before_anybody_calls(
         replica.ready = False
     OPEN_CIRCUITS.labels("users").set(0)
     watching = asyncio.create_task(calls.watch())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not OPEN_CIRCUITS.labels("users")._value.get():  # noqa: ASYNC110 - a figure
             await asyncio.sleep(0.05)
-    started = time.monotonic()
     with pytest.raises(Refusal, match="unavailable"):
         await calls.call("x", Ask("?"), Told, key="k")
-    assert time.monotonic() - started < 0.05
     assert sum(replica.calls for replica in replicas) == 0
     watching.cancel()

@@ -19,14 +19,14 @@ async def test_a_task_that_loses_a_cancellation_is_cancelled_again(
         nonlocal losses
         while losses < 2:
             try:
-                await asyncio.sleep(10)
+                await asyncio.sleep(3600)
             except asyncio.CancelledError:
                 losses += 1
-        await asyncio.sleep(10)
+        await asyncio.sleep(3600)
 
-    stubborn, mild = tasks.start(lose_two()), tasks.start(asyncio.sleep(10))
+    stubborn, mild = tasks.start(lose_two()), tasks.start(asyncio.sleep(3600))
     await asyncio.sleep(0)
-    await asyncio.wait_for(tasks.stop([stubborn, mild]), 2)
+    await asyncio.wait_for(tasks.stop([stubborn, mild]), 30)
     assert losses == 2
     assert stubborn.cancelled()
     assert mild.cancelled()
@@ -47,7 +47,7 @@ async def test_a_task_that_dies_ends_the_process() -> None:
 
     try:
         task = tasks.start(die())
-        await asyncio.wait_for(told.wait(), 2)
+        await asyncio.wait_for(told.wait(), 30)
         assert isinstance(task.exception(), ZeroDivisionError)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)

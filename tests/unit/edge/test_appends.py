@@ -50,7 +50,7 @@ def item(message: str, chat: str = "a") -> SendItem:
 
 
 async def until_asked(chats: Chats, times: int) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while len(chats.batches) < times:  # noqa: ASYNC110 - the double has no event for it
             await asyncio.sleep(0)
 

@@ -84,17 +84,19 @@ def pid_of(supervised: Supervised) -> int:
 
 
 async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
-    """A death after readiness costs no back-off, however often it happens."""
-    record = Record()
+    """A death after readiness costs no back-off, however often it happens: the fourth and fifth
+    would wait for 0.8 and 1.6 s."""
+    record, took = Record(), list[float]()
     async with supervise(SERVES, tmp_path, record) as supervised:
-        for _ in range(4):
+        for _ in range(5):
             await supervised.wait_until_ready()
             starts = len(record.starts)
             killed = time.monotonic()
             os.kill(pid_of(supervised), signal.SIGKILL)
             await record.until_starts(starts + 1)
-            assert record.starts[-1] - killed < 0.5
-    assert record.ends[:4] == [(-9, True)] * 4
+            took.append(record.starts[-1] - killed)
+    assert min(took[3:]) < 0.8
+    assert record.ends[:5] == [(-9, True)] * 5
 
 
 async def test_deaths_before_readiness_are_backed_off_and_bounded(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ async def test_what_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
         await until((tmp_path / "ignores").exists)
         started = time.monotonic()
         await supervised.stop(0.2)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30  # it would have slept for a minute
     assert record.ends[-1][0] == -9
 
 
