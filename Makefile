@@ -21,7 +21,7 @@ run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 stop: $(VENV)/run.stamp  ## end the Hubbub that runs here, and wait until it is gone
 	@$(BIN)/python -m fleet stop
 
-rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the log of events again
+rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the event log again
 	@$(BIN)/python -m fleet rebuild
 
 service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and say how to install it
@@ -52,7 +52,7 @@ fix: $(VENV)/dev.stamp  ## format the code and fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(VENV)/dev.stamp  ## make the reference in docs/ anew, from the code
+docs: $(VENV)/dev.stamp  ## generate the reference in docs/ from the code
 	@$(BIN)/python -m docs.reference
 
 postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own, or on the one AT=URL
@@ -61,34 +61,34 @@ postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own
 		if [ -n "$(AT)" ]; then $$run --env-var "baseUrl=$(AT)"; \
 		else $(BIN)/python -m loadtest.system $$run --env-var "baseUrl={origin}"; fi
 
-load: $(VENV)/dev.stamp  ## let people talk to a running system and count what goes wrong
+load: $(VENV)/dev.stamp  ## run simulated users against a running system; count failures, losses and repeats
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
 
-load-web: $(VENV)/dev.stamp  ## the same by hand, on locust's page: people in several processes
+load-web: $(VENV)/dev.stamp  ## the same by hand, on locust's page: simulated users in several processes
 	@$(BIN)/locust -f loadtest/locustfile.py --processes "$${PROCESSES:-2}" \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" \
 		--web-host 127.0.0.1 --web-port "$${WEB_PORT:-8089}"
 
-search: $(VENV)/dev.stamp  ## how many people a system of its own bears: make search [MINUTES=5]
+search: $(VENV)/dev.stamp  ## find how many users a fresh system sustains: make search [MINUTES=5]
 	@$(BIN)/python -m loadtest.search $${MINUTES:+--minutes $$MINUTES}
 
-soak: $(VENV)/dev.stamp  ## whether it stays small while people come and go: make soak [MINUTES=5]
+soak: $(VENV)/dev.stamp  ## check for leaks while users come and go: make soak [MINUTES=5]
 	@$(BIN)/python -m loadtest.soak $${MINUTES:+--minutes $$MINUTES}
 
-flood: $(VENV)/dev.stamp  ## what a flood of log-ins costs those who talk, on a system of its own
+flood: $(VENV)/dev.stamp  ## measure what a flood of log-ins costs other users, on a fresh system
 	@$(BIN)/python -m loadtest.flood
 
-file-flood: $(VENV)/dev.stamp  ## what uploads and downloads cost those who talk, on a system of its own
+file-flood: $(VENV)/dev.stamp  ## measure what uploads and downloads cost other users, on a fresh system
 	@$(BIN)/python -m loadtest.file_flood
 
-ramp: $(VENV)/dev.stamp  ## load a system of its own until it grows, and away again until it shrinks
+ramp: $(VENV)/dev.stamp  ## load a fresh system until it scales up, then down again
 	@$(BIN)/python -m loadtest.ramp
 
-cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what happens when its nodes die
+cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what the death of its nodes costs
 	@$(BIN)/python -m loadtest.cache_bench
 
-faults: $(VENV)/dev.stamp  ## break everything there is to break while people talk, and judge it
+faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, and judge the recorded histories
 	@.ci/neighbours
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
@@ -98,33 +98,33 @@ faults: $(VENV)/dev.stamp  ## break everything there is to break while people ta
 		tests/unit/fleet/test_upgrade.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
-simulate: $(VENV)/dev.stamp  ## run the product by the seed on a simulated network: make simulate [SEEDS=10000] [SEED=n]
+simulate: $(VENV)/dev.stamp  ## run the product on a simulated network: make simulate [SEEDS=10000] [SEED=n]
 	@$(BIN)/python -m simulation $${SEEDS:+--seeds $$SEEDS} $${FIRST:+--first $$FIRST} \
 		$${SEED:+--seed $$SEED}
 
-pictures: $(VENV)/dev.stamp  ## make the pictures of the page and of the dashboards anew
+pictures: $(VENV)/dev.stamp  ## take the pictures of the page and of the dashboards again
 	@.ci/chromium
 	@.ci/prometheus
 	@$(BIN)/python -m tests.browser.pictures
 	@$(BIN)/python -m tests.observability.pictures
 
-page-bench: $(VENV)/dev.stamp  ## how long a first view of the page takes, also on a slow line
+page-bench: $(VENV)/dev.stamp  ## measure the first view of the page, also on a slow network
 	@.ci/chromium
 	@$(BIN)/python -m tests.browser.bench
 
-bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; write docs/benchmarks.md
+bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; writes docs/benchmarks.md
 	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && exit $$code
 
 call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyreqwest and uvicorn
 	@$(BIN)/python -m loadtest.call_bench
 
-change-cost: $(VENV)/dev.stamp  ## what making a chat costs over two databases, beside one
+change-cost: $(VENV)/dev.stamp  ## measure what creating a chat costs over two databases, beside one
 	@$(BIN)/python -m loadtest.change_cost
 
 bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an hour)
 	@$(BIN)/python -m loadtest.bench --full
 
-doctor: $(VENV)/run.stamp  ## say what is wrong with the system that runs here
+doctor: $(VENV)/run.stamp  ## diagnose the system that runs here
 	@$(BIN)/python -m ops doctor
 
 restart: $(VENV)/run.stamp  ## replace every service process of the system that runs here, one by one
@@ -136,22 +136,22 @@ status: $(VENV)/run.stamp  ## list the processes of the system that runs here
 top: $(VENV)/run.stamp  ## one live screen of flow, latency, replicas, circuits, drops
 	@$(BIN)/python -m ops top
 
-logs: $(VENV)/run.stamp  ## what was written about one request, or by a process: make logs TRACE=ID, OF=edge-1
+logs: $(VENV)/run.stamp  ## logs of one request or of one process: make logs TRACE=ID, OF=edge-1
 	@$(BIN)/python -m ops logs "$(TRACE)$(OF)"
 
-bundle: $(VENV)/run.stamp  ## logs, configuration and figures for a bug report, without secrets
+bundle: $(VENV)/run.stamp  ## collect logs, configuration and metrics for a bug report, without secrets
 	@$(BIN)/python -m ops bundle $(TO)
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
 	@$(BIN)/python -m fleet.backup backup $(TO)
 
-upgrade-database: $(VENV)/run.stamp  ## bring the data of an older PostgreSQL into the installed one
+upgrade-database: $(VENV)/run.stamp  ## move the data of an older PostgreSQL into the installed one
 	@$(BIN)/python -m fleet.upgrade $${OLD:+--old "$$OLD"}
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
 	@$(BIN)/python -m fleet.backup restore $(FROM)
 
-move-files: $(VENV)/run.stamp  ## bring the bytes of files to another place: FROM=URL TO=URL
+move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed and cut off (root, 5 min)
@@ -164,7 +164,7 @@ manifests: $(VENV)/dev.stamp  ## check deploy/kubernetes with kustomize and the 
 nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/reliability.md says when
 	@$(BIN)/python -m tests.nightly $(PARTS)
 
-compose-test: $(VENV)/dev.stamp  ## bring docker-compose.yml up, hurt it, take it down (Docker, 10 min)
+compose-test: $(VENV)/dev.stamp  ## start docker-compose.yml, break it, stop it (Docker, 10 min)
 	@HUBBUB_COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose --timeout 600
 
 # The lock is the only thing that decides what is installed: pip checks every hash and takes

@@ -1,4 +1,5 @@
-"""Who may come in: judged of every request before anything else of it is read. Knows no route."""
+"""Admission: authentication and rates, judged before anything else of a request is read. Knows no
+route."""
 
 from typing import Final
 

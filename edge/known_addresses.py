@@ -1,4 +1,5 @@
-"""From where an account has been used: so that strangers who guess cannot lock its owner out.
+"""Addresses from which an account has been used, so that strangers who guess its password
+cannot lock its owner out.
 
 Kept in Valkey for thirty days and in this process for those it saw itself. Where Valkey is gone,
 an address that only other processes saw counts as unknown.

@@ -42,7 +42,7 @@ class Limits:
         demand(verdict)
 
     def forgive_send(self, user: str) -> None:
-        """It made no event."""
+        """Returns the token: no event was made."""
         self._buckets.give_back(SEND_KIND, user, self._sends)
 
     async def take_change(self, user: str) -> None:
@@ -55,7 +55,7 @@ class Limits:
         demand(await self._buckets.take("new-chat", user, self._new_chats))
 
     def forgive_new_chat(self, user: str) -> None:
-        """It was there already."""
+        """Returns the token: the chat existed already."""
         self._buckets.give_back("new-chat", user, self._new_chats)
 
     async def take_search(self, user: str) -> None:
@@ -69,7 +69,7 @@ class Limits:
             raise refuse_address("sign-ups", address, verdict)
 
     def forgive_sign_up(self, address: str) -> None:
-        """It was not tried after all."""
+        """Returns the token: it was not tried."""
         self._buckets.give_back("sign-up", hash_address(address), self._sign_ups)
 
     async def take_log_in(self, username: str, address: str) -> None:
@@ -87,7 +87,7 @@ class Limits:
             raise refuse_address("log-ins of the address", address, by_address)
 
     def forgive_log_in(self, username: str, address: str) -> None:
-        """It did not fail after all."""
+        """Returns the token: it did not fail."""
         account, place = hash_name(username), hash_address(address)
         self._buckets.give_back("log-in-account", account, self._failed_log_ins)
         self._buckets.give_back("log-in-address", place, self._failed_log_ins)
@@ -101,7 +101,7 @@ class Limits:
         demand(await self._buckets.take("password", user, self._failed_log_ins))
 
     def forgive_password_check(self, user: str) -> None:
-        """It did not fail after all."""
+        """Returns the token: it did not fail."""
         self._buckets.give_back("password", user, self._failed_log_ins)
 
 

@@ -1,4 +1,4 @@
-"""How large the instance is and how it does, for those in charge: asked of everybody at once."""
+"""Size and health of the instance, for owners and admins: all services are asked at once."""
 
 import asyncio
 import time

@@ -47,7 +47,7 @@ class File(NamedTuple):
     media_type: str
     etag: str
     gzipped: bytes | None = None
-    version: str = ""  # of the site; who asks for this one may keep the file for ever
+    version: str = ""  # of the site; a file of this one may be cached for ever
 
 
 def make_file(body: bytes, media_type: str, version: str = "") -> File:

@@ -1,1 +1,1 @@
-"""People under load: what they do, and how what they posted arrived."""
+"""Load tests: simulated users, called people here, and how their messages arrive."""

@@ -1,4 +1,4 @@
-"""One client's WebSocket over a plain blocking socket, so that a person can lose it on purpose.
+"""One client's WebSocket over a plain blocking socket, so that a test can drop it on purpose.
 
 Speaks `chat.v1` as text in and text out; knows nothing of what the frames mean. It waits in
 `recv`, which under locust lets the others run.
@@ -24,7 +24,7 @@ NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class SocketEnded(Exception):
-    """The socket is gone; `code` is 1006 where nobody said why."""
+    """The socket has closed; `code` is 1006 without a close frame."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}")
@@ -68,7 +68,7 @@ class BlockingSocket:
             raise SocketEnded(1006, str(error)) from error
 
     def texts(self) -> Iterator[bytes]:
-        """Frames as they come, until the line ends."""
+        """Frames as they come, until the socket closes."""
         while True:
             for event in self._protocol.events_received():
                 if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
@@ -78,12 +78,12 @@ class BlockingSocket:
             self._read()
 
     def cut(self) -> None:
-        """The network is gone: a reset, no close frame. Whoever waits in `texts` wakes."""
+        """Cuts the connection: a reset, no close frame. A reader in `texts` wakes."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._socket.close()
 
     def close(self) -> None:
-        """An end as a client makes it; may be called again."""
+        """Closes as a client does; may be called again."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             with contextlib.suppress(SocketEnded):

@@ -1,4 +1,4 @@
-"""How many people a system bears, decided from figures: what to try next, and what an objective is.
+"""How many users a system sustains, decided from figures: what to try next, and the objectives.
 Pure."""
 
 from typing import Final, NamedTuple

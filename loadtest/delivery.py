@@ -154,8 +154,9 @@ class DeliveryBook:
 
     def judge(self, before: float) -> None:
         """Forgets what was answered before that moment, so that a long run needs no more memory
-        than a short one. Who has got something later and not this has lost it; who is behind as a
-        whole is late, perhaps because whoever reads for them is, and may still get it."""
+        than a short one. A listener that got something later and not this has lost it; one that is
+        behind as a whole is late, perhaps because whoever reads for them is, and may still get
+        it."""
         while self._waiting and self._waiting[0][0] < before:
             _, chat, seq = self._waiting.popleft()
             message_id = self._answered[chat].pop(seq)

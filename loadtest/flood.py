@@ -1,4 +1,4 @@
-"""`make flood`: what a flood of log-ins costs those who talk, on a fleet of its own.
+"""`make flood`: what a flood of log-ins costs users who post, on a fresh fleet.
 
 Calm, bare hashing and flood take turns, so that what else the machine does falls on all. Bare
 hashing is a process beside the fleet that hashes 40 passwords a second in the kernel's idle class,
@@ -58,7 +58,7 @@ class Round(NamedTuple):
 
 
 class Flood:
-    """Wrong log-ins of people who are not there, as fast as it is told, whatever is answered."""
+    """Log-ins of unknown users at a given rate, whatever is answered."""
 
     def __init__(self, session: aiohttp.ClientSession, origin: str) -> None:
         self._session, self._origin = session, origin

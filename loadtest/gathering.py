@@ -1,4 +1,4 @@
-"""What the people of one load process share: their book, their names, and where figures go."""
+"""What the simulated users of one load process share: their delivery book and their figures."""
 
 import time
 from typing import Final
@@ -34,7 +34,7 @@ class Gathering:
         return Tally(book.posts, book.deliveries, lost, book.doubled, book.out_of_order, self.cuts)
 
     def settle(self) -> Tally:
-        """Nobody posts any more; waits until everything has arrived or the time is over."""
+        """No more posts; waits until everything has arrived or the time is over."""
         self.is_over = True
         deadline = time.monotonic() + SETTLE_SECONDS
         while self._is_waiting() and time.monotonic() < deadline:

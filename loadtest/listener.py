@@ -1,5 +1,5 @@
-"""A person's socket as the client library's session keeps it: what is not answered is sent again,
-and the book is told what came. Knows nothing of REST but the calls that it is given."""
+"""A simulated user's socket, on the client library's session: what is not answered is sent again,
+and the delivery book is told what came. Knows nothing of REST but the calls that it is given."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""`make search`: how many people a system of its own bears before an objective breaks.
+"""`make search`: how many simulated users a fresh system sustains before an objective breaks.
 
 Raises the number of people step by step and says "N people at the objective", and what broke first.
 The people act in an open loop: a post counts from when it was due, however late the system or the

@@ -1,4 +1,5 @@
-"""The containers of docker-compose.yml as Docker's DNS tells of them, for whoever looks from one.
+"""The containers of docker-compose.yml as Docker's DNS tells of them, as seen from another
+container.
 
 A service's name has an address for each of its containers; the name of an address is that of its
 container, PROJECT-SERVICE-NUMBER, which stays the same when it is started again.

@@ -1,4 +1,4 @@
-"""Figures of all processes at a moment, with their labels, and what lies between two moments.
+"""Metrics of all processes at a moment, with their labels, and the difference of two moments.
 
 Pure: text of /metrics in, numbers out. Restarted processes begin at 0 again, so what would shrink
 counts as nothing.

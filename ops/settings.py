@@ -1,4 +1,4 @@
-"""What those who look at a system are told in the compose file."""
+"""Settings of the tools that look at a system in containers."""
 
 from typing import Annotated, Final
 

@@ -172,7 +172,7 @@ def _replicas(state: FleetState, span: Span) -> Panel:
 
 
 def _calls(role: str, span: Span) -> tuple[str, str]:
-    """How late its loop is, and whether it has given up a service."""
+    """Lag of the loop, and services whose circuit is open."""
     lag = span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)
     is_open = span.now("hubbub_open_circuit", role=role)
     return _ms(lag).strip(), "[red]open[/]" if is_open else "ok"

@@ -88,7 +88,7 @@ def _time(line: Line) -> str:
 
 
 def as_text(line: Line) -> str:
-    """A line for people."""
+    """A line as text."""
     fields = " ".join(
         f"{name}={value}"
         for name, value in line.items()

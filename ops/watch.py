@@ -30,14 +30,14 @@ UNKNOWN_CODE: Final = 1  # nobody here sees with which code another container en
 
 
 class Memory:
-    """What one look does not show: which containers were started again without having drained."""
+    """What a single listing does not show: containers that were restarted without draining."""
 
     def __init__(self) -> None:
         self.deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._seen: dict[str, ProcessState] = {}
 
     def note(self, processes: list[ProcessState], now: float) -> list[str]:
-        """The roles of those that died since the last look, one for each."""
+        """The roles of those that died since the last call, one for each."""
         died = []
         for process in processes:
             name = f"{process.role}-{process.number}"

@@ -2,7 +2,7 @@
 
 Order matters: the person is known to the hub and their notices are heard before memberships are
 read, so whatever happens after the read is seen; sockets are attached, holding what comes, before
-anything is replayed. Whoever is removed meanwhile gets nothing above their removal.
+anything is replayed. A user who is removed meanwhile gets nothing above their removal.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Who is typing: ephemeral, at most once a second for a person and chat, published in batches."""
+"""Typing notices: ephemeral, at most one a second for a user and chat, published in batches."""
 
 import asyncio
 import time

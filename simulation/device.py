@@ -19,7 +19,6 @@ from simulation.witness import Stream, Witness
 READY_SECONDS: Final = 12.0
 ANSWER_SECONDS: Final = 6.0
 REQUEST_SECONDS: Final = 6.0
-SILENCE_SECONDS: Final = 12.0
 HURRY: Final = 0.2  # of a real client's patience after a socket's end
 MOST_AWAY_SECONDS: Final = 1.0
 _HANDSHAKE: Final = (
@@ -142,11 +141,6 @@ class Device:
     def is_there(self) -> bool:
         """It is connected, or on its way back."""
         return self.process.is_alive and not (self.is_over or self.is_stopped)
-
-    @property
-    def is_quiet(self) -> bool:
-        """Nothing is being pulled."""
-        return not self._pulls
 
     # ---- the socket
 

@@ -1,4 +1,4 @@
-"""Makes the search index anew from the log: `python -m chats.search.rebuild`.
+"""Rebuilds the search index from the log: `python -m chats.search.rebuild`.
 
 The index is emptied at once, and until the end only the newest messages of each chat are found;
 replicas may serve meanwhile. The index of words is made last, which takes a fraction of the time of
@@ -20,7 +20,7 @@ _CONNECTIONS: Final = 2  # one is read and written while the rows of the other b
 _CHATS_LISTED: Final = 2_000
 _CHATS_AT_ONCE: Final = 250
 _ROWS_AT_ONCE: Final = 2_048
-# Who feeds meanwhile passes by what is held here; words of a slow machine may take a while.
+# Feeders skip chats that are locked here. A slow machine may need long for one.
 _OPTIONS: Final = (
     f"{PLAN_OPTIONS} -c idle_in_transaction_session_timeout=30000 -c statement_timeout=30000"
     " -c transaction_timeout=60000 -c lock_timeout=30000"

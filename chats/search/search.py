@@ -1,4 +1,4 @@
-"""Search as people use it: a page of messages that have the words, newest first."""
+"""Search: a page of messages that have the words, newest first."""
 
 import re
 from typing import Final

@@ -102,7 +102,7 @@ async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | 
 
 
 async def find_linked_file(pool: Pool, file: str) -> FileRow | None:
-    """Whoever asks; None for what is gone."""
+    """For any caller; None for what is gone."""
     rows = await fetch(
         pool,
         "SELECT name, type, size, preview FROM files"

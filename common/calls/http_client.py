@@ -36,8 +36,8 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
 
     async def exchange(self, request: bytes) -> Response:
-        """Raises ConnectionError where no whole answer comes. Whoever is cancelled here must
-        abort the connection."""
+        """Raises ConnectionError where no whole answer comes. A caller that is cancelled here
+        must abort the connection."""
         if self._transport is None:
             raise ConnectionResetError("the connection has ended")
         self._waiter = asyncio.get_running_loop().create_future()

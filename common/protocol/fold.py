@@ -83,7 +83,7 @@ def _add(reactions: list[Current], event: Event) -> list[Current]:
 
 def _join(reaction: Current, user: str) -> Current:
     count, users = reaction["count"], reaction["users"]
-    # Where others are counted and not shown, whoever comes later is not among the first.
+    # Where users are counted and not named, a later one is not among the named.
     is_shown = count == len(users) < MAX_USERS_SHOWN
     return {**reaction, "count": count + 1, "users": [*users, user] if is_shown else users}
 

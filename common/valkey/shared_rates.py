@@ -127,7 +127,7 @@ class SharedBuckets:
             return
         self._given[take.key] = self._given.get(take.key, 0) + 1
         if self._teller is None or self._teller.done():
-            # Behind what this turn of the loop is about: alone it costs a send 0.2 ms.
+            # After the current turn of the loop, so that the send itself does not wait for it.
             asyncio.get_running_loop().call_soon(self._start_telling)
 
     def _start_telling(self) -> None:

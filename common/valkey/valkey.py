@@ -1,5 +1,5 @@
 """A process's way to Valkey: the one place that decides over which connection a topic, a lease, a
-bucket or a value goes, and with which commands. Whoever uses it knows what these are for.
+bucket or a value goes, and with which commands. Callers know what these are for.
 
 Nothing here raises where Valkey is gone, hangs or refuses, and nothing waits longer than half a
 second for it. Entries of the cache are not here: they lie on servers of their own (edge/cache).

@@ -17,8 +17,8 @@ class SessionCookie:
 
     def __init__(self, *, https: bool, origins: tuple[str, ...]) -> None:
         self._origins = origins
-        # __Host- demands Secure and the path /. Cookies know no ports: two systems that try things
-        # out on one host would log each other's people out.
+        # __Host- demands Secure and the path /. Cookies know no ports: two systems on one host
+        # would log each other's users out.
         port = urlsplit(origins[0]).port if origins else None
         self._name = "__Host-hubbub-refresh" if https else f"hubbub-refresh-{port or 80}"
         place = "Path=/; Secure" if https else "Path=/api/user"

@@ -1,4 +1,4 @@
-"""The instance: its settings, and the record of what those in charge did."""
+"""The instance: its settings, and the audit log of owners and admins."""
 
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class LogQuery(Query):
 
 
 class InstanceRoutes:
-    """/api/instance and what only those in charge see of it."""
+    """/api/instance, and what only owners and admins see of it."""
 
     def __init__(self, administration: Administration) -> None:
         self._administration = administration

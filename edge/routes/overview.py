@@ -1,4 +1,4 @@
-"""The instance at a glance, for those in charge."""
+"""The overview of the instance, for owners and admins."""
 
 from edge.operation import Who, get
 from edge.overview import Overview, OverviewAnswer

@@ -1,1 +1,1 @@
-"""Servers that people use today, load programs, and what it takes to measure them side by side."""
+"""The servers that Hubbub is compared with, the load programs, and how both are measured."""

@@ -37,7 +37,7 @@ class NotBuilt(Exception):
 
 
 def say(*words: object) -> None:
-    """Progress, for who waits; the results go elsewhere."""
+    """Progress, for a person at the terminal; the results go elsewhere."""
     print(*words, file=sys.stderr, flush=True)
 
 

@@ -22,8 +22,8 @@ UNORDERED: Final = ("--counter", "no counter")
 
 @dataclass(frozen=True)
 class Audience:
-    """Who sends where, and the plan of those who listen; `listeners` sockets in each chat. Order is
-    checked where each socket hears one chat; else only that all arrives."""
+    """Senders with their chats, and the plan of the listeners; `listeners` sockets in each chat.
+    Order is checked where each socket hears one chat; else only that all arrives."""
 
     targets: list[tuple[str, str]]
     plan: list[str]

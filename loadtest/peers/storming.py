@@ -1,7 +1,8 @@
 """Thousands of sockets that come back at once after a node was killed: how long until all are live,
 what each costs, and what the database of chats is asked for it.
 
-Every client has its cursors and has missed two messages. Who fails tries again as the page does.
+Every client has its cursors and has missed two messages. A failed connect is repeated as the page
+does.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What the doctor says: for people, or as JSON."""
+"""The doctor's report: text, or JSON."""
 
 import json
 from collections import Counter as Tally

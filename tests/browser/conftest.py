@@ -46,7 +46,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
-    """One Hubbub for all tests of the page; who hurts it waits until it is whole again."""
+    """One Hubbub for all tests of the page; a test that breaks it waits until it is whole again."""
     hubbub = Hubbub(tmp_path_factory.mktemp("page") / "data")
     asyncio.run(hubbub.start())
     yield hubbub

@@ -156,7 +156,7 @@ async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: Open)
 
 
 async def test_the_same_message_can_be_found_twice(open_page: Open) -> None:
-    """Whoever has scrolled away from it is led back."""
+    """After scrolling away, the button leads back."""
     page = await open_page(make_long_play(300))
     for _ in range(2):
         await find(page, "lanterns")

@@ -19,7 +19,7 @@ TOP_OF_LINE = """(log, key) => [...log.querySelectorAll('.line')].find(
 
 
 async def test_a_slow_line_loads_one_page_and_keeps_the_place(open_window: OpenWindow) -> None:
-    """Whoever scrolls to the top gets what they asked for, and what they read stays where it is."""
+    """Scrolling to the top loads more, and the line that one reads stays where it is."""
     ann = await open_window()
     await ann.sign_up()
     async with long_chat(ann, 400):

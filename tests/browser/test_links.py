@@ -79,7 +79,7 @@ async def invite(owner: Person, uses: int = 1, **rest: Any) -> str:
 async def test_the_owners_link_works_once(
     open_window: OpenWindow, owner: Person, system: Hubbub
 ) -> None:
-    """Whoever opens it again is told in words, and may sign up without it."""
+    """Opened again it is refused with a sentence; signing up without it is possible."""
     found = re.search(r"#(owner=[\w-]+)", system.said())
     assert found is not None
     window = await open_window()

@@ -64,7 +64,7 @@ async def test_the_way_back_closes_what_lies_over_the_page(open_window: OpenWind
 
 
 async def test_another_width_keeps_the_place(open_window: OpenWindow) -> None:
-    """Whoever reads further up sees the same line after the window was made narrower."""
+    """A reader further up sees the same line after the window was made narrower."""
     ann = await open_window(viewport={"width": 1200, "height": 700})
     await ann.sign_up()
     async with long_chat(ann, 20) as (bob, chat):

@@ -1,4 +1,4 @@
-"""Who is in a chat and who one is: adding, removing, renaming, leaving, deleting, accounts."""
+"""Participants and accounts: adding, removing, renaming, leaving, deleting."""
 
 import uuid
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_people_come_and_go(open_window: OpenWindow) -> None:
-    """Who is added has the chat with its history at once; who is removed loses it and is told."""
+    """An added user has the chat with its history at once; a removed one loses it and is told."""
     ann, bob = await open_window(), await open_window()
     await ann.sign_up()
     await bob.sign_up()
@@ -35,7 +35,7 @@ async def test_people_come_and_go(open_window: OpenWindow) -> None:
 
 
 async def test_the_owner_renames_and_others_cannot(open_window: OpenWindow) -> None:
-    """A new name is seen by everyone at once; who is not the owner is not offered it."""
+    """Everyone sees a new name at once; only the owner is offered to change it."""
     ann, bob = await open_window(), await open_window()
     await ann.sign_up()
     await bob.sign_up()

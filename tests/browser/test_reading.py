@@ -70,7 +70,7 @@ async def test_older_messages_load_as_one_scrolls(open_window: OpenWindow) -> No
 
 
 async def test_the_reader_keeps_their_place_when_others_write(open_window: OpenWindow) -> None:
-    """Who reads further up is not moved; a button counts what is new and leads there."""
+    """A reader further up is not moved; a button counts what is new and leads there."""
     ann = await open_window()
     await ann.sign_up()
     async with long_chat(ann, 60) as (bob, chat):

@@ -117,7 +117,7 @@ async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
 
 
 async def test_the_other_one_is_seen_typing(open_window: OpenWindow) -> None:
-    """Who is typing is said by name, and no longer once the message is there."""
+    """Typing users are named until their message is there."""
     ann, bob = await open_window(), await open_window()
     await ann.sign_up()
     await bob.sign_up()

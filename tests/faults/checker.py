@@ -110,7 +110,7 @@ def judge_content(history: History) -> Iterator[Violation]:
 
 
 def judge_views(history: History) -> Iterator[Violation]:
-    """Who is connected at the end holds exactly what history holds since they joined."""
+    """A device connected at the end holds exactly what history holds since it joined."""
     held: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in history.records:
         if isinstance(record, Got):
@@ -192,7 +192,7 @@ def _is_the_same(event: Event, logged: Event, person: str) -> bool:
 
 
 def _is_snapshot(event: Event, logged: Event, person: str) -> bool:
-    """Who is added gets `chat.created` with the seq of the `participant.added`."""
+    """An added user gets `chat.created` with the seq of the `participant.added`."""
     return (
         event["type"] == "chat.created"
         and logged["type"] == "participant.added"
@@ -202,7 +202,7 @@ def _is_snapshot(event: Event, logged: Event, person: str) -> bool:
 
 
 def _joined_at(log: list[Event]) -> dict[str, int]:
-    """Who is in the chat at the end of its log, and since which seq."""
+    """The participants at the end of a chat's log, and since which seq."""
     joined: dict[str, int] = {}
     for event in log:
         match event["type"]:

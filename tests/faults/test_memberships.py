@@ -120,7 +120,8 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
 
 
 async def _wait_for_all(devices: list[Device], history: History) -> list[str]:
-    """Until each device has each of its person's chats to the end; who does not, as sentences."""
+    """Waits until each device has all chats of its user to the end; returns a sentence for each
+    that has not."""
     late = []
     deadline = time.monotonic() + COMPLETE_AFTER_SECONDS
     for device in devices:

@@ -26,7 +26,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
-    """One Hubbub for all flow tests; who hurts it waits until it is whole again."""
+    """One Hubbub for all flow tests; a test that breaks it waits until it is whole again."""
     hubbub = Hubbub(tmp_path_factory.mktemp("hubbub") / "data")
     asyncio.run(hubbub.start())
     yield hubbub

@@ -1,4 +1,4 @@
-"""Who comes and goes while connected hears exactly their part of the chat."""
+"""Users added and removed while connected hear exactly their part of the chat."""
 
 from collections.abc import Callable
 from functools import partial
@@ -130,7 +130,7 @@ async def _has_chat(person: Person, chat: str) -> bool:
 async def test_added_and_removed_while_away(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """Who comes back finds in `ready` what they are in now."""
+    """After a reconnect `ready` has the current chats."""
     old = await ann.create_chat("old", ben.id)
     async with make_device(ben) as bens:
         await bens.until_seq(old, 1)

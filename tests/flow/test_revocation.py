@@ -1,4 +1,4 @@
-"""A session that has ended has no socket and no request after a second, whoever is gone."""
+"""An ended session has no socket and no request a second later, also without Valkey."""
 
 import asyncio
 import signal

@@ -175,7 +175,7 @@ async def test_a_list_of_processes_that_was_deleted_is_written_again(system: Hub
 
 
 async def test_another_port_is_told(system: Hubbub) -> None:
-    """Whoever asks with another HUBBUB_PORT hears which one is right."""
+    """Asked with another HUBBUB_PORT, the doctor says which one is right."""
     port = system.origin.rpartition(":")[2]
     await until_sound(system)
     assert await diagnose(system, HUBBUB_PORT="1") == {

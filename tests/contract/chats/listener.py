@@ -38,7 +38,7 @@ async def listening(url: str, *topics: str) -> AsyncIterator[Listener]:
         yield Listener(pubsub)
 
 
-async def until_nothing_is_owed(stage: Stage) -> None:
+async def until_outbox_is_empty(stage: Stage) -> None:
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         async with asyncio.timeout(30):
             count = "SELECT count(*) FROM outbox"

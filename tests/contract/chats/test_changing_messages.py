@@ -78,8 +78,8 @@ async def test_an_edits_key_is_its_first_result(world: World) -> None:
 
 
 async def test_who_may_edit_and_delete(world: World) -> None:
-    """A message is its sender's to edit; the owner of the chat may delete it too. Who does not take
-    part finds nothing, and so does everybody whose message is not here."""
+    """A message is its sender's to edit; the owner of the chat may delete it too. One who does not
+    take part finds nothing, and so does everybody whose message is not here."""
     scene = await make_scene(world, people=3)
     owner, bob, cid = scene.people
     [eve] = await world.make_people(1)

@@ -43,7 +43,8 @@ async def open_chat(world: World, person: Person, other: Person) -> str:
 
 
 async def test_both_see_the_same(world: World) -> None:
-    """Without a name and an owner; in the order of its making; whoever asks next gets it too."""
+    """Without a name and an owner; in the order of its making; the next one who asks gets it
+    too."""
     ann, bob = await world.make_people(2)
     made = await world.call("open_direct_chat", opening(ann, bob.id), DirectChat)
     found = await world.call("open_direct_chat", opening(bob, ann.id), DirectChat, replica=1)
@@ -81,7 +82,7 @@ async def test_one_chat_a_pair_whatever_happens(world: World) -> None:
 
 
 async def test_a_repeat_gets_the_first_result(world: World) -> None:
-    """Who has made it is told so again."""
+    """A repeat by the one who made it is told so again."""
     ann, bob = await world.make_people(2)
     request = opening(ann, bob.id)
     for replica in (0, 1):

@@ -17,7 +17,7 @@ from common.protocol.events import Message
 from common.protocol.ids import new_id
 from common.valkey.topics import Topics
 from tests.contract.chats.conftest import Person, Stage, World, new_message
-from tests.contract.chats.listener import listening, until_nothing_is_owed
+from tests.contract.chats.listener import listening, until_outbox_is_empty
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -
     assert (payload.first, payload.size, payload.controls) == (2, 5, [])
     lines = [msgspec.json.decode(line) for line in payload.text.split(b"\n")]
     assert lines == (await world.read_events(chat.id, ann))[1:]
-    await until_nothing_is_owed(stage)
+    await until_outbox_is_empty(stage)
 
 
 async def test_who_joins_is_told(stage: Stage, world: World) -> None:
@@ -60,21 +60,21 @@ async def test_what_a_killed_replica_committed_is_published(stage: Stage, world:
     """Any other replica publishes it, with what is around it, and the digest tells of it."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
-    await until_nothing_is_owed(stage)
+    await until_outbox_is_empty(stage)
     topics = Topics(stage.topic_prefix)
     async with listening(stage.valkey_url, topics.chat(chat.id)) as listener:
         await commit_and_die(stage, chat.id, ann, "left behind")
         payload = await listener.next_payload()
     assert (payload.first, payload.size) == (2, 1)
     assert msgspec.json.decode(payload.text)["message"] == "left behind"
-    await until_nothing_is_owed(stage)
+    await until_outbox_is_empty(stage)
 
 
 async def test_a_message_between_does_not_hide_what_was_left(stage: Stage, world: World) -> None:
     """Another replica's publish of a later message does not settle the earlier one."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
-    await until_nothing_is_owed(stage)
+    await until_outbox_is_empty(stage)
     topics = Topics(stage.topic_prefix)
     async with listening(stage.valkey_url, topics.chat(chat.id)) as listener:
         await commit_and_die(stage, chat.id, ann, "left behind")
@@ -83,7 +83,7 @@ async def test_a_message_between_does_not_hide_what_was_left(stage: Stage, world
         while seen != {2, 3}:
             payload = await listener.next_payload()
             seen |= set(range(payload.first, payload.first + payload.size))
-    await until_nothing_is_owed(stage)
+    await until_outbox_is_empty(stage)
 
 
 async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None:

@@ -79,7 +79,7 @@ async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
 async def test_nobody_reads_beyond_their_own_removal(
     stage: Stage, world: World, read: Callable[[Any, str, str], Awaitable[msgspec.Struct]]
 ) -> None:
-    """Whoever is removed while they read gets a page of before, or a refusal."""
+    """A reader who is removed meanwhile gets a page of before, or a refusal."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.send(new_message(chat.id, ann, "all of us"))

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from common.protocol.chats import ChangesRequest, Chat, Digest
 from common.valkey.topics import Topics
 from tests.contract.chats.conftest import Person, Stage, World, new_message, running_world
-from tests.contract.chats.listener import listening, until_nothing_is_owed
+from tests.contract.chats.listener import listening, until_outbox_is_empty
 from tests.fixtures.servers import ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -42,7 +42,7 @@ async def test_a_valkey_that_is_gone_or_hangs_delays_no_answer(
         assert any(join.chat == chat_while_away.id for join in digest.joins)
         swept = swept_so_far()
         own_valkey.start()
-        await until_nothing_is_owed(stage)
+        await until_outbox_is_empty(stage)
         assert swept_so_far() > swept
         topic = Topics(stage.topic_prefix).chat(chat.id)
         async with listening(own_valkey.url, topic) as listener:
@@ -77,7 +77,7 @@ async def test_an_event_that_nobody_can_publish_ages(
             await until_metric("hubbub_chats_outbox_age_seconds", lambda age: age > 2)
             assert REGISTRY.get_sample_value("hubbub_chats_bus_up") == 0
             admin.execute_command("ACL", "SETUSER", "chats", "+publish")
-            await until_nothing_is_owed(stage)
+            await until_outbox_is_empty(stage)
             await until_metric("hubbub_chats_bus_up", lambda is_up: is_up == 1)
             await until_metric("hubbub_chats_outbox_age_seconds", lambda age: age == 0)
 

@@ -180,5 +180,5 @@ def test_a_container_without_a_password_does_not_start(tmp_path: Path, content: 
 
 
 async def test_a_server_with_users_counts_as_up(bus: Bus) -> None:
-    """Who asks whether it lives needs no password."""
+    """A health check needs no password."""
     assert await answers_ping(int(bus.address.rpartition(":")[2]))

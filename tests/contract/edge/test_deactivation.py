@@ -1,4 +1,4 @@
-"""Who is deactivated is out on every node within a second, with Valkey and without."""
+"""A deactivated user is logged out on every node within a second, with Valkey and without."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -227,7 +227,7 @@ def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -
 
 
 def test_a_direct_chat_stays_with_the_other(ann: Person, leaver: Person) -> None:
-    """Who reads it, and sends nothing to it any more; what the deleted one was told goes."""
+    """It can be read and takes no message; what the deleted user was told goes."""
     direct = ann.ask("PUT", f"/api/user/{leaver.id}/direct").json()["chat"]["id"]
     group = leaver.create_chat(ann.id)
     place = f"/api/chat/{direct}"

@@ -1,4 +1,4 @@
-"""Who has a file, in which parts, and with which headers; links."""
+"""Access to files, ranges, headers, and links."""
 
 import time
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_what_no_message_has_is_its_uploaders_alone(ann: Any, ben: Any, chat: st
 
 
 def test_leaving_ends_it(make_person: Callable[[], Any], ann: Any) -> None:
-    """Who has left has no file of the chat; a link that they had made goes on."""
+    """A user who left gets no file of the chat; a link made before goes on."""
     person = make_person()
     chat = ann.create_chat(person.id)
     file = upload_file(ann, chat)

@@ -119,7 +119,7 @@ def test_an_invitation_of_somebody_inactive_does_not_work(
 
 
 def test_roles_come_by_sign_up_alone(client: httpx.Client, owner: Any, ben: Any) -> None:
-    """Who signs up has the invitation's role; who has an account keeps theirs."""
+    """A sign-up gets the invitation's role; an existing account keeps its own."""
     code = invite(owner, role="admin")["code"]
     grant = sign_up(client, code).json()
     headers = {"Authorization": f"Bearer {grant['token']}"}

@@ -53,7 +53,7 @@ def test_pages_load_what_is_there_and_nothing_inline(client: httpx.Client, path:
 def test_files_have_their_types_and_are_asked_for_once(
     client: httpx.Client, path: str, media: str
 ) -> None:
-    """A file says its type; who has it already gets 304 without a body."""
+    """A file has its media type; a client that has it gets 304 without a body."""
     first = client.get(path)
     assert (first.status_code, first.headers["content-type"]) == (200, media)
     again = client.get(path, headers={"If-None-Match": first.headers["etag"]})

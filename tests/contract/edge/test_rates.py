@@ -171,7 +171,7 @@ def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response])
 def test_a_network_of_ipv6_is_one_address(
     from_address: Callable[..., httpx.Response], services: Any
 ) -> None:
-    """Who owns a /64 does not own 2^64 counts; the refusal is logged with the network."""
+    """A /64 counts as one address; the refusal is logged with the network."""
     network = new_address().removesuffix("1")
     hosts = count(1)
 
@@ -188,7 +188,7 @@ def test_a_network_of_ipv6_is_one_address(
 
 
 def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Response]) -> None:
-    """Who holds a token may guess the password 10 times a minute."""
+    """With a token the password may be guessed 10 times a minute."""
     person = {**account(), "password": "right one"}
     token = from_address("/api/user", new_address(), json=person).json()["token"]
     place = str(from_address("/api/user", new_address(), json={}).url) + "/me"

@@ -24,7 +24,7 @@ UNKNOWN_PATHS = (
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "HEAD"])
 @pytest.mark.parametrize("path", UNKNOWN_PATHS)
 def test_unknown_path(client: httpx.Client, path: str, method: str) -> None:
-    """A path that is not there is 404, whoever asks, by whatever method."""
+    """An unknown path is 404 for everybody, by any method."""
     answer = client.request(
         method, httpx.URL(str(client.base_url)).copy_with(raw_path=path.encode())
     )

@@ -210,7 +210,7 @@ PEOPLE_TO_REMOVE = {
 
 @pytest.mark.parametrize(("who", "whom"), PEOPLE_TO_REMOVE)
 def test_removal(cast: Cast, who: str, whom: str) -> None:
-    """The owner removes anybody, others themselves alone; who is not in is not found."""
+    """The owner removes anybody, others themselves alone; one who is not in is not found."""
     place = f"/api/chat/{cast.own}/participant/{cast.people[whom].id}"
     answer = cast.ask(who, "DELETE", place, None)
     assert answer.status_code == PEOPLE_TO_REMOVE[who, whom]
@@ -329,7 +329,7 @@ def test_in_charge(
 def test_a_role_opens_no_chat(
     staff: Staff, lasting_cast: Cast, operation: Operation, who: str
 ) -> None:
-    """Whoever is in charge of the instance is a stranger to the chats of others."""
+    """Owners and admins of the instance are strangers to the chats of others."""
     body = make_body(operation, lasting_cast)
     place = lasting_cast.place(operation, "stranger")
     answer = getattr(staff, who).ask(operation.method, place, **sent(body))
@@ -370,7 +370,7 @@ def test_what_is_ones_own_whatever_the_role(
 @pytest.mark.parametrize("who", ["deactivated", "deleted"])
 @pytest.mark.parametrize("operation", CLOSED, ids=call_of)
 def test_who_is_in_no_more(staff: Staff, operation: Operation, who: str) -> None:
-    """Who was deactivated or deleted is nobody to every call that asks for a token."""
+    """A deactivated or deleted user is unauthenticated in every call that needs a token."""
     place = operation.path.format(**{name: new_id() for name in operation.path_parameters})
     answer = getattr(staff, who).ask(operation.method, place)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

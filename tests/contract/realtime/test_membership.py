@@ -18,7 +18,7 @@ async def test_a_new_chat_comes_to_all_participants_that_are_connected(world: Wo
 
 
 async def test_who_is_added_gets_a_snapshot_and_then_everything(world: World) -> None:
-    """Who is added gets `chat.created` with the seq of the addition; the others the addition."""
+    """The added user gets `chat.created` with the seq of the addition; the others the addition."""
     ann, ben, eve = await world.make_people(3)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, "before")

@@ -105,7 +105,7 @@ async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node:
             while await there.hear_type("read") != read(chat, 9):
                 pass
             assert await read_marker(world, chat, ben) == 9
-            # Whoever said it near the turn is told too: it may have heard of the turn afterwards.
+            # The socket that said it near the turn is told too: it may hear of the turn afterwards.
             while await here.hear_type("read") != read(chat, 9):
                 pass
             await turn_back(world, chat, ben, 0)

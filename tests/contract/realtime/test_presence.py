@@ -1,4 +1,4 @@
-"""Who is there: watching over two nodes, what is told and what is not."""
+"""Presence: watching over two nodes, what is told and what is not."""
 
 import asyncio
 import contextlib

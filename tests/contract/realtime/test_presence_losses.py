@@ -1,4 +1,4 @@
-"""Who is there while nodes and Valkey are killed."""
+"""Presence while nodes and Valkey are killed."""
 
 import asyncio
 import contextlib
@@ -26,8 +26,8 @@ async def until_offline(socket: Socket, people: list[Person], since: float) -> d
 
 async def test_those_who_have_no_sockets_any_more(make_tier: MakeTier) -> None:
     """Are what they were for half a minute, and then offline: those who went, and those of a node
-    that was killed, also to sockets of a node that knew nothing of them. Who comes back before is
-    not told of."""
+    that was killed, also to sockets of a node that knew nothing of them. A user who comes back
+    before is not told of."""
     tier, _ = make_tier()
     tier.start("users")
     tier.start("chats")

@@ -20,7 +20,7 @@ async def test_what_was_missed_is_replayed_in_order(world: World) -> None:
 
 
 async def test_at_most_200_events_are_replayed(world: World) -> None:
-    """Who misses 200 gets them; who misses 201 is told to fetch."""
+    """A client that misses 200 gets them; one that misses 201 is told to fetch."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     for _ in range(3):

@@ -74,7 +74,7 @@ async def test_refusals_cannot_be_told_apart(users: Any, username: str, password
 async def test_refusals_take_the_same_time(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """Who sees one refusal's time cannot tell whether the name exists. Without the dummy hash every
+    """A refusal's time does not tell whether the name exists. Without the dummy hash every
     unknown name is quicker than every wrong password."""
     users = await start_replica(hashing_memory_kib=19_456, hashing_passes=2)
     await users.sign_up("Ann", "correct horse")

@@ -163,7 +163,7 @@ async def test_repeated_change_is_answered_alike(users: Any) -> None:
 
 
 async def test_ended_session_changes_nothing(users: Any) -> None:
-    """Whoever knows of the log-out late is told by the session's owner."""
+    """A replica that hears of the log-out late is told by the session's owner."""
     ann = await users.sign_up("Ann")
     await users.log_out(ann)
     with pytest.raises(Refusal) as refused:

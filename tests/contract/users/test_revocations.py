@@ -24,7 +24,7 @@ async def revoked_topic(valkey_url: str, topic_prefix: str) -> AsyncIterator[Any
 async def test_numbers_are_dense_and_in_commit_order(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """Who polls while forty sessions end in parallel on two replicas misses none of them."""
+    """A poller misses none of forty sessions that end in parallel on two replicas."""
     replicas = [await start_replica(), await start_replica()]
     people = [await replicas[0].sign_up(f"user-{n}") for n in range(40)]
     seen: list[str] = []

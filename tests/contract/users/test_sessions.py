@@ -116,7 +116,7 @@ async def test_used_refresh_token_ends_the_session_once_the_next_access_token_wa
 
 
 async def test_used_refresh_token_ends_the_session_once_a_newer_one_was_used(users: Any) -> None:
-    """Who shows the next refresh token has received it."""
+    """Use of the next refresh token shows that it was received."""
     ann = await users.sign_up("Ann")
     await refresh(users, await refresh(users, ann.grant))
     assert await refusal_of_refresh(users, ann.grant) == "unauthenticated"

@@ -221,7 +221,7 @@ async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_an_asker_that_breaks_does_not_end_the_lane() -> None:
-    """Who asks after it, and who asked with it, gets an answer."""
+    """Items asked with it and after it get an answer."""
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
         return items

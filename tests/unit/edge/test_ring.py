@@ -40,5 +40,5 @@ def test_all_nodes_stand_in_for_each_other() -> None:
 
 
 def test_a_ring_without_nodes_has_none_for_a_key() -> None:
-    """Whoever has no cache nodes needs no special case."""
+    """Without cache nodes no special case is needed."""
     assert Ring([]).nodes_of("person:x") == ()

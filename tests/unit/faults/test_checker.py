@@ -166,7 +166,7 @@ def test_a_seq_that_is_left_out_on_a_socket_is_a_hole(device: str, seq: int) -> 
 
 
 def test_a_missing_last_event_is_a_hole_in_the_view() -> None:
-    """Who is connected at the end holds everything, the last event too."""
+    """A device connected at the end holds everything, the last event too."""
     history = _clean()
     history.records.remove(_got(history, "b", 7))
     assert _kinds(history) == {"hole"}
@@ -203,7 +203,7 @@ def test_a_lower_seq_after_a_higher_one_is_a_reorder() -> None:
 
 
 def test_an_awaited_send_with_a_lower_seq_is_a_reorder() -> None:
-    """Who awaits each answer finds the messages in the order of sending."""
+    """A sender that awaits each answer finds the messages in the order of sending."""
     history = _clean()
     first, last = history.sends[0], history.sends[-1]
     first.started, first.ended, last.started, last.ended = 8.0, 8.1, 2.0, 2.1

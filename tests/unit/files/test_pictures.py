@@ -126,7 +126,7 @@ TRIES = {
 
 @pytest.mark.parametrize("case", TRIES)
 def test_the_process_can_do_nothing_else(case: str) -> None:
-    """Whoever takes over a decoder has a process without files, network and other processes."""
+    """A decoder that is taken over has no files, network or other processes."""
     program = (
         f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); import os, socket, picture\n"
         f"picture.give_up_rights()\n"

@@ -23,7 +23,7 @@ async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> N
 
 
 async def test_a_start_waits_for_children_of_a_dead_fleet(tmp_path: Path) -> None:
-    """Whoever inherited the children's lock keeps the next fleet waiting until it ends."""
+    """A process that inherited the children's lock keeps the next fleet waiting until it ends."""
     dead, next_one = FolderLock(tmp_path), FolderLock(tmp_path)
     await dead.acquire()
     child = await asyncio.create_subprocess_exec(

@@ -177,7 +177,7 @@ async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
 
 
 async def test_nothing_ends_the_supervision(tmp_path: Path) -> None:
-    """Whoever is told, or asked, or starts it may fail: it is tried again until it works."""
+    """Watchers, readiness checks and starts may fail: each is tried again until it works."""
     record = Record()
     failing = True
 

@@ -49,7 +49,7 @@ def test_both_spellings_of_this_machine_are_the_pages_origin() -> None:
 
 
 def test_a_public_url_is_the_only_origin_unless_more_are_named() -> None:
-    """Whoever names the address of the page wants no other one."""
+    """With a public URL given, no other one is allowed."""
     settings = read_settings({"HUBBUB_PUBLIC_URL": "https://chat.example.org/"})
     assert (settings.public_url, settings.origins) == ("https://chat.example.org", "")
 

@@ -86,7 +86,7 @@ def test_a_handshake_that_does_not_come_is_cut_off() -> None:
 
 
 def test_who_does_not_connect_is_ended() -> None:
-    """4010 ten seconds after the upgrade; who does not answer that is cut off."""
+    """4010 ten seconds after the upgrade; a client that does not answer that is cut off."""
     session = open_session()
     session.tick(9.9)
     assert said(session) == []
