@@ -27,7 +27,7 @@ class Process:
         self.running_since: float = loop.time()
         self.skew = 0.0
         self.node: Any = None  # realtime.node.Node, where it is one and has come so far
-        self.gate: Any = None  # edge.auth.Gate, where it is an edge and has come so far
+        self.gate: Any = None  # common.identity.gate.Gate, where it is an edge and has come so far
         self.answers_short = False  # a release that leaves the last item out of its batches
         self.transports: dict[Any, None] = {}
         self.listeners: list[Any] = []

@@ -1,4 +1,4 @@
-"""What must always hold (shared invariants I1 to I9), judged when somebody is shown something.
+"""The invariants I1 to I9 of docs/reliability.md, judged whenever a client is shown something.
 
 The first breach ends the run. Also keeps the history of the run, a line for each thing that people
 and faults do, so that a breach can be read.

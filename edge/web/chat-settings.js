@@ -12,7 +12,7 @@ import { refusalInWords } from "./words.js";
 const LEVELS = [
   ["all", "Every message", ""],
   ["mentions", "Mentions of me", ""],
-  ["none", "Nothing", "The chat is muted and counts nothing"],
+  ["none", "Nothing", "No unread count and no notifications"],
 ];
 
 export class ChatSettings {
@@ -70,7 +70,7 @@ export class ChatSettings {
     return element(
       "fieldset",
       {},
-      element("legend", {}, "Tell me about"),
+      element("legend", {}, "Notify me about"),
       ...LEVELS.map(([value, label, hint]) => {
         const input = element("input", {
           type: "radio", name, value,
@@ -92,7 +92,7 @@ export class ChatSettings {
       label: "Name of the chat", value: chatName, hint: "Everybody in the chat sees the new name.",
     });
     const about = new Field({
-      label: "Topic", value: topic ?? "", hint: "Stands under the name.", maxlength: "500",
+      label: "Topic", value: topic ?? "", hint: "Shown under the name.", maxlength: "500",
     });
     const save = element("button", { type: "submit" }, "Save");
     return element(

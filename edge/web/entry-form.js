@@ -78,7 +78,7 @@ export class EntryForm {
     });
     const email = new Field({
       label: "E-mail", type: "email", name: "email", autocomplete: "email",
-      hint: "Only you and those in charge see it.", value: values.email,
+      hint: "Only you, owners and admins see it.", value: values.email,
     });
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "new-password",

@@ -57,7 +57,7 @@ function loadStyles(address) {
   const link = element("link", { rel: "stylesheet", href: address });
   const loading = new Promise((resolve, reject) => {
     link.addEventListener("load", resolve);
-    link.addEventListener("error", () => reject(new Error("The styles did not come.")));
+    link.addEventListener("error", () => reject(new Error("The styles did not load.")));
   });
   document.head.append(link);
   return loading;

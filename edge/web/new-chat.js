@@ -14,7 +14,7 @@ export function openNewChat({ api, chats, me, layers, onMade }) {
   const defaultName = (people) => nameForPeople([me, ...people].map(shownName));
   const name = new Field({
     label: "Name of the chat", maxlength: "256",
-    hint: "Without a name it is called after its people; one person is a direct chat.",
+    hint: "Without a name it shows its participants' names; one person is a direct chat.",
   });
   const picker = new PeoplePicker({
     api,

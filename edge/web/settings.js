@@ -41,7 +41,7 @@ function profileForm(api, me, onChanged) {
   });
   const status = new Field({
     label: "What are you doing?", value: me.status ?? "", maxlength: "280",
-    hint: "Stands beside your name.",
+    hint: "Shown beside your name.",
   });
   return changeForm("Save", [name, status], async () => {
     if (!allGood([[name, DISPLAY_NAME_RULES], [status, STATUS_RULES]])) return "";

@@ -6,7 +6,7 @@
 export const DELETED = "This message was deleted";
 
 const REFUSALS = {
-  invalid_request: "Something in it is not right. Check it and try again.",
+  invalid_request: "Something you entered is not valid. Check it and try again.",
   unknown_user: "One of these people no longer exists.",
   unauthenticated: "You are signed out. Log in again.",
   invalid_credentials: "Wrong name or password",

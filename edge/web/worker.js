@@ -46,7 +46,7 @@ async function keepAll() {
   const shell = await fetch(SHELL, { cache: "no-cache" });
   // While an edge of another version runs beside this one, the next start of the page tries again.
   if (!(await shell.clone().text()).includes(`?v=${VERSION}"`)) {
-    throw new Error("The page is of another version.");
+    throw new Error("The page has another version.");
   }
   await cache.addAll(NEEDED.map((name) => `/web/${name}?v=${VERSION}`));
   await cache.put(SHELL, shell);

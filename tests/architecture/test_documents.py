@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?<![\w/.])(?:[a-z_]+/)+[\w-]+\.(?:py|md|sql|js|cfg|json|yml|toml)\b")
 # In parts, so that this file does not name them either.
 REGISTRIES = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org", "npm" + "js.com")
 
@@ -30,6 +31,19 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
         and not (page.parent / target.partition("#")[0]).exists()
     ]
     assert broken == []
+
+
+def test_every_file_that_is_named_exists() -> None:
+    """In pages, comments and docstrings, by its path from the root."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    missing = [
+        f"{page.relative_to(ROOT)}: {path}"
+        for page in _text_files()
+        if page.suffix in (".py", ".md", ".sql", ".js", ".yml", ".toml", ".cfg")
+        for path in PATH.findall(page.read_text())
+        if path.partition("/")[0] in folders and not (ROOT / path).exists()
+    ]
+    assert missing == []
 
 
 def _anchors(page: Path) -> set[str]:

@@ -103,14 +103,14 @@ async def test_people_are_found_and_acted_upon(open_admin: Open) -> None:
     await choose(page, "dan", "Reactivate")
     await expect(row(page, "dan")).not_to_contain_text("Deactivated")
     await choose(page, "dan", "Reset password")
-    await page.get_by_role("button", name="Make the link").click()
+    await page.get_by_role("button", name="Create the link").click()
     await expect(page.get_by_label("Link to set a password")).to_have_value(re.compile("#reset="))
     await page.get_by_role("button", name="Close").click()
     await choose(page, "dan", "Delete")
     await expect(page.get_by_role("dialog")).to_contain_text("direct chats stay with")
     await page.get_by_label("Delete all messages too").check()
     await page.get_by_role("button", name="Delete for ever").click()
-    await expect(page.get_by_text("Nobody is called so.")).to_be_visible()
+    await expect(page.get_by_text("No user has this name.")).to_be_visible()
     assert play.deleted == ["messages"]
 
 

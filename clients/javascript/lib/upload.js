@@ -15,7 +15,7 @@ export function upload(path, body, { headers, onProgress, signal }) {
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
     request.onerror = () => reject(new NoAnswer("The connection broke."));
-    request.onabort = () => reject(new DOMException("The upload was ended.", "AbortError"));
+    request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     request.onload = () => {
       const { status, response } = request;
       const after = Number(request.getResponseHeader("Retry-After")) || 0;

@@ -75,7 +75,7 @@ export class AuditLog {
       ),
     });
     const isEmpty = rows.length === 0;
-    const words = isEmpty && !this.#pages.isWaiting ? "Nothing has been done yet." : KEPT;
+    const words = isEmpty && !this.#pages.isWaiting ? "No entries yet." : KEPT;
     this.#foot.render(this.#pages, words);
   }
 

@@ -42,7 +42,7 @@ export class Invitations {
       options: (me.role === "owner" ? ["member", "admin"] : ["member"])
         .map((role) => ({ value: role, label: ROLES[role].label })),
     });
-    this.#chat = new Select({ label: "And come into", options: [{ value: "", label: "No chat" }] });
+    this.#chat = new Select({ label: "Adds them to", options: [{ value: "", label: "No chat" }] });
     const heads = ["For", "Role", "Used", "Works until"].map((words) => element("th", {}, words));
     this.node = element(
       "div",
@@ -103,7 +103,7 @@ export class Invitations {
       this.#invites = [invite, ...this.#invites];
       const onCopied = (words) => this.#toast.show(words);
       this.#made.replaceChildren(
-        element("p", { class: "label" }, "The link is made. Send it to those whom you invite."),
+        element("p", { class: "label" }, "Link created. Send it to the people you invite."),
         linkBox({ url: invite.url, label: "Link of the invitation", onCopied }),
       );
       this.#made.hidden = false;
@@ -130,7 +130,7 @@ export class Invitations {
         this.#render();
         this.#toast.show("The invitation is revoked.");
       },
-    }, element("p", {}, "Its link stops working at once. Whoever came by it stays."));
+    }, element("p", {}, "Its link stops working at once. Users who joined with it stay."));
   }
 
   /** Says why something did not happen. */

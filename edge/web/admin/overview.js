@@ -114,7 +114,7 @@ export class Overview {
         values: stored, note: `${whole(overview.messages)} in all`,
       }),
       stat("Deliveries a minute", rate(delivered), {
-        values: delivered, note: "To sockets, one for each that is reached",
+        values: delivered, note: "One for each socket that receives an event",
       }),
       stat("People", whole(overview.users), { note: `${whole(overview.activeUsers)} of them active` }),
       stat("Chats", whole(overview.chats)),

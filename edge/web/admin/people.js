@@ -95,7 +95,7 @@ export class People {
 
   #countInWords() {
     const { rows, hasMore, isWaiting } = this.#pages;
-    if (rows.length === 0) return isWaiting ? "" : "Nobody is called so.";
+    if (rows.length === 0) return isWaiting ? "" : "No user has this name.";
     return hasMore ? `${peopleInWords(rows.length)} so far` : peopleInWords(rows.length);
   }
 

@@ -60,7 +60,7 @@ export function openReset(person, { calls, layers, toast }) {
   const name = isolated(nameOf(person));
   openAsk({
     title: `New password for ${name}`,
-    yes: "Make the link",
+    yes: "Create the link",
     layers,
     act: async (sheet) => {
       const { url } = await calls.makeReset(person.id);

@@ -5,7 +5,7 @@
 export const ROLES = {
   owner: { label: "Owner", hint: "May do everything, also to other owners and to this instance." },
   admin: { label: "Admin", hint: "Invites people, and deactivates, resets and deletes members." },
-  member: { label: "Member", hint: "Chats. Does not see this page." },
+  member: { label: "Member", hint: "Uses chats. Does not see this page." },
 };
 
 export function nameOf({ displayName, username }) {

@@ -7,8 +7,8 @@ import { choices } from "./choices.js";
 import { refused } from "./refusals.js";
 
 const MODES = [
-  { value: "open", label: "Everybody", hint: "Whoever reaches this page may sign up." },
-  { value: "invite", label: "Whom somebody invites", hint: "An invitation is a link." },
+  { value: "open", label: "Everybody", hint: "Anyone who can open this page may sign up." },
+  { value: "invite", label: "By invitation", hint: "An invitation is a link." },
   { value: "closed", label: "Nobody", hint: "No new accounts, not by invitations either." },
 ];
 const FIXED = "HUBBUB_SIGNUP is set on the machine and decides this. Remove it there and restart to "
