@@ -1,4 +1,4 @@
-"""Puts an edge process together: the only place where its parts are made."""
+"""Assembles an edge process: the only place where its parts are created."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -60,7 +60,7 @@ JSON = "application/json"
 
 
 class Edge(NamedTuple):
-    """The public application, and the health of this process for its internal port."""
+    """The public application, and the health checks of this process for its internal port."""
 
     app: Front
     health: Health

@@ -1,4 +1,4 @@
-"""Messages and their changes on the way to chats, in micro-batches. Knows nothing of HTTP."""
+"""Sends messages and changes of messages to chats in micro-batches. Knows nothing of HTTP."""
 
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes

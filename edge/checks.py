@@ -1,4 +1,4 @@
-"""What an edge process can judge of the system, under the names of the doctor's checks. Pure.
+"""The doctor's checks that an edge process can make. Pure.
 
 Disk, descriptors, versions, clocks and secrets are seen on the machine alone: `make doctor`.
 """

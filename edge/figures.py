@@ -1,4 +1,4 @@
-"""What the replicas of a service say of themselves at /metrics, as plain numbers."""
+"""Reads the /metrics of the replicas of a service, as plain numbers."""
 
 import asyncio
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""How often a person, an account or an address may do what; the rates of the public contract."""
+"""Rate limits by user, account and address: the rates of the public contract."""
 
 import logging
 from hashlib import blake2b
@@ -46,7 +46,7 @@ class Limits:
         self._buckets.give_back(SEND_KIND, user, self._sends)
 
     async def take_change(self, user: str) -> None:
-        """Of a chat or its participants, each of which reaches all of them. Raises Refusal
+        """For a change of a chat or its participants. Raises Refusal
         rate_limited."""
         demand(await self._buckets.take("change", user, self._changes))
 
@@ -93,7 +93,7 @@ class Limits:
         self._buckets.give_back("log-in-address", place, self._failed_log_ins)
 
     async def welcome(self, username: str, address: str) -> None:
-        """The account's owner is at the address."""
+        """Notes that the account's owner uses the address."""
         await self._familiar.remember(hash_name(username), hash_address(address))
 
     async def take_password_check(self, user: str) -> None:

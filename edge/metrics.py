@@ -1,4 +1,4 @@
-"""What edge counts, for Prometheus. No label ever holds what a client wrote."""
+"""Edge's metrics. No label ever holds text from a client."""
 
 from typing import Final
 

@@ -42,8 +42,8 @@ class RoleReplicas(AnswerBody):
 
 class OverviewAnswer(AnswerBody):
     """`users` without deleted ones, `activeUsers` without deactivated ones; sizes in bytes. What
-    nobody could be asked for is null; above 100,000 `messages` is an estimate. `doctor` is what
-    edge can judge; `make doctor` on the machine judges more."""
+    could not be asked for is null; above 100,000 `messages` is an estimate. `doctor` is what edge
+    can judge; `make doctor` on the machine judges more."""
 
     users: int | None
     active_users: int | None
@@ -60,7 +60,7 @@ class OverviewAnswer(AnswerBody):
 
 
 class Overview:
-    """Asks users, chats, each replica of the services, and Valkey."""
+    """Asks users, chats, every replica of the services, and Valkey."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Overview:
 
 
 def _has_given_up() -> bool:
-    """Whether this very process has given up a service."""
+    """Whether a circuit of this process is open."""
     return any(REGISTRY.get_sample_value(OPEN_CIRCUIT, {"to": role}) for role in ("users", "chats"))
 
 

@@ -1,4 +1,4 @@
-"""Whether the system can do its main job: make a socket ready and commit a send."""
+"""Readiness: whether the system can make a socket ready and commit a send."""
 
 import asyncio
 import time

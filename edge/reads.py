@@ -1,4 +1,4 @@
-"""What is read often, with what edge holds already: chats, their newest messages, people.
+"""Cached reads: chats, their newest messages, and profiles.
 
 Whether somebody may read is never held: each read of a chat asks chats, many readers in one call,
 and the answer says which state of the chat it is now. So what is shown is what a direct read would

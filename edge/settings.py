@@ -1,4 +1,4 @@
-"""What an edge process is told by its environment beside what every service is told."""
+"""Edge's own settings, beside those of every service."""
 
 import os
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def join_origins(public_url: str | None, others: tuple[str, ...]) -> tuple[str, 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
     """`origins` may use the session cookie, the public address first. `balancer_key` is None where
-    no balancer stands in front: then nobody's word on addresses and request keys is taken."""
+    no balancer stands in front: then headers about addresses and request keys are ignored."""
 
     service: ServiceSettings
     origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS, Join(join_origins)]

@@ -20,7 +20,7 @@ MEMBERSHIP_TRY_SECONDS = 2.4
 
 
 class Users:
-    """What edge asks users. Every call raises Refusal: users' own, or unavailable."""
+    """Calls to users. Each raises Refusal: users' own, or unavailable."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -68,7 +68,7 @@ class Users:
 
 
 class Administration:
-    """What edge asks users of the instance and for those in charge. Every call raises Refusal."""
+    """Calls to users about the instance and its administration. Each raises Refusal."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -131,7 +131,7 @@ class Administration:
 
 
 class Chats:
-    """What edge asks chats, apart from sends. Every call raises Refusal."""
+    """Calls to chats, apart from sends. Each raises Refusal."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""The least that a durable message can take: one row, one commit, on the same PostgreSQL.
+"""The lower bound for a durable message: one row, one commit, on the same PostgreSQL.
 
 Open loop, so that the pace is the same as that of the sends it is compared with.
 """

@@ -221,7 +221,7 @@ def _balancer(rows: Rows) -> list[str]:
 
 
 def print_table(rows: Rows, servers: Sequence[str]) -> bool:
-    """All of it on the screen, each target with `met` or `MISSED`; whether all are met."""
+    """Prints everything, each target with `met` or `MISSED`; returns whether all are met."""
     parts = [*_comparison(rows, servers), "", *_sends(rows), "", *_balancer(rows), *_rest(rows)]
     print("\n".join(parts))
     print("\n".join(["", *_sections(rows)]))

@@ -1,6 +1,5 @@
 """The sections of docs/benchmarks.md about storms, stuck readers and what single parts cost.
-
-Knows the targets; measures nothing. A section without rows is left out.
+Measures nothing. A section without rows is left out.
 """
 
 import statistics

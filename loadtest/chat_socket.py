@@ -1,4 +1,4 @@
-"""A client's socket that costs next to nothing: frames go to a function, without a task or a queue.
+"""A cheap client socket: frames go to a function, without a task or a queue.
 
 Knows WebSocket by `websockets`' protocol without I/O; knows nothing of what the frames mean.
 """

@@ -1,7 +1,7 @@
 """Groups of people on one event loop: each group has a chat, members who listen, some who post.
 
-A request that is not answered as it should be counts as failed and is not repeated; sockets come
-back and resume as the client library's session says.
+A request that is not answered as it should be counts as failed and is not repeated; sockets
+reconnect and resume as the client library's session says.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Log:
-    """What happened, for whoever looks at it second by second: `take` empties it."""
+    """What happened since the last `take`, which empties it."""
 
     def __init__(self) -> None:
         self.book = DeliveryBook()

@@ -1,4 +1,4 @@
-"""What each process of a system takes up now: from /proc, and from the figures that it tells
+"""Resources that each process of a system uses now: from /proc, and from the figures that it tells
 itself on the ports in `fleet.json`."""
 
 import os

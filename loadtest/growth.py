@@ -1,4 +1,4 @@
-"""Whether processes take up more after than before, beyond what no process keeps still. Pure."""
+"""Whether processes use more after a soak than before, beyond usual fluctuation. Pure."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median

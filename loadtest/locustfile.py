@@ -41,7 +41,7 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener
 def report(environment: Environment, **_: Any) -> None:
-    """How it went, said once, by the process that knows all of it."""
+    """Prints the result once, in the process that has all figures."""
     if isinstance(environment.runner, WorkerRunner):
         return
     requests, failures = count_requests(environment.stats)

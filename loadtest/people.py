@@ -53,7 +53,7 @@ class People:
         return self._tallies.total
 
     def become(self, number: int, a_second: float, patience_seconds: float) -> bool:
-        """More or fewer; whether it came to that in time."""
+        """Sets the number; whether it was reached in time."""
         self._runner.start(number, a_second)
         deadline = time.monotonic() + patience_seconds
         while self.number != number and time.monotonic() < deadline:
@@ -82,8 +82,7 @@ class People:
         )
 
     def go_home(self) -> None:
-        """Everybody leaves; those who come then begin anew, also in their sums. Raises
-        TimeoutError."""
+        """All leave; later ones start from zero, also in their sums. Raises TimeoutError."""
         self._runner.stop()
         self.await_workers()
 
@@ -96,7 +95,7 @@ class People:
             gevent.sleep(0.1)
 
     def fall_silent(self) -> Tally:
-        """Nobody posts any more; what has not arrived then is lost."""
+        """Stops all posts and waits; what has not arrived then is lost."""
         self._tallies.hush()
         return self.tally
 

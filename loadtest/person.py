@@ -68,7 +68,7 @@ class Person(FastHttpUser):
         self._due = time.monotonic()
 
     def on_stop(self) -> None:
-        """Half of them log out, the others just go."""
+        """Half of them log out, the others just disconnect."""
         if not self.token:
             return
         self._acts.join(timeout=GOODBYE_SECONDS)

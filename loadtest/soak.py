@@ -1,4 +1,4 @@
-"""`make soak`: whether a system of its own is as small after people came and went as before.
+"""`make soak`: whether a fresh system uses as little after waves of users as before.
 
 First a wave of people, for what is made once; then a rest, and what each process takes up; then
 waves for as long as there is time; then a rest again, and the comparison. A rest outlasts the

@@ -1,4 +1,4 @@
-"""A Hubbub of one's own: in a folder that goes away with it, on a free port, stopped at the end.
+"""A temporary Hubbub: in a folder that is removed with it, on a free port, stopped at the end.
 
 `python -m loadtest.system COMMAND…` runs a command against one; `{origin}` becomes its address.
 """

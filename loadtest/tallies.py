@@ -1,5 +1,5 @@
-"""The sums of all load processes in one place, and the hush at a run's end: nobody posts any more,
-then everybody says what arrived."""
+"""The sums of all load processes in one place, and the end of a run: posts
+stop, then every process reports what arrived."""
 
 import time
 from typing import Any, Final

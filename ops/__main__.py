@@ -1,4 +1,4 @@
-"""`python -m ops`: says what to do where what it stands on is not installed."""
+"""`python -m ops`; prints what to do where its dependencies are not installed."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """`python -m ops bundle`: logs, configuration and figures in one file, for a bug report.
 
-Nothing secret goes in: what the key files hold, passwords in URLs, tokens, and variables that sound
-like secrets are replaced in every text. Message texts are in no log.
+Secrets are replaced in every text: contents of key files, passwords in URLs, tokens, and variables
+whose names suggest secrets. Message texts are in no log.
 """
 
 import io
@@ -32,7 +32,7 @@ _SECRET_NAMES: Final = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL", re.IG
 
 
 class Blotter:
-    """Takes secrets out of texts."""
+    """Replaces secrets in texts."""
 
     def __init__(self, secrets: set[str]) -> None:
         # The longest first: one may be part of another.

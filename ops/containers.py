@@ -80,7 +80,7 @@ def number_of(service: str, name: str, host: str) -> int:
 
 
 async def read_containers(settings: FleetSettings, deaths: dict[str, list[Death]]) -> FleetState:
-    """As the fleet of one machine tells of its processes: `deaths` is what was seen so far."""
+    """In the form of fleet.json; `deaths` are those seen so far."""
     containers = await find_containers()
     processes = await asyncio.gather(*(_ask(container) for container in containers))
     return FleetState(0, processes, wanted_of(settings), deaths=dict(deaths))

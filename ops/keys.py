@@ -1,4 +1,4 @@
-"""Keys that are pressed while a screen is shown."""
+"""Key presses while a screen is shown."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What runs: the processes of the fleet on one machine, or the containers of docker-compose.yml."""
+"""Finds the running system: a fleet on one machine, or the containers of docker-compose.yml."""
 
 from fleet.settings import FleetSettings
 from fleet.state import FleetState, read_running

@@ -1,4 +1,4 @@
-"""`python -m ops status`: how many there should be and which there are."""
+"""`python -m ops status`: wanted and running processes."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""`python -m ops logs`: what every process wrote about one request, in the order of time; or the
+"""`python -m ops logs`: the log lines of all processes about one request, in order of time; or the
 last lines of a process or a role.
 
 A message that went to chats together with others went under the trace of the first of them, so

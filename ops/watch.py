@@ -78,7 +78,7 @@ async def watch_containers(settings: FleetSettings) -> int:
 
 
 async def ask_watcher(settings: FleetSettings) -> FleetState:
-    """What it saw last; what is seen now where it does not answer."""
+    """What the watcher saw last; the current state where it does not answer."""
     body = await http_body(Address(HOST, PORT), "/state")
     if body is None:
         return await read_containers(settings, {})

@@ -1,2 +1,1 @@
-"""Finding messages by their words: what a word is, what a query asks for, and the feeding of the
-index behind the commit."""
+"""Search for messages: words, queries, and the index, which is fed after the commit."""

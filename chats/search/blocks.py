@@ -1,4 +1,4 @@
-"""How messages of a chat stand in the index: a row each while they are few, then in blocks. Pure.
+"""Rows of the index: one for each of a chat's newest messages, then blocks of many. Pure.
 
 Blocks are made here as far as possible: a row each is written once and deleted once more.
 """

@@ -1,4 +1,4 @@
-"""Feeds the index of words behind the commit. Sends wait for nothing here.
+"""Feeds the search index after the commit. Sends never wait for it.
 
 Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
 died is found by comparing every chat's progress with its log: at the start, and now and then.

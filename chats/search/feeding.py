@@ -1,4 +1,4 @@
-"""What events of a log change in the index of words. Pure.
+"""Changes of the search index that follow from events of a log. Pure.
 
 A message becomes an entry. An edit gives it another line, a deletion an empty one; where the
 message is among the same rows, its entry is changed before it is written.

@@ -1,4 +1,4 @@
-"""For how much of its time a feeder may work: all of it, or a small share while the machine is at
+"""The share of its time for which a feeder may work: all of it, or little while the machine is at
 its limit, where sends lack what feeding takes. No I/O.
 
 The sign is how many events are stored at once: what comes while one batch is stored is the next

@@ -1,4 +1,4 @@
-"""What somebody typed to find messages, taken apart. Pure.
+"""Parses search queries. Pure.
 
 Nothing typed is an operator but double quotes. A wanted string is looked for in a message's line
 (see words.py); terms are what the index must hold for a line that has all of them.

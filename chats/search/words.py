@@ -1,4 +1,4 @@
-"""What counts as a word, and when two words are the same, for messages and queries alike. Pure.
+"""Splits texts into words and folds them, for messages and queries alike. Pure.
 
 A text becomes a line of its words, each with a space before and behind it, so that whether a word,
 a beginning or a phrase stands in a text is whether a string stands in its line. Scripts that put no

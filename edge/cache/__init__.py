@@ -1,1 +1,1 @@
-"""What edge keeps of what is read often: in its own memory, and on the cache nodes."""
+"""Caches of frequent reads: in the memory of the process, and on the cache nodes."""

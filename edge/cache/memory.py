@@ -1,5 +1,5 @@
-"""What this process itself remembers of reads: bounded in bytes, forgets what was not used for
-longest. Pure; it knows nothing of what it holds."""
+"""The cache in the memory of this process: bounded in bytes, least recently used entries go
+first. Pure; it knows nothing of what it holds."""
 
 import time
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """Single flight: callers that want the same thing at the same time wait for one load of it.
 
-A load belongs to nobody: it goes on when the request that began it is gone. At most so many loads
-run at a time, so that empty caches are no stampede.
+A load belongs to no request: it goes on when the one that started it is cancelled. At most so many
+loads run at a time, so that empty caches are no stampede.
 """
 
 import asyncio

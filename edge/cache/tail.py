@@ -1,4 +1,4 @@
-"""The newest messages of a chat, as far as this process was told. Pure.
+"""The newest messages of a chat, as far as this process knows them. Pure.
 
 What was heard once is kept current by the same fold as a client's: a page of it is asked for only
 what happened since. Who may see it is not known here.

@@ -1,4 +1,4 @@
-"""An HTTP answer whose bytes are made already: Litestar hands it on and adds nothing.
+"""An HTTP answer whose bytes are ready: Litestar passes it on and adds nothing.
 
 Knows no request.
 """
@@ -56,7 +56,7 @@ class Answer(Response[bytes]):
 
 
 class PackedAnswer(Answer):
-    """The same, compressed for whoever takes that: for what is long and much alike."""
+    """The same, compressed for clients that accept it: for long, repetitive bodies."""
 
     async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(self.content) >= WORTH_PACKING_BYTES:

@@ -1,4 +1,4 @@
-"""Whether a client takes what is compressed. Knows no answer."""
+"""Whether a client accepts gzip. Knows no answer."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The outermost layer: which paths and methods there are, HEAD, traces, the log line, the last net.
+"""The outermost layer: paths and methods, HEAD, traces, the access log, the last error handler.
 
 What the framework would decide differently from the contract is decided here, before it sees the
 request. Knows the routes' paths, not what they do.

@@ -1,4 +1,4 @@
-"""A connection on which an answer leaves whole: its head and its body in one write.
+"""A connection that sends the head and the body of an answer in one write.
 
 uvicorn writes them one after the other, and the transport sends each at once. An edge that is
 killed between the two leaves an answer that ends after its head, and the balancer, which has passed

@@ -39,7 +39,7 @@ def answer_bug(_: AnyRequest, error: Exception) -> Response[bytes]:
 
 
 def internal_error() -> Refusal:
-    """What the outside learns of a bug: nothing."""
+    """The answer to a bug, which tells clients nothing about it."""
     return Refusal("internal", "Something went wrong here.")
 
 

@@ -1,4 +1,4 @@
-"""Reads what a request says: its body and its key.
+"""Reads the body and the key of a request.
 
 Everything that is wrong becomes the refusal that the contract names, in its order: media type,
 size, then form. Knows nothing of what the fields mean.

@@ -1,4 +1,4 @@
-"""Sign-up and log-in, and the end of one's own account."""
+"""Sign-up, log-in, and deletion of one's own account."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -79,7 +79,7 @@ class DeletionBody(RequestBody):
 
 
 class AccountRoutes:
-    """What makes an account or a session, and what ends an account."""
+    """Calls that create an account or a session, or delete an account."""
 
     def __init__(
         self,

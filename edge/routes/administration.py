@@ -1,4 +1,4 @@
-"""Users as owners and admins see and change them; the reset of a forgotten password."""
+"""User administration by owners and admins; password resets."""
 
 from typing import Annotated, Literal
 
@@ -73,7 +73,7 @@ class DeletionQuery(Query):
 
 
 class AdministrationRoutes:
-    """/api/admin/user, and the one call that a link of theirs opens to everybody."""
+    """/api/admin/user, and the call behind their reset links, which needs no token."""
 
     def __init__(self, gate: Gate, administration: Administration, public_url: str) -> None:
         self._gate = gate

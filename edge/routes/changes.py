@@ -1,4 +1,4 @@
-"""What becomes of a message: edits, deletion, reactions."""
+"""Edits, deletion and reactions of messages."""
 
 from typing import Annotated, Final
 from urllib.parse import unquote_to_bytes

@@ -1,4 +1,4 @@
-"""Chats and who is in them."""
+"""Chats and their participants."""
 
 from typing import Annotated, Literal
 
@@ -124,7 +124,7 @@ class ParticipantsBody(RequestBody):
 
 
 class ChatRoutes:
-    """Everything under /api/chat apart from what is said there, and direct chats."""
+    """/api/chat without messages, and direct chats."""
 
     def __init__(self, chats: Chats, reads: Reads, limits: Limits) -> None:
         self._chats = chats

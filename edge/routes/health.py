@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether the system can do its main job."""
+"""Health checks: liveness of this process, readiness of the system."""
 
 from collections.abc import Awaitable, Callable
 

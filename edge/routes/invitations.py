@@ -1,4 +1,4 @@
-"""Invitations: links by which people sign up, or come into a chat."""
+"""Invitations: links to sign up or to join a chat."""
 
 import re
 from typing import Annotated, Final, Literal

@@ -1,4 +1,4 @@
-"""What is said in a chat: send, history, catch-up."""
+"""Messages of a chat: send, history, catch-up."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What is the caller's own of a chat: the read marker, and what they want to hear of it."""
+"""The caller's own state of a chat: read marker, notifications, archiving."""
 
 import time
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""People: one's own account, and what others see."""
+"""The caller's own account, and public profiles."""
 
 from typing import Annotated, Final
 
@@ -110,7 +110,7 @@ class PeopleQuery(Query):
 
 
 class ProfileRoutes:
-    """/api/user/me, /api/user/{id} and the search for people."""
+    """/api/user/me, /api/user/{id} and the search for users."""
 
     def __init__(self, gate: Gate, users: Users, reads: Reads, limits: Limits) -> None:
         self._gate = gate

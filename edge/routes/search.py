@@ -1,4 +1,4 @@
-"""What was said, found by its words."""
+"""Search for messages."""
 
 from typing import Annotated
 

@@ -42,7 +42,7 @@ class SessionsAnswer(AnswerBody):
 
 
 class SessionRoutes:
-    """What becomes of sessions after the log-in."""
+    """Calls about sessions after the log-in."""
 
     def __init__(self, gate: Gate, users: Users, cookie: SessionCookie) -> None:
         self._gate = gate

@@ -1,4 +1,4 @@
-"""What a check is, and what it may find."""
+"""Checks and their findings."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple

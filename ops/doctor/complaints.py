@@ -1,4 +1,4 @@
-"""What each process has last complained of in its log."""
+"""The last warning or error in each process's log."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Collects what the doctor judges, from a container beside those of docker-compose.yml."""
+"""Collects the doctor's facts in a container beside those of docker-compose.yml."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
-"""One question at the public port, as whoever comes through it has to ask: over TLS, and with a
-word of the PROXY protocol first where this machine counts as a proxy."""
+"""One request to the public port, as a client has to make it: over TLS, and with a header of the
+PROXY protocol first where this machine counts as a proxy."""
 
 import asyncio
 import ssl

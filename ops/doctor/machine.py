@@ -1,4 +1,4 @@
-"""Checks of what the machine gives: programs, packages, descriptors, disk, clock, secrets."""
+"""Checks of the machine: programs, packages, descriptors, disk, clock, secrets."""
 
 import re
 from collections.abc import Iterator

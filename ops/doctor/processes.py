@@ -1,4 +1,4 @@
-"""Checks of what runs: the fleet, its port, its processes, its circuits."""
+"""Checks of the fleet: its port, its processes, its circuits."""
 
 from collections.abc import Iterator
 from typing import Final

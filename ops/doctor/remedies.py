@@ -1,4 +1,4 @@
-"""What to type: on one machine, and beside docker-compose.yml."""
+"""Commands that fix findings: on one machine, and beside docker-compose.yml."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""What the doctor saw, as values. Judging it needs nothing else."""
+"""The facts that the doctor judges, as values."""
 
 from collections.abc import Mapping
 from pathlib import Path
