@@ -162,7 +162,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_LOG_FILE",
             FILE,
-            "Where its log lines go; whoever renames the file gets a new one.",
+            "Where its log lines go; after a rename a new file is opened.",
             otherwise="standard output",
         ),
     ] = None
