@@ -63,7 +63,7 @@ async def test_who_does_not_refresh_is_told_and_then_ended(world: World) -> None
         assert frame["type"] == "expiring"
         assert frame["seconds"] <= 2
         started = time.monotonic()
-        assert (await s.hear_end(12))[0] == 4003
+        assert (await s.hear_end(30))[0] == 4003
         assert 4 < time.monotonic() - started < 9
 
 
@@ -227,14 +227,14 @@ async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> N
         await sockets[0].say(send)
         node.server.process.send_signal(signal.SIGTERM)
         for s in sockets:
-            code, reason = await s.hear_end(15)
+            code, reason = await s.hear_end(30)
             assert code == 4001
             assert reason.isdigit()
-    assert await asyncio.to_thread(node.server.process.wait, 25) == 0
+    assert await asyncio.to_thread(node.server.process.wait, 60) == 0
     assert (await world.events(chat, people[0]))[-1]["message"] == "last words"
 
 
 async def until_metric(node: Process, pattern: str) -> None:
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(30):
         while not re.search(pattern, await read_metrics(node)):  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.1)

@@ -34,7 +34,7 @@ async def test_a_start_waits_for_children_of_a_dead_fleet(tmp_path: Path) -> Non
     await asyncio.wait({waiting}, timeout=0.3)
     assert not waiting.done()
     child.kill()
-    await asyncio.wait_for(waiting, timeout=5)
+    await asyncio.wait_for(waiting, timeout=30)
     await child.wait()
     next_one.release()
 
