@@ -52,8 +52,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_move_that_waits_is_raised() -> None:
-    """By any socket that says a higher seq; a lower one that came later stays beside it, and one that may
-    be refused for itself takes no other with it."""
+    """By any socket that says a higher seq; a lower one that came later stays beside it, and one
+    that may be refused for itself takes no other with it."""
     desk, reader = Desk(), Reader("a")
     beside = Reader("b")
     beside.user = reader.user
