@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ class Services:
         self.environment.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         self.urls.setdefault(role, f"http://{port.address}")
         return server, f"http://{port.address}"
+
+    @contextmanager
+    def running(self, role: str, number: int, **environment: str) -> Iterator[str]:
+        """The same for some tests alone: an idle process costs those after them time."""
+        server, url = self.start(role, number, **environment)
+        yield url
+        server.kill()
 
     def log_of(self, role: str, number: int = 1) -> str:
         return (self._folder / f"{role}-{number}.log").read_text()

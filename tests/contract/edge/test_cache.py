@@ -4,16 +4,20 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
-from edge.cache.nodes import MAX_WAIT_SECONDS, CacheNodes
+from edge.cache import nodes as cache_nodes
+from edge.cache.nodes import CacheNodes
 from tests.contract.edge.conftest import Person, Services
 from tests.fixtures.servers import ValkeyServer
 
-SLACK_SECONDS = 0.08  # of a machine that does other things too
+# Ten times the product's, so that a node that answers is in time on a machine that is busy, too.
+WAIT_SECONDS = 0.2
+SLACK_SECONDS = 0.5
 
 
 @pytest.fixture
@@ -23,8 +27,11 @@ def nodes(make_valkey: Callable[[], ValkeyServer]) -> list[ValkeyServer]:
 
 
 @pytest.fixture
-async def cache(nodes: list[ValkeyServer]) -> AsyncIterator[CacheNodes]:
+async def cache(
+    nodes: list[ValkeyServer], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[CacheNodes]:
     """The cache on them, as an edge has it."""
+    monkeypatch.setattr(cache_nodes, "MAX_WAIT_SECONDS", WAIT_SECONDS)
     cache = CacheNodes(node.url for node in nodes)
     watching = asyncio.create_task(cache.watch())
     yield cache
@@ -67,7 +74,7 @@ async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
 async def test_nobody_waits_for_a_node_that_hangs(
     cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
-    """The first read that meets it gives up in 20 ms, and the others do not meet it any more: a
+    """The first read that meets it gives up, and the others do not meet it any more: a
     third of them would."""
     keys = [f"person:{number}" for number in range(300)]
     slowest = []
@@ -81,8 +88,8 @@ async def test_nobody_waits_for_a_node_that_hangs(
             waits.append(time.monotonic() - started)
         node.go_on()
         slowest.append(max(waits))
-        assert sum(wait >= MAX_WAIT_SECONDS for wait in waits) < len(keys) / 10
-    assert min(slowest) < MAX_WAIT_SECONDS + SLACK_SECONDS
+        assert sum(wait >= WAIT_SECONDS for wait in waits) < len(keys) / 10
+    assert min(slowest) < WAIT_SECONDS + SLACK_SECONDS
 
 
 async def test_without_any_node_everything_is_a_miss(
@@ -95,26 +102,40 @@ async def test_without_any_node_everything_is_a_miss(
     await cache.put("a", b"1")
     for number in range(100):
         assert await cache.get(f"{number}") is None
-    assert time.monotonic() - started < 50 * MAX_WAIT_SECONDS
+    assert time.monotonic() - started < 50 * WAIT_SECONDS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def edge_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ValkeyServer]]:
+    """Three cache nodes of the edges; a test that kills one starts it again."""
+    servers = [ValkeyServer(tmp_path_factory.mktemp("cache")) for _ in range(3)]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="module")
 def edges(
-    services: Services, edge_url: str, nodes: list[ValkeyServer]
+    services: Services, edge_url: str, edge_nodes: list[ValkeyServer]
 ) -> Iterator[list[httpx.Client]]:
     """Three ways in: two edges with cache nodes, and one that holds nothing in its memory."""
-    urls = ",".join(node.url for node in nodes)
+    shared = {
+        "HUBBUB_RATE_LIMITS": "high",
+        "HUBBUB_CACHE_URLS": ",".join(node.url for node in edge_nodes),
+    }
     small = {"HUBBUB_EDGE_CACHE_BYTES": "1"}
-    addresses = [
-        services.start(
-            "edge", number, HUBBUB_RATE_LIMITS="high", HUBBUB_CACHE_URLS=urls, **variables
-        )[1]
-        for number, variables in ((21, {}), (22, {}), (23, small))
-    ]
-    clients = [httpx.Client(base_url=address, timeout=10) for address in addresses]
-    yield clients
-    for client in clients:
-        client.close()
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                httpx.Client(
+                    base_url=stack.enter_context(
+                        services.running("edge", number, **shared, **variables)
+                    ),
+                    timeout=30,
+                )
+            )
+            for number, variables in ((21, {}), (22, {}), (23, small))
+        ]
 
 
 def read(edges: list[httpx.Client], person: Person, path: str) -> list[Any]:
@@ -166,7 +187,7 @@ def test_every_edge_shows_what_was_just_written(
 
 
 def test_reads_go_on_while_cache_nodes_die(
-    edges: list[httpx.Client], nodes: list[ValkeyServer], make_person: Callable[[], Person]
+    edges: list[httpx.Client], edge_nodes: list[ValkeyServer], make_person: Callable[[], Person]
 ) -> None:
     """One, then all, then back: no read fails and none is wrong."""
     people = [make_person() for _ in range(12)]
@@ -184,12 +205,12 @@ def test_reads_go_on_while_cache_nodes_die(
         assert [(status, body["id"]) for status, body in shown] == [(200, chat)] * 3
 
     read_all()
-    nodes[0].kill()
+    edge_nodes[0].kill()
     read_all()
-    for node in nodes[1:]:
+    for node in edge_nodes[1:]:
         node.kill()
     read_all()
-    for node in nodes:
+    for node in edge_nodes:
         node.start()
     read_all()
 

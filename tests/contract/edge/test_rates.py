@@ -14,10 +14,10 @@ from common.protocol.ids import new_id
 
 
 @pytest.fixture(scope="module")
-def strict_url(services: Any) -> str:
+def strict_url(services: Any) -> Iterator[str]:
     """An edge that limits as it does by default."""
-    url: str = services.start("edge", 3)[1]
-    return url
+    with services.running("edge", 3) as url:
+        yield url
 
 
 @pytest.fixture

@@ -73,9 +73,8 @@ def test_log_out(client: httpx.Client, make_person: Any) -> None:
 
 def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None:
     """What one edge was told, another one knows within a second."""
-    _, url = services.start("edge", 2)
     person = make_person()
-    with httpx.Client(base_url=url) as other:
+    with services.running("edge", 2) as url, httpx.Client(base_url=url) as other:
         assert other.get("/api/user/me", headers=person.headers).status_code == 200
         assert person.ask("POST", "/api/user/logout").status_code == 200
         wait_until_refused(other, person.headers)

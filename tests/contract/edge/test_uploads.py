@@ -131,9 +131,15 @@ def test_a_gigabyte_a_person(services: Any, make_person: Callable[[], Any], ann:
     assert upload(person, chat, b"x").status_code == 201
 
 
-def test_twenty_at_once(services: Any, make_person: Callable[[], Any]) -> None:
+@pytest.fixture
+def strict_url(services: Any) -> Iterator[str]:
+    """A files process that limits as it does by default."""
+    with services.running("files", 2) as url:
+        yield url
+
+
+def test_twenty_at_once(services: Any, strict_url: str, make_person: Callable[[], Any]) -> None:
     """The 21st is told to wait; a minute's sixty too."""
-    url = services.start("files", 2)[1]
     person = make_person()
     chat = person.create_chat()
     go_on = threading.Event()
@@ -144,7 +150,7 @@ def test_twenty_at_once(services: Any, make_person: Callable[[], Any]) -> None:
         yield b"y"
 
     def post(data: Any) -> httpx.Response:
-        place = f"{url}/api/chat/{chat}/file?name=a"
+        place = f"{strict_url}/api/chat/{chat}/file?name=a"
         return httpx.post(place, content=data, headers=person.headers, timeout=60)
 
     def count() -> int:

@@ -103,6 +103,13 @@ class Tier:
             self.chats_replicas.append(port.address)
         return self._processes[-1]
 
+    @contextlib.contextmanager
+    def running_node(self, **environment: str) -> Iterator[Process]:
+        """One for some tests alone: an idle process costs those after them time."""
+        node = self.start("realtime", **environment)
+        yield node
+        node.server.kill()
+
     def log_of(self, process: Process) -> str:
         """What the process has logged so far."""
         number = self._processes.index(process)
@@ -342,6 +349,12 @@ def tier(
 @pytest.fixture(scope="session")
 def node(tier: Tier) -> Process:
     """A node that tests share."""
+    return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
+
+
+@pytest.fixture(scope="session")
+def other_node(tier: Tier, node: Process) -> Process:
+    """Another one."""
     return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -15,10 +16,11 @@ from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
 from tests.fixtures.busy import BUSY
 
 
-@pytest.fixture(scope="session")
-def strict_node(tier: Tier) -> Process:
+@pytest.fixture(scope="module")
+def strict_node(tier: Tier) -> Iterator[Process]:
     """A node with the limits of the contract and a small bound for what is unsent."""
-    return tier.start("realtime", HUBBUB_MAX_UNSENT_BYTES="200000")
+    with tier.running_node(HUBBUB_MAX_UNSENT_BYTES="200000") as node:
+        yield node
 
 
 async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> None:

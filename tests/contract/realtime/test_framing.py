@@ -31,7 +31,7 @@ class Wire:
 
     async def ask(self, head: str) -> Answer:
         self.writer.write(head.encode() + b"\r\n\r\n")
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:-2])}
         body = await self.reader.readexactly(int(headers.get("content-length", 0)))
@@ -42,7 +42,7 @@ class Wire:
 
     async def read(self) -> tuple[int, bytes]:
         """The next frame: opcode and payload."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             first, size = await self.reader.readexactly(2)
             assert first & 0x70 == 0, "a reserved bit is set"
             assert first & 0x80, "the server does not fragment"
@@ -208,7 +208,7 @@ async def test_who_breaks_a_rule_is_closed_and_nobody_else_notices(
         assert await wire.read() == (TEXT, b'{"type":"pong"}'), "what came before counts"
         assert await wire.read_end() == code
         wire.write(frame(CLOSE, struct.pack("!H", 1000)))
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             assert await wire.reader.read() == b""
     other.write(frame(TEXT, PING_TEXT))
     assert await other.read() == (TEXT, b'{"type":"pong"}')

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 import pytest
@@ -17,9 +17,10 @@ PING = frame(TEXT, b'{"type":"ping"}')
 
 
 @pytest.fixture(scope="module")
-def narrow_node(tier: Tier) -> Process:
+def narrow_node(tier: Tier) -> Iterator[Process]:
     """A node that bears few unfinished handshakes."""
-    return tier.start("realtime", HUBBUB_MAX_PENDING_HANDSHAKES=str(MAX_HANDSHAKES))
+    with tier.running_node(HUBBUB_MAX_PENDING_HANDSHAKES=str(MAX_HANDSHAKES)) as node:
+        yield node
 
 
 @pytest.fixture
@@ -48,15 +49,14 @@ async def test_made_up_frames_break_nothing(world: World) -> None:
     """A hundred streams of nonsense: each socket goes on or ends in order, a neighbour's goes on,
     and the node has nothing to say about it in its log."""
     person, other = await world.make_people(2)
-    async with open_socket(world, other) as neighbour:
+    async with world.connect(other) as neighbour:
         for stream in make_streams(100):
             async with open_socket(world, person) as wire:
                 wire.write(stream, PING)
                 wire.writer.write_eof()
-                async with asyncio.timeout(8):
+                async with asyncio.timeout(30):
                     await wire.reader.read()
-        neighbour.write(PING)
-        assert (await neighbour.read())[1] == b'{"type":"pong"}'
+        assert await neighbour.hear_nothing_more() == []
     log = [msgspec.json.decode(line) for line in world.tier.log_of(world.node).splitlines()]
     assert [line for line in log if line["level"] == "error" or "exception" in line] == []
 
@@ -70,7 +70,7 @@ async def test_unfinished_handshakes_are_bounded_and_keep_nobody_out(narrow_worl
         for _ in range(3 * MAX_HANDSHAKES):
             wires.append(await stack.enter_async_context(open_wire(narrow_world)))
             wires[-1].write(half)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             for wire in wires[MAX_HANDSHAKES : 2 * MAX_HANDSHAKES]:
                 with contextlib.suppress(ConnectionResetError):
                     assert await wire.reader.read() == b""

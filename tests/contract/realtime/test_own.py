@@ -3,12 +3,10 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from common.protocol import chats as c
 from common.protocol.ids import new_id
 from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
-from tests.contract.realtime.conftest import Frame, Person, Process, Socket, Tier, World
+from tests.contract.realtime.conftest import Frame, Person, Process, Socket, World
 
 STORED_SECONDS = 20.0  # at rest it takes a quarter of one
 
@@ -38,11 +36,6 @@ def read(chat: str, seq: Any) -> Frame:
 async def own_frames(socket: Socket) -> list[Frame]:
     """What it was told of its user's own so far."""
     return [f for f in await socket.hear_nothing_more() if f["type"] in ("read", "mine")]
-
-
-@pytest.fixture(scope="module")
-def other_node(tier: Tier) -> Process:
-    return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
 
 
 async def test_a_marker_reaches_the_other_sockets_alone(world: World, other_node: Process) -> None:

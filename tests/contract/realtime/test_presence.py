@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import redis
 
 from common.protocol.ids import new_id
@@ -38,11 +37,6 @@ async def until_told(socket: Socket, person: Person, state: str) -> None:
 
 async def told_more(socket: Socket) -> list[Any]:
     return [f["users"] for f in await socket.hear_nothing_more() if f["type"] == "presence"]
-
-
-@pytest.fixture(scope="module")
-def other_node(tier: Tier) -> Process:
-    return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
 
 
 async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node: Process) -> None:
@@ -117,16 +111,16 @@ async def test_changes_are_told_once_a_second(world: World, other_node: Process)
 
 async def test_watching_too_often_is_refused(world: World, tier: Tier) -> None:
     """A list a second, ten at once; the socket goes on."""
-    node = tier.start("realtime")
     ann, ben = await world.make_people(2)
     await world.make_chat(ann, ben)
-    async with world.connect(ann, node) as socket:
-        await socket.say(*11 * [{"type": "watch", "users": [ben.id]}])
-        answers = [await socket.hear() for _ in range(11)]
-        kinds = sorted(answer["type"] for answer in answers)
-        assert kinds == ["error"] + 10 * ["presence"]
-        [error] = [answer for answer in answers if answer["type"] == "error"]
-        assert (error["code"], error["retryAfter"]) == ("rate_limited", 1)
+    with tier.running_node() as node:
+        async with world.connect(ann, node) as socket:
+            await socket.say(*11 * [{"type": "watch", "users": [ben.id]}])
+            answers = [await socket.hear() for _ in range(11)]
+    kinds = sorted(answer["type"] for answer in answers)
+    assert kinds == ["error"] + 10 * ["presence"]
+    [error] = [answer for answer in answers if answer["type"] == "error"]
+    assert (error["code"], error["retryAfter"]) == ("rate_limited", 1)
 
 
 async def test_those_whom_nobody_watches_cost_nothing(

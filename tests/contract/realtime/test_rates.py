@@ -1,7 +1,7 @@
 """How often somebody may send: one bucket a person, whichever way the messages come."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
 import pytest
@@ -15,9 +15,10 @@ from tests.contract.realtime.conftest import Frame, Person, Process, Socket, Tie
 
 
 @pytest.fixture(scope="module")
-def strict_node(tier: Tier) -> Process:
+def strict_node(tier: Tier) -> Iterator[Process]:
     """A node with the rates of the contract."""
-    return tier.start("realtime")
+    with tier.running_node() as node:
+        yield node
 
 
 @pytest.fixture
