@@ -95,7 +95,7 @@ faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, a
 		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/flow/test_operations.py \
 		tests/contract/fleet \
 		tests/observability/test_alertmanager.py tests/observability/test_accidents.py \
-		tests/unit/fleet/test_upgrade.py; \
+		tests/unit/fleet/test_upgrade.py tests/simulation/test_power.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
 simulate: $(VENV)/dev.stamp  ## run the product on a simulated network: make simulate [SEEDS=10000] [SEED=n]

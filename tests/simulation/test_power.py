@@ -1,8 +1,9 @@
 """That the simulation finds what it is there to find: with a fix taken out it fails.
 
-For each defect one seed is kept that finds it. Where the plans that seeds make have changed, so
-that it finds nothing any more, the first ten thousand are searched, and the test prints which one
-does.
+For each defect one seed is kept that finds it. Most changes of the product change what happens
+with a seed; where this one finds nothing any more, the first ten thousand are searched, and the
+test prints which one does. That takes minutes for defects that one seed in a hundred finds or
+fewer, so these are left to `make nightly`.
 """
 
 import pytest
@@ -11,7 +12,8 @@ from simulation.__main__ import run_seeds
 from simulation.mutations import MUTATIONS
 
 MAX_SEEDS = 10_000
-KNOWN = {1: 116, 2: 56, 5: 164, 6: 100, 7: 6, 9: 7, 11: 149, 13: 182, 14: 89}
+KNOWN = {1: 116, 2: 56, 5: 164, 6: 106, 7: 6, 9: 7, 11: 149, 13: 182, 14: 89}
+RARE = {6, 9, 11, 13}
 
 
 def find(mutation: int, first: int, count: int) -> int | None:
@@ -23,7 +25,10 @@ def find(mutation: int, first: int, count: int) -> int | None:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("defect", sorted(MUTATIONS))
+@pytest.mark.parametrize(
+    "defect",
+    [pytest.param(n, marks=pytest.mark.long if n in RARE else ()) for n in sorted(MUTATIONS)],
+)
 def test_a_defect_that_comes_back_is_found(defect: int) -> None:
     """With the fix of a defect taken out, a run breaks an invariant."""
     seed = find(defect, KNOWN[defect], 1) or find(defect, 1, MAX_SEEDS)
