@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
-# Tests that start a few processes wait much, so three at a time pay on two cores; those that start
-# whole systems have the machine for themselves, and end theirs before the next folder begins.
-WORKERS ?= 3
+# Tests that start a few processes wait more than half of their time, so four at a time pay on two
+# cores. Of those that start whole systems two folders run side by side; the page has the machine for
+# itself.
+WORKERS ?= 4
+PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-observability-and-faults hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,10 +38,17 @@ test: check  ## check the code, then test everything
 	@.ci/chromium
 	@.ci/prometheus
 	@$(MAKE) -s postman
-	@set -e; export PYTHONHASHSEED=0; \
-	for part in $(SYSTEM_TESTS); do $(BIN)/python -m pytest -m "not long" tests/$$part; done; \
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile \
+	@$(MAKE) -s -j 2 --output-sync test-flow test-observability-and-faults
+	@$(PYTEST) tests/browser
+	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile \
 		$(SYSTEM_TESTS:%=--ignore=tests/%) tests
+
+test-flow:
+	@$(PYTEST) tests/flow
+
+test-observability-and-faults:
+	@$(PYTEST) tests/observability
+	@$(PYTEST) tests/faults
 
 check: $(VENV)/dev.stamp  ## linters, types, import rules, layout
 	@$(BIN)/ruff check .
