@@ -8,6 +8,7 @@ import aiohttp
 from fleet.state import read_running, read_state
 from tests.fixtures.person import Person
 from tests.fixtures.small_disk import HubbubOnSmallDisk
+from tests.flow.conftest import eventually
 from tests.flow.test_one_command import ONE_OF_EACH, run
 
 
@@ -25,9 +26,13 @@ async def test_what_dies_on_a_full_disk_comes_back_when_there_is_room(
     listed = read_state(hubbub.data)
     assert listed is not None
     assert {process.pid for process in listed.processes} >= set(old)
-    running = read_running(hubbub.data)
-    assert running is not None
-    assert not {process.pid for process in running.processes} & set(old)
+
+    async def none_is_called_running() -> bool:
+        running = read_running(hubbub.data)
+        assert running is not None
+        return not {process.pid for process in running.processes} & set(old)
+
+    await eventually(none_is_called_running)
     _, said = await run("ops", "status", HUBBUB_DATA=str(hubbub.data))
     assert not [line for line in said.splitlines() if set(map(str, old)) & set(line.split())]
     hubbub.make_room()
