@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-observability-and-faults hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,15 +38,15 @@ test: check  ## check the code, then test everything
 	@.ci/chromium
 	@.ci/prometheus
 	@$(MAKE) -s postman
-	@$(MAKE) -s -j 2 --output-sync test-flow test-observability-and-faults
+	@$(MAKE) -s -j 2 --output-sync test-flow test-faults
 	@$(PYTEST) tests/browser
 	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile \
 		$(SYSTEM_TESTS:%=--ignore=tests/%) tests
 
-test-flow:
+test-flow: $(VENV)/dev.stamp  ## only tests/flow, on whole systems
 	@$(PYTEST) tests/flow
 
-test-observability-and-faults:
+test-faults: $(VENV)/dev.stamp  ## only tests/observability and the short storms of tests/faults
 	@$(PYTEST) tests/observability
 	@$(PYTEST) tests/faults
 
