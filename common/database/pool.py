@@ -52,9 +52,9 @@ class Pool(AsyncConnectionPool[Connection]):
         with naming_failures():
             async with super().connection(timeout) as connection:
                 yield connection
-        if connection in self._unsure:
-            self._unsure.discard(connection)
-            raise DatabaseUnreachable("committed here, and on no standby: the wait was cancelled")
+                if connection in self._unsure:
+                    self._unsure.discard(connection)
+                    raise DatabaseUnreachable("committed here alone: the wait was cancelled")
 
     def watch_warnings(self, connection: Connection) -> None:
         """PostgreSQL reports a commit whose wait for a standby was cancelled as committed, with a

@@ -145,9 +145,10 @@ class ClusterBus:
 
     async def _place_all(self) -> bool:
         """Whether each topic is subscribed where it should be."""
-        primaries = [members for members in self._cluster.slots.shards if members]
-        connected = await asyncio.gather(*(self._connect_to(members) for members in primaries))
-        homes = dict(zip(map(tuple, primaries), connected, strict=True))
+        slots = self._cluster.slots
+        shards = slots.shards
+        connected = await asyncio.gather(*(self._connect_to(members) for members in shards))
+        homes = {members[0]: one for members, one in zip(shards, connected, strict=True)}
         if None in connected or not connected:
             return False
         moves: list[tuple[int, BusConnection]] = []
@@ -156,13 +157,15 @@ class ClusterBus:
             if slot == EVERYWHERE:
                 home = current if current in connected else connected[0]
             else:
-                home = homes.get(tuple(self._cluster.slots.members(slot)))
+                members = slots.members(slot)
+                home = homes[members[0]] if members else None
             if home is None:
                 return False  # nobody has the slot just now
             if home is not current:
                 moves.append((slot, home))
         if moves:
             self._go_down("moved")  # what is published meanwhile may be missed
+        self._release_all_but(connected)
         for slot, home in moves:
             self._move(slot, home)
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -202,13 +205,20 @@ class ClusterBus:
             connection.command(*address.login)
         return connection
 
+    def _release_all_but(self, needed: Sequence[BusConnection | None]) -> None:
+        """What is subscribed at a server that stood in for another one would be heard twice."""
+        for place, connection in list(self._connections.items()):
+            if connection not in needed:
+                del self._connections[place]
+                connection.end("not needed")
+
     def _lose(self, place: Place, connection: BusConnection, ended: asyncio.Future[str]) -> None:
-        self._cluster.avoid(place)
-        if self._connections.get(place) is connection:
-            del self._connections[place]
         for slot in [slot for slot, home in self._homes.items() if home is connection]:
             del self._homes[slot]
-        self._fret(ended.result())
+        if self._connections.get(place) is connection:  # else it was let go
+            del self._connections[place]
+            self._cluster.avoid(place)
+            self._fret(ended.result())
 
     def _fret(self, reason: str) -> None:
         if not self._trouble.is_set():

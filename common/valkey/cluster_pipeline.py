@@ -12,7 +12,7 @@ import hiredis
 
 from common.process.logs import log
 from common.valkey.cluster import Cluster, Place, slot_of
-from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.pipeline import NOT_REACHED, ValkeyPipeline
 
 Answers = list[Any] | None
 
@@ -20,7 +20,6 @@ _KEY_PLACES: Final = {"EVAL": 3, "EVALSHA": 3}  # of the others it is the first 
 # A replica takes these too, and tells the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
 _FOR_ANY_SERVER: Final = frozenset({"PUBLISH"})
-_NOT_REACHED: Final = hiredis.ReplyError("TRYAGAIN not reached")
 _MAX_KNOWN_SLOTS: Final = 10_000
 
 
@@ -95,9 +94,8 @@ class ClusterPipeline:
             if pipeline is None:
                 pipeline = ValkeyPipeline(self._cluster.url_of(place), keep_refusals=True)
                 self._pipelines[place] = pipeline
-            was_open = pipeline.is_open
             asked = pipeline.ask([commands[number] for number in numbers])
-            asked.add_done_callback(partial(self._hear, batch, place, numbers, was_open))
+            asked.add_done_callback(partial(self._hear, batch, place, numbers))
 
     def _find(self, command: tuple[Any, ...]) -> Place | None:
         """Which server is asked; None where none has the slot."""
@@ -127,17 +125,14 @@ class ClusterPipeline:
         batch: "_Batch",
         place: Place,
         numbers: list[int],
-        was_open: bool,
         asked: asyncio.Future[Answers],
     ) -> None:
         answers = None if asked.cancelled() else asked.result()
-        if answers is None:
+        if answers is None or NOT_REACHED in answers:
             self._cluster.avoid(place)
             self._learn_again()
-            if was_open or not batch.may_repeat:
-                batch.fail()
-            for number in numbers:
-                batch.answers[number] = _NOT_REACHED
+        if answers is None:
+            batch.fail()
         else:
             for number, answer in zip(numbers, answers, strict=True):
                 batch.answers[number] = answer

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import hiredis
 
@@ -17,6 +17,9 @@ from common.valkey.address import ValkeyAddress
 from common.valkey.client import ANSWER_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS
 
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
+
+
+NOT_REACHED: Final = hiredis.ReplyError("TRYAGAIN the server was not reached")
 
 
 class _Asked(NamedTuple):
@@ -94,8 +97,10 @@ class ValkeyPipeline:
     """
 
     def __init__(self, url: str, *, keep_refusals: bool = False) -> None:
-        """`keep_refusals`: they are among the answers, as hiredis.ReplyError."""
+        """`keep_refusals`: they are among the answers, as hiredis.ReplyError; so is NOT_REACHED,
+        for commands that were never sent."""
         self._address = ValkeyAddress(url)
+        self._keeps_refusals = keep_refusals
         self._judge = _keep if keep_refusals else _unless_refused
         self._connection: _Connection | None = None
         self._waiting: list[_Asked] = []  # for the connection
@@ -120,11 +125,6 @@ class ValkeyPipeline:
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect())
         return done
-
-    @property
-    def is_open(self) -> bool:
-        """Whether what is asked is written at once."""
-        return self._connection is not None and self._connection.is_open
 
     def close(self) -> None:
         """What is not answered, and what is asked later, has failed."""
@@ -156,7 +156,7 @@ class ValkeyPipeline:
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
-            _settle(asked, None)
+            _settle(asked, [NOT_REACHED] * asked.commands if self._keeps_refusals else None)
 
 
 def _abort_unless_let_in(
