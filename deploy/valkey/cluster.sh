@@ -1,24 +1,33 @@
 #!/bin/sh
 # Makes a cluster of the servers of a headless service, once: half of them are replicas of the others.
-# HUBBUB_MEMBERS are their names, by space. It may run again at any time.
+# HUBBUB_MEMBERS are their names, by space. Where there is one already, it introduces all of them to
+# each other again: servers keep addresses, and those may all have changed.
 set -eu
-REDISCLI_AUTH=$(cat /run/secrets/valkey-admin.password)
+REDISCLI_AUTH=$(cat "${HUBBUB_SECRETS:-/run/secrets}/valkey-admin.password")
 export REDISCLI_AUTH
-ask() { valkey-cli --no-auth-warning --user admin "$@"; }
+port=${HUBBUB_VALKEY_PORT:-6379}
+ask() { valkey-cli --no-auth-warning --user admin -p "$port" "$@"; }
 
-places=
+addresses=
 for member in $HUBBUB_MEMBERS; do
     until address=$(getent ahostsv4 "$member" | awk 'NR == 1 { print $1 }') && [ -n "$address" ] &&
         [ "$(ask -h "$address" ping 2>/dev/null)" = PONG ]; do
         echo "waiting for $member" >&2
         sleep 2
     done
-    places="$places $address:6379"
+    addresses="$addresses $address"
 done
-first=${HUBBUB_MEMBERS%% *}
-if ask -h "$first" cluster info | grep -q '^cluster_state:ok'; then
-    echo "The cluster is there already."
+first=${addresses# }
+first=${first%% *}
+if [ "$(ask -h "$first" cluster nodes | wc -l)" -gt 1 ]; then
+    for address in $addresses; do
+        ask -h "$first" cluster meet "$address" "$port" >/dev/null
+    done
     exit 0
 fi
+places=
+for address in $addresses; do
+    places="$places $address:$port"
+done
 # shellcheck disable=SC2086 # a list
 ask --cluster create $places --cluster-replicas 1 --cluster-yes

@@ -56,12 +56,14 @@ WORKLOADS = [
     pytest.param(one, id=f"{folder}-{one['metadata']['name']}")
     for folder, manifests in ALL.items()
     for one in manifests
-    if one["kind"] in ("Deployment", "StatefulSet", "Job")
+    if one["kind"] in ("Deployment", "StatefulSet", "CronJob")
 ]
 
 
 def _pod(workload: Manifest) -> Manifest:
-    pod: Manifest = workload.get("spec", {}).get("template", {}).get("spec", {})
+    spec = workload.get("spec", {})
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    pod: Manifest = spec.get("template", {}).get("spec", {})
     return pod
 
 
@@ -206,12 +208,18 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(overlay: str) -> None:
     assert checked.returncode == 0, checked.stderr
     manifests = list(yaml.safe_load_all(rendered))
     assert {one["metadata"].get("namespace", "hubbub") for one in manifests} == {"hubbub"}
+    scaled = {
+        one["spec"]["scaleTargetRef"]["name"]
+        for one in manifests
+        if one["kind"] == "HorizontalPodAutoscaler"
+    }
     for role in SERVICE_ROLES:
         (deployment,) = [
             one
             for one in manifests
             if one["kind"] == "Deployment" and one["metadata"]["name"] == role
         ]
+        assert ("replicas" in deployment["spec"]) is (role not in scaled)
         (container,) = _pod(deployment)["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
