@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 
-TIMEOUT_SECONDS = 2.5
+TIMEOUT_SECONDS = 9.0
 
 
 def health_port(env: Mapping[str, str]) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from copy import copy
 from pathlib import Path
 from typing import Any, Self
@@ -72,8 +73,17 @@ class Stack:
         return self.run("docker", "compose", *words, **variables)
 
     def up(self, **variables: str) -> None:
-        """Returns when everything is healthy."""
-        self.compose("up", "--detach", "--build", "--wait", **variables)
+        """Returns when everything is healthy. Compose gives up at the first check that fails, on a
+        busy machine for no other reason than that: it is told again."""
+        deadline = time.monotonic() + UP_SECONDS
+        while True:
+            try:
+                self.compose("up", "--detach", "--build", "--wait", **variables)
+                return
+            except AssertionError as failure:
+                if "is unhealthy" not in str(failure) or time.monotonic() > deadline:
+                    raise
+                time.sleep(5)
 
     def down(self) -> None:
         """Everything goes, also what was stored."""
