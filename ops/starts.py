@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from fleet.probe import Address, http_body
+from fleet.probe import Address
 from ops.doctor.queries import ask_start
-from ops.samples import read_samples
 
 SECRETS: Final = Path("/run/secrets")
 TIMEOUT_SECONDS: Final = 2
-UPTIME: Final = "haproxy_process_uptime_seconds"
 _VALKEY_UPTIME: Final = re.compile(rb"^uptime_in_seconds:(\d+)", re.MULTILINE)
 _ASK: Final = {
     "valkey": b"AUTH ops none\r\nINFO server\r\n",  # deploy/valkey/ops.acl
@@ -28,16 +26,13 @@ def database_url(role: str, secrets: Path = SECRETS) -> str:
 
 
 async def engine_start(service: str, role: str, address: Address) -> float:
-    """In Unix seconds, more or less; 0 where it does not say."""
-    match role:
-        case "postgres":
-            return await ask_start(database_url(service.removesuffix("-database")))
-        case "balancer":
-            body = await http_body(address, "/metrics?scope=global")
-            samples = read_samples(0.0, {"haproxy-1": (body or b"").decode()}).values
-            uptime = next((value for (name, _), value in samples.items() if name == UPTIME), None)
-        case _:
-            uptime = await _valkey_uptime(_ASK[role], address)
+    """In Unix seconds, more or less; 0 where it does not say. HAProxy does not: what it tells is
+    the start of its worker, which it replaces whenever it reads its files again."""
+    if role == "postgres":
+        return await ask_start(database_url(service.removesuffix("-database")))
+    if role not in _ASK:
+        return 0.0
+    uptime = await _valkey_uptime(_ASK[role], address)
     return 0.0 if uptime is None else time.time() - uptime
 
 
