@@ -40,7 +40,7 @@ test: check  ## check the code, then test everything
 	@$(MAKE) -s postman
 	@$(MAKE) -s -j 2 --output-sync test-flow test-faults
 	@$(PYTEST) tests/browser
-	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile \
+	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		$(SYSTEM_TESTS:%=--ignore=tests/%) tests
 
 test-flow: $(VENV)/dev.stamp  ## only tests/flow, on whole systems

@@ -1,8 +1,32 @@
 """What every test may use; the fixtures themselves are in tests/fixtures."""
 
 import signal
+from pathlib import Path
+from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+HERE: Final = Path(__file__).parent
+# They come first, so that at the end no worker waits for another one's long file.
+LONG_FILES: Final = {
+    f"{name}.py": place
+    for place, name in enumerate(
+        (
+            "contract/realtime/test_presence_losses", "unit/fleet/test_backup",
+            "contract/realtime/test_cut_off", "contract/realtime/test_ends",
+            "contract/realtime/test_losses", "contract/users/test_service",
+            "contract/realtime/test_hostile_clients", "contract/edge/test_outages",
+            "contract/edge/test_deletion", "contract/edge/test_broken_uploads",
+            "contract/edge/test_who_may_what", "contract/users/test_resolver",
+            "contract/chats/test_fold", "contract/chats/test_two_databases",
+            "contract/edge/test_cache", "simulation/test_seeds", "simulation/test_power",
+            "contract/realtime/test_presence", "contract/chats/test_own",
+            "contract/edge/test_uploads", "contract/edge/test_attachments",
+            "properties/test_two_phase", "unit/fleet/test_servers", "unit/common/test_calls",
+        )
+    )
+}  # fmt: skip
 
 pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.cluster", "tests.fixtures.system"]
 
@@ -15,3 +39,13 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("hubbub")
+
+
+@pytest.hookimpl(trylast=True)  # after the order was made random
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        path = item.path
+        name = str(path.relative_to(HERE)) if path.is_relative_to(HERE) else ""
+        return LONG_FILES.get(name, len(LONG_FILES))
+
+    items.sort(key=place)
