@@ -7,7 +7,7 @@ SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
 # Tests that start a few processes wait more than half of their time, so four at a time pay on two
 # cores. Of those that start whole systems two folders run side by side; the page has the machine for
-# itself.
+# itself. tests/architecture is a part of `make check`.
 WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
@@ -41,7 +41,7 @@ test: check  ## check the code, then test everything
 	@$(MAKE) -s -j 2 --output-sync test-flow test-faults
 	@$(PYTEST) tests/browser
 	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		$(SYSTEM_TESTS:%=--ignore=tests/%) tests
+		$(SYSTEM_TESTS:%=--ignore=tests/%) --ignore=tests/architecture tests
 
 test-flow: $(VENV)/dev.stamp  ## only tests/flow, on whole systems
 	@$(PYTEST) tests/flow

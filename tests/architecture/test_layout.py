@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,18 @@ def _production() -> list[Path]:
     return [path for path in _tracked(".py") if path.relative_to(ROOT).parts[0] in PACKAGES]
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    return tuple(_find_imports(path))
+
+
+def _find_imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(_parse(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -141,7 +152,7 @@ def test_every_module_says_what_it_is() -> None:
     silent = [
         _name(path)
         for path in _tracked(".py")
-        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+        if path.read_text().strip() and not ast.get_docstring(_parse(path))
     ]
     assert silent == []
 
@@ -152,7 +163,7 @@ def test_every_test_reads_as_specification() -> None:
         f"{_name(path)}: {node.name}"
         for path in _tracked(".py")
         if path.name.startswith("test_")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_parse(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
         and not ast.get_docstring(node)
@@ -203,7 +214,7 @@ def test_no_module_holds_mutable_state() -> None:
     """Dependencies are arguments: no `global`, and no empty container to be filled at the top."""
     strays = []
     for path in _production():
-        tree = ast.parse(path.read_text())
+        tree = _parse(path)
         if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
             strays.append(f"{_name(path)}: global")
         for node in tree.body:
