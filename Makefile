@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ stop: $(VENV)/run.stamp  ## end the Hubbub that runs here, and wait until it is 
 	@$(BIN)/python -m fleet stop
 
 rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the event log again
-	@$(BIN)/python -m fleet rebuild
+	@$(BIN)/python -m fleet rebuild messages
+
+rebuild-search: $(VENV)/run.stamp  ## make the search index anew from the log of events
+	@$(BIN)/python -m fleet rebuild search
 
 service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and say how to install it
 	@mkdir -p .build && $(BIN)/python -m fleet unit >.build/hubbub.service

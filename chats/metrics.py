@@ -56,3 +56,7 @@ SEARCH_BEHIND_SECONDS = Gauge(
     "hubbub_chats_search_behind_seconds",
     "For how long the index has lacked the oldest of them",
 )
+SEARCH_LACKS_WORDS = Gauge(
+    "hubbub_chats_search_lacks_words",
+    "1 where the index of words is missing: it is being made anew, or that was interrupted",
+)

@@ -29,7 +29,7 @@ from fleet.keys import make_key_folder
 from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
-from fleet.rebuild import rebuild
+from fleet.rebuild import PROGRAMS, rebuild
 from fleet.scaling.containers import DockerFailed, scale_containers
 from fleet.settings import (
     DATABASE_VARIABLES,
@@ -122,7 +122,8 @@ def read_arguments() -> argparse.Namespace:
     sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
     sql.add_argument("role", choices=DATABASE_VARIABLES)
     sql.add_argument("statement")
-    commands.add_parser("rebuild", help="derive what chats keeps beside its log from it again")
+    again = commands.add_parser("rebuild", help="derive what chats keeps beside its log again")
+    again.add_argument("what", choices=PROGRAMS)
     commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
     return parser.parse_args()
 
@@ -148,7 +149,7 @@ def main() -> int:
             case "sql":
                 return asyncio.run(run_statement(settings, arguments.role, arguments.statement))
             case "rebuild":
-                return asyncio.run(rebuild(settings))
+                return asyncio.run(rebuild(settings, arguments.what))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
                     asyncio.run(scale_containers(settings))

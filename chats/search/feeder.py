@@ -10,15 +10,22 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
-from chats.metrics import SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_FED
+from chats.metrics import (
+    SEARCH_BEHIND_CHATS,
+    SEARCH_BEHIND_SECONDS,
+    SEARCH_FED,
+    SEARCH_LACKS_WORDS,
+)
 from chats.search.pace import Pace
-from chats.store.search_feed import feed, list_chats_behind
+from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
+from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.6  # more rows of each chat at a time cost less; found within a second
 COMPARE_SECONDS: Final = 300.0
 _CHATS_AT_ONCE: Final = 64
-_ROWS_AT_ONCE: Final = 1_024  # a transaction is short, also where the machine is busy
+_MOST_ROWS: Final = 1_024  # a transaction: short, also where the machine is busy
+_FEWEST_ROWS: Final = 16
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
 _BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
@@ -32,6 +39,7 @@ class Feeder:
         self._noted: dict[str, float] = {}  # since when
         self._next_comparison = 0.0
         self._pace = Pace(monotonic())
+        self._rows = _MOST_ROWS
 
     def note(self, chats: Iterable[str], events: int) -> None:
         """So many events of these chats were stored at once."""
@@ -60,14 +68,20 @@ class Feeder:
         since = {chat: self._noted.pop(chat, monotonic()) for chat in chats}
         left = set(chats)
         try:
-            fed = await feed(self._pool, chats, _ROWS_AT_ONCE, _FORGOTTEN_AT_ONCE)
+            fed = await feed(self._pool, chats, self._rows, _FORGOTTEN_AT_ONCE)
             left -= fed.done
+            self._rows = min(_MOST_ROWS, self._rows * 2)
+        except DatabaseUnavailable:
+            # It may have been more than this machine does within a transaction's time.
+            self._rows = max(_FEWEST_ROWS, self._rows // 4)
+            raise
         finally:
             self._noted = {**{chat: since[chat] for chat in chats if chat in left}, **self._noted}
         SEARCH_FED.inc(fed.changes)
         return fed.more
 
     async def _compare(self) -> None:
+        SEARCH_LACKS_WORDS.set(not await has_index_of_words(self._pool))
         after: str | None = _BEFORE_ALL_IDS
         while after is not None:
             behind, after = await list_chats_behind(self._pool, after, _COMPARED_AT_ONCE)

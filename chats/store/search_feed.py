@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.store.arrays import id_array, number_array
+from chats.store.query import fetch
 from common.database.pool import Connection, Pool, begin
 
 MAX_OCTETS: Final = 262_144  # of events at a time: a replica does nothing else meanwhile
@@ -151,6 +152,12 @@ async def list_chats_behind(pool: Pool, after: str, limit: int) -> tuple[list[st
         rows = await (await connection.execute(_BEHIND, (after, limit))).fetchall()
     behind = [chat for chat, is_behind in rows if is_behind]
     return behind, rows[-1][0] if len(rows) == limit else None
+
+
+async def has_index_of_words(pool: Pool) -> bool:
+    """Not while everything is fed again, nor after that was interrupted."""
+    rows = await fetch(pool, "SELECT to_regclass('search_blocks_terms') IS NOT NULL")
+    return bool(rows[0][0])
 
 
 async def empty_index(pool: Pool) -> None:

@@ -9,6 +9,7 @@ CANARY_SILENT_SECONDS: Final = "hubbub_realtime_canary_silent_seconds"
 POLLING: Final = "hubbub_realtime_polling"
 SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"
 SEARCH_BEHIND_SECONDS: Final = "hubbub_chats_search_behind_seconds"
+SEARCH_LACKS_WORDS: Final = "hubbub_chats_search_lacks_words"
 OPEN_CIRCUIT: Final = "hubbub_open_circuit"
 STORE_FAILING: Final = "hubbub_files_store_failing"
 

@@ -11,11 +11,13 @@ from common.process.symptoms import (
     MOST_UNPUBLISHED_SECONDS,
     SEARCH_BEHIND_CHATS,
     SEARCH_BEHIND_SECONDS,
+    SEARCH_LACKS_WORDS,
 )
 from ops.doctor.check import Finding
 from ops.doctor.remedies import (
     WHERE_THEY_ARE_WELL,
     WHERE_VALKEY_IS_WELL,
+    rebuild_search,
     replace_services,
     start_again,
 )
@@ -90,3 +92,10 @@ def judge_search_index(scene: Scene) -> Iterator[Finding]:
                 f"found.{scene.log_of(process.name)}",
                 replace_services(scene, "chats", condition="where its database is well (check 8)"),
             )
+    if any(process.samples.get(SEARCH_LACKS_WORDS) for process in scene.processes):
+        yield Finding(
+            "The search index has no index of words.",
+            "It is being made anew, or that was interrupted. Until it is there, only the newest "
+            "messages of each chat are found.",
+            rebuild_search(scene),
+        )

@@ -47,6 +47,12 @@ def replace_services(scene: Scene, *services: str, condition: str) -> str:
     return f"make restart   # {condition}"
 
 
+def rebuild_search(scene: Scene) -> str:
+    if scene.in_containers:
+        return "docker compose exec chats python -m chats.search.rebuild"
+    return "make rebuild-search"
+
+
 def show_processes(scene: Scene) -> str:
     return "docker compose ps --all" if scene.in_containers else "make status"
 

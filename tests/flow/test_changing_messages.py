@@ -127,7 +127,7 @@ async def test_what_is_derived_can_be_rebuilt_while_it_runs(
         assert (await ann.ask("PATCH", place, {"message": f"edit {number}"})).status == 200
     before = await ann.messages(chat)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fleet", "rebuild", cwd=ROOT,
+        sys.executable, "-m", "fleet", "rebuild", "messages", cwd=ROOT,
         env={**os.environ, "HUBBUB_DATA": str(system.data)}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, _ = await process.communicate()

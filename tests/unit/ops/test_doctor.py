@@ -136,6 +136,10 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         20, {"processes": (facts(samples={"hubbub_chats_search_behind_seconds": 90.0}),)},
         "The search index has lacked",
     ),
+    (
+        20, {"processes": (facts(samples={"hubbub_chats_search_lacks_words": 1.0}),)},
+        "The search index has no index of words",
+    ),
     (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
     (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
     (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),

@@ -1,0 +1,80 @@
+"""The search index's feeder on a database that is slow."""
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from chats.encoding import draft_event, stamp
+from chats.search.feeder import Feeder
+from chats.store.query import PLAN_OPTIONS
+from chats.store.schema import set_up_database
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import create_pool
+from common.protocol.events import Message
+from common.protocol.ids import new_id
+from tests.fixtures.servers import PostgresServer
+
+MESSAGES = 600
+SLOW_BLOCKS = """
+CREATE FUNCTION wait_a_little() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.03);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER slow BEFORE INSERT ON search_blocks
+FOR EACH ROW EXECUTE FUNCTION wait_a_little();
+"""
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    url = postgres.make_database()
+    yield url
+    postgres.drop_database(url)
+
+
+async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str) -> None:
+    """Smaller pieces are tried until one is stored within its time; then everything is."""
+    await set_up_database(database_url)
+    chat, ann = new_id(), new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, ann))
+        add_messages(connection, chat, ann)
+        connection.execute(SLOW_BLOCKS)
+        failed = await feed_all(database_url, chat)
+        fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
+        assert fed.fetchall() == [(MESSAGES,)]
+    assert failed > 0
+
+
+def add_messages(connection: psycopg.Connection, chat: str, sender: str) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as rows,
+    ):
+        for seq in range(1, MESSAGES + 1):
+            key = new_id()
+            message = Message(
+                chat=chat, by=sender, message_id=new_id(), message=f"number {seq}", client_id=key,
+                seq=0, at="",
+            )  # fmt: skip
+            event = stamp(draft_event(message), seq, "2026-01-01T00:00:00.000000Z")
+            rows.write_row((chat, seq, "message", sender, key, event))
+
+
+async def feed_all(database_url: str, chat: str) -> int:
+    """How often that failed, with half a second for a transaction: all at once takes a second."""
+    failed, is_done = 0, False
+    options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
+    async with create_pool(database_url, size=1, min_size=1, options=options) as pool, asyncio.timeout(60):
+        feeder = Feeder(pool)
+        feeder.note([chat], MESSAGES)
+        while not is_done:
+            try:
+                await feeder.run()
+                is_done = True
+            except DatabaseUnavailable:
+                failed += 1
+    return failed
