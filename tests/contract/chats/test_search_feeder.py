@@ -68,7 +68,10 @@ async def feed_all(database_url: str, chat: str) -> int:
     """How often that failed, with half a second for a transaction: all at once takes a second."""
     failed, is_done = 0, False
     options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
-    async with create_pool(database_url, size=1, min_size=1, options=options) as pool, asyncio.timeout(60):
+    async with (
+        create_pool(database_url, size=1, min_size=1, options=options) as pool,
+        asyncio.timeout(60),
+    ):
         feeder = Feeder(pool)
         feeder.note([chat], MESSAGES)
         while not is_done:
