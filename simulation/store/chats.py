@@ -61,6 +61,9 @@ class ChatsDatabase(Reading, Outbox):
     def list_chats_behind(self, after: str, limit: int) -> tuple[list[str], None]:
         return [], None
 
+    def has_index_of_words(self) -> bool:
+        return True
+
     # ---- changes
 
     def begin_attempt(self, key: ResultKey) -> Attempt:
