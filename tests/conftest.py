@@ -16,6 +16,7 @@ LONG_FILES: Final = {
             "contract/realtime/test_presence_losses", "unit/fleet/test_backup",
             "contract/realtime/test_cut_off", "contract/realtime/test_ends",
             "contract/realtime/test_losses", "contract/users/test_service",
+            "contract/common/test_cluster", "contract/common/test_failover",
             "contract/realtime/test_hostile_clients", "contract/edge/test_outages",
             "contract/edge/test_deletion", "contract/edge/test_broken_uploads",
             "contract/edge/test_who_may_what", "contract/users/test_resolver",
