@@ -19,8 +19,7 @@ from simulation.witness import Stream, Witness
 READY_SECONDS: Final = 12.0
 ANSWER_SECONDS: Final = 6.0
 REQUEST_SECONDS: Final = 6.0
-HURRY: Final = 0.2  # of a real client's patience after a socket's end
-MOST_AWAY_SECONDS: Final = 1.0
+HURRY: Final = 0.2  # of the time after which a draining node wants its sockets back
 _HANDSHAKE: Final = (
     "GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
@@ -156,11 +155,13 @@ class Device:
                 self.line = None
                 if line.code != 1006:
                     self._witness.note(self.host, f"socket ended with {line.code}")
-                next_ = self._session.closed(line.code, line.reason, self._pace.random())
+                # No back-off: a run is short, and its nodes are to see what impatience does.
+                next_ = self._session.closed(line.code, line.reason, chance=0.0)
                 if isinstance(next_, Stop):
                     self.is_over = True
                     return
-                await asyncio.sleep(min(next_.seconds * HURRY, MOST_AWAY_SECONDS))
+                if next_.seconds:
+                    await asyncio.sleep(next_.seconds * HURRY)
             await asyncio.sleep(self._pace.uniform(0.02, 0.2))
 
     async def _connect(self) -> _Line | None:
