@@ -38,6 +38,7 @@ class Host:
         self._network = network
         self._port, inner = f"{network.name}p{number}", f"{network.name}i{number}"
         self._inner = inner
+        self._started: list[subprocess.Popen[bytes]] = []
         run_ip("netns", "add", self.name)
         network.plug_in(self._port, inner)
         run_ip("link", "set", inner, "netns", self.name)
@@ -54,7 +55,9 @@ class Host:
         self, command: list[str | Path], folder: Path, log: str, env: Mapping[str, str] = os.environ
     ) -> subprocess.Popen[bytes]:
         with (folder / log).open("ab") as output:
-            return spawn([*self.prefix, *command], env=env, cwd=folder, output=output)
+            process = spawn([*self.prefix, *command], env=env, cwd=folder, output=output)
+        self._started.append(process)
+        return process
 
     def kill(self) -> None:
         """Everything on it at once."""
@@ -65,6 +68,9 @@ class Host:
                     os.kill(pid, number)
                 except ProcessLookupError:
                     continue
+        for process in self._started:
+            process.wait()
+        self._started.clear()
 
     def cut(self) -> None:
         """Nothing comes or goes."""

@@ -66,6 +66,7 @@ class World:
         self.databases.add_standby(host)
         for place, member in enumerate(self._members):
             if self._at(place) is host:
+                member.kill()  # it is dead, and nobody has asked
                 member.start()
         self.cluster.until_well()
         self.start_services(host)
