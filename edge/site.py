@@ -18,8 +18,11 @@ from typing import Final, NamedTuple
 WEB_FOLDER: Final = Path(__file__).parent / "web"
 CLIENT_FOLDER: Final = Path(__file__).parents[1] / "clients" / "javascript" / "lib"
 PAGES: Final = {"/": "index.html", "/admin": "admin/index.html"}
-SCRIPTS: Final = ("start.js", "main.js", "later.js")  # in the order in which they are needed
-ADMIN_SCRIPTS: Final = ("admin/main.js",)
+SCRIPTS: Final = {  # each by the one on which it builds, which comes before
+    "start.js": None, "main.js": "start.js", "talk.js": "main.js", "door.js": "main.js",
+    "later.js": "main.js",
+}  # fmt: skip
+ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
@@ -102,38 +105,65 @@ def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[s
     }
 
 
-def join_scripts(modules: Mapping[str, str], entries: Sequence[str]) -> dict[str, str]:
-    """Every entry with the modules that it needs, each in the first script that needs it: the later
-    ones take it from there, so that there is one of each."""
-    own: dict[str, dict[str, str]] = {}
-    has: dict[str, str] = {}  # module -> the entry whose script it is in
-    taken: dict[tuple[str, str], list[str]] = {}  # of an earlier entry by a later one
-    for entry in entries:
-        own[entry] = join_modules(modules, entry, has)
-        text = "".join(own[entry].values())
-        for name, earlier in has.items():
-            if f" = {_variable(name)};\n" in text:
-                taken.setdefault((earlier, entry), []).append(name)
-        has |= dict.fromkeys((name for name in own[entry] if name != entry), entry)
+def join_scripts(modules: Mapping[str, str], entries: Mapping[str, str | None]) -> dict[str, str]:
+    """Every entry with the modules that it needs. What several entries need is in the script on
+    which all of them build, and they take it from there, so that there is one of each."""
+    joined = {entry: join_modules(modules, entry) for entry in entries}
+    texts = {name: text for own in joined.values() for name, text in own.items()}
+    lines = {entry: _line_of(entry, entries) for entry in entries}
+    homes: dict[str, str] = {}  # module -> the entry whose script it is in
+    for entry, own in joined.items():
+        for name in own:
+            known = lines[homes.get(name, entry)]
+            homes[name] = next(base for base in known if base in lines[entry])
+    taken = {  # (module, who takes it from the script that has it)
+        (needed, home)
+        for name, home in homes.items()
+        for needed in _needed_by(name, modules)
+        if homes[needed] != home
+    }
+    given = {name for name, _ in taken}
     scripts: dict[str, str] = {}
-    for entry in entries:
-        # The same address as the page's own, or it would be another instance of it.
-        takes = "".join(
-            f"const {{ {_variables(names)} }} = "
-            f"(await import(`./{earlier}${{new URL(import.meta.url).search}}`)).$shared;\n"
-            for (earlier, taker), names in taken.items()
-            if taker == entry
+    for entry, (_, *bases) in lines.items():
+        names = [name for name, home in homes.items() if home == entry and name != entry]
+        scripts[entry] = (
+            "".join(
+                _take_shared(
+                    base, [one for one in homes if homes[one] == base and (one, entry) in taken]
+                )
+                for base in reversed(bases)
+            )
+            + "".join(texts[name] for name in (*names, entry))
+            + _give([name for name in names if name in given])
         )
-        wanted = {name for (giver, _), names in taken.items() if giver == entry for name in names}
-        shared = _variables(name for name in own[entry] if name in wanted)
-        gives = f"export const $shared = {{ {shared} }};\n" if wanted else ""
-        scripts[entry] = takes + "".join(own[entry].values()) + gives
     return scripts
 
 
-def join_modules(
-    modules: Mapping[str, str], entry: str, without: Collection[str] = ()
-) -> dict[str, str]:
+def _line_of(entry: str, entries: Mapping[str, str | None]) -> list[str]:
+    """The entry and those on which it builds, the first one last."""
+    line = [entry]
+    while base := entries[line[-1]]:
+        line.append(base)
+    return line
+
+
+def _needed_by(name: str, modules: Mapping[str, str]) -> list[str]:
+    return [_resolve(name, path) for _, path in _IMPORT.findall(modules[name])]
+
+
+def _take_shared(script: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    # The same address as the page's own, or it would be another instance of it.
+    shared = f"(await import(`./{script}${{new URL(import.meta.url).search}}`)).$shared"
+    return f"const {{ {_variables(names)} }} = {shared};\n"
+
+
+def _give(names: Sequence[str]) -> str:
+    return f"export const $shared = {{ {_variables(names)} }};\n" if names else ""
+
+
+def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
     """The entry and every module that it needs, in the order in which they need each other: each
     becomes a function that is called once and gives what others import; the entry stays as it is.
 
@@ -150,7 +180,7 @@ def join_modules(
     }
 
     def join(name: str, waiting: tuple[str, ...]) -> None:
-        if name in done or name in without:
+        if name in done:
             return
         if name in waiting:
             raise ValueError(f"{name} imports itself over {' and '.join(waiting)}")

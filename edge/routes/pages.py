@@ -13,7 +13,9 @@ from edge.site import WORKER, File
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 RESOURCE_POLICY: Final = "Cross-Origin-Resource-Policy"
-DOCUMENTS: Final = ("text/html", "image/svg+xml", "application/json")
+DOCUMENTS: Final = ("text/html", "application/json")
+DRAWING: Final = "image/svg+xml"
+NOTHING: Final = "default-src 'none'"
 
 
 def page_headers(origins: Sequence[str]) -> dict[str, str]:
@@ -53,8 +55,10 @@ def headers_of(path: str, file: File, page: Mapping[str, str]) -> Mapping[str, s
     if file.media_type in DOCUMENTS:
         return page
     own = {RESOURCE_POLICY: page[RESOURCE_POLICY]}
+    if file.media_type == DRAWING:
+        own["Content-Security-Policy"] = NOTHING
     if path == f"/web/{WORKER}":
-        own["Content-Security-Policy"] = "default-src 'none'; connect-src 'self'"
+        own["Content-Security-Policy"] = f"{NOTHING}; connect-src 'self'"
         own["Service-Worker-Allowed"] = "/"
     return own
 

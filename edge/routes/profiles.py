@@ -27,6 +27,7 @@ from edge.bodies import (
     Status,
     Wrongs,
 )
+from edge.http.answer import Answer, PackedAnswer, encode_json
 from edge.limits import Limits
 from edge.operation import get, patch
 from edge.reads import Reads
@@ -119,7 +120,7 @@ class ProfileRoutes:
         self._limits = limits
 
     @get("/api/user/me", "One's account and chats", {200: MeAnswer})
-    async def get_me(self, caller: Claims) -> MeAnswer:
+    async def get_me(self, caller: Claims) -> Answer:
         profile = await self._users.get_profile(caller.user)
         me = Me(
             id=profile.id,
@@ -132,7 +133,7 @@ class ProfileRoutes:
             active=profile.active,
             chats=profile.chats,
         )
-        return MeAnswer(user=me)
+        return PackedAnswer(encode_json(MeAnswer(user=me)))  # many chats are many ids
 
     @patch(
         "/api/user/me",

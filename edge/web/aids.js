@@ -16,8 +16,8 @@ export class Aids {
   #use = new EmojiUse();
 
   /** `onFiles()` when the files that wait for the open chat have changed. */
-  constructor({ me, api, names, clock, layers, onFiles }) {
-    this.#parts = { me, api, names, layers };
+  constructor({ me, api, chats, names, clock, layers, onFiles }) {
+    this.#parts = { me, api, chats, names, layers };
     this.files = new Files({ api, clock, names, layers, onChange: onFiles });
   }
 

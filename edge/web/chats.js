@@ -194,9 +194,11 @@ export class Chats {
     }
   }
 
-  saveDraft(chat, text) {
-    if (chat.draft === text) return;
+  /** `answered` is the message that the draft answers, or null. */
+  saveDraft(chat, text, answered = chat.answered) {
+    if (chat.draft === text && chat.answered === answered) return;
     chat.draft = text;
+    chat.answered = answered;
     this.#marks.saveDraft(chat);
   }
 
@@ -275,7 +277,7 @@ export class Chats {
     if (!chat) {
       chat = new Chat(id, this.#me, cursor);
       this.#chats.set(id, chat);
-      chat.draft = this.#marks.draftOf(id);
+      Object.assign(chat, this.#marks.draftOf(id));
       this.#hear.met(chat);
     }
     return chat;

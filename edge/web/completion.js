@@ -1,10 +1,11 @@
 /**
- * Completes what one types: people after `@`, emoji after `:`, commands after `/`. A list above the field, of which
- * Tab or Enter takes the marked one.
+ * Completes what one types: people after `@`, chats after `#`, emoji after `:`, commands after `/`.
+ * A list above the field, of which Tab or Enter takes the marked one.
  */
 import { element } from "./element.js";
 
-const WORD = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
+const WORD = /(?:^|[\s(])([@#:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
+const FROM = { ":": 2, "#": 1 }; // letters from which on it helps more than it disturbs
 
 export class Completion {
   #field;
@@ -38,7 +39,7 @@ export class Completion {
     const { value, selectionStart, selectionEnd } = this.#field;
     const match = selectionStart === selectionEnd && WORD.exec(value.slice(0, selectionStart));
     const [mark, word] = match ? match.slice(1).filter((part) => part !== undefined) : [];
-    if (!match || (mark === ":" && word.length < 2)) {
+    if (!match || word.length < (FROM[mark] ?? 0)) {
       this.close();
       return;
     }

@@ -2,6 +2,7 @@
  * The open chat: its name and people, the log, who is typing, the way to the newest, the composer.
  * Or, when none is open, what one can do.
  */
+import { addressOf, namedBy } from "./addresses.js";
 import { Bar } from "./bar.js";
 import { Composer } from "./composer.js";
 import { element } from "./element.js";
@@ -37,7 +38,8 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), say(sentence),
+   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), share(what),
+   * say(sentence),
    * deeds(chat), hurry(),
    * attentive(): boolean}`; `deeds` gives what `commandIn` can do;
    * `layers` as in `layers.js`, `lazy` a `Lazy`.
@@ -67,6 +69,7 @@ export class Conversation {
         retry: (id) => hear.retry(this.#chat, id),
         discard: (id) => hear.discard(this.#chat, id),
         quoted: hear.quoted,
+        chatAt: (address) => this.#chatAt(address),
         react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
         pick: (row, anchor) => this.#pick(row, anchor),
         jump: (seq) => this.#log.goTo(seq),
@@ -200,8 +203,7 @@ export class Conversation {
       clock: this.#clock,
       hear: {
         send: (text, answered, attachments) => {
-          this.#chats.saveDraft(this.#chat, "");
-          this.#chat.answered = null;
+          this.#chats.saveDraft(this.#chat, "", null);
           this.#log.toEnd();
           post({ replyTo: answered?.messageId, attachments }, text);
         },
@@ -220,9 +222,7 @@ export class Conversation {
           const row = this.#log.lastOwn;
           if (row?.state === "stored") this.composer.edit(row);
         },
-        answer: (row) => {
-          this.#chat.answered = row;
-        },
+        answer: (row) => this.#chats.saveDraft(this.#chat, this.#chat.draft, row),
         draft: (text) => this.#chats.saveDraft(this.#chat, text),
         typing: () => this.#hear.typing(this.#chat),
         attach: (files) => this.#attach(files),
@@ -246,7 +246,8 @@ export class Conversation {
   #choices(row) {
     const chat = this.#chat;
     const isGroup = otherOf(chat.detail, this.#me.id) === null;
-    const address = `${location.origin}${location.pathname}#${chat.id}/${row.seq}`;
+    const address = addressOf(chat, row.seq);
+    const share = () => this.#hear.share({ title: this.#title, text: row.text, url: address });
     const mayWrite = isGroup && !row.mine;
     return this.#aids.choicesFor(row, {
       isOwner: chat.isOwner && isGroup,
@@ -258,6 +259,7 @@ export class Conversation {
         edit: () => this.composer.edit(row),
         copyText: () => this.#hear.copy(row.text),
         copyLink: () => this.#hear.copy(address),
+        share: navigator.share && share,
         unread: () => this.#hear.unread(chat, row.seq),
         write: () => this.#hear.write(row.by),
         remove: () => this.#hear.remove(chat, { of: row.seq, messageId: row.messageId }),
@@ -280,7 +282,8 @@ export class Conversation {
 
   #begin(Aids) {
     this.#aids = new Aids({
-      me: this.#me, api: this.#api, names: this.#names, clock: this.#clock, layers: this.#layers,
+      me: this.#me, api: this.#api, chats: this.#chats, names: this.#names, clock: this.#clock,
+      layers: this.#layers,
       onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
     });
     this.#aids.putTools({
@@ -310,8 +313,20 @@ export class Conversation {
     this.composer.focus();
   }
 
+  /** `{hash, words}` for the address of a chat that the reader has; null for any other. */
+  #chatAt(address) {
+    const named = namedBy(address, this.#chats);
+    if (named === null) return null;
+    const title = this.#titleOf(named.chat);
+    return { hash: named.hash, words: named.seq ? `Message in ${title}` : `#${title}` };
+  }
+
   #titleNow() {
-    return titleOf(this.#chat.detail, this.#me.id, (id) => this.#names.of(id));
+    return this.#titleOf(this.#chat);
+  }
+
+  #titleOf({ detail }) {
+    return titleOf(detail, this.#me.id, (id) => this.#names.of(id));
   }
 
   #isLooking() {

@@ -12,13 +12,36 @@ const VERSION = 4;
 export class Database {
   #name;
   #opened = null;
+  #ahead = new Map(); // store -> what is in it, or on its way
 
   constructor(name) {
     this.#name = name;
   }
 
+  /** Raises where nothing can be kept. */
+  async open() {
+    await this.#open();
+  }
+
+  /**
+   * Begins to read stores of which somebody wants all soon. What another window puts until then is
+   * missed: only for what the server tells better.
+   */
+  readAhead(stores) {
+    for (const store of stores) {
+      this.#ahead.set(store, this.#all(store));
+      this.#ahead.get(store).catch(() => {}); // whoever wants it is told
+    }
+  }
+
   /** Everything in a store, in order of its keys. */
   async all(store) {
+    const ahead = this.#ahead.get(store);
+    this.#ahead.delete(store);
+    return ahead ?? this.#all(store);
+  }
+
+  async #all(store) {
     const left = this.#lastOf(store);
     if (left.length > 0) await this.#putLeft(store, left);
     return this.#ask(store, "readonly", (objects) => objects.getAll());
@@ -167,7 +190,7 @@ export class PassingDatabase {
 export async function openDatabase(name) {
   const database = new Database(name);
   try {
-    await database.all("names");
+    await database.open();
     return { database, isLasting: true };
   } catch {
     return { database: new PassingDatabase(), isLasting: false };

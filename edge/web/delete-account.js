@@ -10,15 +10,15 @@ import { refusalInWords } from "./words.js";
 const WHAT_GOES = "You are signed out everywhere. E-mail address, password, name and status are "
   + "erased, and you leave every group; chats that you own pass on to others. This cannot be undone.";
 
-/** `onDeleted()` once the account is no more. */
-export function deletingAccount({ api, onDeleted }) {
+/** `onLeaving(promise)` while it is being deleted; `onDeleted()` once the account is no more. */
+export function deletingAccount({ api, onLeaving, onDeleted }) {
   const place = element("div", { class: "asking" });
   const first = element(
     "button", { type: "button", class: "quiet danger", onclick: () => ask() },
     icon("trash"), "Delete account",
   );
   const ask = () => {
-    const form = deletionForm({ api, onDeleted, onKeep: () => keep() });
+    const form = deletionForm({ api, onLeaving, onDeleted, onKeep: () => keep() });
     place.replaceChildren(form);
     form.querySelector("input").focus();
   };
@@ -30,7 +30,7 @@ export function deletingAccount({ api, onDeleted }) {
   return place;
 }
 
-function deletionForm({ api, onDeleted, onKeep }) {
+function deletionForm({ api, onLeaving, onDeleted, onKeep }) {
   const key = newId(); // the same wish, however often it is sent
   const password = new Field({
     label: "Your password", type: "password", autocomplete: "current-password",
@@ -49,9 +49,9 @@ function deletionForm({ api, onDeleted, onKeep }) {
         error.textContent = "";
         try {
           const path = `/api/user/me/delete${messages.checked ? "?messages=true" : ""}`;
-          await api.call("POST", path, {
+          await onLeaving(api.call("POST", path, {
             body: { currentPassword: password.value || undefined }, key,
-          });
+          }));
           await onDeleted();
         } catch (failure) {
           if (failure.code === undefined) throw failure;

@@ -42,6 +42,15 @@ export class Errands {
     }
   }
 
+  /** By what the system has for it; whoever changes their mind there has not been refused. */
+  async share(what) {
+    try {
+      await navigator.share(what);
+    } catch (error) {
+      if (error.name !== "AbortError") this.#say("Could not share: your browser does not allow it.");
+    }
+  }
+
   async copy(text) {
     try {
       await navigator.clipboard.writeText(text);

@@ -12,9 +12,11 @@ const KEYS = [
   ["Alt Shift ↑  Alt Shift ↓", "Unread chat above, below"],
   ["↑  ↓", "Move through the messages, when they have the focus"],
   ["F6  Shift F6", "Next part of the page, the one before"],
+  ["@  #  :", "A person, a chat, an emoji"],
   ["/", "Commands, at the start of a message"],
   ["Escape", "Close what is open, then back to the text field"],
   ["Enter", "Actions for the focused message"],
+  ["Alt click", "Mark a message and all after it as unread"],
   ["Ctrl /  ?", "Show these keys"],
 ];
 

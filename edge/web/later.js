@@ -3,9 +3,7 @@
  * or when somebody asks for it.
  */
 import { Aids } from "./aids.js";
-import { followLink } from "./arrival.js";
 import { openChatMenu } from "./chat-choices.js";
-import { EntryForm } from "./entry-form.js";
 import { Finder } from "./finder.js";
 import { openKeys } from "./keys-sheet.js";
 import { openNewChat } from "./new-chat.js";
@@ -15,6 +13,5 @@ import { openSettings } from "./settings.js";
 import { Standby } from "./standby.js";
 
 export const later = {
-  Aids, EntryForm, Finder, Panel, Standby, followLink, openChatMenu, openKeys, openNewChat,
-  openPersonMenu, openSettings,
+  Aids, Finder, Panel, Standby, openChatMenu, openKeys, openNewChat, openPersonMenu, openSettings,
 };

@@ -58,7 +58,7 @@ function lineOf(row, acts, files) {
     words && " ",
     words && element("span", { class: "state" }, words),
   );
-  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row), files);
+  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row, acts), files);
   if (row.state === "failed") said.append(...failureOf(row, acts));
   if (row.reactions.length > 0) said.append(reactionsOf(row, acts));
   const left = row.first
@@ -77,7 +77,7 @@ function authorOf({ by, name }, acts) {
   return author;
 }
 
-function textOf({ text, isGone, mentioned, editedAt, attachments }) {
+function textOf({ text, isGone, mentioned, editedAt, attachments }, { chatAt }) {
   if (text === "" && !editedAt && attachments?.length) return null;
   if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
   const edited = editedAt && element(
@@ -90,7 +90,7 @@ function textOf({ text, isGone, mentioned, editedAt, attachments }) {
     const one = mentioned.find((other) => other.username.toLowerCase() === name.toLowerCase());
     return one ? element("span", { class: one.isMe ? "at me" : "at" }, `@${one.name}`) : null;
   };
-  return proseOf(text, { mention, after: edited });
+  return proseOf(text, { mention, chatAt, after: edited });
 }
 
 /** The line of the message that this one answers; it leads there. */

@@ -41,7 +41,8 @@ export class Log {
   /**
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
    * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
-   * jump(seq), person(id, anchor), link(file), view(seq, file)}`; the first three are async.
+   * jump(seq), person(id, anchor), link(file), view(seq, file), chatAt(address)}`; the first three
+   * are async.
    * `intro(chat)` gives what stands above the first
    * message.
    */

@@ -18,7 +18,7 @@ class Visit {
   #clock;
   #link; // until it has been followed, or was of no use
   #instance = new Instance({ fetch: (path, request) => fetch(path, request) });
-  #lazy = new Lazy({ onFailure() {} });
+  #door = new Lazy({ name: "door", styles: "later.css", onFailure() {} });
 
   constructor({ session, api, clock, link }) {
     this.#session = session;
@@ -52,7 +52,7 @@ class Visit {
   }
 
   async #askWho(notice) {
-    const [{ EntryForm }] = await Promise.all([this.#lazy.load(), this.#instance.load()]);
+    const [{ EntryForm }] = await Promise.all([this.#door.load(), this.#instance.load()]);
     document.title = this.#instance.name;
     const form = new EntryForm({
       session: this.#session, api: this.#api, instance: this.#instance, link: this.#link, notice,
@@ -98,7 +98,7 @@ class Visit {
 
   /** Follows the link that somebody came by; gives what there is to say about it. */
   async #follow() {
-    const { followLink } = await this.#lazy.load();
+    const { followLink } = await this.#door.load();
     const said = await followLink(this.#link, { api: this.#api, instance: this.#instance });
     this.#link = null;
     return said;

@@ -34,12 +34,14 @@ export class Marks {
     return [...this.#kept.chats.values()];
   }
 
+  /** `{draft, answered}`: the text, and the message that it answers or null. */
   draftOf(id) {
-    return this.#kept.drafts.get(id)?.draft ?? "";
+    const { draft = "", answered = null } = this.#kept.drafts.get(id) ?? {};
+    return { draft, answered };
   }
 
-  saveDraft({ id, draft }) {
-    this.#save("drafts", id, { chat: id, draft });
+  saveDraft({ id, draft, answered }) {
+    this.#save("drafts", id, { chat: id, draft, answered: answered && quotedOf(answered) });
     this.#tabs.say({ drafted: id, draft });
   }
 
@@ -88,6 +90,10 @@ export class Marks {
     this.#unsaved[store].clear();
     return marks;
   }
+}
+
+function quotedOf({ seq, messageId, name, text }) {
+  return { seq, messageId, name, text: text.slice(0, EXCERPT) };
 }
 
 function excerptOf(message) {

@@ -2,9 +2,10 @@
  * What can be done with a stored message, and by whom.
  */
 /**
- * `does` is `{react(emoji), pick(anchor), reply(), edit(), copyText(), copyLink(), unread(),
- * write(), remove()}`; `isOwner` of a chat of several; `isNews` where somebody else has written from
- * here on; `author` is the name of whom one can write to, or null.
+ * `does` is `{react(emoji), pick(anchor), reply(), edit(), copyText(), copyLink(), share(),
+ * unread(), write(), remove()}`, without `share` where the system cannot; `isOwner` of a chat of
+ * several; `isNews` where somebody else has written from here on; `author` is the name of whom one
+ * can write to, or null.
  */
 export function choicesFor(row, { isOwner, isNews, author, does }) {
   const may = !row.isGone;
@@ -17,7 +18,8 @@ export function choicesFor(row, { isOwner, isNews, author, does }) {
     },
     may && { icon: "copy", label: "Copy text", take: does.copyText },
     { icon: "link", label: "Copy link", take: does.copyLink },
-    isNews && { icon: "bell", label: "Mark as unread", take: does.unread },
+    may && does.share !== undefined && { icon: "share", label: "Share", take: does.share },
+    isNews && { icon: "bell", label: "Mark as unread", isOnAlt: true, take: does.unread },
     author !== null && { icon: "chat", label: `Write to ${author}`, take: does.write },
     may && (row.mine || isOwner) && null,
     may && (row.mine || isOwner) && {

@@ -32,8 +32,8 @@ export class Outbox {
   /** Reads what is unsent, and takes over what windows that are gone have left. */
   async load() {
     this.#hold();
-    const living = await this.#living();
-    this.#items = (await this.#database.all(STORE)).sort(byAge);
+    const [living, items] = await Promise.all([this.#living(), this.#database.all(STORE)]);
+    this.#items = items.sort(byAge);
     this.#number = Math.max(0, ...this.#items.map((item) => item.number));
     const left = this.#items.filter((item) => !living.has(item.window));
     await Promise.all(left.map((item) => this.#take(item)));

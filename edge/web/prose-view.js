@@ -8,18 +8,21 @@ import { blocksOf, isEmojiAlone } from "./prose.js";
 const LONG_TEXT = 3_000; // UTF-16 units; a wall of text is folded until somebody wants it
 const MANY_LINES = 30;
 
-/** `mention(name)` gives the node for a name after `@`, or null when it names nobody. */
-export function proseOf(text, { mention = () => null, after = null } = {}) {
+/**
+ * `mention(name)` gives the node for a name after `@`, or null when it names nobody;
+ * `chatAt(address)` gives `{hash, words}` for that of a chat that is known, or null.
+ */
+export function proseOf(text, { mention = () => null, chatAt = () => null, after = null } = {}) {
   const node = element("div", { class: "text" });
   if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
-  else node.append(...blocksOf(text).map((block) => blockOf(block, mention)));
+  else node.append(...blocksOf(text).map((block) => blockOf(block, { mention, chatAt })));
   if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
   const isLong = text.length > LONG_TEXT || text.split("\n", MANY_LINES).length >= MANY_LINES;
   return isLong ? folded(node) : node;
 }
 
-function blockOf(block, mention) {
-  const fill = (pieces) => pieces.flatMap((piece) => pieceOf(piece, mention));
+function blockOf(block, names) {
+  const fill = (pieces) => pieces.flatMap((piece) => pieceOf(piece, names));
   switch (block.kind) {
     case "code":
       return element("pre", { tabindex: "0", dir: "ltr" }, element("code", {}, block.text));
@@ -35,19 +38,25 @@ function blockOf(block, mention) {
   }
 }
 
-function pieceOf({ kind, text, pieces }, mention) {
+function pieceOf({ kind, text, pieces }, names) {
   switch (kind) {
     case "code":
       return [element("code", {}, text)];
     case "bold":
-      return [element("b", {}, ...pieces.flatMap((piece) => pieceOf(piece, mention)))];
+      return [element("b", {}, ...pieces.flatMap((piece) => pieceOf(piece, names)))];
     case "link":
-      return [element("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)];
+      return [linkOf(text, names.chatAt(text))];
     default:
       return text.split(/((?<![\w@.])@[A-Za-z0-9_.-]{3,32})/u).map((part, n) => (
-        n % 2 === 1 ? mentioned(part, mention) : part
+        n % 2 === 1 ? mentioned(part, names.mention) : part
       )).flat().filter((part) => part !== "");
   }
+}
+
+/** A chat that is known is opened in this window, by its name. */
+function linkOf(address, chat) {
+  if (chat !== null) return element("a", { href: chat.hash, title: address }, chat.words);
+  return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address);
 }
 
 /** A stop after a name may end the sentence instead of belonging to it. */

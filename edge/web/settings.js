@@ -14,11 +14,14 @@ import { Sheet } from "./sheet.js";
 import { refusalInWords } from "./words.js";
 
 /**
- * `onLogOut()` ends the session; `onDeleted()` after the account was deleted; `onKeys()` shows the
+ * `onLogOut()` ends the session; `onLeaving(promise)` while the account is being deleted, which it
+ * gives back; `onDeleted()` after the account was deleted; `onKeys()` shows the
  * keys; `onChanged(user)` after a change;
  * `list` as in `list-choice.js`.
  */
-export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOut, onDeleted }) {
+export function openSettings({
+  api, me, layers, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
+}) {
   const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
   new Sheet(
     { title: me.username, layers },
@@ -29,7 +32,7 @@ export function openSettings({ api, me, layers, list, onChanged, onKeys, onLogOu
     passwordForm(api, me, onChanged),
     element(
       "div", { class: "ends" },
-      administration(me), keys, loggingOut(onLogOut), deletingAccount({ api, onDeleted }),
+      administration(me), keys, loggingOut(onLogOut), deletingAccount({ api, onLeaving, onDeleted }),
     ),
   );
 }

@@ -10,8 +10,8 @@ export class Sheets {
   #finder = null; // made when it is first wanted
 
   /**
-   * `does` is `{open(chat), openAt(chat, seq), meet(userId), leave(notice), list}`; `layers` as in
-   * `layers.js`, `lazy` a `Lazy`.
+   * `does` is `{open(chat), openAt(chat, seq), meet(userId), leaving(promise), leave(notice),
+   * list}`; `leaving` gives its promise back; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({ me, api, session, chats, names, presence, clock, layers, lazy, does }) {
     this.#parts = { me, api, chats, names, presence, clock, layers };
@@ -52,9 +52,10 @@ export class Sheets {
       },
       onKeys: () => this.keys(),
       onLogOut: async () => {
-        await this.#session.rest.logOut();
+        await this.#does.leaving(this.#session.rest.logOut());
         await this.#does.leave("");
       },
+      onLeaving: (ending) => this.#does.leaving(ending),
       onDeleted: () => this.#does.leave("Your account is deleted."),
     }));
   }

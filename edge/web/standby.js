@@ -5,7 +5,6 @@
 import { AlertChoice } from "./alert-choice.js";
 import { Alerts } from "./alerts.js";
 import { Renewal } from "./renewal.js";
-import { registerWorker } from "./worker-link.js";
 
 const IDLE_MS = 120_000;
 const HANDS = ["pointerdown", "keydown", "wheel", "touchstart"];
@@ -21,10 +20,9 @@ export class Standby {
 
   /**
    * `isOpen(chat)`: is it the one that is shown? `isBusy()`: would a reload take away what somebody
-   * is doing? `goTo(chat)` shows a chat.
+   * is doing? `goTo(chat)` shows a chat; `worker` is what `registerWorker` gives.
    */
-  constructor({ me, chats, names, clock, isOpen, isBusy, goTo }) {
-    const worker = registerWorker();
+  constructor({ me, chats, names, clock, worker, isOpen, isBusy, goTo }) {
     this.#clock = clock;
     this.#isBusy = isBusy;
     this.#touchedAt = clock.now();

@@ -21,14 +21,18 @@ async function lastHere() {
   const { lastId } = session;
   if (!lastId) return null;
   const opened = await openDatabase(`hubbub ${lastId}`);
-  const me = opened.isLasting ? await opened.database.get("names", lastId) : undefined;
+  if (!opened.isLasting) return null;
+  opened.database.readAhead(["names", "chats"]);
+  const me = await opened.database.get("names", lastId);
   return me ? { me, opened } : null;
 }
 
 async function load() {
+  // The same version of all: the address of this one names it.
+  const { search } = new URL(import.meta.url);
+  if (location.hash.length > 1) import(`./talk.js${search}`).catch(() => {}); // who opens a chat asks again
   try {
-    // The same version of both: the address of this one names it.
-    return await import(`./main.js${new URL(import.meta.url).search}`);
+    return await import(`./main.js${search}`);
   } catch {
     const said = "Hubbub cannot be reached. Trying again.";
     document.getElementById("page").replaceChildren(said);

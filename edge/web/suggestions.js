@@ -1,16 +1,18 @@
 /**
- * What the composer suggests: the people of the chat, commands and emoji, by the beginning of their
- * names.
+ * What the composer suggests: the people of the chat, other chats, commands and emoji, by the
+ * beginning of their names.
  */
+import { addressOf } from "./addresses.js";
 import { commandsFor } from "./commands.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
 import { powersIn } from "./mentions.js";
+import { otherOf } from "./words.js";
 
 const MOST = 6;
 
-/** `[{text, nodes}]` for a word after `@`, `:` or `/`. */
-export async function suggest(mark, word, { chat, me, api, names, use }) {
+/** `[{text, nodes}]` for a word after `@`, `#`, `:` or `/`. */
+export async function suggest(mark, word, { chat, me, api, chats, names, use }) {
   if (mark === ":") {
     const found = await use.find(word);
     return found.slice(0, MOST).map(([emoji, name]) => (
@@ -22,6 +24,13 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
       { text: `/${name}`, nodes: [element("b", {}, `/${name}`), ` ${help}`] }
     ));
   }
+  if (mark === "#") {
+    return chatsFor(word, { me, chats }).slice(0, MOST).map((one) => {
+      const { chatName } = one.detail;
+      const face = avatar(hueOf(one.id), lettersOf(chatName), { size: "s24" });
+      return { text: addressOf(one), nodes: [face, chatName] };
+    });
+  }
   return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
     const { username } = names.known(id);
     const name = names.of(id);
@@ -29,6 +38,15 @@ export async function suggest(mark, word, { chat, me, api, names, use }) {
     const called = name === username ? [] : [element("span", { class: "role" }, username)];
     return { text: `@${username}`, nodes: [face, name, ...called] };
   });
+}
+
+/** Those of several people: a direct chat is nobody else's. */
+function chatsFor(word, { me, chats }) {
+  const start = word.toLowerCase();
+  return chats.sorted().filter(({ detail }) => (
+    otherOf(detail, me.id) === null
+    && detail.chatName.toLowerCase().split(/\s+/u).some((part) => part.startsWith(start))
+  ));
 }
 
 /** Those whose names are known here first; the server knows the others. */

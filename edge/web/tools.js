@@ -14,6 +14,7 @@ export class Tools {
   #choices;
   #open;
   #bar = element("div", { class: "tools", role: "toolbar", "aria-label": "Message" });
+  #line = null; // where the bar stands, or will as soon as the line can do something
   #press = null;
 
   /**
@@ -31,7 +32,7 @@ export class Tools {
     log.addEventListener("pointerover", standOn);
     log.addEventListener("focusin", standOn);
     log.addEventListener("pointerleave", () => {
-      if (!this.#bar.contains(document.activeElement)) this.#bar.remove();
+      if (!this.#bar.contains(document.activeElement)) this.#standOn(null);
     });
     log.addEventListener("pointerdown", (event) => this.#pressed(event));
     for (const type of ["pointerup", "pointercancel", "scroll"]) {
@@ -42,10 +43,14 @@ export class Tools {
       if (event.pointerType === "touch") event.preventDefault(); // the long press has its own
     });
     log.addEventListener("keydown", (event) => this.#key(event));
+    log.addEventListener("click", (event) => this.#altClicked(event), { capture: true });
+    // A line that is drawn anew loses the bar, one that was stored just now may have one.
+    new MutationObserver(() => this.#stay()).observe(log, { childList: true, subtree: true });
     this.#standOn(log.querySelector(".line:hover, .line:focus-within"));
   }
 
   #standOn(line) {
+    this.#line = line;
     const row = line && this.#rowOf(line);
     if (!row || row.seq === undefined) {
       this.#bar.remove();
@@ -59,6 +64,21 @@ export class Tools {
       button("more", "More", (anchor) => this.#open(row, this.#choices(row), anchor)),
     );
     line.append(this.#bar);
+  }
+
+  #stay() {
+    if (this.#line?.isConnected && this.#bar.parentNode !== this.#line) this.#standOn(this.#line);
+  }
+
+  /** With Alt a click on a message marks it as unread, as elsewhere. */
+  #altClicked(event) {
+    const line = event.altKey ? event.target.closest(".line") : null;
+    const row = line && this.#rowOf(line);
+    const choice = row?.seq !== undefined && this.#choices(row).find((one) => one?.isOnAlt);
+    if (!choice) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choice.take(line);
   }
 
   #key(event) {

@@ -8,16 +8,21 @@ const VERSION = new URL(location.href).searchParams.get("v");
 const CACHE = `hubbub ${VERSION}`;
 const SHELL = "/";
 const NEEDED = [
-  "page.css", "later.css", "start.js", "main.js", "later.js", "mark.svg", "mark-unread.svg",
+  "page.css", "later.css", "start.js", "main.js", "talk.js", "later.js", "mark.svg", "mark-unread.svg",
   "manifest.webmanifest",
 ];
 const KEPT_VERSIONS = 2; // windows of the version before may still fetch what they need later
 const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none
 
 self.addEventListener("install", (event) => {
-  // What the worker has no say in does not wait until it has started.
+  // Starting a worker takes time: what needs none of its decisions does not wait for it.
+  const at = (parts, rest) => ({ urlPattern: new URLPattern(parts), ...rest });
+  const kept = at({ pathname: "/web/*", search: `v=${VERSION}` });
+  const shell = at({ pathname: SHELL, search: "" }, { requestMode: "navigate" });
   event.addRoutes?.([
-    { condition: { urlPattern: new URLPattern({ pathname: "/api/*" }) }, source: "network" },
+    { condition: at({ pathname: "/api/*" }), source: "network" },
+    { condition: kept, source: { cacheName: CACHE } },
+    { condition: shell, source: "race-network-and-fetch-handler" },
   ]);
   self.skipWaiting();
   event.waitUntil(keepAll());

@@ -3,7 +3,6 @@
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
 import { Attention } from "./attention.js";
-import { Conversation } from "./conversation.js";
 import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
 import { Errands } from "./errands.js";
@@ -19,8 +18,10 @@ import { Quotes } from "./quotes.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
 import { Side } from "./side.js";
+import { TalkPlace } from "./talk-place.js";
 import { Toast } from "./toast.js";
 import { welcome } from "./welcome.js";
+import { registerWorker } from "./worker-link.js";
 import {
   endInWords, leftInWords, notChangedInWords, otherOf, refusalInWords, titleOf,
 } from "./words.js";
@@ -39,7 +40,8 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route() });
   #list = new ListChoice({ onChange: () => this.#draw() });
-  #lazy = new Lazy({ onFailure: (error) => this.say(refusalInWords(error)) });
+  #lazy = this.#lazily("later", "later.css");
+  #talk = this.#lazily("talk");
   #parts;
   #sheets;
   #side;
@@ -52,6 +54,7 @@ export class Workspace {
   #open; // the chat that is looked at, null for none, undefined before the first look
   #at = null; // the seq that the address names
   #place = takePlace(); // where somebody was before this window was loaded again
+  #leaving = null; // the call by which the session is ended here
   #isDrawing = false;
   #ended = new AbortController();
 
@@ -99,8 +102,12 @@ export class Workspace {
     this.#listen();
     this.#route();
     this.#tick();
-    this.#lazy.whenIdle(({ Standby }) => this.#stand(Standby));
+    this.#talk.whenIdle(() => this.#lazy.whenIdle(({ Standby }) => this.#stand(Standby)));
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
+  }
+
+  #lazily(name, styles) {
+    return new Lazy({ name, styles, onFailure: (error) => this.say(refusalInWords(error)) });
   }
 
   /** A sentence above the list of chats. */
@@ -130,6 +137,10 @@ export class Workspace {
           this.#layers.goTo(`#${chat.id}/${seq}`);
         },
         meet: (user) => this.#meet(user),
+        leaving: (ending) => {
+          this.#leaving = ending;
+          return ending;
+        },
         leave: (notice) => this.#leave(notice),
       },
     });
@@ -142,14 +153,16 @@ export class Workspace {
         menu: (id, anchor) => this.#menu(this.#chats.get(id), anchor),
       },
     });
-    this.#conversation = new Conversation({
-      ...this.#parts,
-      empty: welcome({
-        me: this.#me,
-        onFind: () => this.#sheets.find(),
-        onNewChat: () => this.#sheets.newChat(),
-      }),
-      hear: this.#heard(),
+    const empty = welcome({
+      me: this.#me,
+      onFind: () => this.#sheets.find(),
+      onNewChat: () => this.#sheets.newChat(),
+    });
+    this.#conversation = new TalkPlace({
+      talk: this.#talk,
+      empty,
+      make: (Conversation) => new Conversation({ ...this.#parts, empty, hear: this.#heard() }),
+      onCome: () => this.#drawNow(),
     });
     this.node = element(
       "main", { class: "app" }, this.#side.node, this.#conversation.node, this.#toast.node,
@@ -184,6 +197,7 @@ export class Workspace {
       say: (sentence) => this.#toast.show(sentence),
       deeds: (chat) => deedsFor(chat, this.#parts),
       copy: (text) => this.#errands.copy(text),
+      share: (what) => this.#errands.share(what),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
     };
@@ -215,7 +229,7 @@ export class Workspace {
         if (next) this.#goTo(next);
       },
       around: (by) => this.#around(by),
-      back: () => (this.#open ? this.#conversation.composer : this.#side.find).focus(),
+      back: () => (this.#open ? this.#conversation : this.#side.find).focus(),
       keys: () => this.#sheets.keys(),
     });
   }
@@ -233,6 +247,7 @@ export class Workspace {
     this.#conversation.aid();
     this.#standby = new Standby({
       ...this.#parts,
+      worker: registerWorker(),
       isOpen: (chat) => chat === this.#open,
       isBusy: () => this.#conversation.isBusy || isCovered() || this.#live.hasUnsent,
       goTo: (chat) => this.#goTo(chat),
@@ -271,7 +286,7 @@ export class Workspace {
 
   /** To the composer, unless a phone's keyboard would cover what one came to read. */
   #write() {
-    if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.composer.focus();
+    if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.focus();
   }
 
   #show(chat, seq) {
@@ -292,7 +307,7 @@ export class Workspace {
           does: { write: (user) => this.#meet(user) },
           onChanged: (isOpen) => {
             this.node.classList.toggle("with-panel", isOpen);
-            if (!isOpen) this.#conversation.composer.focus();
+            if (!isOpen) this.#conversation.focus();
           },
         });
         this.#toast.node.before(this.#panel.node);
@@ -335,6 +350,7 @@ export class Workspace {
 
   /** What others wrote goes; what is unsent and half written stays for the next time. */
   async #signedOut() {
+    await this.#leaving?.catch(() => {}); // who has asked for it knows: the socket is only faster
     if (this.#ended.signal.aborted) return;
     await this.#end();
     await Promise.all(["chats", "logs"].map((store) => this.#database.clear(store)));

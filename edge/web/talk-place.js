@@ -1,0 +1,84 @@
+/**
+ * The place of the open chat: holds what one can do while none is open, and a `Conversation` from
+ * when one is first wanted, which has a script of its own.
+ */
+import { element } from "./element.js";
+
+export class TalkPlace {
+  #talk;
+  #make;
+  #empty;
+  #onCome;
+  #conversation = null;
+  #wanted = null; // `{chat, how}` of the chat that is open
+  #wantsFocus = false;
+  #mayAid = false;
+
+  /**
+   * `talk` is a `Lazy`; `make(Conversation)` gives one, which shows `empty` too; `onCome()` once it
+   * is there.
+   */
+  constructor({ talk, make, empty, onCome }) {
+    this.#talk = talk;
+    this.#make = make;
+    this.#empty = empty;
+    this.#onCome = onCome;
+    this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
+  }
+
+  /** As in `Conversation`, like all that have the name of something there. */
+  open(chat, how) {
+    this.#wanted = chat && { chat, how };
+    if (this.#conversation) {
+      this.#conversation.open(chat, how);
+      return;
+    }
+    this.node.replaceChildren(...(chat ? [] : [this.#empty]));
+    if (chat) this.#fetch();
+  }
+
+  render(how) {
+    if (this.#conversation) this.#conversation.render(how);
+    else if (this.#wanted) this.#fetch(); // it did not come
+  }
+
+  heard(chat, event) {
+    this.#conversation?.heard(chat, event);
+  }
+
+  /** To where one writes. */
+  focus() {
+    this.#wantsFocus = true;
+    this.#conversation?.composer.focus();
+  }
+
+  aid() {
+    this.#mayAid = true;
+    this.#conversation?.aid();
+  }
+
+  get place() {
+    return this.#conversation ? this.#conversation.place : this.#wanted?.how.place;
+  }
+
+  get places() {
+    return this.#conversation?.places ?? [];
+  }
+
+  get isBusy() {
+    return this.#conversation?.isBusy ?? false;
+  }
+
+  #fetch() {
+    this.#talk.use(({ Conversation }) => {
+      if (this.#conversation || !this.#wanted) return;
+      this.#conversation = this.#make(Conversation);
+      this.node.replaceWith(this.#conversation.node);
+      this.node = this.#conversation.node;
+      this.#conversation.open(this.#wanted.chat, this.#wanted.how);
+      if (this.#mayAid) this.#conversation.aid();
+      if (this.#wantsFocus) this.#conversation.composer.focus();
+      this.#onCome();
+    });
+  }
+}
