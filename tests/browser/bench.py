@@ -61,11 +61,13 @@ async def make_chats(window: Window, origin: str) -> None:
 
 class View(NamedTuple):
     """A first view: when the last chat of the list had been painted, in ms since the page was asked
-    for; what came over the line for it, in kB with headers; how far things moved; calls of the API.
+    for; what came over the line for it, in kB with headers, and what of it the API answered; how
+    far things moved; calls of the API.
     """
 
     took: float
     size: float
+    answered: float
     shift: float
     calls: int
 
@@ -78,10 +80,16 @@ async def first_view(
     await page.add_init_script(WATCH)
     session = await context.new_cdp_session(page)
     await session.send("Network.enable")
-    sizes: list[float] = []
-    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
-    calls: list[str] = []
-    page.on("request", lambda request: calls.append(request.url))
+    urls: dict[str, str] = {}
+    sizes: dict[str, float] = {}
+    session.on(
+        "Network.requestWillBeSent",
+        lambda event: urls.update({event["requestId"]: event["request"]["url"]}),
+    )
+    session.on(
+        "Network.loadingFinished",
+        lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}),
+    )
     if cold:
         await session.send("Network.clearBrowserCache")
         await session.send(
@@ -92,19 +100,22 @@ async def first_view(
     await session.send("Emulation.setCPUThrottlingRate", {"rate": cpu})
     await page.goto(f"{origin}/", wait_until="commit")
     await page.wait_for_function("() => window.shownAt", timeout=30_000)
-    size = sum(sizes)
+    answers = [size for one, size in sizes.items() if "/api/" in urls[one]]
+    size, answered = sum(sizes.values()), sum(answers)
     await expect(page.locator(".live")).to_have_text("live")
     await asyncio.sleep(1.5)  # what was loaded is kept before it closes
     took, shift = await page.evaluate("[window.shownAt, window.shift]")
     await page.close()
-    return View(took, size / 1_000, shift, sum("/api/" in url for url in calls))
+    return View(took, size / 1_000, answered / 1_000, shift, len(answers))
 
 
 def tell(name: str, views: list[View]) -> None:
     took = sorted(round(view.took) for view in views)
+    answers = max(view.answered for view in views)
     print(
         f"{name}: {statistics.median(took):.0f} ms of {took}, "
-        f"{max(view.size for view in views):.1f} kB, {max(view.calls for view in views)} calls, "
+        f"{max(view.size for view in views):.1f} kB, "
+        f"of which {answers:.1f} in {max(view.calls for view in views)} answers, "
         f"shift {max(view.shift for view in views):.4f}",
         flush=True,
     )

@@ -2,12 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import aiohttp
+from playwright.async_api import expect
 
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
+
+# The key of the first line in view, and where the top of a line is.
+FIRST_LINE = """log => [...log.querySelectorAll('.line')].find(
+    one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
+TOP_OF_LINE = """(log, key) => [...log.querySelectorAll('.line')].find(
+    one => one.dataset.key === key).getBoundingClientRect().top"""
 
 
 async def id_of(person: Person, window: Window) -> str:
@@ -25,14 +33,40 @@ async def one_person(window: Window, username: str = "") -> AsyncIterator[Person
 
 @contextlib.asynccontextmanager
 async def long_chat(window: Window, count: int) -> AsyncIterator[tuple[Person, str]]:
-    """A chat "Long" with somebody who has posted that many numbered lines."""
+    """A chat "Long" with somebody who has posted that many numbered lines, of which the window has
+    heard."""
     async with one_person(window) as bob:
         chat = await bob.create_chat("Long", await id_of(bob, window))
-        for start in range(0, count, 20):
-            await asyncio.gather(
-                *(bob.post(chat, f"line {number}") for number in range(start, start + 20))
-            )
+        await post_many(bob, chat, [f"line {number}" for number in range(count - 1)])
+        await bob.post(chat, f"line {count - 1}")
+        # Opened before its last messages have come, a chat that one looks at would be read already.
+        await expect(window.page.get_by_role("link", name="Long")).to_contain_text(
+            f"line {count - 1}"
+        )
         yield bob, chat
+
+
+async def post_many(person: Person, chat: str, texts: Sequence[str]) -> None:
+    """Roughly in this order, some at a time."""
+    for start in range(0, len(texts), 20):
+        await asyncio.gather(*(person.post(chat, text) for text in texts[start : start + 20]))
+
+
+async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[Window, Window]:
+    """Two people, with the same chat open where it has a name."""
+    ann, bob = await asyncio.gather(enter(), enter())
+    if chat:
+        await ann.start_chat(chat, bob.name)
+        await bob.open_chat(chat)
+    return ann, bob
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    """Wait for what no locator can wait for."""
+    deadline = time.monotonic() + seconds
+    while not await is_so():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from tests.browser.stage import Play, Stage, open_stage
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.window import Window
 
 OpenWindow = Callable[..., Awaitable[Window]]
+OpenPage = Callable[..., Awaitable[Page]]
+NewContext = Callable[..., Awaitable[BrowserContext]]
 
 FLAGS = [
     "--no-sandbox",
@@ -35,9 +38,9 @@ def find_chromium() -> Path:
     pytest.fail("No Chromium here: install it with `apt-get install chromium`.")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for the tests of a file; each window in it has cookies of its own."""
+    """One Chromium for all tests; each window in it has cookies of its own."""
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield started
@@ -54,18 +57,69 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
     hubbub.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_window(browser: Browser, system: Hubbub) -> AsyncIterator[OpenWindow]:
-    """Opens windows, each like a browser of its own; at the end nothing forbidden has happened."""
-    windows: list[Window] = []
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_context(browser: Browser) -> AsyncIterator[NewContext]:
+    """Makes contexts, each like a browser of its own, which end with the test."""
+    contexts: list[BrowserContext] = []
+
+    async def make(**settings: Any) -> BrowserContext:
+        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
+        contexts.append(context)
+        return context
+
+    yield make
+    await asyncio.gather(*(context.close() for context in contexts))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def windows() -> AsyncIterator[list[Window]]:
+    """Those of a test: at its end nothing forbidden has happened in any of them."""
+    opened: list[Window] = []
+    yield opened
+    for window in opened:
+        await window.expect_nothing_wrong()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_window(new_context: NewContext, windows: list[Window], system: Hubbub) -> OpenWindow:
+    """Opens windows in which nobody has been yet, each like a browser of its own."""
 
     async def open_one(**settings: Any) -> Window:
-        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        window = await Window.open(context, system.origin)
+        windows.append(await Window.open(await new_context(**settings), system.origin))
+        return windows[-1]
+
+    return open_one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def enter(new_context: NewContext, windows: list[Window], system: Hubbub) -> OpenWindow:
+    """Opens windows of people who have just come, each like a browser of its own."""
+
+    async def enter_one(password: str = "", **settings: Any) -> Window:
+        window = await Window.enter(await new_context(**settings), system.origin, password)
         windows.append(window)
         return window
 
+    return enter_one
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(new_context: NewContext, stage: Stage) -> AsyncIterator[OpenPage]:
+    """Opens the page on the stage with a play, or for nobody; it ends without an error in it."""
+    errors: list[str] = []
+
+    async def open_one(play: Play | None, **settings: Any) -> Page:
+        page = await stage.enter(await new_context(**settings), play)
+        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+        if play is not None:
+            await expect(page.locator(".live")).to_have_text("live")
+        return page
+
     yield open_one
-    for window in windows:
-        await window.expect_nothing_wrong()
-        await window.page.context.close()
+    assert errors == []

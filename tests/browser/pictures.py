@@ -32,13 +32,6 @@ async def say(window: Window, text: str) -> None:
     await expect(window.log.locator(".pending")).to_have_count(0)
 
 
-async def react(window: Window, text: str, emoji: str) -> None:
-    """One of the six that stand above the other choices of a message."""
-    await window.line(text).hover()
-    await window.line(text).get_by_role("button", name="More", exact=True).click()
-    await window.page.get_by_role("menuitemcheckbox", name=f"React with {emoji}").click()
-
-
 async def talk(ann: Window, bob: Window, cleo: Window) -> None:
     """A few chats as people have them; the one about the party is open in all windows."""
     await cleo.start_chat("Kitchen", "ann", "bob")
@@ -73,11 +66,11 @@ async def talk(ann: Window, bob: Window, cleo: Window) -> None:
     await ann.open_chat("Family")
     await say(cleo, "They changed it. All of it is in https://example.org/garden.")
     await say(cleo, "The garden is ours from noon.")
-    await react(cleo, "Then let us take it", "👍")
+    await cleo.react("Then let us take it", "👍")
     await bob.open_chat("Summer party")
-    await react(bob, "Sixteen people", "🎉")
+    await bob.react("Sixteen people", "🎉")
     await ann.open_chat("Summer party")
-    await react(ann, "Sixteen people", "🎉")
+    await ann.react("Sixteen people", "🎉")
     await ann.line("Sixteen people").hover()
     await ann.line("Sixteen people").get_by_role("button", name="Reply", exact=True).click()
     await say(ann, "Good. @bob, I will bring the table and **eight chairs**.")

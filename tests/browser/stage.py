@@ -99,6 +99,12 @@ class Play:
         for chat, log in self.logs.items():
             self.mine[chat]["read"] = len(log)
 
+    async def hang_up(self) -> None:
+        """Close the sockets that there are."""
+        sockets, self._sockets = self._sockets, []
+        for socket in sockets:
+            await socket.close()
+
     def show(self, chat: str) -> dict[str, Any]:
         """A chat as ann sees it."""
         messages = self.current(chat)

@@ -2,47 +2,37 @@
 words."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.accessibility import DESK, PHONE, check
 from tests.browser.admin_play import AdminPlay
-from tests.browser.stage import Stage, open_stage
+from tests.browser.conftest import NewContext
+from tests.browser.stage import Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Open = Callable[..., Awaitable[Page]]
 PARTS = ("Overview", "People", "Invitations", "Audit log", "Settings")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_admin(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_admin(new_context: NewContext, stage: Stage) -> AsyncIterator[Open]:
     """Opens /admin; it ends without an error in its console."""
-    pages: list[tuple[Page, list[str]]] = []
+    errors: list[str] = []
 
     async def open_one(play: AdminPlay | None, **settings: Any) -> Page:
-        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        page = await stage.enter(context, play, "/admin")
-        errors: list[str] = []
+        page = await stage.enter(await new_context(**settings), play, "/admin")
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        pages.append((page, errors))
         return page
 
     yield open_one
-    for page, errors in pages:
-        assert errors == []
-        await page.context.close()
+    assert errors == []
 
 
 async def go(page: Page, part: str) -> None:
@@ -61,18 +51,13 @@ async def choose(page: Page, person: str, item: str) -> None:
     await page.get_by_role("menuitem", name=item).click()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-async def test_all_parts_are_accessible(
-    open_admin: Open, scheme: str, viewport: dict[str, int]
-) -> None:
+async def test_all_parts_are_accessible(open_admin: Open, viewport: dict[str, int]) -> None:
     """Also what opens over them; nothing is wider than the screen."""
     play = AdminPlay()
     play.wrong = {"outbox": "Events have waited to be published for 12 s; nodes fetch them."}
-    page = await open_admin(
-        play, color_scheme=scheme, viewport=viewport, has_touch=viewport is PHONE,
-        is_mobile=viewport is PHONE,
-    )  # fmt: skip
+    is_phone = viewport is PHONE
+    page = await open_admin(play, viewport=viewport, has_touch=is_phone, is_mobile=is_phone)
     await expect(page.get_by_text("One thing is wrong")).to_be_visible()
     for part in PARTS:
         await go(page, part)

@@ -1,19 +1,19 @@
 """The page while nobody looks at it, and where there is no server: on a stage."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from edge.site import make_file
-from tests.browser.conftest import DESK
-from tests.browser.stage import Play, Stage, open_stage
+from tests.browser.company import until
+from tests.browser.conftest import NewContext, OpenPage
+from tests.browser.stage import Play, Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Open = Callable[..., Awaitable[Page]]
 COUNT_QUESTIONS = """
     window.questions = 0;
     Notification.requestPermission = async () => { window.questions += 1; return 'default' };
@@ -41,34 +41,22 @@ HIDE = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
-    """Opens the page in a browser of its own, or in the one of `beside`."""
-    opened: list[Page] = []
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_alone(new_context: NewContext, stage: Stage) -> AsyncIterator[OpenPage]:
+    """Opens the page, once its worker has taken it over; it ends without an error in it."""
     errors: list[str] = []
 
-    async def open_one(play: Play, *, beside: Page | None = None, script: str = "") -> Page:
-        context = beside.context if beside else await browser.new_context(
-            viewport=DESK, locale="en-GB", permissions=["notifications"]
-        )  # fmt: skip
+    async def open_one(play: Play, *, script: str = "") -> Page:
+        context = await new_context(permissions=["notifications"])
         if script:
             await context.add_init_script(script)
         page = await stage.enter(context, play)
         page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
-        opened.append(page)
         await expect(page.locator(".live")).to_have_text("live")
         await page.wait_for_function("() => navigator.serviceWorker.controller !== null")
         return page
 
     yield open_one
-    for context in {page.context for page in opened}:
-        await context.close()
     assert errors == []
 
 
@@ -83,10 +71,10 @@ def two_chats() -> tuple[Play, str, str]:
     return play, kitchen, party
 
 
-async def test_nobody_is_asked_before_they_ask(open_page: Open) -> None:
+async def test_nobody_is_asked_before_they_ask(open_alone: OpenPage) -> None:
     """The browser's question about notifications comes with the button for it and never before."""
     play, kitchen, _ = two_chats()
-    page = await open_page(play, script=COUNT_QUESTIONS)
+    page = await open_alone(play, script=COUNT_QUESTIONS)
     await page.context.clear_permissions()
     await page.get_by_role("link", name="Kitchen").click()
     await page.locator(".write textarea").fill("hello")
@@ -104,10 +92,10 @@ async def test_nobody_is_asked_before_they_ask(open_page: Open) -> None:
     assert await page.evaluate("window.questions") == 1
 
 
-async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_page: Open) -> None:
+async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: OpenPage) -> None:
     """Not of the chat before somebody's eyes; the one that is chosen is shown in this window."""
     play, kitchen, party = two_chats()
-    page = await open_page(play, script=RECORD)
+    page = await open_alone(play, script=RECORD)
     await page.get_by_role("link", name="Kitchen").click()
     play.say(kitchen, "bob", "It is warm again.", at=now())
     play.say(party, "cleo", "**Is** anybody there?", at=now())
@@ -120,7 +108,7 @@ async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_page: Open
 
 
 async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
-    open_page: Open, stage: Stage
+    open_alone: OpenPage, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not while somebody looks or has begun to write; afterwards the reader is where they were."""
     play, kitchen, _ = two_chats()
@@ -128,8 +116,8 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
         play.say(kitchen, "bob", f"line {number}")
     play.mine[kitchen]["read"] = 82
     served = stage.files["/web/version"]
-    stage.files["/web/version"] = make_file(b"another", "text/plain")
-    page = await open_page(play, script="Math.random = () => 0")
+    monkeypatch.setitem(stage.files, "/web/version", make_file(b"another", "text/plain"))
+    page = await open_alone(play, script="Math.random = () => 0")
     await page.get_by_role("link", name="Kitchen").click()
     await expect(page.locator(".text").last).to_have_text("line 79")
     await page.locator(".line").filter(has_text="line 40").first.scroll_into_view_if_needed()
@@ -142,21 +130,23 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     await page.evaluate(HIDE)
     await page.wait_for_timeout(2_500)  # two of its moments: nothing happens
     assert await page.evaluate("window.isOld")
-    stage.files["/web/version"] = served
+    monkeypatch.setitem(stage.files, "/web/version", served)
     await page.locator(".write textarea").fill("")
     await page.wait_for_function("() => window.isOld === undefined")
     await expect(page.locator(".line").filter(has_text="line 40").first).to_be_in_viewport()
-    again = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
-    assert place
-    assert again
-    assert abs(place["y"] - again["y"]) < 4
+
+    async def is_where_it_was() -> bool:
+        again = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
+        return place is not None and again is not None and abs(place["y"] - again["y"]) < 4
+
+    await until(is_where_it_was)
 
 
-async def test_what_was_read_is_there_where_no_server_answers(open_page: Open) -> None:
+async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPage) -> None:
     """The page opens with its chats and what was read in them, says since when it is offline, keeps
     what is written, and goes on by itself; the worker keeps nothing that the API has answered."""
     play, kitchen, _ = two_chats()
-    page = await open_page(play)
+    page = await open_alone(play)
     kept = await page.evaluate("""async () => {
         const all = [];
         for (const name of await caches.keys())
@@ -187,10 +177,10 @@ async def test_what_was_read_is_there_where_no_server_answers(open_page: Open) -
     )
 
 
-async def test_who_logs_out_leaves_nothing_to_read(open_page: Open) -> None:
+async def test_who_logs_out_leaves_nothing_to_read(open_alone: OpenPage) -> None:
     """No message stays in the browser, and nothing of the person; the instance's name may."""
     play, kitchen, _ = two_chats()
-    page = await open_page(play)
+    page = await open_alone(play)
     await page.get_by_role("link", name="Kitchen").click()
     play.say(kitchen, "bob", "It is warm again.")
     await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")

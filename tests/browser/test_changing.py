@@ -5,39 +5,21 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.company import id_of, one_person
+from tests.browser.company import id_of, one_person, two
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-async def two(open_window: OpenWindow, title: str) -> tuple[Window, Window]:
-    """Two people with the same chat open."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat(title, bob.name)
-    await bob.open_chat(title)
-    return ann, bob
-
-
-async def do(window: Window, text: str, choice: str) -> None:
-    """Choose something from the menu of the line with this text."""
-    line = window.line(text)
-    await line.hover()
-    await line.get_by_role("button", name="More", exact=True).click()
-    await window.page.get_by_role("menuitem", name=choice, exact=True).click()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def reaction(window: Window, text: str, emoji: str) -> Locator:
     return window.line(text).get_by_role("button", name=re.compile(f"^{emoji} "))
 
 
-async def test_the_last_own_message_is_edited_with_the_arrow(open_window: OpenWindow) -> None:
+async def test_the_last_own_message_is_edited_with_the_arrow(enter: OpenWindow) -> None:
     """Arrow up, another text, Enter: both see it at once, and that it was edited; Escape leaves
     everything as it was, the half sentence too."""
-    ann, bob = await two(open_window, "Editing")
+    ann, bob = await two(enter, "Editing")
     await ann.write("helo there")
     await bob.write("hi")
     await expect(ann.log.locator(".text")).to_have_count(2)
@@ -59,30 +41,28 @@ async def test_the_last_own_message_is_edited_with_the_arrow(open_window: OpenWi
     await expect(ann.log.locator(".text").first).to_contain_text("hello there (edited)")
 
 
-async def test_a_deletion_can_be_taken_back_for_five_seconds(open_window: OpenWindow) -> None:
+async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) -> None:
     """Undo brings the text back before anybody missed it; without it the text is gone for both."""
-    ann, bob = await two(open_window, "Deleting")
+    ann, bob = await two(enter, "Deleting")
     await ann.write("to be kept")
     await ann.write("to be forgotten")
     await expect(bob.log.locator(".text")).to_have_count(2)
-    await do(ann, "to be kept", "Delete")
+    await ann.act_on("to be kept", "Delete")
     await expect(ann.log.locator(".gone")).to_have_count(1)
     await ann.button("Undo").click()
     await expect(ann.log.locator(".gone")).to_have_count(0)
-    await do(ann, "to be forgotten", "Delete")
+    await ann.act_on("to be forgotten", "Delete")
     for window in (ann, bob):
         await window.expect_lines("to be kept", "This message was deleted")
     await bob.page.reload()
     await bob.expect_lines("to be kept", "This message was deleted")
 
 
-async def test_a_reaction_is_one_tap(open_window: OpenWindow) -> None:
+async def test_a_reaction_is_one_tap(enter: OpenWindow) -> None:
     """From the menu, by its name from the picker, and on what is there already; again takes it."""
-    ann, bob = await two(open_window, "Reacting")
+    ann, bob = await two(enter, "Reacting")
     await ann.write("the garden is ours")
-    await bob.line("the garden").hover()
-    await bob.line("the garden").get_by_role("button", name="More", exact=True).click()
-    await bob.page.get_by_role("menuitemcheckbox", name="React with 👍").click()
+    await bob.react("the garden", "👍")
     await expect(reaction(ann, "the garden", "👍")).to_have_text("👍1")
     await reaction(ann, "the garden", "👍").click()
     for window in (ann, bob):
@@ -96,28 +76,31 @@ async def test_a_reaction_is_one_tap(open_window: OpenWindow) -> None:
     await expect(reaction(ann, "the garden", "🍉")).to_have_text("🍉1")
 
 
-async def test_an_answer_leads_to_what_it_answers(open_window: OpenWindow) -> None:
+async def test_an_answer_leads_to_what_it_answers(enter: OpenWindow) -> None:
     """The quoted line stands above the answer, leads there, and forgets what was deleted."""
-    ann, bob = await two(open_window, "Answering")
+    ann, bob = await two(enter, "Answering")
     await ann.write("who brings the table?")
     for number in range(30):
         await bob.write(f"something else {number}")
     await bob.log.evaluate("log => { log.scrollTop = 0; }")
-    await do(bob, "who brings", "Reply")
+    await bob.act_on("who brings", "Reply")
+    await expect(bob.page.locator(".replying")).to_contain_text("who brings the table?")
+    await bob.page.reload()
+    await expect(bob.page.locator(".replying")).to_contain_text("who brings the table?")
     await bob.write("I do")
     quoted = ann.line("I do").locator(".quoted")
     await expect(quoted).to_contain_text("who brings the table?")
     await quoted.click()
     await expect(ann.line("who brings the table?").first).to_be_in_viewport()
-    await do(ann, "who brings the table?", "Delete")
+    await ann.act_on("who brings the table?", "Delete")
     await expect(bob.line("I do").locator(".quoted")).to_have_text("Deleted message")
 
 
 async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
-    open_window: OpenWindow,
+    enter: OpenWindow,
 ) -> None:
     """`@` and the beginning of a name is enough; the one who is meant sees it, others do not."""
-    ann, bob = await two(open_window, "Mentioning")
+    ann, bob = await two(enter, "Mentioning")
     await ann.composer.press_sequentially(f"dear @{bob.name[:4]}")
     await expect(ann.page.get_by_role("option", name=bob.name)).to_be_visible()
     await ann.composer.press("Tab")
@@ -133,11 +116,11 @@ async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
 
 
 async def test_every_change_waits_for_the_network_and_survives_a_reload(
-    open_window: OpenWindow,
+    enter: OpenWindow,
 ) -> None:
     """Offline one edits, reacts, answers and deletes; all of it is seen at once, and arrives in its
     order after a reload."""
-    ann, bob = await two(open_window, "Offline")
+    ann, bob = await two(enter, "Offline")
     for text in ("one", "two", "three"):
         await ann.write(text)
     await expect(bob.log.locator(".text")).to_have_count(3)
@@ -147,12 +130,10 @@ async def test_every_change_waits_for_the_network_and_survives_a_reload(
     await ann.composer.press("ArrowUp")
     await ann.composer.fill("three, edited")
     await ann.composer.press("Enter")
-    await ann.line("two").hover()
-    await ann.line("two").get_by_role("button", name="More", exact=True).click()
-    await ann.page.get_by_role("menuitemcheckbox", name="React with 🎉").click()
-    await do(ann, "two", "Reply")
+    await ann.react("two", "🎉")
+    await ann.act_on("two", "Reply")
     await ann.write("four")
-    await do(ann, "one", "Delete")
+    await ann.act_on("one", "Delete")
     shown = ["This message was deleted", "two", "three, edited (edited)", "four"]
     await expect(ann.log.locator(".text")).to_contain_text(shown)
     await expect(reaction(ann, "two", "🎉")).to_have_text("🎉1")
@@ -166,11 +147,10 @@ async def test_every_change_waits_for_the_network_and_survives_a_reload(
 
 
 async def test_what_others_change_meanwhile_is_there_after_coming_back(
-    open_window: OpenWindow,
+    enter: OpenWindow,
 ) -> None:
     """Edits, reactions and deletions that happened while a window was away are in its history."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Away", await id_of(bob, ann))
         await ann.open_chat("Away")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.hubbub import Hubbub
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOSTILE_PAGE = b"<!doctype html><title>Win a prize</title>"
 TRY_ALL = """async origin => {
@@ -35,7 +35,7 @@ TRY_ALL = """async origin => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def hostile_origin() -> AsyncIterator[str]:
     """Another site: `localhost` is none of 127.0.0.1's, and its port is none of our origins."""
 
@@ -108,12 +108,11 @@ async def test_the_page_may_not_be_made_to_run_what_is_not_its_own(
 
 
 async def test_a_foreign_page_gets_nothing_out_of_a_session(
-    open_window: OpenWindow, hostile_origin: str, system: Hubbub
+    enter: OpenWindow, hostile_origin: str, system: Hubbub
 ) -> None:
     """Somebody who is logged in opens it: no refresh, no log-out, no socket, no answer to read, no
     window to reach into; the session goes on."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     context = ann.page.context
     (cookie,) = await context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")

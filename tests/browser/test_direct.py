@@ -3,18 +3,15 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.company import two
 from tests.browser.conftest import OpenWindow
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_direct_chat_begins_from_a_name_anywhere(open_window: OpenWindow) -> None:
+async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> None:
     """The panel, the author of a message and the finder lead to one and the same chat."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat("Kitchen", bob.name)
-    await bob.open_chat("Kitchen")
+    ann, bob = await two(enter, "Kitchen")
     await bob.write("There is cake")
     await ann.log.get_by_role("button", name=bob.name).click()
     await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
@@ -39,10 +36,9 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(open_window: OpenWindow
     await ann.expect_lines("Is there any left?")
 
 
-async def test_people_are_shown_by_what_they_call_themselves(open_window: OpenWindow) -> None:
+async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) -> None:
     """A display name and a status line are seen wherever somebody is shown."""
-    ann, bob = await open_window(), await open_window()
-    await bob.sign_up()
+    bob = await enter()
     await bob.open_settings()
     await bob.field("Display name").fill("Bob of the Boathouse")
     await bob.field("What are you doing?").fill("Looking for speakers")
@@ -50,7 +46,7 @@ async def test_people_are_shown_by_what_they_call_themselves(open_window: OpenWi
     await expect(bob.page.get_by_text("Others see it now.")).to_be_visible()
     await bob.page.keyboard.press("Escape")
     await expect(bob.page.get_by_title("Settings")).to_contain_text("Bob of the Boathouse")
-    await ann.sign_up()
+    ann = await enter()
     await ann.find(bob.name, "People")
     await expect(ann.page.locator(".bar h1")).to_have_text("Bob of the Boathouse")
     await expect(ann.page.locator(".bar p")).to_have_text("Here now · Looking for speakers")
@@ -65,11 +61,9 @@ async def test_people_are_shown_by_what_they_call_themselves(open_window: OpenWi
     await expect(panel).to_contain_text("Looking for speakers")
 
 
-async def test_who_is_here_is_seen(open_window: OpenWindow) -> None:
+async def test_who_is_here_is_seen(enter: OpenWindow) -> None:
     """A dot says that somebody is here, and goes when they have gone."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
+    ann, bob = await two(enter)
     await ann.find(bob.name, "People")
     entry = ann.page.get_by_role("link", name=bob.name)
     await expect(entry).to_contain_text("here now")
@@ -84,13 +78,9 @@ async def test_who_is_here_is_seen(open_window: OpenWindow) -> None:
     await expect(entry.locator(".presence.away")).to_have_count(1)
 
 
-async def test_a_chat_says_what_it_is_about(open_window: OpenWindow) -> None:
+async def test_a_chat_says_what_it_is_about(enter: OpenWindow) -> None:
     """The topic stands under the chat's name, for everybody, and can be taken away."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat("Party", bob.name)
-    await bob.open_chat("Party")
+    ann, bob = await two(enter, "Party")
     panel = await ann.open_panel("Settings")
     await panel.get_by_label("Topic").fill("20 June, by the river")
     await panel.get_by_role("button", name="Save").click()

@@ -1,42 +1,15 @@
 """The page without a mouse, magnified, in other scripts and colours, and without motion."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import expect
 
-from tests.browser.conftest import DESK
-from tests.browser.stage import Play, Stage, open_stage
+from tests.browser.conftest import OpenPage
+from tests.browser.stage import Play
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Open = Callable[..., Awaitable[Page]]
 ARABIC = "مرحبا، هل أنت هنا؟"
 MAGNIFIED = {"width": 640, "height": 400}  # 1,280 by 800 at 200%
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
-    pages: list[Page] = []
-
-    async def open_one(play: Play, **settings: Any) -> Page:
-        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        page = await stage.enter(context, play)
-        pages.append(page)
-        await expect(page.locator(".live")).to_have_text("live")
-        return page
-
-    yield open_one
-    for page in pages:
-        await page.context.close()
 
 
 def make_play() -> tuple[Play, str]:
@@ -48,7 +21,7 @@ def make_play() -> tuple[Play, str]:
     return play, party
 
 
-async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
+async def test_everything_is_done_by_keyboard(open_page: OpenPage) -> None:
     """Into a chat, to its messages and what can be done with them, writing, answering, completing,
     a command, the panel, the settings, the next chat: without a pointer."""
     play, _ = make_play()
@@ -63,6 +36,7 @@ async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
         ))  # fmt: skip
 
     await keys.press("Control+k")
+    await expect(page.get_by_role("combobox", name="Find a chat")).to_be_focused()
     await keys.type("summer")
     await keys.press("Enter")
     await expect(field).to_be_focused()
@@ -74,7 +48,7 @@ async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
     await expect(page.get_by_role("log")).to_be_focused()
     await keys.press("ArrowUp")
     await keys.press("ArrowUp")
-    assert "line 5" in await focused()
+    await expect(page.locator(".line").filter(has_text="line 5")).to_be_focused()
     await keys.press("Enter")
     await expect(page.get_by_role("menu")).to_be_visible()
     while "Reply" not in await focused():
@@ -126,10 +100,10 @@ async def test_everything_is_done_by_keyboard(open_page: Open) -> None:
     await keys.press("Enter")
     await expect(page.get_by_role("dialog", name="ann")).to_be_visible()
     await keys.press("Escape")
-    assert "Settings" in await focused()
+    await expect(page.get_by_title("Settings")).to_be_focused()
 
 
-async def test_it_can_be_magnified_to_twice_its_size(open_page: Open) -> None:
+async def test_it_can_be_magnified_to_twice_its_size(open_page: OpenPage) -> None:
     """At 200% nothing lies outside, and there is room to read and to write."""
     play, _ = make_play()
     page = await open_page(play, viewport=MAGNIFIED)
@@ -149,7 +123,7 @@ async def test_it_can_be_magnified_to_twice_its_size(open_page: Open) -> None:
     await expect(page.get_by_role("button", name="Leave this chat")).to_be_in_viewport()
 
 
-async def test_each_paragraph_has_the_direction_of_its_script(open_page: Open) -> None:
+async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPage) -> None:
     """Arabic begins at the right, English beside it at the left, code always at the left."""
     play, party = make_play()
     play.say(party, "bob", f"- one\n- two\n{ARABIC}\nHello\n```\n{ARABIC}\n```\n> {ARABIC}")
@@ -167,7 +141,7 @@ async def test_each_paragraph_has_the_direction_of_its_script(open_page: Open) -
     assert await field.evaluate("field => getComputedStyle(field).direction") == "rtl"
 
 
-async def test_forced_colours_show_what_is_chosen(open_page: Open) -> None:
+async def test_forced_colours_show_what_is_chosen(open_page: OpenPage) -> None:
     """The open chat, the focus and one's own reaction are told apart without our colours."""
     play, party = make_play()
     first = play.say(party, "cleo", "Who comes?")
@@ -189,7 +163,7 @@ async def test_forced_colours_show_what_is_chosen(open_page: Open) -> None:
     assert "none" not in await look(".write textarea:focus, .write:focus-within")
 
 
-async def test_nothing_moves_for_whoever_wants_it_so(open_page: Open) -> None:
+async def test_nothing_moves_for_whoever_wants_it_so(open_page: OpenPage) -> None:
     """With reduced motion no animation and no transition takes any time."""
     play, party = make_play()
     page = await open_page(play, reduced_motion="reduce")

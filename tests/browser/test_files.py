@@ -2,21 +2,18 @@
 
 import io
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.conftest import DESK, OpenWindow
-from tests.browser.stage import Play, Stage, open_stage
-from tests.browser.test_states import check
+from tests.browser.accessibility import check
+from tests.browser.company import two
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Open = Callable[..., Awaitable[Page]]
 PASTE = """([name, type, bytes]) => {
     const data = new DataTransfer();
     data.items.add(new File([new Uint8Array(bytes)], name, {type}));
@@ -33,31 +30,11 @@ DROP = """([name, type, bytes]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
-    """The page in a chat; it ends without an error."""
-    pages: list[Page] = []
-    errors: list[str] = []
-
-    async def open_one(play: Play, **settings: Any) -> Page:
-        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        page = await stage.enter(context, play)
-        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
-        pages.append(page)
-        await expect(page.locator(".live")).to_have_text("live")
-        await page.get_by_role("link", name="Party").click()
-        return page
-
-    yield open_one
-    for page in pages:
-        await page.context.close()
-    assert errors == []
+async def enter_party(open_page: OpenPage, play: Play) -> Page:
+    """The page with the party's chat open."""
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    return page
 
 
 def picture(width: int, height: int, place: bool = False) -> bytes:
@@ -78,11 +55,11 @@ def party() -> tuple[Play, str]:
     return play, chat
 
 
-async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: Open) -> None:
+async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: OpenPage) -> None:
     """A picture is previewed, says where it carries a place, can be taken away; the message takes
     the others and shows them."""
     play, _ = party()
-    page = await open_page(play)
+    page = await enter_party(open_page, play)
     async with page.expect_file_chooser() as chosen:
         await page.get_by_role("button", name="Attach files").click()
     await (await chosen.value).set_files([
@@ -109,13 +86,14 @@ async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: Open) ->
 
 
 async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrived(
-    open_page: Open,
+    open_page: OpenPage,
 ) -> None:
     """Enter is not lost while a file is on its way, nor after a cut; a file alone is a message."""
     play, _ = party()
-    page = await open_page(play)
+    page = await enter_party(open_page, play)
     play.files.cuts = 1
     await page.evaluate(PASTE, ["image.png", "image/png", list(picture(40, 30))])
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("image.png")
     await page.locator(".write textarea").press("Enter")
     await expect(page.get_by_role("button", name="Picture image.png")).to_be_visible()
     assert len(play.files.keys) == 2
@@ -127,7 +105,7 @@ async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrive
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
 
 
-async def test_pictures_have_their_place_from_the_first_moment(open_page: Open) -> None:
+async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPage) -> None:
     """Nothing moves when a picture comes: its size is known before."""
     play, chat = party()
     info = play.files.upload(
@@ -136,7 +114,7 @@ async def test_pictures_have_their_place_from_the_first_moment(open_page: Open) 
     assert info
     play.say(chat, "bob", "Look", attachments=[info[1]["file"]])
     play.say(chat, "bob", "below")
-    page = await open_page(play)
+    page = await enter_party(open_page, play)
     image = page.locator(".picture img")
     assert await image.evaluate("image => [image.width, image.height]") == [360, 90]
     below = page.locator(".line").last
@@ -145,7 +123,7 @@ async def test_pictures_have_their_place_from_the_first_moment(open_page: Open) 
     assert await below.bounding_box() == before
 
 
-async def test_a_picture_is_looked_at_by_keys(open_page: Open) -> None:
+async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
     """Over the whole page, to the next and back, larger and smaller, closed by Escape."""
     play, chat = party()
     for number in range(2):
@@ -153,7 +131,7 @@ async def test_a_picture_is_looked_at_by_keys(open_page: Open) -> None:
         info = play.files.upload(file, f"{number}.png", "k", picture(900, 600))
         assert info
         play.say(chat, "bob", "", attachments=[info[1]["file"]])
-    page = await open_page(play)
+    page = await enter_party(open_page, play)
     button = page.get_by_role("button", name="Picture 0.png")
     await button.click()
     viewer = page.locator("dialog.viewer")
@@ -172,13 +150,9 @@ async def test_a_picture_is_looked_at_by_keys(open_page: Open) -> None:
     await expect(button).to_be_focused()
 
 
-async def test_a_picture_arrives_at_the_other_one(open_window: OpenWindow) -> None:
+async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
     """On the real system: uploaded, sent, and seen by somebody else, who gets all of it too."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat("Party", bob.name)
-    await bob.open_chat("Party")
+    ann, bob = await two(enter, "Party")
     async with ann.page.expect_file_chooser() as chosen:
         await ann.button("Attach files").click()
     await (await chosen.value).set_files(

@@ -1,46 +1,15 @@
 """Finding what was said: what the finder shows, how one moves in it, and where it leads."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
-from tests.browser.stage import Play, Stage, open_stage
+from tests.browser.accessibility import PHONE
+from tests.browser.conftest import OpenPage
+from tests.browser.stage import Play
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-Open = Callable[..., Awaitable[Page]]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, stage: Stage) -> AsyncIterator[Open]:
-    """Opens the page with a play; it ends without an error."""
-    pages: list[tuple[Page, list[str]]] = []
-
-    async def open_one(play: Play, **settings: Any) -> Page:
-        context = await browser.new_context(**{"viewport": DESK, "locale": "en-GB", **settings})
-        page = await stage.enter(context, play)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
-        pages.append((page, errors))
-        await expect(page.locator(".live")).to_have_text("live")
-        return page
-
-    yield open_one
-    for page, errors in pages:
-        assert errors == []
-        await page.context.close()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def make_play() -> Play:
@@ -75,7 +44,7 @@ async def find(page: Page, text: str) -> Locator:
     return field
 
 
-async def test_chats_and_messages_are_found_in_one_field(open_page: Open) -> None:
+async def test_chats_and_messages_are_found_in_one_field(open_page: OpenPage) -> None:
     """Each with its words marked whatever their case and accents, and text is never markup."""
     page = await open_page(make_play())
     await find(page, "GÁRD")
@@ -94,7 +63,7 @@ async def test_chats_and_messages_are_found_in_one_field(open_page: Open) -> Non
     await expect(page.get_by_role("status").filter(has_text="3 matches")).to_be_attached()
 
 
-async def test_people_are_found_beside_them(open_page: Open) -> None:
+async def test_people_are_found_beside_them(open_page: OpenPage) -> None:
     """Somebody whom one has no chat with is found by the beginning of the name."""
     page = await open_page(make_play())
     await find(page, "gre")
@@ -102,7 +71,7 @@ async def test_people_are_found_beside_them(open_page: Open) -> None:
     await expect(person.locator("mark")).to_have_text("gre")
 
 
-async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: Open) -> None:
+async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: OpenPage) -> None:
     """The focus stays in the field, which names the chosen row; Escape gives it back."""
     page = await open_page(make_play())
     await page.get_by_role("link", name="Garden crew").click()
@@ -127,7 +96,7 @@ async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: Open) -
     await expect(page.locator(".line.found")).to_contain_text("ours from noon")
 
 
-async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: Open) -> None:
+async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: OpenPage) -> None:
     """1,500 messages back: highlighted, one reads on both ways, and returns to the newest."""
     page = await open_page(make_long_play(1_500))
     await find(page, "lanterns")
@@ -155,7 +124,7 @@ async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: Open)
     await expect(log.locator(".line").last).to_be_in_viewport()
 
 
-async def test_the_same_message_can_be_found_twice(open_page: Open) -> None:
+async def test_the_same_message_can_be_found_twice(open_page: OpenPage) -> None:
     """After scrolling away, the button leads back."""
     page = await open_page(make_long_play(300))
     for _ in range(2):
@@ -166,7 +135,7 @@ async def test_the_same_message_can_be_found_twice(open_page: Open) -> None:
         await expect(page.locator(".line.found")).to_have_count(0)
 
 
-async def test_more_is_found_as_one_scrolls(open_page: Open) -> None:
+async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
     """Pages of results follow each other, by wheel or arrow keys, without moving what is seen."""
     play = make_long_play(70)
     page = await open_page(play)
@@ -184,7 +153,7 @@ async def test_more_is_found_as_one_scrolls(open_page: Open) -> None:
     assert set(play.searched) == {"log"}
 
 
-async def test_refusals_are_said_and_pass_by_themselves(open_page: Open) -> None:
+async def test_refusals_are_said_and_pass_by_themselves(open_page: OpenPage) -> None:
     """Too many searches and a server that is away are sentences; what was typed is asked again."""
     play = make_play()
     page = await open_page(play)
@@ -199,12 +168,9 @@ async def test_refusals_are_said_and_pass_by_themselves(open_page: Open) -> None
     await expect(said).to_have_text("")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_phone_finds_by_touch(open_page: Open, scheme: str) -> None:
+async def test_a_phone_finds_by_touch(open_page: OpenPage) -> None:
     """The finder fills the screen, nothing is wider than it, and a tap opens the message."""
-    page = await open_page(
-        make_play(), color_scheme=scheme, viewport=PHONE, has_touch=True, is_mobile=True
-    )
+    page = await open_page(make_play(), viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("button", name="Find or search").tap()
     await page.get_by_role("combobox", name="Find a chat").fill("gard")
     hit = page.locator(".hit.message").last

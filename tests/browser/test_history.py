@@ -6,22 +6,17 @@ import re
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from tests.browser.company import long_chat
+from tests.browser.company import FIRST_LINE, TOP_OF_LINE, long_chat, post_many, until
 from tests.browser.conftest import OpenWindow
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HISTORY = re.compile(r"/api/chat/[^/]+/(events|message)")
-FIRST_LINE = """log => [...log.querySelectorAll('.line')].find(
-    one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
-TOP_OF_LINE = """(log, key) => [...log.querySelectorAll('.line')].find(
-    one => one.dataset.key === key).getBoundingClientRect().top"""
 
 
-async def test_a_slow_line_loads_one_page_and_keeps_the_place(open_window: OpenWindow) -> None:
+async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow) -> None:
     """Scrolling to the top loads more, and the line that one reads stays where it is."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 400):
         await ann.open_chat("Long")
     await ann.button("Latest").click()
@@ -49,19 +44,17 @@ async def test_a_slow_line_loads_one_page_and_keeps_the_place(open_window: OpenW
 
 
 async def test_one_begins_at_the_first_unread_however_many_there_are(
-    open_window: OpenWindow,
+    enter: OpenWindow,
 ) -> None:
     """450 unread messages: the divider stands above the first, and they stay unread until read."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 20) as (bob, chat):
         await ann.open_chat("Long")
         entry = ann.page.get_by_role("link", name="Long")
         await expect(entry.locator(".badge")).to_have_count(0)
         await ann.start_chat("Elsewhere")
         await ann.page.goto("about:blank")
-        for start in range(0, 460, 20):
-            await asyncio.gather(*(bob.post(chat, f"unread {n}") for n in range(start, start + 20)))
+        await post_many(bob, chat, [f"unread {number}" for number in range(460)])
     await ann.page.goto(f"{ann.origin}/")
     await expect(entry.locator(".badge")).to_contain_text("99+")
     await ann.open_chat("Long")
@@ -71,18 +64,21 @@ async def test_one_begins_at_the_first_unread_however_many_there_are(
     await expect(following.locator(".text")).to_have_text(re.compile("^unread 1?[0-9]$"))
     await ann.page.reload()
     await expect(divider).to_be_in_viewport()
-    for _ in range(12):
+
+    async def is_read() -> bool:
         await ann.log.evaluate("log => { log.scrollTop += 3000; }")
-        await asyncio.sleep(0.15)
-    await expect(ann.log.locator(".text").last).to_have_text(re.compile("^unread 4[45][0-9]$"))
+        last = await ann.log.locator(".text").last.inner_text()
+        is_last = last in {f"unread {number}" for number in range(440, 460)}
+        return is_last and await ann.scroll_gap() < 1
+
+    await until(is_read)
     await ann.button("Elsewhere").or_(ann.page.get_by_role("link", name="Elsewhere")).click()
     await expect(entry.locator(".badge")).to_have_count(0)
 
 
-async def test_an_address_leads_to_its_message(open_window: OpenWindow) -> None:
+async def test_an_address_leads_to_its_message(enter: OpenWindow) -> None:
     """A link to a message opens the chat there, however far back it is, and shows which it is."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 300) as (_, chat):
         await ann.open_chat("Long")
     await ann.page.goto(f"{ann.origin}/#{chat}/120")
@@ -93,28 +89,26 @@ async def test_an_address_leads_to_its_message(open_window: OpenWindow) -> None:
     await expect(ann.log.locator(".text").last).to_be_in_viewport()
 
 
-async def test_a_message_can_be_marked_as_unread(open_window: OpenWindow) -> None:
+async def test_a_message_can_be_marked_as_unread(enter: OpenWindow) -> None:
     """From a message on everything counts as new again, until the chat is opened anew."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 20):
         await ann.open_chat("Long")
-    line = ann.log.locator(".line").last
-    await line.hover()
-    await ann.button("More").click()
-    await ann.page.get_by_role("menuitem", name="Mark as unread").click()
+    await ann.act_on("line 19", "Mark as unread")
     await ann.start_chat("Elsewhere")
     entry = ann.page.get_by_role("link", name="Long")
-    await expect(entry.locator(".badge")).to_contain_text("1")
+    await expect(entry.locator(".badge")).to_have_text("Unread: 1")
     await ann.open_chat("Long")
     await expect(ann.log.get_by_text("New", exact=True)).to_be_visible()
     await expect(entry.locator(".badge")).to_have_count(0)
+    await ann.log.locator(".line").nth(-5).click(modifiers=["Alt"])
+    await ann.open_chat("Elsewhere")
+    await expect(entry.locator(".badge")).to_have_text("Unread: 5")
 
 
-async def test_a_send_moves_nothing(open_window: OpenWindow) -> None:
+async def test_a_send_moves_nothing(enter: OpenWindow) -> None:
     """A line has the same height from the moment it is written until long after it is stored."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     await ann.start_chat("Steady")
     await ann.write("first")
     await expect(ann.log.locator(".pending")).to_have_count(0)
@@ -134,14 +128,18 @@ async def test_a_send_moves_nothing(open_window: OpenWindow) -> None:
     assert len(await ann.page.evaluate("[...window.heights]")) == 1
 
 
-async def test_a_message_is_found_by_its_words(open_window: OpenWindow) -> None:
+async def test_a_message_is_found_by_its_words(enter: OpenWindow) -> None:
     """The finder shows messages with the words marked, and leads to them in their chat."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 120) as (bob, chat):
         await bob.post(chat, "the lanterns are in the boathouse")
-        for number in range(100):
-            await bob.post(chat, f"something else {number}")
+        await post_many(bob, chat, [f"something else {number}" for number in range(100)])
+
+        async def is_indexed() -> bool:
+            found = await bob.ask("GET", "/api/search?q=lanterns&limit=1")
+            return bool(found.body["messages"])
+
+        await until(is_indexed)
     await ann.find("lanterns boat", "Messages")
     await expect(ann.log.locator(".found .text")).to_have_text("the lanterns are in the boathouse")
     await expect(ann.log.locator(".found")).to_be_in_viewport()

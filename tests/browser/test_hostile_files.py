@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Download, Error, Request
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RUN = "fetch('/ran');new Image().src='/ran'"
 HTML = f"<!doctype html><title>x</title><script>{RUN}</script><img src=x onerror={RUN!r}>"

@@ -9,12 +9,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from tests.browser.company import two
 from tests.browser.conftest import DESK, OpenWindow
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person, Rest
 from tests.fixtures.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PASSWORD = "correct horse battery"
 USED = "This invitation does not work any more"
@@ -34,14 +35,19 @@ async def fill(window: Window, name: str, go: str, password: str = "") -> None:
     await window.button(go).click()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+def printed(system: Hubbub) -> str:
+    """The first owner's link. It was printed at the start; what has died since is told after it."""
+    found = re.search(r"#(owner=[\w-]+)", system.said(1_000_000))
+    assert found is not None, system.said()
+    return found[1]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def owner(browser: Browser, system: Hubbub) -> AsyncIterator[Person]:
     """Came by the link that was printed and named the team; for other files the instance is as it
     was."""
-    found = re.search(r"#(owner=[\w-]+)", system.said())
-    assert found is not None, system.said()
     window = await Window.open(await browser.new_context(viewport=DESK), system.origin)
-    await follow(window, found[1])
+    await follow(window, printed(system))
     await expect(window.page.get_by_text("You will be the owner of this instance.")).to_be_visible()
     await fill(window, "olga", "Sign up")
     await expect(window.page.get_by_text("Choose a password")).to_be_visible()
@@ -80,10 +86,8 @@ async def test_the_owners_link_works_once(
     open_window: OpenWindow, owner: Person, system: Hubbub
 ) -> None:
     """Opened again it is refused with a sentence; signing up without it is possible."""
-    found = re.search(r"#(owner=[\w-]+)", system.said())
-    assert found is not None
     window = await open_window()
-    await follow(window, found[1])
+    await follow(window, printed(system))
     await fill(window, "late", "Sign up", PASSWORD)
     await expect(window.page.get_by_text("This link does not work any more.")).to_be_visible()
     await expect(window.field("Name")).to_have_value("late")
@@ -104,11 +108,9 @@ async def test_an_invitation_leads_into_its_chat(open_window: OpenWindow, owner:
     await expect(second.state).to_have_text("live")
 
 
-async def test_who_is_signed_in_takes_an_invitation(open_window: OpenWindow, owner: Person) -> None:
+async def test_who_is_signed_in_takes_an_invitation(enter: OpenWindow, owner: Person) -> None:
     """In the page that is open already; one that is used up, or leads nowhere, says so."""
-    ann, bob = await open_window(), await open_window()
-    for window in (ann, bob):
-        await window.sign_up()
+    ann, bob = await two(enter)
     link = await invite(owner, chat=await owner.create_chat("Speakers"))
     await follow(ann, link)
     await expect(ann.page.locator(".bar h1")).to_have_text("Speakers")
@@ -171,17 +173,13 @@ async def test_a_reset_sets_a_password_once(open_window: OpenWindow, owner: Pers
     await expect(window.state).to_have_text("live")
 
 
-async def test_an_owner_looks_after_the_instance(open_window: OpenWindow, owner: Person) -> None:
+async def test_an_owner_looks_after_the_instance(
+    open_window: OpenWindow, enter: OpenWindow, owner: Person
+) -> None:
     """From the page's settings: what runs is well; a member who is deactivated is signed out of the
     page, and may log in again after it was taken back."""
-    window, member = await open_window(), await open_window()
-    await member.sign_up(PASSWORD)
-    await window.button("Already have an account? Log in").click()
-    window.name = owner.username
-    await window.field("Name").fill(owner.username)
-    await window.field("Password").fill(PASSWORD)
-    await window.button("Log in").click()
-    await expect(window.state).to_have_text("live")
+    window, member = await open_window(), await enter(PASSWORD)
+    await window.log_in(owner.username, PASSWORD)
     await window.open_settings()
     await window.page.get_by_role("link", name="Administration").click()
     await expect(window.page.get_by_text("Everything works")).to_be_visible()

@@ -11,7 +11,7 @@ from tests.browser.conftest import OpenWindow
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def entry(window: Window, title: str) -> Locator:
@@ -54,10 +54,9 @@ async def post(bob: Person, chat: str, text: str, *mentions: str) -> None:
     assert answer.status == 201
 
 
-async def test_a_chat_says_as_much_as_one_wants_to_hear(open_window: OpenWindow) -> None:
+async def test_a_chat_says_as_much_as_one_wants_to_hear(enter: OpenWindow) -> None:
     """All of it is counted, or what mentions one, or nothing; what is muted shows a dot."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
         chats = {name: await bob.create_chat(name, me) for name in ("Loud", "Named", "Quiet")}
@@ -85,10 +84,9 @@ async def test_a_chat_says_as_much_as_one_wants_to_hear(open_window: OpenWindow)
         await expect(ann.page).to_have_title("(1) Hubbub")
 
 
-async def test_the_list_stands_in_the_order_of_the_last_messages(open_window: OpenWindow) -> None:
+async def test_the_list_stands_in_the_order_of_the_last_messages(enter: OpenWindow) -> None:
     """Unread chats above the others, or where they are, as one likes it."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
         chats = {name: await bob.create_chat(name, me) for name in ("One", "Two", "Three")}
@@ -108,10 +106,9 @@ async def test_the_list_stands_in_the_order_of_the_last_messages(open_window: Op
         await expect(ann.page.locator(".row .title")).to_have_text(["One", "Three", "Two"])
 
 
-async def test_what_is_put_away_comes_back_with_the_next_message(open_window: OpenWindow) -> None:
+async def test_what_is_put_away_comes_back_with_the_next_message(enter: OpenWindow) -> None:
     """Archived chats stand behind a button at the end of the list."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Old", await id_of(bob, ann))
         await choose(ann, "Old", "Archive")
@@ -131,10 +128,9 @@ async def test_what_is_put_away_comes_back_with_the_next_message(open_window: Op
         await expect(entry(ann, "Old")).to_contain_text("Muted")
 
 
-async def test_the_list_is_there_before_the_server_answers(open_window: OpenWindow) -> None:
+async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) -> None:
     """What this browser has kept is shown at once, and is right as soon as the server tells."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
         chats = {name: await bob.create_chat(name, me) for name in ("First", "Second")}
@@ -161,10 +157,11 @@ async def test_the_list_is_there_before_the_server_answers(open_window: OpenWind
         await ann.page.unroute(re.compile("/api/"))
 
 
-async def test_two_devices_agree_on_what_is_read(open_window: OpenWindow) -> None:
+async def test_two_devices_agree_on_what_is_read(
+    open_window: OpenWindow, enter: OpenWindow
+) -> None:
     """Read here, marked as unread here, muted here: the other device shows it without a reload."""
-    ann, phone = await open_window(), await open_window()
-    await ann.sign_up("correct horse")
+    ann, phone = await enter("correct horse"), await open_window()
     await phone.log_in(ann.name, "correct horse")
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Shared", await id_of(bob, ann))
@@ -173,15 +170,14 @@ async def test_two_devices_agree_on_what_is_read(open_window: OpenWindow) -> Non
         for device in (ann, phone):
             await expect(entry(device, "Shared").locator(".badge")).to_have_text("Unread: 3")
         await ann.open_chat("Shared")
+        await ann.expect_lines("one", "two", "three")
         badge = entry(phone, "Shared").locator(".badge")
-        await expect(badge).to_have_count(0, timeout=3_000)
-        await ann.line("two").hover()
-        await ann.button("More").click()
-        await ann.page.get_by_role("menuitem", name="Mark as unread").click()
-        await expect(badge).to_have_text("Unread: 2", timeout=3_000)
+        await expect(badge).to_have_count(0)
+        await ann.act_on("two", "Mark as unread")
+        await expect(badge).to_have_text("Unread: 2")
         await expect(phone.page).to_have_title("(2) Hubbub")
         await choose(phone, "Shared", "Mute")
-        await expect(entry(ann, "Shared")).to_contain_text("Muted", timeout=3_000)
+        await expect(entry(ann, "Shared")).to_contain_text("Muted")
         await expect(badge).to_have_text("Unread")
         await phone.open_chat("Shared")
         await expect(phone.log.get_by_text("New", exact=True)).to_be_visible()

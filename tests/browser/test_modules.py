@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from edge.site import CLIENT_FOLDER, WEB_FOLDER
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RULES = Path(__file__).parent / "modules"
 FOLDERS = {

@@ -6,46 +6,44 @@ import uuid
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.company import crowd, id_of, long_chat
+from tests.browser.company import FIRST_LINE, crowd, id_of, long_chat, post_many, until
 from tests.browser.conftest import OpenWindow
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.mark.parametrize("width", [390, 800])
-async def test_one_can_write_at_every_width(open_window: OpenWindow, width: int) -> None:
+async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:
     """A name without a gap and many people with long names push nothing out of the window."""
-    ann = await open_window(viewport={"width": width, "height": 700})
-    await ann.sign_up()
+    ann = await enter(viewport={"width": 800, "height": 700})
     async with crowd(ann, 6, *(f"{uuid.uuid4().hex}"[:32] for _ in range(6))) as people:
         await people[0].create_chat("W" * 128, await id_of(people[0], ann), *(p.id for p in people))
     await ann.page.get_by_role("link", name="WWW").click()
     await expect(ann.page.locator(".bar p")).to_contain_text("more and you")
     await ann.composer.fill("x")
-    for one in (ann.button("Send"), ann.page.locator(".bar h1 button"), ann.composer):
-        box = await one.bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
+    for width in (800, 390):
+        await ann.page.set_viewport_size({"width": width, "height": 700})
+        for one in (ann.button("Send"), ann.page.locator(".bar h1 button"), ann.composer):
+            box = await one.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
     await ann.button("Send").click()
     await ann.expect_lines("x")
 
 
-async def test_the_first_view_of_a_phone_says_what_to_do(open_window: OpenWindow) -> None:
+async def test_the_first_view_of_a_phone_says_what_to_do(enter: OpenWindow) -> None:
     """With no chat yet, a phone offers both ways to one, as a desk does."""
-    ann = await open_window(viewport=PHONE, has_touch=True, is_mobile=True)
-    await ann.sign_up()
+    ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)
     await expect(ann.button("New chat").last).to_be_visible()
     await ann.button("Find somebody").first.tap()
     await expect(ann.page.get_by_role("combobox")).to_be_focused()
 
 
-async def test_the_way_back_closes_what_lies_over_the_page(open_window: OpenWindow) -> None:
+async def test_the_way_back_closes_what_lies_over_the_page(enter: OpenWindow) -> None:
     """On a phone the browser's way back takes one layer away, then leads to the list."""
-    ann = await open_window(viewport=PHONE, has_touch=True, is_mobile=True)
-    await ann.sign_up()
+    ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)
     await ann.button("New chat").first.tap()
     await expect(ann.page.get_by_role("dialog", name="New chat")).to_be_visible()
     await ann.page.go_back()
@@ -63,31 +61,37 @@ async def test_the_way_back_closes_what_lies_over_the_page(open_window: OpenWind
     await expect(ann.page.locator(".panel")).to_be_hidden()
 
 
-async def test_another_width_keeps_the_place(open_window: OpenWindow) -> None:
+async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
     """A reader further up sees the same line after the window was made narrower."""
-    ann = await open_window(viewport={"width": 1200, "height": 700})
-    await ann.sign_up()
+    ann = await enter(viewport={"width": 1200, "height": 700})
     async with long_chat(ann, 20) as (bob, chat):
-        for number in range(60):
-            await bob.post(chat, f"{number} " + "words that wrap in a narrow window " * 8)
+        wide = "words that wrap in a narrow window " * 8
+        await post_many(bob, chat, [f"{number} {wide}" for number in range(60)])
+        await bob.post(chat, "the last one")
+        await expect(ann.page.get_by_role("link", name="Long")).to_contain_text("the last one")
     await ann.open_chat("Long")
     await ann.button("Latest").click()
+    await expect(ann.log.locator(".text").last).to_be_in_viewport()
     await ann.log.evaluate("log => { log.scrollTop -= 1500; }")
-    first = """log => [...log.querySelectorAll('.line')].find(
-        one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
     await expect(ann.page.locator(".top-edge")).to_be_visible()
-    before = await ann.log.evaluate(first)
+    before = await ann.log.evaluate(FIRST_LINE)
     await ann.page.set_viewport_size({"width": 400, "height": 700})
     await expect(ann.page.get_by_role("navigation", name="Chats")).to_be_hidden()
-    assert await ann.log.evaluate(first) == before
+
+    async def is_where_it_was() -> bool:
+        return bool(await ann.log.evaluate(FIRST_LINE) == before)
+
+    await until(is_where_it_was)
 
 
-async def test_a_wheel_over_the_button_to_the_latest_scrolls(open_window: OpenWindow) -> None:
+async def test_a_wheel_over_the_button_to_the_latest_scrolls(enter: OpenWindow) -> None:
     """What floats over the messages does not stop them from being scrolled."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     async with long_chat(ann, 60):
         await ann.open_chat("Long")
+    await ann.log.evaluate("log => { log.scrollTop = 0; }")
+    await expect(ann.log.get_by_text("started the chat")).to_be_attached()
+    await ann.log.evaluate("log => { log.scrollTop = 0; }")  # nothing else comes above it
     await ann.button("Latest").hover()
     before = await ann.log.evaluate("log => log.scrollTop")
     await ann.page.mouse.wheel(0, 200)
@@ -96,10 +100,9 @@ async def test_a_wheel_over_the_button_to_the_latest_scrolls(open_window: OpenWi
     )
 
 
-async def test_selection_is_seen_with_the_systems_colours(open_window: OpenWindow) -> None:
+async def test_selection_is_seen_with_the_systems_colours(enter: OpenWindow) -> None:
     """Where the system takes backgrounds away, the open chat still has a line around it."""
-    ann = await open_window(forced_colors="active")
-    await ann.sign_up()
+    ann = await enter(forced_colors="active")
     await ann.start_chat("Open")
     styles = await ann.page.locator(".row[aria-current]").evaluate(
         "row => [getComputedStyle(row).outlineStyle, getComputedStyle(row).outlineWidth]"
@@ -107,10 +110,9 @@ async def test_selection_is_seen_with_the_systems_colours(open_window: OpenWindo
     assert styles == ["solid", "2px"]
 
 
-async def test_changing_chats_is_not_read_out(open_window: OpenWindow) -> None:
+async def test_changing_chats_is_not_read_out(enter: OpenWindow) -> None:
     """Messages that come in because a chat is opened find the log marked as busy."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     await ann.start_chat("One")
     await ann.write("said before")
     await ann.expect_lines("said before")
@@ -132,10 +134,9 @@ async def test_changing_chats_is_not_read_out(open_window: OpenWindow) -> None:
     await expect(ann.log).not_to_have_attribute("aria-busy", re.compile("."))
 
 
-async def test_the_keys_are_shown_wherever_the_focus_is(open_window: OpenWindow) -> None:
+async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> None:
     """The keys that the first view names open the list of keys, and write nothing anywhere."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     named = await ann.page.locator(".nothing kbd").all_inner_texts()
     await ann.page.keyboard.press("+".join(named).replace("Ctrl", "Control"))
     await expect(ann.page.get_by_role("dialog", name="Keys")).to_be_visible()

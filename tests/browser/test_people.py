@@ -5,17 +5,15 @@ import uuid
 import pytest
 from playwright.async_api import ConsoleMessage, Request, expect
 
-from tests.browser.company import crowd, id_of
+from tests.browser.company import crowd, id_of, two
 from tests.browser.conftest import OpenWindow
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_people_come_and_go(open_window: OpenWindow) -> None:
+async def test_people_come_and_go(enter: OpenWindow) -> None:
     """An added user has the chat with its history at once; a removed one loses it and is told."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
+    ann, bob = await two(enter)
     await ann.start_chat("Kitchen")
     await ann.write("there is cake")
     panel = await ann.open_panel()
@@ -34,13 +32,9 @@ async def test_people_come_and_go(open_window: OpenWindow) -> None:
     await expect(bob.page.get_by_text(f"{ann.name} removed you: ")).to_be_visible()
 
 
-async def test_the_owner_renames_and_others_cannot(open_window: OpenWindow) -> None:
+async def test_the_owner_renames_and_others_cannot(enter: OpenWindow) -> None:
     """Everyone sees a new name at once; only the owner is offered to change it."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat("Old name", bob.name)
-    await bob.open_chat("Old name")
+    ann, bob = await two(enter, "Old name")
     await bob.open_panel("Settings")
     await expect(bob.button("Leave this chat")).to_be_visible()
     await expect(bob.button("Save")).to_have_count(0)
@@ -56,13 +50,9 @@ async def test_the_owner_renames_and_others_cannot(open_window: OpenWindow) -> N
         await expect(window.page.get_by_role("link", name="New name")).to_be_visible()
 
 
-async def test_leaving_passes_the_chat_on_and_deleting_ends_it(open_window: OpenWindow) -> None:
+async def test_leaving_passes_the_chat_on_and_deleting_ends_it(enter: OpenWindow) -> None:
     """When the owner leaves, the other one owns the chat and may delete it."""
-    ann, bob = await open_window(), await open_window()
-    await ann.sign_up()
-    await bob.sign_up()
-    await ann.start_chat("Short", bob.name)
-    await bob.open_chat("Short")
+    ann, bob = await two(enter, "Short")
     await ann.open_panel("Settings")
     await ann.ask("Leave this chat", "Leave")
     await expect(ann.page.get_by_role("link", name="Short")).to_have_count(0)
@@ -74,11 +64,10 @@ async def test_leaving_passes_the_chat_on_and_deleting_ends_it(open_window: Open
 
 
 async def test_errors_stand_beside_their_field_until_it_is_changed(
-    open_window: OpenWindow,
+    open_window: OpenWindow, enter: OpenWindow
 ) -> None:
     """What is wrong with one field is said there and stays while one types elsewhere."""
-    ann, other = await open_window(), await open_window()
-    await ann.sign_up()
+    ann, other = await enter(), await open_window()
     await other.field("Name").fill("a b")
     await other.field("E-mail").fill("nobody")
     await other.field("Password").fill("short")
@@ -98,10 +87,9 @@ async def test_errors_stand_beside_their_field_until_it_is_changed(
     await expect(other.page.get_by_text("This name is taken.")).to_be_visible()
 
 
-async def test_one_logs_out_and_in_again(open_window: OpenWindow) -> None:
+async def test_one_logs_out_and_in_again(enter: OpenWindow) -> None:
     """A reload goes on with the session; logging out ends it; name and password bring it back."""
-    ann = await open_window()
-    await ann.sign_up("correct horse")
+    ann = await enter("correct horse")
     await ann.start_chat("Mine")
     await ann.write("hello")
     await ann.page.reload()
@@ -121,19 +109,16 @@ async def test_one_logs_out_and_in_again(open_window: OpenWindow) -> None:
     await ann.expect_lines("hello")
 
 
-async def test_a_new_password_ends_the_other_sessions(open_window: OpenWindow) -> None:
+async def test_a_new_password_ends_the_other_sessions(
+    open_window: OpenWindow, enter: OpenWindow
+) -> None:
     """An account without one gets a password, then another; other browsers are signed out."""
-    ann, elsewhere = await open_window(), await open_window()
-    await ann.sign_up()
+    ann, elsewhere = await enter(), await open_window()
     await ann.open_settings()
     await ann.field("New password").fill("correct horse")
     await ann.button("Set password").click()
     await expect(ann.page.get_by_text("Your password is set.")).to_be_visible()
-    await elsewhere.page.get_by_role("button", name="log in").click()
-    await elsewhere.field("Name").fill(ann.name)
-    await elsewhere.field("Password").fill("correct horse")
-    await elsewhere.button("Log in").click()
-    await expect(elsewhere.state).to_have_text("live")
+    await elsewhere.log_in(ann.name, "correct horse")
     await ann.field("New password").fill("battery staple")
     await ann.button("Set password").click()
     await expect(ann.page.get_by_text("This is not your current password.")).to_be_visible()
@@ -143,10 +128,9 @@ async def test_a_new_password_ends_the_other_sessions(open_window: OpenWindow) -
     await expect(ann.state).to_have_text("live")
 
 
-async def test_an_account_is_deleted_by_its_owner(open_window: OpenWindow) -> None:
+async def test_an_account_is_deleted_by_its_owner(enter: OpenWindow) -> None:
     """With the password; afterwards nobody can log in with it."""
-    ann = await open_window()
-    await ann.sign_up("correct horse")
+    ann = await enter("correct horse")
     await ann.open_settings()
     await ann.button("Delete account").click()
     await ann.field("Your password").fill("wrong horse")
@@ -161,10 +145,9 @@ async def test_an_account_is_deleted_by_its_owner(open_window: OpenWindow) -> No
     await expect(ann.page.get_by_text("Wrong name or password")).to_be_visible()
 
 
-async def test_a_chat_of_many_costs_a_screenful_of_names(open_window: OpenWindow) -> None:
+async def test_a_chat_of_many_costs_a_screenful_of_names(enter: OpenWindow) -> None:
     """The panel of 120 people has its actions on top and names those in view; it finds the rest."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     last = f"zoe{uuid.uuid4().hex[:12]}"
     async with crowd(ann, 120, last) as people:
         ids = [person.id for person in people]
@@ -183,10 +166,9 @@ async def test_a_chat_of_many_costs_a_screenful_of_names(open_window: OpenWindow
     await expect(ann.button("Leave this chat")).to_be_in_viewport()
 
 
-async def test_logging_out_is_asked_for_twice(open_window: OpenWindow) -> None:
+async def test_logging_out_is_asked_for_twice(enter: OpenWindow) -> None:
     """One click never costs an account: it is said what is lost, and one may stay."""
-    ann = await open_window()
-    await ann.sign_up()
+    ann = await enter()
     await ann.open_settings()
     await ann.button("Log out").click()
     await expect(ann.page.get_by_text("Without a password you cannot get back")).to_be_visible()

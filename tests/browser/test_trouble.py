@@ -13,13 +13,13 @@ from tests.browser.trouble import Trouble
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LONG_SECONDS = float(os.environ.get("TROUBLE_SECONDS", "240"))
 SEED = int(os.environ.get("TROUBLE_SEED", "0"))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(system: Hubbub) -> AsyncIterator[tuple[Person, Person]]:
     async with aiohttp.ClientSession() as session:
         yield (

@@ -80,11 +80,7 @@ class Trouble:
         first = await self.devices[0].open()
         await first.sign_up(PASSWORD, name)
         second = await self.devices[1].open()
-        await second.page.get_by_role("button", name="log in").click()
-        await second.field("Name").fill(name)
-        await second.field("Password").fill(PASSWORD)
-        await second.button("Log in").click()
-        await expect(second.state).to_have_text("live")
+        await second.log_in(name, PASSWORD)
         found = await self._bob.ask("GET", f"/api/user?username={name}")
         ann = found.body["users"][0]["id"]
         for chat in ("Garden", "Kitchen"):

@@ -30,6 +30,15 @@ async function fresh(check) {
   await new Database(name).erase();
 }
 
+rule("what was read ahead is given once, and read anew after that", () => fresh(async (name) => {
+  const database = new Database(name);
+  await database.put("names", { id: "a" });
+  database.readAhead(["names"]);
+  await database.put("names", { id: "b" });
+  same(await database.all("names"), [{ id: "a" }]);
+  same(await database.all("names"), [{ id: "a" }, { id: "b" }]);
+}));
+
 rule("what was put as the page went away is there when it opens again", () => (
   fresh(async (name) => {
     await new Database(name).put("drafts", mark("a", "before"));

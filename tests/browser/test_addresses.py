@@ -1,0 +1,80 @@
+"""Chats and messages are named by their addresses: completed, shown by their names, shared."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.stage import Play
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def make_play() -> tuple[Play, str, str]:
+    play = Play()
+    play.say(play.start("", "cleo"), "cleo", "Kitchen is mine")
+    kitchen = play.start("The kitchen", "bob")
+    party = play.start("Summer party", "bob", "cleo")
+    play.say(kitchen, "bob", "There is cake")
+    play.say(party, "cleo", "Who comes?")
+    play.read_all()
+    return play, kitchen, party
+
+
+async def test_a_chat_is_completed_and_leads_there(open_page: OpenPage) -> None:
+    """`#` and the beginning of a word of its name; what is sent is its address, what is read its
+    name, and a number after `#` stays what it is."""
+    play, kitchen, party = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    field, options = page.locator(".write textarea"), page.get_by_role("option")
+    await field.press_sequentially("see #kit")
+    await expect(options).to_have_text([re.compile("The kitchen$")])
+    await field.press("Tab")
+    address = f"{page.url.partition('#')[0]}#{kitchen}"
+    await expect(field).to_have_value(f"see {address} ")
+    await field.press_sequentially("for #12")
+    await expect(options).to_have_count(0)
+    await field.press("Enter")
+    line = page.locator(".line").last
+    await expect(line.locator(".text")).to_have_text("see #The kitchen for #12")
+    assert play.logs[party][-1]["message"] == f"see {address} for #12"
+    await line.get_by_role("link", name="#The kitchen").click()
+    await expect(page.locator(".bar h1")).to_have_text("The kitchen")
+    assert len(page.context.pages) == 1
+
+
+async def test_the_address_of_a_message_leads_to_it(open_page: OpenPage) -> None:
+    """By the name of its chat where one is in it; any other address stays as it was written."""
+    play, kitchen, party = make_play()
+    page = await open_page(play)
+    origin = page.url.partition("#")[0]
+    play.say(party, "bob", f"as in {origin}#{kitchen}/2, not {origin}#{party[:-3]}fff/2")
+    await page.get_by_role("link", name="Summer party").click()
+    links = page.locator(".line").last.get_by_role("link")
+    await expect(links).to_have_text(["Message in The kitchen", f"{origin}#{party[:-3]}fff/2"])
+    await links.first.click()
+    await expect(page.locator(".found .text")).to_have_text("There is cake")
+
+
+async def test_a_message_is_shared(open_page: OpenPage) -> None:
+    """Where the system can: its text and its address."""
+    play, kitchen, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="The kitchen").click()
+    line = page.locator(".line").last
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    await expect(page.get_by_role("menuitem", name="Copy link")).to_be_visible()
+    share = page.get_by_role("menuitem", name="Share")
+    await expect(share).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await page.evaluate("navigator.share = async what => { window.shared = what }")
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    await share.click()
+    assert await page.evaluate("window.shared") == {
+        "title": "The kitchen", "text": "There is cake",
+        "url": f"{page.url.partition('#')[0]}#{kitchen}/2",
+    }  # fmt: skip
