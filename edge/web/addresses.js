@@ -8,6 +8,13 @@ export function addressOf(chat, seq) {
   return `${location.origin}${location.pathname}#${chat.id}${at}`;
 }
 
+/** The chat and the seq that the page's own address names; null for what it does not name. */
+export function namedHere(chats) {
+  const [id, seq] = location.hash.slice(1).split("/");
+  const chat = chats.get(id) ?? null;
+  return { chat, seq: chat && /^\d+$/u.test(seq ?? "") ? Number(seq) : null };
+}
+
 /** `{chat, seq, hash}` of an address of a chat that is among `chats`; null for any other. */
 export function namedBy(address, chats) {
   const [page, name = ""] = address.split("#");

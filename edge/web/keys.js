@@ -16,6 +16,12 @@ export function hearKeys(listen, does) {
   });
 }
 
+/** From one of the `[node, focus()]` to the next (1), or to the one before (-1). */
+export function goAround(places, by) {
+  const at = places.findIndex(([node]) => node.contains(document.activeElement));
+  places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
+}
+
 /** Whether something lies over the page. */
 export function isCovered() {
   return document.querySelector("dialog[open], [popover]:popover-open") !== null;

@@ -2,12 +2,13 @@
  * The page of somebody who is signed in: builds the views, hands what each says to those it
  * concerns, and draws when something has changed. Holds no rule of its own about chats.
  */
+import { namedHere } from "./addresses.js";
 import { Attention } from "./attention.js";
 import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
 import { Errands } from "./errands.js";
 import { showHeading } from "./heading.js";
-import { hearKeys, isCovered } from "./keys.js";
+import { goAround, hearKeys, isCovered } from "./keys.js";
 import { Layers } from "./layers.js";
 import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
@@ -40,8 +41,9 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route() });
   #list = new ListChoice({ onChange: () => this.#draw() });
-  #lazy = this.#lazily("later", "later.css");
-  #talk = this.#lazily("talk");
+  #notHere = (error) => this.say(refusalInWords(error)); // of a script that did not come
+  #lazy = new Lazy({ name: "later", styles: "later.css", onFailure: this.#notHere });
+  #talk = new Lazy({ name: "talk", onFailure: this.#notHere });
   #parts;
   #sheets;
   #side;
@@ -106,10 +108,6 @@ export class Workspace {
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
   }
 
-  #lazily(name, styles) {
-    return new Lazy({ name, styles, onFailure: (error) => this.say(refusalInWords(error)) });
-  }
-
   /** A sentence above the list of chats. */
   say(sentence) {
     this.#side.say(sentence);
@@ -137,10 +135,7 @@ export class Workspace {
           this.#layers.goTo(`#${chat.id}/${seq}`);
         },
         meet: (user) => this.#meet(user),
-        leaving: (ending) => {
-          this.#leaving = ending;
-          return ending;
-        },
+        leaving: (ending) => (this.#leaving = ending),
         leave: (notice) => this.#leave(notice),
       },
     });
@@ -153,11 +148,8 @@ export class Workspace {
         menu: (id, anchor) => this.#menu(this.#chats.get(id), anchor),
       },
     });
-    const empty = welcome({
-      me: this.#me,
-      onFind: () => this.#sheets.find(),
-      onNewChat: () => this.#sheets.newChat(),
-    });
+    const does = { onFind: () => this.#sheets.find(), onNewChat: () => this.#sheets.newChat() };
+    const empty = welcome({ me: this.#me, ...does });
     this.#conversation = new TalkPlace({
       talk: this.#talk,
       empty,
@@ -228,7 +220,7 @@ export class Workspace {
         const next = beside(this.#sections(), this.#open, by, onlyUnread);
         if (next) this.#goTo(next);
       },
-      around: (by) => this.#around(by),
+      around: (by) => goAround(this.#places, by),
       back: () => (this.#open ? this.#conversation : this.#side.find).focus(),
       keys: () => this.#sheets.keys(),
     });
@@ -266,15 +258,8 @@ export class Workspace {
     this.#write();
   }
 
-  /** The chat and the seq that the address names; null for what it does not name. */
-  #named() {
-    const [id, seq] = location.hash.slice(1).split("/");
-    const chat = this.#chats.get(id) ?? null;
-    return { chat, seq: chat && /^\d+$/u.test(seq ?? "") ? Number(seq) : null };
-  }
-
   #route() {
-    const { chat, seq } = this.#named();
+    const { chat, seq } = namedHere(this.#chats);
     if (chat !== null && chat.detail === null) return;
     // The browser tells late of a new address; a drawing in between has followed it already.
     const isNamed = seq !== null && seq !== this.#at;
@@ -326,15 +311,13 @@ export class Workspace {
     }));
   }
 
-  /** From one place of the page to the next, or to the one before. */
-  #around(by) {
-    const places = [
+  /** The parts of the page as `goAround` takes them. */
+  get #places() {
+    return [
       [this.#side.node, () => this.#side.find.focus()],
       ...(this.#open ? this.#conversation.places : []),
       ...(this.#panel?.isOpen ? [[this.#panel.node, () => this.#panel.focus()]] : []),
     ];
-    const at = places.findIndex(([node]) => node.contains(document.activeElement));
-    places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
   }
 
   async #meet(user) {
@@ -387,7 +370,7 @@ export class Workspace {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
     // The address may name a chat that has only now become known.
-    const { chat: named } = this.#named();
+    const { chat: named } = namedHere(this.#chats);
     if (named?.detail && named !== this.#open) {
       this.#route();
       return;
