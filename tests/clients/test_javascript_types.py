@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -20,9 +21,11 @@ const shown = (one) => typeof one !== "function" || !/^class/.test(String(one)) 
   ...names(one.prototype).filter((name) => name !== "constructor"),
   ...names(one).filter((name) => !["length", "name", "prototype"].includes(name)),
 ];
-const found = await import(process.argv[2]);
-const all = names(found).map((name) => [name, shown(found[name])]);
-console.log(JSON.stringify(Object.fromEntries(all)));
+const members = (found) => (
+  Object.fromEntries(names(found).map((name) => [name, shown(found[name])]))
+);
+const [lib, node] = [await import("hubbub-client"), await import("hubbub-client/node")];
+console.log(JSON.stringify({ lib: members(lib), node: members(node) }));
 """
 # What only one of the two has or names in another way.
 PYTHON_ONLY = {"from_environment"}
@@ -30,23 +33,31 @@ JAVASCRIPT_ONLY = {"open", "close", "hurry", "state"}
 INTERNAL = {"apply", "forget", "name"}  # between a client and its chats; an error's name
 
 
-def _npx(*command: str) -> str:
+def _npx(*command: str, cwd: Path) -> str:
     done = subprocess.run(
-        [str(ROOT / ".ci" / "npx"), *command], capture_output=True, text=True, timeout=300
+        [str(ROOT / ".ci" / "npx"), *command], cwd=cwd, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program with the package as a dependency by path, which npm installs as a link."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "node_modules").mkdir()
+    (project / "node_modules" / "hubbub-client").symlink_to(CLIENTS / "javascript")
+    (project / "exports.mjs").write_text(EXPORTS)
+    for path in TYPES.iterdir():
+        shutil.copy(path, project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def exports(project: Path) -> dict[str, dict[str, list[str]]]:
     """The members of each class that each entry of the package exports."""
-    script = tmp_path_factory.mktemp("exports") / "exports.mjs"
-    script.write_text(EXPORTS)
-    return {
-        part: json.loads(_npx("node", str(script), str(CLIENTS / "javascript" / part / "index.js")))
-        for part in ("lib", "node")
-    }
+    found: dict[str, dict[str, list[str]]] = json.loads(_npx("node", "exports.mjs", cwd=project))
+    return found
 
 
 def _declared(part: str) -> dict[str, set[str]]:
@@ -60,9 +71,9 @@ def _declared(part: str) -> dict[str, set[str]]:
     return {**found, **{name: set() for name in functions}}
 
 
-def test_a_program_that_uses_everything_compiles() -> None:
+def test_a_program_that_uses_everything_compiles(project: Path) -> None:
     """In strict mode, and what it must not do does not."""
-    _npx("tsc", "-p", str(TYPES))
+    _npx("tsc", "-p", ".", cwd=project)
 
 
 @pytest.mark.parametrize("part", ["lib", "node"])

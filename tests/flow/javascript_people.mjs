@@ -15,7 +15,9 @@ if (client.rest.tokens === null) {
 }
 
 (async () => {
-  for await (const { type, chat, seq, message } of client.events()) say({ event: [type, chat, seq, message] });
+  for await (const { type, chat, seq, message } of client.events()) {
+    say({ event: [type, chat, seq, message] });
+  }
 })();
 
 const DO = {
@@ -42,10 +44,12 @@ const DO = {
     await chat.read(seq);
     const bytes = [];
     for await (const piece of chat.download(file.id)) bytes.push(...piece);
+    const { messages: found } = await client.search("corrected", { chat: id });
     const shown = chat.messages;
     const loaded = await chat.load(shown.length);
     const refused = await chat.react(crypto.randomUUID(), "👍").catch((error) => error.name);
-    return { shown, loaded, refused, text: String.fromCharCode(...bytes), hasOlder: chat.hasOlder };
+    const text = String.fromCharCode(...bytes);
+    return { shown, loaded, found, refused, text, hasOlder: chat.hasOlder };
   },
 };
 

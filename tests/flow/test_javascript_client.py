@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,11 @@ class Program:
 
 
 @contextlib.asynccontextmanager
-async def program(system: Hubbub, store: Path) -> AsyncIterator[Program]:
+async def program(system: Hubbub, store: Path, script: Path = PEOPLE) -> AsyncIterator[Program]:
+    environment = {**os.environ, "HUBBUB_ORIGIN": system.origin, "HUBBUB_STORE": str(store)}
     process = await asyncio.create_subprocess_exec(
         str(ROOT / ".ci" / "npx"), "node", "--experimental-websocket", "--no-warnings",
-        str(PEOPLE), system.origin, str(store),
+        str(script), system.origin, str(store), env=environment,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -79,7 +81,7 @@ async def test_a_node_program_has_everything_once_and_in_order(
     system: Hubbub, tmp_path: Path
 ) -> None:
     """kill -9 of realtime, chats, edge and Valkey while it and a Python program write; then of
-    itself: started again it misses nothing. Whatever it does in a chat is what history says."""
+    itself: started again it misses nothing. What it does in a chat is what history says."""
     async with somebody(system) as ann:
         listener = Listener(ann)
         async with program(system, tmp_path / "store") as ben:
@@ -114,10 +116,16 @@ async def test_a_node_program_has_everything_once_and_in_order(
             assert again.texts(chat)[-1] == "while it was dead"
             assert set(again.texts(chat)[:-1]) <= set(had[-2:])
             used = await again.do("use", chat=chat)
+        async with program(system, tmp_path / "store", ROOT / "examples" / "echo_bot.mjs"):
+            await made.send("hello")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while "You said: hello" not in listener.texts(chat):  # noqa: ASYNC110 - a list
+                    await asyncio.sleep(0.02)
         await listener.end()
     assert used["shown"] == used["loaded"]
     shown = {message["message"]: message for message in used["shown"]}
     assert [*shown] == ["line 1", "line 2, corrected", "line 3", "", "line 5"]
     assert shown["line 3"]["reactions"][0]["emoji"] == "👍"
+    assert [message["message"] for message in used["found"]] == ["line 2, corrected"]
     assert used["text"] == "bytes"
     assert (used["refused"], used["hasOlder"]) == ("NotFound", True)

@@ -22,7 +22,10 @@ export class Kept {
     this.epoch = epoch;
     return {
       tokens: session === null ? null : JSON.parse(session),
-      cursors: Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
+      // They count from when the epoch is there, which is written last.
+      cursors: epoch === null
+        ? {}
+        : Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
       epoch,
     };
   }

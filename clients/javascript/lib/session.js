@@ -9,32 +9,41 @@ const MAX_RESUMED_CHATS = 1_000;
 const MOMENTS = new Set(["typing", "presence", "read", "mine"]);
 
 /**
- * An output has one key: `{ready: pingSeconds}`, `{deliver: event}`, `{pull: {chat, after, socket}}`,
- * `{restarted: chat or null}`, `{answer: frame}` of a send, `{moment: frame}`, `{refresh: true}` or
- * `{refusal: frame}` of a frame without client id.
+ * An output has one key: `{ready: pingSeconds}`, `{deliver: event}`, `{pull}`, `{restarted: chat or
+ * null}`, `{answer: frame}` of a send, `{moment: frame}`, `{refresh: true}` or `{refusal: frame}` of
+ * a frame without client id. A pull is `{chat, after, to, socket}`: `to` is a seq that is known to
+ * exist.
  */
 export class Session {
-  #orders; // chat -> Order
+  #places = new Map(); // chat -> an `Order`, or what is more than one
+  #make;
   #pulling = new Set(); // chats
   #socket = 0; // how many became ready: what a pull for an earlier one brings is dropped
+  #had = {}; // chat -> cursor when the last `hello` was said
+  #said = {}; // what of it was in that
 
   /**
    * `cursors` is the last seq that the program has had by chat, `epoch` the history's, both as an
-   * earlier session left them, or empty: then events begin with what comes.
+   * earlier session left them, or empty: then events begin with what comes. Where chats are more
+   * than an `Order`, `make(chat, from, seen)` gives one that is new: it may begin after the seq
+   * `from`, or at `seen`, up to which it exists.
    */
-  constructor({ user = "", cursors = {}, epoch = null } = {}) {
+  constructor({
+    user = "", cursors = {}, epoch = null, make = (_, from) => new Order(from),
+  } = {}) {
     this.user = user;
     this.epoch = epoch;
-    this.#orders = ordersOf(cursors);
+    this.#make = make;
+    for (const [chat, seq] of Object.entries(cursors)) this.add(chat, make(chat, seq, seq));
   }
 
   /** `{chat: seq}` up to which events have come. */
   get cursors() {
-    return Object.fromEntries([...this.#orders].map(([chat, { cursor }]) => [chat, cursor]));
+    return Object.fromEntries([...this.#places].map(([chat, { cursor }]) => [chat, cursor]));
   }
 
   cursor(chat) {
-    return this.#orders.get(chat)?.cursor ?? 0;
+    return this.#places.get(chat)?.cursor ?? 0;
   }
 
   /**
@@ -42,9 +51,10 @@ export class Session {
    * server names none of the others in `behind`, and they are pulled.
    */
   hello() {
-    const newest = Object.entries(this.cursors).sort(([, a], [, b]) => b - a);
-    const resume = Object.fromEntries(newest.slice(0, MAX_RESUMED_CHATS));
-    return this.epoch === null ? { resume } : { resume, epoch: this.epoch };
+    this.#had = this.cursors;
+    const newest = Object.entries(this.#had).sort(([, a], [, b]) => b - a);
+    this.#said = Object.fromEntries(newest.slice(0, MAX_RESUMED_CHATS));
+    return { resume: this.#said, epoch: this.epoch ?? undefined };
   }
 
   /** One frame of the server, decoded. */
@@ -61,11 +71,11 @@ export class Session {
   /** A page that a pull brought. With `more` the next one follows from it. */
   pulled(pull, events, more = false) {
     if (!this.wants(pull)) return [];
-    const order = this.#orderOf(pull.chat);
-    const outputs = events.flatMap((event) => this.#deliver(order, jump(order, event)));
-    if (more) return [...outputs, this.#pull(pull.chat)];
+    const place = this.#placeOf(pull.chat, 0);
+    const outputs = events.flatMap((event) => this.#deliver(place, jump(place, event)));
+    if (more) return [...outputs, this.#pull(pull.chat, pull.to)];
     this.#pulling.delete(pull.chat);
-    return [...outputs, ...order.takeEarly().flatMap((event) => this.#take(event))];
+    return [...outputs, ...place.takeEarly().flatMap((event) => this.#take(event))];
   }
 
   /**
@@ -74,9 +84,8 @@ export class Session {
    */
   gone(pull) {
     if (!this.wants(pull)) return [];
-    const end = this.#orderOf(pull.chat).takeEarly().find((event) => this.#isEnd(event));
-    this.#orders.delete(pull.chat);
-    this.#pulling.delete(pull.chat);
+    const end = this.#placeOf(pull.chat, 0).takeEarly().find((event) => this.#isEnd(event));
+    this.forget(pull.chat);
     return end ? [{ deliver: end }] : [];
   }
 
@@ -85,67 +94,89 @@ export class Session {
     return socket === this.#socket && this.#pulling.has(chat);
   }
 
+  /** A chat of which something else has told. */
+  add(chat, place) {
+    this.#places.set(chat, place);
+  }
+
+  /** Something else has told that a chat has a seq. */
+  missing(chat, seq) {
+    return this.cursor(chat) < seq && !this.#pulling.has(chat) ? [this.#pull(chat, seq)] : [];
+  }
+
+  /** Goes on after a seq: what lies before it is history. */
+  skip(chat, seq) {
+    this.#pulling.delete(chat);
+    const place = this.#placeOf(chat, seq);
+    return this.#deliver(place, place.reset(seq));
+  }
+
+  /** The chat is not the user's any more. */
+  forget(chat) {
+    this.#places.delete(chat);
+    this.#pulling.delete(chat);
+  }
+
   #begin({ user, epoch, chats, behind, read = {}, pingSeconds }) {
+    const isFirst = this.epoch === null && this.#places.size === 0;
+    const isOther = this.epoch !== null && this.epoch !== epoch;
+    const outputs = [{ ready: pingSeconds }];
+    if (isOther) outputs.push({ restarted: null });
     this.user = user;
+    this.epoch = epoch;
     this.#socket += 1;
     this.#pulling.clear();
-    const outputs = [{ ready: pingSeconds }];
-    if (this.epoch !== epoch) {
-      if (this.epoch !== null) outputs.push({ restarted: null });
-      this.#orders = ordersOf(chats);
+    for (const [chat, place] of this.#places) {
+      if (chat in chats) place.takeEarly();
+      else this.#places.delete(chat);
     }
-    this.epoch = epoch;
-    for (const [chat, order] of this.#orders) {
-      if (chat in chats) order.takeEarly();
-      else this.#orders.delete(chat);
-    }
-    const isAsked = this.#orders.size <= MAX_RESUMED_CHATS;
     const late = new Set(behind);
     for (const [chat, head] of Object.entries(chats)) {
-      const isNew = !this.#orders.has(chat);
       // Joined while away: from the joining on, which is where the read marker begins.
-      if (isNew) this.#orders.set(chat, new Order(Math.max(0, (read[chat] ?? head) - 1)));
-      const { cursor } = this.#orders.get(chat);
-      if (cursor > head) {
-        this.#orders.set(chat, new Order(head));
+      const from = isFirst || isOther ? head : Math.max(0, (read[chat] ?? head) - 1);
+      const place = this.#placeOf(chat, from, head);
+      const said = this.#said[chat];
+      const isCurrent = said !== undefined && !late.has(chat) && place.cursor >= said;
+      if (isOther) place.reset(head);
+      else if (this.#had[chat] > head) {
+        place.reset(head);
         outputs.push({ restarted: chat });
-      } else if (cursor < head && (isNew || late.has(chat) || !isAsked)) {
-        outputs.push(this.#pull(chat));
-      }
+      } else if (place.cursor < head && !isCurrent) outputs.push(this.#pull(chat, head));
     }
     return outputs;
   }
 
   /** An event as it came over the socket. */
   #take(event) {
-    const { chat, type } = event;
-    const order = this.#orderOf(chat);
-    if (this.#pulling.has(chat)) {
-      order.hold(event);
+    const { chat, seq, type } = event;
+    const place = this.#placeOf(chat, 0, seq - 1);
+    const isPulling = this.#pulling.has(chat);
+    if (isPulling && seq !== place.cursor + 1) {
+      place.hold(event);
       return [];
     }
     // A snapshot: what lies before it is history.
     const isSnapshot = type === "chat.created";
-    const outputs = this.#deliver(order, isSnapshot ? jump(order, event) : order.apply(event));
-    return order.hasHole ? [...outputs, this.#pull(chat)] : outputs;
+    const outputs = this.#deliver(place, isSnapshot ? jump(place, event) : place.apply(event));
+    return place.hasHole && !isPulling ? [...outputs, this.#pull(chat, seq - 1)] : outputs;
   }
 
-  #pull(chat) {
+  #pull(chat, to) {
     this.#pulling.add(chat);
-    return { pull: { chat, after: this.cursor(chat), socket: this.#socket } };
+    return { pull: { chat, after: this.cursor(chat), to, socket: this.#socket } };
   }
 
-  #deliver(order, events) {
+  #deliver(place, events) {
     return events.map((event) => {
-      if (this.#isEnd(event)) this.#orders.delete(event.chat);
-      else this.#orders.set(event.chat, order);
+      if (this.#isEnd(event)) this.forget(event.chat);
+      else this.#places.set(event.chat, place);
       return { deliver: event };
     });
   }
 
-  #orderOf(chat) {
-    if (!this.#orders.has(chat)) this.#orders.set(chat, new Order(0));
-    return this.#orders.get(chat);
+  #placeOf(chat, from, seen = from) {
+    if (!this.#places.has(chat)) this.#places.set(chat, this.#make(chat, from, seen));
+    return this.#places.get(chat);
   }
 
   #isEnd({ type, users }) {
@@ -155,11 +186,9 @@ export class Session {
 }
 
 /** What follows from an event before which nothing is missing. */
-function jump(order, event) {
-  if (event.seq <= order.cursor) return [];
-  return [...order.reset(event.seq - 1), ...order.apply(event)];
-}
-
-function ordersOf(cursors) {
-  return new Map(Object.entries(cursors).map(([chat, seq]) => [chat, new Order(seq)]));
+function jump(place, event) {
+  const { cursor } = place;
+  if (event.seq <= cursor) return [];
+  const before = event.seq > cursor + 1 ? place.reset(event.seq - 1) : [];
+  return [...before, ...place.apply(event)];
 }

@@ -83,6 +83,15 @@ export class Timeline {
     return this.#took(this.#order.apply(event));
   }
 
+  /** As `Order` has them. */
+  hold(event) {
+    this.#order.hold(event);
+  }
+
+  takeEarly() {
+    return this.#order.takeEarly();
+  }
+
   /**
    * Adds what is known of the seqs `from` to `to`: `items` in order, as they are when everything
    * up to `asOf` has happened. False when that is too long ago to be brought up to date.

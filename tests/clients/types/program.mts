@@ -1,4 +1,5 @@
-// A program that uses everything of the client, as its types promise it. Compiled, never run.
+// A program that uses everything of the client, as its types promise it. Compiled where the package
+// is installed, never run.
 import {
   BrowserStore,
   Client,
@@ -15,8 +16,8 @@ import {
   type Message,
   type Moment,
   type Store,
-} from "../../../clients/javascript/lib/index.js";
-import { clientFromEnvironment, FileStore } from "../../../clients/javascript/node/index.js";
+} from "hubbub-client";
+import { clientFromEnvironment, FileStore } from "hubbub-client/node";
 
 const stores: Store[] = [new MemoryStore(), new BrowserStore("mine"), new FileStore("/tmp/x")];
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.site import (
+    CLIENT_FOLDER,
     WEB_FOLDER,
     join_modules,
     join_scripts,
@@ -173,6 +174,15 @@ def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
         assert len(named) >= 3
         assert {name.partition("?v=")[2] for name in named} == {site["/web/main.js"].version}
         assert {name.partition("?")[0] for name in named} <= site.keys()
+
+
+def test_other_pages_take_the_client_as_it_is() -> None:
+    """Each of its modules is served by itself, unchanged."""
+    site = read_site()
+    for path in CLIENT_FOLDER.glob("*.js"):
+        served = site[f"/web/client/{path.name}"]
+        assert served.body == path.read_bytes()
+        assert "javascript" in served.media_type
 
 
 def test_the_pages_draw_the_same_icons() -> None:

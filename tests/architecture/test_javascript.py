@@ -1,0 +1,43 @@
+"""The shape of the JavaScript client and of the page that is built on it."""
+
+import posixpath
+import re
+from pathlib import Path
+
+from edge.site import CLIENT_FOLDER, WEB_FOLDER
+
+# What decides, and does no I/O of its own.
+PURE = {"ends", "expected", "fold", "folded", "order", "session", "timeline"}
+_FROM = re.compile(r'^(?:import|export) [^;]*? from "([^"]+)";$', re.MULTILINE)
+
+
+def _imports(path: Path) -> set[str]:
+    return set(_FROM.findall(path.read_text()))
+
+
+def test_the_client_knows_nothing_of_the_page() -> None:
+    """Its modules import each other and nothing else."""
+    names = {f"./{path.name}" for path in CLIENT_FOLDER.glob("*.js")}
+    strays = {path.name: _imports(path) - names for path in CLIENT_FOLDER.glob("*.js")}
+    assert {name: found for name, found in strays.items() if found} == {}
+
+
+def test_what_decides_in_the_client_does_no_io() -> None:
+    """Pure modules import pure ones only."""
+    allowed = {f"./{name}.js" for name in PURE}
+    strays = {name: _imports(CLIENT_FOLDER / f"{name}.js") - allowed for name in PURE}
+    assert {name: found for name, found in strays.items() if found} == {}
+
+
+def test_every_module_that_a_page_imports_is_there() -> None:
+    """By its path, as edge serves it: the client's modules are below client/."""
+    served = {path.relative_to(WEB_FOLDER).as_posix() for path in WEB_FOLDER.rglob("*.js")}
+    served |= {f"client/{path.name}" for path in CLIENT_FOLDER.glob("*.js")}
+    missing = {
+        f"{name} from {found}"
+        for path in WEB_FOLDER.rglob("*.js")
+        for found in _imports(path)
+        for name in [path.relative_to(WEB_FOLDER).as_posix()]
+        if posixpath.normpath(posixpath.join(posixpath.dirname(name), found)) not in served
+    }
+    assert missing == set()
