@@ -205,9 +205,8 @@ export class Live {
     this.#outbox.heard(unsent);
     const timeline = this.chats.get(unsent.chat)?.timeline;
     if (unsent.state === "gone") timeline?.discard(unsent.clientId);
-    else if (unsent.state === "stored") {
-      if (unsent.kind) timeline?.settle(unsent.clientId); // a message comes as an event in any case
-    } else {
+    else if (unsent.state === "stored") timeline?.settle(unsent.clientId, unsent.seq);
+    else {
       timeline?.write({ ...unsent });
       timeline?.change(unsent.clientId, { state: unsent.state, reason: unsent.reason });
     }

@@ -78,12 +78,12 @@ export class Outbox {
     await this.#keep(this.get(clientId), changes);
   }
 
-  /** `state` says why: "stored", or "gone" when nobody wants it any more. */
-  async remove(clientId, state = "gone") {
+  /** `state` says why: "stored", with its seq where it has one, or "gone": nobody wants it any more. */
+  async remove(clientId, state = "gone", seq = undefined) {
     const item = this.get(clientId);
     if (!item) return;
     this.#items = this.#items.filter((other) => other !== item);
-    this.#tabs.say({ unsent: { ...item, state } });
+    this.#tabs.say({ unsent: { ...item, state, seq } });
     await this.#database.delete(STORE, clientId);
   }
 

@@ -81,12 +81,12 @@ export class Sender {
   /** The answer to a send. */
   sent({ chat, clientId, seq }) {
     this.#chats.get(chat)?.timeline.settle(clientId, seq);
-    return this.#stored(chat, clientId);
+    return this.#stored(chat, clientId, seq);
   }
 
   /** The own message came as an event, which says the same as an answer. */
-  async delivered({ chat, clientId }) {
-    if (clientId && this.#outbox.get(clientId)) await this.#stored(chat, clientId);
+  async delivered({ chat, clientId, seq }) {
+    if (clientId && this.#outbox.get(clientId)) await this.#stored(chat, clientId, seq);
   }
 
   /** `inWords(code, item)` is the reason that a person reads. */
@@ -113,9 +113,9 @@ export class Sender {
     await kept;
   }
 
-  #stored(chat, clientId) {
+  #stored(chat, clientId, seq) {
     this.#lanes.done(chat, clientId);
-    const removed = this.#outbox.remove(clientId, "stored");
+    const removed = this.#outbox.remove(clientId, "stored", seq);
     this.#lanes.push(chat);
     this.#hear.changed();
     return removed;
@@ -141,7 +141,7 @@ export class Sender {
     try {
       const { seq } = await bring(this.#api, item);
       this.#chats.get(chat)?.timeline.settle(clientId, seq);
-      await this.#stored(chat, clientId);
+      await this.#stored(chat, clientId, seq);
     } catch (error) {
       if (error.code === undefined) throw error;
       const { code, retryAfter } = error;
