@@ -111,22 +111,30 @@ class Databases:
 
     def add_standby(self, host: Host) -> None:
         """Anew, with a copy of the primary's data: what it had may be more than that."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         place = self._make_folder(host)
+        while not self._copy(host, place):  # its link may have come up just now
+            assert time.monotonic() < deadline, "the primary's data cannot be copied"
+            time.sleep(0.5)
+            place = self._make_folder(host)
+        (place / "postgres" / "standby.signal").touch()
+        with (place / "postgres" / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"primary_conninfo = '{_conninfo(self.primary)}'\n")
+        self.nodes[host] = Node(host, place)
+
+    def _copy(self, host: Host, place: Path) -> bool:
         disguise = choose_disguise(postgres_program("postgres"), place)
-        subprocess.run(
+        done = subprocess.run(
             [
                 *host.prefix, *disguise.prefix, postgres_program("pg_basebackup"), "--pgdata",
                 place / "postgres", "--wal-method=stream", "--checkpoint=fast", "--no-sync",
                 "--host", self.primary.host.address, "--port", str(PORT), "--username", TESTER.name,
             ],
-            env={**os.environ, "PGPASSWORD": TESTER.password},
-            check=True,
+            env={**os.environ, "PGPASSWORD": TESTER.password, "PGCONNECT_TIMEOUT": "5"},
+            check=False,
             timeout=PATIENCE_SECONDS,
         )  # fmt: skip
-        (place / "postgres" / "standby.signal").touch()
-        with (place / "postgres" / "postgresql.auto.conf").open("a") as settings:
-            settings.write(f"primary_conninfo = '{_conninfo(self.primary)}'\n")
-        self.nodes[host] = Node(host, place)
+        return done.returncode == 0
 
     def fail_over(self) -> None:
         """The standby that has most is the primary now."""
