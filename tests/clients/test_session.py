@@ -107,25 +107,6 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
     assert isinstance(outputs[1], Deliver)
 
 
-def test_who_was_removed_and_added_again_while_a_pull_travelled_goes_on() -> None:
-    """Although the pull was refused."""
-    session = Session("bob", {"a": 1}, "e")
-    (_, pull) = session.take(ready({"a": 5}, behind=["a"]))
-    assert isinstance(pull, Pull)
-    removed = {"type": "participant.removed", "chat": "a", "seq": 6, "at": "t", "by": "ann",
-               "users": ["bob"], "owner": "ann"}  # fmt: skip
-    created = {"type": "chat.created", "chat": "a", "seq": 8, "at": "t", "by": "ann",
-               "chatName": "x", "participants": ["ann", "bob"], "participantCount": 2,
-               "owner": "ann", "kind": "group"}  # fmt: skip
-    said = {"type": "message", "chat": "a", "seq": 9, "at": "t", "by": "ann", "messageId": "m",
-            "message": "again"}  # fmt: skip
-    for frame in (removed, created, said):
-        assert session.take(frame) == []
-    seqs = [o.event.seq for o in session.gone(pull) if isinstance(o, Deliver)
-            and not isinstance(o.event, Restarted)]  # fmt: skip
-    assert (seqs, session.cursors) == ([6, 8, 9], {"a": 9})
-
-
 @given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))
 def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[str]) -> None:
     """Events come, are lost on the way, are pulled, and sockets end, in any order."""

@@ -80,13 +80,18 @@ export class Session {
 
   /**
    * `/events` says 404: this chat is not the user's any more. What lay between is not theirs to
-   * see; the end itself is, where it came meanwhile.
+   * see; the end itself is, where it came meanwhile, and all from where they were added again.
    */
   gone(pull) {
     if (!this.wants(pull)) return [];
-    const end = this.#placeOf(pull.chat, 0).takeEarly().find((event) => this.#isEnd(event));
+    const held = this.#placeOf(pull.chat, 0).takeEarly();
     this.forget(pull.chat);
-    return end ? [{ deliver: end }] : [];
+    const isEnd = (event) => this.#isEnd(event);
+    const outputs = held.filter(isEnd).slice(0, 1).map((end) => ({ deliver: end }));
+    const since = held.slice(held.findLastIndex(isEnd) + 1);
+    const again = since.findIndex(({ type }) => type === "chat.created");
+    if (again < 0) return outputs;
+    return [...outputs, ...since.slice(again).flatMap((event) => this.#take(event))];
   }
 
   /** Whether the pull is still of use. */
