@@ -33,6 +33,9 @@ class Containers:
     async def kill(self, role: str) -> None:
         await self._stack.replace_crashed(role)
 
+    async def crash(self, role: str) -> None:
+        await self._stack.crash(role)
+
     async def run_sql(self, role: str, *statements: str) -> None:
         words = [f"SET ROLE hubbub_{role}", *statements]
         await asyncio.to_thread(

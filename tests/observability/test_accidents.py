@@ -56,6 +56,9 @@ class OneMachine:
         else:
             await self.system.until_replaced(self.system.kill(role), seconds=60)
 
+    async def crash(self, role: str) -> None:
+        self.system.kill(role)
+
     async def run_sql(self, role: str, *statements: str) -> None:
         async with await psycopg.AsyncConnection.connect(
             self._urls[role], autocommit=True
