@@ -18,6 +18,7 @@ class RecentChanges:
         self._clock = clock
         self._heads: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._joins: deque[tuple[float, Join]] = deque()
+        self._since = clock()
         self.timeline = 0  # of the database, as far as this replica knows
 
     def note(self, chat: str, head: int, controls: list[Control]) -> None:
@@ -31,12 +32,14 @@ class RecentChanges:
 
     def list_since(self, seconds: float) -> Digest:
         """What changed in the last `seconds`, at most `KEPT_SECONDS`."""
-        start = self._clock() - min(seconds, KEPT_SECONDS)
+        now = self._clock()
+        start = now - min(seconds, KEPT_SECONDS)
         return Digest(
             replica=self._replica,
             heads={chat: head for chat, (at, head) in self._heads.items() if at >= start},
             joins=[join for at, join in self._joins if at >= start],
             timeline=self.timeline,
+            age=now - self._since,
         )
 
     def move_to(self, timeline: int) -> None:

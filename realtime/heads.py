@@ -5,7 +5,7 @@ come at all.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -105,7 +105,7 @@ class Heads:
             digests, is_complete = await self._chats.changes()
             for digest in digests:
                 self._learn(digest, 0.0)
-            if started - self._complete_at > MAX_GAP_SECONDS:
+            if may_lack(digests, started - self._complete_at):
                 self._recheck()
                 self._complete_at = started
             if is_complete:
@@ -138,6 +138,12 @@ class Heads:
             for user in join.users:
                 if user in self._hub.people:
                     self._notices.join(user, join.chat, join.seq)
+
+
+def may_lack(digests: Sequence[Digest], seconds: float) -> bool:
+    """Whether these, of a poll, may not tell of all that was changed in the last `seconds`: a
+    replica that was started again has forgotten what it did before."""
+    return seconds > min([MAX_GAP_SECONDS, *(digest.age for digest in digests)])
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
