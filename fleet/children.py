@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -71,3 +72,20 @@ async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
             loop.remove_reader(descriptor)
             os.close(descriptor)
     return process.wait()
+
+
+def kill_with_descendants(pid: int) -> None:
+    """For a process that hangs. What it started may hang too: paused processes of PostgreSQL would
+    outlive it, and keep the next one from starting."""
+    for victim in (pid, *_descendants(pid)):
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Of the main thread; as deep as they go."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has just ended
+        return []
+    return [found for child in map(int, children) for found in (child, *_descendants(child))]

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from common.process.logs import log
-from fleet.children import wait_for_exit
+from fleet.children import kill_with_descendants, wait_for_exit
 from fleet.state import ProcessState, State
 
 READY_POLL_SECONDS = 0.05
@@ -177,7 +177,7 @@ class Supervised:
                 elif time.monotonic() - answered > patience:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)
-                        return process.kill()
+                        return kill_with_descendants(process.pid)
                     answered = time.monotonic()  # it lives and waits for something
             except Exception as error:
                 self._note(f"cannot be asked: {error!r}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.children import spawn
+from fleet.children import kill_with_descendants, spawn
 from fleet.processes import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 from fleet.state import is_alive
 
@@ -223,7 +223,7 @@ async def test_children_die_with_their_parent(tmp_path: Path) -> None:
 import subprocess, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
-from fleet.children import spawn
+from fleet.children import kill_with_descendants, spawn
 child = spawn(["sleep", "60"], env={{}}, cwd=Path("/"), output=subprocess.DEVNULL)
 print(child.pid, flush=True)
 time.sleep(60)
@@ -237,3 +237,27 @@ time.sleep(60)
     parent.kill()
     await parent.wait()
     await until(lambda: not is_alive(child), seconds=5)
+
+
+STARTS_ANOTHER = """
+import subprocess
+other = subprocess.Popen(["sleep", "60"], start_new_session=True)
+print(other.pid, flush=True)
+other.wait()
+"""
+
+
+def test_what_a_hung_process_started_dies_with_it() -> None:
+    """Though it is in a session of its own, and paused."""
+    command = [sys.executable, "-S", "-c", STARTS_ANOTHER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        other = int(process.stdout.readline())
+        for pid in (other, process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        kill_with_descendants(process.pid)
+        assert process.wait(10) == -signal.SIGKILL
+    deadline = time.monotonic() + 10
+    while is_alive(other):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
