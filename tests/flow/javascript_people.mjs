@@ -44,7 +44,13 @@ const DO = {
     await chat.read(seq);
     const bytes = [];
     for await (const piece of chat.download(file.id)) bytes.push(...piece);
-    const { messages: found } = await client.search("corrected", { chat: id });
+    const search = () => client.search("corrected", { chat: id });
+    let { messages: found } = await search();
+    // It is found within a second of its answer, not at once.
+    while (!found.length) {
+      await pause(200);
+      ({ messages: found } = await search());
+    }
     const shown = chat.messages;
     const loaded = await chat.load(shown.length);
     const refused = await chat.react(crypto.randomUUID(), "👍").catch((error) => error.name);
