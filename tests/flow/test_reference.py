@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ async def running(client: Path, *words: str) -> AsyncIterator[asyncio.StreamRead
         async with asyncio.timeout(SECONDS):
             yield process.stdout
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            process.kill()
         await process.wait()
 
 
