@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ ramp: $(VENV)/dev.stamp  ## load a fresh system until it scales up, then down ag
 
 cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what the death of its nodes costs
 	@$(BIN)/python -m loadtest.cache_bench
+
+promises: $(VENV)/dev.stamp  ## hold tests to the promised times, on a machine at rest
+	@HUBBUB_AT_REST=1 $(PYTEST) $$(grep -l "tests.fixtures.busy import" -r tests --include='test_*.py' | sort)
 
 faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, and judge the recorded histories
 	@.ci/neighbours

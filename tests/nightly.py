@@ -45,6 +45,7 @@ class Part(NamedTuple):
 PYTEST_SAYS: Final = r"^=+ (.*\b(?:passed|failed|error)\b.*?) =+$"
 PARTS: Final = (
     Part("faults", "faults", PYTEST_SAYS, seed="FAULTS_SEED"),
+    Part("promised times", "promises", PYTEST_SAYS),
     Part("simulation", "simulate", r"^ran (seeds .* failed)$", seed="FIRST"),
     Part("containers", "compose-test", PYTEST_SAYS, needs="docker"),
     Part("hosts", "hosts-test", PYTEST_SAYS, seed="FAULTS_SEED"),

@@ -190,6 +190,3 @@ class UsersDatabase:
 
     def list_old_joins(self, older_than_seconds: float, limit: int) -> list[Any]:
         return []
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(f"users' store has {name}, its model has not")

@@ -7,16 +7,16 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.fixtures.busy import BUSY
+from tests.fixtures.busy import BUSY, bound
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Answer, Person, Rest
 from tests.flow.conftest import MakeDevice, eventually
 
 AT_ONCE_SECONDS = 0.05
 # A circuit opens after 5 s without an answer, and a question that was asked before waits as long.
-GIVE_UP_SECONDS = 20.0
+GIVE_UP_SECONDS = bound(7.0, 20.0)
 CLOSES_SECONDS = BUSY * 2.0
-SHARE_SECONDS = 4.5  # of the 5 s of a call: one try on who hangs, one on another
+SHARE_SECONDS = bound(3.0, 4.5)  # of the 5 s of a call: one try on who hangs, one on another
 
 Ask = Callable[[], Awaitable[Answer]]
 

@@ -21,14 +21,15 @@ from tests.contract.realtime.conftest import (
     is_ready,
     read_metrics,
 )
+from tests.fixtures.busy import bound
 from tests.fixtures.lossy_bus import end_of_reply
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 # Silence is noticed after 2.5 s, and polls are half a second apart; on a machine that runs other
 # tests everything takes longer.
-FIRST_SECONDS = 8.0
-LATER_SECONDS = 5.0
+FIRST_SECONDS = bound(4.5, 8.0)
+LATER_SECONDS = bound(2.0, 5.0)
 OUTAGE_SECONDS = 6.5  # longer than a poll looks back
 PUSHED = b"*3\r\n$7\r\nmessage\r\n"
 OPERATOR = "operator:word"
