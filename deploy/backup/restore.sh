@@ -3,8 +3,9 @@
 #
 # Needs what backup.sh needs, psql and pg_restore, and HUBBUB_SIGNING_KEYS, the folder of the keys that
 # sign tokens: users makes a new one, so that no token from before the restore is good. Bytes of files
-# go to HUBBUB_FILES_FOLDER, where it is set. No service may run. What is there is replaced, but only if REPLACE=yes when there is any. A restore that broke off
-# is simply run again. CHECK=yes only says whether it would be refused, and services may run then.
+# go to HUBBUB_FILES_FOLDER, where it is set. No service may run. Data that is there is replaced only
+# with REPLACE=yes. A restore that was interrupted is simply run again. CHECK=yes only says whether it
+# would be refused, and services may run then.
 set -eu
 umask 077
 here=$(cd "$(dirname "$0")" && pwd)

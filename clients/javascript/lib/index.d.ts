@@ -27,8 +27,7 @@ export interface Attachment {
   preview?: boolean;
 }
 
-/** `deleted`: the text is gone, and `message` is empty. */
-export interface MessageSent extends InChat {
+interface SentMessage extends InChat {
   type: "message";
   messageId: string;
   message: string;
@@ -36,6 +35,10 @@ export interface MessageSent extends InChat {
   replyTo?: string;
   mentions?: string[];
   attachments?: Attachment[];
+}
+
+/** `deleted`: the text is gone, and `message` is empty. */
+export interface MessageSent extends SentMessage {
   deleted?: boolean;
 }
 
@@ -153,14 +156,7 @@ export interface Reaction {
 }
 
 /** A message as it is now. A deleted one has no text, and `deletedAt` and `deletedBy`. */
-export interface Message extends InChat {
-  type: "message";
-  messageId: string;
-  message: string;
-  clientId?: string;
-  replyTo?: string;
-  mentions?: string[];
-  attachments?: Attachment[];
+export interface Message extends SentMessage {
   editedAt?: string;
   deletedAt?: string;
   deletedBy?: string;

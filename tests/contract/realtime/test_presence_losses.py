@@ -25,9 +25,9 @@ async def until_offline(socket: Socket, people: list[Person], since: float) -> d
 
 
 async def test_those_who_have_no_sockets_any_more(make_tier: MakeTier) -> None:
-    """Are what they were for half a minute, and then offline: those who went, and those of a node
-    that was killed, also to sockets of a node that knew nothing of them. A user who comes back
-    before is not told of."""
+    """Keep their state for half a minute and are offline then, whether they disconnected or their
+    node was killed; watchers on a node that starts to watch them later are told the same. Of a user
+    who reconnects in time nothing is told."""
     tier, _ = make_tier()
     tier.start("users")
     tier.start("chats")
