@@ -5,6 +5,7 @@ import { element } from "./element.js";
 import { Field } from "./field.js";
 import { icon } from "./icons.js";
 import { newId } from "./client/ids.js";
+import { submitting } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 const WHAT_GOES = "You are signed out everywhere. E-mail address, password, name and status are "
@@ -43,26 +44,23 @@ function deletionForm({ api, onLeaving, onDeleted, onKeep }) {
     "form",
     {
       novalidate: true,
-      onsubmit: async (event) => {
-        event.preventDefault();
-        go.disabled = true;
-        error.textContent = "";
-        try {
+      onsubmit: submitting(
+        go,
+        async () => {
+          error.textContent = "";
           const path = `/api/user/me/delete${messages.checked ? "?messages=true" : ""}`;
           await onLeaving(api.call("POST", path, {
             body: { currentPassword: password.value || undefined }, key,
           }));
           await onDeleted();
-        } catch (failure) {
-          if (failure.code === undefined) throw failure;
+        },
+        (failure) => {
           if (failure.code === "invalid_credentials") {
             password.fail("This is not your password.");
             password.input.focus();
           } else error.textContent = inWords(failure);
-        } finally {
-          go.disabled = false;
-        }
-      },
+        },
+      ),
     },
     element("p", { class: "hint" }, WHAT_GOES),
     password.node,

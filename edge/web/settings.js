@@ -11,6 +11,7 @@ import {
 } from "./field.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
+import { submittingWith } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 /**
@@ -139,20 +140,7 @@ function changeForm(go, fields, submit) {
     "form",
     {
       novalidate: true,
-      onsubmit: async (event) => {
-        event.preventDefault();
-        button.disabled = true;
-        said.classList.remove("error");
-        try {
-          said.textContent = await submit();
-        } catch (error) {
-          if (error.code === undefined) throw error;
-          said.classList.add("error");
-          said.textContent = refusalInWords(error);
-        } finally {
-          button.disabled = false;
-        }
-      },
+      onsubmit: submittingWith(said, button, submit, refusalInWords),
     },
     ...fields.map((field) => field.node),
     element("div", { class: "line-of" }, button, said),

@@ -3,6 +3,7 @@
  */
 import { element } from "../element.js";
 import { Sheet } from "../sheet.js";
+import { submitting } from "../submitting.js";
 import { refused } from "./refusals.js";
 
 /**
@@ -16,19 +17,16 @@ export function openAsk({ title, yes, isDanger = false, layers, act }, ...conten
     "form",
     {
       novalidate: true,
-      onsubmit: async (event) => {
-        event.preventDefault();
-        go.disabled = true;
-        error.textContent = "";
-        try {
+      onsubmit: submitting(
+        go,
+        async () => {
+          error.textContent = "";
           if (!(await act(sheet))) sheet.close();
-        } catch (failure) {
-          if (failure.code === undefined) throw failure;
+        },
+        (failure) => {
           error.textContent = refused(failure);
-        } finally {
-          go.disabled = false;
-        }
-      },
+        },
+      ),
     },
     ...content,
     error,

@@ -3,6 +3,7 @@
  */
 import { element } from "../element.js";
 import { Field, TEAM_NAME_RULES, allGood } from "../field.js";
+import { submittingWith } from "../submitting.js";
 import { choices } from "./choices.js";
 import { refused } from "./refusals.js";
 
@@ -70,20 +71,7 @@ export class Settings {
       {
         class: "card",
         novalidate: true,
-        onsubmit: async (event) => {
-          event.preventDefault();
-          button.disabled = true;
-          said.classList.remove("error");
-          try {
-            said.textContent = await save();
-          } catch (error) {
-            if (error.code === undefined) throw error;
-            said.classList.add("error");
-            said.textContent = refused(error);
-          } finally {
-            button.disabled = false;
-          }
-        },
+        onsubmit: submittingWith(said, button, save, refused),
       },
       ...content,
       element("div", { class: "line-of" }, button, said),

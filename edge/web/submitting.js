@@ -1,0 +1,38 @@
+/** What a form does when it is sent. */
+
+/**
+ * A handler of `submit`: `act()`, which may be async, while `button` is disabled. What the server
+ * refuses is handed to `refuse(error)`; any other failure goes on.
+ */
+export function submitting(button, act, refuse) {
+  return async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      refuse(error);
+    } finally {
+      button.disabled = false;
+    }
+  };
+}
+
+/**
+ * The same where `said` has a sentence of what became of it: the one that `act` gives, or that of
+ * `inWords(error)`.
+ */
+export function submittingWith(said, button, act, inWords) {
+  return submitting(
+    button,
+    async () => {
+      said.classList.remove("error");
+      said.textContent = await act();
+    },
+    (error) => {
+      said.classList.add("error");
+      said.textContent = inWords(error);
+    },
+  );
+}
