@@ -45,6 +45,7 @@ class RecentChanges:
     def move_to(self, timeline: int) -> None:
         """The database is on another one: what was noted may be gone."""
         self.timeline = timeline
+        self._since = self._clock()
         self._heads.clear()
         self._joins.clear()
 

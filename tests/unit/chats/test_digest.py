@@ -38,3 +38,16 @@ def test_it_forgets() -> None:
     recent.note("b", 1, [])
     digest = recent.list_since(1_000)
     assert (digest.heads, digest.joins) == ({"b": 1}, [])
+
+
+def test_it_says_for_how_long_it_has_kept_what_it_did() -> None:
+    """Since its start, or since it forgot all because another server took over."""
+    now = 100.0
+    recent = RecentChanges("me", clock=lambda: now)
+    recent.note("a", 1, [])
+    now += 2
+    assert recent.list_since(3).age == 2
+    recent.move_to(2)
+    now += 1
+    digest = recent.list_since(3)
+    assert (digest.heads, digest.age) == ({}, 1)
