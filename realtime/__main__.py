@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from common.process.service import Serving, run_process, serving_health
 from realtime.node import open_node
-from realtime.server import drain, open_server
 from realtime.settings import RealtimeSettings, read_realtime_settings
+from realtime.sockets.server import drain, open_server
 
 
 @asynccontextmanager

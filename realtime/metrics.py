@@ -10,10 +10,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from realtime.bus_watch import REASONS
-from realtime.fan_out import FanOut
-from realtime.services import Services
-from realtime.upstream import Chats
+from realtime.fan_out.bus_watch import REASONS
+from realtime.fan_out.fan_out import FanOut
+from realtime.fan_out.upstream import Chats
+from realtime.sockets.services import Services
 
 PREFIX = "hubbub_realtime_"
 

@@ -19,22 +19,22 @@ from common.identity.credentials import Credentials
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
-from realtime.admission import Admission
-from realtime.canary import BusCanary
-from realtime.connections import Connections
 from realtime.counters import Counters
-from realtime.fan_out import create_fan_out
-from realtime.keepalive import Wheel
-from realtime.markers import Markers
+from realtime.fan_out.canary import BusCanary
+from realtime.fan_out.fan_out import create_fan_out
+from realtime.fan_out.upstream import Chats
 from realtime.metrics import NodeCollector
-from realtime.pending import PendingHandshakes
 from realtime.presence.presence import Presence
-from realtime.sends import Sends
-from realtime.server import turn_wheel
-from realtime.services import Services
+from realtime.sending.markers import Markers
+from realtime.sending.sends import Sends
+from realtime.sending.typists import Typists
 from realtime.settings import RealtimeSettings
-from realtime.typists import Typists
-from realtime.upstream import Chats
+from realtime.sockets.admission import Admission
+from realtime.sockets.connections import Connections
+from realtime.sockets.keepalive import Wheel
+from realtime.sockets.pending import PendingHandshakes
+from realtime.sockets.server import turn_wheel
+from realtime.sockets.services import Services
 
 SPARE_DESCRIPTORS = 200  # calls to services, the bus, logs
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from realtime.session import State
+from realtime.protocol.session import State
 from simulation.processes import Process
 
 OWN_TOPICS: Final = 6  # digest, revoked, two canaries, and two of presence

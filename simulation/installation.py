@@ -29,11 +29,11 @@ import common.database.primary
 import common.process.service
 import common.process.tasks
 import realtime.__main__
-import realtime.connection
-import realtime.hub
+import realtime.fan_out.hub
+import realtime.fan_out.subscriptions
 import realtime.node
-import realtime.server
-import realtime.subscriptions
+import realtime.sockets.connection
+import realtime.sockets.server
 import users.app
 from common.identity.tokens import ALGORITHM, AUDIENCE, ISSUER
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
@@ -202,11 +202,11 @@ def _order_sets() -> None:
             found = self.__dict__["_number"] = next(numbers)
         return found
 
-    class Numbered(realtime.connection.Connection):
+    class Numbered(realtime.sockets.connection.Connection):
         __hash__ = number
 
     put = setattr
-    put(realtime.server, "Connection", Numbered)
-    put(realtime.hub.Room, "__hash__", lambda room: hash(room.chat))
+    put(realtime.sockets.server, "Connection", Numbered)
+    put(realtime.fan_out.hub.Room, "__hash__", lambda room: hash(room.chat))
     put(common.calls.http_client._Connection, "__hash__", number)
     put(common.calls.http_server._Connection, "__hash__", number)

@@ -13,13 +13,13 @@ import msgspec
 import chats.appending
 import chats.history
 import common.calls.lanes
-import realtime.bus_watch
-import realtime.hub
-import realtime.joining
-import realtime.notices
-import realtime.repair
-import realtime.replay
-import realtime.stream
+import realtime.fan_out.bus_watch
+import realtime.fan_out.hub
+import realtime.fan_out.joining
+import realtime.fan_out.notices
+import realtime.fan_out.repair
+import realtime.fan_out.replay
+import realtime.fan_out.stream
 from chats.drafts import answer, refuse
 from chats.store.messages import BatchFailed
 from common.process.logs import log
@@ -38,7 +38,7 @@ def silence_is_no_reason_to_poll() -> None:
     def reasons(watch: Any, _: Any, __: Any) -> frozenset[str]:
         return frozenset() if watch._up_since is not None else frozenset({"bus_down"})
 
-    _put(realtime.bus_watch.BusWatch, "reasons", reasons)
+    _put(realtime.fan_out.bus_watch.BusWatch, "reasons", reasons)
 
 
 def a_failed_batch_is_refused() -> None:
@@ -67,7 +67,7 @@ def joins_of_an_outage_are_lost() -> None:
     async def find_lost_joins(_: Any) -> None:
         pass
 
-    _put(realtime.notices.Notices, "find_lost_joins", find_lost_joins)
+    _put(realtime.fan_out.notices.Notices, "find_lost_joins", find_lost_joins)
 
 
 def an_old_answer_settles_a_stream() -> None:
@@ -77,20 +77,20 @@ def an_old_answer_settles_a_stream() -> None:
         if head <= stream.head:
             stream.known = stream.head
 
-    _put(realtime.stream.Stream, "settle", settle)
+    _put(realtime.fan_out.stream.Stream, "settle", settle)
 
 
 def a_socket_enters_when_its_join_begins() -> None:
     """7: one that ends before its join task runs is entered all the same."""
-    join_itself = realtime.joining.Joiner.join
-    enter_itself = realtime.joining.Joiner.enter
+    join_itself = realtime.fan_out.joining.Joiner.join
+    enter_itself = realtime.fan_out.joining.Joiner.enter
 
     async def join(joiner: Any, guest: Any, connect: Any) -> None:
         enter_itself(joiner, guest)
         await join_itself(joiner, guest, connect)
 
-    _put(realtime.joining.Joiner, "enter", lambda _, __: None)
-    _put(realtime.joining.Joiner, "join", join)
+    _put(realtime.fan_out.joining.Joiner, "enter", lambda _, __: None)
+    _put(realtime.fan_out.joining.Joiner, "join", join)
 
 
 def readers_are_judged_before_they_read() -> None:
@@ -114,7 +114,7 @@ def a_room_is_swept_while_it_is_joined() -> None:
     def is_idle(hub: Any, one: Any, seconds: float) -> bool:
         return one.idle_since is not None and one.idle_since < hub._clock() - seconds
 
-    _put(realtime.hub.Hub, "is_idle", is_idle)
+    _put(realtime.fan_out.hub.Hub, "is_idle", is_idle)
 
 
 def a_slice_begins_after_what_was_asked_for() -> None:
@@ -124,8 +124,8 @@ def a_slice_begins_after_what_was_asked_for() -> None:
         closing = [control.seq for control in found.controls if control.action == "close"]
         return closing[0] - len(found.events) + 1 if closing else found.after + 1
 
-    _put(realtime.repair, "first_seq", first_seq)
-    _put(realtime.replay, "first_seq", first_seq)
+    _put(realtime.fan_out.repair, "first_seq", first_seq)
+    _put(realtime.fan_out.replay, "first_seq", first_seq)
 
 
 def an_answer_of_the_wrong_size_ends_a_lane() -> None:

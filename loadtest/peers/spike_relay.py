@@ -13,7 +13,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from realtime.frames import text_frame
+from realtime.protocol.frames import text_frame
 
 Rooms = dict[bytes, list[asyncio.Transport]]
 

@@ -15,8 +15,8 @@ from common.protocol.frames import Presence as PresenceFrame
 from common.valkey.rates import Buckets, Rate
 from common.valkey.valkey import Valkey
 from realtime.counters import Counters
-from realtime.frames import encode_frame
-from realtime.hub import Hub, Write
+from realtime.fan_out.hub import Hub, Write
+from realtime.fan_out.subscriptions import Subscriptions
 from realtime.presence.clock import StoppableClock
 from realtime.presence.messages import (
     Asks,
@@ -28,7 +28,7 @@ from realtime.presence.messages import (
 )
 from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
 from realtime.presence.watching import Watching
-from realtime.subscriptions import Subscriptions
+from realtime.protocol.frames import encode_frame
 
 WATCHES: Final = Rate(per_second=1, burst=10)  # a socket
 TICK_SECONDS: Final = 0.25

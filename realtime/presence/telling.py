@@ -10,7 +10,7 @@ from typing import Final
 
 from common.valkey.valkey import Valkey
 from realtime.counters import Counters
-from realtime.hub import Hub, Person
+from realtime.fan_out.hub import Hub, Person
 from realtime.presence.home import Home
 from realtime.presence.messages import THERE, Asks, SaidOf, Tells, encode, keep_said
 

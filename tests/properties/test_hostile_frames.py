@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.protocol.frames import Connect, Refresh, Send, Typing
-from realtime.handshake import Upgrade
-from realtime.session import SEND_EOF, Session, State
+from realtime.protocol.handshake import Upgrade
+from realtime.protocol.session import SEND_EOF, Session, State
 from tests.fixtures.hostile import cut, mask_frame, read_frames, streams
 
 HANDSHAKE = (

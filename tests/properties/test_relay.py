@@ -16,13 +16,13 @@ from common.protocol.payload import Payload, pack
 from common.valkey.bus import Bus
 from common.valkey.topics import Topics
 from realtime.counters import Counters
-from realtime.delivery import Delivery
-from realtime.hub import Hub, Joining, Room
-from realtime.relay import Relay
-from realtime.repair import Repair
-from realtime.rooms import Rooms
-from realtime.subscriptions import Subscriptions
-from realtime.upstream import Chats
+from realtime.fan_out.delivery import Delivery
+from realtime.fan_out.hub import Hub, Joining, Room
+from realtime.fan_out.relay import Relay
+from realtime.fan_out.repair import Repair
+from realtime.fan_out.rooms import Rooms
+from realtime.fan_out.subscriptions import Subscriptions
+from realtime.fan_out.upstream import Chats
 from tests.fixtures.ears import Ear
 
 USERS = ["ann", "ben", "eve"]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from common.protocol.chats import Control
 from common.protocol.payload import Payload
-from realtime.stream import MAX_EARLY_PAYLOADS, Stream, after
+from realtime.fan_out.stream import MAX_EARLY_PAYLOADS, Stream, after
 
 
 def payload(first: int, size: int) -> Payload:

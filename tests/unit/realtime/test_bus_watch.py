@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.bus_watch import MAX_SILENT_SECONDS, BusWatch
+from realtime.fan_out.bus_watch import MAX_SILENT_SECONDS, BusWatch
 
 ONE, TWO = "127.0.0.1:1", "127.0.0.1:2"
 

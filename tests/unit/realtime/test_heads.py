@@ -3,7 +3,7 @@
 import pytest
 
 from common.protocol.chats import Digest
-from realtime.heads import MAX_GAP_SECONDS, may_lack
+from realtime.fan_out.heads import MAX_GAP_SECONDS, may_lack
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 
 from common.protocol.chats import Control, Slice
 from common.protocol.close_codes import CloseCode
-from realtime.rooms import LINGER_SECONDS, ROOMS_A_TURN
+from realtime.fan_out.rooms import LINGER_SECONDS, ROOMS_A_TURN
 from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
 
 FIRST, SECOND = (str(UUID(int=number)) for number in (1, 2))

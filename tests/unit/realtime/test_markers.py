@@ -9,10 +9,10 @@ from common.protocol.errors import unavailable
 from common.protocol.frames import Read
 from common.protocol.ids import new_id
 from common.protocol.own import MoveMarker
-from realtime import markers as module
 from realtime.counters import Counters
-from realtime.hub import Hub
-from realtime.markers import Markers
+from realtime.fan_out.hub import Hub
+from realtime.sending import markers as module
+from realtime.sending.markers import Markers
 
 CHAT = new_id()
 

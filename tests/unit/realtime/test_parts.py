@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from common.protocol.chats import Control, Slice
-from realtime.admission import Admission
-from realtime.client_frames import NotAnObject, Refused, read_line
-from realtime.frames import MAX_FRAME_BYTES, event_frames
-from realtime.hub import Hub
-from realtime.keepalive import Wheel
-from realtime.repair import payload_of
-from realtime.replay import arrival, lines_since
+from realtime.fan_out.hub import Hub
+from realtime.fan_out.repair import payload_of
+from realtime.fan_out.replay import arrival, lines_since
+from realtime.protocol.client_frames import NotAnObject, Refused, read_line
+from realtime.protocol.frames import MAX_FRAME_BYTES, event_frames
+from realtime.sockets.admission import Admission
+from realtime.sockets.keepalive import Wheel
 from tests.fixtures.ears import Ear
 
 

@@ -1,6 +1,6 @@
 """Handshakes that are not finished: who has to go when there are too many."""
 
-from realtime.pending import PendingHandshakes
+from realtime.sockets.pending import PendingHandshakes
 
 
 def test_up_to_the_limit_nobody_goes() -> None:

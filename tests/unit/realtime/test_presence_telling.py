@@ -9,7 +9,7 @@ import pytest
 from common.valkey.topics import Topics
 from common.valkey.valkey import Valkey
 from realtime.counters import Counters
-from realtime.hub import Hub
+from realtime.fan_out.hub import Hub
 from realtime.presence.messages import THERE, Asks, SaidOf, decode_tells
 from realtime.presence.telling import Teller
 from tests.fixtures.ears import Ear

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime.session import FRAMES_A_TURN
+from realtime.protocol.session import FRAMES_A_TURN
 from tests.fixtures.quiet_node import QuietNode, objects_in, until
 from tests.unit.realtime.test_session import client_frame, text
 

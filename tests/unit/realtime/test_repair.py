@@ -8,9 +8,9 @@ import msgspec
 from common.protocol.chats import Control, Slice
 from common.protocol.payload import Payload
 from realtime.counters import Counters
-from realtime.delivery import Delivery
-from realtime.hub import Hub
-from realtime.repair import Repair
+from realtime.fan_out.delivery import Delivery
+from realtime.fan_out.hub import Hub
+from realtime.fan_out.repair import Repair
 from tests.fixtures.ears import Ear
 
 

@@ -9,8 +9,8 @@ import struct
 
 import pytest
 
-from realtime.handshake import Upgrade
-from realtime.session import SEND_EOF, Session, State
+from realtime.protocol.handshake import Upgrade
+from realtime.protocol.session import SEND_EOF, Session, State
 from tests.fixtures.hostile import mask_frame, read_frames
 from tests.unit.realtime.test_session import HANDSHAKE, ready_session
 

@@ -8,8 +8,8 @@ import pytest
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.frames import Connect, Send, Typing
-from realtime.handshake import Upgrade
-from realtime.session import FRAMES_A_TURN, SEND_EOF, Session, State
+from realtime.protocol.handshake import Upgrade
+from realtime.protocol.session import FRAMES_A_TURN, SEND_EOF, Session, State
 
 CHAT = "01890a5d-ac96-774b-bcce-b302099a8057"
 HANDSHAKE = (

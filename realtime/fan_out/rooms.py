@@ -12,9 +12,9 @@ from typing import Final
 from common.protocol.errors import Refusal
 from common.valkey.topics import Topics
 from common.valkey.valkey import AnyBus
-from realtime.hub import Hub, Room
-from realtime.repair import Repair
-from realtime.upstream import Chats
+from realtime.fan_out.hub import Hub, Room
+from realtime.fan_out.repair import Repair
+from realtime.fan_out.upstream import Chats
 
 REORDER_GRACE_SECONDS: Final = 0.03  # two replicas may publish out of order
 LINGER_SECONDS: Final = 60.0

@@ -22,12 +22,12 @@ from common.protocol.ids import new_id
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 from common.valkey.valkey import AnyBus
 from realtime.counters import Counters
-from realtime.frames import encode_frame, event_frames
-from realtime.hub import Hub, Joining, Listener, Room
-from realtime.notices import Notices
-from realtime.replay import lines_since
-from realtime.rooms import ROOMS_A_TURN, Rooms
-from realtime.upstream import MAX_SLICES_A_CALL, Chats
+from realtime.fan_out.hub import Hub, Joining, Listener, Room
+from realtime.fan_out.notices import Notices
+from realtime.fan_out.replay import lines_since
+from realtime.fan_out.rooms import ROOMS_A_TURN, Rooms
+from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats
+from realtime.protocol.frames import encode_frame, event_frames
 
 T = TypeVar("T")
 

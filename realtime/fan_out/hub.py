@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from realtime.stream import Stream
+from realtime.fan_out.stream import Stream
 
 MAX_LEFT_CHATS: Final = 1_000  # remembered for each person
 

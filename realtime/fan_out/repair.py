@@ -9,8 +9,8 @@ from common.protocol.chats import Slice
 from common.protocol.errors import Refusal
 from common.protocol.payload import Payload
 from realtime.counters import Counters
-from realtime.hub import Room
-from realtime.replay import first_seq
+from realtime.fan_out.hub import Room
+from realtime.fan_out.replay import first_seq
 
 RETRY_SECONDS: Final = 0.2
 

@@ -13,13 +13,13 @@ import msgspec
 from common.calls.replicas import Replicas
 from common.process.logs import log
 from common.protocol.chats import Digest
-from realtime.bus_watch import MAX_SILENT_SECONDS, BusWatch, Reason
-from realtime.canary import FlowCanary
 from realtime.counters import Counters
-from realtime.hub import Hub
-from realtime.notices import Notices
-from realtime.rooms import REORDER_GRACE_SECONDS, Rooms
-from realtime.upstream import Chats
+from realtime.fan_out.bus_watch import MAX_SILENT_SECONDS, BusWatch, Reason
+from realtime.fan_out.canary import FlowCanary
+from realtime.fan_out.hub import Hub
+from realtime.fan_out.notices import Notices
+from realtime.fan_out.rooms import REORDER_GRACE_SECONDS, Rooms
+from realtime.fan_out.upstream import Chats
 
 COMPARE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.5

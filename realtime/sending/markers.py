@@ -17,7 +17,7 @@ from common.protocol.frames import Read
 from common.protocol.own import MoveMarker, own_key
 from common.valkey.rates import Buckets, Rate
 from realtime.counters import Counters
-from realtime.hub import Hub
+from realtime.fan_out.hub import Hub
 
 MOVES_A_USER: Final = Rate(per_second=100, burst=1_000)  # those that are stored
 FREE_MOVES: Final = 10  # of a user in a batch, which are not worth counting

@@ -4,21 +4,21 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.identity.credentials import Credentials
-from realtime.admission import Admission
-from realtime.connections import Connections
 from realtime.counters import Counters
-from realtime.hub import Hub
-from realtime.joining import Joiner
-from realtime.keepalive import Wheel
-from realtime.markers import Markers
-from realtime.pending import PendingHandshakes
+from realtime.fan_out.hub import Hub
+from realtime.fan_out.joining import Joiner
 from realtime.presence.presence import Presence
-from realtime.sends import Sends
+from realtime.sending.markers import Markers
+from realtime.sending.sends import Sends
+from realtime.sending.typists import Typists
 from realtime.settings import RealtimeSettings
-from realtime.typists import Typists
+from realtime.sockets.admission import Admission
+from realtime.sockets.connections import Connections
+from realtime.sockets.keepalive import Wheel
+from realtime.sockets.pending import PendingHandshakes
 
 if TYPE_CHECKING:
-    from realtime.connection import Connection
+    from realtime.sockets.connection import Connection
 
 
 class Services(NamedTuple):

@@ -15,7 +15,7 @@ from common.protocol.items import AnyItem, AppendResult, MessageStored, Refused,
 from common.valkey.rates import SEND_KIND, SENDS, Verdict
 from common.valkey.shared_rates import SharedBuckets
 from realtime.counters import Counters
-from realtime.frames import encode_frame
+from realtime.protocol.frames import encode_frame
 
 
 class Sender(Protocol):

@@ -25,12 +25,12 @@ from common.process.trace import new_trace
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Active, Connect, Read, Refresh, Refreshed, Send, Typing, Watch
-from realtime.connections import send_away
-from realtime.frames import encode_frame
-from realtime.handshake import SOCKET_PATH, Upgrade
-from realtime.hub import Joining, Room, Write
-from realtime.services import Services
-from realtime.session import SEND_EOF, Session, State, Wish
+from realtime.fan_out.hub import Joining, Room, Write
+from realtime.protocol.frames import encode_frame
+from realtime.protocol.handshake import SOCKET_PATH, Upgrade
+from realtime.protocol.session import SEND_EOF, Session, State, Wish
+from realtime.sockets.connections import send_away
+from realtime.sockets.services import Services
 
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it

@@ -12,10 +12,10 @@ import msgspec
 from common.process.logs import log
 from common.protocol.payload import HEADER_BYTES, read_header, unpack
 from realtime.counters import Counters
-from realtime.delivery import Delivery
-from realtime.hub import Room
-from realtime.rooms import REORDER_GRACE_SECONDS, Rooms
-from realtime.subscriptions import Subscriptions
+from realtime.fan_out.delivery import Delivery
+from realtime.fan_out.hub import Room
+from realtime.fan_out.rooms import REORDER_GRACE_SECONDS, Rooms
+from realtime.fan_out.subscriptions import Subscriptions
 
 
 class Relay:

@@ -21,16 +21,22 @@ from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
-from common.calls.balancer import BALANCER_HEADER
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
-from realtime.client_frames import NotAnObject, Refused, is_well_formed, read_line
-from realtime.frames import PONG, encode_frame, error_frame
-from realtime.handshake import SUBPROTOCOL, RequestStart, Upgrade, http_refusal, refusal_of_status
-from realtime.incoming import Incoming, WastefulLength
-from realtime.refusals import Refusals
-from realtime.texts import Texts
+from realtime.protocol.client_frames import NotAnObject, Refused, is_well_formed, read_line
+from realtime.protocol.frames import PONG, encode_frame, error_frame
+from realtime.protocol.handshake import (
+    SUBPROTOCOL,
+    RequestStart,
+    Upgrade,
+    http_refusal,
+    read_upgrade,
+    refusal_of_status,
+)
+from realtime.protocol.incoming import Incoming, WastefulLength
+from realtime.protocol.refusals import Refusals
+from realtime.protocol.texts import Texts
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
@@ -143,7 +149,7 @@ class Session:
         if requests:
             self._request = requests[0]
         self._notice_wire_end(now)
-        return [_read_upgrade(request) for request in requests]
+        return [read_upgrade(request) for request in requests]
 
     def receive_eof(self) -> None:
         self._ws.receive_eof()
@@ -388,12 +394,3 @@ class Session:
         self._ws.parser.close()
         self._incoming.clear()
         self._texts.clear()
-
-
-def _read_upgrade(request: Request) -> Upgrade:
-    headers = request.headers
-    return Upgrade(
-        request.method,
-        request.path.partition("?")[0],
-        ",".join(headers.get_all(BALANCER_HEADER)),
-    )

@@ -11,8 +11,8 @@ from common.protocol.chats import Control
 from common.protocol.frames import SomebodyTyping
 from common.protocol.payload import Payload
 from realtime.counters import Counters
-from realtime.frames import event_frames, text_frame
-from realtime.hub import Hub, Room
+from realtime.fan_out.hub import Hub, Room
+from realtime.protocol.frames import event_frames, text_frame
 
 _decode_typing = msgspec.json.Decoder(SomebodyTyping).decode
 

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 from common.calls.replicas import Replicas
 from common.valkey.topics import Topics
 from common.valkey.valkey import AnyBus
-from realtime.canary import FlowCanary
 from realtime.counters import Counters
-from realtime.delivery import Delivery
-from realtime.heads import Heads
-from realtime.hub import Hub
-from realtime.joining import Joiner
-from realtime.notices import Notices
-from realtime.relay import Relay
-from realtime.repair import Repair
-from realtime.rooms import Rooms
-from realtime.subscriptions import Subscriptions
-from realtime.upstream import Chats
+from realtime.fan_out.canary import FlowCanary
+from realtime.fan_out.delivery import Delivery
+from realtime.fan_out.heads import Heads
+from realtime.fan_out.hub import Hub
+from realtime.fan_out.joining import Joiner
+from realtime.fan_out.notices import Notices
+from realtime.fan_out.relay import Relay
+from realtime.fan_out.repair import Repair
+from realtime.fan_out.rooms import Rooms
+from realtime.fan_out.subscriptions import Subscriptions
+from realtime.fan_out.upstream import Chats
 
 
 class FanOut(NamedTuple):

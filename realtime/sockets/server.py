@@ -4,9 +4,9 @@ import asyncio
 import socket
 from typing import Final
 
-from realtime.connection import Connection
-from realtime.keepalive import TICK_SECONDS
-from realtime.services import Services
+from realtime.sockets.connection import Connection
+from realtime.sockets.keepalive import TICK_SECONDS
+from realtime.sockets.services import Services
 
 BACKLOG: Final = 4096
 

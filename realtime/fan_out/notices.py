@@ -17,12 +17,12 @@ from common.protocol.chats import Joined
 from common.protocol.errors import Refusal
 from common.protocol.notices import unpack_notice
 from common.valkey.topics import Topics
-from realtime.frames import event_frames, text_frame
-from realtime.hub import Hub, Listener, Person, Room
-from realtime.replay import arrival
-from realtime.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_SECONDS, Rooms
-from realtime.subscriptions import Subscriptions
-from realtime.upstream import Chats
+from realtime.fan_out.hub import Hub, Listener, Person, Room
+from realtime.fan_out.replay import arrival
+from realtime.fan_out.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_SECONDS, Rooms
+from realtime.fan_out.subscriptions import Subscriptions
+from realtime.fan_out.upstream import Chats
+from realtime.protocol.frames import event_frames, text_frame
 
 T = TypeVar("T")
 

@@ -8,7 +8,9 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import msgspec
+from websockets.http11 import Request
 
+from common.calls.balancer import BALANCER_HEADER
 from common.protocol.errors import PROBLEM_TYPE, Refusal
 from common.protocol.limits import MAX_HEADER_BYTES
 
@@ -36,6 +38,16 @@ class Upgrade(NamedTuple):
     method: str
     path: str
     balancer_word: str
+
+
+def read_upgrade(request: Request) -> Upgrade:
+    """What its first line and the balancer's header say."""
+    headers = request.headers
+    return Upgrade(
+        request.method,
+        request.path.partition("?")[0],
+        ",".join(headers.get_all(BALANCER_HEADER)),
+    )
 
 
 def refusal_of_status(status: int) -> Refusal:

@@ -1,0 +1,1 @@
+"""From the bus and from chats to the sockets that listen, each chat gapless and in order."""
