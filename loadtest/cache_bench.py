@@ -31,8 +31,8 @@ from fleet.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
 from fleet.state import FleetState, read_state
 from loadtest.cpu import TIERS, CpuClock, used_between
-from loadtest.crowd import Log, Rest
-from loadtest.delivery import percentiles
+from loadtest.sockets.crowd import Log, Rest
+from loadtest.sockets.delivery import percentiles
 
 MAX_RATIO: Final = 0.6  # of what a read costs without the cache
 ROUNDS: Final = int(os.environ.get("ROUNDS", "5"))

@@ -3,7 +3,7 @@ Pure."""
 
 from typing import Final, NamedTuple
 
-from loadtest.figures import Figures, Tally
+from loadtest.users.figures import Figures, Tally
 
 GROWTH: Final = 1.5
 CLOSE_ENOUGH: Final = 0.1  # of what held: nearer the searched number is not looked for

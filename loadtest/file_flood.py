@@ -22,10 +22,10 @@ import uvloop
 
 from fleet.ports import ReservedPort
 from fleet.state import read_state
-from loadtest.crowd import Group, Log, Rest
 from loadtest.flood import GROUPS, Change, compare, measure
 from loadtest.footprint import take_footprints
 from loadtest.ramp import running_fleet
+from loadtest.sockets.crowd import Group, Log, Rest
 
 REPLICAS: Final = "edge=1,realtime=1,files=1,users=1,chats=1"
 ROUNDS: Final = 3

@@ -23,9 +23,9 @@ import aiohttp
 import uvloop
 
 from fleet.ports import ReservedPort
-from loadtest.crowd import Group, Log
-from loadtest.delivery import percentiles
 from loadtest.ramp import running_fleet
+from loadtest.sockets.crowd import Group, Log
+from loadtest.sockets.delivery import percentiles
 
 REPLICAS: Final = "edge=1,realtime=1,users=1,chats=1"
 GROUPS: Final = 2  # about half of what one process of each carries on two cores

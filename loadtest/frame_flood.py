@@ -22,10 +22,10 @@ import msgspec
 import uvloop
 
 from fleet.ports import ReservedPort
-from loadtest.blocking_socket import BlockingSocket, SocketEnded
-from loadtest.crowd import Group, Log, Rest
 from loadtest.flood import GROUPS, REPLICAS, ROUND_SECONDS, Change, compare, measure
 from loadtest.ramp import running_fleet
+from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded
+from loadtest.sockets.crowd import Group, Log, Rest
 
 ROUNDS: Final = 3
 PIECE_BYTES: Final = 256_000  # as much as uvloop reads at once

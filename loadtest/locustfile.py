@@ -1,5 +1,5 @@
-"""What locust runs: the people of `person.py`, by hand on its web page or headless, in one process
-or in several whose sums meet in the master.
+"""What locust runs: the users of `loadtest/users/person.py`, by hand on its web page or headless,
+in one process or in several whose sums meet in the master.
 
 Exits with 1 when a delivery was lost, doubled or out of order, or when a request failed.
 """
@@ -12,10 +12,10 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtest.gathering import count_requests
-from loadtest.listener import DELIVERY, KIND
-from loadtest.person import Person
-from loadtest.tallies import Tallies
+from loadtest.users.gathering import count_requests
+from loadtest.users.listener import DELIVERY, KIND
+from loadtest.users.person import Person
+from loadtest.users.tallies import Tallies
 
 __all__ = ["Person"]
 

@@ -22,9 +22,9 @@ from fleet.children import spawn, wait_for_exit
 from fleet.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
 from fleet.state import FleetState, read_state
-from loadtest.crowd import Group, Log
-from loadtest.delivery import percentiles
 from loadtest.plot import draw
+from loadtest.sockets.crowd import Group, Log
+from loadtest.sockets.delivery import percentiles
 
 GROUPS: Final = 11
 IDLE_SECONDS: Final = 8

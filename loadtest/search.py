@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from loadtest.climb import Climb, Objective, broken
-from loadtest.figures import Figures
 from loadtest.footprint import Footprint, take_footprints
-from loadtest.people import People, gathered_people
 from loadtest.system import System, running_system
+from loadtest.users.figures import Figures
+from loadtest.users.people import People, gathered_people
 
 START_PEOPLE: Final = 100
 WORKERS: Final = 2

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 
 import gevent
 
-from loadtest.figures import Tally
 from loadtest.footprint import Footprint, take_footprints
 from loadtest.growth import Growth, compare, sum_up_rest
-from loadtest.people import People, gathered_people
 from loadtest.soak_picture import draw
 from loadtest.system import System, running_system
+from loadtest.users.figures import Tally
+from loadtest.users.people import People, gathered_people
 
 PEOPLE: Final = 60
 ARRIVALS_A_SECOND: Final = 10.0

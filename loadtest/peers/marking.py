@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from loadtest.chat_socket import ChatSocket
 from loadtest.peers.growing import Measured, fresh_hubbub
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.machine import Found, cpu_seconds
@@ -18,6 +17,7 @@ from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import People, Person
 from loadtest.peers.servers import start_valkey
 from loadtest.peers.stock import Stock
+from loadtest.sockets.chat_socket import ChatSocket
 
 READERS: Final = 1_000
 MARKERS_A_SECOND: Final = 1_000

@@ -143,7 +143,7 @@ def test_nobody_outside_imports_the_tests_or_the_load() -> None:
 
 def test_what_measures_deliveries_does_not_need_locust() -> None:
     """Importing locust takes `select.epoll` out of the process."""
-    imported = _imports(ROOT / "loadtest" / "delivery.py")
+    imported = _imports(ROOT / "loadtest" / "sockets" / "delivery.py")
     assert [name for name in imported if name.split(".")[0] in ("locust", "gevent")] == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.bench_growth import GROWTH_WHATS, growth_table, slope, too_fast
+from loadtest.bench.growth import GROWTH_WHATS, growth_table, slope, too_fast
 from loadtest.peers.figures import Rows
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loadtest.bench_sections import (
+from loadtest.bench.sections import (
     describe_changes,
     describe_costs,
     describe_storms,

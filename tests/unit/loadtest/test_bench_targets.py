@@ -1,6 +1,6 @@
 """What the benchmark judges of its own figures."""
 
-from loadtest.bench_targets import describe_targets, judge_targets
+from loadtest.bench.targets import describe_targets, judge_targets
 from loadtest.peers.figures import Rows
 
 

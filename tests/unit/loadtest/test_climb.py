@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest.climb import Climb, Objective, broken
-from loadtest.figures import Figures, Tally
+from loadtest.users.figures import Figures, Tally
 
 GOOD = Figures(
     seconds=15.0, requests=10_000, failures=0, deliveries=40_000, p50_ms=20, p99_ms=250, late_ms=5,

@@ -4,7 +4,7 @@ from typing import Any
 
 from hubbub_client.events import Event, decode
 
-from loadtest.delivery import DeliveryBook, identify, identify_change, percentiles
+from loadtest.sockets.delivery import DeliveryBook, identify, identify_change, percentiles
 
 
 def _book(*listeners: str) -> DeliveryBook:

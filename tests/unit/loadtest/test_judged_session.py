@@ -5,8 +5,8 @@ from typing import Any
 
 from hubbub_client.session import Deliver
 
-from loadtest.delivery import DeliveryBook
-from loadtest.judged_session import JudgedSession
+from loadtest.sockets.delivery import DeliveryBook
+from loadtest.sockets.judged_session import JudgedSession
 
 
 def ready(head: int, *behind: str) -> bytes:

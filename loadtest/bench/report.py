@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from matplotlib.figure import Figure
 
-from loadtest.bench_growth import growth_section_of
-from loadtest.bench_sections import (
+from loadtest.bench.growth import growth_section_of
+from loadtest.bench.sections import (
     describe_changes,
     describe_costs,
     describe_lists,
@@ -19,7 +19,7 @@ from loadtest.bench_sections import (
     describe_storms,
     describe_stuck_readers,
 )
-from loadtest.bench_targets import count_targets, describe_targets, judge_targets
+from loadtest.bench.targets import count_targets, describe_targets, judge_targets
 from loadtest.peers.build import describe_versions
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from hubbub_client.session import Output, Session
 
-from loadtest.delivery import DeliveryBook
+from loadtest.sockets.delivery import DeliveryBook
 
 
 class JudgedSession(Session):

@@ -16,9 +16,9 @@ from hubbub_client.errors import NoAnswer, NotFound
 from locust import FastHttpUser, task
 from locust.env import Environment
 
-from loadtest.delivery import identify_change
-from loadtest.gathering import LATE, Gathering
-from loadtest.listener import Listener
+from loadtest.sockets.delivery import identify_change
+from loadtest.users.gathering import LATE, Gathering
+from loadtest.users.listener import Listener
 
 OTHERS_A_CHAT: Final = 4
 READY_TIMEOUT_SECONDS: Final = 20.0

@@ -17,9 +17,9 @@ import msgspec
 from hubbub_client.events import Event, MessageSent, Restarted
 from hubbub_client.session import Deliver, Output, Pull, Ready, Stop
 
-from loadtest.chat_socket import ChatSocket
-from loadtest.delivery import DeliveryBook
-from loadtest.judged_session import JudgedSession
+from loadtest.sockets.chat_socket import ChatSocket
+from loadtest.sockets.delivery import DeliveryBook
+from loadtest.sockets.judged_session import JudgedSession
 
 MEMBERS: Final = 20
 POSTERS: Final = 4

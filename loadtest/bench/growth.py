@@ -1,7 +1,7 @@
 """Reports growth: a table, a picture, and whether anything grows faster than its input.
 
 Knows what each figure is called and of what it is the cost; measures nothing. Growth may be
-measured in parts: `python -m loadtest.bench_growth FILE...` writes its section from their results.
+measured in parts: `python -m loadtest.bench.growth FILE...` writes its section from their results.
 """
 
 import json

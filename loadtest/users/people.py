@@ -20,11 +20,11 @@ from locust.runners import MasterRunner
 from fleet.children import spawn
 from fleet.ports import LOOPBACK, ReservedPort
 from fleet.settings import PROJECT_FOLDER
-from loadtest.figures import Figures, Tally
-from loadtest.gathering import LATE, count_requests
-from loadtest.listener import DELIVERY, KIND
-from loadtest.person import Person
-from loadtest.tallies import Tallies
+from loadtest.users.figures import Figures, Tally
+from loadtest.users.gathering import LATE, count_requests
+from loadtest.users.listener import DELIVERY, KIND
+from loadtest.users.person import Person
+from loadtest.users.tallies import Tallies
 
 START_SECONDS: Final = 60.0
 GOODBYE_SECONDS: Final = 5.0

@@ -14,12 +14,12 @@ from hubbub_client.errors import NoAnswer, NotFound
 from hubbub_client.events import Event, MessageDeleted, MessageSent, Restarted
 from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal, Stop
 
-from loadtest.blocking_socket import BlockingSocket, SocketEnded
-from loadtest.delivery import identify
-from loadtest.judged_session import JudgedSession
+from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded
+from loadtest.sockets.delivery import identify
+from loadtest.sockets.judged_session import JudgedSession
 
 if TYPE_CHECKING:
-    from loadtest.gathering import Gathering
+    from loadtest.users.gathering import Gathering
 
 DRAINING: Final = 4001
 TRY_AGAIN: Final = frozenset({"rate_limited", "unavailable"})

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtest.bench_commit import measure_bare_commit
-from loadtest.bench_growth import GROWTH_WHATS, print_growth, write_growth
-from loadtest.bench_report import print_table, write_report
+from loadtest.bench.commit import measure_bare_commit
+from loadtest.bench.growth import GROWTH_WHATS, print_growth, write_growth
+from loadtest.bench.report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
 from loadtest.peers.changing import measure_changes
@@ -227,7 +227,7 @@ def run(plan: Plan) -> Bench:
 
 def main() -> int:
     """1 where a target was missed: each is printed with the word."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("python -m loadtest.bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every case and peer")
     parser.add_argument("--only", default="", help="parts, of " + ",".join(sorted(PARTS)))
     parser.add_argument("--servers", help="peers, of " + ",".join(PEERS))

@@ -8,8 +8,8 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest.figures import Tally
-from loadtest.gathering import SETTLE_SECONDS, Gathering
+from loadtest.users.figures import Tally
+from loadtest.users.gathering import SETTLE_SECONDS, Gathering
 
 HUSH: Final = "hush"
 HUSHED: Final = "hushed"

@@ -6,9 +6,9 @@ from typing import Final
 import gevent
 from locust.stats import RequestStats
 
-from loadtest.delivery import DeliveryBook
-from loadtest.figures import Tally
-from loadtest.listener import DELIVERY, KIND, Listener
+from loadtest.sockets.delivery import DeliveryBook
+from loadtest.users.figures import Tally
+from loadtest.users.listener import DELIVERY, KIND, Listener
 
 SETTLE_SECONDS: Final = 10.0
 LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
