@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from chats.announce import Announcer
-from chats.appending import Appender
 from chats.background import (
     CLEANUP_SECONDS,
     DIGEST_SECONDS,
@@ -14,17 +12,19 @@ from chats.background import (
     repeat,
 )
 from chats.calls import create_calls
-from chats.coordinator import Coordinator
-from chats.digest import RecentChanges
-from chats.markers import Markers
-from chats.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
-from chats.own import Wishes
+from chats.log.announce import Announcer
+from chats.log.appending import Appender
+from chats.log.digest import RecentChanges
+from chats.log.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
+from chats.log.window import Window
+from chats.membership.coordinator import Coordinator
+from chats.own.markers import Markers
+from chats.own.state import Wishes
 from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
 from chats.store.timeline import settle_timeline
-from chats.window import Window
 from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.http_client import HttpClient

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from chats.commitment import ABORT_KEPT_SECONDS
-from chats.digest import RecentChanges
+from chats.log.digest import RecentChanges
+from chats.log.outbox import Publisher
+from chats.membership.commitment import ABORT_KEPT_SECONDS
 from chats.metrics import BACKGROUND_FAILED
-from chats.outbox import Publisher
 from chats.store.canaries import forget_silent_canaries
 from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
 from common.database.failures import DatabaseUnavailable

@@ -3,16 +3,18 @@
 from functools import partial
 from typing import Any
 
-from chats import chats, direct, erasing, files, history, nodes, own, participants, views
-from chats.appending import Appender
-from chats.coordinator import Coordinator
-from chats.digest import RecentChanges
-from chats.markers import Markers
-from chats.outbox import Publisher
-from chats.own import Wishes
+from chats import erasing, files, history, nodes
+from chats.log.appending import Appender
+from chats.log.digest import RecentChanges
+from chats.log.outbox import Publisher
+from chats.log.window import Window
+from chats.membership import chats, direct, participants
+from chats.membership.coordinator import Coordinator
+from chats.own import state, views
+from chats.own.markers import Markers
+from chats.own.state import Wishes
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
-from chats.window import Window
 from common.calls.service import Call, call_seconds
 from common.database.pool import Pool
 from common.protocol.chats import (
@@ -136,8 +138,8 @@ def create_calls(
         Call("chat_owners", ChatOwners, ChatsOwned, partial(chats.list_chat_owners, pool)),
         Call("decide", DecisionRequest, DecisionAnswer, decide_transaction),
         Call("forget", ForgetDecisions, Done, forget),
-        Call("get_chat", GetChat, Chat, partial(own.get_chat, pool)),
-        Call("list_chats", ListChats, ChatPage, partial(own.list_chats, pool)),
+        Call("get_chat", GetChat, Chat, partial(state.get_chat, pool)),
+        Call("list_chats", ListChats, ChatPage, partial(state.list_chats, pool)),
         Call("move_marker", MoveMarker, Marker, markers.move),
         Call("move_markers", MoveMarkers, MarkersMoved, markers.move_many),
         Call("change_mine", ChangeMine, Mine, wishes.change),

@@ -1,6 +1,6 @@
 """What goes with somebody's account: what was their own, and their messages if they want."""
 
-from chats.appending import Appender
+from chats.log.appending import Appender
 from chats.store.direct import close_direct_chats
 from chats.store.files import doom_files_of
 from chats.store.log import list_messages_of

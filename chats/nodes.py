@@ -3,15 +3,15 @@ have."""
 
 import msgspec
 
-from chats.digest import KEPT_SECONDS, RecentChanges, joins_among
-from chats.encoding import decode_controls
+from chats.log.digest import KEPT_SECONDS, RecentChanges, joins_among
+from chats.log.encoding import decode_controls
+from chats.log.outbox import Publication, Publisher
+from chats.log.window import Recent, Tail, Window
 from chats.metrics import SLICES, WINDOW_BYTES
-from chats.outbox import Publication, Publisher
 from chats.store.canaries import store_canary_message
 from chats.store.chats import list_companions, list_memberships, read_epoch
 from chats.store.log import LogRow, compare_heads, find_last_joins, read_slices
 from chats.store.outbox import list_unpublished
-from chats.window import Recent, Tail, Window
 from common.database.pool import Pool
 from common.protocol.chats import (
     CanaryMessage,

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 import chats.app
-import chats.appending
 import chats.background
+import chats.log.appending
 import common.calls.http_client
 import common.calls.http_server
 import common.calls.service
@@ -146,7 +146,7 @@ def install() -> None:
     registry = SimpleNamespace(register=lambda _: None, unregister=lambda _: None)
     put(realtime.node, "prometheus_client", SimpleNamespace(REGISTRY=registry))
     put(realtime.__main__, "open_node", _open_node)
-    put(chats.appending.Appender, "append", _append)
+    put(chats.log.appending.Appender, "append", _append)
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -164,7 +164,7 @@ async def _not_measuring() -> AsyncIterator[None]:
 
 
 _open_node_itself: Final = realtime.node.open_node
-_append_itself: Final = chats.appending.Appender.append
+_append_itself: Final = chats.log.appending.Appender.append
 
 
 @contextlib.asynccontextmanager

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-import chats.appending
 import chats.history
+import chats.log.appending
 import common.calls.lanes
 import realtime.fan_out.bus_watch
 import realtime.fan_out.hub
@@ -20,7 +20,7 @@ import realtime.fan_out.notices
 import realtime.fan_out.repair
 import realtime.fan_out.replay
 import realtime.fan_out.stream
-from chats.drafts import answer, refuse
+from chats.log.drafts import answer, refuse
 from chats.store.messages import BatchFailed
 from common.process.logs import log
 from common.protocol.chats import EventPage, Slice
@@ -44,7 +44,7 @@ def silence_is_no_reason_to_poll() -> None:
 def a_failed_batch_is_refused() -> None:
     """2: a batch that PostgreSQL failed is not posted again."""
 
-    append_events = vars(chats.appending)["append_events"]  # the model's, by now
+    append_events = vars(chats.log.appending)["append_events"]  # the model's, by now
 
     async def append(appender: Any, batch: list[Any]) -> None:
         try:
@@ -58,7 +58,7 @@ def a_failed_batch_is_refused() -> None:
         for entry, outcome in zip(batch, outcomes, strict=True):
             entry.settle(answer(entry.draft, outcome))
 
-    _put(chats.appending.Appender, "_append", append)
+    _put(chats.log.appending.Appender, "_append", append)
 
 
 def joins_of_an_outage_are_lost() -> None:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chats.chats import first_change
-from chats.encoding import UNSTAMPED, draft_event
+from chats.log.encoding import UNSTAMPED, draft_event
+from chats.membership.chats import first_change
 from chats.store.changes import ResultKey
 from chats.store.messages import NewMessage
 from common.protocol.chats import Chat

@@ -5,7 +5,7 @@ The one source against which everything is held that anybody is shown.
 
 from typing import Any, NamedTuple
 
-from chats.encoding import decode_controls
+from chats.log.encoding import decode_controls
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 from simulation.store.tables import Entry, decode_event
 

@@ -5,7 +5,7 @@
 CREATE FUNCTION wire_now() RETURNS text LANGUAGE sql VOLATILE
 RETURN to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
--- chats/encoding.py does the same. In JSON the draft's mark can stand nowhere but where it is meant:
+-- chats/log/encoding.py does the same. In JSON the draft's mark can stand nowhere but where it is meant:
 -- within a string its quotes would be escaped.
 CREATE FUNCTION stamp(draft bytea, seq bigint, at text) RETURNS bytea LANGUAGE sql STABLE
 RETURN overlay(

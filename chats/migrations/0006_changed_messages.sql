@@ -32,7 +32,7 @@ CREATE TABLE unnamed_reactions (
     PRIMARY KEY (chat, seq, emoji, member)
 );
 
--- A message or edit without its text; chats/encoding.py does the same. What is left are ids and
+-- A message or edit without its text; chats/log/encoding.py does the same. What is left are ids and
 -- times, so that spaces can be taken out of it.
 CREATE FUNCTION blank_event(event bytea) RETURNS bytea LANGUAGE sql STABLE
 RETURN convert_to(

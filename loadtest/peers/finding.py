@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chats.encoding import draft_event, stamp
+from chats.log.encoding import draft_event, stamp
 from chats.search.rebuild import rebuild
 from chats.store.query import PLAN_OPTIONS
 from chats.store.search_feed import feed

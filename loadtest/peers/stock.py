@@ -11,8 +11,8 @@ from typing import Final
 
 import psycopg
 
-from chats.chats import draft_snapshot
-from chats.encoding import draft_controls, draft_event, stamp
+from chats.log.encoding import draft_controls, draft_event, stamp
+from chats.membership.chats import draft_snapshot
 from common.protocol.chats import Chat, Control
 from common.protocol.events import Message
 from common.protocol.ids import new_id

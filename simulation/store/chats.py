@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from chats.encoding import stamp
+from chats.log.encoding import stamp
 from chats.store.changes import (
     Aborted,
     Attempt,

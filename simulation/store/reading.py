@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chats.encoding import decode_controls
+from chats.log.encoding import decode_controls
 from chats.store.chats import ChatRow
 from chats.store.log import LogRow, Page
 from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved

@@ -1,14 +1,15 @@
 """A model of one membership change over two databases, small enough to try every interleaving.
 
-The coordinator's decisions are the real ones of chats/commitment.py; the two databases and the
-network around it are modelled. Messages are never taken out of the network, so that each may come
-late, twice or never; a coordinator may be gone at every step. `Rules` can be broken one by one.
+The coordinator's decisions are the real ones of chats/membership/commitment.py; the two databases
+and the network around it are modelled. Messages are never taken out of the network, so that each
+may come late, twice or never; a coordinator may be gone at every step. `Rules` can be broken one by
+one.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chats.commitment import (
+from chats.membership.commitment import (
     ABORT_KEPT_SECONDS,
     MAX_COMMIT_AGE_SECONDS,
     Next,

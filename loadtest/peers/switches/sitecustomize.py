@@ -38,8 +38,8 @@ OFF = (
         ("prometheus_client.metrics", "Histogram.observe", _nothing),
     ),
     (
-        ("chats.outbox", "Sweep.run", _nothing_later),
-        ("chats.outbox", "Sweep.measure", _nothing_later),
+        ("chats.log.outbox", "Sweep.run", _nothing_later),
+        ("chats.log.outbox", "Sweep.measure", _nothing_later),
     ),
     (
         ("chats.search.feeder", "Feeder.note", _nothing),

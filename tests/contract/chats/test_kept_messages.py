@@ -4,7 +4,7 @@ import msgspec
 import psycopg
 import pytest
 
-from chats.encoding import UNSTAMPED, draft_event
+from chats.log.encoding import UNSTAMPED, draft_event
 from chats.store.cleanup import purge_deleted_chat
 from common.database.pool import create_pool
 from common.protocol.chats import (

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from chats.encoding import UNSTAMPED, draft_event
+from chats.log.encoding import UNSTAMPED, draft_event
 from chats.store import outbox
 from chats.store.messages import NewMessage, append_events
 from chats.store.query import fetch

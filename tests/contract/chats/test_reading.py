@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from chats import history, own, views
+from chats import history
+from chats.own import state, views
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     Chat,
@@ -72,7 +73,7 @@ async def view(pool: Pool, user: str, chat: str) -> ViewsAnswer:
 
 
 async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
-    return await own.get_chat(pool, GetChat(user=user, chat=chat))
+    return await state.get_chat(pool, GetChat(user=user, chat=chat))
 
 
 @pytest.mark.parametrize("read", [read_events, read_messages, view, read_chat])

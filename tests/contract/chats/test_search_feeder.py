@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from chats.encoding import draft_event, stamp
+from chats.log.encoding import draft_event, stamp
 from chats.search.feeder import Feeder
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from chats.chats import CHANGED
-from chats.encoding import UNSTAMPED, draft_event
+from chats.log.encoding import UNSTAMPED, draft_event
+from chats.membership.chats import CHANGED
 from chats.store.changes import (
     Aborted,
     Change,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chats.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.log.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.store import (
     canaries,
     changes,

@@ -1,6 +1,6 @@
 """What a replica tells of its last seconds."""
 
-from chats.digest import RecentChanges
+from chats.log.digest import RecentChanges
 from common.protocol.chats import Control, Join
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.encoding import (
+from chats.log.encoding import (
     UNSTAMPED,
     blank,
     decode_controls,

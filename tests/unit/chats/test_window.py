@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.window import Recent, Window
+from chats.log.window import Recent, Window
 from common.protocol.chats import Control
 from common.protocol.ids import new_id
 

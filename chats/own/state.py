@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from chats.access import shown_chat_for_participant
-from chats.chats import show_chat
+from chats.membership.chats import show_chat
 from chats.store.chats import list_chats_of_member
 from chats.store.own import (
     OwnRow,

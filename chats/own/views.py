@@ -5,8 +5,8 @@ Nothing here depends on what edge holds; it only says what it need not be sent a
 
 import msgspec
 
-from chats.chats import show_chat
-from chats.own import show_last, show_mine
+from chats.membership.chats import show_chat
+from chats.own.state import show_last, show_mine
 from chats.store.own import read_own
 from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool

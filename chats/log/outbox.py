@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chats.digest import RecentChanges, joins_among
-from chats.encoding import decode_controls
+from chats.log.digest import RecentChanges, joins_among
+from chats.log.encoding import decode_controls
 from chats.metrics import (
     BUS_UP,
     OUTBOX_AGE_SECONDS,

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from chats.digest import RecentChanges
+from chats.log.digest import RecentChanges
+from chats.log.outbox import Publication, Publisher
+from chats.log.window import Recent, Window
 from chats.metrics import WINDOW_BYTES
-from chats.outbox import Publication, Publisher
 from chats.search.feeder import Feeder
-from chats.window import Recent, Window
 from common.protocol.chats import Control
 
 

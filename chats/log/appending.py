@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple, cast
 
-from chats.announce import Announcement, Announcer
-from chats.drafts import Draft, answer, draft, judge, refuse
-from chats.encoding import stamp
+from chats.log.announce import Announcement, Announcer
+from chats.log.drafts import Draft, answer, draft, judge, refuse
+from chats.log.encoding import stamp
 from chats.metrics import (
     APPENDED,
     BATCH_MESSAGES,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from chats.encoding import blank, find_deleted
+from chats.log.encoding import blank, find_deleted
 from common.protocol.chats import Control
 
 _EVENT_OVERHEAD_BYTES = 150  # what Python needs around each

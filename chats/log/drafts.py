@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from msgspec import UNSET, UnsetType
 
-from chats.encoding import UNSTAMPED, decode_said, draft_event
+from chats.log.encoding import UNSTAMPED, decode_said, draft_event
 from chats.store.messages import NewEvent, NewMessage, OtherEvent, Outcome
 from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
 from common.protocol.errors import Refusal, invalid, not_found

@@ -4,9 +4,9 @@ import msgspec
 from msgspec import UNSET
 
 from chats.access import chat_for_owner, chat_for_participant, direct_stays, owner_only
-from chats.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
-from chats.coordinator import Coordinator, Memberships, Plan
-from chats.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.log.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.membership.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
+from chats.membership.coordinator import Coordinator, Memberships, Plan
 from chats.store.changes import Change, ResultKey
 from chats.store.chats import ChatRow, find_participants, list_participants
 from common.database.pool import Pool

@@ -4,8 +4,8 @@ import msgspec
 from msgspec import UNSET
 
 from chats.access import chat_for_owner
-from chats.coordinator import Coordinator, Memberships, Plan
-from chats.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.log.encoding import UNSTAMPED, draft_controls, draft_event
+from chats.membership.coordinator import Coordinator, Memberships, Plan
 from chats.store.changes import Change, ResultKey
 from chats.store.chats import ChatRow, count_chats, find_owners
 from common.database.pool import Pool

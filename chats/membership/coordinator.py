@@ -1,4 +1,4 @@
-"""Changes that chats and users make together: the I/O around chats/commitment.py.
+"""Changes that chats and users make together: the I/O around chats/membership/commitment.py.
 
 Also changes that chats makes alone (a rename) come here, for the same keys, versions and events.
 No lock of the database is held while users is called.
@@ -12,8 +12,9 @@ from time import monotonic
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from chats.announce import Announcement, Announcer
-from chats.commitment import (
+from chats.log.announce import Announcement, Announcer
+from chats.log.encoding import stamp, stamp_controls
+from chats.membership.commitment import (
     MAX_ATTEMPTS,
     MAX_COMMIT_AGE_SECONDS,
     Next,
@@ -24,7 +25,6 @@ from chats.commitment import (
     after_store,
     after_vote,
 )
-from chats.encoding import stamp, stamp_controls
 from chats.metrics import CHANGE_SECONDS, CHANGES
 from chats.store.changes import (
     Change,

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from chats.chats import first_change
-from chats.coordinator import Coordinator, Memberships, Plan
-from chats.own import get_chat
+from chats.membership.chats import first_change
+from chats.membership.coordinator import Coordinator, Memberships, Plan
+from chats.own.state import get_chat
 from chats.store.changes import ResultKey
 from chats.store.direct import find_direct_chat
 from common.database.pool import Pool
