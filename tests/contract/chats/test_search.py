@@ -95,6 +95,28 @@ async def test_blocks_hold_what_open_rows_held(world: World) -> None:
         assert len(pages) == len(set(pages)) == 2 * 197
 
 
+async def test_a_phrase_is_found_behind_many_blocks_that_only_have_its_words(world: World) -> None:
+    """Newest first, page by page: blocks are read in batches, and these are more than three."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    phrases = {3: "first", 700: "second", 701: "third"}
+    for start in range(0, 1_300, 100):
+        await world.send(
+            *(
+                new_message(
+                    chat.id, ann,
+                    f"lantern harbour {phrases[n]}" if n in phrases else f"harbour {n} lantern",
+                )
+                for n in range(start, start + 100)
+            )
+        )  # fmt: skip
+    wanted = [f"lantern harbour {phrases[n]}" for n in sorted(phrases, reverse=True)]
+    await until_found(world, ben, "1299", ["harbour 1299 lantern"])
+    assert await texts(world, ben, '"lantern harbour"') == wanted
+    assert await texts(world, ben, '"lantern harbour"', chat=chat.id) == wanted
+    assert await texts(world, ben, '"lantern harbour"', limit=1) == wanted[:1]
+
+
 async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -> None:
     """Of several chats, some of them cut in the middle."""
     ann, ben = await world.make_people(2)
