@@ -2,10 +2,12 @@
 
 import sys
 
+from fleet.installed import advise
+
 try:
     from fleet.command import main
 except ImportError as error:
-    sys.exit(f"The package {error.name} is missing. Type: rm -f .venv/*.stamp && make run")
+    sys.exit(advise(error, "fleet", "run"))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -74,18 +74,18 @@ async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
-def kill_with_descendants(pid: int) -> None:
+def kill_withdescendants(pid: int) -> None:
     """For a process that hangs. What it started may hang too: paused processes of PostgreSQL would
     outlive it, and keep the next one from starting."""
-    for victim in (pid, *_descendants(pid)):
+    for victim in (pid, *descendants(pid)):
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Of the main thread; as deep as they go."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:  # it has just ended
         return []
-    return [found for child in map(int, children) for found in (child, *_descendants(child))]
+    return [found for child in map(int, children) for found in (child, *descendants(child))]

@@ -90,9 +90,15 @@ async def serve_control(
 
 async def ask_fleet(folder: Path, request: Request) -> Reply:
     """Wait until the fleet has done it, however long it takes: each request has a bound of its
-    own there. Raises NotRunning, NotAnswering."""
+    own there, as long as the fleet answers pings. Raises NotRunning, NotAnswering."""
     await ping_fleet(folder)
-    return await _ask(folder, request)
+    asking = asyncio.ensure_future(_ask(folder, request))
+    try:
+        while not (await asyncio.wait({asking}, timeout=PING_TIMEOUT_SECONDS))[0]:
+            await ping_fleet(folder)
+        return asking.result()
+    finally:
+        asking.cancel()
 
 
 async def ping_fleet(folder: Path) -> None:

@@ -39,11 +39,13 @@ class WantedState(msgspec.Struct, frozen=True):
     maximum: int
 
 
-class Death(msgspec.Struct, frozen=True):
-    """A process that ended unasked: when, in Unix seconds, and with which exit code."""
+class Death(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A process that ended unasked: when, in Unix seconds, and with which exit code; `hung` where
+    the fleet killed it because it did not answer."""
 
     at: float
     code: int
+    hung: bool = False
 
 
 class FleetState(msgspec.Struct, frozen=True):

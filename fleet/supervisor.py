@@ -57,6 +57,7 @@ class Fleet:
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
         self._failing: set[str] = set()  # of which the operator was told
+        self._hanging: set[str] = set()  # that were killed for it, until they have ended
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the state of now
         self._is_certified = True  # the operator was not told otherwise
@@ -283,7 +284,9 @@ class Fleet:
         log("ended", level=level, process=program.name, code=code)
         if is_death:
             self._metrics.note_death(program.role)
-            self._deaths[program.name].append(Death(time.time(), code))
+            hung = program.name in self._hanging
+            self._deaths[program.name].append(Death(time.time(), code, hung))
+        self._hanging.discard(program.name)
         if was_ready:
             self._failing.discard(program.name)
         elif is_death and program.name not in self._failing:  # said once, not at every try
@@ -294,6 +297,7 @@ class Fleet:
             )
 
     def _hung(self, program: Program) -> None:
+        self._hanging.add(program.name)
         log("killed because it did not answer", level=logging.ERROR, process=program.name)
 
     def _note_decision(self, role: str, before: int, now: int, figures: Figures) -> None:

@@ -2,10 +2,12 @@
 
 import sys
 
+from fleet.installed import advise
+
 try:
     from ops.command import main
 except ImportError as error:
-    sys.exit(f"The package {error.name} is missing. Type: rm -f .venv/*.stamp && make doctor")
+    sys.exit(advise(error, "ops", "doctor"))
 
 if __name__ == "__main__":
     sys.exit(main())

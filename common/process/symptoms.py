@@ -5,6 +5,7 @@ For the doctor on the machine, and for edge, which tells those in charge.
 
 from typing import Final
 
+CACHE_NODES_OUT: Final = "hubbub_edge_cache_nodes_out"
 CANARY_SILENT_SECONDS: Final = "hubbub_realtime_canary_silent_seconds"
 POLLING: Final = "hubbub_realtime_polling"
 SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"

@@ -7,15 +7,27 @@ import re
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from itertools import compress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-from common.process.symptoms import POLLING, STORE_FAILING
+from common.process.symptoms import (
+    CACHE_NODES_OUT,
+    CANARY_SILENT_SECONDS,
+    OPEN_CIRCUIT,
+    POLLING,
+    SEARCH_BEHIND_CHATS,
+    SEARCH_BEHIND_SECONDS,
+    SEARCH_LACKS_WORDS,
+    STORE_FAILING,
+)
+from fleet.children import descendants
 from fleet.control import NotAnswering, NotRunning, ping_fleet
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
@@ -23,19 +35,30 @@ from fleet.engines.valkey_users import DOCTOR, password_path
 from fleet.lock import lock_holder
 from fleet.ports import LOOPBACK, is_taken
 from fleet.probe import Address, http_body, http_status
-from fleet.scaling.figures import read_metrics
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.state import FleetState, ProcessState, is_paused, read_running
 from ops.doctor.complaints import find_complaints
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, is_refused
-from ops.doctor.scene import BusFacts, ProcessFacts, Scene
+from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
+NO_PROCESS: Final = "there is no process of it"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
 STATE_TIMEOUT_SECONDS: Final = 3.0
+# Reading all that a process tells would take longer than everything else together.
+METRICS_PATH: Final = "/metrics?" + urlencode(
+    [
+        ("name[]", name)
+        for name in (
+            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS,
+            SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS, STORE_FAILING, "process_open_fds",
+            "process_max_fds",
+        )
+    ]
+)  # fmt: skip
 _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
     "postgres": (lambda: postgres_program("postgres"), "--version"),
     "valkey": (valkey_program, "--version"),
@@ -100,12 +123,13 @@ async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
     return state, state.parent
 
 
-def _list_paused(state: FleetState | None) -> dict[str, int]:
+def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
     if state is None:
         return {}
-    processes = {"fleet-1": state.parent}
-    processes |= {p.name: p.pid for p in state.processes}
-    return {name: pid for name, pid in processes.items() if is_paused(pid)}
+    processes = {p.name: [p.pid, *descendants(p.pid)] for p in state.processes}
+    processes["fleet-1"] = [state.parent]
+    paused = {name: tuple(filter(is_paused, pids)) for name, pids in processes.items()}
+    return {name: pids for name, pids in paused.items() if pids}
 
 
 async def _parent_answers(folder: Path) -> bool:
@@ -124,7 +148,9 @@ async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
         ask_entrance(Address(LOOPBACK, settings.port), settings),
         collect_processes(state),
-        asyncio.gather(*(ask_database(role, url) for role, url in urls.items())),
+        asyncio.gather(
+            *(_collect_database(role, url, settings, state) for role, url in urls.items())
+        ),
         _collect_bus(settings, state),
         _parent_answers(settings.run),
     )
@@ -141,9 +167,9 @@ async def collect_processes(state: FleetState) -> tuple[ProcessFacts, ...]:
     """Those that serve, and those of files that say why they do not."""
     serving = [p for p in state.processes if p.state == "ready" and _has_figures(p)]
     others = [p for p in state.processes if p.role == "files" and p not in serving and p.started]
-    found = await asyncio.gather(*map(collect_process, serving))
-    more = await asyncio.gather(*map(collect_process, others))
-    return (*found, *(facts for facts in more if facts.store_fails))
+    found = await asyncio.gather(*map(collect_process, [*serving, *others]))
+    more = found[len(serving) :]
+    return (*found[: len(serving)], *(facts for facts in more if facts.store_fails))
 
 
 def _has_figures(process: ProcessState) -> bool:
@@ -152,31 +178,40 @@ def _has_figures(process: ProcessState) -> bool:
 
 async def collect_process(process: ProcessState) -> ProcessFacts:
     address = Address(process.host, process.metrics or process.port)
-    ready, body = await asyncio.gather(
+    ready, samples = await asyncio.gather(
         http_status(
             address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS, host=address.host
         ),
-        http_body(address, "/metrics", timeout=PROCESS_TIMEOUT_SECONDS),
+        _read_samples(process.role, address),
     )
-    text = body.decode() if body else ""
-    samples = read_metrics(text, 0.0).values
+    figures: dict[str, float] = {}
+    for sample in samples:
+        figures[sample.name] = figures.get(sample.name, 0.0) + sample.value
     return ProcessFacts(
         name=process.name,
         role=process.role,
         # HAProxy has no such path: any answer of it will do.
         ready=200 if process.role == "balancer" and ready is not None else ready,
-        samples=samples,
-        descriptors=_count_descriptors(process.pid, samples),
-        max_descriptors=_descriptor_limit(process.pid, samples),
-        polls=_read_set(text, POLLING, "reason"),
-        store_fails=_read_set(text, STORE_FAILING, "why"),
+        samples=figures,
+        descriptors=_count_descriptors(process.pid, figures),
+        max_descriptors=_descriptor_limit(process.pid, figures),
+        polls=_read_set(samples, POLLING, "reason"),
+        store_fails=_read_set(samples, STORE_FAILING, "why"),
         pid=process.pid,
     )
 
 
-def _read_set(text: str, metric: str, label: str) -> tuple[str, ...]:
+async def _read_samples(role: str, address: Address) -> list[Sample]:
+    """Those that are judged; HAProxy has none of them."""
+    if role == "balancer":
+        return []
+    body = await http_body(address, METRICS_PATH, timeout=PROCESS_TIMEOUT_SECONDS)
+    families = text_string_to_metric_families((body or b"").decode())
+    return [sample for family in families for sample in family.samples]
+
+
+def _read_set(samples: Iterable[Sample], metric: str, label: str) -> tuple[str, ...]:
     """The values of a label with which a metric is not 0."""
-    samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
     return tuple(s.labels[label] for s in samples if s.name == metric and s.value)
 
 
@@ -194,13 +229,22 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
     return urls
 
 
+async def _collect_database(
+    role: str, url: str, settings: FleetSettings, state: FleetState
+) -> DatabaseFacts:
+    is_own = DATABASE_VARIABLES[role] in settings.external
+    if not is_own and not any(process.role == "postgres" for process in state.processes):
+        return DatabaseFacts(error=NO_PROCESS)
+    return await ask_database(role, url)
+
+
 async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
     url = settings.external.get("HUBBUB_VALKEY_URL")
     if url is not None:
         return await ask_bus(url)
     port = next((p.port for p in state.processes if p.role == "valkey"), None)
     if port is None:
-        return BusFacts(error="there is no process of it")
+        return BusFacts(error=NO_PROCESS)
     urls = {}
     for role in (DOCTOR, *SERVICE_ROLES):
         secret = password_path(settings.keys, "valkey", role)

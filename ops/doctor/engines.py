@@ -8,16 +8,20 @@ from ops.doctor.check import Finding
 from ops.doctor.remedies import (
     START_ANEW,
     WHERE_THEY_ARE_WELL,
+    list_connections,
     replace_services,
     run_statement,
     set_password_again,
     start_bus_again,
     start_database_again,
+    wait_for_database,
 )
 from ops.doctor.scene import Scene
 
 OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
 ROLE_REFUSED: Final = "password authentication failed"
+NO_CONNECTION_LEFT: Final = ("too many clients", "connection slots are reserved")
+IS_STARTING: Final = ("is starting up", "in recovery mode", "not yet accepting", "not accepting")
 LEAST_PREPARED: Final = 20
 MOST_STRANGE_SECONDS: Final = 5.0
 LEAST_HARD_LIMIT: Final = 32 * 2**20
@@ -25,27 +29,8 @@ LEAST_HARD_LIMIT: Final = 32 * 2**20
 
 def judge_databases(scene: Scene) -> Iterator[Finding]:
     for role, database in scene.databases.items():
-        variable = DATABASE_VARIABLES[role]
-        own = variable in scene.settings.external
-        if ROLE_REFUSED in database.error:
-            yield Finding(
-                f"The database of {role} does not let its role in: {database.error}",
-                f"The password in {variable} is another one than the role has."
-                if own
-                else "The password in the role's file is another one than the role has.",
-                set_password_again(scene, role),
-                "postgres",
-            )
-        elif database.error:
-            yield Finding(
-                f"The database of {role} cannot be asked: {database.error}",
-                f"The server is down, or {variable} is wrong."
-                if own
-                else "PostgreSQL is down, busy with its recovery, or hangs."
-                f"{scene.log_of('postgres-')}",
-                start_database_again(scene, role),
-                "postgres",
-            )
+        if database.error:
+            yield _explain_error(scene, role, database.error)
         elif database.version < OLDEST_POSTGRES:
             yield Finding(
                 f"The database of {role} is on PostgreSQL {database.version // 10_000}.",
@@ -69,6 +54,33 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
                 )
                 + "   # and SELECT pg_reload_conf(); with Patroni: synchronous_mode: true",
             )
+
+
+def _explain_error(scene: Scene, role: str, error: str) -> Finding:
+    variable = DATABASE_VARIABLES[role]
+    own = variable in scene.settings.external
+    wrong = f"The database of {role} cannot be asked: {error}"
+    if ROLE_REFUSED in error:
+        wrong = f"The database of {role} does not let its role in: {error}"
+        place = variable if own else "the role's file"
+        cause = f"The password in {place} is another one than the role has."
+        command = set_password_again(scene, role)
+    elif any(words in error for words in IS_STARTING):
+        cause = (
+            "PostgreSQL was killed or crashed, and recovers what was written: seconds, after much "
+            "work a minute or two. Nothing is lost."
+        )
+        command = wait_for_database(scene, role)
+    elif any(words in error for words in NO_CONNECTION_LEFT):
+        cause = "All of its max_connections are taken, by something else or by too many processes."
+        command = list_connections(scene, role)
+    elif own:
+        cause = f"The server is down, or {variable} is wrong."
+        command = start_database_again(scene, role)
+    else:
+        cause = f"PostgreSQL is down, or hangs.{scene.log_of('postgres-')}"
+        command = start_database_again(scene, role)
+    return Finding(wrong, cause, command, "postgres")
 
 
 def judge_migrations(scene: Scene) -> Iterator[Finding]:

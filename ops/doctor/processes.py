@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from common.process.symptoms import OPEN_CIRCUIT
+from common.process.symptoms import CACHE_NODES_OUT, OPEN_CIRCUIT
 from fleet.settings import SERVICE_ROLES
 from fleet.state import Death, ProcessState
 from ops.doctor.check import Finding
@@ -37,12 +37,12 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
 
 
 def judge_pauses(scene: Scene) -> Iterator[Finding]:
-    for name, pid in scene.paused.items():
+    for name, pids in scene.paused.items():
         yield Finding(
             f"{name} is paused.",
             "Somebody stopped it, by SIGSTOP, Ctrl-Z or a debugger."
             + ("" if name == "fleet-1" else " It is started again when it stays so."),
-            f"kill -CONT {pid}",
+            f"kill -CONT {' '.join(map(str, pids))}",
         )
 
 
@@ -142,6 +142,13 @@ def _explain_end(scene: Scene, name: str, often: str, last: Death) -> Finding:
             f"{read_logs(scene, name)}; dmesg | grep -i 'killed process'",
             role,
         )
+    if last.hung:
+        return Finding(
+            f"{often} since it did not answer: the fleet kills what hangs.",
+            f"It waits for something, or the machine is overloaded.{scene.log_of(name)}",
+            f"{read_logs(scene, name)}; uptime; vmstat 1 5",
+            role,
+        )
     if last.code < 0:
         return Finding(
             f"{often} by signal {-last.code}.",
@@ -169,7 +176,7 @@ def judge_circuits(scene: Scene) -> Iterator[Finding]:
 
 def judge_caches(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
-        out = process.samples.get("hubbub_edge_cache_nodes_out", 0.0)
+        out = process.samples.get(CACHE_NODES_OUT, 0.0)
         if out:
             yield Finding(
                 f"{process.name} does without {int(out)} cache nodes.",

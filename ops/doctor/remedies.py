@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 from fleet.settings import DATABASE_VARIABLES
+from fleet.state import ProcessState
 from ops.doctor.scene import Scene
 
 START_ANEW: Final = "make stop && make run"
@@ -49,7 +50,7 @@ def replace_services(scene: Scene, *services: str, condition: str) -> str:
 
 def rebuild_search(scene: Scene) -> str:
     if scene.in_containers:
-        return "docker compose exec chats python -m chats.search.rebuild"
+        return "docker compose exec chats /opt/hubbub/bin/python -m chats.search.rebuild"
     return "make rebuild-search"
 
 
@@ -75,7 +76,24 @@ def start_database_again(scene: Scene, role: str) -> str:
         return f"docker compose restart {role}-database"
     if variable in scene.settings.external:
         return f'psql "${variable}"'
-    return start_again(scene, "postgres-1", pid_of(scene, "postgres"))
+    return _end_or_read_logs(scene, "postgres")
+
+
+def wait_for_database(scene: Scene, role: str) -> str:
+    variable = DATABASE_VARIABLES[role]
+    if not scene.in_containers and variable in scene.settings.external:
+        return f'until psql "${variable}" -c "SELECT 1"; do sleep 1; done'
+    engine = "postgres-2" if scene.in_containers and role == "chats" else "postgres-1"
+    return f"{read_logs(scene, engine)}   # wait, then ask the doctor again"
+
+
+def list_connections(scene: Scene, role: str) -> str:
+    """Who holds them, where the role cannot log in any more."""
+    variable = DATABASE_VARIABLES[role]
+    if not scene.in_containers and variable not in scene.settings.external:
+        return f"ss -tnp 'dport = :{_engine(scene, 'postgres').port}'   # end what is not Hubbub's"
+    query = "SELECT usename, client_addr, count(*) FROM pg_stat_activity GROUP BY 1, 2"
+    return run_statement(scene, role, query)
 
 
 def set_password_again(scene: Scene, role: str) -> str:
@@ -94,7 +112,13 @@ def set_password_again(scene: Scene, role: str) -> str:
 def start_bus_again(scene: Scene) -> str:
     if not scene.in_containers and "HUBBUB_VALKEY_URL" in scene.settings.external:
         return 'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'
-    return start_again(scene, "valkey-1", pid_of(scene, "valkey"))
+    return _end_or_read_logs(scene, "valkey")
+
+
+def _end_or_read_logs(scene: Scene, role: str) -> str:
+    """One that is not there is started over and over, and its log says why it ends."""
+    pid = _engine(scene, role).pid
+    return start_again(scene, f"{role}-1", pid) if pid else read_logs(scene, f"{role}-1")
 
 
 def have_more(scene: Scene, role: str, replicas: int) -> str:
@@ -104,7 +128,8 @@ def have_more(scene: Scene, role: str, replicas: int) -> str:
     return f"{sys.executable} -m fleet scale {role} {replicas}"
 
 
-def pid_of(scene: Scene, role: str) -> int:
-    """Of the first process of a role; 0 where there is none."""
+def _engine(scene: Scene, role: str) -> ProcessState:
+    """The first process of a role; one with zeros where there is none."""
     processes = scene.state.processes if scene.state else ()
-    return next((process.pid for process in processes if process.role == role), 0)
+    none = ProcessState(role, 1, 0, 0, None, 0.0, "starting")
+    return next((process for process in processes if process.role == role), none)

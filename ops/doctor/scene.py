@@ -59,7 +59,8 @@ class BusFacts(NamedTuple):
 class Scene(NamedTuple):
     """`programs` are versions by program, or what is wrong with it. `open_secrets` may be read by
     others. `state` is None where no fleet runs; most of the rest is empty then. `holder` is the
-    process that holds the folder all the same; `paused` are process ids by name."""
+    process that holds the folder all the same; `paused` are process ids by name, also of
+    what a process has started."""
 
     settings: FleetSettings
     now: float
@@ -78,7 +79,7 @@ class Scene(NamedTuple):
     missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
     in_containers: bool = False
     holder: int | None = None
-    paused: Mapping[str, int] = {}
+    paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
 

@@ -43,19 +43,27 @@ async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
             "token": f"Authorization: Bearer {ann.token}",
             "json": "Content-Type: application/json",
         }
+        trace = (await ann.ask("GET", "/api/user/me")).headers["X-Hubbub-Trace"]
         for printed in ON_ONE_MACHINE:
+            if printed == "make stop":
+                continue  # the last one, below
             # What stands for something of the reader's own; curl says when it was refused.
-            command = (
-                printed.replace("[", "").replace("]", "")
-                .replace("FILE", str(file)).replace("/ID", f"/{ben.id}")
-                .replace(".data", str(system.data)).replace("curl ", "curl -sS --fail-with-body ")
-            )  # fmt: skip
+            command = printed.replace("[", "").replace("]", "")
+            for word, meant in {
+                "bundle TO=FILE": f"bundle TO={tmp_path / 'bundle.tar.gz'}", "FILE": str(file),
+                "/ID": f"/{ben.id}", "TRACE=ID": f"TRACE={trace}", ".data": str(system.data),
+                "curl ": "curl -sS --fail-with-body ",
+            }.items():  # fmt: skip
+                command = command.replace(word, meant)
             stopped = printed.startswith(("make restore", "make upgrade-database"))
             where = {"HUBBUB_DATA": str(other)} if stopped else {}
             said = await run(command, {**environment, **where})
             if printed.startswith("make restore"):
                 assert "Restored: 2 people" in said
+            if printed == "make logs TRACE=ID":
+                assert "/api/user/me" in said
         # The keys that signed their tokens are revoked, Ann's session is not.
         assert (await ann.ask("GET", "/api/user/me")).status == 401
         await ann.refresh()
         assert (await ann.ask("GET", "/api/user/me")).status == 200
+        await run("make stop", environment)

@@ -44,6 +44,28 @@ async def test_a_fleet_that_hangs_is_not_waited_for(
         ended.set()
 
 
+async def test_a_fleet_that_hangs_meanwhile_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has taken the request, and answers no ping any more."""
+    monkeypatch.setattr(control, "PING_TIMEOUT_SECONDS", 0.2)
+    ended, asked = asyncio.Event(), 0
+
+    async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await ended.wait()
+        writer.write(b'{"done":true,"said":""}\n')
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer_one, tmp_path / control.SOCKET_NAME):
+        with pytest.raises(NotAnswering):
+            await ask_fleet(tmp_path, Restart())
+        assert asked > 1
+        ended.set()
+
+
 async def test_without_a_fleet_nobody_answers(tmp_path: Path) -> None:
     """Also where the socket of one that was killed is left."""
     with pytest.raises(NotRunning):

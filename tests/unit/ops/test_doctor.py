@@ -115,6 +115,9 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         8, {"databases": users(error='FATAL: password authentication failed for user "h"')},
         "does not let its role in",
     ),
+    (8, {"databases": users(error="FATAL: the database system is starting up")}, "starting up"),
+    (8, {"databases": users(error="FATAL: sorry, too many clients already")}, "too many clients"),
+    (8, {"databases": users(error="there is no process of it")}, "there is no process of it"),
     (8, {"databases": users(version=160_004)}, "PostgreSQL 16"),
     (8, {"databases": chats(answers_survive="nothing")}, "before a commit is on disk"),
     (8, {"databases": chats(answers_survive="process", are_several=True)}, "survive one alone"),
@@ -146,7 +149,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (4, {"processes": (facts(name="balancer-1", role="balancer", ready=None),)}, "balancer-1 does"),
     (10, {"databases": chats(strangers=(("it's mine", 90.0),))}, "is not Hubbub's"),
     (2, {"parent_answers": False}, "looks after all others (1) does not answer"),
-    (21, {"paused": {"postgres-1": 7}}, "postgres-1 is paused"),
+    (21, {"paused": {"postgres-1": (7,)}}, "postgres-1 is paused"),
     (16, {"missing_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key is gone"),
     (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
     *(
@@ -235,7 +238,7 @@ def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed
 def test_a_paused_process_is_the_cause_of_everything() -> None:
     """One command makes all of it go on."""
     broken = scene(
-        paused={"postgres-1": 7},
+        paused={"postgres-1": (7, 9)},
         system_ready=503,
         databases={
             "users": DatabaseFacts(error="timeout"),
@@ -245,7 +248,7 @@ def test_a_paused_process_is_the_cause_of_everything() -> None:
     )
     text = to_text(judge(broken))
     assert text.startswith("WRONG (check 21): postgres-1 is paused.")
-    assert "    Fix: kill -CONT 7\n" in text
+    assert "    Fix: kill -CONT 7 9\n" in text
     assert text.endswith("\n1 to fix.")
 
 
@@ -294,6 +297,32 @@ def test_beside_containers_no_command_is_for_one_machine(
             assert number in (1, 2, 5, 11, 16, 21) or not re.search(
                 r"make |kill |fleet ", finding.command
             ), finding
+            assert not re.search(r"(?<!/)python ", finding.command), (
+                "the image's lacks the packages"
+            )
+
+
+@pytest.mark.parametrize(
+    ("error", "port", "command"),
+    [
+        (
+            "FATAL: the database system is in recovery mode",
+            5432,
+            "make logs OF=postgres-1   # wait",
+        ),
+        ("FATAL: sorry, too many clients already", 5432, "ss -tnp 'dport = :5432'"),
+        ("there is no process of it", None, "make logs OF=postgres-1"),
+        ("timeout", 5432, "kill -9 7 "),
+    ],
+)
+def test_a_database_that_does_not_answer_is_killed_only_where_that_helps(
+    error: str, port: int | None, command: str
+) -> None:
+    """Not while it recovers, and not for connections that something else holds."""
+    engines = [process("postgres", pid=7, port=port)] if port else []
+    seen = scene(state=fleet(*engines), databases=users(error=error))
+    ((finding,),) = found_by(seen).values()
+    assert finding.command.startswith(command)
 
 
 @pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])
@@ -302,6 +331,19 @@ def test_why_it_ended_decides_where_to_look(code: int, command: str) -> None:
     deaths = {"chats-1": [Death(NOW - 1, code)] * 3}
     ((finding,),) = found_by(scene(state=msgspec.structs.replace(fleet(), deaths=deaths))).values()
     assert command in finding.command
+
+
+def test_what_the_fleet_killed_is_not_put_down_to_memory() -> None:
+    """It did not answer, which its log may explain."""
+    deaths = {"chats-1": [Death(NOW - 1, -9, hung=True)] * 3}
+    seen = scene(
+        state=msgspec.structs.replace(fleet(), deaths=deaths),
+        complaints={"chats-1": "the loop is late"},
+    )
+    ((finding,),) = found_by(seen).values()
+    assert "since it did not answer" in finding.wrong
+    assert finding.cause.endswith("The log of chats-1 says: the loop is late")
+    assert "dmesg" not in finding.command
 
 
 def test_a_slow_starter_is_named_apart_from_its_role() -> None:
@@ -361,6 +403,16 @@ def test_missing_packages_are_a_sentence() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("The package ")
     assert "Traceback" not in done.stderr
+
+
+def test_another_python_is_told_of() -> None:
+    """One that Hubbub is not installed into; the command goes on as it was typed."""
+    done = subprocess.run(
+        [f"{sys.base_prefix}/bin/python3", "-S", "-m", "ops", "doctor", "--json"],
+        cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith(" Type: .venv/bin/python -m ops doctor --json\n")
 
 
 def test_numbers_are_in_order() -> None:
