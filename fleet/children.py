@@ -74,7 +74,7 @@ async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
-def kill_withdescendants(pid: int) -> None:
+def kill_with_descendants(pid: int) -> None:
     """For a process that hangs. What it started may hang too: paused processes of PostgreSQL would
     outlive it, and keep the next one from starting."""
     for victim in (pid, *descendants(pid)):
