@@ -36,6 +36,7 @@ _SETTINGS = {
     "log_line_prefix": "%e ",
     "log_min_error_statement": "panic",  # statements carry what people wrote
     "log_parameter_max_length": "0",
+    "log_error_verbosity": "terse",  # details name e-mail addresses that are taken
 }
 
 

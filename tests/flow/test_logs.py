@@ -35,6 +35,9 @@ async def test_no_secret_and_no_text_is_in_any_log(
     secrets = {ann.token, ann.refresh_token}
     await nobody.call("POST", "/api/user/login", {"username": name, "password": wrong})
     await nobody.call("POST", "/api/user", account)
+    taken = f"other-{mark}@example.org"
+    await nobody.call("POST", "/api/user", {"username": f"o-{mark[:20]}", "email": taken})
+    await ann.ask("PATCH", "/api/user/me", {"email": taken, "currentPassword": password})
     await nobody.call("POST", "/api/user/login", f'{{"password":"{wrong}'.encode())
     await nobody.call("POST", "/api/user/refresh", {"refreshToken": f"stolen-{mark}"})
     await nobody.call("GET", f"/api/user/me?token={mark}", token=f"{ann.token}{mark}")
