@@ -1,6 +1,6 @@
 """Checks of PostgreSQL and Valkey: whether they serve, and whether they are set up for us."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fleet.settings import DATABASE_VARIABLES
@@ -8,6 +8,7 @@ from ops.doctor.check import Finding
 from ops.doctor.remedies import (
     START_ANEW,
     WHERE_THEY_ARE_WELL,
+    commit_to_disk,
     list_connections,
     replace_services,
     run_statement,
@@ -28,10 +29,11 @@ LEAST_HARD_LIMIT: Final = 32 * 2**20
 
 
 def judge_databases(scene: Scene) -> Iterator[Finding]:
+    yield from _explain_errors(scene)
     for role, database in scene.databases.items():
         if database.error:
-            yield _explain_error(scene, role, database.error)
-        elif database.version < OLDEST_POSTGRES:
+            continue
+        if database.version < OLDEST_POSTGRES:
             yield Finding(
                 f"The database of {role} is on PostgreSQL {database.version // 10_000}.",
                 "17 or newer is needed: older ones have no limit for a transaction's time.",
@@ -41,8 +43,7 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 f"The database of {role} answers before a commit is on disk.",
                 "synchronous_commit is off: a crash of PostgreSQL loses answered messages.",
-                run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
-                + "   # and SELECT pg_reload_conf()",
+                commit_to_disk(scene, role),
             )
         elif database.are_several and database.answers_survive == "process":
             yield Finding(
@@ -56,12 +57,28 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def _explain_error(scene: Scene, role: str, error: str) -> Finding:
-    variable = DATABASE_VARIABLES[role]
-    own = variable in scene.settings.external
-    wrong = f"The database of {role} cannot be asked: {error}"
+def _explain_errors(scene: Scene) -> Iterator[Finding]:
+    """One finding for databases on one server that say the same."""
+    roles: dict[tuple[str, str], list[str]] = {}
+    for role, database in scene.databases.items():
+        if database.error:
+            is_shared = not scene.in_containers and not _is_external(scene, role)
+            roles.setdefault((database.error, "" if is_shared else role), []).append(role)
+    for (error, _), those in roles.items():
+        yield _explain_error(scene, those, error)
+
+
+def _is_external(scene: Scene, role: str) -> bool:
+    return DATABASE_VARIABLES[role] in scene.settings.external
+
+
+def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
+    role, variable = roles[0], DATABASE_VARIABLES[roles[0]]
+    own = _is_external(scene, role)
+    databases = f"database{'s' * (len(roles) > 1)} of {' and '.join(roles)}"
+    wrong = f"The {databases} cannot be asked: {error}"
     if ROLE_REFUSED in error:
-        wrong = f"The database of {role} does not let its role in: {error}"
+        wrong = f"The {databases} does not let its role in: {error}"
         place = variable if own else "the role's file"
         cause = f"The password in {place} is another one than the role has."
         command = set_password_again(scene, role)

@@ -70,6 +70,15 @@ def run_statement(scene: Scene, role: str, statement: str) -> str:
     return f"{sys.executable} -m fleet sql {role} {quoted}"
 
 
+def commit_to_disk(scene: Scene, role: str) -> str:
+    """On one machine the server is told so: it is off for a role alone."""
+    if scene.in_containers or DATABASE_VARIABLES[role] in scene.settings.external:
+        alter = run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
+        return f"{alter}   # as a superuser, and SELECT pg_reload_conf()"
+    alter = run_statement(scene, role, f"ALTER ROLE hubbub_{role} RESET synchronous_commit")
+    return f"{alter} && make restart"
+
+
 def start_database_again(scene: Scene, role: str) -> str:
     variable = DATABASE_VARIABLES[role]
     if scene.in_containers:

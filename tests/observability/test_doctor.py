@@ -94,7 +94,7 @@ async def test_a_hung_database_is_named(system: Hubbub) -> None:
         found = await diagnose(system)
     finally:
         system.signal_one(victim.pid, signal.SIGCONT)
-    assert "The database of users cannot be asked" in found[8]
+    assert "The databases of users and chats cannot be asked" in found[8]
     await until_sound(system)
 
 

@@ -195,10 +195,12 @@ def test_the_cause_comes_before_what_follows_from_it() -> None:
     found = {v.number: v.follows_from for v in judge(broken) if v.findings}
     assert found == {3: (4, 8), 4: (8,), 8: (), 15: (4, 8), 18: (4, 8)}
     text = to_text(judge(broken))
-    assert text.startswith("WRONG (check 8): The database of users cannot be asked: refused")
+    assert text.startswith(
+        "WRONG (check 8): The databases of users and chats cannot be asked: refused"
+    )
     assert "says: 53100 PANIC:  could not write to file\n" in text
-    assert text.count("WRONG (") == 2  # of users and of chats
-    assert text.endswith("\n2 to fix.")
+    assert text.count("WRONG (") == 1
+    assert text.endswith("\n1 to fix.")
 
 
 def test_deaths_of_long_ago_and_single_ones_are_no_finding() -> None:
