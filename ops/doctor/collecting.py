@@ -69,9 +69,6 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
     state, holder = await _find_fleet(settings.data)
-    programs, packages = await asyncio.gather(
-        asyncio.to_thread(_list_programs), asyncio.to_thread(_compare_packages)
-    )
     disk = os.statvfs(_existing(settings.data))
     scene = Scene(
         settings=settings,
@@ -79,8 +76,8 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         state=state,
         port_is_taken=is_taken(settings.port),
         system_ready=None,
-        programs=programs,
-        packages=packages,
+        programs={},
+        packages={},
         max_descriptors=_descriptor_limit(state.parent if state else os.getpid()),
         free_bytes=disk.f_bavail * disk.f_frsize,
         free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
@@ -92,7 +89,10 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         paused=_list_paused(state),
         complaints=find_complaints(settings.logs, time.time()),
     )
-    return scene if state is None else await _add_fleet(scene, state)
+    scene, programs, packages = await asyncio.gather(
+        _add_fleet(scene), _list_programs(), asyncio.to_thread(_compare_packages)
+    )
+    return scene._replace(programs=programs, packages=packages)
 
 
 def list_secrets(settings: FleetSettings) -> list[Path]:
@@ -142,8 +142,11 @@ async def _parent_answers(folder: Path) -> bool:
     return True
 
 
-async def _add_fleet(scene: Scene, state: FleetState) -> Scene:
-    settings = scene.settings
+async def _add_fleet(scene: Scene) -> Scene:
+    """What is told by what runs, if anything does."""
+    settings, state = scene.settings, scene.state
+    if state is None:
+        return scene
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
         ask_entrance(Address(LOOPBACK, settings.port), settings),
@@ -257,17 +260,20 @@ async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
     return facts._replace(refused=tuple(compress(urls, refused)))
 
 
-def _list_programs() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name, (find, option) in _PROGRAMS.items():
-        try:
-            found[name] = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
-                [find(), option], capture_output=True, text=True, check=False,
-                timeout=PROGRAM_TIMEOUT_SECONDS,
-            ).stdout.strip()  # fmt: skip
-        except (MissingEngine, OSError, subprocess.TimeoutExpired) as error:
-            found[name] = str(error)
-    return found
+async def _list_programs() -> dict[str, str]:
+    said = await asyncio.gather(*(asyncio.to_thread(_ask_program, name) for name in _PROGRAMS))
+    return {"python": platform.python_version(), **dict(zip(_PROGRAMS, said, strict=True))}
+
+
+def _ask_program(name: str) -> str:
+    find, option = _PROGRAMS[name]
+    try:
+        return subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
+            [find(), option], capture_output=True, text=True, check=False,
+            timeout=PROGRAM_TIMEOUT_SECONDS,
+        ).stdout.strip()  # fmt: skip
+    except (MissingEngine, OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
 
 
 def _compare_packages() -> dict[str, tuple[str, str]]:
