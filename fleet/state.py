@@ -15,7 +15,8 @@ State = Literal["starting", "ready", "draining"]
 
 class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, where there is one.
-    Without a `host` it is this machine."""
+    Without a `host` it is this machine. `called` is the name that it has elsewhere, `waits_for` why
+    it is not ready."""
 
     role: str
     number: int
@@ -25,10 +26,12 @@ class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
     started: float
     state: State
     host: str = LOOPBACK
+    called: str = ""
+    waits_for: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.role}-{self.number}"
+        return self.called or f"{self.role}-{self.number}"
 
 
 class WantedState(msgspec.Struct, frozen=True):
@@ -41,11 +44,12 @@ class WantedState(msgspec.Struct, frozen=True):
 
 class Death(msgspec.Struct, frozen=True, omit_defaults=True):
     """A process that ended unasked: when, in Unix seconds, and with which exit code; `hung` where
-    the fleet killed it because it did not answer."""
+    the fleet killed it because it did not answer, `why` where somebody else says so."""
 
     at: float
     code: int
     hung: bool = False
+    why: str = ""
 
 
 class FleetState(msgspec.Struct, frozen=True):

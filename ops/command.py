@@ -12,6 +12,7 @@ from common.process.variables import SettingsError
 from fleet.settings import FleetSettings, read_settings
 from ops.bundle import write_archive, write_bundle
 from ops.doctor.report import print_diagnosis
+from ops.kubernetes import ApiRefused
 from ops.settings import in_containers
 from ops.starts import SECRETS
 from ops.status import print_status
@@ -44,6 +45,8 @@ def main() -> int:
         return answer(arguments, read_settings())
     except SettingsError as failure:
         print(f"The settings cannot be read: {failure}", file=sys.stderr)
+    except ApiRefused as failure:
+        print(failure, file=sys.stderr)
     except OSError as failure:
         print(f"{failure.filename or arguments.command}: {failure.strerror}", file=sys.stderr)
     return 1

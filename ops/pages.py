@@ -24,11 +24,7 @@ async def serve_pages(
                     words = (await reader.readline()).split()
                     while (await reader.readline()).strip():
                         pass
-                    path = (
-                        words[1].decode(errors="replace").partition("?")[0]
-                        if len(words) > 1
-                        else ""
-                    )
+                    path = _path(words[1]) if len(words) > 1 else ""
                     body = generate_latest(registry) if path == "/metrics" else tell(path)
                     writer.write(_answer(body))
                     await writer.drain()

@@ -1,13 +1,18 @@
-"""Finds the running system: a fleet on one machine, or the containers of docker-compose.yml."""
+"""Finds the running system: a fleet on one machine, the containers of docker-compose.yml, or the
+pods of deploy/kubernetes."""
 
 from fleet.settings import FleetSettings
 from fleet.state import FleetState, read_running
-from ops.settings import in_containers
+from ops.kubernetes import own_account, read_pods
+from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 from ops.watch import ask_watcher
 
 
 async def find_running(settings: FleetSettings) -> FleetState | None:
-    """None where no fleet runs on the machine."""
-    if in_containers(settings):
+    """None where no fleet runs on the machine. Raises OSError and ApiRefused for pods."""
+    where = where_it_is(settings)
+    if where == KUBERNETES:
+        return await read_pods(own_account(settings.environment))
+    if where == CONTAINERS:
         return await ask_watcher(settings)
     return read_running(settings.data)

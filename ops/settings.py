@@ -7,7 +7,9 @@ import msgspec
 from common.process.variables import Kind, Variable, read_variables
 from fleet.settings import FleetSettings
 
-PLACES: Final = Kind("`containers`", str, "")
+CONTAINERS: Final = "containers"
+KUBERNETES: Final = "kubernetes"
+PLACES: Final = Kind(f"`{CONTAINERS}`, `{KUBERNETES}`", str, "")
 
 
 class OpsSettings(msgspec.Struct, frozen=True):
@@ -19,12 +21,18 @@ class OpsSettings(msgspec.Struct, frozen=True):
             "HUBBUB_WHERE",
             PLACES,
             "Where the system is that doctor, top, status and bundle look at: `containers` are "
-            "those of `docker-compose.yml`, seen from one beside them.",
+            "those of `docker-compose.yml`, seen from one beside them; `kubernetes` is the "
+            "namespace of `deploy/kubernetes`, seen from a pod in it.",
             otherwise="one machine",
         ),
     ]
 
 
+def where_it_is(settings: FleetSettings) -> str:
+    """The system that is looked at: one of PLACES, or nothing for this machine."""
+    return read_variables(OpsSettings, settings.environment).where
+
+
 def in_containers(settings: FleetSettings) -> bool:
-    """Whether the system that is looked at consists of containers."""
-    return read_variables(OpsSettings, settings.environment).where == "containers"
+    """Whether the system that is looked at consists of containers, whoever runs them."""
+    return where_it_is(settings) in (CONTAINERS, KUBERNETES)

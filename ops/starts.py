@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from common.process.settings import join_password
 from fleet.probe import Address
 from ops.doctor.queries import ask_start
 
@@ -23,6 +24,12 @@ def database_url(role: str, secrets: Path = SECRETS) -> str:
     """As in docker-compose.yml; the password is in a file."""
     password = (secrets / f"{role}-database.password").read_text().strip()
     return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
+
+
+def with_password(url: str, role: str, secrets: Path = SECRETS) -> str:
+    """A URL that names a user alone, with the password that is in a file."""
+    password = (secrets / f"{role}-database.password").read_text().strip()
+    return join_password(url, password)
 
 
 async def engine_start(service: str, role: str, address: Address) -> float:

@@ -5,6 +5,7 @@ Changes nothing. Asked for `/state`, it says so to the doctor, top and status.
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict, deque
 from typing import Final
@@ -18,7 +19,9 @@ from fleet.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from fleet.state import Death, FleetState, ProcessState
 from ops.containers import count_engines, read_containers
+from ops.kubernetes import ApiRefused, count_wanted_engines, own_account, read_pods
 from ops.pages import serve_pages
+from ops.settings import KUBERNETES, where_it_is
 
 ROUND_SECONDS: Final = 2.0
 KEPT_DEATHS: Final = 10  # of each container
@@ -40,7 +43,7 @@ class Memory:
         """The roles of those that died since the last call, one for each."""
         died = []
         for process in processes:
-            name = f"{process.role}-{process.number}"
+            name = process.name
             before = self._seen.get(name)
             if process.started:
                 is_same = before and abs(before.started - process.started) < _doubt(process.role)
@@ -68,13 +71,26 @@ async def watch_containers(settings: FleetSettings) -> int:
 
     async with serve_pages("0.0.0.0", PORT, registry, tell):  # noqa: S104 - its networks are internal
         while True:
-            kept = {name: list(deaths) for name, deaths in memory.deaths.items()}
-            state = await read_containers(settings, kept)
-            for role in memory.note(list(state.processes), time.time()):
-                log("a container was started again", of=role)
-                metrics.note_death(role)
-            metrics.note_state(state, count_engines())
+            try:
+                state, engines = await look(settings, memory)
+            except (ApiRefused, OSError) as error:
+                log("cannot look", level=logging.ERROR, error=str(error))
+            else:
+                for role in memory.note(list(state.processes), time.time()):
+                    log("a container was started again", of=role)
+                    metrics.note_death(role)
+                metrics.note_state(state, engines)
             await asyncio.sleep(ROUND_SECONDS)
+
+
+async def look(settings: FleetSettings, memory: Memory) -> tuple[FleetState, dict[str, int]]:
+    """What there is, and how many there should be of each role that is no service. Raises OSError
+    and ApiRefused for pods."""
+    if where_it_is(settings) == KUBERNETES:
+        state = await read_pods(own_account(settings.environment))
+        return state, count_wanted_engines(state)
+    kept = {name: list(deaths) for name, deaths in memory.deaths.items()}
+    return await read_containers(settings, kept), count_engines()
 
 
 async def ask_watcher(settings: FleetSettings) -> FleetState:

@@ -1,18 +1,22 @@
-"""Collects the doctor's facts in a container beside those of docker-compose.yml."""
+"""Collects the doctor's facts in a container: beside those of docker-compose.yml, or in a pod
+beside those of deploy/kubernetes."""
 
 import asyncio
 import os
 import platform
 import time
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from fleet.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
+from fleet.state import FleetState
 from ops.doctor.collecting import collect_processes
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
-from ops.starts import database_url
+from ops.kubernetes import Account, read_pods
+from ops.starts import database_url, with_password
 from ops.watch import ask_watcher
 
 BALANCER: Final = Address("haproxy", 8080)
@@ -21,20 +25,50 @@ TIMEOUT_SECONDS: Final = 5.0
 PLENTY: Final = 2**30  # where only the containers themselves know
 
 
+class Neighbours(NamedTuple):
+    """What there is to be asked, and where; `namespace` is that of pods."""
+
+    state: FleetState
+    balancers: Sequence[Address]
+    databases: Mapping[str, str]
+    buses: Sequence[Address]
+    namespace: str = ""
+
+
 async def collect_containers(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
+    databases = {role: database_url(role) for role in DATABASE_VARIABLES}
     state = await ask_watcher(settings)
+    return await _collect(settings, Neighbours(state, [BALANCER], databases, [BUS]))
+
+
+async def collect_pods(settings: FleetSettings, account: Account) -> Scene:
+    """The same. Raises ApiRefused, OSError."""
+    state = await read_pods(account)
+    there = [p for p in state.processes if p.host]  # others wait for a machine
+    balancers = [Address(p.host, p.port) for p in there if p.role == "balancer"]
+    databases = {
+        role: with_password(settings.external[variable], role, account.secrets)
+        for role, variable in DATABASE_VARIABLES.items()
+    }
+    buses = [Address(p.host, p.port) for p in there if p.role == "valkey"]
+    return await _collect(
+        settings, Neighbours(state, balancers, databases, buses, account.namespace)
+    )
+
+
+async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
     system_ready, processes, databases, bus = await asyncio.gather(
-        _ask_balancer(settings),
-        collect_processes(state),
-        asyncio.gather(*(ask_database(role, database_url(role)) for role in DATABASE_VARIABLES)),
-        _ask_bus(),
+        _ask_balancers(there.balancers, settings),
+        collect_processes(there.state),
+        asyncio.gather(*(ask_database(role, url) for role, url in there.databases.items())),
+        _ask_buses(there.buses),
     )
     disk = os.statvfs("/")  # of the machine: where volumes are unless the operator moved them
     return Scene(
         settings=settings,
         now=time.time(),
-        state=state,
+        state=there.state,
         port_is_taken=True,
         system_ready=system_ready,
         programs={"python": platform.python_version()},
@@ -44,27 +78,40 @@ async def collect_containers(settings: FleetSettings) -> Scene:
         free_files=disk.f_favail if disk.f_files else -1,
         open_secrets=(),
         processes=processes,
-        databases=dict(zip(DATABASE_VARIABLES, databases, strict=True)),
+        databases=dict(zip(there.databases, databases, strict=True)),
         bus=bus,
         in_containers=True,
+        namespace=there.namespace,
     )
 
 
-async def _ask_balancer(settings: FleetSettings) -> int | None:
-    status = await ask_entrance(BALANCER, settings)
-    return 200 if status == 308 else status  # with TLS it sends everybody to https
+async def _ask_balancers(addresses: Sequence[Address], settings: FleetSettings) -> int | None:
+    """The best answer of them."""
+    said = await asyncio.gather(*(ask_entrance(address, settings) for address in addresses))
+    # With TLS it sends everybody to https.
+    return min((200 if status == 308 else status for status in said if status), default=None)
 
 
-async def _ask_bus() -> BusFacts:
-    """Whether it answers at all: nobody but the services may log in."""
+async def _ask_buses(addresses: Sequence[Address]) -> BusFacts:
+    """Whether they answer at all: nobody but the services may log in."""
+    errors = await asyncio.gather(*map(_ask_bus, addresses))
+    if not errors:
+        return BusFacts(error="there is no pod of it")
+    if all(errors):
+        return BusFacts(error=errors[0])
+    return BusFacts(silent=tuple(str(a) for a, e in zip(addresses, errors, strict=True) if e))
+
+
+async def _ask_bus(address: Address) -> str:
+    """What is wrong with it; nothing where it answers."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_connection(*BUS)
+            reader, writer = await asyncio.open_connection(*address)
             try:
                 writer.write(b"PING\r\n")
                 answer = await reader.readline()
             finally:
                 writer.close()
     except (OSError, TimeoutError) as error:
-        return BusFacts(error=f"{type(error).__name__}: {error}".rstrip(": "))
-    return BusFacts(error="" if answer else "it closes the connection")
+        return f"{type(error).__name__}: {error}".rstrip(": ")
+    return "" if answer else "it closes the connection"

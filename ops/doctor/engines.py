@@ -69,7 +69,7 @@ def _explain_errors(scene: Scene) -> Iterator[Finding]:
 
 
 def _is_external(scene: Scene, role: str) -> bool:
-    return DATABASE_VARIABLES[role] in scene.settings.external
+    return not scene.namespace and DATABASE_VARIABLES[role] in scene.settings.external
 
 
 def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
@@ -159,7 +159,9 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Servers of the Valkey cluster do not answer: {', '.join(scene.bus.silent)}.",
             "They are down or cut off. Others of their shards carry its chats meanwhile.",
-            f"valkey-cli -u redis://{scene.bus.silent[0]} ping   # and start it again",
+            start_bus_again(scene)
+            if scene.namespace
+            else f"valkey-cli -u redis://{scene.bus.silent[0]} ping   # and start it again",
             "valkey",
         )
     elif scene.bus.lonely:

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ops.doctor.check import Finding
+from ops.doctor.remedies import kubectl
 from ops.doctor.scene import Scene
 
 CAUSES: Final = {
@@ -38,6 +39,9 @@ def _place(scene: Scene) -> str:
 
 
 def _command(scene: Scene, why: str, place: str) -> str:
+    if scene.namespace:
+        space = kubectl(scene, "exec deployment/files -- df -h /files")
+        return f"{space}   # a volume; S3: its address, key and bucket in your overlay"
     if scene.in_containers:
         check = "docker compose exec files df -h /files; docker compose logs --tail 50 files"
         return f"{check}   # a volume; S3: its address, key and bucket in the override file"

@@ -1,17 +1,18 @@
 """Checks of the fleet: its port, its processes, its circuits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from common.process.symptoms import CACHE_NODES_OUT, OPEN_CIRCUIT
 from fleet.settings import SERVICE_ROLES
 from fleet.state import Death, ProcessState
 from ops.doctor.check import Finding
-from ops.doctor.remedies import read_logs, show_processes, start_again
+from ops.doctor.remedies import kubectl, read_logs, show_processes, start_again
 from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
 LATELY_SECONDS: Final = 120
+KUBERNETES_LATELY_SECONDS: Final = 900
 MANY_DEATHS: Final = 3
 
 
@@ -77,7 +78,8 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
     for role in (*SERVICE_ROLES, "balancer"):
         there = sum(p.role == role and _counts(p, scene.now) for p in scene.state.processes)
         wanted = scene.state.wanted[role].replicas if role in scene.state.wanted else 1
-        if there < wanted:
+        is_explained = any(p.role == role and p.waits_for for p in scene.state.processes)
+        if there < wanted and not is_explained:
             yield Finding(
                 f"{there or 'None'} of {wanted} processes of {role} {'is' if there == 1 else 'are'}"
                 " ready.",
@@ -86,7 +88,15 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 role,
             )
     for p in scene.state.processes:
-        if not p.started and p.role in SERVICE_ROLES:  # a container of which nothing is known
+        if p.waits_for:
+            yield Finding(
+                f"{p.name} is not ready.",
+                p.waits_for,
+                kubectl(scene, f"describe pod {p.name}"),
+                p.role,
+            )
+        elif not p.started and p.role in SERVICE_ROLES and not scene.namespace:
+            # A container of which nothing is known.
             yield Finding(
                 f"{p.name} does not answer.",
                 "It starts, hangs or is paused.",
@@ -127,10 +137,29 @@ def judge_restarts(scene: Scene) -> Iterator[Finding]:
     if scene.state is None:
         return
     for name, deaths in scene.state.deaths.items():
+        if scene.namespace:
+            yield from _explain_restarts(scene, name, deaths)
+            continue
         lately = [death for death in deaths if scene.now - death.at < LATELY_SECONDS]
         if len(lately) >= MANY_DEATHS:
             often = f"{name} has ended {len(lately)} times in the last 2 minutes, the last time"
             yield _explain_end(scene, name, often, lately[-1])
+
+
+def _explain_restarts(scene: Scene, pod: str, deaths: Sequence[Death]) -> Iterator[Finding]:
+    """Kubernetes waits longer and longer before it starts one again, at most five minutes."""
+    last = deaths[-1]
+    if len(deaths) >= MANY_DEATHS and scene.now - last.at < KUBERNETES_LATELY_SECONDS:
+        there = scene.state.processes if scene.state else ()
+        role = next((p.role for p in there if p.name == pod), "")
+        memory = last.why == "OOMKilled"
+        yield Finding(
+            f"{pod} has been started again {len(deaths)} times or more, the last time "
+            f"{int(scene.now - last.at)} s ago, after exit code {last.code} ({last.why}).",
+            "It took more memory than its limit." if memory else "It breaks, or is killed.",
+            kubectl(scene, f"describe pod {pod}" if memory else f"logs {pod} --previous --tail 50"),
+            role,
+        )
 
 
 def _explain_end(scene: Scene, name: str, often: str, last: Death) -> Finding:

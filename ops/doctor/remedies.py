@@ -1,4 +1,4 @@
-"""Commands that fix findings: on one machine, and beside docker-compose.yml."""
+"""Commands that fix findings: on one machine, beside docker-compose.yml, and in Kubernetes."""
 
 import shlex
 import sys
@@ -11,6 +11,7 @@ from ops.doctor.scene import Scene
 START_ANEW: Final = "make stop && make run"
 WHERE_THEY_ARE_WELL: Final = "where chats and its database are well (checks 4 and 8)"
 WHERE_VALKEY_IS_WELL: Final = "where Valkey is well (check 11)"
+NAME_LABEL: Final = "app.kubernetes.io/name"
 _SERVICES: Final = {
     "balancer-1": "haproxy",
     "balancer": "haproxy",
@@ -18,6 +19,17 @@ _SERVICES: Final = {
     "postgres-2": "chats-database",
     "valkey-1": "valkey",
 }
+
+
+def kubectl(scene: Scene, words: str) -> str:
+    return f"kubectl -n {scene.namespace} {words}"
+
+
+def _pods(scene: Scene, name: str) -> str:
+    """One pod, or all of a role."""
+    if scene.state and any(p.called == name for p in scene.state.processes):
+        return name
+    return f"-l {NAME_LABEL}={service_of(name)} --prefix"
 
 
 def service_of(name: str) -> str:
@@ -29,6 +41,8 @@ def service_of(name: str) -> str:
 
 def read_logs(scene: Scene, name: str) -> str:
     """`name` is a process or a role."""
+    if scene.namespace:
+        return kubectl(scene, f"logs {_pods(scene, name)} --tail 50")
     if scene.in_containers:
         return f"docker compose logs --tail 50 {service_of(name)}"
     return f"make logs OF={name}"
@@ -36,6 +50,8 @@ def read_logs(scene: Scene, name: str) -> str:
 
 def start_again(scene: Scene, name: str, pid: int) -> str:
     """What helps where a process hangs; one that ended is started again by itself."""
+    if scene.namespace:
+        return kubectl(scene, f"delete pod {name}")
     if scene.in_containers:
         return f"docker compose restart {service_of(name)}"
     return f"kill -9 {pid}   # it is started again at once" if pid else "make status"
@@ -43,18 +59,26 @@ def start_again(scene: Scene, name: str, pid: int) -> str:
 
 def replace_services(scene: Scene, *services: str, condition: str) -> str:
     """New processes for old ones without a gap; the fleet replaces all of its services."""
+    if scene.namespace:
+        deployments = " ".join(f"deployment/{service}" for service in services)
+        return kubectl(scene, f"rollout restart {deployments}   # {condition}")
     if scene.in_containers:
         return f"deploy/compose-upgrade {' '.join(services)}   # {condition}"
     return f"make restart   # {condition}"
 
 
 def rebuild_search(scene: Scene) -> str:
+    if scene.namespace:
+        python = "/opt/hubbub/bin/python"
+        return kubectl(scene, f"exec deployment/chats -- {python} -m chats.search.rebuild")
     if scene.in_containers:
         return "docker compose exec chats /opt/hubbub/bin/python -m chats.search.rebuild"
     return "make rebuild-search"
 
 
 def show_processes(scene: Scene) -> str:
+    if scene.namespace:
+        return kubectl(scene, "get pods -o wide")
     return "docker compose ps --all" if scene.in_containers else "make status"
 
 
@@ -62,6 +86,10 @@ def run_statement(scene: Scene, role: str, statement: str) -> str:
     """Lets the database of a role run it."""
     variable = DATABASE_VARIABLES[role]
     quoted = shlex.quote(statement)
+    if scene.namespace:
+        labels = f"cnpg.io/cluster={role}-database,cnpg.io/instanceRole=primary"
+        primary = f"$({kubectl(scene, f'get pod -l {labels} -o name')})"
+        return kubectl(scene, f"exec -c postgres {primary} -- psql hubbub_{role} -c {quoted}")
     if scene.in_containers:
         psql = f"psql -U postgres -d hubbub_{role} -c {quoted}"
         return f"docker compose exec {role}-database {psql}"
@@ -81,6 +109,8 @@ def commit_to_disk(scene: Scene, role: str) -> str:
 
 def start_database_again(scene: Scene, role: str) -> str:
     variable = DATABASE_VARIABLES[role]
+    if scene.namespace:
+        return kubectl(scene, f"describe cluster {role}-database")
     if scene.in_containers:
         return f"docker compose restart {role}-database"
     if variable in scene.settings.external:
@@ -90,6 +120,8 @@ def start_database_again(scene: Scene, role: str) -> str:
 
 def wait_for_database(scene: Scene, role: str) -> str:
     variable = DATABASE_VARIABLES[role]
+    if scene.namespace:
+        return kubectl(scene, f"get pods -l cnpg.io/cluster={role}-database --watch")
     if not scene.in_containers and variable in scene.settings.external:
         return f'until psql "${variable}" -c "SELECT 1"; do sleep 1; done'
     engine = "postgres-2" if scene.in_containers and role == "chats" else "postgres-1"
@@ -108,6 +140,9 @@ def list_connections(scene: Scene, role: str) -> str:
 def set_password_again(scene: Scene, role: str) -> str:
     """The role gets the one of the file, or file and role get a new one."""
     variable = DATABASE_VARIABLES[role]
+    if scene.namespace:
+        restart = kubectl(scene, f"rollout restart deployment/{role}")
+        return f"deploy/kubernetes/make-secrets | kubectl apply -f - && {restart}"
     if scene.in_containers:
         alter = f"ALTER ROLE hubbub_{role} PASSWORD :'p'"
         psql = f"docker compose exec -T {role}-database psql -U postgres"
@@ -119,6 +154,10 @@ def set_password_again(scene: Scene, role: str) -> str:
 
 
 def start_bus_again(scene: Scene) -> str:
+    if scene.namespace:
+        return kubectl(
+            scene, f"get pods -l {NAME_LABEL}=valkey   # and delete what does not answer"
+        )
     if not scene.in_containers and "HUBBUB_VALKEY_URL" in scene.settings.external:
         return 'valkey-cli -u "$HUBBUB_VALKEY_URL" ping'
     return _end_or_read_logs(scene, "valkey")
@@ -131,6 +170,9 @@ def _end_or_read_logs(scene: Scene, role: str) -> str:
 
 
 def have_more(scene: Scene, role: str, replicas: int) -> str:
+    if scene.namespace:
+        scale = f"scale deployment/{role} --replicas {replicas}"
+        return kubectl(scene, f"{scale}   # or raise the least of its autoscaler")
     if scene.in_containers:
         scale = f"--scale {role}={replicas}"
         return f"docker compose up --detach --wait --no-recreate {scale}"

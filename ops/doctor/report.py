@@ -9,9 +9,10 @@ from fleet.settings import FleetSettings
 from ops.doctor.check import Check, Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.collecting import collect_facts
-from ops.doctor.containers import collect_containers
+from ops.doctor.containers import collect_containers, collect_pods
 from ops.doctor.scene import Scene
-from ops.settings import in_containers
+from ops.kubernetes import own_account
+from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 
 
 class Verdict(NamedTuple):
@@ -54,7 +55,10 @@ def _roles(findings: list[Finding]) -> set[str]:
 
 
 async def collect(settings: FleetSettings) -> Scene:
-    if in_containers(settings):
+    where = where_it_is(settings)
+    if where == KUBERNETES:
+        return await collect_pods(settings, own_account(settings.environment))
+    if where == CONTAINERS:
         return await collect_containers(settings)
     return await collect_facts(settings)
 

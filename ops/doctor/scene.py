@@ -78,6 +78,7 @@ class Scene(NamedTuple):
     bus: BusFacts = BusFacts()
     missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
     in_containers: bool = False
+    namespace: str = ""  # of Kubernetes, where the containers are pods
     holder: int | None = None
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
@@ -86,6 +87,8 @@ class Scene(NamedTuple):
     @property
     def address(self) -> str:
         """Where the balancer was asked."""
+        if self.namespace:
+            return "HAProxy: http://haproxy"
         return "HAProxy: http://haproxy:8080" if self.in_containers else self.settings.address
 
     def log_of(self, *names: str) -> str:

@@ -18,7 +18,7 @@ from common.process.variables import declared_variables
 from edge.settings import EdgeSettings
 from files.settings import FilesSettings
 from fleet.engines.binaries import haproxy_program
-from fleet.settings import SERVICE_ROLES
+from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES
 from realtime.settings import RealtimeSettings
 from users.keys import SigningKeys
 from users.settings import Settings as UsersSettings
@@ -108,6 +108,8 @@ def test_variables_are_known(workload: Manifest) -> None:
     """To the settings of the process that they are for."""
     name = workload["metadata"]["name"]
     known = {"HUBBUB_ROLE", "POD_IP"} | HAPROXYS | VALKEYS
+    if name == "ops":
+        known |= {"HUBBUB_WHERE", "HUBBUB_DATA", *DATABASE_VARIABLES.values()}
     for settings in (SETTINGS.get(name), ServiceSettings):
         known |= {variable.name for variable in declared_variables(settings)} if settings else set()
     for container in _pod(workload).get("containers", []):
@@ -156,6 +158,23 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
         data = secrets[initdb["secret"]["name"]]["data"]
         assert base64.b64decode(data["username"]).decode() == initdb["owner"]
     assert SigningKeys(tmp_path / "signing").published()
+
+
+def test_ops_may_ask_each_pod_and_lists_what_it_needs() -> None:
+    """Its policy names every part that it looks at; its account may list, and nothing else."""
+    policy = BASE["NetworkPolicy", "ops-looks-at-everybody"]["spec"]
+    (names,) = policy["podSelector"]["matchExpressions"]
+    assert {*SERVICE_ROLES, "haproxy", "valkey"} == {*names["values"]}
+    assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == {
+        "calls", "metrics", "valkey",
+    }  # fmt: skip
+    for role in DATABASE_VARIABLES:
+        asked = json.dumps(BASE["NetworkPolicy", f"{role}-asks-its-database"]["spec"]["ingress"])
+        assert f'["{role}", "ops"]' in asked
+    rules = BASE["Role", "ops"]["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list"}
+    (ops,) = _pod(BASE["Deployment", "ops"])["volumes"][0]["projected"]["sources"][0:1]
+    assert ops == {"serviceAccountToken": {"path": "token"}}
 
 
 def test_the_balancer_takes_its_pools_from_dns() -> None:

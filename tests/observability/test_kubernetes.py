@@ -1,0 +1,58 @@
+"""The doctor in Kubernetes: real processes, which a stand-in for its API lists as pods."""
+
+import signal
+from pathlib import Path
+
+from fleet.settings import DATABASE_VARIABLES, read_settings
+from fleet.state import ProcessState, read_state
+from ops.doctor.collecting import database_urls
+from ops.doctor.containers import collect_pods
+from ops.doctor.report import judge
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.kubernetes import kubernetes, make_pod, make_workload
+from tests.observability.test_doctor import until_sound
+
+NAME = "app.kubernetes.io/name"
+PORTS = {"balancer": "http", "valkey": "valkey", "cache": "valkey"}
+
+
+def as_pod(process: ProcessState) -> dict[str, object]:
+    role = "haproxy" if process.role == "balancer" else process.role
+    labels = {"cnpg.io/cluster": "users-database"} if role == "postgres" else {NAME: role}
+    port = process.port if process.role in PORTS else process.metrics or process.port
+    ports = {PORTS.get(process.role, "calls"): port}
+    if process.role == "balancer" and process.metrics:
+        ports["metrics"] = process.metrics
+    return make_pod(f"{role}-{process.number}-abc", labels, **ports)
+
+
+async def test_pods_are_judged_like_everything_else(system: Hubbub, tmp_path: Path) -> None:
+    """A whole system has nothing wrong; a pod that hangs is named, with what to type."""
+    await until_sound(system)
+    state, settings = read_state(system.data), read_settings(system.environment)
+    assert state
+    with kubernetes(tmp_path) as api:
+        variables = {}
+        for role, url in database_urls(settings, state).items():
+            password = settings.keys / f"{role}-database.password"
+            (tmp_path / password.name).write_text(password.read_text())
+            variables[DATABASE_VARIABLES[role]] = url.replace(f":{password.read_text()}@", "@")
+        assert all(":" not in url.split("@")[0].split("//")[1] for url in variables.values())
+        api.objects = {
+            "pods": [as_pod(process) for process in state.processes],
+            "deployments": [make_workload(role, w.replicas) for role, w in state.wanted.items()],
+            "statefulsets": [make_workload("cache", 3)],
+        }
+        pods = read_settings({**system.environment, **variables})
+        verdicts = judge(await collect_pods(pods, api.account))
+        assert [v.findings for v in verdicts if v.findings] == []
+        victim = system.processes("chats")[0]
+        system.signal_one(victim.pid, signal.SIGSTOP)
+        try:
+            verdicts = judge(await collect_pods(pods, api.account))
+        finally:
+            system.signal_one(victim.pid, signal.SIGCONT)
+    (found,) = [v.findings for v in verdicts if v.number == 4]
+    assert found[0].wrong == f"chats-{victim.number}-abc does not answer."
+    assert found[0].command == f"kubectl -n hubbub delete pod chats-{victim.number}-abc"
+    await until_sound(system)
