@@ -2,9 +2,7 @@
 
 import json
 import re
-import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -228,15 +226,6 @@ def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
     assert found == {"chats-1": "not published: NoPermissionError"}
 
 
-def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed() -> None:
-    """Whatever its name holds, for the shell and for SQL; one that has just begun is nothing."""
-    seen = scene(databases=chats(strangers=(("it's mine", 90.0), ("young", 1.0))))
-    ((finding,),) = found_by(seen).values()
-    python, *words = shlex.split(finding.command)
-    assert python == sys.executable
-    assert words == ["-m", "fleet", "sql", "chats", "ROLLBACK PREPARED 'it''s mine'"]
-
-
 def test_a_paused_process_is_the_cause_of_everything() -> None:
     """One command makes all of it go on."""
     broken = scene(
@@ -302,29 +291,6 @@ def test_beside_containers_no_command_is_for_one_machine(
             assert not re.search(r"(?<!/)python ", finding.command), (
                 "the image's lacks the packages"
             )
-
-
-@pytest.mark.parametrize(
-    ("error", "port", "command"),
-    [
-        (
-            "FATAL: the database system is in recovery mode",
-            5432,
-            "make logs OF=postgres-1   # wait",
-        ),
-        ("FATAL: sorry, too many clients already", 5432, "ss -tnp 'dport = :5432'"),
-        ("there is no process of it", None, "make logs OF=postgres-1"),
-        ("timeout", 5432, "kill -9 7 "),
-    ],
-)
-def test_a_database_that_does_not_answer_is_killed_only_where_that_helps(
-    error: str, port: int | None, command: str
-) -> None:
-    """Not while it recovers, and not for connections that something else holds."""
-    engines = [process("postgres", pid=7, port=port)] if port else []
-    seen = scene(state=fleet(*engines), databases=users(error=error))
-    ((finding,),) = found_by(seen).values()
-    assert finding.command.startswith(command)
 
 
 @pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])
@@ -394,27 +360,6 @@ def test_json_holds_what_the_text_says() -> None:
         "findings": [{"wrong": "a", "cause": "b", "command": "c"}], "followsFrom": [],
     }  # fmt: skip
     assert to_text(wrong).startswith("WRONG (check 2): a\n    Why: b\n    Fix: c\n")
-
-
-def test_missing_packages_are_a_sentence() -> None:
-    """As in an environment that is older than the code."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "ops", "doctor"],
-        cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.startswith("The package ")
-    assert "Traceback" not in done.stderr
-
-
-def test_another_python_is_told_of() -> None:
-    """One that Hubbub is not installed into; the command goes on as it was typed."""
-    done = subprocess.run(
-        [f"{sys.base_prefix}/bin/python3", "-S", "-m", "ops", "doctor", "--json"],
-        cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.endswith(" Type: .venv/bin/python -m ops doctor --json\n")
 
 
 def test_numbers_are_in_order() -> None:
