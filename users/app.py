@@ -30,10 +30,12 @@ from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships
 from users.passwords import Passwords, create_hasher
 from users.people import People
+from users.push import Push
 from users.resolver import keep_resolving
 from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
 from users.store import upkeep
+from users.vapid import PushKey
 
 PURGE_SECONDS = 60
 PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
@@ -62,6 +64,7 @@ def create_users(settings: Settings) -> Service:
     administration = Administration(pool, passwords, sessions)
     deletions = Deletions(pool, passwords, sessions, chats_calls)
     memberships = Memberships(pool)
+    push = Push(pool, PushKey(pool), chats_calls, settings.push)
     tasks: list[asyncio.Task[None]] = []
 
     async def find_missing() -> str | None:
@@ -112,6 +115,7 @@ def create_users(settings: Settings) -> Service:
         invitations,
         deletions,
         keys,
+        push,
     )
     health = Health(find_missing, primary.describe)
     served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)

@@ -4,6 +4,7 @@ from typing import Any
 
 from common.calls.service import Call
 from common.protocol import instance as i
+from common.protocol import push as p
 from common.protocol import users as u
 from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
 from common.protocol.users import Empty
@@ -16,6 +17,7 @@ from users.invitations import Invitations
 from users.keys import SigningKeys
 from users.memberships import Memberships
 from users.people import People
+from users.push import Push
 from users.sessions import Sessions
 
 
@@ -30,6 +32,7 @@ def create_calls(
     invitations: Invitations,
     deletions: Deletions,
     keys: SigningKeys,
+    push: Push,
 ) -> list[Call[Any, Any]]:
     """Everything that users answers."""
 
@@ -72,4 +75,10 @@ def create_calls(
         Call("delete_user", i.DeleteUser, Empty, deletions.delete_user),
         Call("delete_own_account", i.DeleteOwnAccount, Empty, deletions.delete_own),
         Call("use_reset", i.UseReset, Empty, administration.use_reset),
+        Call("get_push_key", Empty, p.PushKey, push.get_key),
+        Call("save_push", p.SavePush, Empty, push.save),
+        Call("drop_push", p.DropPush, Empty, push.drop),
+        Call("offer_pushes", p.OfferPushes, p.PushesOffered, push.offer),
+        Call("claim_pushes", p.ClaimPushes, p.PushesClaimed, push.claim),
+        Call("settle_pushes", p.SettlePushes, Empty, push.settle),
     ]

@@ -11,6 +11,7 @@ from common.process.settings import ServiceSettings, join_password, read_service
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
     FOLDER,
+    PUSH,
     URL,
     Join,
     Variable,
@@ -18,6 +19,7 @@ from common.process.variables import (
     read_variables,
 )
 from common.protocol.instance import SignUpMode
+from common.protocol.push import PushMode
 from users.passwords import MEMORY_KIB, PASSES
 
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
             otherwise="what its owners chose",
         ),
     ] = None
+    push: Annotated[PushMode, PUSH] = "on"
     pool_size: int = POOL_SIZE
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB

@@ -7,15 +7,15 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import uvloop
 
 from common.calls.health import Health
 from common.calls.http_server import serving_http
-from common.calls.service import CallService
+from common.calls.service import Call, CallService
 from common.process.garbage import tune_garbage_collection
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
@@ -75,12 +75,14 @@ async def _serve(
 
 
 @asynccontextmanager
-async def serving_health(health: Health, settings: ServiceSettings) -> AsyncIterator[None]:
-    """Health and metrics on a port of their own, where it has one."""
+async def serving_health(
+    health: Health, settings: ServiceSettings, calls: Sequence[Call[Any, Any]] = ()
+) -> AsyncIterator[None]:
+    """Health, metrics and calls on a port of their own, where it has one."""
     if settings.metrics_listen is None:
         yield
         return
-    internal = CallService([], health, settings.service_key)
+    internal = CallService(calls, health, settings.service_key)
     async with serving_http(internal.handle, settings.metrics_listen.open()):
         yield
 

@@ -193,3 +193,10 @@ DATABASE_PASSWORD_FILE: Final = Variable(
     "The database's password, where the URL holds none.",
     otherwise="the URL's",
 )
+PUSH: Final = Variable(
+    "HUBBUB_PUSH",
+    choice(on="on", off="off", local="local"),
+    "Notifications through the push services of browsers, which `files` asks. `off`: nobody is "
+    "asked. `local`: services on this machine are good too, for tests.",
+    "on",
+)

@@ -16,4 +16,4 @@ TRUNCATE public.committed_transactions;
 
 -- Which of them were revoked after the backup is not known, so all sessions end. restore.sh removes
 -- the signing keys, which ends the access tokens.
-TRUNCATE public.sessions, public.refresh_tokens;
+TRUNCATE public.sessions, public.refresh_tokens, public.push_subscriptions, public.pushes;

@@ -24,6 +24,9 @@ _PURGES = (
     " WHERE prepared_at < now() - interval '1 hour' ORDER BY prepared_at LIMIT %s)",
     "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens"
     " WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
+    # Nobody wants to hear of it any more, and nobody offers it again.
+    "DELETE FROM pushes WHERE (session_id, chat) IN (SELECT session_id, chat FROM pushes"
+    " WHERE made_at < now() - interval '1 hour' ORDER BY made_at LIMIT %s)",
     f"""DELETE FROM refresh_tokens WHERE hash IN (
         SELECT hash FROM refresh_tokens WHERE session_id IN ({_DEAD_SESSIONS}) LIMIT %s
     )""",  # noqa: S608 - constants

@@ -1,0 +1,198 @@
+"""Web Push: subscriptions of browsers (users), what is to be told to whom (chats), and how it got
+there (files). The public calls' fields are beside their routes."""
+
+import re
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from common.protocol.chats import Internal
+
+PushMode = Literal["on", "off", "local"]
+"""`local`: push services on this machine are good too, over http, for tests."""
+PushLevel = Literal["all", "mentions"]
+"""`mentions`: only what mentions the person, and direct chats."""
+
+MAX_ENDPOINT_CHARACTERS: Final = 1_024
+MAX_PUSHED_CHARACTERS: Final = 300  # of a message's text
+# base64url of a point of P-256, uncompressed, and of 16 bytes.
+BROWSER_KEY_PATTERN: Final = "^B[A-Za-z0-9_-]{86}=?$"
+BROWSER_AUTH_PATTERN: Final = "^[A-Za-z0-9_-]{22}(==)?$"
+_NAME: Final = re.compile(r"([a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
+_LOCAL: Final = ("127.0.0.1", "localhost")
+
+
+def wrong_with_endpoint(endpoint: str, mode: PushMode) -> str | None:
+    """Of a push service's address as a browser names it. Where its name leads is judged whenever
+    something is sent there."""
+    if len(endpoint) > MAX_ENDPOINT_CHARACTERS:
+        return f"has more than {MAX_ENDPOINT_CHARACTERS} characters"
+    if not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        return "is no URL"
+    try:
+        parts = urlsplit(endpoint)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is no URL"
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "has more than an address and a path"
+    if mode == "local" and parts.scheme == "http" and host in _LOCAL:
+        return None
+    if parts.scheme != "https":
+        return "is no https URL"
+    if port not in (None, 443):
+        return "has another port than 443"
+    return None if _NAME.fullmatch(host) else "has no public name"
+
+
+# ---- users, called by edge
+
+
+class PushKey(Internal):
+    """The instance's public key, base64url; None where push is off."""
+
+    key: str | None
+
+
+class SavePush(Internal):
+    """The subscription of a session's browser; takes the place of the one before."""
+
+    user: str
+    session: str
+    endpoint: str
+    p256dh: str
+    auth: str
+    level: PushLevel
+    silent: bool
+
+
+class DropPush(Internal):
+    """May be repeated."""
+
+    user: str
+    session: str
+
+
+# ---- chats, called by users
+
+
+class AddPushReader(Internal):
+    """From now on what is new for this user is offered."""
+
+    user: str
+
+
+# ---- users, called by chats
+
+
+class PushOffer(Internal):
+    """A message that a user wants to hear of; `personal`: it mentions them, or the chat is
+    direct."""
+
+    user: str
+    chat: str
+    seq: int
+    by: str
+    personal: bool
+
+
+class OfferPushes(Internal):
+    offers: list[PushOffer]
+
+
+class PushesOffered(Internal):
+    """Those of the users who have no subscription."""
+
+    unknown: list[str]
+
+
+# ---- users, called by files
+
+
+class ClaimPushes(Internal):
+    """`contact`: what push services are told of whom to ask about this instance; may be empty."""
+
+    limit: int
+    contact: str
+
+
+class ClaimedPush(Internal):
+    """To be delivered soon, or somebody else may do it. `authorization` is the header for its push
+    service, `age_seconds` how long it has waited, `sender` what its sender is called."""
+
+    session: str
+    user: str
+    chat: str
+    seq: int
+    sender: str
+    attempts: int
+    age_seconds: float
+    endpoint: str
+    p256dh: str
+    auth: str
+    silent: bool
+    authorization: str
+
+
+class PushesClaimed(Internal):
+    pushes: list[ClaimedPush]
+
+
+class PushOutcome(Internal):
+    """`done`: sent, or not wanted any more; `gone`: the browser has no such subscription; `later`:
+    again after so many seconds."""
+
+    session: str
+    chat: str
+    seq: int
+    endpoint: str
+    outcome: Literal["done", "gone", "later"]
+    after_seconds: float = 0.0
+
+
+class SettlePushes(Internal):
+    outcomes: list[PushOutcome]
+
+
+# ---- chats, called by files
+
+
+class PushWanted(Internal):
+    user: str
+    chat: str
+    seq: int
+
+
+class DescribePushes(Internal):
+    wanted: list[PushWanted]
+
+
+class PushNote(Internal):
+    """A message as it is now, its text cut; of a direct chat `chat_name` is empty."""
+
+    message_id: str
+    chat_name: str
+    direct: bool
+    personal: bool
+    at: str
+    text: str
+    files: list[str]
+
+
+class PushNotes(Internal):
+    """One for each that was asked for; None where there is nothing to tell: it was read or
+    deleted, the chat is muted, or the user is not in it."""
+
+    notes: list[PushNote | None]
+
+
+# ---- realtime, called by files
+
+
+class ListActive(Internal):
+    users: list[str]
+
+
+class ActiveUsers(Internal):
+    """Those of them who have an active socket at this node."""
+
+    users: list[str]

@@ -1,0 +1,200 @@
+"""SQL of Web Push: the instance's key, subscriptions, and what is to be told to them."""
+
+from typing import Final, NamedTuple
+
+from common.database.pool import Pool, begin
+from common.protocol.push import PushOffer, PushOutcome, SavePush
+
+MAX_SUBSCRIPTIONS: Final = 20  # a user
+MAX_WAITING: Final = 50_000  # pushes; what comes beyond is not told
+SETTLE_SECONDS: Final = 1.0  # what comes meanwhile in the chat is told in one
+_ALIVE: Final = "s.revoked_at IS NULL AND s.expires_at > now()"
+_SAVE = """
+INSERT INTO push_subscriptions (session_id, user_id, endpoint, p256dh, auth, level, silent)
+SELECT s.id, s.user_id, %s, %s, %s, %s, %s FROM sessions s
+WHERE s.id = %s AND s.user_id = %s AND s.revoked_at IS NULL AND s.expires_at > now()
+ON CONFLICT (session_id) DO UPDATE SET
+    endpoint = excluded.endpoint, p256dh = excluded.p256dh, auth = excluded.auth,
+    level = excluded.level, silent = excluded.silent, saved_at = now()
+"""
+_DROP_OLDEST = """
+DELETE FROM push_subscriptions WHERE session_id IN (
+    SELECT session_id FROM push_subscriptions WHERE user_id = %s
+    ORDER BY saved_at DESC, session_id OFFSET %s
+)
+"""
+_OFFER = f"""
+INSERT INTO pushes (session_id, chat, seq, sender, due_at, made_at)
+SELECT DISTINCT ON (p.session_id, o.chat)
+    p.session_id, o.chat, o.seq, o.sender, now() + make_interval(secs => %(settle)s), now()
+FROM unnest(
+    %(users)s::uuid[], %(chats)s::uuid[], %(seqs)s::bigint[], %(senders)s::uuid[],
+    %(personal)s::boolean[]
+) AS o (user_id, chat, seq, sender, personal)
+JOIN push_subscriptions p ON p.user_id = o.user_id AND (p.level = 'all' OR o.personal)
+JOIN sessions s ON s.id = p.session_id AND {_ALIVE}
+WHERE (SELECT count(*) FROM (
+    SELECT FROM pushes WHERE due_at < 'infinity' LIMIT %(waiting)s
+) AS waiting) < %(waiting)s
+ORDER BY p.session_id, o.chat, o.seq DESC
+ON CONFLICT (session_id, chat) DO UPDATE SET
+    seq = excluded.seq,
+    sender = excluded.sender,
+    made_at = excluded.made_at,
+    due_at = CASE
+        WHEN pushes.due_at = 'infinity' THEN excluded.due_at ELSE pushes.due_at
+    END
+WHERE excluded.seq > pushes.seq
+"""  # noqa: S608 - a constant
+_CLAIM = f"""
+WITH due AS (
+    SELECT session_id, chat FROM pushes WHERE due_at < now()
+    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE pushes q SET due_at = now() + make_interval(secs => %s), attempts = q.attempts + 1
+    FROM due WHERE q.session_id = due.session_id AND q.chat = due.chat
+    RETURNING q.session_id, q.chat, q.seq, q.sender, q.attempts, q.made_at
+)
+SELECT c.session_id::text, p.user_id::text, c.chat::text, c.seq,
+    coalesce(u.display_name, u.username, ''), c.attempts,
+    extract(epoch FROM now() - c.made_at)::float8, p.endpoint, p.p256dh, p.auth, p.silent
+FROM claimed c JOIN push_subscriptions p ON p.session_id = c.session_id
+JOIN sessions s ON s.id = c.session_id AND {_ALIVE}
+LEFT JOIN users u ON u.id = c.sender
+"""  # noqa: S608 - a constant
+# A newer message of the chat, that came while this one was told, is due at once.
+_SETTLE = """
+UPDATE pushes q SET
+    attempts = CASE WHEN o.outcome = 'done' THEN 0 ELSE q.attempts END,
+    due_at = CASE
+        WHEN o.outcome = 'later' THEN now() + make_interval(secs => o.after)
+        WHEN q.seq > o.seq THEN now()
+        ELSE 'infinity'
+    END
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::float8[])
+    AS o (session_id, chat, seq, outcome, after)
+WHERE q.session_id = o.session_id AND q.chat = o.chat AND o.outcome <> 'gone'
+"""
+_GONE = """
+DELETE FROM push_subscriptions p USING unnest(%s::uuid[], %s::text[]) AS o (session_id, endpoint)
+WHERE p.session_id = o.session_id AND p.endpoint = o.endpoint
+"""
+
+
+class ClaimedRow(NamedTuple):
+    session: str
+    user: str
+    chat: str
+    seq: int
+    sender: str
+    attempts: int
+    age_seconds: float
+    endpoint: str
+    p256dh: str
+    auth: str
+    silent: bool
+
+
+async def keep_push_key(pool: Pool, private_key: bytes) -> bytes:
+    """The instance's key; this one where it had none."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO push_key (private_key) VALUES (%s) ON CONFLICT DO NOTHING", (private_key,)
+        )
+        row = await (await connection.execute("SELECT private_key FROM push_key")).fetchone()
+    assert row is not None
+    return bytes(row[0])
+
+
+async def save_subscription(pool: Pool, wanted: SavePush) -> bool:
+    """False where the session has ended. An endpoint is one browser's: whoever had it before has
+    it no more. Beyond `MAX_SUBSCRIPTIONS` the ones that were saved longest ago go."""
+    async with begin(pool) as connection:
+        await connection.execute(
+            "DELETE FROM push_subscriptions WHERE endpoint = %s AND session_id <> %s",
+            (wanted.endpoint, wanted.session),
+        )
+        saved = await connection.execute(
+            _SAVE,
+            (
+                wanted.endpoint, wanted.p256dh, wanted.auth, wanted.level, wanted.silent,
+                wanted.session, wanted.user,
+            ),
+        )  # fmt: skip
+        await connection.execute(_DROP_OLDEST, (wanted.user, MAX_SUBSCRIPTIONS))
+    return saved.rowcount == 1
+
+
+async def drop_subscription(pool: Pool, user: str, session: str) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            "DELETE FROM push_subscriptions WHERE session_id = %s AND user_id = %s",
+            (session, user),
+        )
+
+
+async def list_unsubscribed(pool: Pool, people: list[str]) -> list[str]:
+    """Those of them who have no subscription."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT u.id::text FROM unnest(%s::uuid[]) AS u (id) WHERE NOT EXISTS ("
+            " SELECT FROM push_subscriptions p WHERE p.user_id = u.id)",
+            (people,),
+        )
+        return [person for (person,) in await cursor.fetchall()]
+
+
+async def keep_offers(pool: Pool, offers: list[PushOffer]) -> int:
+    """A row for each subscription that wants to hear of it; of a chat the newest message counts.
+    Returns how many are new."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            _OFFER,
+            {
+                "users": [offer.user for offer in offers],
+                "chats": [offer.chat for offer in offers],
+                "seqs": [offer.seq for offer in offers],
+                "senders": [offer.by for offer in offers],
+                "personal": [offer.personal for offer in offers],
+                "settle": SETTLE_SECONDS,
+                "waiting": MAX_WAITING,
+            },
+        )
+    return cursor.rowcount
+
+
+async def claim_pushes(pool: Pool, limit: int, seconds: float) -> list[ClaimedRow]:
+    """What is due; others leave it alone for so long."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_CLAIM, (limit, seconds))
+        return [ClaimedRow(*row) for row in await cursor.fetchall()]
+
+
+async def settle_pushes(pool: Pool, outcomes: list[PushOutcome]) -> None:
+    async with begin(pool) as connection:
+        await connection.execute(
+            _SETTLE,
+            (
+                [one.session for one in outcomes], [one.chat for one in outcomes],
+                [one.seq for one in outcomes], [one.outcome for one in outcomes],
+                [one.after_seconds for one in outcomes],
+            ),
+        )  # fmt: skip
+        gone = [one for one in outcomes if one.outcome == "gone"]
+        if gone:
+            await connection.execute(
+                _GONE, ([one.session for one in gone], [one.endpoint for one in gone])
+            )
+
+
+async def measure_pushes(pool: Pool) -> tuple[int, float]:
+    """How many wait, at most `MAX_WAITING`, and for how long the oldest has been due in seconds."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8 FROM"
+            " (SELECT due_at FROM pushes WHERE due_at < 'infinity' ORDER BY due_at LIMIT %s) AS w",
+            (MAX_WAITING,),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return row[0], max(0.0, row[1])
