@@ -20,6 +20,7 @@ from chats.log.window import Window
 from chats.membership.coordinator import Coordinator
 from chats.own.markers import Markers
 from chats.own.state import Wishes
+from chats.push.feeder import OFFER_SECONDS, PushFeeder
 from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
@@ -66,9 +67,10 @@ def create_chats(settings: ChatsSettings) -> Service:
     publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
     feeder = Feeder(pool)
-    announcer = Announcer(window, recent, publisher, feeder)
-    appender = Appender(pool, announcer)
     users_calls = Calls(http, users)
+    pushes = PushFeeder(pool, users_calls)
+    announcer = Announcer(window, recent, publisher, feeder, pushes)
+    appender = Appender(pool, announcer)
     coordinator = Coordinator(pool, users_calls, announcer)
 
     async def ready() -> str | None:
@@ -93,6 +95,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
             start(repeat("feed search", FEED_SECONDS, feeder.run)),
+            start(repeat("offer pushes", OFFER_SECONDS, pushes.run)),
             start(repeat("measure", DIGEST_SECONDS, measure)),
             start(
                 repeat(

@@ -13,6 +13,7 @@ from chats.membership.coordinator import Coordinator
 from chats.own import state, views
 from chats.own.markers import Markers
 from chats.own.state import Wishes
+from chats.push import notes
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from common.calls.service import Call, call_seconds
@@ -78,6 +79,7 @@ from common.protocol.files import (
 from common.protocol.instance import ChatsCounted
 from common.protocol.items import AppendAnswer, AppendRequest
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
+from common.protocol.push import AddPushReader, DescribePushes, PushNotes
 from common.protocol.users import Empty
 
 
@@ -155,6 +157,8 @@ def create_calls(
         Call("list_doomed", ListDoomed, FileIds, partial(files.list_doomed, pool)),
         Call("forget_files", FileIds, Done, partial(files.forget_files, pool)),
         Call("known_files", FileIds, FileIds, partial(files.known_files, pool)),
+        Call("add_push_reader", AddPushReader, Done, partial(notes.add_reader, pool)),
+        Call("describe_pushes", DescribePushes, PushNotes, partial(notes.describe_pushes, pool)),
         Call("views", ViewsRequest, ViewsAnswer, partial(views.get_views, pool)),
         Call("search", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(

@@ -60,3 +60,10 @@ SEARCH_LACKS_WORDS = Gauge(
     "hubbub_chats_search_lacks_words",
     "1 where the index of words is missing: it is being made anew, or that was interrupted",
 )
+PUSH_OFFERED = Counter("hubbub_chats_push_offered", "Messages offered to users for people to tell")
+PUSH_DROPPED = Counter(
+    "hubbub_chats_push_dropped", "Chats with messages of which nobody is told", ["reason"]
+)
+PUSH_BEHIND_SECONDS = Gauge(
+    "hubbub_chats_push_behind_seconds", "For how long the oldest message was not offered"
+)

@@ -1,4 +1,5 @@
-"""What follows a commit on this replica: the hot window, the digest and the bus learn of it."""
+"""What follows a commit on this replica: the hot window, the digest, the bus and
+what is fed behind the commit learn of it."""
 
 from typing import NamedTuple
 
@@ -6,6 +7,7 @@ from chats.log.digest import RecentChanges
 from chats.log.outbox import Publication, Publisher
 from chats.log.window import Recent, Window
 from chats.metrics import WINDOW_BYTES
+from chats.push.feeder import PushFeeder
 from chats.search.feeder import Feeder
 from common.protocol.chats import Control
 
@@ -26,10 +28,16 @@ class Announcer:
     """Called after commits only: whatever is announced is a fact."""
 
     def __init__(
-        self, window: Window, recent: RecentChanges, publisher: Publisher, feeder: Feeder
+        self,
+        window: Window,
+        recent: RecentChanges,
+        publisher: Publisher,
+        feeder: Feeder,
+        pushes: PushFeeder,
     ) -> None:
         self._window = window
         self._feeder = feeder
+        self._pushes = pushes
         self._recent = recent
         self._publisher = publisher
 
@@ -45,7 +53,9 @@ class Announcer:
             [one.chat for one in announcements], sum(len(one.events) for one in announcements)
         )
         for chat, first, events, controls, _, _ in announcements:
-            self._recent.note(chat, first + len(events) - 1, controls)
+            last = first + len(events) - 1
+            self._recent.note(chat, last, controls)
+            self._pushes.note(chat, first, last)
             self._window.add(
                 chat,
                 [

@@ -64,6 +64,11 @@ class ChatsDatabase(Reading, Outbox):
     def has_index_of_words(self) -> bool:
         return True
 
+    # ---- push: nobody here has a browser that is closed
+
+    def has_push_readers(self) -> bool:
+        return False
+
     # ---- changes
 
     def begin_attempt(self, key: ResultKey) -> Attempt:

@@ -1,0 +1,128 @@
+"""Offers new messages to users, for people whose page is closed. Sends never wait for it.
+
+Each replica offers what it has stored itself: nobody else has to find it, and nothing is offered
+twice. Nothing is written down for it, so what a replica had not offered when it was killed, its
+last second at most, is told to nobody.
+"""
+
+from collections.abc import Iterable
+from time import monotonic
+from typing import Final, NamedTuple
+
+from chats.metrics import PUSH_BEHIND_SECONDS, PUSH_DROPPED, PUSH_OFFERED
+from chats.store.push import (
+    Found,
+    Noted,
+    find_messages_to_push,
+    forget_push_readers,
+    has_push_readers,
+)
+from common.calls.calls import Calls
+from common.database.pool import Pool
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from common.protocol.push import OfferPushes, PushesOffered, PushOffer
+
+OFFER_SECONDS: Final = 0.5
+MAX_NOTED_CHATS: Final = 10_000
+MAX_AGE_SECONDS: Final = 300.0  # what could not be offered for so long is no news
+_CHATS_AT_ONCE: Final = 64
+_CHATS_A_ROUND: Final = 256  # so that it takes little of a machine at its limit
+_OFFERS_A_CALL: Final = 1_000
+_MOST_EVENTS: Final = 64  # of a chat: the newest are enough to know whom to tell
+
+
+class _Since(NamedTuple):
+    first: int
+    last: int
+    at: float
+
+
+class PushFeeder:
+    """`note` is told of new events; `run` offers what was noted."""
+
+    def __init__(self, pool: Pool, users: Calls) -> None:
+        self._pool = pool
+        self._users = users
+        self._noted: dict[str, _Since] = {}
+        self._has_readers = False
+
+    def note(self, chat: str, first: int, last: int) -> None:
+        """These events were stored."""
+        known = self._noted.get(chat)
+        if known is not None:
+            self._noted[chat] = known._replace(last=max(last, known.last))
+        elif len(self._noted) < MAX_NOTED_CHATS:
+            self._noted[chat] = _Since(first, last, monotonic())
+        else:
+            PUSH_DROPPED.labels("full").inc()
+
+    async def run(self) -> None:
+        """One pass over what was noted. Raises what the database raises; what was not offered
+        stays noted."""
+        if not self._noted:
+            return
+        noted = list(self._noted)
+        # Once there is somebody it stays so until users knows nobody: nothing is asked for nothing.
+        self._has_readers = self._has_readers or await has_push_readers(self._pool)
+        if not self._has_readers:
+            for chat in noted:
+                del self._noted[chat]
+            return
+        now = monotonic()
+        self._forget_old(now)
+        waiting = list(self._noted)[:_CHATS_A_ROUND]
+        for start in range(0, len(waiting), _CHATS_AT_ONCE):
+            if not await self._offer(waiting[start : start + _CHATS_AT_ONCE]):
+                break
+        oldest = min((one.at for one in self._noted.values()), default=now)
+        PUSH_BEHIND_SECONDS.set(now - oldest)
+
+    def _forget_old(self, now: float) -> None:
+        for chat in [c for c, one in self._noted.items() if now - one.at > MAX_AGE_SECONDS]:
+            del self._noted[chat]
+            PUSH_DROPPED.labels("old").inc()
+
+    async def _offer(self, chats: list[str]) -> bool:
+        """Whether users took it."""
+        taken = {chat: self._noted[chat] for chat in chats}
+        found, asked_at = await find_messages_to_push(
+            self._pool,
+            [
+                Noted(chat, max(one.first, one.last - _MOST_EVENTS + 1), one.last)
+                for chat, one in taken.items()
+            ],
+        )
+        offers = [offer for one in found for offer in offers_of(one)]
+        unknown: set[str] = set()
+        for start in range(0, len(offers), _OFFERS_A_CALL):
+            some = offers[start : start + _OFFERS_A_CALL]
+            try:
+                answer = await self._users.call(
+                    "offer_pushes", OfferPushes(offers=some), PushesOffered
+                )
+            except Refusal as refusal:
+                log("pushes wait", code=refusal.code)
+                return False
+            unknown.update(answer.unknown)
+        if unknown:
+            await forget_push_readers(self._pool, unknown, asked_at)
+            self._has_readers = False
+        PUSH_OFFERED.inc(len(offers))
+        for chat, one in taken.items():
+            newer = self._noted.pop(chat)
+            if newer.last > one.last:  # stored meanwhile
+                self.note(chat, one.last + 1, newer.last)
+        return True
+
+
+def offers_of(one: Found) -> Iterable[PushOffer]:
+    """A browser that wants what is personal alone may want an older message than the others."""
+
+    def offer(seq: int, by: str, *, personal: bool) -> PushOffer:
+        return PushOffer(user=one.member, chat=one.chat, seq=seq, by=by, personal=personal)
+
+    is_personal = one.is_direct or one.newest == one.mentioning
+    yield offer(one.newest, one.newest_by, personal=is_personal)
+    if not is_personal and one.mentioning is not None and one.mentioning_by is not None:
+        yield offer(one.mentioning, one.mentioning_by, personal=True)
