@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from common.process.service import Serving, run_process, serving_health
+from realtime.calls import create_calls
 from realtime.node import open_node
 from realtime.settings import RealtimeSettings, read_realtime_settings
 from realtime.sockets.server import drain, open_server
@@ -12,8 +13,11 @@ from realtime.sockets.server import drain, open_server
 
 @asynccontextmanager
 async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]:
-    """Sockets, and health and metrics on a port of their own."""
-    async with open_node(settings) as node, serving_health(node.health, settings.service):
+    """Sockets, and health, metrics and the one call on a port of their own."""
+    async with (
+        open_node(settings) as node,
+        serving_health(node.health, settings.service, create_calls(node.services.hub)),
+    ):
         servers = [await open_server(node.services, settings.service.listen.open())]
         if settings.balancer_listen_fd is not None:
             local = socket.socket(fileno=settings.balancer_listen_fd)
