@@ -19,13 +19,14 @@ from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from files.avatars import Avatars
 from files.previews import Previews
+from files.push.courier import Courier
 from files.routes import Routes
 from files.settings import FilesSettings
 from files.store import SHARDS, FileStore
 from files.store_watch import StoreWatch
 from files.sweep import Sweep
 from files.uploads import Uploads
-from files.upstream import Chats, Users
+from files.upstream import Chats, Nodes, Users
 from files.web import Web
 
 
@@ -49,6 +50,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
+        realtime_replicas = Replicas("realtime", service.realtime_seeds)
         users_calls = Calls(http, users_replicas)
         chats, users = Chats(Calls(http, chats_replicas)), Users(users_calls)
         credentials = Credentials(users_calls, service.name)
@@ -72,6 +74,13 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             LinkSigner(service.service_key),
             service.rate_factor,
         )
+        courier = Courier(
+            users,
+            chats,
+            Nodes(Calls(http, realtime_replicas), realtime_replicas),
+            settings.push_contact,
+            local=settings.push == "local",
+        )
         sweep = Sweep(chats, store, {pictures: users.known_avatars})
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
@@ -79,11 +88,14 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
                 tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
                 tasks.create_task(watch_replicas(valkey, users_replicas)),
                 tasks.create_task(watch_replicas(valkey, chats_replicas)),
+                tasks.create_task(watch_replicas(valkey, realtime_replicas)),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
                 tasks.create_task(watch.run()),
                 tasks.create_task(sweep.run()),
                 tasks.create_task(sweep.run_through(random.randrange(len(SHARDS)))),  # noqa: S311
             ]
+            if settings.push != "off":
+                running.append(tasks.create_task(courier.run()))
             yield Files(Web(settings.balancer_key, routes.calls()), Health(missing))
             await stop(running)

@@ -29,3 +29,11 @@ STORE_UP: Final = Gauge("hubbub_files_store_up", "1 while the store of the bytes
 STORE_FAILING: Final = Gauge(
     STORE_FAILING_NAME, "1 for what is wrong with the store of the bytes", ["why"]
 )
+PUSHES: Final = Counter(
+    "hubbub_files_pushes", "Pushes to browsers, by what became of them", ["end"]
+)
+PUSH_SECONDS: Final = Histogram(
+    "hubbub_files_push_seconds",
+    "Seconds that push services took to answer",
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)

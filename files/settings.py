@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -10,13 +10,17 @@ from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
+    PUBLIC_URL,
+    PUSH,
     SECRET_FILE,
     TEXT,
     URL,
     Join,
+    Kind,
     Variable,
     read_variables,
 )
+from common.protocol.push import PushMode
 from files.store import Location
 
 MAX_UPLOADS_AT_ONCE = 20  # a person
@@ -45,6 +49,25 @@ FilesLocation = Annotated[
 ]
 
 
+def _parse_contact(text: str) -> str:
+    if not text.startswith(("mailto:", "https://")):
+        raise ValueError(f"{text!r} is not mailto:NAME@HOST or https://HOST")
+    return text
+
+
+def join_contact(contact: str, public_url: str | None) -> str:
+    """Push services take no other addresses."""
+    return contact or (public_url if public_url and public_url.startswith("https://") else "")
+
+
+PUSH_CONTACT: Final = Variable(
+    "HUBBUB_PUSH_CONTACT",
+    Kind("URL", _parse_contact, ""),
+    "Whom push services may ask about this instance: mailto:NAME@HOST or https://HOST.",
+    otherwise="`HUBBUB_PUBLIC_URL`, if it is https",
+)
+
+
 class FilesSettings(msgspec.Struct, frozen=True):
     """`balancer_key` is None where no balancer stands in front."""
 
@@ -53,6 +76,8 @@ class FilesSettings(msgspec.Struct, frozen=True):
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     max_uploads_at_once: int
+    push: Annotated[PushMode, PUSH] = "on"
+    push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
 
 
 def read_files_settings(env: Mapping[str, str] = os.environ) -> FilesSettings:

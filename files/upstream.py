@@ -1,8 +1,12 @@
-"""The only calls to chats and users, each by its name. Decides nothing."""
+"""The only calls to chats, users and realtime, each by its name. Decides nothing."""
+
+import asyncio
 
 from common.calls.calls import Calls
+from common.calls.replicas import Replicas
 from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
 from common.protocol.chats import Done
+from common.protocol.errors import Refusal
 from common.protocol.files import (
     Attachment,
     BeginUpload,
@@ -14,6 +18,20 @@ from common.protocol.files import (
     StoredFile,
     UploadBegun,
 )
+from common.protocol.push import (
+    ActiveUsers,
+    ClaimedPush,
+    ClaimPushes,
+    DescribePushes,
+    ListActive,
+    PushesClaimed,
+    PushNote,
+    PushNotes,
+    PushOutcome,
+    PushWanted,
+    SettlePushes,
+)
+from common.protocol.users import Empty
 
 
 class Chats:
@@ -48,6 +66,12 @@ class Chats:
     async def known_files(self, files: list[str]) -> set[str]:
         return set((await self._calls.call("known_files", FileIds(ids=files), FileIds)).ids)
 
+    async def describe_pushes(self, wanted: list[PushWanted]) -> list[PushNote | None]:
+        if not wanted:
+            return []
+        request = DescribePushes(wanted=wanted)
+        return (await self._calls.call("describe_pushes", request, PushNotes)).notes
+
 
 class Users:
     """What files asks users. Every call raises Refusal."""
@@ -63,3 +87,33 @@ class Users:
     async def known_avatars(self, avatars: list[str]) -> set[str]:
         request = AvatarIds(ids=avatars)
         return set((await self._calls.call("known_avatars", request, AvatarIds)).ids)
+
+    async def claim_pushes(self, limit: int, contact: str) -> list[ClaimedPush]:
+        request = ClaimPushes(limit=limit, contact=contact)
+        return (await self._calls.call("claim_pushes", request, PushesClaimed)).pushes
+
+    async def settle_pushes(self, outcomes: list[PushOutcome]) -> None:
+        await self._calls.call("settle_pushes", SettlePushes(outcomes=outcomes), Empty)
+
+
+class Nodes:
+    """What files asks the nodes of realtime, all of them."""
+
+    def __init__(self, calls: Calls, replicas: Replicas) -> None:
+        self._calls = calls
+        self._replicas = replicas
+
+    async def list_active(self, users: list[str]) -> set[str]:
+        """Those who have an active socket anywhere; a node that does not answer has none."""
+        answers = await asyncio.gather(
+            *(self._ask(address, users) for address in self._replicas.addresses)
+        )
+        return {user for active in answers for user in active}
+
+    async def _ask(self, address: str, users: list[str]) -> list[str]:
+        request = ListActive(users=users)
+        try:
+            answer = await self._calls.call_replica(address, "list_active", request, ActiveUsers)
+        except Refusal:
+            return []
+        return answer.users

@@ -1,0 +1,154 @@
+"""One request over one connection to an address that was judged: HTTP/1.1, TLS by the name.
+
+Follows nothing, keeps nothing, and reads no more of an answer than it was asked to.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from httptools import HttpParserError, HttpResponseParser
+
+from files.outside.addresses import choose_address
+
+PORTS: Final = {"https": 443, "http": 80}
+MAX_HEAD_BYTES: Final = 32_768
+_READ_BYTES: Final = 16_384
+
+
+class AddressRefused(OSError):
+    """What the name leads to may not be asked."""
+
+
+class Answer(NamedTuple):
+    """`headers` have lower-case names; `body` is cut where it was longer than wanted."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Place(NamedTuple):
+    """What an URL means for a request."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def authority(self) -> str:
+        return self.host if self.port == PORTS[self.scheme] else f"{self.host}:{self.port}"
+
+
+def place_of(url: str) -> Place:
+    """Raises ValueError for what is no http or https URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise ValueError(f"{parts.scheme!r} is not asked for anything")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], target)
+
+
+class Connection:
+    """Open until `close`. Good for one request."""
+
+    def __init__(
+        self, place: Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._place = place
+        self._reader, self._writer = reader, writer
+
+    async def ask(
+        self, method: str, headers: Mapping[str, str], body: bytes = b"", *, max_body_bytes: int
+    ) -> Answer:
+        """Raises OSError where no answer comes."""
+        lines = [
+            f"{method} {self._place.target} HTTP/1.1",
+            f"Host: {self._place.authority}",
+            "Connection: close",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        if method == "POST":
+            lines.append(f"Content-Length: {len(body)}")
+        self._writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        answer = _Answer(max_body_bytes)
+        parser = HttpResponseParser(answer)
+        head_bytes = 0
+        while not answer.is_enough:
+            data = await self._reader.read(_READ_BYTES)
+            if not data:
+                break
+            head_bytes += 0 if answer.has_head else len(data)
+            if head_bytes > MAX_HEAD_BYTES:
+                raise ConnectionError("the answer's headers are too long")
+            try:
+                parser.feed_data(data)
+            except HttpParserError as error:
+                raise ConnectionError(f"the answer is not HTTP: {error}") from error
+        if not answer.has_head:
+            raise ConnectionError("the connection ended before the answer")
+        return Answer(parser.get_status_code(), answer.headers, bytes(answer.body[:max_body_bytes]))
+
+    def close(self) -> None:
+        self._writer.transport.abort()
+
+
+class _Answer:
+    """httptools calls the `on_` methods."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.has_head = self._is_whole = False
+        self._max_body_bytes = max_body_bytes
+
+    @property
+    def is_enough(self) -> bool:
+        is_full = len(self.body) >= self._max_body_bytes
+        return self._is_whole or (self.has_head and is_full)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+
+
+async def connect(url: str, *, loopback: bool = False) -> Connection:
+    """To the address that the URL's name leads to now. Raises AddressRefused for one that may not
+    be asked, OSError where nobody answers there, ValueError for what is no such URL."""
+    place = place_of(url)
+    found = await asyncio.get_running_loop().getaddrinfo(
+        place.host, place.port, type=socket.SOCK_STREAM
+    )
+    address = choose_address((str(sockaddr[0]) for *_, sockaddr in found), loopback=loopback)
+    if address is None:
+        raise AddressRefused(f"{place.host} is not on the Internet")
+    tls = _tls() if place.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(
+        address,
+        place.port,
+        ssl=tls,
+        server_hostname=place.host if tls else None,
+        limit=_READ_BYTES,
+    )
+    return Connection(place, reader, writer)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading the authorities takes tens of milliseconds."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -1,0 +1,219 @@
+"""Brings what is due to push services, and says what became of it.
+
+users has what is due and who gets it, realtime knows who looks at Hubbub just now, chats what a
+message says. Connections are opened before chats is asked, so that nothing lies between its answer
+and the sending: what was deleted or read before that is not told.
+"""
+
+import asyncio
+import contextlib
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from hmac import digest
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from common.protocol.push import ClaimedPush, PushNote, PushOutcome, PushWanted
+from files.metrics import PUSH_SECONDS, PUSHES
+from files.outside.connection import AddressRefused, Answer, Connection, connect
+from files.push.encryption import MAX_PLAIN_BYTES, decode_key, encrypt
+from files.push.notification import encode_notification
+from files.upstream import Chats, Nodes, Users
+
+ROUND_SECONDS: Final = 1.0
+AT_ONCE: Final = 64  # a round
+MAX_ROUNDS: Final = 8
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 5.0
+MAX_AGE_SECONDS: Final = 3600.0  # what is older is no news
+KEPT_SECONDS: Final = 12 * 3600  # by the push service, for a browser that cannot be reached
+FIRST_PAUSE_SECONDS: Final = 15.0  # doubles with each attempt
+MAX_PAUSE_SECONDS: Final = 900.0
+MAX_HOSTS: Final = 1_000
+
+What = Literal["done", "gone", "later"]
+
+
+class _Due(NamedTuple):
+    push: ClaimedPush
+    connection: Connection
+
+
+class Courier:
+    """Of one process; what is under way in one is left alone by the others. `local`: push services
+    on this machine are good too."""
+
+    def __init__(
+        self, users: Users, chats: Chats, nodes: Nodes, contact: str, *, local: bool
+    ) -> None:
+        self._users = users
+        self._chats = chats
+        self._nodes = nodes
+        self._contact = contact
+        self._local = local
+        self._paused: dict[str, float] = {}  # push services, until when
+
+    async def run(self) -> None:
+        """Until cancelled. A push service that takes its time holds up a few rounds, not all."""
+        room = asyncio.Semaphore(MAX_ROUNDS)
+        failing = False
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                await room.acquire()
+                claimed: list[ClaimedPush] = []
+                try:
+                    claimed = await self._users.claim_pushes(AT_ONCE, self._contact)
+                    failing = False
+                except Refusal as refusal:
+                    if not failing:
+                        log("pushes wait", code=refusal.code)
+                    failing = True
+                if claimed:
+                    task = rounds.create_task(self.deliver(claimed))
+                    task.add_done_callback(lambda _: room.release())
+                else:
+                    room.release()
+                if len(claimed) < AT_ONCE:
+                    await asyncio.sleep(ROUND_SECONDS)
+
+    async def deliver(self, claimed: Sequence[ClaimedPush]) -> None:
+        """All at once. What is not settled, since this process ends or a service is gone, is due
+        again after a minute."""
+        try:
+            active = await self._nodes.list_active(list({push.user for push in claimed}))
+            wanted: list[ClaimedPush] = []
+            unwanted: list[ClaimedPush] = []
+            for push in claimed:
+                is_wanted = push.user not in active and push.age_seconds < MAX_AGE_SECONDS
+                (wanted if is_wanted else unwanted).append(push)
+            PUSHES.labels("unwanted").inc(len(unwanted))
+            outcomes = [_outcome(push, "done") for push in unwanted] + await self._send_all(wanted)
+            await self._users.settle_pushes(outcomes)
+        except Refusal as refusal:
+            log("pushes not settled", code=refusal.code)
+
+    async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
+        opened = await asyncio.gather(*(self._open(push) for push in pushes))
+        due = [one for one in opened if isinstance(one, _Due)]
+        failed = [one for one in opened if isinstance(one, PushOutcome)]
+        try:
+            notes = await self._chats.describe_pushes(
+                [PushWanted(user=p.user, chat=p.chat, seq=p.seq) for p, _ in due]
+            )
+            sending = (self._send(one, note) for one, note in zip(due, notes, strict=True))
+            return failed + await asyncio.gather(*sending)
+        finally:
+            for _, connection in due:
+                connection.close()
+
+    async def _open(self, push: ClaimedPush) -> _Due | PushOutcome:
+        host = urlsplit(push.endpoint).netloc
+        if (until := self._paused.get(host, 0.0)) > time.monotonic():
+            return _outcome(push, "later", until - time.monotonic())
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return _Due(push, await connect(push.endpoint, loopback=self._is_local(push)))
+        except AddressRefused:
+            PUSHES.labels("address").inc()
+            return _later(push)
+        except (OSError, ValueError):
+            PUSHES.labels("unreachable").inc()
+            return self._pause(host, push)
+
+    def _is_local(self, push: ClaimedPush) -> bool:
+        return self._local and push.endpoint.startswith("http://")
+
+    async def _send(self, due: _Due, note: PushNote | None) -> PushOutcome:
+        push, connection = due
+        if note is None:
+            PUSHES.labels("unwanted").inc()
+            return _outcome(push, "done")
+        plain = encode_notification(push, note, MAX_PLAIN_BYTES)
+        try:
+            secret = decode_key(push.auth)
+            body = encrypt(plain, decode_key(push.p256dh), secret)
+        except ValueError:  # no key: it never worked
+            PUSHES.labels("gone").inc()
+            return _outcome(push, "gone")
+        headers = {
+            "Authorization": push.authorization,
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": str(KEPT_SECONDS),
+            "Urgency": "high" if note.personal else "normal",
+            "Topic": _topic(secret, push.chat),
+        }
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await connection.ask("POST", headers, body, max_body_bytes=0)
+        except OSError:
+            PUSHES.labels("unreachable").inc()
+            return self._pause(urlsplit(push.endpoint).netloc, push)
+        PUSH_SECONDS.observe(time.monotonic() - started)
+        return self._judge(push, answer)
+
+    def _judge(self, push: ClaimedPush, answer: Answer) -> PushOutcome:
+        if answer.status < 300:
+            PUSHES.labels("sent").inc()
+            return _outcome(push, "done")
+        if answer.status in (404, 410):
+            PUSHES.labels("gone").inc()
+            return _outcome(push, "gone")
+        if answer.status == 429 or answer.status >= 500:
+            PUSHES.labels("put off").inc()
+            host = urlsplit(push.endpoint).netloc
+            return self._pause(host, push, _retry_after(answer.headers))
+        # Asked again it would say the same. What is wrong is ours: the contact, the clock.
+        PUSHES.labels("refused").inc()
+        log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
+        return _outcome(push, "done")
+
+    def _pause(self, host: str, push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
+        """The whole service is left alone for a while."""
+        outcome = _later(push, seconds)
+        now = time.monotonic()
+        if len(self._paused) >= MAX_HOSTS:
+            self._paused = {h: until for h, until in self._paused.items() if until > now}
+        if len(self._paused) < MAX_HOSTS:
+            self._paused[host] = max(
+                self._paused.get(host, 0.0), now + min(outcome.after_seconds, 60.0)
+            )
+        return outcome
+
+
+def _outcome(push: ClaimedPush, what: What, after_seconds: float = 0.0) -> PushOutcome:
+    return PushOutcome(
+        session=push.session,
+        chat=push.chat,
+        seq=push.seq,
+        endpoint=push.endpoint,
+        outcome=what,
+        after_seconds=after_seconds,
+    )
+
+
+def _later(push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
+    if seconds is None:
+        seconds = FIRST_PAUSE_SECONDS * 2 ** min(push.attempts - 1, 10)
+    return _outcome(push, "later", max(1.0, min(seconds, MAX_PAUSE_SECONDS)))
+
+
+def _topic(secret: bytes, chat: str) -> str:
+    """Of several that wait for a browser the push service keeps the newest of a chat. It does not
+    learn by it which chat that is, nor that two people are in the same one."""
+    return urlsafe_b64encode(digest(secret, chat.encode(), sha256)[:24]).decode()
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    said = headers.get("retry-after", "")
+    if said.isdecimal():
+        return float(said)
+    with contextlib.suppress(ValueError):
+        return parsedate_to_datetime(said).timestamp() - time.time()
+    return None
