@@ -50,6 +50,7 @@ from edge.routes.overview import OverviewRoutes
 from edge.routes.own import OwnRoutes
 from edge.routes.pages import create_page_routes, page_headers
 from edge.routes.profiles import ProfileRoutes
+from edge.routes.push import PushRoutes
 from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 from edge.settings import EdgeSettings
@@ -111,6 +112,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             AccountRoutes(gate, users, administration, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
             ProfileRoutes(gate, users, reads, limits),
+            PushRoutes(users),
             ChatRoutes(chats, reads, limits),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),

@@ -16,13 +16,14 @@ from edge.routes.messages import MessageRoutes
 from edge.routes.overview import OverviewRoutes
 from edge.routes.own import OwnRoutes
 from edge.routes.profiles import ProfileRoutes
+from edge.routes.push import PushRoutes
 from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 
 OPERATIONS: Final = tuple(
     operations_of(
-        AccountRoutes, SessionRoutes, ProfileRoutes, ChatRoutes, MessageRoutes, ChangeRoutes,
-        FileRoutes, OwnRoutes, SearchRoutes, InstanceRoutes, OverviewRoutes, InvitationRoutes,
-        AdministrationRoutes, HealthRoutes, DescriptionRoutes,
+        AccountRoutes, SessionRoutes, ProfileRoutes, PushRoutes, ChatRoutes, MessageRoutes,
+        ChangeRoutes, FileRoutes, OwnRoutes, SearchRoutes, InstanceRoutes, OverviewRoutes,
+        InvitationRoutes, AdministrationRoutes, HealthRoutes, DescriptionRoutes,
     )
 )  # fmt: skip

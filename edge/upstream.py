@@ -11,6 +11,7 @@ from common.protocol import direct as d
 from common.protocol import files as f
 from common.protocol import instance as i
 from common.protocol import own
+from common.protocol import push as p
 from common.protocol import users as u
 
 T = TypeVar("T")
@@ -65,6 +66,18 @@ class Users:
     async def search_people(self, prefix: str) -> u.PeopleFound:
         request = u.SearchPeople(prefix=prefix)
         return await self._calls.call("search_people", request, u.PeopleFound, key=prefix)
+
+    async def get_push_key(self) -> str | None:
+        return (await self._calls.call("get_push_key", u.Empty(), p.PushKey)).key
+
+    async def save_push(self, request: p.SavePush) -> None:
+        await self._calls.call(
+            "save_push", request, u.Empty, key=request.user, try_timeout=MEMBERSHIP_TRY_SECONDS
+        )
+
+    async def drop_push(self, user: str, session: str) -> None:
+        request = p.DropPush(user=user, session=session)
+        await self._calls.call("drop_push", request, u.Empty, key=user)
 
 
 class Administration:
