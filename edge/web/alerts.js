@@ -45,6 +45,11 @@ export class Alerts {
     this.#speak(locks);
   }
 
+  /** Whether something is shown that this window does not know of: the worker may have told it. */
+  async look() {
+    if (this.#isSpeaker) await this.#takeOver();
+  }
+
   /** An event was applied to a chat. */
   heard(chat, event) {
     if (event.type === "message.deleted" && event.of === this.#shown.get(chat.id)) {
@@ -125,11 +130,12 @@ export class Alerts {
     if (!worker || chat.detail === null || (now.type === "message" && isBlank(now))) return;
     this.#shown.set(chat.id, event.seq);
     const { unread } = chat;
+    const [there] = await worker.getNotifications({ tag: chat.id });
     const title = titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
     await worker.showNotification(unread > 1 ? `${title} (${unread} new)` : title, {
       body: this.#bodyOf(chat, now),
       tag: chat.id,
-      renotify: true,
+      renotify: !(there?.data?.seq >= event.seq), // the worker was first
       silent: !this.#choice.isLoud,
       icon: ICON,
       timestamp: Date.parse(event.at),

@@ -9,6 +9,7 @@ import { element } from "./element.js";
 import {
   DISPLAY_NAME_RULES, EMAIL_RULES, Field, NEW_PASSWORD_RULES, STATUS_RULES, allGood,
 } from "./field.js";
+import { Push } from "./push.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
 import { submittingWith } from "./submitting.js";
@@ -24,11 +25,13 @@ export function openSettings({
   api, me, layers, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
 }) {
   const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
+  const choice = new AlertChoice();
+  const worker = navigator.serviceWorker?.getRegistration("/");
   new Sheet(
     { title: me.username, layers },
     profileForm(api, me, onChanged),
     listForm(list),
-    alertSettings(new AlertChoice()),
+    alertSettings(choice, new Push({ api, choice, worker })),
     emailForm(api, me, onChanged),
     passwordForm(api, me, onChanged),
     element(

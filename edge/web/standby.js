@@ -1,9 +1,10 @@
 /**
- * What the page does while nobody looks at it: tells of messages, and loads itself anew when the
- * server has another version.
+ * What the page does while nobody looks at it: tells of messages, has the server tell of them when
+ * it is closed, and loads itself anew when the server has another version.
  */
 import { AlertChoice } from "./alert-choice.js";
 import { Alerts } from "./alerts.js";
+import { Push } from "./push.js";
 import { Renewal } from "./renewal.js";
 
 const IDLE_MS = 120_000;
@@ -13,6 +14,7 @@ export class Standby {
   #clock;
   #renewal;
   #alerts;
+  #push;
   #isBusy;
   #touchedAt;
   #readySince = null;
@@ -20,9 +22,9 @@ export class Standby {
 
   /**
    * `isOpen(chat)`: is it the one that is shown? `isBusy()`: would a reload take away what somebody
-   * is doing? `goTo(chat)` shows a chat; `worker` is what `registerWorker` gives.
+   * is doing? `goTo(chat, seq)` shows a message; `worker` is what `registerWorker` gives.
    */
-  constructor({ me, chats, names, clock, worker, isOpen, isBusy, goTo }) {
+  constructor({ me, api, chats, names, clock, worker, isOpen, isBusy, goTo }) {
     this.#clock = clock;
     this.#isBusy = isBusy;
     this.#touchedAt = clock.now();
@@ -30,8 +32,11 @@ export class Standby {
       ask: versionOfServer, version: new URL(import.meta.url).searchParams.get("v"), clock,
       random: Math.random, isQuiet: () => this.#isQuiet(), reload: () => location.reload(),
     });
+    const choice = new AlertChoice();
+    this.#push = new Push({ api, choice, worker });
+    this.#push.keep().catch(() => {}); // no server: the next start tries again
     this.#alerts = new Alerts({
-      me, chats, names, clock, worker, locks: navigator.locks, choice: new AlertChoice(),
+      me, chats, names, clock, worker, choice, locks: navigator.locks,
       isAttended: (chat) => document.visibilityState === "visible" && isOpen(chat),
     });
     this.#listen(chats, goTo);
@@ -56,6 +61,7 @@ export class Standby {
   end() {
     this.#ended.abort();
     this.#alerts.end();
+    this.#push.end().catch(() => {}); // the server tells this browser nothing more in any case
   }
 
   #listen(chats, goTo) {
@@ -65,10 +71,13 @@ export class Standby {
         this.#touchedAt = this.#clock.now();
       }, { signal, passive: true, capture: true });
     }
-    document.addEventListener("visibilitychange", () => this.#renewal.check(), { signal });
+    document.addEventListener("visibilitychange", () => {
+      this.#renewal.check();
+      this.#alerts.look();
+    }, { signal });
     navigator.serviceWorker?.addEventListener("message", ({ data }) => {
       const chat = chats.get(data.open); // of a notification that was clicked
-      if (chat) goTo(chat);
+      if (chat) goTo(chat, data.seq);
     }, { signal });
   }
 

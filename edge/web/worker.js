@@ -1,6 +1,6 @@
 /**
  * The service worker: keeps the files of one version of the page, so that the page opens without a
- * server, and leads from a notification to its chat. Never touches what the API answers: what
+ * server, tells of messages while no window does, and leads from a notification to its chat. Never touches what the API answers: what
  * people wrote lies in IndexedDB alone, where logging out erases it.
  */
 
@@ -13,6 +13,9 @@ const NEEDED = [
 ];
 const KEPT_VERSIONS = 2; // windows of the version before may still fetch what they need later
 const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none
+const ICON = "/web/icon-192.png";
+
+const closed = new Map(); // chat -> the seq that somebody has waved away, as long as this worker lives
 
 self.addEventListener("install", (event) => {
   // Starting a worker takes time: what needs none of its decisions does not wait for it.
@@ -41,9 +44,16 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
+self.addEventListener("push", (event) => event.waitUntil(tell(event.data.json())));
+
 self.addEventListener("notificationclick", (event) => {
+  const { chat, seq } = event.notification.data;
   event.notification.close();
-  event.waitUntil(lead(event.notification.data.chat));
+  event.waitUntil(lead(chat, seq));
+});
+
+self.addEventListener("notificationclose", ({ notification: { data } }) => {
+  closed.set(data.chat, data.seq);
 });
 
 async function keepAll() {
@@ -87,15 +97,32 @@ async function keptFile(request) {
   return answer;
 }
 
+/** One notification a chat, as the windows do it; what is in view somewhere needs none. */
+async function tell({ me, chat, seq, title, body, at, silent }) {
+  const windows = await ourWindows();
+  if (windows.some(({ visibilityState }) => visibilityState === "visible")) return;
+  const [shown] = await self.registration.getNotifications({ tag: chat });
+  const known = Math.max(shown?.data.seq ?? 0, closed.get(chat) ?? 0);
+  if (known >= seq) return; // a window was faster, or it comes twice
+  await self.registration.showNotification(title, {
+    body, silent, tag: chat, renotify: true, icon: ICON, timestamp: Date.parse(at),
+    data: { me, chat, seq },
+  });
+}
+
 /** To a window that is open already, else to a new one. */
-async function lead(chat) {
-  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const ours = windows.filter(({ url }) => new URL(url).pathname === SHELL);
-  const window = ours.find(({ focused }) => focused) ?? ours[0];
+async function lead(chat, seq) {
+  const windows = await ourWindows();
+  const window = windows.find(({ focused }) => focused) ?? windows[0];
   if (!window) {
-    await self.clients.openWindow(`${SHELL}#${chat}`);
+    await self.clients.openWindow(`${SHELL}#${chat}${seq ? `/${seq}` : ""}`);
     return;
   }
-  window.postMessage({ open: chat });
+  window.postMessage({ open: chat, seq });
   await window.focus();
+}
+
+async function ourWindows() {
+  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  return windows.filter(({ url }) => new URL(url).pathname === SHELL);
 }

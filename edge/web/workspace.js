@@ -130,10 +130,7 @@ export class Workspace {
       does: {
         list: this.#list,
         open: (chat) => this.#goTo(chat),
-        openAt: (chat, seq) => {
-          this.#at = null; // also where the address names it already
-          this.#layers.goTo(`#${chat.id}/${seq}`);
-        },
+        openAt: (chat, seq) => this.#goToMessage(chat, seq),
         meet: (user) => this.#meet(user),
         leaving: (ending) => (this.#leaving = ending),
         leave: (notice) => this.#leave(notice),
@@ -242,7 +239,7 @@ export class Workspace {
       worker: registerWorker(),
       isOpen: (chat) => chat === this.#open,
       isBusy: () => this.#conversation.isBusy || isCovered() || this.#live.hasUnsent,
-      goTo: (chat) => this.#goTo(chat),
+      goTo: (chat, seq) => (seq ? this.#goToMessage(chat, seq) : this.#goTo(chat)),
     });
   }
 
@@ -256,6 +253,11 @@ export class Workspace {
   #goTo(chat) {
     this.#layers.goTo(chat ? `#${chat.id}` : "#");
     this.#write();
+  }
+
+  #goToMessage(chat, seq) {
+    this.#at = null; // also where the address names it already
+    this.#layers.goTo(`#${chat.id}/${seq}`);
   }
 
   #route() {

@@ -185,6 +185,28 @@ export class Client {
     return { messages, next };
   }
 
+  /**
+   * The `applicationServerKey` of a subscription for push notifications; null where the server sends
+   * none.
+   */
+  async pushKey() {
+    return (await this.rest.call("GET", "/api/user/me/push")).publicKey;
+  }
+
+  /**
+   * Has the server tell this browser of new messages for as long as the session lasts, of "all" or of
+   * "mentions" and direct chats. `subscription` is a `PushSubscription`.
+   */
+  async savePush(subscription, { level = "all", silent = false } = {}) {
+    const { endpoint, keys } = subscription.toJSON();
+    await this.rest.call("PUT", "/api/user/me/push", { endpoint, keys, level, silent });
+  }
+
+  /** No more of it. */
+  async dropPush() {
+    await this.rest.call("DELETE", "/api/user/me/push");
+  }
+
   /** From now on `moments` tells whether they are online; replaces the ones before. */
   watch(...users) {
     this.#watched = users;

@@ -369,6 +369,14 @@ export class Client {
     text: string,
     options?: { chat?: string; before?: string | null; limit?: number },
   ): Promise<{ messages: Message[]; next: string | null }>;
+  /** The `applicationServerKey` for push notifications; null where the server sends none. */
+  pushKey(): Promise<string | null>;
+  /** The server tells this browser of new messages for as long as the session lasts. */
+  savePush(
+    subscription: { toJSON(): { endpoint?: string; keys?: Record<string, string> } },
+    options?: { level?: "all" | "mentions"; silent?: boolean },
+  ): Promise<void>;
+  dropPush(): Promise<void>;
   /** From now on `moments` tells whether they are online; replaces the ones before. */
   watch(...users: string[]): void;
   /** The seq up to which events of the chat have come. */
