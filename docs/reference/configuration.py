@@ -51,6 +51,8 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_POSTGRES_MAJOR": "Its major release: the folder of the data; set by the same.",
     "HUBBUB_PROXY_PROTOCOL": "As above.",
     "HUBBUB_PUBLIC_URL": "As above.",
+    "HUBBUB_PUSH": "As above.",
+    "HUBBUB_PUSH_CONTACT": "As above.",
     "HUBBUB_RATE_LIMITS": "As above.",
     "HUBBUB_REALTIME_REPLICAS": "Containers of realtime.",
     "HUBBUB_SECRETS": "The folder that `deploy/make-secrets` fills.",

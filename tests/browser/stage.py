@@ -163,6 +163,8 @@ class Play:
             return 200, {"token": "stage", "expiresIn": 900}
         if path == "/api/user/me":
             return 200, {"user": me}
+        if path == "/api/user/me/push":
+            return 200, {"publicKey": None}
         if path == "/api/user":
             wanted = query.get("ids", "").split(",")
             found = [

@@ -1,7 +1,9 @@
 """The page while nobody looks at it, and where there is no server: on a stage."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -105,6 +107,71 @@ async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: Ope
     await worker.evaluate("chat => lead(chat).catch(() => {})", party)  # no hand was there to focus
     await expect(page.locator(".bar h1")).to_have_text("Party")
     await expect(page.locator(".text")).to_have_text("Is anybody there?")
+
+
+async def test_a_push_is_shown_where_no_window_is_in_view(
+    open_alone: OpenPage, stage: Stage
+) -> None:
+    """One notification a chat, of the newest message, which leads to it; none while somebody looks,
+    and none twice."""
+    play, _, party = two_chats()
+    play.say(party, "cleo", "Is anybody there?", at=now())
+    page = await open_alone(play)
+    await page.get_by_role("link", name="Party").click()
+    (worker,) = page.context.service_workers
+    await worker.evaluate("([chat, seq]) => lead(chat, seq).catch(() => {})", [party, 2])
+    await page.wait_for_function("chat => location.hash === `#${chat}/2`", arg=party)
+    push = await pusher_of(page)
+    await push(chat=party, seq=7, title="Party", body="cleo: in view")
+    await page.goto(f"{stage.origin}/web/mark.svg")  # no window of the page
+    for seq in (9, 8, 9):
+        await push(chat=party, seq=seq, title="Party", body=f"cleo: number {seq}")
+    await push(chat="another", seq=2, title="dan", body="the last", silent=True)
+
+    async def shown() -> list[list[Any]]:
+        found: list[list[Any]] = await worker.evaluate(
+            "async () => (await registration.getNotifications()).map("
+            "({ title, body, tag, data }) => [title, body, tag, data.seq])"
+        )
+        return found
+
+    async def is_all_shown() -> bool:
+        return ["dan", "the last", "another", 2] in await shown()
+
+    await until(is_all_shown)
+    assert sorted(await shown()) == [
+        ["Party", "cleo: number 9", party, 9],
+        ["dan", "the last", "another", 2],
+    ]
+
+
+async def pusher_of(page: Page) -> Callable[..., Awaitable[None]]:
+    """Hands the page's worker what a push service would, decrypted."""
+    browser = await page.context.new_cdp_session(page)
+    registrations: list[dict[str, Any]] = []
+    browser.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda event: registrations.extend(event["registrations"]),
+    )
+    await browser.send("ServiceWorker.enable")
+    origin = await page.evaluate("location.origin")
+
+    async def is_known() -> bool:
+        return any(one["scopeURL"] == f"{origin}/" for one in registrations)
+
+    await until(is_known)
+    (registration,) = {
+        one["registrationId"] for one in registrations if one["scopeURL"] == f"{origin}/"
+    }
+
+    async def push(**said: Any) -> None:
+        data = json.dumps({"me": "ann", "at": now(), "silent": False, **said})
+        await browser.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": origin, "registrationId": registration, "data": data},
+        )
+
+    return push
 
 
 async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(

@@ -29,7 +29,7 @@ console.log(JSON.stringify({ lib: members(lib), node: members(node) }));
 """
 # What only one of the two has or names in another way.
 PYTHON_ONLY = {"from_environment"}
-JAVASCRIPT_ONLY = {"open", "close", "hurry", "state"}
+JAVASCRIPT_ONLY = {"open", "close", "hurry", "state", "pushKey", "savePush", "dropPush"}
 INTERNAL = {"apply", "forget", "name"}  # between a client and its chats; an error's name
 
 

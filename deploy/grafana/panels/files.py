@@ -69,6 +69,19 @@ FILES = Dashboard(
                 Query(rate("hubbub_files_sweep_failed_total"), "rounds that failed"),
             ),
         ),
+        Panel(
+            "Pushes",
+            "ops",
+            "`unwanted` was read, or its reader is there. `refused`: the contact or the clock is "
+            "wrong, see the log of files. `address`: the name of a push service leads inside.",
+            (Query(rate("hubbub_files_pushes_total", "end") + " or vector(0)", "{{end}}"),),
+        ),
+        Panel(
+            "Time of push services",
+            "s",
+            "Theirs, and the network's: nothing waits for it.",
+            quantiles("hubbub_files_push_seconds"),
+        ),
         lag("files"),
     ),
 )

@@ -55,6 +55,16 @@ USERS = Dashboard(
                 Query("max (hubbub_users_oldest_deletion_seconds)", "oldest, seconds"),
             ),
         ),
+        Panel(
+            "Pushes that wait",
+            "short",
+            "Late by more than a minute: files has no way out, or a push service puts us off; see "
+            "its dashboard.",
+            (
+                Query("max (hubbub_users_push_waiting)", "pushes"),
+                Query("max (hubbub_users_push_late_seconds)", "late, seconds"),
+            ),
+        ),
         lag("users"),
     ),
 )

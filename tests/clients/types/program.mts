@@ -76,6 +76,11 @@ export async function everything(store: Store): Promise<number> {
   await chat.delete(messageId);
   await made.leave();
   client.watch("bob");
+  const key = await client.pushKey();
+  const asked = { userVisibleOnly: true, applicationServerKey: key ?? "" };
+  const worker = await navigator.serviceWorker.ready;
+  await client.savePush(await worker.pushManager.subscribe(asked), { level: "mentions" });
+  await client.dropPush();
   for await (const moment of client.moments()) {
     told(moment);
     break;

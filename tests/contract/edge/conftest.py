@@ -47,6 +47,8 @@ class Services:
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_PUBLIC_URL": ORIGIN,
+            "HUBBUB_PUSH": "local",
+            "HUBBUB_PUSH_CONTACT": "mailto:owner@example.org",
             "HUBBUB_FILES_URL": (folder / "files").as_uri(),
         }
 

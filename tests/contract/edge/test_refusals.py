@@ -57,6 +57,7 @@ ALLOWED = {
     "/api/admin/user": "GET, HEAD",
     f"/api/admin/user/{ID}": "DELETE, PATCH",
     "/api/user/me/delete": "POST",
+    "/api/user/me/push": "DELETE, GET, HEAD, PUT",
     f"/api/admin/user/{ID}/reset": "POST",
     "/api/user/reset": "POST",
     "/api/invite": "GET, HEAD, POST",

@@ -65,12 +65,13 @@ def test_one_build_makes_the_one_image_of_all_that_is_ours() -> None:
 
 
 def test_only_haproxy_is_reachable_from_outside() -> None:
-    """No other service publishes a port, and all networks but HAProxy's own are internal."""
+    """No other service publishes a port, and nobody has a way out who needs none."""
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["haproxy"]
     outside = [name for name, net in COMPOSE["networks"].items() if not net.get("internal")]
-    assert outside == ["outside", "alerts"]
+    assert outside == ["outside", "alerts", "push"]
     assert [name for name in SERVICES if "outside" in _networks(name)] == ["haproxy"]
     assert [name for name in SERVICES if "alerts" in _networks(name)] == ["alertmanager"]
+    assert [name for name in SERVICES if "push" in _networks(name)] == ["files"]
 
 
 def test_nothing_listens_to_strangers_unless_told_to() -> None:
@@ -95,6 +96,7 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
         "chats-data": {"chats", "chats-database", "ops", *BACKUP},
         "monitoring": {"haproxy", "prometheus", "alertmanager", "grafana", "ops"},
         "alerts": {"alertmanager"},
+        "push": {"files"},
         "nothing": {"certificates", "key-folder"},
     }
 

@@ -1,0 +1,229 @@
+"""Web Push from a message to the browser, over a push service on this machine.
+
+That somebody is told nothing is seen by what is told after it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.contract.edge.conftest import ORIGIN, Services
+from tests.fixtures.push_service import Browser, PushService, running_push_service
+
+PATIENCE_SECONDS = 60.0
+PUSH = "/api/user/me/push"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[PushService]:
+    with running_push_service() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(services: Services) -> Iterator[str]:
+    """A node of realtime, for those who are there."""
+    with services.running("realtime", 1) as url:
+        yield url.replace("http", "ws", 1) + "/ws"
+
+
+def subscribe(person: Any, service: PushService, **choice: Any) -> Browser:
+    browser = service.make_browser()
+    answer = person.ask("PUT", PUSH, json={**browser.subscription, **choice})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"message": "Push subscription saved successfully"}
+    return browser
+
+
+def send(person: Any, chat: str, text: str, **more: Any) -> dict[str, Any]:
+    answer = person.ask("POST", f"/api/chat/{chat}/message", json={"message": text, **more})
+    assert answer.status_code == 201, answer.text
+    info: dict[str, Any] = answer.json()["messageInfo"]
+    return info
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def bodies(browser: Browser) -> list[str]:
+    return [said["body"] for said in browser.told]
+
+
+def test_a_message_is_told(make_person: Callable[[], Any], service: PushService) -> None:
+    """To those who are away: what it says and where, encrypted, by whom the key says."""
+    ann, ben = make_person(), make_person()
+    chat = ann.create_chat(ben.id, name="Summer party")
+    key = ben.ask("GET", PUSH).json()["publicKey"]
+    assert key == ann.ask("GET", PUSH).json()["publicKey"]
+    browser, own = subscribe(ben, service), subscribe(ann, service)
+    info = send(ann, chat, "Who brings the **cake**?")
+    until(lambda: len(browser.delivered) == 1)
+    (told,) = browser.delivered
+    assert told.said == {
+        "me": ben.id,
+        "chat": chat,
+        "seq": info["seq"],
+        "messageId": info["messageId"],
+        "title": "Summer party",
+        "body": f"{ann.name}: Who brings the **cake**?",
+        "at": info["at"],
+        "silent": False,
+    }
+    assert told.headers["content-encoding"] == "aes128gcm"
+    assert told.headers["urgency"] == "normal"
+    assert int(told.headers["ttl"]) > 3600
+    assert len(told.headers["topic"]) == 32
+    assert told.headers["authorization"].endswith(f"k={key}")
+    assert told.claims["sub"] == "mailto:owner@example.org"
+    assert 0 < told.claims["exp"] - time.time() <= 24 * 3600
+    direct = ben.ask("PUT", f"/api/user/{ann.id}/direct").json()["chat"]["id"]
+    send(ann, direct, "x" * 5_000)
+    until(lambda: len(browser.delivered) == 2)
+    told = browser.delivered[1]
+    assert (told.said["title"], told.headers["urgency"]) == (ann.name, "high")
+    assert told.said["body"] == "x" * 299 + "…"
+    assert own.asked == 0
+
+
+def test_only_what_somebody_wants_to_hear(
+    make_person: Callable[[], Any], service: PushService
+) -> None:
+    """By the chat's setting and the browser's: everything, what mentions them, or nothing."""
+    ann, ben, cat = make_person(), make_person(), make_person()
+    muted, calm, usual = (ann.create_chat(ben.id, cat.id) for _ in range(3))
+    ben.ask("PATCH", f"/api/chat/{muted}/mine", json={"notify": "none"})
+    ben.ask("PATCH", f"/api/chat/{calm}/mine", json={"notify": "mentions"})
+    all_of, mentions_of = (
+        subscribe(ben, service, silent=True),
+        subscribe(cat, service, level="mentions"),
+    )
+    for chat in (muted, calm):
+        send(ann, chat, "to nobody")
+    send(ann, muted, "to ben", mentions=[ben.id])
+    send(ann, calm, "to ben too", mentions=[ben.id])
+    until(lambda: len(all_of.delivered) == 1)
+    send(ann, usual, "to all")
+    until(lambda: len(all_of.delivered) == 2)
+    assert bodies(all_of) == [f"{ann.name}: to ben too", f"{ann.name}: to all"]
+    assert all_of.told[0]["silent"] is True
+    send(ann, usual, "to cat", mentions=[cat.id])
+    until(lambda: len(mentions_of.delivered) == 1)
+    assert bodies(mentions_of) == [f"{ann.name}: to cat"]
+
+
+def test_whoever_looks_at_hubbub_is_not_told(
+    make_person: Callable[[], Any], service: PushService, node: str
+) -> None:
+    """A socket that is active anywhere is enough; one that is in the background is not."""
+    ann, ben, cat = make_person(), make_person(), make_person()
+    chat = ann.create_chat(ben.id, cat.id)
+    looks, away = subscribe(ben, service), subscribe(cat, service)
+    with connected(node, ben) as socket:
+        send(ann, chat, "ben sees it")
+        until(lambda: len(away.delivered) == 1)
+        socket.send('{"type":"active","active":false}')
+        socket.send('{"type":"ping"}')
+        until(lambda: '"pong"' in str(socket.recv(PATIENCE_SECONDS)))
+        send(ann, chat, "ben has gone for coffee")
+        until(lambda: len(looks.delivered) == 1)
+    assert bodies(looks) == [f"{ann.name}: ben has gone for coffee"]
+
+
+@contextmanager
+def connected(node: str, person: Any) -> Iterator[ClientConnection]:
+    token = person.headers["Authorization"].removeprefix("Bearer ")
+    with connect(node, subprotocols=["chat.v1"], origin=ORIGIN) as socket:  # type: ignore[arg-type,list-item]
+        socket.send(msgspec.json.encode({"type": "connect", "token": token}), text=True)
+        assert '"ready"' in str(socket.recv(PATIENCE_SECONDS))
+        yield socket
+
+
+def test_what_was_deleted_meanwhile_is_not_told(
+    make_person: Callable[[], Any], service: PushService
+) -> None:
+    """Nor what was read; a push service that has too much to do is asked again later."""
+    ann, ben = make_person(), make_person()
+    deleted, read, other = (ann.create_chat(ben.id) for _ in range(3))
+    browser = subscribe(ben, service)
+    browser.status, browser.retry_after = 429, "1"
+    gone = send(ann, deleted, "a secret")
+    seen = send(ann, read, "an old hat")
+    until(lambda: browser.asked > 0)
+    ann.ask("DELETE", f"/api/chat/{deleted}/message/{gone['messageId']}")
+    ben.ask("PUT", f"/api/chat/{read}/read", json={"upTo": seen["seq"]})
+    send(ann, other, "news")
+    browser.status = 201
+    until(lambda: len(browser.delivered) == 1)
+    assert bodies(browser) == [f"{ann.name}: news"]
+
+
+@pytest.mark.parametrize("way", ["gone", "logged out", "dropped", "deleted"])
+def test_a_subscription_ends(
+    make_person: Callable[[], Any], service: PushService, way: str
+) -> None:
+    """With the browser's own, with the session, by a call, with the account."""
+    ann, ben, cat = make_person(), make_person(), make_person()
+    chat = ann.create_chat(ben.id, cat.id)
+    ends, stays = subscribe(ben, service), subscribe(cat, service)
+    if way == "gone":
+        ends.status = 410
+        send(ann, chat, "to nobody")
+        until(lambda: ends.asked == 1)
+    elif way == "logged out":
+        assert ben.ask("POST", "/api/user/logout").status_code == 200
+    elif way == "dropped":
+        for _ in range(2):
+            answer = ben.ask("DELETE", PUSH)
+            assert answer.json() == {"message": "Push subscription removed successfully"}
+    else:
+        assert ben.ask("POST", "/api/user/me/delete", json={}).status_code == 200
+    asked = ends.asked
+    ends.status = 201
+    send(ann, chat, "the last word")
+    until(lambda: bodies(stays)[-1:] == [f"{ann.name}: the last word"])
+    assert ends.asked == asked
+
+
+def test_a_browser_is_one_persons(make_person: Callable[[], Any], service: PushService) -> None:
+    """Whoever uses it now: nobody else's messages come to it."""
+    ann, ben, cat = make_person(), make_person(), make_person()
+    chat, other = ann.create_chat(ben.id), ann.create_chat(cat.id)
+    browser = subscribe(ben, service)
+    again = cat.ask("PUT", PUSH, json=browser.subscription)
+    assert again.status_code == 200
+    send(ann, chat, "to ben")
+    send(ann, other, "to cat")
+    until(lambda: len(browser.delivered) == 1)
+    assert [said["me"] for said in browser.told] == [cat.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"endpoint": "http://push.example.org/x"}, "endpoint"),
+        ({"endpoint": "https://10.0.0.1/x"}, "endpoint"),
+        ({"endpoint": "https://push.example.org/" + "x" * 1_024}, "endpoint"),
+        ({"keys": {"p256dh": "x", "auth": "x"}}, "keys.p256dh"),
+        ({"keys": {"auth": "BTBZMqHH6r4Tts7J_aSIgg"}}, "keys.p256dh"),
+        ({"level": "none"}, "level"),
+        ({"silent": 1}, "silent"),
+    ],
+)
+def test_what_is_no_subscription(
+    ann: Any, service: PushService, change: dict[str, Any], field: str
+) -> None:
+    """Refused with the field, before anything is kept."""
+    body = {**service.make_browser().subscription, **change}
+    answer: httpx.Response = ann.ask("PUT", PUSH, json=body)
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]

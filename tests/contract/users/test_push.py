@@ -1,0 +1,142 @@
+"""Subscriptions for push notifications, and what waits for them, as users keeps them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from common.database.pool import Pool, create_pool
+from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from common.protocol.push import PushOffer, PushOutcome, SavePush
+from common.protocol.users import Empty
+from tests.fixtures.servers import PostgresServer
+from users.push import Push
+from users.store import push as store
+from users.store.sessions import revoke_sessions_of
+from users.store.upkeep import set_up_database
+from users.vapid import PushKey
+
+
+@pytest_asyncio.fixture
+async def pool(postgres: PostgresServer) -> AsyncIterator[Pool]:
+    url = postgres.make_database()
+    await set_up_database(url)
+    async with create_pool(url, size=2, min_size=1) as pool:
+        yield pool
+    postgres.drop_database(url)
+
+
+async def make_user(pool: Pool) -> str:
+    user = new_id()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO users (id, username, email) VALUES (%s, %s, %s)",
+            (user, user[-12:], f"{user}@example.org"),
+        )
+    return user
+
+
+async def subscribe(pool: Pool, user: str, **more: Any) -> SavePush:
+    """With a session of its own."""
+    session = new_id()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO sessions (id, user_id, expires_at) VALUES (%s, %s, 'tomorrow')",
+            (session, user),
+        )
+    usual = {"endpoint": f"https://push.example.org/{session}", "level": "all", "silent": False}
+    wanted = SavePush(user=user, session=session, p256dh="x", auth="y", **{**usual, **more})
+    assert await store.save_subscription(pool, wanted)
+    return wanted
+
+
+async def offer(pool: Pool, user: str, chat: str, seq: int, *, personal: bool = False) -> int:
+    one = PushOffer(user=user, chat=chat, seq=seq, by=user, personal=personal)
+    return await store.keep_offers(pool, [one])
+
+
+async def claim(pool: Pool) -> list[tuple[str, int]]:
+    """Session and seq of everything that waits, due or not."""
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE pushes SET due_at = '-infinity' WHERE due_at < 'infinity'")
+    return [(row.session, row.seq) for row in await store.claim_pushes(pool, 100, 60.0)]
+
+
+def done(wanted: SavePush, chat: str, seq: int) -> PushOutcome:
+    return PushOutcome(
+        session=wanted.session, chat=chat, seq=seq, endpoint=wanted.endpoint, outcome="done"
+    )
+
+
+async def test_a_message_is_told_once(pool: Pool) -> None:
+    """An offer that is repeated is none, and of a chat the newest message counts."""
+    ann, chat = await make_user(pool), new_id()
+    one = await subscribe(pool, ann)
+    assert [await offer(pool, ann, chat, seq) for seq in (7, 7, 6, 8)] == [1, 0, 0, 1]
+    assert await claim(pool) == [(one.session, 8)]
+    await offer(pool, ann, chat, 9)  # while 8 is on its way
+    await store.settle_pushes(pool, [done(one, chat, 8)])
+    assert await claim(pool) == [(one.session, 9)]
+    await store.settle_pushes(pool, [done(one, chat, 9)])
+    assert [await offer(pool, ann, chat, seq) for seq in (8, 9)] == [0, 0]
+    assert await claim(pool) == []
+
+
+async def test_each_browser_hears_what_it_wants(pool: Pool) -> None:
+    """Everything, or what is personal; and somebody without any is named."""
+    ann, ben, chat = await make_user(pool), await make_user(pool), new_id()
+    usual, calm = await subscribe(pool, ann), await subscribe(pool, ann, level="mentions")
+    offers = [PushOffer(user=ann, chat=chat, seq=seq, by=ben, personal=seq == 5) for seq in (5, 6)]
+    await store.keep_offers(pool, offers)
+    assert sorted(await claim(pool)) == sorted([(usual.session, 6), (calm.session, 5)])
+    assert await store.list_unsubscribed(pool, [ann, ben]) == [ben]
+
+
+async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
+    """What waits for it goes too; a browser's next session takes its address over."""
+    ann, ben = await make_user(pool), await make_user(pool)
+    one = await subscribe(pool, ann)
+    await offer(pool, ann, new_id(), 3)
+    async with pool.connection() as connection:
+        await revoke_sessions_of(connection, ann, keep=None)
+    assert await claim(pool) == []
+    assert not await store.save_subscription(pool, one)
+    first = await subscribe(pool, ann)
+    other = await subscribe(pool, ben, endpoint=first.endpoint)
+    assert await store.list_unsubscribed(pool, [ann, ben]) == [ann]
+    await store.drop_subscription(pool, ann, other.session)  # somebody else's
+    assert await store.list_unsubscribed(pool, [ben]) == []
+
+
+async def test_a_user_has_twenty_at_most(pool: Pool) -> None:
+    """The one that was saved longest ago goes."""
+    ann = await make_user(pool)
+    subscriptions = [await subscribe(pool, ann) for _ in range(store.MAX_SUBSCRIPTIONS + 1)]
+    await offer(pool, ann, new_id(), 3)
+    told = {session for session, _ in await claim(pool)}
+    assert told == {one.session for one in subscriptions[1:]}
+
+
+async def test_the_key_is_made_once(pool: Pool) -> None:
+    """Every replica finds the same one, and signs for each push service."""
+    one, other = PushKey(pool), PushKey(pool)
+    assert await one.public() == await other.public()
+    assert len(await one.public()) == 87
+    header = await one.authorization("https://push.example.org", "")
+    assert header == await one.authorization("https://push.example.org", "")
+    assert header != await one.authorization("https://other.example.org", "")
+
+
+async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
+    """The page sees that there is no key."""
+    push = Push(pool, PushKey(pool), None, "off")  # type: ignore[arg-type]
+    assert (await push.get_key(Empty())).key is None
+    wanted = SavePush(
+        user=new_id(), session=new_id(), endpoint="https://push.example.org/x", p256dh="x",
+        auth="y", level="all", silent=False,
+    )  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        await push.save(wanted)
+    assert refused.value.code == "not_found"
