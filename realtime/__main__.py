@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from common.process.service import Serving, run_process, serving_health
-from realtime.calls import create_calls
 from realtime.node import open_node
+from realtime.presence.calls import create_calls
 from realtime.settings import RealtimeSettings, read_realtime_settings
 from realtime.sockets.server import drain, open_server
 

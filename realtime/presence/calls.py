@@ -4,7 +4,7 @@ from typing import Any
 
 from common.calls.service import Call
 from common.protocol.push import ActiveUsers, ListActive
-from realtime.hub import Hub
+from realtime.fan_out.hub import Hub
 
 
 def create_calls(hub: Hub) -> list[Call[Any, Any]]:
