@@ -89,3 +89,11 @@ def descendants(pid: int) -> list[int]:
     except OSError:  # it has just ended
         return []
     return [found for child in map(int, children) for found in (child, *descendants(child))]
+
+
+def run_nanoseconds(pid: int) -> int:
+    """For how long a process's main thread has had a processor (proc(5), schedstat)."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    except OSError:  # it has just ended
+        return 0

@@ -13,13 +13,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from common.process.logs import log
-from fleet.children import kill_with_descendants, wait_for_exit
+from fleet.children import kill_with_descendants, run_nanoseconds, wait_for_exit
 from fleet.state import ProcessState, State
 
 READY_POLL_SECONDS = 0.05
 LIVE_POLL_SECONDS = 1.0
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
+BUSY_TIMEOUT_SECONDS = 60.0  # of one that runs all the same: on a busy machine answers come late
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
@@ -163,9 +164,14 @@ class Supervised:
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Notice readiness, then silence; end a process that hangs."""
         answered = time.monotonic()
+        had_run = 0
         while self.state != "draining":
             is_starting = self.state == "starting"
-            patience = START_TIMEOUT_SECONDS if is_starting else HANG_TIMEOUT_SECONDS
+            had_run, before = run_nanoseconds(process.pid), had_run
+            if is_starting:
+                patience = START_TIMEOUT_SECONDS
+            else:
+                patience = BUSY_TIMEOUT_SECONDS if had_run > before else HANG_TIMEOUT_SECONDS
             try:
                 if is_starting and await self.program.is_ready() and self.state == "starting":
                     self.state = "ready"

@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from fleet import processes
 from fleet.children import kill_with_descendants, spawn
 from fleet.processes import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 from fleet.state import is_alive
 
 SERVES = "import time; time.sleep(60)"
+RUNS = "import time\nwhile True: time.sleep(0.001)"
 IGNORES_TERM = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     "open('ignores', 'w'); time.sleep(60)"
@@ -53,7 +55,12 @@ class Record:
 
 @asynccontextmanager
 async def supervise(
-    code: str, folder: Path, record: Record, *, is_ready: bool = True
+    code: str,
+    folder: Path,
+    record: Record,
+    *,
+    is_ready: bool = True,
+    is_live: Callable[[], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Supervised]:
     async def ready() -> bool:
         return is_ready
@@ -63,7 +70,9 @@ async def supervise(
             [sys.executable, "-S", "-c", code], env={}, cwd=folder, output=subprocess.DEVNULL
         )
 
-    supervised = Supervised(Program("edge", 1, 1, None, start, ready, ready), record.watcher)
+    supervised = Supervised(
+        Program("edge", 1, 1, None, start, ready, is_live or ready), record.watcher
+    )
     record.supervised = supervised
     try:
         yield supervised
@@ -223,6 +232,7 @@ async def test_children_die_with_their_parent(tmp_path: Path) -> None:
 import subprocess, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
+from fleet import processes
 from fleet.children import kill_with_descendants, spawn
 child = spawn(["sleep", "60"], env={{}}, cwd=Path("/"), output=subprocess.DEVNULL)
 print(child.pid, flush=True)
@@ -245,6 +255,26 @@ other = subprocess.Popen(["sleep", "60"], start_new_session=True)
 print(other.pid, flush=True)
 other.wait()
 """
+
+
+async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a healthy process may be silent for long; a paused one does not run."""
+    monkeypatch.setattr(processes, "HANG_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "LIVE_POLL_SECONDS", 0.5)
+    record, asked = Record(), list[bool]()
+
+    async def is_live() -> bool:
+        asked.append(False)
+        return False
+
+    async with supervise(RUNS, tmp_path, record, is_live=is_live) as supervised:
+        await until(lambda: len(asked) > 3)
+        assert (len(record.starts), record.ends) == (1, [])
+        os.kill(pid_of(supervised), signal.SIGSTOP)
+        await until(lambda: record.ends != [])
+    assert record.ends[0] == (-9, True)
 
 
 def test_what_a_hung_process_started_dies_with_it() -> None:
