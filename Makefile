@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -141,6 +141,9 @@ bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an 
 
 doctor: $(VENV)/run.stamp  ## diagnose the system that runs here
 	@$(BIN)/python -m ops doctor
+
+rotate-keys: $(VENV)/run.stamp  ## have another key sign tokens; with REVOKE=yes all others end at once
+	@$(BIN)/python -m fleet keys $(if $(REVOKE),revoke,rotate)
 
 restart: $(VENV)/run.stamp  ## replace every service process of the system that runs here, one by one
 	@$(BIN)/python -m fleet restart

@@ -106,7 +106,7 @@ async def _run_script(
                 **os.environ,
                 "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
                 "PGSERVICEFILE": services.name,
-                "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),  # to be replaced
+                "HUBBUB_SIGNING_KEYS": str(settings.old_signing_keys),  # to be removed
                 "HUBBUB_FILES_FOLDER": str(folder),
                 "REPLACE": "yes" if replace else "",
             }

@@ -30,6 +30,7 @@ from fleet.lock import FolderInUse, FolderLock
 from fleet.logs import log_path, say
 from fleet.ports import PortTaken, listen_publicly
 from fleet.rebuild import PROGRAMS, rebuild
+from fleet.rotation import rotate_keys
 from fleet.scaling.containers import DockerFailed, scale_containers
 from fleet.settings import (
     DATABASE_VARIABLES,
@@ -124,6 +125,8 @@ def read_arguments() -> argparse.Namespace:
     sql.add_argument("statement")
     again = commands.add_parser("rebuild", help="derive what chats keeps beside its log again")
     again.add_argument("what", choices=PROGRAMS)
+    keys = commands.add_parser("keys", help="have another key sign tokens")
+    keys.add_argument("what", choices=("rotate", "revoke"))
     commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
     return parser.parse_args()
 
@@ -150,6 +153,8 @@ def main() -> int:
                 return asyncio.run(run_statement(settings, arguments.role, arguments.statement))
             case "rebuild":
                 return asyncio.run(rebuild(settings, arguments.what))
+            case "keys":
+                return asyncio.run(rotate_keys(settings, arguments.what))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
                     asyncio.run(scale_containers(settings))

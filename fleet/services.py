@@ -129,15 +129,17 @@ def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dic
         "HUBBUB_DATA": str(settings.data),
         "HUBBUB_PUBLIC_URL": settings.public_url,
         "HUBBUB_ORIGINS": settings.origins,
-        "HUBBUB_SIGNING_KEYS": str(settings.keys / "signing"),
         "HUBBUB_FILES_URL": settings.files_url,
     }
-    for variable, name in (
-        ("HUBBUB_SERVICE_KEY_FILE", "service.key"),
-        ("HUBBUB_BALANCER_KEY_FILE", "balancer.key"),
+    for variable, path in (
+        ("HUBBUB_SERVICE_KEY_FILE", settings.keys / "service.key"),
+        ("HUBBUB_BALANCER_KEY_FILE", settings.keys / "balancer.key"),
+        ("HUBBUB_SIGNING_SECRET_FILE", settings.signing_secret),
     ):
-        read_or_make_secret(settings.keys / name)
-        environment[variable] = str(settings.keys / name)
+        read_or_make_secret(path)
+        environment[variable] = str(path)
+    if settings.old_signing_keys.is_dir():
+        environment["HUBBUB_SIGNING_KEYS"] = str(settings.old_signing_keys)
     return environment
 
 
@@ -146,7 +148,7 @@ def service_environment(
 ) -> dict[str, str]:
     """The shared environment without what only other roles may know, and what is `own`."""
     private = {owner: {variable} for owner, variable in DATABASE_VARIABLES.items()}
-    private["users"].add("HUBBUB_SIGNING_KEYS")
+    private["users"] |= {"HUBBUB_SIGNING_KEYS", "HUBBUB_SIGNING_SECRET_FILE"}
     private["files"] = {name for name in shared if name.startswith(FILES_PREFIXES)}
     foreign = {name for owner, names in private.items() if owner != role for name in names}
     return {**{name: value for name, value in shared.items() if name not in foreign}, **own}

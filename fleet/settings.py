@@ -208,6 +208,16 @@ class FleetSettings(msgspec.Struct, frozen=True):
         return self.data / "keys"
 
     @property
+    def signing_secret(self) -> Path:
+        """The file with what wraps the keys that sign tokens."""
+        return self.keys / "signing.key"
+
+    @property
+    def old_signing_keys(self) -> Path:
+        """The folder in which 0.1.0 kept them."""
+        return self.keys / "signing"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -46,10 +46,16 @@ KEY: Final = Ed25519PrivateKey.from_private_bytes(b"a key that is known to every
 
 
 class Keys:
-    """Takes the place of users' SigningKeys, which reads a folder."""
+    """Takes the place of users' SigningKeys, which are in its database."""
 
     def __init__(self, *_: Any) -> None:
         pass
+
+    async def open(self) -> None:
+        pass
+
+    async def keep_reloading(self) -> None:
+        await _never()
 
     def published(self) -> list[dict[str, Any]]:
         public = OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
@@ -136,7 +142,6 @@ def install() -> None:
     put(common.database.primary.Primary, "look", _look)
     put(common.database.pool, "POOL_METRICS", SimpleNamespace(watch=lambda _: None))
     put(users.app, "SigningKeys", Keys)
-    put(users.app, "reload_keys", _never)
     put(common.process.service, "tune_garbage_collection", lambda: None)
     put(common.process.service, "measuring_loop_lag", _not_measuring)
     put(common.calls.service, "describe_calls", lambda _: b"")

@@ -1,7 +1,6 @@
 """Starts processes of each role, made by the product's own `create_…` and `open_…`."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import realtime.__main__
@@ -86,7 +85,7 @@ class Fleet:
         settings = UsersSettings(
             service=service,
             database_url="users",
-            signing_keys=Path(),
+            signing_secret=SERVICE_KEY,
             hashing_memory_kib=8,
             hashing_passes=1,
         )

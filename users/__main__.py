@@ -1,4 +1,5 @@
-"""`python -m users`: one replica, until SIGTERM; `python -m users owner NAME`: an owner."""
+"""`python -m users`: one replica, until SIGTERM. With words, what the operator of the machine does
+to the database: `owner NAME`, `keys rotate`, `keys revoke`."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -9,10 +10,10 @@ from common.database.failures import DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
 from common.process.variables import SettingsError
-from users import owner
+from users import key_change, owner
 from users.app import create_users
-from users.keys import SigningKeysError
-from users.settings import Settings, read_settings
+from users.settings import Settings, read_key_settings, read_settings
+from users.signing import SigningKeysError
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
 REFUSALS = (SigningKeysError, PreparedTransactionsOff, DatabaseUnavailable)
@@ -34,5 +35,10 @@ if __name__ == "__main__":
                 owner.run(read_settings(), username)
             except (SettingsError, DatabaseUnavailable) as error:
                 sys.exit(f"users: {error}")
+        case ["keys", "rotate" | "revoke" as what]:
+            try:
+                key_change.run(read_key_settings(), what)
+            except (SettingsError, DatabaseUnavailable) as error:
+                sys.exit(f"users: {error}")
         case _:
-            sys.exit("usage: python -m users [owner NAME]")
+            sys.exit("usage: python -m users [owner NAME | keys rotate | keys revoke]")

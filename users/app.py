@@ -26,7 +26,6 @@ from users.calls import create_calls
 from users.deletions import Deletions
 from users.instance import InstanceCalls
 from users.invitations import Invitations
-from users.keys import SigningKeys, reload_keys
 from users.memberships import Memberships
 from users.passwords import Passwords, create_hasher
 from users.people import People
@@ -34,8 +33,10 @@ from users.push import Push
 from users.resolver import keep_resolving
 from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
+from users.signing import SigningKeys
 from users.store import upkeep
 from users.vapid import PushKey
+from users.wrapping import Wrapping
 
 PURGE_SECONDS = 60
 PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
@@ -44,13 +45,13 @@ PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
 def create_users(settings: Settings) -> Service:
     """Builds everything; connects to nothing before it runs.
 
-    Raises SigningKeysError where the folder of keys is not in order.
+    That raises SigningKeysError where the keys that sign tokens are not in order.
     """
     common = settings.service
     valkey = Valkey(common.valkey_url, common.topic_prefix)
     primary = Primary()
     pool = create_pool(settings.database_url, size=settings.pool_size, primary=primary)
-    keys = SigningKeys(settings.signing_keys)
+    keys = SigningKeys(pool, Wrapping(settings.signing_secret), settings.old_signing_keys)
     hasher = create_hasher(settings.hashing_memory_kib, settings.hashing_passes)
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey)
@@ -79,6 +80,11 @@ def create_users(settings: Settings) -> Service:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
+        try:
+            await keys.open()
+        except BaseException:
+            await pool.close()
+            raise
         with contextlib.closing(http):
             tasks.extend(
                 start(work)
@@ -86,7 +92,7 @@ def create_users(settings: Settings) -> Service:
                     announce_replica(valkey, "users", common.advertise),
                     watch_replicas(valkey, chats),
                     notices.run(),
-                    reload_keys(keys),
+                    keys.keep_reloading(),
                     keep_resolving(pool, chats_calls),
                     invitations.keep_joining(),
                     deletions.keep_deleting(),

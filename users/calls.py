@@ -14,11 +14,11 @@ from users.avatars import Avatars
 from users.deletions import Deletions
 from users.instance import InstanceCalls
 from users.invitations import Invitations
-from users.keys import SigningKeys
 from users.memberships import Memberships
 from users.people import People
 from users.push import Push
 from users.sessions import Sessions
+from users.signing import SigningKeys
 
 
 def create_calls(

@@ -1,59 +1,50 @@
-"""The Ed25519 keys that sign access tokens: PEM files in one folder, a file's stem its `kid`.
+"""The Ed25519 keys that sign access tokens, as a process of users has them.
 
-All keys of the folder are published; the newest signs. To rotate, add `<new kid>.pem` and remove
-the old file once its tokens are dead. Knows no user.
+All of them are published; the newest that everybody must have heard of signs. Knows no user, and
+not where keys are kept (users/signing.py). Pure.
 """
 
-import asyncio
-import fcntl
-import os
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 from jwt.algorithms import OKPAlgorithm
 
 from common.identity.tokens import ALGORITHM, AUDIENCE, ISSUER
-from common.process.logs import log
-from common.protocol.ids import new_id
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 
-PUBLISHED_BEFORE_USE_SECONDS = 60  # until every edge and realtime process has fetched a new key
-RELOAD_SECONDS = 10
+PUBLISHED_BEFORE_USE_SECONDS: Final = 60  # until every edge and realtime process has fetched it
+# A key signs until a minute after the next one was made, and its last token lives for 15 minutes.
+NEEDED_AFTER_THE_NEXT_SECONDS: Final = 20 * 60
 
 
-class SigningKeysError(Exception):
-    """The folder holds something that is no Ed25519 key of ours; the text names the file."""
+class SigningKey(NamedTuple):
+    """`made_at` is of this process's monotonic clock: the database says how old a key is."""
 
-
-class _Key(NamedTuple):
     made_at: float
     kid: str
     private: Ed25519PrivateKey
 
 
-class SigningKeys:
-    """The keys of the folder as they were when it was read last."""
+class KeyRing:
+    """The keys as they were read last. `clock` is for tokens, `monotonic` for the age of keys."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Makes the first key where there is none. Raises SigningKeysError, OSError."""
-        self._folder = folder
+    def __init__(
+        self,
+        keys: Iterable[SigningKey] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
-        _make_first_key(folder)
-        self._keys = _read_keys(folder)
+        self._monotonic = monotonic
+        self.replace(keys)
 
-    def reload(self) -> None:
-        """Raises SigningKeysError, OSError; the keys stay as they were then."""
-        self._keys = _read_keys(self._folder)
+    def replace(self, keys: Iterable[SigningKey]) -> None:
+        self._keys = sorted(keys, key=lambda key: key[:2])
 
     def published(self) -> list[dict[str, Any]]:
         """The public keys as a JWKS's `keys` (RFC 8037 section 2)."""
@@ -83,56 +74,18 @@ class SigningKeys:
         }
         return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
 
-    def _signing_key(self) -> _Key:
-        known_everywhere = self._clock() - PUBLISHED_BEFORE_USE_SECONDS
-        return max(
-            (key for key in self._keys if key.made_at <= known_everywhere), default=min(self._keys)
-        )
+    def _signing_key(self) -> SigningKey:
+        known_everywhere = self._monotonic() - PUBLISHED_BEFORE_USE_SECONDS
+        known = [key for key in self._keys if key.made_at <= known_everywhere]
+        return known[-1] if known else self._keys[0]
 
 
-async def reload_keys(keys: SigningKeys) -> None:
-    """Picks up what was added to the folder or removed, until cancelled."""
-    while True:
-        await asyncio.sleep(RELOAD_SECONDS)
-        try:
-            await asyncio.to_thread(keys.reload)
-        except (SigningKeysError, OSError) as error:
-            log("signing keys not read again", error=str(error))
-
-
-def _make_first_key(folder: Path) -> None:
-    """Of several processes that start together one makes the key, the others wait for it. A folder
-    that has one may be read-only."""
-    if any(folder.glob("*.pem")):
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if any(folder.glob("*.pem")):
-            return
-        pem = Ed25519PrivateKey.generate().private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        unfinished = folder / ".new"
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(folder / f"{new_id()}.pem")
-
-
-def _read_keys(folder: Path) -> list[_Key]:
-    keys = []
-    for path in folder.glob("*.pem"):
-        try:
-            private = load_pem_private_key(path.read_bytes(), password=None)
-        except ValueError as error:
-            raise SigningKeysError(f"{path} holds no private key in PEM") from error
-        if not isinstance(private, Ed25519PrivateKey):
-            raise SigningKeysError(f"{path} holds another kind of key than Ed25519")
-        keys.append(_Key(path.stat().st_mtime, path.stem, private))
-    if not keys:
-        raise SigningKeysError(f"{folder} holds no key any more")
-    return sorted(keys, key=lambda key: key[:2])
+def dead_keys(ages: Sequence[tuple[str, float]]) -> list[str]:
+    """Those that no living token needs, of names and ages in seconds: the next one has signed for
+    so long that their last token has run out."""
+    by_age = sorted(ages, key=lambda key: key[1], reverse=True)
+    return [
+        kid
+        for (kid, _), (_, next_age) in pairwise(by_age)
+        if next_age > NEEDED_AFTER_THE_NEXT_SECONDS
+    ]

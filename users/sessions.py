@@ -33,7 +33,7 @@ from common.protocol.users import (
 )
 from common.protocol.wire import wire_time
 from common.valkey.valkey import Valkey
-from users.keys import SigningKeys
+from users.signing import SigningKeys
 from users.store import sessions as store
 
 REVOKED = Counter("hubbub_users_sessions_revoked", "Sessions ended before their time", ["reason"])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,7 @@ from common.process.variables import (
     DATABASE_PASSWORD_FILE,
     FOLDER,
     PUSH,
+    SECRET_FILE,
     URL,
     Join,
     Variable,
@@ -25,23 +26,44 @@ from users.passwords import MEMORY_KIB, PASSES
 POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
 
 
+DatabaseUrl: TypeAlias = Annotated[
+    str,
+    Variable("HUBBUB_USERS_DATABASE_URL", URL, "The database of users.", None),
+    DATABASE_PASSWORD_FILE,
+    Join(join_password),
+]
+SigningSecret: TypeAlias = Annotated[
+    str,
+    Variable(
+        "HUBBUB_SIGNING_SECRET_FILE",
+        SECRET_FILE,
+        "The secret that wraps the keys that sign tokens, the same for all of users.",
+        None,
+    ),
+]
+
+
+class KeySettings(msgspec.Struct, frozen=True):
+    """What is needed to change the keys that sign tokens."""
+
+    database_url: DatabaseUrl
+    signing_secret: SigningSecret
+
+
 class Settings(msgspec.Struct, frozen=True):
     service: ServiceSettings
-    database_url: Annotated[
-        str,
-        Variable("HUBBUB_USERS_DATABASE_URL", URL, "The database of users.", None),
-        DATABASE_PASSWORD_FILE,
-        Join(join_password),
-    ]
-    signing_keys: Annotated[
-        Path,
+    database_url: DatabaseUrl
+    signing_secret: SigningSecret
+    old_signing_keys: Annotated[
+        Path | None,
         Variable(
             "HUBBUB_SIGNING_KEYS",
             FOLDER,
-            "The keys that sign tokens; an empty folder gets one.",
-            None,
+            "Where the release 0.1.0 kept the keys that sign tokens: they are taken over where "
+            "the database has none.",
+            otherwise="none",
         ),
-    ]
+    ] = None
     signup: Annotated[
         SignUpMode | None,
         Variable(
@@ -56,6 +78,11 @@ class Settings(msgspec.Struct, frozen=True):
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB
     hashing_passes: int = PASSES
+
+
+def read_key_settings(env: Mapping[str, str] = os.environ) -> KeySettings:
+    """Raises SettingsError with a sentence for the operator."""
+    return read_variables(KeySettings, env)
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:

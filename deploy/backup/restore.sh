@@ -1,8 +1,9 @@
 #!/bin/sh
 # Puts back what backup.sh wrote, from standard input, and ends all sessions.
 #
-# Needs what backup.sh needs, psql and pg_restore, and HUBBUB_SIGNING_KEYS, the folder of the keys that
-# sign tokens: users makes a new one, so that no token from before the restore is good. Bytes of files
+# Needs what backup.sh needs, psql and pg_restore. No backup holds a key that signs tokens: users makes a
+# new one, so that no token from before the restore is good; keys that 0.1.0 left in the folder
+# HUBBUB_SIGNING_KEYS are removed, or users would take them over. Bytes of files
 # go to HUBBUB_FILES_FOLDER, where it is set. No service may run. Data that is there is replaced only
 # with REPLACE=yes. A restore that was interrupted is simply run again. CHECK=yes only says whether it
 # would be refused, and services may run then.
@@ -47,8 +48,8 @@ for role in chats users; do
         refuse "the backup of $role cannot be read by this release of PostgreSQL."
 done
 
-mkdir -p "$HUBBUB_SIGNING_KEYS"
-[ -w "$HUBBUB_SIGNING_KEYS" ] || refuse "$HUBBUB_SIGNING_KEYS cannot be written to."
+old_keys=${HUBBUB_SIGNING_KEYS:-}
+[ ! -d "$old_keys" ] || [ -w "$old_keys" ] || refuse "$old_keys cannot be written to."
 [ "${CHECK:-}" != yes ] || exit 0
 
 for role in chats users; do
@@ -63,7 +64,7 @@ if [ -n "${HUBBUB_FILES_FOLDER:-}" ] && [ -d files ]; then
     find "$HUBBUB_FILES_FOLDER" -mindepth 1 -delete
     cp -R files/. "$HUBBUB_FILES_FOLDER"
 fi
-rm -f "$HUBBUB_SIGNING_KEYS"/*.pem
+[ ! -d "$old_keys" ] || rm -f "$old_keys"/*.pem
 echo "Restored: $(query users 'SELECT count(*) FROM public.users') people," \
     "$(query chats 'SELECT count(*) FROM public.chats WHERE deleted_at IS NULL') chats," \
     "$(query chats 'SELECT count(*) FROM public.log') events." >&2

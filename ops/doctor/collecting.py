@@ -97,7 +97,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
 
 def list_secrets(settings: FleetSettings) -> list[Path]:
     """Those that the fleet makes, and needs at its next start."""
-    names = ["service.key", "balancer.key"]
+    names = ["service.key", "balancer.key", settings.signing_secret.name]
     names += [
         f"{role}-database.password"
         for role, variable in DATABASE_VARIABLES.items()

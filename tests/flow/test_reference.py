@@ -14,8 +14,12 @@ import jwt
 import pytest
 from aiohttp import WSMsgType, web
 
+from fleet.settings import read_settings
+from fleet.state import read_state
+from ops.doctor.collecting import database_urls
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
+from tests.fixtures.signing import read_signing_key
 
 CHAT = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
 SECONDS = 20
@@ -73,11 +77,15 @@ async def test_it_survives_an_expired_token(system: Hubbub, ann: Person, client:
 
 def expired(system: Hubbub, token: str) -> str:
     """The same token, as it would be after its end."""
-    (key,) = (system.data / "keys" / "signing").glob("*.pem")
+    state = read_state(system.data)
+    assert state
+    settings = read_settings(system.environment)
+    key = read_signing_key(
+        database_urls(settings, state)["users"], settings.signing_secret.read_text().strip()
+    )
     claims = jwt.decode(token, options={"verify_signature": False})
     claims = {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
-    headers = {"kid": key.stem}
-    return jwt.encode(claims, key.read_bytes(), algorithm="EdDSA", headers=headers)
+    return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.kid})
 
 
 class Scripted:

@@ -97,7 +97,7 @@ class World:
         return self.hosts[place % HOSTS if place < HOSTS else (place + 1) % HOSTS]
 
     def _make_secrets(self) -> None:
-        for name in ("service.key", "balancer.key"):
+        for name in ("service.key", "balancer.key", "signing.key"):
             (self._folder / name).write_text(secrets.token_hex(16))
 
     def _environments(self, host: Host) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -129,7 +129,7 @@ class World:
                     "HUBBUB_PUBLIC_URL": self.origin,
                 }
             if role == "users":
-                env["HUBBUB_SIGNING_KEYS"] = str(self._folder / "signing")
+                env["HUBBUB_SIGNING_SECRET_FILE"] = str(self._folder / "signing.key")
             yield role, env
 
     def _start_balancer(self) -> None:

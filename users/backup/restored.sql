@@ -14,6 +14,17 @@ ON CONFLICT DO NOTHING;
 -- They keep late repeats of a prepare from applying twice; who could repeat one is gone.
 TRUNCATE public.committed_transactions;
 
--- Which of them were revoked after the backup is not known, so all sessions end. restore.sh removes
--- the signing keys, which ends the access tokens.
-TRUNCATE public.sessions, public.refresh_tokens, public.push_subscriptions, public.pushes;
+-- Which of them were revoked after the backup is not known, so all sessions end, and with the keys
+-- that sign them all access tokens. A backup of 0.1.0 lacks some of these tables.
+DO $$
+DECLARE
+    of_sessions text;
+BEGIN
+    FOREACH of_sessions IN ARRAY ARRAY[
+        'sessions', 'refresh_tokens', 'push_subscriptions', 'pushes', 'signing_keys'
+    ] LOOP
+        IF to_regclass('public.' || of_sessions) IS NOT NULL THEN
+            EXECUTE format('TRUNCATE public.%I CASCADE', of_sessions);
+        END IF;
+    END LOOP;
+END $$;

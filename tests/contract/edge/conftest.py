@@ -34,7 +34,11 @@ class Services:
         self.urls: dict[str, str] = {}  # of the first process of each role
         self.balancer_key = secrets.token_hex(16)
         self.service_key = secrets.token_hex(16)
-        for name, secret in (("service", self.service_key), ("balancer", self.balancer_key)):
+        for name, secret in (
+            ("service", self.service_key),
+            ("balancer", self.balancer_key),
+            ("signing", secrets.token_hex(16)),
+        ):
             (folder / f"{name}.key").write_text(secret)
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -43,7 +47,7 @@ class Services:
             "HUBBUB_TOPIC_PREFIX": f"edge-{secrets.token_hex(4)}:",
             "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
             "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
-            "HUBBUB_SIGNING_KEYS": str(folder / "signing"),
+            "HUBBUB_SIGNING_SECRET_FILE": str(folder / "signing.key"),
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_PUBLIC_URL": ORIGIN,

@@ -32,7 +32,8 @@ from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.children import spawn
 from fleet.ports import ReservedPort
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
-from users.keys import SigningKeys
+from tests.fixtures.signing import read_signing_key
+from users.keys import KeyRing
 
 T = TypeVar("T")
 ORIGIN = "http://127.0.0.1:8500"
@@ -62,6 +63,8 @@ class Tier:
         self.chats_replicas: list[str] = []
         (folder / "service.key").write_text(self.service_key)
         (folder / "balancer.key").write_text(self.balancer_key)
+        self._signing_secret = secrets.token_hex(16)
+        (folder / "signing.key").write_text(self._signing_secret)
         self._shared = {
             "PATH": os.environ["PATH"],
             "PYTHONWARNINGS": "default",
@@ -69,7 +72,7 @@ class Tier:
             "HUBBUB_TOPIC_PREFIX": self.topic_prefix,
             "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
             "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
-            "HUBBUB_SIGNING_KEYS": str(folder / "signing"),
+            "HUBBUB_SIGNING_SECRET_FILE": str(folder / "signing.key"),
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_PUBLIC_URL": ORIGIN,
@@ -118,8 +121,9 @@ class Tier:
 
     def sign(self, person: "Person", seconds_left: float) -> str:
         """An access token of the person's session that runs out sooner than usual."""
-        keys = SigningKeys(
-            self._folder / "signing",
+        url = self._shared["HUBBUB_USERS_DATABASE_URL"]
+        keys = KeyRing(
+            [read_signing_key(url, self._signing_secret)],
             clock=lambda: time.time() + seconds_left - ACCESS_TOKEN_SECONDS,
         )
         return keys.sign_access_token(person.id, person.session, 0)

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
 SERVICE_KEY = "a service key for tests"
+SIGNING_SECRET = "what wraps the keys of tests"
 
 
 class Person(NamedTuple):
@@ -109,13 +110,14 @@ def environment(
     """What the fleet would tell a users process."""
     key_file = tmp_path / "service.key"
     key_file.write_text(SERVICE_KEY)
+    (tmp_path / "signing.key").write_text(SIGNING_SECRET)
     return {
         "HUBBUB_LISTEN": "127.0.0.1:8390",
         "HUBBUB_VALKEY_URL": valkey_url,
         "HUBBUB_TOPIC_PREFIX": topic_prefix,
         "HUBBUB_SERVICE_KEY_FILE": str(key_file),
         "HUBBUB_USERS_DATABASE_URL": own_database,
-        "HUBBUB_SIGNING_KEYS": str(tmp_path / "signing"),
+        "HUBBUB_SIGNING_SECRET_FILE": str(tmp_path / "signing.key"),
     }
 
 

@@ -20,7 +20,6 @@ from files.settings import FilesSettings
 from fleet.engines.binaries import haproxy_program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES
 from realtime.settings import RealtimeSettings
-from users.keys import SigningKeys
 from users.settings import Settings as UsersSettings
 
 ROOT = Path(__file__).parents[3]
@@ -157,7 +156,6 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
         initdb = database["spec"]["bootstrap"]["initdb"]
         data = secrets[initdb["secret"]["name"]]["data"]
         assert base64.b64decode(data["username"]).decode() == initdb["owner"]
-    assert SigningKeys(tmp_path / "signing").published()
 
 
 def test_ops_may_ask_each_pod_and_lists_what_it_needs() -> None:

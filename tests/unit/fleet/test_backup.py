@@ -128,7 +128,7 @@ def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_
 
 def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path) -> None:
     """What was revoked after the backup is not known in it: all sessions and their refresh tokens
-    end, and so do access tokens, whose key is gone."""
+    end, and so do access tokens, whose key is gone, also where 0.1.0 left it in a folder."""
     settings = _settings(tmp_path / "data")
     (settings.keys / "signing").mkdir(parents=True)
     (settings.keys / "signing" / "old.pem").write_text(KEY)
@@ -138,6 +138,7 @@ def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path)
     def look(databases: dict[str, psycopg.Connection]) -> None:
         assert _one(databases["users"], "SELECT count(*) FROM sessions") == 0
         assert _one(databases["users"], "SELECT count(*) FROM refresh_tokens") == 0
+        assert _one(databases["users"], "SELECT count(*) FROM signing_keys") == 0
 
     _with_databases(settings, look)
 

@@ -74,6 +74,7 @@ def needed(tmp_path: Path) -> dict[str, str]:
         "HUBBUB_METRICS_LISTEN": "127.0.0.1:10",
         "HUBBUB_VALKEY_URL": "redis://127.0.0.1:11",
         "HUBBUB_SERVICE_KEY_FILE": str(secret),
+        "HUBBUB_SIGNING_SECRET_FILE": str(secret),
         "HUBBUB_SIGNING_KEYS": str(tmp_path),
         "HUBBUB_USERS_DATABASE_URL": "postgresql://u@127.0.0.1/users",
         "HUBBUB_CHATS_DATABASE_URL": "postgresql://c@127.0.0.1/chats",

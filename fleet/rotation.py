@@ -1,0 +1,27 @@
+"""`make rotate-keys`: another key signs tokens, on one machine; Hubbub may run or not.
+
+Knows nothing of how keys are kept.
+"""
+
+import asyncio
+import os
+import sys
+
+from fleet.backup import databases_of
+from fleet.keys import read_or_make_secret
+from fleet.settings import FleetSettings
+
+
+async def rotate_keys(settings: FleetSettings, what: str) -> int:
+    """`what` is `rotate` or `revoke`. The exit code of the program that does it and says so."""
+    async with databases_of(settings, may_run=True) as urls:
+        read_or_make_secret(settings.signing_secret)
+        environment = {
+            **os.environ,
+            "HUBBUB_USERS_DATABASE_URL": urls["users"],
+            "HUBBUB_SIGNING_SECRET_FILE": str(settings.signing_secret),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "users", "keys", what, env=environment
+        )
+        return await process.wait()

@@ -1,0 +1,170 @@
+"""Signing keys in users' database: made once, wrapped, rotated, revoked, taken over from files."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from common.database.pool import Pool
+from common.identity.tokens import TokenError, TokenVerifier
+from common.protocol.users import Empty, KeySet
+from tests.contract.users.conftest import SIGNING_SECRET, Users
+from users.signing import SigningKeys, SigningKeysError
+from users.wrapping import Wrapping
+
+PROJECT = Path(__file__).parents[3]
+START = Callable[..., Awaitable[Users]]
+
+
+def opened_by(pool: Pool, secret: str = SIGNING_SECRET, folder: Path | None = None) -> SigningKeys:
+    return SigningKeys(pool, Wrapping(secret), folder)
+
+
+def write_pem(folder: Path, kid: str, *, age: float, kind: type = Ed25519PrivateKey) -> Any:
+    key = kind.generate()
+    path = folder / f"{kid}.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    os.utime(path, (time.time() - age,) * 2)
+    return key
+
+
+def kids(keys: SigningKeys) -> list[str]:
+    return [key["kid"] for key in keys.published()]
+
+
+def signer(keys: SigningKeys) -> str:
+    return str(jwt.get_unverified_header(keys.sign_access_token("u", "s", 0))["kid"])
+
+
+async def age_keys(pool: Pool, seconds: int) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE signing_keys SET made_at = made_at - make_interval(secs => %s)", (seconds,)
+        )
+
+
+async def test_replicas_that_start_together_have_one_key(start_replica: START) -> None:
+    """One makes it, the others read it; each publishes it."""
+    replicas = await asyncio.gather(*(start_replica() for _ in range(3)))
+    published = [await one.call("keys", Empty(), KeySet) for one in replicas]
+    assert len(published[0].keys) == 1
+    assert published[0].keys == published[1].keys == published[2].keys
+
+
+async def test_no_private_key_is_in_the_database(pool: Pool) -> None:
+    """What is stored holds neither the key nor anything that its public part tells."""
+    keys = opened_by(pool)
+    await keys.open()
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT kid, wrapped FROM signing_keys")
+        (kid, wrapped) = (await cursor.fetchall())[0]
+    private = Wrapping(SIGNING_SECRET).unwrap(kid, wrapped)
+    assert len(private) == 32
+    assert private not in wrapped
+
+
+async def test_rotation_logs_nobody_out(pool: Pool) -> None:
+    """The old key signs for another minute and stays published beside the new one; it goes with a
+    rotation after its last token has run out."""
+    keys = opened_by(pool)
+    await keys.open()
+    (old,) = kids(keys)
+    second, removed = await keys.rotate()
+    await keys.reload()
+    assert (removed, sorted(kids(keys)), signer(keys)) == ([], sorted([old, second]), old)
+    await age_keys(pool, 3600)
+    third, removed = await keys.rotate()
+    await keys.reload()
+    assert (removed, signer(keys)) == ([old], second)
+    assert sorted(kids(keys)) == sorted([second, third])
+
+
+async def test_a_revoked_key_is_gone_at_once(pool: Pool) -> None:
+    """The new one alone is published and signs; a verifier that has read it refuses the old."""
+    keys = opened_by(pool)
+    await keys.open()
+    verifier = TokenVerifier()
+    verifier.replace_keys(keys.published())
+    token = keys.sign_access_token("ann", "session", 0)
+    verifier.verify(token)
+    made, removed = await keys.revoke()
+    await keys.reload()
+    assert (kids(keys), len(removed)) == ([made], 1)
+    verifier.replace_keys(keys.published())
+    with pytest.raises(TokenError):
+        verifier.verify(token)
+    verifier.verify(keys.sign_access_token("ann", "session", 0))
+
+
+async def test_keys_of_the_release_before_are_taken_over(pool: Pool, tmp_path: Path) -> None:
+    """Under their names and with their age, so that replicas of both releases sign with the same
+    key; once only, so that a key that was revoked stays away."""
+    write_pem(tmp_path, "old", age=3600)
+    second = write_pem(tmp_path, "second", age=120)
+    keys = opened_by(pool, folder=tmp_path)
+    await keys.open()
+    token = keys.sign_access_token("ann", "session", 0)
+    assert (kids(keys), signer(keys)) == (["old", "second"], "second")
+    jwt.decode(token, second.public_key(), algorithms=["EdDSA"], audience="hubbub")
+    made, _ = await keys.revoke()
+    again = opened_by(pool, folder=tmp_path)
+    await again.open()
+    assert kids(again) == [made]
+
+
+async def test_foreign_files_stop_the_start_with_their_name(pool: Pool, tmp_path: Path) -> None:
+    """A key of another kind, or no key at all, is not passed over."""
+    write_pem(tmp_path, "other", age=0, kind=X25519PrivateKey)
+    with pytest.raises(SigningKeysError, match=r"other\.pem holds another kind of key"):
+        await opened_by(pool, folder=tmp_path).open()
+    (tmp_path / "other.pem").write_text("nothing")
+    with pytest.raises(SigningKeysError, match=r"other\.pem holds no private key"):
+        await opened_by(pool, folder=tmp_path).open()
+
+
+async def test_another_secret_opens_nothing_and_is_told_what_to_do(pool: Pool) -> None:
+    """A process that was given it does not start; one that runs keeps its keys. Where the secret is
+    lost a revocation with the new one makes a key that it opens."""
+    keys = opened_by(pool)
+    await keys.open()
+    before = kids(keys)
+    other = opened_by(pool, "a secret that was made anew")
+    with pytest.raises(SigningKeysError, match="HUBBUB_SIGNING_SECRET_FILE does not open"):
+        await other.open()
+    made, removed = await other.revoke()
+    assert removed == before
+    await other.open()
+    assert kids(other) == [made]
+    with pytest.raises(SigningKeysError):
+        await keys.reload()
+    assert kids(keys) == before
+
+
+def test_the_operator_changes_keys_by_the_command_line(
+    own_database: str, environment: dict[str, str]
+) -> None:
+    """It needs the database and the secret alone, and says what it made and removed."""
+    needed = {
+        name: environment[name]
+        for name in ("HUBBUB_USERS_DATABASE_URL", "HUBBUB_SIGNING_SECRET_FILE")
+    }
+
+    def run(what: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "users", "keys", what],
+            env={"PATH": os.environ["PATH"], **needed},
+            cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60,
+        ).stdout  # fmt: skip
+
+    first = run("rotate").split()[1].rstrip(",")
+    assert run("revoke").endswith(f"removed {first}\n")
