@@ -26,6 +26,7 @@ from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
 from chats.store.timeline import settle_timeline
+from common.calls.callers import KnownCallers
 from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.http_client import HttpClient
@@ -60,7 +61,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         primary=primary,
         arrive=arrive,
     )
-    http = HttpClient(service.service_key)
+    http = HttpClient(service.caller)
     users = Replicas("users", service.users_seeds)
     lease: list[asyncio.Task[None]] = []
 
@@ -126,5 +127,6 @@ def create_chats(settings: ChatsSettings) -> Service:
     health = Health(ready, primary.describe)
     markers, wishes = Markers(pool, valkey), Wishes(pool, valkey)
     calls = create_calls(pool, appender, coordinator, window, recent, publisher, markers, wishes)
-    served = CallService(calls, health, service.service_key, unavailable_on=DatabaseUnavailable)
+    callers = KnownCallers(settings.callers, service.shared_key)
+    served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)

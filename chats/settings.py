@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, join_password, read_service_settings
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
@@ -27,6 +28,7 @@ DatabaseUrl = Annotated[
 class ChatsSettings(msgspec.Struct, frozen=True):
     service: ServiceSettings
     database_url: DatabaseUrl
+    callers: Annotated[CredentialHashes, CALLERS_FILE]
     pool_size: Annotated[
         int,
         Variable("HUBBUB_CHATS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),

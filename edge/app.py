@@ -72,7 +72,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
     """An edge whose watchers run until the block ends."""
     service = settings.service
     async with AsyncExitStack() as stack:
-        http = stack.enter_context(closing(HttpClient(service.service_key)))
+        http = stack.enter_context(closing(HttpClient(service.caller)))
         valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
@@ -116,7 +116,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ChatRoutes(chats, reads, limits),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
-            FileRoutes(chats, LinkSigner(service.service_key)),
+            FileRoutes(chats, LinkSigner(*settings.link_secrets)),
             OwnRoutes(chats),
             InstanceRoutes(administration),
             OverviewRoutes(

@@ -10,6 +10,7 @@ from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
+    LINK_KEY_FILE,
     NUMBER,
     ORIGINS,
     PUBLIC_URL,
@@ -33,6 +34,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS, Join(join_origins)]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
+    link_key: Annotated[str, LINK_KEY_FILE]
     caches: Annotated[
         bool,
         Variable(
@@ -65,6 +67,12 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     def https(self) -> bool:
         """Whether browsers reach the system over TLS."""
         return self.origins[:1] != () and self.origins[0].startswith("https://")
+
+    @property
+    def link_secrets(self) -> list[str]:
+        """The first signs: while processes of 0.1.0 run beside this one, with what they know."""
+        old = self.service.shared_key
+        return [self.link_key] if old is None else [old, self.link_key]
 
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:

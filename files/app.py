@@ -46,7 +46,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             store = stack.enter_context(closing(FileStore(settings.location)))
         except ValueError as error:
             raise SettingsError(f"HUBBUB_FILES_URL {error}") from error
-        http = stack.enter_context(closing(HttpClient(service.service_key)))
+        http = stack.enter_context(closing(HttpClient(service.caller)))
         valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
@@ -71,7 +71,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             store,
             uploads,
             Avatars(users, pictures, previews),
-            LinkSigner(service.service_key),
+            LinkSigner(*settings.link_secrets),
             service.rate_factor,
         )
         courier = Courier(

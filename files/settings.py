@@ -10,6 +10,7 @@ from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
+    LINK_KEY_FILE,
     PUBLIC_URL,
     PUSH,
     SECRET_FILE,
@@ -75,9 +76,16 @@ class FilesSettings(msgspec.Struct, frozen=True):
     location: FilesLocation
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
+    link_key: Annotated[str, LINK_KEY_FILE]
     max_uploads_at_once: int
     push: Annotated[PushMode, PUSH] = "on"
     push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
+
+    @property
+    def link_secrets(self) -> list[str]:
+        """The first signs: while processes of 0.1.0 run beside this one, with what they know."""
+        old = self.service.shared_key
+        return [self.link_key] if old is None else [old, self.link_key]
 
 
 def read_files_settings(env: Mapping[str, str] = os.environ) -> FilesSettings:

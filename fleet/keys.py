@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+from common.calls.callers import CALLED, CALLERS, callers_lines
 from fleet.folder import replace_file
 
 SECRET_BYTES = 32
@@ -19,3 +20,21 @@ def read_or_make_secret(path: Path) -> str:
     if not path.exists():
         replace_file(path, f"{secrets.token_hex(SECRET_BYTES)}\n".encode(), durable=True)
     return path.read_text().strip()
+
+
+def service_key_path(folder: Path, name: str) -> Path:
+    """The secret of a service, or of the fleet, that it shows in its calls."""
+    return folder / f"{name}.key"
+
+
+def callers_path(folder: Path, name: str) -> Path:
+    """By which a service knows its callers."""
+    return folder / f"{name}.callers"
+
+
+def write_callers(folder: Path) -> None:
+    """Each service that is called is told of its callers, whose secrets are made on first use."""
+    held = {name: read_or_make_secret(service_key_path(folder, name)) for name in CALLERS}
+    for callee in CALLED:
+        lines = callers_lines(held, callee)
+        replace_file(callers_path(folder, callee), lines.encode(), durable=True)

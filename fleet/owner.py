@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from common.calls.callers import Caller
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class UsersCaller:
-    """Asks the users service that runs here, with the services' key."""
+    """Asks the users service that runs here, with the fleet's own key."""
 
     def __init__(self, address: str, service_key: str) -> None:
         self._address = address
@@ -42,6 +43,6 @@ class UsersCaller:
         return Reply(True, f"{account.username} is an owner of this instance now.")
 
     async def _call(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
-        with closing(HttpClient(self._service_key)) as http:
+        with closing(HttpClient(Caller("fleet", self._service_key))) as http:
             calls = Calls(http, Replicas("users", (self._address,)))
             return await calls.call(name, request, answer)

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from common.calls.callers import CALLED
 from fleet.children import spawn
 from fleet.engines.balancer import PoolServer
 from fleet.engines.programs import Engines
-from fleet.keys import read_or_make_secret
+from fleet.keys import callers_path, read_or_make_secret, service_key_path, write_callers
 from fleet.logs import log_path
 from fleet.ports import LocalSocket, ReservedPort
 from fleet.probe import http_status
@@ -101,6 +102,7 @@ class Services:
                 [sys.executable, "-m", role],
                 env={
                     **service_environment(role, self._shared, self._own[role]),
+                    **_credentials(role, self._settings.keys),
                     **self._seeds,
                     "HUBBUB_NAME": name,
                     "HUBBUB_LOG_FILE": str(log_path(self._settings.logs, name)),
@@ -131,15 +133,24 @@ def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dic
         "HUBBUB_ORIGINS": settings.origins,
         "HUBBUB_FILES_URL": settings.files_url,
     }
+    write_callers(settings.keys)
     for variable, path in (
-        ("HUBBUB_SERVICE_KEY_FILE", settings.keys / "service.key"),
         ("HUBBUB_BALANCER_KEY_FILE", settings.keys / "balancer.key"),
+        ("HUBBUB_LINK_KEY_FILE", settings.keys / "link.key"),
         ("HUBBUB_SIGNING_SECRET_FILE", settings.signing_secret),
     ):
         read_or_make_secret(path)
         environment[variable] = str(path)
     if settings.old_signing_keys.is_dir():
         environment["HUBBUB_SIGNING_KEYS"] = str(settings.old_signing_keys)
+    return environment
+
+
+def _credentials(role: str, keys: Path) -> dict[str, str]:
+    """What a role shows to others, and how it knows who calls it."""
+    environment = {"HUBBUB_SERVICE_KEY_FILE": str(service_key_path(keys, role))}
+    if role in CALLED:
+        environment["HUBBUB_CALLERS_FILE"] = str(callers_path(keys, role))
     return environment
 
 

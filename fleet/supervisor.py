@@ -18,7 +18,7 @@ from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.engines.balancer import Balancer, Front, Mode
 from fleet.engines.certificate import BadCertificate, Certificate
 from fleet.engines.programs import Engines
-from fleet.keys import read_or_make_secret
+from fleet.keys import read_or_make_secret, service_key_path
 from fleet.logs import copy_output, log_path, rotate_logs, say
 from fleet.metrics import FleetMetrics, MetricsServer
 from fleet.owner import UsersCaller
@@ -127,7 +127,7 @@ class Fleet:
         return f"{self._settings.address}/#owner={code}" if code else None
 
     def _users(self) -> UsersCaller:
-        key = read_or_make_secret(self._settings.keys / "service.key")
+        key = read_or_make_secret(service_key_path(self._settings.keys, "fleet"))
         return UsersCaller(self._services.address("users", 1), key)
 
     async def scale(self, role: str, replicas: int) -> None:

@@ -140,7 +140,7 @@ async def compare() -> None:
             stack.callback(process.stop)
             wait_for_port(process, port)
             servers[name] = (process.pid, port)
-        ours = stack.enter_context(closing(HttpClient("key")))
+        ours = stack.enter_context(closing(HttpClient()))
         pyreqwest = make_pyreqwest()
         for _, (name, (pid, port)) in product(range(ROUNDS), servers.items()):
             calls = {OURS: our_call(ours, port)}

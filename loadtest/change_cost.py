@@ -19,7 +19,9 @@ import aiohttp
 import jwt
 import psycopg
 
+from common.calls.callers import Caller
 from fleet.engines.postgres import Database
+from fleet.keys import service_key_path
 from loadtest.peers.hubbub import Hubbub, spent, start_hubbub
 from loadtest.peers.people import People, Person
 
@@ -47,7 +49,9 @@ class Ways:
         self._edge, self._chats = hubbub.ports("edge")[0], hubbub.ports("chats")[0]
         self._users = hubbub.ports("users")[0]
         keys = hubbub.data / "keys"
-        self._service_key = (keys / "service.key").read_text().strip()
+        self._secrets = {
+            name: service_key_path(keys, name).read_text().strip() for name in ("edge", "chats")
+        }
         password = (keys / "chats-database.password").read_text().strip()
         url = Database("hubbub_chats", password).url(hubbub.ports("postgres")[0])
         self._database = psycopg.connect(url, autocommit=True)
@@ -58,7 +62,9 @@ class Ways:
     async def by_rest(self, people: list[Person]) -> None:
         """Through edge, as a client does."""
         body = {"participants": [p.id for p in people], "chatName": "bench"}
-        await self._post(f"{self._edge}/api/chat", body, people[0].token, 201)
+        await self._post(
+            f"{self._edge}/api/chat", body, {"Authorization": f"Bearer {people[0].token}"}, 201
+        )
 
     async def by_call(self, people: list[Person]) -> None:
         """The call that edge makes: two-phase commit and nothing else."""
@@ -69,7 +75,9 @@ class Ways:
             "chatName": "bench",
             "participants": [p.id for p in people],
         }
-        await self._post(f"{self._chats}/calls/create_chat", body, self._service_key, 200)
+        await self._post(
+            f"{self._chats}/calls/create_chat", body, self._headers("edge", "chats"), 200
+        )
 
     async def only_the_vote(self, people: list[Person]) -> None:
         """users' part alone: a call, a transaction, its first flush. The resolver undoes it."""
@@ -82,11 +90,11 @@ class Ways:
             "remove": [],
             "removeAll": False,
         }
-        await self._post(f"{self._users}/calls/prepare", body, self._service_key, 200)
+        await self._post(f"{self._users}/calls/prepare", body, self._headers("chats", "users"), 200)
 
     async def an_empty_call(self, _: list[Person]) -> None:
         """What a call between services costs that asks the database for nothing."""
-        await self._post(f"{self._users}/calls/keys", {}, self._service_key, 200)
+        await self._post(f"{self._users}/calls/keys", {}, self._headers("edge", "users"), 200)
 
     async def in_one_database(self, people: list[Person]) -> None:
         """The same rows of both services in one transaction, without either."""
@@ -99,8 +107,12 @@ class Ways:
             )
             self._database.execute(_MEMBERSHIPS, (chat, ids))
 
-    async def _post(self, url: str, body: Mapping[str, object], key: str, expected: int) -> None:
-        headers = {"Authorization": f"Bearer {key}"}
+    def _headers(self, caller: str, callee: str) -> dict[str, str]:
+        return Caller(caller, self._secrets[caller]).headers(callee)
+
+    async def _post(
+        self, url: str, body: Mapping[str, object], headers: Mapping[str, str], expected: int
+    ) -> None:
         async with self._http.post(f"http://127.0.0.1:{url}", json=body, headers=headers) as answer:
             await answer.read()
             if answer.status != expected:

@@ -16,7 +16,9 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
     """Sockets, and health, metrics and the one call on a port of their own."""
     async with (
         open_node(settings) as node,
-        serving_health(node.health, settings.service, create_calls(node.services.hub)),
+        serving_health(
+            node.health, settings.service, create_calls(node.services.hub), settings.callers
+        ),
     ):
         servers = [await open_server(node.services, settings.service.listen.open())]
         if settings.balancer_listen_fd is not None:

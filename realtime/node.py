@@ -160,8 +160,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                     turn_wheel(services),
                 )
             ]
-            address = (service.metrics_listen or service.listen).address
-            announcing = group.create_task(announce_replica(valkey, "realtime", address))
+            announcing = group.create_task(announce_replica(valkey, "realtime", service.advertise))
             yield Node(services, Health(missing, fan_out.canary.describe), announcing)
             await stop([*running, announcing])
 
@@ -169,7 +168,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
 def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
     """Closed with the stack; connects to nothing yet."""
     service = settings.service
-    http = stack.enter_context(closing(HttpClient(service.service_key)))
+    http = stack.enter_context(closing(HttpClient(service.caller)))
     users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
     return _Outside(
         valkey=stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix))),

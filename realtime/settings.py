@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, read_service_settings
 from common.process.variables import (
     BALANCER_KEY_FILE,
@@ -50,6 +51,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
     ]
     balancer_key: Annotated[str | None, BALANCER_KEY_FILE]
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
+    callers: Annotated[CredentialHashes, CALLERS_FILE]
     max_sockets_an_address: int
     max_sockets_a_user: int
     max_refused_frames: int

@@ -118,7 +118,7 @@ class Device:
         self._edges = edges
         self._pace = random.Random(f"{seed} {process.host}")
         self._token = sign(user, session)
-        self._http = HttpClient(self._token)
+        self._http = HttpClient()
         self._session = Session(user, from_start=True)
         self._pulls = 0  # under way
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -293,7 +293,10 @@ class Device:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 answered = await self._http.post(
-                    f"{edge}:80", f"/{name}", msgspec.json.encode(body), {}
+                    f"{edge}:80",
+                    f"/{name}",
+                    msgspec.json.encode(body),
+                    {"Authorization": f"Bearer {self._token}"},
                 )
         except (OSError, TimeoutError) as error:
             raise Problem("no answer") from error

@@ -156,7 +156,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
     """As edge/app.py and edge/__main__.py put it together."""
     service = settings.service
     async with contextlib.AsyncExitStack() as stack:
-        http = stack.enter_context(contextlib.closing(HttpClient(service.service_key)))
+        http = stack.enter_context(contextlib.closing(HttpClient(service.caller)))
         valkey = stack.enter_context(
             contextlib.closing(Valkey(service.valkey_url, service.topic_prefix))
         )

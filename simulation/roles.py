@@ -6,6 +6,7 @@ from typing import Any, Final
 import realtime.__main__
 from chats.app import create_chats
 from chats.settings import ChatsSettings
+from common.calls.callers import CALLERS, callers_lines, read_callers
 from common.process.service import _serve, serving_calls
 from common.process.settings import ServiceSettings
 from realtime.settings import RealtimeSettings
@@ -17,7 +18,7 @@ from users.app import create_users
 from users.settings import Settings as UsersSettings
 
 PORT: Final = 80
-SERVICE_KEY: Final = "known to all services"
+SECRETS: Final = {role: f"the secret of {role}" for role in CALLERS}
 MAX_UNSENT_BYTES: Final = 32_768  # a setting; as small as a reader can be slow in a few seconds
 
 
@@ -75,7 +76,8 @@ class Fleet:
             users_seeds=self._seeds["users"],
             chats_seeds=self._seeds["chats"],
             realtime_seeds=self._seeds["realtime"],
-            service_key=SERVICE_KEY,
+            service_key=SECRETS[role],
+            shared_key=None,
             rate_factor=1,
             log_file=None,
         )
@@ -85,7 +87,8 @@ class Fleet:
         settings = UsersSettings(
             service=service,
             database_url="users",
-            signing_secret=SERVICE_KEY,
+            signing_secret=SECRETS["users"],
+            callers=read_callers(callers_lines(SECRETS, "users")),
             hashing_memory_kib=8,
             hashing_passes=1,
         )
@@ -96,6 +99,7 @@ class Fleet:
         settings = ChatsSettings(
             service=service,
             database_url="chats",
+            callers=read_callers(callers_lines(SECRETS, "chats")),
             pool_size=8,
             window_bytes=2**20,
             window_bytes_a_chat=2**16,
@@ -109,6 +113,7 @@ class Fleet:
             origins=(None,),
             balancer_key=None,
             balancer_listen_fd=None,
+            callers=read_callers(callers_lines(SECRETS, "realtime")),
             max_sockets_an_address=200,
             max_sockets_a_user=20,
             max_refused_frames=200,

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from common.calls.callers import KnownCallers
 from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.http_client import HttpClient
@@ -56,7 +57,7 @@ def create_users(settings: Settings) -> Service:
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey)
     sessions = Sessions(pool, keys, notices)
-    http = HttpClient(common.service_key)
+    http = HttpClient(common.caller)
     chats = Replicas("chats", common.chats_seeds)
     chats_calls = Calls(http, chats)
     invitations = Invitations(pool, chats_calls, settings.signup)
@@ -124,7 +125,8 @@ def create_users(settings: Settings) -> Service:
         push,
     )
     health = Health(find_missing, primary.describe)
-    served = CallService(calls, health, common.service_key, unavailable_on=DatabaseUnavailable)
+    callers = KnownCallers(settings.callers, common.shared_key)
+    served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
     return Service(served, health, running, withdraw)
 
 

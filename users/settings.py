@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, join_password, read_service_settings
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
@@ -54,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     service: ServiceSettings
     database_url: DatabaseUrl
     signing_secret: SigningSecret
+    callers: Annotated[CredentialHashes, CALLERS_FILE]
     old_signing_keys: Annotated[
         Path | None,
         Variable(

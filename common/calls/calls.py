@@ -19,6 +19,7 @@ from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.process.logs import log
+from common.process.symptoms import CREDENTIAL_REFUSED
 from common.process.trace import outgoing_traceparent
 from common.protocol.errors import CODES, Refusal, unavailable
 
@@ -37,7 +38,7 @@ DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
 """On a 503: what the answerer itself depends on is given up, so asking its siblings is no use."""
 KEY_REFUSED_HEADER: Final = "X-Hubbub-Key-Refused"
-"""On a 401: it is about the caller's service key, not about the user for whom it calls."""
+"""On a 401 or 403: it is about the service that calls, not about the user for whom it calls."""
 
 TRIES: Final = Counter(
     "hubbub_calls_total",
@@ -54,6 +55,9 @@ GIVEN_UP: Final = Counter(
     "hubbub_calls_given_up_total", "Calls that no replica served in time.", ("to",)
 )
 REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last for now.", ("to",))
+REFUSED_BY: Final = Gauge(
+    CREDENTIAL_REFUSED, "Replicas that refuse this process's credential.", ("to",)
+)
 OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
 
 _GAVE_UP: Final = GAVE_UP_HEADER.lower().encode()
@@ -87,6 +91,7 @@ class Calls:
         open_after: float = OPEN_AFTER_SECONDS,
     ) -> None:
         self._http = http
+        self._identity = http.caller.headers(replicas.role) if http.caller else {}
         self._replicas = replicas
         self._clock = clock
         self._circuits = Circuits(open_after)
@@ -206,6 +211,7 @@ class Calls:
         had the time that a healthy replica may need, speaks against one that does not answer."""
         started = self._clock()
         headers = {
+            **self._identity,
             DEADLINE_HEADER: str(int(seconds * 1000)),
             "traceparent": outgoing_traceparent(),
         }
@@ -230,8 +236,15 @@ class Calls:
             return answered.body
         if _KEY_REFUSED in answered.headers:
             if address not in self._key_refused_by:
-                log("service key refused", level=logging.ERROR, replica=address, call=name)
+                log(
+                    "credential refused",
+                    level=logging.ERROR,
+                    replica=address,
+                    call=name,
+                    error=_read_detail(answered.body),
+                )
             self._key_refused_by.add(address)
+            self._publish_state()
         elif _GAVE_UP in answered.headers:
             self._note(address, "not served")
             raise gave_up()
@@ -282,6 +295,8 @@ class Calls:
     def _publish_state(self) -> None:
         OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuits.is_open)
         REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuits.out))
+        here = self._key_refused_by.intersection(self._replicas.addresses)
+        REFUSED_BY.labels(self._replicas.role).set(len(here))
 
     def _note(self, address: str, outcome: str, started: float | None = None) -> None:
         tries = self._tries.get((address, outcome))
@@ -295,6 +310,13 @@ class Calls:
     def _give_up(self) -> Refusal:
         GIVEN_UP.labels(self._replicas.role).inc()
         return gave_up()
+
+
+def _read_detail(data: bytes) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Problem).detail
+    except msgspec.DecodeError:
+        return ""
 
 
 def _read_refusal(status: int, data: bytes) -> Refusal | None:

@@ -12,7 +12,11 @@ from typing import Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
+from common.calls.callers import Caller
+
 MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class Response(NamedTuple):
@@ -99,8 +103,9 @@ class HttpClient:
     cancelled leaves no connection behind that could give its answer to another one.
     """
 
-    def __init__(self, service_key: str) -> None:
-        self._common = f"Authorization: Bearer {service_key}\r\nContent-Type: application/json\r\n"
+    def __init__(self, caller: Caller | None = None) -> None:
+        """`caller` is who this process is, for those who make calls of it."""
+        self.caller = caller
         self._idle: defaultdict[str, list[_Connection]] = defaultdict(list)
         self._used: set[_Connection] = set()
         self.is_closed = False
@@ -110,13 +115,16 @@ class HttpClient:
     ) -> Response:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}{more}"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{more}"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return await self._exchange(address, head.encode("latin-1") + body)
 
-    async def get(self, address: str, path: str) -> Response:
-        head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{self._common}\r\n"
+    async def get(
+        self, address: str, path: str, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> Response:
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n"
         return await self._exchange(address, head.encode("latin-1"))
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
 """The port of a process that only our own others reach: its calls, its health, its metrics.
 
-Calls demand the service credential, take one struct and give one; what fails is problem+json. Each
-call is counted and timed, and written to the log; polls are only written where they failed, for
-nobody looks for them, and there are many. No body is ever logged.
+Calls demand the credential of a service that may make them (common/calls/callers.py), take one
+struct and give one; what fails is problem+json. Each call is counted and timed, and written to the
+log; polls are only written where they failed, for nobody looks for them, and there are many. No
+body is ever logged.
 """
 
-import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 import msgspec
 import prometheus_client
 
+from common.calls.callers import CALLERS, RELEASE_BEFORE, KnownCallers
 from common.calls.calls import DEADLINE_HEADER, DEADLINE_SECONDS, KEY_REFUSED_HEADER
 from common.calls.description import describe_calls
 from common.calls.health import Health
@@ -50,12 +51,22 @@ _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
 @dataclass(frozen=True)
 class Call(Generic[Q, A]):
     """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
-    Refusal."""
+    Refusal. `by` names the services that may make it, with spaces between; all others are
+    refused."""
 
     name: str
+    by: str
     request: type[Q]
     answer: type[A]
     serve: Callable[[Q], Awaitable[A]]
+
+    def __post_init__(self) -> None:
+        if not self.callers or not self.callers <= set(CALLERS):
+            raise ValueError(f"{self.name}: {self.by!r} does not name services")
+
+    @property
+    def callers(self) -> frozenset[str]:
+        return frozenset(self.by.split())
 
 
 class CallService:
@@ -69,20 +80,25 @@ class CallService:
         self,
         calls: Sequence[Call[Any, Any]],
         health: Health,
-        service_key: str,
+        callers: KnownCallers,
         *,
         unavailable_on: type[Exception] | tuple[()] = (),
     ) -> None:
         # A second, unused series for each counter. Untyped upstream.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._calls = {
-            call.name: (msgspec.json.Decoder(call.request).decode, call.serve) for call in calls
+            call.name: (
+                call.callers | {RELEASE_BEFORE},
+                msgspec.json.Decoder(call.request).decode,
+                call.serve,
+            )
+            for call in calls
         }
         self._description = describe_calls(
             {f"{CALLS}{call.name}": (call.request, call.answer) for call in calls}
         )
         self._health = health
-        self._credential = f"Bearer {service_key}".encode()
+        self._callers = callers
         self._unavailable_on = unavailable_on
         self._open = {
             "/health/live": self._live,
@@ -98,7 +114,7 @@ class CallService:
                 _demand_method(request, "GET")
                 return await page(request)
             if request.path == DESCRIPTION and self._calls:
-                self._demand_credential(request)
+                self._identify(request)
                 _demand_method(request, "GET")
                 return Response(200, self._description)
             raise not_found()
@@ -131,27 +147,34 @@ class CallService:
 
     async def _serve(self, name: str, request: Request) -> bytes:
         """Raises Refusal, and whatever the call raises."""
-        self._demand_credential(request)
+        caller = self._identify(request)
         if name not in self._calls:
             raise not_found()
         _demand_method(request, "POST")
+        may, decode, serve = self._calls[name]
+        if caller not in may:
+            raise Refusal(
+                "forbidden", f"{caller} may not call {name}.", headers={KEY_REFUSED_HEADER: "1"}
+            )
         left_ms = request.headers.get(_DEADLINE, b"")
         call_seconds.set(int(left_ms) / 1000 if left_ms.isdigit() else DEADLINE_SECONDS)
-        decode, serve = self._calls[name]
         try:
             asked = decode(request.body)
         except msgspec.DecodeError as error:
             raise Refusal("invalid_request", str(error)) from error
         return _encode(await serve(asked))
 
-    def _demand_credential(self, request: Request) -> None:
-        given = request.headers.get(b"authorization", b"")
-        if not hmac.compare_digest(given, self._credential):
+    def _identify(self, request: Request) -> str:
+        """The service that calls. Raises Refusal."""
+        caller = self._callers.identify(request.headers)
+        if caller is None:
             raise Refusal(
                 "unauthenticated",
-                "The service credential is missing or wrong.",
+                "The credential of the calling service is missing, or is not the one that is"
+                " known here.",
                 headers={KEY_REFUSED_HEADER: "1"},
             )
+        return caller
 
     async def _live(self, _: Request) -> Response:
         if self._health.draining:

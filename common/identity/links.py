@@ -24,25 +24,27 @@ class Link(NamedTuple):
 
 
 class LinkSigner:
-    """Signs with a key of its own, made from the service credential."""
+    """Signs with a key of its own, made of the first secret; links of the others are good too."""
 
-    def __init__(self, service_key: str) -> None:
-        self._key = hmac.digest(service_key.encode(), _PURPOSE, sha256)
+    def __init__(self, *secrets: str) -> None:
+        self._keys = [hmac.digest(secret.encode(), _PURPOSE, sha256) for secret in secrets]
 
     def sign(self, link: Link) -> str:
         """One component of a path."""
         said = f"{link.file}.{link.of}.{link.expires}"
-        return f"{said}.{self._seal(said)}"
+        return f"{said}.{_seal(self._keys[0], said)}"
 
     def read(self, text: str, now: float) -> Link | None:
         """None for one that was not signed here, and for one that has expired."""
         said, _, seal = text.rpartition(".")
-        if not hmac.compare_digest(seal.encode(), self._seal(said).encode()):
+        good = [hmac.compare_digest(seal.encode(), _seal(k, said).encode()) for k in self._keys]
+        if not any(good):
             return None
         match said.split("."):
             case [file, "file" | "preview" as of, expires] if is_id(file):
                 return Link(file, of, int(expires)) if now < int(expires) else None
         return None
 
-    def _seal(self, said: str) -> str:
-        return hmac.new(self._key, said.encode(), sha256).hexdigest()
+
+def _seal(key: bytes, said: str) -> str:
+    return hmac.new(key, said.encode(), sha256).hexdigest()

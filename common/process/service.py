@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import uvloop
 
+from common.calls.callers import CredentialHashes, KnownCallers
 from common.calls.health import Health
 from common.calls.http_server import serving_http
 from common.calls.service import Call, CallService
@@ -22,6 +23,7 @@ from common.process.loop_lag import measuring_loop_lag
 from common.process.settings import ServiceSettings
 from common.process.variables import SettingsError
 
+_NOBODY: Final[CredentialHashes] = {}
 DRAIN_NOTICE_SECONDS: Final = 1.2  # the balancer checks /health/live every 500 ms
 
 
@@ -76,13 +78,16 @@ async def _serve(
 
 @asynccontextmanager
 async def serving_health(
-    health: Health, settings: ServiceSettings, calls: Sequence[Call[Any, Any]] = ()
+    health: Health,
+    settings: ServiceSettings,
+    calls: Sequence[Call[Any, Any]] = (),
+    callers: CredentialHashes = _NOBODY,
 ) -> AsyncIterator[None]:
     """Health, metrics and calls on a port of their own, where it has one."""
     if settings.metrics_listen is None:
         yield
         return
-    internal = CallService(calls, health, settings.service_key)
+    internal = CallService(calls, health, KnownCallers(callers, settings.shared_key))
     async with serving_http(internal.handle, settings.metrics_listen.open()):
         yield
 

@@ -12,11 +12,13 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from common.calls.callers import Caller
 from common.process.variables import (
     ADDRESSES,
     DESCRIPTOR,
     FILE,
     LISTENER,
+    OLD_SECRET_FILE,
     REACHED_AT,
     SECRET_FILE,
     TEXT,
@@ -99,7 +101,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             "HUBBUB_ADVERTISE",
             REACHED_AT,
             "Where other services reach it.",
-            otherwise="`HUBBUB_LISTEN`",
+            otherwise="`HUBBUB_METRICS_LISTEN`, or `HUBBUB_LISTEN`",
         ),
     ]
     valkey_url: Annotated[
@@ -144,8 +146,18 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_SERVICE_KEY_FILE",
             SECRET_FILE,
-            "The secret by which services know each other, the same for all of them.",
+            "The secret by which others know it when it calls them, of its own for each service.",
             None,
+        ),
+    ]
+    shared_key: Annotated[
+        str | None,
+        Variable(
+            "HUBBUB_SHARED_KEY_FILE",
+            OLD_SECRET_FILE,
+            "The one secret that all services had in 0.1.0, while processes of that release run "
+            "beside this one. Whoever has it may make every call; an empty file is none.",
+            otherwise="none",
         ),
     ]
     rate_factor: Annotated[
@@ -167,10 +179,15 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         ),
     ] = None
 
+    @property
+    def caller(self) -> Caller:
+        """What it shows to those that it calls."""
+        return Caller(self.role, self.service_key, self.shared_key)
+
 
 def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> ServiceSettings:
     """Raises SettingsError with a sentence for the operator."""
     name = f"{role}-{os.getpid()}"
     settings = read_variables(ServiceSettings, env, role=role, name=name)
-    advertise = settings.advertise or settings.listen.address
+    advertise = settings.advertise or (settings.metrics_listen or settings.listen).address
     return msgspec.structs.replace(settings, advertise=advertise)

@@ -11,6 +11,7 @@ POLLING: Final = "hubbub_realtime_polling"
 SEARCH_BEHIND_CHATS: Final = "hubbub_chats_search_behind_chats"
 SEARCH_BEHIND_SECONDS: Final = "hubbub_chats_search_behind_seconds"
 SEARCH_LACKS_WORDS: Final = "hubbub_chats_search_lacks_words"
+CREDENTIAL_REFUSED: Final = "hubbub_credential_refused"
 OPEN_CIRCUIT: Final = "hubbub_open_circuit"
 STORE_FAILING: Final = "hubbub_files_store_failing"
 

@@ -149,6 +149,16 @@ def _read_secret(path: str) -> str:
     return secret
 
 
+def _read_old_secret(path: str) -> str | None:
+    """None where the file is empty, as it is where it is no longer needed."""
+    try:
+        if not Path(path).read_text().strip():
+            return None
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    return _read_secret(path)
+
+
 TEXT: Final = Kind("text", str, "")
 URL: Final = Kind("URL", str)
 WEB_ADDRESS: Final = Kind("URL", _parse_web_address)
@@ -156,6 +166,7 @@ LISTENER: Final = Kind("HOST:PORT", _parse_address)
 REACHED_AT: Final = Kind("HOST:PORT", str, "")
 DESCRIPTOR: Final = Kind("file descriptor", whole_number(0))
 SECRET_FILE: Final = Kind("path of a file", _read_secret)
+OLD_SECRET_FILE: Final = Kind("path of a file", _read_old_secret)
 FILE: Final = Kind("path of a file", Path)
 FOLDER: Final = Kind("path of a folder", Path)
 NUMBER: Final = Kind("whole number above 0", whole_number())
@@ -186,6 +197,12 @@ BALANCER_LISTEN_FD: Final = Variable(
     DESCRIPTOR,
     "A bound Unix socket beside the first address, for a balancer of the same machine.",
     otherwise="none",
+)
+LINK_KEY_FILE: Final = Variable(
+    "HUBBUB_LINK_KEY_FILE",
+    SECRET_FILE,
+    "The secret that signs links to files, the same for edge and files.",
+    None,
 )
 DATABASE_PASSWORD_FILE: Final = Variable(
     "HUBBUB_DATABASE_PASSWORD_FILE",

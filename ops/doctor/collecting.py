@@ -17,9 +17,11 @@ from urllib.parse import urlencode
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from common.calls.callers import CALLED, CALLERS
 from common.process.symptoms import (
     CACHE_NODES_OUT,
     CANARY_SILENT_SECONDS,
+    CREDENTIAL_REFUSED,
     OPEN_CIRCUIT,
     POLLING,
     SEARCH_BEHIND_CHATS,
@@ -53,9 +55,9 @@ METRICS_PATH: Final = "/metrics?" + urlencode(
     [
         ("name[]", name)
         for name in (
-            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS,
-            SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS, STORE_FAILING, "process_open_fds",
-            "process_max_fds",
+            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, CREDENTIAL_REFUSED,
+            OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS,
+            STORE_FAILING, "process_open_fds", "process_max_fds",
         )
     ]
 )  # fmt: skip
@@ -97,7 +99,8 @@ async def collect_facts(settings: FleetSettings) -> Scene:
 
 def list_secrets(settings: FleetSettings) -> list[Path]:
     """Those that the fleet makes, and needs at its next start."""
-    names = ["service.key", "balancer.key", settings.signing_secret.name]
+    names = ["balancer.key", "link.key", settings.signing_secret.name]
+    names += [f"{name}.key" for name in CALLERS] + [f"{name}.callers" for name in CALLED]
     names += [
         f"{role}-database.password"
         for role, variable in DATABASE_VARIABLES.items()

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from common.process.symptoms import CREDENTIAL_REFUSED
 from fleet.descriptors import more_descriptors
 from ops.doctor.check import Finding
-from ops.doctor.remedies import START_ANEW, have_more
+from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, secret_of
 from ops.doctor.scene import Scene
 
 OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
@@ -110,3 +111,12 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
             "It was deleted. What runs has read it; what is started again cannot.",
             f"{START_ANEW}   # which makes a new one, or put it back where it was",
         )
+    for process in scene.processes:
+        if process.samples.get(CREDENTIAL_REFUSED):
+            yield Finding(
+                f"{process.name} is refused by those that it calls.",
+                f"Its {secret_of(scene, process.role)} is another one than they know, or was made"
+                f" after they were started.{scene.log_of(process.name)}",
+                know_callers_again(scene, process.role),
+                process.role,
+            )

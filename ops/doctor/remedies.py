@@ -153,6 +153,24 @@ def set_password_again(scene: Scene, role: str) -> str:
     return f"rm -f {file} && {START_ANEW}"
 
 
+def secret_of(scene: Scene, role: str) -> str:
+    """The file with what a service shows in its calls."""
+    folder = "deploy/secrets" if scene.in_containers else scene.settings.keys
+    return f"{folder}/{role}.key"
+
+
+def know_callers_again(scene: Scene, role: str) -> str:
+    """What a service shows, and what others know of it, are made to agree."""
+    if scene.namespace:
+        deployments = " ".join(f"deployment/{name}" for name in (role, "users", "chats"))
+        secrets = "deploy/kubernetes/make-secrets | kubectl apply -f -"
+        return f"{secrets} && {kubectl(scene, f'rollout restart {deployments}')}"
+    if scene.in_containers:
+        start = "docker compose up --detach --wait --force-recreate --no-deps"
+        return f"deploy/make-secrets && {start} {role} users chats"
+    return START_ANEW
+
+
 def start_bus_again(scene: Scene) -> str:
     if scene.namespace:
         return kubectl(

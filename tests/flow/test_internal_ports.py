@@ -5,6 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
+from common.calls.callers import CALLER_HEADER, Caller
+from fleet.keys import service_key_path
 from tests.fixtures.hubbub import Hubbub
 
 OPEN = {"/health/live", "/health/ready", "/metrics"}  # what probes and Prometheus ask
@@ -14,6 +16,8 @@ BAD_CREDENTIALS = [
     {"Authorization": "Bearer "},
     {"Authorization": "Bearer x"},
     {"Authorization": "Basic YTpi"},
+    {CALLER_HEADER: "edge"},
+    {CALLER_HEADER: "edge x"},
 ]
 
 
@@ -32,14 +36,15 @@ async def test_every_call_demands_the_credential(
     """Each route of each service: 401, whatever is in the body; with the credential it is judged.
     A person's own token is none."""
     (process, *_) = system.processes(role)
-    key = (system.data / "keys/service.key").read_text().strip()
-    own = {"Authorization": f"Bearer {key}"}
+    secret = service_key_path(system.data / "keys", "edge").read_text().strip()
+    own = Caller("edge", secret).headers(role)
+    bare = own[CALLER_HEADER].partition(" ")[2]
     url = f"http://127.0.0.1:{process.port}/openapi.json"
     async with http.get(url, headers=own) as answer:
         routes = [(m, path) for path, item in (await answer.json())["paths"].items() for m in item]
     assert len(routes) > 10
     for method, path in [*routes, ("get", "/openapi.json")]:
-        for headers in (*BAD_CREDENTIALS, {"Authorization": f"Bearer {key[:-1]}"}):
+        for headers in (*BAD_CREDENTIALS, {"Authorization": f"Bearer {bare}"}):
             got = await status(http, process.port, method, path, headers=headers, json={})
             assert got == 401, (method, path, headers)
     for path in OPEN:

@@ -114,10 +114,10 @@ async def test_a_rolling_restart_of_single_processes_costs_no_request(
 
 @pytest.mark.long
 async def test_a_restart_that_cannot_work_leaves_what_was_there(tmp_path: Path) -> None:
-    """Without the services' key no new process becomes ready: after a minute the operator hears
+    """Without its secret no new process becomes ready: after a minute the operator hears
     which one, and every old process still serves."""
     async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
-        key = system.data / "keys" / "service.key"
+        key = system.data / "keys" / "chats.key"
         held = key.read_text()
         before = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
         key.unlink()

@@ -14,6 +14,7 @@ from typing import Final
 
 from fleet.children import spawn
 from fleet.engines.binaries import haproxy_program
+from tests.fixtures.callers import Credentials
 from tests.fixtures.cluster import Member, ValkeyCluster
 from tests.hosts.databases import Databases
 from tests.hosts.hosts import Host, Network
@@ -97,7 +98,8 @@ class World:
         return self.hosts[place % HOSTS if place < HOSTS else (place + 1) % HOSTS]
 
     def _make_secrets(self) -> None:
-        for name in ("service.key", "balancer.key", "signing.key"):
+        self._credentials = Credentials(self._folder)
+        for name in ("balancer.key", "signing.key"):
             (self._folder / name).write_text(secrets.token_hex(16))
 
     def _environments(self, host: Host) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -109,15 +111,18 @@ class World:
         shared = {name: value for name, value in os.environ.items() if "HUBBUB" not in name}
         shared |= seeds | {
             "HUBBUB_VALKEY_URL": self.cluster.url,
-            "HUBBUB_SERVICE_KEY_FILE": str(self._folder / "service.key"),
             "HUBBUB_RATE_LIMITS": "high",
         }
         for role, port in PORTS.items():
-            env = shared | {
-                "HUBBUB_NAME": f"{role}-{host.number}",
-                "HUBBUB_LISTEN": f"{host.address}:{port}",
-                "HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log"),
-            }
+            env = (
+                shared
+                | self._credentials.environment(role)
+                | {
+                    "HUBBUB_NAME": f"{role}-{host.number}",
+                    "HUBBUB_LISTEN": f"{host.address}:{port}",
+                    "HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log"),
+                }
+            )
             if role in self._urls:
                 env[f"HUBBUB_{role.upper()}_DATABASE_URL"] = self._urls[role]
             else:

@@ -186,7 +186,7 @@ async def test_another_port_is_told(system: Hubbub) -> None:
 async def test_an_open_secret_is_named(system: Hubbub) -> None:
     """A key that others may read."""
     await until_sound(system)
-    key = system.data / "keys" / "service.key"
+    key = system.data / "keys" / "edge.key"
     key.chmod(0o644)
     try:
         found = await diagnose(system)

@@ -90,7 +90,7 @@ async def new_parts(head: int) -> Parts:
     hub, counters, topics = Hub(lambda: 0.0), Counters(), Topics()
     delivery = Delivery(hub, counters)
     bus, replicas = Bus("redis://127.0.0.1:1"), Replicas("chats", ())
-    with closing(HttpClient("")) as http:
+    with closing(HttpClient()) as http:
         chats = Chats(Calls(http, replicas), replicas)
     repair = Repair(
         fetch_nothing, delivery.take, delivery.abandon, lambda fill: fill.close(), counters

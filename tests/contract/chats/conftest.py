@@ -15,6 +15,7 @@ import pytest_asyncio
 from chats.app import create_chats
 from chats.settings import ChatsSettings
 from chats.store.schema import set_up_database
+from common.calls.callers import CALLERS, CredentialHashes, callers_lines, read_callers
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
@@ -37,6 +38,7 @@ from common.protocol.items import (
     SendItem,
 )
 from common.protocol.users import GetProfile, Grant, Profile, SignUp
+from tests.fixtures.callers import AnyCaller
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_users
 from users.settings import Settings as UsersSettings
@@ -44,6 +46,11 @@ from users.store.upkeep import set_up_database as set_up_users_database
 
 T = TypeVar("T")
 SERVICE_KEY = "a service key for tests"
+SECRETS = {name: f"the secret of {name}" for name in CALLERS}
+
+
+def callers_of(role: str) -> CredentialHashes:
+    return read_callers(callers_lines(SECRETS, role))
 
 
 class Person(NamedTuple):
@@ -209,14 +216,18 @@ async def running_world(
                 users_seeds=(addresses[0],),
                 chats_seeds=tuple(addresses[1:]),
                 realtime_seeds=(),
-                service_key=SERVICE_KEY,
+                service_key=SECRETS[role],
+                shared_key=SERVICE_KEY,
                 rate_factor=1,
             )
 
-        keys = stage.folder / "keys"
-        keys.mkdir(exist_ok=True)
         users = create_users(
-            UsersSettings(settings("users", ports[0]), stage.users_database_url, keys)
+            UsersSettings(
+                settings("users", ports[0]),
+                stage.users_database_url,
+                signing_secret=SERVICE_KEY,
+                callers=callers_of("users"),
+            )
         )
         if with_users:
             await stack.enter_async_context(serving_calls(users, listeners[0]))
@@ -225,11 +236,12 @@ async def running_world(
                 ChatsSettings(
                     service=settings("chats", port),
                     database_url=stage.chats_database_url,
+                    callers=callers_of("chats"),
                     pool_size=8,
                     window_bytes=2**20,
                     window_bytes_a_chat=2**16,
                 )
             )
             await stack.enter_async_context(serving_calls(chats, listener))
-        with contextlib.closing(HttpClient(SERVICE_KEY)) as http:
+        with contextlib.closing(HttpClient(AnyCaller(SERVICE_KEY))) as http:
             yield World(http, addresses[1 : replicas + 1], addresses[0])

@@ -12,17 +12,16 @@ import aiohttp
 import pytest
 
 from fleet.children import spawn
+from tests.fixtures.callers import Credentials
 
 ROOT = Path(__file__).parents[3]
 
 
 def environment(folder: Path, port: int, database_url: str, valkey_url: str) -> dict[str, str]:
-    secret = folder / "service-key"
-    secret.write_text("a service key for tests")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},
         "HUBBUB_LISTEN": f"127.0.0.1:{port}",
-        "HUBBUB_SERVICE_KEY_FILE": str(secret),
+        **Credentials(folder).environment("chats"),
         "HUBBUB_CHATS_DATABASE_URL": database_url,
         "HUBBUB_VALKEY_URL": valkey_url,
         "HUBBUB_TOPIC_PREFIX": "process:",

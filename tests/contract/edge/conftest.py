@@ -17,6 +17,7 @@ import pytest
 from common.protocol.ids import new_id
 from fleet.children import spawn
 from fleet.ports import ReservedPort
+from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.documents import Documents
 from tests.fixtures.person import Answer
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
@@ -33,19 +34,14 @@ class Services:
         self._ports: list[ReservedPort] = []
         self.urls: dict[str, str] = {}  # of the first process of each role
         self.balancer_key = secrets.token_hex(16)
-        self.service_key = secrets.token_hex(16)
-        for name, secret in (
-            ("service", self.service_key),
-            ("balancer", self.balancer_key),
-            ("signing", secrets.token_hex(16)),
-        ):
+        self.credentials = Credentials(folder)
+        for name, secret in (("balancer", self.balancer_key), ("signing", secrets.token_hex(16))):
             (folder / f"{name}.key").write_text(secret)
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONWARNINGS": "default",
             "HUBBUB_VALKEY_URL": valkey.url,
             "HUBBUB_TOPIC_PREFIX": f"edge-{secrets.token_hex(4)}:",
-            "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
             "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
             "HUBBUB_SIGNING_SECRET_FILE": str(folder / "signing.key"),
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
@@ -62,6 +58,7 @@ class Services:
         self._ports += [port, health]
         env = {
             **self.environment,
+            **self.credentials.environment(role),
             **environment,
             "HUBBUB_NAME": f"{role}-{number}",
             "HUBBUB_LISTEN": port.address,
@@ -242,7 +239,7 @@ def make_owner(services: Services) -> Callable[[str], None]:
         answer = httpx.post(
             f"{services.urls['users']}/calls/make_owner",
             json={"username": username},
-            headers={"Authorization": f"Bearer {services.service_key}"},
+            headers=AnyCaller(services.credentials.shared).headers("users"),
         )
         assert answer.status_code == 200, answer.text
 

@@ -21,6 +21,7 @@ from files.sweep import Sweep
 from files.upstream import Chats
 from tests.contract.edge.conftest import Person, Services
 from tests.contract.edge.uploading import wait_until
+from tests.fixtures.callers import AnyCaller
 from tests.fixtures.servers import Server, ValkeyServer
 
 DATA = b"x" * 1_200_000  # three pieces
@@ -162,7 +163,7 @@ async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
     address = stage.services.urls["chats"].removeprefix("http://")
     with (
         closing(FileStore(Location(stage.folder.as_uri()))) as store,
-        closing(HttpClient(stage.services.service_key)) as http,
+        closing(HttpClient(AnyCaller(stage.services.credentials.shared))) as http,
     ):
         sweep = Sweep(Chats(Calls(http, Replicas("chats", (address,)))), store, {})
         assert await sweep.remove_strange(known[-2:]) == []  # too young

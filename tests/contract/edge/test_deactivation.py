@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from common.protocol.ids import new_id
 from tests.fixtures.busy import bound
+from tests.fixtures.callers import AnyCaller
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 WITHIN_SECONDS = 1.0
@@ -50,7 +51,7 @@ def system(
     httpx.post(
         f"{services.urls['users']}/calls/make_owner",
         json={"username": sign_up["user"]["username"]},
-        headers={"Authorization": f"Bearer {services.service_key}"},
+        headers=AnyCaller(services.credentials.shared).headers("users"),
     ).raise_for_status()
     sockets = [f"ws{node.removeprefix('http')}/ws" for node in nodes]
     yield System(edges, sockets, valkey, bearer(sign_up))

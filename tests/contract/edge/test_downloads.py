@@ -97,7 +97,7 @@ def test_links(services: Any, ann: Any, chat: str) -> None:
     file = upload_file(ann, chat)
     url = link_to(ann, chat, file)
     assert get_openly(ann, url).content == TEXT
-    signer = LinkSigner(services.service_key)
+    signer = LinkSigner(services.credentials.shared)
     for link in (
         Link(file, "file", int(time.time()) - 1),
         Link(file, "preview", int(time.time()) + 9),

@@ -31,6 +31,7 @@ from common.protocol.items import AppendAnswer, AppendRequest, MessageStored, Se
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.children import spawn
 from fleet.ports import ReservedPort
+from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 from tests.fixtures.signing import read_signing_key
 from users.keys import KeyRing
@@ -56,12 +57,11 @@ class Tier:
         self._folder = folder
         self.valkey_url = valkey_url
         self.topic_prefix = f"realtime-{secrets.token_hex(4)}:"
-        self.service_key = secrets.token_hex(16)
+        self.credentials = Credentials(folder)
         self.balancer_key = secrets.token_hex(16)
         self._processes: list[Process] = []
         self._ports: list[ReservedPort] = []
         self.chats_replicas: list[str] = []
-        (folder / "service.key").write_text(self.service_key)
         (folder / "balancer.key").write_text(self.balancer_key)
         self._signing_secret = secrets.token_hex(16)
         (folder / "signing.key").write_text(self._signing_secret)
@@ -70,7 +70,6 @@ class Tier:
             "PYTHONWARNINGS": "default",
             "HUBBUB_VALKEY_URL": valkey_url,
             "HUBBUB_TOPIC_PREFIX": self.topic_prefix,
-            "HUBBUB_SERVICE_KEY_FILE": str(folder / "service.key"),
             "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
             "HUBBUB_SIGNING_SECRET_FILE": str(folder / "signing.key"),
             "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
@@ -86,6 +85,7 @@ class Tier:
         number = len(self._processes)
         env = {
             **self._shared,
+            **self.credentials.environment(role),
             **environment,
             "HUBBUB_NAME": f"{role}-{number}",
             "HUBBUB_LISTEN": port.address,
@@ -137,7 +137,7 @@ class Tier:
     @contextlib.asynccontextmanager
     async def world(self, node: Process) -> AsyncIterator["World"]:
         """What a test does, on this node."""
-        with contextlib.closing(HttpClient(self.service_key)) as http:
+        with contextlib.closing(HttpClient(AnyCaller(self.credentials.shared))) as http:
             users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
             chats = Replicas("chats", tuple(self.chats_replicas))
             yield World(self, node, Calls(http, users), Calls(http, chats))

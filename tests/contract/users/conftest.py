@@ -28,6 +28,7 @@ from common.protocol.users import (
     Profile,
     SignUp,
 )
+from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.servers import PostgresServer
 from users.app import create_users
 from users.settings import Settings, read_settings
@@ -36,7 +37,6 @@ from users.store.upkeep import set_up_database
 T = TypeVar("T")
 
 CALL_TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
-SERVICE_KEY = "a service key for tests"
 SIGNING_SECRET = "what wraps the keys of tests"
 
 
@@ -104,18 +104,25 @@ def own_database(postgres: PostgresServer, model_database: str) -> Iterator[str]
 
 
 @pytest.fixture
+def credentials(tmp_path: Path) -> Credentials:
+    return Credentials(tmp_path)
+
+
+@pytest.fixture
 def environment(
-    tmp_path: Path, own_database: str, valkey_url: str, topic_prefix: str
+    tmp_path: Path,
+    own_database: str,
+    valkey_url: str,
+    topic_prefix: str,
+    credentials: Credentials,
 ) -> dict[str, str]:
     """What the fleet would tell a users process."""
-    key_file = tmp_path / "service.key"
-    key_file.write_text(SERVICE_KEY)
     (tmp_path / "signing.key").write_text(SIGNING_SECRET)
     return {
         "HUBBUB_LISTEN": "127.0.0.1:8390",
         "HUBBUB_VALKEY_URL": valkey_url,
         "HUBBUB_TOPIC_PREFIX": topic_prefix,
-        "HUBBUB_SERVICE_KEY_FILE": str(key_file),
+        **credentials.environment("users"),
         "HUBBUB_USERS_DATABASE_URL": own_database,
         "HUBBUB_SIGNING_SECRET_FILE": str(tmp_path / "signing.key"),
     }
@@ -130,10 +137,12 @@ async def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-async def start_replica(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
+async def start_replica(
+    settings: Settings, credentials: Credentials
+) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
     """Starts replicas; keyword arguments change their settings."""
     async with AsyncExitStack() as stack:
-        http = stack.enter_context(closing(HttpClient(SERVICE_KEY)))
+        http = stack.enter_context(closing(HttpClient(AnyCaller(credentials.shared))))
 
         async def start(**changes: Any) -> Users:
             service = create_users(msgspec.structs.replace(settings, **changes))

@@ -19,6 +19,7 @@ from common.calls.replicas import Replicas
 from common.database.pool import Pool
 from common.protocol.errors import Refusal
 from common.protocol.users import Empty, PrepareMemberships
+from tests.fixtures.callers import AnyCaller
 from users.resolver import resolve_in_doubt
 from users.store.memberships import list_in_doubt
 
@@ -63,7 +64,7 @@ async def coordinator() -> AsyncIterator[Coordinator]:
 
 @pytest.fixture
 async def chats(coordinator: Coordinator) -> AsyncIterator[Calls]:
-    with closing(HttpClient("a service key for tests")) as http:
+    with closing(HttpClient(AnyCaller("a secret for tests"))) as http:
         yield Calls(http, Replicas("chats", (coordinator.address,)))
 
 
@@ -104,7 +105,7 @@ async def test_nothing_is_decided_while_chats_is_gone(
     """Without an answer the transaction stays in doubt, and the metrics say so."""
     ann = await users.sign_up("Ann")
     await users.call("prepare", change_of(ann, add=[ann.id]))
-    with closing(HttpClient("a service key for tests")) as http:
+    with closing(HttpClient(AnyCaller("a secret for tests"))) as http:
         nobody = Calls(http, Replicas("chats", ("127.0.0.1:8398",)))
         with pytest.raises(Refusal):
             await resolve_in_doubt(pool, nobody, after_seconds=0)

@@ -5,19 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from common.calls.callers import Caller
 from common.calls.calls import KEY_REFUSED_HEADER, Calls
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from common.protocol.instance import DemandRole
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
+from tests.fixtures.callers import AnyCaller, Credentials
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
 PROJECT = Path(__file__).parents[3]
@@ -42,7 +42,10 @@ async def test_dead_database_is_unavailable_and_comes_back(
         ("log_in", LogIn(username="Ann", password="x")),
     ):
         answered = await users.http.post(
-            users.address, f"/calls/{name}", msgspec.json.encode(request), {}
+            users.address,
+            f"/calls/{name}",
+            msgspec.json.encode(request),
+            users.http.caller.headers("users"),
         )
         assert answered.status == 503
         assert msgspec.json.decode(answered.body)["code"] == "unavailable"
@@ -57,14 +60,43 @@ async def test_dead_database_is_unavailable_and_comes_back(
     assert await status_of(users, "/health/ready") == 200
 
 
-async def test_calls_demand_the_service_credential(users: Any) -> None:
-    """Health is open, calls are not."""
-    with closing(HttpClient("x")) as stranger:
-        refused = await stranger.post(users.address, "/calls/keys", b"{}", {})
-        assert refused.status == 401
+async def test_calls_demand_the_credential_of_a_service(
+    users: Any, credentials: Credentials
+) -> None:
+    """Health is open, calls are not: not to strangers, nor to a service that shows what it shows to
+    another one, or that names itself another one."""
+    edge = Caller("edge", credentials.secrets["edge"])
+    (name, value), *_ = edge.headers("users").items()
+    for shown in (
+        {},
+        AnyCaller("another secret").headers("users"),
+        Caller("edge", "another secret").headers("users"),
+        edge.headers("chats"),
+        {name: value.replace("edge", "chats")},
+        {name: value[:-1]},
+        {name: "\xff"},
+    ):
+        refused = await users.http.post(users.address, "/calls/keys", b"{}", shown)
+        assert refused.status == 401, shown
         assert KEY_REFUSED_HEADER.lower().encode() in refused.headers
-        assert (await stranger.get(users.address, "/openapi.json")).status == 401
-        assert (await stranger.get(users.address, "/health/ready")).status == 200
+        assert (await users.http.get(users.address, "/openapi.json", shown)).status == 401
+    assert (await users.http.get(users.address, "/health/ready")).status == 200
+    answered = await users.http.post(users.address, "/calls/keys", b"{}", edge.headers("users"))
+    assert answered.status == 200
+
+
+async def test_each_service_may_make_its_own_calls_alone(
+    users: Any, credentials: Credentials
+) -> None:
+    """All others are refused with a sentence, before their body is read; the credential that all
+    shared in 0.1.0 does not help who names itself."""
+    for caller, call in (("realtime", "sign_up"), ("edge", "prepare"), ("files", "make_owner")):
+        for shared in (None, credentials.shared):
+            shown = Caller(caller, credentials.secrets[caller], shared).headers("users")
+            refused = await users.http.post(users.address, f"/calls/{call}", b"no JSON", shown)
+            assert refused.status == 403
+            assert KEY_REFUSED_HEADER.lower().encode() in refused.headers
+            assert msgspec.json.decode(refused.body)["detail"] == f"{caller} may not call {call}."
 
 
 async def test_malformed_call_is_refused(users: Any) -> None:
@@ -76,7 +108,9 @@ async def test_malformed_call_is_refused(users: Any) -> None:
 
 async def test_calls_are_described_by_openapi(users: Any) -> None:
     """Every call stands in the document, with the structs it takes and gives."""
-    document = msgspec.json.decode((await users.http.get(users.address, "/openapi.json")).body)
+    shown = users.http.caller.headers("users")
+    answered = await users.http.get(users.address, "/openapi.json", shown)
+    document = msgspec.json.decode(answered.body)
     assert {"/calls/sign_up", "/calls/prepare", "/calls/change_user"} <= document["paths"].keys()
     answer = document["paths"]["/calls/refresh"]["post"]["responses"]["200"]
     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")

@@ -6,16 +6,15 @@ import pytest
 
 from chats.settings import read_chats_settings
 from common.process.variables import SettingsError
+from tests.fixtures.callers import Credentials
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    secret = tmp_path / "key"
-    secret.write_text("a key of some length")
     return {
         "HUBBUB_LISTEN": "127.0.0.1:8400",
         "HUBBUB_VALKEY_URL": "redis://127.0.0.1:8401",
-        "HUBBUB_SERVICE_KEY_FILE": str(secret),
+        **Credentials(tmp_path).environment("chats"),
         "HUBBUB_CHATS_DATABASE_URL": "postgresql://chats@127.0.0.1/chats",
     }
 

@@ -16,6 +16,7 @@ from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from fleet.ports import ReservedPort
 from tests.fixtures.busy import BUSY
+from tests.fixtures.callers import AnyCaller
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 SERVICE_KEY = "a key of the tests"
@@ -95,7 +96,7 @@ async def replicas() -> AsyncIterator[list[Replica]]:
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[HttpClient]:
-    with closing(HttpClient(SERVICE_KEY)) as http:
+    with closing(HttpClient(AnyCaller(SERVICE_KEY))) as http:
         yield http
 
 
@@ -298,7 +299,7 @@ async def test_a_wrong_service_key_is_no_answer_to_a_user(
         with pytest.raises(Refusal, match="unavailable"):
             await calls.call("x", Ask("?"), Told, key="k")
     assert sum(replica.calls for replica in replicas) == tries + 5 * len(replicas)
-    assert caplog.messages.count("service key refused") == 3
+    assert caplog.messages.count("credential refused") == 3
     for replica in replicas:
         replica.answer = replica._serve
     assert (await calls.call("x", Ask("?"), Told, key="k")).by == first.name

@@ -52,7 +52,7 @@ async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
 
 @asynccontextmanager
 async def server_and_client() -> AsyncIterator[tuple[Server, HttpClient]]:
-    server, client = Server(), HttpClient("key")
+    server, client = Server(), HttpClient()
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()
     server.address = f"{host}:{port}"
@@ -80,8 +80,8 @@ async def test_a_request_and_its_answer() -> None:
         answered = await client.post(server.address, "/calls/a", b"{}", {"Trace": "1"})
         assert answered == Response(200, {b"x-name": b"value", b"content-length": b"2"}, b"ok")
         assert server.asked == [
-            f"POST /calls/a HTTP/1.1\r\nHost: {server.address}\r\nAuthorization: Bearer key\r\n"
-            "Content-Type: application/json\r\nTrace: 1\r\nContent-Length: 2\r\n\r\n{}".encode()
+            f"POST /calls/a HTTP/1.1\r\nHost: {server.address}\r\nTrace: 1\r\n"
+            "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
         ]
 
 

@@ -117,8 +117,12 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
         for secret in COMPOSE["secrets"]
     }
     assert who == {
+        **{f"{role}.key": {role} for role in OURS},
+        **{f"{role}.callers": {role} for role in ("users", "chats", "realtime")},
         "service.key": set(OURS),
         "balancer.key": {"haproxy", "edge", "realtime", "files"},
+        "link.key": {"edge", "files"},
+        "signing.key": {"users"},
         "users-database.password": {"users", "users-database", "ops", *BACKUP},
         "chats-database.password": {"chats", "chats-database", "ops", *BACKUP},
         **{f"valkey-{role}.password": {role, "valkey"} for role in OURS},

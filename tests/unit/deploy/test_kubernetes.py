@@ -129,7 +129,7 @@ def test_what_all_services_are_told_is_known(folder: str) -> None:
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_secrets_are_those_that_are_made(workload: Manifest) -> None:
     """By deploy/kubernetes/make-secrets; the one of the file store is the operator's."""
-    made = re.findall(r"[a-z-]+\.(?:key|password)", (FOLDER / "make-secrets").read_text())
+    made = re.findall(r"[a-z-]+\.(?:key|callers|password)", (FOLDER / "make-secrets").read_text())
     for volume in _pod(workload).get("volumes", []):
         if volume.get("secret", {}).get("secretName") == "hubbub":
             assert {item["key"] for item in volume["secret"]["items"]} <= {*made, "files.secret"}

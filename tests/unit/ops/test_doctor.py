@@ -148,8 +148,12 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (10, {"databases": chats(strangers=(("it's mine", 90.0),))}, "is not Hubbub's"),
     (2, {"parent_answers": False}, "looks after all others (1) does not answer"),
     (21, {"paused": {"postgres-1": (7,)}}, "postgres-1 is paused"),
-    (16, {"missing_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key is gone"),
-    (16, {"open_secrets": (Path("/hubbub/keys/service.key"),)}, "service.key"),
+    (16, {"missing_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key is gone"),
+    (16, {"open_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key"),
+    (
+        16, {"processes": (facts(name="edge-1", samples={"hubbub_credential_refused": 2.0}),)},
+        "edge-1 is refused by those that it calls",
+    ),
     *(
         (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
          f"files-1 cannot store files: /hubbub/files is {why}")

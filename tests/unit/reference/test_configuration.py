@@ -22,6 +22,7 @@ from files.settings import FilesSettings, read_files_settings
 from fleet.settings import FleetSettings, read_settings
 from ops.settings import OpsSettings
 from realtime.settings import RealtimeSettings, read_realtime_settings
+from tests.fixtures.callers import Credentials
 from users.settings import Settings as UsersSettings
 from users.settings import read_settings as read_users_settings
 
@@ -73,7 +74,7 @@ def needed(tmp_path: Path) -> dict[str, str]:
         "HUBBUB_LISTEN": "127.0.0.1:9",
         "HUBBUB_METRICS_LISTEN": "127.0.0.1:10",
         "HUBBUB_VALKEY_URL": "redis://127.0.0.1:11",
-        "HUBBUB_SERVICE_KEY_FILE": str(secret),
+        **Credentials(tmp_path).environment("users"),
         "HUBBUB_SIGNING_SECRET_FILE": str(secret),
         "HUBBUB_SIGNING_KEYS": str(tmp_path),
         "HUBBUB_USERS_DATABASE_URL": "postgresql://u@127.0.0.1/users",

@@ -1,0 +1,118 @@
+"""Who calls: each service has a secret of its own, and shows those that it calls a credential made
+of it, which is another one for each of them.
+
+A service that is called knows hashes of its callers' credentials only (HUBBUB_CALLERS_FILE), so
+nobody who takes it over, or reads its files, can call others in their name. Which call a caller may
+make stands beside the call, in users/calls.py, chats/calls.py and
+realtime/presence/calls.py.
+"""
+
+import hmac
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from common.process.variables import Kind, Variable
+
+CALLERS: Final = ("edge", "realtime", "files", "users", "chats", "fleet")
+CALLED: Final = ("users", "chats", "realtime")
+CALLER_HEADER: Final = "X-Hubbub-Caller"
+RELEASE_BEFORE: Final = "0.1.0"
+"""What a caller is called that shows the one credential which all services had until 0.1.0. It may
+make every call, until the operator takes that credential away."""
+
+CredentialHashes: TypeAlias = Mapping[str, Sequence[bytes]]
+"""By caller; several while a secret is being replaced."""
+
+_CALLER: Final = CALLER_HEADER.lower().encode()
+
+
+def make_credential(secret: str, callee: str) -> str:
+    """What the caller with this secret shows to one service. deploy/make-secrets does this too."""
+    return sha256(f"hubbub calls to {callee}: {secret}".encode()).hexdigest()
+
+
+def callers_lines(secrets: Mapping[str, str], callee: str) -> str:
+    """The file by which a service knows its callers, of the callers' secrets."""
+    return "".join(
+        f"{name} {_hash(make_credential(secret, callee)).hex()}\n"
+        for name, secret in secrets.items()
+        if name != callee
+    )
+
+
+def read_callers(text: str) -> CredentialHashes:
+    """Raises ValueError."""
+    found: defaultdict[str, list[bytes]] = defaultdict(list)
+    for number, line in enumerate(text.splitlines(), 1):
+        match line.split():
+            case []:
+                continue
+            case [name, digits] if name in CALLERS and len(digits) == 64:
+                found[name].append(bytes.fromhex(digits))
+            case _:
+                raise ValueError(f"line {number} is not a service and 64 hexadecimal digits")
+    if not found:
+        raise ValueError("names no caller")
+    return dict(found)
+
+
+class Caller:
+    """This process, to those that it calls."""
+
+    def __init__(self, name: str, secret: str, shared: str | None = None) -> None:
+        """`shared` is the one credential of 0.1.0, for replicas of that release."""
+        self._name = name
+        self._secret = secret
+        self._shared = shared
+
+    def headers(self, callee: str) -> dict[str, str]:
+        """Those of every call to a service."""
+        own = {CALLER_HEADER: f"{self._name} {make_credential(self._secret, callee)}"}
+        return own if self._shared is None else own | {"Authorization": f"Bearer {self._shared}"}
+
+
+class KnownCallers:
+    """Those who may call this process."""
+
+    def __init__(self, hashes: CredentialHashes, shared: str | None = None) -> None:
+        self._hashes = hashes
+        self._shared = None if shared is None else f"Bearer {shared}".encode()
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> str | None:
+        """Whose request it is; None where nothing that it shows is good."""
+        shown = headers.get(_CALLER)
+        if shown is None:
+            given = headers.get(b"authorization", b"")
+            known = self._shared is not None and hmac.compare_digest(given, self._shared)
+            return RELEASE_BEFORE if known else None
+        name, _, credential = shown.decode("latin-1").partition(" ")
+        return name if _is_one_of(_hash(credential), self._hashes.get(name, ())) else None
+
+
+def _is_one_of(shown: bytes, known: Iterable[bytes]) -> bool:
+    return any([hmac.compare_digest(shown, one) for one in known])
+
+
+def _hash(credential: str) -> bytes:
+    # 256 random bits cannot be guessed, so a fast hash guards them.
+    return sha256(credential.encode("latin-1")).digest()
+
+
+def _read_file(path: str) -> CredentialHashes:
+    try:
+        return read_callers(Path(path).read_text())
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+
+
+CALLERS_FILE: Final = Variable(
+    "HUBBUB_CALLERS_FILE",
+    Kind("path of a file", _read_file),
+    "Who may call it: a line each, a service and the hash of what it shows.",
+    None,
+)
