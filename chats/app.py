@@ -29,13 +29,12 @@ from chats.store.timeline import settle_timeline
 from common.calls.callers import KnownCallers
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Connection, create_pool
 from common.database.primary import Primary, ServerFacts, Verdict
-from common.process.service import Service
+from common.process.service import Service, open_http
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
 
@@ -61,7 +60,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         primary=primary,
         arrive=arrive,
     )
-    http = HttpClient(service.caller)
+    http = open_http(service)
     users = Replicas("users", service.users_seeds)
     lease: list[asyncio.Task[None]] = []
 
@@ -129,4 +128,4 @@ def create_chats(settings: ChatsSettings) -> Service:
     calls = create_calls(pool, appender, coordinator, window, recent, publisher, markers, wishes)
     callers = KnownCallers(settings.callers, service.shared_key)
     served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
-    return Service(served, health, running, withdraw)
+    return Service(service, served, health, running, withdraw)

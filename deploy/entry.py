@@ -23,8 +23,9 @@ def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[st
     """
     if role not in ROLES:
         raise EntryError(f"there is no service {role!r}: name one of {', '.join(ROLES)}")
-    # What faces clients is asked by other services on its internal port.
-    inner = env.get("HUBBUB_METRICS_LISTEN") or env.get("HUBBUB_LISTEN", "")
+    # users and chats are called; what faces clients is asked on its internal port.
+    calls = "HUBBUB_LISTEN" if role in ("users", "chats") else "HUBBUB_METRICS_LISTEN"
+    inner = env.get(calls) or env.get("HUBBUB_LISTEN", "")
     port = inner.rpartition(":")[2]
     return {
         "HUBBUB_NAME": f"{role}-{host}",

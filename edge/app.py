@@ -11,11 +11,11 @@ from litestar.routes import HTTPRoute
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
+from common.process.service import open_http
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
@@ -72,7 +72,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
     """An edge whose watchers run until the block ends."""
     service = settings.service
     async with AsyncExitStack() as stack:
-        http = stack.enter_context(closing(HttpClient(service.caller)))
+        http = stack.enter_context(closing(open_http(service)))
         valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)

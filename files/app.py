@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
+from common.process.service import open_http
 from common.process.tasks import stop
 from common.process.variables import SettingsError
 from common.valkey.shared_rates import SharedBuckets
@@ -46,7 +46,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             store = stack.enter_context(closing(FileStore(settings.location)))
         except ValueError as error:
             raise SettingsError(f"HUBBUB_FILES_URL {error}") from error
-        http = stack.enter_context(closing(HttpClient(service.caller)))
+        http = stack.enter_context(closing(open_http(service)))
         valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)

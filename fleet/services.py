@@ -22,6 +22,8 @@ from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 PUBLIC_ROLES = ("edge", "realtime", "files")
 FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and the key to them
 CALLED_ROLES = ("users", "chats", "realtime")
+# Calls stay on loopback.
+CALLS_TLS = {"HUBBUB_CALLS_CERTIFICATE", "HUBBUB_CALLS_KEY", "HUBBUB_CALLS_CA"}
 
 
 class ServicePorts(NamedTuple):
@@ -125,7 +127,7 @@ def _reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
 def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict[str, str]:
     """What every service gets; makes the keys on first use. `urls` are the engines' addresses."""
     environment = {
-        **settings.environment,
+        **{name: value for name, value in settings.environment.items() if name not in CALLS_TLS},
         **urls,
         "HUBBUB_PORT": str(settings.port),
         "HUBBUB_DATA": str(settings.data),

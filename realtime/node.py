@@ -13,9 +13,9 @@ import prometheus_client
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.identity.credentials import Credentials
+from common.process.service import open_http
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
@@ -168,7 +168,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
 def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
     """Closed with the stack; connects to nothing yet."""
     service = settings.service
-    http = stack.enter_context(closing(HttpClient(service.caller)))
+    http = stack.enter_context(closing(open_http(service)))
     users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
     return _Outside(
         valkey=stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix))),

@@ -12,12 +12,11 @@ import msgspec
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.http_server import Request, Response, serving_http
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
-from common.process.service import Serving
+from common.process.service import Serving, open_http
 from common.process.settings import ServiceSettings
 from common.process.tasks import stop
 from common.process.trace import enter_trace
@@ -156,7 +155,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
     """As edge/app.py and edge/__main__.py put it together."""
     service = settings.service
     async with contextlib.AsyncExitStack() as stack:
-        http = stack.enter_context(contextlib.closing(HttpClient(service.caller)))
+        http = stack.enter_context(contextlib.closing(open_http(service)))
         valkey = stack.enter_context(
             contextlib.closing(Valkey(service.valkey_url, service.topic_prefix))
         )

@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator
 from common.calls.callers import KnownCallers
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
 from common.database.primary import Primary
 from common.process.logs import log
-from common.process.service import Service
+from common.process.service import Service, open_http
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
 from users.accounts import Accounts
@@ -57,7 +56,7 @@ def create_users(settings: Settings) -> Service:
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey)
     sessions = Sessions(pool, keys, notices)
-    http = HttpClient(common.caller)
+    http = open_http(common)
     chats = Replicas("chats", common.chats_seeds)
     chats_calls = Calls(http, chats)
     invitations = Invitations(pool, chats_calls, settings.signup)
@@ -127,7 +126,7 @@ def create_users(settings: Settings) -> Service:
     health = Health(find_missing, primary.describe)
     callers = KnownCallers(settings.callers, common.shared_key)
     served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
-    return Service(served, health, running, withdraw)
+    return Service(common, served, health, running, withdraw)
 
 
 async def keep_purging(pool: Pool) -> None:

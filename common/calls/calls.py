@@ -8,6 +8,7 @@ of the other side arrive as Refusal.
 import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -15,9 +16,11 @@ from typing import Final, TypeVar
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
+from common.calls.callers import CALLED
 from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
+from common.process.certificates import describe_tls
 from common.process.logs import log
 from common.process.symptoms import CREDENTIAL_REFUSED
 from common.process.trace import outgoing_traceparent
@@ -93,6 +96,8 @@ class Calls:
         self._http = http
         self._identity = http.caller.headers(replicas.role) if http.caller else {}
         self._replicas = replicas
+        # Others are only asked for their health, which is told in the clear.
+        self._name = replicas.role if replicas.role in CALLED else ""
         self._clock = clock
         self._circuits = Circuits(open_after)
         self._key_refused_by: set[str] = set()
@@ -217,7 +222,9 @@ class Calls:
         }
         try:
             async with asyncio.timeout(seconds):
-                answered = await self._http.post(address, f"/calls/{name}", body, headers)
+                answered = await self._http.post(
+                    address, f"/calls/{name}", body, headers, self._name
+                )
         except TimeoutError:
             self._note(address, "timed out")
             if fair:
@@ -225,6 +232,9 @@ class Calls:
             return None
         except OSError as error:
             self._note(address, "broken")
+            if isinstance(error, ssl.SSLError) and address not in self._circuits.out:
+                reason = describe_tls(error)
+                log("call not made", level=logging.ERROR, replica=address, error=reason)
             self._break_off(address, name, started, type(error).__name__)
             return None
         if answered.status == 200:
@@ -288,7 +298,9 @@ class Calls:
     async def _is_ready(self, address: str) -> bool:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                return (await self._http.get(address, "/health/ready")).status == 200
+                return (
+                    await self._http.get(address, "/health/ready", name=self._name)
+                ).status == 200
         except OSError:
             return False
 

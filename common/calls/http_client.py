@@ -6,9 +6,10 @@ compression and no addresses but those it is given.
 """
 
 import asyncio
+import ssl
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -103,29 +104,31 @@ class HttpClient:
     cancelled leaves no connection behind that could give its answer to another one.
     """
 
-    def __init__(self, caller: Caller | None = None) -> None:
-        """`caller` is who this process is, for those who make calls of it."""
+    def __init__(self, caller: Caller | None = None, tls: ssl.SSLContext | None = None) -> None:
+        """`caller` is who this process is, for those who make calls of it. With `tls` whoever is
+        asked by a name must have a certificate for it."""
         self.caller = caller
+        self._tls = tls
         self._idle: defaultdict[str, list[_Connection]] = defaultdict(list)
         self._used: set[_Connection] = set()
         self.is_closed = False
 
     async def post(
-        self, address: str, path: str, body: bytes, headers: Mapping[str, str]
+        self, address: str, path: str, body: bytes, headers: Mapping[str, str], name: str = ""
     ) -> Response:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{more}"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        return await self._exchange(address, head.encode("latin-1") + body)
+        return await self._exchange(address, name, head.encode("latin-1") + body)
 
     async def get(
-        self, address: str, path: str, headers: Mapping[str, str] = _NO_HEADERS
+        self, address: str, path: str, headers: Mapping[str, str] = _NO_HEADERS, name: str = ""
     ) -> Response:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n"
-        return await self._exchange(address, head.encode("latin-1"))
+        return await self._exchange(address, name, head.encode("latin-1"))
 
     def close(self) -> None:
         """Requests that are under way fail."""
@@ -133,8 +136,8 @@ class HttpClient:
         for connection in (*self._used, *(one for idle in self._idle.values() for one in idle)):
             connection.abort()
 
-    async def _exchange(self, address: str, request: bytes) -> Response:
-        connection = self._take_idle(address) or await self._connect(address)
+    async def _exchange(self, address: str, name: str, request: bytes) -> Response:
+        connection = self._take_idle(address) or await self._connect(address, name)
         self._used.add(connection)
         try:
             answered = await connection.exchange(request)
@@ -159,11 +162,14 @@ class HttpClient:
             connection.abort()
         return None
 
-    async def _connect(self, address: str) -> _Connection:
+    async def _connect(self, address: str, name: str) -> _Connection:
         if self.is_closed:
             raise ConnectionError("the client is closed")
         host, _, port = address.rpartition(":")
+        tls: dict[str, Any] = {}
+        if self._tls is not None and name:
+            tls = {"ssl": self._tls, "server_hostname": name}
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: _Connection(self._idle[address]), host.strip("[]"), int(port)
+            lambda: _Connection(self._idle[address]), host.strip("[]"), int(port), **tls
         )
         return connection

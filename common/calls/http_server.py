@@ -7,12 +7,13 @@ means is the handler's. Knows no routes. Not for the internet, where edge and it
 
 import asyncio
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from httptools import (
     HttpParserCallbackError,
@@ -241,12 +242,15 @@ class _Server:
 
 
 @asynccontextmanager
-async def serving_http(handle: Handle, listener: socket.socket) -> AsyncIterator[None]:
-    """Serves while the block runs, then lets requests in flight finish."""
+async def serving_http(
+    handle: Handle, listener: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serves while the block runs, with `tls` over TLS alone; then requests in flight finish."""
+    options: dict[str, Any] = {} if tls is None else {"ssl": tls}
     server = _Server(handle)
     listener.setblocking(False)
     accepting = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(server), sock=listener, backlog=BACKLOG
+        lambda: _Connection(server), sock=listener, backlog=BACKLOG, **options
     )
     sweeping = asyncio.create_task(server.sweep())
     try:

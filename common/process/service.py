@@ -15,12 +15,15 @@ import uvloop
 
 from common.calls.callers import CredentialHashes, KnownCallers
 from common.calls.health import Health
+from common.calls.http_client import HttpClient
 from common.calls.http_server import serving_http
 from common.calls.service import Call, CallService
+from common.process.certificates import ServerTls, client_context
 from common.process.garbage import tune_garbage_collection
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
 from common.process.settings import ServiceSettings
+from common.process.tasks import start, stop
 from common.process.variables import SettingsError
 
 _NOBODY: Final[CredentialHashes] = {}
@@ -96,10 +99,27 @@ class Service(NamedTuple):
     """What is called by others, as users and chats are. `running` holds what the calls need, while
     it is entered; `withdraw` takes the replica's lease back, so that callers go elsewhere."""
 
+    settings: ServiceSettings
     calls: CallService
     health: Health
     running: Callable[[], AbstractAsyncContextManager[None]]
     withdraw: Callable[[], Awaitable[None]]
+
+
+def open_http(settings: ServiceSettings) -> HttpClient:
+    """The connections of this process to others; connects to nothing yet. To be closed."""
+    ca = settings.calls_tls.ca
+    return HttpClient(settings.caller, client_context(ca) if ca else None)
+
+
+def _server_tls(settings: ServiceSettings) -> ServerTls | None:
+    """Raises SettingsError."""
+    if settings.calls_tls.certificate is None:
+        return None
+    try:
+        return ServerTls(settings.calls_tls, settings.role)
+    except ValueError as error:
+        raise SettingsError(f"HUBBUB_CALLS_CERTIFICATE: {error}") from error
 
 
 @asynccontextmanager
@@ -110,7 +130,12 @@ async def serving_calls(service: Service, listener: socket.socket) -> AsyncItera
         await service.withdraw()
         await asyncio.sleep(DRAIN_NOTICE_SECONDS)
 
+    tls = _server_tls(service.settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(service.running())
-        await stack.enter_async_context(serving_http(service.calls.handle, listener))
+        if tls is not None:
+            stack.push_async_callback(stop, [start(tls.keep_current())])
+        context = tls.context if tls else None
+        await stack.enter_async_context(serving_http(service.calls.handle, listener, context))
+        await stack.enter_async_context(serving_health(service.health, service.settings))
         yield Serving(service.health, drain)

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from common.calls.callers import Caller
+from common.calls.callers import CALLED, Caller
+from common.process.certificates import CallsTls, join_calls_tls
 from common.process.variables import (
     ADDRESSES,
     DESCRIPTOR,
@@ -84,7 +85,8 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_METRICS_LISTEN",
             LISTENER,
-            "Where health and metrics are served by those whose first port is public.",
+            "Where health and metrics are served by those whose first port is public. users and "
+            "chats serve them there too, always without TLS.",
             otherwise="with the calls",
         ),
         Variable(
@@ -101,7 +103,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             "HUBBUB_ADVERTISE",
             REACHED_AT,
             "Where other services reach it.",
-            otherwise="`HUBBUB_METRICS_LISTEN`, or `HUBBUB_LISTEN`",
+            otherwise="where it takes calls, or tells its health",
         ),
     ]
     valkey_url: Annotated[
@@ -178,6 +180,26 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             otherwise="standard output",
         ),
     ] = None
+    calls_tls: Annotated[
+        CallsTls,
+        Variable(
+            "HUBBUB_CALLS_CERTIFICATE",
+            FILE,
+            "For users and chats: certificate and chain in PEM, for the name of the service. Calls "
+            "are taken over TLS alone. Read again when it changes.",
+            otherwise="no TLS",
+        ),
+        Variable(
+            "HUBBUB_CALLS_KEY", FILE, "Its key in PEM.", otherwise="in the file of the certificate"
+        ),
+        Variable(
+            "HUBBUB_CALLS_CA",
+            FILE,
+            "The CA in PEM by which users and chats are known: they are called over TLS alone.",
+            otherwise="no TLS",
+        ),
+        Join(join_calls_tls),
+    ] = CallsTls()
 
     @property
     def caller(self) -> Caller:
@@ -189,5 +211,6 @@ def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> Ser
     """Raises SettingsError with a sentence for the operator."""
     name = f"{role}-{os.getpid()}"
     settings = read_variables(ServiceSettings, env, role=role, name=name)
-    advertise = settings.advertise or (settings.metrics_listen or settings.listen).address
+    called = settings.listen if role in CALLED else settings.metrics_listen or settings.listen
+    advertise = settings.advertise or called.address
     return msgspec.structs.replace(settings, advertise=advertise)

@@ -98,19 +98,24 @@ class Cluster:
         parts = urlsplit(url)
         login, _, places = parts.netloc.rpartition("@")
         self._prefix = f"{SCHEMES[parts.scheme]}://{login}{'@' if login else ''}"
+        self._query = f"?{parts.query}" if parts.query else ""
         self._seeds = [_read_place(place) for place in places.split(",")]
         self._learning: asyncio.Task[bool] | None = None
         self._learned_at = float("-inf")
         self._avoided: dict[Place, float] = {}
+        self._addresses: dict[Place, ValkeyAddress] = {}
         self.slots = SlotMap()
 
     def url_of(self, place: Place) -> str:
         """What one server alone is reached by."""
         host = f"[{place.host}]" if ":" in place.host else place.host
-        return f"{self._prefix}{host}:{place.port}"
+        return f"{self._prefix}{host}:{place.port}{self._query}"
 
     def address_of(self, place: Place) -> ValkeyAddress:
-        return ValkeyAddress(self.url_of(place))
+        found = self._addresses.get(place)
+        if found is None:
+            found = self._addresses[place] = ValkeyAddress(self.url_of(place))
+        return found
 
     @property
     def seeds(self) -> Sequence[Place]:

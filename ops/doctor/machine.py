@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from common.process.symptoms import CREDENTIAL_REFUSED
+from common.process.symptoms import (
+    CERTIFICATE_EXPIRES,
+    CREDENTIAL_REFUSED,
+    LEAST_CERTIFICATE_SECONDS,
+)
 from fleet.descriptors import more_descriptors
 from ops.doctor.check import Finding
 from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, secret_of
@@ -112,6 +116,16 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
             f"{START_ANEW}   # which makes a new one, or put it back where it was",
         )
     for process in scene.processes:
+        expires = process.samples.get(CERTIFICATE_EXPIRES, 0.0)
+        if expires and expires - scene.now < LEAST_CERTIFICATE_SECONDS:
+            days = int((expires - scene.now) // 86_400)
+            yield Finding(
+                f"The certificate of {process.name} "
+                + (f"expires in {days} days." if days >= 0 else "has expired."),
+                "Nobody has renewed it. Without a good one it cannot be called.",
+                f"deploy/make-certificates FOLDER   # once FOLDER/{process.role}.pem is removed",
+                process.role,
+            )
         if process.samples.get(CREDENTIAL_REFUSED):
             yield Finding(
                 f"{process.name} is refused by those that it calls.",

@@ -154,6 +154,14 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         16, {"processes": (facts(name="edge-1", samples={"hubbub_credential_refused": 2.0}),)},
         "edge-1 is refused by those that it calls",
     ),
+    (
+        16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW + 86_400 * 3.5}),)},
+        "expires in 3 days",
+    ),
+    (
+        16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW - 5}),)},
+        "has expired",
+    ),
     *(
         (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
          f"files-1 cannot store files: /hubbub/files is {why}")

@@ -1,0 +1,143 @@
+"""TLS between hosts: the certificate that a process shows, and the CA by which it checks others.
+
+A certificate of a service is for the service's name (`DNS:users`), not for an address: replicas
+come and go at other ones. What is wrong with a certificate is said in words, at the start where it
+is this process's own.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from prometheus_client import Gauge
+
+from common.process.logs import log
+from common.process.symptoms import CERTIFICATE_EXPIRES
+
+RELOAD_SECONDS: Final = 10.0
+EXPIRES: Final = Gauge(
+    CERTIFICATE_EXPIRES, "When this process's certificate ends, in Unix seconds."
+)
+
+
+class CallsTls(NamedTuple):
+    """Files of the operator's; None where calls go in the clear."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+
+
+def join_calls_tls(certificate: Path | None, key: Path | None, ca: Path | None) -> CallsTls:
+    """Raises ValueError where a file is missing or not in PEM."""
+    if certificate:
+        _load(_server_context(), certificate, key)
+    if ca:
+        client_context(ca)
+    return CallsTls(certificate, key, ca)
+
+
+def client_context(ca: Path) -> ssl.SSLContext:
+    """Trusts this CA alone, and checks names. Raises ValueError."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:  # an ssl.SSLError is one
+        raise ValueError(f"cannot use {ca}: {_reason(error)}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class ServerTls:
+    """What a process shows to its callers; new files are taken up while it runs."""
+
+    def __init__(self, files: CallsTls, name: str) -> None:
+        """Raises ValueError where the certificate is not valid now, or not for this name."""
+        assert files.certificate is not None
+        self._certificate, self._key, self._name = files.certificate, files.key, name
+        self.context = _server_context()
+        self._read()
+
+    async def keep_current(self) -> None:
+        """Reads changed files again, until cancelled; what is wrong with them is logged."""
+        seen = self._times()
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            now = self._times()
+            if now == seen:
+                continue
+            seen = now
+            try:
+                self._read()
+                log("certificate read again")
+            except ValueError as error:
+                log("certificate not read again", level=logging.ERROR, error=str(error))
+
+    def _read(self) -> None:
+        _load(self.context, self._certificate, self._key)
+        own = x509.load_pem_x509_certificate(self._certificate.read_bytes())
+        EXPIRES.set(own.not_valid_after_utc.timestamp())
+        if own.not_valid_after_utc.timestamp() <= time.time():
+            raise ValueError(f"{self._certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
+        if own.not_valid_before_utc.timestamp() > time.time():
+            raise ValueError(
+                f"{self._certificate} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M}"
+            )
+        names = _names(own)
+        if self._name not in names:
+            raise ValueError(
+                f"{self._certificate} is for {', '.join(names) or 'no name'}, not for {self._name}"
+            )
+
+    def _times(self) -> list[float]:
+        try:
+            files = filter(None, (self._certificate, self._key))
+            return [path.stat().st_mtime for path in files]
+        except OSError:
+            return []
+
+
+def describe_tls(error: ssl.SSLError) -> str:
+    """What was wrong with the other side."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if error.reason == "WRONG_VERSION_NUMBER":
+        return "it does not speak TLS"
+    return _reason(error)
+
+
+def _server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    for path in filter(None, (certificate, key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ValueError(f"{key or certificate} is not the key of {certificate}") from error
+        raise ValueError(f"{certificate} and {key or 'its key'}: {_reason(error)}") from error
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return found.value.get_values_for_type(x509.DNSName)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    return error.strerror or type(error).__name__
