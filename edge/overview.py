@@ -1,7 +1,6 @@
 """Size and health of the instance, for owners and admins: all services are asked at once."""
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -83,7 +82,7 @@ class Overview:
         users, chats, leases, answers = await asyncio.gather(
             _or_none(self._users.call("count_users", Empty(), UsersCounted)),
             _or_none(self._chats.call("count_chats", Empty(), ChatsCounted)),
-            self._valkey.list_leases("users", int(time.time() * 1000)),
+            self._valkey.list_leases("users"),
             asyncio.gather(*(ask_figures(self._http, of, ASKED[of.role]) for of in self._replicas)),
         )
         figures = {of.role: answer for of, answer in zip(self._replicas, answers, strict=True)}

@@ -11,6 +11,8 @@ from typing import Any, Final
 import hiredis
 
 from common.valkey.shared_rates import SCRIPT
+from common.valkey.valkey import LIST, RENEW
+from simulation.clock import CLOCK
 from simulation.network import Listener
 from simulation.processes import Process
 
@@ -149,31 +151,9 @@ class Valkey:
             if not heard:
                 del self.subscribers[topic]
 
-    def _do_zadd(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        key, score, member = arguments
-        self._sets.setdefault(key, {})[member] = float(score)
-        return b":1\r\n"
-
     def _do_zrem(self, _: "_Connection", arguments: list[bytes]) -> Answer:
         key, member = arguments
         return b":%d\r\n" % (self._sets.get(key, {}).pop(member, None) is not None)
-
-    def _do_zremrangebyscore(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        key, _low, high = arguments
-        members = self._sets.get(key, {})
-        old = [member for member, score in members.items() if score <= float(high)]
-        for member in old:
-            del members[member]
-        return b":%d\r\n" % len(old)
-
-    def _do_zrangebyscore(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        key, low = arguments[:2]
-        found = sorted(
-            (score, member)
-            for member, score in self._sets.get(key, {}).items()
-            if score >= float(low)
-        )
-        return b"*%d\r\n" % len(found) + b"".join(_bulk(member) for _, member in found)
 
     def _do_set(self, _: "_Connection", arguments: list[bytes]) -> Answer:
         key, value, *options = arguments
@@ -197,14 +177,40 @@ class Valkey:
         return value if until > self.loop.time() else None
 
     def _do_eval(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        if arguments[0] != SCRIPT.text.encode():
-            self.loop.fail("valkey: a script that is not in the model")
-        return self._run_rates(arguments)
+        for script, run in (
+            (SCRIPT, self._run_rates),
+            (RENEW, self._run_renewal),
+            (LIST, self._run_list),
+        ):
+            if arguments[0] in (script.text.encode(), script.sha.encode()):
+                return run(arguments)
+        self.loop.fail("valkey: a script that is not in the model")
+        return b"-NOSCRIPT\r\n"
 
-    def _do_evalsha(self, _: "_Connection", arguments: list[bytes]) -> Answer:
-        if arguments[0] != SCRIPT.sha.encode():
-            return b"-NOSCRIPT\r\n"
-        return self._run_rates(arguments)
+    _do_evalsha = _do_eval_ro = _do_evalsha_ro = _do_eval
+
+    def _run_renewal(self, arguments: list[bytes]) -> Answer:
+        """common.valkey.valkey.RENEW, line by line, but for the end of the whole set."""
+        key, address, lasts_ms, kept_ms = arguments[2:6]
+        now = self._clock_ms()
+        members = self._sets.setdefault(key, {})
+        members[address] = float(now + int(lasts_ms))
+        for member, score in list(members.items()):
+            if score <= now - int(kept_ms):
+                del members[member]
+        return b":%d\r\n" % now
+
+    def _run_list(self, arguments: list[bytes]) -> Answer:
+        """common.valkey.valkey.LIST, line by line."""
+        key, over_ms = arguments[2:4]
+        now = self._clock_ms()
+        members = self._sets.get(key, {})
+        found = sorted((s, m) for m, s in members.items() if s >= now - int(over_ms))
+        pairs = b"".join(_bulk(member) + _bulk(b"%.0f" % score) for score, member in found)
+        return b"*2\r\n:%d\r\n*%d\r\n" % (now, 2 * len(found)) + pairs
+
+    def _clock_ms(self) -> int:
+        return int(CLOCK.wall() * 1000)
 
     def _run_rates(self, arguments: list[bytes]) -> Answer:
         """common.valkey.shared_rates.SCRIPT, line by line."""

@@ -6,7 +6,6 @@ process was started with, and when Valkey cannot be asked the last answer and th
 """
 
 import asyncio
-import time
 from hashlib import blake2b
 from typing import Final
 
@@ -52,7 +51,7 @@ async def watch_replicas(valkey: Valkey, replicas: Replicas) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
-        found = await valkey.list_leases(replicas.role, int(time.time() * 1000))
+        found = await valkey.list_leases(replicas.role)
         if found is not None:
             replicas.replace_leased(tuple(sorted(found)))
         else:
@@ -67,8 +66,7 @@ async def announce_replica(valkey: Valkey, role: str, address: str) -> None:
     """Renews this replica's lease every second, until cancelled; then withdraws it."""
     try:
         while True:
-            now = int(time.time() * 1000)
-            if not await valkey.renew_lease(role, address, now, now + LEASE_MS):
+            if not await valkey.renew_lease(role, address, LEASE_MS):
                 log("lease not renewed")
             await asyncio.sleep(ANNOUNCE_SECONDS)
     finally:

@@ -16,7 +16,12 @@ from common.valkey.pipeline import NOT_REACHED, ValkeyPipeline
 
 Answers = list[Any] | None
 
-_KEY_PLACES: Final = {"EVAL": 3, "EVALSHA": 3}  # of the others it is the first argument
+_KEY_PLACES: Final = {
+    "EVAL": 3,
+    "EVALSHA": 3,
+    "EVAL_RO": 3,
+    "EVALSHA_RO": 3,
+}  # of the others it is the first argument
 # A replica takes these too, and tells the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
 _FOR_ANY_SERVER: Final = frozenset({"PUBLISH"})

@@ -6,10 +6,11 @@ second for it. Entries of the cache are not here: they lie on servers of their o
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from common.valkey.bus import Bus
 from common.valkey.cluster import Cluster, is_cluster, is_sharded, slot_of
@@ -27,11 +28,41 @@ LEASES_KEPT_MS: Final = 60_000  # after they have run out
 
 
 class Script:
-    """A Lua script that works on one key."""
+    """A Lua script that works on one key, or only reads it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, reads: bool = False) -> None:
         self.text = text
         self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+        suffix = "_RO" if reads else ""
+        self.commands = f"EVAL{suffix}", f"EVALSHA{suffix}"
+
+
+# Leases are given and judged by Valkey's clock: those of the machines may differ. Numbers of Lua
+# have 53 bits, more than milliseconds need.
+RENEW: Final = Script("""
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[3]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2] + ARGV[3])
+return now
+""")
+LIST: Final = Script(
+    """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local since = string.format('%.0f', now - ARGV[1])
+return {now, redis.call('ZRANGEBYSCORE', KEYS[1], since, '+inf', 'WITHSCORES')}
+""",
+    reads=True,
+)
+
+
+class Leases(NamedTuple):
+    """Until when each holds, and `now`, all in Unix milliseconds of Valkey's clock."""
+
+    now_ms: int
+    ends: dict[str, int]
 
 
 class Valkey:
@@ -42,6 +73,7 @@ class Valkey:
         self.topics = Topics(prefix)
         self.bus: AnyBus
         self._pipeline: ValkeyPipeline | ClusterPipeline
+        self._clock_ahead_ms: int | None = None  # of this process's monotonic clock
         self._is_cluster = is_cluster(url)
         if self._is_cluster:
             cluster = Cluster(url)
@@ -75,44 +107,52 @@ class Valkey:
         commands: list[tuple[Any, ...]] = []
         for key, *arguments in calls:
             place = slot_of(key) if self._is_cluster else 0
-            name = ("EVALSHA", script.sha) if place in known else ("EVAL", script.text)
+            whole, named = script.commands
+            name = (named, script.sha) if place in known else (whole, script.text)
             commands.append((*name, 1, key, *arguments))
             known.add(place)
         return self._pipeline.ask(commands)
 
     # ---- leases: a sorted set a role, addresses by the Unix milliseconds until which they hold
 
-    async def renew_lease(self, role: str, address: str, now_ms: int, until_ms: int) -> bool:
-        """Whether it holds now."""
+    async def renew_lease(self, role: str, address: str, lasts_ms: int) -> bool:
+        """Whether it holds now, for so long."""
         key = self.topics.replicas(role)
-        answers = await self._pipeline.ask(
-            [
-                ("ZADD", key, until_ms, address),
-                ("ZREMRANGEBYSCORE", key, "-inf", now_ms - LEASES_KEPT_MS),
-            ]
-        )
-        return answers is not None
+        answers = await self.run(RENEW, [(key, address, lasts_ms, LEASES_KEPT_MS)])
+        if answers is None:
+            return False
+        self._hear_clock(answers[0])
+        return True
 
     async def withdraw_lease(self, role: str, address: str) -> bool:
         """Whether it is gone; else it runs out."""
         key = self.topics.replicas(role)
         return await self._pipeline.ask([("ZREM", key, address)]) is not None
 
-    async def list_leases(self, role: str, now_ms: int) -> list[str] | None:
+    async def list_leases(self, role: str) -> list[str] | None:
         """The addresses whose lease holds; None where Valkey does not say."""
-        key = self.topics.replicas(role)
-        answers = await self._pipeline.ask([("ZRANGEBYSCORE", key, now_ms, "+inf")])
-        return None if answers is None else [address.decode() for address in answers[0]]
+        found = await self.list_lease_ends(role)
+        return None if found is None else list(found.ends)
 
-    async def list_lease_ends(self, role: str, since_ms: int) -> dict[str, int] | None:
-        """Of the leases that hold, or did at `since_ms`, until when; None where Valkey does not
-        say."""
-        key = self.topics.replicas(role)
-        answers = await self._pipeline.ask([("ZRANGEBYSCORE", key, since_ms, "+inf", "WITHSCORES")])
+    async def list_lease_ends(self, role: str, over_ms: int = 0) -> Leases | None:
+        """The leases that hold, and those that have not been over for longer than that; None where
+        Valkey does not say."""
+        answers = await self.run(LIST, [(self.topics.replicas(role), over_ms)])
         if answers is None:
             return None
-        names, ends = answers[0][::2], answers[0][1::2]
-        return {name.decode(): int(float(end)) for name, end in zip(names, ends, strict=True)}
+        now_ms, found = answers[0]
+        self._hear_clock(now_ms)
+        ends = zip(found[::2], found[1::2], strict=True)
+        return Leases(now_ms, {name.decode(): int(float(end)) for name, end in ends})
+
+    def now_ms(self) -> int:
+        """By Valkey's clock as it was heard last with a lease; by this machine's before that."""
+        if self._clock_ahead_ms is None:
+            return int(time.time() * 1000)
+        return int(time.monotonic() * 1000) + self._clock_ahead_ms
+
+    def _hear_clock(self, now_ms: int) -> None:
+        self._clock_ahead_ms = now_ms - int(time.monotonic() * 1000)
 
     # ---- hashes
 

@@ -5,7 +5,6 @@ afterwards nodes say again whom they have, and ask for whom they watch.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
@@ -180,7 +179,7 @@ class Presence:
         nodes = [node for node in self._lease_ends if node != self._node]
         keys = [self._topics.presence_of(node) for node in nodes]
         found = await self._valkey.get_fields(keys, users)
-        now, now_ms = self._now(), int(time.time() * 1000)
+        now, now_ms = self._now(), self._valkey.now_ms()
         for node, values in zip(nodes, found or [], strict=False):
             for user, value in zip(users, values, strict=True):
                 if value is not None:
@@ -273,12 +272,12 @@ class Presence:
                 await self._look_at_leases()
 
     async def _look_at_leases(self) -> None:
-        now_ms = int(time.time() * 1000)
         await self._teller.keep()
-        ends = await self._valkey.list_lease_ends(ROLE, now_ms - REMEMBERED_MS)
-        if ends is None:
+        found = await self._valkey.list_lease_ends(ROLE, REMEMBERED_MS)
+        if found is None:
             return
-        self._lease_ends |= ends
+        now_ms = found.now_ms
+        self._lease_ends |= found.ends
         self._lease_ends = {
             node: end for node, end in self._lease_ends.items() if end > now_ms - 2 * REMEMBERED_MS
         }

@@ -4,7 +4,6 @@ Of the watched, what was said lies in Valkey too, for nodes that begin to watch 
 is gone.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -85,7 +84,7 @@ class Teller:
     async def keep(self) -> bool:
         """Puts into Valkey what was said of the watched, with a lease; whether it is there."""
         unkept, self._unkept = self._unkept, set()
-        now, now_ms = self._clock(), int(time.time() * 1000)
+        now, now_ms = self._clock(), self._valkey.now_ms()
         values: dict[str, str] = {}
         gone: list[str] = []
         for user in unkept:
@@ -98,8 +97,7 @@ class Teller:
         is_kept = await self._valkey.keep_fields(key, values, gone, seconds=KEPT_SECONDS)
         if not is_kept:
             self._unkept |= unkept
-        until_ms = now_ms + LEASE_MS
-        return await self._valkey.renew_lease(ROLE, self._node, now_ms, until_ms) and is_kept
+        return await self._valkey.renew_lease(ROLE, self._node, LEASE_MS) and is_kept
 
     def forget_gone(self) -> None:
         """Those whom the hub has forgotten are of no interest any more."""

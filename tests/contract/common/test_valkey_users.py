@@ -10,6 +10,7 @@ import hiredis
 import pytest
 
 from common.valkey.topics import Topics
+from common.valkey.valkey import LIST, RENEW
 from fleet.engines.valkey import answers_ping
 from fleet.engines.valkey_users import password_file, write_rules
 from fleet.keys import make_key_folder, read_or_make_secret
@@ -20,8 +21,19 @@ ROLES = ("edge", "realtime", "files", "users", "chats")
 LEASED = ("realtime", "users", "chats")
 TOPICS = Topics()
 ID = "0192d3a4-0000-7000-8000-000000000001"
-LEASES = [(command, LEASED) for command in ("zadd", "zrem", "zremrangebyscore")]
-ARGUMENTS = {"zadd": ("1", "a"), "zrem": ("a",), "zremrangebyscore": ("0", "1")}
+LEASES = [(command, LEASED) for command in ("zadd", "zrem", "zremrangebyscore", "pexpire")]
+ARGUMENTS = {
+    "zadd": ("1", "a"), "zrem": ("a",), "zremrangebyscore": ("0", "1"), "pexpire": ("9",),
+}  # fmt: skip
+
+
+def renew(role: str) -> tuple[str, ...]:
+    return "eval", RENEW.text, "1", TOPICS.replicas(role), "a:1", "5000", "60000"
+
+
+def list_(role: str) -> tuple[str, ...]:
+    return "eval_ro", LIST.text, "1", TOPICS.replicas(role), "0"
+
 
 # A command, and the roles that may give it.
 TABLE: list[tuple[tuple[str, ...], set[str]]] = [
@@ -59,6 +71,14 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("zrangebyscore", TOPICS.replicas("users"), "0", "1"), {"edge", "realtime", "files", "chats"}),
     (("zrangebyscore", TOPICS.replicas("chats"), "0", "1"), {"edge", "realtime", "files", "users"}),
     (("zrangebyscore", TOPICS.replicas("realtime"), "0", "1"), {"edge"}),
+    (renew("users"), {"users"}),
+    (renew("chats"), {"chats"}),
+    (renew("realtime"), {"realtime"}),
+    (renew("presence"), {"realtime"}),
+    (list_("users"), {"edge", "realtime", "files", "chats"}),
+    (list_("chats"), {"edge", "realtime", "files", "users"}),
+    (list_("realtime"), {"edge"}),
+    (list_("presence"), {"edge", "realtime"}),
     (
         ("eval", "return redis.call('GET', KEYS[1])", "1", TOPICS.bucket("send", ID)),
         {"edge", "realtime", "files"},
