@@ -21,6 +21,7 @@ from common.calls.callers import CALLED, CALLERS
 from common.process.symptoms import (
     CACHE_NODES_OUT,
     CANARY_SILENT_SECONDS,
+    CERTIFICATE_EXPIRES,
     CREDENTIAL_REFUSED,
     OPEN_CIRCUIT,
     POLLING,
@@ -55,7 +56,7 @@ METRICS_PATH: Final = "/metrics?" + urlencode(
     [
         ("name[]", name)
         for name in (
-            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, CREDENTIAL_REFUSED,
+            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, CERTIFICATE_EXPIRES, CREDENTIAL_REFUSED,
             OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS,
             STORE_FAILING, "process_open_fds", "process_max_fds",
         )
