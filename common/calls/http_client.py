@@ -17,8 +17,6 @@ from common.calls.callers import Caller
 
 MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
 
-_NO_HEADERS: Final[Mapping[str, str]] = {}
-
 
 class Response(NamedTuple):
     """`headers` have lower-case names."""
@@ -124,9 +122,10 @@ class HttpClient:
         return await self._exchange(address, name, head.encode("latin-1") + body)
 
     async def get(
-        self, address: str, path: str, headers: Mapping[str, str] = _NO_HEADERS, name: str = ""
+        self, address: str, path: str, headers: Mapping[str, str] | None = None, name: str = ""
     ) -> Response:
-        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        given = headers or {}
+        more = "".join(f"{name}: {value}\r\n" for name, value in given.items())
         head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n"
         return await self._exchange(address, name, head.encode("latin-1"))
 

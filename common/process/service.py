@@ -26,7 +26,6 @@ from common.process.settings import ServiceSettings
 from common.process.tasks import start, stop
 from common.process.variables import SettingsError
 
-_NOBODY: Final[CredentialHashes] = {}
 DRAIN_NOTICE_SECONDS: Final = 1.2  # the balancer checks /health/live every 500 ms
 
 
@@ -84,13 +83,13 @@ async def serving_health(
     health: Health,
     settings: ServiceSettings,
     calls: Sequence[Call[Any, Any]] = (),
-    callers: CredentialHashes = _NOBODY,
+    callers: CredentialHashes | None = None,
 ) -> AsyncIterator[None]:
     """Health, metrics and calls on a port of their own, where it has one."""
     if settings.metrics_listen is None:
         yield
         return
-    internal = CallService(calls, health, KnownCallers(callers, settings.shared_key))
+    internal = CallService(calls, health, KnownCallers(callers or {}, settings.shared_key))
     async with serving_http(internal.handle, settings.metrics_listen.open()):
         yield
 

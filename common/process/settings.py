@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from common.calls.callers import CALLED, Caller
+from common.calls.callers import WITH_TLS, Caller
 from common.process.certificates import CallsTls, join_calls_tls
 from common.process.variables import (
     ADDRESSES,
@@ -211,6 +211,6 @@ def read_service_settings(role: str, env: Mapping[str, str] = os.environ) -> Ser
     """Raises SettingsError with a sentence for the operator."""
     name = f"{role}-{os.getpid()}"
     settings = read_variables(ServiceSettings, env, role=role, name=name)
-    called = settings.listen if role in CALLED else settings.metrics_listen or settings.listen
+    called = settings.listen if role in WITH_TLS else settings.metrics_listen or settings.listen
     advertise = settings.advertise or called.address
     return msgspec.structs.replace(settings, advertise=advertise)
