@@ -47,6 +47,8 @@ def _command(scene: Scene, why: str, place: str) -> str:
         return f"{check}   # a volume; S3: its address, key and bucket in the override file"
     if place.startswith("s3:"):
         return f"{_FOR_S3[why]}   # then make restart"
+    if why == "missing":
+        return f"mkdir {place}   # only where its bytes are lost; else mount it, or move it back"
     if why == "full":
         return f"df -h {place}   # free some, or make move-files TO=file:///SOMEWHERE/LARGER"
     return f"findmnt --target {place}; ls -ld {place}   # let this user write there"
