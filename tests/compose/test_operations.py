@@ -1,6 +1,7 @@
 """The procedures of docs/operations.md for containers, as they are printed there."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +11,22 @@ from tests.fixtures.person import Person
 from tests.fixtures.procedures import IN_CONTAINERS
 
 PASSWORD = "correct horse battery"
+PATIENCE_SECONDS = 240.0
+
+
+async def run_until_it_works(system: Stack, command: str) -> None:
+    """The doctor counts for two minutes what other tests have killed, and compose gives up at the
+    first health check that fails; anything else must work at once."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            await asyncio.to_thread(system.run, "sh", "-c", command)
+            return
+        except AssertionError as failure:
+            may_work = command.endswith("ops doctor") or "is unhealthy" in str(failure)
+            if not may_work or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(5)
 
 
 async def test_every_procedure_works_as_it_is_printed(system: Stack, tmp_path: Path) -> None:
@@ -31,6 +48,6 @@ async def test_every_procedure_works_as_it_is_printed(system: Stack, tmp_path: P
                 .replace("deploy/secrets/", f"{system.secrets}/")
                 .replace("docker compose exec users", "docker compose exec -T users")
             )  # fmt: skip
-            await asyncio.to_thread(system.run, "sh", "-c", command)
+            await run_until_it_works(system, command)
         await ann.log_in(PASSWORD, retry_seconds=30)
         assert (await ann.ask("GET", "/api/user/me", retry_seconds=10)).status == 200
