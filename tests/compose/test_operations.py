@@ -33,7 +33,7 @@ async def test_every_procedure_works_as_it_is_printed(system: Stack, tmp_path: P
     """One after the other on one system; afterwards an account that was there is there."""
     async with aiohttp.ClientSession() as http:
         ann = await Person.sign_up(http, system.origin, username="ann", password=PASSWORD)
-        trace = (await ann.ask("GET", "/api/user/me")).headers["X-Hubbub-Trace"]
+        trace = (await ann.ask("GET", "/api/user/me")).headers["x-hubbub-trace"]
         project = system.environment["COMPOSE_PROJECT_NAME"]
         for printed in IN_CONTAINERS:
             # What stands for something of the reader's own, and the folder of this stack's secrets.

@@ -43,7 +43,7 @@ async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
             "token": f"Authorization: Bearer {ann.token}",
             "json": "Content-Type: application/json",
         }
-        trace = (await ann.ask("GET", "/api/user/me")).headers["X-Hubbub-Trace"]
+        trace = (await ann.ask("GET", "/api/user/me")).headers["x-hubbub-trace"]
         for printed in ON_ONE_MACHINE:
             if printed == "make stop":
                 continue  # the last one, below
