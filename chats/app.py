@@ -94,8 +94,9 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
             start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
-            start(repeat("feed search", FEED_SECONDS, feeder.run)),
-            start(repeat("offer pushes", OFFER_SECONDS, pushes.run)),
+            # Messages go on where these fail, whatever the reason.
+            start(repeat("feed search", FEED_SECONDS, feeder.run, survives=Exception)),
+            start(repeat("offer pushes", OFFER_SECONDS, pushes.run, survives=Exception)),
             start(repeat("measure", DIGEST_SECONDS, measure)),
             start(
                 repeat(

@@ -4,6 +4,7 @@ Every piece may fail when a dependency is gone, is counted, and is tried again a
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -29,18 +30,25 @@ _CLEANUP_ROWS = 5_000
 _encode = msgspec.json.Encoder().encode
 
 
-async def repeat(name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-    """Does the work, pauses, and so on until cancelled. DatabaseUnavailable is logged and counted,
+async def repeat(
+    name: str,
+    seconds: float,
+    work: Callable[[], Awaitable[object]],
+    survives: type[Exception] = DatabaseUnavailable,
+) -> None:
+    """Does the work, pauses, and so on until cancelled. What it survives is logged and counted,
     other exceptions end it."""
     failing = False
     while True:
         try:
             await work()
             failing = False
-        except DatabaseUnavailable as error:
+        except survives as error:
             BACKGROUND_FAILED.labels(name).inc()
             if not failing:
-                log("background work fails", of=name, error=type(error).__name__)
+                is_bug = not isinstance(error, DatabaseUnavailable)
+                level = logging.ERROR if is_bug else logging.WARNING
+                log("background work fails", level=level, of=name, error=type(error).__name__)
             failing = True
         await asyncio.sleep(seconds)
 

@@ -8,12 +8,13 @@ from ops.doctor.scene import Scene
 
 class Finding(NamedTuple):
     """What is wrong, why, and what to do about it; each a sentence or a line of shell. `about` is
-    the role that it is about, where it is about one."""
+    the role that it is about, where it is about one. Nothing follows from what does no harm yet."""
 
     wrong: str
     cause: str
     command: str
     about: str = ""
+    harms: bool = True
 
 
 class Check(NamedTuple):

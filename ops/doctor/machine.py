@@ -108,6 +108,7 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
             f"Others may read {len(scene.open_secrets)} secrets, such as {names}.",
             "They were copied or restored without their permissions.",
             f"chmod -R go= {scene.settings.keys}",
+            harms=False,
         )
     for path in scene.missing_secrets:
         yield Finding(

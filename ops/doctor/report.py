@@ -34,7 +34,11 @@ def judge(scene: Scene) -> list[Verdict]:
         else Verdict(check.number, check.name, [], was_judged=False)
         for check in CHECKS
     ]
-    causes = {c: v.findings for c, v in zip(CHECKS, verdicts, strict=True) if v.findings}
+    causes = {
+        check: harmful
+        for check, verdict in zip(CHECKS, verdicts, strict=True)
+        if (harmful := [finding for finding in verdict.findings if finding.harms])
+    }
     return [
         verdict._replace(follows_from=_explained(verdict, causes)) if verdict.findings else verdict
         for verdict in verdicts

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
+from chats.metrics import BACKGROUND_FAILED
 from chats.search.feeder import Feeder
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import create_pool
+from common.process.tasks import stop
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 from tests.fixtures.servers import PostgresServer
@@ -47,6 +50,34 @@ async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str
         fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
         assert fed.fetchall() == [(MESSAGES,)]
     assert failed > 0
+
+
+async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: str) -> None:
+    """Whatever the reason: the replica lives on, and it is found once it can be put there."""
+    await set_up_database(database_url)
+    chat, ann = new_id(), new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, ann))
+        add_messages(connection, chat, ann)
+        connection.execute("ALTER TABLE search_open RENAME TO search_away")
+        async with create_pool(database_url, size=1, min_size=1) as pool, asyncio.timeout(60):
+            feeder = Feeder(pool)
+            feeder.note([chat], MESSAGES)
+            before = failures()
+            task = asyncio.create_task(repeat("feed search", 0.05, feeder.run, survives=Exception))
+            while failures() < before + 2:  # noqa: ASYNC110 - a figure
+                await asyncio.sleep(0.02)
+            connection.execute("ALTER TABLE search_away RENAME TO search_open")
+            upto = 0
+            while upto < MESSAGES:
+                await asyncio.sleep(0.02)
+                row = connection.execute("SELECT upto FROM search_progress").fetchone()
+                upto = row[0] if row else 0
+            await stop([task])
+
+
+def failures() -> float:
+    return float(BACKGROUND_FAILED.labels("feed search")._value.get())
 
 
 def add_messages(connection: psycopg.Connection, chat: str, sender: str) -> None:

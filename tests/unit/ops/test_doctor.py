@@ -285,6 +285,12 @@ def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
     assert "make run" not in finding.command
 
 
+def test_nothing_follows_from_a_secret_that_others_may_read() -> None:
+    """What ends over and over beside it has another reason."""
+    seen = scene(state=died("edge-1", 3), open_secrets=(Path("/hubbub/keys/service.key"),))
+    assert {v.number: v.follows_from for v in judge(seen) if v.findings} == {16: (), 19: ()}
+
+
 def test_what_has_just_been_started_is_not_missed() -> None:
     """For half a minute; a start takes its time."""
     assert not found_by(scene(state=fleet(process("edge", state="starting", started=NOW - 5))))
