@@ -89,8 +89,8 @@ async def _read(state: FleetState) -> Reading:
 def draw(address: str, state: FleetState, span: Span) -> Group:
     """The whole screen."""
     screen = Table.grid(expand=True)
-    screen.add_column(ratio=46)
-    screen.add_column(ratio=34)
+    screen.add_column(ratio=49)
+    screen.add_column(ratio=31)
     screen.add_row(_latency(span), _flow(span))
     screen.add_row(_replicas(state, span), _losses(span))
     return Group(f"Hubbub at {address}   {_health(span)}", screen, KEYS)

@@ -39,7 +39,7 @@ from fleet.lock import lock_holder
 from fleet.ports import LOOPBACK, is_taken
 from fleet.probe import Address, http_body, http_status
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, ProcessState, is_paused, read_running
+from fleet.state import FleetState, ProcessState, is_paused, read_running, read_state
 from ops.doctor.complaints import find_complaints
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, is_refused
@@ -90,6 +90,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         ),
         holder=holder,
         paused=_list_paused(state),
+        was_killed=state is None and _left_processes(settings.data),
         complaints=find_complaints(settings.logs, time.time()),
     )
     scene, programs, packages = await asyncio.gather(
@@ -125,6 +126,12 @@ async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
             return None, holder
         await asyncio.sleep(0.1)
     return state, state.parent
+
+
+def _left_processes(data: Path) -> bool:
+    """Whether fleet.json still lists some, as one that stopped in order does not leave it."""
+    left = read_state(data)
+    return left is not None and bool(left.processes)
 
 
 def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:

@@ -26,9 +26,10 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
         )
     elif scene.state is None:
         other = f"HUBBUB_PORT={scene.settings.port + 1} " if scene.port_is_taken else ""
-        yield Finding(
-            f"No Hubbub runs on {data}.", "It was stopped, or never started.", f"{other}make run"
-        )
+        cause = "It was stopped, or never started."
+        if scene.was_killed:
+            cause = "It did not stop in order: it was killed, memory ran out, or the machine ended."
+        yield Finding(f"No Hubbub runs on {data}.", cause, f"{other}make run")
     elif not scene.parent_answers:
         yield Finding(
             f"The process that looks after all others ({scene.state.parent}) does not answer.",

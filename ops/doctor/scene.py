@@ -82,6 +82,7 @@ class Scene(NamedTuple):
     holder: int | None = None
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
+    was_killed: bool = False  # the fleet that ran last
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
 
     @property

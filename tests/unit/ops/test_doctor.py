@@ -291,6 +291,15 @@ def test_nothing_follows_from_a_secret_that_others_may_read() -> None:
     assert {v.number: v.follows_from for v in judge(seen) if v.findings} == {16: (), 19: ()}
 
 
+def test_one_that_was_killed_is_told_from_one_that_was_stopped() -> None:
+    """By what it left."""
+    for was_killed, word in ((True, "killed"), (False, "stopped, or never")):
+        ((finding,),) = found_by(
+            scene(state=None, was_killed=was_killed, port_is_taken=False, databases={})
+        ).values()
+        assert word in finding.cause
+
+
 def test_what_has_just_been_started_is_not_missed() -> None:
     """For half a minute; a start takes its time."""
     assert not found_by(scene(state=fleet(process("edge", state="starting", started=NOW - 5))))

@@ -63,7 +63,7 @@ async def test_pods_are_told_in_the_form_of_the_fleet(api: StandIn) -> None:
 async def test_a_refusal_of_kubernetes_is_a_sentence(api: StandIn) -> None:
     """With what was asked."""
     (api.account.secrets / "token").write_text("bad")
-    with pytest.raises(ApiRefused, match="answers 403 to GET /.*/namespaces/hubbub/"):
+    with pytest.raises(ApiRefused, match=r"answers 403 to GET /.*/namespaces/hubbub/"):
         await read_pods(api.account)
 
 
