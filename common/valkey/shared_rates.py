@@ -1,8 +1,9 @@
 """Token buckets that all processes share in Valkey, each with its own to fall back on.
 
 A process decides by itself while it knows a bucket: it has just heard Valkey's count of it, and
-few of its own takes are not in that count. Everything else is asked of Valkey, for another process
-may have emptied the bucket. Where Valkey does not answer, each process counts alone.
+few of its own takes are not in that count. It tells Valkey of these a little later, all of a bucket
+at once. Everything else is asked of Valkey, for another process may have emptied the bucket. Where
+Valkey does not answer, each process counts alone.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
+TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it at once
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
@@ -48,10 +50,13 @@ Done = Callable[[Verdict], None]
 
 
 class _Take(NamedTuple):
+    """Tokens that were given out already, which Valkey only counts, in so many takes; or one that
+    `done` waits for."""
+
     key: str
     rate: Rate
     cost: int
-    is_given: bool  # it was given out already: Valkey only counts it
+    given: int
     done: Done | None
 
 
@@ -67,8 +72,10 @@ class SharedBuckets:
         # Takes of a bucket that Valkey has not answered: given out already, and waiting for it.
         self._given: dict[str, int] = {}
         self._asked: dict[str, int] = {}
+        self._untold: dict[str, _Take] = {}  # of those given out
         self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
+        self._tells_soon = False
         self._left_alone_until = float("-inf")
 
     async def take(self, kind: str, whom: str, rate: Rate) -> Verdict:
@@ -91,20 +98,20 @@ class SharedBuckets:
             return None
         verdict = self._mirror.take(key, rate, now)
         if verdict.allowed:
-            self._send(_Take(key, rate, 1, True, None))
+            self._tell_soon(key, rate, 1)
         return verdict
 
     def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
         """The same as `take`, for a caller that does not wait; `done` is called once, at the latest
         when Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one
         bucket."""
-        self._send(_Take(self._topics.bucket(kind, whom), rate, 1, False, done))
+        self._ask(_Take(self._topics.bucket(kind, whom), rate, 1, 0, done))
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
         """The token that was taken last did not have to be."""
         key = self._topics.bucket(kind, whom)
         self._mirror.give_back(key, rate, self._clock())
-        self._send(_Take(key, rate, -1, True, None))
+        self._tell_soon(key, rate, -1)
 
     def _knows(self, key: str, rate: Rate, now: float) -> bool:
         if key in self._asked:
@@ -115,28 +122,40 @@ class SharedBuckets:
             return False
         return now - self._heard_at.get(key, float("-inf")) < KNOWN_SECONDS
 
-    def _send(self, take: _Take) -> None:
+    def _ask(self, take: _Take) -> None:
         is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._asked
         if is_full or self._clock() < self._left_alone_until:
             self._decide_alone(take)
             return
         self._waiting.append(take)
-        if take.done:
-            self._asked[take.key] = self._asked.get(take.key, 0) + 1
-            self._start_telling()
+        self._asked[take.key] = self._asked.get(take.key, 0) + 1
+        self._start_telling()
+
+    def _tell_soon(self, key: str, rate: Rate, cost: int) -> None:
+        untold = self._untold.get(key)
+        if untold is not None:
+            self._untold[key] = _Take(key, rate, untold.cost + cost, untold.given + 1, None)
+        elif len(self._untold) < MAX_UNTOLD and self._clock() >= self._left_alone_until:
+            self._untold[key] = _Take(key, rate, cost, 1, None)
+        else:
             return
-        self._given[take.key] = self._given.get(take.key, 0) + 1
-        if self._teller is None or self._teller.done():
-            # After the current turn of the loop, so that the send itself does not wait for it.
-            asyncio.get_running_loop().call_soon(self._start_telling)
+        self._given[key] = self._given.get(key, 0) + 1
+        if not self._tells_soon:
+            self._tells_soon = True
+            asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._tells_soon = False
+        if self._untold:
+            self._start_telling()
 
     def _start_telling(self) -> None:
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell_all())
 
     async def _tell_all(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        while self._waiting or (self._untold and not self._tells_soon):
+            batch = self._take_batch()
             results: list[Any] | None = None
             try:
                 with suppress(TimeoutError):
@@ -144,18 +163,26 @@ class SharedBuckets:
                         results = await self._ask_valkey(batch)
             finally:  # also when cancelled: no caller is left waiting
                 if results is None:
-                    batch, self._waiting = batch + self._waiting, []
+                    batch += [*self._untold.values(), *self._waiting]
+                    self._untold, self._waiting = {}, []
                     self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
                 self._hear(batch, results)
             if results is None:
                 log("limits are local for now")
 
+    def _take_batch(self) -> list[_Take]:
+        """What was given out of a bucket goes before what asks for more of it."""
+        self._waiting[:0] = self._untold.values()
+        self._untold = {}
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        return batch
+
     def _ask_valkey(self, batch: list[_Take]) -> Taken:
         return self._valkey.run(
             SCRIPT,
             [
-                (key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(is_given))
-                for key, rate, cost, is_given, _ in batch
+                (key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(given > 0))
+                for key, rate, cost, given, _ in batch
             ],
         )
 
@@ -166,7 +193,7 @@ class SharedBuckets:
             self._heard_at.popitem(last=False)
         for index, take in enumerate(batch):
             open_takes = self._asked if take.done else self._given
-            left = open_takes.pop(take.key) - 1
+            left = open_takes.pop(take.key) - (take.given or 1)
             if left:
                 open_takes[take.key] = left
             if results is None:

@@ -97,6 +97,19 @@ async def test_few_takes_are_given_at_once_until_valkey_has_counted_them(
     assert one.take_at_once("x", new_id(), RATE) is None
 
 
+async def test_what_was_given_at_once_is_counted_soon(make: Make, valkey_url: str) -> None:
+    """Valkey is told of all of it, without another take."""
+    one, other, whom, rate = make(valkey_url), make(valkey_url), new_id(), Rate(1 / 3600, 100)
+    assert (await one.take("x", whom, rate)).allowed
+    for _ in range(5):
+        assert one.take_at_once("x", whom, rate) is not None
+    taken = 1
+    async with asyncio.timeout(30):
+        while (await other.take("x", whom, rate)).remaining != 100 - 6 - taken:
+            taken += 1
+            await asyncio.sleep(0.05)
+
+
 async def test_takes_of_a_bucket_keep_their_order(make: Make, valkey_url: str) -> None:
     """Whether they are given at once or asked for, and whether one that asks breaks."""
     buckets, whom, order = make(valkey_url), new_id(), list[int]()
