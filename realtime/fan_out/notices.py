@@ -75,9 +75,11 @@ class Notices:
         """All sockets of the user but the one of that name; one that joins gets it after `ready`,
         which may say it already."""
         person = self._hub.people.get(user)
-        frame = text_frame(text)
-        for listener in person.sockets if person else ():
-            if not origin or listener.name != origin:
+        sockets = person.sockets if person else ()
+        others = [one for one in sockets if not origin or one.name != origin]
+        if others:
+            frame = text_frame(text)
+            for listener in others:
                 listener.write(frame)
 
     def join(self, user: str, chat: str, seq: int) -> None:

@@ -270,9 +270,10 @@ class Connection(asyncio.Protocol):
         self._schedule()
 
     def reply(self, frame: bytes) -> None:
-        """An answer to a send."""
-        self._session.send(frame)
-        self._flush()
+        """An answer to a send: behind the events before it."""
+        self.write(frame)
+        if not self._is_reading:
+            self._flush()  # there may be room for what it says next
 
     def refuse(
         self, refusal: Refusal, chat: str | None = None, client_id: str | None = None
