@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 CROWDED_EVENTS: Final = 32.0  # stored at once, on the average of about a second
-CROWDED_SHARE: Final = 0.03
+CROWDED_SHARE: Final = 0.02
 FULL_SHARE_SECONDS: Final = 600.0  # so far behind, a feeder works all of the time
 _LOOK_SECONDS: Final = 0.6
 
@@ -42,5 +42,5 @@ class Pace:
         oldest, newest = self._looks[0], self._looks[-1]
         if newest.events - oldest.events <= CROWDED_EVENTS * (newest.batches - oldest.batches):
             return 0.0
-        share = min(1.0, max(CROWDED_SHARE, behind / FULL_SHARE_SECONDS))
+        share = min(1.0, max(CROWDED_SHARE, (behind / FULL_SHARE_SECONDS) ** 2))
         return took * (1 / share - 1)

@@ -25,7 +25,7 @@ def test_while_events_pile_up_feeding_takes_a_small_share_of_the_time() -> None:
         took / (took + pace.pause(1.1, took, behind=FULL_SHARE_SECONDS * part))
         for part in (0.1, 0.5, 1.0, 2.0)
     ]
-    assert [round(share, 3) for share in shares] == [0.1, 0.5, 1.0, 1.0]
+    assert [round(share, 3) for share in shares] == [0.02, 0.25, 1.0, 1.0]
 
 
 def test_when_the_crowd_is_gone_feeding_goes_on_within_two_looks() -> None:
