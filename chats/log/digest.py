@@ -27,7 +27,8 @@ class RecentChanges:
         _, known = self._heads.get(chat, (now, 0))
         self._heads[chat] = (now, max(known, head))
         self._heads.move_to_end(chat)
-        self._joins.extend((now, join) for join in joins_among(chat, controls))
+        if controls:
+            self._joins.extend((now, join) for join in joins_among(chat, controls))
         self._forget(now - KEPT_SECONDS)
 
     def list_since(self, seconds: float) -> Digest:

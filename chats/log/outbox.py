@@ -117,7 +117,7 @@ class Publisher:
         messages: list[tuple[str, bytes]] = []
         for chat, first, events, controls, _ in batch:
             messages.append((self._topics.chat(chat), pack(first, events, controls)))
-            for join in joins_among(chat, controls):
+            for join in joins_among(chat, controls) if controls else ():
                 notice = _encode(Joined(chat=chat, seq=join.seq))
                 messages += [(self._topics.user(user), notice) for user in join.users]
         return self._valkey.publish(messages)
