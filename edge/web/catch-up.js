@@ -1,39 +1,44 @@
 /**
- * Brings chats up to date over REST: what lies between their cursor and what is known to exist, and
- * what they are. One errand at a time for a chat, again until it is done.
+ * Brings chats up to date over REST: the pages that a `Session` asks for, and what chats are. Asks
+ * again until there is an answer.
  */
 import { NotFound } from "./client/errors.js";
 
 const EVENTS_AT_ONCE = 200;
-const SKIP_WHEN_BEHIND = 1_000;
 const RETRY_MS = 2_000;
 const RECOUNT_AFTER_MS = 200; // what changes one message often changes several
 
 export class CatchUp {
   #api;
   #clock;
+  #session;
   #hear;
-  #underway = new Map(); // chat -> whether the reader has to wait for it
+  #awaited = 0; // errands for which the reader has to wait
+  #described = new Set();
   #recounted = new Set();
 
   /**
-   * `hear` is `{took(chat, events), gone(chat), done()}`: events became part of its order, it is
-   * not the person's any more, an errand ended.
+   * `hear` is `{followed(outputs), gone(chat), done()}`: what a session has put out, a chat is not
+   * the person's any more, an errand ended.
    */
-  constructor({ api, clock, hear }) {
+  constructor({ api, clock, session, hear }) {
     this.#api = api;
     this.#clock = clock;
+    this.#session = session;
     this.#hear = hear;
   }
 
   /** True while something is missing that the reader would see. */
   get isUnderway() {
-    return [...this.#underway.values()].some(Boolean);
+    return this.#awaited > 0;
   }
 
   /** Asks what a chat is. */
-  describe(chat) {
-    return this.#patiently(chat, async () => chat.describe(await this.#api.chat(chat.id)));
+  async describe(chat, isAwaited = true) {
+    if (this.#described.has(chat)) return;
+    this.#described.add(chat);
+    await this.#patiently(chat, async () => chat.describe(await this.#api.chat(chat.id)), isAwaited);
+    this.#described.delete(chat);
   }
 
   /** Asks how much of a chat is unread, which its events alone do not tell. */
@@ -42,53 +47,41 @@ export class CatchUp {
     this.#recounted.add(chat);
     this.#clock.after(RECOUNT_AFTER_MS, () => {
       this.#recounted.delete(chat);
-      if (chat.isMiscounted) {
-        const errand = async () => chat.describe(await this.#api.chat(chat.id));
-        this.#patiently(chat, errand, { isAwaited: false });
-      }
+      if (chat.isMiscounted) this.describe(chat, false);
     });
   }
 
-  /** Fetches what lies between the cursor and what is known to exist. */
-  async fill(chat, head) {
-    if (head <= chat.timeline.cursor && !chat.timeline.hasHole) return;
-    if (head - chat.timeline.cursor > SKIP_WHEN_BEHIND) {
-      this.skip(chat, head);
-      return;
-    }
+  /** Page after page, until nothing is missing or the socket that needed it is gone. */
+  async fill(chat, first) {
+    let pull = first;
     await this.#patiently(chat, async () => {
-      for (let more = true; more || chat.timeline.hasHole; ) {
-        const page = await this.#api.events(chat.id, chat.timeline.cursor, EVENTS_AT_ONCE);
-        for (const event of page.events) this.#hear.took(chat, chat.apply(event));
-        more = page.more;
-        if (page.events.length === 0) break;
+      while (pull && this.#session.wants(pull)) {
+        const { events, more } = await this.#api.events(chat.id, pull.after, EVENTS_AT_ONCE);
+        const outputs = this.#session.pulled(pull, events, more);
+        const next = outputs.find((output) => output.pull);
+        this.#hear.followed(outputs.filter((output) => output !== next));
+        pull = next?.pull;
       }
     });
   }
 
-  /** Goes on at the head: what lies before it is history. */
-  skip(chat, head) {
-    this.#hear.took(chat, chat.skipTo(head));
-    chat.detail = { ...chat.detail, seq: 0 };
-    this.describe(chat);
+  async #patiently(chat, errand, isAwaited = true) {
+    if (isAwaited) this.#awaited += 1;
+    while (!(await this.#isOver(chat, errand))) {
+      await new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
+    }
+    if (isAwaited) this.#awaited -= 1;
+    if (chat.isMiscounted) this.recount(chat);
+    this.#hear.done();
   }
 
-  async #patiently(chat, errand, { isAwaited = true } = {}) {
-    if (this.#underway.has(chat)) return;
-    this.#underway.set(chat, isAwaited);
+  async #isOver(chat, errand) {
     try {
       await errand();
-      // A hole may have shown while the errand was another one.
-      if (chat.timeline.hasHole) this.#clock.after(RETRY_MS, () => this.fill(chat, 0));
     } catch (error) {
       if (error instanceof NotFound) this.#hear.gone(chat);
-      else if (!error.final) {
-        this.#clock.after(RETRY_MS, () => this.#patiently(chat, errand, { isAwaited }));
-      }
-    } finally {
-      this.#underway.delete(chat);
-      if (chat.isMiscounted) this.recount(chat);
-      this.#hear.done();
+      else return error.final === true;
     }
+    return true;
   }
 }

@@ -88,25 +88,33 @@ export class Chat {
     this.mine = { notify, archived: archived && seq <= (said.last?.seq ?? 0) };
   }
 
-  /** A snapshot on joining: the history before it is there to be loaded. */
-  join(event) {
-    if (event.seq <= this.timeline.cursor && this.detail !== null) return [];
-    this.describe(event);
-    if (event.seq > this.timeline.cursor + 1) this.#took(this.timeline.reset(event.seq - 1));
-    const applied = this.#took(this.timeline.apply(event));
-    if (this.read === null) this.readTo(event.seq); // nothing before counts as unread
-    return applied;
+  /** What a `Session` needs of it: this, `hasHole`, `hold`, `takeEarly`, `apply` and `reset`. */
+  get cursor() {
+    return this.timeline.cursor;
+  }
+
+  get hasHole() {
+    return this.timeline.hasHole;
+  }
+
+  hold(event) {
+    this.timeline.hold(event);
+  }
+
+  takeEarly() {
+    return this.timeline.takeEarly();
   }
 
   /** The events that became part of the order. */
   apply(event) {
+    if (event.type === "chat.created") return this.#join(event);
     const about = event.of === undefined ? undefined : this.timeline.messageAt(event.of);
     const applied = this.timeline.apply(event);
     return this.#took(applied, applied[0] === event ? about : undefined);
   }
 
   /** Goes on after `cursor`; what lies between is history, to be loaded when it is looked at. */
-  skipTo(cursor) {
+  reset(cursor) {
     return this.#took(this.timeline.reset(cursor));
   }
 
@@ -134,6 +142,14 @@ export class Chat {
   typists(nowMs) {
     for (const [user, until] of this.#typing) if (until <= nowMs) this.#typing.delete(user);
     return [...this.#typing.keys()];
+  }
+
+  /** A snapshot on joining: the history before it is there to be loaded. */
+  #join(event) {
+    this.describe(event);
+    const applied = this.#took(this.timeline.apply(event));
+    if (this.read === null) this.readTo(event.seq); // nothing before counts as unread
+    return applied;
   }
 
   /** `about` is what the first of the events changes, as it was before. */

@@ -4,13 +4,14 @@
  */
 import { CatchUp } from "./catch-up.js";
 import { Chat } from "./chat.js";
+import { Session } from "./client/session.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
 import { otherOf } from "./words.js";
 
 const KEPT_EVENTS = 200;
 const RETRY_MS = 2_000;
-const MOST_RESUMED = 1_000;
+const SKIP_WHEN_BEHIND = 1_000;
 const LONG_AWAY_MS = 60_000;
 const SPREAD_MS = 10_000;
 
@@ -27,8 +28,8 @@ export class Chats {
   #catchUp;
   #markers;
   #logs;
+  #session;
   #isListing = false;
-  #epoch; // of the history
 
   /**
    * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`; `tellRead(chat, upTo)` as
@@ -44,10 +45,13 @@ export class Chats {
     this.#hear = hear;
     this.#history = new History({ api });
     this.#markers = new Markers({ send: tellRead, clock });
+    this.#session = new Session({
+      user: me, make: (id, _, seen) => this.#ensure(id, seen), // what was before is history
+    });
     this.#catchUp = new CatchUp({
-      api, clock,
+      api, clock, session: this.#session,
       hear: {
-        took: (chat, events) => this.#took(chat, events),
+        followed: (outputs) => this.#follow(outputs),
         gone: (chat) => this.#drop(chat),
         done: hear.changed,
       },
@@ -98,35 +102,25 @@ export class Chats {
     this.#loadRest(this.#takePage(await firstPage));
   }
 
-  /** What the socket's first frame resumes: the chats with the newest events. */
+  /** What the socket's first frame says, as `Session` has it. */
   hello() {
-    const newest = this.sorted().slice(0, MOST_RESUMED);
-    const resume = Object.fromEntries(newest.map((chat) => [chat.id, chat.timeline.cursor]));
-    return { resume, epoch: this.#epoch };
+    return this.#session.hello();
   }
 
-  /** What the socket's first frame says: which chats there are, up to where, and what is read. */
-  ready({ chats: heads, behind, read = {}, epoch }, { resume, epoch: before, awayMs }) {
-    const isRestored = before !== undefined && before !== epoch;
-    this.#epoch = epoch;
+  /** The socket's first frame: which chats there are, up to where, and what is read. */
+  ready(frame, awayMs) {
+    const { chats: heads, read = {}, epoch } = frame;
     this.#logs.began(epoch);
-    const late = new Set(behind);
     const markers = this.#markers.settle(read);
     for (const [id, chat] of this.#chats) if (!(id in heads)) this.#drop(chat);
+    const outputs = this.#session.receive(frame);
     for (const [id, head] of Object.entries(heads)) {
-      const chat = this.#ensure(id, head);
-      if (chat.detail === null) {
-        if (!this.#isListing) this.#catchUp.describe(chat); // else the list has it
-        continue;
-      }
-      this.#moveMarker(chat, markers.get(id) ?? chat.read);
-      const isOther = isRestored || this.#logs.isForeign(chat);
-      const { cursor } = chat.timeline; // it may have gone back to what was kept
-      if (isOther || head < (resume[id] ?? 0)) this.#catchUp.skip(chat, head);
-      else if (late.has(id) || !(id in resume) || cursor < resume[id]) {
-        this.#catchUp.fill(chat, head);
-      }
+      const chat = this.get(id);
+      if (chat.detail !== null) this.#moveMarker(chat, markers.get(id) ?? chat.read);
+      else if (!this.#isListing) this.#catchUp.describe(chat); // else the list has it
+      if (this.#logs.isForeign(chat)) this.#skip(chat, head);
     }
+    this.#follow(outputs);
     if (awayMs > LONG_AWAY_MS) this.#listAgain();
     this.#hear.changed();
   }
@@ -137,7 +131,7 @@ export class Chats {
       if (frame.user !== this.#me) this.get(frame.chat)?.isTyping(frame.user, this.#clock.now());
     } else if (frame.type === "read") this.#readElsewhere(frame);
     else if (frame.type === "mine") this.#setMine(this.get(frame.chat), frame);
-    else if (frame.seq !== undefined) this.#apply(this.#ensure(frame.chat, frame.seq - 1), frame);
+    else if (frame.seq !== undefined) this.#apply(frame);
     this.#hear.changed();
   }
 
@@ -265,10 +259,11 @@ export class Chats {
   }
 
   #describe(chat, detail) {
-    const { timeline } = chat;
-    if (detail.seq > timeline.cursor && timeline.isEmpty) timeline.reset(detail.seq);
+    const { cursor, isEmpty } = chat.timeline;
     chat.describe(detail);
-    if (detail.seq > timeline.cursor) this.#catchUp.fill(chat, detail.seq);
+    // What nobody has looked at is history, and not missing.
+    if (isEmpty && detail.seq > cursor) this.#follow(this.#session.skip(chat.id, detail.seq));
+    else this.#follow(this.#session.missing(chat.id, detail.seq));
     this.#changed(chat);
   }
 
@@ -277,19 +272,48 @@ export class Chats {
     if (!chat) {
       chat = new Chat(id, this.#me, cursor);
       this.#chats.set(id, chat);
+      this.#session.add(id, chat);
       Object.assign(chat, this.#marks.draftOf(id));
       this.#hear.met(chat);
     }
     return chat;
   }
 
-  #apply(chat, event) {
-    const isInvitation = event.type === "chat.created";
-    this.#took(chat, isInvitation ? chat.join(event) : chat.apply(event));
-    if (chat.timeline.hasHole) this.#catchUp.fill(chat, event.seq);
+  #apply(event) {
+    this.#follow(this.#session.receive(event));
+    const chat = this.get(event.chat);
+    if (!chat) return;
     // Who joins again finds the chat as they had left it, muted or not.
-    const isUnknown = chat.detail === null || (isInvitation && event.seq > 1);
-    if (isUnknown && chat.left === null) this.#catchUp.describe(chat);
+    const isAgain = event.type === "chat.created" && event.seq > 1;
+    if (chat.detail === null || isAgain) this.#catchUp.describe(chat);
+  }
+
+  /** What a session has put out of one frame or page. */
+  #follow(outputs) {
+    const events = outputs.flatMap(({ deliver }) => deliver ?? []);
+    if (events.length > 0) this.#took(this.get(events[0].chat), events);
+    for (const { pull, restarted } of outputs) {
+      if (pull) this.#fill(pull);
+      else if (restarted === null) for (const chat of this.#chats.values()) this.#anew(chat);
+      else if (restarted !== undefined) this.#anew(this.get(restarted));
+    }
+  }
+
+  #fill(pull) {
+    const chat = this.get(pull.chat);
+    if (pull.to - pull.after > SKIP_WHEN_BEHIND) this.#skip(chat, pull.to);
+    else this.#catchUp.fill(chat, pull);
+  }
+
+  /** Goes on at the head: what lies before it is history. */
+  #skip(chat, head) {
+    this.#follow(this.#session.skip(chat.id, head));
+    this.#anew(chat);
+  }
+
+  #anew(chat) {
+    if (chat.detail !== null) chat.detail = { ...chat.detail, seq: 0 };
+    this.#catchUp.describe(chat);
   }
 
   #took(chat, events) {
@@ -342,6 +366,7 @@ export class Chats {
   #drop(chat) {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
+    this.#session.forget(chat.id);
     this.#marks.forget(chat.id);
     this.#logs.forget(chat.id);
     this.#hear.left(chat);

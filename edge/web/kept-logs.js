@@ -40,7 +40,7 @@ export class KeptLogs {
     if (!kept || !chat.timeline.isEmpty || this.#epoch !== null) return false;
     const { from, cursor, items, epoch } = kept;
     this.#epochs.set(chat.id, epoch);
-    chat.skipTo(cursor);
+    chat.reset(cursor);
     return chat.learn({ from, to: cursor, asOf: cursor, items });
   }
 

@@ -83,7 +83,7 @@ export class Live {
       hello: () => this.chats.hello(),
       hear: {
         state: (state, code) => this.#lineChanged(state, code),
-        ready: (frame, context) => this.#ready(frame, context),
+        ready: (frame, { awayMs }) => this.#ready(frame, awayMs),
         frame: (frame) => this.#frame(frame),
       },
     });
@@ -213,9 +213,9 @@ export class Live {
     this.#hear.changed();
   }
 
-  #ready(frame, context) {
+  #ready(frame, awayMs) {
     this.names.askAgain();
-    this.chats.ready(frame, context);
+    this.chats.ready(frame, awayMs);
     this.presence.ready();
     if (!this.#isActive) this.attend(false); // a new connection counts as active
     this.#sender.restart();
