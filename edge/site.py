@@ -11,7 +11,7 @@ import posixpath
 import re
 import string
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,6 +23,8 @@ SCRIPTS: Final = {  # each by the one on which it builds, which comes before
     "later.js": "main.js",
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
+# Functions alone: a copy in each script that needs them costs a first view nothing.
+COPIED: Final = frozenset({"field.js", "mentions.js", "sizes.js"})
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
@@ -105,9 +107,14 @@ def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[s
     }
 
 
-def join_scripts(modules: Mapping[str, str], entries: Mapping[str, str | None]) -> dict[str, str]:
+def join_scripts(
+    modules: Mapping[str, str],
+    entries: Mapping[str, str | None],
+    copied: Set[str] = COPIED,
+) -> dict[str, str]:
     """Every entry with the modules that it needs. What several entries need is in the script on
-    which all of them build, and they take it from there, so that there is one of each."""
+    which all of them build, and they take it from there, so that there is one of each but those
+    that are copied."""
     joined = {entry: join_modules(modules, entry) for entry in entries}
     texts = {name: text for own in joined.values() for name, text in own.items()}
     lines = {entry: _line_of(entry, entries) for entry in entries}
@@ -116,20 +123,23 @@ def join_scripts(modules: Mapping[str, str], entries: Mapping[str, str | None]) 
         for name in own:
             known = lines[homes.get(name, entry)]
             homes[name] = next(base for base in known if base in lines[entry])
+    holders = {name: {home} for name, home in homes.items()}
+    for name in copied & homes.keys():
+        holders[name] = {home for user, home in homes.items() if name in _needed_by(user, modules)}
     taken = {  # (module, who takes it from the script that has it)
-        (needed, home)
-        for name, home in homes.items()
+        (needed, holder)
+        for name in homes
         for needed in _needed_by(name, modules)
-        if homes[needed] != home
+        for holder in holders[name] - holders[needed]
     }
     given = {name for name, _ in taken}
     scripts: dict[str, str] = {}
     for entry, (_, *bases) in lines.items():
-        names = [name for name, home in homes.items() if home == entry and name != entry]
+        names = [name for name in homes if entry in holders[name] and name != entry]
         scripts[entry] = (
             "".join(
                 _take_shared(
-                    base, [one for one in homes if homes[one] == base and (one, entry) in taken]
+                    base, [one for one in homes if base in holders[one] and (one, entry) in taken]
                 )
                 for base in reversed(bases)
             )

@@ -107,7 +107,6 @@ export class Chat {
 
   /** The events that became part of the order. */
   apply(event) {
-    if (event.type === "chat.created") return this.#join(event);
     const about = event.of === undefined ? undefined : this.timeline.messageAt(event.of);
     const applied = this.timeline.apply(event);
     return this.#took(applied, applied[0] === event ? about : undefined);
@@ -144,17 +143,17 @@ export class Chat {
     return [...this.#typing.keys()];
   }
 
-  /** A snapshot on joining: the history before it is there to be loaded. */
+  /** A snapshot on joining, maybe again: the history before it is there to be loaded. */
   #join(event) {
+    this.left = null;
     this.describe(event);
-    const applied = this.#took(this.timeline.apply(event));
     if (this.read === null) this.readTo(event.seq); // nothing before counts as unread
-    return applied;
   }
 
   /** `about` is what the first of the events changes, as it was before. */
   #took(events, about) {
     for (const event of events) {
+      if (event.type === "chat.created") this.#join(event);
       this.#unread.apply(event, event === events[0] ? about : undefined);
       this.#remember(event);
       if (event.type === "message") this.#typing.delete(event.by);

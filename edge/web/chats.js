@@ -282,10 +282,7 @@ export class Chats {
   #apply(event) {
     this.#follow(this.#session.receive(event));
     const chat = this.get(event.chat);
-    if (!chat) return;
-    // Who joins again finds the chat as they had left it, muted or not.
-    const isAgain = event.type === "chat.created" && event.seq > 1;
-    if (chat.detail === null || isAgain) this.#catchUp.describe(chat);
+    if (chat?.detail === null) this.#catchUp.describe(chat);
   }
 
   /** What a session has put out of one frame or page. */
@@ -320,6 +317,8 @@ export class Chats {
     for (const event of events) {
       this.#logs.changed(chat, event);
       this.#hear.applied(chat, event);
+      // Who joins again finds the chat as they had left it, muted or not.
+      if (event.type === "chat.created" && event.seq > 1) this.#catchUp.describe(chat);
     }
     if (events.length > 0) {
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);

@@ -166,6 +166,23 @@ rule("a removal ends a chat, as do a list without it and an answer that knows no
   same([heard.left, chats.hello().resume], [["a", "b", "c"], {}]);
 });
 
+rule("who is removed and added again while a hole is filled keeps the chat", async () => {
+  const { api, asked, chats, clock, connect, heads, heard, list } = somebody({ c: 5 });
+  await list("c");
+  connect();
+  api.failing = new NoAnswer("cut");
+  heads.c = 6;
+  chats.frame(message(7));
+  const { id: _, mine: __, ...detail } = detailOf("c", 9);
+  chats.frame({ type: "participant.removed", chat: "c", seq: 8, at: "t", by: "bob", users: ["me"] });
+  chats.frame({ type: "chat.created", chat: "c", at: "t", by: "bob", ...detail });
+  await settle();
+  api.failing = null;
+  await clock.pass(2_000);
+  await settle();
+  same([heard.applied, heard.left, asked.at(-1)], [[6, 7, 8, 9], [], "chat c"]);
+});
+
 rule("what the list knows and the socket has not told is fetched where somebody has looked", async () => {
   const { asked, chats, connect, heads, heard, list } = somebody({ c: 5 });
   await list("c");

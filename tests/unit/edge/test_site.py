@@ -125,6 +125,26 @@ def test_a_script_takes_from_those_on_which_it_builds_what_they_have() -> None:
     ]  # fmt: skip
 
 
+def test_a_module_that_is_copied_is_in_every_script_that_needs_it() -> None:
+    """And not in the one on which they build, which every first view loads."""
+    scripts = join_scripts(
+        {
+            "main.js": "export const start = 1;\n",
+            "door.js": 'import { d } from "./d.js";\nexport const door = d;\n',
+            "later.js": 'import { d } from "./d.js";\nexport const later = d;\n',
+            "d.js": "export const d = 1;\n",
+        },
+        {"main.js": None, "door.js": "main.js", "later.js": "main.js"},
+        copied={"d.js"},
+    )
+    assert scripts["main.js"] == "export const start = 1;\n"
+    for name in ("door", "later"):
+        assert scripts[f"{name}.js"].splitlines() == [
+            "const $d = (() => {", "const d = 1;", "return { d };", "})();",
+            "const { d } = $d;", f"export const {name} = d;",
+        ]  # fmt: skip
+
+
 def _shared(script: str) -> str:
     return f"(await import(`./{script}${{new URL(import.meta.url).search}}`)).$shared;"
 
