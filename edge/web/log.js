@@ -15,6 +15,7 @@ const NEAR_EDGE_PX = 800;
 const KEPT_ITEMS = 1_000;
 const SLOW_MS = 400; // what is answered sooner never says that it is being sent
 const QUIET_MS = 500;
+const RETRY_MS = 2_000;
 const NAMES_OF_REACTION = 5;
 
 export class Log {
@@ -31,7 +32,8 @@ export class Log {
   #chat = null;
   #follows = true;
   #seeks = null; // the seq that is being loaded, to be shown first
-  #endSeek = () => {};
+  #endSeek = null;
+  #isStuck = false; // it did not come: what there is is shown until it does
   #found = null; // the seq that an address named
   #loading = false;
   #isLive = false;
@@ -75,7 +77,7 @@ export class Log {
 
   /** True when the end is further away than a screen. */
   get isFar() {
-    return !this.#window.atEnd || this.#fromEnd() > this.node.clientHeight;
+    return this.#isStuck || !this.#window.atEnd || this.#fromEnd() > this.node.clientHeight;
   }
 
   /** The row that a node of the log belongs to, or undefined. */
@@ -97,7 +99,7 @@ export class Log {
   open(chat, title, { seq = null, place = null }) {
     this.#chat = chat;
     this.#found = seq;
-    this.#seeks = null;
+    this.#endSeeking();
     for (const { node } of this.#kept.values()) node.remove();
     this.#kept.clear();
     this.#place = null;
@@ -116,7 +118,7 @@ export class Log {
   }
 
   toEnd() {
-    this.#seeks = null;
+    this.#endSeeking();
     this.#window.toEnd(this.#chat.timeline.tail.items);
     this.#follows = true;
     this.render();
@@ -155,7 +157,7 @@ export class Log {
     if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
     const stretch = this.#stretch();
     if (stretch === timeline.tail) this.#window.settle(stretch.items, follows);
-    const rows = this.#seeks === null
+    const rows = this.#seeks === null || this.#isStuck
       ? rowsOf(this.#window.slice(stretch), {
         unsent: this.#window.atEnd ? timeline.unsent : [], changing: timeline.changing,
       }, { me: this.#me.id, newAfter, dayOf }).map((row) => this.#worded(row, nowMs))
@@ -237,24 +239,38 @@ export class Log {
     else if (!isNew) intro?.remove();
   }
 
+  /**
+   * Until it is here, or the reader goes elsewhere. Nothing counts as read meanwhile, which it would
+   * at the end of the log.
+   */
   async #seek(seq, place = null) {
     const chat = this.#chat;
+    const end = () => this.#showAt(seq, place);
     this.#seeks = seq;
-    this.#endSeek = () => {
-      this.#seeks = null;
-      this.#showAt(seq, place);
-    };
-    try {
+    this.#endSeek = end;
+    for (;;) {
       await this.#hear.around(chat, seq);
-    } finally {
-      if (this.#chat === chat && this.#seeks === seq) this.#endSeek();
+      if (this.#endSeek !== end) return;
+      const { timeline, detail } = chat;
+      if (timeline.stretchAt(seq) || seq > Math.max(timeline.cursor, detail.seq)) break;
+      this.#isStuck = true;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (this.#endSeek !== end) return;
     }
+    end();
+  }
+
+  #endSeeking() {
+    this.#seeks = null;
+    this.#endSeek = null;
+    this.#isStuck = false;
   }
 
   #showAt(seq, place = null) {
+    this.#endSeeking();
     const { timeline } = this.#chat;
     const stretch = timeline.stretchAt(seq);
-    if (!stretch) { // it could not be loaded: the end is better than nothing
+    if (!stretch) { // there is no such message
       this.toEnd();
       return;
     }
@@ -316,7 +332,7 @@ export class Log {
 
   async #back() {
     const chat = this.#chat;
-    if (this.#loading || this.#seeks !== null) return;
+    if (this.#loading || (this.#seeks !== null && !this.#isStuck)) return;
     if (this.#window.back(this.#stretch().items, this.#stretch() === chat.timeline.tail)) {
       this.#rebuild();
       return;
@@ -332,7 +348,7 @@ export class Log {
 
   async #forth() {
     const chat = this.#chat;
-    if (this.#loading || this.#seeks !== null) return;
+    if (this.#loading || (this.#seeks !== null && !this.#isStuck)) return;
     const stretch = this.#stretch();
     if (this.#window.forth(stretch.items, stretch === chat.timeline.tail)) {
       this.#rebuild();
