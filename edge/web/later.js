@@ -10,8 +10,11 @@ import { openNewChat } from "./new-chat.js";
 import { Panel } from "./panel.js";
 import { openPersonMenu } from "./person-menu.js";
 import { openSettings } from "./settings.js";
+import { stayAboveKeyboard } from "./soft-keyboard.js";
 import { Standby } from "./standby.js";
 
 export const later = {
   Aids, Finder, Panel, Standby, openChatMenu, openKeys, openNewChat, openPersonMenu, openSettings,
 };
+
+stayAboveKeyboard(visualViewport);

@@ -7,7 +7,15 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.company import FIRST_LINE, crowd, id_of, long_chat, post_many, until
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.test_states import make_play
+
+KEYBOARD = """([height, offsetTop]) => {
+    const values = {height: {value: height, configurable: true},
+                    offsetTop: {value: offsetTop, configurable: true}};
+    Object.defineProperties(visualViewport, values);
+    visualViewport.dispatchEvent(new Event('resize'));
+}"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,3 +154,24 @@ async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> No
     await expect(ann.page.get_by_role("dialog", name="Keys")).to_be_visible()
     await ann.page.keyboard.press("Escape")
     await expect(ann.composer).to_have_value("")
+
+
+async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: OpenPage) -> None:
+    """As Safari has it: the page stays as high as it was, and what is seen of it is not."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    field = page.locator(".write textarea")
+    await page.evaluate(KEYBOARD, [430, 60])
+    await expect(page.locator(".app")).to_have_css("height", "430px")
+    bar = await page.locator(".bar").bounding_box()
+    below = await field.bounding_box()
+    assert bar
+    assert below
+    assert bar["y"] >= 60
+    assert below["y"] + below["height"] <= 490
+    last = await page.locator(".line").last.bounding_box()
+    assert last
+    assert last["y"] + last["height"] <= below["y"]
+    await page.evaluate(KEYBOARD, [PHONE["height"], 0])
+    await expect(page.locator(".app")).to_have_css("height", f"{PHONE['height']}px")
