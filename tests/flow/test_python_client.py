@@ -111,10 +111,13 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
             await listener.end()
         store.close()
         await chat.send("two")
-        await chat.send("three")
+        last = await chat.send("three")
         store = FileStore(path)
         async with Client(system.origin, store) as ben:
-            listener = Listener(ben)
+            async with asyncio.timeout(20):
+                while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
+                    await asyncio.sleep(0.02)
+            listener = Listener(ben)  # what came before it waits for it
             await listener.until(chat.id, 2)
             assert listener.texts(chat.id)[-2:] == ["two", "three"]
             await listener.end()
@@ -248,4 +251,15 @@ async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> 
             assert script.stdout is not None
             async with asyncio.timeout(20):
                 assert b"from a script" in await script.stdout.readline()
+        (tmp_path / "report.txt").write_text("bytes")
+        upload = (*line, "upload", chat.id, str(tmp_path / "report.txt"), "--text", "This week's")
+        await chat.send("from outside")
+        async with program(system, store, *upload) as script:
+            await hears("This week's")
+            assert await script.wait() == 0
+        sent = next(e for e in reversed(listener.events) if isinstance(e, MessageSent))
+        assert [file.name for file in sent.attachments] == ["report.txt"]
+        # A command keeps no place in a file that is a bot's: that goes on where it was.
+        async with program(system, store, "examples/echo_bot.py"):
+            await hears("You said: from outside")
         await listener.end()

@@ -226,7 +226,10 @@ export class Client {
   // ---- one socket after the other
 
   async #start() {
-    if (this.#connection.state === "idle") this.#connection.open();
+    this.#ended = null; // an earlier session may have ended
+    this.#events.goOn();
+    this.#moments.goOn();
+    if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
     await this.outbox.resume();
   }
 

@@ -22,6 +22,10 @@ export class Queue {
     for (const taker of this.#takers.splice(0)) taker.reject(error);
   }
 
+  goOn() {
+    this.#error = null;
+  }
+
   clear() {
     this.#items = [];
   }

@@ -14,7 +14,35 @@ from pathlib import Path
 from hubbub_client.client import Client
 from hubbub_client.errors import HubbubError
 from hubbub_client.events import MessageSent
-from hubbub_client.store import FileStore
+from hubbub_client.store import FileStore, MemoryStore
+
+
+class SessionStore:
+    """A file of which only the session and what is unsent are used. Each command begins with what
+    comes, however long ago the last one was, and the place of a bot whose file it is stays."""
+
+    def __init__(self, path: Path) -> None:
+        self._file, self._here = FileStore(path), MemoryStore()
+
+    def _home(self, name: str) -> FileStore | MemoryStore:
+        is_kept = name == "session" or name.startswith("unsent ")
+        return self._file if is_kept else self._here
+
+    def get(self, name: str) -> bytes | None:
+        return self._home(name).get(name)
+
+    def put(self, name: str, value: bytes) -> None:
+        self._home(name).put(name, value)
+
+    def remove(self, name: str) -> None:
+        self._home(name).remove(name)
+
+    def names(self, beginning: str) -> list[str]:
+        kept = [name for name in self._file.names(beginning) if self._home(name) is self._file]
+        return [*kept, *self._here.names(beginning)]
+
+    def close(self) -> None:
+        self._file.close()
 
 
 async def log_in(client: Client, options: argparse.Namespace) -> None:
@@ -101,7 +129,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 async def run(options: argparse.Namespace) -> int:
-    store = FileStore(options.store)
+    store = SessionStore(options.store)
     try:
         async with Client(options.origin, store) as client:
             await options.run(client, options)

@@ -127,16 +127,18 @@ class Client:
     # ---- what happens
 
     async def events(self) -> AsyncIterator[Event | Restarted]:
-        """Each event once, in the order of each chat's seqs, over all ends of sockets. An event
-        counts as had when the next one is asked for: with a FileStore a program that is started
-        again goes on after it. Raises Stopped, or Unauthenticated where the session has ended."""
+        """Each event once, in the order of each chat's seqs, over all ends of sockets, from the
+        first socket on: what came before this call waits for it. An event counts as had when the
+        next one is asked for: with a FileStore a program that is started again goes on after it.
+        Raises Stopped, or Unauthenticated where the session has ended."""
         self._is_heard = True
         while True:
             event = await self._events.get()
             if self._events.qsize() < MAX_WAITING / 2:
                 self._connection.is_wanted.set()
             if event is None:
-                assert self._ended is not None
+                if self._ended is None:
+                    continue  # it was an earlier session that ended
                 raise self._ended
             yield event
             self._keep_cursor(event)
@@ -235,10 +237,13 @@ class Client:
                 chat.forget()
         elif (known := self._chats.get(event.chat)) is not None:
             known.apply(event)
+        self._events.put_nowait(event)
+        if self._events.qsize() <= MAX_WAITING:
+            return
         if self._is_heard:
-            self._events.put_nowait(event)
-            if self._events.qsize() > MAX_WAITING:
-                self._connection.is_wanted.clear()
+            self._connection.is_wanted.clear()
+        else:  # nobody listens
+            self._events = asyncio.Queue()
 
     # ---- sending
 

@@ -227,3 +227,21 @@ rule("a browser's store keeps values in the order in which they were first put",
     [["x z", "x m"], "again", null]);
   indexedDB.deleteDatabase(name);
 });
+
+rule("who logs in again after the session has ended hears what comes", async () => {
+  const user = { user: { id: "ann" }, token: "b", refreshToken: "s", expiresIn: 900 };
+  const answers = (_, path) => (path === "/api/user/login" ? [200, user] : [404, {}]);
+  const { client, socket, sockets } = await somebody({ answers });
+  const had = listen(client);
+  socket().hear(READY);
+  socket().onclose({ code: 4502, reason: "revoked" });
+  await long();
+  same([had.error instanceof Stopped, client.state], [true, "stopped"]);
+  await client.logIn({ username: "ann", password: "correct horse" });
+  const again = listen(client);
+  await settle();
+  socket().hear(READY, message(6));
+  await client.untilReady();
+  await long();
+  same([sockets.length, again.seqs, again.error], [2, [6], null]);
+});
