@@ -58,21 +58,26 @@ export class Bar {
     const about = other === null
       ? detail.topic ?? membersInWords(detail, this.#me.id, nameOf)
       : [PRESENCE[state], this.#names.statusOf(other)].filter(Boolean).join(" · ");
-    const faces = detail.participants.slice(0, FACES).map((user) => [user, nameOf(user)]);
+    const pictureOf = (user) => this.#names.pictureOf(user);
+    const picture = pictureOf(other);
+    const faces = detail.participants.slice(0, FACES)
+      .map((user) => [user, nameOf(user), pictureOf(user)]);
     const count = peopleInWords(detail.participantCount);
-    const drawn = JSON.stringify([id, title, about, faces, count, other, state]);
+    const drawn = JSON.stringify([id, title, about, faces, count, other, state, picture]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.#title.textContent = title;
     this.#about.textContent = about;
     this.#about.title = about;
     this.#face.replaceChildren(
-      avatar(hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32", state }),
+      avatar(
+        hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32", state, picture },
+      ),
     );
     this.#people.hidden = other !== null; // there are two, and both are known
     this.#people.replaceChildren(
-      element("span", { class: "faces", "aria-hidden": "true" }, ...faces.map(([user, name]) => (
-        avatar(hueOf(user), lettersOf(name).slice(0, 1), { person: true, size: "s24" })
+      element("span", { class: "faces", "aria-hidden": "true" }, ...faces.map(([user, name, face]) => (
+        avatar(hueOf(user), lettersOf(name).slice(0, 1), { person: true, size: "s24", picture: face })
       ))),
       count,
     );

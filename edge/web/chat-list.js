@@ -90,6 +90,7 @@ export class ChatList {
     return {
       key: chat.id,
       face: other ?? chat.id,
+      picture: this.#names.pictureOf(other),
       isDirect: other !== null,
       title: titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id)),
       time: chat.latest ? listTime(chat.lastMs, nowMs) : "",
@@ -151,7 +152,9 @@ function fill(link, row) {
   if (row.isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   link.replaceChildren(
-    avatar(hueOf(row.face), lettersOf(row.title), { person: row.isDirect, state: row.state }),
+    avatar(hueOf(row.face), lettersOf(row.title), {
+      person: row.isDirect, state: row.state, picture: row.picture,
+    }),
     element(
       "span",
       { class: "two" },

@@ -107,9 +107,10 @@ export class ChatPeople {
     this.#add.hidden = !this.#chat.isOwner || !this.#adding.hidden;
     const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW_PX) - BEYOND);
     const count = Math.ceil(this.#list.clientHeight / ROW_PX) + 2 * BEYOND;
-    const shown = ids.slice(first, first + count).map((id) => (
-      { id, name: this.#names.of(id), status: this.#names.statusOf(id), state: this.#presence.of(id) }
-    ));
+    const shown = ids.slice(first, first + count).map((id) => ({
+      id, name: this.#names.of(id), status: this.#names.statusOf(id),
+      picture: this.#names.pictureOf(id), state: this.#presence.of(id),
+    }));
     const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
     if (drawn === this.#drawn) return; // a button under the finger must not be replaced
     this.#drawn = drawn;
@@ -121,7 +122,7 @@ export class ChatPeople {
     this.#rows.replaceChildren(...shown.map((person) => this.#person(person, owner)));
   }
 
-  #person({ id, name, status, state }, owner) {
+  #person({ id, name, status, picture, state }, owner) {
     const mine = id === this.#me.id;
     const role = mine ? "You" : id === owner ? "Owner" : "";
     const more = element(
@@ -135,7 +136,7 @@ export class ChatPeople {
     return element(
       "li",
       { class: "person-row" },
-      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state }),
+      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state, picture }),
       element(
         "span",
         { class: "two" },

@@ -18,13 +18,14 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Two letters on the colour of an id; people are round, chats are square. `state` is somebody's
- * presence, where it is to be seen.
+ * Two letters on the colour of an id; people are round, chats are square. `picture` is the address of
+ * what somebody shows of themself, over the letters, `state` their presence where it is to be seen.
  */
-export function avatar(hue, letters, { person = false, size = "", state = "" } = {}) {
+export function avatar(hue, letters, { person = false, size = "", state = "", picture } = {}) {
   const classes = ["avatar", person && "person", size].filter(Boolean).join(" ");
   const node = element("span", { class: classes, "aria-hidden": "true" }, letters);
   node.style.setProperty("--hue", hue);
+  if (picture) node.append(element("img", { src: picture, alt: "", loading: "lazy" }));
   if (state === "online") node.append(element("span", { class: "presence" }));
   if (state === "away") node.append(element("span", { class: "presence away" }));
   return node;

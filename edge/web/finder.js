@@ -193,6 +193,7 @@ export class Finder {
       .map((user) => ({
         key: `person-${user.id}`, face: user.id, isPerson: true, unread: 0,
         what: shownName(user) === user.username ? "" : user.username,
+        picture: user.avatar,
         state: this.#presence.of(user.id),
         ...named(shownName(user), wanted),
       }));
@@ -209,6 +210,7 @@ export class Finder {
     return {
       key: `message-${messageId}`, isMessage: true, by, title: fullTime(at),
       name: by === this.#me.id ? "You" : this.#names.of(by),
+      picture: this.#names.pictureOf(by),
       where: this.#titleOf(this.#chats.get(chat)),
       time: listTime(Date.parse(at), this.#clock.now()),
       parts: this.#excerpts.get(message).parts,
@@ -222,6 +224,7 @@ export class Finder {
       key: `chat-${chat.id}`,
       face: other ?? chat.id,
       isPerson: other !== null,
+      picture: this.#names.pictureOf(other),
       what: chat.draft.trim() === "" ? people : "Draft",
       unread: chat.waiting,
       state: other === null ? "" : this.#presence.of(other),

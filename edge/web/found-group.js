@@ -41,10 +41,10 @@ export function idOf(key) {
   return `hit-${key}`;
 }
 
-function partsOf({ face, title, parts, isPerson, what, unread, state }) {
+function partsOf({ face, title, parts, isPerson, what, unread, state, picture }) {
   const shown = marked(parts);
   return [
-    avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28", state }),
+    avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28", state, picture }),
     element("span", { class: "cut" }, ...(unread > 0 ? [element("b", {}, ...shown)] : shown),
       " ", element("span", { class: "soft" }, what)),
     unread > 0

@@ -22,7 +22,9 @@ export function introOf({ chat, me, names, onAdd }) {
   return element(
     "div",
     { class: "intro" },
-    avatar(hueOf(other ?? chat.id), lettersOf(title), { person: other !== null, size: "s64" }),
+    avatar(hueOf(other ?? chat.id), lettersOf(title), {
+      person: other !== null, size: "s64", picture: names.pictureOf(other),
+    }),
     element("h2", { dir: "auto" }, title),
     element("p", {}, words),
     chat.isOwner && other === null ? element("div", { class: "acts" }, add) : null,

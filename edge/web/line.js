@@ -62,7 +62,7 @@ function lineOf(row, acts, files) {
   if (row.state === "failed") said.append(...failureOf(row, acts));
   if (row.reactions.length > 0) said.append(reactionsOf(row, acts));
   const left = row.first
-    ? avatar(hueOf(row.by), lettersOf(row.name), { person: true })
+    ? avatar(hueOf(row.by), lettersOf(row.name), { person: true, picture: row.picture })
     : gutterOf(row, words);
   return [left, said];
 }

@@ -195,6 +195,7 @@ export class Log {
         return {
           ...row,
           name: this.#names.of(row.by),
+          picture: this.#names.pictureOf(row.by),
           waits: !this.#isLive,
           ...this.#spoken(row),
           isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,

@@ -18,7 +18,7 @@ export class Names {
   #database;
   #clock;
   #onChange;
-  #known = new Map(); // id -> {id, username, displayName, status}
+  #known = new Map(); // id -> {id, username, displayName, status, avatar}
   #askedAt = new Map(); // id -> ms; also those that could not be answered, until `askAgain`
   #queue = new Set();
   #isAsking = false;
@@ -40,7 +40,7 @@ export class Names {
     return shownName(this.#known.get(id)) ?? UNKNOWN;
   }
 
-  /** `{id, username, displayName, status}` as far as it is known; asks nobody. */
+  /** `{id, username, displayName, status, avatar}` as far as it is known; asks nobody. */
   known(id) {
     return this.#known.get(id);
   }
@@ -48,6 +48,11 @@ export class Names {
   /** What somebody says of themselves, or "". */
   statusOf(id) {
     return this.#known.get(id)?.status ?? "";
+  }
+
+  /** The address of the picture that somebody shows of themself, or "". */
+  pictureOf(id) {
+    return this.#known.get(id)?.avatar ?? "";
   }
 
   /** Whether one of somebody's names begins so, as far as they are known here. */
@@ -66,9 +71,9 @@ export class Names {
 
   /** These people are so, as the server has just said. */
   async learn(users) {
-    const changed = users.map(({ id, username, displayName = null, status = null }) => (
-      { id, username, displayName, status }
-    )).filter((user) => JSON.stringify(user) !== JSON.stringify(this.#known.get(user.id)));
+    const changed = users.map((
+      { id, username, displayName = null, status = null, avatar = null },
+    ) => ({ id, username, displayName, status, avatar })).filter((user) => JSON.stringify(user) !== JSON.stringify(this.#known.get(user.id)));
     for (const user of users) this.#askedAt.set(user.id, this.#clock.now());
     if (changed.length === 0) return;
     for (const user of changed) this.#known.set(user.id, user);

@@ -96,7 +96,9 @@ export class PeoplePicker {
           this.#choose(user);
         },
       },
-      avatar(hueOf(user.id), lettersOf(shownName(user)), { person: true, size: "s24" }),
+      avatar(hueOf(user.id), lettersOf(shownName(user)), {
+        person: true, size: "s24", picture: user.avatar,
+      }),
       ...bothNames(user),
     )));
     this.#mark();

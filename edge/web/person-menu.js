@@ -16,7 +16,7 @@ export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
   const card = element(
     "div",
     { class: "person-card" },
-    avatar(hueOf(id), lettersOf(name), { person: true, state }),
+    avatar(hueOf(id), lettersOf(name), { person: true, state, picture: names.pictureOf(id) }),
     element(
       "span",
       { class: "two" },

@@ -9,6 +9,7 @@ import { element } from "./element.js";
 import {
   DISPLAY_NAME_RULES, EMAIL_RULES, Field, NEW_PASSWORD_RULES, STATUS_RULES, allGood,
 } from "./field.js";
+import { pictureChoice } from "./picture-choice.js";
 import { Push } from "./push.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
@@ -29,6 +30,7 @@ export function openSettings({
   const worker = navigator.serviceWorker?.getRegistration("/");
   new Sheet(
     { title: me.username, layers },
+    pictureChoice({ api, me, onChanged }),
     profileForm(api, me, onChanged),
     listForm(list),
     alertSettings(choice, new Push({ api, choice, worker })),

@@ -16,6 +16,7 @@ export class Side {
   #self = element("b", { class: "cut", dir: "auto" });
   #status = element("span", { class: "cut", dir: "auto" });
   #face = element("span", {});
+  #picture = "";
   #said = element("p", { class: "hint notes", role: "status" });
   #name = element("span", { class: "cut", dir: "auto" });
 
@@ -94,10 +95,12 @@ export class Side {
     const name = this.#names.of(this.#me.id);
     const status = this.#names.statusOf(this.#me.id) || "Settings";
     if (this.#status.textContent !== status) this.#status.textContent = status;
-    if (this.#self.textContent === name) return;
+    const picture = this.#names.pictureOf(this.#me.id);
+    if (this.#self.textContent === name && this.#picture === picture) return;
     this.#self.textContent = name;
+    this.#picture = picture;
     this.#face.replaceChildren(
-      avatar(hueOf(this.#me.id), lettersOf(name), { person: true, size: "s32" }),
+      avatar(hueOf(this.#me.id), lettersOf(name), { person: true, size: "s32", picture }),
     );
   }
 }

@@ -34,7 +34,9 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
   return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
     const { username } = names.known(id);
     const name = names.of(id);
-    const face = avatar(hueOf(id), lettersOf(name), { person: true, size: "s24" });
+    const face = avatar(hueOf(id), lettersOf(name), {
+      person: true, size: "s24", picture: names.pictureOf(id),
+    });
     const called = name === username ? [] : [element("span", { class: "role" }, username)];
     return { text: `@${username}`, nodes: [face, name, ...called] };
   });

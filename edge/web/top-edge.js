@@ -11,9 +11,9 @@ export class TopEdge {
     this.node = element("div", { class: "top-edge", hidden: true, "aria-hidden": "true" });
   }
 
-  /** `row` is `{kind, by, name, mine, when}` or null. */
+  /** `row` is `{kind, by, name, picture, mine, when}` or null. */
   show(row) {
-    const shown = row ? JSON.stringify([row.by, row.name, row.when]) : "";
+    const shown = row ? JSON.stringify([row.by, row.name, row.picture, row.when]) : "";
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.node.hidden = row === null;
@@ -22,7 +22,9 @@ export class TopEdge {
     if (row.kind === "note") this.node.replaceChildren(when);
     else {
       this.node.replaceChildren(
-        avatar(hueOf(row.by), lettersOf(row.name), { person: true, size: "s20" }),
+        avatar(hueOf(row.by), lettersOf(row.name), {
+          person: true, size: "s20", picture: row.picture,
+        }),
         element("b", { class: "cut" }, row.mine ? "You" : row.name),
         when,
       );

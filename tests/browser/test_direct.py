@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from tests.browser.company import two
 from tests.browser.conftest import OpenWindow
+from tests.browser.test_files import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,13 +38,19 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> N
 
 
 async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) -> None:
-    """A display name and a status line are seen wherever somebody is shown."""
+    """A display name, a status line and a picture are seen wherever somebody is shown."""
     bob = await enter()
     await bob.open_settings()
     await bob.field("Display name").fill("Bob of the Boathouse")
     await bob.field("What are you doing?").fill("Looking for speakers")
     await bob.button("Save").click()
     await expect(bob.page.get_by_text("Others see it now.")).to_be_visible()
+    own = bob.page.locator(".own-picture")
+    file = {"name": "bob.png", "mimeType": "image/png", "buffer": picture(800, 600, place=True)}
+    await own.locator("input").set_input_files({**file, "buffer": b"no picture"})
+    await expect(own).to_contain_text("cannot show this file as a picture")
+    await own.locator("input").set_input_files(file)
+    await expect(own.locator("img")).to_have_js_property("naturalWidth", 256)
     await bob.page.keyboard.press("Escape")
     await expect(bob.page.get_by_title("Settings")).to_contain_text("Bob of the Boathouse")
     ann = await enter()
@@ -56,9 +63,15 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
     await bob.write("Hello Ann")
     author = ann.log.get_by_role("button", name="Bob of the Boathouse")
     await expect(author).to_be_visible()
+    for place in (".bar", ".row", ".log"):
+        face = ann.page.locator(f"{place} .person img").last
+        await expect(face).to_have_js_property("naturalWidth", 256)
     await ann.find("Bob of the", "Chats")
     panel = await ann.open_panel()
     await expect(panel).to_contain_text("Looking for speakers")
+    await bob.open_settings()
+    await own.get_by_role("button", name="Remove").click()
+    await expect(bob.page.locator(".side .person img, .own-picture img")).to_have_count(0)
 
 
 async def test_who_is_here_is_seen(enter: OpenWindow) -> None:

@@ -6,7 +6,7 @@ import { NoAnswer, refusal } from "./errors.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** The decoded answer of one request. Raises Refused or NoAnswer. */
+/** The decoded answer of one request; a Blob goes as it is. Raises Refused or NoAnswer. */
 export async function exchange(fetch, method, path, { body, headers = {} } = {}) {
   const request = {
     method,
@@ -15,7 +15,8 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
     cache: "no-store",
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   };
-  if (body !== undefined) {
+  if (body instanceof Blob) request.body = body;
+  else if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
   }
