@@ -18,8 +18,8 @@ export class CatchUp {
   #recounted = new Set();
 
   /**
-   * `hear` is `{followed(outputs), gone(chat), done()}`: what a session has put out, a chat is not
-   * the person's any more, an errand ended.
+   * `hear` is `{followed(outputs), gone(chat, pull), done()}`: what a session has put out, a chat is
+   * not the person's any more as the answer to a pull says, if to one, an errand ended.
    */
   constructor({ api, clock, session, hear }) {
     this.#api = api;
@@ -37,7 +37,8 @@ export class CatchUp {
   async describe(chat, isAwaited = true) {
     if (this.#described.has(chat)) return;
     this.#described.add(chat);
-    await this.#patiently(chat, async () => chat.describe(await this.#api.chat(chat.id)), isAwaited);
+    const errand = async () => chat.describe(await this.#api.chat(chat.id));
+    await this.#patiently(chat, errand, { isAwaited });
     this.#described.delete(chat);
   }
 
@@ -62,12 +63,12 @@ export class CatchUp {
         this.#hear.followed(outputs.filter((output) => output !== next));
         pull = next?.pull;
       }
-    });
+    }, { gone: () => this.#hear.gone(chat, pull) });
   }
 
-  async #patiently(chat, errand, isAwaited = true) {
+  async #patiently(chat, errand, { isAwaited = true, gone = () => this.#hear.gone(chat, null) }) {
     if (isAwaited) this.#awaited += 1;
-    while (!(await this.#isOver(chat, errand))) {
+    while (!(await this.#isOver(errand, gone))) {
       await new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
     }
     if (isAwaited) this.#awaited -= 1;
@@ -75,11 +76,11 @@ export class CatchUp {
     this.#hear.done();
   }
 
-  async #isOver(chat, errand) {
+  async #isOver(errand, gone) {
     try {
       await errand();
     } catch (error) {
-      if (error instanceof NotFound) this.#hear.gone(chat);
+      if (error instanceof NotFound) gone();
       else return error.final === true;
     }
     return true;

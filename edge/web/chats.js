@@ -52,7 +52,7 @@ export class Chats {
       api, clock, session: this.#session,
       hear: {
         followed: (outputs) => this.#follow(outputs),
-        gone: (chat) => this.#drop(chat),
+        gone: (chat, pull) => this.#lost(chat, pull),
         done: hear.changed,
       },
     });
@@ -360,6 +360,17 @@ export class Chats {
   #changed(chat) {
     if (chat.isMiscounted) this.#catchUp.recount(chat);
     if (chat.detail !== null) this.#marks.saveChat(chat);
+  }
+
+  /** They may have been added again meanwhile. */
+  #lost(chat, pull) {
+    const outputs = pull ? this.#session.gone(pull) : [];
+    const again = outputs.findIndex(({ deliver }) => deliver?.type === "chat.created");
+    if (again >= 0) this.#follow(outputs.slice(again));
+    else {
+      chat.left = outputs[0]?.deliver ?? null;
+      this.#drop(chat);
+    }
   }
 
   #drop(chat) {

@@ -183,6 +183,24 @@ rule("who is removed and added again while a hole is filled keeps the chat", asy
   same([heard.applied, heard.left, asked.at(-1)], [[6, 7, 8, 9], [], "chat c"]);
 });
 
+rule("so does who was added again before the server refused what is missing", async () => {
+  const { api, asked, chats, connect, heads, heard, list } = somebody({ c: 5, d: 5 });
+  await list("c", "d");
+  connect();
+  const removed = { type: "participant.removed", seq: 8, at: "t", by: "bob", users: ["me"] };
+  const { id: _, mine: __, ...detail } = detailOf("c", 9);
+  api.failing = new NotFound(404, "not_found");
+  for (const chat of ["c", "d"]) {
+    chats.frame(message(7, chat));
+    chats.frame({ ...removed, chat });
+  }
+  chats.frame({ type: "chat.created", chat: "c", at: "t", by: "bob", ...detail });
+  heads.c = 9;
+  await settle();
+  same([heard.applied, heard.left, asked.at(-1)], [[9], ["d"], "chat c"]);
+  same(chats.get("c").timeline.cursor, 9);
+});
+
 rule("what the list knows and the socket has not told is fetched where somebody has looked", async () => {
   const { asked, chats, connect, heads, heard, list } = somebody({ c: 5 });
   await list("c");
