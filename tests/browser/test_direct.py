@@ -69,7 +69,7 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
     await ann.find("Bob of the", "Chats")
     panel = await ann.open_panel()
     await expect(panel).to_contain_text("Looking for speakers")
-    await bob.open_settings()
+    await bob.page.get_by_title("Settings").click()
     await own.get_by_role("button", name="Remove").click()
     await expect(bob.page.locator(".side .person img, .own-picture img")).to_have_count(0)
 
