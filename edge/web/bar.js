@@ -19,8 +19,8 @@ export class Bar {
   #people;
   #drawn = "";
 
-  /** `onAbout()` when somebody wants to know more of the chat. */
-  constructor({ me, names, presence, onAbout }) {
+  /** `onAbout()` when somebody wants to know more of the chat, `onMenu(anchor)` to do something. */
+  constructor({ me, names, presence, onAbout, onMenu }) {
     this.#me = me;
     this.#names = names;
     this.#presence = presence;
@@ -30,6 +30,14 @@ export class Bar {
     this.#people = element("button", {
       class: "quiet people-button", type: "button", title: "About this chat", onclick: onAbout,
     });
+    const more = element(
+      "button",
+      {
+        class: "bare", type: "button", title: "More", "aria-label": "More about this chat",
+        "aria-haspopup": "menu", onclick: () => onMenu(more),
+      },
+      icon("more"),
+    );
     this.node = element(
       "header",
       { class: "bar" },
@@ -43,7 +51,7 @@ export class Bar {
         element("h1", { class: "cut", dir: "auto" }, this.#title),
         this.#about,
       ),
-      element("div", { class: "acts" }, this.#people),
+      element("div", { class: "acts" }, this.#people, more),
     );
   }
 

@@ -9,11 +9,15 @@ export function openChatMenu({ chat, does, ...where }) {
   openMenu({ ...where, items: choicesForChat(chat, does) });
 }
 
-/** Choices for a menu; `does` is `{read(), change(changes)}`, the latter as `Chats.changeMine`. */
+/**
+ * Choices for a menu; `does` is `{read(), change(changes)}`, the latter as `Chats.changeMine`, and
+ * `find()` where that is not in sight.
+ */
 function choicesForChat({ unread, mine }, does) {
   const { notify, archived } = mine;
   const tell = (wanted) => () => does.change({ notify: wanted });
   return [
+    does.find && { icon: "search", label: "Find or search", take: does.find },
     unread > 0 && { icon: "check", label: "Mark as read", take: does.read },
     notify === "all"
       ? { icon: "bell", label: "Only mentions", take: tell("mentions") }

@@ -38,11 +38,9 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), add(chat), write(userId), copy(text), share(what),
-   * say(sentence),
-   * deeds(chat), hurry(),
-   * attentive(): boolean}`; `deeds` gives what `commandIn` can do;
-   * `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * quoted(chat, messageId), about(chat), menu(chat, anchor), add(chat), write(userId), copy(text),
+   * share(what), say(sentence), deeds(chat), hurry(), attentive(): boolean}`; `deeds` gives what
+   * `commandIn` can do; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({ me, api, names, presence, chats, clock, layers, lazy, hear, empty }) {
     this.#me = me;
@@ -55,7 +53,10 @@ export class Conversation {
     this.#clock = clock;
     this.#hear = hear;
     this.#empty = empty;
-    this.#bar = new Bar({ me, names, presence, onAbout: () => hear.about(this.#chat) });
+    this.#bar = new Bar({
+      me, names, presence, onAbout: () => hear.about(this.#chat),
+      onMenu: (anchor) => hear.menu(this.#chat, anchor),
+    });
     this.#notice = new Notice({ onHurry: hear.hurry });
     this.#log = new Log({
       me,

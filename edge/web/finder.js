@@ -209,7 +209,7 @@ export class Finder {
     }
     return {
       key: `message-${messageId}`, isMessage: true, by, title: fullTime(at),
-      name: by === this.#me.id ? "You" : this.#names.of(by),
+      face: this.#names.of(by), name: by === this.#me.id ? "You" : this.#names.of(by),
       picture: this.#names.pictureOf(by),
       where: this.#titleOf(this.#chats.get(chat)),
       time: listTime(Date.parse(at), this.#clock.now()),

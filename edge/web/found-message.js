@@ -10,9 +10,9 @@ const BEFORE = 30; // characters of the text before the first word that was foun
 const SHOWN = 160;
 
 /** The parts of a hit; `parts` as `excerptOf` gives them. */
-export function partsOfMessage({ by, name, picture, where, time, title, parts }) {
+export function partsOfMessage({ by, face, name, picture, where, time, title, parts }) {
   return [
-    avatar(hueOf(by), lettersOf(name), { person: true, size: "s28", picture }),
+    avatar(hueOf(by), lettersOf(face), { person: true, size: "s28", picture }),
     element(
       "span",
       { class: "two" },

@@ -34,6 +34,7 @@ export class PeoplePicker {
     });
     this.#said = element("p", { class: "hint", "aria-live": "polite" });
     this.input = element("input", {
+      class: "input",
       role: "combobox",
       "aria-label": label,
       "aria-controls": id,

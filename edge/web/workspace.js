@@ -180,6 +180,7 @@ export class Workspace {
       before: load("loadBefore"),
       after: load("loadAfter"),
       around: load("loadAround"),
+      menu: (chat, anchor) => this.#menu(chat, anchor, { find: () => this.#sheets.find() }),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
       write: (user) => this.#meet(user),
@@ -303,13 +304,12 @@ export class Workspace {
     });
   }
 
-  #menu(chat, anchor) {
-    const does = {
-      read: () => this.#chats.markRead(chat),
-      change: (changes) => this.#errands.do(this.#chats.changeMine(chat, changes)),
-    };
+  #menu(chat, anchor, more = {}) {
+    const read = () => this.#chats.markRead(chat);
+    const change = (changes) => this.#errands.do(this.#chats.changeMine(chat, changes));
     this.#lazy.use(({ openChatMenu }) => openChatMenu({
-      chat, does, label: this.#titleOf(chat), anchor, layers: this.#layers,
+      chat, does: { ...more, read, change }, label: this.#titleOf(chat), anchor,
+      layers: this.#layers,
     }));
   }
 
