@@ -76,7 +76,9 @@ class Feeder:
             self._rows = max(_FEWEST_ROWS, self._rows // 4)
             raise
         finally:
-            self._noted = {**{chat: since[chat] for chat in chats if chat in left}, **self._noted}
+            # Those that were noted again meanwhile still lack what they lacked before.
+            newer = {chat: at for chat, at in self._noted.items() if chat not in left}
+            self._noted = {**{chat: since[chat] for chat in chats if chat in left}, **newer}
         SEARCH_FED.inc(fed.changes)
         return fed.more
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from time import monotonic
 
 import psycopg
 import pytest
 
 from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
-from chats.metrics import BACKGROUND_FAILED
+from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
 from chats.search.feeder import Feeder
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
@@ -74,6 +75,29 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
                 row = connection.execute("SELECT upto FROM search_progress").fetchone()
                 upto = row[0] if row else 0
             await stop([task])
+
+
+async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: str) -> None:
+    """Also where more is said while the older cannot be put into the index."""
+    await set_up_database(database_url)
+    chat, ann = new_id(), new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, ann))
+        add_messages(connection, chat, ann)
+        connection.execute("ALTER TABLE search_open RENAME TO search_away")
+    async with create_pool(database_url, size=1, min_size=1) as pool:
+        feeder = Feeder(pool)
+        first = monotonic()
+        feeder.note([chat], MESSAGES)
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            begun = monotonic()
+            feeding = asyncio.create_task(feeder.run())
+            while not feeding.done():
+                await asyncio.sleep(0)
+                feeder.note([chat], 1)
+            assert isinstance(feeding.exception(), psycopg.errors.UndefinedTable)
+        assert SEARCH_BEHIND_SECONDS._value.get() >= begun - first - 0.1
 
 
 def failures() -> float:
