@@ -217,3 +217,10 @@ PUSH: Final = Variable(
     "asked. `local`: services on this machine are good too, for tests.",
     "on",
 )
+LINK_PREVIEWS: Final = Variable(
+    "HUBBUB_LINK_PREVIEWS",
+    choice(on="on", off="off", local="local"),
+    "`on`: the pages to which links in messages lead are fetched, by `files`, and shown in short. "
+    "`local`: from this machine alone, for tests.",
+    "off",
+)

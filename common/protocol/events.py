@@ -93,12 +93,29 @@ class ChatDeleted(Event, tag="chat.deleted"):
     pass
 
 
+class LinkPreview(Wire):
+    """What a page says of itself. `url` is the link in the message."""
+
+    url: str
+    title: str
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    site_name: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class LinksPreviewed(MessageChange, tag="links.previewed"):
+    """Of links in the message's text as it is now; `deleted` as in a message."""
+
+    previews: list[LinkPreview]
+    deleted: bool = False
+
+
 AnyEvent = (
     Message
     | MessageEdited
     | MessageDeleted
     | ReactionAdded
     | ReactionRemoved
+    | LinksPreviewed
     | ChatCreated
     | ChatUpdated
     | ParticipantAdded
@@ -129,3 +146,4 @@ class CurrentMessage(Event, tag="message"):
     deleted_at: str | msgspec.UnsetType = msgspec.UNSET
     deleted_by: Id | msgspec.UnsetType = msgspec.UNSET
     reactions: list[Reaction] | msgspec.UnsetType = msgspec.UNSET
+    previews: list[LinkPreview] | msgspec.UnsetType = msgspec.UNSET

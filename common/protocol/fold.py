@@ -43,9 +43,11 @@ def change(message: Current, event: Event) -> Current:
         case "message.edited":
             return _edit(message, event)
         case "reaction.added":
-            return _with_reactions(message, _add(message.get("reactions", []), event))
+            return _with(message, "reactions", _add(message.get("reactions", []), event))
         case "reaction.removed":
-            return _with_reactions(message, _remove(message.get("reactions", []), event))
+            return _with(message, "reactions", _remove(message.get("reactions", []), event))
+        case "links.previewed":
+            return _with(message, "previews", event["previews"])
         case _:
             return message
 
@@ -60,16 +62,18 @@ def _blank(message: Event) -> Current:
 
 
 def _edit(message: Current, event: Event) -> Current:
-    edited = {key: value for key, value in message.items() if key != "mentions"}
+    # Another text has other links.
+    edited = {key: v for key, v in message.items() if key not in ("mentions", "previews")}
     edited |= {"message": event["message"], "editedAt": event["at"]}
     if mentions := event.get("mentions"):
         edited["mentions"] = mentions
     return edited
 
 
-def _with_reactions(message: Current, reactions: list[Current]) -> Current:
-    rest = {key: value for key, value in message.items() if key != "reactions"}
-    return {**rest, "reactions": reactions} if reactions else rest
+def _with(message: Current, field: str, found: list[Current]) -> Current:
+    """The field is there where the list is not empty."""
+    rest = {key: value for key, value in message.items() if key != field}
+    return {**rest, field: found} if found else rest
 
 
 def _add(reactions: list[Current], event: Event) -> list[Current]:

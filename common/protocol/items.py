@@ -6,6 +6,7 @@ Items of all kinds travel together, in batches, from edge and realtime to chats.
 import msgspec
 
 from common.protocol.chats import Internal
+from common.protocol.events import LinkPreview
 
 
 class Item(Internal, tag_field="kind", kw_only=True):
@@ -60,7 +61,15 @@ class UnreactItem(ChangeItem, tag="reaction.removed", kw_only=True):
     emoji: str
 
 
-AnyItem = SendItem | EditItem | DeleteItem | ReactItem | UnreactItem
+class PreviewItem(ChangeItem, tag="links.previewed", kw_only=True):
+    """By chats itself, in the name of the sender. `text_seq` is the event with the text whose links
+    these are: where that is another one by now, nothing happens."""
+
+    text_seq: int
+    previews: list[LinkPreview]
+
+
+AnyItem = SendItem | EditItem | DeleteItem | ReactItem | UnreactItem | PreviewItem
 
 
 class AppendRequest(Internal):

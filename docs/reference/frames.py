@@ -44,6 +44,9 @@ MEANINGS: Final = {
     "server.reaction.added": "A participant reacted to the message with seq `of`. `emoji` is fully "
     "qualified.",
     "server.reaction.removed": "The participant removed that reaction.",
+    "server.links.previewed": "What the pages say of themselves to which links in the message with "
+    "seq `of` lead. Comes after the message, and after each edit, where the instance fetches them; "
+    "`by` is the message's sender. With `deleted` they were removed with the message.",
     "server.chat.created": "seq 1 of a chat; or, for a user who was added later, the state of the "
     "chat in place of the `participant.added`.",
     "server.chat.updated": "The chat has a new name.",

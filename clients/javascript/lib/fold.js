@@ -5,7 +5,7 @@
 
 const MOST_USERS_SHOWN = 100; // of one reaction
 const CHANGES = new Set([
-  "message.edited", "message.deleted", "reaction.added", "reaction.removed",
+  "message.edited", "message.deleted", "reaction.added", "reaction.removed", "links.previewed",
 ]);
 
 /** Whether an event changes a message instead of standing in the log itself. */
@@ -31,6 +31,8 @@ export function change(message, event) {
       return withReactions(message, added(message.reactions ?? [], event));
     case "reaction.removed":
       return withReactions(message, removed(message.reactions ?? [], event));
+    case "links.previewed":
+      return withPreviews(message, event.previews);
     default:
       return message;
   }
@@ -45,13 +47,18 @@ function blank({ type, chat, seq, at, by, messageId }) {
   return { type, chat, seq, at, by, messageId, message: "" };
 }
 
-function edited({ mentions: _, ...rest }, { message, at, mentions }) {
+/** Another text has other links. */
+function edited({ mentions: _, previews: __, ...rest }, { message, at, mentions }) {
   const now = { ...rest, message, editedAt: at };
   return mentions?.length ? { ...now, mentions } : now;
 }
 
 function withReactions({ reactions: _, ...rest }, reactions) {
   return reactions.length > 0 ? { ...rest, reactions } : rest;
+}
+
+function withPreviews({ previews: _, ...rest }, previews) {
+  return previews.length > 0 ? { ...rest, previews } : rest;
 }
 
 function added(reactions, { emoji, by }) {

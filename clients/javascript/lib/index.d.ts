@@ -58,6 +58,20 @@ export interface ReactionAdded extends AboutMessage {
   emoji: string;
 }
 
+/** What a page says of itself, to which a link in a message leads. */
+export interface LinkPreview {
+  url: string;
+  title: string;
+  description?: string;
+  siteName?: string;
+}
+
+export interface LinksPreviewed extends AboutMessage {
+  type: "links.previewed";
+  previews: LinkPreview[];
+  deleted?: true;
+}
+
 export interface ReactionRemoved extends AboutMessage {
   type: "reaction.removed";
   emoji: string;
@@ -103,6 +117,7 @@ export type Event =
   | MessageDeleted
   | ReactionAdded
   | ReactionRemoved
+  | LinksPreviewed
   | ChatCreated
   | ChatUpdated
   | ParticipantAdded
@@ -161,6 +176,7 @@ export interface Message extends SentMessage {
   deletedAt?: string;
   deletedBy?: string;
   reactions?: Reaction[];
+  previews?: LinkPreview[];
 }
 
 /**

@@ -74,6 +74,22 @@ class ReactionRemoved(MessageChanged, frozen=True, kw_only=True, tag="reaction.r
     emoji: str
 
 
+class LinkPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a page says of itself, to which a link in a message leads."""
+
+    url: str
+    title: str
+    description: str | None = None
+    site_name: str | None = None
+
+
+class LinksPreviewed(MessageChanged, frozen=True, kw_only=True, tag="links.previewed"):
+    """Of links in the message's text as it is now."""
+
+    previews: tuple[LinkPreview, ...]
+    deleted: bool = False
+
+
 class ChatCreated(Event, frozen=True, kw_only=True, tag="chat.created"):
     """A new chat, or one that the user was added to: then with the seq of the joining."""
 
@@ -147,9 +163,9 @@ class Restarted(msgspec.Struct, frozen=True):
 Moment = Typing | Presence | ReadMarker | ChatSettings
 
 _KINDS: tuple[type[_Wire], ...] = (
-    MessageSent, MessageEdited, MessageDeleted, ReactionAdded, ReactionRemoved, ChatCreated,
-    ChatUpdated, ParticipantAdded, ParticipantRemoved, ChatDeleted, Typing, Presence, ReadMarker,
-    ChatSettings,
+    MessageSent, MessageEdited, MessageDeleted, ReactionAdded, ReactionRemoved, LinksPreviewed,
+    ChatCreated, ChatUpdated, ParticipantAdded, ParticipantRemoved, ChatDeleted, Typing, Presence,
+    ReadMarker, ChatSettings,
 )  # fmt: skip
 _TYPES = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
 

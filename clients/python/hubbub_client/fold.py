@@ -11,6 +11,8 @@ import msgspec
 from hubbub_client.events import (
     Attachment,
     Event,
+    LinkPreview,
+    LinksPreviewed,
     MessageChanged,
     MessageDeleted,
     MessageEdited,
@@ -50,6 +52,7 @@ class Message(
     deleted_at: str | None = None
     deleted_by: str | None = None
     reactions: tuple[Reaction, ...] = ()
+    previews: tuple[LinkPreview, ...] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -96,12 +99,15 @@ def change(message: Message, event: MessageChanged) -> Message:
     match event:
         case MessageEdited():
             return msgspec.structs.replace(
-                message, message=event.message, mentions=event.mentions, edited_at=event.at
-            )
+                message, message=event.message, mentions=event.mentions, edited_at=event.at,
+                previews=(),
+            )  # fmt: skip
         case ReactionAdded():
             return msgspec.structs.replace(message, reactions=_add(message.reactions, event))
         case ReactionRemoved():
             return msgspec.structs.replace(message, reactions=_remove(message.reactions, event))
+        case LinksPreviewed():
+            return msgspec.structs.replace(message, previews=event.previews)
         case _:
             return message
 
