@@ -12,6 +12,8 @@ from chats.background import (
     repeat,
 )
 from chats.calls import create_calls
+from chats.links.feeder import FEED_SECONDS as LINKS_SECONDS
+from chats.links.feeder import LinkFeeder
 from chats.log.announce import Announcer
 from chats.log.appending import Appender
 from chats.log.digest import RecentChanges
@@ -69,7 +71,8 @@ def create_chats(settings: ChatsSettings) -> Service:
     feeder = Feeder(pool)
     users_calls = Calls(http, users)
     pushes = PushFeeder(pool, users_calls)
-    announcer = Announcer(window, recent, publisher, feeder, pushes)
+    links = LinkFeeder(pool) if settings.link_previews != "off" else None
+    announcer = Announcer(window, recent, publisher, feeder, pushes, links)
     appender = Appender(pool, announcer)
     coordinator = Coordinator(pool, users_calls, announcer)
 
@@ -108,6 +111,8 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
             start(repeat("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
         ]
+        if links is not None:
+            work.append(start(repeat("feed links", LINKS_SECONDS, links.run)))
         try:
             yield
             await appender.drain()

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from chats import erasing, files, history, nodes
+from chats.links import previews
 from chats.log.appending import Appender
 from chats.log.digest import RecentChanges
 from chats.log.outbox import Publisher
@@ -78,6 +79,7 @@ from common.protocol.files import (
 )
 from common.protocol.instance import ChatsCounted
 from common.protocol.items import AppendAnswer, AppendRequest
+from common.protocol.links import ClaimLinks, LinksClaimed, SettleLinks
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
 from common.protocol.push import AddPushReader, DescribePushes, PushNotes
 from common.protocol.users import Empty
@@ -167,6 +169,11 @@ def create_calls(
         Call(
             "describe_pushes", "files", DescribePushes, PushNotes,
             partial(notes.describe_pushes, pool),
+        ),
+        Call("claim_links", "files", ClaimLinks, LinksClaimed, partial(previews.claim, pool)),
+        Call(
+            "settle_links", "files", SettleLinks, Done,
+            partial(previews.settle, pool, appender),
         ),
         Call("views", "edge", ViewsRequest, ViewsAnswer, partial(views.get_views, pool)),
         Call("search", "edge", SearchRequest, SearchAnswer, partial(search, pool)),

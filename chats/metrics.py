@@ -64,6 +64,8 @@ PUSH_OFFERED = Counter("hubbub_chats_push_offered", "Messages offered to users f
 PUSH_DROPPED = Counter(
     "hubbub_chats_push_dropped", "Chats with messages of which nobody is told", ["reason"]
 )
+LINKS_FOUND = Counter("hubbub_chats_links_found", "Messages and edits with links to preview")
+LINKS_DROPPED = Counter("hubbub_chats_links_dropped", "Of these, those there was no room for")
 PUSH_BEHIND_SECONDS = Gauge(
     "hubbub_chats_push_behind_seconds", "For how long the oldest message was not offered"
 )

@@ -75,7 +75,8 @@ def derive(message: Event, changes: list[Event]) -> ChangedMessage:
     return ChangedMessage(
         seq=message["seq"],
         edits=[event["seq"] for event in changes if event["type"] == "message.edited"],
-        current=msgspec.json.encode(current) if is_deleted or "editedAt" in current else None,
+        previewed=[event["seq"] for event in changes if event["type"] == "links.previewed"],
+        current=msgspec.json.encode(current) if current != begin_message(message) else None,
         reactions=msgspec.json.encode(reactions).decode() if reactions else None,
         is_deleted=is_deleted,
         unnamed=[] if is_deleted else [who for who in reacted if who not in named],

@@ -10,12 +10,14 @@ from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, join_password, read_service_settings
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
+    LINK_PREVIEWS,
     NUMBER,
     URL,
     Join,
     Variable,
     read_variables,
 )
+from common.protocol.links import LinkMode
 
 DatabaseUrl = Annotated[
     str,
@@ -46,6 +48,7 @@ class ChatsSettings(msgspec.Struct, frozen=True):
         int,
         Variable("HUBBUB_CHATS_WINDOW_BYTES_A_CHAT", NUMBER, "The same, for one chat.", "524288"),
     ]
+    link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True):

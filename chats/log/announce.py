@@ -3,6 +3,7 @@ what is fed behind the commit learn of it."""
 
 from typing import NamedTuple
 
+from chats.links.feeder import LinkFeeder
 from chats.log.digest import RecentChanges
 from chats.log.outbox import Publication, Publisher
 from chats.log.window import Recent, Window
@@ -25,7 +26,8 @@ class Announcement(NamedTuple):
 
 
 class Announcer:
-    """Called after commits only: whatever is announced is a fact."""
+    """Called after commits only: whatever is announced is a fact. `links` is None where nobody
+    fetches any."""
 
     def __init__(
         self,
@@ -34,10 +36,12 @@ class Announcer:
         publisher: Publisher,
         feeder: Feeder,
         pushes: PushFeeder,
+        links: LinkFeeder | None,
     ) -> None:
         self._window = window
         self._feeder = feeder
         self._pushes = pushes
+        self._links = links
         self._recent = recent
         self._publisher = publisher
 
@@ -56,6 +60,8 @@ class Announcer:
             last = first + len(events) - 1
             self._recent.note(chat, last, controls)
             self._pushes.note(chat, first, last)
+            if self._links is not None:
+                self._links.note(chat, events)
             self._window.add(
                 chat,
                 [

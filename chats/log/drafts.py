@@ -9,6 +9,7 @@ from chats.store.messages import NewEvent, NewMessage, OtherEvent, Outcome
 from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
 from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.events import (
+    LinksPreviewed,
     Message,
     MessageChange,
     MessageDeleted,
@@ -25,6 +26,7 @@ from common.protocol.items import (
     DeleteItem,
     EditItem,
     MessageStored,
+    PreviewItem,
     ReactItem,
     Refused,
     SendItem,
@@ -85,10 +87,12 @@ def _judge_send(item: SendItem) -> Refusal | None:
     return None
 
 
-def _judge_change(item: EditItem | DeleteItem | ReactItem | UnreactItem) -> Refusal | None:
+def _judge_change(
+    item: EditItem | DeleteItem | ReactItem | UnreactItem | PreviewItem,
+) -> Refusal | None:
     if isinstance(item, ReactItem | UnreactItem) and qualify_emoji(item.emoji) is None:
         return invalid("emoji", WRONG_EMOJI)
-    if not isinstance(item, ReactItem) and not is_id(item.key):
+    if not isinstance(item, ReactItem | PreviewItem) and not is_id(item.key):
         return invalid("Idempotency-Key", _ID_RULE)
     if isinstance(item, EditItem):
         if wrong := wrong_with_message(item.message, may_be_empty=True):  # where it has files
@@ -122,6 +126,11 @@ def draft(item: AnyItem) -> Draft:
             emoji = qualify_emoji(item.emoji) or ""
             removed = ReactionRemoved(emoji=emoji, **_begin(item))
             return _draft_change(item, removed, item.key, emoji=emoji)
+        case PreviewItem():
+            previewed = LinksPreviewed(previews=item.previews, **_begin(item))
+            return _draft_change(
+                item, previewed, None, former=True, previews=item.previews, text_seq=item.text_seq
+            )
         case _:
             assert_never(item)
 

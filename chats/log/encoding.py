@@ -66,9 +66,11 @@ def find_deleted(event: bytes) -> bytes | None:
 
 
 def blank(event: bytes) -> bytes:
-    """A message or edit without its text, any other event as it is; the function `blank_event` in
-    migrations does the same."""
+    """A message, edit or previews without what they say, any other event as it is; the function
+    `blank_event` in migrations does the same."""
     fields = msgspec.json.decode(event, type=dict[str, Any])
+    if fields["type"] == "links.previewed":
+        return _encode({**fields, "previews": [], "deleted": True})
     if fields["type"] not in ("message", "message.edited"):
         return event
     for gone in ("mentions", "attachments"):

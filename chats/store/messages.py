@@ -9,6 +9,7 @@ import psycopg
 from chats.store.arrays import bytes_array, id_array
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
+from common.protocol.events import LinkPreview
 
 _APPEND = (
     "SELECT item, outcome, seq, at, event, chat::text, outbox"
@@ -42,6 +43,8 @@ class OtherEvent(msgspec.Struct, omit_defaults=True):
     emoji: str | None = None
     former: bool = False
     attachments: list[str] | None = None
+    previews: list[LinkPreview] | None = None
+    text_seq: int | None = None
     item: int = 0
 
 

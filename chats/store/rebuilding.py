@@ -9,7 +9,8 @@ from common.database.pool import Connection, Pool
 _BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
 _CHANGES = (
     "SELECT seq, event FROM log WHERE chat = %s::uuid"
-    " AND kind IN ('message.edited', 'message.deleted', 'reaction.added', 'reaction.removed')"
+    " AND kind IN ('message.edited', 'message.deleted', 'reaction.added', 'reaction.removed',"
+    " 'links.previewed')"
     " ORDER BY seq"
 )
 _MESSAGES = (
@@ -23,6 +24,7 @@ class ChangedMessage(NamedTuple):
 
     seq: int
     edits: list[int]
+    previewed: list[int]
     current: bytes | None
     reactions: str | None
     is_deleted: bool
@@ -65,9 +67,10 @@ async def replace_changed_messages(
     await connection.execute("DELETE FROM counted_blocks WHERE chat = %s", (chat,))
     async with connection.cursor() as cursor:
         await cursor.executemany(
-            "INSERT INTO changed_messages (chat, seq, edits, current, reactions, is_deleted)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            [(chat, *message[:5]) for message in messages],
+            "INSERT INTO changed_messages"
+            " (chat, seq, edits, previewed, current, reactions, is_deleted)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [(chat, *message[:6]) for message in messages],
         )
         await cursor.executemany(
             "INSERT INTO unnamed_reactions (chat, seq, emoji, member) VALUES (%s, %s, %s, %s)",

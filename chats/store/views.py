@@ -21,7 +21,8 @@ class ViewRow(NamedTuple):
 
 
 _ABOUT_MESSAGES = (
-    "'{message,message.edited,message.deleted,reaction.added,reaction.removed}'::text[]"
+    "'{message,message.edited,message.deleted,reaction.added,reaction.removed,links.previewed}'"
+    "::text[]"
 )
 _VIEWS = f"""
 SELECT w.nth, (SELECT epoch::text FROM installation),

@@ -45,6 +45,7 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_FILES_REPLICAS": "Containers of files.",
     "HUBBUB_GRAFANA_PORT": "Grafana's port on loopback.",
     "HUBBUB_IMAGE": "The image of the services.",
+    "HUBBUB_LINK_PREVIEWS": "As above.",
     "HUBBUB_ORIGINS": "As above.",
     "HUBBUB_PORT": "The public port without TLS.",
     "HUBBUB_POSTGRES_IMAGE": "PostgreSQL's image; `deploy/compose-upgrade-postgres` sets it.",

@@ -1,0 +1,74 @@
+"""Keeps the links of new messages for files to fetch. Sends never wait for it.
+
+Each replica looks at what it has stored itself. Nothing is written down before that, so the
+links of what a replica stored in its last second stay without previews when it is killed.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chats.links.addresses import find_addresses
+from chats.metrics import LINKS_DROPPED, LINKS_FOUND
+from chats.store.links import LinksRow, keep_links
+from common.database.pool import Pool
+
+FEED_SECONDS: Final = 0.5
+MAX_NOTED: Final = 10_000
+_SAYING: Final = ("message", "message.edited")
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    type: str
+    seq: int
+    by: str
+    message_id: str = ""
+    message: str = ""
+    of: int = 0
+
+
+class _Noted(NamedTuple):
+    chat: str
+    event: bytes
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+class LinkFeeder:
+    """`note` is told of new events; `run` looks at them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._noted: deque[_Noted] = deque()
+
+    def note(self, chat: str, events: list[bytes]) -> None:
+        """These were stored."""
+        for event in events:
+            if b"://" not in event:
+                continue
+            if len(self._noted) >= MAX_NOTED:
+                LINKS_DROPPED.inc()
+                return
+            self._noted.append(_Noted(chat, event))
+
+    async def run(self) -> None:
+        """Raises what the database raises; what was noted until then stays so."""
+        noted = list(self._noted)
+        rows = {(row.chat, row.seq): row for row in _rows_of(noted)}
+        if rows:
+            LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, list(rows.values())))
+            LINKS_FOUND.inc(len(rows))
+        for _ in noted:
+            self._noted.popleft()
+
+
+def _rows_of(noted: list[_Noted]) -> Iterator[LinksRow]:
+    """Later ones are of later texts."""
+    for chat, data in noted:
+        event = _decode(data)
+        if event.type in _SAYING and (urls := find_addresses(event.message)):
+            seq = event.of or event.seq
+            yield LinksRow(chat, seq, event.seq, event.message_id, event.by, urls)

@@ -1,0 +1,37 @@
+"""The calls of files about links: which are to be fetched, and what was found."""
+
+from typing import Final
+
+from chats.log.appending import Appender
+from chats.store.links import LinksRow, claim_links, forget_links
+from common.calls.service import call_seconds
+from common.database.pool import Pool
+from common.protocol.chats import Done
+from common.protocol.items import ChangeStored, PreviewItem
+from common.protocol.links import ClaimedLinks, ClaimLinks, LinksClaimed, SettleLinks
+
+CLAIM_SECONDS: Final = 60.0  # longer than all of a message's links may take
+
+
+async def claim(pool: Pool, request: ClaimLinks) -> LinksClaimed:
+    rows = await claim_links(pool, request.limit, CLAIM_SECONDS)
+    return LinksClaimed(links=[ClaimedLinks(**row._asdict()) for row in rows])
+
+
+async def settle(pool: Pool, appender: Appender, request: SettleLinks) -> Done:
+    """May be repeated: previews are appended once, and not where the text is another one by now or
+    the message is deleted. Raises Refusal `unavailable`."""
+    links = request.links
+    is_new = False
+    if request.previews:
+        item = PreviewItem(
+            chat=links.chat,
+            user=links.sender,
+            message_id=links.message,
+            text_seq=links.text_seq,
+            previews=request.previews,
+        )
+        (result,) = await appender.append([item], call_seconds.get())
+        is_new = isinstance(result, ChangeStored) and result.is_new
+    await forget_links(pool, LinksRow(**{f: getattr(links, f) for f in LinksRow._fields}))
+    return Done(changed=is_new)
