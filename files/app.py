@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from typing import NamedTuple
 
 from common.calls.calls import Calls
@@ -18,6 +19,8 @@ from common.process.variables import SettingsError
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from files.avatars import Avatars
+from files.links.fetching import fetch_preview
+from files.links.previewer import Previewer
 from files.previews import Previews
 from files.push.courier import Courier
 from files.routes import Routes
@@ -97,5 +100,8 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             ]
             if settings.push != "off":
                 running.append(tasks.create_task(courier.run()))
+            if settings.link_previews != "off":
+                fetch = partial(fetch_preview, loopback=settings.link_previews == "local")
+                running.append(tasks.create_task(Previewer(chats, fetch).run()))
             yield Files(Web(settings.balancer_key, routes.calls()), Health(missing))
             await stop(running)

@@ -37,3 +37,9 @@ PUSH_SECONDS: Final = Histogram(
     "Seconds that push services took to answer",
     buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+LINKS: Final = Counter("hubbub_files_links", "Links of messages, by what was found", ["end"])
+LINK_SECONDS: Final = Histogram(
+    "hubbub_files_link_seconds",
+    "Seconds until the page of a link was here",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5),
+)

@@ -11,6 +11,7 @@ from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
     LINK_KEY_FILE,
+    LINK_PREVIEWS,
     PUBLIC_URL,
     PUSH,
     SECRET_FILE,
@@ -21,6 +22,7 @@ from common.process.variables import (
     Variable,
     read_variables,
 )
+from common.protocol.links import LinkMode
 from common.protocol.push import PushMode
 from files.store import Location
 
@@ -79,6 +81,7 @@ class FilesSettings(msgspec.Struct, frozen=True):
     link_key: Annotated[str, LINK_KEY_FILE]
     max_uploads_at_once: int
     push: Annotated[PushMode, PUSH] = "on"
+    link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
     push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
 
     @property

@@ -7,6 +7,7 @@ from common.calls.replicas import Replicas
 from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
 from common.protocol.chats import Done
 from common.protocol.errors import Refusal
+from common.protocol.events import LinkPreview
 from common.protocol.files import (
     Attachment,
     BeginUpload,
@@ -18,6 +19,7 @@ from common.protocol.files import (
     StoredFile,
     UploadBegun,
 )
+from common.protocol.links import ClaimedLinks, ClaimLinks, LinksClaimed, SettleLinks
 from common.protocol.push import (
     ActiveUsers,
     ClaimedPush,
@@ -71,6 +73,13 @@ class Chats:
             return []
         request = DescribePushes(wanted=wanted)
         return (await self._calls.call("describe_pushes", request, PushNotes)).notes
+
+    async def claim_links(self, limit: int) -> list[ClaimedLinks]:
+        return (await self._calls.call("claim_links", ClaimLinks(limit=limit), LinksClaimed)).links
+
+    async def settle_links(self, links: ClaimedLinks, previews: list[LinkPreview]) -> None:
+        request = SettleLinks(links=links, previews=previews)
+        await self._calls.call("settle_links", request, Done, key=links.chat)
 
 
 class Users:

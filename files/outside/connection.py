@@ -4,12 +4,13 @@ Follows nothing, keeps nothing, and reads no more of an answer than it was asked
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Mapping
 from functools import cache
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -18,6 +19,8 @@ from files.outside.addresses import choose_address
 PORTS: Final = {"https": 443, "http": 80}
 MAX_HEAD_BYTES: Final = 32_768
 _READ_BYTES: Final = 16_384
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+_IN_TARGETS: Final = "/%:?#[]@!$&'()*+,;=-._~"
 
 
 class AddressRefused(OSError):
@@ -42,16 +45,23 @@ class Place(NamedTuple):
 
     @property
     def authority(self) -> str:
-        return self.host if self.port == PORTS[self.scheme] else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def place_of(url: str) -> Place:
-    """Raises ValueError for what is no http or https URL."""
+    """Raises ValueError for what is no http or https URL of a host. A name that is not ASCII is
+    asked for as IDNA has it, a path percent-encoded."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError(f"{parts.scheme!r} is not asked for anything")
+    host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is not asked for anything")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], target)
+    return Place(
+        parts.scheme, host, parts.port or PORTS[parts.scheme], quote(target, safe=_IN_TARGETS)
+    )
 
 
 class Connection:

@@ -1,0 +1,94 @@
+"""What a page says of itself, for a preview: Open Graph, else its title and description. Pure.
+
+Pages are anybody's, so that no time may depend on more than their length: only tags that are
+complete and short are looked at, each by itself.
+"""
+
+import re
+import unicodedata
+from html.parser import HTMLParser
+from typing import Final
+
+from msgspec import UNSET
+
+from common.protocol.events import LinkPreview
+from common.protocol.links import (
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_SITE_NAME_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+)
+
+MAX_TAGS: Final = 200
+_TAG: Final = re.compile(r"<meta\b[^<>]{1,4000}>|<title\b[^<>]{0,200}>[^<]{1,1000}", re.IGNORECASE)
+_BODY: Final = re.compile(r"<body\b", re.IGNORECASE)
+_CHARSET: Final = re.compile(
+    rb"<meta[^>]{0,200}charset=[\"' ]?([A-Za-z0-9_-]{1,40})", re.IGNORECASE
+)
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def preview_of(url: str, body: bytes, charset: str | None) -> LinkPreview | None:
+    """None for a page without a title. `charset` is what its header says."""
+    found = _read(_decode(body, charset))
+    title = _clean(found.get("og:title") or found.get("title", ""), MAX_TITLE_CHARACTERS)
+    if not title:
+        return None
+    described = found.get("og:description") or found.get("description", "")
+    description = _clean(described, MAX_DESCRIPTION_CHARACTERS)
+    site_name = _clean(found.get("og:site_name", ""), MAX_SITE_NAME_CHARACTERS)
+    return LinkPreview(
+        url=url, title=title, description=description or UNSET, site_name=site_name or UNSET
+    )
+
+
+def _decode(body: bytes, charset: str | None) -> str:
+    if charset is None and (said := _CHARSET.search(body, 0, 4096)) is not None:
+        charset = said.group(1).decode()
+    try:
+        return body.decode(charset or "utf-8", errors="replace")
+    except (LookupError, ValueError):  # no encoding of text
+        return body.decode(errors="replace")
+
+
+def _read(page: str) -> dict[str, str]:
+    """By property or name, the first of each; the `title` too."""
+    body = _BODY.search(page)
+    found: dict[str, str] = {}
+    for number, tag in enumerate(_TAG.finditer(page, 0, body.start() if body else len(page))):
+        if number == MAX_TAGS:
+            break
+        name, value = _Tag(tag.group()).said
+        found.setdefault(name, value)
+    return found
+
+
+class _Tag(HTMLParser):
+    """A `meta` tag, or a `title` with its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.said = ("", "")
+        self._text: list[str] = []
+        self._is_title = False
+        self.feed(text)
+        self.close()
+        if self._is_title:
+            self.said = ("title", "".join(self._text))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._is_title = tag == "title"
+        values = dict(reversed(attrs))
+        name = values.get("property") or values.get("name") or ""
+        self.said = (name.strip().lower(), values.get("content") or "")
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+
+
+def _clean(text: str, most: int) -> str:
+    """In one line, without what would turn the words around it."""
+    line = " ".join(text[: 4 * most].split())
+    shown = "".join(
+        c for c in line if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Cs")
+    )
+    return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"

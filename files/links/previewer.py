@@ -1,0 +1,75 @@
+"""Fetches the pages of links that chats has kept, and tells chats what they say of themselves."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from common.process.logs import log
+from common.protocol.errors import Refusal
+from common.protocol.events import LinkPreview
+from common.protocol.links import ClaimedLinks
+from files.metrics import LINK_SECONDS, LINKS
+from files.upstream import Chats
+
+ROUND_SECONDS: Final = 1.0
+AT_ONCE: Final = 8  # messages
+KEPT_SECONDS: Final = 600.0  # what many people link to is fetched once
+MAX_KEPT: Final = 500
+
+Fetch = Callable[[str], Awaitable[LinkPreview | None]]
+
+
+class Previewer:
+    """Of one process; what is under way in one is left alone by the others."""
+
+    def __init__(self, chats: Chats, fetch: Fetch) -> None:
+        self._chats = chats
+        self._fetch = fetch
+        self._kept: OrderedDict[str, tuple[float, LinkPreview | None]] = OrderedDict()
+
+    async def run(self) -> None:
+        """Until cancelled. A page that takes its time holds up others no longer than its limit."""
+        room = asyncio.Semaphore(AT_ONCE)
+        failing = False
+        async with asyncio.TaskGroup() as messages:
+            while True:
+                await room.acquire()
+                claimed: list[ClaimedLinks] = []
+                try:
+                    claimed = await self._chats.claim_links(1)
+                    failing = False
+                except Refusal as refusal:
+                    if not failing:
+                        log("links wait", code=refusal.code)
+                    failing = True
+                for links in claimed:
+                    task = messages.create_task(self.preview(links))
+                    task.add_done_callback(lambda _: room.release())
+                if not claimed:
+                    room.release()
+                    await asyncio.sleep(ROUND_SECONDS)
+
+    async def preview(self, links: ClaimedLinks) -> None:
+        """Of one message. What is not settled is tried again a minute later."""
+        found = await asyncio.gather(*(self._find(url) for url in links.urls))
+        try:
+            await self._chats.settle_links(links, [one for one in found if one is not None])
+        except Refusal as refusal:
+            log("links not settled", code=refusal.code, chat=links.chat)
+
+    async def _find(self, url: str) -> LinkPreview | None:
+        now = time.monotonic()
+        known = self._kept.get(url)
+        if known is not None and now - known[0] < KEPT_SECONDS:
+            LINKS.labels("known").inc()
+            return known[1]
+        found = await self._fetch(url)
+        LINK_SECONDS.observe(time.monotonic() - now)
+        LINKS.labels("found" if found else "nothing").inc()
+        self._kept[url] = now, found
+        self._kept.move_to_end(url)
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return found
