@@ -6,6 +6,7 @@ import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
 import { clockTime, fullTime } from "./moments.js";
+import { linkCardsOf } from "./link-cards.js";
 import { proseOf } from "./prose-view.js";
 import { DELETED, listed } from "./words.js";
 
@@ -58,7 +59,10 @@ function lineOf(row, acts, files) {
     words && " ",
     words && element("span", { class: "state" }, words),
   );
-  const said = element("div", { class: "said" }, by, quoteOf(row, acts), textOf(row, acts), files);
+  const said = element(
+    "div", { class: "said" }, by, quoteOf(row, acts), textOf(row, acts), files,
+    linkCardsOf(row.previews),
+  );
   if (row.state === "failed") said.append(...failureOf(row, acts));
   if (row.reactions.length > 0) said.append(reactionsOf(row, acts));
   const left = row.first

@@ -58,7 +58,7 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
 function storedLine(item, changing, me) {
   const mine = item.by === me;
   const edit = changing.findLast((one) => one.of === item.seq && one.kind === "edit");
-  const { message, mentions, replyTo, editedAt, reactions, attachments } = expected(
+  const { message, mentions, replyTo, editedAt, reactions, attachments, previews } = expected(
     item, changing, me,
   );
   return {
@@ -74,6 +74,7 @@ function storedLine(item, changing, me) {
     mentions,
     replyTo,
     attachments,
+    previews,
     editedAt,
     reactions,
     isGone: isBlank({ message, attachments }),

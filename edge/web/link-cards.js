@@ -1,0 +1,21 @@
+/**
+ * What the pages say of themselves to which links in a message lead, as the server has found it.
+ */
+import { element } from "./element.js";
+
+/** Null where there is none. */
+export function linkCardsOf(previews = []) {
+  const shown = previews.filter(({ url }) => /^https?:\/\//iu.test(url)).map(cardOf);
+  return shown.length > 0 ? element("div", { class: "link-cards" }, ...shown) : null;
+}
+
+function cardOf({ url, title, description, siteName }) {
+  const text = (name, words) => words && element("span", { class: name, dir: "auto" }, words);
+  return element(
+    "a",
+    { class: "link-card", href: url, target: "_blank", rel: "noopener noreferrer" },
+    text("site cut", siteName ?? new URL(url).host),
+    text("title", title),
+    text("about", description),
+  );
+}
