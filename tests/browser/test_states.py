@@ -31,10 +31,13 @@ def make_play() -> tuple[Play, str]:
     play.change("message.edited", mine, "ann", message="Is the code still `4711#`?")
     play.say(party, "cleo", "@ann they changed it.", mentions=[play.ids["ann"]], minutes=104)
     play.change("message.deleted", play.say(party, "bob", "oops", minutes=110), "bob")
-    play.say(
+    nearly = play.say(
         party, "bob", "> Is it ready?\nNearly, see https://example.org:\n- a\n- b\n```\nmake\n```",
         minutes=111,
     )  # fmt: skip
+    about = {"description": "What is left", "siteName": "Our plans"}
+    preview = {"url": "https://example.org", "title": "The list", **about}
+    play.change("links.previewed", nearly, "bob", previews=[preview])
     play.chats[party]["topic"] = "20 June, by the river"
     play.read_all()
     kitchen, design, club = chats
@@ -254,3 +257,25 @@ async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: 
         assert shift <= 0.02
         assert dom <= 1_500
         await page.close()
+
+
+async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> None:
+    """Words alone, which lead to the page; those of another text take their place."""
+    play = Play()
+    chat = play.start("Kitchen", "bob")
+    message = play.say(chat, "bob", "see https://example.org/cake")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Kitchen").click()
+    await expect(page.locator(".text")).to_have_text("see https://example.org/cake")
+    await expect(page.locator(".link-card")).to_have_count(0)
+    words = {"title": "<b>Cake</b>", "description": "With cream"}
+    harmful = {"url": "javascript:alert(1)", "title": "x"}
+    preview = {"url": "https://example.org/cake", **words}
+    play.change("links.previewed", message, "bob", previews=[preview, harmful])
+    shown = page.locator(".link-card")
+    await expect(shown).to_have_text("example.org<b>Cake</b>With cream")
+    await expect(shown).to_have_attribute("href", "https://example.org/cake")
+    await expect(shown).to_have_attribute("rel", "noopener noreferrer")
+    play.change("message.edited", message, "bob", message="never mind")
+    await expect(page.locator(".text")).to_contain_text("never mind")
+    await expect(shown).to_have_count(0)

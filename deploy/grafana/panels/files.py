@@ -82,6 +82,12 @@ FILES = Dashboard(
             "Theirs, and the network's: nothing waits for it.",
             quantiles("hubbub_files_push_seconds"),
         ),
+        Panel(
+            "Links",
+            "ops",
+            "`nothing`: no page, none on the Internet, or one that took too long.",
+            (Query(rate("hubbub_files_links_total", "end") + " or vector(0)", "{{end}}"),),
+        ),
         lag("files"),
     ),
 )

@@ -18,9 +18,18 @@ from common.protocol.chats import (
     SlicesRequest,
     SliceWanted,
 )
+from common.protocol.events import LinkPreview
 from common.protocol.fold import fold
 from common.protocol.ids import new_id
-from common.protocol.items import AnyItem, DeleteItem, EditItem, ReactItem, UnreactItem
+from common.protocol.items import (
+    AnyItem,
+    DeleteItem,
+    EditItem,
+    MessageStored,
+    PreviewItem,
+    ReactItem,
+    UnreactItem,
+)
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,6 +45,7 @@ class Crowd:
         self.world, self.chat, self.people = world, chat.id, people
         self.random = random.Random(seed)
         self.messages: list[str] = []
+        self.texts: dict[str, int] = {}  # the events that have the texts, as far as is known
         self.reactions: dict[str, list[tuple[str, str]]] = {p.id: [] for p in people}
         self.pages: list[dict[str, Any]] = []
 
@@ -49,7 +59,8 @@ class Crowd:
             return new_message(self.chat, by, f"text {self.random.random()}", **more)
         message = self.random.choice(self.messages[-8:])
         emoji = self.random.choice(EMOJI)
-        match self.random.choices(("edit", "delete", "add", "remove"), (30, 15, 37, 18))[0]:
+        kinds = ("edit", "delete", "preview", "add", "remove")
+        match self.random.choices(kinds, (25, 13, 15, 32, 15))[0]:
             case "edit":
                 return EditItem(
                     **about, key=new_id(), message_id=message,
@@ -58,6 +69,12 @@ class Crowd:
                 )  # fmt: skip
             case "delete":
                 return DeleteItem(**about, key=new_id(), message_id=message)
+            case "preview":  # sometimes of a text that is another one by now
+                url = f"https://example.org/{self.random.random()}"
+                return PreviewItem(
+                    **about, message_id=message, text_seq=self.texts[message],
+                    previews=[LinkPreview(url=url, title="A page")],
+                )  # fmt: skip
             case "add":
                 self.reactions[by.id].append((message, emoji))
                 return ReactItem(**about, message_id=message, emoji=emoji)
@@ -72,7 +89,9 @@ class Crowd:
             replica = self.random.randrange(2)
             for result in await self.world.append(*items, replica=replica):
                 if getattr(result, "seq", 0) and getattr(result, "is_new", False):
-                    self.messages.append(result.message_id)  # type: ignore[union-attr]
+                    assert isinstance(result, MessageStored)
+                    self.messages.append(result.message_id)
+                    self.texts[result.message_id] = result.seq
 
     async def read(self, until: asyncio.Event) -> None:
         while not until.is_set():
@@ -110,12 +129,17 @@ async def test_history_is_the_fold_at_every_seq(world: World, seed: int) -> None
     events: list[Any] = await world.read_events(crowd.chat, crowd.people[0])
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["type"] for event in events} >= {
-        "message", "message.edited", "message.deleted", "reaction.added", "reaction.removed"
+        "message", "message.edited", "message.deleted", "reaction.added", "reaction.removed",
+        "links.previewed",
     }  # fmt: skip
     last = await crowd.page(None)
     assert last["seq"] == len(events)
     assert last["messages"] == list(fold({}, events).values())[::-1][:100]
     deleted = {event["messageId"] for event in events if event["type"] == "message.deleted"}
+    for event in events:
+        if event.get("messageId") in deleted:
+            assert not event.get("message")
+            assert not event.get("previews")
     for page in crowd.pages:
         at_its_seq = fold({}, events[: page["seq"]]).values()
         upto = page["before"] or page["seq"] + 1
@@ -186,9 +210,9 @@ def read_derived(stage: Stage) -> list[Any]:
     """All of it that says something, as values."""
     with psycopg.connect(stage.chats_database_url) as connection:
         rows: list[Any] = connection.execute(
-            "SELECT chat, seq, edits, convert_from(current, 'UTF8')::json, reactions::json,"
-            " is_deleted FROM changed_messages WHERE current IS NOT NULL OR reactions IS NOT NULL"
-            " ORDER BY chat, seq"
+            "SELECT chat, seq, edits, previewed, convert_from(current, 'UTF8')::json,"
+            " reactions::json, is_deleted FROM changed_messages"
+            " WHERE current IS NOT NULL OR reactions IS NOT NULL ORDER BY chat, seq"
         ).fetchall()
         rows += connection.execute(
             "SELECT * FROM unnamed_reactions ORDER BY chat, seq, emoji, member"

@@ -48,6 +48,7 @@ class Services:
             "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
             "HUBBUB_PUBLIC_URL": ORIGIN,
             "HUBBUB_PUSH": "local",
+            "HUBBUB_LINK_PREVIEWS": "local",
             "HUBBUB_PUSH_CONTACT": "mailto:owner@example.org",
             "HUBBUB_FILES_URL": (folder / "files").as_uri(),
         }

@@ -14,7 +14,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.edge.conftest import ORIGIN, Services
-from tests.fixtures.push_service import Browser, PushService, running_push_service
+from tests.fixtures.push_service import Browser, PushService
+from tests.fixtures.small_server import serving
 
 PATIENCE_SECONDS = 60.0
 PUSH = "/api/user/me/push"
@@ -22,7 +23,7 @@ PUSH = "/api/user/me/push"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[PushService]:
-    with running_push_service() as running:
+    with serving(PushService) as running:
         yield running
 
 

@@ -1,0 +1,77 @@
+"""Fetching pages for previews: few redirects, little time, and only what is a page."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from files.links import fetching
+from files.links.fetching import fetch_preview, is_askable
+from tests.fixtures.pages import Pages
+from tests.fixtures.small_server import serving
+
+TITLE = "<title>A page</title>"
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Pages]:
+    with serving(Pages) as pages:
+        yield pages
+
+
+async def title_of(url: str) -> str | None:
+    found = await fetch_preview(url, loopback=True)
+    return found and found.title
+
+
+async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:
+    """Three at most; the preview has the address of the link."""
+    last = pages.add("/page", TITLE)
+    for number in range(4):
+        last = pages.add(f"/to-{number}", status=302, location=last)
+    found = await fetch_preview(f"{pages.origin}/to-2?x=ü", loopback=True)
+    assert found is not None
+    assert (found.title, found.url) == ("A page", f"{pages.origin}/to-2?x=ü")
+    assert await title_of(f"{pages.origin}/to-3") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, "text/html"), (500, "text/html"), (200, "text/plain"), (200, "application/json")],
+)
+async def test_what_is_no_page_has_no_preview(pages: Pages, status: int, kind: str) -> None:
+    """Whatever it would say."""
+    assert await title_of(pages.add("/other", TITLE, status=status, kind=kind)) is None
+
+
+async def test_a_long_page_is_cut(pages: Pages) -> None:
+    """What stands after half a megabyte is not read."""
+    assert await title_of(pages.add("/long", TITLE + "x" * 2_000_000)) == "A page"
+    assert await title_of(pages.add("/late", "x" * 600_000 + TITLE)) is None
+
+
+async def test_a_slow_page_has_no_preview(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it for long."""
+    monkeypatch.setattr(fetching, "FETCH_SECONDS", 0.2)
+    assert await title_of(pages.add("/slow", TITLE, after_seconds=5.0)) is None
+
+
+async def test_pages_inside_are_not_asked(pages: Pages) -> None:
+    """Neither by a link nor by a redirect; as it is where an instance fetches pages."""
+    pages.add("/inside", TITLE)
+    asked = len(pages.asked)
+    assert await fetch_preview(f"{pages.origin}/inside") is None
+    assert await fetch_preview(f"{pages.origin}/inside".replace("127.0.0.1", "localhost")) is None
+    assert len(pages.asked) == asked
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org:8080/", "https://example.org:80/", "https://a:b@example.org/",
+        "ftp://example.org/", "file:///etc/passwd", "gopher://example.org/",
+    ],
+)  # fmt: skip
+def test_only_pages_on_the_usual_ports(url: str) -> None:
+    """And without a name and password."""
+    assert not is_askable(url)
+    assert is_askable("https://example.org:443/x")

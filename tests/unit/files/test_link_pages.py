@@ -1,0 +1,100 @@
+"""What is read of a page, and which links of a text are asked for."""
+
+import time
+
+import msgspec
+import pytest
+
+from chats.links.addresses import find_addresses
+from files.links.page import preview_of
+from tests.fixtures.busy import bound
+
+URL = "https://example.org/"
+
+
+def read(page: str | bytes, charset: str | None = None) -> dict[str, str] | None:
+    body = page.encode() if isinstance(page, str) else page
+    found = preview_of(URL, body, charset)
+    if found is None:
+        return None
+    built: dict[str, str] = msgspec.to_builtins(found)
+    return {name: value for name, value in built.items() if name != "url"}
+
+
+def test_a_page_says_what_it_is() -> None:
+    """By Open Graph first, in whatever order and spelling of tags."""
+    page = """<!doctype html><HTML><head><title>Plain</title>
+        <META content="A  &quot;fine&quot;
+        day" PROPERTY='og:title'><meta name=description content=Plain>
+        <meta property="og:description" content="Sun &amp; rain"/>
+        <meta property=og:site_name content="The paper"></head><body>"""
+    assert read(page) == {
+        "title": 'A "fine" day', "description": "Sun & rain", "siteName": "The paper"
+    }  # fmt: skip
+
+
+def test_a_page_without_open_graph_has_its_title() -> None:
+    """And its description; without a title there is no preview."""
+    page = "<title>\n A &lt;b&gt; title </title><meta name='Description' content='What it is'>"
+    assert read(page) == {"title": "A <b> title", "description": "What it is"}
+    assert read("<meta property=og:description content=x>") is None
+    assert read("<title> </title>") is None
+    assert read("") is None
+
+
+def test_nothing_of_the_text_is_taken() -> None:
+    """What a page's users write stands in its body."""
+    assert read("<title>Page</title><body><meta property=og:title content=Other>") == {
+        "title": "Page"
+    }
+
+
+def test_words_are_cut_and_cleaned() -> None:
+    """No controls, nothing that turns the words around it."""
+    found = read("<title>" + "x" * 500 + "</title><meta name=description content='a\u202eb\x07c'>")
+    assert found is not None
+    assert found == {"title": "x" * 199 + "…", "description": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        ("<title>Grüße</title>".encode("latin-1"), "iso-8859-1"),
+        ("<meta charset=windows-1252><title>Grüße</title>".encode("cp1252"), None),
+        ("<title>Grüße</title>".encode(), None),
+        ("<title>Grüße</title>".encode(), "no-such-thing"),
+        ("<title>Grüße</title>".encode(), "zip"),
+    ],
+)
+def test_encodings(body: bytes, charset: str | None) -> None:
+    """By the header, else by the page, else UTF-8."""
+    assert read(body, charset) == {"title": "Grüße"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<meta ", "<meta a", "<title", "<title>", "<!--", "<![CDATA[", "</", "<meta x='", "&#"],
+)
+def test_hostile_pages_take_no_longer_than_others(piece: str) -> None:
+    """Half a megabyte of beginnings."""
+    page = (piece * (512 * 1024 // len(piece))).encode()
+    started = time.process_time()
+    read(page)
+    assert time.process_time() - started < bound(1.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("see https://a.org/x.", ["https://a.org/x"]),
+        ("(http://a.org/b) and HTTPS://B.org", ["http://a.org/b", "HTTPS://B.org"]),
+        ("https://a.org https://a.org", ["https://a.org"]),
+        ("`https://a.org` and\n```\nhttps://b.org\n```\nhttps://c.org", ["https://c.org"]),
+        ("ftp://a.org a.org mailto:x@a.org", []),
+        ("https://" + "x" * 3_000, []),
+        (" ".join(f"https://{n}.org" for n in range(5)), [f"https://{n}.org" for n in range(3)]),
+    ],
+)
+def test_the_links_of_a_text(text: str, found: list[str]) -> None:
+    """Three at most, and none that stands in code."""
+    assert find_addresses(text) == found
