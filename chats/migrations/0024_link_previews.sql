@@ -22,7 +22,7 @@ ALTER TABLE changed_messages ADD COLUMN previewed bigint[] NOT NULL DEFAULT '{}'
 ALTER TYPE other_event ADD ATTRIBUTE previews jsonb;
 ALTER TYPE other_event ADD ATTRIBUTE text_seq bigint;
 
--- A message, an edit or previews without what they say; chats/encoding.py does the same.
+-- A message, an edit or previews without what they say; chats/log/encoding.py does the same.
 CREATE OR REPLACE FUNCTION blank_event(event bytea) RETURNS bytea LANGUAGE sql STABLE
 RETURN convert_to(
     replace(
