@@ -143,9 +143,17 @@ def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
     return {name: pids for name, pids in paused.items() if pids}
 
 
-async def _parent_answers(folder: Path) -> bool:
+async def _ask_entrance(scene: Scene) -> int | None:
+    if "balancer-1" in scene.paused:  # it would only be waited for
+        return None
+    return await ask_entrance(Address(LOOPBACK, scene.settings.port), scene.settings)
+
+
+async def _parent_answers(scene: Scene) -> bool:
+    if "fleet-1" in scene.paused:
+        return False
     try:
-        await ping_fleet(folder)
+        await ping_fleet(scene.settings.run)
     except NotAnswering:
         return False
     except NotRunning:
@@ -160,13 +168,13 @@ async def _add_fleet(scene: Scene) -> Scene:
         return scene
     urls = database_urls(settings, state)
     system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
-        ask_entrance(Address(LOOPBACK, settings.port), settings),
+        _ask_entrance(scene),
         collect_processes(state),
         asyncio.gather(
             *(_collect_database(role, url, settings, state) for role, url in urls.items())
         ),
         _collect_bus(settings, state),
-        _parent_answers(settings.run),
+        _parent_answers(scene),
     )
     return scene._replace(
         system_ready=system_ready,
