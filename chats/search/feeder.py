@@ -64,7 +64,28 @@ class Feeder:
         self._measure()
 
     async def _feed(self, chats: list[str]) -> list[str]:
-        """Those of these chats of which something is left and that nobody else feeds."""
+        """Those of these chats of which something is left and that nobody else feeds. One that
+        cannot be put into the index keeps no other from it."""
+        try:
+            return await self._feed_together(chats)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if len(chats) == 1:
+                raise
+        more, failure = list[str](), None
+        for chat in chats:
+            try:
+                more += await self._feed_together([chat])
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return more
+
+    async def _feed_together(self, chats: list[str]) -> list[str]:
         since = {chat: self._noted.pop(chat, monotonic()) for chat in chats}
         left = set(chats)
         try:

@@ -100,6 +100,30 @@ async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: s
         assert SEARCH_BEHIND_SECONDS._value.get() >= begun - first - 0.1
 
 
+async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: str) -> None:
+    """All of the other one is in the index after the same pass."""
+    await set_up_database(database_url)
+    bad, good, ann = new_id(), new_id(), new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for chat in (bad, good):
+            connection.execute(
+                "INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, ann)
+            )
+            add_messages(connection, chat, ann)
+        connection.execute(
+            "ALTER TABLE search_progress ADD CONSTRAINT good CHECK (chat <> "
+            f"'{bad}' OR upto = 0) NOT VALID"
+        )
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            feeder = Feeder(pool)
+            feeder.note([bad, good], MESSAGES)
+            with pytest.raises(psycopg.errors.CheckViolation):
+                await feeder.run()
+        upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
+    assert upto[good] == MESSAGES
+    assert upto.get(bad, 0) == 0
+
+
 def failures() -> float:
     return float(BACKGROUND_FAILED.labels("feed search")._value.get())
 

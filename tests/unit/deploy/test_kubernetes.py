@@ -175,6 +175,35 @@ def test_ops_may_ask_each_pod_and_lists_what_it_needs() -> None:
     assert ops == {"serviceAccountToken": {"path": "token"}}
 
 
+def test_ops_is_asked_in_its_pod(tmp_path: Path) -> None:
+    """By kubectl, which here writes down what it was told; logs go into the pod."""
+    told = tmp_path / "told"
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f'#!/bin/sh\necho "$*" >>{told}\n'
+        'case "$*" in *" logs "*) echo line ;; *exec*) cat ;; esac\n'
+    )
+    kubectl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HUBBUB_NAMESPACE": "chat"}
+    file = tmp_path / "b.tar.gz"
+    for words, said in (
+        (["doctor", "--json"], ""),
+        (["logs", "a1"], "line\n"),
+        (["bundle", str(file)], f"Written to {file}, without secrets.\n"),
+    ):
+        done = subprocess.run(
+            [FOLDER / "ops", *words],
+            env=environment, input="", capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == said
+    pod = "-n chat exec -i deployment/ops -- /opt/hubbub/bin/python -m ops"
+    assert {f"{pod} doctor --json", f"{pod} logs a1", f"{pod} bundle"} <= {
+        *told.read_text().splitlines()
+    }
+    assert file.read_text() == "line\n"
+    assert subprocess.run([FOLDER / "ops", "x"], capture_output=True, check=False).returncode == 1
+
+
 def test_the_balancer_takes_its_pools_from_dns() -> None:
     """HAProxy itself reads the configuration of Kubernetes."""
     checked = subprocess.run(
