@@ -33,6 +33,7 @@ class Services:
         self._servers: list[Server] = []
         self._ports: list[ReservedPort] = []
         self.urls: dict[str, str] = {}  # of the first process of each role
+        self.inner: dict[str, str] = {}  # where these have their health and metrics
         self.balancer_key = secrets.token_hex(16)
         self.credentials = Credentials(folder)
         for name, secret in (("balancer", self.balancer_key), ("signing", secrets.token_hex(16))):
@@ -77,6 +78,7 @@ class Services:
         self._servers.append(server)
         self.environment.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         self.urls.setdefault(role, f"http://{port.address}")
+        self.inner.setdefault(role, f"http://{probe}")
         return server, f"http://{port.address}"
 
     @contextmanager
