@@ -28,6 +28,7 @@ from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
 from loadtest.peers.marking import measure_marking
 from loadtest.peers.people import People
+from loadtest.peers.products import measure_products
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.sending import SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
@@ -55,7 +56,7 @@ class Plan:
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
-WITHOUT_PEERS: Final = frozenset({"growth", "search", "list", "read-markers"})
+WITHOUT_PEERS: Final = frozenset({"growth", "search", "list", "read-markers", "products"})
 PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
@@ -85,7 +86,7 @@ class Bench:
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
             "index_mb", "p95_ms", "rebuilt_s", "hot_share", "undelivered", "commands",
-            "commands_per_s",
+            "commands_per_s", "requests_per_s",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -172,6 +173,13 @@ class Bench:
             for what, found in GROWTH[name]():
                 self.note(what, "hubbub", 0, found)
 
+    def measure_products(self) -> None:
+        able, left_out = build(["synapse"])
+        self.left_out.update(left_out)
+        if able:
+            for note in measure_products(self.plan.rounds, self.plan.pace.seconds * 2):
+                self.note(*note)
+
     def _is_whole(self, name: str) -> bool:
         return PEERS[name].whole
 
@@ -220,6 +228,8 @@ def run(plan: Plan) -> Bench:
     if "read-markers" in plan.parts:
         for what, found in measure_marking():
             bench.note(what, "hubbub", 0, found)
+    if "products" in plan.parts:
+        bench.measure_products()
     if "growth" in plan.parts:
         bench.measure_growth()
     return bench

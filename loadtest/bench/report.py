@@ -15,6 +15,7 @@ from loadtest.bench.sections import (
     describe_costs,
     describe_lists,
     describe_markers,
+    describe_products,
     describe_search,
     describe_storms,
     describe_stuck_readers,
@@ -243,6 +244,7 @@ def _sections(rows: Rows) -> list[str]:
         *describe_search(rows),
         *describe_lists(rows),
         *describe_markers(rows),
+        *describe_products(rows),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
+from loadtest.peers.products import ACTS
 from loadtest.peers.sending import SATURATING
 
 Measure = Callable[[Rows], float | None]
@@ -135,6 +136,10 @@ TARGETS: Final = (
     Target(
         "commands of Valkey a second for 1,000 users whom nobody watches",
         _value("presence, unwatched", "commands_per_s"), 1,
+    ),
+    *(
+        Target(f"{act}, µs, times Synapse", _share(act, "us", "synapse"), 1)
+        for act in ACTS
     ),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),

@@ -19,6 +19,7 @@ BUILD: Final = SOURCES.parents[1] / ".build" / "peers"
 CHANNELS_PYTHON: Final = BUILD / "channels" / "bin" / "python"
 CENTRIFUGE: Final = BUILD / "centrifuge"
 SOCKETIO: Final = BUILD / "socketio"
+SYNAPSE_PYTHON: Final = BUILD / "synapse" / "bin" / "python"
 
 CENTRIFUGE_PACKAGE: Final = "golang-github-centrifugal-centrifuge-dev"
 CENTRIFUGE_VERSION: Final = "0.15."  # the one that the factors for the newest belong to
@@ -125,11 +126,20 @@ def _build_socketio() -> None:
 
 
 def _build_channels() -> None:
-    wanted, installed = SOURCES / "channels" / "requirements.txt", BUILD / "channels.txt"
+    _make_environment("channels", CHANNELS_PYTHON)
+
+
+def _build_synapse() -> None:
+    _make_environment("synapse", SYNAPSE_PYTHON)
+
+
+def _make_environment(name: str, python: Path) -> None:
+    """A virtual environment with a peer's requirements, unless it is there."""
+    wanted, installed = SOURCES / name / "requirements.txt", BUILD / f"{name}.txt"
     if installed.exists() and installed.read_text() == wanted.read_text():
         return
-    _shell(sys.executable, "-m", "venv", "--clear", CHANNELS_PYTHON.parents[1])
-    _shell(CHANNELS_PYTHON, "-m", "pip", "-q", "install", "-r", wanted)
+    _shell(sys.executable, "-m", "venv", "--clear", python.parents[1])
+    _shell(python, "-m", "pip", "-q", "install", "-r", wanted)
     shutil.copy(wanted, installed)
 
 
@@ -153,4 +163,5 @@ _BUILDERS: Final[dict[str, Callable[[], None]]] = {
     "centrifuge": _build_centrifuge,
     "socketio": _build_socketio,
     "channels": _build_channels,
+    "synapse": _build_synapse,
 }

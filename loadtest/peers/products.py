@@ -1,0 +1,141 @@
+"""Hubbub beside whole products: the same sixteen clients send, read a page, list their chats and
+search, on the same cores.
+
+The clients are threads of this process, which both servers pay alike; what is compared is the CPU
+of all of a product's processes for a request. A product answers in its own form: Matrix's list
+comes with members and events whole, its pages with the state that they need.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from loadtest.peers import matrix
+from loadtest.peers.calling import Caller, percentiles, timed
+from loadtest.peers.growing import SEED
+from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
+from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds, wait_for_quiet
+from loadtest.peers.people import People
+
+CLIENTS: Final = 16  # all of them in each chat
+CHATS: Final = 10
+MESSAGES: Final = 100  # in each chat before anything is measured
+PAGE: Final = 50
+FOUND: Final = 20
+WORDS: Final = 1_000
+WORDS_A_MESSAGE: Final = 12
+ACTS: Final = ("post", "page of 50", "list of chats", "search")
+QUIET_SECONDS: Final = 2.0
+
+Act = Callable[[Caller], None]
+
+
+@dataclass(frozen=True)
+class Product:
+    """`acts` gives what one client does, anew at each call."""
+
+    port: int
+    cpu: Callable[[], float]
+    act: Callable[[str, int], Act]
+
+
+def measure_products(rounds: int, seconds: float) -> Iterator[tuple[str, str, int, Found]]:
+    """Yields what was done, by whom, the round, and what it took."""
+    with running_hubbub(ONE_OF_EACH) as hubbub, matrix.running_synapse() as synapse:
+        products = {"hubbub": _hubbub(hubbub), "synapse": _synapse(synapse)}
+        for product in products.values():
+            _fill(product)
+        for round_ in range(rounds):
+            for act in ACTS:
+                for name in sorted(products, reverse=round_ % 2 == 1):
+                    wait_for_quiet(QUIET_SECONDS)
+                    yield act, name, round_, _measure(products[name], act, seconds)
+
+
+def _hubbub(hubbub: Hubbub) -> Product:
+    people = People(hubbub.port)
+    crowd = people.sign_up(CLIENTS)
+    chats = people.make_chats([crowd] * CHATS)
+
+    def act(kind: str, client: int) -> Act:
+        person, chat, words = crowd[client], random.choice(chats), _words()  # noqa: S311
+        if kind == "post":
+            body = {"message": " ".join(words)}
+            return lambda c: _drop(c.call("POST", f"/api/chat/{chat}/message", person.token, body))
+        path = {
+            "page of 50": f"/api/chat/{chat}/message?limit={PAGE}",
+            "list of chats": "/api/chat?limit=200&order=activity",
+            "search": f"/api/search?q={words[0]}&limit={FOUND}",
+        }[kind]
+        return lambda c: _drop(c.call("GET", path, person.token))
+
+    return Product(hubbub.port, lambda: sum(hubbub.cpu().values()), act)
+
+
+def _synapse(synapse: matrix.Synapse) -> Product:
+    tokens = [synapse.sign_up(f"user{number}") for number in range(CLIENTS)]
+    rooms = [synapse.make_room(tokens) for _ in range(CHATS)]
+
+    def act(kind: str, client: int) -> Act:
+        token, room, words = tokens[client], random.choice(rooms), _words()  # noqa: S311
+        return {
+            "post": lambda c: matrix.send(c, token, room, " ".join(words)),
+            "page of 50": lambda c: matrix.read_page(c, token, room, PAGE),
+            "list of chats": lambda c: matrix.list_rooms(c, token),
+            "search": lambda c: matrix.search(c, token, words[0], FOUND),
+        }[kind]
+
+    return Product(synapse.port, synapse.cpu, act)
+
+
+def _drop(_: bytes) -> None:
+    """What was answered is read, and not looked at."""
+
+
+def _words() -> list[str]:
+    return [f"word{random.randrange(WORDS)}" for _ in range(WORDS_A_MESSAGE)]  # noqa: S311
+
+
+def _fill(product: Product) -> None:
+    random.seed(SEED)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(partial(_post_some, product), range(CLIENTS)))
+
+
+def _post_some(product: Product, client: int) -> None:
+    with closing(Caller(product.port)) as caller:
+        for _ in range(CHATS * MESSAGES // CLIENTS):
+            product.act("post", client)(caller)
+
+
+def _measure(product: Product, act: str, seconds: float) -> Found:
+    end = time.monotonic() + seconds
+    used, started = product.cpu(), time.monotonic()
+    busy, own = machine_busy_seconds(), cpu_seconds(os.getpid())
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        times = pool.map(partial(_repeat, product, act, end), range(CLIENTS))
+        every = [one for some in times for one in some]
+    took, used = time.monotonic() - started, product.cpu() - used
+    own = cpu_seconds(os.getpid()) - own
+    return {
+        "us": used / len(every) * 1e6,
+        "requests_per_s": len(every) / took,
+        "others_cores": max(0.0, (machine_busy_seconds() - busy - used - own) / took),
+        **percentiles(every),
+    }
+
+
+def _repeat(product: Product, act: str, end: float, client: int) -> list[float]:
+    """Milliseconds of each."""
+    times: list[float] = []
+    with closing(Caller(product.port)) as caller:
+        while time.monotonic() < end or not times:
+            do = product.act(act, client)
+            times.append(timed(partial(do, caller)))
+    return times
