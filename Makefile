@@ -161,13 +161,13 @@ bundle: $(VENV)/run.stamp  ## collect logs, configuration and metrics for a bug 
 	@$(BIN)/python -m ops bundle $(TO)
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
-	@$(BIN)/python -m fleet.backup backup $(TO)
+	@$(BIN)/python -m fleet.commands.backup backup $(TO)
 
 upgrade-database: $(VENV)/run.stamp  ## move the data of an older PostgreSQL into the installed one
-	@$(BIN)/python -m fleet.upgrade $${OLD:+--old "$$OLD"}
+	@$(BIN)/python -m fleet.commands.upgrade $${OLD:+--old "$$OLD"}
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
-	@$(BIN)/python -m fleet.backup restore $(FROM)
+	@$(BIN)/python -m fleet.commands.backup restore $(FROM)
 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"

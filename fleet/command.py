@@ -9,7 +9,11 @@ from contextlib import suppress
 
 from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
-from fleet.backup import BackupFailed, run_statement
+from fleet.commands.backup import BackupFailed, run_statement
+from fleet.commands.rebuild import PROGRAMS, rebuild
+from fleet.commands.rotation import rotate_keys
+from fleet.commands.stop import stop_running
+from fleet.commands.unit import unit_text
 from fleet.control import (
     MakeOwner,
     NotAnswering,
@@ -20,17 +24,15 @@ from fleet.control import (
     ask_fleet,
     serve_control,
 )
-from fleet.descriptors import TooFewDescriptors, allow_many_descriptors
+from fleet.data.keys import make_key_folder
+from fleet.data.lock import FolderInUse, FolderLock
+from fleet.data.logs import log_path, say
 from fleet.engines.binaries import MissingEngine
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.postgres import DatabaseSetupFailed
 from fleet.engines.unprivileged import CannotDropRoot
-from fleet.keys import make_key_folder
-from fleet.lock import FolderInUse, FolderLock
-from fleet.logs import log_path, say
-from fleet.ports import PortTaken, listen_publicly
-from fleet.rebuild import PROGRAMS, rebuild
-from fleet.rotation import rotate_keys
+from fleet.processes.descriptors import TooFewDescriptors, allow_many_descriptors
+from fleet.processes.ports import PortTaken, listen_publicly
 from fleet.scaling.containers import DockerFailed, scale_containers
 from fleet.settings import (
     DATABASE_VARIABLES,
@@ -39,9 +41,7 @@ from fleet.settings import (
     read_replicas,
     read_settings,
 )
-from fleet.stop import stop_running
 from fleet.supervisor import Fleet, front_of
-from fleet.unit import unit_text
 
 KNOWN_FAILURES = (
     BackupFailed,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from fleet.folder import short_path
+from fleet.data.folder import short_path
 
 SOCKET_NAME = "control.sock"
 PING_TIMEOUT_SECONDS = 5.0

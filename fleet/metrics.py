@@ -9,9 +9,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-from fleet.ports import LOOPBACK
+from fleet.data.state import FleetState
+from fleet.processes.ports import LOOPBACK
 from fleet.settings import SERVICE_ROLES
-from fleet.state import FleetState
 
 STATES: Final = ("starting", "ready", "draining")
 ENGINE_ROLES: Final = ("postgres", "valkey", "cache", "balancer")

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.calls.callers import CALLED
-from fleet.children import spawn
+from fleet.data.keys import callers_path, read_or_make_secret, service_key_path, write_callers
+from fleet.data.logs import log_path
 from fleet.engines.balancer import PoolServer
 from fleet.engines.programs import Engines
-from fleet.keys import callers_path, read_or_make_secret, service_key_path, write_callers
-from fleet.logs import log_path
-from fleet.ports import LocalSocket, ReservedPort
-from fleet.probe import http_status
-from fleet.processes import Program
+from fleet.processes.children import spawn
+from fleet.processes.ports import LocalSocket, ReservedPort
+from fleet.processes.probe import http_status
+from fleet.processes.supervised import Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
 # Their ports are for clients, so health has one of its own.

@@ -23,7 +23,7 @@ from common.process.variables import (
     Variable,
     read_variables,
 )
-from fleet.ports import LOOPBACK
+from fleet.processes.ports import LOOPBACK
 from fleet.scaling.scaler import Limits, Replicas
 
 PROJECT_FOLDER: Final = Path(__file__).parent.parent

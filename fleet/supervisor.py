@@ -14,22 +14,22 @@ from contextlib import suppress
 from prometheus_client import CollectorRegistry
 
 from common.process.logs import log
+from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
+from fleet.data.keys import read_or_make_secret, service_key_path
+from fleet.data.logs import copy_output, log_path, rotate_logs, say
+from fleet.data.state import FILE_NAME, Death, FleetState, WantedState, write_state
 from fleet.engines.balancer import Balancer, Front, Mode
 from fleet.engines.certificate import BadCertificate, Certificate
 from fleet.engines.programs import Engines
-from fleet.keys import read_or_make_secret, service_key_path
-from fleet.logs import copy_output, log_path, rotate_logs, say
 from fleet.metrics import FleetMetrics, MetricsServer
-from fleet.owner import UsersCaller
-from fleet.ports import LOOPBACK
-from fleet.probe import Address
-from fleet.processes import Program, Supervised, Watcher
+from fleet.processes.ports import LOOPBACK
+from fleet.processes.probe import Address
+from fleet.processes.supervised import Program, Supervised, Watcher
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
-from fleet.state import FILE_NAME, Death, FleetState, WantedState, write_state
 from fleet.targets import write_targets
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from fleet.folder import replace_file
-from fleet.ports import LOOPBACK
-from fleet.state import FleetState
+from fleet.data.folder import replace_file
+from fleet.data.state import FleetState
+from fleet.processes.ports import LOOPBACK
 
 FILE_NAME = "targets.json"
 

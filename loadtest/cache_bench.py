@@ -26,10 +26,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common.protocol.ids import new_id
 from edge.cache.ring import Ring
-from fleet.children import spawn, wait_for_exit
-from fleet.ports import ReservedPort
+from fleet.data.state import FleetState, read_state
+from fleet.processes.children import spawn, wait_for_exit
+from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
-from fleet.state import FleetState, read_state
 from loadtest.cpu import TIERS, CpuClock, used_between
 from loadtest.sockets.crowd import Log, Rest
 from loadtest.sockets.delivery import percentiles

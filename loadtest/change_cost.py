@@ -20,8 +20,8 @@ import jwt
 import psycopg
 
 from common.calls.callers import Caller
+from fleet.data.keys import service_key_path
 from fleet.engines.postgres import Database
-from fleet.keys import service_key_path
 from loadtest.peers.hubbub import Hubbub, spent, start_hubbub
 from loadtest.peers.people import People, Person
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from fleet.state import FleetState
+from fleet.data.state import FleetState
 
 TIERS: Final = ("edge", "users", "chats", "postgres", "valkey", "cache")
 

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from fleet.ports import ReservedPort
-from fleet.state import read_state
+from fleet.data.state import read_state
+from fleet.processes.ports import ReservedPort
 from loadtest.flood import GROUPS, Change, compare, measure
 from loadtest.footprint import take_footprints
 from loadtest.ramp import running_fleet

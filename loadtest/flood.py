@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from fleet.ports import ReservedPort
+from fleet.processes.ports import ReservedPort
 from loadtest.ramp import running_fleet
 from loadtest.sockets.crowd import Group, Log
 from loadtest.sockets.delivery import percentiles

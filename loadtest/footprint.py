@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleet.ports import LOOPBACK
-from fleet.state import FleetState
+from fleet.data.state import FleetState
+from fleet.processes.ports import LOOPBACK
 
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 FIGURES: Final = {

@@ -21,7 +21,7 @@ import aiohttp
 import msgspec
 import uvloop
 
-from fleet.ports import ReservedPort
+from fleet.processes.ports import ReservedPort
 from loadtest.flood import GROUPS, REPLICAS, ROUND_SECONDS, Change, compare, measure
 from loadtest.ramp import running_fleet
 from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from fleet.children import spawn, wait_for_exit
-from fleet.ports import ReservedPort
+from fleet.data.state import FleetState, read_state
+from fleet.processes.children import spawn, wait_for_exit
+from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
-from fleet.state import FleetState, read_state
 from loadtest.plot import draw
 from loadtest.sockets.crowd import Group, Log
 from loadtest.sockets.delivery import percentiles

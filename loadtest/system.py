@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from fleet.children import spawn
-from fleet.ports import ReservedPort
+from fleet.data.state import FleetState, read_state
+from fleet.processes.children import spawn
+from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
-from fleet.state import FleetState, read_state
 
 START_SECONDS: Final = 120.0  # the first start makes a database, perhaps on a busy machine
 STOP_SECONDS: Final = 40.0

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Final
 
-from fleet.probe import Address, http_body
+from fleet.processes.probe import Address, http_body
 from fleet.settings import FleetSettings
 from ops.doctor.report import collect, judge, to_json
 from ops.running import find_running

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleet.probe import Address, http_body, http_status
+from fleet.data.state import Death, FleetState, ProcessState, State, WantedState
+from fleet.processes.probe import Address, http_body, http_status
 from fleet.scaling.containers import METRICS_PORTS
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from fleet.state import Death, FleetState, ProcessState, State, WantedState
 from ops.starts import engine_start
 
 ENGINES: Final = {

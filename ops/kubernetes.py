@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from fleet.data.state import Death, FleetState, ProcessState, State, WantedState
 from fleet.settings import SERVICE_ROLES
-from fleet.state import Death, FleetState, ProcessState, State, WantedState
 from ops.starts import SECRETS
 
 T = TypeVar("T")

@@ -1,8 +1,8 @@
 """Finds the running system: a fleet on one machine, the containers of docker-compose.yml, or the
 pods of deploy/kubernetes."""
 
+from fleet.data.state import FleetState, read_running
 from fleet.settings import FleetSettings
-from fleet.state import FleetState, read_running
 from ops.kubernetes import own_account, read_pods
 from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 from ops.watch import ask_watcher

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from common.process.settings import join_password
-from fleet.probe import Address
+from fleet.processes.probe import Address
 from ops.doctor.queries import ask_start
 
 SECRETS: Final = Path("/run/secrets")

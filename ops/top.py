@@ -16,9 +16,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
-from fleet.probe import Address, http_body
+from fleet.data.state import FleetState
+from fleet.processes.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState
 from ops.keys import end_key
 from ops.running import find_running
 from ops.samples import Reading, Span, read_samples

@@ -14,10 +14,10 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from common.process.logs import log, set_up_logs
+from fleet.data.state import Death, FleetState, ProcessState
 from fleet.metrics import FleetMetrics
-from fleet.probe import Address, http_body
+from fleet.processes.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from fleet.state import Death, FleetState, ProcessState
 from ops.containers import count_engines, read_containers
 from ops.kubernetes import ApiRefused, count_wanted_engines, own_account, read_pods
 from ops.pages import serve_pages

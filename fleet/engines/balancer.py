@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from fleet.children import spawn
+from fleet.data.folder import short_path
 from fleet.engines.binaries import haproxy_program
 from fleet.engines.certificate import FILE_NAME, Certificate
-from fleet.folder import short_path
-from fleet.ports import LOOPBACK, ReservedPort
-from fleet.probe import http_status
-from fleet.processes import Program
+from fleet.processes.children import spawn
+from fleet.processes.ports import LOOPBACK, ReservedPort
+from fleet.processes.probe import http_status
+from fleet.processes.supervised import Program
 from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fleet.folder import replace_file
+from fleet.data.folder import replace_file
 
 FILE_NAME: Final = "certificate.pem"
 

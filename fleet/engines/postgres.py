@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from fleet.engines.binaries import postgres_program
 from fleet.engines.unprivileged import Disguise, choose_disguise
-from fleet.ports import LOOPBACK
+from fleet.processes.ports import LOOPBACK
 
 SUPERUSER = "hubbub"
 INITDB_TIMEOUT_SECONDS = 60

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fleet.children import spawn
+from fleet.data.keys import read_or_make_secret
 from fleet.engines.postgres import (
     Database,
     accepts_connections,
@@ -19,9 +19,9 @@ from fleet.engines.postgres import (
 )
 from fleet.engines.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
 from fleet.engines.valkey_users import password_file, write_rules
-from fleet.keys import read_or_make_secret
-from fleet.ports import ReservedPort
-from fleet.processes import Program
+from fleet.processes.children import spawn
+from fleet.processes.ports import ReservedPort
+from fleet.processes.supervised import Program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES, FleetSettings
 
 CACHE_NODES = 3

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from fleet.engines.binaries import valkey_program
-from fleet.ports import LOOPBACK
+from fleet.processes.ports import LOOPBACK
 
 _COMMON = {
     "bind": LOOPBACK,

@@ -6,8 +6,8 @@ What each may do is in deploy/valkey/*.acl, where `HASH` stands for the hash of 
 import hashlib
 from pathlib import Path
 
-from fleet.folder import replace_file
-from fleet.keys import read_or_make_secret
+from fleet.data.folder import replace_file
+from fleet.data.keys import read_or_make_secret
 from fleet.settings import PROJECT_FOLDER
 
 DOCTOR = "doctor"  # of one machine: may look at settings, and at nothing else

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlencode
 
-from fleet.probe import Address, http_body
+from fleet.processes.probe import Address, http_body
 from fleet.scaling.figures import Reading, figures_of, names_of, read_metrics
 from fleet.scaling.scaler import Figures, Limits, Memory, Replicas, decide_all
 

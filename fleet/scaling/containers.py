@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fleet.probe import Address
+from fleet.processes.probe import Address
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings

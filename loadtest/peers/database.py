@@ -5,8 +5,8 @@ from typing import Self
 
 import psycopg
 
+from fleet.data.state import read_state
 from fleet.engines.postgres import Database
-from fleet.state import read_state
 
 FLUSH_SECONDS = 11.0
 """An idle connection of PostgreSQL tells what it has counted within 10 s."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from fleet.state import FleetState, read_state
+from fleet.data.state import FleetState, read_state
 from loadtest.peers.build import BUILD
 from loadtest.peers.machine import (
     CLIENT_CORE,

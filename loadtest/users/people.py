@@ -17,8 +17,8 @@ from locust import runners
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from fleet.children import spawn
-from fleet.ports import LOOPBACK, ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.settings import PROJECT_FOLDER
 from loadtest.users.figures import Figures, Tally
 from loadtest.users.gathering import LATE, count_requests

@@ -30,16 +30,16 @@ from common.process.symptoms import (
     SEARCH_LACKS_WORDS,
     STORE_FAILING,
 )
-from fleet.children import descendants
 from fleet.control import NotAnswering, NotRunning, ping_fleet
+from fleet.data.lock import lock_holder
+from fleet.data.state import FleetState, ProcessState, is_paused, read_running, read_state
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
 from fleet.engines.valkey_users import DOCTOR, password_path
-from fleet.lock import lock_holder
-from fleet.ports import LOOPBACK, is_taken
-from fleet.probe import Address, http_body, http_status
+from fleet.processes.children import descendants
+from fleet.processes.ports import LOOPBACK, is_taken
+from fleet.processes.probe import Address, http_body, http_status
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
-from fleet.state import FleetState, ProcessState, is_paused, read_running, read_state
 from ops.doctor.complaints import find_complaints
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, is_refused

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fleet.probe import Address
+from fleet.data.state import FleetState
+from fleet.processes.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
-from fleet.state import FleetState
 from ops.doctor.collecting import collect_processes
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database

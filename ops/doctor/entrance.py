@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from fleet.probe import Address
+from fleet.processes.probe import Address
 from fleet.settings import FleetSettings
 
 TIMEOUT_SECONDS: Final = 5.0

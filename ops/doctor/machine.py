@@ -9,7 +9,7 @@ from common.process.symptoms import (
     CREDENTIAL_REFUSED,
     LEAST_CERTIFICATE_SECONDS,
 )
-from fleet.descriptors import more_descriptors
+from fleet.processes.descriptors import more_descriptors
 from ops.doctor.check import Finding
 from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, secret_of
 from ops.doctor.scene import Scene

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from common.process.symptoms import CACHE_NODES_OUT, OPEN_CIRCUIT
+from fleet.data.state import Death, ProcessState
 from fleet.settings import SERVICE_ROLES
-from fleet.state import Death, ProcessState
 from ops.doctor.check import Finding
 from ops.doctor.remedies import kubectl, read_logs, show_processes, start_again
 from ops.doctor.scene import Scene

@@ -4,8 +4,8 @@ import shlex
 import sys
 from typing import Final
 
+from fleet.data.state import ProcessState
 from fleet.settings import DATABASE_VARIABLES
-from fleet.state import ProcessState
 from ops.doctor.scene import Scene
 
 START_ANEW: Final = "make stop && make run"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from fleet.data.state import FleetState
 from fleet.settings import FleetSettings
-from fleet.state import FleetState
 
 
 class ProcessFacts(NamedTuple):

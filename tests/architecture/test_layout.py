@@ -25,7 +25,7 @@ ALLOWED_IMPORTS = {
         "common/database/hosts.py",
         "common/database/pool.py",
         "common/database/primary.py",
-        "fleet/backup.py",
+        "fleet/commands/backup.py",
         "ops/doctor",
         "loadtest/peers/database.py",
         "loadtest/change_cost.py",

@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from fleet.backup import back_up, restore
+from fleet.commands.backup import back_up, restore
 from fleet.settings import read_settings
 from tests.fixtures.device import Device
 from tests.fixtures.history import History

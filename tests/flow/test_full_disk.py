@@ -5,7 +5,7 @@ from pathlib import Path
 
 import aiohttp
 
-from fleet.state import read_running, read_state
+from fleet.data.state import read_running, read_state
 from tests.fixtures.person import Person
 from tests.fixtures.small_disk import HubbubOnSmallDisk
 from tests.flow.conftest import eventually

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from common.calls.callers import CALLER_HEADER, Caller
-from fleet.keys import service_key_path
+from fleet.data.keys import service_key_path
 from tests.fixtures.hubbub import Hubbub
 
 OPEN = {"/health/live", "/health/ready", "/metrics"}  # what probes and Prometheus ask

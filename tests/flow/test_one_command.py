@@ -12,8 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from fleet.ports import is_taken
-from fleet.state import is_alive
+from fleet.data.state import is_alive
+from fleet.processes.ports import is_taken
 from tests.fixtures.busy import bound
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person

@@ -14,8 +14,8 @@ import jwt
 import pytest
 from aiohttp import WSMsgType, web
 
+from fleet.data.state import read_state
 from fleet.settings import read_settings
-from fleet.state import read_state
 from ops.doctor.collecting import database_urls
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from fleet.control import Restart, Scale, ask_fleet
+from fleet.data.state import read_state
 from fleet.scaling.figures import names_of
 from fleet.settings import SERVICE_ROLES
-from fleet.state import read_state
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.hubbub import Hubbub

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from fleet.children import spawn
+from fleet.processes.children import spawn
 
 NOBODY: Final = "02:00:00:00:00:99"
 OUTSIDE: Final = 254  # where the test itself is

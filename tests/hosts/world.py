@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from fleet.children import spawn
 from fleet.engines.binaries import haproxy_program
+from fleet.processes.children import spawn
 from tests.fixtures.callers import Credentials
 from tests.fixtures.cluster import Member, ValkeyCluster
 from tests.hosts.databases import Databases

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet.state import read_state
+from fleet.data.state import read_state
 from tests.fixtures.accidents import CASES, CONNECTIONS, Case, Part, watch_alerts
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.prometheus import Prometheus, hurried_rules, running_prometheus

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from fleet.children import spawn
-from fleet.ports import LOOPBACK, ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import LOOPBACK, ReservedPort
 from tests.fixtures.hubbub import ROOT
 
 SCRIPT = ROOT / "deploy" / "prometheus" / "alertmanager.sh"

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from common.database.pool import migrate
-from fleet.ports import LOOPBACK, listen_publicly
+from fleet.data.state import read_state
+from fleet.processes.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
-from fleet.state import read_state
 from ops.doctor.collecting import database_urls
 from ops.doctor.queries import ask_bus, ask_database
 from tests.fixtures.hubbub import ROOT, Hubbub

@@ -3,8 +3,8 @@
 import signal
 from pathlib import Path
 
+from fleet.data.state import ProcessState, read_state
 from fleet.settings import DATABASE_VARIABLES, read_settings
-from fleet.state import ProcessState, read_state
 from ops.doctor.collecting import database_urls
 from ops.doctor.containers import collect_pods
 from ops.doctor.report import judge

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from fleet.children import spawn
+from fleet.processes.children import spawn
 from tests.fixtures.callers import Credentials
 
 ROOT = Path(__file__).parents[3]

@@ -11,9 +11,9 @@ import pytest
 
 from common.valkey.topics import Topics
 from common.valkey.valkey import LIST, RENEW
+from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.engines.valkey import answers_ping
 from fleet.engines.valkey_users import password_file, write_rules
-from fleet.keys import make_key_folder, read_or_make_secret
 from tests.fixtures.servers import ValkeyServer
 
 ROOT = Path(__file__).parents[3]

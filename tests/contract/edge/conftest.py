@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from common.protocol.ids import new_id
-from fleet.children import spawn
-from fleet.ports import ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.documents import Documents
 from tests.fixtures.person import Answer

@@ -17,8 +17,8 @@ from common.protocol.ids import new_id
 from files.move import copy
 from files.ranges import Span
 from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, Location, StoreUnavailable
-from fleet.children import spawn
-from fleet.ports import ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import ReservedPort
 
 KEY = "hubbub"
 

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from common.calls.balancer import BALANCER_HEADER
+from fleet.data.folder import short_path
 from fleet.engines.balancer import Balancer, Front, PoolServer
-from fleet.folder import short_path
-from fleet.ports import LOOPBACK, listen_publicly
+from fleet.processes.ports import LOOPBACK, listen_publicly
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from fleet.engines.balancer import Front
 from fleet.engines.certificate import BadCertificate, Certificate
-from fleet.ports import LOOPBACK
+from fleet.processes.ports import LOOPBACK
 from tests.contract.fleet.conftest import MakeEntrance, write_certificate
 
 WAIT_SECONDS = 10.0

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from common.protocol.limits import MAX_FILE_BYTES
-from fleet.children import spawn
 from fleet.engines.balancer import Front
-from fleet.ports import LOOPBACK, ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.settings import PROJECT_FOLDER
 from tests.contract.fleet.conftest import PIECE_BYTES, MakeEntrance, client_in, write_certificate
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fleet.engines.balancer import NO_FRONT, Front
-from fleet.ports import LOOPBACK
-from fleet.probe import Address
+from fleet.processes.ports import LOOPBACK
+from fleet.processes.probe import Address
 from fleet.settings import read_settings
 from fleet.supervisor import front_of
 from ops.doctor.entrance import ask_entrance

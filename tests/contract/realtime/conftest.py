@@ -29,8 +29,8 @@ from common.protocol import users as u
 from common.protocol.ids import new_id
 from common.protocol.items import AppendAnswer, AppendRequest, MessageStored, SendItem
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
-from fleet.children import spawn
-from fleet.ports import ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 from tests.fixtures.signing import read_signing_key

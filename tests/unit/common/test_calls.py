@@ -14,7 +14,7 @@ from common.calls.calls import GAVE_UP_HEADER, KEY_REFUSED_HEADER, OPEN_CIRCUITS
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
-from fleet.ports import ReservedPort
+from fleet.processes.ports import ReservedPort
 from tests.fixtures.busy import BUSY
 from tests.fixtures.callers import AnyCaller
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from fleet.ports import LOOPBACK
-from fleet.probe import Address
+from fleet.processes.ports import LOOPBACK
+from fleet.processes.probe import Address
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Limits, Replicas
 

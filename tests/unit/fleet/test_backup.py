@@ -12,8 +12,8 @@ import pytest
 
 from common.database.pool import migrate
 from common.protocol.ids import new_id
-from fleet.backup import BackupFailed, back_up, databases_of, restore, service_section
-from fleet.lock import FolderInUse, FolderLock
+from fleet.commands.backup import BackupFailed, back_up, databases_of, restore, service_section
+from fleet.data.lock import FolderInUse, FolderLock
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 
 ANN, BOB = new_id(), new_id()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.probe import Address
+from fleet.processes.probe import Address
 from fleet.scaling.containers import Containers, DockerFailed, scale_command
 from fleet.scaling.scaler import Replicas
 

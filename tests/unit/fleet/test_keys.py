@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from fleet.keys import make_key_folder, read_or_make_secret
+from fleet.data.keys import make_key_folder, read_or_make_secret
 
 
 def test_a_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

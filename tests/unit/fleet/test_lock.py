@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.lock import FolderInUse, FolderLock
-from fleet.stop import stop_running
+from fleet.commands.stop import stop_running
+from fleet.data.lock import FolderInUse, FolderLock
 
 
 async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
     """Whoever started it; where none runs there is nothing to do."""
     assert stop_running(tmp_path) == 0
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),
+        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.data.lock"),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert holder.stdout is not None

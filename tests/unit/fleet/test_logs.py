@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fleet.children import spawn
-from fleet.logs import copy_output, rotate_logs, severity
+from fleet.data.logs import copy_output, rotate_logs, severity
+from fleet.processes.children import spawn
 from fleet.settings import PROJECT_FOLDER
 
 MOST = 80_000
@@ -90,7 +90,7 @@ async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
 
 def test_a_terminal_that_is_gone_stops_nobody() -> None:
     """What would be said is not heard, and nothing stays to be said at the end."""
-    program = "from fleet.logs import say; import sys; say('x', sys.stdout)"
+    program = "from fleet.data.logs import say; import sys; say('x', sys.stdout)"
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-c", program],

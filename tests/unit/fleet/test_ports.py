@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.folder import short_path
-from fleet.ports import LocalSocket, PortTaken, ReservedPort, is_taken, listen_publicly
+from fleet.data.folder import short_path
+from fleet.processes.ports import LocalSocket, PortTaken, ReservedPort, is_taken, listen_publicly
 
 
 def test_a_reserved_port_refuses_until_somebody_listens() -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet import processes
-from fleet.children import kill_with_descendants, spawn
-from fleet.processes import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
-from fleet.state import is_alive
+from fleet.data.state import is_alive
+from fleet.processes import supervised as module
+from fleet.processes.children import kill_with_descendants, spawn
+from fleet.processes.supervised import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 
 SERVES = "import time; time.sleep(60)"
 RUNS = "import time\nwhile True: time.sleep(0.001)"
@@ -232,8 +232,7 @@ async def test_children_die_with_their_parent(tmp_path: Path) -> None:
 import subprocess, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
-from fleet import processes
-from fleet.children import kill_with_descendants, spawn
+from fleet.processes.children import kill_with_descendants, spawn
 child = spawn(["sleep", "60"], env={{}}, cwd=Path("/"), output=subprocess.DEVNULL)
 print(child.pid, flush=True)
 time.sleep(60)
@@ -261,8 +260,8 @@ async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a busy machine a healthy process may be silent for long; a paused one does not run."""
-    monkeypatch.setattr(processes, "HANG_TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr(processes, "LIVE_POLL_SECONDS", 0.5)
+    monkeypatch.setattr(module, "HANG_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(module, "LIVE_POLL_SECONDS", 0.5)
     record, asked = Record(), list[bool]()
 
     async def is_live() -> bool:

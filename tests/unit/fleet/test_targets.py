@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fleet.state import FleetState, ProcessState
+from fleet.data.state import FleetState, ProcessState
 from fleet.targets import FILE_NAME, write_targets
 
 

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from fleet.commands.unit import unit_text
 from fleet.settings import PROJECT_FOLDER, read_settings
-from fleet.unit import unit_text
 
 
 def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet.backup import BackupFailed, databases_in, running_server
+from fleet.commands.backup import BackupFailed, databases_in, running_server
+from fleet.commands.upgrade import upgrade_database
+from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.postgres import DatabaseSetupFailed, made_by, major_release, make_cluster
-from fleet.lock import FolderLock
-from fleet.ports import ReservedPort
+from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
-from fleet.upgrade import upgrade_database
 
 OLD = PROJECT_FOLDER / ".build" / "postgresql-17" / "usr" / "lib" / "postgresql" / "17" / "bin"
 NOW = major_release(postgres_program("postgres"))

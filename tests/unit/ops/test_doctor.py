@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from files.store import WHYS
+from fleet.data.state import Death, FleetState, ProcessState, WantedState
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, read_settings
-from fleet.state import Death, FleetState, ProcessState, WantedState
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.complaints import find_complaints

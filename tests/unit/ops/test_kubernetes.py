@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet.state import ProcessState, WantedState
+from fleet.data.state import ProcessState, WantedState
 from ops.doctor.check import Finding
 from ops.doctor.report import judge
 from ops.doctor.scene import DatabaseFacts

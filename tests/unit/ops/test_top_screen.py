@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
+from fleet.data.state import FleetState, ProcessState, WantedState
 from fleet.settings import SERVICE_ROLES
-from fleet.state import FleetState, ProcessState, WantedState
 from ops.samples import Span, read_samples
 from ops.top import draw
 

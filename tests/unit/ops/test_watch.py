@@ -7,9 +7,9 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from fleet.data.state import FleetState, ProcessState, State, WantedState
 from fleet.metrics import FleetMetrics
-from fleet.probe import Address, http_body, http_status
-from fleet.state import FleetState, ProcessState, State, WantedState
+from fleet.processes.probe import Address, http_body, http_status
 from ops.containers import count_engines, number_of, start_of
 from ops.pages import serve_pages
 from ops.starts import engine_start

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Final
 
-from fleet.backup import databases_of
+from fleet.commands.backup import databases_of
 from fleet.settings import FleetSettings
 
 PROGRAMS: Final = {"messages": "chats.rebuild", "search": "chats.search.rebuild"}

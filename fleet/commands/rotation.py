@@ -7,8 +7,8 @@ import asyncio
 import os
 import sys
 
-from fleet.backup import databases_of
-from fleet.keys import read_or_make_secret
+from fleet.commands.backup import databases_of
+from fleet.data.keys import read_or_make_secret
 from fleet.settings import FleetSettings
 
 

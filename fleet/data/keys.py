@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from common.calls.callers import CALLED, CALLERS, callers_lines
-from fleet.folder import replace_file
+from fleet.data.folder import replace_file
 
 SECRET_BYTES = 32
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from fleet.lock import lock_holder
+from fleet.data.lock import lock_holder
 
 STOP_SECONDS: Final = 45.0  # a drain takes 22 s at most
 POLL_SECONDS: Final = 0.1

@@ -8,7 +8,7 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from fleet.folder import short_path
+from fleet.data.folder import short_path
 
 LOOPBACK = "127.0.0.1"
 PUBLIC_BACKLOG = 4096

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Final
 
 from common.process.variables import SettingsError
-from fleet.backup import (
+from fleet.commands.backup import (
     KNOWN_FAILURES,
     BackupFailed,
     databases_in,
     running_server,
     service_section,
 )
+from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.postgres import made_by, major_release
-from fleet.lock import FolderLock
-from fleet.ports import ReservedPort
+from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 
 WHEELS: Final = PROJECT_FOLDER / ".build"
@@ -155,7 +155,7 @@ def _program(name: str, *words: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m fleet.upgrade", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m fleet.commands.upgrade", description=__doc__)
     parser.add_argument("--old", type=Path, help="the folder of the old release's programs")
     arguments = parser.parse_args()
     try:

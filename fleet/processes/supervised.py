@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from common.process.logs import log
-from fleet.children import kill_with_descendants, run_nanoseconds, wait_for_exit
-from fleet.state import ProcessState, State
+from fleet.data.state import ProcessState, State
+from fleet.processes.children import kill_with_descendants, run_nanoseconds, wait_for_exit
 
 READY_POLL_SECONDS = 0.05
 LIVE_POLL_SECONDS = 1.0

@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-from fleet.ports import LOOPBACK
+from fleet.processes.ports import LOOPBACK
 
 
 class Address(NamedTuple):

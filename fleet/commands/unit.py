@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from fleet.descriptors import GOOD_DESCRIPTORS
+from fleet.processes.descriptors import GOOD_DESCRIPTORS
 from fleet.settings import PROJECT_FOLDER, FleetSettings
 
 FALLBACK_USER: Final = "hubbub"  # for what root installs: PostgreSQL does not run as root

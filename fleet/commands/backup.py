@@ -19,7 +19,10 @@ from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
-from fleet.children import spawn
+from fleet.data.keys import make_key_folder, read_or_make_secret
+from fleet.data.lock import FolderInUse, FolderLock
+from fleet.data.logs import copy_output
+from fleet.data.state import read_state
 from fleet.engines.binaries import MissingEngine, postgres_program
 from fleet.engines.postgres import (
     Database,
@@ -29,17 +32,14 @@ from fleet.engines.postgres import (
     server_command,
 )
 from fleet.engines.unprivileged import CannotDropRoot
-from fleet.keys import make_key_folder, read_or_make_secret
-from fleet.lock import FolderInUse, FolderLock
-from fleet.logs import copy_output
-from fleet.ports import LOOPBACK, ReservedPort
+from fleet.processes.children import spawn
+from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.settings import (
     DATABASE_VARIABLES,
     PROJECT_FOLDER,
     FleetSettings,
     read_settings,
 )
-from fleet.state import read_state
 
 SCRIPTS = PROJECT_FOLDER / "deploy" / "backup"
 START_TIMEOUT_SECONDS = 60.0
@@ -265,7 +265,7 @@ def service_section(name: str, url: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m fleet.backup", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m fleet.commands.backup", description=__doc__)
     parser.add_argument("command", choices=("backup", "restore"))
     parser.add_argument("file", nargs="?", type=Path, help="where to, or where from")
     arguments = parser.parse_args()

@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from fleet.folder import replace_file
-from fleet.ports import LOOPBACK
+from fleet.data.folder import replace_file
+from fleet.processes.ports import LOOPBACK
 
 FILE_NAME = "fleet.json"
 State = Literal["starting", "ready", "draining"]
