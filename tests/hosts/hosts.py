@@ -7,12 +7,15 @@ are cut both ways by taking them down, and one way by sending to an address that
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from fleet.processes.children import spawn
+from tests.hosts.wire import READY, stop_offloading
 
+ROOT: Final = Path(__file__).parents[2]
 NOBODY: Final = "02:00:00:00:00:99"
 OUTSIDE: Final = 254  # where the test itself is
 
@@ -39,6 +42,7 @@ class Host:
         self._port, inner = f"{network.name}p{number}", f"{network.name}i{number}"
         self._inner = inner
         self._started: list[subprocess.Popen[bytes]] = []
+        self._wire: subprocess.Popen[str] | None = None
         run_ip("netns", "add", self.name)
         network.plug_in(self._port, inner)
         run_ip("link", "set", inner, "netns", self.name)
@@ -88,9 +92,54 @@ class Host:
     def join_sending(self) -> None:
         run_ip("-n", self.name, "neigh", "flush", "all", "nud", "permanent")
 
+    def slow_down(self, seconds: float) -> None:
+        """What it sends takes so long."""
+        self._network.stop_offloading()
+        near, plug = f"{self._network.name}s{self.number}", f"{self._network.name}t{self.number}"
+        self._network.plug_in(plug, near)
+        run_ip("link", "set", near, "netns", self._network.name)
+        run_ip("-n", self._network.name, "link", "set", near, "up")
+        run_ip("-n", self._network.name, "link", "set", self._port, "nomaster")
+        words = [
+            "ip",
+            "netns",
+            "exec",
+            self._network.name,
+            sys.executable,
+            "-m",
+            "tests.hosts.wire",
+        ]
+        self._wire = subprocess.Popen(
+            [*words, self._port, near, str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert self._wire.stdout is not None
+        if self._wire.stdout.readline().strip() != READY:
+            raise CannotMakeHosts("a raw socket for a slow wire cannot be opened")
+
+    def speed_up(self) -> None:
+        assert self._wire is not None
+        self._wire.kill()
+        self._wire.wait()
+        self._wire = None
+        run_ip("-n", self._network.name, "link", "set", self._port, "master", "bridge")
+        run_ip("-n", self._network.name, "link", "del", f"{self._network.name}t{self.number}")
+
     def remove(self) -> None:
+        if self._wire is not None:
+            self._wire.kill()
+            self._wire.wait()
         self.kill()
         run_ip("netns", "del", self.name)
+
+    def stop_offloading(self) -> None:
+        """Frames leave it as they are on a wire."""
+        done = subprocess.run(
+            [*self.prefix, sys.executable, "-c",
+             f"from tests.hosts.wire import stop_offloading; stop_offloading({self._inner!r})"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise CannotMakeHosts(f"offloads of a link cannot be switched off: {done.stderr}")
 
     def _point(self, number: int, link: str) -> None:
         address = self._network.address(number)
@@ -118,6 +167,12 @@ class Network:
         run_ip("addr", "add", f"{self.address(OUTSIDE)}/24", "dev", self._here)
         run_ip("link", "set", self._here, "up")
         self.hosts = [Host(self, each) for each in range(1, hosts + 1)]
+
+    def stop_offloading(self) -> None:
+        """On all links, for all of them lead to one another."""
+        stop_offloading(self._here)
+        for host in self.hosts:
+            host.stop_offloading()
 
     @property
     def range(self) -> str:

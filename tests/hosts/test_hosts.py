@@ -1,4 +1,5 @@
-"""Hosts are killed whole, cut off and cut one way, one after the other, while people talk."""
+"""Hosts are killed whole, cut off, cut one way, slow, and restarted in order, one after the other,
+while people talk."""
 
 import asyncio
 import tempfile
@@ -20,6 +21,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 INVARIANTS = "I1 to I9, I23"
 UNNOTICED_SECONDS = 3.0  # until somebody decides that a primary is dead
 CUT_SECONDS = 8.0
+SLOW_SECONDS = 8.0
+DELAY_SECONDS = 0.2
 
 
 @pytest.fixture
@@ -80,5 +83,44 @@ async def test_each_host_is_cut_off(how: str, world: World, seed: int) -> None:
 
     await ride_out(
         cast(Hubbub, world), inject, fault=f"hosts: each of three cut off {how}",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+async def test_each_host_is_slow(world: World, seed: int) -> None:
+    """Whatever it sends takes 200 ms: its answers, and what it forwards of the log and the bus."""
+
+    async def inject(scene: Scene) -> None:
+        for host in world.hosts:
+            with scene.fault(f"host {host.number} slow"):
+                await asyncio.to_thread(host.slow_down, DELAY_SECONDS)
+                await asyncio.sleep(SLOW_SECONDS)
+                await asyncio.to_thread(host.speed_up)
+            await asyncio.to_thread(world.cluster.until_well)
+            await asyncio.to_thread(world.until_ready)
+            await asyncio.sleep(1)
+
+    await ride_out(
+        cast(Hubbub, world), inject, fault="hosts: each of three 200 ms slow",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
+    """One after the other, in order: services drain, primaries hand over; also those of the
+    databases, which takes as long as it takes to see that the primary is gone."""
+
+    async def inject(scene: Scene) -> None:
+        for host in world.hosts:
+            was_primary = world.databases.primary.host is host
+            with scene.fault(f"host {host.number} restarted"):
+                await asyncio.to_thread(world.stop_in_order, host)
+                if was_primary:
+                    await asyncio.to_thread(world.databases.fail_over)
+            await asyncio.to_thread(world.bring_back, host)
+            await asyncio.sleep(1)
+
+    await ride_out(
+        cast(Hubbub, world), inject, fault="hosts: all restarted one after the other",
         invariants=INVARIANTS, seed=seed,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from tests.hosts.hosts import Host, Network
 ROOT: Final = Path(__file__).parents[2]
 HOSTS: Final = 3
 START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 40.0  # a drain takes at most 22 s
 PORTS: Final = {"users": 8001, "chats": 8002, "realtime": 8003, "edge": 8004}
 INNER: Final = 100  # above the public port
 BALANCER: Final = 8000
@@ -61,6 +62,22 @@ class World:
             host.start([sys.executable, "-m", role], ROOT, os.devnull, env)
             for role, env in self._environments(host)
         ]
+
+    def stop_in_order(self, host: Host) -> None:
+        """As before its restart: services drain, its primaries of Valkey hand over, its database is
+        stopped. If that was the primary, all that it has committed is on a standby."""
+        for service in self._services[host]:
+            service.terminate()
+        for service in self._services[host]:
+            service.wait(STOP_SECONDS)
+        own = [member for place, member in enumerate(self._members) if self._at(place) is host]
+        for member in own:
+            if member.is_primary:
+                replica = self.cluster.replica_of(member)
+                replica.tell("CLUSTER", "FAILOVER")
+                self.cluster.until(lambda replica=replica: replica.is_primary)
+        self.databases.nodes[host].stop()
+        host.kill()
 
     def bring_back(self, host: Host) -> None:
         """A host that was killed: an empty standby, its servers of Valkey, its services."""
