@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,7 @@ promises: $(VENV)/dev.stamp  ## hold tests to the promised times, on a machine a
 
 faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, and judge the recorded histories
 	@.ci/neighbours
+	@.ci/patroni
 	@rm -rf .build/faults
 	@$(BIN)/python -m pytest -p no:randomly --timeout 300 tests/faults tests/unit/faults \
 		tests/flow/test_scaling.py tests/flow/test_balancer.py tests/flow/test_operations.py \
@@ -175,6 +176,10 @@ move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed and cut off (root, 5 min)
 	@$(BIN)/python -m pytest -p no:randomly --timeout 400 tests/hosts tests/faults/test_point_in_time.py
 
+patroni-test: $(VENV)/dev.stamp  ## Hubbub on PostgreSQL with Patroni and etcd, which lose their primary (3 min)
+	@.ci/patroni
+	@$(BIN)/python -m pytest -p no:randomly --timeout 500 tests/faults/test_patroni.py
+
 manifests: $(VENV)/dev.stamp  ## check deploy/kubernetes with kustomize and the schemas of Kubernetes
 	@.ci/kubernetes
 	@$(BIN)/python -m pytest -p no:randomly tests/unit/deploy/test_kubernetes.py
@@ -208,7 +213,7 @@ locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make lock
 	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
 audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
-	@for lock in run dev supply node proxies kubernetes; do \
+	@for lock in run dev supply node proxies kubernetes patroni; do \
 		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
 			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}
 

@@ -39,6 +39,7 @@ ALL: Final = (
     Lock("node", "node"),
     Lock("kubernetes", "kubernetes"),
     Lock("proxies", "proxies"),
+    Lock("patroni", "patroni"),
 )
 
 

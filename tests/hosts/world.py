@@ -1,20 +1,18 @@
-"""Hubbub on three hosts: on each a PostgreSQL, two servers of a Valkey cluster and every service
-but files. The balancer stands outside, where the people are."""
+"""Hubbub on three hosts, as docs/hosts.md walks through it: on each a PostgreSQL, two servers of a
+Valkey cluster and, by deploy/hosts, every service but files. The balancer stands outside, where the
+people are."""
 
 import os
-import secrets
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from fleet.engines.binaries import haproxy_program
 from fleet.processes.children import spawn
-from tests.fixtures.callers import Credentials
 from tests.fixtures.cluster import Member, ValkeyCluster
 from tests.hosts.databases import Databases
 from tests.hosts.hosts import Host, Network
@@ -24,7 +22,7 @@ HOSTS: Final = 3
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 40.0  # a drain takes at most 22 s
 PORTS: Final = {"users": 8001, "chats": 8002, "realtime": 8003, "edge": 8004}
-INNER: Final = 100  # above the public port
+HEALTH: Final = 100  # above the port of the service
 BALANCER: Final = 8000
 
 
@@ -44,7 +42,10 @@ class World:
                 for place in range(2 * HOSTS)
             ]
             self.cluster = ValkeyCluster(folder, HOSTS, self._members)
-            self._make_secrets()
+            self._secrets = folder / "secrets"
+            subprocess.run(
+                [ROOT / "deploy/make-secrets", self._secrets], check=True, capture_output=True
+            )
             for host in self.hosts:
                 self.start_services(host)
             self._start_balancer()
@@ -59,8 +60,14 @@ class World:
 
     def start_services(self, host: Host) -> None:
         self._services[host] = [
-            host.start([sys.executable, "-m", role], ROOT, os.devnull, env)
-            for role, env in self._environments(host)
+            host.start(
+                [ROOT / "deploy/hosts/service", role],
+                ROOT,
+                os.devnull,
+                self._environment(host)
+                | {"HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log")},
+            )
+            for role in PORTS
         ]
 
     def stop_in_order(self, host: Host) -> None:
@@ -94,9 +101,9 @@ class World:
         """Every service of every host."""
         deadline = time.monotonic() + START_SECONDS
         waiting = [
-            f"http://{host.address}:{port + (INNER if role in ('realtime', 'edge') else 0)}"
+            f"http://{host.address}:{port + HEALTH}"
             for host in self.hosts
-            for role, port in PORTS.items()
+            for port in PORTS.values()
         ]
         while waiting := [url for url in waiting if not _is_ready(url)]:
             assert time.monotonic() < deadline, f"not ready: {waiting}"
@@ -114,73 +121,28 @@ class World:
         """A shard's replica is not on the host of its primary."""
         return self.hosts[place % HOSTS if place < HOSTS else (place + 1) % HOSTS]
 
-    def _make_secrets(self) -> None:
-        self._credentials = Credentials(self._folder)
-        for name in ("balancer.key", "signing.key"):
-            (self._folder / name).write_text(secrets.token_hex(16))
-
-    def _environments(self, host: Host) -> Iterator[tuple[str, Mapping[str, str]]]:
-        seeds = {
-            f"HUBBUB_{role.upper()}_SEEDS": ",".join(f"{one.address}:{port}" for one in self.hosts)
-            for role, port in {**PORTS, "realtime": PORTS["realtime"] + INNER}.items()
-            if role != "edge"
-        }
-        shared = {name: value for name, value in os.environ.items() if "HUBBUB" not in name}
-        shared |= seeds | {
+    def _environment(self, host: Host) -> dict[str, str]:
+        """What deploy/hosts wants to be told."""
+        return {name: value for name, value in os.environ.items() if "HUBBUB" not in name} | {
+            "HERE": host.address,
+            "HOSTS": " ".join(one.address for one in self.hosts),
+            "SECRETS": str(self._secrets),
+            "PYTHON": sys.executable,
             "HUBBUB_VALKEY_URL": self.cluster.url,
+            "HUBBUB_USERS_DATABASE_URL": self._urls["users"],
+            "HUBBUB_CHATS_DATABASE_URL": self._urls["chats"],
+            "HUBBUB_PUBLIC_URL": self.origin,
             "HUBBUB_RATE_LIMITS": "high",
         }
-        for role, port in PORTS.items():
-            env = (
-                shared
-                | self._credentials.environment(role)
-                | {
-                    "HUBBUB_NAME": f"{role}-{host.number}",
-                    "HUBBUB_LISTEN": f"{host.address}:{port}",
-                    "HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log"),
-                }
-            )
-            if role in self._urls:
-                env[f"HUBBUB_{role.upper()}_DATABASE_URL"] = self._urls[role]
-            else:
-                inner = f"{host.address}:{port + INNER}"
-                env |= {
-                    "HUBBUB_METRICS_LISTEN": inner,
-                    "HUBBUB_ADVERTISE": inner,
-                    "HUBBUB_BALANCER_KEY_FILE": str(self._folder / "balancer.key"),
-                    "HUBBUB_PUBLIC_URL": self.origin,
-                }
-            if role == "users":
-                env["HUBBUB_SIGNING_SECRET_FILE"] = str(self._folder / "signing.key")
-            yield role, env
 
     def _start_balancer(self) -> None:
-        pools = self._folder / "pools.cfg"
-        lines = []
-        for role in ("edge", "realtime", "files"):
-            lines.append(f"backend {role} from {role}_pool")
-            for host in self.hosts if role != "files" else ():
-                place = f"{host.address}:{PORTS[role]}"
-                lines.append(
-                    f"    server {role}-{host.number} {place} check port {PORTS[role] + INNER}"
-                )
-        pools.write_text("\n".join(lines) + "\n")
-        env = {
-            **os.environ,
-            "HUBBUB_BALANCER_BIND": f"{self.network.outside}:{BALANCER}",
-            "HUBBUB_BALANCER_METRICS": str(self._folder / "metrics.sock"),
-            "HUBBUB_BALANCER_ADMIN": str(self._folder / "admin.sock"),
-            "HUBBUB_BALANCER_MAXCONN": "1000",
-            "HUBBUB_BALANCER_KEY": (self._folder / "balancer.key").read_text(),
-            "HUBBUB_BALANCER_TRUSTED": "",
-            "HUBBUB_BALANCER_PROXY": "",
+        env = self._environment(self.hosts[0]) | {
+            "RUN": str(self._folder / "balancer"),
+            "HAPROXY": str(haproxy_program()),
         }
         with (self._folder / "haproxy.log").open("wb") as output:
             self._balancer = spawn(
-                [
-                    haproxy_program(), "-db", "-f", ROOT / "deploy/haproxy/haproxy.cfg",
-                    "-f", pools,
-                ],
+                [ROOT / "deploy/hosts/balancer", f"{self.network.outside}:{BALANCER}"],
                 env=env, cwd=self._folder, output=output,
             )  # fmt: skip
 
