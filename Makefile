@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost shard-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,10 +129,14 @@ page-bench: $(VENV)/dev.stamp  ## measure the first view of the page, also on a 
 	@$(BIN)/python -m tests.browser.bench
 
 bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; writes docs/benchmarks.md
-	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && exit $$code
+	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && \
+		$(BIN)/python -m loadtest.shards && exit $$code
 
 call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyreqwest and uvicorn
 	@$(BIN)/python -m loadtest.call_bench
+
+shard-bench: $(VENV)/dev.stamp  ## measure how many events one Valkey carries, and two and three shards
+	@$(BIN)/python -m loadtest.shards
 
 change-cost: $(VENV)/dev.stamp  ## measure what creating a chat costs over two databases, beside one
 	@$(BIN)/python -m loadtest.change_cost
