@@ -99,7 +99,7 @@ async def test_a_phrase_is_found_behind_many_blocks_that_only_have_its_words(wor
     """Newest first, page by page: blocks are read in batches, and these are more than three."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
-    phrases = {3: "first", 700: "second", 701: "third"}
+    phrases = {3: "first", 700: "second", 801: "third"}  # each of a time of its own
     for start in range(0, 1_300, 100):
         await world.send(
             *(
