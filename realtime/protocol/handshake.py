@@ -3,12 +3,15 @@
 Refusals before the upgrade are the same problem+json that REST gives.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import msgspec
 from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
 
 from common.calls.balancer import BALANCER_HEADER
 from common.protocol.errors import PROBLEM_TYPE, Refusal
@@ -38,6 +41,16 @@ class Upgrade(NamedTuple):
     method: str
     path: str
     balancer_word: str
+
+
+def create_protocol(origins: Sequence[str | None], max_bytes: int) -> ServerProtocol:
+    """The WebSocket library's part of a connection; messages may have so many bytes."""
+    return ServerProtocol(
+        origins=[None if origin is None else Origin(origin) for origin in origins],
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        max_size=max_bytes,
+        logger=logging.getLogger("websockets"),
+    )
 
 
 def read_upgrade(request: Request) -> Upgrade:

@@ -19,7 +19,6 @@ from websockets.http11 import Request
 from websockets.protocol import SERVER, Protocol
 from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
@@ -27,16 +26,16 @@ from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
 from realtime.protocol.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.protocol.frames import PONG, encode_frame, error_frame
 from realtime.protocol.handshake import (
-    SUBPROTOCOL,
     RequestStart,
     Upgrade,
+    create_protocol,
     http_refusal,
     read_upgrade,
     refusal_of_status,
 )
 from realtime.protocol.incoming import Incoming, WastefulLength
 from realtime.protocol.refusals import Refusals
-from realtime.protocol.texts import Texts
+from realtime.protocol.texts import Texts, is_utf8
 
 MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
@@ -83,12 +82,7 @@ class Session:
         self.state = State.HANDSHAKE
         self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
         self.must_abort = False  # the other side does not answer: cut it off
-        self._ws: Protocol = ServerProtocol(
-            origins=[None if origin is None else Origin(origin) for origin in origins],
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            max_size=MAX_CLIENT_MESSAGE_BYTES,
-            logger=_quiet,
-        )
+        self._ws: Protocol = create_protocol(origins, MAX_CLIENT_MESSAGE_BYTES)
         self._out: list[bytes] = []
         self._request: Request | None = None
         self._start: RequestStart | None = RequestStart()
@@ -114,10 +108,9 @@ class Session:
         budget = FRAMES_A_TURN
         while budget > 0:
             if self._texts.size and self.state is not State.JOINING:
-                budget -= self._hear(budget, wishes, now)
+                budget -= self._hear_waiting(budget, wishes, now)
             elif self._incoming.size:
-                budget -= 1
-                self._read_frame(now)
+                budget -= self._read_frame(wishes, now)
             else:
                 break
         return wishes
@@ -211,24 +204,33 @@ class Session:
 
     # ---- frames from the client
 
-    def _read_frame(self, now: float) -> None:
-        """The next one, or what has come of it. The library sees nothing of whole texts."""
+    def _read_frame(self, wishes: list[Wish], now: float) -> int:
+        """The next one, or what has come of it; returns how many frames and lines were read. The
+        library sees nothing of whole texts."""
         if not self._texts.has_fragments and self.state is not State.ENDING:
             text = self._incoming.take_text()
             if text is not None:
-                self._take_text(text, is_last=True, now=now)
-                return
+                return self._take_whole(text, wishes, now)
         try:
             self._ws.receive_data(self._incoming.take())
         except WastefulLength:
             self._incoming.clear()
             if self.state is not State.ENDING:
                 self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
-            return
+            return 1
         for event in self._ws.events_received():
             if isinstance(event, Frame) and self.state is not State.ENDING:
                 self._take_frame(event, now)
         self._notice_wire_end(now)
+        return 1
+
+    def _take_whole(self, text: bytes, wishes: list[Wish], now: float) -> int:
+        """A message of one line, as almost all are, waits for nothing."""
+        if self.state is State.JOINING or b"\n" in text or not is_utf8(text):
+            self._take_text(text, is_last=True, now=now)
+            return 1
+        self._hear(text, wishes, now)
+        return 2
 
     def _take_frame(self, frame: Frame, now: float) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
@@ -253,25 +255,27 @@ class Session:
             if not data and not is_last:
                 self.count_refused(now)  # allowed, and of no use
 
-    def _hear(self, most: int, wishes: list[Wish], now: float) -> int:
+    def _hear_waiting(self, most: int, wishes: list[Wish], now: float) -> int:
         """At most so many lines; adds what the client wishes and returns how many were heard.
         Those before a bad one count, those after `connect` wait."""
         lines = self._texts.take(most)
         for heard, line in enumerate(lines, 1):
-            try:
-                said = read_line(line)
-            except NotAnObject:
-                self.end(CloseCode.PROTOCOL_ERROR, "not a JSON object", now)
-                return heard
-            wish = self._judge(said, now)
-            if wish is not None:
-                wishes.append(wish)
+            self._hear(line, wishes, now)
             if self.state is State.ENDING:
                 return heard
             if self.state is State.JOINING:
                 self._texts.put_back(lines[heard:])
                 return heard
         return len(lines)
+
+    def _hear(self, line: bytes, wishes: list[Wish], now: float) -> None:
+        try:
+            said = read_line(line)
+        except NotAnObject:
+            self.end(CloseCode.PROTOCOL_ERROR, "not a JSON object", now)
+            return
+        if (wish := self._judge(said, now)) is not None:
+            wishes.append(wish)
 
     def _judge(self, said: AnyClientFrame | Refused, now: float) -> Wish | None:
         if self.state is State.GREETING:

@@ -73,3 +73,11 @@ class Texts:
     def _drop_fragments(self) -> None:
         self._fragments = b""
         self._decoder = None
+
+
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
