@@ -1,5 +1,6 @@
 """The doctor in Kubernetes: real processes, which a stand-in for its API lists as pods."""
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ops.doctor.containers import collect_pods
 from ops.doctor.report import judge
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.kubernetes import kubernetes, make_pod, make_workload
-from tests.observability.test_doctor import until_sound
+from tests.observability.test_doctor import PATIENCE_SECONDS, until_sound
 
 NAME = "app.kubernetes.io/name"
 PORTS = {"balancer": "http", "valkey": "valkey", "cache": "valkey"}
@@ -44,15 +45,16 @@ async def test_pods_are_judged_like_everything_else(system: Hubbub, tmp_path: Pa
             "statefulsets": [make_workload("cache", 3)],
         }
         pods = read_settings({**system.environment, **variables})
-        verdicts = judge(await collect_pods(pods, api.account))
-        assert [v.findings for v in verdicts if v.findings] == []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(v.findings for v in judge(await collect_pods(pods, api.account))):
+                await asyncio.sleep(0.5)
         victim = system.processes("chats")[0]
         system.signal_one(victim.pid, signal.SIGSTOP)
         try:
             verdicts = judge(await collect_pods(pods, api.account))
         finally:
             system.signal_one(victim.pid, signal.SIGCONT)
-    (found,) = [v.findings for v in verdicts if v.number == 4]
-    assert found[0].wrong == f"chats-{victim.number}-abc does not answer."
-    assert found[0].command == f"kubectl -n hubbub delete pod chats-{victim.number}-abc"
+    found = {f.wrong: f.command for v in verdicts for f in v.findings if v.number == 4}
+    pod = f"chats-{victim.number}-abc"
+    assert found[f"{pod} does not answer."] == f"kubectl -n hubbub delete pod {pod}"
     await until_sound(system)
