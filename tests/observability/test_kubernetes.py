@@ -46,7 +46,7 @@ async def test_pods_are_judged_like_everything_else(system: Hubbub, tmp_path: Pa
         }
         pods = read_settings({**system.environment, **variables})
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(v.findings for v in judge(await collect_pods(pods, api.account))):
+            while any(v.findings for v in judge(await collect_pods(pods, api.account))):  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
         victim = system.processes("chats")[0]
         system.signal_one(victim.pid, signal.SIGSTOP)
