@@ -7,12 +7,12 @@ last second at most, is told to nobody.
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from chats.metrics import PUSH_BEHIND_SECONDS, PUSH_DROPPED, PUSH_OFFERED
 from chats.store.push import (
     Found,
-    Noted,
+    Range,
     find_messages_to_push,
     forget_push_readers,
     has_push_readers,
@@ -32,10 +32,14 @@ _OFFERS_A_CALL: Final = 1_000
 _MOST_EVENTS: Final = 64  # of a chat: the newest are enough to know whom to tell
 
 
-class _Since(NamedTuple):
-    first: int
-    last: int
-    at: float
+class _Noted:
+    """Events of a chat, and when the first of them was noted."""
+
+    __slots__ = ("at", "first", "last")
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.at = monotonic()
 
 
 class PushFeeder:
@@ -44,16 +48,16 @@ class PushFeeder:
     def __init__(self, pool: Pool, users: Calls) -> None:
         self._pool = pool
         self._users = users
-        self._noted: dict[str, _Since] = {}
+        self._noted: dict[str, _Noted] = {}
         self._has_readers = False
 
     def note(self, chat: str, first: int, last: int) -> None:
         """These events were stored."""
         known = self._noted.get(chat)
-        if known is not None:
-            self._noted[chat] = known._replace(last=max(last, known.last))
+        if known is not None:  # of two transactions the later one may be told of first
+            known.first, known.last = min(first, known.first), max(last, known.last)
         elif len(self._noted) < MAX_NOTED_CHATS:
-            self._noted[chat] = _Since(first, last, monotonic())
+            self._noted[chat] = _Noted(first, last)
         else:
             PUSH_DROPPED.labels("full").inc()
 
@@ -84,12 +88,26 @@ class PushFeeder:
             PUSH_DROPPED.labels("old").inc()
 
     async def _offer(self, chats: list[str]) -> bool:
-        """Whether users took it."""
-        taken = {chat: self._noted[chat] for chat in chats}
+        """Whether users took it; what was not taken is noted still."""
+        taken = {chat: self._noted.pop(chat) for chat in chats}
+        is_taken = False
+        try:
+            is_taken = await self._find_and_offer(taken)
+        finally:
+            if not is_taken:
+                self._give_back(taken)
+        return is_taken
+
+    def _give_back(self, taken: dict[str, _Noted]) -> None:
+        for chat, one in taken.items():
+            newer = self._noted.setdefault(chat, one)
+            newer.first, newer.at = one.first, one.at
+
+    async def _find_and_offer(self, taken: dict[str, _Noted]) -> bool:
         found, asked_at = await find_messages_to_push(
             self._pool,
             [
-                Noted(chat, max(one.first, one.last - _MOST_EVENTS + 1), one.last)
+                Range(chat, max(one.first, one.last - _MOST_EVENTS + 1), one.last)
                 for chat, one in taken.items()
             ],
         )
@@ -109,10 +127,6 @@ class PushFeeder:
             await forget_push_readers(self._pool, unknown, asked_at)
             self._has_readers = False
         PUSH_OFFERED.inc(len(offers))
-        for chat, one in taken.items():
-            newer = self._noted.pop(chat)
-            if newer.last > one.last:  # stored meanwhile
-                self.note(chat, one.last + 1, newer.last)
         return True
 
 

@@ -42,8 +42,8 @@ WHERE NOT coalesce(m.is_deleted, false) AND w.seq > read_marker(p, o) AND (
 """
 
 
-class Noted(NamedTuple):
-    """New events of a chat."""
+class Range(NamedTuple):
+    """Events of a chat."""
 
     chat: str
     first: int
@@ -95,7 +95,7 @@ async def forget_push_readers(pool: Pool, members: Iterable[str], before: dateti
         )
 
 
-async def find_messages_to_push(pool: Pool, noted: list[Noted]) -> tuple[list[Found], datetime]:
+async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[Found], datetime]:
     """And when that was, by the database's clock."""
     async with pool.connection() as connection:
         answer = await connection.execute("SELECT clock_timestamp()", binary=True)
@@ -104,9 +104,9 @@ async def find_messages_to_push(pool: Pool, noted: list[Noted]) -> tuple[list[Fo
         answer = await connection.execute(
             _FIND,
             (
-                id_array(one.chat for one in noted),
-                number_array(one.first for one in noted),
-                number_array(one.last for one in noted),
+                id_array(one.chat for one in ranges),
+                number_array(one.first for one in ranges),
+                number_array(one.last for one in ranges),
             ),
             binary=True,
         )

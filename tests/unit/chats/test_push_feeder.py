@@ -1,0 +1,22 @@
+"""What a replica offers of what it has noted."""
+
+import pytest
+
+from chats.push.feeder import offers_of
+from chats.store.push import Found
+
+
+@pytest.mark.parametrize(
+    ("found", "offered"),
+    [
+        (Found("ann", "c", True, 7, "ben", None, None), [(7, "ben", True)]),
+        (Found("ann", "c", False, 7, "ben", None, None), [(7, "ben", False)]),
+        (Found("ann", "c", False, 7, "ben", 7, "ben"), [(7, "ben", True)]),
+        (Found("ann", "c", False, 7, "ben", 5, "cat"), [(7, "ben", False), (5, "cat", True)]),
+    ],
+)
+def test_browsers_that_want_what_is_personal_have_their_own_newest(
+    found: Found, offered: list[tuple[int, str, bool]]
+) -> None:
+    """Direct chats and mentions are; with a newer message behind a mention both are offered."""
+    assert [(one.seq, one.by, one.personal) for one in offers_of(found)] == offered
