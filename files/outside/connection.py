@@ -4,11 +4,13 @@ Follows nothing, keeps nothing, and reads no more of an answer than it was asked
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -139,10 +141,7 @@ async def connect(url: str, *, loopback: bool = False) -> Connection:
     """To the address that the URL's name leads to now. Raises AddressRefused for one that may not
     be asked, OSError where nobody answers there, ValueError for what is no such URL."""
     place = place_of(url)
-    found = await asyncio.get_running_loop().getaddrinfo(
-        place.host, place.port, type=socket.SOCK_STREAM
-    )
-    address = choose_address((str(sockaddr[0]) for *_, sockaddr in found), loopback=loopback)
+    address = choose_address(await _look_up(place), loopback=loopback)
     if address is None:
         raise AddressRefused(f"{place.host} is not on the Internet")
     tls = _tls() if place.scheme == "https" else None
@@ -154,6 +153,16 @@ async def connect(url: str, *, loopback: bool = False) -> Connection:
         limit=_READ_BYTES,
     )
     return Connection(place, reader, writer)
+
+
+async def _look_up(place: Place) -> list[str]:
+    """All addresses that the name leads to. Raises OSError."""
+    with contextlib.suppress(ValueError):
+        return [str(ip_address(place.host))]  # waits for nobody's look-ups
+    found = await asyncio.get_running_loop().getaddrinfo(
+        place.host, place.port, type=socket.SOCK_STREAM
+    )
+    return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
 @cache

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -28,6 +29,7 @@ from files.upstream import Chats, Nodes, Users
 ROUND_SECONDS: Final = 1.0
 AT_ONCE: Final = 64  # a round
 MAX_ROUNDS: Final = 8
+AT_A_SERVICE: Final = 8  # connections that are opened: one that cannot be reached is found out soon
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
 MAX_AGE_SECONDS: Final = 3600.0  # what is older is no news
@@ -98,7 +100,16 @@ class Courier:
             log("pushes not settled", code=refusal.code)
 
     async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
-        opened = await asyncio.gather(*(self._open(push) for push in pushes))
+        turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(AT_A_SERVICE)
+        )
+
+        async def open_in_turn(push: ClaimedPush) -> _Due | PushOutcome:
+            host = urlsplit(push.endpoint).netloc
+            async with turns[host]:
+                return await self._open(host, push)
+
+        opened = await asyncio.gather(*map(open_in_turn, pushes))
         due = [one for one in opened if isinstance(one, _Due)]
         failed = [one for one in opened if isinstance(one, PushOutcome)]
         try:
@@ -111,8 +122,7 @@ class Courier:
             for _, connection in due:
                 connection.close()
 
-    async def _open(self, push: ClaimedPush) -> _Due | PushOutcome:
-        host = urlsplit(push.endpoint).netloc
+    async def _open(self, host: str, push: ClaimedPush) -> _Due | PushOutcome:
         if (until := self._paused.get(host, 0.0)) > time.monotonic():
             return _outcome(push, "later", until - time.monotonic())
         try:
