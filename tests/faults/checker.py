@@ -6,6 +6,7 @@ linear in the number of records. `streams.py` judges single sockets; this file j
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.faults.folds import judge_changes, judge_folds
@@ -165,6 +166,12 @@ def recoveries(history: History) -> list[Recovery]:
         ]
         felt.append(Recovery(fault.what, max(0.0, max(late, default=0.0) - fault.over)))
     return felt
+
+
+def longest_silence(history: History) -> float:
+    """The longest time in which no send was answered, while people talked."""
+    answers = sorted(sent.ended for sent in history.sends if sent.ended is not None)
+    return max((after - before for before, after in pairwise(answers)), default=0.0)
 
 
 def delivery_latencies(history: History) -> list[float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults.checker import delivery_latencies, recoveries
+from tests.faults.checker import delivery_latencies, longest_silence, recoveries
 from tests.faults.verdict import Violation
 from tests.fixtures.history import History
 
@@ -31,6 +31,7 @@ class Result(msgspec.Struct):
     faults: int = 0
     recovery_median: float = 0.0
     recovery_worst: float = 0.0
+    longest_silence: float = 0.0
     delivery_p50: float = 0.0
     delivery_worst: float = 0.0
     settled: float = 0.0
@@ -60,6 +61,7 @@ def sum_up(
         faults=len(felt),
         recovery_median=statistics.median(felt) if felt else 0.0,
         recovery_worst=max(felt, default=0.0),
+        longest_silence=longest_silence(history),
         delivery_p50=statistics.median(latencies) if latencies else 0.0,
         delivery_worst=max(latencies, default=0.0),
         settled=settled,

@@ -86,6 +86,21 @@ CASES = (
         {"role": "edge", "to": "chats"},
     ),
     Case(
+        "CredentialRefused",
+        {'hubbub_credential_refused{role="edge",to="chats"}': _always(1)},
+        {'hubbub_credential_refused{role="edge",to="chats"}': _always(0)},
+        {"role": "edge", "to": "chats"},
+    ),
+    Case(
+        "CertificateExpires",
+        {'hubbub_certificate_expires{role="users"}': _always(86_400)},
+        {
+            'hubbub_certificate_expires{role="users"}': _always(30 * 86_400),
+            'hubbub_certificate_expires{role="edge"}': _always(0),  # it has none
+        },
+        {"role": "users"},
+    ),
+    Case(
         "BusDown",
         {'hubbub_realtime_bus_up{instance="a"}': _always(0)},
         {'hubbub_realtime_bus_up{instance="a"}': _always(1)},
