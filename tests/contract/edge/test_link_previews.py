@@ -91,3 +91,24 @@ def test_a_page_is_fetched_once_for_many(make_person: Callable[[], Any], pages: 
     kinds = [event["type"] for event in events_of(ann, chat)]
     assert kinds.count("links.previewed") == 3
     assert ann.ask("GET", f"/api/chat/{chat}").json()["mine"]["unread"] == 0
+
+
+def test_search_is_by_what_was_said(make_person: Callable[[], Any], pages: Pages) -> None:
+    """Previews are no text of the message, and take none of it out of the index."""
+    ann = make_person()
+    chat = ann.create_chat()
+    url = pages.add("/found", "<title>Parsnip</title>")
+    message = send(ann, chat, f"rhubarb {url}")
+    until_previews(ann, chat, message, [{"url": url, "title": "Parsnip"}])
+    send(ann, chat, "custard")
+
+    def found(word: str) -> list[str]:
+        answer = ann.ask("GET", f"/api/search?q={word}&chat={chat}").json()
+        return [one["messageId"] for one in answer["messages"]]
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not found("custard"):  # all before it is in the index then
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found("rhubarb") == [message]
+    assert found("parsnip") == []
