@@ -5,7 +5,6 @@
 import { CatchUp } from "./catch-up.js";
 import { Chat } from "./chat.js";
 import { Session } from "./client/session.js";
-import { History } from "./history.js";
 import { Markers } from "./markers.js";
 import { otherOf } from "./words.js";
 
@@ -24,7 +23,6 @@ export class Chats {
   #hear;
   #chats = new Map();
   #open = null;
-  #history;
   #catchUp;
   #markers;
   #logs;
@@ -43,7 +41,6 @@ export class Chats {
     this.#clock = clock;
     this.#random = random;
     this.#hear = hear;
-    this.#history = new History({ api });
     this.#markers = new Markers({ send: tellRead, clock });
     this.#session = new Session({
       user: me, make: (id, _, seen) => this.#ensure(id, seen), // what was before is history
@@ -204,21 +201,8 @@ export class Chats {
     this.#hear.changed();
   }
 
-  /** Loads what came before a seq. Raises what the call raises, as the next two do. */
-  loadBefore(chat, seq) {
-    return this.#drawing(chat, this.#history.before(chat, seq));
-  }
-
-  loadAfter(chat, seq) {
-    return this.#drawing(chat, this.#history.after(chat, seq));
-  }
-
-  loadAround(chat, seq) {
-    return this.#drawing(chat, this.#history.around(chat, seq));
-  }
-
-  async #drawing(chat, loading) {
-    await loading;
+  /** More of a chat's past is here. */
+  loaded(chat) {
     this.#logs.changed(chat);
     this.#hear.changed();
   }

@@ -5,7 +5,9 @@
 import { addressOf, namedBy } from "./addresses.js";
 import { Bar } from "./bar.js";
 import { Composer } from "./composer.js";
+import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
+import { History } from "./history.js";
 import { icon } from "./icons.js";
 import { introOf } from "./intro.js";
 import { Log } from "./log.js";
@@ -22,6 +24,7 @@ export class Conversation {
   #names;
   #presence;
   #chats;
+  #deeds; // of a chat, as `commandIn` takes them
   #clock;
   #hear;
   #log;
@@ -37,13 +40,19 @@ export class Conversation {
 
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
-   * discard(chat, id), before(chat, seq), after(chat, seq), around(chat, seq), unread(chat, seq),
-   * quoted(chat, messageId), about(chat), menu(chat, anchor), add(chat), write(userId), copy(text),
-   * share(what), say(sentence), deeds(chat), hurry(), attentive(): boolean}`; `deeds` gives what
-   * `commandIn` can do; `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * discard(chat, id), unread(chat, seq), quoted(chat, messageId), about(chat), menu(chat, anchor),
+   * add(chat), write(userId), copy(text), share(what), say(sentence), hurry(), attentive(): boolean}`;
+   * `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({ me, api, names, presence, chats, clock, layers, lazy, hear, empty }) {
+  constructor({
+    me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty,
+  }) {
     this.#me = me;
+    this.#deeds = (chat) => deedsFor(chat, { me, api, chats, errands, toast });
+    const history = new History({ api });
+    const load = (name) => (chat, seq) => (
+      errands.load(history[name](chat, seq).then(() => chats.loaded(chat)))
+    );
     this.#api = api;
     this.#layers = layers;
     this.#lazy = lazy;
@@ -63,9 +72,9 @@ export class Conversation {
       names,
       intro: (chat) => introOf({ chat, me, names, onAdd: () => hear.add(chat) }),
       hear: {
-        before: hear.before,
-        after: hear.after,
-        around: hear.around,
+        before: load("before"),
+        after: load("after"),
+        around: load("around"),
         moved: () => this.#look(),
         retry: (id) => hear.retry(this.#chat, id),
         discard: (id) => hear.discard(this.#chat, id),
@@ -216,7 +225,7 @@ export class Conversation {
           }
           const chat = this.#chat;
           const { isGroup } = powersIn(chat, this.#me);
-          return this.#aids.commandIn(text, { isGroup, does: this.#hear.deeds(chat) });
+          return this.#aids.commandIn(text, { isGroup, does: this.#deeds(chat) });
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
         editLast: () => {

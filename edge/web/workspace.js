@@ -4,7 +4,6 @@
  */
 import { namedHere } from "./addresses.js";
 import { Attention } from "./attention.js";
-import { deedsFor } from "./deeds.js";
 import { element } from "./element.js";
 import { Errands } from "./errands.js";
 import { showHeading } from "./heading.js";
@@ -160,7 +159,6 @@ export class Workspace {
 
   /** What a conversation may ask for. */
   #heard() {
-    const load = (name) => (chat, seq) => this.#errands.load(this.#chats[name](chat, seq));
     return {
       post: (chat, wanted) => {
         this.#errands.keep(this.#live.post(chat, wanted));
@@ -177,15 +175,11 @@ export class Workspace {
       discard: (chat, id) => this.#errands.keep(this.#live.discard(chat, id)),
       typing: (chat) => this.#live.typing(chat),
       unread: (chat, seq) => this.#errands.do(this.#chats.markUnread(chat, seq)),
-      before: load("loadBefore"),
-      after: load("loadAfter"),
-      around: load("loadAround"),
       menu: (chat, anchor) => this.#menu(chat, anchor, { find: () => this.#sheets.find() }),
       about: (chat) => (this.#panel?.isOpen ? this.#panel.close() : this.#about(chat)),
       add: (chat) => this.#about(chat, { isAdding: true }),
       write: (user) => this.#meet(user),
       say: (sentence) => this.#toast.show(sentence),
-      deeds: (chat) => deedsFor(chat, this.#parts),
       copy: (text) => this.#errands.copy(text),
       share: (what) => this.#errands.share(what),
       hurry: () => this.#live.hurry(),
