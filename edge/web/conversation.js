@@ -34,6 +34,7 @@ export class Conversation {
   #seen = 0; // the seq up to which the reader has had the end in view
   #typing = element("p", { class: "typing", "aria-live": "off" });
   #latest;
+  #toNew;
   #notice;
   #panes;
   #empty;
@@ -107,9 +108,18 @@ export class Conversation {
       icon("down-arrow"),
       element("span", {}, "Latest"),
     );
+    this.#toNew = element(
+      "button",
+      {
+        class: "latest to-new", type: "button", hidden: true,
+        "aria-label": "Back to the first new message", onclick: () => this.#log.toNew(),
+      },
+      icon("up-arrow"),
+      "New",
+    );
     this.#panes = [
       this.#bar.node,
-      element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#latest),
+      element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#toNew, this.#latest),
       element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
     this.node = element("section", {
@@ -348,6 +358,7 @@ export class Conversation {
     const { timeline } = this.#chat;
     if (this.#log.atEnd) this.#seen = timeline.cursor;
     if (this.#isLooking() && !this.#chat.isKeptUnread) this.#chats.markRead(this.#chat);
+    this.#toNew.hidden = !this.#log.isNewAbove;
     const unseen = timeline.newsAfter(this.#seen);
     this.#latest.hidden = unseen === 0 && !this.#log.isFar;
     setText(this.#latest.lastChild, unseen > 0 ? `${unseen} new` : "Latest");

@@ -5,18 +5,16 @@
 import { arrange, element } from "./element.js";
 import { fillLine, shellOf } from "./line.js";
 import { LogWindow } from "./log-window.js";
-import { dayAndTime, dayName, dayOf, fullTime } from "./moments.js";
+import { dayAndTime, dayOf } from "./moments.js";
+import { worded } from "./row-words.js";
 import { rowsOf } from "./rows.js";
 import { TopEdge } from "./top-edge.js";
-import { noteOf } from "./words.js";
 
 const NEAR_END_PX = 100;
 const NEAR_EDGE_PX = 800;
 const KEPT_ITEMS = 1_000;
-const SLOW_MS = 400; // what is answered sooner never says that it is being sent
 const QUIET_MS = 500;
 const RETRY_MS = 2_000;
-const NAMES_OF_REACTION = 5;
 
 export class Log {
   #me;
@@ -38,6 +36,8 @@ export class Log {
   #loading = false;
   #isLive = false;
   #place = null;
+  #newAfter = null; // where the "New" line was
+  #isNewSkipped = false; // the reader was not there, or left it by a button
   #quiet = 0;
 
   /**
@@ -66,6 +66,7 @@ export class Log {
       this.#list,
     );
     this.edge = this.#edge.node;
+    this.isNewAbove = false; // the "New" line, and the reader has not read on from there
     // The composer grows, a phone's keyboard opens, the window is made narrower: the place stays.
     new ResizeObserver(() => this.#stay()).observe(this.node);
   }
@@ -99,6 +100,7 @@ export class Log {
   open(chat, title, { seq = null, place = null }) {
     this.#chat = chat;
     this.#found = seq;
+    this.#isNewSkipped = true;
     this.#endSeeking();
     for (const { node } of this.#kept.values()) node.remove();
     this.#kept.clear();
@@ -118,6 +120,7 @@ export class Log {
   }
 
   toEnd() {
+    if (!this.atEnd) this.#isNewSkipped = true;
     this.#endSeeking();
     this.#window.toEnd(this.#chat.timeline.tail.items);
     this.#follows = true;
@@ -127,8 +130,13 @@ export class Log {
   /** Shows a message, loading it first where it is not here. */
   goTo(seq) {
     this.#found = seq;
-    if (this.#chat.timeline.stretchAt(seq)) this.#showAt(seq);
-    else this.#seek(seq);
+    this.#goTo(seq);
+  }
+
+  /** Back to the "New" line. */
+  toNew() {
+    this.#found = null;
+    this.#goTo(this.#chat.newAfter + 1);
   }
 
   /** The newest stored line of the reader's own, or undefined. */
@@ -155,12 +163,16 @@ export class Log {
     const place = follows ? null : this.#placeNow();
     // Whoever sits in a busy chat for days must not fill the memory.
     if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
+    const words = {
+      me: this.#me, names: this.#names, found: this.#found, isLive, nowMs,
+      quoted: (messageId) => this.#hear.quoted(this.#chat, messageId),
+    };
     const stretch = this.#stretch();
     if (stretch === timeline.tail) this.#window.settle(stretch.items, follows);
     const rows = this.#seeks === null || this.#isStuck
       ? rowsOf(this.#window.slice(stretch), {
         unsent: this.#window.atEnd ? timeline.unsent : [], changing: timeline.changing,
-      }, { me: this.#me.id, newAfter, dayOf }).map((row) => this.#worded(row, nowMs))
+      }, { me: this.#me.id, newAfter, dayOf }).map((row) => worded(row, words))
       : [];
     this.#rows = new Map(rows.map((row) => [row.key, row]));
     arrange(this.#list, rows, this.#kept, {
@@ -175,50 +187,9 @@ export class Log {
     if (follows) this.node.scrollTop = this.node.scrollHeight;
     else this.#restore(place);
     this.#place = this.#placeNow();
+    this.#lookForNew();
     this.#pin(nowMs);
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
-  }
-
-  #worded(row, nowMs) {
-    const nameOf = (id) => (id === this.#me.id ? "you" : this.#names.of(id));
-    switch (row.kind) {
-      case "day":
-        return { ...row, text: dayName(row.day, nowMs) };
-      case "new":
-        return { ...row, text: "New" };
-      case "note":
-        return {
-          key: row.key, kind: "note", seq: row.seq, at: row.at,
-          text: noteOf(row.event, nameOf), title: fullTime(row.at),
-        };
-      default:
-        return {
-          ...row,
-          name: this.#names.of(row.by),
-          picture: this.#names.pictureOf(row.by),
-          waits: !this.#isLive,
-          ...this.#spoken(row),
-          isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
-          isFound: row.seq !== undefined && row.seq === this.#found,
-        };
-    }
-  }
-
-  /** Names in place of ids, and the message that a reply is about. */
-  #spoken({ mentions = [], reactions = [], replyTo }) {
-    const nameOf = (id) => this.#names.of(id);
-    return {
-      mentioned: mentions.map((id) => ({
-        username: this.#names.known(id)?.username ?? "", name: nameOf(id), isMe: id === this.#me.id,
-      })),
-      reactions: reactions.map(({ emoji, count, users }) => ({
-        emoji, count, isMine: users.includes(this.#me.id),
-        names: users.slice(0, NAMES_OF_REACTION).map((id) => (
-          id === this.#me.id ? "You" : nameOf(id)
-        )),
-      })),
-      quoted: replyTo ? this.#hear.quoted(this.#chat, replyTo) : null,
-    };
   }
 
   #stretch() {
@@ -238,6 +209,11 @@ export class Log {
     const intro = this.node.querySelector(".intro");
     if (isNew && !intro) this.#list.before(this.#intro(this.#chat));
     else if (!isNew) intro?.remove();
+  }
+
+  #goTo(seq) {
+    if (this.#chat.timeline.stretchAt(seq)) this.#showAt(seq);
+    else this.#seek(seq);
   }
 
   /**
@@ -300,10 +276,24 @@ export class Log {
   #scrolled() {
     this.#follows = this.#window.atEnd && this.#fromEnd() <= NEAR_END_PX;
     this.#place = this.#placeNow();
+    this.#lookForNew();
     this.#pin(Date.now());
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
     if (!this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX) this.#forth();
     this.#hear.moved();
+  }
+
+  #lookForNew() {
+    const { newAfter } = this.#chat;
+    if (newAfter !== this.#newAfter) this.#isNewSkipped = true;
+    this.#newAfter = newAfter;
+    const line = this.#kept.get("new")?.node;
+    const edge = this.node.getBoundingClientRect().top;
+    const isAbove = line
+      ? line.getBoundingClientRect().bottom < edge
+      : newAfter !== null && this.#window.from > newAfter + 1;
+    if (line && !isAbove) this.#isNewSkipped = false;
+    this.isNewAbove = isAbove && this.#isNewSkipped;
   }
 
   /** The author and day of the first line in view, when their own line is above it. */

@@ -76,6 +76,12 @@ async def test_one_begins_at_the_first_unread_however_many_there_are(
     await expect(ann.page).to_have_title(re.compile(r"^\(100\) Long"))
     await ann.page.reload()
     await expect(divider).to_be_in_viewport()
+    back = ann.button("Back to the first new message")
+    await expect(back).to_be_hidden()
+    await ann.button("Latest").click()
+    await back.click()
+    await expect(divider).to_be_in_viewport()
+    await expect(back).to_be_hidden()
 
     async def is_read() -> bool:
         await ann.log.evaluate("log => { log.scrollTop += 3000; }")

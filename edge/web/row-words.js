@@ -1,0 +1,50 @@
+/**
+ * What a row of the log says: names in place of ids, times as one reads them, and the message that a
+ * reply is about. Draws nothing.
+ */
+import { dayName, fullTime } from "./moments.js";
+import { noteOf } from "./words.js";
+
+const SLOW_MS = 400; // what is answered sooner never says that it is being sent
+const NAMES_OF_REACTION = 5;
+
+/**
+ * A row of `rowsOf` in words. `quoted(messageId)` gives the message that is answered, `found` is the
+ * seq that an address named.
+ */
+export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
+  switch (row.kind) {
+    case "day":
+      return { ...row, text: dayName(row.day, nowMs) };
+    case "new":
+      return { ...row, text: "New" };
+    case "note":
+      return {
+        key: row.key, kind: "note", seq: row.seq, at: row.at, title: fullTime(row.at),
+        text: noteOf(row.event, (id) => (id === me.id ? "you" : names.of(id))),
+      };
+    default:
+      return {
+        ...row,
+        name: names.of(row.by),
+        picture: names.pictureOf(row.by),
+        waits: !isLive,
+        ...spoken(row, { me, names }),
+        quoted: row.replyTo ? quoted(row.replyTo) : null,
+        isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
+        isFound: row.seq !== undefined && row.seq === found,
+      };
+  }
+}
+
+function spoken({ mentions = [], reactions = [] }, { me, names }) {
+  return {
+    mentioned: mentions.map((id) => ({
+      username: names.known(id)?.username ?? "", name: names.of(id), isMe: id === me.id,
+    })),
+    reactions: reactions.map(({ emoji, count, users }) => ({
+      emoji, count, isMine: users.includes(me.id),
+      names: users.slice(0, NAMES_OF_REACTION).map((id) => (id === me.id ? "You" : names.of(id))),
+    })),
+  };
+}
