@@ -165,8 +165,9 @@ export class Composer {
     this.#field.focus({ preventScroll: true });
   }
 
-  get hasFocus() {
-    return document.activeElement === this.#field;
+  /** The same, unless a phone's keyboard would cover what one reads. */
+  offer() {
+    if (!matchMedia("(pointer: coarse)").matches) this.focus();
   }
 
   /** Whether there is neither a text nor anything that it would be about. */

@@ -101,7 +101,7 @@ export class Conversation {
         onclick: () => {
           this.#log.toEnd();
           this.#look();
-          this.composer.focus();
+          this.composer.offer();
         },
         onwheel: ({ deltaY }) => this.#log.scrollBy(deltaY),
       },

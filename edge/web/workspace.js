@@ -289,7 +289,7 @@ export class Workspace {
           does: { write: (user) => this.#meet(user) },
           onChanged: (isOpen) => {
             this.node.classList.toggle("with-panel", isOpen);
-            if (!isOpen) this.#conversation.focus();
+            if (!isOpen) this.#write();
           },
         });
         this.#toast.node.before(this.#panel.node);

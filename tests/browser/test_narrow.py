@@ -157,11 +157,19 @@ async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> No
 
 
 async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: OpenPage) -> None:
-    """As Safari has it: the page stays as high as it was, and what is seen of it is not."""
-    play, _ = make_play()
+    """As Safari has it: the page stays as high as it was, and what is seen of it is not. It opens
+    where one writes, and not where one reads."""
+    play, party = make_play()
+    for number in range(40):
+        play.say(party, "bob", f"line {number}", minutes=200 + number)
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("link", name="Summer party").tap()
     field = page.locator(".write textarea")
+    await page.get_by_role("button", name="Latest").tap()
+    await expect(page.locator(".line").last).to_be_in_viewport()
+    await page.locator(".bar h1 button").tap()
+    await page.get_by_role("button", name="Back to the chat").tap()
+    await expect(field).not_to_be_focused()
     await page.evaluate(KEYBOARD, [430, 60])
     await expect(page.locator(".app")).to_have_css("height", "430px")
     bar = await page.locator(".bar").bounding_box()
