@@ -293,7 +293,7 @@ export class Log {
       ? line.getBoundingClientRect().bottom < edge
       : newAfter !== null && this.#window.from > newAfter + 1;
     if (line && !isAbove) this.#isNewSkipped = false;
-    this.isNewAbove = isAbove && this.#isNewSkipped;
+    this.isNewAbove = isAbove && this.#isNewSkipped && this.#seeks === null;
   }
 
   /** The author and day of the first line in view, when their own line is above it. */
