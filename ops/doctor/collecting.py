@@ -186,12 +186,18 @@ async def _add_fleet(scene: Scene) -> Scene:
 
 
 async def collect_processes(state: FleetState) -> tuple[ProcessFacts, ...]:
-    """Those that serve, and those of files that say why they do not."""
+    """Those that serve, and those that say why they do not."""
     serving = [p for p in state.processes if p.state == "ready" and _has_figures(p)]
-    others = [p for p in state.processes if p.role == "files" and p not in serving and p.started]
+    others = [
+        p for p in state.processes if p.role in SERVICE_ROLES and p not in serving and p.started
+    ]
     found = await asyncio.gather(*map(collect_process, [*serving, *others]))
     more = found[len(serving) :]
-    return (*found[: len(serving)], *(facts for facts in more if facts.store_fails))
+    return (*found[: len(serving)], *(facts for facts in more if _says_why(facts)))
+
+
+def _says_why(facts: ProcessFacts) -> bool:
+    return bool(facts.store_fails or facts.samples.get(CREDENTIAL_REFUSED))
 
 
 def _has_figures(process: ProcessState) -> bool:
