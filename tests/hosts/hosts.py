@@ -100,34 +100,26 @@ class Host:
         run_ip("link", "set", near, "netns", self._network.name)
         run_ip("-n", self._network.name, "link", "set", near, "up")
         run_ip("-n", self._network.name, "link", "set", self._port, "nomaster")
-        words = [
-            "ip",
-            "netns",
-            "exec",
-            self._network.name,
-            sys.executable,
-            "-m",
-            "tests.hosts.wire",
-        ]
-        self._wire = subprocess.Popen(
-            [*words, self._port, near, str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+        there = ["ip", "netns", "exec", self._network.name]
+        words = [sys.executable, "-m", "tests.hosts.wire", self._port, near, str(seconds)]
+        self._wire = subprocess.Popen([*there, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._wire.stdout is not None
         if self._wire.stdout.readline().strip() != READY:
             raise CannotMakeHosts("a raw socket for a slow wire cannot be opened")
 
     def speed_up(self) -> None:
-        assert self._wire is not None
-        self._wire.kill()
-        self._wire.wait()
-        self._wire = None
+        self._end_wire()
         run_ip("-n", self._network.name, "link", "set", self._port, "master", "bridge")
         run_ip("-n", self._network.name, "link", "del", f"{self._network.name}t{self.number}")
 
-    def remove(self) -> None:
+    def _end_wire(self) -> None:
         if self._wire is not None:
-            self._wire.kill()
-            self._wire.wait()
+            with self._wire:  # its pipe too
+                self._wire.kill()
+            self._wire = None
+
+    def remove(self) -> None:
+        self._end_wire()
         self.kill()
         run_ip("netns", "del", self.name)
 
