@@ -74,13 +74,14 @@ def _count(scene: Scene, role: str) -> int:
 
 def judge_disk(scene: Scene) -> Iterator[Finding]:
     data = str(scene.settings.data)
-    free_space = f"du -xh -d 2 {data} | sort -h | tail   # logs take up to HUBBUB_LOG_BYTES"
+    free_space = f"df -h {data}; du -xh -d 2 {data} | sort -h | tail   # and free some of that"
     if scene.in_containers:
         data, free_space = "Docker", "docker system df; docker image prune"
     if scene.free_bytes < LEAST_FREE_BYTES:
         yield Finding(
             f"{scene.free_bytes // 2**20} MB are free on the disk of {data}.",
-            "PostgreSQL stops when it is full.",
+            "PostgreSQL stops when it is full. What was answered stays; all goes on by itself once "
+            "there is room.",
             free_space,
         )
     if 0 <= scene.free_files < LEAST_FREE_FILES:
