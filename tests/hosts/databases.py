@@ -87,10 +87,10 @@ def _conninfo(primary: Node) -> str:
 class Databases:
     """Of the first host at first."""
 
-    def __init__(self, network: Network, folder: Path) -> None:
+    def __init__(self, network: Network, hosts: list[Host], folder: Path) -> None:
         self._folder = folder
-        self._network = network
-        first = network.hosts[0]
+        self._hosts = hosts
+        first = hosts[0]
         place = self._make_folder(first)
         make_cluster(place / "postgres", [TESTER])
         with (place / "postgres" / "pg_hba.conf").open("a") as rules:
@@ -98,7 +98,7 @@ class Databases:
                 rules.write(f"host {what} {TESTER.name} {network.range} scram-sha-256\n")
         self.primary = Node(first, place)
         self.nodes = {first: self.primary}
-        for host in network.hosts[1:]:
+        for host in hosts[1:]:
             self.add_standby(host)
 
     def make_database(self, name: str) -> str:
@@ -106,7 +106,7 @@ class Databases:
         self.primary.ask("SELECT 1")
         with psycopg.connect(self.primary.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        places = ",".join(f"{host.address}:{PORT}" for host in self._network.hosts)
+        places = ",".join(f"{host.address}:{PORT}" for host in self._hosts)
         return f"postgresql://{TESTER.name}:{TESTER.password}@{places}/{name}"
 
     def add_standby(self, host: Host) -> None:

@@ -92,6 +92,13 @@ class Host:
     def join_sending(self) -> None:
         run_ip("-n", self.name, "neigh", "flush", "all", "nud", "permanent")
 
+    def take(self, address: str) -> None:
+        """An address beside its own, as of a service that may be at one host or another."""
+        run_ip("-n", self.name, "addr", "add", f"{address}/24", "dev", self._inner)
+
+    def drop(self, address: str) -> None:
+        run_ip("-n", self.name, "addr", "del", f"{address}/24", "dev", self._inner)
+
     def slow_down(self, seconds: float) -> None:
         """What it sends takes so long."""
         self._network.stop_offloading()
@@ -180,6 +187,10 @@ class Network:
         run_ip("link", "set", port, "netns", self.name)
         run_ip("-n", self.name, "link", "set", port, "master", "bridge")
         run_ip("-n", self.name, "link", "set", port, "up")
+
+    def forget(self, address: str) -> None:
+        """Who has it may be another one from now on; whoever takes it says so to all."""
+        run_ip("neigh", "flush", "to", address)
 
     def address(self, number: int) -> str:
         return f"{self._prefix}.{number}"

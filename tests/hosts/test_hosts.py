@@ -124,3 +124,22 @@ async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
         cast(Hubbub, world), inject, fault="hosts: all restarted one after the other",
         invariants=INVARIANTS, seed=seed,
     )  # fmt: skip
+
+
+async def test_a_balancer_is_lost_with_its_host(world: World, seed: int) -> None:
+    """Its address goes to the other one after three seconds, as with VRRP; clients come back there."""
+
+    async def inject(scene: Scene) -> None:
+        first, second = world.balancers
+        with scene.fault("balancer lost with its host"):
+            await asyncio.to_thread(first.kill)
+            await asyncio.to_thread(first.drop, world.shared_address)
+            await asyncio.sleep(UNNOTICED_SECONDS)
+            await asyncio.to_thread(world.move_address, second)
+        await asyncio.sleep(5)
+
+    await asyncio.to_thread(world.start_pair)
+    await ride_out(
+        cast(Hubbub, world), inject, fault="hosts: one of two balancers lost with its host",
+        invariants=INVARIANTS, seed=seed, origin=world.shared_origin,
+    )  # fmt: skip

@@ -19,6 +19,8 @@ from tests.hosts.hosts import Host, Network
 
 ROOT: Final = Path(__file__).parents[2]
 HOSTS: Final = 3
+BALANCERS: Final = 2  # with hosts of their own
+SHARED_NUMBER: Final = 200  # of the address that one of them has
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 40.0  # a drain takes at most 22 s
 PORTS: Final = {"users": 8001, "chats": 8002, "realtime": 8003, "edge": 8004}
@@ -31,11 +33,11 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.network = Network(HOSTS)
-        self.hosts = self.network.hosts
+        self.network = Network(HOSTS + BALANCERS)
+        self.hosts, self.balancers = self.network.hosts[:HOSTS], self.network.hosts[HOSTS:]
         self._services: dict[Host, list[subprocess.Popen[bytes]]] = {}
         try:
-            self.databases = Databases(self.network, folder)
+            self.databases = Databases(self.network, self.hosts, folder)
             self._urls = {role: self.databases.make_database(role) for role in ("users", "chats")}
             self._members = [
                 Member(folder / f"valkey-{place}", self._at(place).address, self._at(place).prefix)
@@ -57,6 +59,33 @@ class World:
     @property
     def origin(self) -> str:
         return f"http://{self.network.outside}:{BALANCER}"
+
+    @property
+    def shared_address(self) -> str:
+        """Of whichever balancer lives."""
+        return self.network.address(SHARED_NUMBER)
+
+    @property
+    def shared_origin(self) -> str:
+        return f"http://{self.shared_address}:{BALANCER}"
+
+    def start_pair(self) -> None:
+        """Both balancers; the first has the address."""
+        for host in self.balancers:
+            host.start(
+                [ROOT / "deploy/hosts/balancer", f":{BALANCER}"], self._folder, os.devnull,
+                self._balancer_environment(f"balancer-{host.number}"),
+            )  # fmt: skip
+        self.balancers[0].take(self.shared_address)
+        deadline = time.monotonic() + START_SECONDS
+        while not all(_is_ready(f"http://{host.address}:{BALANCER}") for host in self.balancers):
+            assert time.monotonic() < deadline, "the balancers are not ready"
+            time.sleep(0.1)
+
+    def move_address(self, host: Host) -> None:
+        """What VRRP does when who had it is gone."""
+        host.take(self.shared_address)
+        self.network.forget(self.shared_address)
 
     def start_services(self, host: Host) -> None:
         self._services[host] = [
@@ -135,11 +164,14 @@ class World:
             "HUBBUB_RATE_LIMITS": "high",
         }
 
-    def _start_balancer(self) -> None:
-        env = self._environment(self.hosts[0]) | {
-            "RUN": str(self._folder / "balancer"),
+    def _balancer_environment(self, name: str) -> dict[str, str]:
+        return self._environment(self.hosts[0]) | {
+            "RUN": str(self._folder / name),
             "HAPROXY": str(haproxy_program()),
         }
+
+    def _start_balancer(self) -> None:
+        env = self._balancer_environment("balancer")
         with (self._folder / "haproxy.log").open("wb") as output:
             self._balancer = spawn(
                 [ROOT / "deploy/hosts/balancer", f"{self.network.outside}:{BALANCER}"],
