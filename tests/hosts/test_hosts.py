@@ -127,7 +127,7 @@ async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
 
 
 async def test_a_balancer_is_lost_with_its_host(world: World, seed: int) -> None:
-    """Its address goes to the other one after three seconds, as with VRRP; clients come back there."""
+    """Its address goes to the other one after 3 s, as with VRRP; clients come back there."""
 
     async def inject(scene: Scene) -> None:
         first, second = world.balancers

@@ -3,13 +3,16 @@ wrong with a certificate is named, and nothing is sent to who shows it."""
 
 import asyncio
 import contextlib
+import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import msgspec
 import pytest
 
@@ -23,9 +26,15 @@ from common.database.pool import create_pool, migrate
 from common.process import certificates
 from common.process.certificates import ServerTls, client_context, join_calls_tls
 from common.process.settings import Listener
+from common.protocol.chats import Chat, CreateChat
 from common.protocol.errors import Refusal
+from common.protocol.ids import new_id
+from common.protocol.users import Grant, SignUp
 from common.valkey.valkey import Valkey
+from fleet.processes.ports import ReservedPort
+from fleet.processes.probe import http_status
 from tests.fixtures.authority import Authority, Files, tls_front
+from tests.fixtures.callers import Credentials
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 PROJECT = Path(__file__).parents[3]
@@ -196,6 +205,65 @@ async def test_a_renewed_certificate_is_taken_up(
             while await shown_number() == first:  # noqa: ASYNC110 - it is asked over the network
                 await asyncio.sleep(0.02)
     reading.cancel()
+
+
+async def test_services_call_each_other_over_tls(
+    authority: Authority, tmp_path: Path, valkey: ValkeyServer, topic_prefix: str,
+    make_database: Callable[[], str],
+) -> None:  # fmt: skip
+    """users and chats as processes: a chat takes a call each way. Health is told in the clear on a
+    port of its own, and callers find the port that speaks TLS."""
+    credentials = Credentials(tmp_path)
+    ports: dict[str, list[ReservedPort]] = {}
+    (tmp_path / "signing.key").write_text("what wraps the keys of tests")
+    urls = {f"HUBBUB_{role.upper()}_DATABASE_URL": make_database() for role in ("users", "chats")}
+    async with contextlib.AsyncExitStack() as stack:
+        for role in ("users", "chats"):
+            ports[role] = [stack.enter_context(contextlib.closing(ReservedPort())) for _ in "ab"]
+        for role, (calls, health) in ports.items():
+            certificate, key = authority.issue(role)
+            environment = {
+                "PATH": os.environ["PATH"],
+                "HUBBUB_LISTEN": calls.address,
+                "HUBBUB_METRICS_LISTEN": health.address,
+                "HUBBUB_VALKEY_URL": valkey.url,
+                "HUBBUB_TOPIC_PREFIX": topic_prefix,
+                "HUBBUB_USERS_SEEDS": ports["users"][0].address,
+                "HUBBUB_SIGNING_SECRET_FILE": str(tmp_path / "signing.key"),
+                "HUBBUB_CALLS_CERTIFICATE": str(certificate),
+                "HUBBUB_CALLS_KEY": str(key),
+                "HUBBUB_CALLS_CA": str(authority.ca),
+                **credentials.environment(role),
+                **urls,
+            }
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", role, env=environment, cwd=PROJECT
+            )
+            stack.push_async_callback(process.wait)
+            stack.callback(process.kill)
+        async with asyncio.timeout(120):
+            for _, health in ports.values():
+                while await http_status(health.number, "/health/ready") != 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            client = Valkey(valkey.url, topic_prefix)
+            for role, (calls, _) in ports.items():
+                while await client.list_leases(role) != [calls.address]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            client.close()
+        edge = Caller("edge", credentials.secrets["edge"])
+        http = stack.enter_context(
+            contextlib.closing(HttpClient(edge, client_context(authority.ca)))
+        )
+        users, chats = (
+            Calls(http, Replicas(role, (calls.address,))) for role, (calls, _) in ports.items()
+        )
+        asked = SignUp(username="ann", email="ann@example.org", password=None, key=new_id())
+        ann = await users.call("sign_up", asked, Grant, timeout=60)
+        session = jwt.decode(ann.token, options={"verify_signature": False})["sid"]
+        wanted = CreateChat(
+            user=ann.user.id, session=session, key=new_id(), chat_name="A", participants=[]
+        )
+        assert (await chats.call("create_chat", wanted, Chat, timeout=60)).seq == 1
 
 
 @pytest.mark.parametrize("wrong", [None, *WRONG])
