@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.routes import HTTPRoute
 
 from common.calls.calls import Calls
@@ -26,9 +26,10 @@ from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.http.balancer import Balancer
 from edge.http.cookies import SessionCookie
-from edge.http.endpoint import ENCODED, create_endpoints
+from edge.http.endpoint import ENCODED, RESPOND, create_endpoints
 from edge.http.front import Front, Route, RouteTable
 from edge.http.refusals import EXCEPTION_HANDLERS
+from edge.http.request import AnyRequest
 from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
 from edge.openapi import describe_api
@@ -162,9 +163,15 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
 
 def create_app(routes: Sequence[Any], admission: Admission) -> Front:
     """The routes behind their admission, inside the layer that decides about paths and methods."""
+
+    async def answer(request: AnyRequest) -> Response[bytes] | None:
+        await admission.admit(request)
+        respond = request.scope["route_handler"].opt.get(RESPOND)
+        return await respond(request) if respond else None
+
     app = Litestar(
         routes,
-        before_request=admission.admit,
+        before_request=answer,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,
