@@ -101,7 +101,8 @@ class PushFeeder:
     def _give_back(self, taken: dict[str, _Noted]) -> None:
         for chat, one in taken.items():
             newer = self._noted.setdefault(chat, one)
-            newer.first, newer.at = one.first, one.at
+            newer.first, newer.last = min(one.first, newer.first), max(one.last, newer.last)
+            newer.at = one.at
 
     async def _find_and_offer(self, taken: dict[str, _Noted]) -> bool:
         found, asked_at = await find_messages_to_push(

@@ -12,6 +12,7 @@ from files.outside.connection import PORTS, Answer, connect
 
 MAX_REDIRECTS: Final = 3
 MAX_BYTES: Final = 512 * 1024
+MAX_KIND_CHARACTERS: Final = 200  # a long Content-Type takes seconds to take apart
 FETCH_SECONDS: Final = 5.0  # redirects included
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _HEADERS: Final = {
@@ -31,7 +32,7 @@ async def fetch_preview(url: str, *, loopback: bool = False) -> LinkPreview | No
     if answer is None:
         return None
     kind = Message()
-    kind["Content-Type"] = answer.headers.get("content-type", "")
+    kind["Content-Type"] = answer.headers.get("content-type", "")[:MAX_KIND_CHARACTERS]
     is_plain = answer.headers.get("content-encoding", "identity") == "identity"
     if answer.status != 200 or kind.get_content_type() != "text/html" or not is_plain:
         return None

@@ -24,6 +24,12 @@ _BODY: Final = re.compile(r"<body\b", re.IGNORECASE)
 _CHARSET: Final = re.compile(
     rb"<meta[^>]{0,200}charset=[\"' ]?([A-Za-z0-9_-]{1,40})", re.IGNORECASE
 )
+# Not all that Python knows: `punycode` takes a minute for half a megabyte.
+_TEXT_CHARSET: Final = re.compile(
+    r"utf-?8|utf-?16([lb]e)?|(us-)?ascii|latin-?1|iso-?8859-\d{1,2}|(windows-|cp)\d{3,4}|macintosh"
+    r"|koi8-[rtu]|gbk|gb2312|gb18030|big5(-hkscs)?|euc-(jp|kr)|shift[-_]jis|iso-2022-jp|tis-620",
+    re.IGNORECASE,
+)
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -44,9 +50,11 @@ def preview_of(url: str, body: bytes, charset: str | None) -> LinkPreview | None
 def _decode(body: bytes, charset: str | None) -> str:
     if charset is None and (said := _CHARSET.search(body, 0, 4096)) is not None:
         charset = said.group(1).decode()
+    if charset is None or not _TEXT_CHARSET.fullmatch(charset):
+        charset = "utf-8"
     try:
-        return body.decode(charset or "utf-8", errors="replace")
-    except (LookupError, ValueError):  # no encoding of text
+        return body.decode(charset, errors="replace")
+    except LookupError:  # a number that nobody has given
         return body.decode(errors="replace")
 
 

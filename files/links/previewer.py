@@ -1,6 +1,7 @@
 """Fetches the pages of links that chats has kept, and tells chats what they say of themselves."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -53,11 +54,13 @@ class Previewer:
 
     async def preview(self, links: ClaimedLinks) -> None:
         """Of one message. What is not settled is tried again a minute later."""
-        found = await asyncio.gather(*(self._find(url) for url in links.urls))
         try:
+            found = await asyncio.gather(*(self._find(url) for url in links.urls))
             await self._chats.settle_links(links, [one for one in found if one is not None])
         except Refusal as refusal:
             log("links not settled", code=refusal.code, chat=links.chat)
+        except Exception:  # whatever a page answers, others get their previews
+            log("links failed", level=logging.ERROR, exception=True, chat=links.chat)
 
     async def _find(self, url: str) -> LinkPreview | None:
         now = time.monotonic()

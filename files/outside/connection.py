@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from files.outside.addresses import choose_address
 
@@ -100,7 +100,7 @@ class Connection:
                 raise ConnectionError("the answer's headers are too long")
             try:
                 parser.feed_data(data)
-            except HttpParserError as error:
+            except (HttpParserError, HttpParserUpgrade) as error:
                 raise ConnectionError(f"the answer is not HTTP: {error}") from error
         if not answer.has_head:
             raise ConnectionError("the connection ended before the answer")

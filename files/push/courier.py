@@ -7,6 +7,7 @@ and the sending: what was deleted or read before that is not told.
 
 import asyncio
 import contextlib
+import logging
 import time
 from base64 import urlsafe_b64encode
 from collections import defaultdict
@@ -98,6 +99,8 @@ class Courier:
             await self._users.settle_pushes(outcomes)
         except Refusal as refusal:
             log("pushes not settled", code=refusal.code)
+        except Exception:  # whatever a push service answers, others are told their messages
+            log("pushes failed", level=logging.ERROR, exception=True)
 
     async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
         turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -178,7 +181,7 @@ class Courier:
         if answer.status == 429 or answer.status >= 500:
             PUSHES.labels("put off").inc()
             host = urlsplit(push.endpoint).netloc
-            return self._pause(host, push, _retry_after(answer.headers))
+            return self._pause(host, push, retry_after(answer.headers))
         # Asked again it would say the same. What is wrong is ours: the contact, the clock.
         PUSHES.labels("refused").inc()
         log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
@@ -220,10 +223,11 @@ def _topic(secret: bytes, chat: str) -> str:
     return urlsafe_b64encode(digest(secret, chat.encode(), sha256)[:24]).decode()
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """In seconds; None where a push service says nothing that can be understood."""
     said = headers.get("retry-after", "")
     if said.isdecimal():
         return float(said)
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return parsedate_to_datetime(said).timestamp() - time.time()
     return None

@@ -1,5 +1,6 @@
 """Fetching pages for previews: few redirects, little time, and only what is a page."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,29 @@ async def test_a_slow_page_has_no_preview(pages: Pages, monkeypatch: pytest.Monk
     """Nobody waits for it for long."""
     monkeypatch.setattr(fetching, "FETCH_SECONDS", 0.2)
     assert await title_of(pages.add("/slow", TITLE, after_seconds=5.0)) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade",
+        'HTTP/1.1 200 OK\r\nContent-Type: text/plain; a="' + ";" * 30_000,
+        "HTTP/1.1 200 OK\r\nX: " + "x" * 40_000,
+        "HTTP/1.1 302 Found\r\nLocation: http://[x/",
+        "SSH-2.0-OpenSSH_9.2",
+    ],
+)
+async def test_odd_answers_have_no_preview(head: str) -> None:
+    """And do no harm."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"{head}\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await title_of(f"http://127.0.0.1:{port}/") is None
 
 
 async def test_pages_inside_are_not_asked(pages: Pages) -> None:

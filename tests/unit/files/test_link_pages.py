@@ -64,6 +64,8 @@ def test_words_are_cut_and_cleaned() -> None:
         ("<title>Grüße</title>".encode(), None),
         ("<title>Grüße</title>".encode(), "no-such-thing"),
         ("<title>Grüße</title>".encode(), "zip"),
+        ("<title>Grüße</title>".encode(), "punycode"),
+        ("<title>Grüße</title>".encode(), "iso-8859-99"),
     ],
 )
 def test_encodings(body: bytes, charset: str | None) -> None:
