@@ -21,7 +21,7 @@ class FolderLock:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._parent = os.open(data / "fleet.data.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._parent = os.open(data / "fleet.lock", os.O_RDWR | os.O_CREAT, 0o600)
         self.for_children = os.open(data / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     async def acquire(self) -> None:
@@ -56,7 +56,7 @@ def _lock(descriptor: int) -> bool:
 def lock_holder(data: Path) -> int | None:
     """The process id of the fleet that holds the folder; None where none does."""
     try:
-        found = (data / "fleet.data.lock").stat()
+        found = (data / "fleet.lock").stat()
     except OSError:
         return None
     file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"

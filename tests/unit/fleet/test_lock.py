@@ -52,7 +52,7 @@ async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
     """Whoever started it; where none runs there is nothing to do."""
     assert stop_running(tmp_path) == 0
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.data.lock"),
+        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert holder.stdout is not None
