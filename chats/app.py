@@ -112,7 +112,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
         ]
         if links is not None:
-            work.append(start(repeat("feed links", LINKS_SECONDS, links.run)))
+            work.append(start(repeat("feed links", LINKS_SECONDS, links.run, survives=Exception)))
         try:
             yield
             await appender.drain()

@@ -6,6 +6,7 @@ links of what a replica stored in its last second stay without previews when it 
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.5
 MAX_NOTED: Final = 10_000
+_AT_ONCE: Final = 500
 _SAYING: Final = ("message", "message.edited")
 
 
@@ -56,7 +58,7 @@ class LinkFeeder:
 
     async def run(self) -> None:
         """Raises what the database raises; what was noted until then stays so."""
-        noted = list(self._noted)
+        noted = list(islice(self._noted, _AT_ONCE))
         rows = {(row.chat, row.seq): row for row in _rows_of(noted)}
         if rows:
             LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, list(rows.values())))
