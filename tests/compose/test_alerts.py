@@ -1,12 +1,13 @@
 """Each alert is made to happen in containers."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.compose.stack import IMAGE, Stack
-from tests.compose.test_ops import firing
+from tests.compose.stack import IMAGE, UP_SECONDS, Stack
+from tests.compose.test_ops import firing, query
 from tests.fixtures.accidents import CASES, Case, Part, watch_alerts
 from tests.fixtures.prometheus import hurried_rules
 
@@ -70,7 +71,13 @@ def place(system: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     hurried = system.changed(
         COMPOSE_FILE="docker-compose.yml:tests/compose/alerts.yml", ALERT_RULES=str(rules)
     )
+    begun = time.time()
     hurried.up()
+    # What a Prometheus before it has stored counts for five minutes, whoever is silent since.
+    newest = "min(timestamp(hubbub_fleet_wanted_replicas))"
+    while not any(float(s["value"][1]) > begun for s in query(hurried, newest)):
+        assert time.time() < begun + UP_SECONDS
+        time.sleep(1)
     yield Containers(hurried)
     system.up()
 

@@ -6,6 +6,8 @@ import re
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -37,14 +39,16 @@ def findings(system: Stack) -> dict[str, str]:
     return {name: found[0] for name, found in commands(system).items()}
 
 
-def firing(system: Stack) -> set[str]:
-    url = "http://127.0.0.1:9090/api/v1/query?query=ALERTS"
+def query(system: Stack, expr: str) -> list[dict[str, Any]]:
+    """The series of an instant query, as Prometheus gives them."""
+    url = f"http://127.0.0.1:9090/api/v1/query?query={quote(expr)}"
     said = json.loads(system.compose("exec", "-T", "prometheus", "wget", "-qO-", url))
-    return {
-        series["metric"]["alertname"]
-        for series in said["data"]["result"]
-        if series["metric"]["alertstate"] == "firing"
-    }
+    return list(said["data"]["result"])
+
+
+def firing(system: Stack) -> set[str]:
+    found = query(system, 'ALERTS{alertstate="firing"}')
+    return {series["metric"]["alertname"] for series in found}
 
 
 async def until_fires(system: Stack, alert: str) -> None:
