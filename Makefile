@@ -177,7 +177,7 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
-hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed and cut off (root, 5 min)
+hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 10 min)
 	@$(BIN)/python -m pytest -p no:randomly --timeout 400 tests/hosts tests/faults/test_point_in_time.py
 
 patroni-test: $(VENV)/dev.stamp  ## Hubbub on PostgreSQL with Patroni and etcd, which lose their primary (3 min)
