@@ -5,8 +5,17 @@ import { element } from "./element.js";
 
 /** Null where there is none. */
 export function linkCardsOf(previews = []) {
-  const shown = previews.filter(({ url }) => /^https?:\/\//iu.test(url)).map(cardOf);
+  const shown = previews.filter(({ url }) => isOpenable(url)).map(cardOf);
   return shown.length > 0 ? element("div", { class: "link-cards" }, ...shown) : null;
+}
+
+/** What the server could fetch a browser may still take for no address. */
+function isOpenable(url) {
+  try {
+    return /^https?:$/u.test(new URL(url).protocol);
+  } catch {
+    return false;
+  }
 }
 
 function cardOf({ url, title, description, siteName }) {

@@ -1,7 +1,8 @@
 /**
  * The service worker: keeps the files of one version of the page, so that the page opens without a
- * server, tells of messages while no window does, and leads from a notification to its chat. Never touches what the API answers: what
- * people wrote lies in IndexedDB alone, where logging out erases it.
+ * server, tells of messages while no window does, and leads from a notification to its chat. Never
+ * touches what the API answers: what people wrote lies in IndexedDB alone, where logging out erases
+ * it.
  */
 
 const VERSION = new URL(location.href).searchParams.get("v");
