@@ -1,6 +1,7 @@
 """The calls of docs/api.md, from the OpenAPI document."""
 
 from collections.abc import Iterator, Mapping
+from inspect import cleandoc
 from typing import Any, Final
 
 from docs.reference.samples import Json, code_block, fields, kind_of, limits_of, sample, table
@@ -69,7 +70,7 @@ def _bodies(body: Json, schemas: Mapping[str, Json]) -> Iterator[str]:
         ]
         yield table(("field", "value", ""), *rows)
         if "description" in (resolved := schemas[shape["$ref"].rpartition("/")[2]]):
-            yield resolved["description"]
+            yield cleandoc(resolved["description"])
         yield code_block(sample(shape, schemas))
 
 

@@ -89,7 +89,9 @@ def limits_of(schema: Json) -> str:
             said.append(f"At least {schema[low]:,} {unit}".rstrip() + ".")
     if "pattern" in schema and schema.get("format") != "uuid":
         said.append(f"`{schema['pattern']}`")
-    if isinstance(default := schema.get("default"), int):
+    if isinstance(default := schema.get("default"), bool):
+        said.append(f"Default {json.dumps(default)}.")
+    elif isinstance(default, int):
         said.append(f"Default {default:,}.")
     return " ".join(said)
 
