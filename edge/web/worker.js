@@ -17,6 +17,7 @@ const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none
 const ICON = "/web/icon-192.png";
 
 const closed = new Map(); // chat -> the seq that somebody has waved away, as long as this worker lives
+let telling = Promise.resolve(); // one after the other: each looks at what the one before has shown
 
 self.addEventListener("install", (event) => {
   // Starting a worker takes time: what needs none of its decisions does not wait for it.
@@ -45,7 +46,11 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
-self.addEventListener("push", (event) => event.waitUntil(tell(event.data.json())));
+self.addEventListener("push", (event) => {
+  const said = event.data.json();
+  telling = telling.catch(() => {}).then(() => tell(said));
+  event.waitUntil(telling);
+});
 
 self.addEventListener("notificationclick", (event) => {
   const { chat, seq } = event.notification.data;

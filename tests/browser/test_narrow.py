@@ -178,8 +178,12 @@ async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: Open
     assert below
     assert bar["y"] >= 60
     assert below["y"] + below["height"] <= 490
-    last = await page.locator(".line").last.bounding_box()
-    assert last
-    assert last["y"] + last["height"] <= below["y"]
+    top = below["y"]
+
+    async def is_last_line_above() -> bool:
+        last = await page.locator(".line").last.bounding_box()
+        return last is not None and last["y"] + last["height"] <= top
+
+    await until(is_last_line_above)
     await page.evaluate(KEYBOARD, [PHONE["height"], 0])
     await expect(page.locator(".app")).to_have_css("height", f"{PHONE['height']}px")

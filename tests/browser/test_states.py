@@ -270,8 +270,9 @@ async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> 
     await expect(page.locator(".link-card")).to_have_count(0)
     words = {"title": "<b>Cake</b>", "description": "With cream"}
     harmful = {"url": "javascript:alert(1)", "title": "x"}
+    broken = {"url": "https://1.2.3.4.5/", "title": "x"}  # no address for a browser
     preview = {"url": "https://example.org/cake", **words}
-    play.change("links.previewed", message, "bob", previews=[preview, harmful])
+    play.change("links.previewed", message, "bob", previews=[preview, harmful, broken])
     shown = page.locator(".link-card")
     await expect(shown).to_have_text("example.org<b>Cake</b>With cream")
     await expect(shown).to_have_attribute("href", "https://example.org/cake")
