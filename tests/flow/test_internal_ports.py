@@ -61,8 +61,10 @@ async def test_a_nodes_port_takes_sockets_and_nothing_else(
     for path in (*OPEN, "/", "/calls/send", "/openapi.json", "/api/user/me", "/ws/"):
         assert await status(http, process.port, "get", path) == 404
         assert await status(http, process.port, "post", path, json={}) == 405
-    for path in ("/", "/ws", "/calls/send", "/openapi.json", "/api/user/me"):
+    for path in ("/", "/ws", "/api/user/me"):
         assert await status(http, process.metrics, "get", path) == 404
+    for path in ("/calls/list_active", "/calls/send", "/openapi.json"):
+        assert await status(http, process.metrics, "get", path) == 401
 
 
 async def test_an_edges_port_shows_nothing_internal(
