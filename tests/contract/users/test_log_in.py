@@ -59,7 +59,8 @@ async def test_refusals_cannot_be_told_apart(users: Any, username: str, password
         await users.sign_up(name, "correct horse")
     await users.sign_up("Bob")
     request = json.dumps({"username": username, "password": password}).encode()
-    answered = await users.http.post(users.address, "/calls/log_in", request, {})
+    headers = users.http.caller.headers("users")
+    answered = await users.http.post(users.address, "/calls/log_in", request, headers)
     assert answered.status == 401
     assert answered.headers[b"content-type"] == b"application/problem+json"
     assert json.loads(answered.body) == {
