@@ -12,6 +12,8 @@ from common.process.tasks import stop
 from tests.fixtures.device import Device
 from tests.fixtures.history import History
 from tests.fixtures.person import Person
+from tests.fixtures.push_service import PushService
+from tests.fixtures.small_server import serving
 
 PAUSE_SECONDS = 0.15
 PASSWORD = "correct horse battery"
@@ -43,6 +45,28 @@ async def people_who_talk(origin: str) -> AsyncIterator[None]:
         finally:
             await stop(talking)
         assert [task.exception() for task in talking if not task.cancelled()] == []
+
+
+@asynccontextmanager
+async def somebody_who_is_away(origin: str) -> AsyncIterator[None]:
+    """And is told by a push service of this machine what another one posts."""
+    async with aiohttp.ClientSession() as http:
+        with serving(PushService) as service:
+            writer, away = [await Person.sign_up(http, origin) for _ in range(2)]
+            await away.ask("PUT", "/api/user/me/push", service.make_browser().subscription)
+            chat = await writer.create_chat("news", away.id)
+
+            async def post() -> None:
+                while True:
+                    await writer.post(chat, "news")
+                    await asyncio.sleep(PAUSE_SECONDS)
+
+            posting = asyncio.create_task(post())
+            try:
+                yield
+            finally:
+                await stop([posting])
+            assert posting.cancelled() or posting.exception() is None
 
 
 async def _talk(person: Person, device: Device, chat: str) -> None:
