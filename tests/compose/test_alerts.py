@@ -8,7 +8,7 @@ import pytest
 
 from tests.compose.stack import IMAGE, UP_SECONDS, Stack
 from tests.compose.test_ops import firing, query
-from tests.fixtures.accidents import CASES, Case, Part, watch_alerts
+from tests.fixtures.accidents import CASES, Case, Part, Secrets, watch_alerts
 from tests.fixtures.prometheus import hurried_rules
 
 PATIENCE_SECONDS = 240.0  # search is behind after a minute
@@ -20,6 +20,7 @@ class Containers:
 
     def __init__(self, stack: Stack) -> None:
         self.origin, self._stack = stack.origin, stack
+        self._secrets = Secrets(stack.secrets)
 
     async def pause(self, part: Part) -> None:
         await self._each("pause", part)
@@ -56,6 +57,12 @@ class Containers:
             self._stack.run, "docker", "run", "--rm", "--user=0", "--entrypoint=chmod",
             f"--volume={volume}", IMAGE, mode, "/files",
         )  # fmt: skip
+
+    async def spoil_secret(self, role: str) -> None:
+        self._secrets.spoil(role)
+
+    async def restore_secret(self, role: str) -> None:
+        self._secrets.restore(role)
 
     async def list_firing(self) -> set[str]:
         return await asyncio.to_thread(firing, self._stack)

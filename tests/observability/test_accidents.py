@@ -16,6 +16,7 @@ from tests.fixtures.accidents import (
     NO_ACCIDENTS,
     Case,
     Part,
+    Secrets,
     watch_alerts,
 )
 from tests.fixtures.hubbub import Hubbub
@@ -37,6 +38,7 @@ class OneMachine:
         self.system, self.origin = system, system.origin
         self._engines, self._urls = engines, urls
         self._store, self._away = system.data / "files", system.data / "away"
+        self._secrets = Secrets(system.data / "keys")
 
     async def pause(self, part: Part) -> None:
         self._signal(part, signal.SIGSTOP)
@@ -78,6 +80,12 @@ class OneMachine:
 
     async def bring_store_back(self) -> None:
         self._away.rename(self._store)
+
+    async def spoil_secret(self, role: str) -> None:
+        self._secrets.spoil(role)
+
+    async def restore_secret(self, role: str) -> None:
+        self._secrets.restore(role)
 
     async def is_watched(self) -> bool:
         """Whether Prometheus has asked the fleet already."""

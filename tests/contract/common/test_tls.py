@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from common.calls.replicas import Replicas
 from common.database.failures import DatabaseUnreachable
 from common.database.pool import create_pool, migrate
 from common.process import certificates
-from common.process.certificates import ServerTls, client_context, join_calls_tls
+from common.process.certificates import EXPIRES, ServerTls, client_context, join_calls_tls
 from common.process.settings import Listener
 from common.protocol.chats import Chat, CreateChat
 from common.protocol.errors import Refusal
@@ -38,6 +39,7 @@ from tests.fixtures.callers import Credentials
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 PROJECT = Path(__file__).parents[3]
+DAY_SECONDS = 24 * 3600
 WRONG = {
     "another CA": "unable to get local issuer certificate",
     "another name": "not valid for 'users'",
@@ -198,13 +200,14 @@ async def test_a_renewed_certificate_is_taken_up(
         old.certificate.write_text("nothing")
         await asyncio.sleep(0.1)
         assert await shown_number() == first
-        new = authority.issue("users")
+        new = authority.issue("users", days_left=3)
         shutil.copy(new.key, old.key)
         shutil.copy(new.certificate, old.certificate)
         async with asyncio.timeout(60):
             while await shown_number() == first:  # noqa: ASYNC110 - it is asked over the network
                 await asyncio.sleep(0.02)
     reading.cancel()
+    assert 2 * DAY_SECONDS < EXPIRES._value.get() - time.time() < 3 * DAY_SECONDS
 
 
 async def test_services_call_each_other_over_tls(
