@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from common.process.logs import log
@@ -12,9 +12,9 @@ from common.protocol.errors import Refusal
 from common.protocol.events import LinkPreview
 from common.protocol.links import ClaimedLinks
 from files.metrics import LINK_SECONDS, LINKS
+from files.rounds import run_rounds
 from files.upstream import Chats
 
-ROUND_SECONDS: Final = 1.0
 AT_ONCE: Final = 8  # messages
 KEPT_SECONDS: Final = 600.0  # what many people link to is fetched once
 MAX_KEPT: Final = 500
@@ -31,26 +31,14 @@ class Previewer:
         self._kept: OrderedDict[str, tuple[float, LinkPreview | None]] = OrderedDict()
 
     async def run(self) -> None:
-        """Until cancelled. A page that takes its time holds up others no longer than its limit."""
-        room = asyncio.Semaphore(AT_ONCE)
-        failing = False
-        async with asyncio.TaskGroup() as messages:
-            while True:
-                await room.acquire()
-                claimed: list[ClaimedLinks] = []
-                try:
-                    claimed = await self._chats.claim_links(1)
-                    failing = False
-                except Refusal as refusal:
-                    if not failing:
-                        log("links wait", code=refusal.code)
-                    failing = True
-                for links in claimed:
-                    task = messages.create_task(self.preview(links))
-                    task.add_done_callback(lambda _: room.release())
-                if not claimed:
-                    room.release()
-                    await asyncio.sleep(ROUND_SECONDS)
+        """Until cancelled."""
+        await run_rounds(
+            "links", self._chats.claim_links, self._preview_all, pieces=1, rounds=AT_ONCE
+        )
+
+    async def _preview_all(self, claimed: Sequence[ClaimedLinks]) -> None:
+        for links in claimed:
+            await self.preview(links)
 
     async def preview(self, links: ClaimedLinks) -> None:
         """Of one message. What is not settled is tried again a minute later."""

@@ -25,9 +25,9 @@ from files.metrics import PUSH_SECONDS, PUSHES
 from files.outside.connection import AddressRefused, Answer, Connection, connect
 from files.push.encryption import MAX_PLAIN_BYTES, decode_key, encrypt
 from files.push.notification import encode_notification
+from files.rounds import run_rounds
 from files.upstream import Chats, Nodes, Users
 
-ROUND_SECONDS: Final = 1.0
 AT_ONCE: Final = 64  # a round
 MAX_ROUNDS: Final = 8
 AT_A_SERVICE: Final = 8  # connections that are opened: one that cannot be reached is found out soon
@@ -62,27 +62,12 @@ class Courier:
         self._paused: dict[str, float] = {}  # push services, until when
 
     async def run(self) -> None:
-        """Until cancelled. A push service that takes its time holds up a few rounds, not all."""
-        room = asyncio.Semaphore(MAX_ROUNDS)
-        failing = False
-        async with asyncio.TaskGroup() as rounds:
-            while True:
-                await room.acquire()
-                claimed: list[ClaimedPush] = []
-                try:
-                    claimed = await self._users.claim_pushes(AT_ONCE, self._contact)
-                    failing = False
-                except Refusal as refusal:
-                    if not failing:
-                        log("pushes wait", code=refusal.code)
-                    failing = True
-                if claimed:
-                    task = rounds.create_task(self.deliver(claimed))
-                    task.add_done_callback(lambda _: room.release())
-                else:
-                    room.release()
-                if len(claimed) < AT_ONCE:
-                    await asyncio.sleep(ROUND_SECONDS)
+        """Until cancelled."""
+
+        async def claim(limit: int) -> list[ClaimedPush]:
+            return await self._users.claim_pushes(limit, self._contact)
+
+        await run_rounds("pushes", claim, self.deliver, pieces=AT_ONCE, rounds=MAX_ROUNDS)
 
     async def deliver(self, claimed: Sequence[ClaimedPush]) -> None:
         """All at once. What is not settled, since this process ends or a service is gone, is due

@@ -1,0 +1,45 @@
+"""Work that another service keeps until it is done: claimed a few pieces at a time, and done side
+by side, so that what takes its time holds up a few rounds and not all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+from common.process.logs import log
+from common.protocol.errors import Refusal
+
+PAUSE_SECONDS: Final = 1.0
+
+Piece = TypeVar("Piece")
+
+
+async def run_rounds(
+    what: str,
+    claim: Callable[[int], Awaitable[list[Piece]]],
+    work: Callable[[Sequence[Piece]], Coroutine[Any, Any, None]],
+    *,
+    pieces: int,
+    rounds: int,
+) -> None:
+    """Until cancelled: rounds of at most so many pieces, and so many rounds at a time. `work` must
+    raise nothing."""
+    room = asyncio.Semaphore(rounds)
+    failing = False
+    async with asyncio.TaskGroup() as running:
+        while True:
+            await room.acquire()
+            claimed: list[Piece] = []
+            try:
+                claimed = await claim(pieces)
+                failing = False
+            except Refusal as refusal:
+                if not failing:
+                    log(f"{what} wait", code=refusal.code)
+                failing = True
+            if claimed:
+                task = running.create_task(work(claimed))
+                task.add_done_callback(lambda _: room.release())
+            else:
+                room.release()
+            if len(claimed) < pieces:
+                await asyncio.sleep(PAUSE_SECONDS)
