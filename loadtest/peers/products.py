@@ -38,7 +38,8 @@ Act = Callable[[Caller], None]
 
 @dataclass(frozen=True)
 class Product:
-    """`acts` gives what one client does, anew at each call."""
+    """`act` gives what a client does next, by one of ACTS and the client's number. `cpu` gives the
+    seconds that all of its processes have used."""
 
     port: int
     cpu: Callable[[], float]
