@@ -77,7 +77,7 @@ class NodeCollector(Collector):
         for name, text, times in (
             ("join", "From a verified connect to ready.", counters.join_times),
             ("send", "From a send on a socket to its answer.", counters.send_times),
-            ("canary", "From sending a canary to hearing it.", counters.canary_times),
+            ("canary", "From sending one to hearing it or a later one.", counters.canary_times),
         ):
             yield HistogramMetricFamily(
                 f"{PREFIX}{name}_seconds", text, buckets=times.buckets, sum_value=times.sum
