@@ -45,13 +45,14 @@ PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
 def create_users(settings: Settings) -> Service:
     """Builds everything; connects to nothing before it runs.
 
-    That raises SigningKeysError where the keys that sign tokens are not in order.
+    That raises SigningKeysError where the keys that sign are not in order.
     """
     common = settings.service
     valkey = Valkey(common.valkey_url, common.topic_prefix)
     primary = Primary()
     pool = create_pool(settings.database_url, size=settings.pool_size, primary=primary)
-    keys = SigningKeys(pool, Wrapping(settings.signing_secret), settings.old_signing_keys)
+    wrapping = Wrapping(settings.signing_secret)
+    keys = SigningKeys(pool, wrapping, settings.old_signing_keys)
     hasher = create_hasher(settings.hashing_memory_kib, settings.hashing_passes)
     passwords = Passwords(hasher, settings.hashing_threads)
     notices = RevocationNotices(valkey)
@@ -65,7 +66,8 @@ def create_users(settings: Settings) -> Service:
     administration = Administration(pool, passwords, sessions)
     deletions = Deletions(pool, passwords, sessions, chats_calls)
     memberships = Memberships(pool)
-    push = Push(pool, PushKey(pool), chats_calls, settings.push)
+    push_key = PushKey(pool, wrapping)
+    push = Push(pool, push_key, chats_calls, settings.push)
     tasks: list[asyncio.Task[None]] = []
 
     async def find_missing() -> str | None:
@@ -82,6 +84,7 @@ def create_users(settings: Settings) -> Service:
         await pool.open()
         try:
             await keys.open()
+            await push_key.open()
         except BaseException:
             await pool.close()
             raise

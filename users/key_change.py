@@ -5,23 +5,39 @@ Works on the database, whether replicas run or not; they read the keys again wit
 
 import asyncio
 import sys
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from common.database.pool import create_pool
 from users.settings import KeySettings
 from users.signing import Rotated, SigningKeys
+from users.vapid import PushKey
 from users.wrapping import Wrapping
 
 Change = Literal["rotate", "revoke"]
 
 
-async def change_keys(settings: KeySettings, what: Change) -> Rotated:
+class Changed(NamedTuple):
+    """`unsubscribed` browsers, where the key for push services was lost."""
+
+    keys: Rotated
+    unsubscribed: int | None = None
+
+
+async def change_keys(settings: KeySettings, what: Change) -> Changed:
     async with create_pool(settings.database_url, size=1, min_size=1) as pool:
-        keys = SigningKeys(pool, Wrapping(settings.signing_secret))
-        return await (keys.rotate() if what == "rotate" else keys.revoke())
+        wrapping = Wrapping(settings.signing_secret)
+        keys = SigningKeys(pool, wrapping)
+        if what == "rotate":
+            return Changed(await keys.rotate())
+        return Changed(await keys.revoke(), await PushKey(pool, wrapping).forget_unless_opened())
 
 
 def run(settings: KeySettings, what: Change) -> None:
     changed = asyncio.run(change_keys(settings, what))
-    removed = ", ".join(changed.removed) or "none"
-    sys.stdout.write(f"made {changed.made}, removed {removed}\n")
+    removed = ", ".join(changed.keys.removed) or "none"
+    sys.stdout.write(f"made {changed.keys.made}, removed {removed}\n")
+    if changed.unsubscribed is not None:
+        sys.stdout.write(
+            "removed the key for push services, which this secret does not open:"
+            f" {changed.unsubscribed} browsers subscribe again when they show the page\n"
+        )

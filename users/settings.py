@@ -38,7 +38,8 @@ SigningSecret: TypeAlias = Annotated[
     Variable(
         "HUBBUB_SIGNING_SECRET_FILE",
         SECRET_FILE,
-        "The secret that wraps the keys that sign tokens, the same for all of users.",
+        "The secret that wraps the keys that sign tokens, and that for push services, the same for "
+        "all of users.",
         None,
     ),
 ]

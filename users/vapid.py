@@ -1,6 +1,7 @@
-"""How push services know this instance (RFC 8292): one P-256 key, made once, in users' database.
+"""How push services know this instance (RFC 8292): one P-256 key, made once, in users' database,
+wrapped by the secret that wraps those that sign tokens (users/signing.py).
 
-Browsers tie their subscriptions to its public half, so it is never changed.
+Browsers tie their subscriptions to its public half, so it is replaced only where it is lost.
 """
 
 import asyncio
@@ -23,12 +24,17 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from common.database.pool import Pool
-from users.store.push import keep_push_key
+from common.database.failures import retry_busy
+from common.database.pool import Pool, begin
+from common.process.logs import log
+from users.signing import SigningKeysError
+from users.store import push as store
+from users.wrapping import Wrapping, WrongSecret
 
 GOOD_SECONDS: Final = 12 * 3600  # of 24 that are allowed
 USED_SECONDS: Final = 3600.0  # a token, before the next one is made
 MAX_TOKENS: Final = 256
+NAME: Final = "push"  # of the key, where it is wrapped
 
 
 class _Token(NamedTuple):
@@ -39,13 +45,34 @@ class _Token(NamedTuple):
 class PushKey:
     """Read from the database, or made there, when it is first needed."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, pool: Pool, wrapping: Wrapping, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._pool = pool
+        self._wrapping = wrapping
         self._clock = clock
         self._private: EllipticCurvePrivateKey | None = None
         self._public = ""
         self._reading = asyncio.Lock()
         self._tokens: dict[tuple[str, str], _Token] = {}
+
+    async def open(self) -> None:
+        """Reads the key where there is one, and wraps one that is not. Raises SigningKeysError,
+        DatabaseUnavailable."""
+        if await store.read_push_key(self._pool) is not None:
+            await self._read()
+
+    async def forget_unless_opened(self) -> int | None:
+        """Where the secret does not open the key both it and the subscriptions go, which are
+        counted; None where it does. Raises DatabaseUnavailable."""
+        row = await store.read_push_key(self._pool)
+        if row is None or row.wrapped is None:
+            return None
+        try:
+            self._wrapping.unwrap(NAME, row.wrapped)
+        except WrongSecret:
+            return await store.forget_push_key(self._pool, row.wrapped)
+        return None
 
     async def public(self) -> str:
         """As browsers take it: base64url of the point. Raises DatabaseUnavailable."""
@@ -71,14 +98,51 @@ class PushKey:
     async def _read(self) -> EllipticCurvePrivateKey:
         async with self._reading:
             if self._private is None:
-                made = generate_private_key(SECP256R1()).private_bytes(
-                    Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-                )
-                kept = load_der_private_key(await keep_push_key(self._pool, made), password=None)
-                assert isinstance(kept, EllipticCurvePrivateKey)
-                point = kept.public_key().public_bytes(
+                private = self._unwrap(await self._find())
+                point = private.public_key().public_bytes(
                     Encoding.X962, PublicFormat.UncompressedPoint
                 )
                 self._public = urlsafe_b64encode(point).rstrip(b"=").decode()
-                self._private = kept
+                self._private = private
         return self._private
+
+    async def _find(self) -> bytes:
+        """The wrapped key; a new one where there is none."""
+        row = await store.read_push_key(self._pool)
+        if row is None:
+            await store.insert_push_key(self._pool, self._wrapping.wrap(NAME, _new_key()))
+            row = await store.read_push_key(self._pool)
+        assert row is not None
+        if row.wrapped is not None:
+            return row.wrapped
+        return await retry_busy(self._wrap_what_is_there)
+
+    async def _wrap_what_is_there(self) -> bytes:
+        async with begin(self._pool) as connection:
+            row = await store.lock_push_key(connection)
+            assert row is not None
+            if row.plain is None:
+                assert row.wrapped is not None
+                return row.wrapped  # another replica was first
+            wrapped = self._wrapping.wrap(NAME, row.plain)
+            await store.replace_push_key(connection, wrapped)
+        log("push key wrapped")
+        return wrapped
+
+    def _unwrap(self, wrapped: bytes) -> EllipticCurvePrivateKey:
+        try:
+            opened = load_der_private_key(self._wrapping.unwrap(NAME, wrapped), password=None)
+        except WrongSecret as error:
+            raise SigningKeysError(
+                "HUBBUB_SIGNING_SECRET_FILE does not open the key for push services: give this"
+                " process the secret that the other replicas have, or, where that is lost, run"
+                " `python -m users keys revoke` with the new one"
+            ) from error
+        assert isinstance(opened, EllipticCurvePrivateKey)
+        return opened
+
+
+def _new_key() -> bytes:
+    return generate_private_key(SECP256R1()).private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+    )

@@ -12,9 +12,10 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 
 cd "$folder"
-# The keys that sign tokens stay where they are.
+# Private keys stay where they are: what they signed ends with a restore.
 for role in chats users; do
-    pg_dump --exclude-table-data=public.signing_keys --format=custom --no-owner --no-privileges --file="$role.dump" "service=$role"
+    pg_dump --exclude-table-data=public.signing_keys --exclude-table-data=public.push_key \
+        --format=custom --no-owner --no-privileges --file="$role.dump" "service=$role"
 done
 sha256sum chats.dump users.dump >SHA256SUMS
 # Bytes come behind the rows that name them: they are there before their row is. What goes meanwhile

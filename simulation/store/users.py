@@ -190,3 +190,7 @@ class UsersDatabase:
 
     def list_old_joins(self, older_than_seconds: float, limit: int) -> list[Any]:
         return []
+
+    def read_push_key(self) -> None:
+        """Nobody has asked for push."""
+        return None

@@ -21,7 +21,7 @@ DECLARE
     of_sessions text;
 BEGIN
     FOREACH of_sessions IN ARRAY ARRAY[
-        'sessions', 'refresh_tokens', 'push_subscriptions', 'pushes', 'signing_keys'
+        'sessions', 'refresh_tokens', 'push_subscriptions', 'pushes', 'push_key', 'signing_keys'
     ] LOOP
         IF to_regclass('public.' || of_sessions) IS NOT NULL THEN
             EXECUTE format('TRUNCATE public.%I CASCADE', of_sessions);

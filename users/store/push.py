@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from common.database.pool import Pool, begin
+from common.database.pool import Connection, Pool, begin
 from common.protocol.push import PushOffer, PushOutcome, SavePush
 
 MAX_SUBSCRIPTIONS: Final = 20  # a user
@@ -95,15 +95,49 @@ class ClaimedRow(NamedTuple):
     silent: bool
 
 
-async def keep_push_key(pool: Pool, private_key: bytes) -> bytes:
-    """The instance's key; this one where it had none."""
+class PushKeyRow(NamedTuple):
+    """One of both: `plain` is what was kept before keys were wrapped."""
+
+    wrapped: bytes | None
+    plain: bytes | None
+
+
+async def read_push_key(pool: Pool) -> PushKeyRow | None:
+    async with pool.connection() as connection:
+        return await _read_key(connection)
+
+
+async def insert_push_key(pool: Pool, wrapped: bytes) -> None:
+    """The first one stays."""
     async with pool.connection() as connection:
         await connection.execute(
-            "INSERT INTO push_key (private_key) VALUES (%s) ON CONFLICT DO NOTHING", (private_key,)
+            "INSERT INTO push_key (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", (wrapped,)
         )
-        row = await (await connection.execute("SELECT private_key FROM push_key")).fetchone()
-    assert row is not None
-    return bytes(row[0])
+
+
+async def lock_push_key(connection: Connection) -> PushKeyRow | None:
+    """Whoever reads it waits as well, until the transaction ends."""
+    await connection.execute("LOCK TABLE push_key IN ACCESS EXCLUSIVE MODE")
+    return await _read_key(connection)
+
+
+async def replace_push_key(connection: Connection, wrapped: bytes) -> None:
+    """What was there is in no page of the table any more."""
+    await connection.execute("TRUNCATE push_key")
+    await connection.execute("INSERT INTO push_key (wrapped) VALUES (%s)", (wrapped,))
+
+
+async def forget_push_key(pool: Pool, wrapped: bytes) -> int:
+    """With the subscriptions, which are tied to it and are counted."""
+    async with begin(pool) as connection:
+        await connection.execute("DELETE FROM push_key WHERE wrapped = %s", (wrapped,))
+        return (await connection.execute("DELETE FROM push_subscriptions")).rowcount
+
+
+async def _read_key(connection: Connection) -> PushKeyRow | None:
+    cursor = await connection.execute("SELECT wrapped, private_key FROM push_key")
+    row = await cursor.fetchone()
+    return None if row is None else PushKeyRow(*row)
 
 
 async def save_subscription(pool: Pool, wanted: SavePush) -> bool:

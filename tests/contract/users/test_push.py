@@ -1,10 +1,19 @@
 """Subscriptions for push notifications, and what waits for them, as users keeps them."""
 
+import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from common.database.pool import Pool, create_pool
 from common.protocol.errors import Refusal
@@ -13,10 +22,14 @@ from common.protocol.push import PushOffer, PushOutcome, SavePush
 from common.protocol.users import Empty
 from tests.fixtures.servers import PostgresServer
 from users.push import Push
+from users.signing import SigningKeysError
 from users.store import push as store
 from users.store.sessions import revoke_sessions_of
 from users.store.upkeep import set_up_database
 from users.vapid import PushKey
+from users.wrapping import Wrapping
+
+WRAPPING = Wrapping("what wraps the keys of tests")
 
 
 @pytest_asyncio.fixture
@@ -119,9 +132,17 @@ async def test_a_user_has_twenty_at_most(pool: Pool) -> None:
     assert told == {one.session for one in subscriptions[1:]}
 
 
+async def find_file(pool: Pool) -> str:
+    """Of the table with the key."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT pg_relation_filepath('push_key')")
+        ((path,),) = await cursor.fetchall()
+    return str(path)
+
+
 async def test_the_key_is_made_once(pool: Pool) -> None:
     """Every replica finds the same one, and signs for each push service."""
-    one, other = PushKey(pool), PushKey(pool)
+    one, other = PushKey(pool, WRAPPING), PushKey(pool, WRAPPING)
     assert await one.public() == await other.public()
     assert len(await one.public()) == 87
     header = await one.authorization("https://push.example.org", "")
@@ -129,9 +150,47 @@ async def test_the_key_is_made_once(pool: Pool) -> None:
     assert header != await one.authorization("https://other.example.org", "")
 
 
+async def test_a_key_from_before_there_was_a_secret_is_wrapped(pool: Pool) -> None:
+    """By whoever starts first; browsers go on with it, and it is in the database no more."""
+    private = generate_private_key(SECP256R1())
+    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    async with pool.connection() as connection:
+        await connection.execute("INSERT INTO push_key (private_key) VALUES (%s)", (plain,))
+    before = await find_file(pool)
+    ann = await make_user(pool)
+    await subscribe(pool, ann)
+    replicas = [PushKey(pool, WRAPPING) for _ in range(3)]
+    await asyncio.gather(*(one.open() for one in replicas))
+    public = urlsafe_b64encode(point).rstrip(b"=").decode()
+    assert {await one.public() for one in replicas} == {public}
+    async with pool.connection() as connection:
+        rows = await connection.execute("SELECT private_key, wrapped FROM push_key")
+        ((kept, wrapped),) = await rows.fetchall()
+    assert (kept, WRAPPING.unwrap("push", wrapped)) == (None, plain)
+    assert await find_file(pool) != before  # nor in what a page keeps of rows that were changed
+    assert await store.list_unsubscribed(pool, [ann]) == []
+
+
+async def test_another_secret_does_not_open_the_key(pool: Pool) -> None:
+    """Whoever starts with it is told what to do. Where the old one is lost, a revocation removes
+    the key and the subscriptions that are tied to it; one that is opened stays."""
+    key = PushKey(pool, WRAPPING)
+    before = await key.public()
+    await subscribe(pool, await make_user(pool))
+    assert await key.forget_unless_opened() is None
+    other = PushKey(pool, Wrapping("another secret"))
+    with pytest.raises(SigningKeysError, match="HUBBUB_SIGNING_SECRET_FILE does not open"):
+        await other.open()
+    assert await other.forget_unless_opened() == 1
+    assert await other.forget_unless_opened() is None
+    await other.open()
+    assert await other.public() != before
+
+
 async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
     """The page sees that there is no key."""
-    push = Push(pool, PushKey(pool), None, "off")  # type: ignore[arg-type]
+    push = Push(pool, PushKey(pool, WRAPPING), None, "off")  # type: ignore[arg-type]
     assert (await push.get_key(Empty())).key is None
     wanted = SavePush(
         user=new_id(), session=new_id(), endpoint="https://push.example.org/x", p256dh="x",

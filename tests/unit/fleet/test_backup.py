@@ -62,6 +62,7 @@ def _fill(databases: dict[str, psycopg.Connection]) -> None:
     users.execute(
         "INSERT INTO refresh_tokens VALUES ('a hash', %s, 0, now() + interval '1 day')", (session,)
     )
+    users.execute("INSERT INTO push_key (wrapped) VALUES ('by a secret that may be lost')")
     chats.execute(
         "INSERT INTO chats (id, name, owner, participant_count) VALUES (%s, 'Garden', %s, 2)",
         (GARDEN, ANN),
@@ -139,6 +140,7 @@ def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path)
         assert _one(databases["users"], "SELECT count(*) FROM sessions") == 0
         assert _one(databases["users"], "SELECT count(*) FROM refresh_tokens") == 0
         assert _one(databases["users"], "SELECT count(*) FROM signing_keys") == 0
+        assert _one(databases["users"], "SELECT count(*) FROM push_key") == 0
 
     _with_databases(settings, look)
 
