@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost shard-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -137,6 +137,14 @@ call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyre
 
 shard-bench: $(VENV)/dev.stamp  ## measure how many events one Valkey carries, and two and three shards
 	@$(BIN)/python -m loadtest.shards
+
+# Each in an environment of its own; `+jit` switches the compiler of Python 3.14 and newer on.
+python-bench: $(VENV)/dev.stamp  ## measure Hubbub on several Pythons: PYTHONS="python3.11 python3.14+jit"
+	@for python in $(sort $(PYTHONS:+jit=)); do \
+		$(MAKE) -s PYTHON=$$python VENV=.build/pythons/$${python##*/} \
+			.build/pythons/$${python##*/}/run.stamp || exit; done
+	@$(BIN)/python -m loadtest.pythons $(foreach python,$(PYTHONS),\
+		.build/pythons/$(notdir $(python:+jit=))/bin/python$(if $(filter %+jit,$(python)),+jit))
 
 change-cost: $(VENV)/dev.stamp  ## measure what creating a chat costs over two databases, beside one
 	@$(BIN)/python -m loadtest.change_cost

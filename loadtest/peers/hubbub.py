@@ -140,8 +140,11 @@ def spent(before: Mapping[str, float], after: Mapping[str, float]) -> Cost:
     return {role: max(0.0, after[role] - before.get(role, 0)) for role in after}
 
 
-def start_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> Hubbub:
-    """A fresh one; with `valkey` it uses the Valkey at that port, which peers use too."""
+def start_hubbub(
+    replicas: str, valkey: int | None = None, python: str = sys.executable, **variables: str
+) -> Hubbub:
+    """A fresh one; with `valkey` it uses the Valkey at that port, which peers use too. `python` is
+    the interpreter that runs it."""
     port = free_port()
     data = BUILD / f"data-{port}"
     env = {
@@ -154,7 +157,7 @@ def start_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> 
     }
     if valkey is not None:
         env["HUBBUB_VALKEY_URL"] = f"redis://{LOOPBACK}:{valkey}"
-    process = Process([sys.executable, "-m", "fleet"], None, cwd=PROJECT, env=env)
+    process = Process([python, "-m", "fleet"], None, cwd=PROJECT, env=env)
     hubbub = Hubbub(data, port, process)
     try:
         hubbub.wait_until_ready()
@@ -165,9 +168,11 @@ def start_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> 
 
 
 @contextmanager
-def running_hubbub(replicas: str, valkey: int | None = None, **variables: str) -> Iterator[Hubbub]:
+def running_hubbub(
+    replicas: str, valkey: int | None = None, python: str = sys.executable, **variables: str
+) -> Iterator[Hubbub]:
     """The same, ended with the block."""
-    hubbub = start_hubbub(replicas, valkey, **variables)
+    hubbub = start_hubbub(replicas, valkey, python, **variables)
     try:
         yield hubbub
     finally:
