@@ -18,6 +18,8 @@ class Topics:
         self.digest = f"{prefix}digest"
         self.revoked = f"{prefix}revoked"
         self.presence_asks = f"{prefix}presence"
+        # Of one partition, so that a cluster keeps them in order too.
+        self.markers = f"{prefix}{{p0}}markers"
 
     def _tag(self, id_: str) -> str:
         return f"{self._prefix}{{p{crc32(id_.encode()) % PARTITIONS}}}"

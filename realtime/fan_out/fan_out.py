@@ -69,6 +69,7 @@ def create_fan_out(
     canary = FlowCanary(node, chats.commit_canary, counters, clock)
     heads = Heads(hub, rooms, notices, chats, replicas, canary, counters, clock)
     subscriptions.add(topics.digest, heads.receive_digest)
+    subscriptions.add(topics.markers, notices.receive_markers)
     subscriptions.add(topics.chat(canary.id), canary.hear)
     return FanOut(
         bus=bus,

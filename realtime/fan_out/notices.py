@@ -15,7 +15,7 @@ import msgspec
 
 from common.protocol.chats import Joined
 from common.protocol.errors import Refusal
-from common.protocol.notices import unpack_notice
+from common.protocol.notices import unpack_notice, unpack_notices
 from common.valkey.topics import Topics
 from realtime.fan_out.hub import Hub, Listener, Person, Room
 from realtime.fan_out.replay import arrival
@@ -56,6 +56,13 @@ class Notices:
     def hear(self, person: Person) -> None:
         """Notices for a user with a socket here; safe to repeat."""
         self._subscriptions.add(self._topics.user(person.user), partial(self._receive, person.user))
+
+    def receive_markers(self, data: bytes) -> None:
+        """What chats has moved of anybody's. Raises msgspec.DecodeError."""
+        people = self._hub.people
+        for user, origin, text in unpack_notices(data):
+            if user in people:
+                self._tell(user, origin, text)
 
     async def sweep(self) -> None:
         """Hears no more of users who have been gone for a minute, until cancelled."""

@@ -2,15 +2,13 @@
 
 import asyncio
 import random
-import time
 from typing import Any
 
 import msgspec
 import pytest
 
 from chats.rebuild import rebuild
-from chats.store.markers import Move, move_markers
-from common.database.pool import Pool, create_pool
+from common.database.pool import create_pool
 from common.protocol.chats import (
     AddParticipants,
     Chat,
@@ -26,7 +24,7 @@ from common.protocol.direct import DirectChat, OpenDirectChat
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, EditItem, MessageStored, ReactItem, UnreactItem
-from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
+from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -225,96 +223,6 @@ async def test_the_highest_of_parallel_markers_counts(world: World) -> None:
         )
     )  # fmt: skip
     assert (await shown(world, chat, bob))[0].read == 20
-
-
-async def test_batches_of_markers(world: World) -> None:
-    """A batch may name a marker several times, and what is refused in it; parallel ones over both
-    replicas, in any order, do not stop each other."""
-    chance = random.Random(SEED)
-    ann, *readers = await world.make_people(6)
-    chats = [(await world.make_chat(ann, *readers)).id for _ in range(6)]
-    for chat in chats:
-        await world.send(*(new_message(chat, ann) for _ in range(20)))
-    stranger = await world.make_person()
-
-    async def store(replica: int) -> None:
-        moves = [
-            MoveMarker(user=who.id, chat=chat, seq=seq, back=False)
-            for who in readers
-            for chat in chats
-            for seq in (chance.randint(1, 20), 21, 99)
-        ]
-        moves.append(MoveMarker(user=stranger.id, chat=chats[0], seq=2, back=False))
-        chance.shuffle(moves)
-        await world.call("move_markers", MoveMarkers(moves=moves), MarkersMoved, replica)
-
-    await asyncio.gather(*(store(number % 2) for number in range(8)))
-    for who in readers:
-        page = await world.call(
-            "list_chats", ListChats(user=who.id, before=None, limit=10), ChatPage
-        )
-        assert [chat.mine.read for chat in page.chats if isinstance(chat.mine, Mine)] == [21] * 6
-
-
-async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) -> None:
-    """Counts up to there, also where the turning back moved nothing, or waits in the same batch;
-    one before the turn before counts for nothing."""
-    ann, bob = await world.make_people(2)
-    chat = (await world.make_chat(ann, bob)).id
-    await world.send(*(new_message(chat, ann) for _ in range(20)))
-
-    def forward(seq: int, asked: int) -> MoveMarker:
-        return MoveMarker(user=bob.id, chat=chat, seq=seq, back=False, asked=asked)
-
-    before = time.time_ns() // 1000
-    assert await move(world, chat, bob, 5, back=True) == 1
-    after = time.time_ns() // 1000
-    assert (await world.call("move_marker", forward(3, before), Marker)).read == 3
-    assert (await world.call("move_marker", forward(9, before), Marker)).read == 5
-    assert (await world.call("move_marker", forward(9, after), Marker)).read == 9
-    back = MoveMarker(user=bob.id, chat=chat, seq=3, back=True)
-    batch = MoveMarkers(
-        moves=[back, forward(20, after), forward(7, time.time_ns() // 1000 + 10**6)]
-    )
-    await world.call("move_markers", batch, MarkersMoved)
-    assert (await shown(world, chat, bob))[0].read == 7
-    before = time.time_ns() // 1000
-    assert await move(world, chat, bob, 2, back=True) == 2
-    assert await move(world, chat, bob, 6, back=True) == 2
-    assert (await world.call("move_marker", forward(9, before), Marker)).read == 2
-
-
-async def count_updates(pool: Pool) -> tuple[int, int]:
-    """Of own_chats, all and HOT ones, as the connections of this pool have counted them."""
-    async with pool.connection() as one, pool.connection() as other:
-        for connection in (one, other):
-            await connection.execute("SELECT pg_stat_force_next_flush()")
-            await connection.commit()
-        found = await one.execute(
-            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'own_chats'"
-        )
-        return (await found.fetchall())[0]
-
-
-async def test_moving_markers_leaves_no_bloat(world: World, stage: Stage) -> None:
-    """A row that is there is updated within its page, and no index grows (HOT)."""
-    ann, bob = await world.make_people(2)
-    chat = (await world.make_chat(ann, bob)).id
-    await world.send(*(new_message(chat, ann) for _ in range(100)))
-    await move(world, chat, bob, 2)
-    pool = create_pool(stage.chats_database_url, size=2)
-    await pool.open()
-    try:
-        before = await count_updates(pool)
-        for seq in range(3, 101):
-            await move_markers(pool, [Move(chat, bob.id, seq, False, time.time_ns() // 1000)])
-        updates, hot = (
-            now - then for now, then in zip(await count_updates(pool), before, strict=True)
-        )
-    finally:
-        await pool.close()
-    assert updates >= 98
-    assert updates - hot <= 2
 
 
 @pytest.mark.parametrize(("seq", "back"), [(2, False), (1, True)])

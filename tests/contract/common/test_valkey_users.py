@@ -39,6 +39,7 @@ def list_(role: str) -> tuple[str, ...]:
 TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("publish", TOPICS.chat(ID), "x"), {"chats"}),
     (("publish", TOPICS.user(ID), "x"), {"chats"}),
+    (("publish", TOPICS.markers, "x"), {"chats"}),
     (("publish", TOPICS.digest, "x"), {"chats"}),
     (("publish", TOPICS.revoked, "x"), {"users"}),
     (("publish", "invalidate:chat", "x"), set()),
@@ -46,6 +47,7 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("publish", TOPICS.canary("realtime-1"), "x"), {"realtime"}),
     (("subscribe", TOPICS.chat(ID)), {"realtime"}),
     (("subscribe", TOPICS.user(ID)), {"realtime"}),
+    (("subscribe", TOPICS.markers), {"realtime"}),
     (("subscribe", TOPICS.digest), {"realtime"}),
     (("subscribe", TOPICS.typing(ID)), {"realtime"}),
     (("subscribe", TOPICS.canary("realtime-1")), {"realtime"}),
