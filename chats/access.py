@@ -5,8 +5,7 @@ A chat that does not exist and one that the caller is not in are the same refusa
 
 from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
 from chats.store.files import FileRow, find_file, find_linked_file
-from chats.store.history import find_message, list_messages_above, list_messages_below
-from chats.store.log import Page, list_events_for
+from chats.store.history import find_message
 from common.database.pool import Pool
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import is_id
@@ -38,42 +37,12 @@ async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[
     return found
 
 
-async def messages_for_participant(
-    pool: Pool, chat: str, user: str, before: int | None, limit: int
-) -> Page:
-    """Newest first. Raises Refusal `not_found`."""
-    page = await list_messages_below(pool, user, chat, before, limit)
-    if page is None:
-        raise not_found()
-    return page
-
-
-async def next_messages_for_participant(
-    pool: Pool, chat: str, user: str, after: int, limit: int
-) -> Page:
-    """Oldest first. Raises Refusal `not_found`."""
-    page = await list_messages_above(pool, user, chat, after, limit)
-    if page is None:
-        raise not_found()
-    return page
-
-
 async def message_for_participant(pool: Pool, chat: str, user: str, message: str) -> bytes:
     """Raises Refusal `not_found`, also for a deleted one."""
     found = await find_message(pool, user, chat, message) if is_id(message) else None
     if found is None:
         raise not_found()
     return found
-
-
-async def events_for_participant(
-    pool: Pool, chat: str, user: str, after: int, limit: int, max_bytes: int
-) -> Page:
-    """The events right above `after`, ascending. Raises Refusal `not_found`."""
-    page = await list_events_for(pool, user, chat, after, limit, max_bytes)
-    if page is None:
-        raise not_found()
-    return page
 
 
 def direct_stays() -> Refusal:

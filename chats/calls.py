@@ -81,6 +81,7 @@ from common.protocol.instance import ChatsCounted
 from common.protocol.items import AppendAnswer, AppendRequest
 from common.protocol.links import ClaimLinks, LinksClaimed, SettleLinks
 from common.protocol.own import ChangeMine, Marker, MarkersMoved, Mine, MoveMarker, MoveMarkers
+from common.protocol.pages import PagesAnswer, PagesRequest
 from common.protocol.push import AddPushReader, DescribePushes, PushNotes
 from common.protocol.users import Empty
 
@@ -153,6 +154,7 @@ def create_calls(
         Call("get_message", "edge", GetMessage, OneMessage, partial(history.get_message, pool)),
         Call("get_messages", "edge", GetMessages, MessagePage, partial(history.get_messages, pool)),
         Call("get_events", "edge", GetEvents, EventPage, partial(history.get_events, pool)),
+        Call("pages", "edge", PagesRequest, PagesAnswer, partial(history.get_pages, pool)),
         Call("begin_upload", "files", BeginUpload, UploadBegun, partial(files.begin_upload, pool)),
         Call(
             "finish_upload", "files", FinishUpload, Attachment,

@@ -1,46 +1,58 @@
-"""What participants read of a chat: its current messages, and its events forwards."""
+"""What participants read of a chat: its current messages, and its events forwards.
+
+Pages are made as the JSON that clients get, and many readers' at once: a statement for a page alone
+costs most of what one for a dozen does.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import msgspec
 
-from chats.access import (
-    events_for_participant,
-    message_for_participant,
-    messages_for_participant,
-    next_messages_for_participant,
+from chats.access import message_for_participant
+from chats.store.history import (
+    MAX_SEQ,
+    MessagesRead,
+    list_messages_above,
+    list_messages_below,
 )
+from chats.store.log import EventsRead, list_events_for
+from chats.store.stretches import Stretch
 from common.database.pool import Pool
 from common.protocol.chats import (
-    EventPage,
     GetEvents,
     GetMessage,
     GetMessages,
-    MessagePage,
     OneMessage,
 )
+from common.protocol.errors import not_found
+from common.protocol.pages import (
+    PagesRequest,
+    PageWanted,
+    encode_event_page,
+    encode_message_page,
+)
 
-MAX_PAGE_BYTES = 2**20
+MAX_PAGE_BYTES: Final = 2**20
+
+_NOT_ALLOWED: Final = b"null"
 
 
-async def get_messages(pool: Pool, request: GetMessages) -> MessagePage:
-    """Newest first: the newest ones below `before`, or the oldest ones above `after`.
+async def get_pages(pool: Pool, request: PagesRequest) -> bytes:
+    """A PagesAnswer."""
+    pages = await _read_pages(pool, request.wanted)
+    return b'{"pages":[%b]}' % b",".join([page or _NOT_ALLOWED for page in pages])
 
-    Raises Refusal `not_found`.
-    """
-    if request.after is None:
-        page = await messages_for_participant(
-            pool, request.chat, request.user, request.before, request.limit + 1
-        )
-        shown = page.events[: request.limit]
-    else:
-        page = await next_messages_for_participant(
-            pool, request.chat, request.user, request.after, request.limit + 1
-        )
-        shown = page.events[: request.limit][::-1]
-    return MessagePage(
-        messages=[msgspec.Raw(message) for message in shown],
-        seq=page.head,
-        more=len(page.events) > request.limit,
-    )
+
+async def get_messages(pool: Pool, request: GetMessages) -> bytes:
+    """A MessagePage. Raises Refusal `not_found`."""
+    return await _read_page(
+        pool,
+        PageWanted(
+            user=request.user, chat=request.chat, of="messages",
+            before=request.before, after=request.after, limit=request.limit,
+        ),
+    )  # fmt: skip
 
 
 async def get_message(pool: Pool, request: GetMessage) -> OneMessage:
@@ -49,12 +61,71 @@ async def get_message(pool: Pool, request: GetMessage) -> OneMessage:
     return OneMessage(message=msgspec.Raw(found))
 
 
-async def get_events(pool: Pool, request: GetEvents) -> EventPage:
-    """Ascending, above `after`, at most `MAX_PAGE_BYTES`. Raises Refusal `not_found`."""
-    page = await events_for_participant(
-        pool, request.chat, request.user, request.after, request.limit, MAX_PAGE_BYTES
+async def get_events(pool: Pool, request: GetEvents) -> bytes:
+    """An EventPage of at most `MAX_PAGE_BYTES`. Raises Refusal `not_found`."""
+    return await _read_page(
+        pool,
+        PageWanted(
+            user=request.user, chat=request.chat, of="events",
+            before=None, after=request.after, limit=request.limit,
+        ),
+    )  # fmt: skip
+
+
+async def _read_page(pool: Pool, wanted: PageWanted) -> bytes:
+    [page] = await _read_pages(pool, [wanted])
+    if page is None:
+        raise not_found()
+    return page
+
+
+async def _read_pages(pool: Pool, wanted: Sequence[PageWanted]) -> list[bytes | None]:
+    """None for one who does not take part. All of a kind are of one moment."""
+    pages: list[bytes | None] = [None] * len(wanted)
+    for read in (_read_below, _read_above, _read_events):
+        places = [nth for nth, one in enumerate(wanted) if _reader_of(one) is read]
+        if places:
+            found = await read(pool, [_stretch(wanted[nth]) for nth in places])
+            for nth, page in zip(places, found, strict=True):
+                pages[nth] = page
+    return pages
+
+
+_Read = Callable[[Pool, list[Stretch]], Awaitable[list[bytes | None]]]
+
+
+def _reader_of(wanted: PageWanted) -> _Read:
+    if wanted.of == "events":
+        return _read_events
+    return _read_below if wanted.after is None else _read_above
+
+
+def _stretch(wanted: PageWanted) -> Stretch:
+    start = MAX_SEQ if wanted.before is None else wanted.before
+    return Stretch(
+        wanted.chat, wanted.user, start if wanted.after is None else wanted.after, wanted.limit
     )
-    last = request.after + len(page.events)  # the log of a chat that has participants is dense
-    return EventPage(
-        events=[msgspec.Raw(event) for event in page.events], seq=page.head, more=last < page.head
-    )
+
+
+async def _read_below(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
+    return [_show_messages(page) for page in await list_messages_below(pool, wanted)]
+
+
+async def _read_above(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
+    return [_show_messages(page) for page in await list_messages_above(pool, wanted)]
+
+
+async def _read_events(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
+    found = await list_events_for(pool, wanted, MAX_PAGE_BYTES)
+    return [_show_events(page, stretch.start) for page, stretch in zip(found, wanted, strict=True)]
+
+
+def _show_messages(page: MessagesRead | None) -> bytes | None:
+    return page and encode_message_page(page.messages, page.head, more=page.more)
+
+
+def _show_events(page: EventsRead | None, after: int) -> bytes | None:
+    if page is None:
+        return None
+    last = after + page.amount  # the log of a chat that has participants is dense
+    return encode_event_page(page.events, page.head, more=last < page.head)

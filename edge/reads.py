@@ -15,13 +15,13 @@ from common.calls.calls import Calls
 from common.calls.lanes import Lanes
 from common.protocol.chats import (
     Chat,
-    MessagePage,
     View,
     ViewsAnswer,
     ViewsRequest,
     ViewWanted,
 )
 from common.protocol.errors import Refusal, not_found
+from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
 from common.protocol.users import Person
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
@@ -31,6 +31,7 @@ from edge.metrics import READS
 from edge.upstream import Chats, Users
 
 MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
+MAX_PAGES_A_CALL: Final = 16
 VIEWS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
@@ -39,6 +40,7 @@ NOBODY_SECONDS: Final = 2.0
 BYTES_OBJECT: Final = 41  # what CPython needs beside the bytes, and a tuple for each
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
 
+_NO_PAGE: Final = b"null"
 _NOBODY: Final = Person(id="", username="")
 
 _encode = msgspec.json.encode
@@ -46,11 +48,14 @@ _decode_chat = msgspec.json.Decoder(Chat).decode
 
 
 class Reads(Protocol):
-    """The reads of the routes, from wherever. Each raises Refusal not_found, or unavailable."""
+    """The reads of the routes, from wherever; a page of messages as JSON. Each raises Refusal
+    not_found, or unavailable."""
 
     async def get_chat(self, user: str, chat: str) -> Chat: ...
 
-    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage: ...
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> bytes: ...
+
+    async def get_page(self, wanted: PageWanted) -> bytes: ...
 
     async def get_person(self, person: str) -> Person: ...
 
@@ -63,8 +68,16 @@ class DirectReads:
         self.get_chat = chats.get_chat
         self.get_person = users.get_person
 
-    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage:
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> bytes:
         return await self._chats.get_messages(user, chat, None, limit)
+
+    async def get_page(self, wanted: PageWanted) -> bytes:
+        if wanted.of == "events":
+            after = wanted.after or 0
+            return await self._chats.get_events(wanted.user, wanted.chat, after, wanted.limit)
+        return await self._chats.get_messages(
+            wanted.user, wanted.chat, wanted.before, wanted.limit, wanted.after
+        )
 
 
 class _ViewInEpoch(NamedTuple):
@@ -88,6 +101,12 @@ class CachedReads:
             chats.preferred,
             self._fetch_views,
             max_items=MAX_VIEWS_A_CALL,
+            pause=VIEWS_PAUSE_SECONDS,
+        )
+        self._pages = Lanes[PageWanted, bytes](
+            chats.preferred,
+            self._fetch_pages,
+            max_items=MAX_PAGES_A_CALL,
             pause=VIEWS_PAUSE_SECONDS,
         )
         loads = asyncio.Semaphore(MAX_LOADS)
@@ -127,7 +146,7 @@ class CachedReads:
         self._memory.put(key, shown, 2 * len(data), MEMORY_SECONDS)
         return shown
 
-    async def get_newest_messages(self, user: str, chat: str, limit: int) -> MessagePage:
+    async def get_newest_messages(self, user: str, chat: str, limit: int) -> bytes:
         key = f"tail:{chat}"
         tail: Tail = self._memory.get(key) or Tail()
         READS.labels("messages", "memory" if tail.seq else "owner").inc()
@@ -140,9 +159,7 @@ class CachedReads:
             self._memory.put(key, tail, size, MEMORY_SECONDS)
         assert page is not None
         messages, more = page
-        return MessagePage(
-            messages=[msgspec.Raw(message) for message in messages], seq=tail.seq, more=more
-        )
+        return encode_message_page(b",".join(messages), tail.seq, more=more)
 
     async def _read_on(
         self, tail: Tail, user: str, chat: str, limit: int
@@ -158,6 +175,21 @@ class CachedReads:
         else:
             tail = tail.follow(view.seq, [bytes(event) for event in view.events])
         return tail, tail.page(limit)
+
+    async def get_page(self, wanted: PageWanted) -> bytes:
+        """Held nowhere: what is far from the head is seldom read twice."""
+        page = await self._pages.fetch(wanted.chat, wanted)
+        if page == _NO_PAGE:
+            raise not_found()
+        return page
+
+    async def _fetch_pages(
+        self, chat: str, wanted: list[PageWanted], seconds: float
+    ) -> list[bytes]:
+        answer = await self._chats.call(
+            "pages", PagesRequest(wanted=wanted), PagesAnswer, key=chat, timeout=seconds
+        )
+        return [bytes(page) for page in answer.pages]
 
     async def get_person(self, person: str) -> Person:
         key = f"person:{person}"

@@ -144,7 +144,8 @@ class Administration:
 
 
 class Chats:
-    """Calls to chats, apart from sends. Each raises Refusal."""
+    """Calls to chats, apart from sends. Each raises Refusal. Pages are answered as the bytes that
+    chats has made of them, which are what clients get."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -180,8 +181,8 @@ class Chats:
     async def get_chat(self, user: str, chat: str) -> c.Chat:
         return await self._calls.call("get_chat", c.GetChat(user=user, chat=chat), c.Chat, key=chat)
 
-    async def list_chats(self, request: c.ListChats) -> c.ChatPage:
-        return await self._calls.call("list_chats", request, c.ChatPage, key=request.user)
+    async def list_chats(self, request: c.ListChats) -> bytes:
+        return await self._calls.fetch("list_chats", request, key=request.user)
 
     async def move_marker(self, request: own.MoveMarker) -> int:
         """Where it is then."""
@@ -201,13 +202,13 @@ class Chats:
 
     async def get_messages(
         self, user: str, chat: str, before: int | None, limit: int, after: int | None = None
-    ) -> c.MessagePage:
+    ) -> bytes:
         request = c.GetMessages(user=user, chat=chat, before=before, limit=limit, after=after)
-        return await self._calls.call("get_messages", request, c.MessagePage, key=chat)
+        return await self._calls.fetch("get_messages", request, key=chat)
 
-    async def get_events(self, user: str, chat: str, after: int, limit: int) -> c.EventPage:
+    async def get_events(self, user: str, chat: str, after: int, limit: int) -> bytes:
         request = c.GetEvents(user=user, chat=chat, after=after, limit=limit)
-        return await self._calls.call("get_events", request, c.EventPage, key=chat)
+        return await self._calls.fetch("get_events", request, key=chat)
 
     async def find_files(self, request: f.FindFiles) -> f.FilesFound:
         return await self._calls.call("find_files", request, f.FilesFound, key=request.chat)
@@ -215,5 +216,5 @@ class Chats:
     async def delete_file(self, request: f.DeleteFile) -> None:
         await self._calls.call("delete_file", request, c.Done, key=request.chat)
 
-    async def search(self, request: c.SearchRequest) -> c.SearchAnswer:
-        return await self._calls.call("search", request, c.SearchAnswer, key=request.user)
+    async def search(self, request: c.SearchRequest) -> bytes:
+        return await self._calls.fetch("search", request, key=request.user)

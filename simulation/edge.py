@@ -23,6 +23,7 @@ from common.process.trace import enter_trace
 from common.protocol import chats as c
 from common.protocol.errors import Refusal
 from common.protocol.items import SendItem
+from common.protocol.pages import PageWanted
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.appends import Appends
@@ -67,7 +68,7 @@ class _Front:
         try:
             caller = self._gate.admit(request.headers.get(b"authorization", b"").decode())
             answer = await self._serve[request.path](caller, msgspec.json.decode(request.body))
-            return Response(200, _encode(answer))
+            return Response(200, answer if isinstance(answer, bytes) else _encode(answer))
         except Refusal as refusal:
             return Response(refusal.status, _encode(refusal.problem()))
 
@@ -131,10 +132,18 @@ class _Front:
         return {}
 
     async def _events(self, caller: Any, body: dict[str, Any]) -> Any:
-        return await self._chats.get_events(caller.user, body["chat"], body["after"], 200)
+        wanted = PageWanted(
+            user=caller.user, chat=body["chat"], of="events",
+            before=None, after=body["after"], limit=200,
+        )  # fmt: skip
+        return await self._reads.get_page(wanted)
 
     async def _messages(self, caller: Any, body: dict[str, Any]) -> Any:
-        return await self._chats.get_messages(caller.user, body["chat"], body["before"], 20)
+        wanted = PageWanted(
+            user=caller.user, chat=body["chat"], of="messages",
+            before=body["before"], after=None, limit=20,
+        )  # fmt: skip
+        return await self._reads.get_page(wanted)
 
     async def _newest(self, caller: Any, body: dict[str, Any]) -> Any:
         return await self._reads.get_newest_messages(caller.user, body["chat"], 20)

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 import chats.history
 import chats.log.appending
 import common.calls.lanes
@@ -23,8 +21,9 @@ import realtime.fan_out.stream
 from chats.log.drafts import answer, refuse
 from chats.store.messages import BatchFailed
 from common.process.logs import log
-from common.protocol.chats import EventPage, Slice
+from common.protocol.chats import Slice
 from common.protocol.errors import Refusal, unavailable
+from common.protocol.pages import encode_event_page
 
 
 def _put(owner: Any, name: str, replacement: Any) -> None:
@@ -96,16 +95,19 @@ def a_socket_enters_when_its_join_begins() -> None:
 def readers_are_judged_before_they_read() -> None:
     """9: whether somebody may read a page, and the page, are two statements."""
 
-    async def get_events(pool: Any, request: Any) -> EventPage:
-        row = await pool.trip("find_chat_of_member", (request.chat, request.user), {})
-        if row is None:
-            raise Refusal("not_found", "There is nothing here that you may see.")
-        found = await pool.trip("list_events", (request.chat, request.after, request.limit), {})
-        last = found[-1].seq if found else request.after
-        head = max(row.seq, last)
-        return EventPage(events=[msgspec.Raw(e.event) for e in found], seq=head, more=last < head)
+    async def read_events(pool: Any, wanted: list[Any]) -> list[bytes | None]:
+        return [await read_one(pool, stretch) for stretch in wanted]
 
-    _put(chats.history, "get_events", get_events)
+    async def read_one(pool: Any, wanted: Any) -> bytes | None:
+        row = await pool.trip("find_chat_of_member", (wanted.chat, wanted.reader), {})
+        if row is None:
+            return None
+        found = await pool.trip("list_events", (wanted.chat, wanted.start, wanted.limit), {})
+        last = found[-1].seq if found else wanted.start
+        head = max(row.seq, last)
+        return encode_event_page(b",".join(e.event for e in found), head, more=last < head)
+
+    _put(chats.history, "_read_events", read_events)
 
 
 def a_room_is_swept_while_it_is_joined() -> None:

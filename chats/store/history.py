@@ -1,9 +1,9 @@
 """Current messages: the log's with what became of them, in one snapshot with the chat's head."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from chats.store.log import Page
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
 
 MAX_SEQ: Final = 2**63 - 1
@@ -20,16 +20,34 @@ _READABLE: Final = """
 FROM participants m JOIN chats c ON c.id = m.chat
 WHERE m.chat = %s::uuid AND m.member = %s::uuid
 """
-_BELOW = f"""
-SELECT {HEAD_OF_CHAT}, ARRAY(
-    {CURRENT} AND l.chat = c.id AND l.seq < %s::bigint ORDER BY l.seq DESC LIMIT %s::bigint
-) {_READABLE}
-"""
-_ABOVE = f"""
-SELECT {HEAD_OF_CHAT}, ARRAY(
-    {CURRENT} AND l.chat = c.id AND l.seq > %s::bigint ORDER BY l.seq LIMIT %s::bigint
-) {_READABLE}
-"""
+# One value with all messages: chats would take an array of them apart and join them again.
+_PAGES = f"""
+SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.messages, ''), (
+    SELECT true FROM log l WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{beyond}}
+    ORDER BY l.seq {{order}} LIMIT 1
+) IS NOT NULL
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
+    WITH ORDINALITY AS w (chat, reader, start, amount, nth)
+JOIN participants m ON m.chat = w.chat AND m.member = w.reader
+JOIN chats c ON c.id = m.chat
+CROSS JOIN LATERAL (
+    SELECT string_agg(shown.message, ','::bytea{{newest_first}}) AS messages,
+        {{last}}(shown.seq) AS last
+    FROM (
+        SELECT l.seq, show_message(l.event, d.current, d.reactions) AS message
+        FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq
+        WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{within}}
+        ORDER BY l.seq {{order}} LIMIT w.amount
+    ) AS shown
+) AS page
+"""  # noqa: S608 - constants
+_BELOW = _PAGES.format(
+    within="< w.start", order="DESC", last="min", beyond="< page.last", newest_first=""
+)
+_ABOVE = _PAGES.format(
+    within="> w.start", order="ASC", last="max", beyond="> page.last",
+    newest_first=" ORDER BY shown.seq DESC",
+)  # fmt: skip
 _ONE = f"""
 SELECT {HEAD_OF_CHAT}, ARRAY(
     {CURRENT} AND l.chat = c.id AND message_id(l.event) = %s::uuid AND d.is_deleted IS NOT TRUE
@@ -37,21 +55,33 @@ SELECT {HEAD_OF_CHAT}, ARRAY(
 """
 
 
-async def list_messages_below(
-    pool: Pool, member: str, chat: str, before: int | None, limit: int
-) -> Page | None:
-    """Newest first, below `before`; None for one who does not take part."""
-    upto = MAX_SEQ if before is None else before
-    rows = await fetch(pool, _BELOW, (upto, limit, chat, member))
-    return Page(*rows[0]) if rows else None
+class MessagesRead(NamedTuple):
+    """Encoded messages, newest first, with commas between, and the chat's head, of one moment;
+    `more`: there are others beyond them."""
+
+    head: int
+    messages: bytes
+    more: bool
 
 
-async def list_messages_above(
-    pool: Pool, member: str, chat: str, after: int, limit: int
-) -> Page | None:
-    """Oldest first, above `after`; None for one who does not take part."""
-    rows = await fetch(pool, _ABOVE, (after, limit, chat, member))
-    return Page(*rows[0]) if rows else None
+async def list_messages_below(pool: Pool, wanted: list[Stretch]) -> list[MessagesRead | None]:
+    """Of each the newest ones; None for one who does not take part."""
+    return await _list_messages(pool, _BELOW, wanted)
+
+
+async def list_messages_above(pool: Pool, wanted: list[Stretch]) -> list[MessagesRead | None]:
+    """Of each the oldest ones; None for one who does not take part."""
+    return await _list_messages(pool, _ABOVE, wanted)
+
+
+async def _list_messages(
+    pool: Pool, statement: str, wanted: list[Stretch]
+) -> list[MessagesRead | None]:
+    rows = await fetch(pool, statement, stretch_arrays(wanted))
+    found: list[MessagesRead | None] = [None] * len(wanted)
+    for nth, *read in rows:
+        found[nth - 1] = MessagesRead(*read)
+    return found
 
 
 async def find_message(pool: Pool, member: str, chat: str, message: str) -> bytes | None:

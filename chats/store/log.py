@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
@@ -22,16 +23,20 @@ class LogRow(NamedTuple):
 # after a removal is never in a page of the one who was removed.
 # Cut by bytes, but never empty where there is something.
 _EVENTS = f"""
-SELECT {HEAD_OF_CHAT}, ARRAY(
-    SELECT event FROM (
-        SELECT seq, event, sum(octet_length(event)) OVER (ORDER BY seq) AS total,
-            row_number() OVER (ORDER BY seq) AS nth
-        FROM (SELECT seq, event FROM log WHERE chat = c.id AND seq > %s::bigint
-              ORDER BY seq LIMIT %s::bigint) AS page
-    ) AS measured WHERE total <= %s::bigint OR nth = 1 ORDER BY seq
-)
-FROM participants m JOIN chats c ON c.id = m.chat
-WHERE m.chat = %s::uuid AND m.member = %s::uuid
+SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.events, ''), page.amount
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
+    WITH ORDINALITY AS w (chat, reader, start, amount, nth)
+JOIN participants m ON m.chat = w.chat AND m.member = w.reader
+JOIN chats c ON c.id = m.chat
+CROSS JOIN LATERAL (
+    SELECT string_agg(measured.event, ','::bytea) AS events, count(*) AS amount FROM (
+        SELECT page.event, octet_length(page.event) AS size,
+            sum(octet_length(page.event)) OVER (ORDER BY page.seq) AS total
+        FROM (SELECT l.seq, l.event FROM log l WHERE l.chat = c.id AND l.seq > w.start
+              ORDER BY l.seq LIMIT w.amount) AS page
+        ORDER BY page.seq
+    ) AS measured WHERE measured.total <= %s::bigint OR measured.total = measured.size
+) AS page
 """  # noqa: S608 - constants
 # `known` is the last seq that the window could add to an answer that reaches back to `after`.
 _SLICES = f"""
@@ -66,20 +71,25 @@ ORDER BY w.nth
 """
 
 
-class Page(NamedTuple):
-    """Encoded events and the chat's head, of one moment."""
+class EventsRead(NamedTuple):
+    """Encoded events with commas between, the chat's head, of one moment, and how many they
+    are."""
 
     head: int
-    events: list[bytes]
+    events: bytes
+    amount: int
 
 
 async def list_events_for(
-    pool: Pool, member: str, chat: str, after: int, limit: int, max_bytes: int
-) -> Page | None:
-    """The events right above `after`, at least one where there is one; None for one who does not
-    take part."""
-    rows = await fetch(pool, _EVENTS, (after, limit, max_bytes, chat, member))
-    return Page(*rows[0]) if rows else None
+    pool: Pool, wanted: list[Stretch], max_bytes: int
+) -> list[EventsRead | None]:
+    """Of each the events right above its start, at least one where there is one; None for one who
+    does not take part."""
+    rows = await fetch(pool, _EVENTS, (*stretch_arrays(wanted), max_bytes))
+    found: list[EventsRead | None] = [None] * len(wanted)
+    for nth, *read in rows:
+        found[nth - 1] = EventsRead(*read)
+    return found
 
 
 async def read_slices(

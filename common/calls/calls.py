@@ -123,6 +123,19 @@ class Calls:
         `timeout` is for all tries together, in seconds. Raises Refusal: the other side's, or
         `unavailable` when no replica served it in time, at once while the role is given up.
         """
+        data = await self.fetch(name, request, key=key, timeout=timeout, try_timeout=try_timeout)
+        return msgspec.json.decode(data, type=answer)
+
+    async def fetch(
+        self,
+        name: str,
+        request: msgspec.Struct,
+        *,
+        key: str = "",
+        timeout: float = DEADLINE_SECONDS,
+        try_timeout: float = TRY_SECONDS,
+    ) -> bytes:
+        """The same for an answer that is passed on as it came."""
         body = _encode(request)
         deadline = self._clock() + timeout
         pause = FIRST_PAUSE_SECONDS
@@ -135,7 +148,7 @@ class Calls:
                 seconds = min(left, try_timeout) if len(addresses) > 1 else left
                 data = await self._try(address, name, body, seconds, fair=seconds >= try_timeout)
                 if data is not None:
-                    return msgspec.json.decode(data, type=answer)
+                    return data
             if self._key_refused_by and self._key_refused_by.issuperset(addresses):
                 break
             await self._wait_until_well(deadline, pause)

@@ -51,14 +51,14 @@ _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
 @dataclass(frozen=True)
 class Call(Generic[Q, A]):
     """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
-    Refusal. `by` names the services that may make it, with spaces between; all others are
-    refused."""
+    Refusal, and may return the answer's JSON instead of the struct. `by` names the services that
+    may make it, with spaces between; all others are refused."""
 
     name: str
     by: str
     request: type[Q]
     answer: type[A]
-    serve: Callable[[Q], Awaitable[A]]
+    serve: Callable[[Q], Awaitable[A | bytes]]
 
     def __post_init__(self) -> None:
         if not self.callers or not self.callers <= set(CALLERS):
@@ -162,7 +162,8 @@ class CallService:
             asked = decode(request.body)
         except msgspec.DecodeError as error:
             raise Refusal("invalid_request", str(error)) from error
-        return _encode(await serve(asked))
+        answer: bytes | msgspec.Struct = await serve(asked)
+        return answer if isinstance(answer, bytes) else _encode(answer)
 
     def _identify(self, request: Request) -> str:
         """The service that calls. Raises Refusal."""

@@ -21,7 +21,7 @@ from common.protocol.ids import new_id
 from common.protocol.own import Mine
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs
-from edge.http.answer import Answer, PackedAnswer, encode_json, json_answer
+from edge.http.answer import Answer, PackedAnswer, json_answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post, put
@@ -183,7 +183,7 @@ class ChatRoutes:
             limit=query.limit,
             by_activity=query.order == "activity",
         )
-        return PackedAnswer(encode_json(await self._chats.list_chats(request)))
+        return PackedAnswer(await self._chats.list_chats(request))
 
     @get("/api/chat/{chat_id}", "A chat", {200: ShownChat}, who=Who.PARTICIPANTS)
     async def get_chat(self, caller: Claims, chat_id: Id) -> Answer:

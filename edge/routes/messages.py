@@ -9,6 +9,7 @@ from common.process.trace import followed_trace
 from common.protocol.events import AnyEvent, CurrentMessage
 from common.protocol.items import SendItem
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
+from common.protocol.pages import PageWanted
 from common.protocol.wire import Id, Seq
 from edge.appends import Appends
 from edge.bodies import (
@@ -20,7 +21,7 @@ from edge.bodies import (
     RequestBody,
     Wrongs,
 )
-from edge.http.answer import Answer, json_answer
+from edge.http.answer import Answer
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import Who, get, post
@@ -144,15 +145,16 @@ class MessageRoutes:
         who=Who.PARTICIPANTS,
     )
     async def get_messages(self, caller: Claims, chat_id: Id, query: HistoryQuery) -> Answer:
-        if query.after is not None:
-            page = await self._chats.get_messages(
-                caller.user, chat_id, None, query.limit, query.after
-            )
-        elif query.before is None:
+        if query.after is None and query.before is None:
             page = await self._reads.get_newest_messages(caller.user, chat_id, query.limit)
         else:
-            page = await self._chats.get_messages(caller.user, chat_id, query.before, query.limit)
-        return json_answer(page)
+            page = await self._reads.get_page(
+                PageWanted(
+                    user=caller.user, chat=chat_id, of="messages",
+                    before=query.before, after=query.after, limit=query.limit,
+                )
+            )  # fmt: skip
+        return Answer(page)
 
     @get(
         "/api/chat/{chat_id}/message/{message_id}",
@@ -171,5 +173,10 @@ class MessageRoutes:
         who=Who.PARTICIPANTS,
     )
     async def get_events(self, caller: Claims, chat_id: Id, query: EventsQuery) -> Answer:
-        page = await self._chats.get_events(caller.user, chat_id, query.after, query.limit)
-        return json_answer(page)
+        page = await self._reads.get_page(
+            PageWanted(
+                user=caller.user, chat=chat_id, of="events",
+                before=None, after=query.after, limit=query.limit,
+            )
+        )  # fmt: skip
+        return Answer(page)

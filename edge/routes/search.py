@@ -9,7 +9,7 @@ from common.protocol.chats import SearchRequest
 from common.protocol.events import Message
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, Query
-from edge.http.answer import Answer, json_answer
+from edge.http.answer import Answer
 from edge.limits import Limits
 from edge.operation import get
 from edge.upstream import Chats
@@ -64,4 +64,4 @@ class SearchRoutes:
                 limit=query.limit,
             )
         )
-        return json_answer(page)
+        return Answer(page)

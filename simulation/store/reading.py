@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from chats.log.encoding import decode_controls
 from chats.store.chats import ChatRow
-from chats.store.log import LogRow, Page
+from chats.store.history import MessagesRead
+from chats.store.log import EventsRead, LogRow
 from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
 from chats.store.own import OwnRow
+from chats.store.stretches import Stretch
 from chats.store.views import ViewRow
 from common.protocol.limits import (
     MAX_PARTICIPANTS_SHOWN,
@@ -82,26 +84,30 @@ class Reading(Tables):
 
     # ---- the log
 
-    def list_messages_below(
-        self, member: str, chat: str, before: int | None, limit: int
-    ) -> Page | None:
-        found = self._chat_of(chat, member)
+    def list_messages_below(self, wanted: list[Stretch]) -> list[MessagesRead | None]:
+        return [self._messages_below(stretch) for stretch in wanted]
+
+    def _messages_below(self, wanted: Stretch) -> MessagesRead | None:
+        found = self._chat_of(wanted.chat, wanted.reader)
         if found is None:
             return None
         newest = [
             e.event
             for e in reversed(list(found.log.values()))
-            if e.kind == "message" and (before is None or e.seq < before)
+            if e.kind == "message" and e.seq < wanted.start
         ]
-        return Page(found.head, newest[:limit])
+        shown = b",".join(newest[: wanted.limit])
+        return MessagesRead(found.head, shown, len(newest) > wanted.limit)
 
-    def list_events_for(
-        self, member: str, chat: str, after: int, limit: int, max_bytes: int
-    ) -> Page | None:
-        found = self._chat_of(chat, member)
+    def list_events_for(self, wanted: list[Stretch], max_bytes: int) -> list[EventsRead | None]:
+        return [self._events_for(stretch, max_bytes) for stretch in wanted]
+
+    def _events_for(self, wanted: Stretch, max_bytes: int) -> EventsRead | None:
+        found = self._chat_of(wanted.chat, wanted.reader)
         if found is None:
             return None
-        return Page(found.head, [e.event for e in self._page(chat, after, limit, max_bytes)])
+        page = self._page(wanted.chat, wanted.start, wanted.limit, max_bytes)
+        return EventsRead(found.head, b",".join(e.event for e in page), len(page))
 
     def list_events(self, chat: str, after: int, limit: int) -> list[Entry]:
         """Not asking who reads: for what the product did once (simulation/mutations.py)."""

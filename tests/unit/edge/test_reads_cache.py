@@ -3,15 +3,17 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.calls.calls import Calls
 from common.protocol.chats import Chat, View, ViewsAnswer, ViewsRequest
 from common.protocol.errors import Refusal
+from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
 from common.protocol.users import Person
 from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
-from edge.reads import MAX_LOADS, MAX_VIEWS_A_CALL, CachedReads, DirectReads
+from edge.reads import MAX_LOADS, MAX_PAGES_A_CALL, MAX_VIEWS_A_CALL, CachedReads, DirectReads
 from edge.upstream import Chats, Users
 
 
@@ -22,6 +24,7 @@ class Services(Calls):
         self.readers = {"ann", "ben"}
         self.epoch, self.version, self.seq = "e1", 1, 7
         self.calls: list[ViewsRequest] = []
+        self.pages: list[PagesRequest] = []
         self.people = self.now = self.most = 0
 
     def preferred(self, key: str) -> str:
@@ -35,10 +38,20 @@ class Services(Calls):
             await asyncio.sleep(0.001)
             self.now -= 1
             return Person(id=request.person, username=f"name of {request.person}")
+        if name == "pages":
+            self.pages.append(request)
+            await asyncio.sleep(0.001)
+            pages = [self._page(wanted) for wanted in request.wanted]
+            return PagesAnswer(pages=[msgspec.Raw(page) for page in pages])
         assert name == "views", name
         self.calls.append(request)
         await asyncio.sleep(0.001)
         return ViewsAnswer(epoch=self.epoch, views=[self._view(w) for w in request.wanted])
+
+    def _page(self, wanted: PageWanted) -> bytes:
+        if wanted.user not in self.readers:
+            return b"null"
+        return encode_message_page(b'{"seq":%d}' % wanted.limit, self.seq, more=True)
 
     def _view(self, wanted: Any) -> View:
         if wanted.user not in self.readers:
@@ -102,3 +115,23 @@ async def test_another_state_is_never_shown_from_the_cache(
     assert (await reads.get_chat("ann", "c")).chat_name == "e1 2"
     services.epoch = "e2"
     assert (await reads.get_chat("ann", "c")).chat_name == "e2 2"
+
+
+async def test_pages_that_are_wanted_at_once_share_calls(
+    services: Services, reads: CachedReads
+) -> None:
+    """Each reader gets their own page, as its bytes came, or is refused alone."""
+
+    async def read(user: str, limit: int) -> bytes:
+        wanted = PageWanted(user=user, chat="c", of="messages", before=None, after=3, limit=limit)
+        return await reads.get_page(wanted)
+
+    asked = [read("ann" if limit % 3 else "eve", limit) for limit in range(1, 200)]
+    pages = await asyncio.gather(*asked, return_exceptions=True)
+    for limit, page in enumerate(pages, 1):
+        if limit % 3:
+            assert page == b'{"messages":[{"seq":%d}],"seq":7,"more":true}' % limit
+        else:
+            assert isinstance(page, Refusal)
+            assert page.code == "not_found"
+    assert len(services.pages) <= 200 // MAX_PAGES_A_CALL + 2

@@ -1,0 +1,25 @@
+"""What many readers want of the logs of chats, as one statement takes it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chats.store.arrays import id_array, number_array
+
+
+class Stretch(NamedTuple):
+    """At most `limit` of what lies below or above `start`, for a reader."""
+
+    chat: str
+    reader: str
+    start: int
+    limit: int
+
+
+def stretch_arrays(wanted: Sequence[Stretch]) -> tuple[Any, ...]:
+    """Chats, readers, starts and limits, as parameters."""
+    return (
+        id_array([stretch.chat for stretch in wanted]),
+        id_array([stretch.reader for stretch in wanted]),
+        number_array([stretch.start for stretch in wanted]),
+        number_array([stretch.limit for stretch in wanted]),
+    )

@@ -1,0 +1,204 @@
+"""What reads cost: pages of history, the list of chats with its counts, a chat, search. CPU of all
+tiers for a request, through the balancer, sixteen at a time.
+
+Four people are in the same two hundred chats, and write in turns, so that each has unread messages
+in every chat. Nothing else happens meanwhile.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, cast
+from urllib.parse import quote
+
+import msgspec
+
+from loadtest.peers.calling import percentiles
+from loadtest.peers.growing import SEED, fresh_hubbub
+from loadtest.peers.machine import Found
+from loadtest.peers.meter import Meter, by_tier
+from loadtest.peers.people import People, Person
+from loadtest.peers.process import LOOPBACK
+
+READERS: Final = 4
+CHATS: Final = 200
+MESSAGES: Final = 110  # in each chat
+IN_FLIGHT: Final = 16
+WORDS: Final = 1_000
+WORDS_A_MESSAGE: Final = 12
+WARM_SECONDS: Final = 0.5
+SETTLED_SECONDS: Final = 3.0  # after which the search index has heard of the last message
+
+VIEWS: Final = (
+    "newest page of 50", "older page of 50", "events, 50", "a chat", "list of 200 chats",
+    "list by activity", "list, packed", "search, 20",
+)  # fmt: skip
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time over one kept connection; the answer must have a length."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._waiter: asyncio.Future[bytes] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error or ConnectionResetError("no answer"))
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        end = self._data.find(b"\r\n\r\n")
+        if end < 0 or self._waiter is None:
+            return
+        head = bytes(self._data[:end]).lower()
+        length = int(head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])
+        if len(self._data) < end + 4 + length:
+            return
+        body = bytes(self._data[end + 4 :])
+        self._data.clear()
+        waiter, self._waiter = self._waiter, None
+        if head.startswith((b"http/1.1 200", b"http/1.1 201")):
+            waiter.set_result(body)
+        else:
+            waiter.set_exception(RuntimeError(f"{head!r} {body[:300]!r}"))
+
+    async def exchange(self, request: bytes) -> bytes:
+        """The body. Raises RuntimeError for any refusal."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiter
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+Choose = Callable[[], bytes]
+
+
+class _Views:
+    """What readers ask for, at random."""
+
+    def __init__(self, people: Sequence[Person], chats: Sequence[str]) -> None:
+        self._people, self._chats = people, chats
+        self._random = random.Random(SEED)  # noqa: S311 - no secret
+
+    def choose(self, kind: str) -> bytes:
+        """A request of the kind."""
+        chat, packed = self._random.choice(self._chats), ""
+        match kind:
+            case "newest page of 50":
+                path = f"/api/chat/{chat}/message?limit=50"
+            case "older page of 50":
+                before = self._random.randint(60, MESSAGES)
+                path = f"/api/chat/{chat}/message?limit=50&before={before}"
+            case "events, 50":
+                path = f"/api/chat/{chat}/events?limit=50&after={self._random.randint(1, 50)}"
+            case "a chat":
+                path = f"/api/chat/{chat}"
+            case "list of 200 chats":
+                path = f"/api/chat?limit={CHATS}"
+            case "list by activity":
+                path = f"/api/chat?limit={CHATS}&order=activity"
+            case "list, packed":
+                path, packed = f"/api/chat?limit={CHATS}&order=activity", "accept-encoding: gzip"
+            case _:
+                path = f"/api/search?q={self._word()}&limit=20"
+        return _request("GET", path, self._random.choice(self._people), packed)
+
+    def fill(self) -> Iterator[bytes]:
+        """All messages, each chat's in turns of its people."""
+        for number in range(MESSAGES):
+            sender = self._people[number % len(self._people)]
+            for chat in self._chats:
+                text = " ".join(self._word() for _ in range(WORDS_A_MESSAGE))
+                path = f"/api/chat/{quote(chat)}/message"
+                yield _request("POST", path, sender, body=msgspec.json.encode({"message": text}))
+
+    def _word(self) -> str:
+        return f"word{self._random.randrange(WORDS)}"
+
+
+def _request(method: str, path: str, person: Person, more: str = "", body: bytes = b"") -> bytes:
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "host: bench",
+        f"authorization: Bearer {person.token}",
+        *([more] if more else []),
+        *(["content-type: application/json", f"content-length: {len(body)}"] if body else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def measure_views(kinds: Sequence[str], rounds: int, seconds: float) -> Iterator[
+    tuple[str, int, Found]
+]:  # fmt: skip
+    """Yields the kind, the round and what it took."""
+    with fresh_hubbub() as hubbub:
+        people = People(hubbub.port)
+        readers = people.sign_up(READERS)
+        chats = people.make_chats([readers] * CHATS)
+        views = _Views(readers, chats)
+        with asyncio.Runner() as runner:
+            runner.run(_exchange_all(hubbub.port, views.fill()))
+            time.sleep(SETTLED_SECONDS)
+            meter = Meter.at_rest(hubbub)
+            for round_ in range(rounds):
+                for kind in kinds[:: 1 if round_ % 2 == 0 else -1]:
+                    choose = partial(views.choose, kind)
+                    work = _measure(hubbub.port, meter, choose, seconds)
+                    yield kind, round_, runner.run(work)
+
+
+async def _exchange_all(port: int, requests: Iterator[bytes]) -> None:
+    async def work() -> None:
+        connection = await _connect(port)
+        for request in requests:
+            await connection.exchange(request)
+        connection.close()
+
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+
+
+async def _measure(port: int, meter: Meter, choose: Choose, seconds: float) -> Found:
+    connections = [await _connect(port) for _ in range(IN_FLIGHT)]
+    await _read_for(connections, choose, WARM_SECONDS)
+    since = meter.start()
+    times, size = await _read_for(connections, choose, seconds)
+    found = meter.stop(since)
+    for connection in connections:
+        connection.close()
+    return {
+        **found,
+        **by_tier(found["cpu"], len(times)),
+        **percentiles(times),
+        "requests_per_s": len(times) / found["seconds"],
+        "bytes": size / len(times),
+    }
+
+
+async def _read_for(
+    connections: Sequence[_Connection], choose: Choose, seconds: float
+) -> tuple[list[float], int]:
+    """The milliseconds of each answer, and their bytes."""
+    end, times, size = time.monotonic() + seconds, [], 0
+
+    async def work(connection: _Connection) -> None:
+        nonlocal size
+        while (began := time.perf_counter()) and time.monotonic() < end:
+            body = await connection.exchange(choose())
+            size += len(body)
+            times.append((time.perf_counter() - began) * 1000)
+
+    await asyncio.gather(*map(work, connections))
+    return times, size
+
+
+async def _connect(port: int) -> _Connection:
+    _, connection = await asyncio.get_running_loop().create_connection(_Connection, LOOPBACK, port)
+    return connection
