@@ -20,6 +20,7 @@ from chats.log.digest import RecentChanges
 from chats.log.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.log.window import Window
 from chats.membership.coordinator import Coordinator
+from chats.own.known import Known
 from chats.own.markers import Markers
 from chats.own.state import Wishes
 from chats.push.feeder import OFFER_SECONDS, PushFeeder
@@ -131,7 +132,9 @@ def create_chats(settings: ChatsSettings) -> Service:
 
     health = Health(ready, primary.describe)
     markers, wishes = Markers(pool, valkey), Wishes(pool, valkey)
-    calls = create_calls(pool, appender, coordinator, window, recent, publisher, markers, wishes)
+    calls = create_calls(
+        pool, appender, coordinator, window, recent, publisher, markers, wishes, Known()
+    )
     callers = KnownCallers(settings.callers, service.shared_key)
     served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
     return Service(service, served, health, running, withdraw)

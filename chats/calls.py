@@ -12,6 +12,7 @@ from chats.log.window import Window
 from chats.membership import chats, direct, participants
 from chats.membership.coordinator import Coordinator
 from chats.own import state, views
+from chats.own.known import Known
 from chats.own.markers import Markers
 from chats.own.state import Wishes
 from chats.push import notes
@@ -95,6 +96,7 @@ def create_calls(
     publisher: Publisher,
     markers: Markers,
     wishes: Wishes,
+    known: Known,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
@@ -147,7 +149,7 @@ def create_calls(
         Call("decide", "users", DecisionRequest, DecisionAnswer, decide_transaction),
         Call("forget", "users", ForgetDecisions, Done, forget),
         Call("get_chat", "edge", GetChat, Chat, partial(state.get_chat, pool)),
-        Call("list_chats", "edge", ListChats, ChatPage, partial(state.list_chats, pool)),
+        Call("list_chats", "edge", ListChats, ChatPage, partial(state.list_chats, pool, known)),
         Call("move_marker", "edge", MoveMarker, Marker, markers.move),
         Call("move_markers", "realtime", MoveMarkers, MarkersMoved, markers.move_many),
         Call("change_mine", "edge", ChangeMine, Mine, wishes.change),
@@ -177,7 +179,7 @@ def create_calls(
             "settle_links", "files", SettleLinks, Done,
             partial(previews.settle, pool, appender),
         ),
-        Call("views", "edge", ViewsRequest, ViewsAnswer, partial(views.get_views, pool)),
+        Call("views", "edge", ViewsRequest, ViewsAnswer, partial(views.get_views, pool, known)),
         Call("search", "edge", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(
             "memberships", "realtime", MembershipsRequest, MembershipsAnswer,

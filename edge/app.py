@@ -15,6 +15,7 @@ from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
+from common.process.memory_cache import MemoryCache
 from common.process.service import open_http
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
@@ -22,7 +23,6 @@ from common.valkey.valkey import Valkey
 from edge.admission import Admission
 from edge.appends import Appends
 from edge.asyncapi import describe_socket
-from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.http.balancer import Balancer
 from edge.http.cookies import SessionCookie

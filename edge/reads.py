@@ -13,6 +13,7 @@ import msgspec
 
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes
+from common.process.memory_cache import MemoryCache
 from common.protocol.chats import (
     Chat,
     View,
@@ -23,7 +24,6 @@ from common.protocol.chats import (
 from common.protocol.errors import Refusal, not_found
 from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
 from common.protocol.users import Person
-from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.cache.single_flight import SingleFlight
 from edge.cache.tail import Tail, begin_tail

@@ -16,6 +16,7 @@ from common.calls.http_server import Request, Response, serving_http
 from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
+from common.process.memory_cache import MemoryCache
 from common.process.service import Serving, open_http
 from common.process.settings import ServiceSettings
 from common.process.tasks import stop
@@ -27,7 +28,6 @@ from common.protocol.pages import PageWanted
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.appends import Appends
-from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.known_addresses import KnownAddresses
 from edge.limits import Limits

@@ -7,11 +7,14 @@ import msgspec
 
 from chats.access import shown_chat_for_participant
 from chats.membership.chats import show_chat
-from chats.store.chats import list_chats_of_member
+from chats.own.known import Known
+from chats.store.chats import find_shown_chats
 from chats.store.own import (
     OwnRow,
+    OwnState,
+    count_own,
     list_chats_by_activity,
-    read_own,
+    list_chats_by_making,
     set_own,
 )
 from common.calls.lanes import Lanes
@@ -19,7 +22,6 @@ from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
-    ChatPage,
     GetChat,
     ListChats,
 )
@@ -30,39 +32,67 @@ from common.protocol.notices import pack_notice
 from common.protocol.own import ChangeMine, Mine
 from common.valkey.valkey import Valkey
 
+_encode: Final = msgspec.json.Encoder().encode
+
 NOTHING: Final = msgspec.Raw(b"null")
 _NEWEST: Final = ("~", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 _CURSOR: Final = re.compile(r"([0-9TZ:.-]{24})_([0-9a-f-]{36})")
 
 
-async def list_chats(pool: Pool, request: ListChats) -> ChatPage:
-    """Newest first, or in the order of their last messages; `next` is where the next page begins,
-    where there are more. Raises Refusal `invalid_request` for a `before` that is no `next`."""
+async def list_chats(pool: Pool, known: Known, request: ListChats) -> bytes:
+    """A ChatPage, newest first, or in the order of their last messages; `next` is where the next
+    page begins, where there are more. Raises Refusal `invalid_request` for a `before` that is no
+    `next`."""
     size = request.limit + 1
     if request.by_activity:
         before = _NEWEST if request.before is None else _read_cursor(request.before)
         timed = await list_chats_by_activity(pool, request.user, before, size)
-        found = [(f"{at[1:-1]}_{row.id}", row, shown) for at, row, shown in timed]
+        found = [(f"{at[1:-1]}_{chat}", chat, state) for at, chat, state in timed]
     else:
         if request.before is not None and not is_id(request.before):
             raise _no_cursor()
-        rows = await list_chats_of_member(pool, request.user, request.before, size)
-        found = [(row.id, row, shown) for row, shown in rows]
+        made = request.before or _NEWEST[1]
+        listed = await list_chats_by_making(pool, request.user, made, size)
+        found = [(chat, chat, state) for chat, state in listed]
     page = found[: request.limit]
-    chats = [show_chat(row, shown) for _, row, shown in page]
-    return ChatPage(
-        chats=await add_own(pool, request.user, chats),
-        next=page[-1][0] if len(found) > len(page) else None,
-    )
+    chats = await _show_chats(pool, known, request.user, [place[1:] for place in page])
+    following = page[-1][0] if len(found) > len(page) else None
+    return b'{"chats":[%b],"next":%b}' % (b",".join(chats), _encode(following))
 
 
 async def get_chat(pool: Pool, request: GetChat) -> Chat:
     """Raises Refusal `not_found`."""
     found = await shown_chat_for_participant(pool, request.chat, request.user)
-    chats = await add_own(pool, request.user, [show_chat(*found)])
-    if not chats:
+    [own] = await count_own(pool, [(request.chat, request.user)])
+    if own is None:
         raise not_found()
-    return chats[0]
+    return msgspec.structs.replace(
+        show_chat(*found), last=show_last(own.row), mine=show_mine(own.row)
+    )
+
+
+async def _show_chats(
+    pool: Pool, known: Known, user: str, listed: list[tuple[str, OwnState]]
+) -> list[bytes]:
+    """Encoded; those that they have left meanwhile are gone."""
+    pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
+    rows = await known.fill_own(pool, pairs, states)
+    shown = [known.find_chat(chat, state) for chat, state in listed]
+    missing = [nth for nth, text in enumerate(shown) if text is None and rows[nth] is not None]
+    if missing:
+        found = await find_shown_chats(pool, user, [listed[nth][0] for nth in missing])
+        for nth in missing:
+            (chat, state), row = listed[nth], rows[nth]
+            if row is not None and chat in found:
+                whole = msgspec.structs.replace(show_chat(*found[chat]), last=show_last(row))
+                text = shown[nth] = _encode(whole)[:-1]  # without its end
+                if found[chat][0].seq == state.head:
+                    known.keep_chat(chat, state, text)
+    return [
+        b'%b,"mine":%b}' % (text, _encode(show_mine(row)))
+        for text, row in zip(shown, rows, strict=True)
+        if text is not None and row is not None
+    ]
 
 
 def _read_cursor(text: str) -> tuple[str, str]:
@@ -74,19 +104,6 @@ def _read_cursor(text: str) -> tuple[str, str]:
 
 def _no_cursor() -> Exception:
     return invalid("before", "must be `next` of a page of this list")
-
-
-async def add_own(pool: Pool, user: str, chats: list[Chat]) -> list[Chat]:
-    """The chats with the newest message and what is the user's; those that they have left
-    meanwhile are gone."""
-    if not chats:
-        return []
-    rows = await read_own(pool, [(chat.id, user) for chat in chats])
-    return [
-        msgspec.structs.replace(chat, last=show_last(row), mine=show_mine(row))
-        for chat, row in zip(chats, rows, strict=True)
-        if row is not None
-    ]
 
 
 def show_mine(row: OwnRow) -> Mine:
@@ -133,7 +150,7 @@ class Wishes:
         chat, user = request.chat, request.user
         if not await set_own(self._pool, chat, user, request.notify, request.archived):
             raise not_found()
-        [row] = await read_own(self._pool, [(chat, user)])
-        if row is None:
+        [counted] = await count_own(self._pool, [(chat, user)])
+        if counted is None:
             raise not_found()
-        return show_mine(row)
+        return show_mine(counted.row)

@@ -6,8 +6,8 @@ Nothing here depends on what edge holds; it only says what it need not be sent a
 import msgspec
 
 from chats.membership.chats import show_chat
+from chats.own.known import Known
 from chats.own.state import show_last, show_mine
-from chats.store.own import read_own
 from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool
 from common.protocol.chats import View, ViewsAnswer, ViewsRequest
@@ -15,7 +15,7 @@ from common.protocol.chats import View, ViewsAnswer, ViewsRequest
 _NOT_ALLOWED = View(allowed=False)
 
 
-async def get_views(pool: Pool, request: ViewsRequest) -> ViewsAnswer:
+async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAnswer:
     """All of one moment, but for what is a reader's own."""
     epoch, rows = await read_views(
         pool, [(w.chat, w.user, w.details, w.after, w.amount) for w in request.wanted]
@@ -24,7 +24,7 @@ async def get_views(pool: Pool, request: ViewsRequest) -> ViewsAnswer:
     wanted = [nth for nth, one in enumerate(request.wanted) if one.own and views[nth].allowed]
     if wanted:
         pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in wanted]
-        for nth, row in zip(wanted, await read_own(pool, pairs), strict=True):
+        for nth, row in zip(wanted, await known.read_own(pool, pairs), strict=True):
             if row is None:
                 views[nth] = _NOT_ALLOWED
             else:

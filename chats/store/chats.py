@@ -22,7 +22,6 @@ class ChatRow(NamedTuple):
 
 
 MAX_COUNTED = 100_000
-_AFTER_ALL_IDS = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 COLUMNS = (
     f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count, c.topic"
 )
@@ -54,18 +53,18 @@ async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, 
     return (ChatRow(*rows[0][:-1]), rows[0][-1]) if rows else None
 
 
-async def list_chats_of_member(
-    pool: Pool, member: str, before: str | None, limit: int
-) -> list[tuple[ChatRow, list[str]]]:
-    """Newest first, each with its first participants."""
+async def find_shown_chats(
+    pool: Pool, member: str, chats: list[str]
+) -> dict[str, tuple[ChatRow, list[str]]]:
+    """The same of several; without those in which this person does not take part."""
     rows = await fetch(
         pool,
-        f"SELECT {COLUMNS}, {SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
-        " WHERE m.member = %s::uuid AND m.chat < %s::uuid"
-        " ORDER BY m.chat DESC LIMIT %s::bigint",
-        (member, before or _AFTER_ALL_IDS, limit),
+        f"SELECT {COLUMNS}, {SHOWN} FROM unnest(%s::uuid[]) AS w (chat)"  # noqa: S608 - constants
+        " JOIN participants m ON m.chat = w.chat AND m.member = %s::uuid"
+        " JOIN chats c ON c.id = m.chat",
+        (id_array(chats), member),
     )
-    return [(ChatRow(*row[:-1]), row[-1]) for row in rows]
+    return {row[0]: (ChatRow(*row[:-1]), row[-1]) for row in rows}
 
 
 async def list_participants(pool: Pool, chat: str, limit: int) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array
-from chats.store.chats import COLUMNS, SHOWN, ChatRow
 from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
 from common.protocol.own import Notify
@@ -23,7 +22,7 @@ WHERE near.kind = 'message' OR near.seq = 1 ORDER BY near.seq DESC LIMIT 1
 # Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
 # primary key can do that: another index has those of everybody.
 _OWN = f"""
-SELECT w.nth, r.marker,
+SELECT w.nth, i.epoch::text, h.seq, r.marker, coalesce(o.notify, 'all'), o.archived,
     CASE
         WHEN (s.found = {MAX_COUNTED} OR h.seq - r.marker <= {NEAR}) AND NOT EXISTS (
             SELECT FROM changed_messages d
@@ -38,13 +37,14 @@ SELECT w.nth, r.marker,
                 AND (k.member, k.chat, k.seq) <= (p.member, p.chat, h.seq)
             LIMIT {MAX_COUNTED}
         ) AS mentions
-    ), coalesce(o.notify, 'all'),
+    ),
     coalesce(o.archived >= CASE WHEN n.kind = 'message' THEN t.seq ELSE 0 END, false),
     CASE WHEN n.kind = 'message' THEN show_message(n.event, n.current, n.reactions) END,
     t.seq IS NOT NULL
 FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
 JOIN participants p ON p.chat = w.chat AND p.member = w.member
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
+CROSS JOIN installation i
 CROSS JOIN LATERAL (SELECT read_marker(p, o) AS marker OFFSET 0) AS r
 CROSS JOIN LATERAL (
     SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1
@@ -65,6 +65,25 @@ LEFT JOIN LATERAL (
     WHERE l.chat = p.chat AND l.seq = t.seq
 ) AS n ON true
 """  # noqa: S608 - constants
+_STATE = """
+i.epoch::text,
+(SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1),
+read_marker(p, o), coalesce(o.notify, 'all'), o.archived
+"""
+_STATES = f"""
+SELECT w.nth, {_STATE}
+FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
+JOIN participants p ON p.chat = w.chat AND p.member = w.member
+LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
+CROSS JOIN installation i
+"""  # noqa: S608 - constants
+_BY_MAKING = f"""
+SELECT p.chat::text, {_STATE}
+FROM participants p
+LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
+CROSS JOIN installation i
+WHERE p.member = %s::uuid AND p.chat < %s::uuid ORDER BY p.chat DESC LIMIT %s::bigint
+"""  # noqa: S608 - constants
 _BY_ACTIVITY = f"""
 WITH timed AS MATERIALIZED (
     SELECT p.chat, event_at(coalesce(
@@ -77,9 +96,23 @@ WITH timed AS MATERIALIZED (
     WHERE t.at IS NULL OR (t.at, t.chat) < (%s::text COLLATE "C", %s::uuid)
     ORDER BY t.at DESC NULLS FIRST, t.chat DESC LIMIT %s::bigint
 )
-SELECT page.at, {COLUMNS}, {SHOWN} FROM page JOIN chats c ON c.id = page.chat
+SELECT page.at, p.chat::text, {_STATE}
+FROM page JOIN participants p ON p.chat = page.chat AND p.member = %s::uuid
+LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
+CROSS JOIN installation i
 ORDER BY page.at DESC NULLS FIRST, page.chat DESC
 """  # noqa: S608 - constants
+
+
+class OwnState(NamedTuple):
+    """What all else follows from: the log up to its head, in one epoch, and what is the person's
+    own. `archived` is the head of when it was."""
+
+    epoch: str
+    head: int
+    read: int
+    notify: Notify
+    archived: int | None
 
 
 class OwnRow(NamedTuple):
@@ -93,19 +126,39 @@ class OwnRow(NamedTuple):
     last: bytes | None
 
 
-async def read_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
+class Counted(NamedTuple):
+    """`row` is what it is in `state`."""
+
+    state: OwnState
+    row: OwnRow
+
+
+async def read_states(pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnState | None]:
+    """For each (chat, member); None for one who does not take part."""
+    chats, members = zip(*wanted, strict=True)
+    found: list[OwnState | None] = [None] * len(wanted)
+    for nth, *state in await fetch(pool, _STATES, (id_array(chats), id_array(members))):
+        found[nth - 1] = OwnState(*state)
+    return found
+
+
+async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted | None]:
     """For each (chat, member); None for one who does not take part. All of one moment, but for
     those chats whose logs must be counted first."""
-    found: list[OwnRow | None] = [None] * len(wanted)
+    found: list[Counted | None] = [None] * len(wanted)
     left = list(range(len(wanted)))
     while left:
         chats, members = zip(*(wanted[nth] for nth in left), strict=True)
         rows = await fetch(pool, _OWN, (id_array(chats), id_array(members)))
         uncounted = []
-        for nth, *row, is_last_known in rows:
+        for nth, epoch, head, read, notify, archived, unread, *row, is_last_known in rows:
             place = left[nth - 1]
-            if is_last_known and row[1] is not None:
-                found[place] = OwnRow(*row)
+            if is_last_known and unread is not None:
+                mentions, is_archived, last = row
+                found[place] = Counted(
+                    OwnState(epoch, head, read, notify, archived),
+                    OwnRow(read, unread, mentions, notify, is_archived, last),
+                )
             else:
                 uncounted.append(place)
         await _count_blocks(pool, {wanted[place][0] for place in uncounted})
@@ -113,16 +166,24 @@ async def read_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnRow | N
     return found
 
 
+async def list_chats_by_making(
+    pool: Pool, member: str, before: str, limit: int
+) -> list[tuple[str, OwnState]]:
+    """Newest first, below `before`."""
+    rows = await fetch(pool, _BY_MAKING, (member, before, limit))
+    return [(chat, OwnState(*state)) for chat, *state in rows]
+
+
 async def list_chats_by_activity(
     pool: Pool, member: str, before: tuple[str, str], limit: int
-) -> list[tuple[str, ChatRow, list[str]]]:
+) -> list[tuple[str, str, OwnState]]:
     """Newest last message first, a chat without one by its making; below the time and id of
-    `before`. Each with its time and first participants."""
+    `before`. Each with its time."""
     while True:
-        rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit))
+        rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit, member))
         uncounted = {row[1] for row in rows if row[0] is None}
         if not uncounted:
-            return [(row[0], ChatRow(*row[1:-1]), row[-1]) for row in rows]
+            return [(at, chat, OwnState(*state)) for at, chat, *state in rows]
         await _count_blocks(pool, uncounted)
 
 

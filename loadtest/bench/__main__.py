@@ -28,12 +28,14 @@ from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
 from loadtest.peers.marking import measure_marking
 from loadtest.peers.people import People
+from loadtest.peers.pinning import measure_pinning
 from loadtest.peers.products import measure_products
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.sending import SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
 from loadtest.peers.storming import TWO_NODES, Storms
 from loadtest.peers.stuck import measure_stuck_readers
+from loadtest.peers.viewing import VIEWS, measure_views
 
 IDLE_SOCKETS: Final = 8_000
 CONNECTS_AT_ONCE: Final = 10_000
@@ -56,7 +58,9 @@ class Plan:
 
 
 USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
-WITHOUT_PEERS: Final = frozenset({"growth", "search", "list", "read-markers", "products"})
+WITHOUT_PEERS: Final = frozenset(
+    {"growth", "search", "list", "read-markers", "products", "reads", "pinned"}
+)
 PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
@@ -228,6 +232,12 @@ def run(plan: Plan) -> Bench:
     if "read-markers" in plan.parts:
         for what, found in measure_marking():
             bench.note(what, "hubbub", 0, found)
+    if "reads" in plan.parts:
+        for what, round_, found in measure_views(VIEWS, plan.rounds, plan.pace.seconds * 2):
+            bench.note(what, "hubbub", round_, found)
+    if "pinned" in plan.parts:
+        for note in measure_pinning(plan.rounds, plan.pace.seconds, plan.pace.patience):
+            bench.note(*note)
     if "products" in plan.parts:
         bench.measure_products()
     if "growth" in plan.parts:

@@ -15,10 +15,12 @@ from loadtest.bench.sections import (
     describe_costs,
     describe_lists,
     describe_markers,
+    describe_pinning,
     describe_products,
     describe_search,
     describe_storms,
     describe_stuck_readers,
+    describe_views,
 )
 from loadtest.bench.targets import count_targets, describe_targets, judge_targets
 from loadtest.peers.build import describe_versions
@@ -244,6 +246,8 @@ def _sections(rows: Rows) -> list[str]:
         *describe_search(rows),
         *describe_lists(rows),
         *describe_markers(rows),
+        *describe_views(rows),
+        *describe_pinning(rows),
         *describe_products(rows),
     ]
 

@@ -10,7 +10,11 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import CHATS, LISTED, LISTINGS
 from loadtest.peers.machine import Found
+from loadtest.peers.pinning import CORES, PINNED, WAYS
 from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
+from loadtest.peers.viewing import CHATS as READ_CHATS
+from loadtest.peers.viewing import IN_FLIGHT, READERS, VIEWS
+from loadtest.peers.viewing import MESSAGES as IN_CHAT
 
 STORM_TARGET_SECONDS: Final = 10
 QUERIES_TARGET: Final = 1
@@ -220,6 +224,70 @@ def describe_markers(rows: Rows) -> list[str]:
         f"after {watched['max_ms']:.0f} ms at the latest",
         "",
     ]
+
+
+def describe_views(rows: Rows) -> list[str]:
+    """What reads cost, by tier."""
+    if not rows.of(VIEWS[0], "hubbub"):
+        return []
+    table = [
+        "## Reads",
+        "",
+        f"{READERS} users in the same {READ_CHATS} chats of {IN_CHAT} messages, which they wrote "
+        f"in turns and have not marked as read; {IN_FLIGHT} requests open, through the balancer. "
+        "CPU of all tiers for a request, and how many a second beside a client that shares the two "
+        "cores. What was read of a chat whose head and marker did not move is held in memory; the "
+        "newest page also at edge "
+        "([how](decisions/gateway.md#reads-as-chats-encoded-them)). Medians.",
+        "",
+        "| request | kB | µs | by tier | a second | p50, ms | p99, ms |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for view in VIEWS:
+        if found := rows.of(view, "hubbub"):
+            table.append(
+                f"| {view} | {_median(found, 'bytes') / 1000:.1f} | {_median(found, 'us'):,.0f} "
+                f"| {_tiers(found)} | {_median(found, 'requests_per_s'):,.0f} "
+                f"| {_median(found, 'p50_ms'):.1f} | {_median(found, 'p99_ms'):.1f} |"
+            )
+    return [*table, ""]
+
+
+def describe_pinning(rows: Rows) -> list[str]:
+    """What a second core brings to a tier."""
+    there = [
+        (way, tier)
+        for way in WAYS
+        for tier in PINNED
+        if rows.of(_pinned(way, tier), next(iter(CORES)))
+    ]
+    if not there:
+        return []
+    table = [
+        "## A second core for each tier",
+        "",
+        "Two replicas of each service; sends into 200 chats, as many as can be, while one tier's "
+        "processes are on one core and then on both, in turns; all else, the load too, is on both "
+        "all the time. *A core* is what one core would carry: a second divided by the tier's own "
+        "CPU for a send. *Second core*: times as many as that on two cores, by the CPU of a send "
+        "there. Medians.",
+        "",
+        "| sends | tier | a second, on one core and on two | own µs | a core | second core |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for way, tier in there:
+        one, two = (rows.of(_pinned(way, tier), cores) for cores in CORES)
+        own = _median(one, "own_us"), _median(two, "own_us")
+        rates = " and ".join(f"{_median(of, 'acknowledged_per_s'):,.0f}" for of in (one, two))
+        table.append(
+            f"| by {way} | {tier} | {rates} | {own[0]:.1f} and {own[1]:.1f} "
+            f"| {1e6 / own[0]:,.0f} | {2 * own[0] / own[1]:.2f} |"
+        )
+    return [*table, ""]
+
+
+def _pinned(way: str, tier: str) -> str:
+    return f"pinned {tier}, {way}"
 
 
 def describe_products(rows: Rows) -> list[str]:

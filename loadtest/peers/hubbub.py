@@ -94,6 +94,12 @@ class Hubbub:
             for _, task in self._tasks():
                 pin(task, usual)
 
+    def pin(self, role: str, cores: set[int]) -> None:
+        """All processes of a role that there are now, and the threads that they will have."""
+        for of, task in self._tasks():
+            if of == role:
+                pin(task, cores)
+
     def _tasks(self) -> list[tuple[str, int]]:
         return [
             (role, task)

@@ -7,7 +7,7 @@ from chats.store.chats import ChatRow
 from chats.store.history import MessagesRead
 from chats.store.log import EventsRead, LogRow
 from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
-from chats.store.own import OwnRow
+from chats.store.own import Counted, OwnRow, OwnState
 from chats.store.stretches import Stretch
 from chats.store.views import ViewRow
 from common.protocol.limits import (
@@ -40,14 +40,23 @@ class Reading(Tables):
         found = self._chat_of(chat, member)
         return None if found is None else (self._row(chat, found), _shown(found))
 
-    def list_chats_of_member(
-        self, member: str, before: str | None, limit: int
-    ) -> list[tuple[ChatRow, list[str]]]:
+    def find_shown_chats(
+        self, member: str, chats: list[str]
+    ) -> dict[str, tuple[ChatRow, list[str]]]:
+        return {
+            id_: (self._row(id_, chat), _shown(chat))
+            for id_ in chats
+            if (chat := self._chat_of(id_, member)) is not None
+        }
+
+    def list_chats_by_making(
+        self, member: str, before: str, limit: int
+    ) -> list[tuple[str, OwnState]]:
         mine = sorted(
             (id_ for id_, chat in self.chats.items() if member in chat.members), reverse=True
         )
-        page = [id_ for id_ in mine if before is None or id_ < before][:limit]
-        return [(self._row(id_, self.chats[id_]), _shown(self.chats[id_])) for id_ in page]
+        page = [id_ for id_ in mine if id_ < before][:limit]
+        return [(id_, self._state(id_, member)) for id_ in page]
 
     def find_direct_chat(self, one: str, other: str) -> str | None:
         return self.direct_chats.get(frozenset((one, other)))
@@ -152,13 +161,20 @@ class Reading(Tables):
                 return entry.seq
         return 0
 
-    def read_own(self, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
+    def _state(self, id_: str, user: str) -> OwnState:
+        return OwnState(self.epoch, self.chats[id_].head, self._marker(id_, user), "all", None)
+
+    def read_states(self, wanted: list[tuple[str, str]]) -> list[OwnState | None]:
+        return [
+            None if self._chat_of(id_, user) is None else self._state(id_, user)
+            for id_, user in wanted
+        ]
+
+    def count_own(self, wanted: list[tuple[str, str]]) -> list[Counted | None]:
         """Nobody asks for counts in a run, so there are none."""
         return [
-            None
-            if self._chat_of(id_, user) is None
-            else OwnRow(self._marker(id_, user), 0, 0, "all", False, None)
-            for id_, user in wanted
+            state and Counted(state, OwnRow(state.read, 0, 0, "all", False, None))
+            for state in self.read_states(wanted)
         ]
 
     def _marker(self, id_: str, user: str) -> int:

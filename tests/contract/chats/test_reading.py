@@ -10,40 +10,44 @@ import pytest
 
 from chats import history
 from chats.own import state, views
+from chats.own.known import Known
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     Chat,
+    ChatPage,
     Done,
-    EventPage,
     GetChat,
     GetEvents,
     GetMessages,
-    MessagePage,
+    ListChats,
     RemoveParticipant,
-    ViewsAnswer,
+    RenameChat,
     ViewsRequest,
     ViewWanted,
 )
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
+from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
+from common.protocol.pages import PagesRequest, PageWanted
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class InterruptedPool:
-    """A pool whose user is stopped between its first statement and its second one, if there is
-    one, and sees what happened meanwhile."""
+    """A pool whose user is stopped before one of its statements but the first, if there are so
+    many, and sees what happened meanwhile."""
 
-    def __init__(self, pool: Pool, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, pool: Pool, meanwhile: Callable[[], Awaitable[None]], stopped: int) -> None:
         self._pool = pool
         self._meanwhile = meanwhile
+        self._stopped = stopped
         self._uses = 0
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         self._uses += 1
-        if self._uses == 2:
+        if self._uses == self._stopped:
             await self._meanwhile()
         async with self._pool.connection() as connection:
             yield connection
@@ -58,27 +62,46 @@ async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Per
     await world.send(new_message(chat.id, owner, "we are alone now"))
 
 
-async def read_events(pool: Pool, user: str, chat: str) -> EventPage:
+async def read_events(pool: Pool, user: str, chat: str) -> bytes:
     return await history.get_events(pool, GetEvents(user=user, chat=chat, after=0, limit=200))
 
 
-async def read_messages(pool: Pool, user: str, chat: str) -> MessagePage:
+async def read_messages(pool: Pool, user: str, chat: str) -> bytes:
     request = GetMessages(user=user, chat=chat, before=None, limit=50)
     return await history.get_messages(pool, request)
 
 
-async def view(pool: Pool, user: str, chat: str) -> ViewsAnswer:
-    wanted = ViewWanted(user=user, chat=chat, details=True, after=0, amount=50)
-    return await views.get_views(pool, ViewsRequest(wanted=[wanted]))
+async def read_pages(pool: Pool, user: str, chat: str) -> bytes:
+    above = PageWanted(user=user, chat=chat, of="messages", before=None, after=0, limit=50)
+    wanted = [msgspec.structs.replace(above, of="events"), above]
+    return await history.get_pages(pool, PagesRequest(wanted=wanted))
 
 
-async def read_chat(pool: Pool, user: str, chat: str) -> Chat:
-    return await state.get_chat(pool, GetChat(user=user, chat=chat))
+async def view(pool: Pool, user: str, chat: str) -> bytes:
+    wanted = ViewWanted(user=user, chat=chat, details=True, after=0, amount=50, own=True)
+    answer = await views.get_views(pool, Known(), ViewsRequest(wanted=[wanted]))
+    return msgspec.json.encode(answer)
 
 
-@pytest.mark.parametrize("read", [read_events, read_messages, view, read_chat])
+async def read_chat(pool: Pool, user: str, chat: str) -> bytes:
+    return msgspec.json.encode(await state.get_chat(pool, GetChat(user=user, chat=chat)))
+
+
+async def list_chats(pool: Pool, user: str, _: str) -> bytes:
+    request = ListChats(user=user, before=None, limit=10)
+    return await state.list_chats(pool, Known(), request)
+
+
+READS = [read_events, read_messages, read_pages, view, read_chat, list_chats]
+
+
+@pytest.mark.parametrize("stopped", [2, 3])
+@pytest.mark.parametrize("read", READS)
 async def test_nobody_reads_beyond_their_own_removal(
-    stage: Stage, world: World, read: Callable[[Any, str, str], Awaitable[msgspec.Struct]]
+    stage: Stage,
+    world: World,
+    read: Callable[[Any, str, str], Awaitable[bytes]],
+    stopped: int,
 ) -> None:
     """A reader who is removed meanwhile gets a page of before, or a refusal."""
     ann, ben = await world.make_people(2)
@@ -87,8 +110,49 @@ async def test_nobody_reads_beyond_their_own_removal(
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
         meanwhile = partial(remove_and_go_on, world, chat, ann, ben)
         try:
-            page = await read(InterruptedPool(pool, meanwhile), ben.id, chat.id)
+            page = await read(InterruptedPool(pool, meanwhile, stopped), ben.id, chat.id)
         except Refusal as refusal:
             assert refusal.code == "not_found"  # noqa: PT017 - a page is as good
         else:
-            assert b"alone" not in msgspec.json.encode(page)
+            assert b"alone" not in page
+
+
+async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: World) -> None:
+    """The list from memory, after all kinds of changes, is the list that nothing was held for."""
+    ann, ben = await world.make_people(2)
+    chats = [await world.make_chat(ann, ben) for _ in range(3)]
+    held = Known()
+    first = new_message(chats[0].id, ann, "read by all")
+
+    async def send() -> None:
+        await world.send(first)
+
+    async def rename() -> None:
+        request = RenameChat(
+            user=ann.id, chat=chats[1].id, key=new_id(), chat_name="another", topic="of it"
+        )
+        await world.call("rename_chat", request, Done)
+
+    async def mark() -> None:
+        request = MoveMarker(user=ben.id, chat=chats[0].id, seq=2, back=False)
+        await world.call("move_marker", request, Marker)
+
+    async def archive() -> None:
+        request = ChangeMine(user=ben.id, chat=chats[2].id, notify="none", archived=True)
+        await world.call("change_mine", request, Mine)
+
+    async def leave() -> None:
+        request = RemoveParticipant(
+            user=ben.id, session=ben.session, chat=chats[1].id, key=new_id(), participant=ben.id
+        )
+        await world.call("remove_participant", request, Done)
+
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        for change in (send, rename, mark, archive, leave):
+            await change()
+            for by_activity in (False, True):
+                request = ListChats(user=ben.id, before=None, limit=10, by_activity=by_activity)
+                direct = await state.list_chats(pool, Known(), request)
+                assert await state.list_chats(pool, held, request) == direct
+                assert await state.list_chats(pool, held, request) == direct
+                assert msgspec.json.decode(direct, type=ChatPage)

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from common.calls.calls import Calls
+from common.process.memory_cache import MemoryCache
 from common.protocol.chats import Chat, View, ViewsAnswer, ViewsRequest
 from common.protocol.errors import Refusal
 from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
 from common.protocol.users import Person
-from edge.cache.memory import MemoryCache
 from edge.cache.nodes import CacheNodes
 from edge.reads import MAX_LOADS, MAX_PAGES_A_CALL, MAX_VIEWS_A_CALL, CachedReads, DirectReads
 from edge.upstream import Chats, Users

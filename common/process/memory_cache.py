@@ -1,4 +1,4 @@
-"""The cache in the memory of this process: bounded in bytes, least recently used entries go
+"""A cache in the memory of this process: bounded in bytes, least recently used entries go
 first. Pure; it knows nothing of what it holds."""
 
 import time

@@ -1,6 +1,6 @@
 """What an edge remembers itself: bounded, and no longer than it may."""
 
-from edge.cache.memory import MemoryCache
+from common.process.memory_cache import MemoryCache
 
 
 class Clock:

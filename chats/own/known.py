@@ -1,0 +1,67 @@
+"""What was read of chats lately, held by the state in which it was read.
+
+Counting what somebody has not read costs PostgreSQL as much as fifty look-ups. All of it follows
+from the log up to its head, the marker and a few settings, which are asked for every time: what is
+held is shown only where these are what they were. So nothing has to be taken out of here, and who
+may read is never held.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chats.store.own import OwnRow, OwnState, count_own, read_states
+from common.database.pool import Pool
+from common.process.memory_cache import MemoryCache
+
+MAX_BYTES: Final = 2**24
+SECONDS: Final = 600.0  # somebody may rebuild what is derived
+
+
+class Known:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._memory = MemoryCache(MAX_BYTES)
+
+    async def read_own(self, pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
+        """For each (chat, member); None for one who does not take part."""
+        states = await read_states(pool, wanted)
+        there = [nth for nth, state in enumerate(states) if state is not None]
+        pairs = [wanted[nth] for nth in there]
+        rows = await self.fill_own(pool, pairs, [state for state in states if state is not None])
+        found: list[OwnRow | None] = [None] * len(wanted)
+        for nth, row in zip(there, rows, strict=True):
+            found[nth] = row
+        return found
+
+    async def fill_own(
+        self, pool: Pool, wanted: Sequence[tuple[str, str]], states: Sequence[OwnState]
+    ) -> list[OwnRow | None]:
+        """The same where the states are known."""
+        rows = [self._find_own(pair, state) for pair, state in zip(wanted, states, strict=True)]
+        missing = [nth for nth, row in enumerate(rows) if row is None]
+        if missing:
+            counted = await count_own(pool, [wanted[nth] for nth in missing])
+            for nth, one in zip(missing, counted, strict=True):
+                if one is not None:
+                    rows[nth] = one.row
+                    size = len(one.row.last or b"")
+                    self._memory.put(_own_key(wanted[nth]), one, size, SECONDS)
+        return rows
+
+    def _find_own(self, pair: tuple[str, str], state: OwnState) -> OwnRow | None:
+        held = self._memory.get(_own_key(pair))
+        return held.row if held is not None and held.state == state else None
+
+    def find_chat(self, chat: str, state: OwnState) -> bytes | None:
+        """How the chat is shown, apart from what is the reader's own."""
+        held = self._memory.get(chat)
+        return held[1] if held is not None and held[0] == (state.epoch, state.head) else None
+
+    def keep_chat(self, chat: str, state: OwnState, shown: bytes) -> None:
+        """It is so in this state, for whoever may read it."""
+        self._memory.put(chat, ((state.epoch, state.head), shown), len(shown), SECONDS)
+
+
+def _own_key(pair: tuple[str, str]) -> str:
+    return f"{pair[0]} {pair[1]}"
