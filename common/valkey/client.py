@@ -17,6 +17,8 @@ Client: TypeAlias = redis.Redis
 
 VALKEY_GONE = (redis.RedisError, OSError)
 """What a command raises when Valkey is gone, slow or refuses."""
+VALKEY_FORBIDS = redis.ResponseError
+"""That of them which says that there is no such command, or not for this user."""
 VALKEY_REFUSES = redis.AuthenticationError
 """That of them which says that the user is unknown, off, or has another password."""
 
@@ -49,15 +51,18 @@ class _Local(_Connection, redis.UnixDomainSocketConnection):
 _CONNECTIONS: Final = {"redis": _Tcp, "rediss": _Tls, "unix": _Local}
 
 
-def connect_valkey(url: str, *, max_connections: int = 20) -> Client:
-    """A pooled client without retries: one try, at most half a second, then an error.
+def connect_valkey(
+    url: str, *, max_connections: int = 20, patience_seconds: float | None = None
+) -> Client:
+    """A pooled client without retries: one try, at most half a second unless another time is given,
+    then an error.
 
     Commands raise redis.RedisError or OSError. Answers are bytes.
     """
     client = redis.Redis.from_url(
         url,
-        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        socket_connect_timeout=patience_seconds or CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=patience_seconds or ANSWER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
     )

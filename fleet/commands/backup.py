@@ -127,8 +127,10 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
         with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
             services.write(service_section(role, urls[role]))
             services.flush()
+            # Also where it takes no writes by default, which a statement may be to end.
+            place = f"service={role} target_session_attrs=primary"
             process = await asyncio.create_subprocess_exec(
-                postgres_program("psql"), "--no-psqlrc", "-c", statement, f"service={role}",
+                postgres_program("psql"), "--no-psqlrc", "-c", statement, place,
                 env={**os.environ, "PGSERVICEFILE": services.name},
             )  # fmt: skip
             return await process.wait()

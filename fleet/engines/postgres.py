@@ -122,11 +122,11 @@ def make_cluster(
 
 
 def set_passwords(folder: Path, databases: Sequence[Database], disguise: Disguise) -> None:
-    """Give the roles other passwords than they were made with. No server may run on the folder.
-    Raises DatabaseSetupFailed."""
+    """Give the roles other passwords than they were made with, and let them in again. No server may
+    run on the folder. Raises DatabaseSetupFailed."""
     # What it finds there it has to recover, prepared transactions too.
     settings = [word for setting in _SETTINGS.items() for word in ("-c", "=".join(setting))]
-    alter = "ALTER ROLE {} PASSWORD '{}';\n\n"
+    alter = "ALTER ROLE {} LOGIN CONNECTION LIMIT -1 PASSWORD '{}';\n\n"
     _run(
         [*disguise.prefix, str(postgres_program("postgres")), "--single", "-j", *settings,
          "-D", str(folder), "postgres"],

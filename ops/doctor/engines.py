@@ -8,7 +8,11 @@ from ops.doctor.check import Finding
 from ops.doctor.remedies import (
     START_ANEW,
     WHERE_THEY_ARE_WELL,
+    ask_why,
     commit_to_disk,
+    end_session,
+    let_role_in,
+    let_write,
     list_connections,
     replace_services,
     run_statement,
@@ -23,6 +27,9 @@ OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
 ROLE_REFUSED: Final = "password authentication failed"
 NO_CONNECTION_LEFT: Final = ("too many clients", "connection slots are reserved")
 IS_STARTING: Final = ("is starting up", "in recovery mode", "not yet accepting", "not accepting")
+ROLE_LIMITED: Final = ("too many connections for role", "is not permitted to log in")
+READ_ONLY: Final = "session is read-only"
+REFUSED: Final = "FATAL:"  # a server that is down says nothing
 LEAST_PREPARED: Final = 20
 MOST_STRANGE_SECONDS: Final = 5.0
 LEAST_HARD_LIMIT: Final = 32 * 2**20
@@ -31,6 +38,14 @@ LEAST_HARD_LIMIT: Final = 32 * 2**20
 def judge_databases(scene: Scene) -> Iterator[Finding]:
     yield from _explain_errors(scene)
     for role, database in scene.databases.items():
+        for pid, owner, age in database.holders:
+            yield Finding(
+                f"Process {pid} of PostgreSQL ({owner}) holds up others in the database of {role}"
+                + (f", for {int(age)} s." if age else "."),
+                "Its transaction was begun and not ended. What it has locked cannot be changed.",
+                end_session(scene, role, pid, owner),
+                "postgres",
+            )
         if database.error:
             continue
         if database.version < OLDEST_POSTGRES:
@@ -61,7 +76,7 @@ def _explain_errors(scene: Scene) -> Iterator[Finding]:
     """One finding for databases on one server that say the same."""
     roles: dict[tuple[str, str], list[str]] = {}
     for role, database in scene.databases.items():
-        if database.error:
+        if database.error and not database.holders:  # a query waits for them
             is_shared = not scene.in_containers and not _is_external(scene, role)
             roles.setdefault((database.error, "" if is_shared else role), []).append(role)
     for (error, _), those in roles.items():
@@ -91,6 +106,18 @@ def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
     elif any(words in error for words in NO_CONNECTION_LEFT):
         cause = "All of its max_connections are taken, by something else or by too many processes."
         command = list_connections(scene, role)
+    elif any(words in error for words in ROLE_LIMITED):
+        cause = "PostgreSQL runs. Somebody limited the role's connections, or forbade it to log in."
+        command = let_role_in(scene, role)
+    elif READ_ONLY in error:
+        cause = (
+            "PostgreSQL runs and takes no writes: somebody set default_transaction_read_only, or "
+            "it is a standby, which SELECT pg_promote() makes a primary."
+        )
+        command = let_write(scene, role)
+    elif REFUSED in error:
+        cause = "PostgreSQL runs, and refuses: what it says is the cause."
+        command = ask_why(scene, role)
     elif own:
         cause = f"The server is down, or {variable} is wrong."
         command = start_database_again(scene, role)
@@ -154,6 +181,20 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
             f"Valkey does not let {', '.join(scene.bus.refused)} in.",
             "The user is off, or its password is another one than in the file of the role.",
             f"rm {scene.settings.keys}/valkey-*.password && {START_ANEW}",
+        )
+    elif scene.bus.follows:
+        yield Finding(
+            f"Valkey is a replica of {scene.bus.follows}, and takes no writes.",
+            "Limits count on each process alone, and new processes are not found.",
+            'valkey-cli -u "$HUBBUB_VALKEY_URL" REPLICAOF NO ONE   # or name its primary instead',
+            "valkey",
+        )
+    elif scene.bus.is_full:
+        yield Finding(
+            "Valkey is full: it has reached its maxmemory, and may evict nothing.",
+            "Limits count on each process alone, and new processes are not found.",
+            'valkey-cli -u "$HUBBUB_VALKEY_URL" CONFIG SET maxmemory 512mb   # and in its file',
+            "valkey",
         )
     elif scene.bus.silent:
         yield Finding(

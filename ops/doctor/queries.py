@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -9,13 +10,15 @@ from psycopg.conninfo import make_conninfo
 
 from common.database.hosts import Hosts, session_target
 from common.database.primary import ASK, ServerFacts
-from common.valkey.client import VALKEY_GONE, VALKEY_REFUSES, connect_valkey
+from common.valkey.client import VALKEY_FORBIDS, VALKEY_GONE, VALKEY_REFUSES, connect_valkey
 from common.valkey.cluster import Cluster, is_cluster
 from fleet.settings import PROJECT_FOLDER
 from ops.doctor.scene import BusFacts, DatabaseFacts
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 ANSWER_TIMEOUT_MS: Final = 2000
+LONG_SECONDS: Final = 10.0  # for a transaction: ours end after five
+VALKEY_PATIENCE_SECONDS: Final = 2.0  # a busy machine is not a broken Valkey
 
 _GENERAL: Final = """
 SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_timestamp())::float8,
@@ -27,13 +30,37 @@ SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
 FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
 """
 _OWN_PREPARED: Final = {"users": "hubbub-"}  # how the names of each role's begin
+# Transactions that keep others waiting, or hold a lock on a whole table that will. Of other roles
+# a session's state is hidden, and so is how long it has been at it.
+_HOLDERS: Final = """
+WITH here AS (
+    SELECT pid, usename, state, clock_timestamp() - xact_start AS age, wait_event_type
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
+)
+SELECT pid, usename, coalesce(extract(epoch FROM age), 0)::float8 FROM here
+WHERE coalesce(age > %s::float8 * interval '1 second', state IS NULL)
+    AND wait_event_type IS DISTINCT FROM 'Lock'
+    AND pid IN (
+        SELECT unnest(pg_blocking_pids(pid)) FROM here WHERE wait_event_type = 'Lock'
+        UNION ALL
+        SELECT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+        WHERE l.granted AND c.relkind IN ('r', 'p')
+            AND c.relnamespace <> 'pg_catalog'::regnamespace
+            AND l.mode IN (
+                'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
+            )
+    )
+ORDER BY pid
+"""
 _UNPUBLISHED: Final = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 FROM outbox
 """
 
 
 async def ask_database(role: str, url: str) -> DatabaseFacts:
-    """What is known of a role's database; why nothing is, where it does not answer."""
+    """What is known of a role's database; why nothing else is, where it does not answer."""
+    holders: tuple[tuple[int, str, float], ...] = ()
     try:
         conninfo = make_conninfo(
             url,
@@ -46,13 +73,15 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
             ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
             server = ServerFacts(*(await _rows(connection, ASK))[0])
+            holders = tuple(await _rows(connection, _HOLDERS, LONG_SECONDS))
             prepared = await _rows(connection, _PREPARED)
             missing = await _missing_migrations(connection, _list_migrations(role))
             unpublished = [(0, 0.0)]
             if role == "chats" and not missing:
                 unpublished = await _rows(connection, _UNPUBLISHED)
     except psycopg.Error as error:
-        return DatabaseFacts(error=" ".join(str(error).split())[:200] or type(error).__name__)
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        return DatabaseFacts(error=said, holders=holders)
     return DatabaseFacts(
         version=version,
         clock_ahead=clock - here,
@@ -65,6 +94,7 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         unpublished_age=unpublished[0][1],
         answers_survive=server.survives,
         are_several=Hosts(url).are_several,
+        holders=holders,
     )
 
 
@@ -96,31 +126,55 @@ async def _missing_migrations(
     return tuple(name for name in needed if (name,) not in applied)
 
 
-async def _rows(connection: psycopg.AsyncConnection[Any], query: str) -> list[Any]:
-    return await (await connection.execute(query)).fetchall()
+async def _rows(
+    connection: psycopg.AsyncConnection[Any], query: str, *parameters: float
+) -> list[Any]:
+    return await (await connection.execute(query, parameters)).fetchall()
 
 
 async def ask_bus(url: str) -> BusFacts:
     """Whether Valkey answers, and its output limit for subscribers."""
     if is_cluster(url):
         return await _ask_cluster(Cluster(url))
-    valkey = connect_valkey(url)
+    valkey = connect_valkey(url, patience_seconds=VALKEY_PATIENCE_SECONDS)
     try:
         await valkey.ping()
-        try:
-            said = await valkey.config_get("client-output-buffer-limit")
-        except VALKEY_GONE:
-            return BusFacts()  # the doctor's user may not read it
+        # Users of one machine's own may not ask these.
+        limits = await _if_allowed(valkey.config_get("client-output-buffer-limit"))
+        replication = await _if_allowed(valkey.info("replication"))
+        memory = await _if_allowed(valkey.info("memory"))
     except VALKEY_GONE as error:
         return BusFacts(error=f"{type(error).__name__}: {error}")
     finally:
         await valkey.aclose()
-    words = str(said.get("client-output-buffer-limit", "")).split()
+    return BusFacts(
+        pubsub_limit=_read_pubsub_limit(str(limits.get("client-output-buffer-limit", ""))),
+        follows=_read_primary(replication),
+        is_full=0 < int(memory.get("maxmemory", 0)) <= int(memory.get("used_memory", 0))
+        and memory.get("maxmemory_policy") == "noeviction",
+    )
+
+
+async def _if_allowed(answer: Awaitable[Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    try:
+        return await answer
+    except VALKEY_FORBIDS:
+        return {}
+
+
+def _read_pubsub_limit(said: str) -> tuple[int, int, int] | None:
+    words = said.split()
     if "pubsub" not in words:
-        return BusFacts()
+        return None
     place = words.index("pubsub")
     hard, soft, seconds = map(int, words[place + 1 : place + 4])
-    return BusFacts(pubsub_limit=(hard, soft, seconds))
+    return hard, soft, seconds
+
+
+def _read_primary(said: Mapping[str, Any]) -> str:
+    """Of a replica."""
+    host = said.get("master_host")
+    return f"{host}:{said.get('master_port')}" if host else ""
 
 
 async def _ask_cluster(cluster: Cluster) -> BusFacts:
@@ -144,7 +198,7 @@ async def _ask_cluster(cluster: Cluster) -> BusFacts:
 
 async def is_refused(url: str) -> bool:
     """Whether Valkey is there and does not let this user in."""
-    valkey = connect_valkey(url)
+    valkey = connect_valkey(url, patience_seconds=VALKEY_PATIENCE_SECONDS)
     try:
         await valkey.ping()
     except VALKEY_REFUSES:

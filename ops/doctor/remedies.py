@@ -3,6 +3,7 @@
 import shlex
 import sys
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from fleet.data.state import ProcessState
 from fleet.settings import DATABASE_VARIABLES
@@ -151,6 +152,62 @@ def set_password_again(scene: Scene, role: str) -> str:
         return f'psql "${variable}"'
     file = shlex.quote(str(scene.settings.keys / f"{role}-database.password"))
     return f"rm -f {file} && {START_ANEW}"
+
+
+def let_role_in(scene: Scene, role: str) -> str:
+    """However many connections it has, and whatever it was forbidden."""
+    user, _ = _names(scene, role)
+    statement = f"ALTER ROLE {user} LOGIN CONNECTION LIMIT -1"
+    if _is_own(scene, role):
+        return set_password_again(scene, role)  # nobody else can log in there
+    return _run_as_superuser(scene, role, statement)
+
+
+def let_write(scene: Scene, role: str) -> str:
+    """The session that says so would be read-only as well."""
+    _, database = _names(scene, role)
+    statement = (
+        "SET transaction_read_only = off; "
+        f"ALTER DATABASE {database} RESET default_transaction_read_only"
+    )
+    return _run_as_superuser(scene, role, statement)
+
+
+def end_session(scene: Scene, role: str, pid: int, owner: str) -> str:
+    """A role may end its own ones, a superuser all."""
+    user, _ = _names(scene, role)
+    statement = f"SELECT pg_terminate_backend({pid})"
+    if owner == user:
+        return run_statement(scene, role, statement)
+    return _run_as_superuser(scene, role, statement)
+
+
+def ask_why(scene: Scene, role: str) -> str:
+    """A server that answers, and refuses."""
+    if scene.namespace or not (scene.in_containers or _is_own(scene, role)):
+        return start_database_again(scene, role)
+    in_second = scene.in_containers and role == "chats"
+    return read_logs(scene, "postgres-2" if in_second else "postgres-1")
+
+
+def _is_own(scene: Scene, role: str) -> bool:
+    """Whether the fleet runs its database."""
+    return not scene.in_containers and DATABASE_VARIABLES[role] not in scene.settings.external
+
+
+def _names(scene: Scene, role: str) -> tuple[str, str]:
+    """Of the user and the database of a role."""
+    url = urlsplit(scene.settings.external.get(DATABASE_VARIABLES[role], ""))
+    name = f"hubbub_{role}"
+    return unquote(url.username or name), unquote(url.path.strip("/") or name)
+
+
+def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
+    """In containers that is who asks; on one machine the role itself, for there is nobody else."""
+    if scene.in_containers or _is_own(scene, role):
+        return run_statement(scene, role, statement)
+    _, database = _names(scene, role)
+    return f"psql -d {database} -c {shlex.quote(statement)}   # there, as a superuser"
 
 
 def secret_of(scene: Scene, role: str) -> str:

@@ -42,18 +42,23 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     strangers: tuple[tuple[str, float], ...] = ()
     answers_survive: str = ""
     are_several: bool = False  # servers in its URL
+    # Whose transactions hold up others: process, role, and seconds, 0 where they are hidden.
+    holders: tuple[tuple[int, str, float], ...] = ()
 
 
 class BusFacts(NamedTuple):
     """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen.
     `refused` are the roles whose log-in Valkey refuses. Of a cluster, `silent` are servers that do
-    not answer, and `lonely` primaries without a replica."""
+    not answer, and `lonely` primaries without a replica. `follows` is the server whose replica it
+    is; it `is_full` where nothing may be evicted and nothing more fits."""
 
     error: str = ""
     pubsub_limit: tuple[int, int, int] | None = None
     refused: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     lonely: tuple[str, ...] = ()
+    follows: str = ""
+    is_full: bool = False
 
 
 class Scene(NamedTuple):

@@ -126,15 +126,6 @@ class Stack:
                     return
                 await asyncio.sleep(0.5)
 
-    async def restarted(self, container: str, seconds: float = 30.0) -> None:
-        """Wait until the engine has started a crashed container again and it is healthy."""
-        async with asyncio.timeout(seconds):
-            while True:
-                state = await asyncio.to_thread(self._inspect, container)
-                if state["RestartCount"] and state["State"]["Health"]["Status"] == "healthy":
-                    return
-                await asyncio.sleep(0.2)
-
     def _inspect(self, container: str) -> dict[str, Any]:
         found: list[dict[str, Any]] = json.loads(self.run("docker", "inspect", container))
         return found[0]

@@ -44,7 +44,7 @@ async def test_nothing_is_lost_when_a_container_crashes(system: Stack, service: 
     """kill -9 of one container's processes; the engine starts it again by itself."""
 
     async def accident() -> None:
-        await system.restarted(await system.crash(service))
+        await system.replace_crashed(service)
 
     await survive(system, accident)
 
@@ -80,7 +80,7 @@ async def test_nothing_is_lost_when_a_database_crashes(system: Stack) -> None:
     """kill -9 of all of PostgreSQL's processes; it recovers from its log."""
 
     async def accident() -> None:
-        await system.restarted(await system.crash("chats-database"))
+        await system.replace_crashed("chats-database")
 
     await survive(system, accident)
 

@@ -8,9 +8,19 @@ from tests.fixtures.hubbub import ROOT, Hubbub
 
 
 async def run_ops(system: Hubbub, *words: str, **variables: str) -> tuple[int, str]:
-    """Exit code and what `python -m fleet WORDS` says; `variables` add to its environment."""
+    """Exit code and what `python -m ops WORDS` says; `variables` add to its environment."""
+    return await _run(system, "ops", *words, **variables)
+
+
+async def run_fleet(system: Hubbub, *words: str) -> None:
+    """`python -m fleet WORDS`. Raises AssertionError with what it says where it fails."""
+    code, said = await _run(system, "fleet", *words)
+    assert code == 0, said
+
+
+async def _run(system: Hubbub, *words: str, **variables: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ops", *words,
+        sys.executable, "-m", *words,
         env={**system.environment, **variables}, cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

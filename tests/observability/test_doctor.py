@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 from collections.abc import Callable
 from contextlib import closing
@@ -11,15 +12,17 @@ import psycopg
 import pytest
 
 from common.database.pool import migrate
+from common.valkey.client import connect_valkey
 from fleet.data.state import read_state
 from fleet.processes.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
+from ops.doctor import queries
 from ops.doctor.collecting import database_urls
 from ops.doctor.queries import ask_bus, ask_database
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
 from tests.fixtures.servers import PostgresServer, ValkeyServer
-from tests.observability.run import run_ops
+from tests.observability.run import run_fleet, run_ops
 from tests.observability.test_queries import read_figures
 
 PATIENCE_SECONDS = 60.0
@@ -250,6 +253,39 @@ async def test_what_a_database_says_of_itself(
     assert "refused" in (await ask_database("users", url)).error
 
 
+async def test_who_holds_up_others_is_named(
+    make_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it has what the doctor wants to read; not who holds nothing that others want."""
+    url = make_postgres().make_database()
+    await migrate(url, ROOT / "chats" / "migrations")
+    monkeypatch.setattr(queries, "LONG_SECONDS", 0.0)
+    async with await psycopg.AsyncConnection.connect(url) as somebody:
+        await somebody.execute("SELECT count(*) FROM log")
+        assert (await ask_database("chats", url)).holders == ()
+        for table in ("log", "outbox"):
+            await somebody.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+            facts = await ask_database("chats", url)
+            ((pid, owner, age),) = facts.holders
+            assert (pid, owner) == (somebody.info.backend_pid, somebody.info.user)
+            assert age > 0
+            assert bool(facts.error) == (table == "outbox")
+
+
+async def test_a_database_that_takes_no_writes_is_named(system: Hubbub) -> None:
+    """What is printed lets it, though the session that does is read-only as well."""
+    await until_sound(system)
+    alter = "ALTER DATABASE hubbub_chats SET default_transaction_read_only = on"
+    await run_fleet(system, "sql", "chats", alter)
+    code, said = await run_ops(system, "doctor", "--json")
+    (check,) = (c for c in json.loads(said)["checks"] if c["number"] == 8)
+    assert code == 1
+    assert "PostgreSQL runs and takes no writes" in check["findings"][0]["cause"]
+    words = shlex.split(check["findings"][0]["command"])
+    await run_fleet(system, *words[words.index("fleet") + 1 :])
+    await until_sound(system)
+
+
 async def test_events_that_wait_have_an_age(database_url: str) -> None:
     """The oldest one's."""
     await migrate(database_url, ROOT / "chats" / "migrations")
@@ -264,9 +300,17 @@ async def test_events_that_wait_have_an_age(database_url: str) -> None:
 
 
 async def test_what_valkey_says_of_itself(make_valkey: Callable[[], ValkeyServer]) -> None:
-    """When it cuts subscribers off; and why nothing is known of one that is gone."""
+    """When it cuts subscribers off, why it takes no writes, and why nothing is known of one that is
+    gone."""
     valkey = make_valkey()
     facts = await ask_bus(valkey.url)
     assert facts.pubsub_limit == (64 * 2**20, 32 * 2**20, 10)
+    assert not facts.follows
+    assert not facts.is_full
+    async with connect_valkey(valkey.url) as client:
+        await client.config_set("maxmemory", "1024")
+        assert (await ask_bus(valkey.url)).is_full
+        await client.replicaof("127.0.0.1", "9")
+        assert (await ask_bus(valkey.url)).follows == "127.0.0.1:9"
     valkey.kill()
     assert (await ask_bus(valkey.url)).error

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +11,27 @@ import msgspec
 import pytest
 
 from files.store import WHYS
-from fleet.data.state import Death, FleetState, ProcessState, WantedState
-from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, read_settings
+from fleet.data.state import Death
+from fleet.settings import PROJECT_FOLDER, read_settings
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.complaints import find_complaints
 from ops.doctor.report import Verdict, judge, list_promises, to_json, to_text
-from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
+from ops.doctor.scene import DatabaseFacts
+from tests.unit.ops.scenes import (
+    BREAKAGES,
+    NOW,
+    REFUSALS,
+    died,
+    facts,
+    fleet,
+    found_by,
+    process,
+    scene,
+    users,
+)
 
-NOW = 1_800_000_000.0
-GOOD_DATABASE = DatabaseFacts(version=180_001, max_prepared=200)
 MAKEFILE = (PROJECT_FOLDER / "Makefile").read_text()
-PROGRAMS = {
-    "python": "3.11.7",
-    "postgres": "postgres (PostgreSQL) 18.1",
-    "valkey": "Valkey server v=9.0.0 sha=0",
-    "haproxy": "HAProxy version 2.8.16-abc 2026/01/01",
-}
-
-
-def process(role: str, number: int = 1, **changes: Any) -> ProcessState:
-    described = {"pid": 1, "port": 8000, "metrics": 9000, "started": NOW - 99, "state": "ready"}
-    return ProcessState(role, number, **{**described, **changes})
-
-
-def fleet(*others: ProcessState) -> FleetState:
-    there = {p.role: p for p in (*(process(r) for r in (*SERVICE_ROLES, "balancer")), *others)}
-    return FleetState(1, list(there.values()), {r: WantedState(1, 1, 4) for r in SERVICE_ROLES})
-
-
-def died(name: str, times: int) -> FleetState:
-    deaths = [Death(NOW - 10 * number, -9) for number in range(times)]
-    return msgspec.structs.replace(fleet(), deaths={name: deaths})
-
-
-def facts(**changes: Any) -> ProcessFacts:
-    described = {
-        "name": "realtime-1", "role": "realtime", "ready": 200, "samples": {}, "descriptors": 50,
-        "max_descriptors": 20_000,
-    }  # fmt: skip
-    return ProcessFacts(**{**described, **changes})
-
-
-def scene(**changes: Any) -> Scene:
-    """One in which nothing is wrong, but for the changes."""
-    described = {
-        "settings": read_settings({"HUBBUB_DATA": "/hubbub"}), "now": NOW, "state": fleet(),
-        "port_is_taken": True, "system_ready": 200, "programs": PROGRAMS, "packages": {},
-        "max_descriptors": 20_000, "free_bytes": 10**10, "free_files": 10**6, "open_secrets": (),
-        "processes": (facts(),), "bus": BusFacts(pubsub_limit=(2**26, 2**25, 10)),
-        "databases": {"users": GOOD_DATABASE, "chats": GOOD_DATABASE},
-    }  # fmt: skip
-    return Scene(**{**described, **changes})
-
-
-def found_by(seen: Scene) -> dict[int, list[Finding]]:
-    return {v.number: v.findings for v in judge(seen) if v.findings}
 
 
 def test_a_whole_system_has_nothing_wrong() -> None:
@@ -83,91 +47,6 @@ def test_it_says_what_an_answer_survives() -> None:
     assert promises == {"users": "machine"}
     assert "Answers of users survive the loss of the primary's machine." in to_text([], promises)
     assert json.loads(to_json([], promises))["answersSurvive"] == promises
-
-
-def users(**changes: Any) -> Mapping[str, DatabaseFacts]:
-    described = {"version": 180_001, "max_prepared": 200}
-    return {"users": DatabaseFacts(**{**described, **changes}), "chats": GOOD_DATABASE}
-
-
-def chats(**changes: Any) -> Mapping[str, DatabaseFacts]:
-    return {"users": GOOD_DATABASE, "chats": users(**changes)["users"]}
-
-
-BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
-    (1, {"programs": {**PROGRAMS, "valkey": "there is no valkey-server"}}, "no valkey"),
-    (1, {"programs": {**PROGRAMS, "postgres": "postgres (PostgreSQL) 16.4"}}, "postgres is 16.4"),
-    (1, {"packages": {"uvloop": ("0.54", "0.20")}}, "uvloop 0.20 instead of 0.54"),
-    (3, {"system_ready": 503}, "/health/ready says 503"),
-    (3, {"system_ready": None}, "/health/ready says nothing"),
-    (3, {"state": fleet(process("balancer", port=8001))}, "on port 8001, not on 8000"),
-    (4, {"state": fleet(process("users", state="draining"))}, "None of 1 processes of users"),
-    (4, {"processes": (facts(name="chats-2", ready=None),)}, "chats-2 does not answer"),
-    (5, {"max_descriptors": 1024}, "1024 files only"),
-    (5, {"processes": (facts(descriptors=950, max_descriptors=1000),)}, "950 files open"),
-    (6, {"free_bytes": 100 * 2**20}, "100 MB are free"),
-    (6, {"free_files": 12}, "12 more files"),
-    (7, {"databases": users(clock_ahead=-90.0)}, "-90.0 s"),
-    (8, {"databases": users(error="connection refused")}, "connection refused"),
-    (
-        8, {"databases": users(error='FATAL: password authentication failed for user "h"')},
-        "does not let its role in",
-    ),
-    (8, {"databases": users(error="FATAL: the database system is starting up")}, "starting up"),
-    (8, {"databases": users(error="FATAL: sorry, too many clients already")}, "too many clients"),
-    (8, {"databases": users(error="there is no process of it")}, "there is no process of it"),
-    (8, {"databases": users(version=160_004)}, "PostgreSQL 16"),
-    (8, {"databases": chats(answers_survive="nothing")}, "before a commit is on disk"),
-    (8, {"databases": chats(answers_survive="process", are_several=True)}, "survive one alone"),
-    (9, {"databases": chats(missing_migrations=("0003_x.sql",))}, "lacks 0003_x.sql"),
-    (10, {"databases": users(max_prepared=0)}, "max_prepared_transactions is 0"),
-    (10, {"databases": users(prepared=190)}, "190 of 200"),
-    (11, {"bus": BusFacts(error="TimeoutError")}, "cannot be asked"),
-    (11, {"bus": BusFacts(pubsub_limit=(2**20, 0, 0))}, "cuts a subscriber off at 1048576"),
-    (11, {"bus": BusFacts(silent=("10.0.0.1:6379",))}, "do not answer: 10.0.0.1:6379"),
-    (11, {"bus": BusFacts(lonely=("10.0.0.1:6379",))}, "no replica: 10.0.0.1:6379"),
-    (12, {"databases": users(prepared=1, prepared_age=60.0)}, "the oldest for 60 s"),
-    (13, {"databases": chats(unpublished=7, unpublished_age=61.0)}, "7 events"),
-    (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
-    (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
-    (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
-    (18, {"processes": (facts(polls=("digest_missing",)),)}, "realtime-1 hears nothing from chats"),
-    (18, {"processes": (facts(polls=("bus_down",)),)}, "(bus_down)"),
-    (
-        20, {"processes": (facts(samples={"hubbub_chats_search_behind_seconds": 90.0}),)},
-        "The search index has lacked",
-    ),
-    (
-        20, {"processes": (facts(samples={"hubbub_chats_search_lacks_words": 1.0}),)},
-        "The search index has no index of words",
-    ),
-    (11, {"bus": BusFacts(refused=("chats",))}, "does not let chats in"),
-    (19, {"state": died("cache-1", 3)}, "cache-1 has ended 3 times"),
-    (19, {"state": died("edge-1", 9)}, "the last time by signal 9"),
-    (4, {"processes": (facts(name="balancer-1", role="balancer", ready=None),)}, "balancer-1 does"),
-    (10, {"databases": chats(strangers=(("it's mine", 90.0),))}, "is not Hubbub's"),
-    (2, {"parent_answers": False}, "looks after all others (1) does not answer"),
-    (21, {"paused": {"postgres-1": (7,)}}, "postgres-1 is paused"),
-    (16, {"missing_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key is gone"),
-    (16, {"open_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key"),
-    (
-        16, {"processes": (facts(name="edge-1", samples={"hubbub_credential_refused": 2.0}),)},
-        "edge-1 is refused by those that it calls",
-    ),
-    (
-        16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW + 86_400 * 3.5}),)},
-        "expires in 3 days",
-    ),
-    (
-        16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW - 5}),)},
-        "has expired",
-    ),
-    *(
-        (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
-         f"files-1 cannot store files: /hubbub/files is {why}")
-        for why in WHYS
-    ),
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "changes", "wrong"), BREAKAGES)
@@ -318,6 +197,20 @@ def test_beside_containers_no_command_is_for_one_machine(
             assert not re.search(r"(?<!/)python ", finding.command), (
                 "the image's lacks the packages"
             )
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+@pytest.mark.parametrize("url", [None, "postgresql://ann@db.example.org/chat"])
+def test_a_server_that_refuses_is_not_taken_for_one_that_is_down(
+    error: str, url: str | None
+) -> None:
+    """To end it would help nobody."""
+    variables = {"HUBBUB_DATA": "/hubbub"} | ({"HUBBUB_USERS_DATABASE_URL": url} if url else {})
+    seen = scene(databases=users(error=error), settings=read_settings(variables))
+    ((finding,),) = found_by(seen).values()
+    assert finding.cause.startswith("PostgreSQL runs")
+    assert "kill" not in finding.command
+    assert "ROLE" not in finding.command or url is None or "ALTER ROLE ann " in finding.command
 
 
 @pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])

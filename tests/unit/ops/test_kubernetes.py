@@ -13,7 +13,7 @@ from ops.doctor.report import judge
 from ops.doctor.scene import DatabaseFacts
 from ops.kubernetes import ApiRefused, count_wanted_engines, read_pods
 from tests.fixtures.kubernetes import StandIn, kubernetes, make_pod, make_workload
-from tests.unit.ops.test_doctor import NOW, scene
+from tests.unit.ops.scenes import NOW, scene
 
 NAME = "app.kubernetes.io/name"
 

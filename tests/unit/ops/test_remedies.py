@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.unit.ops.test_doctor import chats, fleet, found_by, process, scene, users
+from tests.unit.ops.scenes import chats, fleet, found_by, process, scene, users
 
 
 @pytest.mark.parametrize(
