@@ -10,52 +10,60 @@ from common.database.pool import Pool
 # Where a marker moves forward soon after it was turned back, the socket that asked may hear of the
 # turn after it has asked: it is told too.
 CLOSE_MICROSECONDS: Final = 5_000_000
-# Rows are locked in the order of the parameters, so that no two batches wait for each other. Joins
-# of the two halves of the result would be nested loops here: the caller puts them together.
+# Rows are locked in the order of the parameters, so that no two batches wait for each other. A row
+# that is there has a command of its own: ON CONFLICT would lock it before the update, and log that.
+# Where another batch has made the row meanwhile, nothing is done. What was inserted has no `nth`;
+# joined with `found` it would be a nested loop here.
 _MOVE = """
 WITH found AS MATERIALIZED (
-    SELECT w.nth, w.chat, w.member, w.seq, w.back, w.asked, j.joined, r.marker,
-        w.seq + w.back::integer <= h.head AS is_there
+    SELECT w.nth, w.chat, w.member, w.seq, w.back, w.asked, j.joined, r.marker, h.is_there,
+        h.is_there AND (w.back OR w.seq > r.marker) AS moves, o.member IS NOT NULL AS is_kept
     FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::boolean[], %s::bigint[])
         WITH ORDINALITY AS w (chat, member, seq, back, asked, nth)
     JOIN participants p ON p.chat = w.chat AND p.member = w.member
     LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
-    CROSS JOIN LATERAL (SELECT read_marker(p, o) AS marker OFFSET 0) AS r
     CROSS JOIN LATERAL (
         SELECT coalesce(p.joined, last_join(p.chat, p.member)) AS joined OFFSET 0
     ) AS j
     CROSS JOIN LATERAL (
-        SELECT l.seq AS head FROM log l WHERE l.chat = w.chat ORDER BY l.seq DESC LIMIT 1
+        SELECT CASE WHEN o.joined = j.joined THEN o.read ELSE j.joined END AS marker
+    ) AS r
+    CROSS JOIN LATERAL (
+        SELECT w.seq + w.back::integer <= l.seq AS is_there FROM log l
+        WHERE l.chat = w.chat ORDER BY l.seq DESC LIMIT 1
     ) AS h
-), moved AS (
+), updated AS (
+    UPDATE own_chats o SET
+        joined = f.joined,
+        asked = f.asked,
+        turned_back = CASE WHEN f.back THEN microseconds_now() ELSE o.turned_back END,
+        turned_to = CASE WHEN f.back THEN f.seq ELSE o.turned_to END,
+        turned_before = CASE WHEN f.back THEN o.turned_back ELSE o.turned_before END,
+        read = CASE
+            WHEN o.joined <> f.joined AND f.back THEN least(f.seq, f.marker)
+            WHEN o.joined <> f.joined THEN f.seq
+            WHEN f.back THEN least(o.read, f.seq)
+            WHEN f.asked <= o.turned_before THEN o.read
+            WHEN f.asked <= o.turned_back THEN greatest(o.read, least(f.seq, o.turned_to))
+            ELSE greatest(o.read, f.seq)
+        END
+    FROM (SELECT * FROM found WHERE moves AND is_kept ORDER BY nth) AS f
+    WHERE o.member = f.member AND o.chat = f.chat
+    RETURNING f.nth, f.marker AS before, o.read, o.asked - o.turned_back AS since
+), inserted AS (
     INSERT INTO own_chats AS o (member, chat, joined, read, asked, turned_back, turned_to)
     SELECT f.member, f.chat, f.joined, CASE WHEN f.back THEN least(f.seq, f.marker) ELSE f.seq END,
         f.asked, CASE WHEN f.back THEN microseconds_now() ELSE 0 END, f.seq
-    FROM found f WHERE f.is_there AND (f.back OR f.seq > f.marker) ORDER BY f.nth
-    ON CONFLICT (member, chat) DO UPDATE SET
-        joined = excluded.joined,
-        asked = excluded.asked,
-        turned_back = CASE
-            WHEN excluded.turned_back > 0 THEN microseconds_now() ELSE o.turned_back
-        END,
-        turned_to = CASE WHEN excluded.turned_back > 0 THEN excluded.turned_to ELSE o.turned_to END,
-        turned_before = CASE
-            WHEN excluded.turned_back > 0 THEN o.turned_back ELSE o.turned_before
-        END,
-        read = CASE
-            WHEN o.joined <> excluded.joined THEN excluded.read
-            WHEN excluded.turned_back > 0 THEN least(o.read, excluded.read)
-            WHEN excluded.asked <= o.turned_before THEN o.read
-            WHEN excluded.asked <= o.turned_back
-            THEN greatest(o.read, least(excluded.read, o.turned_to))
-            ELSE greatest(o.read, excluded.read)
-        END
-    RETURNING o.member, o.chat, o.read, o.asked - o.turned_back
+    FROM found f WHERE f.moves AND NOT f.is_kept ORDER BY f.nth
+    ON CONFLICT (member, chat) DO NOTHING
+    RETURNING o.member, o.chat, o.joined, o.read, o.asked - o.turned_back AS since
 )
-SELECT f.nth, NULL, NULL, f.marker, f.is_there, NULL::bigint FROM found f
-UNION ALL SELECT NULL, m.chat::text, m.member::text, m.read, NULL, m.since FROM moved m (
-    member, chat, read, since
-)
+SELECT f.nth, NULL, NULL, f.marker, f.marker,
+    CASE WHEN f.moves THEN 'new' WHEN f.is_there THEN 'unmoved' ELSE 'above' END, NULL::bigint
+FROM found f WHERE NOT (f.moves AND f.is_kept)
+UNION ALL SELECT u.nth, NULL, NULL, u.before, u.read, 'updated', u.since FROM updated u
+UNION ALL SELECT NULL, i.chat::text, i.member::text, i.joined, i.read, 'inserted', i.since
+FROM inserted i
 """
 
 
@@ -81,30 +89,40 @@ class Moved(NamedTuple):
 
 async def move_markers(pool: Pool, moves: Sequence[Move]) -> list[Moved | None]:
     """At most one a chat and member. For each, None for one who does not take part."""
-    order = sorted(range(len(moves)), key=lambda nth: (moves[nth].member, moves[nth].chat))
-    ordered = [moves[nth] for nth in order]
+    moved: list[Moved | None] = [None] * len(moves)
+    left = sorted(range(len(moves)), key=lambda nth: (moves[nth].member, moves[nth].chat))
+    while left:
+        left = await _move_some(pool, moves, left, moved)
+    return moved
+
+
+async def _move_some(
+    pool: Pool, moves: Sequence[Move], order: list[int], moved: list[Moved | None]
+) -> list[int]:
+    """Those at these places, into `moved`; returns the ones whose row another batch has made."""
+    wanted = [moves[place] for place in order]
     rows = await fetch(
         pool,
         _MOVE,
         (
-            id_array([move.chat for move in ordered]),
-            id_array([move.member for move in ordered]),
-            number_array([move.seq for move in ordered]),
-            "{" + ",".join("t" if move.back else "f" for move in ordered) + "}",
-            number_array([move.asked for move in ordered]),
+            id_array([move.chat for move in wanted]),
+            id_array([move.member for move in wanted]),
+            number_array([move.seq for move in wanted]),
+            "{" + ",".join("t" if move.back else "f" for move in wanted) + "}",
+            number_array([move.asked for move in wanted]),
         ),
     )
-    moved: list[Moved | None] = [None] * len(moves)
-    places = {}
-    for nth, _, _, marker, is_there, _ in rows:
-        if nth is not None:
-            place = order[nth - 1]
-            places[moves[place].chat, moves[place].member] = place
-            moved[place] = Moved(marker, marker, is_above=not is_there)
-    for nth, chat, member, marker, _, since in rows:
-        if nth is None:
-            place = places[chat, member]
-            found = moved[place]
-            assert found is not None
-            moved[place] = Moved(found.before, marker, is_close=since < CLOSE_MICROSECONDS)
-    return moved
+    new: dict[tuple[str, str], int] = {}  # places of rows that are to be inserted
+    for nth, chat, member, before, marker, what, since in rows:
+        if what == "inserted":
+            place = new.pop((chat, member))
+            moved[place] = Moved(before, marker, is_close=since < CLOSE_MICROSECONDS)
+            continue
+        place = order[nth - 1]
+        if what == "new":
+            new[moves[place].chat, moves[place].member] = place
+        elif what == "updated":
+            moved[place] = Moved(before, marker, is_close=since < CLOSE_MICROSECONDS)
+        else:
+            moved[place] = Moved(marker, marker, is_above=what == "above")
+    return list(new.values())

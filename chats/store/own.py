@@ -19,6 +19,14 @@ FROM (
 ) AS near
 WHERE near.kind = 'message' OR near.seq = 1 ORDER BY near.seq DESC LIMIT 1
 """  # noqa: S608 - constants
+# Messages of the reader alone in the blocks of the first events above the marker.
+_ALONE = """
+(
+    SELECT count(*) FROM counted_blocks b
+    WHERE b.chat = p.chat AND b.block BETWEEN r.marker / 128 AND r.marker / 128 + 1
+        AND b.messages = coalesce(b.of_senders[array_position(b.senders, p.member)], 0)
+) = 2
+"""
 # Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
 # primary key can do that: another index has those of everybody.
 _OWN = f"""
@@ -50,11 +58,13 @@ CROSS JOIN LATERAL (
     SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1
 ) AS h
 CROSS JOIN LATERAL (
-    SELECT count(*) AS found FROM (
-        SELECT FROM log l
-        WHERE l.chat = p.chat AND l.seq > r.marker AND l.seq <= r.marker + {NEAR}
-            AND l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
-    ) AS others
+    SELECT CASE WHEN h.seq - r.marker <= {NEAR} OR NOT {_ALONE} THEN (
+        SELECT count(*) FROM (
+            SELECT FROM log l
+            WHERE l.chat = p.chat AND l.seq > r.marker AND l.seq <= r.marker + {NEAR}
+                AND l.kind = 'message' AND l.sender <> p.member LIMIT {MAX_COUNTED}
+        ) AS others
+    ) ELSE 0 END AS found OFFSET 0
 ) AS s
 CROSS JOIN LATERAL (
     SELECT coalesce((SELECT near.seq {_NEAR}), find_last_message(p.chat)) AS seq OFFSET 0
