@@ -49,6 +49,13 @@ async def test_nothing_is_lost_when_a_container_crashes(system: Stack, service: 
     await survive(system, accident)
 
 
+async def test_what_has_read_its_files_again_is_still_started_again(system: Stack) -> None:
+    """After an upgrade too: `docker kill` would tell the engine that it is to stay stopped."""
+    await asyncio.to_thread(system.run, "deploy/compose-upgrade", "ops")
+    for service in ("haproxy", "prometheus"):
+        await system.replace_crashed(service)
+
+
 async def test_nothing_is_lost_when_pools_grow_and_shrink(system: Stack) -> None:
     """`--scale` starts containers that take part, and drains those that go."""
 

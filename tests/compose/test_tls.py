@@ -168,7 +168,7 @@ async def test_mounted_certificate_is_served_and_replaced_without_a_restart(
         assert (await _served()).public_bytes(Encoding.PEM) == first[0]
         assert (await _redirect())[0] == 308
         _write_readable(certificates / "site.pem", b"".join(second))
-        stack.compose("kill", "--signal", "USR2", "haproxy")
+        stack.compose("exec", "-T", "haproxy", "sh", "-c", "kill -USR2 1")
 
         async def is_replaced() -> bool:
             return (await _served()).public_bytes(Encoding.PEM) == second[0]
