@@ -5,7 +5,13 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from common.process.service import DRAIN_NOTICE_SECONDS, Serving, run_process, serving_health
+from common.process.service import (
+    DRAIN_NOTICE_SECONDS,
+    Serving,
+    own_tls,
+    run_process,
+    serving_health,
+)
 from common.process.web import serving_app
 from files.app import open_files
 from files.settings import FilesSettings, read_files_settings
@@ -14,11 +20,15 @@ from files.settings import FilesSettings, read_files_settings
 @asynccontextmanager
 async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
     """Clients, and health and metrics on a port of their own."""
-    async with open_files(settings) as files, serving_health(files.health, settings.service):
+    async with (
+        own_tls(settings.service) as tls,
+        open_files(settings) as files,
+        serving_health(files.health, settings.service, tls=tls),
+    ):
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(files.app, public):
+        async with serving_app(files.app, public, tls=tls):
             yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS))
 
 

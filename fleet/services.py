@@ -23,7 +23,12 @@ PUBLIC_ROLES = ("edge", "realtime", "files")
 FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and the key to them
 CALLED_ROLES = ("users", "chats", "realtime")
 # Calls stay on loopback.
-CALLS_TLS = {"HUBBUB_CALLS_CERTIFICATE", "HUBBUB_CALLS_KEY", "HUBBUB_CALLS_CA"}
+CALLS_TLS = {
+    "HUBBUB_CALLS_CERTIFICATE",
+    "HUBBUB_CALLS_KEY",
+    "HUBBUB_CALLS_CA",
+    "HUBBUB_METRICS_TLS",
+}
 
 
 class ServicePorts(NamedTuple):

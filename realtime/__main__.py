@@ -4,7 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from common.process.service import Serving, run_process, serving_health
+from common.process.service import Serving, own_tls, run_process, serving_health
 from realtime.node import open_node
 from realtime.presence.calls import create_calls
 from realtime.settings import RealtimeSettings, read_realtime_settings
@@ -15,12 +15,17 @@ from realtime.sockets.server import drain, open_server
 async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]:
     """Sockets, and health, metrics and the one call on a port of their own."""
     async with (
+        own_tls(settings.service) as tls,
         open_node(settings) as node,
         serving_health(
-            node.health, settings.service, create_calls(node.services.hub), settings.callers
+            node.health,
+            settings.service,
+            create_calls(node.services.hub),
+            settings.callers,
+            tls=tls,
         ),
     ):
-        servers = [await open_server(node.services, settings.service.listen.open())]
+        servers = [await open_server(node.services, settings.service.listen.open(), tls)]
         if settings.balancer_listen_fd is not None:
             local = socket.socket(fileno=settings.balancer_listen_fd)
             servers.append(await open_server(node.services, local))

@@ -19,7 +19,8 @@ from common.process.variables import Kind, Variable
 CALLERS: Final = ("edge", "realtime", "files", "users", "chats", "fleet")
 CALLED: Final = ("users", "chats", "realtime")
 WITH_TLS: Final = ("users", "chats")
-"""Whose port for calls speaks TLS where it is on. That of realtime is the one for its health."""
+"""Whose port for calls speaks TLS where it is on. That of realtime is the one for its health, which
+does with HUBBUB_METRICS_TLS."""
 CALLER_HEADER: Final = "X-Hubbub-Caller"
 RELEASE_BEFORE: Final = "0.1.0"
 """What a caller is called that shows the one credential which all services had until 0.1.0. It may

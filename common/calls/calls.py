@@ -16,7 +16,6 @@ from typing import Final, TypeVar
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
-from common.calls.callers import WITH_TLS
 from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
@@ -96,7 +95,7 @@ class Calls:
         self._http = http
         self._identity = http.caller.headers(replicas.role) if http.caller else {}
         self._replicas = replicas
-        self._name = replicas.role if replicas.role in WITH_TLS else ""
+        self._name = replicas.role if replicas.role in http.over_tls else ""
         self._clock = clock
         self._circuits = Circuits(open_after)
         self._key_refused_by: set[str] = set()

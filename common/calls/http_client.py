@@ -8,12 +8,12 @@ compression and no addresses but those it is given.
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
-from common.calls.callers import Caller
+from common.calls.callers import WITH_TLS, Caller
 
 MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
 
@@ -102,10 +102,16 @@ class HttpClient:
     cancelled leaves no connection behind that could give its answer to another one.
     """
 
-    def __init__(self, caller: Caller | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        caller: Caller | None = None,
+        tls: ssl.SSLContext | None = None,
+        over_tls: Collection[str] = WITH_TLS,
+    ) -> None:
         """`caller` is who this process is, for those who make calls of it. With `tls` whoever is
-        asked by a name must have a certificate for it."""
+        asked by a name must have a certificate for it; `over_tls` are the roles that are."""
         self.caller = caller
+        self.over_tls = over_tls
         self._tls = tls
         self._idle: defaultdict[str, list[_Connection]] = defaultdict(list)
         self._used: set[_Connection] = set()

@@ -6,14 +6,15 @@ Knows nothing of what edge, realtime, users and chats do.
 import asyncio
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import uvloop
 
-from common.calls.callers import CredentialHashes, KnownCallers
+from common.calls.callers import CALLED, WITH_TLS, CredentialHashes, KnownCallers
 from common.calls.health import Health
 from common.calls.http_client import HttpClient
 from common.calls.http_server import serving_http
@@ -84,13 +85,17 @@ async def serving_health(
     settings: ServiceSettings,
     calls: Sequence[Call[Any, Any]] = (),
     callers: CredentialHashes | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Health, metrics and calls on a port of their own, where it has one."""
+    """Health, metrics and calls on a port of their own, where it has one; over TLS, if `tls` is
+    what this process shows and the operator wants it."""
     if settings.metrics_listen is None:
         yield
         return
     internal = CallService(calls, health, KnownCallers(callers or {}, settings.shared_key))
-    async with serving_http(internal.handle, settings.metrics_listen.open()):
+    shown = tls if settings.metrics_tls else None
+    async with serving_http(internal.handle, settings.metrics_listen.open(), shown):
         yield
 
 
@@ -108,17 +113,26 @@ class Service(NamedTuple):
 def open_http(settings: ServiceSettings) -> HttpClient:
     """The connections of this process to others; connects to nothing yet. To be closed."""
     ca = settings.calls_tls.ca
-    return HttpClient(settings.caller, client_context(ca) if ca else None)
+    over_tls = CALLED if settings.metrics_tls else WITH_TLS
+    return HttpClient(settings.caller, client_context(ca) if ca else None, over_tls)
 
 
-def _server_tls(settings: ServiceSettings) -> ServerTls | None:
-    """Raises SettingsError."""
+@asynccontextmanager
+async def own_tls(settings: ServiceSettings) -> AsyncIterator[ssl.SSLContext | None]:
+    """What this process shows to its callers and to the balancer, kept current while the block
+    runs; None where there is no TLS. Raises SettingsError."""
     if settings.calls_tls.certificate is None:
-        return None
+        yield None
+        return
     try:
-        return ServerTls(settings.calls_tls, settings.role)
+        tls = ServerTls(settings.calls_tls, settings.role)
     except ValueError as error:
         raise SettingsError(f"HUBBUB_CALLS_CERTIFICATE: {error}") from error
+    reading = [start(tls.keep_current())]
+    try:
+        yield tls.context
+    finally:
+        await stop(reading)
 
 
 @asynccontextmanager
@@ -129,12 +143,10 @@ async def serving_calls(service: Service, listener: socket.socket) -> AsyncItera
         await service.withdraw()
         await asyncio.sleep(DRAIN_NOTICE_SECONDS)
 
-    tls = _server_tls(service.settings)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(service.running())
-        if tls is not None:
-            stack.push_async_callback(stop, [start(tls.keep_current())])
-        context = tls.context if tls else None
-        await stack.enter_async_context(serving_http(service.calls.handle, listener, context))
-        await stack.enter_async_context(serving_health(service.health, service.settings))
+    async with (
+        own_tls(service.settings) as tls,
+        service.running(),
+        serving_http(service.calls.handle, listener, tls),
+        serving_health(service.health, service.settings, tls=tls),
+    ):
         yield Serving(service.health, drain)

@@ -86,7 +86,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             "HUBBUB_METRICS_LISTEN",
             LISTENER,
             "Where health and metrics are served by those whose first port is public. users and "
-            "chats serve them there too, always without TLS.",
+            "chats serve them there too.",
             otherwise="with the calls",
         ),
         Variable(
@@ -185,8 +185,8 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_CALLS_CERTIFICATE",
             FILE,
-            "For users and chats: certificate and chain in PEM, for the name of the service. Calls "
-            "are taken over TLS alone. Read again when it changes.",
+            "Certificate and chain in PEM, for the name of the service: it is reached over TLS "
+            "alone, by callers and by the balancer. Read again when it changes.",
             otherwise="no TLS",
         ),
         Variable(
@@ -200,6 +200,16 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         ),
         Join(join_calls_tls),
     ] = CallsTls()
+    metrics_tls: Annotated[
+        bool,
+        Variable(
+            "HUBBUB_METRICS_TLS",
+            choice(on=True, off=False),
+            "`on`: HUBBUB_METRICS_LISTEN too is served over TLS where there is a certificate, and "
+            "files calls realtime so. The same for all services.",
+            "off",
+        ),
+    ] = False
 
     @property
     def caller(self) -> Caller:

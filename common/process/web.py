@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ async def serving_app(
     app: Any,
     listeners: Sequence[socket.socket],
     protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serves an ASGI application while the block runs, then lets requests in flight finish."""
     config = uvicorn.Config(
@@ -56,6 +59,8 @@ async def serving_app(
         lifespan="off",
         proxy_headers=False,  # the balancer's headers are judged by its secret
     )
+    config.load()
+    config.ssl = tls  # made by us, since its certificate is read again; uvicorn has files
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=list(listeners)))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it

@@ -338,7 +338,9 @@ class Connection(asyncio.Protocol):
         session, transport = self._session, self._transport
         for data in session.take_output():
             if data == SEND_EOF:
-                if transport.can_write_eof() and not transport.is_closing():
+                if not transport.can_write_eof():  # over TLS
+                    transport.close()
+                elif not transport.is_closing():
                     transport.write_eof()
             elif self.unsent_bytes > self._unsent_limit + 65_536:
                 session.must_abort = True  # floods us with pings and reads no pong

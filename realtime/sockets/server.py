@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from typing import Final
 
 from realtime.sockets.connection import Connection
@@ -9,16 +10,27 @@ from realtime.sockets.keepalive import TICK_SECONDS
 from realtime.sockets.services import Services
 
 BACKLOG: Final = 4096
+TLS_SECONDS: Final = 10.0  # for a handshake, and for the end of a connection
 
 
-async def open_server(services: Services, listener: socket.socket) -> asyncio.Server:
+async def open_server(
+    services: Services, listener: socket.socket, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
     """Accepts connections from now on."""
     listener.setblocking(False)
     loop = asyncio.get_running_loop()
     open_listener = (
         loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
     )
-    return await open_listener(lambda: Connection(services), sock=listener, backlog=BACKLOG)
+    seconds = TLS_SECONDS if tls else None
+    return await open_listener(
+        lambda: Connection(services),
+        sock=listener,
+        backlog=BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=seconds,
+        ssl_shutdown_timeout=seconds,
+    )
 
 
 async def turn_wheel(services: Services) -> None:

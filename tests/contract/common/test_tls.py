@@ -149,8 +149,8 @@ def test_the_certificates_of_the_command_are_good(tmp_path: Path) -> None:
         ).stdout
         for _ in range(2)
     ]  # fmt: skip
-    assert (len(said[0].splitlines()), said[1]) == (5, "")
-    for name in ("users", "chats"):
+    assert (len(said[0].splitlines()), said[1]) == (8, "")
+    for name in ("users", "chats", "realtime", "edge", "files"):
         files = Files(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
         ServerTls(join_calls_tls(*files, tmp_path / "ca.pem"), name)
     strict = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "ca.pem"]
