@@ -207,7 +207,9 @@ def _role_of(labels: Mapping[str, str]) -> str:
 def _process(pod: Pod, role: str, number: int) -> ProcessState:
     ports = {port.name: port.container_port for one in pod.spec.containers for port in one.ports}
     port = ports.get(PORTS.get(role, "calls"), 0)
-    metrics = {"balancer": ports.get("metrics"), **dict.fromkeys(SERVICE_ROLES, port or None)}
+    # Where a service's calls speak TLS, its metrics have a port of their own.
+    own = ports.get("metrics")
+    metrics = {"balancer": own, **dict.fromkeys(SERVICE_ROLES, own or port or None)}
     running = [s.state.running for s in pod.status.container_statuses if s.state.running]
     starts = [one.started_at.timestamp() for one in running if one.started_at]
     return ProcessState(

@@ -20,11 +20,13 @@ from files.settings import FilesSettings
 from fleet.engines.binaries import haproxy_program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES
 from realtime.settings import RealtimeSettings
+from tests.fixtures.authority import Authority
 from users.settings import Settings as UsersSettings
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("small", "large")
+COMPONENT = "tls"
 TOOLS = ROOT / ".build" / "kubernetes" / "bin"
 SETTINGS: dict[str, type] = {
     "edge": EdgeSettings,
@@ -33,7 +35,10 @@ SETTINGS: dict[str, type] = {
     "users": UsersSettings,
     "chats": ChatsSettings,
 }
-HAPROXYS = {"HUBBUB_NAMESPACE", "HUBBUB_DOMAIN", "HUBBUB_TRUSTED_PROXIES", "HUBBUB_PROXY_PROTOCOL"}
+HAPROXYS = {
+    "HUBBUB_NAMESPACE", "HUBBUB_DOMAIN", "HUBBUB_TRUSTED_PROXIES", "HUBBUB_PROXY_PROTOCOL",
+    "HUBBUB_BALANCER_CA",
+}  # fmt: skip
 VALKEYS = {"HUBBUB_CLUSTER_IP", "HUBBUB_MEMBERS"}
 EXTERNAL = "postgresql.cnpg.io/v1"  # CloudNativePG's, whose schema is not among Kubernetes' own
 
@@ -45,11 +50,11 @@ def _read(folder: str) -> list[Manifest]:
         document
         for path in sorted((FOLDER / folder).glob("*.yaml"))
         for document in yaml.safe_load_all(path.read_text())
-        if document["kind"] != "Kustomization"
+        if document["kind"] not in ("Kustomization", "Component")
     ]
 
 
-ALL = {folder: _read(folder) for folder in ("base", *OVERLAYS)}
+ALL = {folder: _read(folder) for folder in ("base", *OVERLAYS, COMPONENT)}
 BASE = {(one["kind"], one["metadata"]["name"]): one for one in ALL["base"]}
 WORKLOADS = [
     pytest.param(one, id=f"{folder}-{one['metadata']['name']}")
@@ -151,8 +156,8 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
         for volume in _pod(workload).get("volumes", [])
         if "secret" in volume
     }
-    by_operator = {"users-database-ca", "chats-database-ca"}  # CloudNativePG's
-    assert asked.keys() <= secrets.keys() | by_operator
+    made_elsewhere = {"users-database-ca", "chats-database-ca", "hubbub-tls"}
+    assert asked.keys() <= secrets.keys() | made_elsewhere
     for database in (one for one in ALL["base"] if one["apiVersion"] == EXTERNAL):
         initdb = database["spec"]["bootstrap"]["initdb"]
         data = secrets[initdb["secret"]["name"]]["data"]
@@ -205,7 +210,8 @@ def test_ops_is_asked_in_its_pod(tmp_path: Path) -> None:
     assert subprocess.run([FOLDER / "ops", "x"], capture_output=True, check=False).returncode == 1
 
 
-def test_the_balancer_takes_its_pools_from_dns() -> None:
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_the_balancer_takes_its_pools_from_dns(over_tls: bool, tmp_path: Path) -> None:
     """HAProxy itself reads the configuration of Kubernetes."""
     checked = subprocess.run(
         [haproxy_program(), "-c", "-f", "haproxy.cfg", "-f", "kubernetes.cfg"],
@@ -220,6 +226,7 @@ def test_the_balancer_takes_its_pools_from_dns() -> None:
             "HUBBUB_BALANCER_KEY": "0123456789abcdef",
             "HUBBUB_BALANCER_TRUSTED": "",
             "HUBBUB_BALANCER_PROXY": "",
+            "HUBBUB_BALANCER_CA": str(Authority(tmp_path).ca) if over_tls else "",
         },
         capture_output=True,
         text=True,
@@ -240,12 +247,26 @@ for one in yaml.safe_load_all(sys.stdin):
 """
 
 
+def _with_component(folder: Path, overlay: str) -> Path:
+    """An overlay as an operator writes it."""
+    places = {
+        "resources": [os.path.relpath(FOLDER / overlay, folder)],
+        "components": [os.path.relpath(FOLDER / COMPONENT, folder)],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(places))
+    return folder
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("with_tls", [False, True])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_manifest_fits_the_schemas_of_kubernetes(overlay: str) -> None:
+def test_every_manifest_fits_the_schemas_of_kubernetes(
+    overlay: str, with_tls: bool, tmp_path: Path
+) -> None:
     """As kustomize renders it: strictly, so that a misspelled field is one too many."""
+    folder = _with_component(tmp_path, overlay) if with_tls else FOLDER / overlay
     rendered = subprocess.run(
-        [TOOLS / "kubectl", "kustomize", FOLDER / overlay],
+        [TOOLS / "kubectl", "kustomize", folder],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     checked = subprocess.run(
@@ -269,7 +290,11 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(overlay: str) -> None:
         assert ("replicas" in deployment["spec"]) is (role not in scaled)
         (container,) = _pod(deployment)["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+        ports = {port["name"] for port in container["ports"]}
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert container[probe]["httpGet"]["port"] in ports
+        environment = {one["name"]: one.get("value") for one in container["env"]}
+        assert ("HUBBUB_CALLS_CERTIFICATE" in environment) is with_tls
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert mounted == {volume["name"] for volume in _pod(deployment)["volumes"]}
         # A variable must come before what names it.
