@@ -15,6 +15,7 @@ from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
 from common.database.primary import Primary
+from common.identity.wrapping import Wrapping
 from common.process.logs import log
 from common.process.service import Service, open_http
 from common.process.tasks import start, stop
@@ -36,7 +37,6 @@ from users.settings import Settings
 from users.signing import SigningKeys
 from users.store import upkeep
 from users.vapid import PushKey
-from users.wrapping import Wrapping
 
 PURGE_SECONDS = 60
 PURGED_ROWS = 2_000  # at a time, so that nobody waits for it

@@ -8,10 +8,10 @@ import sys
 from typing import Literal, NamedTuple
 
 from common.database.pool import create_pool
+from common.identity.wrapping import Wrapping
 from users.settings import KeySettings
 from users.signing import Rotated, SigningKeys
 from users.vapid import PushKey
-from users.wrapping import Wrapping
 
 Change = Literal["rotate", "revoke"]
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
+from common.identity.wrapping import Wrapping, WrongSecret
 from common.process.logs import log
 from common.protocol.ids import new_id
 from users.keys import KeyRing, SigningKey, dead_keys
 from users.store import signing_keys as store
-from users.wrapping import Wrapping, WrongSecret
 
 RELOAD_SECONDS: Final = 10
 

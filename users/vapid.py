@@ -26,10 +26,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from common.database.failures import retry_busy
 from common.database.pool import Pool, begin
+from common.identity.wrapping import Wrapping, WrongSecret
 from common.process.logs import log
 from users.signing import SigningKeysError
 from users.store import push as store
-from users.wrapping import Wrapping, WrongSecret
 
 GOOD_SECONDS: Final = 12 * 3600  # of 24 that are allowed
 USED_SECONDS: Final = 3600.0  # a token, before the next one is made

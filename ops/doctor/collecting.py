@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -42,7 +43,7 @@ from fleet.processes.probe import Address, http_body, http_status
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from ops.doctor.complaints import find_complaints
 from ops.doctor.entrance import ask_entrance
-from ops.doctor.queries import ask_bus, ask_database, is_refused
+from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_refused
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
@@ -263,7 +264,12 @@ async def _collect_database(
     is_own = DATABASE_VARIABLES[role] in settings.external
     if not is_own and not any(process.role == "postgres" for process in state.processes):
         return DatabaseFacts(error=NO_PROCESS)
-    return await ask_database(role, url)
+    facts = await ask_database(role, url)
+    if role == "users" and not facts.error and settings.signing_secret.exists():
+        secret = settings.signing_secret.read_text().strip()
+        unopened = await count_unopened_keys(url, secret)
+        return msgspec.structs.replace(facts, unopened_keys=unopened)
+    return facts
 
 
 async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:

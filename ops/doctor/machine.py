@@ -20,6 +20,7 @@ MOST_DESCRIPTORS_SHARE: Final = 0.8
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 LEAST_FREE_FILES: Final = 10_000
 MOST_CLOCK_SECONDS: Final = 2.0
+NEW_KEYS: Final = "make rotate-keys REVOKE=yes && make restart"
 REINSTALL: Final = f"rm -f .venv/*.stamp && {START_ANEW}"
 
 
@@ -115,7 +116,17 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"{path} is gone.",
             "It was deleted. What runs has read it; what is started again cannot.",
-            f"{START_ANEW}   # which makes a new one, or put it back where it was",
+            f"{NEW_KEYS}   # or put it back where it was"
+            if path == scene.settings.signing_secret
+            else f"{START_ANEW}   # which makes a new one, or put it back where it was",
+        )
+    if (users := scene.databases.get("users")) is not None and users.unopened_keys:
+        yield Finding(
+            f"{scene.settings.signing_secret} does not open {users.unopened_keys} keys in users'"
+            " database.",
+            "It was made anew, or is of another system. A process of users that is started ends.",
+            f"{NEW_KEYS}   # or put the old one back",
+            "users",
         )
     for process in scene.processes:
         expires = process.samples.get(CERTIFICATE_EXPIRES, 0.0)

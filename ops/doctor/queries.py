@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from common.database.hosts import Hosts, session_target
 from common.database.primary import ASK, ServerFacts
+from common.identity.wrapping import Wrapping, WrongSecret
 from common.valkey.client import VALKEY_FORBIDS, VALKEY_GONE, VALKEY_REFUSES, connect_valkey
 from common.valkey.cluster import Cluster, is_cluster
 from fleet.settings import PROJECT_FOLDER
@@ -28,6 +29,10 @@ SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_time
 _PREPARED: Final = """
 SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
 FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
+"""
+_WRAPPED: Final = """
+SELECT kid, wrapped FROM signing_keys
+UNION ALL SELECT 'push', wrapped FROM push_key WHERE wrapped IS NOT NULL
 """
 _OWN_PREPARED: Final = {"users": "hubbub-"}  # how the names of each role's begin
 # Transactions that keep others waiting, or hold a lock on a whole table that will. Of other roles
@@ -96,6 +101,26 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
         are_several=Hosts(url).are_several,
         holders=holders,
     )
+
+
+async def count_unopened_keys(url: str, secret: str) -> int:
+    """Of users' database: private keys that were wrapped by another secret. 0 where nobody says."""
+    wrapping = Wrapping(secret)
+    try:
+        conninfo = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
+            rows = await _rows(connection, _WRAPPED)
+    except psycopg.Error:
+        return 0
+    return sum(not _opens(wrapping, name, bytes(wrapped)) for name, wrapped in rows)
+
+
+def _opens(wrapping: Wrapping, name: str, wrapped: bytes) -> bool:
+    try:
+        wrapping.unwrap(name, wrapped)
+    except WrongSecret:
+        return False
+    return True
 
 
 async def ask_start(url: str) -> float:

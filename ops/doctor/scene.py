@@ -44,6 +44,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     are_several: bool = False  # servers in its URL
     # Whose transactions hold up others: process, role, and seconds, 0 where they are hidden.
     holders: tuple[tuple[int, str, float], ...] = ()
+    unopened_keys: int = 0  # private keys that the secret of this machine does not open
 
 
 class BusFacts(NamedTuple):

@@ -12,13 +12,14 @@ import psycopg
 import pytest
 
 from common.database.pool import migrate
+from common.identity.wrapping import Wrapping
 from common.valkey.client import connect_valkey
 from fleet.data.state import read_state
 from fleet.processes.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
 from ops.doctor import queries
 from ops.doctor.collecting import database_urls
-from ops.doctor.queries import ask_bus, ask_database
+from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -230,7 +231,7 @@ async def test_what_a_database_says_of_itself(
     make_postgres: Callable[..., PostgresServer],
 ) -> None:
     """No prepared transactions allowed; and on one that allows them, those that are stuck, ours
-    and those of others."""
+    and those of others. Keys that another secret has wrapped."""
     plain = make_postgres(max_prepared_transactions="0")
     assert (await ask_database("users", plain.make_database())).max_prepared == 0
     able = make_postgres(max_prepared_transactions="5")
@@ -238,6 +239,10 @@ async def test_what_a_database_says_of_itself(
     assert (await ask_database("users", url)).missing_migrations[0] == "0001_accounts.sql"
     await migrate(url, ROOT / "users" / "migrations")
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        wrapped = Wrapping("one").wrap("push", b"a key")
+        await connection.execute("INSERT INTO push_key (wrapped) VALUES (%s)", (wrapped,))
+        assert await count_unopened_keys(url, "one") == 0
+        assert await count_unopened_keys(url, "another") == 1
         for name in ("hubbub-stuck", "foreign"):
             await connection.execute("BEGIN")
             await connection.execute(f'CREATE TABLE "{name}" ()')

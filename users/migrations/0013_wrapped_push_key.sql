@@ -1,4 +1,4 @@
--- The key for push services is wrapped as those that sign tokens are (users/wrapping.py). One that is
+-- The key for push services is wrapped as those that sign tokens are (common/identity/wrapping.py). One that is
 -- there is wrapped by the first process of users that starts: migrations do not know the secret.
 ALTER TABLE push_key
     ALTER COLUMN private_key DROP NOT NULL,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from common.database.pool import Pool, create_pool
+from common.identity.wrapping import Wrapping
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.push import PushOffer, PushOutcome, SavePush
@@ -27,7 +28,6 @@ from users.store import push as store
 from users.store.sessions import revoke_sessions_of
 from users.store.upkeep import set_up_database
 from users.vapid import PushKey
-from users.wrapping import Wrapping
 
 WRAPPING = Wrapping("what wraps the keys of tests")
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from common.database.pool import Pool
 from common.identity.tokens import TokenError, TokenVerifier
+from common.identity.wrapping import Wrapping
 from common.protocol.users import Empty, KeySet
 from tests.contract.users.conftest import SIGNING_SECRET, Users
 from users.signing import SigningKeys, SigningKeysError
-from users.wrapping import Wrapping
 
 PROJECT = Path(__file__).parents[3]
 START = Callable[..., Awaitable[Users]]

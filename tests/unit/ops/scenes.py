@@ -140,6 +140,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (2, {"parent_answers": False}, "looks after all others (1) does not answer"),
     (21, {"paused": {"postgres-1": (7,)}}, "postgres-1 is paused"),
     (16, {"missing_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key is gone"),
+    (16, {"databases": users(unopened_keys=2)}, "signing.key does not open 2 keys"),
     (16, {"open_secrets": (Path("/hubbub/keys/edge.key"),)}, "edge.key"),
     (
         16, {"processes": (facts(name="edge-1", samples={"hubbub_credential_refused": 2.0}),)},

@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.identity.tokens import TokenError, TokenExpired, TokenVerifier
+from common.identity.wrapping import Wrapping, WrongSecret
 from users.keys import KeyRing, SigningKey, dead_keys
-from users.wrapping import Wrapping, WrongSecret
 
 DAY = 86_400.0
 
