@@ -186,6 +186,7 @@ move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 10 min)
+	@.ci/keepalived
 	@$(BIN)/python -m pytest -p no:randomly --timeout 400 tests/hosts tests/faults/test_point_in_time.py
 
 patroni-test: $(VENV)/dev.stamp  ## Hubbub on PostgreSQL with Patroni and etcd, which lose their primary (3 min)

@@ -165,7 +165,7 @@ def until(condition: Callable[[], bool]) -> float:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     if shutil.which("keepalived") is None:
-        pytest.skip("there is no keepalived: apt-get install keepalived")
+        pytest.fail("there is no keepalived: .ci/keepalived installs it", pytrace=False)
     if os.geteuid() != 0:
         pytest.fail("only root may make network namespaces", pytrace=False)
     made = Pair(tmp_path)
