@@ -13,27 +13,18 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
-from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import SERVER, Protocol
 from websockets.protocol import State as WireState
-from websockets.server import ServerProtocol
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
 from realtime.protocol.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.protocol.frames import PONG, encode_frame, error_frame
-from realtime.protocol.handshake import (
-    RequestStart,
-    Upgrade,
-    create_protocol,
-    http_refusal,
-    read_upgrade,
-    refusal_of_status,
-)
+from realtime.protocol.handshake import Upgrade, http_refusal
 from realtime.protocol.incoming import Incoming, WastefulLength
+from realtime.protocol.opening import Opening
 from realtime.protocol.refusals import Refusals
 from realtime.protocol.texts import Texts, is_utf8
 
@@ -48,7 +39,6 @@ EXPIRY_GRACE_SECONDS: Final = 5.0
 FRAMES_A_TURN: Final = 64
 SEND_EOF: Final = b""
 _NEVER: Final = float("inf")
-_TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
 _quiet = logging.getLogger("websockets")
 
 
@@ -67,8 +57,8 @@ class Session:
     """`ping_seconds` should differ between connections, so that their pings spread."""
 
     __slots__ = (
-        "_deadline", "_expiry", "_incoming", "_notice", "_out", "_ping_due", "_ping_seconds",
-        "_pong_due", "_refusals", "_request", "_start", "_texts", "_ws", "end_code", "must_abort",
+        "_deadline", "_expiry", "_incoming", "_notice", "_opening", "_out", "_ping_due",
+        "_ping_seconds", "_pong_due", "_refusals", "_texts", "_ws", "end_code", "must_abort",
         "state",
     )  # fmt: skip
 
@@ -82,10 +72,12 @@ class Session:
         self.state = State.HANDSHAKE
         self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
         self.must_abort = False  # the other side does not answer: cut it off
-        self._ws: Protocol = create_protocol(origins, MAX_CLIENT_MESSAGE_BYTES)
+        # For frames alone.
+        self._ws = Protocol(
+            SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
+        )
         self._out: list[bytes] = []
-        self._request: Request | None = None
-        self._start: RequestStart | None = RequestStart()
+        self._opening: Opening | None = Opening(origins)
         self._incoming = Incoming()
         self._deadline = now + HANDSHAKE_TIMEOUT_SECONDS
         self._ping_seconds = ping_seconds
@@ -97,8 +89,8 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[Wish]:
         """What the client wishes first with these bytes, in order; `read_on` has the rest."""
-        if self._start is not None:
-            return self._read_request(self._start, data, now)
+        if self._opening is not None:
+            return self._read_request(self._opening, data)
         self._incoming.add(data)
         return self.read_on(now)
 
@@ -125,24 +117,13 @@ class Session:
         """What the client has said and was not heard yet."""
         return self._texts.size
 
-    def _read_request(self, start: RequestStart, data: bytes, now: float) -> list[Wish]:
-        if refusal := start.judge(data):
-            self.refuse_handshake(refusal)
-        if self.end_code and self._ws.state is WireState.CONNECTING:
+    def _read_request(self, opening: Opening, data: bytes) -> list[Wish]:
+        if self.end_code:
             return []  # refused before the upgrade
-        self._ws.receive_data(data)
-        events = self._ws.events_received()
-        if self.state is State.HANDSHAKE and (
-            len(events) > 1 or (events and self._ws.reader.buffer)
-        ):
-            # RFC 6455 section 4.1: the client waits for our answer before it sends anything else.
-            self.refuse_handshake(refusal_of_status(400))
-            return []
-        requests = [event for event in events if isinstance(event, Request)]
-        if requests:
-            self._request = requests[0]
-        self._notice_wire_end(now)
-        return [read_upgrade(request) for request in requests]
+        read = opening.read(data)
+        if isinstance(read, Refusal):
+            self.refuse_handshake(read)
+        return [read] if isinstance(read, Upgrade) else []
 
     def receive_eof(self) -> None:
         self._ws.receive_eof()
@@ -155,12 +136,7 @@ class Session:
     def _notice_wire_end(self, now: float) -> None:
         """The library may have ended it: a broken rule, or the client's own close."""
         ws = self._ws
-        if self.state is State.HANDSHAKE and ws.handshake_exc is not None:
-            # No request that it could read; its own answer is no problem+json.
-            ws.data_to_send()
-            too_large = isinstance(ws.handshake_exc, _TOO_LARGE)
-            self.refuse_handshake(refusal_of_status(431 if too_large else 400))
-        elif self.state is not State.ENDING and ws.state in (WireState.CLOSING, WireState.CLOSED):
+        if self.state is not State.ENDING and ws.state in (WireState.CLOSING, WireState.CLOSED):
             ended = ws.close_sent or ws.close_rcvd
             self._enter_ending(int(ended.code) if ended else 1006, now)
 
@@ -168,28 +144,15 @@ class Session:
 
     def accept(self, now: float) -> None:
         """Upgrades, or refuses what RFC 6455, the origins and the subprotocol demand."""
-        request, self._request = self._request, None
-        handshake = self._ws
-        assert request is not None
-        assert isinstance(handshake, ServerProtocol)
-        if request.method == "HEAD":  # a GET without an upgrade
-            self.refuse_handshake(refusal_of_status(426), with_body=False)
+        opening = self._opening
+        assert opening is not None
+        answer = opening.accept()
+        if isinstance(answer, Refusal):
+            self.refuse_handshake(answer, with_body=not opening.is_head)
             return
-        response = handshake.accept(request)
-        # The library does not miss a Host, as RFC 6455 section 4.2.1 does.
-        status = response.status_code if "Host" in request.headers else 400
-        if status != 101:
-            self.refuse_handshake(refusal_of_status(status))
-            return
-        handshake.send_response(response)
-        self._out += handshake.data_to_send()
-        # The library's parser holds the request's headers for as long as it lives: 3 kB for each
-        # of the idle sockets. The handshake is done, so a parser of frames alone takes over.
-        handshake.parser.close()
-        self._ws = Protocol(
-            SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
-        )
-        self._start = None
+        self._out.append(answer)
+        opening.release()
+        self._opening = None
         self.state = State.GREETING
         self._deadline = now + CONNECT_TIMEOUT_SECONDS
         self._ping_due = now + self._ping_seconds
@@ -396,5 +359,7 @@ class Session:
         self.state = State.ENDING
         self._out.clear()
         self._ws.parser.close()
+        if self._opening is not None:
+            self._opening.release()
         self._incoming.clear()
         self._texts.clear()

@@ -1,0 +1,174 @@
+"""From a connection's first byte to its upgrade: reads the request, and answers it. Pure.
+
+Almost every request is one that a browser or a library writes, whole in one read. It is read here:
+the WebSocket library, which judges everything else, takes ten times as long for it, half of what a
+connect cost the node (docs/decisions/sockets.md).
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+from websockets.utils import accept_key
+
+from common.calls.balancer import BALANCER_HEADER
+from common.protocol.errors import Refusal
+from common.protocol.limits import MAX_HEADER_BYTES
+from realtime.protocol.handshake import SUBPROTOCOL, Upgrade, refusal_of_status
+
+METHODS: Final = (b"GET ", b"HEAD ")
+METHOD_BYTES: Final = 5
+MAX_PLAIN_BYTES: Final = 4_096
+
+_TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
+
+# One space behind each colon, no empty value, nothing but printable ASCII.
+_plain: Final = re.compile(
+    rb"GET (/[\x21-\x7e]*) HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\r\n){1,64})"
+    rb"\r\n"
+).fullmatch
+_is_key: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==").fullmatch  # of sixteen bytes
+_DEMANDED: Final = frozenset(
+    (
+        b"host", b"upgrade", b"connection", b"sec-websocket-key", b"sec-websocket-version",
+        b"sec-websocket-protocol",
+    )
+)  # fmt: skip
+_CONNECTIONS: Final = frozenset((b"upgrade", b"keep-alive, upgrade"))
+_UNUSUAL: Final = frozenset((b"content-length", b"transfer-encoding"))
+_ANSWER: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: " + SUBPROTOCOL.encode() + b"\r\n\r\n"
+)
+
+
+class _Offer(NamedTuple):
+    """A request that may become a socket, and the answer that makes it one."""
+
+    upgrade: Upgrade
+    answer: bytes
+
+
+class Opening:
+    """One connection's request; it ends with `accept`, or with the refusal of somebody."""
+
+    def __init__(self, origins: Sequence[str | None]) -> None:
+        self._origins = origins
+        self._method = b""  # as far as it has come
+        self._size = 0
+        self._offer: _Offer | None = None
+        self._library: ServerProtocol | None = None
+        self._request: Request | None = None
+
+    @property
+    def is_head(self) -> bool:
+        """The answer has no body."""
+        return self._request is not None and self._request.method == "HEAD"
+
+    def read(self, data: bytes) -> Upgrade | Refusal | None:
+        """What these bytes make of it; None where it is not whole yet."""
+        if not self._size:
+            self._offer = _read_plain(data, self._origins)
+        refusal = self._judge_start(data)
+        if refusal is not None or self._offer is not None:
+            return refusal or (self._offer and self._offer.upgrade)
+        library = self._library = self._library or _create_library(self._origins)
+        library.receive_data(data)
+        events = library.events_received()
+        if len(events) > 1 or (events and library.reader.buffer):
+            # RFC 6455 section 4.1: the client waits for our answer before it sends anything else.
+            return refusal_of_status(400)
+        if library.handshake_exc is not None:
+            # No request that it could read; its own answer is no problem+json.
+            library.data_to_send()
+            is_too_large = isinstance(library.handshake_exc, _TOO_LARGE)
+            return refusal_of_status(431 if is_too_large else 400)
+        for event in events:
+            if isinstance(event, Request):
+                self._request = event
+                return _read_upgrade(event)
+        return None
+
+    def accept(self) -> bytes | Refusal:
+        """The answer that upgrades, or what RFC 6455, the origins and the subprotocol demand."""
+        if self._offer is not None:
+            return self._offer.answer
+        request, library = self._request, self._library
+        assert request is not None
+        assert library is not None
+        if self.is_head:  # a GET without an upgrade
+            return refusal_of_status(426)
+        response = library.accept(request)
+        # The library does not miss a Host, as RFC 6455 section 4.2.1 does.
+        status = response.status_code if "Host" in request.headers else 400
+        if status != 101:
+            return refusal_of_status(status)
+        library.send_response(response)
+        return b"".join(library.data_to_send())
+
+    def release(self) -> None:
+        """Breaks the cycle of the library's parser, so that its memory returns at once: 3 kB."""
+        if self._library is not None:
+            self._library.parser.close()
+
+    def _judge_start(self, data: bytes) -> Refusal | None:
+        """Before the library has read it: the method and the size."""
+        self._size += len(data)
+        if self._size > MAX_HEADER_BYTES:
+            return refusal_of_status(431)
+        self._method += data[: METHOD_BYTES - len(self._method)]
+        # The library reads no request with a body, and would end without an answer.
+        if not any(method.startswith(self._method[: len(method)]) for method in METHODS):
+            return refusal_of_status(405)
+        return None
+
+
+def _read_plain(data: bytes, origins: Sequence[str | None]) -> _Offer | None:
+    """None for everything that is bad or unusual, which is the library's to judge."""
+    found = _plain(data) if len(data) <= MAX_PLAIN_BYTES else None
+    if found is None:
+        return None
+    lines = found[2].split(b"\r\n")[:-1]
+    headers: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        headers[name.lower()] = value
+    if len(headers) < len(lines) or not headers.keys() >= _DEMANDED or headers.keys() & _UNUSUAL:
+        return None
+    key, origin = headers[b"sec-websocket-key"], headers.get(b"origin")
+    if (
+        headers[b"upgrade"].lower() != b"websocket"
+        or headers[b"connection"].lower() not in _CONNECTIONS
+        or headers[b"sec-websocket-version"] != b"13"
+        or headers[b"sec-websocket-protocol"] != SUBPROTOCOL.encode()
+        or not _is_key(key)
+        or (None if origin is None else origin.decode()) not in origins
+    ):
+        return None
+    word = headers.get(BALANCER_HEADER.encode(), b"").decode()
+    path = found[1].decode().partition("?")[0]
+    return _Offer(Upgrade("GET", path, word), _ANSWER % accept_key(key.decode()).encode())
+
+
+def _create_library(origins: Sequence[str | None]) -> ServerProtocol:
+    return ServerProtocol(
+        origins=[None if origin is None else Origin(origin) for origin in origins],
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        logger=logging.getLogger("websockets"),
+    )
+
+
+def _read_upgrade(request: Request) -> Upgrade:
+    """What its first line and the balancer's header say."""
+    headers = request.headers
+    return Upgrade(
+        request.method,
+        request.path.partition("?")[0],
+        ",".join(headers.get_all(BALANCER_HEADER)),
+    )
