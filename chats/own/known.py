@@ -9,7 +9,7 @@ may read is never held.
 from collections.abc import Sequence
 from typing import Final
 
-from chats.store.own import OwnRow, OwnState, count_own, read_states
+from chats.store.own import OwnRow, OwnState, count_own
 from common.database.pool import Pool
 from common.process.memory_cache import MemoryCache
 
@@ -23,21 +23,10 @@ class Known:
     def __init__(self) -> None:
         self._memory = MemoryCache(MAX_BYTES)
 
-    async def read_own(self, pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnRow | None]:
-        """For each (chat, member); None for one who does not take part."""
-        states = await read_states(pool, wanted)
-        there = [nth for nth, state in enumerate(states) if state is not None]
-        pairs = [wanted[nth] for nth in there]
-        rows = await self.fill_own(pool, pairs, [state for state in states if state is not None])
-        found: list[OwnRow | None] = [None] * len(wanted)
-        for nth, row in zip(there, rows, strict=True):
-            found[nth] = row
-        return found
-
     async def fill_own(
         self, pool: Pool, wanted: Sequence[tuple[str, str]], states: Sequence[OwnState]
     ) -> list[OwnRow | None]:
-        """The same where the states are known."""
+        """For each (chat, member) in that state; None for one who has left meanwhile."""
         rows = [self._find_own(pair, state) for pair, state in zip(wanted, states, strict=True)]
         missing = [nth for nth, row in enumerate(rows) if row is None]
         if missing:

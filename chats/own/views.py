@@ -18,13 +18,14 @@ _NOT_ALLOWED = View(allowed=False)
 async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAnswer:
     """All of one moment, but for what is a reader's own."""
     epoch, rows = await read_views(
-        pool, [(w.chat, w.user, w.details, w.after, w.amount) for w in request.wanted]
+        pool, [(w.chat, w.user, w.details, w.after, w.amount, w.own) for w in request.wanted]
     )
     views = [_NOT_ALLOWED if row is None else _show(row) for row in rows]
-    wanted = [nth for nth, one in enumerate(request.wanted) if one.own and views[nth].allowed]
-    if wanted:
-        pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in wanted]
-        for nth, row in zip(wanted, await known.read_own(pool, pairs), strict=True):
+    states = {nth: row.state for nth, row in enumerate(rows) if row and row.state}
+    if states:
+        pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in states]
+        filled = await known.fill_own(pool, pairs, list(states.values()))
+        for nth, row in zip(states, filled, strict=True):
             if row is None:
                 views[nth] = _NOT_ALLOWED
             else:

@@ -80,13 +80,6 @@ i.epoch::text,
 (SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1),
 read_marker(p, o), coalesce(o.notify, 'all'), o.archived
 """
-_STATES = f"""
-SELECT w.nth, {_STATE}
-FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
-JOIN participants p ON p.chat = w.chat AND p.member = w.member
-LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
-CROSS JOIN installation i
-"""  # noqa: S608 - constants
 _BY_MAKING = f"""
 SELECT p.chat::text, {_STATE}
 FROM participants p
@@ -141,15 +134,6 @@ class Counted(NamedTuple):
 
     state: OwnState
     row: OwnRow
-
-
-async def read_states(pool: Pool, wanted: list[tuple[str, str]]) -> list[OwnState | None]:
-    """For each (chat, member); None for one who does not take part."""
-    chats, members = zip(*wanted, strict=True)
-    found: list[OwnState | None] = [None] * len(wanted)
-    for nth, *state in await fetch(pool, _STATES, (id_array(chats), id_array(members))):
-        found[nth - 1] = OwnState(*state)
-    return found
 
 
 async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted | None]:

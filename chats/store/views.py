@@ -6,18 +6,21 @@ from typing import NamedTuple
 from chats.store.arrays import id_array, number_array
 from chats.store.chats import COLUMNS, SHOWN, ChatRow
 from chats.store.history import CURRENT
+from chats.store.own import OwnState
 from chats.store.query import fetch
 from common.database.pool import Pool
 
 
 class ViewRow(NamedTuple):
     """`participants` are the first ones, where they were wanted. `messages` are current and newest
-    first, where `after` was 0; else `events` are those about messages above it, ascending."""
+    first, where `after` was 0; else `events` are those about messages above it, ascending.
+    `state` is the reader's own, where it was wanted."""
 
     chat: ChatRow
     participants: list[str] | None
     messages: list[bytes]
     events: list[bytes]
+    state: OwnState | None = None
 
 
 _ABOUT_MESSAGES = (
@@ -33,31 +36,36 @@ SELECT w.nth, (SELECT epoch::text FROM installation),
         WHERE w.after > 0 AND l.chat = c.id AND l.seq > w.after AND l.kind = ANY ({_ABOUT_MESSAGES})
         ORDER BY l.seq LIMIT w.amount
     ),
+    CASE WHEN w.own THEN read_marker(m, o) END, coalesce(o.notify, 'all'), o.archived,
     {COLUMNS}
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::bigint[], %s::bigint[])
-    WITH ORDINALITY AS w (chat, reader, details, after, amount, nth)
+FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::bigint[], %s::bigint[], %s::boolean[])
+    WITH ORDINALITY AS w (chat, reader, details, after, amount, own, nth)
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
+LEFT JOIN own_chats o ON w.own AND o.member = m.member AND o.chat = m.chat
 """  # noqa: S608 - constants
 
 
 async def read_views(
-    pool: Pool, wanted: list[tuple[str, str, bool, int, int]]
+    pool: Pool, wanted: list[tuple[str, str, bool, int, int, bool]]
 ) -> tuple[str, list[ViewRow | None]]:
-    """The epoch, and for each (chat, reader, details, after, amount) what there is, or None where
-    the reader does not take part. The epoch is empty where nobody does."""
+    """The epoch, and for each (chat, reader, details, after, amount, own) what there is, or None
+    where the reader does not take part. The epoch is empty where nobody does."""
     rows = await fetch(
         pool,
         _VIEWS,
         (
-            id_array([chat for chat, _, _, _, _ in wanted]),
-            id_array([reader for _, reader, _, _, _ in wanted]),
-            number_array([details for _, _, details, _, _ in wanted]),
-            number_array([after for _, _, _, after, _ in wanted]),
-            number_array([amount for _, _, _, _, amount in wanted]),
+            id_array([chat for chat, *_ in wanted]),
+            id_array([reader for _, reader, *_ in wanted]),
+            number_array([details for _, _, details, *_ in wanted]),
+            number_array([after for *_, after, _, _ in wanted]),
+            number_array([amount for *_, amount, _ in wanted]),
+            number_array([own for *_, own in wanted]),
         ),
     )
     found: list[ViewRow | None] = [None] * len(wanted)
-    for nth, _, participants, messages, events, *chat in rows:
-        found[nth - 1] = ViewRow(ChatRow(*chat), participants, messages, events)
+    for nth, epoch, participants, messages, events, read, notify, archived, *chat in rows:
+        row = ChatRow(*chat)
+        state = None if read is None else OwnState(epoch, row.seq, read, notify, archived)
+        found[nth - 1] = ViewRow(row, participants, messages, events, state)
     return (rows[0][1] if rows else ""), found

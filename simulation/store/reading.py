@@ -164,17 +164,15 @@ class Reading(Tables):
     def _state(self, id_: str, user: str) -> OwnState:
         return OwnState(self.epoch, self.chats[id_].head, self._marker(id_, user), "all", None)
 
-    def read_states(self, wanted: list[tuple[str, str]]) -> list[OwnState | None]:
-        return [
+    def count_own(self, wanted: list[tuple[str, str]]) -> list[Counted | None]:
+        """Nobody asks for counts in a run, so there are none."""
+        states = [
             None if self._chat_of(id_, user) is None else self._state(id_, user)
             for id_, user in wanted
         ]
-
-    def count_own(self, wanted: list[tuple[str, str]]) -> list[Counted | None]:
-        """Nobody asks for counts in a run, so there are none."""
         return [
             state and Counted(state, OwnRow(state.read, 0, 0, "all", False, None))
-            for state in self.read_states(wanted)
+            for state in states
         ]
 
     def _marker(self, id_: str, user: str) -> int:
@@ -212,10 +210,10 @@ class Reading(Tables):
         return Moved(before, read, is_close=is_close)
 
     def read_views(
-        self, wanted: list[tuple[str, str, bool, int, int]]
+        self, wanted: list[tuple[str, str, bool, int, int, bool]]
     ) -> tuple[str, list[ViewRow | None]]:
         views: list[ViewRow | None] = []
-        for id_, reader, details, after, amount in wanted:
+        for id_, reader, details, after, amount, own in wanted:
             chat = self._chat_of(id_, reader)
             if chat is None:
                 views.append(None)
@@ -224,7 +222,8 @@ class Reading(Tables):
             newest = [] if after else messages[::-1][:amount]
             shown = _shown(chat) if details else None
             since = messages[:amount] if after else []
-            views.append(ViewRow(self._row(id_, chat), shown, newest, since))
+            state = self._state(id_, reader) if own else None
+            views.append(ViewRow(self._row(id_, chat), shown, newest, since, state))
         return (self.epoch if any(views) else ""), views
 
 

@@ -272,7 +272,7 @@ class Both:
         await self.ask(log.compare_heads, {one: self.seq() for one in self.chats})
         await self.ask(log.find_last_joins, [(self.person(), self.chat()) for _ in range(3)])
         asked = [
-            (self.chat(), self.person(), self.random.random() < 0.5, self.seq(), 2)
+            (self.chat(), self.person(), self.random.random() < 0.5, self.seq(), 2, False)
             for _ in range(4)
         ]
         real_views = await views.read_views(self.pool, asked)
