@@ -153,6 +153,8 @@ class Joiner:
         resume = {} if connect.resume is msgspec.UNSET else connect.resume
         if connect.epoch is not msgspec.UNSET and connect.epoch != self._chats.epoch:
             return [], []
+        if not resume:
+            return [], []
         behind: list[str] = []
         replay: list[bytes] = []
         total = 0
