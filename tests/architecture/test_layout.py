@@ -55,7 +55,7 @@ ALLOWED_IMPORTS = {
     "websockets": (
         "realtime/sockets/server.py",
         "realtime/protocol/session.py",
-        "realtime/protocol/handshake.py",
+        "realtime/protocol/opening.py",
         "realtime/protocol/incoming.py",
         "loadtest",
     ),
