@@ -15,6 +15,7 @@ from tests.faults.crowd import Crowd
 from tests.fixtures.history import History
 
 SEED = 7
+PATIENCE_SECONDS = 120.0  # of a sender: on a busy machine a container takes a while to start
 
 
 @asynccontextmanager
@@ -22,7 +23,9 @@ async def _crowd(system: Stack) -> AsyncIterator[Crowd]:
     history = History(seed=SEED)
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
-        Crowd(http, system.origin, history, random.Random(SEED)) as crowd,
+        Crowd(
+            http, system.origin, history, random.Random(SEED), patience_seconds=PATIENCE_SECONDS
+        ) as crowd,
     ):
         yield crowd
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import aiohttp
 
@@ -22,7 +23,7 @@ from tests.fixtures.person import NoAnswer, Person
 PEOPLE = 8
 CHATS = 4
 SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the last send
-SEND_SECONDS = 20.0  # how long somebody tries to get one message through
+SEND_SECONDS = 20.0  # how long somebody tries to get one message through, unless told
 CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
 SEEN = 100  # newest events of a chat in which somebody looks for messages
 
@@ -39,9 +40,11 @@ class Crowd:
         *,
         pause_seconds: tuple[float, float] = (0.05, 0.25),
         text_bytes: int = 0,
+        patience_seconds: float = SEND_SECONDS,
     ) -> None:
         self._http, self._origin, self.history, self._pace = http, origin, history, pace
         self._pause_seconds, self._text_bytes = pause_seconds, text_bytes
+        self._patience_seconds = patience_seconds
         self._stack = AsyncExitStack()
         self._is_over = False
         self.people: list[Person] = []
@@ -52,7 +55,11 @@ class Crowd:
         self.late: list[str] = []  # what did not arrive in time
 
     async def __aenter__(self) -> "Crowd":
-        self.people = [await Person.sign_up(self._http, self._origin) for _ in range(PEOPLE)]
+        patience = self._patience_seconds
+        self.people = [
+            await Person.sign_up(self._http, self._origin, retry_seconds=patience)
+            for _ in range(PEOPLE)
+        ]
         for person in self.people:
             device = Device(person, self.history, name=person.username, pace=self._pace)
             self.devices.append(await self._stack.enter_async_context(device))
@@ -61,7 +68,8 @@ class Crowd:
         for number in range(CHATS):
             # Each chat has another half of the people in it, and the first one everybody.
             members = self._pace.sample(self.people, PEOPLE if number == 0 else PEOPLE // 2 + 1)
-            chat = await members[0].create_chat(f"chat {number}", *(m.id for m in members[1:]))
+            others = [member.id for member in members[1:]]
+            chat = await members[0].create_chat(f"chat {number}", *others, retry_seconds=patience)
             self.chats[chat] = members
         for device in self.devices:
             await device.until(lambda device: len(device.cursors) == len(self._chats_of(device)))
@@ -102,19 +110,29 @@ class Crowd:
         """Read what history holds and write it beside what everybody saw."""
         history = self.history
         for chat, members in self.chats.items():
-            logs = [await member.events(chat) for member in (members[0], members[-1])]
+            logs = [
+                await member.events(chat, retry_seconds=self._patience_seconds)
+                for member in (members[0], members[-1])
+            ]
             assert logs[0] == logs[1], f"two people read different logs of {chat}"
             history.logs[chat] = logs[0]
-            history.current[chat], _ = await members[0].messages(chat)
-            detail = await members[0].ask("GET", f"/api/chat/{chat}", retry_seconds=10)
-            history.participants[chat] = detail.body["participants"]
+            history.current[chat], _ = await members[0].messages(
+                chat, retry_seconds=self._patience_seconds
+            )
+            detail = await self._read(members[0], f"/api/chat/{chat}")
+            history.participants[chat] = detail["participants"]
         for person in (*self.people, *(guest.person for guest in self.guests)):
-            me = await person.ask("GET", "/api/user/me", retry_seconds=10)
-            history.memberships[person.id] = me.body["user"]["chats"]
+            me = await self._read(person, "/api/user/me")
+            history.memberships[person.id] = me["user"]["chats"]
         await self._fill_up(history.logs)
         history.connected = [device.name for device in (*self.devices, *self.guests)]
         history.ended = time.monotonic()
         return history
+
+    async def _read(self, person: Person, path: str) -> dict[str, Any]:
+        answer = await person.ask("GET", path, retry_seconds=self._patience_seconds)
+        assert answer.status == 200, answer
+        return dict(answer.body)
 
     async def _fill_up(self, logs: dict[str, list[Event]]) -> None:
         # What was stored without an answer may be above what settle() waited for.
@@ -142,7 +160,7 @@ class Crowd:
             chat = self._pace.choice(self._chats_of(device))
             text = f"{device.name} says {number}".ljust(self._text_bytes, ".")
             if self._pace.random() < 0.5:
-                await device.post(chat, text, retry_seconds=SEND_SECONDS)
+                await device.post(chat, text, retry_seconds=self._patience_seconds)
             else:
                 await self._post(device.person, chat, text)
             if self._pace.random() < CHANGES:
@@ -152,13 +170,15 @@ class Crowd:
     async def _change_something(self, device: Device, chat: str) -> None:
         changed = choose_change(device.person, chat, device.applied(chat)[-SEEN:], self._pace)
         if changed is not None:
-            await try_change(device.person, changed, self.history, SEND_SECONDS)
+            await try_change(device.person, changed, self.history, self._patience_seconds)
 
     async def _post(self, person: Person, chat: str, text: str) -> None:
         sent = Sent(person.id, chat, str(uuid.uuid4()), text, "rest", time.monotonic())
         self.history.sends.append(sent)
         try:
-            answer = await person.post(chat, text, key=sent.key, retry_seconds=SEND_SECONDS)
+            answer = await person.post(
+                chat, text, key=sent.key, retry_seconds=self._patience_seconds
+            )
         except NoAnswer:
             return
         sent.tries = answer.tries
