@@ -62,4 +62,5 @@ def error_frame(refusal: Refusal, chat: str | None = None, client_id: str | None
     return encode_frame(Error(code=refusal.code, detail=refusal.detail, **fields))
 
 
+PING: Final = b"\x89\x00"  # of RFC 6455, without a payload
 PONG: Final = encode_frame(Pong())

@@ -16,6 +16,9 @@ _LONGEST_HEAD: Final = 10  # without the mask
 _MASK_BYTES: Final = 4
 _IS_MASKED: Final = 0x80
 _LAST_TEXT: Final = 0x81  # FIN, and the opcode of text
+_PONG: Final = 0x8A  # FIN, and the opcode
+_SHORTEST_PONG: Final = 6  # without a payload
+_LONGEST_PONG: Final = 125
 _SHORTEST: Final = 8  # that is read the short way: the head is there, however long
 
 
@@ -62,6 +65,21 @@ class Incoming:
         if not self.size:
             self._data = b""
         return apply_mask(data[mask + _MASK_BYTES : end], data[mask : mask + _MASK_BYTES])
+
+    def take_pong(self) -> bool:
+        """Whether the frame that is next was a pong, all of it there, and is gone now."""
+        data, size = self._data, self.size
+        start = len(data) - size
+        if self._rest or self._head or size < _SHORTEST_PONG or data[start] != _PONG:
+            return False
+        length = data[start + 1] - _IS_MASKED
+        end = start + _SHORTEST_PONG + length
+        if not 0 <= length <= _LONGEST_PONG or end > len(data):
+            return False
+        self.size = len(data) - end
+        if not self.size:
+            self._data = b""
+        return True
 
     def take(self) -> bytes:
         """Up to the end of the frame that is next, or as much of it as has come. Raises

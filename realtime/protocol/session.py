@@ -21,7 +21,7 @@ from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
 from realtime.protocol.client_frames import NotAnObject, Refused, is_well_formed, read_line
-from realtime.protocol.frames import PONG, encode_frame, error_frame
+from realtime.protocol.frames import PING, PONG, encode_frame, error_frame
 from realtime.protocol.handshake import Upgrade, http_refusal
 from realtime.protocol.incoming import Incoming, WastefulLength
 from realtime.protocol.opening import Opening
@@ -72,10 +72,7 @@ class Session:
         self.state = State.HANDSHAKE
         self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
         self.must_abort = False  # the other side does not answer: cut it off
-        # For frames alone.
-        self._ws = Protocol(
-            SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
-        )
+        self._ws: Protocol | None = None  # most sockets never say what needs it
         self._out: list[bytes] = []
         self._opening: Opening | None = Opening(origins)
         self._incoming = Incoming()
@@ -126,16 +123,25 @@ class Session:
         return [read] if isinstance(read, Upgrade) else []
 
     def receive_eof(self) -> None:
-        self._ws.receive_eof()
+        if self._ws is not None:
+            self._ws.receive_eof()
 
     def take_output(self) -> list[bytes]:
         """What to write now; SEND_EOF means: close our side."""
         out, self._out = self._out, []
-        return out + self._ws.data_to_send() if self._ws.writes else out
-
-    def _notice_wire_end(self, now: float) -> None:
-        """The library may have ended it: a broken rule, or the client's own close."""
         ws = self._ws
+        return out if ws is None or not ws.writes else out + ws.data_to_send()
+
+    def _library(self) -> Protocol:
+        """The WebSocket library's part of an open connection: 2 kB."""
+        if self._ws is None:
+            self._ws = Protocol(
+                SERVER, state=WireState.OPEN, max_size=MAX_CLIENT_MESSAGE_BYTES, logger=_quiet
+            )
+        return self._ws
+
+    def _notice_wire_end(self, ws: Protocol, now: float) -> None:
+        """The library may have ended it: a broken rule, or the client's own close."""
         if self.state is not State.ENDING and ws.state in (WireState.CLOSING, WireState.CLOSED):
             ended = ws.close_sent or ws.close_rcvd
             self._enter_ending(int(ended.code) if ended else 1006, now)
@@ -169,22 +175,26 @@ class Session:
 
     def _read_frame(self, wishes: list[Wish], now: float) -> int:
         """The next one, or what has come of it; returns how many frames and lines were read. The
-        library sees nothing of whole texts."""
+        library sees nothing of whole texts, nor of pongs as long as it has seen nothing."""
         if not self._texts.has_fragments and self.state is not State.ENDING:
             text = self._incoming.take_text()
             if text is not None:
                 return self._take_whole(text, wishes, now)
+            if self._ws is None and self._incoming.take_pong():
+                self._take_pong(now)
+                return 1
+        ws = self._library()
         try:
-            self._ws.receive_data(self._incoming.take())
+            ws.receive_data(self._incoming.take())
         except WastefulLength:
             self._incoming.clear()
             if self.state is not State.ENDING:
                 self._fail(CloseCode.RFC_PROTOCOL_ERROR, now)
             return 1
-        for event in self._ws.events_received():
+        for event in ws.events_received():
             if isinstance(event, Frame) and self.state is not State.ENDING:
                 self._take_frame(event, now)
-        self._notice_wire_end(now)
+        self._notice_wire_end(ws, now)
         return 1
 
     def _take_whole(self, text: bytes, wishes: list[Wish], now: float) -> int:
@@ -203,11 +213,14 @@ class Session:
         elif frame.opcode is Opcode.PING:
             self.count_refused(now)  # answered by the library; hundreds of them are a flood
         elif frame.opcode is Opcode.PONG:
-            if self._pong_due == _NEVER:
-                self.count_refused(now)  # nobody asked
-            self._pong_due = _NEVER
-            if self._ping_due == _NEVER:
-                self._ping_due = now + self._ping_seconds
+            self._take_pong(now)
+
+    def _take_pong(self, now: float) -> None:
+        if self._pong_due == _NEVER:
+            self.count_refused(now)  # nobody asked
+        self._pong_due = _NEVER
+        if self._ping_due == _NEVER:
+            self._ping_due = now + self._ping_seconds
 
     def _take_text(self, data: bytes, *, is_last: bool, now: float) -> None:
         try:
@@ -301,12 +314,13 @@ class Session:
         if self.state is State.HANDSHAKE:
             self.must_abort = True
         elif self.state is not State.ENDING:
-            if self._ws.state is WireState.OPEN:
-                self._ws.send_close(code, reason)
+            ws = self._library()
+            if ws.state is WireState.OPEN:
+                ws.send_close(code, reason)
             self._enter_ending(code, now)
 
     def _fail(self, code: CloseCode, now: float) -> None:
-        self._ws.fail(code)
+        self._library().fail(code)
         self._enter_ending(code, now)
 
     def _enter_ending(self, code: int, now: float) -> None:
@@ -346,7 +360,7 @@ class Session:
             self.send(encode_frame(Expiring(seconds=max(0, left))))
             self._notice = _NEVER
         if now >= self._ping_due:
-            self._ws.send_ping(b"")
+            self._out.append(PING)
             self._ping_due = _NEVER
             self._pong_due = now + PONG_TIMEOUT_SECONDS
 
@@ -358,7 +372,8 @@ class Session:
         """
         self.state = State.ENDING
         self._out.clear()
-        self._ws.parser.close()
+        if self._ws is not None:
+            self._ws.parser.close()
         if self._opening is not None:
             self._opening.release()
         self._incoming.clear()
