@@ -185,9 +185,11 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
 	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
 
-hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 10 min)
+hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 20 min)
 	@.ci/keepalived
-	@$(BIN)/python -m pytest -p no:randomly --timeout 400 tests/hosts tests/faults/test_point_in_time.py
+	@.ci/hosts
+	@$(BIN)/python -m pytest -p no:randomly --timeout 900 tests/hosts tests/faults/test_point_in_time.py; \
+		code=$$?; $(BIN)/python -m tests.faults.results hosts && exit $$code
 
 patroni-test: $(VENV)/dev.stamp  ## Hubbub on PostgreSQL with Patroni and etcd, which lose their primary (3 min)
 	@.ci/patroni

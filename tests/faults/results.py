@@ -1,6 +1,7 @@
-"""What one storm showed, as a row of the table in docs/reliability.md.
+"""What one storm showed, as a row of a table in docs/reliability.md.
 
-`python -m tests.faults.results` writes the table from the files that a run of `make faults` left.
+`python -m tests.faults.results` writes the table from the files that a run of `make faults` left,
+`… results hosts` the one of storms over several hosts from those of `make hosts-test`.
 """
 
 import statistics
@@ -16,7 +17,7 @@ from tests.fixtures.history import History
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".build" / "faults"
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+HOSTS = "hosts"  # what the names of storms over several hosts begin with
 
 
 class Result(msgspec.Struct):
@@ -89,19 +90,42 @@ def table(results: list[Result]) -> str:
     return "\n".join(rows)
 
 
-def main() -> int:
+def table_of_hosts(results: list[Result]) -> str:
+    """As above, with the longest time in which nothing was answered."""
+    rows = [
+        "| under load | silence | recovery, median / worst | answered sends | deliveries "
+        "| worst delivery | lost | other breaches |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for result in results:
+        lost = result.violations.get("lost", 0)
+        other = sum(result.violations.values()) - lost
+        rows.append(
+            f"| {result.fault.removeprefix(HOSTS).lstrip(': ')} | {result.longest_silence:.1f} s "
+            f"| {result.recovery_median:.1f} / {result.recovery_worst:.1f} s "
+            f"| {result.answered} | {result.deliveries} | {result.delivery_worst:.1f} s "
+            f"| {lost} | {other} |"
+        )
+    return "\n".join(rows)
+
+
+def main(words: list[str]) -> int:
     """Put the table into the page, between its marks."""
-    results = [
+    of_hosts = words == [HOSTS]
+    found = [
         msgspec.json.decode(path.read_bytes(), type=Result)
         for path in sorted(FOLDER.glob("*.result.json"))
     ]
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}")
+    results = [one for one in found if one.fault.startswith(HOSTS) == of_hosts]
+    mark = HOSTS if of_hosts else "results"
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    made = table_of_hosts(results) if of_hosts else table(results)
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{made}\n{end}{after}")
     sys.stdout.write(f"{len(results)} rows are in {PAGE.relative_to(ROOT)}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,14 +1,16 @@
-"""Hosts of a test's own: network namespaces on a bridge, each with an address and its processes.
+"""Hosts of a test's own: namespaces on a bridge, each with an address, processes and files.
 
 Needs root. The bridge is in a namespace of its own, where no rule of this machine's filters. Links
-are cut both ways by taking them down, and one way by sending to an address that nobody has.
+are cut both ways by taking them down, and one way by sending to an address that nobody has. A host
+has what this machine has, and what it changes in /etc, /usr/lib and /usr/local/bin it has for
+itself, as /run, /var/lib and /var/log; this checkout is its /opt/hubbub.
 """
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,34 @@ from tests.hosts.wire import READY, stop_offloading
 ROOT: Final = Path(__file__).parents[2]
 NOBODY: Final = "02:00:00:00:00:99"
 OUTSIDE: Final = 254  # where the test itself is
+START_SECONDS: Final = 60.0
+COMMAND_SECONDS: Final = 180.0
+# The first process of a host. Told where it may keep files, where the checkout is, where Python is
+# installed, which may be in a home that is closed to others, and which one to be.
+_BEGIN: Final = """
+set -e
+mount -t tmpfs none "$0"/layers
+for place in etc usr/lib usr/local/bin; do
+    mkdir -p "$0/layers/$place/upper" "$0/layers/$place/work"
+    mount -t overlay none -o "lowerdir=/$place,upperdir=$0/layers/$place/upper,workdir=$0/layers/$place/work" "/$place"
+done
+for place in lib log; do mount --bind "$0/$place" "/var/$place"; done
+mount -t tmpfs none /opt
+mkdir /opt/hubbub
+mount --bind "$1" /opt/hubbub
+mkdir "$0/layers/python"
+mount --bind "$2" "$0/layers/python"
+top=${2#/} && top=/${top%%/*}
+if [ "$top" != /usr ]; then
+    mount -t tmpfs -o mode=755 none "$top"
+    mkdir -p "$2"
+    mount --bind "$0/layers/python" "$2"
+fi
+mount -t tmpfs -o mode=755 none /run
+touch "$0/begun"
+exec "$3" -c 'import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True: signal.pause()'  # nobody else waits for what has ended
+"""  # noqa: E501
 
 
 class CannotMakeHosts(Exception):
@@ -34,14 +64,14 @@ def run_ip(*words: str) -> str:
 class Host:
     """A namespace with one link."""
 
-    def __init__(self, network: "Network", number: int) -> None:
+    def __init__(self, network: "Network", number: int, folder: Path) -> None:
         self.number = number
         self.name = f"{network.name}-{number}"
         self.address = network.address(number)
+        self.folder = folder
         self._network = network
         self._port, inner = f"{network.name}p{number}", f"{network.name}i{number}"
         self._inner = inner
-        self._started: list[subprocess.Popen[bytes]] = []
         self._wire: subprocess.Popen[str] | None = None
         run_ip("netns", "add", self.name)
         network.plug_in(self._port, inner)
@@ -49,32 +79,53 @@ class Host:
         run_ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", inner)
         for link in ("lo", inner):
             run_ip("-n", self.name, "link", "set", link, "up")
+        for part in ("layers", "lib", "log"):
+            (folder / part).mkdir(parents=True)
+        with (folder / "begin.log").open("wb") as output:
+            self._holder = spawn(
+                [
+                    "ip", "netns", "exec", self.name, "unshare", "--mount", "--propagation",
+                    "private", "--pid", "--fork", "--mount-proc", "--kill-child",
+                    "sh", "-c", _BEGIN, folder, ROOT, sys.base_prefix, sys.executable,
+                ],
+                env=os.environ, cwd=folder, output=output,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while not (folder / "begun").exists():
+            if self._holder.poll() is not None or time.monotonic() > deadline:
+                raise CannotMakeHosts((folder / "begin.log").read_text())
+            time.sleep(0.01)
+        self._first = next(pid for pid in self._pids() if _inner_pid(pid) == 1)
 
     @property
     def prefix(self) -> list[str]:
         """A command that runs another one there."""
-        return ["ip", "netns", "exec", self.name]
+        return ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid"]
 
-    def start(
-        self, command: list[str | Path], folder: Path, log: str, env: Mapping[str, str] = os.environ
-    ) -> subprocess.Popen[bytes]:
-        with (folder / log).open("ab") as output:
-            process = spawn([*self.prefix, *command], env=env, cwd=folder, output=output)
-        self._started.append(process)
-        return process
+    def run(self, script: str, **environment: str) -> str:
+        """What a shell says that has done it there. Raises AssertionError where it has not."""
+        done = subprocess.run(
+            [*self.prefix, "sh", "-c", f"set -eu; cd /\n{script}"],
+            env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False, timeout=COMMAND_SECONDS,
+        )  # fmt: skip
+        assert done.returncode == 0, f"at {self.address}: {script}: {done.stdout}"
+        return done.stdout
 
     def kill(self) -> None:
-        """Everything on it at once."""
-        pids = [int(pid) for pid in run_ip("netns", "pids", self.name).split()]
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in pids:
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    continue
-        for process in self._started:
-            process.wait()
-        self._started.clear()
+        """Everything on it at once; what it has on disk stays."""
+        while pids := [pid for pid in self._pids() if pid not in (self._first, self._holder.pid)]:
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in pids:
+                    try:
+                        os.kill(pid, number)
+                    except ProcessLookupError:
+                        continue
+            time.sleep(0.01)
+        self.run("rm -rf /run/*")
+
+    def _pids(self) -> list[int]:
+        return [int(pid) for pid in run_ip("netns", "pids", self.name).split()]
 
     def cut(self) -> None:
         """Nothing comes or goes."""
@@ -127,13 +178,14 @@ class Host:
 
     def remove(self) -> None:
         self._end_wire()
-        self.kill()
+        os.kill(self._first, signal.SIGKILL)  # and with it all others
+        self._holder.wait()
         run_ip("netns", "del", self.name)
 
     def stop_offloading(self) -> None:
         """Frames leave it as they are on a wire."""
         done = subprocess.run(
-            [*self.prefix, sys.executable, "-c",
+            ["ip", "netns", "exec", self.name, sys.executable, "-c",
              f"from tests.hosts.wire import stop_offloading; stop_offloading({self._inner!r})"],
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -148,10 +200,19 @@ class Host:
         )  # fmt: skip
 
 
+def _inner_pid(pid: int) -> int:
+    """What a process is called by its own namespace."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return int(next(line.split()[-1] for line in lines if line.startswith("NSpid:")))
+
+
 class Network:
     """A bridge, at which the test is too. Raises CannotMakeHosts."""
 
-    def __init__(self, hosts: int) -> None:
+    def __init__(self, hosts: int, folder: Path) -> None:
         number = os.getpid() % 10_000
         self.name = f"hb{number}"
         self._prefix = f"10.77.{number % 250}"
@@ -165,7 +226,9 @@ class Network:
         self.plug_in(f"{self.name}p", self._here)
         run_ip("addr", "add", f"{self.address(OUTSIDE)}/24", "dev", self._here)
         run_ip("link", "set", self._here, "up")
-        self.hosts = [Host(self, each) for each in range(1, hosts + 1)]
+        self.hosts: list[Host] = []
+        for each in range(1, hosts + 1):
+            self.hosts.append(Host(self, each, folder / f"host-{each}"))
 
     def stop_offloading(self) -> None:
         """On all links, for all of them lead to one another."""

@@ -1,57 +1,65 @@
-"""Hubbub on three hosts, as docs/hosts.md walks through it: on each a PostgreSQL, two servers of a
-Valkey cluster and, by deploy/hosts, every service but files. The balancer stands outside, where the
-people are."""
+"""Hubbub on three hosts, made by what docs/hosts.md prints, word by word: on each an etcd, a
+PostgreSQL under Patroni, two servers of a Valkey cluster and every service. The balancer stands
+outside, where the people are, as does the store of files."""
 
 import os
+import secrets
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from fleet.engines.binaries import haproxy_program
+from fleet.engines.binaries import haproxy_program, postgres_program, valkey_program
 from fleet.processes.children import spawn
-from tests.fixtures.cluster import Member, ValkeyCluster
-from tests.hosts.databases import Databases
+from tests.fixtures.authority import Authority
+from tests.hosts.engines import Bus, Databases
 from tests.hosts.hosts import Host, Network
+from tests.hosts.page import Step, inline, printed_steps
 
 ROOT: Final = Path(__file__).parents[2]
+OPT: Final = Path("/opt/hubbub")
 HOSTS: Final = 3
 BALANCERS: Final = 2  # with hosts of their own
 SHARED_NUMBER: Final = 200  # of the address that one of them has
-START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 40.0  # a drain takes at most 22 s
-PORTS: Final = {"users": 8001, "chats": 8002, "realtime": 8003, "edge": 8004}
-HEALTH: Final = 100  # above the port of the service
+START_SECONDS: Final = 120.0
+HEALTH_PORTS: Final = (8101, 8102, 8103, 8104, 8105)
 BALANCER: Final = 8000
+FILES_PORT: Final = 9000
+FILES_SECRET: Final = secrets.token_hex(16)
+NAME: Final = "chat.example.org"
+# Those of the wheels are built without TLS; .ci/hosts puts these there.
+POSTGRES_WITH_TLS: Final = ROOT / ".build/postgres-tls/postgres/bin"
+VALKEY_WITH_TLS: Final = Path("/usr/bin/valkey-check-rdb")  # the server, where it is called so
+PATRONI: Final = ROOT / ".build/patroni"
+WHERE: Final = {  # a step is done, on so many hosts
+    "on 10.0.0.1": 1,
+    "on two hosts": 2,
+    "on each host": HOSTS,
+    "on each host, with its own address as HERE": HOSTS,
+}
+TLS_OF_PSQL: Final = "export PGSSLMODE="
+TLS_OF_CLI: Final = "--tls --cacert"
 
 
 class World:
-    """Everything is up when it is made."""
+    """Everything is up when it is made. Raises CannotMakeHosts."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.network = Network(HOSTS + BALANCERS)
+    def __init__(self, folder: Path, *, tls: bool) -> None:
+        self._folder, self._tls = folder, tls
+        self.network = Network(HOSTS + BALANCERS, folder)
         self.hosts, self.balancers = self.network.hosts[:HOSTS], self.network.hosts[HOSTS:]
-        self._services: dict[Host, list[subprocess.Popen[bytes]]] = {}
+        self._children: list[subprocess.Popen[bytes]] = []
         try:
-            self.databases = Databases(self.network, self.hosts, folder)
-            self._urls = {role: self.databases.make_database(role) for role in ("users", "chats")}
-            self._members = [
-                Member(folder / f"valkey-{place}", self._at(place).address, self._at(place).prefix)
-                for place in range(2 * HOSTS)
-            ]
-            self.cluster = ValkeyCluster(folder, HOSTS, self._members)
-            self._secrets = folder / "secrets"
-            subprocess.run(
-                [ROOT / "deploy/make-secrets", self._secrets], check=True, capture_output=True
-            )
-            for host in self.hosts:
-                self.start_services(host)
+            self._serve_files()
+            for host in self.network.hosts:
+                self._install(host)
+            self._follow_the_page()
             self._start_balancer()
-            self.until_ready()
+            self.until_well()
         except BaseException:
             self.close()
             raise
@@ -72,9 +80,9 @@ class World:
     def start_pair(self) -> None:
         """Both balancers; the first has the address."""
         for host in self.balancers:
-            host.start(
-                [ROOT / "deploy/hosts/balancer", f":{BALANCER}"], self._folder, os.devnull,
-                self._balancer_environment(f"balancer-{host.number}"),
+            self._spawn(
+                [*host.prefix, OPT / "deploy/hosts/balancer", f":{BALANCER}"],
+                f"balancer-{host.number}", self._balancer_environment(f"balancer-{host.number}"),
             )  # fmt: skip
         self.balancers[0].take(self.shared_address)
         deadline = time.monotonic() + START_SECONDS
@@ -87,96 +95,162 @@ class World:
         host.take(self.shared_address)
         self.network.forget(self.shared_address)
 
-    def start_services(self, host: Host) -> None:
-        self._services[host] = [
-            host.start(
-                [ROOT / "deploy/hosts/service", role],
-                ROOT,
-                os.devnull,
-                self._environment(host)
-                | {"HUBBUB_LOG_FILE": str(self._folder / f"{role}-{host.number}.log")},
-            )
-            for role in PORTS
-        ]
-
-    def stop_in_order(self, host: Host) -> None:
-        """As before its restart: services drain, its primaries of Valkey hand over, its database is
-        stopped. If that was the primary, all that it has committed is on a standby."""
-        for service in self._services[host]:
-            service.terminate()
-        for service in self._services[host]:
-            service.wait(STOP_SECONDS)
-        own = [member for place, member in enumerate(self._members) if self._at(place) is host]
-        for member in own:
-            if member.is_primary:
-                replica = self.cluster.replica_of(member)
-                replica.tell("CLUSTER", "FAILOVER")
-                self.cluster.until(lambda replica=replica: replica.is_primary)
-        self.databases.nodes[host].stop()
-        host.kill()
+    def restart(self, host: Host) -> None:
+        """In order, as it is printed."""
+        (step,) = [step for step in printed_steps() if step.where == "to restart a host"]
+        host.run(step.commands)
 
     def bring_back(self, host: Host) -> None:
-        """A host that was killed: an empty standby, its servers of Valkey, its services."""
-        self.databases.add_standby(host)
-        for place, member in enumerate(self._members):
-            if self._at(place) is host:
-                member.kill()  # it is dead, and nobody has asked
-                member.start()
-        self.cluster.until_well()
-        self.start_services(host)
+        """A host that was killed starts again, with what it has on disk."""
+        host.run("systemctl boot")
+        self.until_well()
+
+    def until_well(self) -> None:
+        self.databases.until_well()
+        self.bus.until_well()
         self.until_ready()
 
     def until_ready(self) -> None:
         """Every service of every host."""
         deadline = time.monotonic() + START_SECONDS
-        waiting = [
-            f"http://{host.address}:{port + HEALTH}"
-            for host in self.hosts
-            for port in PORTS.values()
-        ]
+        waiting = [f"http://{host.address}:{port}" for host in self.hosts for port in HEALTH_PORTS]
         while waiting := [url for url in waiting if not _is_ready(url)]:
             assert time.monotonic() < deadline, f"not ready: {waiting}"
             time.sleep(0.1)
 
     def close(self) -> None:
         self.network.remove()
-        for member in getattr(self, "_members", []):
-            member.close()
-        if balancer := getattr(self, "_balancer", None):
-            balancer.kill()
-            balancer.wait()
+        for child in self._children:
+            child.kill()
+            child.wait()
+        if bus := getattr(self, "bus", None):
+            bus.close()
 
-    def _at(self, place: int) -> Host:
-        """A shard's replica is not on the host of its primary."""
-        return self.hosts[place % HOSTS if place < HOSTS else (place + 1) % HOSTS]
+    def do(self, step: Step) -> str:
+        """On the hosts that it names; what they say."""
+        hosts = self.hosts[: WHERE[step.where.removeprefix("with TLS, ")]]
+        return "".join(host.run(self._meant(step.commands, host)) for host in hosts)
 
-    def _environment(self, host: Host) -> dict[str, str]:
-        """What deploy/hosts wants to be told."""
-        return {name: value for name, value in os.environ.items() if "HUBBUB" not in name} | {
-            "HERE": host.address,
-            "HOSTS": " ".join(one.address for one in self.hosts),
-            "SECRETS": str(self._secrets),
-            "PYTHON": sys.executable,
-            "HUBBUB_VALKEY_URL": self.cluster.url,
-            "HUBBUB_USERS_DATABASE_URL": self._urls["users"],
-            "HUBBUB_CHATS_DATABASE_URL": self._urls["chats"],
-            "HUBBUB_PUBLIC_URL": self.origin,
-            "HUBBUB_RATE_LIMITS": "high",
+    def _follow_the_page(self) -> None:
+        steps = printed_steps()
+        make_certificates, add_lines = (step for step in steps if "with TLS" in step.where)
+        done = ""
+        for step in steps:
+            if step.where not in WHERE:
+                continue
+            if "| ssh " in step.commands:
+                self.hosts[0].run(f"printf %s '{FILES_SECRET}' >/etc/hubbub/secrets/files.secret")
+                if self._tls:
+                    self.do(make_certificates)
+            if step.where == "on each host" and "valkey" in step.commands:
+                self._copy_secrets()
+                ca = self._folder / "tls" / "ca.pem" if self._tls else None
+                self.databases = Databases(self.hosts, ca)
+                password = (self._folder / "secrets" / "valkey-admin.password").read_text()
+                self.bus = Bus(self.hosts, password, ca)
+            if "--cluster create" in step.commands:
+                self.bus.until_up()
+            if step.where == "on two hosts":
+                self._give_certificates()
+            if "health/ready" in step.commands:
+                self.until_well()
+            done = self.do(step)
+            if "hosts.env" in step.commands:
+                if self._tls:
+                    self.do(add_lines)
+                self._tell_all(f"HUBBUB_PUBLIC_URL={self.origin}", "HUBBUB_RATE_LIMITS=high")
+        self.said_at_last = done
+
+    def _meant(self, commands: str, host: Host) -> str:
+        """With what the reader has: other addresses, a store of files, programs elsewhere."""
+        if self._tls:
+            if "psql" in commands:
+                commands = inline(TLS_OF_PSQL) + "\n" + commands
+            commands = commands.replace("valkey-cli ", f"valkey-cli {inline(TLS_OF_CLI)} ")
+        commands = commands.replace("HERE=10.0.0.1", f"HERE={host.address}")
+        for printed, meant in {
+            "10.0.0.": self.network.address(0)[:-1],
+            "https://s3.example.org": f"http://{self.network.outside}:{FILES_PORT}",
+            "BUCKET/PREFIX": "bucket/here",
+            "ACCESS_KEY=NAME": "ACCESS_KEY=hubbub",
+        }.items():
+            commands = commands.replace(printed, meant)
+        return commands
+
+    def _tell_all(self, *lines: str) -> None:
+        for host in self.hosts:
+            host.run("cat >>/etc/hubbub/hosts.env <<'END'\n" + "\n".join(lines) + "\nEND")
+
+    def _install(self, host: Host) -> None:
+        """The programs that a reader has, and what stands in for systemd and ssh."""
+        links = {
+            "/usr/local/bin/haproxy": haproxy_program(),
+            "/usr/local/bin/etcd": PATRONI / "etcd",
+            "/usr/local/bin/valkey-server": VALKEY_WITH_TLS if self._tls else valkey_program(),
+            "/usr/lib/postgresql/18/bin": POSTGRES_WITH_TLS
+            if self._tls
+            else postgres_program("postgres").parent,
         }
+        for name, program in links.items():
+            inside = OPT / program.relative_to(ROOT) if program.is_relative_to(ROOT) else program
+            host.run(f"mkdir -p $(dirname {name}); ln -sfn {inside} {name}")
+        for name, script in {
+            "psql": "exec /usr/lib/postgresql/18/bin/psql",
+            "patroni": f"exec {OPT}/.build/patroni/venv/bin/python -m patroni",
+            "systemctl": f"cd {OPT} && exec .venv/bin/python -m tests.hosts.units",
+            "ssh": f"cd {OPT} && exec .venv/bin/python -m tests.hosts.shell",
+        }.items():
+            host.run(
+                f"cat >/usr/local/bin/{name} <<'END'\n#!/bin/sh\n{script} \"$@\"\nEND\n"
+                f"chmod +x /usr/local/bin/{name}"
+            )
+        self._spawn([*host.prefix, "ssh", "serve"], f"shell-{host.number}")
+
+    def _give_certificates(self) -> None:
+        authority = Authority(self._folder)
+        self.public_ca = authority.ca
+        files = authority.issue(NAME)
+        for host in self.hosts:
+            host.run(
+                "mkdir -p /etc/hubbub/certificates\n"
+                f"cat {files.certificate} {files.key} >/etc/hubbub/certificates/site.pem\n"
+                "chown -R hubbub: /etc/hubbub/certificates"
+            )
+
+    def _copy_secrets(self) -> None:
+        """To where the test is, and the balancers that are not on these hosts."""
+        self.hosts[0].run(f"cp -r /etc/hubbub/* {self._folder}")
+
+    def _serve_files(self) -> None:
+        (self._folder / "files" / "bucket").mkdir(parents=True)
+        self._spawn(
+            [
+                Path(sys.executable).parent / "rclone", "serve", "s3", "--addr",
+                f"{self.network.outside}:{FILES_PORT}", "--auth-key", f"hubbub,{FILES_SECRET}",
+                "--config", "", "--vfs-cache-mode", "off", self._folder / "files",
+            ],
+            "files",
+        )  # fmt: skip
 
     def _balancer_environment(self, name: str) -> dict[str, str]:
-        return self._environment(self.hosts[0]) | {
+        return {name: value for name, value in os.environ.items() if "HUBBUB" not in name} | {
+            "HOSTS": " ".join(host.address for host in self.hosts),
+            "SECRETS": str(self._folder / "secrets"),
             "RUN": str(self._folder / name),
-            "HAPROXY": str(haproxy_program()),
+            "TLS": str(self._folder / "tls") if self._tls else "",
         }
 
     def _start_balancer(self) -> None:
-        env = self._balancer_environment("balancer")
-        with (self._folder / "haproxy.log").open("wb") as output:
-            self._balancer = spawn(
-                [ROOT / "deploy/hosts/balancer", f"{self.network.outside}:{BALANCER}"],
-                env=env, cwd=self._folder, output=output,
-            )  # fmt: skip
+        self._spawn(
+            [ROOT / "deploy/hosts/balancer", f"{self.network.outside}:{BALANCER}"], "balancer",
+            self._balancer_environment("balancer") | {"HAPROXY": str(haproxy_program())},
+        )  # fmt: skip
+
+    def _spawn(
+        self, command: list[str | Path], name: str, env: Mapping[str, str] = os.environ
+    ) -> None:
+        with (self._folder / f"{name}.log").open("ab") as output:
+            self._children.append(spawn(command, env=env, cwd=self._folder, output=output))
 
 
 def _is_ready(url: str) -> bool:
