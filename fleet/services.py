@@ -1,6 +1,5 @@
 """The processes of edge, realtime, files, users and chats: ports, environment, start."""
 
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,7 +11,8 @@ from fleet.data.keys import callers_path, read_or_make_secret, service_key_path,
 from fleet.data.logs import log_path
 from fleet.engines.balancer import PoolServer
 from fleet.engines.programs import Engines
-from fleet.processes.children import spawn
+from fleet.processes.children import Process, spawn
+from fleet.processes.forked import Template
 from fleet.processes.ports import LocalSocket, ReservedPort
 from fleet.processes.probe import http_status
 from fleet.processes.supervised import Program
@@ -46,8 +46,14 @@ class Services:
     `inherited` stays open in every process.
     """
 
-    def __init__(self, settings: FleetSettings, engines: Engines, inherited: Sequence[int]) -> None:
-        self._settings, self._inherited = settings, inherited
+    def __init__(
+        self,
+        settings: FleetSettings,
+        engines: Engines,
+        inherited: Sequence[int],
+        template: Template,
+    ) -> None:
+        self._settings, self._inherited, self._template = settings, inherited, template
         self._shared = _shared_environment(settings, engines.urls)
         self._own = engines.own
         self._ports: dict[tuple[str, int], ServicePorts] = {}
@@ -96,7 +102,7 @@ class Services:
         check = None if role == "edge" else ports.health.number
         return PoolServer(role, f"{role}-{number}", ports.local.name, check)
 
-    def _start(self, role: str, number: int, ports: ServicePorts) -> subprocess.Popen[bytes]:
+    def _start(self, role: str, number: int, ports: ServicePorts) -> Process:
         with ExitStack() as stack:  # closed here, so that a dead child refuses at once
             sockets = {"HUBBUB_LISTEN": stack.enter_context(ports.main.bind())}
             if ports.health is not ports.main:
@@ -105,19 +111,22 @@ class Services:
             if ports.local:
                 sockets["HUBBUB_BALANCER_LISTEN"] = stack.enter_context(ports.local.bind())
             name = f"{role}-{number}"
-            return spawn(
+            environment = {
+                **service_environment(role, self._shared, self._own[role]),
+                **_credentials(role, self._settings.keys),
+                **self._seeds,
+                "HUBBUB_NAME": name,
+                "HUBBUB_LOG_FILE": str(log_path(self._settings.logs, name)),
+                **addresses,
+                **{f"{variable}_FD": str(s.fileno()) for variable, s in sockets.items()},
+            }
+            passed = [*self._inherited, *(bound.fileno() for bound in sockets.values())]
+            forked = self._template.fork(role, env=environment, pass_fds=passed)
+            return forked or spawn(
                 [sys.executable, "-m", role],
-                env={
-                    **service_environment(role, self._shared, self._own[role]),
-                    **_credentials(role, self._settings.keys),
-                    **self._seeds,
-                    "HUBBUB_NAME": name,
-                    "HUBBUB_LOG_FILE": str(log_path(self._settings.logs, name)),
-                    **addresses,
-                    **{f"{variable}_FD": str(s.fileno()) for variable, s in sockets.items()},
-                },
+                env=environment,
                 cwd=PROJECT_FOLDER,
-                pass_fds=[*self._inherited, *(bound.fileno() for bound in sockets.values())],
+                pass_fds=passed,
             )
 
 

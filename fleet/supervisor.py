@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import socket
-import subprocess
 import time
 from collections import Counter as Tally
 from collections import defaultdict, deque
@@ -23,13 +22,15 @@ from fleet.engines.balancer import Balancer, Front, Mode
 from fleet.engines.certificate import BadCertificate, Certificate
 from fleet.engines.programs import Engines
 from fleet.metrics import FleetMetrics, MetricsServer
+from fleet.processes.children import Process
+from fleet.processes.forked import Template, reap_adopted
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.processes.supervised import Program, Supervised, Watcher
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
-from fleet.settings import MAX_REPLICAS, SERVICE_ROLES, FleetSettings
+from fleet.settings import MAX_REPLICAS, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.targets import write_targets
 
 # Together below the 30 s in which a stop is promised; sockets and requests get the most.
@@ -52,6 +53,8 @@ class Fleet:
         self._settings, self._listener, self._lock = settings, listener, lock
         self._run = os.open(settings.run, os.O_PATH | os.O_DIRECTORY)
         self._balancer = Balancer(settings.run)
+        kept = (lock, self._run)
+        self._template = Template(settings.environment, PROJECT_FOLDER, kept)
         self._slots: dict[tuple[str, int], Supervised] = {}
         self.bounds = dict(settings.replicas)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
@@ -74,12 +77,14 @@ class Fleet:
         _keep(self._tasks, self._keep_up())
         await self._changed()
         engines = Engines(self._settings, self._lock, self._run)
-        self._services = Services(self._settings, engines, [self._lock, self._run])
+        inherited = [self._lock, self._run]
+        self._services = Services(self._settings, engines, inherited, self._template)
         for role, replicas in self.wanted.items():
             self._services.want(role, replicas)
         first = [self._services.program(role, 1) for role in SERVICE_ROLES]
         # Together: services wait for what they need, and loading them takes longer than that.
-        await self._start_all([*engines.programs, self._balancer_program(), *first])
+        others = [*engines.programs, self._balancer_program()]
+        await asyncio.gather(self._start_all(others), self._load_and_start(first))
         rest = [
             self._services.program(role, number)
             for role, replicas in self.wanted.items()
@@ -99,6 +104,7 @@ class Fleet:
         await self._changed()
         if self._copies:
             await asyncio.wait(self._copies, timeout=LAST_WORDS_SECONDS)
+        self._template.close()
         self._metrics_server.close()
         self._balancer.close()
         os.close(self._run)
@@ -150,6 +156,7 @@ class Fleet:
     async def _restart(self) -> Reply:
         """One at a time, each drained first. A stand-in of each role comes before any of it goes:
         where that one is not ready in time, nothing was touched."""
+        await self._template.load()  # of the code that is there now
         # Services before those who ask them: the new ones know what the old ones ask for.
         for role in reversed(SERVICE_ROLES):
             async with self._one_change[role]:
@@ -200,6 +207,10 @@ class Fleet:
             started.append(supervised)
         await asyncio.gather(*(supervised.wait_until_ready() for supervised in started))
 
+    async def _load_and_start(self, services: Iterable[Program]) -> None:
+        await self._template.load()
+        await self._start_all(services)
+
     def _balancer_program(self) -> Program:
         return self._balancer.program(
             listener=self._listener.fileno(),
@@ -228,6 +239,9 @@ class Fleet:
                     await self._changed()
                 await self._tell_balancer()
                 await self._renew_certificate()
+                reap_adopted([s.pid for s in self._slots.values() if s.pid is not None])
+                if self._template.is_to_be_loaded():
+                    _keep(self._tasks, self._template.load())
             except Exception:
                 log("upkeep failed", level=logging.ERROR, exception=True)
 
@@ -272,7 +286,7 @@ class Fleet:
             }
         )
 
-    def _started(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+    def _started(self, program: Program, process: Process) -> None:
         log("started", process=program.name, pid=process.pid)
         assert process.stdout is not None, "it is a pipe"
         copying = copy_output(process.stdout, self._settings.logs, program.role, program.name)

@@ -11,10 +11,23 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.2
+
+
+class Process(Protocol):
+    """A child, however it was made: what is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
 
 
 def spawn(
@@ -55,7 +68,7 @@ def _die_with(parent: int) -> Callable[[], None]:
     return ask_for_signal
 
 
-async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
+async def wait_for_exit(process: Process) -> int:
     """Wait for a child, reap it and give its exit code (negative: the signal)."""
     loop = asyncio.get_running_loop()
     while process.poll() is None:

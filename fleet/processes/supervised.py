@@ -6,7 +6,6 @@ Knows nothing of what the process is; `Program` says how to start it and how to 
 import asyncio
 import logging
 import signal
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 from common.process.logs import log
 from fleet.data.state import ProcessState, State
-from fleet.processes.children import kill_with_descendants, run_nanoseconds, wait_for_exit
+from fleet.processes.children import Process, kill_with_descendants, run_nanoseconds, wait_for_exit
 
 READY_POLL_SECONDS = 0.05
 LIVE_POLL_SECONDS = 1.0
@@ -32,7 +31,7 @@ class Program(NamedTuple):
     number: int
     port: int
     metrics: int | None
-    start: Callable[[], subprocess.Popen[bytes]]
+    start: Callable[[], Process]
     is_ready: Callable[[], Awaitable[bool]]
     is_live: Callable[[], Awaitable[bool]]
     stop_signal: signal.Signals = signal.SIGTERM
@@ -45,7 +44,7 @@ class Program(NamedTuple):
 class Watcher(NamedTuple):
     """Whom a supervised process tells what happens to it."""
 
-    started: Callable[[Program, subprocess.Popen[bytes]], None]
+    started: Callable[[Program, Process], None]
     changed: Callable[[], Awaitable[None]]  # awaited before a drain's signal is sent
     ended: Callable[[Program, int, bool], None]  # exit code, whether it had been ready
     hung: Callable[[Program], None]
@@ -59,7 +58,7 @@ class Supervised:
         self.program = program
         self.state: State = "starting"
         self._watcher = watcher
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._started = 0.0
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()  # of the process that runs now
@@ -79,6 +78,10 @@ class Supervised:
             started=self._started,
             state=self.state,
         )
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
 
     @property
     def is_ready(self) -> bool:
@@ -114,7 +117,7 @@ class Supervised:
                 process.kill()
         await asyncio.wait_for(self.wait_until_ready(), ready_within_seconds)
 
-    async def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
+    async def _ask_to_end(self, process: Process) -> None:
         self.state = "draining"
         await self._announce()
         process.send_signal(self.program.stop_signal)
@@ -134,7 +137,7 @@ class Supervised:
                         await self._stopping.wait()
         await self._announce()
 
-    def _start(self) -> subprocess.Popen[bytes] | None:
+    def _start(self) -> Process | None:
         try:
             process = self._process = self.program.start()
         except Exception as error:
@@ -147,7 +150,7 @@ class Supervised:
         self._tell(self._watcher.started, process)
         return process
 
-    async def _attend(self, process: subprocess.Popen[bytes]) -> bool:
+    async def _attend(self, process: Process) -> bool:
         """Until the process has ended; whether it had been ready."""
         watch = asyncio.create_task(self._watch(process))
         try:
@@ -161,7 +164,7 @@ class Supervised:
         self._tell(self._watcher.ended, code, was_ready)
         return was_ready
 
-    async def _watch(self, process: subprocess.Popen[bytes]) -> None:
+    async def _watch(self, process: Process) -> None:
         """Notice readiness, then silence; end a process that hangs."""
         answered = time.monotonic()
         had_run = 0

@@ -1,0 +1,131 @@
+"""`python -m fleet.processes.template`: a process that has loaded what services stand on and serves
+nothing. It makes services by fork, so that they share what it loaded.
+
+No credential ever comes here: what a service is told is read in the process that serves. Knows how
+to become a service; what a service is, the package that it is told the name of knows.
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.processes.children import PR_SET_PDEATHSIG
+
+# Libraries, and of our own what every service loads: other modules of ours make metrics, which
+# would be in all of them.
+SHARED: Final = (
+    "common.process.service", "uvicorn", "litestar.app", "psycopg_pool", "jwt", "aiocache",
+    "argon2", "websockets.server", "obstore",
+)  # fmt: skip
+READY: Final = b"ready"
+GO: Final = b"go"
+MAX_REQUEST_BYTES: Final = 1 << 18  # an environment
+MAX_DESCRIPTORS: Final = 64
+ADOPTION_SECONDS: Final = 10.0
+ARG_START, ARG_END = 45, 46  # in proc_pid_stat(5) after the name
+
+
+def main() -> str:
+    """The arguments are the fleet's pid, the channel to it, and descriptors that services keep.
+    Returns, in each process that is to serve, what it serves; the template ends with the fleet."""
+    fleet, number, *kept = map(int, sys.argv[1:])
+    for module in SHARED:
+        importlib.import_module(module)
+    _warm_up()
+    # A collection writes into every object that it looks at, and would unshare them all.
+    gc.collect()
+    gc.freeze()
+    channel = socket.socket(fileno=number)
+    channel.send(READY)
+    while True:
+        data, received, _, _ = socket.recv_fds(channel, MAX_REQUEST_BYTES, MAX_DESCRIPTORS)
+        if not data:
+            os._exit(0)
+        if (middle := os.fork()) == 0:
+            # Twice, so that the process is the fleet's child, and this one's no longer.
+            if os.fork() != 0:
+                os._exit(0)
+            channel.detach()
+            return _become(json.loads(data), received, fleet, set(kept))
+        for descriptor in received:
+            os.close(descriptor)
+        os.waitpid(middle, 0)
+
+
+def _warm_up() -> None:
+    """What OpenSSL makes at its first use takes 1.5 MB."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key.public_key().verify(key.sign(b""), b"")
+
+
+def _become(request: dict[str, Any], received: list[int], fleet: int, kept: set[int]) -> str:
+    """What fork leaves of the template is taken away. The first two of what was received are the
+    line to whoever wants it, and where its output goes."""
+    os.setsid()
+    _wait_for_adoption(fleet)
+    # As in fleet.processes.children: it never outlives its parent.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != fleet:
+        os._exit(1)
+    with socket.socket(fileno=received[0]) as line:
+        line.send(str(os.getpid()).encode())
+        if line.recv(len(GO)) != GO:  # whoever wanted it has given up
+            os._exit(1)
+    _place(received[1], received[2:], request["descriptors"], kept)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    role: str = request["role"]
+    sys.argv[:] = [role]
+    _call_itself(sys.executable, "-m", role)
+    return role
+
+
+def _wait_for_adoption(fleet: int) -> None:
+    until = time.monotonic() + ADOPTION_SECONDS
+    while os.getppid() != fleet and time.monotonic() < until:
+        time.sleep(0.0005)
+
+
+def _place(output: int, received: list[int], wanted: list[int], kept: set[int]) -> None:
+    """Descriptors get the numbers that they have in the fleet; others are closed."""
+    top = max([*wanted, *kept, *received, output]) + 1
+    parked = [os.dup2(number, top + place) for place, number in enumerate([output, *received])]
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(parked[0], 1)
+    os.dup2(parked[0], 2)
+    for number in range(3, top):
+        if number not in kept:
+            _close(number)
+    for number, place in zip(wanted, parked[1:], strict=True):
+        os.dup2(place, number)
+    os.closerange(top, top + len(parked))
+
+
+def _close(number: int) -> None:
+    with suppress(OSError):  # it was not open
+        os.close(number)
+
+
+def _call_itself(*words: str) -> None:
+    """In `ps`. The kernel shows what lies where the arguments were."""
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    start, end = int(fields[ARG_START]), int(fields[ARG_END])
+    text = "\0".join(words).encode()
+    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
+
+
+if __name__ == "__main__":
+    runpy.run_module(main(), run_name="__main__", alter_sys=True)

@@ -1,0 +1,91 @@
+"""Services by fork: what shares memory is as much a process of its own as what does not."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fleet.processes import forked as module
+from fleet.processes.children import wait_for_exit
+from fleet.processes.forked import Template, reap_adopted
+from fleet.settings import PROJECT_FOLDER
+
+SERVICE = """
+import os, sys
+said = [os.getpid(), os.getppid(), *sorted(os.environ), sys.argv[0].rpartition("/")[2]]
+said += [os.readlink("/proc/self/fd/" + os.environ.get("NUMBER", "0"))]
+said += [open("/proc/self/cmdline").read().rstrip("\\0").replace("\\0", " ")]
+print(*said, sep="\\n")
+sys.exit("it ends")
+"""
+
+
+@pytest.fixture
+async def template(tmp_path: Path) -> AsyncIterator[Template]:
+    """Which knows `a_service`, too."""
+    (tmp_path / "a_service.py").write_text(SERVICE)
+    template = Template({**os.environ, "PYTHONPATH": str(tmp_path)}, PROJECT_FOLDER, ())
+    await template.load()
+    yield template
+    template.close()
+    assert template._process is not None
+    await wait_for_exit(template._process)
+
+
+async def test_a_forked_service_is_a_child_with_its_own_surroundings(template: Template) -> None:
+    """Parent, environment, descriptors, name, output and exit code are as if it had been started as
+    a program."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number = listener.fileno()
+        forked = template.fork("a_service", env={"NUMBER": str(number)}, pass_fds=(number,))
+        passed = os.readlink(f"/proc/self/fd/{number}")
+    assert forked is not None
+    assert await wait_for_exit(forked) == 1
+    with forked.stdout as output:
+        pid, parent, *said = output.read().decode().splitlines()
+    assert (int(pid), int(parent)) == (forked.pid, os.getpid())
+    variables = [word for word in said if word in os.environ or word == "NUMBER"]
+    assert variables == ["NUMBER"]
+    assert said[-4:-2] == ["a_service.py", passed]
+    assert said[-2].endswith("-m a_service")
+    assert said[-1] == "it ends"
+
+
+async def test_without_a_template_there_is_no_fork_and_soon_another_template(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fleet then starts the service as a program, and loads the next template."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    assert not template.is_to_be_loaded()
+    assert template._process is not None
+    template._process.kill()
+    await wait_for_exit(template._process)
+    assert template.fork("a_service", env={}, pass_fds=()) is None
+    assert template.is_to_be_loaded()
+
+
+async def test_code_that_has_changed_is_not_forked(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `git pull` no process is half old and half new."""
+    monkeypatch.setattr(module, "code_of", lambda _: {})
+    assert template.fork("a_service", env={}, pass_fds=()) is None
+
+
+def test_what_others_left_behind_is_waited_for() -> None:
+    """Children that nobody here knows would stay as zombies; those of others are left to them."""
+    own = _ended_child(3)
+    reap_adopted([own])
+    assert os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]) == 3
+    stray = _ended_child(4)
+    reap_adopted([own])
+    with pytest.raises(ChildProcessError):
+        os.waitpid(stray, os.WNOHANG)
+
+
+def _ended_child(code: int) -> int:
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", f"exit {code}"], {})
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
