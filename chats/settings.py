@@ -8,6 +8,7 @@ import msgspec
 
 from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, join_password, read_service_settings
+from common.process.sizes import sized
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
     LINK_PREVIEWS,
@@ -59,4 +60,5 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
 
 def read_chats_settings(env: Mapping[str, str] = os.environ) -> ChatsSettings:
     """Raises SettingsError with a sentence for the operator."""
+    env = sized(env)
     return read_variables(ChatsSettings, env, service=read_service_settings("chats", env))

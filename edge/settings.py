@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from common.process.settings import ServiceSettings, read_service_settings
+from common.process.sizes import sized
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
@@ -77,4 +78,5 @@ class EdgeSettings(msgspec.Struct, frozen=True):
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
     """Raises SettingsError with a sentence for the operator."""
+    env = sized(env)
     return read_variables(EdgeSettings, env, service=read_service_settings("edge", env))

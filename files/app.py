@@ -64,7 +64,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         async def missing() -> str | None:
             return await watch.missing() or gate.missing
 
-        previews = Previews()
+        previews = Previews(settings.pictures_at_once)
         uploads = Uploads(chats, store, previews, at_once=settings.max_uploads_at_once)
         pictures = store.part("avatars")
         routes = Routes(

@@ -16,6 +16,7 @@ import resource
 import signal
 import struct
 import sys
+from contextlib import suppress
 from typing import IO, Any, Final
 
 from PIL import (
@@ -77,6 +78,8 @@ class _Program(ctypes.Structure):
 def give_up_rights() -> None:
     """Raises OSError where the kernel takes no filter, KeyError on an unknown machine."""
     os.nice(10)  # those who talk go first
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory runs out, this is what may go
     for limit, most in (
         (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
         (resource.RLIMIT_CPU, MAX_SECONDS),

@@ -18,7 +18,6 @@ from files.metrics import PREVIEW_SECONDS, PREVIEWS
 PROGRAM: Final = Path(__file__).parent / "picture.py"
 SIDE: Final = 1_024
 MAX_SECONDS: Final = 10.0
-AT_ONCE: Final = 2  # of one process
 MAX_WEBP_BYTES: Final = 2**19
 _FORMATS: Final = dict(zip(PICTURES, ("PNG", "JPEG", "GIF", "WEBP", "AVIF"), strict=True))
 
@@ -45,8 +44,8 @@ Feed = Callable[[], AsyncIterator[bytes]]
 class Previews:
     """Of one process."""
 
-    def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, at_once: int = 2) -> None:
+        self._turns = asyncio.Semaphore(at_once)
 
     async def make(self, kind: str, feed: Feed, side: int = SIDE, shape: Shape = "fit") -> Picture:
         """`kind` is one of PICTURES; `feed` gives the bytes. Raises what `feed` raises."""

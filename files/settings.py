@@ -7,11 +7,13 @@ from typing import Annotated, Final
 import msgspec
 
 from common.process.settings import ServiceSettings, read_service_settings
+from common.process.sizes import sized
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
     LINK_KEY_FILE,
     LINK_PREVIEWS,
+    NUMBER,
     PUBLIC_URL,
     PUSH,
     SECRET_FILE,
@@ -80,6 +82,15 @@ class FilesSettings(msgspec.Struct, frozen=True):
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     link_key: Annotated[str, LINK_KEY_FILE]
     max_uploads_at_once: int
+    pictures_at_once: Annotated[
+        int,
+        Variable(
+            "HUBBUB_PICTURES_AT_ONCE",
+            NUMBER,
+            "Pictures that one process makes small at the same time; each may take 512 MiB.",
+            "2",
+        ),
+    ]
     push: Annotated[PushMode, PUSH] = "on"
     link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
     push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
@@ -93,6 +104,7 @@ class FilesSettings(msgspec.Struct, frozen=True):
 
 def read_files_settings(env: Mapping[str, str] = os.environ) -> FilesSettings:
     """Raises SettingsError with a sentence for the operator."""
+    env = sized(env)
     service = read_service_settings("files", env)
     return read_variables(
         FilesSettings,

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from common.process.sizes import SIZE, Size, sized
 from common.process.variables import (
     FILE,
     FOLDER,
@@ -140,6 +141,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
             ),
         ),
     ]
+    size: Annotated[Size, SIZE]
     log_bytes: Annotated[
         int,
         Variable(
@@ -238,7 +240,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
 
 def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     """Raises SettingsError with a sentence for the operator."""
-    settings = read_variables(FleetSettings, env, environment=dict(env))
+    settings = read_variables(FleetSettings, sized(env), environment=dict(env))
     if not settings.files_url:
         local = (settings.data / "files").as_uri()
         settings = msgspec.structs.replace(settings, files_url=local)

@@ -94,10 +94,11 @@ def wanted_of(settings: FleetSettings) -> dict[str, WantedState]:
     }
 
 
-def count_engines() -> dict[str, int]:
-    """How many there should be, by role."""
+def count_engines(settings: FleetSettings) -> dict[str, int]:
+    """How many there should be, by role; deploy/small.yml has one cache."""
     roles = [role for role, _ in ENGINES.values()]
-    return {role: roles.count(role) for role in roles}
+    usual = {role: roles.count(role) for role in roles}
+    return {**usual, "cache": 1} if settings.size == "small" else usual
 
 
 async def _ask(container: Container) -> ProcessState:

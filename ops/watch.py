@@ -90,7 +90,7 @@ async def look(settings: FleetSettings, memory: Memory) -> tuple[FleetState, dic
         state = await read_pods(own_account(settings.environment))
         return state, count_wanted_engines(state)
     kept = {name: list(deaths) for name, deaths in memory.deaths.items()}
-    return await read_containers(settings, kept), count_engines()
+    return await read_containers(settings, kept), count_engines(settings)
 
 
 async def ask_watcher(settings: FleetSettings) -> FleetState:

@@ -88,6 +88,7 @@ class Fleet:
             service=service,
             database_url="users",
             signing_secret=SECRETS["users"],
+            pool_size=8,
             callers=read_callers(callers_lines(SECRETS, "users")),
             hashing_memory_kib=8,
             hashing_passes=1,

@@ -9,9 +9,11 @@ import msgspec
 
 from common.calls.callers import CALLERS_FILE, CredentialHashes
 from common.process.settings import ServiceSettings, join_password, read_service_settings
+from common.process.sizes import sized
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
     FOLDER,
+    NUMBER,
     PUSH,
     SECRET_FILE,
     URL,
@@ -23,9 +25,6 @@ from common.process.variables import (
 from common.protocol.instance import SignUpMode
 from common.protocol.push import PushMode
 from users.passwords import MEMORY_KIB, PASSES
-
-POOL_SIZE = 16  # four processes of users and chats and their neighbours share 200 connections
-
 
 DatabaseUrl: TypeAlias = Annotated[
     str,
@@ -57,6 +56,11 @@ class Settings(msgspec.Struct, frozen=True):
     database_url: DatabaseUrl
     signing_secret: SigningSecret
     callers: Annotated[CredentialHashes, CALLERS_FILE]
+    pool_size: Annotated[
+        int,
+        # Four processes of users and chats and their neighbours share 200 connections.
+        Variable("HUBBUB_USERS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),
+    ]
     old_signing_keys: Annotated[
         Path | None,
         Variable(
@@ -77,7 +81,6 @@ class Settings(msgspec.Struct, frozen=True):
         ),
     ] = None
     push: Annotated[PushMode, PUSH] = "on"
-    pool_size: int = POOL_SIZE
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB
     hashing_passes: int = PASSES
@@ -90,6 +93,7 @@ def read_key_settings(env: Mapping[str, str] = os.environ) -> KeySettings:
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError with a sentence for the operator."""
+    env = sized(env)
     return read_variables(
         Settings,
         env,

@@ -7,12 +7,14 @@ process was started with, and when Valkey cannot be asked the last answer and th
 
 import asyncio
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Gauge
 
 from common.process.logs import log
-from common.valkey.valkey import Valkey
+
+if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
+    from common.valkey.valkey import Valkey
 
 LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
@@ -47,7 +49,7 @@ class Replicas:
         )
 
 
-async def watch_replicas(valkey: Valkey, replicas: Replicas) -> None:
+async def watch_replicas(valkey: "Valkey", replicas: Replicas) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
@@ -62,7 +64,7 @@ async def watch_replicas(valkey: Valkey, replicas: Replicas) -> None:
         await asyncio.sleep(ANNOUNCE_SECONDS)
 
 
-async def announce_replica(valkey: Valkey, role: str, address: str) -> None:
+async def announce_replica(valkey: "Valkey", role: str, address: str) -> None:
     """Renews this replica's lease every second, until cancelled; then withdraws it."""
     try:
         while True:

@@ -71,6 +71,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
 WAIT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 0.1
+IDLE_SECONDS: Final = 30.0  # of a connection above the least: each takes 4 MB of the server's
 # Guards migrations when several replicas start together; any constant will do.
 _MIGRATION_LOCK = 7_240_551
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
@@ -94,7 +95,7 @@ def create_pool(
     url: str,
     *,
     size: int,
-    min_size: int = 2,
+    min_size: int = 1,
     options: str = "",
     primary: Primary | None = None,
     arrive: Arrive | None = None,
@@ -160,6 +161,7 @@ def create_pool(
             **_TCP,
         },
         connection_class=_Patient,
+        max_idle=IDLE_SECONDS,
         reconnect_timeout=0.25,  # the next request tries anew
     )
     POOL_METRICS.watch(pool)

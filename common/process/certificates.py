@@ -10,13 +10,15 @@ import logging
 import ssl
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cryptography import x509
 from prometheus_client import Gauge
 
 from common.process.logs import log
 from common.process.symptoms import CERTIFICATE_EXPIRES
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 RELOAD_SECONDS: Final = 10.0
 EXPIRES: Final = Gauge(
@@ -78,7 +80,7 @@ class ServerTls:
 
     def _read(self) -> None:
         _load(self.context, self._certificate, self._key)
-        own = x509.load_pem_x509_certificate(self._certificate.read_bytes())
+        own, names = _read_own(self._certificate)
         EXPIRES.set(own.not_valid_after_utc.timestamp())
         if own.not_valid_after_utc.timestamp() <= time.time():
             raise ValueError(f"{self._certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
@@ -86,7 +88,6 @@ class ServerTls:
             raise ValueError(
                 f"{self._certificate} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M}"
             )
-        names = _names(own)
         if self._name not in names:
             raise ValueError(
                 f"{self._certificate} is for {', '.join(names) or 'no name'}, not for {self._name}"
@@ -129,12 +130,16 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         raise ValueError(f"{certificate} and {key or 'its key'}: {_reason(error)}") from error
 
 
-def _names(certificate: x509.Certificate) -> list[str]:
+def _read_own(path: Path) -> "tuple[Certificate, list[str]]":
+    """With the names that it is for."""
+    from cryptography import x509  # 4 MB, of which a process without a certificate needs nothing
+
+    own = x509.load_pem_x509_certificate(path.read_bytes())
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        found = own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
-        return []
-    return found.value.get_values_for_type(x509.DNSName)
+        return own, []
+    return own, found.value.get_values_for_type(x509.DNSName)
 
 
 def _reason(error: OSError) -> str:

@@ -58,6 +58,7 @@ COMPOSE_MEANINGS: Final = {
     "HUBBUB_REALTIME_REPLICAS": "Containers of realtime.",
     "HUBBUB_SECRETS": "The folder that `deploy/make-secrets` fills.",
     "HUBBUB_SIGNUP": "As above.",
+    "HUBBUB_SIZE": "As above, for the services; `deploy/small.yml` makes everything else small.",
     "HUBBUB_TRUSTED_PROXIES": "As above.",
     "HUBBUB_TLS_PORT": "The public port with TLS.",
     "HUBBUB_USERS_REPLICAS": "Containers of users.",

@@ -12,7 +12,7 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleet.engines.binaries import postgres_program
 from fleet.engines.unprivileged import Disguise, choose_disguise
@@ -31,12 +31,28 @@ _SETTINGS = {
     "password_encryption": "scram-sha-256",
     "jit": "off",
     "max_wal_size": "2GB",
+    "max_logical_replication_workers": "0",  # nothing subscribes
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%e ",
     "log_min_error_statement": "panic",  # statements carry what people wrote
     "log_parameter_max_length": "0",
     "log_error_verbosity": "terse",  # details name e-mail addresses that are taken
+}
+
+# Of a server of 512 MB. What is not in its own memory is in the system's, for as long as that
+# lasts. Fewer prepared transactions than there are would keep it from starting.
+SMALL: Final = {
+    "shared_buffers": "24MB",
+    "max_connections": "60",
+    "max_prepared_transactions": "60",
+    "max_wal_size": "256MB",
+    "wal_buffers": "1MB",
+    "work_mem": "2MB",
+    "maintenance_work_mem": "16MB",
+    "autovacuum_max_workers": "1",
+    "max_parallel_workers": "0",
+    "io_workers": "1",
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fleet.data.keys import read_or_make_secret
 from fleet.engines.postgres import (
+    SMALL,
     Database,
     accepts_connections,
     make_cluster,
@@ -59,7 +60,8 @@ class Engines:
         (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
         if had_others:  # whose file somebody has removed
             set_passwords(folder, databases, disguise)
-        command = server_command(folder, port.number, disguise)
+        memory = SMALL if self._settings.size == "small" else {}
+        command = server_command(folder, port.number, disguise, None, **memory)
 
         async def answers() -> bool:
             return await accepts_connections(port.number, databases[0].name)
@@ -84,12 +86,14 @@ class Engines:
         keys = self._settings.keys
         password = password_file(keys, "cache", "edge").read_text().strip()
         rules = write_rules(keys, "cache", "cache.acl")
-        ports = [ReservedPort() for _ in range(CACHE_NODES)]
+        memory = "16mb" if self._settings.size == "small" else "64mb"
+        nodes = 1 if self._settings.size == "small" else CACHE_NODES
+        ports = [ReservedPort() for _ in range(nodes)]
         self.own["edge"]["HUBBUB_CACHE_URLS"] = ",".join(
             f"redis://edge:{password}@{port.address}" for port in ports
         )
         return [
-            self._valkey("cache", number, port, cache_command(port.number, rules))
+            self._valkey("cache", number, port, cache_command(port.number, rules, memory))
             for number, port in enumerate(ports, 1)
         ]
 

@@ -25,7 +25,7 @@ _BUS = {
     "client-output-buffer-limit": "pubsub 64mb 32mb 10",
     "maxclients": "2000",
 }
-_CACHE = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "maxclients": "500"}
+_CACHE = {"maxmemory-policy": "allkeys-lru", "maxclients": "500"}
 
 
 def bus_command(port: int, rules: Path | None = None) -> list[str | Path]:
@@ -34,9 +34,9 @@ def bus_command(port: int, rules: Path | None = None) -> list[str | Path]:
     return _command(port, _BUS, rules)
 
 
-def cache_command(port: int, rules: Path) -> list[str | Path]:
+def cache_command(port: int, rules: Path, memory: str = "64mb") -> list[str | Path]:
     """One node of the cache: bounded, and it forgets what was not used for longest."""
-    return _command(port, _CACHE, rules)
+    return _command(port, {"maxmemory": memory, **_CACHE}, rules)
 
 
 def _command(port: int, settings: dict[str, str], rules: Path | None) -> list[str | Path]:

@@ -22,13 +22,12 @@ from typing import IO, Final
 
 from common.process.logs import log
 from fleet.processes.children import spawn
-from fleet.processes.template import GO, READY
+from fleet.processes.template import GO, PACKAGES, READY
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 LOAD_SECONDS: Final = 30.0
 FORK_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 10.0
-PACKAGES: Final = ("common", "edge", "realtime", "files", "users", "chats")
 SECRET_PREFIXES: Final = ("HUBBUB_", "AWS_")  # of the environment; a service's own is its business
 
 

@@ -21,12 +21,15 @@ from typing import Any, Final
 
 from fleet.processes.children import PR_SET_PDEATHSIG
 
-# Libraries, and of our own what every service loads: other modules of ours make metrics, which
-# would be in all of them.
-SHARED: Final = (
-    "common.process.service", "uvicorn", "litestar.app", "psycopg_pool", "jwt", "aiocache",
-    "argon2", "websockets.server", "obstore",
+LIBRARIES: Final = (
+    "uvicorn", "litestar.app", "psycopg_pool", "jwt", "aiocache", "argon2", "websockets.server",
+    "obstore",
 )  # fmt: skip
+# Of our own, what several services load. Modules that make metrics would make them in all of them.
+OURS: Final = "common/*/*.py"
+WITH_METRICS: Final = "common.database"
+PROJECT: Final = Path(__file__).resolve().parents[2]
+PACKAGES: Final = ("common", "edge", "realtime", "files", "users", "chats")
 READY: Final = b"ready"
 GO: Final = b"go"
 MAX_REQUEST_BYTES: Final = 1 << 18  # an environment
@@ -39,7 +42,7 @@ def main() -> str:
     """The arguments are the fleet's pid, the channel to it, and descriptors that services keep.
     Returns, in each process that is to serve, what it serves; the template ends with the fleet."""
     fleet, number, *kept = map(int, sys.argv[1:])
-    for module in SHARED:
+    for module in (*_our_modules(), *LIBRARIES):
         importlib.import_module(module)
     _warm_up()
     # A collection writes into every object that it looks at, and would unshare them all.
@@ -60,6 +63,12 @@ def main() -> str:
         for descriptor in received:
             os.close(descriptor)
         os.waitpid(middle, 0)
+
+
+def _our_modules() -> list[str]:
+    files = (path.relative_to(PROJECT).with_suffix("") for path in sorted(PROJECT.glob(OURS)))
+    modules = (".".join(path.parts) for path in files if path.name != "__init__")
+    return [module for module in modules if not module.startswith(WITH_METRICS)]
 
 
 def _warm_up() -> None:

@@ -31,6 +31,7 @@ from loadtest.peers.people import People
 from loadtest.peers.pinning import measure_pinning
 from loadtest.peers.products import measure_products
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
+from loadtest.peers.resting import measure_rest
 from loadtest.peers.sending import SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
 from loadtest.peers.storming import TWO_NODES, Storms
@@ -57,9 +58,11 @@ class Plan:
     messages: int  # among which is searched, and chats are listed
 
 
-USUAL_PARTS: Final = frozenset({"memory", "fanout", "connects", "sends", "changes", "balancer"})
+USUAL_PARTS: Final = frozenset(
+    {"memory", "fanout", "connects", "sends", "changes", "balancer", "rest"}
+)
 WITHOUT_PEERS: Final = frozenset(
-    {"growth", "search", "list", "read-markers", "products", "reads", "pinned"}
+    {"growth", "search", "list", "read-markers", "products", "reads", "pinned", "rest"}
 )
 PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
 QUICK: Final = Plan(
@@ -90,7 +93,7 @@ class Bench:
             "acknowledged_per_s", "us_a_send", "request_us", "delivery_us", "others_cores",
             "back_s", "tried_again", "reconnect_us", "queries_per_100", "grown_mb",
             "index_mb", "p95_ms", "rebuilt_s", "hot_share", "undelivered", "commands",
-            "commands_per_s", "requests_per_s",
+            "commands_per_s", "requests_per_s", "mb", "core_percent",
         )  # fmt: skip
         figures = (f"{key} {found[key]:,.2f}" for key in shown if key in found)
         say(f"{what:22} {server:11}", "  ".join(figures))
@@ -223,6 +226,9 @@ def run(plan: Plan) -> Bench:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure_feeding()
     finally:
         valkey.stop()
+    if "rest" in plan.parts:
+        for what, found in measure_rest(plan.pace.patience):
+            bench.note(what, "hubbub", 0, found)
     if "search" in plan.parts:
         for what, found in measure_finding(plan.messages):
             bench.note(what, "hubbub", 0, found)

@@ -17,6 +17,7 @@ from loadtest.bench.sections import (
     describe_markers,
     describe_pinning,
     describe_products,
+    describe_rest,
     describe_search,
     describe_storms,
     describe_stuck_readers,
@@ -249,6 +250,7 @@ def _sections(rows: Rows) -> list[str]:
         *describe_views(rows),
         *describe_pinning(rows),
         *describe_products(rows),
+        *describe_rest(rows),
     ]
 
 

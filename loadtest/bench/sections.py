@@ -12,6 +12,7 @@ from loadtest.peers.listing import CHATS, LISTED, LISTINGS
 from loadtest.peers.machine import Found
 from loadtest.peers.pinning import CORES, PINNED, WAYS
 from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
+from loadtest.peers.resting import RESTING, SETTLE_SECONDS, WATCHED_SECONDS
 from loadtest.peers.viewing import CHATS as READ_CHATS
 from loadtest.peers.viewing import IN_FLIGHT, READERS, VIEWS
 from loadtest.peers.viewing import MESSAGES as IN_CHAT
@@ -317,6 +318,31 @@ def describe_products(rows: Rows) -> list[str]:
             f"| {_median(mine, 'requests_per_s'):,.0f} | {_median(other, 'requests_per_s'):,.0f} |"
         )
     return [*table, ""]
+
+
+def describe_rest(rows: Rows) -> list[str]:
+    """What a system takes that nobody uses."""
+    there = [found for what in RESTING for found in rows.of(what, "hubbub")]
+    if not there:
+        return []
+    roles = there[0]["by_role"]
+    table = [
+        "## At rest",
+        "",
+        f"A fresh Hubbub as `make run` starts it, {SETTLE_SECONDS:.0f} s after its start, and one "
+        "with `HUBBUB_SIZE=small`. Memory is PSS over all processes; CPU is of "
+        f"{WATCHED_SECONDS:.0f} s, while others used "
+        f"{max(found['others_cores'] for found in there):.2f} cores at most.",
+        "",
+        "| role | processes | MB | % of a core | small: processes | MB | % of a core |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for role in roles:
+        figures = [found["by_role"][role] for found in there]
+        cells = [f"{f['processes']} | {f['mb']:.0f} | {f['core_percent']:.2f}" for f in figures]
+        table.append(f"| {role} | " + " | ".join(cells) + " |")
+    sums = [f"| {found['mb']:.0f} | {found['core_percent']:.2f}" for found in there]
+    return [*table, "| all | " + " | ".join(sums) + " |", ""]
 
 
 def describe_costs(rows: Rows) -> list[str]:

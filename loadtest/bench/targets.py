@@ -11,6 +11,7 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
 from loadtest.peers.products import ACTS
+from loadtest.peers.resting import RESTING
 from loadtest.peers.sending import SATURATING
 
 Measure = Callable[[Rows], float | None]
@@ -141,6 +142,8 @@ TARGETS: Final = (
         Target(f"{act}, µs, times Synapse", _share(act, "us", "synapse"), 1)
         for act in ACTS
     ),
+    Target("`make run` at rest, MB (PSS)", _value(RESTING[0], "mb"), 269, show=".0f"),
+    Target("`make run` at rest, % of a core", _value(RESTING[0], "core_percent"), 1.0),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
     Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),

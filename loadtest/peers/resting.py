@@ -10,14 +10,18 @@ from typing import Final
 from loadtest.peers.hubbub import running_hubbub, spent
 from loadtest.peers.machine import Found, machine_busy_seconds, wait_for_quiet
 
-SETTLE_SECONDS: Final = 45.0  # a start leaves work behind: autovacuum, the first leases, caches
+SETTLE_SECONDS: Final = 90.0  # a start leaves work and connections behind
 WATCHED_SECONDS: Final = 60.0
-SIZES: Final[Mapping[str, Mapping[str, str]]] = {"as it comes": {}}
+SIZES: Final[Mapping[str, Mapping[str, str]]] = {
+    "rest, as it comes": {},
+    "rest, small": {"HUBBUB_SIZE": "small"},
+}
+RESTING: Final = tuple(SIZES)
 
 
 def measure_rest(patience: float) -> Iterator[tuple[str, Found]]:
     """Each size of a fresh Hubbub: `mb` and `core_percent` of all, and both by role."""
-    for size, variables in SIZES.items():
+    for what, variables in SIZES.items():
         # As `make run` starts it: not even the limits are those of a load test.
         with running_hubbub("", None, HUBBUB_RATE_LIMITS="on", **variables) as hubbub:
             time.sleep(SETTLE_SECONDS)
@@ -30,7 +34,7 @@ def measure_rest(patience: float) -> Iterator[tuple[str, Found]]:
             pids = hubbub.pids_by_role()
             mb = {role: hubbub.pss_kb(role) / 1024 for role in pids}
             yield (
-                f"rest, {size}",
+                what,
                 {
                     "mb": sum(mb.values()),
                     "core_percent": 100 * sum(used.values()) / seconds,

@@ -8,17 +8,23 @@ from typing import Any
 import pytest
 import yaml
 
+from fleet.engines.postgres import SMALL as POSTGRES
 from fleet.scaling.scaler import Replicas
-from fleet.settings import read_replicas
+from fleet.settings import read_replicas, read_settings
 from ops.containers import ENGINES
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SMALL: dict[str, Any] = yaml.safe_load((ROOT / "deploy/small.yml").read_text())["services"]
 OURS = ("edge", "realtime", "files", "users", "chats")
 BACKUP = ("backup", "restore")
 JOBS = (*BACKUP, "key-folder")  # they work and end
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+
+SMALL: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy/small.yml").read_text())[
+    "services"
+]
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -184,3 +190,20 @@ def test_what_watches_knows_every_engine_and_how_many_replicas_there_should_be()
         assert says is (name == "ops")
     numbers = re.sub(r"\$\{\w+:-(\d+)\}", r"\1", SERVICES["ops"]["environment"]["HUBBUB_REPLICAS"])
     assert read_replicas(numbers, cores=1) == {role: Replicas(2, 2) for role in OURS}
+
+
+def test_a_small_server_has_one_of_each_and_small_databases() -> None:
+    """deploy/small.yml says to compose what HUBBUB_SIZE says to `make run`."""
+    small = read_settings({"HUBBUB_SIZE": "small"})
+    for role in OURS:
+        least = f"${{HUBBUB_{role.upper()}_REPLICAS:-{small.replicas[role].minimum}}}"
+        assert SMALL[role]["deploy"]["replicas"] == least
+    numbers = re.sub(r"\$\{\w+:-(\d+)\}", r"\1", SMALL["ops"]["environment"]["HUBBUB_REPLICAS"])
+    assert read_replicas(numbers, cores=2) == small.replicas
+    usual = SERVICES["users-database"]["command"].split()
+    for database in ("users-database", "chats-database"):
+        there = dict(word.split("=") for word in SMALL[database]["command"].split() if word != "-c")
+        assert {name: there[name] for name in POSTGRES} == POSTGRES
+        assert {word.partition("=")[0] for word in usual} - {"-c"} <= there.keys()
+    assert SMALL["edge"]["environment"]["HUBBUB_CACHE_URLS"] == "redis://cache-1:6379"
+    assert "HUBBUB_SIZE" in COMPOSE["x-environment"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.process.sizes import sized
 from common.process.variables import SettingsError
 from fleet.scaling.scaler import Limits, Replicas
 from fleet.settings import read_limits, read_replicas, read_settings
@@ -37,6 +38,35 @@ def test_a_port_is_a_number_from_1_to_65535(port: str) -> None:
     """Anything else is refused with a sentence."""
     with pytest.raises(SettingsError, match=f"HUBBUB_PORT: {port!r} is not a whole number from 1"):
         read_settings({"HUBBUB_PORT": port})
+
+
+def test_a_small_server_has_one_of_each_unless_it_is_told_otherwise() -> None:
+    """What the operator sets wins over the size, role by role."""
+    small = read_settings({"HUBBUB_SIZE": "small"})
+    assert set(small.replicas.values()) == {Replicas(1, 1)}
+    assert small.log_bytes == 64 * 2**20
+    told = read_settings(
+        {"HUBBUB_SIZE": "small", "HUBBUB_REPLICAS": "edge=2", "HUBBUB_LOG_BYTES": "7"}
+    )
+    assert told.replicas["edge"] == Replicas(2, 2)
+    assert told.replicas["chats"] == Replicas(1, 1)
+    assert told.log_bytes == 7
+
+
+def test_a_size_that_does_not_exist_is_refused() -> None:
+    """With the words that do."""
+    with pytest.raises(SettingsError, match="HUBBUB_SIZE: 'tiny' is not usual or small"):
+        read_settings({"HUBBUB_SIZE": "tiny"})
+
+
+def test_services_have_small_pools_where_the_server_is_small() -> None:
+    """An empty variable, as compose files pass it on, is not set."""
+    environment = sized({"HUBBUB_SIZE": "small", "HUBBUB_CHATS_POOL_SIZE": "9"})
+    assert environment["HUBBUB_CHATS_POOL_SIZE"] == "9"
+    assert int(environment["HUBBUB_USERS_POOL_SIZE"]) < 16
+    emptied = sized({"HUBBUB_SIZE": "small", "HUBBUB_USERS_POOL_SIZE": ""})
+    assert emptied["HUBBUB_USERS_POOL_SIZE"] == environment["HUBBUB_USERS_POOL_SIZE"]
+    assert sized({"HUBBUB_USERS_POOL_SIZE": ""}) == {"HUBBUB_USERS_POOL_SIZE": ""}
 
 
 def test_both_spellings_of_this_machine_are_the_pages_origin() -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 from fleet.data.state import FleetState, ProcessState, State, WantedState
 from fleet.metrics import FleetMetrics
 from fleet.processes.probe import Address, http_body, http_status
+from fleet.settings import read_settings
 from ops.containers import count_engines, number_of, start_of
 from ops.pages import serve_pages
 from ops.starts import engine_start
@@ -88,7 +89,7 @@ def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
     def missing(role: str) -> float | None:
         return registry.get_sample_value("hubbub_fleet_missing_replicas", {"of": role})
 
-    metrics.note_state(FleetState(0, [edge(1.0)], wanted), count_engines())
+    metrics.note_state(FleetState(0, [edge(1.0)], wanted), count_engines(read_settings({})))
     assert (missing("edge"), missing("postgres"), missing("cache")) == (1.0, 2.0, 3.0)
     metrics.note_state(FleetState(0, [edge(1.0), edge(1.0, number=2)], wanted), {"cache": 0})
     assert (missing("edge"), missing("cache")) == (0.0, 0.0)
