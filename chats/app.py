@@ -19,7 +19,7 @@ from chats.log.appending import Appender
 from chats.log.digest import RecentChanges
 from chats.log.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.log.window import Window
-from chats.membership.coordinator import Coordinator
+from chats.membership.coordinator import FORGET_SECONDS, Coordinator
 from chats.own.known import Known
 from chats.own.markers import Markers
 from chats.own.state import Wishes
@@ -95,8 +95,8 @@ def create_chats(settings: ChatsSettings) -> Service:
         work = [
             start(watch_replicas(valkey, users)),
             start(users_calls.watch()),
-            start(repeat("mark published", MARK_SECONDS, publisher.mark_published)),
-            start(repeat("forget", MARK_SECONDS, coordinator.forget_acknowledged)),
+            start(repeat("mark published", MARK_SECONDS, publisher.mark_when_published)),
+            start(repeat("forget", FORGET_SECONDS, coordinator.forget_acknowledged)),
             start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
             # Messages go on where these fail, whatever the reason.
             start(repeat("feed search", FEED_SECONDS, feeder.run, survives=Exception)),

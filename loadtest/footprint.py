@@ -25,8 +25,8 @@ TIMEOUT_SECONDS: Final = 5.0
 
 
 class Footprint(NamedTuple):
-    """One process, with those that it made. `memory` in MB, of its own alone (anonymous pages):
-    pages of files are shared with whoever else runs the same. None is what this kind of process
+    """One process, with those that it made. `memory` in MB, of anonymous pages: those of files are
+    shared with whoever else runs the same. What forked processes share is counted in parts. None is what this kind of process
     does not have."""
 
     memory: float
@@ -65,7 +65,7 @@ def _family(pid: int) -> Iterator[int]:
 
 def _memory(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Anonymous:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

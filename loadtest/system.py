@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,9 +37,10 @@ class System(NamedTuple):
 
 
 @contextmanager
-def running_system(variables: Mapping[str, str]) -> Iterator[System]:
+def running_system(variables: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[System]:
     """Whole from the first moment; `variables` are for its environment, where nothing else of
-    Hubbub's is. Raises RuntimeError with what it said when it does not start."""
+    Hubbub's is, `prefix` is before its command. Raises RuntimeError with what it said when it does
+    not start."""
     signal.signal(signal.SIGTERM, _leave)
     environment = {name: v for name, v in os.environ.items() if not name.startswith("HUBBUB_")}
     port = ReservedPort()
@@ -49,7 +50,7 @@ def running_system(variables: Mapping[str, str]) -> Iterator[System]:
         said = data / "output.log"
         with said.open("wb") as output:
             fleet = spawn(
-                [sys.executable, "-m", "fleet"],
+                [*prefix, sys.executable, "-m", "fleet"],
                 env={**environment, **variables, **own},
                 cwd=PROJECT_FOLDER,
                 output=output,

@@ -49,6 +49,7 @@ PREPARE_SECONDS = 4.0
 FINISH_SECONDS = 5.0
 DRAIN_SECONDS = 6.0
 LEFT_OVER_SECONDS = 10.0
+FORGET_SECONDS = 1.0  # what is kept for longer takes a little room, and nothing else
 LEFT_OVER_LIMIT = 50
 
 

@@ -16,7 +16,8 @@ from fleet.data.state import ProcessState, State
 from fleet.processes.children import Process, kill_with_descendants, run_nanoseconds, wait_for_exit
 
 READY_POLL_SECONDS = 0.05
-LIVE_POLL_SECONDS = 1.0
+LIVE_POLL_SECONDS = 2.0
+SILENT_POLL_SECONDS = 1.0  # of one that has just not answered
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
 BUSY_TIMEOUT_SECONDS = 60.0  # of one that runs all the same: on a busy machine answers come late
@@ -175,6 +176,7 @@ class Supervised:
                 patience = START_TIMEOUT_SECONDS
             else:
                 patience = BUSY_TIMEOUT_SECONDS if had_run > before else HANG_TIMEOUT_SECONDS
+            pause = READY_POLL_SECONDS if is_starting else SILENT_POLL_SECONDS
             try:
                 if is_starting and await self.program.is_ready() and self.state == "starting":
                     self.state = "ready"
@@ -182,7 +184,7 @@ class Supervised:
                     await self._announce()
                     answered = time.monotonic()
                 elif not is_starting and await self.program.is_live():
-                    answered = time.monotonic()
+                    answered, pause = time.monotonic(), LIVE_POLL_SECONDS
                 elif time.monotonic() - answered > patience:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)
@@ -190,7 +192,7 @@ class Supervised:
                     answered = time.monotonic()  # it lives and waits for something
             except Exception as error:
                 self._note(f"cannot be asked: {error!r}")
-            await asyncio.sleep(READY_POLL_SECONDS if is_starting else LIVE_POLL_SECONDS)
+            await asyncio.sleep(pause)
 
     async def _announce(self) -> None:
         try:

@@ -26,6 +26,7 @@ from loadtest.users.listener import DELIVERY, KIND
 from loadtest.users.person import Person
 from loadtest.users.tallies import Tallies
 
+LOCUSTFILE: Final = "loadtest/locustfile.py"
 START_SECONDS: Final = 60.0
 GOODBYE_SECONDS: Final = 5.0
 # Seconds of silence after which locust gives a worker up, and with it the run; by default 3, which
@@ -101,9 +102,12 @@ class People:
 
 
 @contextmanager
-def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
-    """Nobody at first. Raises TimeoutError when the workers do not come."""
-    environment = Environment(user_classes=[Person], host=origin, stop_timeout=GOODBYE_SECONDS)
+def gathered_people(
+    origin: str, workers: int, pace: float, person: type[Person] = Person, file: str = LOCUSTFILE
+) -> Iterator[People]:
+    """Nobody at first; `file` is where locust finds them. Raises TimeoutError when the workers do
+    not come."""
+    environment = Environment(user_classes=[person], host=origin, stop_timeout=GOODBYE_SECONDS)
     runners.HEARTBEAT_LIVENESS = WORKER_SILENCE_SECONDS
     port = ReservedPort()
     number = port.number
@@ -119,7 +123,7 @@ def gathered_people(origin: str, workers: int, pace: float) -> Iterator[People]:
                         spawn(
                             [
                                 sys.executable, "-m", "locust", "--worker",
-                                "-f", "loadtest/locustfile.py",
+                                "-f", file,
                                 "--master-host", LOOPBACK, "--master-port", str(number),
                                 "--open-loop", "--pace", str(pace),
                             ],

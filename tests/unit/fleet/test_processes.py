@@ -261,7 +261,7 @@ async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_
 ) -> None:
     """On a busy machine a healthy process may be silent for long; a paused one does not run."""
     monkeypatch.setattr(module, "HANG_TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr(module, "LIVE_POLL_SECONDS", 0.5)
+    monkeypatch.setattr(module, "SILENT_POLL_SECONDS", 0.5)
     record, asked = Record(), list[bool]()
 
     async def is_live() -> bool:
