@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-faults hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ search: $(VENV)/dev.stamp  ## find how many users a fresh system sustains: make 
 
 soak: $(VENV)/dev.stamp  ## check for leaks while users come and go: make soak [MINUTES=5]
 	@$(BIN)/python -m loadtest.soak $${MINUTES:+--minutes $$MINUTES}
+
+small-soak: $(VENV)/dev.stamp  ## 50 people on HUBBUB_SIZE=small in 512 MB (root): make small-soak [MINUTES=10]
+	@$(BIN)/python -m loadtest.small $${MINUTES:+--minutes $$MINUTES}
 
 flood: $(VENV)/dev.stamp  ## measure what a flood of log-ins costs other users, on a fresh system
 	@$(BIN)/python -m loadtest.flood

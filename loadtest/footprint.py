@@ -26,8 +26,8 @@ TIMEOUT_SECONDS: Final = 5.0
 
 class Footprint(NamedTuple):
     """One process, with those that it made. `memory` in MB, of anonymous pages: those of files are
-    shared with whoever else runs the same. What forked processes share is counted in parts. None is what this kind of process
-    does not have."""
+    shared with whoever else runs the same. What forked processes share is counted in parts. None is
+    what this kind of process does not have."""
 
     memory: float
     descriptors: int

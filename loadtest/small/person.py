@@ -58,10 +58,13 @@ class BusyPerson(person.Person):
             "Content-Type": "application/octet-stream",
         }
         with self.client.request(
-            "POST", f"/api/chat/{chat}/file?name={name}", data=data,  # type: ignore[arg-type] - bytes are taken too
+            "POST",
+            f"/api/chat/{chat}/file?name={name}",
+            data=data,  # type: ignore[arg-type]  # bytes are taken, too
             headers=headers,
-            name=f"upload {name}", catch_response=True,
-        ) as answer:  # fmt: skip
+            name=f"upload {name}",
+            catch_response=True,
+        ) as answer:
             if answer.status_code != 201:
                 answer.failure(str(answer.status_code))
                 return
