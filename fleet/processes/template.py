@@ -1,5 +1,5 @@
-"""`python -m fleet.processes.template`: a process that has loaded what services stand on and serves
-nothing. It makes services by fork, so that they share what it loaded.
+"""`python -m fleet.processes.template`: a process that has loaded all services and serves nothing.
+It makes services by fork, so that they share what it loaded.
 
 No credential ever comes here: what a service is told is read in the process that serves. Knows how
 to become a service; what a service is, the package that it is told the name of knows.
@@ -19,17 +19,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
+
 from fleet.processes.children import PR_SET_PDEATHSIG
 
-LIBRARIES: Final = (
-    "uvicorn", "litestar.app", "psycopg_pool", "jwt", "aiocache", "argon2", "websockets.server",
-    "obstore",
-)  # fmt: skip
-# Of our own, what several services load. Modules that make metrics would make them in all of them.
-OURS: Final = "common/*/*.py"
-WITH_METRICS: Final = "common.database"
+# What every service loads, and then what each loads beside it.
+SHARED: Final = ("common.process.service", "common.valkey.valkey")
+DATABASE: Final = ("common.database.failures", "common.database.pool")
+SERVICES: Final = {
+    "edge": (), "realtime": (), "files": (), "users": DATABASE, "chats": DATABASE,
+}  # fmt: skip
 PROJECT: Final = Path(__file__).resolve().parents[2]
-PACKAGES: Final = ("common", "edge", "realtime", "files", "users", "chats")
+PACKAGES: Final = ("common", *SERVICES)
 READY: Final = b"ready"
 GO: Final = b"go"
 MAX_REQUEST_BYTES: Final = 1 << 18  # an environment
@@ -42,8 +44,7 @@ def main() -> str:
     """The arguments are the fleet's pid, the channel to it, and descriptors that services keep.
     Returns, in each process that is to serve, what it serves; the template ends with the fleet."""
     fleet, number, *kept = map(int, sys.argv[1:])
-    for module in (*_our_modules(), *LIBRARIES):
-        importlib.import_module(module)
+    registered = load_services()
     _warm_up()
     # A collection writes into every object that it looks at, and would unshare them all.
     gc.collect()
@@ -59,16 +60,47 @@ def main() -> str:
             if os.fork() != 0:
                 os._exit(0)
             channel.detach()
-            return _become(json.loads(data), received, fleet, set(kept))
+            role = _become(json.loads(data), received, fleet, set(kept))
+            registered.take(role)
+            return role
         for descriptor in received:
             os.close(descriptor)
         os.waitpid(middle, 0)
 
 
-def _our_modules() -> list[str]:
-    files = (path.relative_to(PROJECT).with_suffix("") for path in sorted(PROJECT.glob(OURS)))
-    modules = (".".join(path.parts) for path in files if path.name != "__init__")
-    return [module for module in modules if not module.startswith(WITH_METRICS)]
+def load_services() -> "Registered":
+    for module in SHARED:
+        importlib.import_module(module)
+    registered = Registered()
+    for service, others in SERVICES.items():
+        for module in (*others, f"{service}.__main__"):
+            registered.load(module)
+        del sys.modules[f"{service}.__main__"]  # the process that serves runs its own
+    return registered
+
+
+class Registered:
+    """Metrics are made where modules are loaded. Each service has those of what it loads itself,
+    and not those of its neighbours here."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, list[Collector]] = {}
+        self._register = REGISTRY.register
+
+    def load(self, module: str) -> None:
+        """A module that was loaded before makes nothing more."""
+        made = self._made.setdefault(module, [])
+        REGISTRY.register = made.append  # type: ignore[assignment, method-assign]
+        try:
+            importlib.import_module(module)
+        finally:
+            REGISTRY.register = self._register  # type: ignore[method-assign]
+
+    def take(self, role: str) -> None:
+        """What its modules made is this process's."""
+        for module in (*SERVICES.get(role, ()), f"{role}.__main__"):
+            for collector in self._made.get(module, ()):
+                REGISTRY.register(collector)
 
 
 def _warm_up() -> None:

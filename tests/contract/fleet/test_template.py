@@ -1,7 +1,10 @@
 """Services by fork: what shares memory is as much a process of its own as what does not."""
 
+import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from fleet.processes import forked as module
 from fleet.processes.children import wait_for_exit
 from fleet.processes.forked import Template, reap_adopted
+from fleet.processes.template import SERVICES
 from fleet.settings import PROJECT_FOLDER
 
 SERVICE = """
@@ -19,6 +23,26 @@ said += [os.readlink("/proc/self/fd/" + os.environ.get("NUMBER", "0"))]
 said += [open("/proc/self/cmdline").read().rstrip("\\0").replace("\\0", " ")]
 print(*said, sep="\\n")
 sys.exit("it ends")
+"""
+# Prints each service's metrics, where it has been started and then where it has been forked.
+METRICS = """
+import importlib, json, os
+from prometheus_client import REGISTRY
+from fleet.processes.template import SERVICES, SHARED, load_services
+
+def each(become):
+    for role in SERVICES:
+        if os.fork() == 0:
+            become(role)
+            line = json.dumps([role, *sorted(metric.name for metric in REGISTRY.collect())])
+            os.write(1, line.encode() + b"\\n")
+            os._exit(0)
+        os.wait()
+
+for module in SHARED:
+    importlib.import_module(module)
+each(lambda role: importlib.import_module(role + ".__main__"))
+each(load_services().take)
 """
 
 
@@ -34,9 +58,11 @@ async def template(tmp_path: Path) -> AsyncIterator[Template]:
     await wait_for_exit(template._process)
 
 
-async def test_a_forked_service_is_a_child_with_its_own_surroundings(template: Template) -> None:
+async def test_a_forked_service_is_a_child_with_its_own_surroundings(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Parent, environment, descriptors, name, output and exit code are as if it had been started as
-    a program."""
+    a program. Once the code has changed, nothing is forked: no process is half old, half new."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number = listener.fileno()
         forked = template.fork("a_service", env={"NUMBER": str(number)}, pass_fds=(number,))
@@ -51,6 +77,8 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(template: T
     assert said[-4:-2] == ["a_service.py", passed]
     assert said[-2].endswith("-m a_service")
     assert said[-1] == "it ends"
+    monkeypatch.setattr(module, "code_of", lambda _: {})
+    assert template.fork("a_service", env={}, pass_fds=()) is None
 
 
 async def test_without_a_template_there_is_no_fork_and_soon_another_template(
@@ -66,12 +94,16 @@ async def test_without_a_template_there_is_no_fork_and_soon_another_template(
     assert template.is_to_be_loaded()
 
 
-async def test_code_that_has_changed_is_not_forked(
-    template: Template, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After `git pull` no process is half old and half new."""
-    monkeypatch.setattr(module, "code_of", lambda _: {})
-    assert template.fork("a_service", env={}, pass_fds=()) is None
+def test_a_forked_service_has_the_metrics_of_a_started_one() -> None:
+    """Those of other services, which the template has loaded too, are not among them."""
+    done = subprocess.run(
+        [sys.executable, "-c", METRICS], cwd=PROJECT_FOLDER, capture_output=True, check=True
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    started, forked = found[: len(SERVICES)], found[len(SERVICES) :]
+    assert len(forked) == len(SERVICES)
+    for started_one, forked_one in zip(started, forked, strict=True):
+        assert started_one == forked_one
 
 
 def test_what_others_left_behind_is_waited_for() -> None:
