@@ -13,9 +13,8 @@ from unicodedata import category, name, normalize
 from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
-_MARKED_CHARACTERS: Final = 4
 _FIRST_MARK: Final = 0xF0000  # for private use
-_MARKS: Final = 2**17 - 2  # the last two of a plane are no characters
+_MARKS: Final = 2**15  # a block has about one in thirty of them
 
 _ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 # Scripts without spaces, by their blocks in Unicode.
@@ -97,7 +96,7 @@ def line_of(text: str) -> str:
 
 
 def pairs_of(line: str) -> list[str]:
-    """What phrases are looked up by, beside the words: marks of short words, and of unspaced runs
+    """What phrases are looked up by, beside the words: marks of neighbours, and of unspaced runs
     each character, and each two that stand side by side."""
     pieces = line.split()
     if line.isascii():
@@ -114,10 +113,7 @@ def pairs_of(line: str) -> list[str]:
 
 
 def marks_of(words: Iterable[str]) -> list[str]:
-    """For each two short neighbours a mark, which is no letter of any word. Short words are mostly
-    the frequent ones, which many texts have, and few side by side."""
-    return [
-        chr(_FIRST_MARK + crc32(f"{a} {b}".encode()) % _MARKS)
-        for a, b in pairwise(words)
-        if len(a) <= _MARKED_CHARACTERS and len(b) <= _MARKED_CHARACTERS
-    ]
+    """For each two neighbours a mark, which is no letter of any word. Many texts have both words,
+    few of them side by side. A mark stands for many neighbours, so that the index stays small."""
+    octets = [word.encode() for word in words]
+    return [chr(_FIRST_MARK + crc32(b, crc32(a)) % _MARKS) for a, b in pairwise(octets)]

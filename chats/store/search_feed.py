@@ -9,7 +9,9 @@ from chats.store.query import fetch
 from common.database.pool import Connection, Pool, begin
 
 MAX_OCTETS: Final = 262_144  # of events at a time: a replica does nothing else meanwhile
-_TAKE = "SELECT chat::text, messages, octets, seqs, events FROM search_take(%s::uuid[], %s, %s)"
+_TAKE = (
+    "SELECT chat::text, messages, octets, seqs, events FROM search_take_unfed(%s::uuid[], %s, %s)"
+)
 _ADD_BLOCKS = (
     "SELECT search_add_blocks(%s::uuid[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[],"
     " %s::bigint[], %s::text, %s::text, %s::text)"
@@ -173,11 +175,11 @@ async def empty_index(pool: Pool) -> None:
 
 
 async def index_words(pool: Pool) -> None:
-    """Makes the index of words that migration 0008 made first. Feeding waits for it."""
+    """Makes the index of words as migration 0027 does. Feeding waits for it."""
     async with begin(pool) as connection:
         for setting in (*_UNHURRIED, "maintenance_work_mem = '512MB'"):
             await connection.execute(f"SET LOCAL {setting}")
         await connection.execute(
             "CREATE INDEX IF NOT EXISTS search_blocks_terms ON search_blocks"
-            " USING gin (search_terms(lines, extra)) WITH (gin_pending_list_limit = 256)"
+            " USING gin (search_terms(lines, extra)) WITH (gin_pending_list_limit = 1024)"
         )
