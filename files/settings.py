@@ -82,6 +82,9 @@ class FilesSettings(msgspec.Struct, frozen=True):
     balancer_listen_fd: Annotated[int | None, BALANCER_LISTEN_FD]
     link_key: Annotated[str, LINK_KEY_FILE]
     max_uploads_at_once: int
+    push: Annotated[PushMode, PUSH] = "on"
+    link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
+    push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
     pictures_at_once: Annotated[
         int,
         Variable(
@@ -90,10 +93,7 @@ class FilesSettings(msgspec.Struct, frozen=True):
             "Pictures that one process makes small at the same time; each may take 512 MiB.",
             "2",
         ),
-    ]
-    push: Annotated[PushMode, PUSH] = "on"
-    link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
-    push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
+    ] = 2
 
     @property
     def link_secrets(self) -> list[str]:

@@ -56,11 +56,6 @@ class Settings(msgspec.Struct, frozen=True):
     database_url: DatabaseUrl
     signing_secret: SigningSecret
     callers: Annotated[CredentialHashes, CALLERS_FILE]
-    pool_size: Annotated[
-        int,
-        # Four processes of users and chats and their neighbours share 200 connections.
-        Variable("HUBBUB_USERS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),
-    ]
     old_signing_keys: Annotated[
         Path | None,
         Variable(
@@ -81,6 +76,11 @@ class Settings(msgspec.Struct, frozen=True):
         ),
     ] = None
     push: Annotated[PushMode, PUSH] = "on"
+    pool_size: Annotated[
+        int,
+        # Four processes of users and chats and their neighbours share 200 connections.
+        Variable("HUBBUB_USERS_POOL_SIZE", NUMBER, "Connections to the database.", "16"),
+    ] = 16
     hashing_threads: int = 2
     hashing_memory_kib: int = MEMORY_KIB
     hashing_passes: int = PASSES
