@@ -4,6 +4,7 @@ route."""
 from typing import Final
 
 from common.identity.gate import Gate
+from edge.http.headers import find_header
 from edge.http.request import AnyRequest
 from edge.limits import Limits
 from edge.operation import Who
@@ -28,7 +29,7 @@ class Admission:
         says = request.scope["route_handler"].opt
         if says.get(WHO) is Who.EVERYBODY:
             return
-        caller = self._gate.admit(request.headers.get("authorization"))
+        caller = self._gate.admit(find_header(request.scope["headers"], b"authorization"))
         request.scope["user"] = caller
         if rate := says.get(RATE):
             await rate(self._limits, caller.user)

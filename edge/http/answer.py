@@ -11,7 +11,8 @@ import msgspec
 from litestar import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.http.encoding import header_of, takes_gzip
+from edge.http.encoding import takes_gzip
+from edge.http.headers import find_header
 
 JSON = "application/json"
 WORTH_PACKING_BYTES: Final = 2_048
@@ -61,7 +62,7 @@ class PackedAnswer(Answer):
     async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(self.content) >= WORTH_PACKING_BYTES:
             self._headers.append((b"vary", b"accept-encoding"))
-            if takes_gzip(header_of(scope["headers"], b"accept-encoding")):
+            if takes_gzip(find_header(scope["headers"], b"accept-encoding") or ""):
                 self._pack()
         await super().send_itself(scope, receive, send)
 

@@ -1,8 +1,13 @@
 """The address and the key of a request, by the balancer's word where there is one."""
 
+from typing import Final
+
 from common.calls.balancer import BALANCER_HEADER, Word, read_word
 from common.protocol.ids import is_id, new_id
+from edge.http.headers import find_header
 from edge.http.request import AnyRequest
+
+_HEADER: Final = BALANCER_HEADER.encode()
 
 
 class Balancer:
@@ -12,7 +17,7 @@ class Balancer:
         self._secret = secret
 
     def _word_on(self, request: AnyRequest) -> Word | None:
-        return read_word(request.headers.get(BALANCER_HEADER, ""), self._secret)
+        return read_word(find_header(request.scope["headers"], _HEADER) or "", self._secret)
 
     def client_address(self, request: AnyRequest) -> str:
         """Where the client is."""

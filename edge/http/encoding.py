@@ -1,7 +1,5 @@
 """Whether a client accepts gzip. Knows no answer."""
 
-from collections.abc import Iterable
-
 
 def takes_gzip(accepted: str) -> bool:
     """By the value of `Accept-Encoding`."""
@@ -10,8 +8,3 @@ def takes_gzip(accepted: str) -> bool:
         name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
         for name, _, weight in codings
     )
-
-
-def header_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
-    """The value of a header of an ASGI scope, "" where it is not there."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from common.process.logs import log
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
+from edge.http.headers import find_header
 from edge.http.refusals import internal_error
 from edge.metrics import REQUESTS
 
@@ -89,7 +90,7 @@ class Front:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         method: str = scope["method"]
-        trace = enter_trace(_header(scope, b"traceparent")).id.encode()
+        trace = enter_trace(find_header(scope["headers"], b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
         status = 0
 
@@ -145,13 +146,6 @@ class Front:
             scope = scope.copy()
             scope["path"] = scope["raw_path"].decode("latin-1")
         await self._app(scope, receive, send)
-
-
-def _header(scope: HTTPScope, name: bytes) -> str | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return None
 
 
 async def send_refusal(refusal: Refusal, send: Send) -> None:

@@ -5,7 +5,7 @@ size, then form. Knows nothing of what the fields mean.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -21,11 +21,12 @@ from common.protocol.limits import (
     json_depth_exceeds,
 )
 from edge.bodies import RequestBody
+from edge.http.headers import find_header
 
 B = TypeVar("B", bound=RequestBody)
 AnyRequest = Request[Any, Any, Any]
 
-KEY_HEADER: Final = "idempotency-key"
+KEY_HEADER: Final = b"idempotency-key"
 WRONG_ID: Final = "must be a UUID of 36 lower-case characters"
 
 _find_place = re.compile(r" - at `\$\.?(.*)`\Z").search
@@ -42,7 +43,7 @@ async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = Fal
         if optional:
             return None
         raise Refusal("invalid_request", "A JSON body is expected.")
-    _demand_json(request.headers)
+    _demand_json(request.scope["headers"])
     if len(data) > MAX_BODY_BYTES:
         raise Refusal("too_large", f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
     body = decode_body(data, shape)
@@ -65,16 +66,17 @@ async def _read_bytes(request: AnyRequest) -> bytes:
     return b"".join(parts)
 
 
-def _demand_json(headers: Mapping[str, str]) -> None:
-    if headers.get("content-type") == "application/json" and "content-encoding" not in headers:
+def _demand_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    kind, coding = find_header(headers, b"content-type"), find_header(headers, b"content-encoding")
+    if kind == "application/json" and coding is None:
         return  # nearly all requests
-    media, *parameters = headers.get("content-type", "").lower().split(";")
+    media, *parameters = (kind or "").lower().split(";")
     charsets = [
         value.strip().strip('"')
         for name, _, value in (parameter.partition("=") for parameter in parameters)
         if name.strip() == "charset"
     ]
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+    encoding = "identity" if coding is None else coding.strip().lower()
     if media.strip() != "application/json" or charsets not in ([], ["utf-8"]):
         raise Refusal("unsupported_media_type", "The body must be application/json in UTF-8.")
     if encoding != "identity":
@@ -124,7 +126,7 @@ def read_key(request: AnyRequest, in_body: str | UnsetType) -> str | None:
 
     Raises Refusal invalid_request where it is not a UUID, or both are there and differ.
     """
-    key = request.headers.get(KEY_HEADER)
+    key = find_header(request.scope["headers"], KEY_HEADER)
     if key is not None and not is_id(key):
         raise invalid("Idempotency-Key", WRONG_ID)
     if in_body is UNSET:
