@@ -73,7 +73,7 @@ WAIT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 30.0  # of a connection above the least: each takes 4 MB of the server's
 # Guards migrations when several replicas start together; any constant will do.
-_MIGRATION_LOCK = 7_240_551
+MIGRATION_LOCK = 7_240_551
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
 # than a caller waits.
 _SESSION_OPTIONS = (
@@ -203,7 +203,7 @@ async def migrate(url: str, folder: Path) -> list[str]:
         async with await psycopg.AsyncConnection.connect(
             url, autocommit=True, connect_timeout=5, target_session_attrs=session_target(url)
         ) as connection:
-            await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+            await connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             await connection.execute(
                 "CREATE TABLE IF NOT EXISTS migrations"
                 " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from common.database.hosts import Hosts, session_target
+from common.database.pool import MIGRATION_LOCK
 from common.database.primary import ASK, ServerFacts
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.valkey.client import VALKEY_FORBIDS, VALKEY_GONE, VALKEY_REFUSES, connect_valkey
@@ -36,7 +37,8 @@ UNION ALL SELECT 'push', wrapped FROM push_key WHERE wrapped IS NOT NULL
 """
 _OWN_PREPARED: Final = {"users": "hubbub-"}  # how the names of each role's begin
 # Transactions that keep others waiting, or hold a lock on a whole table that will. Of other roles
-# a session's state is hidden, and so is how long it has been at it.
+# a session's state is hidden, and so is how long it has been at it. Migrations take their time, and
+# would begin anew: whoever applies them is not named.
 _HOLDERS: Final = """
 WITH here AS (
     SELECT pid, usename, state, clock_timestamp() - xact_start AS age, wait_event_type
@@ -46,6 +48,10 @@ WITH here AS (
 SELECT pid, usename, coalesce(extract(epoch FROM age), 0)::float8 FROM here
 WHERE coalesce(age > %s::float8 * interval '1 second', state IS NULL)
     AND wait_event_type IS DISTINCT FROM 'Lock'
+    AND pid NOT IN (
+        SELECT l.pid FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s::bigint::oid
+    )
     AND pid IN (
         SELECT unnest(pg_blocking_pids(pid)) FROM here WHERE wait_event_type = 'Lock'
         UNION ALL
@@ -67,18 +73,12 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
     """What is known of a role's database; why nothing else is, where it does not answer."""
     holders: tuple[tuple[int, str, float], ...] = ()
     try:
-        conninfo = make_conninfo(
-            url,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options=f"-c statement_timeout={ANSWER_TIMEOUT_MS}",
-            target_session_attrs=session_target(url),
-        )
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        async with await _connect(url) as connection:
             before = time.time()
             ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
             server = ServerFacts(*(await _rows(connection, ASK))[0])
-            holders = tuple(await _rows(connection, _HOLDERS, LONG_SECONDS))
+            holders = tuple(await _rows(connection, _HOLDERS, LONG_SECONDS, MIGRATION_LOCK))
             prepared = await _rows(connection, _PREPARED)
             missing = await _missing_migrations(connection, _list_migrations(role))
             unpublished = [(0, 0.0)]
@@ -107,8 +107,7 @@ async def count_unopened_keys(url: str, secret: str) -> int:
     """Of users' database: private keys that were wrapped by another secret. 0 where nobody says."""
     wrapping = Wrapping(secret)
     try:
-        conninfo = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
+        async with await _connect(url) as connection:
             rows = await _rows(connection, _WRAPPED)
     except psycopg.Error:
         return 0
@@ -149,6 +148,17 @@ async def _missing_migrations(
     ((there,),) = await _rows(connection, "SELECT to_regclass('migrations') IS NOT NULL")
     applied = await _rows(connection, "SELECT name FROM migrations") if there else []
     return tuple(name for name in needed if (name,) not in applied)
+
+
+async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
+    """Nothing that is asked on it takes longer than an answer may. Raises psycopg.Error."""
+    conninfo = make_conninfo(
+        url,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        options=f"-c statement_timeout={ANSWER_TIMEOUT_MS}",
+        target_session_attrs=session_target(url),
+    )
+    return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
 
 async def _rows(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from common.database.pool import migrate
+from common.database.pool import MIGRATION_LOCK, migrate
 from common.identity.wrapping import Wrapping
 from common.valkey.client import connect_valkey
 from fleet.data.state import read_state
@@ -243,6 +243,9 @@ async def test_what_a_database_says_of_itself(
         await connection.execute("INSERT INTO push_key (wrapped) VALUES (%s)", (wrapped,))
         assert await count_unopened_keys(url, "one") == 0
         assert await count_unopened_keys(url, "another") == 1
+        async with connection.transaction(), asyncio.timeout(PATIENCE_SECONDS):
+            await connection.execute("LOCK TABLE push_key IN ACCESS EXCLUSIVE MODE")
+            assert await count_unopened_keys(url, "another") == 0  # nobody waits for its end
         for name in ("hubbub-stuck", "foreign"):
             await connection.execute("BEGIN")
             await connection.execute(f'CREATE TABLE "{name}" ()')
@@ -261,7 +264,8 @@ async def test_what_a_database_says_of_itself(
 async def test_who_holds_up_others_is_named(
     make_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it has what the doctor wants to read; not who holds nothing that others want."""
+    """Also where it has what the doctor wants to read; not who holds nothing that others want, nor
+    who applies migrations."""
     url = make_postgres().make_database()
     await migrate(url, ROOT / "chats" / "migrations")
     monkeypatch.setattr(queries, "LONG_SECONDS", 0.0)
@@ -275,6 +279,8 @@ async def test_who_holds_up_others_is_named(
             assert (pid, owner) == (somebody.info.backend_pid, somebody.info.user)
             assert age > 0
             assert bool(facts.error) == (table == "outbox")
+        await somebody.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        assert (await ask_database("chats", url)).holders == ()
 
 
 async def test_a_database_that_takes_no_writes_is_named(system: Hubbub) -> None:
