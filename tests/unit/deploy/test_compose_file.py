@@ -1,5 +1,6 @@
 """The rules of docker-compose.yml and deploy/Dockerfile that can be checked without an engine."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,7 +17,6 @@ from ops.containers import ENGINES
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-SMALL: dict[str, Any] = yaml.safe_load((ROOT / "deploy/small.yml").read_text())["services"]
 OURS = ("edge", "realtime", "files", "users", "chats")
 BACKUP = ("backup", "restore")
 JOBS = (*BACKUP, "key-folder")  # they work and end
@@ -207,3 +207,22 @@ def test_a_small_server_has_one_of_each_and_small_databases() -> None:
         assert {word.partition("=")[0] for word in usual} - {"-c"} <= there.keys()
     assert SMALL["edge"]["environment"]["HUBBUB_CACHE_URLS"] == "redis://cache-1:6379"
     assert "HUBBUB_SIZE" in COMPOSE["x-environment"]
+
+
+@pytest.mark.parametrize("running", ["ops haproxy", "ops haproxy prometheus"])
+def test_an_upgrade_tells_those_that_there_are(running: str, tmp_path: Path) -> None:
+    """HAProxy reads its files again, whether there is a Prometheus or not."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\necho "$@" >>"$TOLD"\ncase "$2" in\n'
+        'ps) case " $RUNNING " in *" $4 "*) echo 4f1d ;; esac ;;\n'
+        'exec) case " $RUNNING " in *" $4 "*) ;; *) exit 1 ;; esac ;;\nesac\n'
+    )
+    docker.chmod(0o755)
+    told = tmp_path / "told"
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "TOLD": str(told), "RUNNING": running,
+    }  # fmt: skip
+    subprocess.run([ROOT / "deploy/compose-upgrade", "ops"], env=environment, check=True)
+    signals = [line.split() for line in told.read_text().splitlines() if "kill" in line]
+    assert [words[3] for words in signals] == running.split()[1:]
