@@ -22,7 +22,7 @@ from typing import IO, Final
 
 from common.process.logs import log
 from fleet.processes.children import spawn
-from fleet.processes.template import GO, PACKAGES, READY
+from fleet.processes.template import PACKAGES, READY
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 LOAD_SECONDS: Final = 30.0
@@ -122,7 +122,7 @@ class Template:
             self.close()
             return None
         passed = [number for number in pass_fds if number not in self._kept]
-        request = {"role": role, "environment": dict(env), "descriptors": passed}
+        request = {"role": role, "descriptors": passed}
         line, its_line = socket.socketpair()
         reading, writing = os.pipe()
         try:
@@ -132,7 +132,7 @@ class Template:
                 socket.send_fds(self._channel, [json.dumps(request).encode()], descriptors)
                 its_line.close()
                 pid = int(line.recv(20))
-                line.send(GO)
+                line.sendall(json.dumps(dict(env)).encode())  # up to its end
         except (OSError, ValueError) as error:
             log("not forked", level=logging.ERROR, of=role, error=repr(error))
             os.close(reading)

@@ -1,8 +1,9 @@
 """`python -m fleet.processes.template`: a process that has loaded all services and serves nothing.
 It makes services by fork, so that they share what it loaded.
 
-No credential ever comes here: what a service is told is read in the process that serves. Knows how
-to become a service; what a service is, the package that it is told the name of knows.
+No credential ever comes here, for what it forks later has its memory: what a service is told goes
+to the process that serves. Knows how to become a service; what a service is, the package that it is
+told the name of knows.
 """
 
 import ctypes
@@ -33,8 +34,7 @@ SERVICES: Final = {
 PROJECT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("common", *SERVICES)
 READY: Final = b"ready"
-GO: Final = b"go"
-MAX_REQUEST_BYTES: Final = 1 << 18  # an environment
+MAX_REQUEST_BYTES: Final = 1 << 16  # a role and numbers
 MAX_DESCRIPTORS: Final = 64
 ADOPTION_SECONDS: Final = 10.0
 ARG_START, ARG_END = 45, 46  # in proc_pid_stat(5) after the name
@@ -59,7 +59,7 @@ def main() -> str:
             # Twice, so that the process is the fleet's child, and this one's no longer.
             if os.fork() != 0:
                 os._exit(0)
-            channel.detach()
+            channel.close()  # here alone: services get nothing from it
             role = _become(json.loads(data), received, fleet, set(kept))
             registered.take(role)
             return role
@@ -113,7 +113,7 @@ def _warm_up() -> None:
 
 def _become(request: dict[str, Any], received: list[int], fleet: int, kept: set[int]) -> str:
     """What fork leaves of the template is taken away. The first two of what was received are the
-    line to whoever wants it, and where its output goes."""
+    line to whoever wants it, which brings its environment, and where its output goes."""
     os.setsid()
     _wait_for_adoption(fleet)
     # As in fleet.processes.children: it never outlives its parent.
@@ -122,11 +122,13 @@ def _become(request: dict[str, Any], received: list[int], fleet: int, kept: set[
         os._exit(1)
     with socket.socket(fileno=received[0]) as line:
         line.send(str(os.getpid()).encode())
-        if line.recv(len(GO)) != GO:  # whoever wanted it has given up
-            os._exit(1)
+        with line.makefile("rb") as file:
+            environment = file.read()
+    if not environment:  # whoever wanted it has given up
+        os._exit(1)
     _place(received[1], received[2:], request["descriptors"], kept)
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update(json.loads(environment))
     role: str = request["role"]
     sys.argv[:] = [role]
     _call_itself(sys.executable, "-m", role)

@@ -24,6 +24,13 @@ said += [open("/proc/self/cmdline").read().rstrip("\\0").replace("\\0", " ")]
 print(*said, sep="\\n")
 sys.exit("it ends")
 """
+# Prints the sockets that it has.
+LOOKING = """
+import os
+for link in os.scandir("/proc/self/fd"):
+    if int(link.name) > 2 and os.path.exists(link.path) and ":[" in os.readlink(link.path):
+        print(os.readlink(link.path))
+"""
 # Prints each service's metrics, where it has been started and then where it has been forked.
 METRICS = """
 import importlib, json, os
@@ -48,8 +55,9 @@ each(load_services().take)
 
 @pytest.fixture
 async def template(tmp_path: Path) -> AsyncIterator[Template]:
-    """Which knows `a_service`, too."""
+    """Which knows `a_service` and `another`, too."""
     (tmp_path / "a_service.py").write_text(SERVICE)
+    (tmp_path / "another.py").write_text(LOOKING)
     template = Template({**os.environ, "PYTHONPATH": str(tmp_path)}, PROJECT_FOLDER, ())
     await template.load()
     yield template
@@ -79,6 +87,28 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     assert said[-1] == "it ends"
     monkeypatch.setattr(module, "code_of", lambda _: {})
     assert template.fork("a_service", env={}, pass_fds=()) is None
+
+
+async def test_a_forked_service_has_nothing_that_others_were_told(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is told does not go through the template, whose memory the next one shares; nor does
+    it have the way to the template."""
+    asked = []
+
+    def send(channel: socket.socket, parts: list[bytes], descriptors: list[int]) -> int:
+        asked.extend(parts)
+        return send_fds(channel, parts, descriptors)
+
+    send_fds = socket.send_fds
+    monkeypatch.setattr(socket, "send_fds", send)
+    forked = template.fork("another", env={"SECRET": "a password"}, pass_fds=())
+    assert forked is not None
+    await wait_for_exit(forked)
+    with forked.stdout as output:
+        assert output.read() == b""
+    assert len(asked) == 1
+    assert b"password" not in asked[0]
 
 
 async def test_without_a_template_there_is_no_fork_and_soon_another_template(
