@@ -14,6 +14,7 @@ from common.database.pool import Pool
 from common.process.memory_cache import MemoryCache
 
 MAX_BYTES: Final = 2**24
+OBJECTS_BYTES: Final = 450  # what Python needs for a Counted, beside the message
 SECONDS: Final = 600.0  # somebody may rebuild what is derived
 
 
@@ -34,7 +35,7 @@ class Known:
             for nth, one in zip(missing, counted, strict=True):
                 if one is not None:
                     rows[nth] = one.row
-                    size = len(one.row.last or b"")
+                    size = OBJECTS_BYTES + len(one.row.last or b"")
                     self._memory.put(_own_key(wanted[nth]), one, size, SECONDS)
         return rows
 
