@@ -22,3 +22,18 @@ def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -
         )  # fmt: skip
         about = [line for line in done.stderr.splitlines() if unit.name in line]
         assert (done.returncode, about) == (0, [])
+
+
+def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> None:
+    """Without curl every balancer would be taken for dead."""
+    environment = {"HERE": "a", "BALANCERS": "a b", "RUN": "/run"}
+    for programs, code in (({"cat"}, 1), ({"cat", "curl"}, 0)):
+        folder = tmp_path / str(code)
+        folder.mkdir()
+        for program in programs:
+            (folder / program).symlink_to("/bin/cat")
+        done = subprocess.run(
+            [ROOT / "deploy/hosts/address", "print", "10.0.0.100/24", "eth0"],
+            env={**environment, "PATH": str(folder)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "vrrp_script" in done.stdout) == (code, code == 0)
