@@ -10,7 +10,7 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import CHATS, LISTED, LISTINGS
 from loadtest.peers.machine import Found
-from loadtest.peers.pinning import CORES, PINNED, WAYS
+from loadtest.peers.pinning import CORES, ONE_THREAD, PINNED, WAYS
 from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
 from loadtest.peers.resting import RESTING, SETTLE_SECONDS, WATCHED_SECONDS
 from loadtest.peers.viewing import CHATS as READ_CHATS
@@ -271,7 +271,7 @@ def describe_pinning(rows: Rows) -> list[str]:
         "processes are on one core and then on both, in turns; all else, the load too, is on both "
         "all the time. *A core* is what one core would carry: a second divided by the tier's own "
         "CPU for a send. *Second core*: times as many as that on two cores, by the CPU of a send "
-        "there. Medians.",
+        "there; Valkey has one thread. Medians.",
         "",
         "| sends | tier | a second, on one core and on two | own µs | a core | second core |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -279,10 +279,11 @@ def describe_pinning(rows: Rows) -> list[str]:
     for way, tier in there:
         one, two = (rows.of(_pinned(way, tier), cores) for cores in CORES)
         own = _median(one, "own_us"), _median(two, "own_us")
+        times = "-" if tier in ONE_THREAD else f"{2 * own[0] / own[1]:.2f}"
         rates = " and ".join(f"{_median(of, 'acknowledged_per_s'):,.0f}" for of in (one, two))
         table.append(
             f"| by {way} | {tier} | {rates} | {own[0]:.1f} and {own[1]:.1f} "
-            f"| {1e6 / own[0]:,.0f} | {2 * own[0] / own[1]:.2f} |"
+            f"| {1e6 / own[0]:,.0f} | {times} |"
         )
     return [*table, ""]
 

@@ -15,6 +15,7 @@ from loadtest.peers.sending import SATURATING, Sending, make_audiences
 
 TWO_OF_EACH: Final = "edge=2,realtime=2,users=2,chats=2"
 PINNED: Final = ("edge", "realtime", "chats", "postgres", "valkey", "balancer")
+ONE_THREAD: Final = ("valkey",)
 WAYS: Final = ("rest", "socket")
 ONE: Final = frozenset({SERVER_CORE})
 BOTH: Final = frozenset({SERVER_CORE, CLIENT_CORE})
