@@ -45,6 +45,10 @@ class Databases:
         others = [host for host in self._hosts if host is not but]
         until(lambda: any(self._role(host) == "primary" for host in others), "a primary")
 
+    def until_apart(self) -> None:
+        """etcd's leader is at another host than the primary."""
+        until(lambda: not _leads_etcd(self.primary), "etcd's leader has left the primary's host")
+
     def until_well(self) -> None:
         """A primary, and two standbys that follow it and of which one must have each commit.
         Patroni may be about to strike out one that was away a moment ago."""
@@ -81,6 +85,20 @@ class Databases:
                 return dict(msgspec.json.decode(answer.read()))
         except OSError:
             return {}
+
+
+def _leads_etcd(host: Host) -> bool:
+    said = host.run(
+        """
+        . /etc/hubbub/hosts.env
+        if [ -n "${TLS:-}" ]; then
+            set -- --cacert "$TLS/ca.pem" --cert "$TLS/$HERE.pem" --key "$TLS/$HERE.key"
+        fi
+        curl -fsS "$@" -d '{}' "http${TLS:+s}://$HERE:2379/v3/maintenance/status"
+        """
+    )
+    status = msgspec.json.decode(said)
+    return bool(status["header"]["member_id"] == status["leader"])
 
 
 class Bus:

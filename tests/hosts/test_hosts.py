@@ -70,9 +70,10 @@ async def _cut(world: World, scene: Scene, host: Host, *, one_way: bool) -> None
 
 def test_three_hosts_as_they_are_printed(world: World) -> None:
     """Each service says that it is ready, the databases that an answer survives a machine, and
-    each of two balancers leads to them over TLS."""
+    each of two balancers leads to them over TLS. No host has both etcd's leader and the primary."""
     assert world.said_at_last.count('"status":"ready"') == 15
     assert world.said_at_last.count('"answersSurvive":"machine"') == 6
+    world.databases.until_apart()
     for host in world.hosts[:2]:
         said = host.run(
             f"curl -sS --fail-with-body --cacert {world.public_ca}"
