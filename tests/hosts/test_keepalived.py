@@ -114,6 +114,7 @@ class Place:
             "BALANCERS": " ".join(self._pair.addresses),
             "SECRETS": str(self._secrets),
             "RUN": str(self._folder),
+            "OWN": str(self._folder / "own"),
             "HAPROXY": str(haproxy_program()),
         }
         with (self._folder / f"{script}.log").open("ab") as output:

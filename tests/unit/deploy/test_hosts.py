@@ -1,5 +1,6 @@
 """The units of deploy/hosts."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,3 +38,21 @@ def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> N
             env={**environment, "PATH": str(folder)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert (done.returncode, "vrrp_script" in done.stdout) == (code, code == 0)
+
+
+def test_root_runs_nothing_that_the_balancer_could_have_written(tmp_path: Path) -> None:
+    """What keepalived is told is in a folder of its own, shut for the user of HAProxy."""
+    run, own = tmp_path / "run", tmp_path / "own"
+    run.mkdir()
+    (run / "keepalived.conf").symlink_to(tmp_path / "of root")
+    environment = {
+        "HERE": "a", "BALANCERS": "a b", "RUN": str(run), "OWN": str(own), "KEEPALIVED": "echo",
+        "PATH": os.environ["PATH"],
+    }  # fmt: skip
+    done = subprocess.run(
+        [ROOT / "deploy/hosts/address", "10.0.0.100/24", "eth0"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"-f {own}/keepalived.conf " in done.stdout
+    assert not (tmp_path / "of root").exists()
+    assert own.stat().st_mode & 0o777 == 0o700
