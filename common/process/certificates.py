@@ -79,11 +79,13 @@ class ServerTls:
                 log("certificate not read again", level=logging.ERROR, error=str(error))
 
     def _read(self) -> None:
-        _load(self.context, self._certificate, self._key)
+        # What is shown changes only with what may be shown: OpenSSL would lose the old key by one
+        # that does not fit.
+        _load(_server_context(), self._certificate, self._key)
         own, names = _read_own(self._certificate)
-        EXPIRES.set(own.not_valid_after_utc.timestamp())
-        if own.not_valid_after_utc.timestamp() <= time.time():
-            raise ValueError(f"{self._certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
+        ends = own.not_valid_after_utc
+        if ends.timestamp() <= time.time():
+            raise ValueError(f"{self._certificate} expired on {ends:%Y-%m-%d}")
         if own.not_valid_before_utc.timestamp() > time.time():
             raise ValueError(
                 f"{self._certificate} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M}"
@@ -92,6 +94,8 @@ class ServerTls:
             raise ValueError(
                 f"{self._certificate} is for {', '.join(names) or 'no name'}, not for {self._name}"
             )
+        _load(self.context, self._certificate, self._key)
+        EXPIRES.set(ends.timestamp())
 
     def _times(self) -> list[float]:
         try:

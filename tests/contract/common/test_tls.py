@@ -197,9 +197,20 @@ async def test_a_renewed_certificate_is_taken_up(
     async with serving(tls.context) as address:
         first = await shown_number()
         await asyncio.sleep(0.1)  # the task has seen the old files
-        old.certificate.write_text("nothing")
-        await asyncio.sleep(0.1)
-        assert await shown_number() == first
+        for bad in (
+            authority.issue("chats"),
+            authority.issue("users", days_left=-1),
+            authority.issue("users")._replace(key=authority.issue("users").key),
+            None,
+        ):
+            if bad is None:
+                old.certificate.write_text("nothing")
+            else:
+                shutil.copy(bad.key, old.key)
+                shutil.copy(bad.certificate, old.certificate)
+            with pytest.raises(ValueError, match=str(old.certificate)):
+                tls._read()
+            assert await shown_number() == first
         new = authority.issue("users", days_left=3)
         shutil.copy(new.key, old.key)
         shutil.copy(new.certificate, old.certificate)
