@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -99,16 +100,12 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         administration = Administration(users_calls)
         appends = Appends(chats_calls)
         direct = DirectReads(chats, users)
-        cache = CacheNodes(settings.cache_urls)
-        stack.push_async_callback(cache.close)
-        cached = CachedReads(chats_calls, direct, MemoryCache(settings.memory_bytes), cache)
+        nodes = CacheNodes(settings.cache_urls)
+        stack.push_async_callback(nodes.close)
+        cached = CachedReads(chats_calls, direct, MemoryCache(settings.memory_bytes), nodes)
         reads = cached if settings.caches else direct
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
-        files, headers = read_pages(), page_headers(settings.origins)
-        documents = (
-            make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),
-            make_file(msgspec.json.encode(describe_socket()), JSON),
-        )
+        (files, documents), headers = make_files(), page_headers(settings.origins)
         calls = (
             AccountRoutes(gate, users, administration, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
@@ -124,7 +121,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 Overview(
                     http,
                     valkey,
-                    cache,
+                    nodes,
                     users_calls,
                     chats_calls,
                     (users_replicas, chats_replicas, realtime_replicas),
@@ -153,7 +150,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                     tasks.create_task(watch_replicas(valkey, of))
                     for of in (users_replicas, chats_replicas, realtime_replicas)
                 ),
-                tasks.create_task(cache.watch()),
+                tasks.create_task(nodes.watch()),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
             ]
@@ -188,7 +185,19 @@ def create_app(routes: Sequence[Any], admission: Admission) -> Front:
     return Front(app, table)
 
 
-def read_pages() -> dict[str, File]:
-    """Everything that is served as a file, by its path."""
+class Files(NamedTuple):
+    """`pages` are those of the site, by their paths, `documents` describe API and socket."""
+
+    pages: dict[str, File]
+    documents: tuple[File, File]
+
+
+@cache
+def make_files() -> Files:
+    """What every edge of this code serves alike. The fleet makes it once for all of them."""
     files = read_site()
-    return {**files, "/docs": files["/web/docs/index.html"]}
+    documents = (
+        make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),
+        make_file(msgspec.json.encode(describe_socket()), JSON),
+    )
+    return Files({**files, "/docs": files["/web/docs/index.html"]}, documents)

@@ -161,7 +161,13 @@ class Template:
 
 def code_of(project: Path) -> dict[Path, int]:
     """When each file was changed from which a service is loaded."""
-    files = [path for package in PACKAGES for path in project.glob(f"{package}/**/*.py")]
+    folders = (*PACKAGES, "clients/javascript/lib")  # edge serves these
+    files = [
+        path
+        for folder in folders
+        for path in project.glob(f"{folder}/**/*.*")
+        if path.suffix != ".pyc"
+    ]
     libraries = Path(sys.prefix, "run.stamp")  # of the Makefile
     return {path: path.stat().st_mtime_ns for path in (*files, libraries) if path.exists()}
 
