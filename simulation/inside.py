@@ -5,7 +5,7 @@ from typing import Any, Final
 from realtime.protocol.session import State
 from simulation.processes import Process
 
-OWN_TOPICS: Final = 6  # digest, revoked, two canaries, and two of presence
+OWN_TOPICS: Final = 7  # digest, revoked, read markers, two canaries, and two of presence
 
 
 def find_wrong(fleet: Any) -> str | None:
