@@ -1,20 +1,27 @@
 """What reading and being there cost: read markers of many users by frames, and their presence.
 
-Each user has one socket, through the balancer, and a chat with one other.
+Each user has one socket, through the balancer, and a chat with one other. Beside it the floor
+(marking_floor.py), behind a HAProxy of its own with its defaults.
 """
 
 import asyncio
 import json
 import socket
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+from fleet.engines.binaries import haproxy_program
 from loadtest.peers.growing import Measured, fresh_hubbub
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.machine import Found, cpu_seconds
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import People, Person
+from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
 from loadtest.peers.servers import start_valkey
 from loadtest.peers.stock import Stock
 from loadtest.sockets.chat_socket import ChatSocket
@@ -27,6 +34,21 @@ IDLE_SECONDS: Final = 10.0
 WATCHERS: Final = 200
 CHANGES: Final = 20
 TICK_SECONDS: Final = 0.01
+_FLOOR_PROXY: Final = """
+global
+    maxconn 5000
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+frontend public
+    bind {loopback}:{port}
+    default_backend floor
+backend floor
+    server floor unix@floor.sock
+"""
 
 
 class _Reader:
@@ -38,9 +60,12 @@ class _Reader:
         self.told: dict[str, str] = {}
         self._ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
+    async def open(self, origin: str) -> None:
+        self._socket = await ChatSocket.open(origin, self._take)
+
     async def connect(self, origin: str) -> dict[str, Any]:
         """Its `ready`."""
-        self._socket = await ChatSocket.open(origin, self._take)
+        await self.open(origin)
         self.say({"type": "connect", "token": self.person.token})
         ready: dict[str, Any] = await self._ready
         return ready
@@ -52,6 +77,10 @@ class _Reader:
         """One message more."""
         self.seq += 1
         self.say({"type": "read", "chat": self.chat, "upTo": self.seq})
+
+    def read_on_at_floor(self) -> None:
+        self.seq += 1
+        self.say({"type": "read", "user": self.person.id, "chat": self.chat, "upTo": self.seq})
 
     def close(self) -> None:
         self._socket.abort()
@@ -109,6 +138,9 @@ def measure_marking() -> Measured:
                 stock.settle()
                 bus = _Valkey(port, valkey.pid)
                 yield from asyncio.run(_measure(hubbub, stock, bus, people, chats))
+                with _floor(stock) as (origin, processes):
+                    found = asyncio.run(_mark_floor(hubbub, origin, processes, people, chats))
+                    yield "read markers, floor", found
             finally:
                 stock.close()
     finally:
@@ -151,14 +183,7 @@ async def _mark(meter: Meter, stock: Stock, bus: _Valkey, readers: Sequence[_Rea
     await asyncio.sleep(SETTLED_SECONDS)
     size, updates = stock.measure_mb("own_chats"), stock.count_updates("own_chats")
     since, valkey = meter.start(), bus.cpu()
-    count, started = 0, time.monotonic()
-    while (seconds := time.monotonic() - started) < MARKING_SECONDS - 1:
-        due = int(seconds * MARKERS_A_SECOND)
-        for number in range(count, due):
-            readers[number % len(readers)].read_on()
-        count = due
-        await asyncio.sleep(TICK_SECONDS)
-    await asyncio.sleep(SETTLED_SECONDS)
+    count = await _read_on([reader.read_on for reader in readers])
     found = meter.stop(since)
     found["cpu"]["valkey"] = bus.net(valkey, found["seconds"])
     all_, hot = (
@@ -168,6 +193,65 @@ async def _mark(meter: Meter, stock: Stock, bus: _Valkey, readers: Sequence[_Rea
         **found, **by_tier(found["cpu"], count), "size": count,
         "grown_mb": stock.measure_mb("own_chats") - size, "hot_share": hot / all_,
     }  # fmt: skip
+
+
+async def _read_on(steps: Sequence[Callable[[], None]]) -> int:
+    """One after the other at their rate, and a while longer; how many."""
+    count, started = 0, time.monotonic()
+    while (seconds := time.monotonic() - started) < MARKING_SECONDS - 1:
+        due = int(seconds * MARKERS_A_SECOND)
+        for number in range(count, due):
+            steps[number % len(steps)]()
+        count = due
+        await asyncio.sleep(TICK_SECONDS)
+    await asyncio.sleep(SETTLED_SECONDS)
+    return count
+
+
+@contextmanager
+def _floor(stock: Stock) -> Iterator[tuple[str, dict[str, int]]]:
+    """Its origin, and its processes by the role that they stand for."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(_FLOOR_PROXY.format(loopback=LOOPBACK, port=port))
+        program = [sys.executable, "-m", "loadtest.peers.marking_floor"]
+        floor = Process([*program, Path(folder) / "floor.sock", stock.chats_url], None)
+        proxy = Process([haproxy_program(), "-db", "-f", file], None, cwd=Path(folder))
+        try:
+            while not (Path(folder) / "floor.sock").exists():
+                floor.check()
+                time.sleep(TICK_SECONDS)
+            wait_for_port(proxy, port)
+            yield f"http://{LOOPBACK}:{port}", {"realtime": floor.pid, "balancer": proxy.pid}
+        finally:
+            proxy.stop()
+            floor.stop()
+
+
+async def _mark_floor(
+    hubbub: Hubbub,
+    origin: str,
+    processes: dict[str, int],
+    people: Sequence[Person],
+    chats: Sequence[str],
+) -> Found:
+    """The same frames to the same rows of the same database."""
+    readers = [_Reader(person, chats[number // 2]) for number, person in enumerate(people)]
+    for reader in readers:
+        await reader.open(origin)
+        reader.read_on_at_floor()
+    await asyncio.sleep(SETTLED_SECONDS)
+    meter = Meter.at_rest(hubbub)
+    since = meter.start(*processes.values())
+    before = {role: cpu_seconds(pid) for role, pid in processes.items()}
+    count = await _read_on([reader.read_on_at_floor for reader in readers])
+    used = {role: cpu_seconds(pid) - before[role] for role, pid in processes.items()}
+    found = meter.stop(since, *processes.values())
+    for reader in readers:
+        reader.close()
+    found["cpu"] = {"postgres": found["cpu"]["postgres"], **used}
+    return {**found, **by_tier(found["cpu"], count), "size": count}
 
 
 async def _count_wrong(origin: str, readers: Sequence[_Reader]) -> int:
