@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
 async def main(path: str, database: str) -> None:
     reads: list[Read] = []
     loop = asyncio.get_running_loop()
-    await loop.create_unix_server(lambda: Connection(reads), path, backlog=4096)
+    server = await loop.create_unix_server(lambda: Connection(reads), path, backlog=4096)
     connection = await psycopg.AsyncConnection.connect(
         database, autocommit=True, options=PLAN_OPTIONS
     )
@@ -71,17 +71,18 @@ async def main(path: str, database: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    while True:
-        await asyncio.sleep(PAUSE_SECONDS)
-        batch = reads[:]
-        reads.clear()
-        if batch:
-            columns = (
-                id_array(one.user for one in batch),
-                id_array(one.chat for one in batch),
-                number_array(one.up_to for one in batch),
-            )
-            await connection.execute(UPDATE, columns, binary=True)
+    async with server:
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            batch = reads[:]
+            reads.clear()
+            if batch:
+                columns = (
+                    id_array(one.user for one in batch),
+                    id_array(one.chat for one in batch),
+                    number_array(one.up_to for one in batch),
+                )
+                await connection.execute(UPDATE, columns, binary=True)
 
 
 uvloop.run(main(*sys.argv[1:3]))
