@@ -219,8 +219,7 @@ def describe_markers(rows: Rows) -> list[str]:
         f"- a marker: {marked['us']:.0f} µs of CPU over all tiers ({_tiers([marked])}); "
         f"{marked['hot_share']:.1%} of the updates touched no index; the table grew by "
         f"{marked['grown_mb']:.1f} MB over {marked['size']:,} markers",
-        "- the floor, a program that puts the same frames into one UPDATE each quarter of a second "
-        f"and does nothing else, behind a HAProxy with its defaults: {floor['us']:.0f} µs "
+        f"- the floor, one UPDATE for all frames of a quarter of a second: {floor['us']:.0f} µs "
         f"({_tiers([floor])}); Hubbub is {marked['us'] / floor['us']:.2f} times that",
         f"- {unwatched['size']:,} users whom nobody watches: "
         f"{max(0.0, unwatched['commands_per_s']):.1f} commands of Valkey a second",

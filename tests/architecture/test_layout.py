@@ -29,6 +29,7 @@ ALLOWED_IMPORTS = {
         "ops/doctor",
         "loadtest/peers/database.py",
         "loadtest/change_cost.py",
+        "loadtest/peers/marking_floor.py",
         "loadtest/peers/stock.py",
         "simulation/store",
     ),
