@@ -212,9 +212,8 @@ def describe_markers(rows: Rows) -> list[str]:
     return [
         "## Read markers and presence",
         "",
-        "1,000 users, a socket each through the balancer; together they move 1,000 markers a "
-        "second, by one message each. Then one of them, whom 200 others watch, goes away and "
-        "comes back.",
+        "1,000 users, a socket each through the balancer, move 1,000 markers a second by one "
+        "message each. Then one of them, whom 200 others watch, goes away and comes back.",
         "",
         f"- a marker: {marked['us']:.0f} µs of CPU over all tiers ({_tiers([marked])}); "
         f"{marked['hot_share']:.1%} of the updates touched no index; the table grew by "
