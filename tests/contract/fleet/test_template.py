@@ -70,7 +70,17 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parent, environment, descriptors, name, output and exit code are as if it had been started as
-    a program. Once the code has changed, nothing is forked: no process is half old, half new."""
+    a program. What it is told does not go through the template, whose memory the next one shares;
+    nor does it have the way to the template. Once the code has changed, nothing is forked: no
+    process is half old, half new."""
+    asked = []
+
+    def send(channel: socket.socket, parts: list[bytes], descriptors: list[int]) -> int:
+        asked.extend(parts)
+        return send_fds(channel, parts, descriptors)
+
+    send_fds = socket.send_fds
+    monkeypatch.setattr(socket, "send_fds", send)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number = listener.fileno()
         forked = template.fork("a_service", env={"NUMBER": str(number)}, pass_fds=(number,))
@@ -85,30 +95,15 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     assert said[-4:-2] == ["a_service.py", passed]
     assert said[-2].endswith("-m a_service")
     assert said[-1] == "it ends"
+    another = template.fork("another", env={"SECRET": "a password"}, pass_fds=())
+    assert another is not None
+    await wait_for_exit(another)
+    with another.stdout as output:
+        assert output.read() == b""
+    assert len(asked) == 2
+    assert b"password" not in b"".join(asked)
     monkeypatch.setattr(module, "code_of", lambda _: {})
     assert template.fork("a_service", env={}, pass_fds=()) is None
-
-
-async def test_a_forked_service_has_nothing_that_others_were_told(
-    template: Template, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it is told does not go through the template, whose memory the next one shares; nor does
-    it have the way to the template."""
-    asked = []
-
-    def send(channel: socket.socket, parts: list[bytes], descriptors: list[int]) -> int:
-        asked.extend(parts)
-        return send_fds(channel, parts, descriptors)
-
-    send_fds = socket.send_fds
-    monkeypatch.setattr(socket, "send_fds", send)
-    forked = template.fork("another", env={"SECRET": "a password"}, pass_fds=())
-    assert forked is not None
-    await wait_for_exit(forked)
-    with forked.stdout as output:
-        assert output.read() == b""
-    assert len(asked) == 1
-    assert b"password" not in asked[0]
 
 
 async def test_without_a_template_there_is_no_fork_and_soon_another_template(
