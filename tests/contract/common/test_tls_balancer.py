@@ -32,7 +32,8 @@ from tests.fixtures.authority import Authority, Files
 from tests.fixtures.servers import ValkeyServer
 
 PROJECT: Final = Path(__file__).parents[3]
-EDGE, REALTIME, HEALTH, PUBLIC = 8004, 8003, 100, 8000
+REALTIME, EDGE, FILES, HEALTH, PUBLIC = 8003, 8004, 8005, 100, 8000
+BYTES: Final = 1_000_000  # of a file: more than any buffer on its way
 PATIENCE_SECONDS: Final = 120.0
 ASKED: Final = 30
 
@@ -190,7 +191,7 @@ def running_services(
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     processes = {}
     try:
-        for role in ("users", "chats", "realtime", "edge"):
+        for role in ("users", "chats", "realtime", "edge", "files"):
             with (folder / f"{role}.log").open("wb") as output:
                 processes[role] = spawn(
                     [PROJECT / "deploy/hosts/service", role],
@@ -207,8 +208,8 @@ async def test_people_talk_with_tls_on_every_way(
     tmp_path: Path, secrets: Path, valkey: ValkeyServer, topic_prefix: str,
     make_database: Callable[[], str],
 ) -> None:  # fmt: skip
-    """From HAProxy to edge and realtime, between the services, and to those who ask for health and
-    metrics; no port of them answers in the clear."""
+    """From HAProxy to edge, realtime and files, between the services, and to those who ask for
+    health and metrics; no port of them answers in the clear."""
     (host,) = make_hosts(1)
     tls = make_certificates(tmp_path / "tls")
     told = {"SECRETS": str(secrets), "TLS": str(tls), "HUBBUB_METRICS_TLS": "on"}
@@ -223,10 +224,11 @@ async def test_people_talk_with_tls_on_every_way(
         "HUBBUB_USERS_DATABASE_URL": make_database(),
         "HUBBUB_CHATS_DATABASE_URL": make_database(),
         "HUBBUB_PUBLIC_URL": balancer.origin,
+        "HUBBUB_FILES_URL": (tmp_path / "files").as_uri(),
         **told,
     }
     with contextlib.closing(balancer), running_services(host, tmp_path, environment):
-        for pool in ("edge", "realtime"):
+        for pool in ("edge", "realtime", "files"):
             await balancer.until(pool, lambda states: states[host].startswith("UP L7"))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await http_status(PUBLIC, "/health/ready", 20, balancer.host) != 200:  # noqa: ASYNC110
@@ -237,6 +239,9 @@ async def test_people_talk_with_tls_on_every_way(
             await ann.until_ready()
             chat = await ann.create_chat("TLS")
             await chat.send("hello")
+            sent = os.urandom(BYTES)
+            file = await chat.upload("noise", sent)
+            assert b"".join([piece async for piece in chat.download(file.id)]) == sent
             async with asyncio.timeout(PATIENCE_SECONDS):
                 async for event in ann.events():
                     if isinstance(event, MessageSent):
@@ -252,6 +257,6 @@ async def test_people_talk_with_tls_on_every_way(
                 asked = ListActive(users=[ann.user])
                 listed = await nodes.call("list_active", asked, ActiveUsers, timeout=60)
             assert listed.users == [ann.user]
-        for port in (8001, 8002, REALTIME, EDGE):
+        for port in (8001, 8002, REALTIME, EDGE, FILES):
             assert await http_status(port, "/health/live", 20, host) is None
             assert await http_status(port + HEALTH, "/metrics", 20, host) is None
