@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("name", ["hubbub@.service", "hubbub-balancer.service"])
+@pytest.mark.parametrize(
+    "name", ["hubbub@.service", "hubbub-balancer.service", "hubbub-address.service"]
+)
 def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -> None:
     """Where there is one, it knows every line."""
     text = (ROOT / "deploy" / "hosts" / name).read_text()
