@@ -1,6 +1,5 @@
 -- Each two words that stand side by side have a mark in the index, not only short ones, and marks are
--- fewer, so that the index is no larger (chats/search/words.py). What was fed before is fed again from
--- the log.
+-- fewer, each for many neighbours (chats/search/words.py). What was fed before is fed again from the log.
 TRUNCATE search_progress, search_open, search_blocks;
 
 -- A longer list of what waits to be put into the index: it costs less the more blocks come at once, and

@@ -114,6 +114,6 @@ def pairs_of(line: str) -> list[str]:
 
 def marks_of(words: Iterable[str]) -> list[str]:
     """For each two neighbours a mark, which is no letter of any word. Many texts have both words,
-    few of them side by side. A mark stands for many neighbours, so that the index stays small."""
+    few of them side by side. A mark stands for many neighbours: fewer lists to add to."""
     octets = [word.encode() for word in words]
     return [chr(_FIRST_MARK + crc32(b, crc32(a)) % _MARKS) for a, b in pairwise(octets)]
