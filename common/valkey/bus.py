@@ -6,6 +6,7 @@ little: hiredis parses, on a protocol of its own, all that one read brought.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
@@ -93,7 +94,7 @@ class BusConnection(asyncio.Protocol):
         if self._expects(item):
             return
         if isinstance(item, hiredis.ReplyError):
-            log("bus refuses a command", error=str(item).split(" ", 1)[0])
+            log("bus refuses a command", level=logging.WARNING, error=str(item).split(" ", 1)[0])
             self.end("refused")
             return
         # Commands are answered in order: the PING's turn comes after that of a million topics.

@@ -4,6 +4,7 @@ Promises what common/valkey/pipeline.py does, but for the order: that of command
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -160,7 +161,7 @@ class ClusterPipeline:
         if kinds <= {"MOVED", "ASK", "TRYAGAIN"} and batch.may_repeat and not self._is_closed:
             self._begin(self._repeat(batch, refused))
             return
-        log("valkey refuses a command", error=sorted(kinds)[0])
+        log("valkey refuses a command", level=logging.WARNING, error=sorted(kinds)[0])
         if "CLUSTERDOWN" in kinds:
             self._learn_again()
         batch.done.set_result(None)

@@ -5,6 +5,7 @@ loop, which a message that is sent alone would wait for too (docs/decisions/call
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -174,7 +175,11 @@ def _keep(answers: list[Any]) -> list[Any] | None:
 def _unless_refused(answers: list[Any]) -> list[Any] | None:
     for answer in answers:
         if isinstance(answer, hiredis.ReplyError):
-            log("valkey refuses a command", error=str(answer).split(" ", 1)[0])
+            log(
+                "valkey refuses a command",
+                level=logging.WARNING,
+                error=str(answer).split(" ", 1)[0],
+            )
             return None
     return answers
 

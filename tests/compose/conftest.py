@@ -4,7 +4,7 @@ Only `make compose-test` collects them, for they need a Docker engine and minute
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.flow.conftest import ann, ben, cat, documents, http, make_device, nob
 __all__ = ["ann", "ben", "cat", "documents", "http", "make_device", "nobody"]
 
 WANTED_VARIABLE = "HUBBUB_COMPOSE_TEST"
+_started: list[Stack] = []
 collect_ignore_glob = [] if os.environ.get(WANTED_VARIABLE) else ["test_*.py"]
 
 
@@ -26,8 +27,19 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.exit(f"make compose-test: {missing}", returncode=1)
     stack = Stack(tmp_path_factory.mktemp("compose"))
     stack.down()
+    _started.append(stack)
     try:
         stack.up()
         yield stack
     finally:
+        _started.remove(stack)
         stack.down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure is shown with what the containers say: a minute later they are gone."""
+    report = yield
+    if report.failed:
+        report.sections += [("containers", stack.describe()) for stack in _started]
+    return report

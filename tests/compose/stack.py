@@ -73,17 +73,38 @@ class Stack:
         return self.run("docker", "compose", *words, **variables)
 
     def up(self, **variables: str) -> None:
-        """Returns when everything is healthy. Compose gives up at the first check that fails, on a
-        busy machine for no other reason than that: it is told again."""
+        """Returns when everything is healthy."""
+        self.run_until_healthy(
+            "docker", "compose", "up", "--detach", "--build", "--wait", **variables
+        )
+
+    def run_until_healthy(self, *command: str, **variables: str) -> None:
+        """A command that waits for that. Compose gives up at the first check that fails, on a busy
+        machine for no other reason than that: it is told again."""
         deadline = time.monotonic() + UP_SECONDS
         while True:
             try:
-                self.compose("up", "--detach", "--build", "--wait", **variables)
+                self.run(*command, **variables)
                 return
             except AssertionError as failure:
                 if "is unhealthy" not in str(failure) or time.monotonic() > deadline:
                     raise
                 time.sleep(5)
+
+    def describe(self) -> str:
+        """What there is to be seen of it after a failure, as far as it answers."""
+        query = "SELECT gid, clock_timestamp() - prepared AS age FROM pg_prepared_xacts"
+        said = []
+        for words in (
+            ["ps", "--all"],
+            ["exec", "-T", "users-database", "psql", "-U", "postgres", "-c", query],
+            ["logs", "--no-color", "--tail", "20", "edge", "users", "chats", "realtime", "haproxy"],
+        ):
+            try:
+                said.append(self.compose(*words))
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                said.append(str(error))
+        return "\n".join(said)
 
     def down(self) -> None:
         """Everything goes, also what was stored."""

@@ -102,6 +102,6 @@ async def test_another_major_release_has_the_data_and_there_is_a_way_back(
         assert (await ann.post(chat, "said after", retry_seconds=30)).status == 201
     finally:
         back = said.partition("nothing new was written: ")[2]
-        await asyncio.to_thread(system.run, "sh", "-c", back, **variables)
+        await asyncio.to_thread(system.run_until_healthy, "sh", "-c", back, **variables)
     assert "/18/" in postgres()
     assert await ann.events(chat) == kept
