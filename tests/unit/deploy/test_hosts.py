@@ -58,3 +58,11 @@ def test_root_runs_nothing_that_the_balancer_could_have_written(tmp_path: Path) 
     assert f"-f {own}/keepalived.conf " in done.stdout
     assert not (tmp_path / "of root").exists()
     assert own.stat().st_mode & 0o777 == 0o700
+
+
+def test_root_is_told_nothing_that_others_may_write() -> None:
+    """/etc/hubbub is the user's who runs the services."""
+    units = [path.read_text().splitlines() for path in (ROOT / "deploy/hosts").glob("*.service")]
+    of_root = [unit for unit in units if "User=hubbub" not in unit]
+    files = [line for unit in of_root for line in unit if line.startswith("EnvironmentFile=")]
+    assert files == ["EnvironmentFile=/etc/hubbub-address.env"]
