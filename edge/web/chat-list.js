@@ -87,6 +87,7 @@ export class ChatList {
 
   #row(chat, isOpen, nowMs) {
     const other = otherOf(chat.detail, this.#me.id);
+    const isRead = isOpen && !chat.isKeptUnread; // or it is about to be
     return {
       key: chat.id,
       face: other ?? chat.id,
@@ -94,9 +95,9 @@ export class ChatList {
       isDirect: other !== null,
       title: titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id)),
       time: chat.latest ? listTime(chat.lastMs, nowMs) : "",
-      waiting: isOpen ? 0 : chat.waiting,
+      waiting: isRead ? 0 : chat.waiting,
       mentions: chat.mentions,
-      isUnread: !isOpen && chat.unread > 0,
+      isUnread: !isRead && chat.unread > 0,
       isMuted: chat.mine.notify === "none",
       draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
       unsent: chat.timeline.unsent.some((item) => item.state === "failed"),

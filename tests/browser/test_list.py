@@ -175,6 +175,7 @@ async def test_two_devices_agree_on_what_is_read(
         await expect(badge).to_have_count(0)
         await ann.act_on("two", "Mark as unread")
         await expect(badge).to_have_text("Unread: 2")
+        await expect(entry(ann, "Shared").locator(".badge")).to_have_text("Unread: 2")
         await expect(phone.page).to_have_title("(2) Hubbub")
         await choose(phone, "Shared", "Mute")
         await expect(entry(ann, "Shared")).to_contain_text("Muted")
