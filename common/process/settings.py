@@ -14,6 +14,7 @@ import msgspec
 
 from common.calls.callers import WITH_TLS, Caller
 from common.process.certificates import CallsTls, join_calls_tls
+from common.process.sizes import SIZE, Size
 from common.process.variables import (
     ADDRESSES,
     DESCRIPTOR,
@@ -210,6 +211,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             "off",
         ),
     ] = False
+    size: Annotated[Size, SIZE] = "usual"
 
     @property
     def caller(self) -> Caller:

@@ -28,10 +28,10 @@ _SMALL: Final = {
 }
 
 
-def sized(env: Mapping[str, str]) -> dict[str, str]:
+def sized(env: Mapping[str, str]) -> Mapping[str, str]:
     """The environment with what the size adds to it. Raises SettingsError."""
     if SIZE.read(env) != "small":
-        return dict(env)
+        return env
     named = env.get("HUBBUB_REPLICAS", "")
     return {
         **_SMALL,
