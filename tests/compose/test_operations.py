@@ -32,9 +32,7 @@ async def run_until_it_works(system: Stack, command: str) -> None:
 async def test_every_procedure_works_as_it_is_printed(system: Stack, tmp_path: Path) -> None:
     """One after the other on one system; afterwards an account that was there is there."""
     async with aiohttp.ClientSession() as http:
-        ann = await Person.sign_up(  # others may have crashed something just now
-            http, system.origin, username="ann", password=PASSWORD, retry_seconds=30
-        )
+        ann = await Person.sign_up(http, system.origin, username="ann", password=PASSWORD)
         project = system.environment["COMPOSE_PROJECT_NAME"]
         for printed in IN_CONTAINERS:
             # The log of a container ends with it: the request that is looked for is a new one.

@@ -23,7 +23,8 @@ from tests.fixtures.person import NoAnswer, Person
 PEOPLE = 8
 CHATS = 4
 SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the last send
-SEND_SECONDS = 20.0  # how long somebody tries to get one message through, unless told
+SEND_SECONDS = 20.0  # how long somebody tries to get one message through
+READ_SECONDS = 10.0  # and to read at the end what is stored
 CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
 SEEN = 100  # newest events of a chat in which somebody looks for messages
 
@@ -40,11 +41,14 @@ class Crowd:
         *,
         pause_seconds: tuple[float, float] = (0.05, 0.25),
         text_bytes: int = 0,
-        patience_seconds: float = SEND_SECONDS,
+        patience_seconds: float | None = None,
     ) -> None:
+        """With `patience_seconds` they take so long for everything, from their signing up on."""
         self._http, self._origin, self.history, self._pace = http, origin, history, pace
         self._pause_seconds, self._text_bytes = pause_seconds, text_bytes
-        self._patience_seconds = patience_seconds
+        self._sign_up_seconds = patience_seconds or 0.0
+        self._send_seconds = patience_seconds or SEND_SECONDS
+        self._read_seconds = patience_seconds or READ_SECONDS
         self._stack = AsyncExitStack()
         self._is_over = False
         self.people: list[Person] = []
@@ -55,9 +59,8 @@ class Crowd:
         self.late: list[str] = []  # what did not arrive in time
 
     async def __aenter__(self) -> "Crowd":
-        patience = self._patience_seconds
         self.people = [
-            await Person.sign_up(self._http, self._origin, retry_seconds=patience)
+            await Person.sign_up(self._http, self._origin, retry_seconds=self._sign_up_seconds)
             for _ in range(PEOPLE)
         ]
         for person in self.people:
@@ -69,7 +72,9 @@ class Crowd:
             # Each chat has another half of the people in it, and the first one everybody.
             members = self._pace.sample(self.people, PEOPLE if number == 0 else PEOPLE // 2 + 1)
             others = [member.id for member in members[1:]]
-            chat = await members[0].create_chat(f"chat {number}", *others, retry_seconds=patience)
+            chat = await members[0].create_chat(
+                f"chat {number}", *others, retry_seconds=self._read_seconds
+            )
             self.chats[chat] = members
         for device in self.devices:
             await device.until(lambda device: len(device.cursors) == len(self._chats_of(device)))
@@ -111,13 +116,13 @@ class Crowd:
         history = self.history
         for chat, members in self.chats.items():
             logs = [
-                await member.events(chat, retry_seconds=self._patience_seconds)
+                await member.events(chat, retry_seconds=self._read_seconds)
                 for member in (members[0], members[-1])
             ]
             assert logs[0] == logs[1], f"two people read different logs of {chat}"
             history.logs[chat] = logs[0]
             history.current[chat], _ = await members[0].messages(
-                chat, retry_seconds=self._patience_seconds
+                chat, retry_seconds=self._read_seconds
             )
             detail = await self._read(members[0], f"/api/chat/{chat}")
             history.participants[chat] = detail["participants"]
@@ -130,7 +135,7 @@ class Crowd:
         return history
 
     async def _read(self, person: Person, path: str) -> dict[str, Any]:
-        answer = await person.ask("GET", path, retry_seconds=self._patience_seconds)
+        answer = await person.ask("GET", path, retry_seconds=self._read_seconds)
         assert answer.status == 200, answer
         return dict(answer.body)
 
@@ -160,7 +165,7 @@ class Crowd:
             chat = self._pace.choice(self._chats_of(device))
             text = f"{device.name} says {number}".ljust(self._text_bytes, ".")
             if self._pace.random() < 0.5:
-                await device.post(chat, text, retry_seconds=self._patience_seconds)
+                await device.post(chat, text, retry_seconds=self._send_seconds)
             else:
                 await self._post(device.person, chat, text)
             if self._pace.random() < CHANGES:
@@ -170,15 +175,13 @@ class Crowd:
     async def _change_something(self, device: Device, chat: str) -> None:
         changed = choose_change(device.person, chat, device.applied(chat)[-SEEN:], self._pace)
         if changed is not None:
-            await try_change(device.person, changed, self.history, self._patience_seconds)
+            await try_change(device.person, changed, self.history, self._send_seconds)
 
     async def _post(self, person: Person, chat: str, text: str) -> None:
         sent = Sent(person.id, chat, str(uuid.uuid4()), text, "rest", time.monotonic())
         self.history.sends.append(sent)
         try:
-            answer = await person.post(
-                chat, text, key=sent.key, retry_seconds=self._patience_seconds
-            )
+            answer = await person.post(chat, text, key=sent.key, retry_seconds=self._send_seconds)
         except NoAnswer:
             return
         sent.tries = answer.tries

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import aiohttp
 
 from tests.faults.checker import judge
-from tests.faults.crowd import SEND_SECONDS, Crowd
+from tests.faults.crowd import Crowd
 from tests.faults.results import FOLDER, sum_up
 from tests.faults.verdict import Violation
 from tests.fixtures.history import Fault, History
@@ -51,12 +51,12 @@ async def ride_out(
     may_stay_unanswered: bool = False,
     pause_seconds: tuple[float, float] = (0.05, 0.25),
     text_bytes: int = 0,
-    patience_seconds: float = SEND_SECONDS,
+    patience_seconds: float | None = None,
 ) -> History:
     """Raises AssertionError with the judge's findings; the history is in .build/faults.
 
-    `origin` is where the people connect, when not straight to the system; `patience_seconds` for
-    how long they try to get one message through.
+    `origin` is where the people connect, when not straight to the system; `patience_seconds` is
+    the crowd's.
     """
     history, pace = History(seed=seed), random.Random(seed)
     async with (
