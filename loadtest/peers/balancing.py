@@ -28,7 +28,7 @@ POSTS_A_SECOND: Final = 50  # each to 200 sockets
 SETTLE_SECONDS: Final = 2.0
 START_SECONDS: Final = 5.0
 
-_BARE: Final = """
+BARE_DEFAULTS: Final = """
 global
     maxconn 5000
 defaults
@@ -37,6 +37,8 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout tunnel 60s
+"""
+_BARE: Final = """
 frontend public
     bind {loopback}:{port}
     use_backend realtime if {{ path /ws }}
@@ -66,7 +68,8 @@ def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "haproxy.cfg"
         file.write_text(
-            _BARE.format(
+            BARE_DEFAULTS
+            + _BARE.format(
                 loopback=LOOPBACK,
                 port=port,
                 edge=_server_lines(hubbub, "edge"),

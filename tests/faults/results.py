@@ -38,6 +38,16 @@ class Result(msgspec.Struct):
     settled: float = 0.0
     violations: dict[str, int] = {}
 
+    @property
+    def lost(self) -> int:
+        """What was answered and is not in the log."""
+        return self.violations.get("lost", 0)
+
+    @property
+    def other(self) -> int:
+        """Whatever else the judge found."""
+        return sum(self.violations.values()) - self.lost
+
     def save(self, name: str) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
         (FOLDER / f"{name}.result.json").write_bytes(msgspec.json.encode(self))
@@ -78,14 +88,12 @@ def table(results: list[Result]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in sorted(results, key=lambda result: result.fault):
-        lost = result.violations.get("lost", 0)
-        other = sum(result.violations.values()) - lost
         rows.append(
             f"| {result.fault} | {result.invariants} | {result.faults} "
             f"| {result.recovery_median:.1f} / {result.recovery_worst:.1f} s "
             f"| {result.answered} | {result.deliveries} "
             f"| {result.delivery_p50 * 1000:.0f} ms / {result.delivery_worst:.1f} s "
-            f"| {lost} | {other} |"
+            f"| {result.lost} | {result.other} |"
         )
     return "\n".join(rows)
 
@@ -98,13 +106,11 @@ def table_of_hosts(results: list[Result]) -> str:
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for result in results:
-        lost = result.violations.get("lost", 0)
-        other = sum(result.violations.values()) - lost
         rows.append(
             f"| {result.fault.removeprefix(HOSTS).lstrip(': ')} | {result.longest_silence:.1f} s "
             f"| {result.recovery_median:.1f} / {result.recovery_worst:.1f} s "
             f"| {result.answered} | {result.deliveries} | {result.delivery_worst:.1f} s "
-            f"| {lost} | {other} |"
+            f"| {result.lost} | {result.other} |"
         )
     return "\n".join(rows)
 
