@@ -9,7 +9,6 @@ in turns; a ratio is the median of those within each round.
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 from collections import defaultdict
@@ -28,33 +27,26 @@ from loadtest.peers.servers import start_valkey
 FAN_OUT: Final = ("F1", "F3")
 ROLES: Final = ("edge", "realtime", "users", "chats", "files", "fleet")
 JIT: Final = "+jit"
-BUILT: Final = (
-    "import json, sys, sysconfig; made = sysconfig.get_config_var('CONFIG_ARGS') or '';"
-    " print(json.dumps([sys.version.split()[0], '--enable-optimizations' in made]))"
-)
-
+VERSION: Final = "import sys; print(sys.version.split()[0])"
 
 Figures = dict[str, dict[str, list[float]]]  # what was measured: by Python, a figure a round
 
 
 class Python(NamedTuple):
-    """`optimized`: built with a profile (`--enable-optimizations`), as distributions build it."""
-
     path: str
     jit: bool
     version: str
-    optimized: bool
 
     @property
     def title(self) -> str:
-        return f"{self.version}{', JIT' * self.jit}{', no profile' * (not self.optimized)}"
+        return f"{self.version}{', JIT' * self.jit}"
 
 
 def ask(argument: str) -> Python:
     """Raises CalledProcessError for what is no Python."""
     path = argument.removesuffix(JIT)
-    said = subprocess.run([path, "-c", BUILT], stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - named by who measures
-    return Python(path, argument.endswith(JIT), *json.loads(said))
+    said = subprocess.run([path, "-c", VERSION], stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - named by who measures
+    return Python(path, argument.endswith(JIT), said.stdout.strip())
 
 
 class Contender:
