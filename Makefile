@@ -82,8 +82,9 @@ load-web: $(VENV)/dev.stamp  ## the same by hand, on locust's page: simulated us
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" \
 		--web-host 127.0.0.1 --web-port "$${WEB_PORT:-8089}"
 
-search: $(VENV)/dev.stamp  ## find how many users a fresh system sustains: make search [MINUTES=5]
-	@$(BIN)/python -m loadtest.search $${MINUTES:+--minutes $$MINUTES}
+search: $(VENV)/dev.stamp  ## find how many users a fresh system sustains: make search [MINUTES=5] [START=100] [PEOPLE=…]
+	@$(BIN)/python -m loadtest.search $${MINUTES:+--minutes $$MINUTES} $${START:+--start $$START} \
+		$${PEOPLE:+--people $$PEOPLE}
 
 soak: $(VENV)/dev.stamp  ## check for leaks while users come and go: make soak [MINUTES=5]
 	@$(BIN)/python -m loadtest.soak $${MINUTES:+--minutes $$MINUTES}

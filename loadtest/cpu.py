@@ -3,25 +3,34 @@ schedstat): exact to the nanosecond, for threads that still live."""
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from fleet.data.state import FleetState
 
 TIERS: Final = ("edge", "users", "chats", "postgres", "valkey", "cache")
+ALL_TIERS: Final = ("balancer", "realtime", "files", *TIERS)
 
 
 class CpuClock:
-    """Reads the CPU seconds of each tier since its processes began."""
+    """Reads the CPU seconds of each tier since its processes began. `others` are processes that are
+    no part of the system, by a name for them."""
 
-    def __init__(self, state: FleetState) -> None:
-        self._roots = [(p.role, p.pid) for p in state.processes if p.role in TIERS]
+    def __init__(
+        self,
+        state: FleetState,
+        tiers: Sequence[str] = TIERS,
+        others: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        self._roots = [(p.role, p.pid) for p in state.processes if p.role in tiers]
+        self._roots += [(name, pid) for name, pids in (others or {}).items() for pid in pids]
+        self._names = (*tiers, *(others or {}))
 
     def read(self) -> dict[str, float]:
         """By tier; PostgreSQL with the processes that it made."""
         children = _children_of_all()
-        used = dict.fromkeys(TIERS, 0.0)
+        used = dict.fromkeys(self._names, 0.0)
         for role, root in self._roots:
             waiting = [root]
             while waiting:

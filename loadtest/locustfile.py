@@ -12,6 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from common.process.garbage import tune_garbage_collection
 from loadtest.users.gathering import count_requests
 from loadtest.users.listener import DELIVERY, KIND
 from loadtest.users.person import Person
@@ -37,6 +38,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
 def prepare(environment: Environment, **_: Any) -> None:
     environment.stop_timeout = max(environment.stop_timeout, GOODBYE_SECONDS)
     environment.tallies = Tallies(environment)  # type: ignore[attr-defined]
+    tune_garbage_collection()
 
 
 @events.quitting.add_listener

@@ -1,26 +1,30 @@
 """One client's WebSocket over a plain blocking socket, so that a test can drop it on purpose.
 
 Speaks `chat.v1` as text in and text out; knows nothing of what the frames mean. It waits in
-`recv`, which under locust lets the others run.
+`recv`, which under locust lets the others run. Thousands of them share the cores with what they
+measure, so it reads the only frames that the server sends: whole and unmasked ones.
 """
 
+import base64
 import contextlib
+import os
+import random
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
-from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
+from websockets.frames import Opcode
+from websockets.speedups import apply_mask
+from websockets.utils import accept_key
 
 READ_BYTES: Final = 65_536
 TIMEOUT_SECONDS: Final = 45.0  # the server pings every 25 s
 NO_LINGER: Final = struct.pack("ii", 1, 0)
+WHOLE: Final = 0x80
+MASKED: Final = 0x80
+NORMAL: Final = struct.pack("!H", 1000)
 
 
 class SocketEnded(Exception):
@@ -37,11 +41,8 @@ class BlockingSocket:
 
     def __init__(self, origin: str) -> None:
         address = urlsplit(origin)
-        self._protocol = ClientProtocol(
-            parse_uri(f"ws://{address.netloc}/ws"),
-            subprotocols=[Subprotocol("chat.v1")],
-            max_size=None,
-        )
+        self._data = b""  # what was read and not yet understood
+        self._is_open = True
         try:
             self._socket = socket.create_connection(
                 (address.hostname, address.port or 80), TIMEOUT_SECONDS
@@ -49,16 +50,12 @@ class BlockingSocket:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise SocketEnded(1006, str(error)) from error
-        self._protocol.send_request(self._protocol.connect())
-        self._write()
-        while self._protocol.state is State.CONNECTING:
-            self._read()
+        self._shake_hands(address.netloc)
 
-    def send(self, text: str) -> None:
-        if self._protocol.state is not State.OPEN:
+    def send(self, text: str | bytes) -> None:
+        if not self._is_open:
             raise SocketEnded(1006, "not open")
-        self._protocol.send_text(text.encode())
-        self._write()
+        self._write(Opcode.TEXT, text.encode() if isinstance(text, str) else text)
 
     def send_raw(self, data: bytes) -> None:
         """Bytes as they are, also such as no client should send."""
@@ -70,48 +67,90 @@ class BlockingSocket:
     def texts(self) -> Iterator[bytes]:
         """Frames as they come, until the socket closes."""
         while True:
-            for event in self._protocol.events_received():
-                if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                    yield bytes(event.data)
-            if self._protocol.state is not State.OPEN:
-                self._end()
+            while (frame := self._take_frame()) is not None:
+                opcode, payload = frame
+                if opcode == Opcode.TEXT:
+                    yield payload
+                else:
+                    self._control(opcode, payload)
             self._read()
 
     def cut(self) -> None:
         """Cuts the connection: a reset, no close frame. A reader in `texts` wakes."""
+        self._is_open = False
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._socket.close()
 
     def close(self) -> None:
         """Closes as a client does; may be called again."""
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_close(1000)
+        if self._is_open:
+            self._is_open = False
             with contextlib.suppress(SocketEnded):
-                self._write()
+                self._write(Opcode.CLOSE, NORMAL)
         self._socket.close()
+
+    def _shake_hands(self, host: str) -> None:
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.send_raw(
+            f"GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Protocol: chat.v1\r\n\r\n".encode()
+        )
+        while b"\r\n\r\n" not in self._data:
+            self._read()
+        head, _, self._data = self._data.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101") or accept_key(key).encode() not in head:
+            self._socket.close()
+            raise SocketEnded(1006, head.partition(b"\r\n")[0].decode("latin-1"))
+
+    def _take_frame(self) -> tuple[int, bytes] | None:
+        """The next opcode and payload, where all of it has come."""
+        data = self._data
+        if len(data) < 2:
+            return None
+        if not data[0] & WHOLE or data[1] & MASKED:
+            self._end(1002, f"a frame that begins with {data[:2].hex()}")
+        size, start = data[1], 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+        elif size == 127:
+            size, start = int.from_bytes(data[2:10], "big"), 10
+        if len(data) < start + size:
+            return None
+        self._data = data[start + size :]
+        return data[0] & 0x0F, data[start : start + size]
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == Opcode.PING:
+            self._write(Opcode.PONG, payload)
+        elif opcode == Opcode.CLOSE:
+            with contextlib.suppress(SocketEnded):
+                self._write(Opcode.CLOSE, payload[:2])
+            code = int.from_bytes(payload[:2], "big") if payload else 1005
+            self._end(code, payload[2:].decode())
 
     def _read(self) -> None:
         try:
             data = self._socket.recv(READ_BYTES)
         except OSError as error:
-            raise SocketEnded(1006, str(error)) from error
-        if data:
-            self._protocol.receive_data(data)
-        else:
-            self._protocol.receive_eof()
-        self._write()
-        if isinstance(self._protocol.handshake_exc, InvalidHandshake):
-            raise SocketEnded(1006, str(self._protocol.handshake_exc))
+            self._end(1006, str(error))
         if not data:
-            self._end()
+            self._end(1006, "")
+        self._data = self._data + data if self._data else data
 
-    def _write(self) -> None:
-        try:
-            for data in self._protocol.data_to_send():
-                if data:
-                    self._socket.sendall(data)
-        except OSError as error:
-            raise SocketEnded(1006, str(error)) from error
+    def _write(self, opcode: int, payload: bytes) -> None:
+        """A client's frame, which is masked."""
+        size = len(payload)
+        if size < 126:
+            head = b"%c%c" % (WHOLE | opcode, MASKED | size)
+        elif size < 65_536:
+            head = b"%c\xfe" % (WHOLE | opcode) + size.to_bytes(2, "big")
+        else:
+            head = b"%c\xff" % (WHOLE | opcode) + size.to_bytes(8, "big")
+        mask = random.getrandbits(32).to_bytes(4, "big")
+        self.send_raw(head + mask + apply_mask(payload, mask))
 
-    def _end(self) -> None:
-        raise SocketEnded(self._protocol.close_code or 1006, self._protocol.close_reason or "")
+    def _end(self, code: int, reason: str) -> NoReturn:
+        self._is_open = False
+        self._socket.close()
+        raise SocketEnded(code, reason)

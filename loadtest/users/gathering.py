@@ -26,6 +26,10 @@ class Gathering:
         self.is_over = False
         self.cuts = 0
 
+    def log(self, kind: str, name: str, seconds: float) -> None:
+        """One more row of locust's table."""
+        self.stats.log_request(kind, name, round(seconds * 1000), 0)
+
     def tally(self) -> Tally:
         """So far; what is merely on its way is not lost yet."""
         self.book.judge(time.monotonic() - JUDGE_SECONDS)

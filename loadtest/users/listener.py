@@ -1,7 +1,7 @@
 """A simulated user's socket, on the client library's session: what is not answered is sent again,
 and the delivery book is told what came. Knows nothing of REST but the calls that it is given."""
 
-import json
+import contextlib
 import random
 import time
 import uuid
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import gevent
 import gevent.event
+import msgspec
 from hubbub_client.errors import NoAnswer, NotFound
 from hubbub_client.events import Event, MessageDeleted, MessageSent, Restarted
 from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal, Stop
@@ -26,13 +27,16 @@ TRY_AGAIN: Final = frozenset({"rate_limited", "unavailable"})
 PULL_AGAIN_SECONDS: Final = 0.5
 KIND: Final = "SOCKET"  # of the rows in locust's table
 DELIVERY: Final = "post to delivery"
-REMEMBERED: Final = 20  # newest messages of a chat that one may still change
+REMEMBERED: Final = 20  # newest messages of a chat that one may still change, and newest files
+
+_encode = msgspec.json.encode
 
 
 class Calls(Protocol):
     """A person's REST calls."""
 
-    token: str
+    @property
+    def token(self) -> str: ...
 
     def refresh(self) -> None:
         """A new token."""
@@ -49,12 +53,14 @@ class Listener:
         self._user, self._origin, self._calls = user, origin, calls
         self._session = JudgedSession(user, gathering.book)
         self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
+        self._files: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)  # chat, id
+        self._marked: dict[str, int] = {}  # of a chat: up to where it is marked as read
         self._joined: set[str] = set()
         self._socket: BlockingSocket | None = None
         self._up_since = 0.0
         self._away_until = 0.0
         self._has_left = False
-        self.outbox: dict[str, tuple[str, float]] = {}  # client id: frame, when it was begun
+        self.outbox: dict[str, tuple[bytes, float]] = {}  # client id: frame, when it was begun
         self.ready = gevent.event.Event()
 
     @property
@@ -70,6 +76,10 @@ class Listener:
             if (not own or sender == self._user) and chat in ("", place)
         ]
         return random.choice(found) if found else None  # noqa: S311 - load, no secret
+
+    def find_file(self) -> tuple[str, str] | None:
+        """The chat and id of one that was shared lately."""
+        return random.choice(self._files) if self._files else None  # noqa: S311 - load, no secret
 
     def forget_message(self, chat: str, message: str) -> None:
         """It is deleted, or will be."""
@@ -94,9 +104,18 @@ class Listener:
         client_id = str(uuid.uuid4())
         frame = {"type": "send", "chat": chat, "clientId": client_id, "message": message, **more}
         self._gathering.book.post_begins(client_id, began)
-        self.outbox[client_id] = (json.dumps(frame), began)
+        self.outbox[client_id] = (_encode(frame), began)
         if self._socket is not None and self.ready.is_set():
             self._write(self._socket, client_id)
+
+    def mark_as_read(self, chat: str) -> None:
+        """Up to its newest message, where that is not marked already, as the page does."""
+        head = self._session.cursors.get(chat, 0)
+        if head > self._marked.get(chat, 0) and self._socket is not None and self.ready.is_set():
+            self._marked[chat] = head
+            with contextlib.suppress(SocketEnded):  # whoever reads the socket sees it too
+                self._socket.send(_encode({"type": "read", "chat": chat, "upTo": head}))
+            self._log("mark as read", 0.0)
 
     def lose_network(self, seconds: float) -> None:
         """For so long."""
@@ -120,7 +139,7 @@ class Listener:
         if self._has_left:  # meanwhile
             socket.close()
             return
-        socket.send(self._session.connect(self._calls.token).decode())
+        socket.send(self._session.connect(self._calls.token))
         for text in socket.texts():
             self._handle(socket, self._session.receive(text), began)
 
@@ -144,7 +163,7 @@ class Listener:
                     self._handle(socket, self._pull(output), began)
                 case RefreshToken():
                     self._calls.refresh()
-                    socket.send(json.dumps({"type": "refresh", "token": self._calls.token}))
+                    socket.send(_encode({"type": "refresh", "token": self._calls.token}))
 
     def _begin(self, socket: BlockingSocket, cursors: dict[str, int], now: float) -> None:
         self._up_since = now
@@ -176,6 +195,7 @@ class Listener:
         if isinstance(event, MessageSent) and not event.deleted:
             messages = self._messages.setdefault(event.chat, deque(maxlen=REMEMBERED))
             messages.append((event.message_id, event.by))
+            self._files.extend((event.chat, file.id) for file in event.attachments)
             client_id = event.client_id or ""
         elif isinstance(event, MessageDeleted):
             self.forget_message(event.chat, event.message_id)
@@ -228,7 +248,6 @@ class Listener:
         return True
 
     def _log(self, name: str, seconds: float, error: str = "") -> None:
-        stats = self._gathering.stats
-        stats.log_request(KIND, name, round(seconds * 1000), 0)
+        self._gathering.log(KIND, name, seconds)
         if error:
-            stats.log_error(KIND, name, error)
+            self._gathering.stats.log_error(KIND, name, error)

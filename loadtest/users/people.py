@@ -7,9 +7,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import Final
 
 import gevent
@@ -38,7 +39,9 @@ REPORT_SECONDS: Final = 4.0  # workers tell their figures every 3 s
 class People:
     """Made by `gathered_people`."""
 
-    def __init__(self, environment: Environment, runner: MasterRunner, workers: int) -> None:
+    def __init__(
+        self, environment: Environment, runner: MasterRunner, workers: Sequence[Popen[bytes]]
+    ) -> None:
         self._environment = environment
         self._runner = runner
         self._workers = workers
@@ -48,6 +51,11 @@ class People:
     @property
     def number(self) -> int:
         return self._runner.user_count
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the load processes."""
+        return [worker.pid for worker in self._workers]
 
     @property
     def tally(self) -> Tally:
@@ -90,9 +98,9 @@ class People:
     def await_workers(self) -> None:
         """After its start and after each stop a worker reports anew. Raises TimeoutError."""
         deadline = time.monotonic() + START_SECONDS
-        while (ready := len(self._runner.clients.ready)) < self._workers:
+        while (ready := len(self._runner.clients.ready)) < len(self._workers):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{ready} of {self._workers} load processes are there")
+                raise TimeoutError(f"{ready} of {len(self._workers)} load processes are there")
             gevent.sleep(0.1)
 
     def fall_silent(self) -> Tally:
@@ -113,9 +121,8 @@ def gathered_people(
     number = port.number
     port.close()
     runner = environment.create_master_runner(LOOPBACK, number)
-    people = People(environment, runner, workers)
     with tempfile.TemporaryDirectory(prefix="hubbub-people-") as folder:
-        children = []
+        children: list[Popen[bytes]] = []
         try:
             for worker in range(workers):
                 with Path(folder, f"{worker}.log").open("wb") as output:
@@ -130,6 +137,7 @@ def gathered_people(
                             env=os.environ, cwd=PROJECT_FOLDER, output=output,
                         )
                     )  # fmt: skip
+            people = People(environment, runner, children)
             people.await_workers()
             yield people
         finally:

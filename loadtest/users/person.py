@@ -1,9 +1,10 @@
-"""One person under locust: signs up, makes a chat with others, posts, reads, rests, loses the
-network and comes back. What a person does is the same closed and open loop; only what a slow answer
-does to the next act differs."""
+"""One person under locust: signs up, makes a chat with others, posts, reads, searches, shares and
+opens files, rests, loses the network and comes back. What a person does is the same closed and open
+loop; only what a slow answer does to the next act differs."""
 
 import random
 import re
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -12,13 +13,16 @@ from urllib.parse import quote
 
 import gevent
 import gevent.pool
+import msgspec
 from hubbub_client.errors import NoAnswer, NotFound
-from locust import FastHttpUser, task
+from locust import User, task
 from locust.env import Environment
 
 from loadtest.sockets.delivery import identify_change
 from loadtest.users.gathering import LATE, Gathering
 from loadtest.users.listener import Listener
+from loadtest.users.rest import Rest
+from loadtest.users.words import choose_text, choose_word
 
 OTHERS_A_CHAT: Final = 4
 READY_TIMEOUT_SECONDS: Final = 20.0
@@ -28,15 +32,21 @@ GOODBYE_SECONDS: Final = 3.0
 REPLIES: Final = 0.1  # of the messages
 TAKEN_BACK: Final = 0.25  # of the reactions
 EMOJI: Final = ("👍", "❤️", "😂", "🎉", "😮", "🙏")
-PROBLEM_CODE: Final = re.compile(r'"code":\s*"(\w+)"')
+FILE_BYTES: Final = 20_000
+FILE_KIND: Final = "application/octet-stream"
+PROBLEM_CODE: Final = re.compile(rb'"code":\s*"(\w+)"')
 
 Act = Callable[[float], object]
 
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
-class Person(FastHttpUser):
-    """Acts every `pace` seconds on average: of 322 acts 200 are posts, half of them by REST and
-    half on the socket. A tenth of them reply; for each hundred there are five edits, one deletion
-    and fifteen reactions, every fourth of which is taken back."""
+
+class Person(User):
+    """Acts every `pace` seconds on average: of 436 acts 200 are posts, half of them by REST and
+    half on the socket. A tenth of them reply; for each hundred there are fifty read markers,
+    fifteen pages of history, fifteen reactions, every fourth of which is taken back, five edits,
+    one deletion, two searches, a file that is shared and four that are opened."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -45,7 +55,12 @@ class Person(FastHttpUser):
         self._is_open: bool = environment.parsed_options.open_loop  # type: ignore[union-attr]
         self._acts = gevent.pool.Group()
         self._due = self._quiet_until = 0.0
-        self.token = self._refresh_token = ""
+        self._rest = Rest(self.host or "")
+        self._refresh_token = ""
+
+    @property
+    def token(self) -> str:
+        return self._rest.token
 
     def on_start(self) -> None:
         name = f"load-{uuid.uuid4().hex[:20]}"
@@ -77,6 +92,7 @@ class Person(FastHttpUser):
         self._gathering.people.remove(self._id)
         if random.random() < 0.5:  # noqa: S311 - load, no secret
             self._call("POST", "/api/user/logout", None, "log out")
+        self._rest.close()
 
     def wait_time(self) -> float:
         """In an open loop acts come when they are due, however long the last one takes."""
@@ -90,7 +106,11 @@ class Person(FastHttpUser):
 
     @task(100)
     def send(self) -> None:
-        self._do(self._send)
+        self._do_at_once(self._send)
+
+    @task(100)
+    def mark_as_read(self) -> None:
+        self._do_at_once(lambda _: self._mark_as_read())
 
     @task(10)
     def edit(self) -> None:
@@ -117,22 +137,45 @@ class Person(FastHttpUser):
         person = random.choice(self._gathering.people)  # noqa: S311 - load, no secret
         self._do(lambda _: self._ask(f"/api/user/{person}", "look at somebody"))
 
+    @task(4)
+    def search(self) -> None:
+        self._do(lambda _: self._ask(f"/api/search?q={choose_word()}", "search"))
+
+    @task(2)
+    def share_file(self) -> None:
+        self._do(lambda began: self._share(began, "notes.bin", secrets.token_bytes(FILE_BYTES)))
+
+    @task(8)
+    def open_file(self) -> None:
+        self._do(self._open_file)
+
     @task(10)
     def have_a_rest(self) -> None:
-        self._do(lambda now: self._be_quiet(now + random.uniform(*REST_SECONDS)))  # noqa: S311
+        self._do_at_once(lambda now: self._be_quiet(now + random.uniform(*REST_SECONDS)))  # noqa: S311
 
     @task(10)
     def lose_network(self) -> None:
-        self._do(self._lose_network)
+        self._do_at_once(self._lose_network)
 
     def _do(self, act: Act) -> None:
-        if self._gathering.is_over or time.monotonic() < self._quiet_until:
-            return
-        if not self._is_open:
-            act(time.monotonic())
-            return
-        self._gathering.stats.log_request(*LATE, round((time.monotonic() - self._due) * 1000), 0)
-        self._acts.spawn(act, self._due)
+        """What awaits an answer."""
+        if self._may_act():
+            if self._is_open:
+                self._acts.spawn(act, self._due)
+            else:
+                act(time.monotonic())
+
+    def _do_at_once(self, act: Act) -> None:
+        if self._may_act():
+            act(self._due if self._is_open else time.monotonic())
+
+    def _may_act(self) -> bool:
+        now = time.monotonic()
+        if self._gathering.is_over or now < self._quiet_until:
+            return False
+        if self._is_open:
+            self._gathering.log(*LATE, now - self._due)
+        return True
 
     def _be_quiet(self, until: float) -> None:
         self._quiet_until = until
@@ -143,13 +186,14 @@ class Person(FastHttpUser):
         self._listener.lose_network(seconds)
 
     def _post(self, began: float) -> None:
-        if not (chats := self._listener.chats):
-            return
-        chat, client_id = random.choice(chats), str(uuid.uuid4())  # noqa: S311 - load, no secret
+        if chats := self._listener.chats:
+            chat = random.choice(chats)  # noqa: S311 - load, no secret
+            self._post_to(chat, began, **self._reply_in(chat))
+
+    def _post_to(self, chat: str, began: float, **more: Any) -> None:
+        client_id = str(uuid.uuid4())
         self._gathering.book.post_begins(client_id, began)
-        body = {
-            "message": f"hello from {self._id}", "clientId": client_id, **self._reply_in(chat)
-        }  # fmt: skip
+        body = {"message": choose_text(), "clientId": client_id, **more}
         if answer := self._call("POST", f"/api/chat/{chat}/message", body, "post"):
             info = answer["messageInfo"]
             self._gathering.book.post_answered(
@@ -159,7 +203,25 @@ class Person(FastHttpUser):
     def _send(self, began: float) -> None:
         if chats := self._listener.chats:
             chat = random.choice(chats)  # noqa: S311 - load, no secret
-            self._listener.send(chat, f"hello from {self._id}", began, **self._reply_in(chat))
+            self._listener.send(chat, choose_text(), began, **self._reply_in(chat))
+
+    def _mark_as_read(self) -> None:
+        if chats := self._listener.chats:
+            self._listener.mark_as_read(random.choice(chats))  # noqa: S311 - load, no secret
+
+    def _share(self, began: float, name: str, data: bytes) -> None:
+        """Uploads, and posts a message with it."""
+        if chats := self._listener.chats:
+            chat = random.choice(chats)  # noqa: S311 - load, no secret
+            answer = self._send_bytes("POST", f"/api/chat/{chat}/file?name={name}", data, "upload")
+            if answer:
+                self._post_to(chat, began, attachments=[_decode(answer)["file"]["id"]])
+
+    def _open_file(self, _: float) -> None:
+        """One that somebody has just shared; that its message is deleted is no failure."""
+        if found := self._listener.find_file():
+            chat, file = found
+            self._send_bytes("GET", f"/api/chat/{chat}/file/{file}", None, "open file", (200, 404))
 
     def _reply_in(self, chat: str) -> dict[str, str]:
         """A tenth of the messages reply: to one's own, which nobody else can delete meanwhile."""
@@ -171,7 +233,7 @@ class Person(FastHttpUser):
     def _edit(self, _: float) -> None:
         if found := self._listener.find_message(own=True):
             chat, message = found
-            body = {"message": f"edited by {self._id} {time.monotonic()}"}
+            body = {"message": choose_text()}
             path = f"/api/chat/{chat}/message/{message}"
             if answer := self._call("PATCH", path, body, "edit"):
                 info = answer["messageInfo"]
@@ -212,7 +274,7 @@ class Person(FastHttpUser):
             self._keep_tokens(answer)
 
     def _keep_tokens(self, answer: dict[str, Any]) -> None:
-        self.token, self._refresh_token = answer["token"], answer["refreshToken"]
+        self._rest.token, self._refresh_token = answer["token"], answer["refreshToken"]
 
     def fetch_events(self, chat: str, after: int) -> dict[str, Any]:
         """A page of what the listener missed. Raises NotFound, NoAnswer."""
@@ -235,14 +297,27 @@ class Person(FastHttpUser):
         self, method: str, path: str, body: Any, name: str, fine: tuple[int, ...] = (200, 201)
     ) -> tuple[dict[str, Any], int]:
         """With its status."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        with self.client.request(
-            method, path, name=name, json=body, headers=headers, catch_response=True
-        ) as answer:
-            status: int = answer.status_code
-            if status not in fine:
-                code = PROBLEM_CODE.search(answer.text or "")
-                answer.failure(f"{status} {code[1] if code else ''}")
-                return {}, status
-            decoded: dict[str, Any] = answer.json()
-            return decoded, status
+        data = None if body is None else _encode(body)
+        answer, status = self._exchange(method, path, data, name, fine)
+        return (_decode(answer) if answer else {}), status
+
+    def _send_bytes(
+        self, method: str, path: str, data: bytes | None, name: str,
+        fine: tuple[int, ...] = (200, 201),
+    ) -> bytes:  # fmt: skip
+        return self._exchange(method, path, data, name, fine, FILE_KIND)[0]
+
+    def _exchange(
+        self, method: str, path: str, data: bytes | None, name: str, fine: tuple[int, ...],
+        kind: str = "application/json",
+    ) -> tuple[bytes, int]:  # fmt: skip
+        """The answer's bytes, empty when it failed, and its status."""
+        began = time.monotonic()
+        status, answer = self._rest.call(method, path, data, kind)
+        self._gathering.log(method, name, time.monotonic() - began)
+        if status in fine:
+            return answer, status
+        code = PROBLEM_CODE.search(answer) if status else None
+        why = code[1] if code else answer[:80]
+        self._gathering.stats.log_error(method, name, f"{status} {why.decode('latin-1')}")
+        return b"", status
