@@ -3,6 +3,7 @@
  * and gives the focus back.
  */
 import { element } from "./element.js";
+import { keepFinger } from "./finger.js";
 import { icon } from "./icons.js";
 
 const EDGE_PX = 8;
@@ -45,8 +46,9 @@ export function openLayer({ label, role, anchor, layers }, ...content) {
   );
   (anchor.closest("main") ?? document.body).append(node);
   node.showPopover();
+  keepFinger(node);
   if (isTouch) layers.opened(close); // the way back closes what covers a phone
-  else place(node, anchor.getBoundingClientRect());
+  else keepInWindow(node, anchor.getBoundingClientRect());
   return { node, close };
 }
 
@@ -65,14 +67,22 @@ function nodeOf(item, close) {
   return element("button", attributes, icon(item.icon), item.label);
 }
 
-/** Below its anchor, or above it where there is no room; inside of the window in any case. */
-function place(node, { top, bottom, right }) {
-  const { offsetWidth: width, offsetHeight: height } = node;
-  const below = bottom + EDGE_PX + height <= innerHeight;
-  const left = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX);
-  const y = below ? bottom + 4 : Math.max(EDGE_PX, top - height - 4);
-  node.style.setProperty("left", `${left}px`);
-  node.style.setProperty("top", `${y}px`);
+/**
+ * Below its anchor, or above it from when there is no room; inside of the window in any case, also
+ * when what it shows comes later.
+ */
+function keepInWindow(node, { top, bottom, right }) {
+  let isBelow = true;
+  const place = () => {
+    const { offsetWidth: width, offsetHeight: height } = node;
+    isBelow &&= bottom + EDGE_PX + height <= innerHeight;
+    const left = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX);
+    const y = isBelow ? bottom + 4 : Math.max(EDGE_PX, top - height - 4);
+    node.style.setProperty("left", `${left}px`);
+    node.style.setProperty("top", `${y}px`);
+  };
+  place();
+  new ResizeObserver(place).observe(node);
 }
 
 function walk(event, node) {

@@ -187,3 +187,24 @@ async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: Open
     await until(is_last_line_above)
     await page.evaluate(KEYBOARD, [PHONE["height"], 0])
     await expect(page.locator(".app")).to_have_css("height", f"{PHONE['height']}px")
+
+
+async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> None:
+    """The sheet stays when the finger is lifted, which chooses nothing that is under it; a tap
+    beside the sheet closes it."""
+    play, party = make_play()
+    play.say(party, "bob", "press me", minutes=200)
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    box = await page.locator(".line", has_text="press me").locator(".text").bounding_box()
+    assert box
+    finger = await page.context.new_cdp_session(page)
+    points = [{"x": box["x"] + 10, "y": box["y"] + 10}]
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    sheet = page.get_by_role("menu", name="Message")
+    await expect(sheet).to_be_visible()
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await page.wait_for_timeout(300)  # closing it would take no longer
+    await expect(sheet.get_by_role("menuitem", name="Reply")).to_be_visible()
+    await page.touchscreen.tap(195, 40)
+    await expect(sheet).to_have_count(0)
