@@ -12,7 +12,7 @@ import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";
 import { Sender } from "./sender.js";
 import { Tabs } from "./tabs.js";
-import { notSentInWords } from "./words.js";
+import { notSentInWords, otherOf } from "./words.js";
 
 const UNAUTHENTICATED = 4500;
 const REVOKED = 4502;
@@ -223,9 +223,16 @@ export class Live {
 
   #frame(frame) {
     if (frame.type === "sent") this.#sender.sent(frame);
-    else if (frame.type === "error") this.#sender.refused(frame, notSentInWords);
+    else if (frame.type === "error") this.#refused(frame);
     else if (frame.type === "presence") this.presence.heard(frame);
     else this.chats.frame(frame);
+  }
+
+  #refused(frame) {
+    this.#sender.refused(frame, notSentInWords);
+    const { detail } = this.chats.get(frame.chat) ?? {};
+    const other = frame.code === "forbidden" && detail ? otherOf(detail, this.#me.id) : null;
+    if (other) this.names.forget(other); // their account is deleted, and has another name
   }
 
   #lineChanged(state, code) {

@@ -1,11 +1,12 @@
 /**
- * Who people are by their ids: many are asked for at once, and kept in this browser. Names may change,
- * so those that are kept are asked for again when somebody sees them.
+ * Who people are by their ids: many are asked for at once, and kept in this browser. Names and status
+ * lines may change, so those that are shown are asked for again now and then.
  */
 
 const AT_ONCE = 200;
 const TOGETHER_MS = 20; // what one drawing wants is one request
 const STALE_MS = 600_000;
+const LOOKED_AT_MS = 10_000; // whoever looks at somebody wants to see what is so now
 const UNKNOWN = "…";
 
 /** What somebody is called where others see them; undefined where nothing is known. */
@@ -19,7 +20,7 @@ export class Names {
   #clock;
   #onChange;
   #known = new Map(); // id -> {id, username, displayName, status, avatar}
-  #askedAt = new Map(); // id -> ms; also those that could not be answered, until `askAgain`
+  #askedAt = new Map(); // id -> ms; also those that could not be answered
   #queue = new Set();
   #isAsking = false;
 
@@ -36,7 +37,7 @@ export class Names {
 
   /** The name, or "…" until it is known, which `onChange` then says. */
   of(id) {
-    if (!this.#askedAt.has(id)) this.#want(id);
+    if (!this.#wasAsked(id, STALE_MS)) this.#want(id);
     return shownName(this.#known.get(id)) ?? UNKNOWN;
   }
 
@@ -81,13 +82,27 @@ export class Names {
     await this.#database.putAll("names", changed);
   }
 
-  /** What could not be answered may be now, and what was answered long ago may be no more. */
+  /** What could not be answered may be now. */
   askAgain() {
-    const fresh = this.#clock.now() - STALE_MS;
-    for (const [id, at] of this.#askedAt) {
-      if (!this.#known.has(id) || at < fresh) this.#askedAt.delete(id);
-    }
+    for (const id of this.#askedAt.keys()) if (!this.#known.has(id)) this.#askedAt.delete(id);
     this.#onChange();
+  }
+
+  /** Somebody looks at this person in particular; resolves when they are shown as they are now. */
+  async look(id) {
+    if (this.#wasAsked(id, LOOKED_AT_MS)) return;
+    this.#askedAt.set(id, this.#clock.now());
+    await this.#learnOf([id]);
+  }
+
+  /** This person is another one than they were. */
+  forget(id) {
+    this.#askedAt.delete(id);
+    this.#onChange();
+  }
+
+  #wasAsked(id, withinMs) {
+    return this.#clock.now() - (this.#askedAt.get(id) ?? -Infinity) < withinMs;
   }
 
   #want(id) {
@@ -102,13 +117,17 @@ export class Names {
     while (this.#queue.size > 0) {
       const ids = [...this.#queue].slice(0, AT_ONCE);
       for (const id of ids) this.#queue.delete(id);
-      try {
-        await this.learn(await this.#api.users(ids));
-      } catch (error) {
-        if (error.code === undefined) throw error;
-        // They stay as they are until `askAgain`; no view depends on a name.
-      }
+      await this.#learnOf(ids);
     }
     this.#isAsking = false;
+  }
+
+  async #learnOf(ids) {
+    try {
+      await this.learn(await this.#api.users(ids));
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      // They stay as they are for now; no view depends on a name.
+    }
   }
 }

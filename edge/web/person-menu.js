@@ -5,14 +5,21 @@ import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
 import { openMenu } from "./menu.js";
 import { presenceInWords } from "./presence.js";
+import { isDeleted } from "./words.js";
 
 /** `anchor` is the name; `write(id)` opens the chat with them. */
 export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
   const name = names.of(id);
   const { username = "" } = names.known(id) ?? {};
   const state = presence.of(id);
-  const about = [username !== name && username, presenceInWords(state), names.statusOf(id)]
-    .filter(Boolean).join(" · ");
+  const about = element("span", { class: "cut", dir: "auto" });
+  const tell = () => {
+    about.textContent = [username !== name && username, presenceInWords(state), names.statusOf(id)]
+      .filter(Boolean).join(" · ");
+    about.hidden = about.textContent === "";
+  };
+  tell();
+  names.look(id).then(tell);
   const card = element(
     "div",
     { class: "person-card" },
@@ -21,9 +28,10 @@ export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
       "span",
       { class: "two" },
       element("b", { class: "cut", dir: "auto" }, name),
-      about ? element("span", { class: "cut", dir: "auto" }, about) : null,
+      about,
     ),
   );
-  const items = [card, null, { icon: "chat", label: `Write to ${name}`, take: () => write(id) }];
+  const choice = { icon: "chat", label: `Write to ${name}`, take: () => write(id) };
+  const items = isDeleted(names.known(id)) ? [card] : [card, null, choice];
   openMenu({ label: name, anchor, items, layers });
 }

@@ -4,7 +4,7 @@
  */
 
 const MOST_WATCHED = 200;
-const PAUSE_MS = 500; // scrolling through a list is not told line by line
+const PAUSE_MS = 1_000; // a node takes one list a second
 
 export class Presence {
   #send;

@@ -89,7 +89,7 @@ export class Sender {
     if (clientId && this.#outbox.get(clientId)) await this.#stored(chat, clientId, seq);
   }
 
-  /** `inWords(code, item)` is the reason that a person reads. */
+  /** `inWords(code, item, isDirect)` is the reason that a person reads. */
   async refused({ clientId, code, retryAfter }, inWords) {
     const item = this.#outbox.get(clientId);
     if (!item || !this.#lanes.isUnderway(item.chat, clientId)) return;
@@ -101,7 +101,7 @@ export class Sender {
     const chat = this.#chats.get(item.chat);
     // Where nobody could see it, try it again or delete it, it is over.
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
-    const reason = inWords(code, item);
+    const reason = inWords(code, item, chat?.detail?.kind === "direct");
     if (isShown) chat.timeline.change(clientId, { state: "failed", reason });
     else chat?.timeline.discard(clientId);
     const kept = isShown

@@ -6,7 +6,7 @@ import { namedHere } from "./addresses.js";
 import { Attention } from "./attention.js";
 import { element } from "./element.js";
 import { Errands } from "./errands.js";
-import { showHeading } from "./heading.js";
+import { Heading } from "./heading.js";
 import { goAround, hearKeys, isCovered } from "./keys.js";
 import { Layers } from "./layers.js";
 import { Lazy } from "./lazy.js";
@@ -46,6 +46,7 @@ export class Workspace {
   #parts;
   #sheets;
   #side;
+  #heading = new Heading();
   #panel = null; // made when it is first wanted
   #standby = null; // comes when the browser has nothing else to do
   #conversation;
@@ -300,9 +301,10 @@ export class Workspace {
 
   #menu(chat, anchor, more = {}) {
     const read = () => this.#chats.markRead(chat);
+    const unread = () => this.#errands.do(this.#chats.markUnread(chat, chat.latestNews));
     const change = (changes) => this.#errands.do(this.#chats.changeMine(chat, changes));
     this.#lazy.use(({ openChatMenu }) => openChatMenu({
-      chat, does: { ...more, read, change }, label: this.#titleOf(chat), anchor,
+      chat, does: { ...more, read, unread, change }, label: this.#titleOf(chat), anchor,
       layers: this.#layers,
     }));
   }
@@ -340,6 +342,7 @@ export class Workspace {
   #end() {
     this.#session.rest.forget();
     this.#ended.abort();
+    this.#heading.show({ title: "", waiting: 0, name: this.#parts.instance.name });
     this.#standby?.end();
     this.#sheets.closeAll();
     history.replaceState(null, "", location.pathname);
@@ -385,7 +388,7 @@ export class Workspace {
     this.#panel?.render(this.#open, title);
     this.#sheets.render();
     this.#live.presence.drawn();
-    showHeading({ title, waiting: this.#chats.waiting, name: this.#parts.instance.name });
+    this.#heading.show({ title, waiting: this.#chats.waiting, name: this.#parts.instance.name });
   }
 
   #titleOf(chat) {

@@ -87,6 +87,7 @@ rule("scrolling is told when it has come to rest, and at most 200 people", async
   for (let n = 0; n < 20; n += 1) draw(`p${n}`);
   await clock.pass(1_000);
   same(sent, [["p0"], ["p19"]]);
+  await clock.pass(1_000);
   draw(...Array.from({ length: 300 }, (_, n) => `p${n}`));
   same(sent.at(-1).length, 200);
 });
@@ -159,8 +160,19 @@ rule("who could not be asked for is asked for again after a reconnect, others wh
   await clock.pass(100);
   same(asked, [2, 1]);
   await clock.pass(700_000);
-  names.askAgain();
   same(names.of("a"), "ann");
   await clock.pass(100);
   same(asked, [2, 1, 1]);
+});
+
+rule("somebody who is looked at is asked for at once, and not twice within ten seconds", async () => {
+  const people = { a: { username: "ann", status: "Here" } };
+  const { names, clock, asked } = namesOf(people);
+  await names.look("a");
+  people.a.status = "Away";
+  await names.look("a");
+  same([names.statusOf("a"), asked], ["Here", [1]]);
+  await clock.pass(10_000);
+  await names.look("a");
+  same([names.statusOf("a"), asked], ["Away", [1, 1]]);
 });
