@@ -6,6 +6,7 @@ import { Completion } from "./completion.js";
 import { openEmojiPicker } from "./emoji-picker.js";
 import { EmojiUse } from "./emoji-use.js";
 import { Files } from "./files.js";
+import { openReactions } from "./reaction-people.js";
 import { openMessageMenu } from "./message-layer.js";
 import { choicesFor } from "./message-menu.js";
 import { suggest } from "./suggestions.js";
@@ -45,6 +46,12 @@ export class Aids {
 
   pickEmoji(anchor, choose) {
     openEmojiPicker({ anchor, layers: this.#parts.layers, use: this.#use, choose });
+  }
+
+  /** As the function of that name. */
+  openReactions(how) {
+    const { me, names, layers } = this.#parts;
+    openReactions({ ...how, me, names, layers });
   }
 
   /** As `openMessageMenu` takes it. */

@@ -10,15 +10,18 @@ export function openChatMenu({ chat, does, ...where }) {
 }
 
 /**
- * Choices for a menu; `does` is `{read(), change(changes)}`, the latter as `Chats.changeMine`, and
- * `find()` where that is not in sight.
+ * Choices for a menu; `does` is `{read(), unread(), change(changes)}`, the last as
+ * `Chats.changeMine`, and `find()` where that is not in sight.
  */
-function choicesForChat({ unread, mine }, does) {
+function choicesForChat({ unread, mine, latestNews }, does) {
   const { notify, archived } = mine;
   const tell = (wanted) => () => does.change({ notify: wanted });
   return [
     does.find && { icon: "search", label: "Find or search", take: does.find },
     unread > 0 && { icon: "check", label: "Mark as read", take: does.read },
+    unread === 0 && latestNews !== null && {
+      icon: "bell", label: "Mark as unread", take: does.unread,
+    },
     notify === "all"
       ? { icon: "bell", label: "Only mentions", take: tell("mentions") }
       : { icon: "bell", label: notify === "none" ? "Unmute" : "Every message", take: tell("all") },

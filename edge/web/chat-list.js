@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
 import { listTime } from "./moments.js";
 import { saidIn } from "./said.js";
-import { DELETED, otherOf, titleOf } from "./words.js";
+import { DELETED, apart, otherOf, titleOf } from "./words.js";
 
 const EXCERPT = 200;
 
@@ -114,7 +114,7 @@ export class ChatList {
     if (latest === null) return "Nobody has written yet";
     const said = isBlank(latest) ? DELETED : saidIn(latest.message, latest.attachments);
     if (latest.by === this.#me.id) return `You: ${said}`;
-    return isDirect ? said : `${this.#names.of(latest.by)}: ${said}`;
+    return isDirect ? said : `${apart(this.#names.of(latest.by))}: ${said}`;
   }
 }
 
@@ -125,7 +125,10 @@ function foldable(id, list) {
     "button",
     {
       class: "quiet fold", type: "button", "aria-expanded": "false",
-      onclick: () => show(list.hidden),
+      onclick: () => {
+        show(list.hidden);
+        list.scrollIntoView({ block: "nearest" });
+      },
     },
     icon("archive", { small: true }), "Archived ", count,
   );

@@ -135,7 +135,9 @@ export class ChatPeople {
     );
     return element(
       "li",
-      { class: "person-row" },
+      { class: mine ? "person-row" : "person-row known", onclick: mine ? undefined : ({ target }) => {
+        if (!more.contains(target)) this.#menu(id, name, more);
+      } },
       avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state, picture }),
       element(
         "span",

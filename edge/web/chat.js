@@ -2,7 +2,7 @@
  * One chat as its reader knows it: what it is called, who is in it, its timeline, how far it is
  * read, who is typing. Changes by events and by what the server says; does no I/O.
  */
-import { change, changesMessage } from "./client/fold.js";
+import { change, changesMessage, isBlank } from "./client/fold.js";
 import { madeAt } from "./client/ids.js";
 import { Timeline } from "./client/timeline.js";
 import { Unread } from "./unread.js";
@@ -54,6 +54,12 @@ export class Chat {
   get waiting() {
     if (this.mine.archived || this.mine.notify === "none") return 0;
     return this.mine.notify === "mentions" ? this.mentions : this.unread;
+  }
+
+  /** The seq of the newest message where somebody else has written it, or null. */
+  get latestNews() {
+    const isNews = this.latest !== null && this.latest.by !== this.#me && !isBlank(this.latest);
+    return isNews ? this.latest.seq : null;
   }
 
   /** Milliseconds by which a list sorts. */

@@ -13,7 +13,7 @@ import { introOf } from "./intro.js";
 import { Log } from "./log.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn } from "./mentions.js";
-import { otherOf, titleOf, typingInWords } from "./words.js";
+import { isDeleted, otherOf, titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
   #me;
@@ -33,6 +33,8 @@ export class Conversation {
   #title = "";
   #seen = 0; // the seq up to which the reader has had the end in view
   #typing = element("p", { class: "typing", "aria-live": "off" });
+  #closed = element("p", { class: "banner" }, icon("alert"),
+    "This account is deleted. You can read what was written here, and nobody can write any more.");
   #latest;
   #toNew;
   #notice;
@@ -84,9 +86,7 @@ export class Conversation {
         react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
         pick: (row, anchor) => this.#pick(row, anchor),
         jump: (seq) => this.#log.goTo(seq),
-        person: (id, anchor) => lazy.use(({ openPersonMenu }) => (
-          openPersonMenu({ id, anchor, names, presence, layers, write: hear.write })
-        )),
+        person: (id, anchor) => this.#person(id, anchor),
         link: (file) => this.#aided(({ files }) => files.link(file)),
         view: (seq, file) => this.#aided(({ files }) => files.view(seq, file)),
       },
@@ -120,7 +120,8 @@ export class Conversation {
     this.#panes = [
       this.#bar.node,
       element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#toNew, this.#latest),
-      element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
+      element("div", { class: "foot" }, this.#typing, this.#notice.node, this.#closed,
+        this.composer.node),
     ];
     this.node = element("section", {
       class: "chat", "aria-label": "Conversation",
@@ -173,6 +174,8 @@ export class Conversation {
       return;
     }
     const { timeline } = chat;
+    const other = otherOf(chat.detail, this.#me.id);
+    if (other !== null) this.#names.look(other);
     chat.newAfter = chat.unread > 0 ? chat.read : null;
     this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
@@ -210,6 +213,8 @@ export class Conversation {
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
     setText(this.#typing, typingInWords(typists));
     this.#notice.render(notice);
+    this.#closed.hidden = !this.#isDeleted(otherOf(this.#chat.detail, this.#me.id));
+    this.composer.node.hidden = !this.#closed.hidden;
     this.#log.render({ isLive });
     this.#look();
   }
@@ -262,19 +267,36 @@ export class Conversation {
     this.#aided((aids) => aids.pickEmoji(anchor, (emoji) => this.#react(row, emoji, true)));
   }
 
+  #person(id, anchor) {
+    this.#lazy.use(({ openPersonMenu }) => openPersonMenu({
+      id, anchor, names: this.#names, presence: this.#presence, layers: this.#layers,
+      write: this.#hear.write,
+    }));
+  }
+
+  #isDeleted(id) {
+    return id !== null && isDeleted(this.#names.known(id));
+  }
+
   /** What can be done with a message that is stored. */
   #choices(row) {
     const chat = this.#chat;
     const isGroup = otherOf(chat.detail, this.#me.id) === null;
     const address = addressOf(chat, row.seq);
     const share = () => this.#hear.share({ title: this.#title, text: row.text, url: address });
-    const mayWrite = isGroup && !row.mine;
+    const mayWrite = isGroup && !row.mine && !this.#isDeleted(row.by);
+    const { reactions = [] } = chat.timeline.messageAt(row.seq) ?? {};
     return this.#aids.choicesFor(row, {
       isOwner: chat.isOwner && isGroup,
       isNews: chat.timeline.newsAfter(row.seq - 1) > 0,
       author: mayWrite ? this.#names.of(row.by) : null,
+      hasReactions: reactions.length > 0,
       does: {
         pick: (anchor) => this.#pick(row, anchor),
+        reactions: () => this.#aids.openReactions({
+          reactions, anchor: this.#log.lineOf(row),
+          person: (id) => this.#person(id, this.#log.lineOf(row)),
+        }),
         reply: () => this.composer.answer(row),
         edit: () => this.composer.edit(row),
         copyText: () => this.#hear.copy(row.text),
@@ -291,7 +313,7 @@ export class Conversation {
     this.#aided((aids) => aids.openMenu({
       row, choices, anchor,
       react: (emoji, isOn) => this.#react(row, emoji, isOn),
-      pick: () => this.#pick(row, anchor),
+      pick: () => this.#pick(row, this.#log.lineOf(row)),
     }));
   }
 

@@ -19,7 +19,7 @@ export function partsOfMessage({ by, face, name, picture, where, time, title, pa
       element(
         "span",
         { class: "first-line" },
-        element("span", { class: "cut" }, element("b", {}, name), " in ", where),
+        element("span", { class: "cut" }, element("bdi", {}, element("b", {}, name)), " in ", element("bdi", {}, where)),
         " ",
         element("time", { title }, time),
         " ",

@@ -81,7 +81,7 @@ function authorOf({ by, name }, acts) {
   return author;
 }
 
-function textOf({ text, isGone, mentioned, editedAt, attachments }, { chatAt }) {
+function textOf({ text, isGone, mentioned, editedAt, attachments }, acts) {
   if (text === "" && !editedAt && attachments?.length) return null;
   if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
   const edited = editedAt && element(
@@ -92,9 +92,18 @@ function textOf({ text, isGone, mentioned, editedAt, attachments }, { chatAt }) 
   );
   const mention = (name) => {
     const one = mentioned.find((other) => other.username.toLowerCase() === name.toLowerCase());
-    return one ? element("span", { class: one.isMe ? "at me" : "at" }, `@${one.name}`) : null;
+    return one ? mentionOf(one, acts) : null;
   };
-  return proseOf(text, { mention, chatAt, after: edited });
+  return proseOf(text, { mention, chatAt: acts.chatAt, after: edited });
+}
+
+/** Leads to its person, like an author; no button, whose text could not be selected. */
+function mentionOf({ id, name, isMe }, acts) {
+  if (isMe) return element("span", { class: "at me" }, `@${name}`);
+  const node = element("span", {
+    class: "at", role: "button", tabindex: "-1", onclick: () => acts.person(id, node),
+  }, `@${name}`);
+  return node;
 }
 
 /** The line of the message that this one answers; it leads there. */

@@ -86,6 +86,11 @@ export class Log {
     return this.#rows.get(node.closest(".line")?.dataset.key);
   }
 
+  /** The line of a row, which stays where the buttons on it go elsewhere. */
+  lineOf(row) {
+    return this.#kept.get(row.key)?.node ?? this.node;
+  }
+
   /** `{seq, top}` of the first line in view; null where the end is followed. */
   get place() {
     if (this.atEnd || !this.#place) return null;

@@ -2,12 +2,12 @@
  * What can be done with a stored message, and by whom.
  */
 /**
- * `does` is `{react(emoji), pick(anchor), reply(), edit(), copyText(), copyLink(), share(),
- * unread(), write(), remove()}`, without `share` where the system cannot; `isOwner` of a chat of
- * several; `isNews` where somebody else has written from here on; `author` is the name of whom one
- * can write to, or null.
+ * `does` is `{react(emoji), pick(anchor), reactions(), reply(), edit(), copyText(),
+ * copyLink(), share(), unread(), write(), remove()}`, without `share` where the system cannot;
+ * `isOwner` of a chat of several; `isNews` where somebody else has written from here on; `author` is
+ * the name of whom one can write to, or null.
  */
-export function choicesFor(row, { isOwner, isNews, author, does }) {
+export function choicesFor(row, { isOwner, isNews, author, hasReactions, does }) {
   const may = !row.isGone;
   const isPending = row.state !== "stored";
   return [
@@ -18,6 +18,7 @@ export function choicesFor(row, { isOwner, isNews, author, does }) {
     },
     may && { icon: "copy", label: "Copy text", take: does.copyText },
     { icon: "link", label: "Copy link", take: does.copyLink },
+    may && hasReactions && { icon: "smile", label: "Who reacted", take: does.reactions },
     may && does.share !== undefined && { icon: "share", label: "Share", take: does.share },
     isNews && { icon: "bell", label: "Mark as unread", isOnAlt: true, take: does.unread },
     author !== null && { icon: "chat", label: `Write to ${author}`, take: does.write },

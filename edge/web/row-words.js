@@ -40,7 +40,7 @@ export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
 function spoken({ mentions = [], reactions = [] }, { me, names }) {
   return {
     mentioned: mentions.map((id) => ({
-      username: names.known(id)?.username ?? "", name: names.of(id), isMe: id === me.id,
+      id, username: names.known(id)?.username ?? "", name: names.of(id), isMe: id === me.id,
     })),
     reactions: reactions.map(({ emoji, count, users }) => ({
       emoji, count, isMine: users.includes(me.id),

@@ -2,6 +2,9 @@
  * What the page says to people: refusals, notes about a chat, names of chats, each in a sentence.
  */
 
+/** Letters of scripts that run from the right, and characters that turn others (UAX #9). */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200e\u200f\u202a-\u202e\u2066-\u2069\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
 /** What stands where a text was. */
 export const DELETED = "This message was deleted";
 
@@ -33,13 +36,14 @@ function waitInWords(seconds) {
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
-/** Why a message was not sent, by the code of the refusal. */
-export function notSentInWords(code, { replyTo, attachments } = {}) {
+/** Why a message was not sent, by the code of the refusal; `isDirect` in a chat of two. */
+export function notSentInWords(code, { replyTo, attachments } = {}, isDirect = false) {
   if (code === "invalid_request" && attachments?.length) {
     return "one of its files is gone. Choose it again.";
   }
   if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";
   if (code === "invalid_request") return "it contains a character that cannot be stored.";
+  if (code === "forbidden" && isDirect) return "this account is deleted.";
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
   if (code === "too_large") return "it is too long for one message.";
   return REFUSALS[code] ?? REFUSALS.internal;
@@ -66,8 +70,14 @@ export function isolated(text) {
   return `\u2068${text}\u2069`;
 }
 
+/** A name among others or before a text: isolated where it could turn what stands around it. */
+export function apart(name) {
+  return RIGHT_TO_LEFT.test(name) ? isolated(name) : name;
+}
+
 /** "ann", "ann and bob", "ann, bob and 4 others". */
-export function listed(names, total = names.length) {
+export function listed(people, total = people.length) {
+  const names = people.map(apart);
   if (total > names.length) return `${names.join(", ")} and ${total - names.length} others`;
   if (names.length < 2) return names.join("");
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
@@ -75,7 +85,7 @@ export function listed(names, total = names.length) {
 
 /** A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself. */
 export function noteOf(event, nameOf) {
-  const by = capitalised(nameOf(event.by));
+  const by = capitalised(apart(nameOf(event.by)));
   const people = () => namesOf(event.users, nameOf);
   switch (event.type) {
     case "chat.created":
@@ -123,6 +133,11 @@ export function otherOf({ kind, participants }, me) {
   return kind === "direct" ? participants.find((id) => id !== me) : null;
 }
 
+/** Whether somebody's account is deleted; nobody else can be called so. */
+export function isDeleted(user) {
+  return /^deleted-.{8}$/iu.test(user?.username ?? "");
+}
+
 /** A chat's name; the other one's of a direct chat. */
 export function titleOf(detail, me, nameOf) {
   const other = otherOf(detail, me);
@@ -145,7 +160,7 @@ export function peopleInWords(count) {
 export function membersInWords({ participants, participantCount }, me, nameOf) {
   const others = participants.filter((id) => id !== me);
   if (others.length === 0) return "Only you so far";
-  const shown = others.slice(0, 4).map(nameOf);
+  const shown = others.slice(0, 4).map(nameOf).map(apart);
   const rest = participantCount - 1 - shown.length;
   if (rest > 0) return `${shown.join(", ")}, ${rest} more and you`;
   return `${shown.join(", ")} and you`;

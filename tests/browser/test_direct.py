@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.company import two
+from tests.browser.company import one_person, two
 from tests.browser.conftest import OpenWindow
 from tests.browser.test_files import picture
 
@@ -11,22 +11,36 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> None:
-    """The panel, the author of a message and the finder lead to one and the same chat."""
+    """The panel, the author of a message, a mention, whoever reacted and the finder lead to one
+    and the same chat."""
     ann, bob = await two(enter, "Kitchen")
+
+    async def expect_their_chat() -> None:
+        await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
+        await expect(ann.page.locator(".bar h1")).to_have_text(bob.name)
+
     await bob.write("There is cake")
-    await ann.log.get_by_role("button", name=bob.name).click()
-    await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
-    await expect(ann.page.locator(".bar h1")).to_have_text(bob.name)
+    await ann.log.get_by_role("button", name=bob.name, exact=True).click()
+    await expect_their_chat()
+    await ann.open_chat("Kitchen")
+    await ann.write(f"Thank you @{bob.name}!")
+    await ann.log.get_by_role("button", name=f"@{bob.name}").click()
+    await expect_their_chat()
+    await bob.react("Thank you", "👍")
+    await ann.open_chat("Kitchen")
+    await ann.act_on("Thank you", "Who reacted")
+    await ann.page.get_by_role("menuitem", name=bob.name, exact=True).click()
+    await expect_their_chat()
     await ann.write("Is there any left?")
     await expect(ann.page.locator(".chats h2")).to_have_text(["Chats", "Direct"])
-    entry = bob.page.get_by_role("link", name=ann.name)
+    entry = bob.page.get_by_role("link", name="Is there any left?")
     await expect(entry).to_contain_text("For you: 1")
     await bob.find(ann.name, "Chats")
     await bob.expect_lines("Is there any left?")
     await ann.open_chat("Kitchen")
     panel = await ann.open_panel()
-    await panel.get_by_role("button", name=f"More about {bob.name}").click()
-    await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
+    await panel.get_by_text(bob.name).click()
+    await expect_their_chat()
     await ann.expect_lines("Is there any left?")
     panel = await ann.open_panel("Settings")
     await expect(panel.get_by_role("button", name="Archive for me")).to_be_visible()
@@ -72,6 +86,21 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
     await bob.page.get_by_title("Settings").click()
     await own.get_by_role("button", name="Remove").click()
     await expect(bob.page.locator(".side .person img, .own-picture img")).to_have_count(0)
+
+
+async def test_a_deleted_account_is_written_to_no_more(enter: OpenWindow) -> None:
+    """What was written stays; in place of the field it is said why there is nothing to write."""
+    ann = await enter()
+    async with one_person(ann) as bob:
+        await ann.find(bob.username, "People")
+        await ann.write("Are you leaving?")
+        await expect(ann.log.locator(".line.pending")).to_have_count(0)
+        assert (await bob.ask("POST", "/api/user/me/delete", {})).status == 200
+        await ann.expect_lines("Are you leaving?")
+        await ann.page.reload()
+    await expect(ann.page.get_by_text("This account is deleted.")).to_be_visible()
+    await ann.expect_lines("Are you leaving?")
+    await expect(ann.composer).to_be_hidden()
 
 
 async def test_who_is_here_is_seen(enter: OpenWindow) -> None:
