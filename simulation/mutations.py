@@ -84,9 +84,12 @@ def a_socket_enters_when_its_join_begins() -> None:
     join_itself = realtime.fan_out.joining.Joiner.join
     enter_itself = realtime.fan_out.joining.Joiner.enter
 
-    async def join(joiner: Any, guest: Any, connect: Any) -> None:
-        enter_itself(joiner, guest)
-        await join_itself(joiner, guest, connect)
+    def join(joiner: Any, guest: Any, connect: Any) -> None:
+        async def join_later() -> None:
+            enter_itself(joiner, guest)
+            join_itself(joiner, guest, connect)
+
+        joiner._spawn(join_later())
 
     _put(realtime.fan_out.joining.Joiner, "enter", lambda _, __: None)
     _put(realtime.fan_out.joining.Joiner, "join", join)

@@ -72,6 +72,7 @@ class Listener:
         self.host = host
         self.port = port
         self.address = f"{host}:{port}"
+        self.family = 2  # AF_INET
         self.accept: Callable[[], Any] | None = None
         self.process: Process | None = None
 
@@ -81,9 +82,8 @@ class Listener:
     def setblocking(self, flag: bool) -> None:
         pass
 
-    @property
-    def family(self) -> int:
-        return 2
+    def setsockopt(self, *_: int) -> None:
+        pass
 
     def close(self) -> None:
         self.accept = None

@@ -7,6 +7,7 @@ for the secret in it. One header rather than three, because each costs HAProxy a
 
 import hmac
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from socket import AF_INET, inet_pton
 from typing import Final, NamedTuple
 
 BALANCER_HEADER: Final = "x-hubbub-balancer"
@@ -31,6 +32,14 @@ def read_word(header: str, secret: str | None) -> Word | None:
 def network_of(address: str) -> str:
     """What limits count as one client. An IPv6 host has a whole /64 to itself (RFC 4291 section
     2.5.4); an IPv4 address has one spelling, also where it came in over IPv6."""
+    try:
+        inet_pton(AF_INET, address)  # of IPv4 it takes one spelling, in a tenth of the time
+    except (OSError, ValueError):
+        return _network_of_other(address)
+    return address
+
+
+def _network_of_other(address: str) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:  # a Unix socket has none

@@ -154,7 +154,9 @@ class Lanes(Generic[Item, Result]):
         first = batch[0]
         current_trace.set(first.trace)
         if len(batch) > 1 and first.trace:
-            log("batch", traces=[asked.trace for asked in batch])
+            traces = dict.fromkeys(asked.trace for asked in batch)
+            if len(traces) > 1:
+                log("batch", traces=list(traces))
         left = first.deadline - self._clock()
         try:
             results = await self._call(first.key, [asked.item for asked in batch], left)

@@ -18,7 +18,12 @@ from loadtest.bench.report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
 from loadtest.peers.build import BUILD, build, say
 from loadtest.peers.changing import measure_changes
-from loadtest.peers.connecting import measure_connects, measure_memory, plan_many_sockets
+from loadtest.peers.connecting import (
+    measure_connects,
+    measure_floor,
+    measure_memory,
+    plan_many_sockets,
+)
 from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import measure_finding
@@ -134,6 +139,7 @@ class Bench:
             wait_for_quiet(self.plan.pace.patience)
             if name == "hubbub":
                 self.note("connects", name, round_, measure_connects(hubbub, plan))
+                self.note("connects", "python floor", round_, measure_floor(plan))
             elif self._is_whole(name):
                 found = measure_idle(name, bus, CONNECTS_AT_ONCE, handshakes=CONNECTS_AT_ONCE)
                 self.note("connects", name, round_, found)

@@ -71,6 +71,9 @@ SENDS: Final = (
 )
 
 
+_CONNECTS: Final = ("connect_us", "ready_s")
+
+
 class TableRow(NamedTuple):
     """One figure of the table: where it is among the rows, and how it is written."""
 
@@ -180,6 +183,14 @@ def _rest(rows: Rows) -> list[str]:
     for row in rows.of("connects", "hubbub")[-1:]:
         tiers = ", ".join(f"{t} {us:.0f}" for t, us in row["us_by_tier"].items() if us >= 1)
         lines.append(f"- a connect, µs by tier: {tiers}")
+    if rows.of("connects", "python floor"):
+        shares = [rows.ratio("connects", "hubbub", "python floor", k) for k in _CONNECTS]
+        floor = [rows.median("connects", "python floor", key) for key in _CONNECTS]
+        lines.append(
+            "- the least that Python needs to answer a connect, with nobody known and no chats: "
+            f"{_cell(floor[0], shares[0], '.0f')} µs, 10,000 at once after "
+            f"{_cell(floor[1], shares[1], '.2f')} s"
+        )
     for row in rows.of("connects, balanced", "hubbub"):
         lines.append(
             f"- {row['ready']:,} at once through the balancer: all ready after"

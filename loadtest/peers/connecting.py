@@ -1,12 +1,15 @@
 """What a socket of Hubbub costs: memory when idle; CPU of all tiers to connect and join."""
 
+import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from loadtest.peers.build import say
-from loadtest.peers.hubbub import Hubbub, spent
-from loadtest.peers.machine import Found, kernel_socket_kb
+from loadtest.peers.hubbub import PROJECT, Hubbub, spent
+from loadtest.peers.machine import SERVER_CORE, Found, cpu_seconds, kernel_socket_kb
 from loadtest.peers.people import SOCKET_OPTIONS, SOCKETS_A_USER, People
+from loadtest.peers.process import Process, free_port, wait_for_port
 from loadtest.peers.sockets import Sockets
 
 CHAT_MEMBERS: Final = 10
@@ -57,6 +60,26 @@ def measure_connects(hubbub: Hubbub, plan: list[str], *, public: bool = False) -
         "connect_us": sum(by_tier.values()),
         "us_by_tier": by_tier,
         "ready": ready,
+        "ready_s": sockets.ready["seconds"],
+        "failed": sockets.ready["failed"],
+    }
+
+
+def measure_floor(plan: Sequence[str]) -> Found:
+    """The same sockets to a program that answers and knows nobody, alone on a core as peers are."""
+    port = free_port()
+    program = [sys.executable, "-m", "loadtest.peers.connecting_floor", port]
+    server = Process(program, SERVER_CORE, cwd=PROJECT)
+    try:
+        wait_for_port(server, port)
+        cpu = cpu_seconds(server.pid)
+        sockets = Sockets([port], plan, [*SOCKET_OPTIONS, "--handshakes", len(plan)])
+        cpu = cpu_seconds(server.pid) - cpu
+        sockets.stop()
+    finally:
+        server.stop()
+    return {
+        "connect_us": cpu / len(plan) * 1e6,
         "ready_s": sockets.ready["seconds"],
         "failed": sockets.ready["failed"],
     }

@@ -79,6 +79,6 @@ def create_fan_out(
         notices=notices,
         relay=Relay(rooms, subscriptions, delivery, counters),
         heads=heads,
-        joiner=Joiner(hub, bus, chats, rooms, notices, counters, clock),
+        joiner=Joiner(hub, bus, chats, rooms, notices, counters, spawn, clock),
         canary=canary,
     )

@@ -6,15 +6,18 @@ anything is replayed. A user who is removed meanwhile gets nothing above their r
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from common.process.logs import log
+from common.process.logs import current_trace, log
+from common.process.trace import new_trace
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
 from common.protocol.frames import Connect, Ready
@@ -26,7 +29,7 @@ from realtime.fan_out.hub import Hub, Joining, Listener, Room
 from realtime.fan_out.notices import Notices
 from realtime.fan_out.replay import lines_since
 from realtime.fan_out.rooms import ROOMS_A_TURN, Rooms
-from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats
+from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats, Memberships
 from realtime.protocol.frames import encode_frame, event_frames
 
 T = TypeVar("T")
@@ -34,6 +37,8 @@ T = TypeVar("T")
 JOIN_TIMEOUT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
 MAX_REPLAY_BYTES: Final = 1_048_576
+# Some of the thousand whose memberships one call has told; the others have their turn in between.
+GUESTS_A_TURN: Final = 64
 
 
 class Guest(Listener, Protocol):
@@ -44,8 +49,40 @@ class Guest(Listener, Protocol):
     def end(self, code: CloseCode, reason: str) -> None: ...
 
 
+class _Entrant(NamedTuple):
+    """A socket on its way, since a moment of the clock."""
+
+    guest: Guest
+    joining: Joining
+    connect: Connect
+    since: float
+
+    def is_gone(self) -> bool:  # a property would be believed from one wait to the next
+        return self.guest.joining is not self.joining
+
+
+class _Missed(NamedTuple):
+    """What a socket that resumes has not seen: chats that its client must catch up by itself, and
+    (chat, seq, head) of those whose events above seq it gets here."""
+
+    behind: list[str]
+    wanted: list[tuple[str, int, int]]
+
+
+class _Joined(NamedTuple):
+    """For the log."""
+
+    chats: int
+    behind: int
+    seconds: float
+
+
 class Joiner:
-    """Joins sockets. What it asks of chats goes in batches with what others ask."""
+    """Joins sockets. What it asks of chats goes in batches with what others ask.
+
+    After an outage thousands come at once. Those that find all they need share a task; one that
+    has to wait for streams, events or chats has its own.
+    """
 
     def __init__(
         self,
@@ -55,6 +92,7 @@ class Joiner:
         rooms: Rooms,
         notices: Notices,
         counters: Counters,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hub = hub
@@ -63,30 +101,140 @@ class Joiner:
         self._rooms = rooms
         self._notices = notices
         self._counters = counters
+        self._spawn = spawn
         self._clock = clock
+        self._entrants: list[_Entrant] = []
+        self._is_asking = False
+        self._answered: deque[tuple[_Entrant, Memberships | Refusal]] = deque()
 
     def enter(self, guest: Guest) -> None:
-        """At once, so that a socket that ends before `join` begins leaves nothing behind."""
+        """At once, so that a socket that ends before its join begins leaves nothing behind."""
         guest.joining = Joining()
-        self._notices.hear(self._hub.enter(guest))
+        person = self._hub.enter(guest)
+        if len(person.sockets) == 1:
+            self._notices.hear(person)
 
-    async def join(self, guest: Guest, connect: Connect) -> None:
-        """Makes a socket that has entered ready, or ends it when chats does not answer."""
-        started = self._clock()
-        joining = guest.joining
-        if joining is None:
-            return  # it went away
+    def join(self, guest: Guest, connect: Connect) -> None:
+        """Makes a socket that has entered ready, later, or ends it when chats does not answer."""
+        if guest.joining is None:
+            return
+        self._entrants.append(_Entrant(guest, guest.joining, connect, self._clock()))
+        if not self._is_asking:
+            self._is_asking = True
+            self._spawn(self._ask())
+
+    async def _ask(self) -> None:
+        """For the memberships of all who have come: the first one's at once, and those of others
+        when the bus has answered for it, since a turn of the loop accepts one connection."""
         try:
-            async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
-                await self._bus.settled()
-                memberships = await self._insist(lambda: self._chats.memberships(guest.user))
-                heads = await self._place(guest, joining, memberships.heads)
-                behind, replay = await self._replay(guest, joining, connect, heads)
+            while self._entrants:
+                entrants, self._entrants = self._entrants, []
+                current_trace.set(new_trace())
+                await self._ask_for(entrants)
+        finally:
+            self._is_asking = False
+
+    async def _ask_for(self, entrants: Sequence[_Entrant]) -> None:
+        try:
+            await self._bus.settled()
+            for entrant in entrants:
+                if not entrant.is_gone():
+                    self._chats.ask_memberships(entrant.guest.user, partial(self._hear, entrant))
+        except Exception:
+            for entrant in entrants:
+                _fail(entrant)
+
+    def _hear(self, entrant: _Entrant, answer: Memberships | Refusal) -> None:
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._join_some)
+        self._answered.append((entrant, answer))
+
+    def _join_some(self) -> None:
+        joined: list[_Joined] = []
+        for _ in range(min(GUESTS_A_TURN, len(self._answered))):
+            entrant, answer = self._answered.popleft()
+            if entrant.is_gone():
+                continue
+            try:
+                if isinstance(answer, Refusal):
+                    self._spawn(self._finish(entrant, partial(self._join_late, entrant)))
+                elif (one := self._join_now(entrant, answer)) is not None:
+                    joined.append(one)
+            except Exception:
+                _fail(entrant)
+        if self._answered:
+            asyncio.get_running_loop().call_soon(self._join_some)
+        _log_joined(joined)
+
+    def _join_now(self, entrant: _Entrant, memberships: Memberships) -> _Joined | None:
+        """Without waiting for anything; None where that cannot be."""
+        rooms = self._find_rooms(entrant.joining, memberships.heads)
+        if rooms is None:
+            self._spawn(self._finish(entrant, partial(self._join_late, entrant, memberships)))
+            return None
+        heads: dict[str, int] = {}
+        entrant.joining.awaited = {}
+        for room, head in rooms:
+            self._attach(entrant.guest, entrant.joining, room, head, heads)
+        missed = self._find_missed(entrant.connect, heads)
+        if missed.wanted:
+            replay = partial(self._replay, entrant, memberships, heads, missed)
+            self._spawn(self._finish(entrant, replay))
+            return None
+        return self._welcome(entrant, memberships, heads, missed.behind, [])
+
+    def _find_rooms(
+        self, joining: Joining, memberships: dict[str, int]
+    ) -> list[tuple[Room, int]] | None:
+        """None where a room must come to its head first, and where they are too many for a turn."""
+        if len(memberships) > ROOMS_A_TURN or joining.joined:
+            return None
+        found = []
+        for chat, head in memberships.items():
+            room = self._rooms.find(chat) or self._rooms.open(chat, head)
+            if room.stream.head < head:
+                return None
+            found.append((room, head))
+        return found
+
+    async def _finish(
+        self, entrant: _Entrant, work: Callable[[], Awaitable[_Joined | None]]
+    ) -> None:
+        """What has to wait, as long as a join may take."""
+        left = entrant.since + JOIN_TIMEOUT_SECONDS - self._clock()
+        try:
+            async with asyncio.timeout(left):
+                joined = await work()
         except TimeoutError:
-            guest.end(CloseCode.INTERNAL_ERROR, "chats is unavailable")
-            return
-        if guest.joining is not joining:
-            return
+            entrant.guest.end(CloseCode.INTERNAL_ERROR, "chats is unavailable")
+        except Exception:
+            _fail(entrant)
+        else:
+            _log_joined([joined] if joined else [])
+
+    async def _join_late(
+        self, entrant: _Entrant, memberships: Memberships | None = None
+    ) -> _Joined | None:
+        """None: chats has not told them, and is asked again."""
+        if memberships is None:
+            await asyncio.sleep(RETRY_SECONDS)
+            memberships = await self._insist(lambda: self._chats.memberships(entrant.guest.user))
+        heads = await self._place(entrant, memberships.heads)
+        missed = self._find_missed(entrant.connect, heads)
+        return await self._replay(entrant, memberships, heads, missed)
+
+    def _welcome(
+        self,
+        entrant: _Entrant,
+        memberships: Memberships,
+        heads: dict[str, int],
+        behind: list[str],
+        replay: list[bytes],
+    ) -> _Joined | None:
+        """None where it went away."""
+        guest = entrant.guest
+        if entrant.is_gone():
+            return None
         ready = Ready(
             connection=new_id(),
             user=guest.user,
@@ -96,18 +244,17 @@ class Joiner:
             read={chat: seq for chat, seq in memberships.read.items() if chat in heads},
         )
         guest.go_ready(encode_frame(ready), event_frames(b"\n".join(replay)) if replay else b"")
-        seconds = self._clock() - started
+        seconds = self._clock() - entrant.since
         self._counters.join_times.note(seconds)
         self._counters.replayed += len(replay)
-        log("joined", chats=len(heads), behind=len(behind), ms=round(seconds * 1000, 2))
+        return _Joined(len(heads), len(behind), seconds)
 
-    async def _place(
-        self, guest: Guest, joining: Joining, memberships: dict[str, int]
-    ) -> dict[str, int]:
+    async def _place(self, entrant: _Entrant, memberships: dict[str, int]) -> dict[str, int]:
         """Attaches the socket to its chats; returns the head of each from which on it hears it."""
+        guest, joining = entrant.guest, entrant.joining
         heads: dict[str, int] = {}
         late: list[tuple[Room, int]] = []
-        if guest.joining is not joining:
+        if entrant.is_gone():
             return heads
         joining.awaited = dict(memberships)
         for chat, seq in tuple(joining.joined.items()):
@@ -123,12 +270,12 @@ class Joiner:
                     self._attach(guest, joining, room, head, heads)
                 if number % ROOMS_A_TURN == 0:
                     await asyncio.sleep(0)
-                    if guest.joining is not joining:
+                    if entrant.is_gone():
                         return heads
             for start in range(0, len(late), MAX_SLICES_A_CALL):
                 part = late[start : start + MAX_SLICES_A_CALL]
                 await asyncio.gather(*(self._rooms.reach(room, head) for room, head in part))
-                if guest.joining is not joining:
+                if entrant.is_gone():
                     return heads
                 for room, head in part:
                     self._attach(guest, joining, room, head, heads)
@@ -146,29 +293,34 @@ class Joiner:
             self._hub.attach(guest, room)
             heads[room.chat] = room.stream.head
 
-    async def _replay(
-        self, guest: Guest, joining: Joining, connect: Connect, heads: dict[str, int]
-    ) -> tuple[list[str], list[bytes]]:
-        """The chats that the client must catch up by itself, and the events that it gets here."""
+    def _find_missed(self, connect: Connect, heads: dict[str, int]) -> _Missed:
+        missed = _Missed([], [])
         resume = {} if connect.resume is msgspec.UNSET else connect.resume
         if connect.epoch is not msgspec.UNSET and connect.epoch != self._chats.epoch:
-            return [], []
-        if not resume:
-            return [], []
-        behind: list[str] = []
-        replay: list[bytes] = []
-        total = 0
-        wanted: list[tuple[str, int, int]] = []
+            return missed
         for chat, seq in resume.items():
             head = heads.get(chat, seq)  # not theirs: ignored
             if not 0 <= head - seq <= MAX_SLICE_EVENTS:
-                behind.append(chat)
+                missed.behind.append(chat)
             elif seq < head:
-                wanted.append((chat, seq, head))
+                missed.wanted.append((chat, seq, head))
+        return missed
+
+    async def _replay(
+        self,
+        entrant: _Entrant,
+        memberships: Memberships,
+        heads: dict[str, int],
+        missed: _Missed,
+    ) -> _Joined | None:
+        """Welcomes it with the events that it has missed, as far as they are not too many."""
+        behind = missed.behind
+        replay: list[bytes] = []
+        total = 0
         found = await asyncio.gather(
-            *(self._lines(guest.user, chat, seq, head) for chat, seq, head in wanted)
+            *(self._lines(entrant.guest.user, *wanted) for wanted in missed.wanted)
         )
-        for (chat, seq, head), lines in zip(wanted, found, strict=True):
+        for (chat, seq, head), lines in zip(missed.wanted, found, strict=True):
             size = sum(map(len, lines))
             is_whole = len(lines) == head - seq and size <= MAX_SLICE_BYTES
             if not is_whole or total + size > MAX_REPLAY_BYTES:
@@ -176,7 +328,7 @@ class Joiner:
                 continue
             total += size
             replay += lines
-        return behind, replay
+        return self._welcome(entrant, memberships, heads, behind, replay)
 
     async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
         """Events above `seq` up to `head`, or fewer where they are more than a slice may hold."""
@@ -198,3 +350,17 @@ class Joiner:
                 return await ask()
             except Refusal:
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _fail(entrant: _Entrant) -> None:
+    """Called where an exception is handled."""
+    log("a socket could not join", level=logging.ERROR, exception=True)
+    entrant.guest.end(CloseCode.INTERNAL_ERROR, "something went wrong")
+
+
+def _log_joined(joined: Sequence[_Joined]) -> None:
+    """One line for all of a turn: a line a socket is a tenth of what it costs to connect."""
+    if joined:
+        chats, behind, seconds = zip(*joined, strict=True)
+        longest = round(max(seconds) * 1000, 2)
+        log("joined", sockets=len(joined), chats=sum(chats), behind=sum(behind), ms=longest)

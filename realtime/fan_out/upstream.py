@@ -69,6 +69,10 @@ class Chats:
         """Of one moment."""
         return await self._memberships.fetch(user, user)
 
+    def ask_memberships(self, user: str, done: Callable[[Memberships | Refusal], None]) -> None:
+        """The same for a caller with no task: `done` is called once."""
+        self._memberships.ask(user, user, done)
+
     async def slice(self, chat: str, after: int, upto: int = 0) -> c.Slice:
         """Events after a seq; at most 200 and 256 KiB. Where it needs no more than those up to
         `upto`, which there are, chats may know them by heart."""

@@ -10,9 +10,7 @@ a thousand stuck readers that end together would stop the loop for a third of a 
 """
 
 import asyncio
-import logging
 import random
-import socket
 import time
 from collections.abc import Sequence
 from typing import Final, cast
@@ -20,8 +18,6 @@ from typing import Final, cast
 from common.calls.balancer import network_of, read_word
 from common.identity.credentials import SessionRevoked
 from common.identity.tokens import Claims, TokenError, TokenExpired
-from common.process.logs import current_trace, log
-from common.process.trace import new_trace
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Active, Connect, Read, Refresh, Refreshed, Send, Typing, Watch
@@ -35,8 +31,6 @@ from realtime.sockets.services import Services
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
 MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
-# The kernel's part of what a stuck reader may cost; the kernel doubles it.
-SEND_BUFFER_BYTES: Final = 65_536
 
 
 class Connection(asyncio.Protocol):
@@ -73,10 +67,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         services = self._services
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not of that class
-        # A Unix socket does not inherit it from its listener.
-        transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
-        )
         self._session = Session(
             services.clock(),
             services.settings.origins,
@@ -217,15 +207,7 @@ class Connection(asyncio.Protocol):
         self._schedule()
         self._write_with(self._hold)
         self._services.joiner.enter(self)
-        self._services.spawn(self._join(connect))
-
-    async def _join(self, connect: Connect) -> None:
-        current_trace.set(new_trace())
-        try:
-            await self._services.joiner.join(self, connect)
-        except Exception:
-            log("a socket could not join", level=logging.ERROR, exception=True)
-            self.end(CloseCode.INTERNAL_ERROR, "something went wrong")
+        self._services.joiner.join(self, connect)
 
     def _refresh(self, refresh: Refresh) -> None:
         try:

@@ -11,6 +11,18 @@ from realtime.sockets.services import Services
 
 BACKLOG: Final = 4096
 TLS_SECONDS: Final = 10.0  # for a handshake, and for the end of a connection
+# The kernel's part of what a stuck reader may cost; the kernel doubles it.
+SEND_BUFFER: Final = (socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+
+
+class LocalConnection(Connection):
+    """From a Unix socket, which inherits no buffer from its listener as one of TCP does."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(*SEND_BUFFER)
+        super().connection_made(transport)
 
 
 async def open_server(
@@ -19,12 +31,14 @@ async def open_server(
     """Accepts connections from now on."""
     listener.setblocking(False)
     loop = asyncio.get_running_loop()
-    open_listener = (
-        loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-    )
+    is_local = listener.family == socket.AF_UNIX
+    open_listener = loop.create_unix_server if is_local else loop.create_server
+    create = LocalConnection if is_local else Connection
+    if not is_local:  # 3 us for each connection, if it were done there
+        listener.setsockopt(*SEND_BUFFER)
     seconds = TLS_SECONDS if tls else None
     return await open_listener(
-        lambda: Connection(services),
+        lambda: create(services),
         sock=listener,
         backlog=BACKLOG,
         ssl=tls,
