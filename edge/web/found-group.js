@@ -45,7 +45,8 @@ function partsOf({ face, title, parts, isPerson, what, unread, state, picture })
   const shown = marked(parts);
   return [
     avatar(hueOf(face), lettersOf(title), { person: isPerson, size: "s28", state, picture }),
-    element("span", { class: "cut" }, ...(unread > 0 ? [element("b", {}, ...shown)] : shown),
+    element("span", { class: "cut" },
+      element("bdi", {}, ...(unread > 0 ? [element("b", {}, ...shown)] : shown)),
       " ", element("span", { class: "soft" }, what)),
     unread > 0
       ? element("span", { class: isPerson ? "badge mention" : "badge" }, String(unread))

@@ -10,19 +10,20 @@ const EDGE_PX = 8;
 
 /**
  * `items` are `{icon, label, danger, take()}`, nodes that stand between them, or null for a line.
- * `anchor` is what was pressed; `layers` as in `layers.js`.
+ * `anchor` is what was pressed; it ends where the menu ends, or `isAtStart`, begins where that
+ * begins; `layers` as in `layers.js`.
  */
-export function openMenu({ label, anchor, items, layers }) {
+export function openMenu({ label, anchor, isAtStart, items, layers }) {
   const close = () => layer.close();
   const layer = openLayer(
-    { label, role: "menu", anchor, layers }, ...items.map((item) => nodeOf(item, close)),
+    { label, role: "menu", anchor, isAtStart, layers }, ...items.map((item) => nodeOf(item, close)),
   );
   layer.node.querySelector("button:not(:disabled)")?.focus();
   return layer;
 }
 
 /** The layer itself, with any content: `{node, close()}`. */
-export function openLayer({ label, role, anchor, layers }, ...content) {
+export function openLayer({ label, role, anchor, isAtStart = false, layers }, ...content) {
   const close = () => node.hidePopover();
   const isTouch = matchMedia("(pointer: coarse)").matches;
   const node = element(
@@ -48,7 +49,7 @@ export function openLayer({ label, role, anchor, layers }, ...content) {
   node.showPopover();
   keepFinger(node);
   if (isTouch) layers.opened(close); // the way back closes what covers a phone
-  else keepInWindow(node, anchor.getBoundingClientRect());
+  else keepInWindow(node, anchor.getBoundingClientRect(), isAtStart);
   return { node, close };
 }
 
@@ -64,21 +65,22 @@ function nodeOf(item, close) {
       item.take();
     },
   };
-  return element("button", attributes, icon(item.icon), item.label);
+  const label = element("span", { class: "cut" }, item.label);
+  return element("button", attributes, icon(item.icon), label);
 }
 
 /**
  * Below its anchor, or above it from when there is no room; inside of the window in any case, also
  * when what it shows comes later.
  */
-function keepInWindow(node, { top, bottom, right }) {
+function keepInWindow(node, { top, bottom, left, right }, isAtStart) {
   let isBelow = true;
   const place = () => {
     const { offsetWidth: width, offsetHeight: height } = node;
     isBelow &&= bottom + EDGE_PX + height <= innerHeight;
-    const left = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX);
+    const x = isAtStart ? left : Math.max(EDGE_PX, right - width);
     const y = isBelow ? bottom + 4 : Math.max(EDGE_PX, top - height - 4);
-    node.style.setProperty("left", `${left}px`);
+    node.style.setProperty("left", `${Math.min(x, innerWidth - width - EDGE_PX)}px`);
     node.style.setProperty("top", `${y}px`);
   };
   place();

@@ -9,29 +9,29 @@ import { isDeleted } from "./words.js";
 
 /** `anchor` is the name; `write(id)` opens the chat with them. */
 export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
+  const card = element("div", { class: "person-card" });
+  const tell = () => card.replaceChildren(...cardOf(id, { names, presence }));
+  tell();
+  names.look(id).then(tell); // what is kept of them may be old
+  const choice = { icon: "chat", label: `Write to ${names.of(id)}`, take: () => write(id) };
+  const items = isDeleted(names.known(id)) ? [card] : [card, null, choice];
+  openMenu({ label: names.of(id), anchor, isAtStart: true, items, layers });
+}
+
+function cardOf(id, { names, presence }) {
   const name = names.of(id);
   const { username = "" } = names.known(id) ?? {};
   const state = presence.of(id);
-  const about = element("span", { class: "cut", dir: "auto" });
-  const tell = () => {
-    about.textContent = [username !== name && username, presenceInWords(state), names.statusOf(id)]
-      .filter(Boolean).join(" · ");
-    about.hidden = about.textContent === "";
-  };
-  tell();
-  names.look(id).then(tell);
-  const card = element(
-    "div",
-    { class: "person-card" },
+  const about = [username !== name && username, presenceInWords(state)].filter(Boolean).join(" · ");
+  const status = names.statusOf(id);
+  return [
     avatar(hueOf(id), lettersOf(name), { person: true, state, picture: names.pictureOf(id) }),
     element(
       "span",
       { class: "two" },
       element("b", { class: "cut", dir: "auto" }, name),
-      about,
+      about ? element("span", { class: "cut", dir: "auto" }, about) : null,
+      status ? element("span", { class: "whole", dir: "auto" }, status) : null,
     ),
-  );
-  const choice = { icon: "chat", label: `Write to ${name}`, take: () => write(id) };
-  const items = isDeleted(names.known(id)) ? [card] : [card, null, choice];
-  openMenu({ label: name, anchor, items, layers });
+  ];
 }
