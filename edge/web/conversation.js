@@ -120,8 +120,7 @@ export class Conversation {
     this.#panes = [
       this.#bar.node,
       element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#toNew, this.#latest),
-      element("div", { class: "foot" }, this.#typing, this.#notice.node, this.#closed,
-        this.composer.node),
+      element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
     this.node = element("section", {
       class: "chat", "aria-label": "Conversation",
@@ -213,8 +212,10 @@ export class Conversation {
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
     setText(this.#typing, typingInWords(typists));
     this.#notice.render(notice);
-    this.#closed.hidden = !this.#isDeleted(otherOf(this.#chat.detail, this.#me.id));
-    this.composer.node.hidden = !this.#closed.hidden;
+    const isClosed = this.#isDeleted(otherOf(this.#chat.detail, this.#me.id));
+    if (!isClosed) this.#closed.remove();
+    else if (!this.#closed.parentNode) this.composer.node.before(this.#closed);
+    this.composer.node.hidden = isClosed;
     this.#log.render({ isLive });
     this.#look();
   }
