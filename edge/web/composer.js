@@ -193,7 +193,7 @@ export class Composer {
     if (row === null) return;
     const what = this.#edited
       ? [element("b", {}, "Edit message")]
-      : [element("span", { class: "unseen" }, "Reply to "), element("b", {}, row.name),
+      : [element("span", { class: "unseen" }, "Reply to "), element("b", { dir: "auto" }, row.name),
         ` ${row.text}`];
     const close = element(
       "button",

@@ -99,9 +99,10 @@ function textOf({ text, isGone, mentioned, editedAt, attachments }, acts) {
 
 /** Leads to its person, like an author; no button, whose text could not be selected. */
 function mentionOf({ id, name, isMe }, acts) {
-  if (isMe) return element("span", { class: "at me" }, `@${name}`);
+  const dir = "auto"; // and so the name does not choose the direction of what stands around it
+  if (isMe) return element("span", { class: "at me", dir }, `@${name}`);
   const node = element("span", {
-    class: "at", role: "button", tabindex: "-1", onclick: () => acts.person(id, node),
+    class: "at", dir, role: "button", tabindex: "-1", onclick: () => acts.person(id, node),
   }, `@${name}`);
   return node;
 }
