@@ -75,7 +75,7 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
     await expect(ann.log.locator(".at")).to_have_text("@Bob of the Boathouse")
     await bob.open_chat(ann.name)
     await bob.write("Hello Ann")
-    author = ann.log.get_by_role("button", name="Bob of the Boathouse")
+    author = ann.log.get_by_role("button", name="Bob of the Boathouse", exact=True)
     await expect(author).to_be_visible()
     for place in (".bar", ".row", ".log"):
         face = ann.page.locator(f"{place} .person img").last
