@@ -4,6 +4,7 @@ import asyncio
 import re
 import select
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,12 +40,25 @@ class _Patient(psycopg.AsyncConnection[Any]):
             await asyncio.sleep(RETRY_SECONDS)
 
 
+class _LastUsedFirst(deque[Connection]):
+    """Idle connections. In turns, as the pool would use them, each statement would wake another
+    server process, whose memory no processor has in its cache any more."""
+
+    def append(self, connection: Connection) -> None:
+        self.appendleft(connection)
+
+
 class Pool(AsyncConnectionPool[Connection]):
     """Fails with the names of common/database/failures.py."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._pool = _LastUsedFirst()
         self._unsure: WeakSet[Connection] = WeakSet()
+
+    async def _shrink_pool(self) -> None:
+        self._pool.rotate(1)  # the one that was not used for longest goes
+        await super()._shrink_pool()
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:

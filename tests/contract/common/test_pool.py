@@ -52,6 +52,18 @@ async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
                 assert connection.info.backend_pid == pid
 
 
+async def test_the_connection_that_was_used_last_is_used_next(database_url: str) -> None:
+    """Statements that come one after the other wake one process of the server."""
+    pool = create_pool(database_url, size=SIZE, min_size=SIZE)
+    async with pool:
+        await pool.wait()
+        used = set()
+        for _ in range(SIZE):
+            async with pool.connection() as connection, pool.connection():
+                used.add(connection.info.backend_pid)
+        assert len(used) <= 2
+
+
 RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = 'no space left'; END $$"
 
 
