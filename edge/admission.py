@@ -29,7 +29,7 @@ class Admission:
         says = request.scope["route_handler"].opt
         if says.get(WHO) is Who.EVERYBODY:
             return
-        caller = self._gate.admit(find_header(request.scope["headers"], b"authorization"))
+        caller = self._gate.admit(find_header(request.scope, b"authorization"))
         request.scope["user"] = caller
         if rate := says.get(RATE):
             await rate(self._limits, caller.user)

@@ -31,6 +31,7 @@ from edge.http.endpoint import ENCODED, RESPOND, create_endpoints
 from edge.http.front import Front, Route, RouteTable
 from edge.http.refusals import EXCEPTION_HANDLERS
 from edge.http.request import AnyRequest
+from edge.http.served import serves_of
 from edge.known_addresses import KnownAddresses
 from edge.limits import Limits
 from edge.openapi import describe_api
@@ -178,6 +179,7 @@ def create_app(routes: Sequence[Any], admission: Admission) -> Front:
             route.path_format,
             frozenset(route.methods) - {"OPTIONS"},
             frozenset().union(*(of.opt.get(ENCODED, ()) for of in route.route_handlers)),
+            serves_of(route.route_handlers, admission.admit),
         )
         for route in app.routes
         if isinstance(route, HTTPRoute)

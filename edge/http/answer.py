@@ -62,7 +62,7 @@ class PackedAnswer(Answer):
     async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(self.content) >= WORTH_PACKING_BYTES:
             self._headers.append((b"vary", b"accept-encoding"))
-            if takes_gzip(find_header(scope["headers"], b"accept-encoding") or ""):
+            if takes_gzip(find_header(scope, b"accept-encoding") or ""):
                 self._pack()
         await super().send_itself(scope, receive, send)
 

@@ -17,7 +17,7 @@ class Balancer:
         self._secret = secret
 
     def _word_on(self, request: AnyRequest) -> Word | None:
-        return read_word(find_header(request.scope["headers"], _HEADER) or "", self._secret)
+        return read_word(find_header(request.scope, _HEADER) or "", self._secret)
 
     def client_address(self, request: AnyRequest) -> str:
         """Where the client is."""

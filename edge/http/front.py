@@ -5,8 +5,9 @@ request. Knows the routes' paths, not what they do.
 """
 
 import logging
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -23,15 +24,27 @@ from edge.metrics import REQUESTS
 TRACE_HEADER: Final = b"x-hubbub-trace"
 UNKNOWN_ROUTE: Final = "unknown"
 HEALTH: Final = "/health/"
+_is_usual_host = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII).match  # the framework judges all others
 
 
 class Route(NamedTuple):
     """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods. The values of
-    `encoded` parameters may hold `%`."""
+    `encoded` parameters may hold `%`. `serves` answer by method instead of the framework."""
 
     template: str
     methods: frozenset[str]
     encoded: frozenset[str] = frozenset()
+    serves: Mapping[str, ASGIApp] = {}
+
+    def read_parameters(self, raw_path: bytes) -> dict[str, str]:
+        """Of a path that is this route's."""
+        return {
+            name[1:-1]: part
+            for name, part in zip(
+                self.template.split("/"), raw_path.decode("latin-1").split("/"), strict=True
+            )
+            if name[:1] == "{"
+        }
 
     @property
     def allow(self) -> str:
@@ -90,7 +103,7 @@ class Front:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         method: str = scope["method"]
-        trace = enter_trace(find_header(scope["headers"], b"traceparent")).id.encode()
+        trace = enter_trace(find_header(scope, b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
         status = 0
 
@@ -140,6 +153,11 @@ class Front:
                 headers={"Allow": route.allow},
             )
             await send_refusal(refusal, send)
+            return
+        serve = route.serves.get(scope["method"])
+        if serve is not None and _is_usual_host(find_header(scope, b"host") or ""):
+            scope["path_params"] = route.read_parameters(scope["raw_path"])
+            await serve(scope, receive, send)
             return
         if b"%" in scope["raw_path"]:
             # The server has decoded the path, slashes included; parameters are read undecoded.

@@ -1,12 +1,14 @@
-"""Headers of a request, as the server gives them. Litestar makes a dictionary of all of them, which
-takes as long as a dozen of these look-ups. Knows no header."""
+"""Headers of a request, by name. Knows no header."""
 
-from collections.abc import Iterable
+from typing import Any, Final
+
+_BY_NAME: Final = "hubbub.headers"
 
 
-def find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    """The first value of the header, whose name is in lower case; None where it is not there."""
-    for key, value in headers:
-        if key == name:
-            return value.decode("latin-1")
-    return None
+def find_header(scope: Any, name: bytes) -> str | None:
+    """The first value; its name is in lower case. None where the scope has no such header."""
+    found: dict[bytes, bytes] | None = scope.get(_BY_NAME)
+    if found is None:
+        found = scope[_BY_NAME] = dict(reversed(scope["headers"]))
+    value = found.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -48,3 +48,14 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     HTTPException: answer_framework,
     Exception: answer_bug,
 }
+
+
+def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """As Litestar would choose among them."""
+    match error:
+        case Refusal():
+            return answer_refusal(request, error)
+        case HTTPException():
+            return answer_framework(request, error)
+        case _:
+            return answer_bug(request, error)

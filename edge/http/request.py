@@ -5,11 +5,11 @@ size, then form. Knows nothing of what the fields mean.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
 from common.protocol.errors import Refusal, invalid
@@ -43,7 +43,7 @@ async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = Fal
         if optional:
             return None
         raise Refusal("invalid_request", "A JSON body is expected.")
-    _demand_json(request.scope["headers"])
+    _demand_json(request.scope)
     if len(data) > MAX_BODY_BYTES:
         raise Refusal("too_large", f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
     body = decode_body(data, shape)
@@ -66,8 +66,8 @@ async def _read_bytes(request: AnyRequest) -> bytes:
     return b"".join(parts)
 
 
-def _demand_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    kind, coding = find_header(headers, b"content-type"), find_header(headers, b"content-encoding")
+def _demand_json(scope: HTTPScope) -> None:
+    kind, coding = find_header(scope, b"content-type"), find_header(scope, b"content-encoding")
     if kind == "application/json" and coding is None:
         return  # nearly all requests
     media, *parameters = (kind or "").lower().split(";")
@@ -126,7 +126,7 @@ def read_key(request: AnyRequest, in_body: str | UnsetType) -> str | None:
 
     Raises Refusal invalid_request where it is not a UUID, or both are there and differ.
     """
-    key = find_header(request.scope["headers"], KEY_HEADER)
+    key = find_header(request.scope, KEY_HEADER)
     if key is not None and not is_id(key):
         raise invalid("Idempotency-Key", WRONG_ID)
     if in_body is UNSET:
