@@ -58,6 +58,8 @@ class _Offer(NamedTuple):
 class Opening:
     """One connection's request; it ends with `accept`, or with the refusal of somebody."""
 
+    __slots__ = ("_library", "_method", "_offer", "_origins", "_request", "_size")
+
     def __init__(self, origins: Sequence[str | None]) -> None:
         self._origins = origins
         self._method = b""  # as far as it has come
@@ -75,9 +77,11 @@ class Opening:
         """What these bytes make of it; None where it is not whole yet."""
         if not self._size:
             self._offer = _read_plain(data, self._origins)
+            if self._offer is not None:
+                return self._offer.upgrade
         refusal = self._judge_start(data)
-        if refusal is not None or self._offer is not None:
-            return refusal or (self._offer and self._offer.upgrade)
+        if refusal is not None:
+            return refusal
         library = self._library = self._library or _create_library(self._origins)
         library.receive_data(data)
         events = library.events_received()

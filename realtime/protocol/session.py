@@ -57,9 +57,9 @@ class Session:
     """`ping_seconds` should differ between connections, so that their pings spread."""
 
     __slots__ = (
-        "_deadline", "_expiry", "_incoming", "_notice", "_opening", "_out", "_ping_due",
-        "_ping_seconds", "_pong_due", "_refusals", "_texts", "_ws", "end_code", "must_abort",
-        "state",
+        "_deadline", "_expiry", "_incoming", "_max_refused", "_notice", "_opening", "_out",
+        "_ping_due", "_ping_seconds", "_pong_due", "_refusals", "_texts", "_ws", "end_code",
+        "must_abort", "state",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,8 @@ class Session:
         self._ping_seconds = ping_seconds
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
         self._texts = Texts()
-        self._refusals = Refusals(max_refused, now)
+        self._max_refused = max_refused
+        self._refusals: Refusals | None = None  # nor anything that is refused
 
     # ---- bytes from the client
 
@@ -128,8 +129,9 @@ class Session:
 
     def take_output(self) -> list[bytes]:
         """What to write now; SEND_EOF means: close our side."""
-        out, self._out = self._out, []
-        ws = self._ws
+        out, ws = self._out, self._ws
+        if out:
+            self._out = []
         return out if ws is None or not ws.writes else out + ws.data_to_send()
 
     def _library(self) -> Protocol:
@@ -306,6 +308,8 @@ class Session:
 
     def count_refused(self, now: float) -> None:
         """A frame was refused, answered or silently."""
+        if self._refusals is None:
+            self._refusals = Refusals(self._max_refused, now)
         if not self._refusals.count(now):
             self.end(CloseCode.FLOODING, "too many refused frames", now)
 

@@ -16,9 +16,9 @@ class Texts:
     __slots__ = ("_decoder", "_fragments", "_whole", "size")
 
     def __init__(self) -> None:
-        # A list: few texts wait, since the socket stops reading, and an empty deque takes 600
-        # bytes.
-        self._whole: list[bytes] = []
+        # A list where there are any: few texts wait, since the socket stops reading, and an empty
+        # deque takes 600 bytes.
+        self._whole: list[bytes] | None = None
         self.size = 0
         self._fragments = b""
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -45,6 +45,7 @@ class Texts:
 
     def take(self, most: int) -> list[bytes]:
         """The next lines, at most so many, all of one message."""
+        assert self._whole is not None
         text = self._whole.pop(0)
         self.size -= len(text) + OVERHEAD_BYTES
         lines = text.split(b"\n", most)
@@ -58,15 +59,18 @@ class Texts:
             self._put_first(b"\n".join(lines))
 
     def clear(self) -> None:
-        self._whole.clear()
+        self._whole = None
         self.size = 0
         self._drop_fragments()
 
     def _put(self, text: bytes) -> None:
+        if self._whole is None:
+            self._whole = []
         self._whole.append(text)
         self.size += len(text) + OVERHEAD_BYTES
 
     def _put_first(self, text: bytes) -> None:
+        assert self._whole is not None
         self._whole.insert(0, text)
         self.size += len(text) + OVERHEAD_BYTES
 

@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._is_counted = False
         self._is_reading = True
         self._reads_on = False  # is called soon to
-        self._held: list[bytes] = []  # before it is ready, and while it is slow
+        self._held: list[bytes] | None = None  # before it is ready, and while it is slow
         self._held_bytes = 0
         self._unsent_limit = services.settings.max_unsent_bytes
 
@@ -241,8 +241,8 @@ class Connection(asyncio.Protocol):
         if self._session.state is not State.JOINING:
             return
         self.joining = None
-        burst = ready + replay + b"".join(self._held)
-        self._held, self._held_bytes = [], 0
+        burst = ready + replay + b"".join(self._held or ())
+        self._held, self._held_bytes = None, 0
         # The first burst is bounded by itself; it must not make a reader look slow.
         self._unsent_limit += len(burst)
         self._transport.write(burst)
@@ -295,19 +295,20 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() + self._held_bytes
 
     def _hold(self, frame: bytes) -> None:
+        if self._held is None:
+            self._held = []
         self._held.append(frame)
         self._held_bytes += len(frame)
         if self.unsent_bytes > self._unsent_limit:
             self._give_up()
 
     def _write_held(self) -> None:
-        held, self._held, self._held_bytes = self._held, [], 0
+        held, self._held, self._held_bytes = self._held, None, 0
         if held:
             self._transport.writelines(held)
 
     def _drop_held(self) -> None:
-        self._held.clear()
-        self._held_bytes = 0
+        self._held, self._held_bytes = None, 0
 
     def _give_up(self) -> None:
         # Not at once: the relay is in the middle of a room's listeners.
