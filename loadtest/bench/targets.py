@@ -146,6 +146,7 @@ TARGETS: Final = (
     Target("`make run` at rest, % of a core", _value(RESTING[0], "core_percent"), 1.0),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
+    Target("connect and join, times centrifuge 0.15", _share("connects", "connect_us"), 1.1),
     Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),
     Target("10,000 at once ready after, s", _value("connects", "ready_s"), 5.0),
     *(
