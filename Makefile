@@ -132,9 +132,9 @@ page-bench: $(VENV)/dev.stamp  ## measure the first view of the page, also on a 
 	@.ci/chromium
 	@$(BIN)/python -m tests.browser.bench
 
-bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; writes docs/benchmarks.md
-	@$(BIN)/python -m loadtest.bench; code=$$?; $(BIN)/python -m loadtest.ramp && \
-		$(BIN)/python -m loadtest.shards && exit $$code
+bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; writes docs/benchmarks.md: make bench [PARTS=reads,…]
+	@$(BIN)/python -m loadtest.bench $${PARTS:+--only $$PARTS}; code=$$?; [ -n "$$PARTS" ] || \
+		{ $(BIN)/python -m loadtest.ramp && $(BIN)/python -m loadtest.shards; } && exit $$code
 
 call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyreqwest and uvicorn
 	@$(BIN)/python -m loadtest.call_bench

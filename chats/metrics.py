@@ -40,6 +40,12 @@ OUTBOX_ROWS = Gauge(
 )
 OUTBOX_AGE_SECONDS = Gauge("hubbub_chats_outbox_age_seconds", "Age of the oldest of their events")
 WINDOW_BYTES = Gauge("hubbub_chats_window_bytes", "Bytes of recent events in memory")
+SHOWN = Counter(
+    "hubbub_chats_shown",
+    "Chats shown, `chat`, and what is the reader's own of them, `own`, by source",
+    ["of", "source"],
+)
+HELD_BYTES = Gauge("hubbub_chats_held_bytes", "Bytes of what was read of chats lately, in memory")
 SLICES = Counter("hubbub_chats_slices", "Slices answered", ["source"])
 CHANGES = Counter("hubbub_chats_changes", "Ends of attempts to change a chat", ["end"])
 CHANGE_SECONDS = Histogram(

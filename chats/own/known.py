@@ -9,6 +9,7 @@ may read is never held.
 from collections.abc import Sequence
 from typing import Final
 
+from chats.metrics import HELD_BYTES, SHOWN
 from chats.store.own import OwnRow, OwnState, count_own
 from common.database.pool import Pool
 from common.process.memory_cache import MemoryCache
@@ -16,6 +17,12 @@ from common.process.memory_cache import MemoryCache
 MAX_BYTES: Final = 2**24
 OBJECTS_BYTES: Final = 450  # what Python needs for a Counted, beside the message
 SECONDS: Final = 600.0  # somebody may rebuild what is derived
+
+_SHOWN: Final = {
+    (of, source): SHOWN.labels(of, source)
+    for of in ("own", "chat")
+    for source in ("memory", "database")
+}
 
 
 class Known:
@@ -31,26 +38,37 @@ class Known:
         rows = [self._find_own(pair, state) for pair, state in zip(wanted, states, strict=True)]
         missing = [nth for nth, row in enumerate(rows) if row is None]
         if missing:
+            _SHOWN["own", "database"].inc(len(missing))
             counted = await count_own(pool, [wanted[nth] for nth in missing])
             for nth, one in zip(missing, counted, strict=True):
                 if one is not None:
                     rows[nth] = one.row
                     size = OBJECTS_BYTES + len(one.row.last or b"")
                     self._memory.put(_own_key(wanted[nth]), one, size, SECONDS)
+            HELD_BYTES.set(self._memory.size)
+        _SHOWN["own", "memory"].inc(len(wanted) - len(missing))
         return rows
 
     def _find_own(self, pair: tuple[str, str], state: OwnState) -> OwnRow | None:
         held = self._memory.get(_own_key(pair))
         return held.row if held is not None and held.state == state else None
 
-    def find_chat(self, chat: str, state: OwnState) -> bytes | None:
-        """How the chat is shown, apart from what is the reader's own."""
-        held = self._memory.get(chat)
-        return held[1] if held is not None and held[0] == (state.epoch, state.head) else None
+    def find_chats(self, wanted: Sequence[tuple[str, OwnState]]) -> list[bytes | None]:
+        """How each chat is shown in that state, apart from what is the reader's own."""
+        held = [self._memory.get(chat) for chat, _ in wanted]
+        found = [
+            one[1] if one is not None and one[0] == (state.epoch, state.head) else None
+            for one, (_, state) in zip(held, wanted, strict=True)
+        ]
+        missing = found.count(None)
+        _SHOWN["chat", "memory"].inc(len(found) - missing)
+        _SHOWN["chat", "database"].inc(missing)
+        return found
 
     def keep_chat(self, chat: str, state: OwnState, shown: bytes) -> None:
         """It is so in this state, for whoever may read it."""
         self._memory.put(chat, ((state.epoch, state.head), shown), len(shown), SECONDS)
+        HELD_BYTES.set(self._memory.size)
 
 
 def _own_key(pair: tuple[str, str]) -> str:

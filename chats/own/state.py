@@ -77,7 +77,7 @@ async def _show_chats(
     """Encoded; those that they have left meanwhile are gone."""
     pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
     rows = await known.fill_own(pool, pairs, states)
-    shown = [known.find_chat(chat, state) for chat, state in listed]
+    shown = known.find_chats(listed)
     missing = [nth for nth, text in enumerate(shown) if text is None and rows[nth] is not None]
     if missing:
         found = await find_shown_chats(pool, user, [listed[nth][0] for nth in missing])

@@ -1,13 +1,13 @@
 """`make bench`: fan-out, memory, connects and sends beside the peers, on this machine, in one run.
 
 Prints the table, writes it with plots to docs/benchmarks.md, and every single measurement to
-.build/peers/results.jsonl. `--full` has every case and peer, and growth.
+.build/peers/results.jsonl. `--full` has every case and peer, and growth; `--only` some parts, whose
+sections alone are written anew.
 """
 
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -66,10 +66,13 @@ class Plan:
 USUAL_PARTS: Final = frozenset(
     {"memory", "fanout", "connects", "sends", "changes", "balancer", "rest"}
 )
-WITHOUT_PEERS: Final = frozenset(
-    {"growth", "search", "list", "read-markers", "products", "reads", "pinned", "rest"}
-)
-PARTS: Final = USUAL_PARTS | WITHOUT_PEERS | {"storms", "stuck", "costs", "feeding"}
+PARTS: Final = USUAL_PARTS | frozenset(
+    {
+        "growth", "search", "list", "read-markers", "products", "reads", "pinned", "storms",
+        "stuck", "costs", "feeding",
+    }
+)  # fmt: skip
+WITH_PEERS: Final = frozenset({"memory", "fanout", "connects"})
 QUICK: Final = Plan(
     ("centrifuge", "floor"), ("F1", "F2", "F3", "F4"), tuple(GROWTH), 3, Pace(1.5, 1.0, 1),
     USUAL_PARTS, 5_000_000,
@@ -86,10 +89,17 @@ class Bench:
         self.plan = plan
         self.rows = Rows()
         self.servers, self.left_out = build(plan.servers)
+        self.part = ""  # that is being measured
         RESULTS.unlink(missing_ok=True)
 
+    def has(self, part: str) -> bool:
+        """Whether the part is wanted; then what is noted from now on is of it."""
+        if part in self.plan.parts:
+            self.part = part
+        return part in self.plan.parts
+
     def note(self, what: str, server: str, round_: int, found: Found) -> None:
-        row = {"what": what, "server": server, "round": round_, **found}
+        row = {"part": self.part, "what": what, "server": server, "round": round_, **found}
         self.rows.rows.append(row)
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -205,54 +215,54 @@ def run(plan: Plan) -> Bench:
     try:
         if {"memory", "fanout", "stuck"} & plan.parts:
             with running_hubbub(ONE_OF_EACH, port) as hubbub:
-                if "memory" in plan.parts:  # first: memory that was freed is not given back
+                if bench.has("memory"):  # first: memory that was freed is not given back
                     bench.measure_memory(hubbub, bus)
-                if "fanout" in plan.parts:
+                if bench.has("fanout"):
                     bench.measure_fan_out(hubbub, bus)
-                if "stuck" in plan.parts:
+                if bench.has("stuck"):
                     measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
         if {"connects", "sends", "changes", "balancer"} & plan.parts:
             with running_hubbub(ONE_OF_EACH) as hubbub:
-                if "balancer" in plan.parts:  # first: its memory is not given back either
+                if bench.has("balancer"):  # first: its memory is not given back either
                     bench.measure_balancer(hubbub)
-                if "connects" in plan.parts:
+                if bench.has("connects"):
                     bench.measure_connects(hubbub, bus)
-                if "sends" in plan.parts:
+                if bench.has("sends"):
                     bench.measure_sends(hubbub)
-                if "changes" in plan.parts:
+                if bench.has("changes"):
                     measure_changes(hubbub, bench.note, plan.rounds, plan.pace.seconds * 2)
-        if "storms" in plan.parts:
+        if bench.has("storms"):
             with running_hubbub(TWO_NODES) as hubbub:
                 Storms(hubbub, bench.note).measure(STORM_ROUNDS)
-        if "costs" in plan.parts:
+        if bench.has("costs"):
             with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure()
-        if "feeding" in plan.parts:
+        if bench.has("feeding"):
             with running_hubbub(ONE_OF_EACH, port, **SWITCHES) as hubbub:
                 Costs(hubbub, bus, plan.rounds, plan.pace, bench.note).measure_feeding()
     finally:
         valkey.stop()
-    if "rest" in plan.parts:
+    if bench.has("rest"):
         for what, found in measure_rest(plan.pace.patience):
             bench.note(what, "hubbub", 0, found)
-    if "search" in plan.parts:
+    if bench.has("search"):
         for what, found in measure_finding(plan.messages):
             bench.note(what, "hubbub", 0, found)
-    if "list" in plan.parts:
+    if bench.has("list"):
         for what, found in measure_listing(plan.messages):
             bench.note(what, "hubbub", 0, found)
-    if "read-markers" in plan.parts:
+    if bench.has("read-markers"):
         for what, found in measure_marking():
             bench.note(what, "hubbub", 0, found)
-    if "reads" in plan.parts:
+    if bench.has("reads"):
         for what, round_, found in measure_views(VIEWS, plan.rounds, plan.pace.seconds * 2):
             bench.note(what, "hubbub", round_, found)
-    if "pinned" in plan.parts:
+    if bench.has("pinned"):
         for note in measure_pinning(plan.rounds, plan.pace.seconds, plan.pace.patience):
             bench.note(*note)
-    if "products" in plan.parts:
+    if bench.has("products"):
         bench.measure_products()
-    if "growth" in plan.parts:
+    if bench.has("growth"):
         bench.measure_growth()
     return bench
 
@@ -271,7 +281,9 @@ def main() -> int:
     asked = parser.parse_args()
     usual = FULL if asked.full else QUICK
     parts = frozenset(filter(None, asked.only.split(","))) or usual.parts
-    servers = () if parts <= WITHOUT_PEERS else usual.servers
+    if unknown := parts - PARTS:
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
+    servers = usual.servers if parts & WITH_PEERS else ()
     cases = asked.cases.split(",")
     plan = Plan(
         servers if asked.servers is None else tuple(filter(None, asked.servers.split(","))),
@@ -282,14 +294,13 @@ def main() -> int:
         parts,
         asked.messages or usual.messages,
     )
-    started = time.monotonic()
     bench = run(plan)
     peers, growth = bench.rows.split(GROWTH_WHATS)
     met = True
     if peers.rows:
         met = print_table(peers, bench.servers)
         if not asked.no_report:
-            write_report(peers, bench.servers, bench.left_out, time.monotonic() - started)
+            write_report(peers, bench.servers, bench.left_out)
     if growth.rows:
         met = print_growth(growth) and met
         if not asked.no_report:

@@ -20,7 +20,8 @@ from loadtest.peers.machine import describe_commit, describe_machine
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
-HEADING: Final = "## Growth"
+SECTION: Final = "Growth"
+HEADING: Final = f"## {SECTION}"
 PICTURE: Final = "bench-growth.png"
 ROOM: Final = 1.1  # an exponent that noise alone may reach where cost and input grow alike
 YARDSTICK: Final = "floor, one by one"  # what the kernel alone does: no cost of ours
@@ -188,12 +189,6 @@ def write_growth(rows: Rows) -> None:
     _draw_growth(rows, PICTURES)
     above, _, _ = REPORT.read_text().partition(f"\n{HEADING}\n")
     REPORT.write_text("\n".join([above, *_growth_section(rows)]))
-
-
-def growth_section_of(report: Path) -> str:
-    """The section as it is there, with the empty line above it; nothing where there is none."""
-    _, heading, section = report.read_text().partition(f"\n{HEADING}\n")
-    return heading + section
 
 
 def _growth_section(rows: Rows) -> list[str]:

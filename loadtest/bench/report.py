@@ -1,18 +1,18 @@
 """The table and the plots of a run, for docs/benchmarks.md.
 
-Knows what each figure is called and what it is compared with; measures nothing.
+Knows what each figure is called and what it is compared with; measures nothing. A run of some parts
+replaces their sections and leaves the others as they are.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from matplotlib.figure import Figure
-
-from loadtest.bench.growth import growth_section_of
+from loadtest.bench.costs import describe_costs, describe_feeding
+from loadtest.bench.drawing import TIERS, WAYS, draw
+from loadtest.bench.growth import SECTION as GROWTH
+from loadtest.bench.page import Page
 from loadtest.bench.sections import (
     describe_changes,
-    describe_costs,
     describe_lists,
     describe_markers,
     describe_pinning,
@@ -23,6 +23,7 @@ from loadtest.bench.sections import (
     describe_stuck_readers,
     describe_views,
 )
+from loadtest.bench.targets import SECTION as TARGETS
 from loadtest.bench.targets import count_targets, describe_targets, judge_targets
 from loadtest.peers.build import describe_versions
 from loadtest.peers.figures import Rows
@@ -33,14 +34,6 @@ from loadtest.peers.sending import SATURATING
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
-WAYS: Final = ("rest", "socket")
-TIERS: Final = ("balancer", "edge", "realtime", "chats", "users", "postgres", "valkey")
-COLOURS: Final = {
-    "hubbub": "#2a5db0", "centrifuge": "#b0552a", "floor": "#888888",
-    "socketio": "#5d9e4a", "channels": "#8a4ab0", "spike": "#c9a227",
-}  # fmt: skip
-
-
 # What the newest centrifuge (master of August 2026, Go 1.24) takes of 0.15's figure, measured once
 # on another machine with the better of its defaults and its documented options for each figure.
 # Ratios carry over, absolutes do not; what has no factor was not measured.
@@ -60,6 +53,21 @@ NEWEST_CENTRIFUGE: Final = (
 )
 
 
+INTRODUCTION: Final = """# Benchmarks
+
+For everybody who compares Hubbub's speed with other servers. Written by `make bench`, section by
+section by `make bench PARTS=products,reads`; do not edit. What is measured and how fair it is:
+[loadtest/peers](../loadtest/peers/README.md); other hosts and earlier runs:
+[earlier runs](benchmark-history.md); how many users a system carries: [load](load.md).
+
+Figures are medians; in brackets is Hubbub's share of the peer's, the median of the ratios within
+each round. Compare ratios of one section, not absolute figures of different machines or runs: each
+section says of which run it is.
+
+Everything is on in Hubbub: acknowledgement, order, gap detection, limits
+(`HUBBUB_RATE_LIMITS=high`), metrics, logs; one process of each role where nothing else is said."""
+
+HEAD_LINES: Final = 2  # of a table
 BALANCER: Final = (
     "The balancer of a running Hubbub beside a HAProxy with its defaults that only passes on to "
     "the same processes, over the same Unix sockets."
@@ -83,7 +91,7 @@ class TableRow(NamedTuple):
     show: str
 
 
-def _relay_lines(rows: Rows) -> list[TableRow]:
+def _fan_out_lines(rows: Rows) -> list[TableRow]:
     lines = []
     for case in CASES:
         if rows.of(f"{case} fixed", "hubbub"):
@@ -98,17 +106,17 @@ def _relay_lines(rows: Rows) -> list[TableRow]:
                 ),
                 TableRow(f"{case} flat out, p99 ms", f"{case} fast", "p99_ms", ".2f"),
             ]
-    if rows.of("idle", "hubbub"):
-        lines.append(TableRow("idle socket, kB (PSS)", "idle", "kb", ".2f"))
-    if rows.of("connects", "hubbub"):
-        lines += [
-            TableRow("connect + join, µs, all tiers", "connects", "connect_us", ".0f"),
-            TableRow("10,000 at once ready after, s", "connects", "ready_s", ".2f"),
-        ]
     return lines
 
 
-def _comparison(rows: Rows, servers: Sequence[str]) -> list[str]:
+IDLE: Final = (TableRow("idle socket, kB (PSS)", "idle", "kb", ".2f"),)
+CONNECTS: Final = (
+    TableRow("connect + join, µs, all tiers", "connects", "connect_us", ".0f"),
+    TableRow("10,000 at once ready after, s", "connects", "ready_s", ".2f"),
+)
+
+
+def _comparison(rows: Rows, servers: Sequence[str], lines: Sequence[TableRow]) -> list[str]:
     titles = []
     for server in servers:
         titles += ["centrifuge 0.15", "newest centrifuge"] if server == "centrifuge" else [server]
@@ -116,7 +124,7 @@ def _comparison(rows: Rows, servers: Sequence[str]) -> list[str]:
         "| median (hubbub's share of it) | hubbub | " + " | ".join(titles) + " |",
         "| --- |" + " ---: |" * (len(titles) + 1),
     ]
-    for line in _relay_lines(rows):
+    for line in lines:
         cells = [_cell(rows.median(line.what, "hubbub", line.key), None, line.show)]
         for server in servers:
             share = rows.ratio(line.what, "hubbub", server, line.key)
@@ -174,12 +182,43 @@ def _send_line(rows: Rows, what: str) -> str:
     return f"| {what} | " + " | ".join(cells) + " |"
 
 
-def _rest(rows: Rows) -> list[str]:
-    lines = []
-    for row in rows.of("idle", "hubbub"):
-        lines.append(
+def _describe_fan_out(rows: Rows, servers: Sequence[str]) -> list[str]:
+    if not (lines := _fan_out_lines(rows)):
+        return []
+    return [
+        "## Fan-out",
+        "",
+        NEWEST_CENTRIFUGE,
+        "",
+        *_comparison(rows, servers, lines),
+        "",
+        "![Fan-out](pictures/bench-fan-out.png)",
+        "",
+        *(f"- {case}: {CASES[case].title}" for case in CASES if rows.of(f"{case} fixed", "hubbub")),
+        "",
+    ]
+
+
+def _describe_memory(rows: Rows, servers: Sequence[str]) -> list[str]:
+    if not (found := rows.of("idle", "hubbub")):
+        return []
+    return [
+        "## Memory of a socket",
+        "",
+        *_comparison(rows, servers, IDLE),
+        "",
+        *(
             f"- the kernel's part of an idle socket: {row['kernel_kb']:.1f} kB (both ends)"
-        )
+            for row in found
+        ),
+        "",
+    ]
+
+
+def _describe_connects(rows: Rows, servers: Sequence[str]) -> list[str]:
+    if not rows.of("connects", "hubbub"):
+        return []
+    lines = ["## Connects", "", *_comparison(rows, servers, CONNECTS), ""]
     for row in rows.of("connects", "hubbub")[-1:]:
         tiers = ", ".join(f"{t} {us:.0f}" for t, us in row["us_by_tier"].items() if us >= 1)
         lines.append(f"- a connect, µs by tier: {tiers}")
@@ -197,6 +236,13 @@ def _rest(rows: Rows) -> list[str]:
             f" {row['ready_s']:.1f} s, {row['connect_us']:.0f} µs each, of it"
             f" {row['us_by_tier'].get('balancer', 0):.0f} in the balancer"
         )
+    return [*lines, ""]
+
+
+def _describe_sends(rows: Rows, _: Sequence[str]) -> list[str]:
+    if len(table := _sends(rows)) == HEAD_LINES:
+        return []
+    lines = ["## Sends", "", SENDS, "", *table, "", "![Sends](pictures/bench-sends.png)", ""]
     for way in WAYS:
         server = f"hubbub by {way}"
         shares = [
@@ -207,7 +253,7 @@ def _rest(rows: Rows) -> list[str]:
                 f"- at 20 sends/s, by {way}, post to delivery against a bare commit:"
                 f" p50 {shares[0]:.1f}x, p99 {shares[1]:.1f}x"
             )
-    return lines
+    return [*lines, ""]
 
 
 def _balancer(rows: Rows) -> list[str]:
@@ -235,11 +281,57 @@ def _balancer(rows: Rows) -> list[str]:
     return [*table, ""]
 
 
+Describe = Callable[[Rows, Sequence[str]], list[str]]
+
+
+def _alone(describe: Callable[[Rows], list[str]]) -> Describe:
+    """For a section that has no peers."""
+    return lambda rows, _: describe(rows)
+
+
+class Section(NamedTuple):
+    """What a part's figures become. `describe` gives lines, the heading first, or nothing."""
+
+    heading: str
+    describe: Describe
+
+
+SECTIONS: Final[Mapping[str, Section]] = {
+    "fanout": Section("Fan-out", _describe_fan_out),
+    "memory": Section("Memory of a socket", _describe_memory),
+    "connects": Section("Connects", _describe_connects),
+    "sends": Section("Sends", _describe_sends),
+    "balancer": Section("Balancer", _alone(_balancer)),
+    "changes": Section("Messages that change", _alone(describe_changes)),
+    "storms": Section("Storms of reconnects", _alone(describe_storms)),
+    "stuck": Section("A thousand stuck readers", _alone(describe_stuck_readers)),
+    "costs": Section("What the outbox, metrics and logs cost", _alone(describe_costs)),
+    "feeding": Section("What the search index costs a send", _alone(describe_feeding)),
+    "search": Section("Search", _alone(describe_search)),
+    "list": Section("The list of chats", _alone(describe_lists)),
+    "read-markers": Section("Read markers and presence", _alone(describe_markers)),
+    "reads": Section("Reads", _alone(describe_views)),
+    "pinned": Section("A second core for each tier", _alone(describe_pinning)),
+    "products": Section("Beside whole products", _alone(describe_products)),
+    "rest": Section("At rest", _alone(describe_rest)),
+}
+"""By part, in the order of the page."""
+
+HEADINGS: Final = (TARGETS, *(section.heading for section in SECTIONS.values()), GROWTH)
+
+
+def describe_parts(rows: Rows, servers: Sequence[str]) -> dict[str, list[str]]:
+    """The section of each part of which there are figures."""
+    found = {
+        part: section.describe(rows.of_part(part), servers) for part, section in SECTIONS.items()
+    }
+    return {part: lines for part, lines in found.items() if lines}
+
+
 def print_table(rows: Rows, servers: Sequence[str]) -> bool:
     """Prints everything, each target with `met` or `MISSED`; returns whether all are met."""
-    parts = [*_comparison(rows, servers), "", *_sends(rows), "", *_balancer(rows), *_rest(rows)]
-    print("\n".join(parts))
-    print("\n".join(["", *_sections(rows)]))
+    for lines in describe_parts(rows, servers).values():
+        print("\n".join(lines))
     print("\nDoubts:")
     print("\n".join(f"- {doubt}" for doubt in rows.doubts()) or "- none")
     verdicts = judge_targets(rows)
@@ -249,116 +341,48 @@ def print_table(rows: Rows, servers: Sequence[str]) -> bool:
     return all(verdict.met for verdict in verdicts)
 
 
-def _sections(rows: Rows) -> list[str]:
-    return [
-        *describe_changes(rows),
-        *describe_storms(rows),
-        *describe_stuck_readers(rows),
-        *describe_costs(rows),
-        *describe_search(rows),
-        *describe_lists(rows),
-        *describe_markers(rows),
-        *describe_views(rows),
-        *describe_pinning(rows),
-        *describe_products(rows),
-        *describe_rest(rows),
-    ]
+def write_report(rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> None:
+    """docs/benchmarks.md and its pictures. What this run did not measure stays as it is there."""
+    draw(rows, servers, PICTURES)
+    REPORT.write_text(renew_report(REPORT.read_text(), rows, servers, left_out))
 
 
-def write_report(
-    rows: Rows, servers: Sequence[str], left_out: Mapping[str, str], seconds: float
-) -> None:
-    """docs/benchmarks.md and its pictures, in place of the last ones; what it says about growth,
-    which is measured more rarely, stays."""
-    _draw(rows, servers, PICTURES)
-    text = [
-        "# Benchmarks",
-        "",
-        "For everybody who compares Hubbub's speed with other servers. Written by `make bench`; do "
-        "not edit. What is measured and how fair it is: "
-        "[loadtest/peers](../loadtest/peers/README.md); other hosts and earlier runs: "
-        "[earlier runs](benchmark-history.md); how many users a system carries: [load](load.md).",
-        "",
-        "Figures are medians; in brackets is Hubbub's share of the peer's, the median of the "
-        "ratios within each round. Compare ratios of one run, not absolute figures of different "
-        "machines.",
-        "",
-        *(f"- {line}" for line in _circumstances(servers, seconds)),
-        *(f"- left out here: {name} ({why.splitlines()[0]})" for name, why in left_out.items()),
-        "",
-        *describe_targets(judge_targets(rows)),
-        "## Fan-out, memory, connects",
-        "",
-        NEWEST_CENTRIFUGE,
-        "",
-        *_comparison(rows, servers),
-        "",
-        "![Fan-out](pictures/bench-fan-out.png)",
-        "",
-        *(f"- {case}: {CASES[case].title}" for case in CASES if rows.of(f"{case} fixed", "hubbub")),
-        "",
-        "## Sends",
-        "",
-        SENDS,
-        "",
-        *_sends(rows),
-        "",
-        "![Sends](pictures/bench-sends.png)",
-        "",
-        *_balancer(rows),
-        *_rest(rows),
-        "",
-        *_sections(rows),
-        "## Doubts about this run",
-        "",
-        *([f"- {doubt}" for doubt in rows.doubts()] or ["- none"]),
-        "",
-    ]
-    REPORT.write_text("\n".join(text) + growth_section_of(REPORT))
+def renew_report(text: str, rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> str:
+    """The page with the sections of these figures in place of its own."""
+    page = Page(text)
+    page.introduction = INTRODUCTION
+    for part, lines in describe_parts(rows, servers).items():
+        of_part = rows.of_part(part)
+        doubts = [f"- doubt: {doubt}" for doubt in of_part.doubts()]
+        page.put(
+            [
+                *lines[:2],
+                *_circumstances(of_part, servers, left_out),
+                "",
+                *lines[2:],
+                *([*doubts, ""] if doubts else []),
+            ]
+        )
+    if targets := describe_targets(judge_targets(rows), page.section(TARGETS)):
+        page.put(targets)
+    return page.text(HEADINGS)
 
 
-def _circumstances(servers: Sequence[str], seconds: float) -> list[str]:
-    return [
+def _circumstances(rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> list[str]:
+    """Of the run that a section is of. Peers are named where it has some."""
+    there = {row["server"] for row in rows.rows}
+    peers = describe_versions([server for server in servers if server in there])
+    others = max(row.get("others_cores", 0.0) for row in rows.rows)
+    said = [
+        describe_commit(),
         *describe_machine(),
-        f"{describe_commit()}, {seconds:.0f} s, load average "
-        f"at the end {first_line('uptime').rpartition('load average: ')[2]}",
-        f"{first_line('python3', '--version')}; {'; '.join(describe_versions(servers))}",
-        "everything on: acknowledgement, order, gap detection, limits (`HUBBUB_RATE_LIMITS=high`), "
-        "metrics, logs; one process of each role",
+        first_line("python3", "--version"),
+        *peers,
+        *(
+            f"left out: {name} ({why.splitlines()[0]})"
+            for name, why in left_out.items()
+            if there - {"hubbub"}
+        ),
+        f"others used {others:.1f} cores at most",
     ]
-
-
-def _draw(rows: Rows, servers: Sequence[str], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    cases = [case for case in CASES if rows.of(f"{case} fixed", "hubbub")]
-    names = ["hubbub", *servers]
-    if cases:
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
-        fixed, fast = figure.subplots(1, 2)
-        for plot, mode, key, title in (
-            (fixed, "fixed", "us", "µs CPU a delivery, fixed rate (less is better)"),
-            (fast, "fast", "per_core_s", "deliveries a core second, flat out"),
-        ):
-            for i, name in enumerate(names):
-                values = [rows.median(f"{case} {mode}", name, key) or 0 for case in cases]
-                places = [n + (i - len(names) / 2) * 0.8 / len(names) for n in range(len(cases))]
-                plot.bar(places, values, 0.75 / len(names), label=name, color=COLOURS[name])
-            plot.set_xticks(range(len(cases)), cases)
-            plot.set_yscale("log")
-            plot.set_title(title, fontsize=9)
-        shown = fixed.get_legend_handles_labels()
-        figure.legend(*shown, fontsize=8, loc="outside lower center", ncols=len(names))
-        figure.savefig(folder / "bench-fan-out.png", dpi=110)
-    ways = [f"{layout} {way} {SATURATING}" for layout in ("hot", "spread") for way in WAYS]
-    ways = [way for way in ways if rows.of(way, "hubbub")]
-    if ways:
-        figure = Figure(figsize=(8, 2.6), layout="constrained")
-        plot = figure.subplots()
-        left = [0.0] * len(ways)
-        for tier in TIERS:
-            values = [rows.of(way, "hubbub")[-1]["us_by_tier"].get(tier, 0) for way in ways]
-            plot.barh(ways, values, left=left, label=tier)
-            left = [a + b for a, b in zip(left, values, strict=True)]
-        plot.set_xlabel("µs CPU a send at saturation, by tier")
-        plot.legend(fontsize=8)
-        figure.savefig(folder / "bench-sends.png", dpi=110)
+    return [f"*{'; '.join(said)}*"]

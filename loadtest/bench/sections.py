@@ -1,5 +1,5 @@
-"""The sections of docs/benchmarks.md about storms, stuck readers and what single parts cost.
-Measures nothing. A section without rows is left out.
+"""The sections of docs/benchmarks.md about Hubbub alone, and beside whole products. Measures
+nothing. A section without rows is left out.
 """
 
 import statistics
@@ -25,17 +25,6 @@ STORMS: Final = {
     "storm, balancer": "both killed and started again, all dial the balancer at once",
 }
 STUCK_TARGET: Final = "at most 1.25 times or +3 ms"
-COSTS: Final = {
-    "outbox, hot by socket": ("the outbox, a send by socket into one chat of 8", 0.15),
-    "outbox, spread by socket": ("the outbox, a send by socket into one of 200 chats of 2", 0.15),
-    "telling, spread by socket": ("metrics and logs, a send by socket", 0.03),
-    "telling, spread by rest": ("metrics and logs, a send by REST", 0.03),
-    "feeding, hot by socket": ("the search index, a send by socket into one chat of 8", 0.03),
-    "feeding, hot by rest": ("the search index, a send by REST into one chat of 8", 0.03),
-    "feeding, spread by socket": ("the search index, a send by socket into one of 200 chats", 0.03),
-    "feeding, spread by rest": ("the search index, a send by REST into one of 200 chats", 0.03),
-    "telling, F4 flat out": ("metrics and logs, a delivery (F4 flat out)", 0.03),
-}
 
 
 def describe_storms(rows: Rows) -> list[str]:
@@ -346,42 +335,6 @@ def describe_rest(rows: Rows) -> list[str]:
         table.append(f"| {role} | " + " | ".join(cells) + " |")
     sums = [f"| {found['mb']:.0f} | {found['core_percent']:.2f}" for found in there]
     return [*table, "| all | " + " | ".join(sums) + " |", ""]
-
-
-def describe_costs(rows: Rows) -> list[str]:
-    """What a part adds to the CPU of a send or a delivery, over all tiers."""
-    there = [what for what in COSTS if rows.of(what, "with")]
-    if not there:
-        return []
-    table = [
-        "## What the outbox, metrics, logs and the search index cost",
-        "",
-        "CPU of all tiers for each message that has arrived, with 128 sends in flight, or of the "
-        "node for each delivery. The load goes on while the part is switched off and on, ABBA; "
-        "each slice of 0.4 s (of the search index 2.5 s) without it is compared with the one "
-        "beside it. Without the outbox: `append_events` writes no row, so nothing is settled, "
-        "and nothing is swept. Without metrics and logs: `log()` and the functions that count do "
-        "nothing; plain additions and the making of arguments stay. Without the search index: "
-        "nothing is fed, then or later. Median of the pairs' ratios, its standard error, "
-        "quartiles.",
-        "",
-        "| part | with, µs | without, µs | adds | quartiles | pairs | target |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for what in there:
-        title, target = COSTS[what]
-        adds = sorted(
-            row["us"] / other["us"] - 1
-            for row, other in zip(rows.of(what, "with"), rows.of(what, "without"), strict=True)
-        )
-        low, middle, high = statistics.quantiles(adds, n=4, method="inclusive")
-        error = 1.25 * (high - low) / 1.35 / len(adds) ** 0.5  # of a median, by the quartiles
-        table.append(
-            f"| {title} | {rows.median(what, 'with', 'us'):.2f} "
-            f"| {rows.median(what, 'without', 'us'):.2f} | {middle:+.1%} ± {error:.1%} "
-            f"| {low:+.1%} to {high:+.1%} | {len(adds)} | under {target:.0%} |"
-        )
-    return [*table, ""]
 
 
 def _median(rows: Iterable[Found], key: str) -> float:

@@ -14,6 +14,8 @@ from loadtest.peers.products import ACTS
 from loadtest.peers.resting import RESTING
 from loadtest.peers.sending import SATURATING
 
+SECTION: Final = "Targets"
+
 Measure = Callable[[Rows], float | None]
 
 
@@ -245,26 +247,39 @@ def judge_targets(rows: Rows) -> list[Verdict]:
 
 def count_targets(verdicts: list[Verdict]) -> str:
     """The sentence that sums them up."""
-    missed = sum(not verdict.met for verdict in verdicts)
-    total = len(verdicts)
+    return _count(sum(not verdict.met for verdict in verdicts), len(verdicts))
+
+
+def _count(missed: int, total: int) -> str:
     return f"{missed} of {total} targets MISSED" if missed else f"all {total} targets met"
 
 
-def describe_targets(verdicts: list[Verdict]) -> list[str]:
-    """A table of all, and how many were missed."""
-    if not verdicts:
-        return []
-    lines = [
-        "## Targets",
-        "",
-        f"In this run: {count_targets(verdicts)}. Why some are out of reach: "
-        "[decisions](decisions/targets.md).",
-        "",
-        "| target | measured | asked for | |",
-        "| --- | ---: | ---: | --- |",
-    ]
+def describe_targets(verdicts: list[Verdict], before: str = "") -> list[str]:
+    """A table of all, and how many were missed. `before` is the section as it was: targets that
+    were judged there and are not now are taken from it."""
+    lines = {
+        line.split(" | ")[0].removeprefix("| "): line
+        for line in before.splitlines()
+        if line.startswith("| ") and " | " in line
+    }
     for target, value in verdicts:
         sign, show = "≥" if target.at_least else "≤", target.show
         word = "met" if Verdict(target, value).met else "**MISSED**"
-        lines.append(f"| {target.title} | {value:{show}} | {sign} {target.bound:{show}} | {word} |")
-    return [*lines, ""]
+        lines[target.title] = (
+            f"| {target.title} | {value:{show}} | {sign} {target.bound:{show}} | {word} |"
+        )
+    table = [lines[target.title] for target in TARGETS if target.title in lines]
+    if not table:
+        return []
+    missed = sum("**MISSED**" in line for line in table)
+    return [
+        f"## {SECTION}",
+        "",
+        f"In the runs of the sections below: {_count(missed, len(table))}. Why some are out of "
+        "reach: [decisions](decisions/targets.md).",
+        "",
+        "| target | measured | asked for | |",
+        "| --- | ---: | ---: | --- |",
+        *table,
+        "",
+    ]

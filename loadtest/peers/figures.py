@@ -23,6 +23,10 @@ class Rows:
         inside = [row for row in self.rows if row["what"] in whats]
         return Rows([row for row in self.rows if row["what"] not in whats]), Rows(inside)
 
+    def of_part(self, part: str) -> "Rows":
+        """Those that were measured as this part of a run."""
+        return Rows([row for row in self.rows if row["part"] == part])
+
     def of(self, what: str, server: str) -> list[Found]:
         return [r for r in self.rows if r["what"] == what and r["server"] == server]
 

@@ -129,6 +129,25 @@ CHATS = Dashboard(
             (Query(f"sum by (instance) ({_C}_window_bytes)", "{{instance}}"),),
         ),
         Panel(
+            "Lists of chats, by where they came from",
+            "ops",
+            "`own` is counts and markers, `chat` the rest of a chat. What did not change since "
+            "somebody saw it comes from memory; `database` alone while people only look: more is "
+            "asked for than fits.",
+            (
+                Query(
+                    rate(f"{_C}_shown_total", "of, source") + " or vector(0)",
+                    "{{of}} from {{source}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Held of chats that were listed",
+            "bytes",
+            "It is bounded at 16 MiB a process; flat at the bound is right.",
+            (Query(f"sum by (instance) ({_C}_held_bytes)", "{{instance}}"),),
+        ),
+        Panel(
             "Background work that failed",
             "ops",
             "The database was away or busy for a moment; all the time: see the log.",

@@ -3,6 +3,7 @@
 import tracemalloc
 
 import pytest
+from prometheus_client import REGISTRY
 
 from chats.own import known as module
 from chats.own.known import MAX_BYTES, Known
@@ -34,3 +35,25 @@ async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPat
     finally:
         tracemalloc.stop()
     assert taken < 1.3 * MAX_BYTES / 16
+
+
+async def test_it_counts_what_came_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chats and what is somebody's own of them, and the bytes that it holds."""
+    state = OwnState("epoch", 5, 1, "all", None)
+
+    async def count(_: object, wanted: list[tuple[str, str]]) -> list[Counted]:
+        return [Counted(state, OwnRow(1, 4, 0, "all", False, None)) for _ in wanted]
+
+    def shown(of: str, source: str) -> float:
+        labels = {"of": of, "source": source}
+        return REGISTRY.get_sample_value("hubbub_chats_shown_total", labels) or 0.0
+
+    monkeypatch.setattr(module, "count_own", count)
+    kinds = [(of, source) for of in ("own", "chat") for source in ("database", "memory")]
+    before, held = [shown(*kind) for kind in kinds], Known()
+    for _ in range(3):
+        await held.fill_own(None, [("c", "ann"), ("d", "ann")], [state] * 2)  # type: ignore[arg-type]
+        held.find_chats([("c", state)])
+        held.keep_chat("c", state, b"{}")
+    assert [shown(*kind) - was for kind, was in zip(kinds, before, strict=True)] == [2, 4, 1, 2]
+    assert (REGISTRY.get_sample_value("hubbub_chats_held_bytes") or 0.0) > 2 * module.OBJECTS_BYTES

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from loadtest.bench.costs import describe_costs
 from loadtest.bench.sections import (
     describe_changes,
-    describe_costs,
     describe_storms,
     describe_stuck_readers,
 )
