@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from chats.background import (
+    CLEANUP_AT_REST_SECONDS,
     CLEANUP_SECONDS,
     DIGEST_SECONDS,
+    MEASURE_AT_REST_SECONDS,
     clean_up,
     publish_digest,
     repeat,
@@ -37,6 +40,7 @@ from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Connection, create_pool
 from common.database.primary import Primary, ServerFacts, Verdict
+from common.process.rest import Rest
 from common.process.service import Service, open_http
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
@@ -46,7 +50,8 @@ def create_chats(settings: ChatsSettings) -> Service:
     """Needs a running loop; connects to nothing before it runs, and closes all of it at its end.
     The database must be migrated."""
     service = settings.service
-    valkey = Valkey(service.valkey_url, service.topic_prefix)
+    rest = Rest()
+    valkey = Valkey(service.valkey_url, service.topic_prefix, rest)
     window = Window(max_bytes=settings.window_bytes, max_bytes_a_chat=settings.window_bytes_a_chat)
     recent = RecentChanges(service.advertise)
     primary = Primary()
@@ -91,29 +96,31 @@ def create_chats(settings: ChatsSettings) -> Service:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
-        lease.append(start(announce_replica(valkey, "chats", service.advertise)))
+        again = partial(repeat, rest=rest)
+        seldom = partial(again, at_rest=CLEANUP_AT_REST_SECONDS)
+        lease.append(start(announce_replica(valkey, "chats", service.advertise, rest)))
         work = [
-            start(watch_replicas(valkey, users)),
-            start(users_calls.watch()),
+            start(watch_replicas(valkey, users, rest)),
+            start(users_calls.watch(rest)),
             start(repeat("mark published", MARK_SECONDS, publisher.mark_when_published)),
-            start(repeat("forget", FORGET_SECONDS, coordinator.forget_acknowledged)),
-            start(repeat("sweep", SWEEP_SECONDS, sweep.run)),
+            start(again("forget", FORGET_SECONDS, coordinator.forget_acknowledged)),
+            start(again("sweep", SWEEP_SECONDS, sweep.run)),
             # Messages go on where these fail, whatever the reason.
-            start(repeat("feed search", FEED_SECONDS, feeder.run, survives=Exception)),
-            start(repeat("offer pushes", OFFER_SECONDS, pushes.run, survives=Exception)),
-            start(repeat("measure", DIGEST_SECONDS, measure)),
+            start(again("feed search", FEED_SECONDS, feeder.run, survives=Exception)),
+            start(again("offer pushes", OFFER_SECONDS, pushes.run, survives=Exception)),
+            start(again("measure", DIGEST_SECONDS, measure, at_rest=MEASURE_AT_REST_SECONDS)),
             start(
-                repeat(
+                again(
                     "digest",
                     DIGEST_SECONDS,
-                    lambda: publish_digest(valkey.topics.digest, recent, publisher),
+                    lambda: publish_digest(valkey.topics.digest, recent, publisher, rest),
                 )
             ),
-            start(repeat("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
-            start(repeat("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
+            start(seldom("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
+            start(seldom("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
         ]
         if links is not None:
-            work.append(start(repeat("feed links", LINKS_SECONDS, links.run, survives=Exception)))
+            work.append(start(again("feed links", LINKS_SECONDS, links.run, survives=Exception)))
         try:
             yield
             await appender.drain()
@@ -136,5 +143,5 @@ def create_chats(settings: ChatsSettings) -> Service:
         pool, appender, coordinator, window, recent, publisher, markers, wishes, Known()
     )
     callers = KnownCallers(settings.callers, service.shared_key)
-    served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
-    return Service(service, served, health, running, withdraw)
+    served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)
+    return Service(service, served, health, running, withdraw, rest)

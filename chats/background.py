@@ -3,7 +3,6 @@
 Every piece may fail when a dependency is gone, is counted, and is tried again at its next turn.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -18,10 +17,13 @@ from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.process.logs import log
+from common.process.rest import BEAT_SECONDS, NEVER, Rest
 
 DIGEST_SECONDS = 1.0
 DIGEST_SPAN_SECONDS = 3.0
 CLEANUP_SECONDS = 10.0
+MEASURE_AT_REST_SECONDS = 10.0
+CLEANUP_AT_REST_SECONDS = 20.0
 RESULTS_KEPT_SECONDS = 24 * 3600.0
 CANARIES_KEPT_SECONDS = 3600.0
 PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end without a hole
@@ -35,13 +37,17 @@ async def repeat(
     seconds: float,
     work: Callable[[], Awaitable[object]],
     survives: type[Exception] = DatabaseUnavailable,
+    *,
+    rest: Rest = NEVER,
+    at_rest: float = BEAT_SECONDS,
 ) -> None:
     """Does the work, pauses, and so on until cancelled. What it survives is logged and counted,
     other exceptions end it."""
     failing = False
     while True:
         try:
-            await work()
+            async with rest.in_turn():
+                await work()
             failing = False
         except survives as error:
             BACKGROUND_FAILED.labels(name).inc()
@@ -50,12 +56,16 @@ async def repeat(
                 level = logging.ERROR if is_bug else logging.WARNING
                 log("background work fails", level=level, of=name, error=type(error).__name__)
             failing = True
-        await asyncio.sleep(seconds)
+        await rest.pause(seconds, at_rest)
 
 
-async def publish_digest(topic: str, recent: RecentChanges, publisher: Publisher) -> None:
+async def publish_digest(
+    topic: str, recent: RecentChanges, publisher: Publisher, rest: Rest = NEVER
+) -> None:
     """An empty one too: nodes know by it that this replica and the bus are alive."""
-    await publisher.publish_plain(topic, _encode(recent.list_since(DIGEST_SPAN_SECONDS)))
+    digest = recent.list_since(DIGEST_SPAN_SECONDS)
+    digest.every = BEAT_SECONDS if rest.has_begun() else DIGEST_SECONDS
+    await publisher.publish_plain(topic, _encode(digest))
 
 
 async def clean_up(pool: Pool) -> None:

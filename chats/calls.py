@@ -166,15 +166,24 @@ def create_calls(
         Call("find_file", "files", FindFile, StoredFile, partial(files.find_file, pool)),
         Call("find_files", "edge", FindFiles, FilesFound, partial(files.find_files, pool)),
         Call("delete_file", "edge", DeleteFile, Done, partial(files.delete_file, pool)),
-        Call("list_doomed", "files", ListDoomed, FileIds, partial(files.list_doomed, pool)),
+        Call(
+            "list_doomed", "files", ListDoomed, FileIds,
+            partial(files.list_doomed, pool), round=True,
+        ),
         Call("forget_files", "files", FileIds, Done, partial(files.forget_files, pool)),
-        Call("known_files", "files", FileIds, FileIds, partial(files.known_files, pool)),
+        Call(
+            "known_files", "files", FileIds, FileIds,
+            partial(files.known_files, pool), round=True,
+        ),
         Call("add_push_reader", "users", AddPushReader, Done, partial(notes.add_reader, pool)),
         Call(
             "describe_pushes", "files", DescribePushes, PushNotes,
             partial(notes.describe_pushes, pool),
         ),
-        Call("claim_links", "files", ClaimLinks, LinksClaimed, partial(previews.claim, pool)),
+        Call(
+            "claim_links", "files", ClaimLinks, LinksClaimed,
+            partial(previews.claim, pool), round=True,
+        ),
         Call(
             "settle_links", "files", SettleLinks, Done,
             partial(previews.settle, pool, appender),
@@ -196,5 +205,5 @@ def create_calls(
             partial(nodes.get_companions, pool),
         ),
         Call("changes", "realtime", ChangesRequest, Digest, changes),
-        Call("canary", "realtime", CanaryMessage, Done, canary),
+        Call("canary", "realtime", CanaryMessage, Done, canary, round=True),
     ]  # fmt: skip

@@ -24,13 +24,13 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
     async with (
         own_tls(settings.service) as tls,
         open_edge(settings) as edge,
-        serving_health(edge.health, settings.service, tls=tls),
+        serving_health(edge.health, settings.service, rest=edge.rest, tls=tls),
     ):
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(edge.app, public, WholeAnswers, tls=tls):
-            yield Serving(edge.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS))
+        async with serving_app(edge.app, public, WholeAnswers, tls=tls, rest=edge.rest):
+            yield Serving(edge.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), edge.rest)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Admission:
         says = request.scope["route_handler"].opt
         if says.get(WHO) is Who.EVERYBODY:
             return
+        if self._gate.is_behind:
+            await self._gate.catch_up()
         caller = self._gate.admit(find_header(request.scope, b"authorization"))
         request.scope["user"] = caller
         if rate := says.get(RATE):

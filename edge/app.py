@@ -17,6 +17,7 @@ from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
 from common.process.memory_cache import MemoryCache
+from common.process.rest import NEVER, Rest
 from common.process.service import open_http
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
@@ -68,22 +69,26 @@ class Edge(NamedTuple):
 
     app: Front
     health: Health
+    rest: Rest
 
 
 @asynccontextmanager
 async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
     """An edge whose watchers run until the block ends."""
     service = settings.service
+    rest = Rest()
     async with AsyncExitStack() as stack:
         http = stack.enter_context(closing(open_http(service)))
-        valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
+        valkey = stack.enter_context(
+            closing(Valkey(service.valkey_url, service.topic_prefix, rest))
+        )
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
         users_calls = Calls(http, users_replicas)
         chats_calls = Calls(http, chats_replicas)
         realtime_calls = Calls(http, realtime_replicas)
-        credentials = Credentials(users_calls, service.name)
+        credentials = Credentials(users_calls, service.name, rest=rest)
         gate = Gate(credentials)
 
         async def process_missing() -> str | None:
@@ -148,18 +153,18 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             running = [
                 tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
                 *(
-                    tasks.create_task(watch_replicas(valkey, of))
+                    tasks.create_task(watch_replicas(valkey, of, rest))
                     for of in (users_replicas, chats_replicas, realtime_replicas)
                 ),
                 tasks.create_task(nodes.watch()),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
             ]
-            yield Edge(create_app(routes, Admission(gate, limits)), health)
+            yield Edge(create_app(routes, Admission(gate, limits), rest), health, rest)
             await stop(running)
 
 
-def create_app(routes: Sequence[Any], admission: Admission) -> Front:
+def create_app(routes: Sequence[Any], admission: Admission, rest: Rest = NEVER) -> Front:
     """The routes behind their admission, inside the layer that decides about paths and methods."""
 
     async def answer(request: AnyRequest) -> Response[bytes] | None:
@@ -184,7 +189,7 @@ def create_app(routes: Sequence[Any], admission: Admission) -> Front:
         for route in app.routes
         if isinstance(route, HTTPRoute)
     )
-    return Front(app, table)
+    return Front(app, table, rest)
 
 
 class Files(NamedTuple):

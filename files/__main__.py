@@ -23,13 +23,13 @@ async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
     async with (
         own_tls(settings.service) as tls,
         open_files(settings) as files,
-        serving_health(files.health, settings.service, tls=tls),
+        serving_health(files.health, settings.service, rest=files.rest, tls=tls),
     ):
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(files.app, public, tls=tls):
-            yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS))
+        async with serving_app(files.app, public, tls=tls, rest=files.rest):
+            yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), files.rest)
 
 
 if __name__ == "__main__":

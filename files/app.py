@@ -13,6 +13,7 @@ from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
+from common.process.rest import Rest
 from common.process.service import open_http
 from common.process.tasks import stop
 from common.process.variables import SettingsError
@@ -38,28 +39,37 @@ class Files(NamedTuple):
 
     app: Web
     health: Health
+    rest: Rest
 
 
 @asynccontextmanager
 async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
     """A process whose sweeps and watchers run until the block ends. Raises SettingsError."""
     service = settings.service
+    rest = Rest()
     async with AsyncExitStack() as stack:
         try:
             store = stack.enter_context(closing(FileStore(settings.location)))
         except ValueError as error:
             raise SettingsError(f"HUBBUB_FILES_URL {error}") from error
         http = stack.enter_context(closing(open_http(service)))
-        valkey = stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix)))
+        valkey = stack.enter_context(
+            closing(Valkey(service.valkey_url, service.topic_prefix, rest))
+        )
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
         users_calls = Calls(http, users_replicas)
         chats, users = Chats(Calls(http, chats_replicas)), Users(users_calls)
-        credentials = Credentials(users_calls, service.name)
+        credentials = Credentials(users_calls, service.name, rest=rest)
         gate = Gate(credentials)
 
         watch = StoreWatch(store)
+
+        async def arrive() -> None:
+            rest.note()
+            if gate.is_behind:
+                await gate.catch_up()
 
         async def missing() -> str | None:
             return await watch.missing() or gate.missing
@@ -84,14 +94,14 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             settings.push_contact,
             local=settings.push == "local",
         )
-        sweep = Sweep(chats, store, {pictures: users.known_avatars})
+        sweep = Sweep(chats, store, {pictures: users.known_avatars}, rest)
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
-                tasks.create_task(watch_replicas(valkey, users_replicas)),
-                tasks.create_task(watch_replicas(valkey, chats_replicas)),
-                tasks.create_task(watch_replicas(valkey, realtime_replicas)),
+                tasks.create_task(watch_replicas(valkey, users_replicas, rest)),
+                tasks.create_task(watch_replicas(valkey, chats_replicas, rest)),
+                tasks.create_task(watch_replicas(valkey, realtime_replicas, rest)),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
                 tasks.create_task(watch.run()),
@@ -99,9 +109,9 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
                 tasks.create_task(sweep.run_through(random.randrange(len(SHARDS)))),  # noqa: S311
             ]
             if settings.push != "off":
-                running.append(tasks.create_task(courier.run()))
+                running.append(tasks.create_task(courier.run(rest)))
             if settings.link_previews != "off":
                 fetch = partial(fetch_preview, loopback=settings.link_previews == "local")
-                running.append(tasks.create_task(Previewer(chats, fetch).run()))
-            yield Files(Web(settings.balancer_key, routes.calls()), Health(missing))
+                running.append(tasks.create_task(Previewer(chats, fetch).run(rest)))
+            yield Files(Web(settings.balancer_key, routes.calls(), arrive), Health(missing), rest)
             await stop(running)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 
 PAUSE_SECONDS: Final = 1.0
@@ -20,6 +21,7 @@ async def run_rounds(
     *,
     pieces: int,
     rounds: int,
+    rest: Rest = NEVER,
 ) -> None:
     """Until cancelled: rounds of at most so many pieces, and so many rounds at a time. `work` must
     raise nothing."""
@@ -37,9 +39,10 @@ async def run_rounds(
                     log(f"{what} wait", code=refusal.code)
                 failing = True
             if claimed:
+                rest.note()  # somebody is there, if not here
                 task = running.create_task(work(claimed))
                 task.add_done_callback(lambda _: room.release())
             else:
                 room.release()
             if len(claimed) < pieces:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await rest.pause(PAUSE_SECONDS)

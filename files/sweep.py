@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from files.metrics import REMOVED, SWEEP_FAILED
 from files.store import SHARDS, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 SWEEP_SECONDS: Final = 5.0
+AT_REST_SECONDS: Final = 20.0  # a minute is promised
 SHARD_SECONDS: Final = 300.0  # a day for all of them
 AT_ONCE: Final = 200
 # Longer than an upload takes, so that its bytes are never older than its row.
@@ -29,10 +31,17 @@ Known = Callable[[list[str]], Awaitable[set[str]]]
 class Sweep:
     """Of one process; several may sweep the same store."""
 
-    def __init__(self, chats: Chats, store: FileStore, others: Mapping[FileStore, Known]) -> None:
+    def __init__(
+        self,
+        chats: Chats,
+        store: FileStore,
+        others: Mapping[FileStore, Known],
+        rest: Rest = NEVER,
+    ) -> None:
         """`others` are parts of the store that somebody else than chats knows about."""
         self._chats = chats
         self._store = store
+        self._rest = rest
         self._known: Mapping[FileStore, Known] = {store: chats.known_files, **others}
 
     async def run(self) -> None:
@@ -48,7 +57,7 @@ class Sweep:
                 if not failing:
                     log("sweep fails", level=logging.WARNING, error=_describe(error))
                 failing = True
-            await asyncio.sleep(SWEEP_SECONDS)
+            await self._rest.pause(SWEEP_SECONDS, AT_REST_SECONDS)
 
     async def remove_doomed(self) -> bool:
         """A round; whether there may be more. Raises Refusal, StoreUnavailable."""

@@ -92,8 +92,15 @@ class Route(NamedTuple):
 class Web:
     """The ASGI application."""
 
-    def __init__(self, balancer_key: str | None, routes: list[Route]) -> None:
+    def __init__(
+        self,
+        balancer_key: str | None,
+        routes: list[Route],
+        arrive: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`arrive` is awaited before a route serves."""
         self._balancer_key = balancer_key
+        self._arrive = arrive
         self._routes = [(route, route.pattern) for route in routes]
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -105,6 +112,8 @@ class Web:
         try:
             route, parameters = self._find(method, scope["raw_path"].decode("latin-1"))
             template = route.template
+            if self._arrive is not None:
+                await self._arrive()
             answer = await route.serve(request, *parameters)
         except BodyBroken:
             answer = None  # nobody is there to be answered

@@ -42,6 +42,7 @@ STOP_ORDER = (
 START_SECONDS = 60.0
 DRAIN_SECONDS = 25.0  # of one process, while others serve
 UPKEEP_SECONDS = 1.0
+ROTATE_SECONDS = 5.0
 LAST_WORDS_SECONDS = 1.0
 KEPT_DEATHS = 10  # of each process
 
@@ -231,10 +232,13 @@ class Fleet:
 
     async def _keep_up(self) -> None:
         """What has to be done again and again, also where it failed the last time."""
+        rotated = 0.0
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             try:
-                rotate_logs(self._settings.logs, self._settings.log_bytes)
+                if time.monotonic() - rotated > ROTATE_SECONDS:
+                    rotated = time.monotonic()
+                    rotate_logs(self._settings.logs, self._settings.log_bytes)
                 if not self._is_written or not (self._settings.data / FILE_NAME).exists():
                     await self._changed()
                 await self._tell_balancer()

@@ -22,6 +22,7 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
             settings.service,
             create_calls(node.services.hub),
             settings.callers,
+            rest=node.rest,
             tls=tls,
         ),
     ):
@@ -37,7 +38,7 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
             await node.withdraw()
             await drain(node.services)
 
-        yield Serving(node.health, end_sockets)
+        yield Serving(node.health, end_sockets, node.rest)
 
 
 if __name__ == "__main__":

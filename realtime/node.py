@@ -15,6 +15,7 @@ from common.calls.calls import Calls
 from common.calls.health import Health
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.identity.credentials import Credentials
+from common.process.rest import Rest
 from common.process.service import open_http
 from common.process.tasks import stop
 from common.valkey.shared_rates import SharedBuckets
@@ -62,9 +63,12 @@ class Tasks:
 class Node:
     """A running realtime process without its ports. `withdraw` gives up its lease."""
 
-    def __init__(self, services: Services, health: Health, announcing: asyncio.Task[None]) -> None:
+    def __init__(
+        self, services: Services, health: Health, rest: Rest, announcing: asyncio.Task[None]
+    ) -> None:
         self.services = services
         self.health = health
+        self.rest = rest
         self._announcing = announcing
 
     async def withdraw(self) -> None:
@@ -87,17 +91,26 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
     """A node whose watchers run until the block ends."""
     service = settings.service
     clock = time.monotonic
+    rest = Rest()
     counters = Counters()
     connections = Connections()
     tasks = Tasks()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(tasks.stop)
-        outside = _open_outside(settings, stack)
+        outside = _open_outside(settings, stack, rest)
         valkey, topics = outside.valkey, outside.valkey.topics
         chats = Chats(outside.chats_calls, outside.chats)
-        credentials = Credentials(outside.users_calls, service.name, connections.end_sessions)
+        credentials = Credentials(outside.users_calls, service.name, connections.end_sessions, rest)
         fan_out = create_fan_out(
-            service.name, valkey.bus, topics, chats, outside.chats, counters, tasks.spawn, clock
+            service.name,
+            valkey.bus,
+            topics,
+            chats,
+            outside.chats,
+            counters,
+            tasks.spawn,
+            clock,
+            rest,
         )
         markers = Markers(
             chats.move_markers, chats.preferred, fan_out.hub, service.rate_factor, counters
@@ -105,13 +118,13 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         # Nothing that was said before a restore holds: clients start anew.
         chats.call_on_restore(connections.send_all_away)
         chats.call_on_restore(fan_out.rooms.drop_all)
-        bus_canary = BusCanary(valkey, topics.canary(service.name))
+        bus_canary = BusCanary(valkey, topics.canary(service.name), rest)
         fan_out.subscriptions.add(topics.canary(service.name), bus_canary.hear)
         fan_out.subscriptions.add(topics.revoked, credentials.wake)
         process = secrets.token_hex(4)
         presence = Presence(
             process, fan_out.hub, valkey, fan_out.subscriptions, chats.companions,
-            service.rate_factor, counters, tasks.spawn, clock,
+            service.rate_factor, counters, tasks.spawn, clock, rest,
         )  # fmt: skip
         typists = Typists(valkey, service.rate_factor, counters)
         services = Services(
@@ -135,6 +148,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             connections=connections,
             clock=clock,
             spawn=tasks.spawn,
+            rest=rest,
         )
         collector = NodeCollector(services, fan_out, chats)
         prometheus_client.REGISTRY.register(collector)
@@ -149,8 +163,8 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
             running = [
                 group.create_task(work)
                 for work in (
-                    watch_replicas(valkey, outside.users),
-                    watch_replicas(valkey, outside.chats),
+                    watch_replicas(valkey, outside.users, rest),
+                    watch_replicas(valkey, outside.chats, rest),
                     credentials.watch(),
                     credentials.report_uses(),
                     *fan_out.work(),
@@ -160,18 +174,20 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
                     turn_wheel(services),
                 )
             ]
-            announcing = group.create_task(announce_replica(valkey, "realtime", service.advertise))
-            yield Node(services, Health(missing, fan_out.canary.describe), announcing)
+            announcing = group.create_task(
+                announce_replica(valkey, "realtime", service.advertise, rest)
+            )
+            yield Node(services, Health(missing, fan_out.canary.describe), rest, announcing)
             await stop([*running, announcing])
 
 
-def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack) -> _Outside:
+def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack, rest: Rest) -> _Outside:
     """Closed with the stack; connects to nothing yet."""
     service = settings.service
     http = stack.enter_context(closing(open_http(service)))
     users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)
     return _Outside(
-        valkey=stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix))),
+        valkey=stack.enter_context(closing(Valkey(service.valkey_url, service.topic_prefix, rest))),
         users=users,
         chats=chats,
         users_calls=Calls(http, users),

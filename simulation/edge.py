@@ -17,6 +17,7 @@ from common.calls.replicas import Replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.process.memory_cache import MemoryCache
+from common.process.rest import Rest
 from common.process.service import Serving, open_http
 from common.process.settings import ServiceSettings
 from common.process.tasks import stop
@@ -42,9 +43,16 @@ class _Front:
     """Calls by name: `POST /<name>` with a JSON object, a JSON object back or a problem."""
 
     def __init__(
-        self, gate: Gate, chats: Chats, reads: CachedReads, appends: Appends, limits: Limits
+        self,
+        gate: Gate,
+        chats: Chats,
+        reads: CachedReads,
+        appends: Appends,
+        limits: Limits,
+        rest: Rest,
     ) -> None:
         self._gate = gate
+        self._rest = rest
         self._chats = chats
         self._reads = reads
         self._appends = appends
@@ -65,7 +73,10 @@ class _Front:
 
     async def handle(self, request: Request) -> Response:
         enter_trace(None)
+        self._rest.note()
         try:
+            if self._gate.is_behind:
+                await self._gate.catch_up()
             caller = self._gate.admit(request.headers.get(b"authorization", b"").decode())
             answer = await self._serve[request.path](caller, msgspec.json.decode(request.body))
             return Response(200, answer if isinstance(answer, bytes) else _encode(answer))
@@ -163,15 +174,16 @@ class EdgeSettings(NamedTuple):
 async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
     """As edge/app.py and edge/__main__.py put it together."""
     service = settings.service
+    rest = Rest()
     async with contextlib.AsyncExitStack() as stack:
         http = stack.enter_context(contextlib.closing(open_http(service)))
         valkey = stack.enter_context(
-            contextlib.closing(Valkey(service.valkey_url, service.topic_prefix))
+            contextlib.closing(Valkey(service.valkey_url, service.topic_prefix, rest))
         )
         users = Replicas("users", service.users_seeds)
         chats = Replicas("chats", service.chats_seeds)
         users_calls, chats_calls = Calls(http, users), Calls(http, chats)
-        credentials = Credentials(users_calls, service.name)
+        credentials = Credentials(users_calls, service.name, rest=rest)
         limits = Limits(SharedBuckets(valkey), KnownAddresses(valkey), service.rate_factor)
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
         cache = CacheNodes(("redis://cache-0:6379",))
@@ -180,22 +192,22 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         gate = Gate(credentials)
         if (process := OWNER.get()) is not None:
             process.gate = gate
-        front = _Front(gate, Chats(chats_calls), reads, Appends(chats_calls), limits)
+        front = _Front(gate, Chats(chats_calls), reads, Appends(chats_calls), limits, rest)
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
                 for work in (
                     valkey.bus.run(credentials.wake, credentials.wake),
-                    watch_replicas(valkey, users),
-                    watch_replicas(valkey, chats),
+                    watch_replicas(valkey, users, rest),
+                    watch_replicas(valkey, chats, rest),
                     cache.watch(),
                     credentials.watch(),
                     credentials.report_uses(),
                 )
             ]
-            async with serving_http(front.handle, service.listen.open()):
-                yield Serving(Health(_ready), _nothing)
+            async with serving_http(front.handle, service.listen.open(), rest=rest):
+                yield Serving(Health(_ready), _nothing, rest)
             await stop(running)
 
 

@@ -54,7 +54,7 @@ class Keys:
     async def open(self) -> None:
         pass
 
-    async def keep_reloading(self) -> None:
+    async def keep_reloading(self, _: Any) -> None:
         await _never()
 
     def published(self) -> list[dict[str, Any]]:
@@ -164,7 +164,7 @@ async def _never(*_: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _not_measuring() -> AsyncIterator[None]:
+async def _not_measuring(_: Any) -> AsyncIterator[None]:
     yield
 
 

@@ -17,6 +17,7 @@ from common.database.pool import Pool, create_pool
 from common.database.primary import Primary
 from common.identity.wrapping import Wrapping
 from common.process.logs import log
+from common.process.rest import Rest
 from common.process.service import Service, open_http
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
@@ -48,7 +49,8 @@ def create_users(settings: Settings) -> Service:
     That raises SigningKeysError where the keys that sign are not in order.
     """
     common = settings.service
-    valkey = Valkey(common.valkey_url, common.topic_prefix)
+    rest = Rest()
+    valkey = Valkey(common.valkey_url, common.topic_prefix, rest)
     primary = Primary()
     pool = create_pool(settings.database_url, size=settings.pool_size, primary=primary)
     wrapping = Wrapping(settings.signing_secret)
@@ -92,13 +94,13 @@ def create_users(settings: Settings) -> Service:
             tasks.extend(
                 start(work)
                 for work in (
-                    announce_replica(valkey, "users", common.advertise),
-                    watch_replicas(valkey, chats),
+                    announce_replica(valkey, "users", common.advertise, rest),
+                    watch_replicas(valkey, chats, rest),
                     notices.run(),
-                    keys.keep_reloading(),
-                    keep_resolving(pool, chats_calls),
-                    invitations.keep_joining(),
-                    deletions.keep_deleting(),
+                    keys.keep_reloading(rest),
+                    keep_resolving(pool, chats_calls, rest),
+                    invitations.keep_joining(rest),
+                    deletions.keep_deleting(rest),
                     keep_purging(pool),
                 )
             )
@@ -128,8 +130,8 @@ def create_users(settings: Settings) -> Service:
     )
     health = Health(find_missing, primary.describe)
     callers = KnownCallers(settings.callers, common.shared_key)
-    served = CallService(calls, health, callers, unavailable_on=DatabaseUnavailable)
-    return Service(common, served, health, running, withdraw)
+    served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)
+    return Service(common, served, health, running, withdraw, rest)
 
 
 async def keep_purging(pool: Pool) -> None:

@@ -54,11 +54,11 @@ def create_calls(
         Call("tokens_used", "edge realtime files", u.TokensUsed, Empty, sessions.tokens_used),
         Call(
             "revocations", "edge realtime files", u.RevocationsRequest, u.Revocations,
-            sessions.revocations,
+            sessions.revocations, round=True,
         ),
-        Call("keys", "edge realtime files", Empty, u.KeySet, keys_published),
+        Call("keys", "edge realtime files", Empty, u.KeySet, keys_published, round=True),
         Call("set_avatar", "files", SetAvatar, AvatarSet, avatars.set_avatar),
-        Call("known_avatars", "files", AvatarIds, AvatarIds, avatars.known_avatars),
+        Call("known_avatars", "files", AvatarIds, AvatarIds, avatars.known_avatars, round=True),
         Call("prepare", "chats", u.PrepareMemberships, Empty, memberships.prepare),
         Call("finish", "chats", u.FinishMemberships, Empty, memberships.finish),
         Call("get_instance", "edge", Empty, i.Instance, instance.get_instance),
@@ -88,6 +88,6 @@ def create_calls(
         Call("save_push", "edge", p.SavePush, Empty, push.save),
         Call("drop_push", "edge", p.DropPush, Empty, push.drop),
         Call("offer_pushes", "chats", p.OfferPushes, p.PushesOffered, push.offer),
-        Call("claim_pushes", "files", p.ClaimPushes, p.PushesClaimed, push.claim),
+        Call("claim_pushes", "files", p.ClaimPushes, p.PushesClaimed, push.claim, round=True),
         Call("settle_pushes", "files", p.SettlePushes, Empty, push.settle),
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.chats import (
     DeleteMessagesOf,
     Done,
@@ -37,6 +38,7 @@ from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
 ROUND_SECONDS = 1.0
+AT_REST_SECONDS = 4.0  # while nothing is unfinished
 CLAIM_SECONDS = 5.0  # a replica that dies leaves its claim to another one so soon
 CHATS_AT_ONCE = 4
 LEAVE_SECONDS = 4.0
@@ -121,20 +123,22 @@ class Deletions:
         await write_log(connection, request.caller, "user.deleted", found.id, detail)
         return await revoke_sessions_of(connection, found.id, keep=None)
 
-    async def keep_deleting(self) -> None:
+    async def keep_deleting(self, rest: Rest = NEVER) -> None:
         """Works off what is left to do, until cancelled."""
+        unfinished = 0
         while True:
             try:
-                while (
-                    deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)
-                ) is not None:
-                    await self._work_on(deletion)
-                unfinished, oldest = await store.measure_deletions(self._pool)
+                async with rest.in_turn():
+                    while (
+                        deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)
+                    ) is not None:
+                        await self._work_on(deletion)
+                    unfinished, oldest = await store.measure_deletions(self._pool)
                 UNFINISHED.set(unfinished)
                 OLDEST.set(oldest)
             except DatabaseUnavailable as error:
                 log("deletions wait", error=type(error).__name__)
-            await asyncio.sleep(ROUND_SECONDS)
+            await rest.pause(ROUND_SECONDS, ROUND_SECONDS if unfinished else AT_REST_SECONDS)
 
     async def _work_on(self, deletion: store.Deletion) -> None:
         direct = await self._end_in_chats(deletion.user)

@@ -4,14 +4,13 @@ A chat is joined by the two-phase commit that chats coordinates. From the use of
 chats has answered, the join is a row here, so that it comes about whatever dies meanwhile.
 """
 
-import asyncio
-
 import msgspec
 
 from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.chats import ChatOwners, ChatsOwned, DemandChatOwner, Done, JoinChat
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
@@ -42,6 +41,7 @@ from users.store.instance import (
 JOIN_SECONDS = 2.0  # of a call that waits for it
 LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
+AT_REST_SECONDS = 4.0
 ROUND_LIMIT = 50
 
 
@@ -190,15 +190,17 @@ class Invitations:
             raise
         await store.delete_join(self._pool, join)
 
-    async def keep_joining(self) -> None:
+    async def keep_joining(self, rest: Rest = NEVER) -> None:
         """Does what was left over, until cancelled."""
         while True:
             try:
-                for join in await store.list_old_joins(self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT):
+                async with rest.in_turn():
+                    left = await store.list_old_joins(self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT)
+                for join in left:
                     await self._join_left_over(join)
             except DatabaseUnavailable as error:
                 log("joins wait", error=type(error).__name__)
-            await asyncio.sleep(ROUND_SECONDS)
+            await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
 
     async def _join_left_over(self, join: store.JoinRow) -> None:
         try:

@@ -4,20 +4,20 @@ Runs in every replica; several may resolve the same transaction, which is harmle
 nothing: asking makes chats decide.
 """
 
-import asyncio
-
 from prometheus_client import Gauge
 
 from common.calls.calls import Calls
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisions
 from common.protocol.errors import Refusal
 from common.protocol.users import Empty
 from users.store.memberships import finish_prepared, list_in_doubt
 
 ROUND_SECONDS = 1.0
+AT_REST_SECONDS = 4.0  # nothing was prepared here lately, and what another left is no hurry
 IN_DOUBT_AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 
@@ -58,11 +58,12 @@ async def resolve_in_doubt(
     return len(in_doubt)
 
 
-async def keep_resolving(pool: Pool, chats: Calls) -> None:
+async def keep_resolving(pool: Pool, chats: Calls, rest: Rest = NEVER) -> None:
     """A round every second, until cancelled."""
     while True:
         try:
-            await resolve_in_doubt(pool, chats)
+            async with rest.in_turn():
+                await resolve_in_doubt(pool, chats)
         except (Refusal, DatabaseUnavailable) as error:
             log("in-doubt transactions wait", error=type(error).__name__)
-        await asyncio.sleep(ROUND_SECONDS)
+        await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)

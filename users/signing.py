@@ -18,6 +18,7 @@ from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.ids import new_id
 from users.keys import KeyRing, SigningKey, dead_keys
 from users.store import signing_keys as store
@@ -74,12 +75,13 @@ class SigningKeys:
             for row in rows
         )
 
-    async def keep_reloading(self) -> None:
+    async def keep_reloading(self, rest: Rest = NEVER) -> None:
         """Picks up what was added or removed, until cancelled."""
         while True:
-            await asyncio.sleep(RELOAD_SECONDS)
+            await rest.pause(RELOAD_SECONDS, RELOAD_SECONDS)
             try:
-                await self.reload()
+                async with rest.in_turn():
+                    await self.reload()
             except (SigningKeysError, DatabaseUnavailable) as error:
                 log("signing keys not read again", level=logging.ERROR, error=str(error))
 

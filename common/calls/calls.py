@@ -21,6 +21,7 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.process.certificates import describe_tls
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.process.symptoms import CREDENTIAL_REFUSED
 from common.process.trace import outgoing_traceparent
 from common.protocol.errors import CODES, Refusal, unavailable
@@ -32,6 +33,7 @@ TRY_SECONDS: Final = 1.5  # a hung replica costs a call no more, where there is 
 PROBE_EVERY_SECONDS: Final = 0.1  # while something is wrong
 PROBE_TIMEOUT_SECONDS: Final = 0.5
 WATCH_EVERY_SECONDS: Final = 1.0
+WATCH_AT_REST_SECONDS: Final = 10.0
 FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
 MAX_PAUSE_SECONDS: Final = 0.8
 MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
@@ -185,11 +187,11 @@ class Calls:
             for task in asked:
                 task.cancel()
 
-    async def watch(self) -> None:
+    async def watch(self, rest: Rest = NEVER) -> None:
         """Checks every second whether a replica is there, so that the first call after an outage's
         begin need not find it out. Until cancelled."""
         while True:
-            await asyncio.sleep(WATCH_EVERY_SECONDS)
+            await rest.pause(WATCH_EVERY_SECONDS, WATCH_AT_REST_SECONDS)
             started = self._clock()
             if not await self.any_is_ready():
                 self._circuits.fail(started)

@@ -23,6 +23,7 @@ from httptools import (
 )
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 
 BACKLOG: Final = 2048
 MAX_HEAD_BYTES: Final = 65_536  # of a request's line and headers
@@ -217,10 +218,10 @@ class _Server:
         self.tasks: set[asyncio.Task[None]] = set()
         self.is_draining = False
 
-    async def sweep(self) -> None:
+    async def sweep(self, rest: Rest) -> None:
         """Ends connections that are idle for too long, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await rest.pause(SWEEP_SECONDS, SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
             for connection in list(self.connections):
                 connection.close_if_overdue(now)
@@ -243,7 +244,10 @@ class _Server:
 
 @asynccontextmanager
 async def serving_http(
-    handle: Handle, listener: socket.socket, tls: ssl.SSLContext | None = None
+    handle: Handle,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None = None,
+    rest: Rest = NEVER,
 ) -> AsyncIterator[None]:
     """Serves while the block runs, with `tls` over TLS alone; then requests in flight finish."""
     options: dict[str, Any] = {} if tls is None else {"ssl": tls}
@@ -252,7 +256,7 @@ async def serving_http(
     accepting = await asyncio.get_running_loop().create_server(
         lambda: _Connection(server), sock=listener, backlog=BACKLOG, **options
     )
-    sweeping = asyncio.create_task(server.sweep())
+    sweeping = asyncio.create_task(server.sweep(rest))
     try:
         yield
     finally:

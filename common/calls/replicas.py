@@ -5,13 +5,13 @@ The list survives Valkey's absence and a restart of either side: it begins with 
 process was started with, and when Valkey cannot be asked the last answer and the seeds stand.
 """
 
-import asyncio
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Gauge
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 
 if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
     from common.valkey.valkey import Valkey
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
 LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
+WATCH_AT_REST_SECONDS: Final = 4.0  # whoever comes first has it read anew
 
 
 class Replicas:
@@ -49,7 +50,7 @@ class Replicas:
         )
 
 
-async def watch_replicas(valkey: "Valkey", replicas: Replicas) -> None:
+async def watch_replicas(valkey: "Valkey", replicas: Replicas, rest: Rest = NEVER) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
@@ -61,16 +62,16 @@ async def watch_replicas(valkey: "Valkey", replicas: Replicas) -> None:
                 log("leases unreadable, keeping the last list", of=replicas.role)
             replicas.fall_back()
         reachable = found is not None
-        await asyncio.sleep(ANNOUNCE_SECONDS)
+        await rest.pause(ANNOUNCE_SECONDS, WATCH_AT_REST_SECONDS)
 
 
-async def announce_replica(valkey: "Valkey", role: str, address: str) -> None:
+async def announce_replica(valkey: "Valkey", role: str, address: str, rest: Rest = NEVER) -> None:
     """Renews this replica's lease every second, until cancelled; then withdraws it."""
     try:
         while True:
             if not await valkey.renew_lease(role, address, LEASE_MS):
                 log("lease not renewed")
-            await asyncio.sleep(ANNOUNCE_SECONDS)
+            await rest.pause(ANNOUNCE_SECONDS)
     finally:
         if not await valkey.withdraw_lease(role, address):
             log("lease left to run out", address=address)

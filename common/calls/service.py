@@ -23,6 +23,7 @@ from common.calls.description import describe_calls
 from common.calls.health import Health
 from common.calls.http_server import Request, Response
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.process.tally import Tally
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found, unavailable
@@ -52,13 +53,15 @@ _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
 class Call(Generic[Q, A]):
     """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
     Refusal, and may return the answer's JSON instead of the struct. `by` names the services that
-    may make it, with spaces between; all others are refused."""
+    may make it, with spaces between; all others are refused. A `round` is made again and again,
+    also where nobody is there: it ends no rest."""
 
     name: str
     by: str
     request: type[Q]
     answer: type[A]
     serve: Callable[[Q], Awaitable[A | bytes]]
+    round: bool = False
 
     def __post_init__(self) -> None:
         if not self.callers or not self.callers <= set(CALLERS):
@@ -81,6 +84,7 @@ class CallService:
         calls: Sequence[Call[Any, Any]],
         health: Health,
         callers: KnownCallers,
+        rest: Rest = NEVER,
         *,
         unavailable_on: type[Exception] | tuple[()] = (),
     ) -> None:
@@ -97,6 +101,8 @@ class CallService:
         self._description = describe_calls(
             {f"{CALLS}{call.name}": (call.request, call.answer) for call in calls}
         )
+        self._rounds = {call.name for call in calls if call.round}
+        self._rest = rest
         self._health = health
         self._callers = callers
         self._unavailable_on = unavailable_on
@@ -156,6 +162,8 @@ class CallService:
             raise Refusal(
                 "forbidden", f"{caller} may not call {name}.", headers={KEY_REFUSED_HEADER: "1"}
             )
+        if name not in self._rounds:
+            self._rest.note()
         left_ms = request.headers.get(_DEADLINE, b"")
         call_seconds.set(int(left_ms) / 1000 if left_ms.isdigit() else DEADLINE_SECONDS)
         try:

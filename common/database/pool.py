@@ -85,7 +85,9 @@ class Pool(AsyncConnectionPool[Connection]):
 
 WAIT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 0.1
-IDLE_SECONDS: Final = 30.0  # of a connection above the least: each takes 4 MB of the server's
+# One above the least that nobody needed for so long is closed, and then the next: each takes 4 MB
+# of the server's.
+IDLE_SECONDS: Final = 5.0
 # Guards migrations when several replicas start together; any constant will do.
 MIGRATION_LOCK = 7_240_551
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer

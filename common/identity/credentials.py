@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from common.calls.calls import Calls
 from common.identity.tokens import Claims, TokenVerifier
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from common.protocol.users import Empty, KeySet, Revocations, RevocationsRequest, TokensUsed
@@ -22,6 +23,7 @@ T = TypeVar("T")
 POLL_SECONDS: Final = 0.5
 POLL_TIMEOUT_SECONDS: Final = 1.0
 POLL_TRY_SECONDS: Final = 0.4  # a hung replica must not cost the second that a revocation has
+AT_REST_SECONDS: Final = 10.0  # whoever comes then waits for a poll
 FIRST_POLL_SECONDS: Final = 0.1  # until users has answered once
 KEYS_EVERY_POLLS: Final = 10  # a new key is published a minute before it signs
 MAX_UNREPORTED_USES: Final = 10_000
@@ -42,16 +44,20 @@ class Credentials:
         users: Calls,
         name: str,
         revoked: Callable[[Sequence[str]], None] = lambda _: None,
+        rest: Rest = NEVER,
     ) -> None:
         self._users = users
         self._name = name
         self._tell_revoked = revoked
+        self._rest = rest
         self._verifier = TokenVerifier()
         self._revoked: dict[str, float] = {}  # session: when it may be forgotten
         self._last_number = 0
         self._knows_revocations = False
         self._unreported: list[tuple[str, int]] = []
         self._woken = asyncio.Event()
+        self._caught_up = asyncio.Event()  # not set while polls are far apart
+        self._caught_up.set()
         self._used = asyncio.Event()
 
     @property
@@ -60,6 +66,16 @@ class Credentials:
         if not self._verifier.has_keys:
             return "keys of users"
         return None if self._knows_revocations else "revocations of users"
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether revocations were not asked for lately, because nobody was there."""
+        return not self._caught_up.is_set()
+
+    async def catch_up(self) -> None:
+        """Waits for users to be asked. That may have failed: then the last answer stands."""
+        self._woken.set()
+        await self._caught_up.wait()
 
     def verify(self, token: str) -> Claims:
         """Raises TokenExpired, TokenError or SessionRevoked."""
@@ -85,24 +101,29 @@ class Credentials:
         self._woken.set()
 
     async def watch(self) -> None:
-        """Asks users every half second, for keys more seldom, until cancelled."""
+        """Asks users every half second, for keys more seldom, until cancelled. At rest more seldom:
+        no socket is open then, and who comes with a token is let in after the next poll."""
         polls = 0
         is_reachable = True
         while True:
             self._woken.clear()
             try:
-                await self._poll(with_keys=polls % KEYS_EVERY_POLLS == 0)
+                await self._poll(with_keys=polls % KEYS_EVERY_POLLS == 0 or self.is_behind)
                 polls += 1
                 is_reachable = True
             except Refusal:
                 if is_reachable:
                     log("users does not answer, keeping keys and revocations")
                 is_reachable = False
-            try:
-                async with asyncio.timeout(FIRST_POLL_SECONDS if self.missing else POLL_SECONDS):
-                    await self._woken.wait()
-            except TimeoutError:
+            if self.missing:
+                self._caught_up.set()  # nobody is let in, and nobody has to wait for that
+                await NEVER.wait(self._woken, FIRST_POLL_SECONDS)
                 continue
+            if self._rest.has_begun():
+                self._caught_up.clear()
+            else:
+                self._caught_up.set()
+            await self._rest.wait(self._woken, POLL_SECONDS, AT_REST_SECONDS)
 
     async def report_uses(self) -> None:
         """Tells users which tokens were seen for the first time, until cancelled."""

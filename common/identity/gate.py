@@ -17,6 +17,15 @@ class Gate:
         """What it cannot do without, or None."""
         return self._credentials.missing
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether `catch_up` is to be awaited before somebody is admitted."""
+        return self._credentials.is_behind
+
+    async def catch_up(self) -> None:
+        """Asks users what was revoked while nobody was here."""
+        await self._credentials.catch_up()
+
     def admit(self, authorization: str | None) -> Claims:
         """The caller, from the value of the header.
 

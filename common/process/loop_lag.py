@@ -1,6 +1,7 @@
 """How late a process's loop is: whatever is due there waits as long. And how many tasks it has.
 
-One timer, four times a second; knows nothing of what keeps the loop busy.
+One timer, four times a second unless the process is at rest; knows nothing of what keeps the loop
+busy.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from prometheus_client import Gauge, Histogram
+
+from common.process.rest import NEVER, Rest
 
 TICK_SECONDS: Final = 0.25
 
@@ -22,19 +25,22 @@ TASKS: Final = Gauge("hubbub_loop_tasks", "Tasks of the loop that have not ended
 
 
 @asynccontextmanager
-async def measuring_loop_lag() -> AsyncIterator[None]:
+async def measuring_loop_lag(rest: Rest = NEVER) -> AsyncIterator[None]:
     """Measures as long as the block runs."""
     loop = asyncio.get_running_loop()
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
-    task = asyncio.create_task(_measure())
+    task = asyncio.create_task(_measure(rest))
     try:
         yield
     finally:
         task.cancel()
 
 
-async def _measure() -> None:
+async def _measure(rest: Rest) -> None:
     while True:
+        if rest.has_begun():
+            await rest.pause(TICK_SECONDS)
+            continue
         started = time.perf_counter()
         await asyncio.sleep(TICK_SECONDS)
         LOOP_LAG.observe(max(0.0, time.perf_counter() - started - TICK_SECONDS))

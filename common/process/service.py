@@ -23,6 +23,7 @@ from common.process.certificates import ServerTls, client_context
 from common.process.garbage import tune_garbage_collection
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
+from common.process.rest import Rest
 from common.process.settings import ServiceSettings
 from common.process.tasks import start, stop
 from common.process.variables import SettingsError
@@ -40,10 +41,11 @@ Settings = TypeVar("Settings", bound=HasService)
 
 class Serving(NamedTuple):
     """A process that serves. `drain` sends callers and clients elsewhere; what they have left when
-    it returns is finished at the end of the block that serves."""
+    it returns is finished at the end of the block that serves. `rest` is told of each who comes."""
 
     health: Health
     drain: Callable[[], Awaitable[None]]
+    rest: Rest
 
 
 def run_process(
@@ -66,7 +68,7 @@ def run_process(
 async def _serve(
     settings: Settings, serving: Callable[[Settings], AbstractAsyncContextManager[Serving]]
 ) -> None:
-    async with measuring_loop_lag(), serving(settings) as (health, drain):
+    async with serving(settings) as (health, drain, rest), measuring_loop_lag(rest):
         # Not before: a start that waits for something just ends.
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,6 +88,7 @@ async def serving_health(
     calls: Sequence[Call[Any, Any]] = (),
     callers: CredentialHashes | None = None,
     *,
+    rest: Rest,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Health, metrics and calls on a port of their own, where it has one; over TLS, if `tls` is
@@ -93,9 +96,10 @@ async def serving_health(
     if settings.metrics_listen is None:
         yield
         return
-    internal = CallService(calls, health, KnownCallers(callers or {}, settings.shared_key))
+    known = KnownCallers(callers or {}, settings.shared_key)
+    internal = CallService(calls, health, known, rest)
     shown = tls if settings.metrics_tls else None
-    async with serving_http(internal.handle, settings.metrics_listen.open(), shown):
+    async with serving_http(internal.handle, settings.metrics_listen.open(), shown, rest):
         yield
 
 
@@ -108,6 +112,7 @@ class Service(NamedTuple):
     health: Health
     running: Callable[[], AbstractAsyncContextManager[None]]
     withdraw: Callable[[], Awaitable[None]]
+    rest: Rest
 
 
 def open_http(settings: ServiceSettings) -> HttpClient:
@@ -146,7 +151,7 @@ async def serving_calls(service: Service, listener: socket.socket) -> AsyncItera
     async with (
         own_tls(service.settings) as tls,
         service.running(),
-        serving_http(service.calls.handle, listener, tls),
-        serving_health(service.health, service.settings, tls=tls),
+        serving_http(service.calls.handle, listener, tls, service.rest),
+        serving_health(service.health, service.settings, rest=service.rest, tls=tls),
     ):
-        yield Serving(service.health, drain)
+        yield Serving(service.health, drain, service.rest)

@@ -10,6 +10,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from common.process.rest import NEVER, Rest
+
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 20
 TICK_SECONDS = 1.0
@@ -19,8 +21,9 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: draining is ours to order. It wakes up once a second, as
     often as the date of its answers changes, and when it is to end; uvicorn's own, ten times."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, rest: Rest) -> None:
         super().__init__(config)
+        self._rest = rest
         self._must_end = asyncio.Event()
 
     @contextlib.contextmanager
@@ -29,9 +32,9 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
-                    await self._must_end.wait()
+            await self._rest.wait(self._must_end, TICK_SECONDS)
+            if not self.should_exit:  # it was a rest that ended
+                self._must_end.clear()
 
     def end(self) -> None:
         self.should_exit = True
@@ -45,6 +48,7 @@ async def serving_app(
     protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
     *,
     tls: ssl.SSLContext | None = None,
+    rest: Rest = NEVER,
 ) -> AsyncIterator[None]:
     """Serves an ASGI application while the block runs, then lets requests in flight finish."""
     config = uvicorn.Config(
@@ -61,7 +65,7 @@ async def serving_app(
     )
     config.load()
     config.ssl = tls  # made by us, since its certificate is read again; uvicorn has files
-    server = _Server(config)
+    server = _Server(config, rest)
     task = asyncio.create_task(server.serve(sockets=list(listeners)))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)

@@ -48,16 +48,17 @@ class Join(Internal):
 
 
 class Digest(Internal):
-    """What one replica changed in the last seconds; published every second, or polled. `timeline`
-    is that of the database's log: a higher one than before says that another server took over.
-    `age` is for how many seconds the replica has kept what it changed: of what it did before it was
-    started again it knows nothing."""
+    """What one replica changed in the last seconds; published every second, at rest more seldom, or
+    polled. `timeline` is that of the database's log: a higher one than before says that another
+    server took over. `age` is for how many seconds the replica has kept what it changed: of what it
+    did before it was started again it knows nothing. The next one is due `every` seconds later."""
 
     replica: str
     heads: dict[str, int]
     joins: list[Join]
     timeline: int = 0
     age: float = float("inf")
+    every: float = 1.0
 
 
 # ---- chats and participants; `user` is the verified caller, `session` theirs

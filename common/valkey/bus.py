@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import hiredis
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.valkey.address import ValkeyAddress
 
 HEALTH_SECONDS: Final = 0.25
@@ -113,8 +114,9 @@ class BusConnection(asyncio.Protocol):
 class Bus:
     """Keeps a set of topics subscribed, over reconnects, and says when it can be trusted."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rest: Rest = NEVER) -> None:
         self._address = ValkeyAddress(url)
+        self._rest = rest
         self._topics: set[str] = set()
         self._news: dict[str, bool] = {}  # topic: whether to subscribe it
         self._connection: BusConnection | None = None
@@ -198,7 +200,7 @@ class Bus:
         connection.ping([subscribed])
         subscribed.add_done_callback(lambda f: self._come_up(changed) if f.result() else None)
         while not connection.lost.done():
-            await asyncio.wait((connection.lost,), timeout=HEALTH_SECONDS)
+            await self._rest.wait_for(connection.lost, HEALTH_SECONDS)
             if connection.awaits_answer:
                 connection.missed += 1
                 if connection.missed >= MAX_MISSED_ANSWERS:

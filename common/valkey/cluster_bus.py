@@ -15,6 +15,7 @@ from typing import Any, Final
 import hiredis
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.valkey.bus import (
     CONNECT_TIMEOUT_SECONDS,
     HEALTH_SECONDS,
@@ -35,8 +36,9 @@ _ELSEWHERE: Final = ("MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "LOADING")
 class ClusterBus:
     """Keeps a set of topics subscribed, and says when it can be trusted."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, rest: Rest = NEVER) -> None:
         self._cluster = cluster
+        self._rest = rest
         self._topics: dict[int, set[str]] = defaultdict(set)  # by slot
         self._count = 0
         self._connections: dict[Place, BusConnection] = {}
@@ -311,7 +313,7 @@ class ClusterBus:
     async def _watch_connections(self) -> None:
         """Each must answer a PING several times a second, until cancelled."""
         while True:
-            await asyncio.sleep(HEALTH_SECONDS)
+            await self._rest.pause(HEALTH_SECONDS)
             for connection in list(self._connections.values()):
                 if not connection.awaits_answer:
                     connection.ping()

@@ -12,6 +12,7 @@ from hashlib import sha1
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from common.process.rest import NEVER, Rest
 from common.valkey.bus import Bus
 from common.valkey.cluster import Cluster, is_cluster, is_sharded, slot_of
 from common.valkey.cluster_bus import ClusterBus
@@ -69,7 +70,7 @@ class Valkey:
     """One server, or a cluster of them. Connects when it is first used. `topics` names everything
     under the system's prefix; `bus` is for subscriptions, and runs where there are any."""
 
-    def __init__(self, url: str, prefix: str = "") -> None:
+    def __init__(self, url: str, prefix: str = "", rest: Rest = NEVER) -> None:
         self.topics = Topics(prefix)
         self.bus: AnyBus
         self._pipeline: ValkeyPipeline | ClusterPipeline
@@ -77,9 +78,9 @@ class Valkey:
         self._is_cluster = is_cluster(url)
         if self._is_cluster:
             cluster = Cluster(url)
-            self.bus, self._pipeline = ClusterBus(cluster), ClusterPipeline(cluster)
+            self.bus, self._pipeline = ClusterBus(cluster, rest), ClusterPipeline(cluster)
         else:
-            self.bus, self._pipeline = Bus(url), ValkeyPipeline(url)
+            self.bus, self._pipeline = Bus(url, rest), ValkeyPipeline(url)
 
     def close(self) -> None:
         """What is not answered, and what is asked later, has failed. The bus ends with its task."""

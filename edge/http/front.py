@@ -15,6 +15,7 @@ from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
 from edge.http.headers import find_header
@@ -96,8 +97,9 @@ class RouteTable:
 class Front:
     """An ASGI application around the framework's; the server starts it without a lifespan."""
 
-    def __init__(self, app: ASGIApp, routes: RouteTable) -> None:
+    def __init__(self, app: ASGIApp, routes: RouteTable, rest: Rest = NEVER) -> None:
         self._app = app
+        self._rest = rest
         self._routes = routes
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -105,6 +107,8 @@ class Front:
         method: str = scope["method"]
         trace = enter_trace(find_header(scope, b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
+        if route is None or not route.template.startswith(HEALTH):  # balancers ask all the time
+            self._rest.note()
         status = 0
 
         async def send_on(message: Message) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.events import LinkPreview
 from common.protocol.links import ClaimedLinks
@@ -30,10 +31,15 @@ class Previewer:
         self._fetch = fetch
         self._kept: OrderedDict[str, tuple[float, LinkPreview | None]] = OrderedDict()
 
-    async def run(self) -> None:
+    async def run(self, rest: Rest = NEVER) -> None:
         """Until cancelled."""
         await run_rounds(
-            "links", self._chats.claim_links, self._preview_all, pieces=1, rounds=AT_ONCE
+            "links",
+            self._chats.claim_links,
+            self._preview_all,
+            pieces=1,
+            rounds=AT_ONCE,
+            rest=rest,
         )
 
     async def _preview_all(self, claimed: Sequence[ClaimedLinks]) -> None:

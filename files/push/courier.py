@@ -19,6 +19,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.push import ClaimedPush, PushNote, PushOutcome, PushWanted
 from files.metrics import PUSH_SECONDS, PUSHES
@@ -61,13 +62,15 @@ class Courier:
         self._local = local
         self._paused: dict[str, float] = {}  # push services, until when
 
-    async def run(self) -> None:
+    async def run(self, rest: Rest = NEVER) -> None:
         """Until cancelled."""
 
         async def claim(limit: int) -> list[ClaimedPush]:
             return await self._users.claim_pushes(limit, self._contact)
 
-        await run_rounds("pushes", claim, self.deliver, pieces=AT_ONCE, rounds=MAX_ROUNDS)
+        await run_rounds(
+            "pushes", claim, self.deliver, pieces=AT_ONCE, rounds=MAX_ROUNDS, rest=rest
+        )
 
     async def deliver(self, claimed: Sequence[ClaimedPush]) -> None:
         """All at once. What is not settled, since this process ends or a service is gone, is due

@@ -22,7 +22,9 @@ from fleet.processes.supervised import Program
 from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"
-SERVER_OPTIONS = "inter 500ms fall 2 rise 1 observe layer4"
+# Once a check has failed, the next ones come four times as often. What drains or has ended the
+# fleet says itself.
+SERVER_OPTIONS = "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4"
 POOLS = {
     "edge": f"{SERVER_OPTIONS} slowstart 2s",
     "realtime": SERVER_OPTIONS,

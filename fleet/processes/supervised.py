@@ -16,7 +16,7 @@ from fleet.data.state import ProcessState, State
 from fleet.processes.children import Process, kill_with_descendants, run_nanoseconds, wait_for_exit
 
 READY_POLL_SECONDS = 0.05
-LIVE_POLL_SECONDS = 2.0
+LIVE_POLL_SECONDS = 5.0  # all are asked together, which wakes up this process once
 SILENT_POLL_SECONDS = 1.0  # of one that has just not answered
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
@@ -184,7 +184,8 @@ class Supervised:
                     await self._announce()
                     answered = time.monotonic()
                 elif not is_starting and await self.program.is_live():
-                    answered, pause = time.monotonic(), LIVE_POLL_SECONDS
+                    answered = time.monotonic()
+                    pause = LIVE_POLL_SECONDS - (answered + 0.1) % LIVE_POLL_SECONDS + 0.1
                 elif time.monotonic() - answered > patience:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)

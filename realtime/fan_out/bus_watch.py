@@ -2,7 +2,8 @@
 
 A connection that is up proves little: chats may be cut from Valkey while we are not, or Valkey may
 take what is published and not deliver it. So every chats replica publishes a digest each second,
-and this node has chats publish a canary each second; silence of either is a reason to poll.
+and this node has chats publish a canary each second; silence of either is a reason to poll. A
+replica at rest says that its digests come more seldom.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,10 @@ from typing import Final, Literal
 
 Reason = Literal["bus_down", "digest_missing", "canary_missing"]
 REASONS: Final[tuple[Reason, ...]] = ("bus_down", "digest_missing", "canary_missing")
-MAX_SILENT_SECONDS: Final = 2.5
+EVERY_SECONDS: Final = 1.0
+MAX_EVERY_SECONDS: Final = 2.0  # whatever a replica says: a poll tells of the last 5 s
+MAX_LATE_SECONDS: Final = 1.5
+MAX_SILENT_SECONDS: Final = EVERY_SECONDS + MAX_LATE_SECONDS
 
 
 class BusWatch:
@@ -21,15 +25,22 @@ class BusWatch:
         self._up_since: float | None = None
         self._known_since: dict[str, float] = {}  # replicas, by the address of their lease
         self._heard_at: dict[str, float] = {}  # the last digest of each
+        self._every: dict[str, float] = {}  # and when the next is due after it
         self._any_heard_at = 0.0
 
     def notice_bus(self, is_up: bool) -> None:
         """The connection to Valkey came up or was lost."""
         self._up_since = self._clock() if is_up else None
 
-    def notice_digest(self, replica: str) -> None:
+    def notice_digest(self, replica: str, every_seconds: float = EVERY_SECONDS) -> None:
         """A digest came over the bus."""
         self._any_heard_at = self._heard_at[replica] = self._clock()
+        self._every[replica] = min(every_seconds, MAX_EVERY_SECONDS)
+
+    @property
+    def longest_silence(self) -> float:
+        """For how long a replica may have been silent without a reason to poll."""
+        return max(self._every.values(), default=EVERY_SECONDS) + MAX_LATE_SECONDS
 
     def reasons(
         self, replicas: Sequence[str], canary_awaited_since: float | None
@@ -42,21 +53,31 @@ class BusWatch:
             return frozenset({"bus_down"})
         found: set[Reason] = set()
         if any(
-            self._is_silent(self._heard_at.get(replica, 0.0), self._known_since[replica], now)
+            self._is_silent(
+                self._heard_at.get(replica, 0.0),
+                self._known_since[replica],
+                now,
+                self._every.get(replica, EVERY_SECONDS),
+            )
             for replica in replicas
         ):
             found.add("digest_missing")
         # Replicas that cannot reach Valkey cannot renew their leases either.
-        if not replicas and self._is_silent(self._any_heard_at, 0.0, now):
+        if not replicas and self._is_silent(
+            self._any_heard_at, 0.0, now, self.longest_silence - MAX_LATE_SECONDS
+        ):
             found.add("digest_missing")
         if canary_awaited_since is not None and self._is_silent(canary_awaited_since, 0.0, now):
             found.add("canary_missing")
         return frozenset(found)
 
-    def _is_silent(self, heard_at: float, known_since: float, now: float) -> bool:
+    def _is_silent(
+        self, heard_at: float, known_since: float, now: float, every: float = EVERY_SECONDS
+    ) -> bool:
         assert self._up_since is not None
-        return now - max(heard_at, known_since, self._up_since) > MAX_SILENT_SECONDS
+        return now - max(heard_at, known_since, self._up_since) > every + MAX_LATE_SECONDS
 
     def _keep_known(self, replicas: Sequence[str], now: float) -> None:
         self._known_since = {r: self._known_since.get(r, now) for r in replicas}
         self._heard_at = {r: at for r, at in self._heard_at.items() if r in self._known_since}
+        self._every = {r: every for r, every in self._every.items() if r in self._known_since}

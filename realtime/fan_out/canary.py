@@ -2,16 +2,17 @@
 
 A bus that answers PING may still carry nothing to us, so the node publishes to itself and listens,
 twice a second. And every second it has chats commit a canary, which must come back the way that
-events come: from the outbox, over the bus, through the relay.
+events come: from the outbox, over the bus, through the relay. A node without sockets does both more
+seldom.
 """
 
-import asyncio
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.payload import unpack
 from common.valkey.valkey import Valkey
@@ -20,6 +21,7 @@ from realtime.counters import Counters
 BUS_SECONDS: Final = 0.5
 MAX_UNHEARD: Final = 2
 FLOW_SECONDS: Final = 1.0
+AT_REST_SECONDS: Final = 10.0  # alerts and the doctor look after 15
 MAX_AWAITED: Final = 20
 _NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; makes ids of names
 
@@ -27,7 +29,8 @@ _NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; ma
 class BusCanary:
     """Counts what was published and not heard."""
 
-    def __init__(self, valkey: Valkey, topic: str) -> None:
+    def __init__(self, valkey: Valkey, topic: str, rest: Rest = NEVER) -> None:
+        self._rest = rest
         self._bus = valkey.bus
         self._valkey = valkey
         self._topic = topic
@@ -41,7 +44,7 @@ class BusCanary:
         """Until cancelled. What could not be published proves nothing about hearing."""
         number = 0
         while True:
-            await asyncio.sleep(BUS_SECONDS)
+            await self._rest.pause(BUS_SECONDS)
             if not self._bus.is_up:
                 self._unheard = 0
                 continue
@@ -63,7 +66,9 @@ class FlowCanary:
         commit: Callable[[str, int], Awaitable[None]],
         counters: Counters,
         clock: Callable[[], float] = time.monotonic,
+        rest: Rest = NEVER,
     ) -> None:
+        self._rest = rest
         self.id = str(uuid5(_NAMES, node))
         self._commit = commit
         self._counters = counters
@@ -122,4 +127,4 @@ class FlowCanary:
             else:
                 if number in self._sent_at and self.awaited_since is None:
                     self.awaited_since = self._clock()
-            await asyncio.sleep(FLOW_SECONDS)
+            await self._rest.pause(FLOW_SECONDS, AT_REST_SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from common.calls.replicas import Replicas
+from common.process.rest import NEVER, Rest
 from common.valkey.topics import Topics
 from common.valkey.valkey import AnyBus
 from realtime.counters import Counters
@@ -58,16 +59,17 @@ def create_fan_out(
     counters: Counters,
     spawn: Callable[[Coroutine[Any, Any, None]], object],
     clock: Callable[[], float],
+    rest: Rest = NEVER,
 ) -> FanOut:
     """`node` is this process's name, `replicas` are those of chats."""
     hub = Hub(clock)
     delivery = Delivery(hub, counters)
     repair = Repair(chats.slice, delivery.take, delivery.abandon, spawn, counters)
-    rooms = Rooms(hub, bus, topics, chats, repair)
+    rooms = Rooms(hub, bus, topics, chats, repair, rest)
     subscriptions = Subscriptions(bus)
-    notices = Notices(hub, rooms, chats, subscriptions, topics, spawn)
-    canary = FlowCanary(node, chats.commit_canary, counters, clock)
-    heads = Heads(hub, rooms, notices, chats, replicas, canary, counters, clock)
+    notices = Notices(hub, rooms, chats, subscriptions, topics, spawn, rest)
+    canary = FlowCanary(node, chats.commit_canary, counters, clock, rest)
+    heads = Heads(hub, rooms, notices, chats, replicas, canary, counters, clock, rest)
     subscriptions.add(topics.digest, heads.receive_digest)
     subscriptions.add(topics.markers, notices.receive_markers)
     subscriptions.add(topics.chat(canary.id), canary.hear)

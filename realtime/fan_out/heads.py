@@ -12,9 +12,10 @@ import msgspec
 
 from common.calls.replicas import Replicas
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.protocol.chats import Digest
 from realtime.counters import Counters
-from realtime.fan_out.bus_watch import MAX_SILENT_SECONDS, BusWatch, Reason
+from realtime.fan_out.bus_watch import BusWatch, Reason
 from realtime.fan_out.canary import FlowCanary
 from realtime.fan_out.hub import Hub
 from realtime.fan_out.notices import Notices
@@ -44,6 +45,7 @@ class Heads:
         canary: FlowCanary,
         counters: Counters,
         clock: Callable[[], float],
+        rest: Rest = NEVER,
     ) -> None:
         self._hub = hub
         self._rooms = rooms
@@ -53,6 +55,7 @@ class Heads:
         self._canary = canary
         self._counters = counters
         self._clock = clock
+        self._rest = rest
         self._watch = BusWatch(clock)
         self._check_now = asyncio.Event()
         self._compare_now = asyncio.Event()
@@ -64,7 +67,7 @@ class Heads:
     def receive_digest(self, data: bytes) -> None:
         """From the bus. Raises msgspec.DecodeError."""
         digest = _decode_digest(data)
-        self._watch.notice_digest(digest.replica)
+        self._watch.notice_digest(digest.replica, digest.every)
         self._learn(digest, REORDER_GRACE_SECONDS)
 
     def notice_bus(self, is_up: bool, reason: str) -> None:
@@ -97,8 +100,8 @@ class Heads:
             self._judge()
             if not self.reasons:
                 # What is silent may have been so for as long before it is noticed.
-                self._complete_at = self._clock() - MAX_SILENT_SECONDS
-                await _wait(self._check_now, CHECK_SECONDS)
+                self._complete_at = self._clock() - self._watch.longest_silence
+                await self._rest.wait(self._check_now, CHECK_SECONDS)
                 self._check_now.clear()
                 continue
             started = self._clock()

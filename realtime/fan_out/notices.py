@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from common.process.rest import NEVER, Rest
 from common.protocol.chats import Joined
 from common.protocol.errors import Refusal
 from common.protocol.notices import unpack_notice, unpack_notices
@@ -44,7 +45,9 @@ class Notices:
         subscriptions: Subscriptions,
         topics: Topics,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        rest: Rest = NEVER,
     ) -> None:
+        self._rest = rest
         self._hub = hub
         self._rooms = rooms
         self._chats = chats
@@ -67,7 +70,7 @@ class Notices:
     async def sweep(self) -> None:
         """Hears no more of users who have been gone for a minute, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await self._rest.pause(SWEEP_SECONDS, 2 * SWEEP_SECONDS)
             for person in self._hub.take_idle_people(LINGER_SECONDS):
                 self._subscriptions.remove(self._topics.user(person.user))
 

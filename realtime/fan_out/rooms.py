@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.valkey.topics import Topics
 from common.valkey.valkey import AnyBus
@@ -28,7 +29,16 @@ HEADS_A_TURN: Final = 2_000
 class Rooms:
     """`by_topic` and `by_typing_topic` are for the relay to look up, and for nobody to change."""
 
-    def __init__(self, hub: Hub, bus: AnyBus, topics: Topics, chats: Chats, repair: Repair) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        bus: AnyBus,
+        topics: Topics,
+        chats: Chats,
+        repair: Repair,
+        rest: Rest = NEVER,
+    ) -> None:
+        self._rest = rest
         self.by_topic: dict[bytes, Room] = {}
         self.by_typing_topic: dict[bytes, Room] = {}
         self._hub = hub
@@ -119,7 +129,7 @@ class Rooms:
     async def sweep(self) -> None:
         """Drops what nobody has listened to for a minute, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await self._rest.pause(SWEEP_SECONDS, 2 * SWEEP_SECONDS)
             await self.drop_idle(LINGER_SECONDS)
 
     async def drop_idle(self, seconds: float) -> None:

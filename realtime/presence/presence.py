@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
+from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.frames import Presence as PresenceFrame
 from common.valkey.rates import Buckets, Rate
@@ -70,8 +71,10 @@ class Presence:
         counters: Counters,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         clock: Callable[[], float],
+        rest: Rest = NEVER,
     ) -> None:
         self._node = node
+        self._rest = rest
         self._valkey = valkey
         self._topics = valkey.topics
         self._bus = valkey.bus
@@ -226,7 +229,7 @@ class Presence:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await self._rest.pause(TICK_SECONDS)
             if self._notice_bus():
                 await self._teller.tell()
                 await self._tick()

@@ -171,6 +171,7 @@ class Connection(asyncio.Protocol):
             self._session.refuse_handshake(refusal)
             return
         self._address = address
+        self._services.rest.note()
         self._session.accept(self._services.clock())
 
     def _client_address(self, upgrade: Upgrade) -> str:

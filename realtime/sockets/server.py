@@ -48,9 +48,12 @@ async def open_server(
 
 
 async def turn_wheel(services: Services) -> None:
-    """Asks connections what is due, until cancelled."""
+    """Asks connections what is due, until cancelled. Each that is open stands in the wheel: while
+    there is one the node is not at rest."""
     while True:
-        await asyncio.sleep(TICK_SECONDS)
+        await services.rest.pause(TICK_SECONDS)
+        if not services.wheel.is_empty:
+            services.rest.note()
         for connection in services.wheel.take_due():
             connection.tick()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.identity.credentials import Credentials
+from common.process.rest import NEVER, Rest
 from realtime.counters import Counters
 from realtime.fan_out.hub import Hub
 from realtime.fan_out.joining import Joiner
@@ -40,3 +41,4 @@ class Services(NamedTuple):
     connections: Connections
     clock: Callable[[], float]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
+    rest: Rest = NEVER

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import pytest
 from litestar import get
 
+from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.protocol.errors import invalid
 from common.protocol.instance import Role
@@ -19,8 +20,8 @@ from edge.http.front import Route, RouteTable
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"
-# Without a token in the request neither credentials nor limits are asked.
-ADMISSION = Admission(Gate(None), None)  # type: ignore[arg-type]
+# Without a token in the request neither users nor limits are asked.
+ADMISSION = Admission(Gate(Credentials(None, "edge")), None)  # type: ignore[arg-type]
 TABLE = RouteTable(
     [
         Route("/a", frozenset({"GET", "POST"})),

@@ -18,7 +18,7 @@ def test_a_new_server_is_added_checked_and_made_ready() -> None:
     """In this order, on its own port for health."""
     assert changes({}, {NODE: "ready"}) == [
         "add server realtime/realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
-        "inter 500ms fall 2 rise 1 observe layer4",
+        "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4",
         "enable health realtime/realtime-1",
         "set server realtime/realtime-1 state ready",
     ]
@@ -53,10 +53,10 @@ def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
     assert pools_text({EDGE: "ready", NODE: "ready"}) == (
         "backend edge from edge_pool\n"
         "    server edge-1 unix@edge-1.sock check "
-        "inter 500ms fall 2 rise 1 observe layer4 slowstart 2s\n"
+        "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4 slowstart 2s\n"
         "backend realtime from realtime_pool\n"
         "    server realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
-        "inter 500ms fall 2 rise 1 observe layer4\n"
+        "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4\n"
         "backend files from files_pool\n"
     )
 

@@ -79,3 +79,17 @@ def test_a_bus_that_is_down_is_the_one_reason() -> None:
     assert watched.reasons(canary=100.0) == {"bus_down"}
     watched.watch.notice_bus(True)
     assert watched.reasons(canary=100.0) == set()
+
+
+def test_a_replica_at_rest_may_be_silent_for_longer() -> None:
+    """It has said when its next digest is due; from the next one on what that says counts."""
+    watched = Watched()
+    watched.go_on(1.0, ONE)
+    watched.watch.notice_digest(TWO, 2.0)
+    watched.go_on(MAX_SILENT_SECONDS + 1.0, ONE)
+    assert watched.reasons() == set()
+    watched.go_on(0.5, ONE)
+    assert watched.reasons() == {"digest_missing"}
+    watched.go_on(0.5, ONE, TWO)
+    watched.go_on(MAX_SILENT_SECONDS + 0.5, ONE)
+    assert watched.reasons() == {"digest_missing"}

@@ -1,0 +1,125 @@
+"""Whether anybody is there, and how often a process looks after things meanwhile.
+
+A timer that wakes a process which does nothing else costs 100 µs. So where nobody has asked a
+process for anything for a while, what it does again and again is done more seldom, and all of it
+together. The first request ends every such pause.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+AFTER_SECONDS: Final = 30.0  # without anybody
+BEAT_SECONDS: Final = 2.0  # pauses at rest end together, at multiples of this
+EARLY_SECONDS: Final = 0.1
+
+
+class Rest:
+    """`note` is called for what people ask for, never for what processes do by themselves, or no
+    process would ever be at rest."""
+
+    def __init__(
+        self,
+        after_seconds: float = AFTER_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._after_seconds = after_seconds
+        self._clock = clock
+        self._was_noted = True
+        self._noted_at = 0.0
+        # Not those of others: what all processes ask of one would come at once.
+        self._first_beat = clock()
+        self._turn = asyncio.Lock()
+        # What ends the pauses that are made at rest, in the order of their beginning.
+        self._ends: dict[Callable[[], None], None] = {}
+
+    def note(self) -> None:
+        """Somebody is there. Costs next to nothing, for it is called with every request."""
+        self._was_noted = True
+        if self._ends:
+            ends, self._ends = self._ends, {}
+            for end in ends:
+                end()
+
+    def has_begun(self) -> bool:
+        """Whether nobody was there for a while. To be asked a few times a minute at least: what was
+        noted since the last time counts as noted now."""
+        if self._was_noted:
+            self._was_noted = False
+            self._noted_at = self._clock()
+        return self._clock() - self._noted_at >= self._after_seconds
+
+    async def pause(self, seconds: float, at_rest: float = BEAT_SECONDS) -> None:
+        """So long; at rest about `at_rest`, and no longer than until somebody comes."""
+        if not self.has_begun():
+            await asyncio.sleep(seconds)
+            return
+        over = asyncio.Event()
+        await self._wait_at_rest(over, max(seconds, at_rest))
+
+    async def wait(
+        self, event: asyncio.Event, seconds: float, at_rest: float = BEAT_SECONDS
+    ) -> None:
+        """The same, or until the event is set. Where somebody comes to a process at rest it is set
+        for that."""
+        if self.has_begun():
+            await self._wait_at_rest(event, max(seconds, at_rest))
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+
+    async def wait_for(
+        self, done: "asyncio.Future[Any]", seconds: float, at_rest: float = BEAT_SECONDS
+    ) -> None:
+        """The same as `pause`, or until the future is done."""
+        if not self.has_begun():
+            await asyncio.wait((done,), timeout=seconds)
+            return
+        over = asyncio.Event()
+
+        def end(_: object) -> None:
+            over.set()
+
+        done.add_done_callback(end)
+        try:
+            await self._wait_at_rest(over, max(seconds, at_rest))
+        finally:
+            done.remove_done_callback(end)
+
+    @asynccontextmanager
+    async def in_turn(self) -> AsyncIterator[None]:
+        """For what is done between pauses: at rest one piece after the other, so that all of them
+        together need one connection to a database."""
+        if self.has_begun():
+            async with self._turn:
+                yield
+        else:
+            yield
+
+    async def _wait_at_rest(self, event: asyncio.Event, seconds: float) -> None:
+        end = event.set
+        self._ends[end] = None
+        try:
+            async with asyncio.timeout(self._until_beat(seconds)):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._ends.pop(end, None)
+
+    def _until_beat(self, seconds: float) -> float:
+        """Until the last multiple of the beat within so many seconds."""
+        now = self._clock() - self._first_beat
+        # Timers may come a little before their time, and would come twice then.
+        beats = math.floor((now + max(seconds, BEAT_SECONDS) + EARLY_SECONDS) / BEAT_SECONDS)
+        return beats * BEAT_SECONDS - now
+
+
+NEVER: Final = Rest(after_seconds=math.inf)
+"""For what does not know of anybody: every pause is as long as it says."""

@@ -1,0 +1,128 @@
+"""A process at rest does things more seldom, and at once what they were when somebody comes."""
+
+import asyncio
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from common.identity.credentials import Credentials
+from common.identity.tokens import ALGORITHM
+from common.process.rest import BEAT_SECONDS, NEVER, Rest
+from common.protocol.errors import unavailable
+from common.protocol.users import KeySet, Revocations
+
+LONG = 3600.0
+PUBLIC = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+KEY = {**OKPAlgorithm.to_jwk(PUBLIC, as_dict=True), "kid": "one", "alg": ALGORITHM}
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - it is not told
+            await asyncio.sleep(0.005)
+
+
+async def test_a_pause_at_rest_ends_when_somebody_comes() -> None:
+    """Every pause; the ones after it are short."""
+    rest = Rest(after_seconds=0.0)
+    pauses = [asyncio.create_task(rest.pause(0.001, LONG)) for _ in range(3)]
+    event: asyncio.Event = asyncio.Event()
+    pauses.append(asyncio.create_task(rest.wait(event, 0.001, LONG)))
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    pauses.append(asyncio.create_task(rest.wait_for(lost, 0.001, LONG)))
+    await asyncio.sleep(0.05)
+    assert not any(pause.done() for pause in pauses)
+    rest.note()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*pauses)
+
+
+async def test_what_is_waited_for_ends_a_rest_as_well() -> None:
+    """An event that is set and a future that is done need no beat."""
+    rest = Rest(after_seconds=0.0)
+    event: asyncio.Event = asyncio.Event()
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waits = [
+        asyncio.create_task(rest.wait(event, 0.001, LONG)),
+        asyncio.create_task(rest.wait_for(lost, 0.001, LONG)),
+    ]
+    await asyncio.sleep(0)
+    event.set()
+    lost.set_result(None)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*waits)
+
+
+async def test_pauses_at_rest_end_together() -> None:
+    """At the last beat within each of them, so that one timer wakes up the process for all."""
+    now = 0.0
+    rest = Rest(after_seconds=0.0, clock=lambda: now)
+    now = 100 * BEAT_SECONDS - 0.15
+    async with asyncio.timeout(BEAT_SECONDS):
+        await asyncio.gather(rest.pause(0.001), rest.pause(0.1), rest.wait(asyncio.Event(), 0.5))
+
+
+async def test_rest_begins_a_while_after_somebody_was_there() -> None:
+    """Until then pauses are as long as they say. Some processes never rest."""
+    now = 0.0
+    rest = Rest(after_seconds=20.0, clock=lambda: now)
+    assert not rest.has_begun()
+    now = 19.0  # nobody has looked yet
+    rest.note()
+    assert not rest.has_begun()
+    now = 38.0
+    assert not rest.has_begun()
+    await rest.pause(0.001, LONG)
+    now = 39.5
+    assert rest.has_begun()
+    rest.note()
+    assert not rest.has_begun()
+    assert not NEVER.has_begun()
+
+
+class UsersThatRevoke:
+    """Answers as users does; `is_gone` while it does not."""
+
+    def __init__(self) -> None:
+        self.revoked: list[str] = []
+        self.polls = 0
+        self.is_gone = False
+
+    async def call(self, name: str, *_: Any, **__: Any) -> Any:
+        if self.is_gone:
+            raise unavailable()
+        if name == "keys":
+            return KeySet(keys=[KEY])
+        self.polls += 1
+        return Revocations(sessions=self.revoked, last=len(self.revoked))
+
+
+async def test_who_comes_to_a_process_at_rest_is_judged_by_what_was_revoked_meanwhile() -> None:
+    """It does not ask while nobody is there, and lets nobody in before it has asked. Where users
+    does not answer, what was known before stands."""
+    users, rest = UsersThatRevoke(), Rest(after_seconds=0.0)
+    credentials = Credentials(users, "edge", rest=rest)  # type: ignore[arg-type]
+    watching = asyncio.create_task(credentials.watch())
+    try:
+        await until(lambda: credentials.is_behind)
+        polls = users.polls
+        users.revoked = ["one"]
+        await asyncio.sleep(0.05)
+        assert users.polls == polls
+        assert not credentials.is_revoked("one")
+        rest._after_seconds = LONG  # somebody comes
+        rest.note()
+        async with asyncio.timeout(30):
+            await credentials.catch_up()
+        assert credentials.is_revoked("one")
+        assert not credentials.is_behind
+        users.is_gone, rest._after_seconds = True, 0.0
+        await until(lambda: credentials.is_behind)
+        rest._after_seconds = LONG
+        rest.note()
+        async with asyncio.timeout(30):
+            await credentials.catch_up()
+        assert credentials.is_revoked("one")
+    finally:
+        watching.cancel()
