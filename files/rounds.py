@@ -10,6 +10,7 @@ from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 
 PAUSE_SECONDS: Final = 1.0
+AT_REST_SECONDS: Final = 4.0
 
 Piece = TypeVar("Piece")
 
@@ -45,4 +46,4 @@ async def run_rounds(
             else:
                 room.release()
             if len(claimed) < pieces:
-                await rest.pause(PAUSE_SECONDS)
+                await rest.pause(PAUSE_SECONDS, AT_REST_SECONDS)

@@ -1,7 +1,7 @@
 """The processes of edge, realtime, files, users and chats: ports, environment, start."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from fleet.engines.programs import Engines
 from fleet.processes.children import Process, spawn
 from fleet.processes.forked import Template
 from fleet.processes.ports import LocalSocket, ReservedPort
-from fleet.processes.probe import http_status
+from fleet.processes.probe import http_answer, http_status
 from fleet.processes.supervised import Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
@@ -58,6 +58,11 @@ class Services:
         self._own = engines.own
         self._ports: dict[tuple[str, int], ServicePorts] = {}
         self._seeds: dict[str, str] = {}
+        self._at_rest: dict[str, bool] = {}  # what each process said last
+
+    def are_at_rest(self, names: Iterable[str]) -> bool:
+        """Whether nobody has come to any of these processes for a while."""
+        return all(self._at_rest.get(name, False) for name in names)
 
     def want(self, role: str, replicas: int) -> None:
         """Callers that start from now on find the slots up to this number by themselves."""
@@ -78,7 +83,9 @@ class Services:
 
         async def is_live() -> bool:
             # 503 while draining is an answer too
-            return await http_status(ports.health.number, "/health/live") is not None
+            status, body = await http_answer(ports.health.number, "/health/live")
+            self._at_rest[f"{role}-{number}"] = b'"atRest":true' in body
+            return status is not None
 
         return Program(
             role,

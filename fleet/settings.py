@@ -206,6 +206,12 @@ class FleetSettings(msgspec.Struct, frozen=True):
     environment: dict[str, str]  # all of it, for the services
 
     @property
+    def open_roles(self) -> set[str]:
+        """Those of whose number of processes the operator has said nothing."""
+        said = sized(self.environment).get("HUBBUB_REPLICAS", "")
+        return set(SERVICE_ROLES) - {part.partition("=")[0].strip() for part in said.split(",")}
+
+    @property
     def keys(self) -> Path:
         return self.data / "keys"
 

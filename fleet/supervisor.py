@@ -28,6 +28,7 @@ from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.processes.supervised import Program, Supervised, Watcher
 from fleet.scaling.autoscaler import Autoscaler
+from fleet.scaling.resting import Resting
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
@@ -57,7 +58,8 @@ class Fleet:
         kept = (lock, self._run)
         self._template = Template(settings.environment, PROJECT_FOLDER, kept)
         self._slots: dict[tuple[str, int], Supervised] = {}
-        self.bounds = dict(settings.replicas)
+        self._usual = dict(settings.replicas)
+        self._resting = Resting(settings.open_roles)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
         self._failing: set[str] = set()  # of which the operator was told
@@ -65,6 +67,7 @@ class Fleet:
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the state of now
         self._is_certified = True  # the operator was not told otherwise
+        self._is_grown = False  # to as many as there should be at a start
         self._tasks: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self._copies: set[asyncio.Task[None]] = set()  # of what processes write
         self._services: Services  # from the start on
@@ -121,7 +124,8 @@ class Fleet:
                 bounds = Replicas(replicas, replicas if most is None else most)
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
                     return Reply(False, f"A service has 1 to {MAX_REPLICAS} processes.")
-                self.bounds[role] = bounds
+                self._usual[role] = bounds
+                self._resting.roles.discard(role)  # now the operator has said it
                 wanted = min(max(self.wanted[role], replicas), bounds.maximum)
                 await self.scale(role, wanted)
                 await self._changed()
@@ -136,6 +140,11 @@ class Fleet:
     def _users(self) -> UsersCaller:
         key = read_or_make_secret(service_key_path(self._settings.keys, "fleet"))
         return UsersCaller(self._services.address("users", 1), key)
+
+    @property
+    def bounds(self) -> dict[str, Replicas]:
+        """Between which numbers of processes each role is just now."""
+        return self._resting.bounds(self._usual)
 
     async def scale(self, role: str, replicas: int) -> None:
         """Start what is missing; drain what is too much, the youngest slot first.
@@ -223,6 +232,7 @@ class Fleet:
 
     async def _grow_up(self, rest: Iterable[Program]) -> None:
         await self._start_all(rest)
+        self._is_grown = True
         while True:
             try:
                 await Autoscaler(self, self._settings.limits, self._note_decision).run()
@@ -243,11 +253,31 @@ class Fleet:
                     await self._changed()
                 await self._tell_balancer()
                 await self._renew_certificate()
+                self._rest_or_rise()
                 reap_adopted([s.pid for s in self._slots.values() if s.pid is not None])
-                if self._template.is_to_be_loaded():
+                if not self._resting.has_begun and self._template.is_to_be_loaded():
                     _keep(self._tasks, self._template.load())
             except Exception:
                 log("upkeep failed", level=logging.ERROR, exception=True)
+
+    def _rest_or_rise(self) -> None:
+        """One process of each role is enough while nobody is there."""
+        if not self._is_grown:
+            return
+        services = [s for (role, _), s in self._slots.items() if role in SERVICE_ROLES]
+        are_at_rest = self._services.are_at_rest(s.program.name for s in services if s.is_ready)
+        if self._resting.judge(are_at_rest, time.monotonic()):
+            _keep(self._tasks, self._follow_rest(self._resting.has_begun))
+
+    async def _follow_rest(self, has_begun: bool) -> None:
+        """The template goes as well: of what it holds a good part is in no process any more."""
+        log("rests" if has_begun else "rises")
+        if not has_begun:
+            await self._template.load()
+        bounds = self.bounds
+        await asyncio.gather(*(self.scale(r, bounds[r].minimum) for r in self._resting.roles))
+        if self._resting.has_begun:
+            self._template.close()
 
     async def _renew_certificate(self) -> None:
         """What is served stays where the new one is not whole: it may be half written."""

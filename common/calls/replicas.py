@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
 LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
-WATCH_AT_REST_SECONDS: Final = 4.0  # whoever comes first has it read anew
 
 
 class Replicas:
@@ -62,7 +61,7 @@ async def watch_replicas(valkey: "Valkey", replicas: Replicas, rest: Rest = NEVE
                 log("leases unreadable, keeping the last list", of=replicas.role)
             replicas.fall_back()
         reachable = found is not None
-        await rest.pause(ANNOUNCE_SECONDS, WATCH_AT_REST_SECONDS)
+        await rest.pause(ANNOUNCE_SECONDS)
 
 
 async def announce_replica(valkey: "Valkey", role: str, address: str, rest: Rest = NEVER) -> None:

@@ -188,7 +188,7 @@ class CallService:
     async def _live(self, _: Request) -> Response:
         if self._health.draining:
             return Response(503, _encode({"status": "draining"}))
-        return Response(200, _encode({"status": "live"}))
+        return Response(200, _encode({"status": "live", "atRest": self._rest.has_begun()}))
 
     async def _ready(self, _: Request) -> Response:
         missing = "draining" if self._health.draining else await self._health.ready()

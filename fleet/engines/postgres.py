@@ -32,6 +32,10 @@ _SETTINGS = {
     "jit": "off",
     "max_wal_size": "2GB",
     "max_logical_replication_workers": "0",  # nothing subscribes
+    # Tables of locks have room for all connections and prepared transactions, and are written to at
+    # the start. Nothing is serializable, and no transaction locks as many tables as are usual.
+    "max_pred_locks_per_transaction": "10",
+    "max_locks_per_transaction": "32",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%e ",
