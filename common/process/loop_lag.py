@@ -21,6 +21,9 @@ LOOP_LAG: Final = Histogram(
     "How much later than due a timer of the loop ran.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+AT_REST: Final = Gauge(
+    "hubbub_at_rest", "1 while nobody has come to this process for half a minute."
+)
 TASKS: Final = Gauge("hubbub_loop_tasks", "Tasks of the loop that have not ended.")
 
 
@@ -29,6 +32,7 @@ async def measuring_loop_lag(rest: Rest = NEVER) -> AsyncIterator[None]:
     """Measures as long as the block runs."""
     loop = asyncio.get_running_loop()
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
+    AT_REST.set_function(rest.has_begun)
     task = asyncio.create_task(_measure(rest))
     try:
         yield
