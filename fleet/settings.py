@@ -127,7 +127,8 @@ class FleetSettings(msgspec.Struct, frozen=True):
             REPLICAS,
             "How many processes of edge, realtime, files, users and chats: a number, or a range "
             "that follows the load.",
-            otherwise="two of each (one on a single core), up to four if there are cores",
+            otherwise="two of each (one on a single core, and while nobody is there), up to four "
+            "if there are cores",
         ),
     ]
     limits: Annotated[

@@ -10,7 +10,8 @@ from typing import Final
 from loadtest.peers.hubbub import running_hubbub, spent
 from loadtest.peers.machine import Found, machine_busy_seconds, wait_for_quiet
 
-SETTLE_SECONDS: Final = 90.0  # a start leaves work and connections behind
+# A start leaves work and connections behind; the system rests after a minute and a half.
+SETTLE_SECONDS: Final = 150.0
 WATCHED_SECONDS: Final = 60.0
 SIZES: Final[Mapping[str, Mapping[str, str]]] = {
     "rest, as it comes": {},
