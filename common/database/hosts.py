@@ -1,7 +1,7 @@
 """The servers that a database's URL names, in the order in which they are asked.
 
-libpq asks them in the URL's order. Where the machine of the first one is gone, each new connection
-would wait for its time-out, so the one that took writes last comes first here.
+libpq asks them in the URL's order, one after the other. Where the machine of one is gone, each new
+connection would wait for its time-out, so the one that took writes last comes first here.
 """
 
 from typing import Any
@@ -41,6 +41,12 @@ class Hosts:
             port=",".join(str(port) for _, port in self._servers),
         )
 
+    def each(self) -> list[str]:
+        """As `conninfo` has it for all."""
+        return [
+            make_conninfo(**self._rest, host=host, port=str(port)) for host, port in self._servers
+        ]
+
     def prefer(self, host: str, port: int) -> None:
         """This one takes writes."""
         if (host, port) in self._servers[1:]:
@@ -52,6 +58,12 @@ class Hosts:
         if (host, port) in self._servers[:-1]:
             self._servers.remove((host, port))
             self._servers.append((host, port))
+
+
+def one_by_one(conninfo: str) -> list[str]:
+    """What libpq is told of each server alone."""
+    hosts = Hosts(conninfo)
+    return hosts.each() if hosts.are_several else [conninfo]
 
 
 def session_target(url: str) -> str:

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
 from weakref import WeakSet, ref
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from common.database.failures import DatabaseUnreachable, naming_failures
-from common.database.hosts import Hosts, session_target
+from common.database.hosts import Hosts, one_by_one, session_target
 from common.database.pool_metrics import POOL_METRICS
 from common.database.primary import Primary, ServerFacts, Verdict, ask
 from common.process.logs import log
@@ -24,20 +24,64 @@ Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]]
 
 
+class _Wanted:
+    """Until when somebody waits for a connection, and is likely to ask again."""
+
+    until = 0.0
+
+    def wait(self, seconds: float) -> None:
+        self.until = max(self.until, time.monotonic() + seconds + AGAIN_SECONDS)
+
+
 class _Patient(psycopg.AsyncConnection[Any]):
-    """Tries again for as long as somebody may wait for it. The pool's own back-off doubles from
-    1 s, and once it has given up, those who wait are not told of the next attempt."""
+    """Tries again for as long as somebody waits for it. The pool's own back-off doubles from 1 s,
+    and once it has given up, those who wait are not told of the next attempt.
+
+    Of several servers each is tried by itself, so that one whose machine is gone, which takes
+    seconds to say nothing, does not keep the others from being asked."""
+
+    wanted: ClassVar[_Wanted]
 
     @classmethod
     async def connect(cls, conninfo: str = "", **options: Any) -> Self:
-        deadline = time.monotonic() + WAIT_SECONDS
+        cls.wanted.wait(WAIT_SECONDS)
+        failures: list[psycopg.OperationalError] = []
+        attempts = [
+            asyncio.create_task(cls._persist(server, options, HEAD_START_SECONDS * later, failures))
+            for later, server in enumerate(one_by_one(conninfo))
+        ]
+        first: Self | None = None
+        try:
+            while not (failures and time.monotonic() > cls.wanted.until):
+                done, _ = await asyncio.wait(
+                    attempts, timeout=RETRY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    first = done.pop().result()
+                    return first
+            raise failures[-1]
+        finally:
+            for task in attempts:
+                task.cancel()
+            for late in await asyncio.gather(*attempts, return_exceptions=True):
+                if isinstance(late, cls) and late is not first:
+                    await late.close()
+
+    @classmethod
+    async def _persist(
+        cls,
+        server: str,
+        options: dict[str, Any],
+        pause: float,
+        failures: list[psycopg.OperationalError],
+    ) -> Self:
         while True:
+            await asyncio.sleep(pause)
             try:
-                return await super().connect(conninfo, **options)
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(RETRY_SECONDS)
+                return await super().connect(server, **options)
+            except psycopg.OperationalError as failure:
+                failures[:] = [failure]
+            pause = RETRY_SECONDS
 
 
 class _LastUsedFirst(deque[Connection]):
@@ -52,7 +96,9 @@ class Pool(AsyncConnectionPool[Connection]):
     """Fails with the names of common/database/failures.py."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        self._wanted = _Wanted()
+        patient = type("Patient", (_Patient,), {"wanted": self._wanted})
+        super().__init__(*arguments, connection_class=patient, **options)
         self._pool = _LastUsedFirst()
         self._unsure: WeakSet[Connection] = WeakSet()
 
@@ -63,6 +109,7 @@ class Pool(AsyncConnectionPool[Connection]):
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
         """Commits at its end, and rolls back on an exception."""
+        self._wanted.wait(timeout or WAIT_SECONDS)
         with naming_failures():
             async with super().connection(timeout) as connection:
                 yield connection
@@ -84,7 +131,9 @@ class Pool(AsyncConnectionPool[Connection]):
 
 
 WAIT_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.1
+HEAD_START_SECONDS: Final = 0.2  # of the server that took writes last before the next one
 # One above the least that nobody needed for so long is closed, and then the next: each takes 4 MB
 # of the server's.
 IDLE_SECONDS: Final = 5.0
@@ -176,7 +225,6 @@ def create_pool(
             "target_session_attrs": session_target(url),
             **_TCP,
         },
-        connection_class=_Patient,
         max_idle=IDLE_SECONDS,
         reconnect_timeout=0.25,  # the next request tries anew
     )

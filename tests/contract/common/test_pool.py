@@ -1,9 +1,13 @@
 """The pool of connections, against a real PostgreSQL."""
 
 import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from common.database.failures import (
     DatabaseBusy,
@@ -11,10 +15,13 @@ from common.database.failures import (
     DatabaseUnreachable,
     retry_busy,
 )
-from common.database.pool import begin, create_pool
+from common.database.pool import Pool, begin, create_pool
 from tests.fixtures.busy import BUSY
+from tests.fixtures.servers import PostgresServer
 
 SIZE = 8
+NEVER_SECONDS = 600
+BACK_SECONDS = 60.0  # on a busy machine
 
 
 async def test_connections_that_the_server_ended_are_not_given_out(database_url: str) -> None:
@@ -29,12 +36,38 @@ async def test_connections_that_the_server_ended_are_not_given_out(database_url:
             )
             assert len(other.execute(end_all).fetchall()) == SIZE
 
-        async def ask() -> None:
-            async with pool.connection() as connection:
-                await connection.execute("SELECT 1")
-
         async with asyncio.timeout(BUSY * 2):  # and nobody waits for long
-            await asyncio.gather(*(ask() for _ in range(4 * SIZE)))
+            await asyncio.gather(*(ask(pool) for _ in range(4 * SIZE)))
+
+
+async def test_a_server_that_says_nothing_keeps_no_other_from_being_found(
+    make_postgres: Callable[..., PostgresServer],
+) -> None:
+    """Its machine is gone, and what a connection to it waits for takes minutes here. The other one
+    comes back while requests wait, one after the other."""
+    server = make_postgres()
+    known = conninfo_to_dict(server.make_database())
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and that is all
+        known["host"] = f"127.0.0.1,{known['host']}"
+        known["port"] = f"{silent.getsockname()[1]},{known['port']}"
+        pool = create_pool(make_conninfo(**known), size=1)
+        pool.kwargs["connect_timeout"] = NEVER_SECONDS
+        async with pool, asyncio.timeout(BACK_SECONDS):
+            await pool.wait(NEVER_SECONDS)
+            server.kill()
+            for _ in range(2):
+                with pytest.raises(DatabaseUnreachable):
+                    await ask(pool)
+                await asyncio.sleep(0.2)
+            server.start()
+            while True:
+                with contextlib.suppress(DatabaseUnreachable):
+                    return await ask(pool)
+
+
+async def ask(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("SELECT 1")
 
 
 async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
