@@ -15,6 +15,8 @@ from tests.hosts.hosts import Host
 
 PATIENCE_SECONDS: Final = 120.0
 PATRONI_PORT: Final = 8008
+ETCD_PORT: Final = 2379
+ETCD_BEHIND: Final = 10  # entries of its log: Patroni writes a few each second
 VALKEY_PORTS: Final = (6379, 6380)
 ASK_SECONDS: Final = 2.0
 ROUND_SECONDS: Final = 4.0  # what Patroni does when it looks after its servers takes less
@@ -28,34 +30,39 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class Databases:
-    """PostgreSQL on each host, run by Patroni."""
+    """PostgreSQL on each host, run by Patroni, which asks etcd. With TLS there are certificates of
+    the hosts beside that of the CA."""
 
     def __init__(self, hosts: Sequence[Host], ca: Path | None) -> None:
         self._hosts = hosts
         self._scheme = "https" if ca else "http"
         self._tls = ssl.create_default_context(cafile=ca) if ca else None
+        if ca and self._tls:
+            own = ca.parent / hosts[0].address
+            self._tls.load_cert_chain(f"{own}.pem", f"{own}.key")
 
     @property
     def primary(self) -> Host:
         """Raises StopIteration where nobody says that it is."""
         return next(host for host in self._hosts if self._role(host) == "primary")
 
+    def cluster(self) -> list[dict[str, Any]]:
+        """What the primary's Patroni knows of each."""
+        return list(self._ask(self.primary, "cluster").get("members", []))
+
     def until_primary(self, *, but: Host) -> None:
         """Somebody else takes writes."""
         others = [host for host in self._hosts if host is not but]
         until(lambda: any(self._role(host) == "primary" for host in others), "a primary")
 
-    def until_apart(self) -> None:
-        """etcd's leader is at another host than the primary."""
-        until(lambda: not _leads_etcd(self.primary), "etcd's leader has left the primary's host")
-
     def until_well(self) -> None:
-        """A primary, and two standbys that follow it and of which one must have each commit.
-        Patroni may be about to strike out one that was away a moment ago."""
+        """A primary, and two standbys that follow it and of which one must have each commit; and
+        etcd is well on each host. Patroni may be about to strike out a standby that was away a
+        moment ago."""
 
         def stays_well() -> bool:
             ends = time.monotonic() + ROUND_SECONDS
-            while self._is_well():
+            while self._is_well() and self._etcd_is_well():
                 if time.monotonic() > ends:
                     return True
                 time.sleep(0.2)
@@ -67,38 +74,34 @@ class Databases:
         roles = sorted(self._role(host) for host in self._hosts)
         if roles != ["primary", "replica", "replica"]:
             return False
-        members = self._ask(self.primary, "cluster").get("members", [])
-        found = sorted((one["role"], one["state"]) for one in members)
+        found = sorted((one["role"], one["state"]) for one in self.cluster())
         return found == [("leader", "running"), *[("quorum_standby", "streaming")] * 2]
 
     def _role(self, host: Host) -> str:
         said = self._ask(host, "health")
         return str(said.get("role", "")) if said.get("state") in ("running", "streaming") else ""
 
-    def _ask(self, host: Host, path: str) -> dict[str, Any]:
+    def _etcd_is_well(self) -> bool:
+        """All have the same leader, and the log that it has: a member that was cut off takes
+        seconds to be heard again, and is no majority with another one before."""
+        said = [self._ask(host, "v3/maintenance/status", ETCD_PORT, b"{}") for host in self._hosts]
+        if not all(one.get("leader") for one in said) or len({one["leader"] for one in said}) > 1:
+            return False
+        reached = [int(one["raftIndex"]) for one in said]
+        return max(reached) - min(reached) <= ETCD_BEHIND
+
+    def _ask(
+        self, host: Host, path: str, port: int = PATRONI_PORT, data: bytes | None = None
+    ) -> dict[str, Any]:
         """Empty where nothing is said."""
-        url = f"{self._scheme}://{host.address}:{PATRONI_PORT}/{path}"
+        url = f"{self._scheme}://{host.address}:{port}/{path}"
         try:
             with urllib.request.urlopen(  # noqa: S310 - of a host of this test
-                url, timeout=ASK_SECONDS, context=self._tls
+                url, data=data, timeout=ASK_SECONDS, context=self._tls
             ) as answer:
                 return dict(msgspec.json.decode(answer.read()))
         except OSError:
             return {}
-
-
-def _leads_etcd(host: Host) -> bool:
-    said = host.run(
-        """
-        . /etc/hubbub/hosts.env
-        if [ -n "${TLS:-}" ]; then
-            set -- --cacert "$TLS/ca.pem" --cert "$TLS/$HERE.pem" --key "$TLS/$HERE.key"
-        fi
-        curl -fsS "$@" -d '{}' "http${TLS:+s}://$HERE:2379/v3/maintenance/status"
-        """
-    )
-    status = msgspec.json.decode(said)
-    return bool(status["header"]["member_id"] == status["leader"])
 
 
 class Bus:

@@ -1,4 +1,4 @@
-"""Stands in for systemd on a host of a test: `systemctl enable --now`, `start` and `stop`.
+"""Stands in for systemd on a host of a test: `systemctl enable --now`, `start`, `stop`, `reload`.
 
 Runs what a unit of deploy/hosts says, as the user it says, and again when it ends. Knows the few
 settings that those units have which matter here; what hardens is not done. `boot` starts what was
@@ -21,9 +21,9 @@ RUNNING: Final = Path("/run/units")
 LOGS: Final = Path("/var/log/hubbub")
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KNOWN: Final = (
-    "EnvironmentFile", "Environment", "ExecStart", "User", "StateDirectory", "StateDirectoryMode",
-    "RuntimeDirectory", "RuntimeDirectoryMode", "AmbientCapabilities", "Restart", "RestartSec",
-    "KillMode", "TimeoutStopSec",
+    "EnvironmentFile", "Environment", "ExecStart", "ExecReload", "User", "StateDirectory",
+    "StateDirectoryMode", "RuntimeDirectory", "RuntimeDirectoryMode", "AmbientCapabilities",
+    "Restart", "RestartSec", "KillMode", "TimeoutStopSec",
 )  # fmt: skip
 NOT_DONE: Final = (
     "LimitNOFILE", "NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectSystem",
@@ -82,7 +82,13 @@ def supervise(name: str) -> None:
         if child is not None:
             child.terminate()
 
+    def reload(*_: object) -> None:
+        if child is not None:
+            words = shlex.split(unit["ExecReload"].replace("$MAINPID", str(child.pid)))
+            subprocess.run(words, check=True)
+
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, reload)
     with (LOGS / f"{name}.log").open("ab") as output:
         while not is_over:
             child = subprocess.Popen(
@@ -121,6 +127,10 @@ def stop(name: str) -> None:
         time.sleep(0.05)
 
 
+def reload(name: str) -> None:
+    os.kill(int((RUNNING / name).read_text()), signal.SIGHUP)
+
+
 def is_active(name: str) -> bool:
     try:
         stat = Path(f"/proc/{int((RUNNING / name).read_text())}/stat").read_text()
@@ -150,9 +160,9 @@ def main(words: list[str]) -> None:
                 (WANTED / name).touch()
                 if now:
                     start(name)
-        case "start" | "stop":
+        case "start" | "stop" | "reload":
             for name in names:
-                (start if verb == "start" else stop)(name)
+                {"start": start, "stop": stop, "reload": reload}[verb](name)
         case _:
             raise SystemExit(f"systemctl {verb} is not known here")
 

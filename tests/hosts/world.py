@@ -4,6 +4,7 @@ outside, where the people are, as does the store of files."""
 
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ from typing import Final
 
 from fleet.engines.binaries import haproxy_program, postgres_program, valkey_program
 from fleet.processes.children import spawn
-from tests.fixtures.authority import Authority
-from tests.hosts.engines import Bus, Databases
+from tests.fixtures.authority import Authority, Files
+from tests.hosts.engines import Bus, Databases, until
 from tests.hosts.hosts import Host, Network
 from tests.hosts.page import Step, inline, printed_steps
 
@@ -46,10 +47,11 @@ TLS_OF_CLI: Final = "--tls --cacert"
 
 
 class World:
-    """Everything is up when it is made. Raises CannotMakeHosts."""
+    """Everything is up when it is made; or, where that is all that is asked for, the databases.
+    Raises CannotMakeHosts."""
 
-    def __init__(self, folder: Path, *, tls: bool) -> None:
-        self._folder, self._tls = folder, tls
+    def __init__(self, folder: Path, *, tls: bool, only_databases: bool = False) -> None:
+        self._folder, self._tls, self._only_databases = folder, tls, only_databases
         self.network = Network(HOSTS + BALANCERS, folder)
         self.hosts, self.balancers = self.network.hosts[:HOSTS], self.network.hosts[HOSTS:]
         self._children: list[subprocess.Popen[bytes]] = []
@@ -58,6 +60,9 @@ class World:
             for host in self.network.hosts:
                 self._install(host)
             self._follow_the_page()
+            if only_databases:
+                self.databases.until_well()
+                return
             self._start_balancer()
             self.until_well()
         except BaseException:
@@ -146,6 +151,8 @@ class World:
                 self._copy_secrets()
                 ca = self._folder / "tls" / "ca.pem" if self._tls else None
                 self.databases = Databases(self.hosts, ca)
+                if self._only_databases:
+                    return
                 password = (self._folder / "secrets" / "valkey-admin.password").read_text()
                 self.bus = Bus(self.hosts, password, ca)
             if "--cluster create" in step.commands:
@@ -206,7 +213,20 @@ class World:
             )
         self._spawn([*host.prefix, "ssh", "serve"], f"shell-{host.number}")
 
-    def _give_certificates(self) -> None:
+    def renew_certificates(self) -> None:
+        """As it is printed. Both balancers serve what is new."""
+        new = self._give_certificates().certificate.read_text()
+        (step,) = [step for step in printed_steps() if step.where == "after a renewal"]
+        for host in self.hosts[:2]:
+            host.run(step.commands)
+
+        def is_served() -> bool:
+            served = [ssl.get_server_certificate((host.address, 443)) for host in self.hosts[:2]]
+            return all(one.strip() in new for one in served)
+
+        until(is_served, "the renewed certificate is served")
+
+    def _give_certificates(self) -> Files:
         authority = Authority(self._folder)
         self.public_ca = authority.ca
         files = authority.issue(NAME)
@@ -214,8 +234,10 @@ class World:
             host.run(
                 "mkdir -p /etc/hubbub/certificates\n"
                 f"cat {files.certificate} {files.key} >/etc/hubbub/certificates/site.pem\n"
-                "chown -R hubbub: /etc/hubbub/certificates"
+                "chown -R root:hubbub /etc/hubbub/certificates\n"
+                "chmod -R u=rwX,g=rX,o= /etc/hubbub/certificates"
             )
+        return files
 
     def _copy_secrets(self) -> None:
         """To where the test is, and the balancers that are not on these hosts."""
