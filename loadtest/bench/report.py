@@ -11,12 +11,12 @@ from loadtest.bench.costs import describe_costs, describe_feeding
 from loadtest.bench.drawing import TIERS, WAYS, draw
 from loadtest.bench.growth import SECTION as GROWTH
 from loadtest.bench.page import Page
+from loadtest.bench.products import describe_products
 from loadtest.bench.sections import (
     describe_changes,
     describe_lists,
     describe_markers,
     describe_pinning,
-    describe_products,
     describe_rest,
     describe_search,
     describe_storms,

@@ -11,7 +11,6 @@ from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import CHATS, LISTED, LISTINGS
 from loadtest.peers.machine import Found
 from loadtest.peers.pinning import CORES, ONE_THREAD, PINNED, WAYS
-from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
 from loadtest.peers.resting import RESTING, SETTLE_SECONDS, WATCHED_SECONDS
 from loadtest.peers.viewing import CHATS as READ_CHATS
 from loadtest.peers.viewing import IN_FLIGHT, READERS, VIEWS
@@ -281,35 +280,6 @@ def describe_pinning(rows: Rows) -> list[str]:
 
 def _pinned(way: str, tier: str) -> str:
     return f"pinned {tier}, {way}"
-
-
-def describe_products(rows: Rows) -> list[str]:
-    """What requests cost here and in whole products that people use."""
-    if not rows.of(ACTS[0], "synapse"):
-        return []
-    table = [
-        "## Beside whole products",
-        "",
-        f"{CLIENTS} clients, each with one request open, all in the same ten chats of {CLIENTS} "
-        f"with {MESSAGES} messages each: CPU over all processes of the product for a request, its "
-        "PostgreSQL's too, and how many a second. The clients are Python and share the two cores, "
-        "so that Hubbub's requests a second are theirs. Both make a commit durable before they "
-        "answer. What differs: Synapse signs and hashes events, keeps the state of rooms and "
-        "could federate; its list is `/sync` with the newest message of each room, its pages are "
-        "`/messages` with the state of members. Both run without limits, Synapse in one process, "
-        "presence off. Medians.",
-        "",
-        "| request | Hubbub, µs | Synapse, µs | times | Hubbub, a second | Synapse, a second |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for act in ACTS:
-        mine, other = rows.of(act, "hubbub"), rows.of(act, "synapse")
-        us = _median(mine, "us"), _median(other, "us")
-        table.append(
-            f"| {act} | {us[0]:,.0f} | {us[1]:,.0f} | {us[1] / us[0]:.1f} "
-            f"| {_median(mine, 'requests_per_s'):,.0f} | {_median(other, 'requests_per_s'):,.0f} |"
-        )
-    return [*table, ""]
 
 
 def describe_rest(rows: Rows) -> list[str]:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from fleet.engines.postgres import Database, accepts_connections, make_cluster, server_command
 from loadtest.peers.build import SYNAPSE_PYTHON
 from loadtest.peers.calling import Caller
+from loadtest.peers.exchanging import encode_request
 from loadtest.peers.machine import children_by_parent, cpu_seconds
 from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
 
@@ -75,24 +76,25 @@ class Synapse:
         return room
 
 
-def send(caller: Caller, token: str, room: str, text: str) -> None:
+def send(token: str, room: str, text: str) -> bytes:
+    """A request, as those below."""
     path = f"{API}/rooms/{room}/send/m.room.message/{secrets.token_hex(8)}"
-    caller.call("PUT", path, token, {"msgtype": "m.text", "body": text})
+    return encode_request("PUT", path, token, {"msgtype": "m.text", "body": text})
 
 
-def read_page(caller: Caller, token: str, room: str, limit: int) -> None:
-    caller.call("GET", f"{API}/rooms/{room}/messages?dir=b&limit={limit}", token)
+def read_page(token: str, room: str, limit: int) -> bytes:
+    return encode_request("GET", f"{API}/rooms/{room}/messages?dir=b&limit={limit}", token)
 
 
-def list_rooms(caller: Caller, token: str) -> None:
+def list_rooms(token: str) -> bytes:
     wanted = quote(json.dumps(_LIST_FILTER))
-    caller.call("GET", f"{API}/sync?timeout=0&filter={wanted}", token)
+    return encode_request("GET", f"{API}/sync?timeout=0&filter={wanted}", token)
 
 
-def search(caller: Caller, token: str, word: str, limit: int) -> None:
+def search(token: str, word: str, limit: int) -> bytes:
     wanted = {"search_term": word, "order_by": "recent", "filter": {"limit": limit}}
     body = {"search_categories": {"room_events": wanted}}
-    caller.call("POST", f"{API}/search", token, body)
+    return encode_request("POST", f"{API}/search", token, body)
 
 
 @contextmanager

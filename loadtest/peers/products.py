@@ -1,23 +1,25 @@
 """Hubbub beside whole products: the same sixteen clients send, read a page, list their chats and
 search, on the same cores.
 
-The clients are threads of this process, which both servers pay alike; what is compared is the CPU
-of all of a product's processes for a request. A product answers in its own form: Matrix's list
+The clients are in this process, which both servers pay alike; what is compared is the CPU of all of
+a product's processes for a request. A product answers in its own form: Matrix's list
 comes with members and events whole, its pages with the state that they need.
 """
 
+import asyncio
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import uvloop
+
 from loadtest.peers import matrix
-from loadtest.peers.calling import Caller, percentiles, timed
+from loadtest.peers.calling import percentiles
+from loadtest.peers.exchanging import connect, encode_request, exchange_for
 from loadtest.peers.growing import SEED
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds, wait_for_quiet
@@ -33,17 +35,15 @@ WORDS_A_MESSAGE: Final = 12
 ACTS: Final = ("post", "page of 50", "list of chats", "search")
 QUIET_SECONDS: Final = 2.0
 
-Act = Callable[[Caller], None]
-
 
 @dataclass(frozen=True)
 class Product:
-    """`act` gives what a client does next, by one of ACTS and the client's number. `cpu` gives the
+    """`act` gives what a client asks next, by one of ACTS and the client's number. `cpu` gives the
     seconds that all of its processes have used."""
 
     port: int
     cpu: Callable[[], float]
-    act: Callable[[str, int], Act]
+    act: Callable[[str, int], bytes]
 
 
 def measure_products(rounds: int, seconds: float) -> Iterator[tuple[str, str, int, Found]]:
@@ -64,17 +64,17 @@ def _hubbub(hubbub: Hubbub) -> Product:
     crowd = people.sign_up(CLIENTS)
     chats = people.make_chats([crowd] * CHATS)
 
-    def act(kind: str, client: int) -> Act:
+    def act(kind: str, client: int) -> bytes:
         person, chat, words = crowd[client], random.choice(chats), _words()  # noqa: S311
         if kind == "post":
             body = {"message": " ".join(words)}
-            return lambda c: _drop(c.call("POST", f"/api/chat/{chat}/message", person.token, body))
+            return encode_request("POST", f"/api/chat/{chat}/message", person.token, body)
         path = {
             "page of 50": f"/api/chat/{chat}/message?limit={PAGE}",
             "list of chats": "/api/chat?limit=200&order=activity",
             "search": f"/api/search?q={words[0]}&limit={FOUND}",
         }[kind]
-        return lambda c: _drop(c.call("GET", path, person.token))
+        return encode_request("GET", path, person.token)
 
     return Product(hubbub.port, lambda: sum(hubbub.cpu().values()), act)
 
@@ -83,20 +83,18 @@ def _synapse(synapse: matrix.Synapse) -> Product:
     tokens = [synapse.sign_up(f"user{number}") for number in range(CLIENTS)]
     rooms = [synapse.make_room(tokens) for _ in range(CHATS)]
 
-    def act(kind: str, client: int) -> Act:
+    def act(kind: str, client: int) -> bytes:
         token, room, words = tokens[client], random.choice(rooms), _words()  # noqa: S311
-        return {
-            "post": lambda c: matrix.send(c, token, room, " ".join(words)),
-            "page of 50": lambda c: matrix.read_page(c, token, room, PAGE),
-            "list of chats": lambda c: matrix.list_rooms(c, token),
-            "search": lambda c: matrix.search(c, token, words[0], FOUND),
-        }[kind]
+        match kind:
+            case "post":
+                return matrix.send(token, room, " ".join(words))
+            case "page of 50":
+                return matrix.read_page(token, room, PAGE)
+            case "list of chats":
+                return matrix.list_rooms(token)
+        return matrix.search(token, words[0], FOUND)
 
     return Product(synapse.port, synapse.cpu, act)
-
-
-def _drop(_: bytes) -> None:
-    """What was answered is read, and not looked at."""
 
 
 def _words() -> list[str]:
@@ -105,38 +103,37 @@ def _words() -> list[str]:
 
 def _fill(product: Product) -> None:
     random.seed(SEED)
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(partial(_post_some, product), range(CLIENTS)))
+    uvloop.run(_post_some(product))
 
 
-def _post_some(product: Product, client: int) -> None:
-    with closing(Caller(product.port)) as caller:
+async def _post_some(product: Product) -> None:
+    async def work(client: int) -> None:
+        connection = await connect(product.port)
         for _ in range(CHATS * MESSAGES // CLIENTS):
-            product.act("post", client)(caller)
+            await connection.exchange(product.act("post", client))
+        connection.close()
+
+    await asyncio.gather(*map(work, range(CLIENTS)))
 
 
 def _measure(product: Product, act: str, seconds: float) -> Found:
-    end = time.monotonic() + seconds
     used, started = product.cpu(), time.monotonic()
     busy, own = machine_busy_seconds(), cpu_seconds(os.getpid())
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        times = pool.map(partial(_repeat, product, act, end), range(CLIENTS))
-        every = [one for some in times for one in some]
+    times = uvloop.run(_repeat(product, act, seconds))
     took, used = time.monotonic() - started, product.cpu() - used
     own = cpu_seconds(os.getpid()) - own
     return {
-        "us": used / len(every) * 1e6,
-        "requests_per_s": len(every) / took,
+        "us": used / len(times) * 1e6,
+        "requests_per_s": len(times) / took,
         "others_cores": max(0.0, (machine_busy_seconds() - busy - used - own) / took),
-        **percentiles(every),
+        **percentiles(times),
     }
 
 
-def _repeat(product: Product, act: str, end: float, client: int) -> list[float]:
+async def _repeat(product: Product, act: str, seconds: float) -> list[float]:
     """Milliseconds of each."""
-    times: list[float] = []
-    with closing(Caller(product.port)) as caller:
-        while time.monotonic() < end or not times:
-            do = product.act(act, client)
-            times.append(timed(partial(do, caller)))
+    connections = [await connect(product.port) for _ in range(CLIENTS)]
+    times, _ = await exchange_for(connections, partial(product.act, act), seconds)
+    for connection in connections:
+        connection.close()
     return times

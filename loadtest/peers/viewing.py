@@ -10,17 +10,17 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
-import msgspec
+import uvloop
 
 from loadtest.peers.calling import percentiles
+from loadtest.peers.exchanging import connect, encode_request, exchange_for
 from loadtest.peers.growing import SEED, fresh_hubbub
 from loadtest.peers.machine import Found
 from loadtest.peers.meter import Meter, by_tier
 from loadtest.peers.people import People, Person
-from loadtest.peers.process import LOOPBACK
 
 READERS: Final = 4
 CHATS: Final = 200
@@ -35,47 +35,6 @@ VIEWS: Final = (
     "newest page of 50", "older page of 50", "events, 50", "a chat", "list of 200 chats",
     "list by activity", "list, packed", "search, 20",
 )  # fmt: skip
-
-
-class _Connection(asyncio.Protocol):
-    """One request at a time over one kept connection; the answer must have a length."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-        self._waiter: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error or ConnectionResetError("no answer"))
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        end = self._data.find(b"\r\n\r\n")
-        if end < 0 or self._waiter is None:
-            return
-        head = bytes(self._data[:end]).lower()
-        length = int(head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])
-        if len(self._data) < end + 4 + length:
-            return
-        body = bytes(self._data[end + 4 :])
-        self._data.clear()
-        waiter, self._waiter = self._waiter, None
-        if head.startswith((b"http/1.1 200", b"http/1.1 201")):
-            waiter.set_result(body)
-        else:
-            waiter.set_exception(RuntimeError(f"{head!r} {body[:300]!r}"))
-
-    async def exchange(self, request: bytes) -> bytes:
-        """The body. Raises RuntimeError for any refusal."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._waiter
-
-    def close(self) -> None:
-        self._transport.close()
 
 
 Choose = Callable[[], bytes]
@@ -109,7 +68,8 @@ class _Views:
                 path, packed = f"/api/chat?limit={CHATS}&order=activity", "accept-encoding: gzip"
             case _:
                 path = f"/api/search?q={self._word()}&limit=20"
-        return _request("GET", path, self._random.choice(self._people), packed)
+        reader = self._random.choice(self._people)
+        return encode_request("GET", path, reader.token, header=packed)
 
     def fill(self) -> Iterator[bytes]:
         """All messages, each chat's in turns of its people."""
@@ -118,21 +78,10 @@ class _Views:
             for chat in self._chats:
                 text = " ".join(self._word() for _ in range(WORDS_A_MESSAGE))
                 path = f"/api/chat/{quote(chat)}/message"
-                yield _request("POST", path, sender, body=msgspec.json.encode({"message": text}))
+                yield encode_request("POST", path, sender.token, {"message": text})
 
     def _word(self) -> str:
         return f"word{self._random.randrange(WORDS)}"
-
-
-def _request(method: str, path: str, person: Person, more: str = "", body: bytes = b"") -> bytes:
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        "host: bench",
-        f"authorization: Bearer {person.token}",
-        *([more] if more else []),
-        *(["content-type: application/json", f"content-length: {len(body)}"] if body else []),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def measure_views(kinds: Sequence[str], rounds: int, seconds: float) -> Iterator[
@@ -144,7 +93,7 @@ def measure_views(kinds: Sequence[str], rounds: int, seconds: float) -> Iterator
         readers = people.sign_up(READERS)
         chats = people.make_chats([readers] * CHATS)
         views = _Views(readers, chats)
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_exchange_all(hubbub.port, views.fill()))
             time.sleep(SETTLED_SECONDS)
             meter = Meter.at_rest(hubbub)
@@ -157,7 +106,7 @@ def measure_views(kinds: Sequence[str], rounds: int, seconds: float) -> Iterator
 
 async def _exchange_all(port: int, requests: Iterator[bytes]) -> None:
     async def work() -> None:
-        connection = await _connect(port)
+        connection = await connect(port)
         for request in requests:
             await connection.exchange(request)
         connection.close()
@@ -166,10 +115,10 @@ async def _exchange_all(port: int, requests: Iterator[bytes]) -> None:
 
 
 async def _measure(port: int, meter: Meter, choose: Choose, seconds: float) -> Found:
-    connections = [await _connect(port) for _ in range(IN_FLIGHT)]
-    await _read_for(connections, choose, WARM_SECONDS)
+    connections = [await connect(port) for _ in range(IN_FLIGHT)]
+    await exchange_for(connections, lambda _: choose(), WARM_SECONDS)
     since = meter.start()
-    times, size = await _read_for(connections, choose, seconds)
+    times, size = await exchange_for(connections, lambda _: choose(), seconds)
     found = meter.stop(since)
     for connection in connections:
         connection.close()
@@ -180,25 +129,3 @@ async def _measure(port: int, meter: Meter, choose: Choose, seconds: float) -> F
         "requests_per_s": len(times) / found["seconds"],
         "bytes": size / len(times),
     }
-
-
-async def _read_for(
-    connections: Sequence[_Connection], choose: Choose, seconds: float
-) -> tuple[list[float], int]:
-    """The milliseconds of each answer, and their bytes."""
-    end, times, size = time.monotonic() + seconds, [], 0
-
-    async def work(connection: _Connection) -> None:
-        nonlocal size
-        while (began := time.perf_counter()) and time.monotonic() < end:
-            body = await connection.exchange(choose())
-            size += len(body)
-            times.append((time.perf_counter() - began) * 1000)
-
-    await asyncio.gather(*map(work, connections))
-    return times, size
-
-
-async def _connect(port: int) -> _Connection:
-    _, connection = await asyncio.get_running_loop().create_connection(_Connection, LOOPBACK, port)
-    return connection
