@@ -20,7 +20,15 @@ from websockets.speedups import apply_mask
 from websockets.utils import accept_key
 
 READ_BYTES: Final = 65_536
-TIMEOUT_SECONDS: Final = 45.0  # the server pings every 25 s
+TIMEOUT_SECONDS: Final = 45.0  # of the handshake
+# Whoever is gone without a word is found by the kernel, which costs no timer for each read.
+KEEP_ALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+)
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 WHOLE: Final = 0x80
 MASKED: Final = 0x80
@@ -47,10 +55,12 @@ class BlockingSocket:
             self._socket = socket.create_connection(
                 (address.hostname, address.port or 80), TIMEOUT_SECONDS
             )
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for option in KEEP_ALIVE:
+                self._socket.setsockopt(*option)
         except OSError as error:
             raise SocketEnded(1006, str(error)) from error
         self._shake_hands(address.netloc)
+        self._socket.settimeout(None)
 
     def send(self, text: str | bytes) -> None:
         if not self._is_open:

@@ -27,8 +27,12 @@ class Gathering:
         self.cuts = 0
 
     def log(self, kind: str, name: str, seconds: float) -> None:
-        """One more row of locust's table."""
+        """A request, for locust's table."""
         self.stats.log_request(kind, name, round(seconds * 1000), 0)
+
+    def log_beside(self, kind: str, name: str, seconds: float) -> None:
+        """The same of what is no request, and not in the table's last line."""
+        self.stats.entries[name, kind].log(round(seconds * 1000), 0)
 
     def tally(self) -> Tally:
         """So far; what is merely on its way is not lost yet."""

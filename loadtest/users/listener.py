@@ -204,7 +204,7 @@ class Listener:
         )
         # What was said while this person was away says nothing about how fast the system is.
         if seconds is not None and now - seconds >= self._up_since:
-            self._log(DELIVERY, seconds)
+            self._gathering.log_beside(KIND, DELIVERY, seconds)
 
     def _join(self, chat: str, seq: int) -> None:
         self._joined.add(chat)

@@ -174,7 +174,7 @@ class Person(User):
         if self._gathering.is_over or now < self._quiet_until:
             return False
         if self._is_open:
-            self._gathering.log(*LATE, now - self._due)
+            self._gathering.log_beside(*LATE, now - self._due)
         return True
 
     def _be_quiet(self, until: float) -> None:
