@@ -6,8 +6,9 @@ from typing import Final
 from loadtest.peers.figures import Rows
 from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
 
-# Requests a second of Campfire in eight languages: docs/performance-review.md of the repository
-# basecamp/once-campfire-verification, 7 October 2026, by what the routes there are called.
+# Requests a second of Campfire in eight languages, by what the routes are called there: the review
+# of performance of 7 October 2026 in that repository.
+SOURCE: Final = "https://github.com/basecamp/once-campfire-verification"
 PUBLISHED: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
     "post": (
         "post a message",
@@ -66,8 +67,7 @@ def _describe_published(rows: Rows) -> list[str]:
     names = list(PUBLISHED[ACTS[0]][1])
     table = [
         "What others publish, requests a second: Campfire, a chat of one organisation, in eight "
-        "languages "
-        "([7 October 2026](https://github.com/basecamp/once-campfire-verification/blob/main/docs/performance-review.md)), "  # noqa: E501
+        f"languages ([review of 7 October 2026]({SOURCE})), "
         f"{CLIENTS} clients too. It was another machine: four cores for the server and four others "
         "for the clients, where Hubbub has two for itself, PostgreSQL, Valkey, the balancer and "
         "the clients. Campfire answers with HTML, which some of the eight keep in memory, from "
