@@ -1,13 +1,19 @@
 """A socket that joins, at moments that are chosen: it ends early, rooms go, chats are many."""
 
 import asyncio
+from typing import cast
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from common.protocol.chats import Control, Slice
 from common.protocol.close_codes import CloseCode
+from common.protocol.errors import Refusal, unavailable
+from realtime.fan_out import joining
+from realtime.fan_out.joining import GUESTS_A_TURN
 from realtime.fan_out.rooms import LINGER_SECONDS, ROOMS_A_TURN
+from realtime.fan_out.upstream import Memberships
 from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
 
 FIRST, SECOND = (str(UUID(int=number)) for number in (1, 2))
@@ -144,3 +150,67 @@ async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> Non
     node.fan_out.notices.join(USER, FIRST, 2)
     assert [room.stream.known for room in rooms.find_all()] == [2]
     connection.end(CloseCode.DRAINING, "1")
+
+
+async def test_who_comes_together_shares_a_question_and_has_turns() -> None:
+    """Sockets of one turn ask the bus once; of many that can be made ready at once, as many as one
+    turn may have are."""
+    node = QuietNode()
+    node.memberships = {FIRST: 5}
+    wires = [node.connect()[1] for _ in range(90)]
+    steps, ready = [], 0
+    async with asyncio.timeout(5):
+        while ready < len(wires):
+            await asyncio.sleep(0)
+            now = sum(b'"ready"' in wire.data for wire in wires)
+            steps.append(now - ready)
+            ready = now
+    assert node.bus.pings == 1
+    assert max(steps) == GUESTS_A_TURN
+    assert [objects_in(wire)[0]["chats"] for wire in wires] == [{FIRST: 5}] * 90
+
+
+async def test_who_comes_while_the_bus_is_asked_waits_for_the_next_answer() -> None:
+    """What they have subscribed is behind the question that is on its way."""
+    node = QuietNode()
+    node.connect()
+    await asyncio.sleep(0)
+    assert node.bus.pings == 1
+    others = [node.connect()[1] for _ in range(2)]
+    await until(lambda: all(b'"ready"' in wire.data for wire in others))
+    assert node.bus.pings == 2
+
+
+async def test_chats_that_refuses_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it tells, or until a join has taken too long."""
+    monkeypatch.setattr(joining, "RETRY_SECONDS", 0)
+    node = QuietNode()
+    refused = 0
+
+    def refuse_twice() -> Memberships | Refusal:
+        nonlocal refused
+        refused += 1
+        return unavailable() if refused <= 2 else Memberships({FIRST: 5}, {})
+
+    node.tell = refuse_twice
+    _, wire = await node.connect_and_wait()
+    assert objects_in(wire)[0]["chats"] == {FIRST: 5}
+    node.tell = unavailable
+    connection, wire = node.connect()
+    await asyncio.sleep(0)
+    monkeypatch.setattr(joining, "JOIN_TIMEOUT_SECONDS", 0)
+    await until(lambda: connection._session.end_code == CloseCode.INTERNAL_ERROR)
+    assert b'"ready"' not in wire.data
+
+
+async def test_a_join_that_fails_ends_its_socket_alone() -> None:
+    """Whatever chats has told of one user."""
+    node = QuietNode()
+    told = iter([Memberships({FIRST: 5}, {}), cast(Memberships, None), Memberships({FIRST: 5}, {})])
+    node.tell = lambda: next(told)
+    sockets = [node.connect() for _ in range(3)]
+    await until(lambda: sockets[1][0]._session.end_code == CloseCode.INTERNAL_ERROR)
+    await until(lambda: all(b'"ready"' in sockets[n][1].data for n in (0, 2)))
+    assert [person.sockets for person in node.fan_out.hub.people.values()] == [
+        [sockets[0][0], sockets[2][0]]
+    ]
