@@ -7,6 +7,7 @@ nothing of what is asked.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar, cast
@@ -42,7 +43,8 @@ class Lanes(Generic[Item, Result]):
     """`lane_of` names a key's lane (the replica that owns it). `call` gets the first item's key,
     the items and the seconds that are left for them; it returns a result each, in their order, or
     raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
-    call begins `pause` seconds after the last one began, unless `max_items` wait already."""
+    call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
+    more, unless `max_items` wait already."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Lanes(Generic[Item, Result]):
         size_of: Callable[[Item], int] = lambda _: 0,
         max_size: int = 0,
         pause: float = 0.0,
+        crowd: int = sys.maxsize,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
@@ -61,6 +64,7 @@ class Lanes(Generic[Item, Result]):
         self._size_of = size_of
         self._max_size = max_size
         self._pause = pause
+        self._crowd = crowd
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # Where a key has items waiting, so that it keeps its order when its owner changes.
@@ -109,7 +113,7 @@ class Lanes(Generic[Item, Result]):
         waits."""
         try:
             while lane.waiting:
-                due = self._clock() + self._pause
+                began = self._clock()
                 self._refuse_expired(lane)
                 if batch := self._take_batch(lane):
                     results: Sequence[Result | Refusal] | None = None
@@ -118,7 +122,8 @@ class Lanes(Generic[Item, Result]):
                     finally:
                         self._answer(batch, results)
                 if self._pause and len(lane.waiting) < self._max_items:
-                    await asyncio.sleep(due - self._clock())
+                    pause = self._pause * (2 if len(batch) >= self._crowd else 1)
+                    await asyncio.sleep(began + pause - self._clock())
         finally:
             del self._lanes[name]
             self._answer(lane.waiting, None)

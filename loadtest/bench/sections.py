@@ -39,8 +39,8 @@ def describe_storms(rows: Rows) -> list[str]:
         "page's jittered back-off. Two realtime nodes and the client share the machine, which "
         f"starts what was killed, too. Targets: all live within {STORM_TARGET_SECONDS} s of "
         f"dialling, at most {QUERIES_TARGET} query of the database of chats per 100 reconnects: "
-        "its transactions by `pg_stat_database`, minus as many as an idle Hubbub makes in that "
-        "time. Medians.",
+        "as chats counts them, minus as many as it makes in that time while nobody says anything. "
+        "Medians.",
         "",
         "| what happened | sockets | live after, s | since the kill, s | tried again "
         "| µs a reconnect | by tier | queries per 100 | replayed events missing |",

@@ -2,6 +2,7 @@
 
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,6 +13,17 @@ from loadtest.peers.process import LOOPBACK
 def read_counts(hubbub: Hubbub, role: str, name: str, label: str) -> Counter[str]:
     """A counter by one of its labels, over all processes of the role."""
     found: Counter[str] = Counter()
+    for labels, value in _read(hubbub, role, name):
+        found[labels[label]] += int(value)
+    return found
+
+
+def read_count(hubbub: Hubbub, role: str, name: str) -> int:
+    """A counter over all of its labels and all processes of the role."""
+    return int(sum(value for _, value in _read(hubbub, role, name)))
+
+
+def _read(hubbub: Hubbub, role: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
     for process in hubbub.state().processes:
         if process.role != role:
             continue
@@ -22,5 +34,4 @@ def read_counts(hubbub: Hubbub, role: str, name: str, label: str) -> Counter[str
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == name:
-                    found[sample.labels[label]] += int(sample.value)
-    return found
+                    yield sample.labels, sample.value

@@ -12,11 +12,10 @@ from typing import Final
 
 from loadtest.peers.build import say
 from loadtest.peers.connecting import CHAT_MEMBERS, SETTLE_SECONDS
-from loadtest.peers.database import FLUSH_SECONDS, ChatsDatabase
 from loadtest.peers.hubbub import Hubbub, spent
 from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds
 from loadtest.peers.people import SOCKET_OPTIONS, SOCKETS_A_USER, People
-from loadtest.peers.samples import read_counts
+from loadtest.peers.samples import read_count, read_counts
 from loadtest.peers.sockets import Sockets
 
 TWO_NODES: Final = "edge=1,realtime=2,users=1,chats=2"
@@ -25,6 +24,8 @@ BALANCED_SOCKETS: Final = 5_000
 MISSED: Final = 2
 FIRST_SEQ: Final = 1  # a new chat's only event
 BACK_SECONDS: Final = 120.0
+IDLE_SECONDS: Final = 10.0
+AFTERMATH_SECONDS: Final = 3.0  # what reconnects ask of the database later is theirs too
 
 Note = Callable[[str, str, int, Found], None]
 
@@ -50,14 +51,14 @@ class Storms:
     def __init__(self, hubbub: Hubbub, note: Note) -> None:
         self._hubbub, self._note = hubbub, note
         self._plan = plan_returning_sockets(People(hubbub.port), DIRECT_SOCKETS)
-        with ChatsDatabase(hubbub.data) as database:
-            self._idle = _idle_rate(database)
+        self._idle = 0.0
 
     def measure(self, rounds: int) -> None:
         """Straight to the nodes: one is killed, then both are; then both behind the balancer."""
         nodes = self._hubbub.ports("realtime")
         sockets = self._open(nodes, self._plan)
         try:
+            self._idle = self._idle_rate()
             for round_ in range(rounds):
                 found = self._storm(sockets, killed=nodes[:1], to=nodes[1:])
                 self._note("storm, one node", "hubbub", round_, found)
@@ -69,6 +70,7 @@ class Storms:
         public = [self._hubbub.port]
         sockets = self._open(public, self._plan[:BALANCED_SOCKETS])
         try:
+            self._idle = self._idle_rate()
             for round_ in range(rounds):
                 found = self._storm(sockets, killed=nodes, to=public)
                 self._note("storm, balancer", "hubbub", round_, found)
@@ -78,7 +80,7 @@ class Storms:
     def _open(self, ports: Sequence[int], plan: list[str]) -> Sockets:
         options = [*SOCKET_OPTIONS, "--handshakes", len(plan)]
         sockets = Sockets(ports, plan, options, core=None, patience=180)
-        time.sleep(FLUSH_SECONDS)  # what the connects asked of the database is told by then
+        time.sleep(SETTLE_SECONDS)
         if sockets.ready["failed"]:
             sockets.stop()
             raise RuntimeError(f"not all could connect: {sockets.ready}")
@@ -89,37 +91,36 @@ class Storms:
         are, the clients dial when both are ready again."""
         hubbub, nodes = self._hubbub, self._hubbub.ports("realtime")
         alive = 0 if len(killed) == len(nodes) else len(self._plan) // 2
-        with ChatsDatabase(hubbub.data) as database:
-            asked, calls = database.transactions(), self._calls()
-            since = time.monotonic()
-            gone = hubbub.kill_nodes(killed)
-            sockets.wait_until_alive(alive)
-            if alive == 0:
-                hubbub.wait_until_ready(without=gone)
-            serving = [
-                p.pid for p in hubbub.state().processes
-                if p.role == "realtime" and (alive == 0 or p.port in to)
-            ]  # fmt: skip
-            cpu, nodes_cpu = hubbub.cpu(), sum(map(cpu_seconds, serving))
-            client, busy = cpu_seconds(sockets.process.pid), machine_busy_seconds()
-            dialled = time.monotonic()
-            back = sockets.come_back(to, BACK_SECONDS)
-            busy = machine_busy_seconds() - busy
-            cpu, nodes_cpu = spent(cpu, hubbub.cpu()), sum(map(cpu_seconds, serving)) - nodes_cpu
-            client = cpu_seconds(sockets.process.pid) - client
-            others = max(0.0, busy - client - sum(cpu.values())) / back["seconds"]
-            # A node that starts meanwhile is no part of what a reconnect costs.
-            cpu["realtime"] = nodes_cpu
-            seen = sockets.drain()
+        since = time.monotonic()
+        gone = hubbub.kill_nodes(killed)
+        sockets.wait_until_alive(alive)
+        if alive == 0:
             hubbub.wait_until_ready(without=gone)
-            time.sleep(FLUSH_SECONDS)
-            took = time.monotonic() - since
-            asked = database.transactions() - asked
+        serving = [
+            p.pid for p in hubbub.state().processes
+            if p.role == "realtime" and (alive == 0 or p.port in to)
+        ]  # fmt: skip
+        asked, calls, asked_at = self._queries(), self._calls(), time.monotonic()
+        cpu, nodes_cpu = hubbub.cpu(), sum(map(cpu_seconds, serving))
+        client, busy = cpu_seconds(sockets.process.pid), machine_busy_seconds()
+        dialled = time.monotonic()
+        back = sockets.come_back(to, BACK_SECONDS)
+        busy = machine_busy_seconds() - busy
+        cpu, nodes_cpu = spent(cpu, hubbub.cpu()), sum(map(cpu_seconds, serving)) - nodes_cpu
+        client = cpu_seconds(sockets.process.pid) - client
+        others = max(0.0, busy - client - sum(cpu.values())) / back["seconds"]
+        # A node that starts meanwhile is no part of what a reconnect costs.
+        cpu["realtime"] = nodes_cpu
+        seen = sockets.drain()
+        hubbub.wait_until_ready(without=gone)
+        time.sleep(AFTERMATH_SECONDS)
+        idle = self._idle * (time.monotonic() - asked_at)
+        asked = self._queries() - asked
         conns = back["conns"]
         by_tier = {role: seconds / conns * 1e6 for role, seconds in cpu.items()}
         called = {name: n for name, n in (self._calls() - calls).items() if n}
-        queries = max(0.0, asked - self._idle * took) / conns * 100
-        say(f"  {back} in all {asked} transactions, idle {self._idle * took:.0f}; calls {called}")
+        queries = max(0.0, asked - idle) / conns * 100
+        say(f"  {back} in all {asked} queries, idle {idle:.0f}; calls {called}")
         return {
             "sockets": conns,
             "back_s": back["seconds"],
@@ -142,10 +143,13 @@ class Storms:
     def _calls(self) -> Counter[str]:
         return read_counts(self._hubbub, "chats", "hubbub_served_calls_total", "call")
 
+    def _queries(self) -> int:
+        """How often chats has asked its database for something, by its own count: PostgreSQL is
+        told with a delay of up to 10 s, in which it is asked as much as by a storm."""
+        return read_count(self._hubbub, "chats", "hubbub_pool_uses_total")
 
-def _idle_rate(database: ChatsDatabase) -> float:
-    """Transactions a second of a Hubbub to which nobody comes."""
-    time.sleep(FLUSH_SECONDS)
-    asked, since = database.transactions(), time.monotonic()
-    time.sleep(FLUSH_SECONDS)
-    return (database.transactions() - asked) / (time.monotonic() - since)
+    def _idle_rate(self) -> float:
+        """Queries a second while all are connected and nobody says anything."""
+        asked, since = self._queries(), time.monotonic()
+        time.sleep(IDLE_SECONDS)
+        return (self._queries() - asked) / (time.monotonic() - since)

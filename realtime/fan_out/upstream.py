@@ -19,8 +19,9 @@ from common.protocol.own import MarkersMoved, MoveMarker, MoveMarkers
 
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. A single client waits for nothing; of thousands that come at
-# once everybody waits a little, and a hundred or more share a query.
+# once, to several nodes, everybody waits a little, and a hundred or more share a query.
 MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
+MEMBERSHIPS_CROWD: Final = 30
 MAX_SLICES_A_CALL: Final = 100
 MAX_SENDS_A_CALL: Final = 200
 MAX_HEADS_A_CALL: Final = 10_000
@@ -49,6 +50,7 @@ class Chats:
             self._ask_memberships,
             max_items=MAX_USERS_A_CALL,
             pause=MEMBERSHIPS_PAUSE_SECONDS,
+            crowd=MEMBERSHIPS_CROWD,
         )
         self._slices: Lanes[tuple[str, int, int], c.Slice] = Lanes(
             calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
