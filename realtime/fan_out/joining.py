@@ -151,14 +151,19 @@ class Joiner:
 
     def _join_some(self) -> None:
         joined: list[_Joined] = []
+        rooms = 0
         for _ in range(min(GUESTS_A_TURN, len(self._answered))):
+            if rooms >= ROOMS_A_TURN:
+                break
             entrant, answer = self._answered.popleft()
             if entrant.is_gone():
                 continue
             try:
                 if isinstance(answer, Refusal):
                     self._spawn(self._finish(entrant, partial(self._join_late, entrant)))
-                elif (one := self._join_now(entrant, answer)) is not None:
+                    continue
+                rooms += len(answer.heads)
+                if (one := self._join_now(entrant, answer)) is not None:
                     joined.append(one)
             except Exception:
                 _fail(entrant)

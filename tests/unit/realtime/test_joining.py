@@ -152,11 +152,12 @@ async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> Non
     connection.end(CloseCode.DRAINING, "1")
 
 
-async def test_who_comes_together_shares_a_question_and_has_turns() -> None:
+@pytest.mark.parametrize("chats", [1, ROOMS_A_TURN // 2 - 1])
+async def test_who_comes_together_shares_a_question_and_has_turns(chats: int) -> None:
     """Sockets of one turn ask the bus once; of many that can be made ready at once, as many as one
-    turn may have are."""
+    turn may have are, and fewer where each has many chats."""
     node = QuietNode()
-    node.memberships = {FIRST: 5}
+    node.memberships = {str(UUID(int=number)): 5 for number in range(1, chats + 1)}
     wires = [node.connect()[1] for _ in range(90)]
     steps, ready = [], 0
     async with asyncio.timeout(5):
@@ -166,8 +167,8 @@ async def test_who_comes_together_shares_a_question_and_has_turns() -> None:
             steps.append(now - ready)
             ready = now
     assert node.bus.pings == 1
-    assert max(steps) == GUESTS_A_TURN
-    assert [objects_in(wire)[0]["chats"] for wire in wires] == [{FIRST: 5}] * 90
+    assert max(steps) == (GUESTS_A_TURN if chats == 1 else 3)
+    assert [objects_in(wire)[0]["chats"] for wire in wires] == [node.memberships] * 90
 
 
 async def test_who_comes_while_the_bus_is_asked_waits_for_the_next_answer() -> None:
