@@ -56,9 +56,11 @@ class Announcer:
         self._feeder.note(
             [one.chat for one in announcements], sum(len(one.events) for one in announcements)
         )
+        self._recent.note(
+            *((one.chat, one.first + len(one.events) - 1, one.controls) for one in announcements)
+        )
         for chat, first, events, controls, _, _ in announcements:
             last = first + len(events) - 1
-            self._recent.note(chat, last, controls)
             self._pushes.note(chat, first, last)
             if self._links is not None:
                 self._links.note(chat, events)

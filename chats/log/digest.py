@@ -21,14 +21,14 @@ class RecentChanges:
         self._since = clock()
         self.timeline = 0  # of the database, as far as this replica knows
 
-    def note(self, chat: str, head: int, controls: list[Control]) -> None:
-        """This much of the chat is committed."""
+    def note(self, *changes: tuple[str, int, list[Control]]) -> None:
+        """So much of these chats is committed: each one's head, and control entries up to there."""
         now = self._clock()
-        _, known = self._heads.get(chat, (now, 0))
-        self._heads[chat] = (now, max(known, head))
-        self._heads.move_to_end(chat)
-        if controls:
-            self._joins.extend((now, join) for join in joins_among(chat, controls))
+        for chat, head, controls in changes:
+            _, known = self._heads.pop(chat, (now, 0))
+            self._heads[chat] = (now, max(known, head))
+            if controls:
+                self._joins.extend((now, join) for join in joins_among(chat, controls))
         self._forget(now - KEPT_SECONDS)
 
     def list_since(self, seconds: float) -> Digest:

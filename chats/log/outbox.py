@@ -209,8 +209,7 @@ class Sweep:
         if not await self._publisher.publish(batch, by="sweep"):
             return False
         await mark_published(self._pool, [row.id for row in rows])
-        for publication in batch:
-            self._recent.note(publication.chat, publication.last, publication.controls)
+        self._recent.note(*((one.chat, one.last, one.controls) for one in batch))
         return True
 
     async def _raise_floor(self) -> None:

@@ -10,7 +10,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -197,7 +197,7 @@ class Calls:
                 self._circuits.fail(started)
                 self._start_prober()
 
-    def _in_order(self, key: str) -> list[str]:
+    def _in_order(self, key: str) -> Sequence[str]:
         ranked = self._replicas.ranked(key)
         out = self._circuits.out
         return sorted(ranked, key=out.__contains__) if out else ranked

@@ -5,6 +5,7 @@ The list survives Valkey's absence and a restart of either side: it begins with 
 process was started with, and when Valkey cannot be asked the last answer and the seeds stand.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
 LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
+MAX_KEPT_KEYS: Final = 4_096  # whose order is remembered: a send asks for it twice
 
 
 class Replicas:
@@ -29,24 +31,35 @@ class Replicas:
         self._seeds = seeds
         self.leased: tuple[str, ...] = ()
         self.addresses: tuple[str, ...] = seeds
+        self._ranked: dict[str, Sequence[str]] = {}  # by key, of these addresses
         KNOWN.labels(role).set_function(lambda: len(self.addresses))
 
     def replace_leased(self, addresses: tuple[str, ...]) -> None:
         """What Valkey said just now. Seeds stand in where no lease is known at all."""
         self.leased = addresses
-        self.addresses = addresses or self._seeds
+        self._move_to(addresses or self._seeds)
 
     def fall_back(self) -> None:
         """Valkey cannot be asked: the last leases and the seeds, one of each address."""
-        self.addresses = tuple(dict.fromkeys(self.leased + self._seeds))
+        self._move_to(tuple(dict.fromkeys(self.leased + self._seeds)))
 
-    def ranked(self, key: str) -> list[str]:
+    def _move_to(self, addresses: tuple[str, ...]) -> None:
+        if addresses != self.addresses:
+            self.addresses = addresses
+            self._ranked.clear()
+
+    def ranked(self, key: str) -> Sequence[str]:
         """All addresses, the key's own first (rendezvous hashing, Thaler and Ravishankar 1998):
         when one is gone its keys go to the next of theirs and no other key moves."""
-        seed = key.encode()
-        return sorted(
-            self.addresses, key=lambda a: blake2b(a.encode() + seed, digest_size=8).digest()
-        )
+        ranked = self._ranked.get(key)
+        if ranked is None:
+            if len(self._ranked) >= MAX_KEPT_KEYS:
+                self._ranked.clear()
+            seed = key.encode()
+            ranked = self._ranked[key] = sorted(
+                self.addresses, key=lambda a: blake2b(a.encode() + seed, digest_size=8).digest()
+            )
+        return ranked
 
 
 async def watch_replicas(valkey: "Valkey", replicas: Replicas, rest: Rest = NEVER) -> None:

@@ -71,7 +71,9 @@ def test_allow_names_head_beside_get() -> None:
     assert Route("/", frozenset({"DELETE"})).allow == "DELETE"
 
 
-async def ask(app: Any, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
+async def ask(
+    app: Any, path: str, method: str = "GET", host: bytes = b"hubbub.test:8000"
+) -> tuple[int, dict[bytes, bytes], bytes]:
     """One request, without a server."""
     sent: list[Any] = []
 
@@ -83,7 +85,7 @@ async def ask(app: Any, path: str, method: str = "GET") -> tuple[int, dict[bytes
 
     scope = {
         "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(),
-        "headers": [],
+        "headers": [(b"host", host)],
         "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1), "scheme": "http",
         "server": ("127.0.0.1", 2), "http_version": "1.1", "asgi": {"version": "3.0"},
         "extensions": {}, "state": {},
@@ -139,4 +141,12 @@ async def test_text_in_a_path_is_read_as_it_was_sent(path: str, status: int) -> 
     """A parameter of its own kind gets its text undecoded; its 400 goes before an id's 404."""
     app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     found, _, body = await ask(app, path, "PUT")
+    assert found == status, body
+
+
+@pytest.mark.parametrize(("host", "status"), [(b"[::1]:80", 201), (b"a~b", 201), (b"a/b", 400)])
+async def test_a_host_is_one_by_its_letters(host: bytes, status: int) -> None:
+    """A call is answered past the framework or by it, which alone judges an unusual host."""
+    app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
+    found, _, body = await ask(app, f"/a/{ID}/%C3%A4", "PUT", host)
     assert found == status, body
