@@ -1,8 +1,9 @@
 """Micro-batches: what is asked while the last call runs goes out as the next one.
 
 A lane is one stream of calls, one at a time, so what is asked under one key is answered in order;
-what finds a lane idle is sent at once. Lanes of expensive calls may pause between them. Knows
-nothing of what is asked.
+what finds a lane idle is sent at once. Lanes of expensive calls may pause between them, or gather:
+who was just answered often asks again, and then both halves of a crowd go together. Knows nothing
+of what is asked.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ MAX_WAITING_ITEMS: Final = 10_000  # more than that would not be served within t
 # A batch has the time of its oldest item. One that waited through an outage must not take the time
 # of those that have only just come.
 MAX_AGE_SPREAD_SECONDS: Final = 1.0
+FEWEST_GATHERED: Final = 4  # items of a call: after fewer the next one waits for nothing
+MAX_GATHER_SECONDS: Final = 0.004
 
 
 class _Asked(NamedTuple, Generic[Item, Result]):
@@ -44,7 +47,8 @@ class Lanes(Generic[Item, Result]):
     the items and the seconds that are left for them; it returns a result each, in their order, or
     raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
     call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
-    more, unless `max_items` wait already."""
+    more, unless `max_items` wait already; after one of several items, at the earliest the share
+    `gather` of the time that it took later."""
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Lanes(Generic[Item, Result]):
         max_size: int = 0,
         pause: float = 0.0,
         crowd: int = sys.maxsize,
+        gather: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
@@ -65,6 +70,7 @@ class Lanes(Generic[Item, Result]):
         self._max_size = max_size
         self._pause = pause
         self._crowd = crowd
+        self._gather = gather
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # Where a key has items waiting, so that it keeps its order when its owner changes.
@@ -121,12 +127,20 @@ class Lanes(Generic[Item, Result]):
                         results = await self._serve(batch)
                     finally:
                         self._answer(batch, results)
-                if self._pause and len(lane.waiting) < self._max_items:
-                    pause = self._pause * (2 if len(batch) >= self._crowd else 1)
-                    await asyncio.sleep(began + pause - self._clock())
+                due = self._earliest(began, len(batch))
+                if due > began and len(lane.waiting) < self._max_items:
+                    await asyncio.sleep(due - self._clock())
         finally:
             del self._lanes[name]
             self._answer(lane.waiting, None)
+
+    def _earliest(self, began: float, items: int) -> float:
+        """When the next call may begin, after one of so many items."""
+        due = began + self._pause * (2 if items >= self._crowd else 1)
+        if self._gather and items >= FEWEST_GATHERED:
+            now = self._clock()
+            due = max(due, now + min(MAX_GATHER_SECONDS, self._gather * (now - began)))
+        return due
 
     def _answer(
         self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal] | None

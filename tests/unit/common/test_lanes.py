@@ -1,6 +1,7 @@
 """A lane serves all that ask, in order, whatever becomes of one of them."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -84,6 +85,31 @@ async def test_a_lane_may_pause_between_calls() -> None:
     assert [items for _, items in calls] == [[1], [2, 3, 4], [5]]
     assert second - first >= 0.05
     assert third - second >= 0.1
+
+
+async def test_a_lane_may_gather_a_crowd() -> None:
+    """Who is answered with a crowd and asks again goes with those who asked meanwhile; few wait for
+    nothing."""
+    calls: list[list[int]] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        await asyncio.sleep(0.02)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, gather=1.0)
+    again = partial(lanes.ask, "", 8, lambda _: None)
+
+    def ask_soon(_: object) -> None:
+        asyncio.get_running_loop().call_soon(again)
+
+    for item in range(4):
+        lanes.ask("", item, ask_soon if item == 0 else lambda _: None)
+    await asyncio.sleep(0)
+    lanes.ask("", 7, lambda _: None)
+    while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells it
+        await asyncio.sleep(0.001)
+    assert calls == [[0, 1, 2, 3], [7, 8]]
 
 
 async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
