@@ -75,23 +75,52 @@ async def _show_chats(
     pool: Pool, known: Known, user: str, listed: list[tuple[str, OwnState]]
 ) -> list[bytes]:
     """Encoded; those that they have left meanwhile are gone."""
+    held = known.find_list(user)
+    shown = [
+        one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
+        for chat, state in listed
+    ]
+    changed = [nth for nth, text in enumerate(shown) if text is None]
+    known.count_listed(len(listed) - len(changed))
+    if changed:
+        made = await _show_changed(pool, known, user, [listed[nth] for nth in changed])
+        kept = {}
+        for nth, (text, is_of_state) in zip(changed, made, strict=True):
+            shown[nth] = text
+            if text is not None and is_of_state:
+                chat, state = listed[nth]
+                kept[chat] = state, text
+        known.keep_list(user, held, kept)
+    return [text for text in shown if text is not None]
+
+
+async def _show_changed(
+    pool: Pool, known: Known, user: str, listed: list[tuple[str, OwnState]]
+) -> list[tuple[bytes | None, bool]]:
+    """Each as it is now, and whether that is the state in which it was listed."""
     pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
-    rows = await known.fill_own(pool, pairs, states)
+    counted = await known.fill_own(pool, pairs, states)
     shown = known.find_chats(listed)
-    missing = [nth for nth, text in enumerate(shown) if text is None and rows[nth] is not None]
+    is_of_head = [text is not None for text in shown]
+    missing = [nth for nth, text in enumerate(shown) if text is None and counted[nth] is not None]
     if missing:
         found = await find_shown_chats(pool, user, [listed[nth][0] for nth in missing])
         for nth in missing:
-            (chat, state), row = listed[nth], rows[nth]
-            if row is not None and chat in found:
-                whole = msgspec.structs.replace(show_chat(*found[chat]), last=show_last(row))
+            (chat, state), one = listed[nth], counted[nth]
+            if one is not None and chat in found:
+                whole = msgspec.structs.replace(show_chat(*found[chat]), last=show_last(one.row))
                 text = shown[nth] = _encode(whole)[:-1]  # without its end
                 if found[chat][0].seq == state.head:
                     known.keep_chat(chat, state, text)
+                    is_of_head[nth] = True
     return [
-        b'%b,"mine":%b}' % (text, _encode(show_mine(row)))
-        for text, row in zip(shown, rows, strict=True)
-        if text is not None and row is not None
+        (None, False)
+        if text is None or one is None
+        else (
+            b'%b,"mine":%b}' % (text, _encode(show_mine(one.row))),
+            is_known and one.state == state,
+        )
+        for text, one, is_known, state in zip(shown, counted, is_of_head, states, strict=True)
     ]
 
 

@@ -25,11 +25,11 @@ async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAns
     if states:
         pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in states]
         filled = await known.fill_own(pool, pairs, list(states.values()))
-        for nth, row in zip(states, filled, strict=True):
-            if row is None:
+        for nth, one in zip(states, filled, strict=True):
+            if one is None:
                 views[nth] = _NOT_ALLOWED
             else:
-                views[nth].last, views[nth].mine = show_last(row), show_mine(row)
+                views[nth].last, views[nth].mine = show_last(one.row), show_mine(one.row)
     return ViewsAnswer(epoch=epoch, views=views)
 
 

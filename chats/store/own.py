@@ -165,7 +165,7 @@ async def list_chats_by_making(
 ) -> list[tuple[str, OwnState]]:
     """Newest first, below `before`."""
     rows = await fetch(pool, _BY_MAKING, (member, before, limit))
-    return [(chat, OwnState(*state)) for chat, *state in rows]
+    return [(row[0], OwnState._make(row[1:])) for row in rows]
 
 
 async def list_chats_by_activity(
@@ -177,7 +177,7 @@ async def list_chats_by_activity(
         rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit, member))
         uncounted = {row[1] for row in rows if row[0] is None}
         if not uncounted:
-            return [(at, chat, OwnState(*state)) for at, chat, *state in rows]
+            return [(row[0], row[1], OwnState._make(row[2:])) for row in rows]
         await _count_blocks(pool, uncounted)
 
 

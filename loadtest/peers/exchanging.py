@@ -92,7 +92,8 @@ async def exchange_for(
         while is_first or time.monotonic() < end:
             is_first = False
             began = time.perf_counter()
-            size += len(await connection.exchange(choose(number)))
+            body = await connection.exchange(choose(number))
+            size += len(body)
             times.append((time.perf_counter() - began) * 1000)
 
     await asyncio.gather(*(work(number, one) for number, one in enumerate(connections)))
