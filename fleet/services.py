@@ -110,13 +110,13 @@ class Services:
         return PoolServer(role, f"{role}-{number}", ports.local.name, check)
 
     def _start(self, role: str, number: int, ports: ServicePorts) -> Process:
-        with ExitStack() as stack:  # closed here, so that a dead child refuses at once
+        with ExitStack() as stack:  # closed here, so that a dead child refuses calls at once
             sockets = {"HUBBUB_LISTEN": stack.enter_context(ports.main.bind())}
             if ports.health is not ports.main:
                 sockets["HUBBUB_METRICS_LISTEN"] = stack.enter_context(ports.health.bind())
             addresses = {v: "{}:{}".format(*s.getsockname()) for v, s in sockets.items()}
             if ports.local:
-                sockets["HUBBUB_BALANCER_LISTEN"] = stack.enter_context(ports.local.bind())
+                sockets["HUBBUB_BALANCER_LISTEN"] = ports.local.listen()
             name = f"{role}-{number}"
             environment = {
                 **service_environment(role, self._shared, self._own[role]),

@@ -312,11 +312,14 @@ class Fleet:
         await self._tell_balancer()
 
     async def _tell_balancer(self) -> None:
+        slots = {slot: s for slot, s in self._slots.items() if slot[0] in PUBLIC_ROLES}
+        served = {role for (role, _), supervised in slots.items() if supervised.is_ready}
         await self._balancer.set_servers(
             {
-                self._services.pool_server(role, number): _pool_mode(supervised)
-                for (role, number), supervised in self._slots.items()
-                if role in PUBLIC_ROLES
+                self._services.pool_server(role, number): _pool_mode(
+                    supervised, is_only=role not in served
+                )
+                for (role, number), supervised in slots.items()
             }
         )
 
@@ -363,9 +366,12 @@ def front_of(settings: FleetSettings) -> Front:
     return Front(settings.trusted_proxies, settings.proxy_protocol, certificate)
 
 
-def _pool_mode(supervised: Supervised) -> Mode:
+def _pool_mode(supervised: Supervised, *, is_only: bool) -> Mode:
+    """`is_only`: no other process of its role serves."""
     if supervised.is_ready:
         return "ready"
+    if is_only and supervised.is_coming_back:
+        return "awaited"
     return "drain" if supervised.state == "draining" else "maint"
 
 

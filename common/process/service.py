@@ -28,7 +28,7 @@ from common.process.settings import ServiceSettings
 from common.process.tasks import start, stop
 from common.process.variables import SettingsError
 
-DRAIN_NOTICE_SECONDS: Final = 1.2  # the balancer checks /health/live every 500 ms
+DRAIN_NOTICE_SECONDS: Final = 1.2  # outside of a fleet HAProxy asks every 500 ms
 
 
 class HasService(Protocol):

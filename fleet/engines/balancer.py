@@ -36,7 +36,8 @@ MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
 
-Mode = Literal["ready", "drain", "maint"]
+Mode = Literal["ready", "awaited", "drain", "maint"]
+"""`awaited`: it takes requests, which wait in its socket until it serves."""
 
 
 class PoolServer(NamedTuple):
@@ -193,8 +194,15 @@ def changes(known: Mapping[PoolServer, Mode], wanted: Mapping[PoolServer, Mode])
                 f"add server {server.path} {server.options}",
                 f"enable health {server.path}",
             ]
-        if known.get(server) != mode:
-            commands.append(f"set server {server.path} state {mode}")
+        before = known.get(server)
+        if before == mode:
+            continue
+        if mode == "awaited":  # unchecked it counts as up
+            commands += [f"disable health {server.path}", f"set server {server.path} state ready"]
+            continue
+        if before == "awaited":
+            commands.append(f"enable health {server.path}")
+        commands.append(f"set server {server.path} state {mode}")
     return commands
 
 

@@ -61,14 +61,19 @@ class LocalSocket:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self.name = name
+        self._listener: socket.socket | None = None
 
-    def bind(self) -> socket.socket:
-        """A fresh socket in place of the last one; like a port's, it does not listen yet."""
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with short_path(self._folder, self.name) as path:
-            Path(path).unlink(missing_ok=True)
-            bound.bind(path)
-        return bound
+    def listen(self) -> socket.socket:
+        """For each process of the slot the same socket, which listens from the first one on: what
+        comes between two of them waits. HAProxy would not, where it is refused: its tries follow
+        each other at once, and with the third one it gives up."""
+        if self._listener is None:
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            with short_path(self._folder, self.name) as path:
+                Path(path).unlink(missing_ok=True)
+                self._listener.bind(path)
+            self._listener.listen(PUBLIC_BACKLOG)
+        return self._listener
 
 
 def listen_publicly(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ SILENT_POLL_SECONDS = 1.0  # of one that has just not answered
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
 BUSY_TIMEOUT_SECONDS = 60.0  # of one that runs all the same: on a busy machine answers come late
+BACK_SECONDS = 10.0  # within which one that served is expected to do so again
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
@@ -61,6 +62,7 @@ class Supervised:
         self._watcher = watcher
         self._process: Process | None = None
         self._started = 0.0
+        self._ended = float("-inf")  # the last one that had been ready
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()  # of the process that runs now
         self._stopping = asyncio.Event()
@@ -87,6 +89,13 @@ class Supervised:
     @property
     def is_ready(self) -> bool:
         return self._process is not None and self.state == "ready"
+
+    @property
+    def is_coming_back(self) -> bool:
+        """Whether it served until a moment ago, and is being started again."""
+        is_starting = self._process is None or self.state == "starting"
+        was_ready = time.monotonic() - self._ended < BACK_SECONDS
+        return is_starting and was_ready and not self._stopping.is_set()
 
     async def wait_until_ready(self) -> None:
         """Returns at once when it is ready now."""
@@ -159,6 +168,8 @@ class Supervised:
         finally:
             watch.cancel()
         was_ready = self.state != "starting"
+        if was_ready:
+            self._ended = time.monotonic()
         self._ready.clear()
         self._process = None
         self._gone.set()

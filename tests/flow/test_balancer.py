@@ -142,6 +142,23 @@ async def test_no_get_or_post_fails_when_one_edge_is_killed(
     assert len(await ann.events(chat)) == 1 + talk.posted
 
 
+async def test_no_get_or_post_fails_when_the_only_edge_is_killed(
+    system: Hubbub, ann: Person
+) -> None:
+    """At rest there is one. What comes before the next one serves waits for it."""
+    await system.until_whole()
+    edges = len(system.processes("edge"))
+    talk = Talk(ann, chat := await ann.create_chat("talk"))
+    assert (await ask_fleet(system.data / "run", Scale("edge", 1))).done
+    try:
+        async with talk.going_on():
+            await talk.until_posted(40)
+            await system.until_replaced(system.kill("edge"))
+    finally:
+        assert (await ask_fleet(system.data / "run", Scale("edge", edges))).done
+    assert len(await ann.events(chat)) == 1 + talk.posted
+
+
 @pytest.mark.long
 async def test_a_rolling_restart_costs_no_request(system: Hubbub, ann: Person) -> None:
     """Every service process is replaced while eight people write and read."""

@@ -29,6 +29,24 @@ def test_a_dead_server_gets_nothing_and_keeps_its_place() -> None:
     assert changes({EDGE: "ready"}, {EDGE: "maint"}) == ["set server edge/edge-1 state maint"]
 
 
+def test_the_only_server_of_a_pool_is_awaited_where_it_died() -> None:
+    """Unchecked it counts as up; checks go on with whatever comes next."""
+    assert changes({EDGE: "ready"}, {EDGE: "awaited"}) == [
+        "disable health edge/edge-1",
+        "set server edge/edge-1 state ready",
+    ]
+    for mode in ("ready", "maint"):
+        assert changes({EDGE: "awaited"}, {EDGE: mode}) == [
+            "enable health edge/edge-1",
+            f"set server edge/edge-1 state {mode}",
+        ]
+    assert changes({}, {EDGE: "awaited"})[1:] == [
+        "enable health edge/edge-1",
+        "disable health edge/edge-1",
+        "set server edge/edge-1 state ready",
+    ]
+
+
 def test_a_drained_server_gets_nothing_new_and_keeps_its_sessions() -> None:
     """Open sockets survive it."""
     assert changes({EDGE: "ready"}, {EDGE: "drain"}) == ["set server edge/edge-1 state drain"]

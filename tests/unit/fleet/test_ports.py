@@ -48,17 +48,15 @@ def test_a_public_port_in_use_is_told_in_a_sentence() -> None:
             listen_publicly("127.0.0.1", port)
 
 
-def test_a_local_socket_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
-    """However deep its folder is, and whatever the last process left there."""
+def test_a_local_socket_listens_between_two_processes(tmp_path: Path) -> None:
+    """However deep its folder is, and whatever the last fleet left there."""
     folder = tmp_path.joinpath(*["a folder of thirty characters"] * 5)
     folder.mkdir(parents=True)
-    local = LocalSocket(folder, "edge-1.sock")
-    for _ in range(3):
-        with local.bind() as bound, socket.socket(socket.AF_UNIX) as client:
-            with short_path(folder, local.name) as path:
-                with pytest.raises(ConnectionRefusedError):
-                    client.connect(path)
-                bound.listen()
-                client.connect(path)
-            bound.accept()[0].close()
+    for _ in range(2):
+        local = LocalSocket(folder, "edge-1.sock")
+        local.listen().dup().close()  # a process has it, and ends
+        with short_path(folder, local.name) as path, socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        with local.listen() as listener:
+            listener.accept()[0].close()
     assert [file.name for file in folder.iterdir()] == ["edge-1.sock"]
