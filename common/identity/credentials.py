@@ -69,7 +69,7 @@ class Credentials:
 
     @property
     def is_behind(self) -> bool:
-        """Whether revocations were not asked for lately, because nobody was there."""
+        """Whether revocations were not asked for lately: nobody was there, or it has just begun."""
         return not self._caught_up.is_set()
 
     async def catch_up(self) -> None:
@@ -105,6 +105,7 @@ class Credentials:
         no socket is open then, and who comes with a token is let in after the next poll."""
         polls = 0
         is_reachable = True
+        self._caught_up.clear()  # who comes to a new process waits for its first poll
         while True:
             self._woken.clear()
             try:
@@ -121,9 +122,10 @@ class Credentials:
                 continue
             if self._rest.has_begun():
                 self._caught_up.clear()
+                await self._rest.wait(self._woken, POLL_SECONDS, AT_REST_SECONDS)
             else:
                 self._caught_up.set()
-            await self._rest.wait(self._woken, POLL_SECONDS, AT_REST_SECONDS)
+                await NEVER.wait(self._woken, POLL_SECONDS)
 
     async def report_uses(self) -> None:
         """Tells users which tokens were seen for the first time, until cancelled."""

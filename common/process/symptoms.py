@@ -16,8 +16,8 @@ CREDENTIAL_REFUSED: Final = "hubbub_credential_refused"
 OPEN_CIRCUIT: Final = "hubbub_open_circuit"
 STORE_FAILING: Final = "hubbub_files_store_failing"
 
-MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4
-MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second
-MOST_SILENT_SECONDS: Final = 15.0  # a canary message goes out every second
+MOST_IN_DOUBT_SECONDS: Final = 10.0  # the resolver takes 3 to 4, at rest 8
+MOST_UNPUBLISHED_SECONDS: Final = 10.0  # the sweep takes half a second, at rest two
+MOST_SILENT_SECONDS: Final = 15.0  # a canary goes out every second, at rest every ten
 LEAST_CERTIFICATE_SECONDS: Final = 14 * 86_400.0
 MOST_BEHIND_SECONDS: Final = 30.0  # the search index is fed every 0.6 s

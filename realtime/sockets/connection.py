@@ -181,6 +181,19 @@ class Connection(asyncio.Protocol):
         return str(peer[0]) if peer else ""
 
     def _connect(self, connect: Connect) -> None:
+        if self._services.credentials.is_behind:
+            self._services.spawn(self._connect_later(connect))
+        else:
+            self._verify(connect)
+
+    async def _connect_later(self, connect: Connect) -> None:
+        """Its session may have been revoked while nobody was here."""
+        await self._services.credentials.catch_up()
+        if self._session.state is State.JOINING:
+            self._verify(connect)
+            self._flush()
+
+    def _verify(self, connect: Connect) -> None:
         if self._services.credentials.missing:
             self.end(CloseCode.INTERNAL_ERROR, "not ready")
             return

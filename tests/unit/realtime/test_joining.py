@@ -1,12 +1,14 @@
 """A socket that joins, at moments that are chosen: it ends early, rooms go, chats are many."""
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from common.identity.credentials import SessionRevoked
+from common.identity.tokens import Claims
 from common.protocol.chats import Control, Slice
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, unavailable
@@ -34,6 +36,33 @@ async def test_a_socket_that_ends_before_its_join_begins_leaves_nothing() -> Non
     assert len(node.services.connections) == 0
     node.now += LINGER_SECONDS + 1
     assert [person.user for person in hub.take_idle_people(LINGER_SECONDS)] == [USER]
+
+
+async def test_nobody_joins_before_the_node_knows_what_was_revoked_while_it_rested() -> None:
+    """What a socket says meanwhile waits; one that ends meanwhile is not judged any more."""
+    node = QuietNode()
+    credentials: Any = node.services.credentials
+    good, asked = credentials.verify, asyncio.Event()
+    credentials.is_behind, credentials.catch_up = True, asked.wait
+
+    def find_revoked(token: str) -> Claims:
+        if not asked.is_set():
+            return cast(Claims, good(token))
+        raise SessionRevoked
+
+    credentials.verify = find_revoked
+    _, wire = node.connect()
+    ended, _ = node.connect()
+    ended.end(CloseCode.DRAINING, "1")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert objects_in(wire) == []
+    asked.set()
+    await until(lambda: CloseCode.SESSION_REVOKED.to_bytes(2) in wire.data)
+    assert objects_in(wire) == []
+    assert not node.fan_out.hub.people
+    credentials.verify, credentials.is_behind = good, False
+    await node.connect_and_wait()
 
 
 async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
