@@ -67,7 +67,6 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         watch = StoreWatch(store)
 
         async def arrive() -> None:
-            rest.note()
             if gate.is_behind:
                 await gate.catch_up()
 
@@ -113,5 +112,6 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             if settings.link_previews != "off":
                 fetch = partial(fetch_preview, loopback=settings.link_previews == "local")
                 running.append(tasks.create_task(Previewer(chats, fetch).run(rest)))
-            yield Files(Web(settings.balancer_key, routes.calls(), arrive), Health(missing), rest)
+            web = Web(settings.balancer_key, routes.calls(), arrive, rest)
+            yield Files(web, Health(missing), rest)
             await stop(running)

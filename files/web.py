@@ -14,6 +14,7 @@ import msgspec
 
 from common.calls.balancer import BALANCER_HEADER, read_word
 from common.process.logs import log
+from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, invalid, not_found, unavailable
 from common.protocol.ids import is_id, new_id
@@ -97,13 +98,19 @@ class Web:
         balancer_key: str | None,
         routes: list[Route],
         arrive: Callable[[], Awaitable[None]] | None = None,
+        rest: Rest = NEVER,
     ) -> None:
         """`arrive` is awaited before a route serves."""
         self._balancer_key = balancer_key
         self._arrive = arrive
+        self._rest = rest
         self._routes = [(route, route.pattern) for route in routes]
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        with self._rest.visit():  # bytes may take ten minutes
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive, self._balancer_key)
         trace = enter_trace(request.headers.get("traceparent"))

@@ -8,8 +8,8 @@ together. The first request ends every such pause.
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 AFTER_SECONDS: Final = 30.0  # without anybody
@@ -30,9 +30,10 @@ class Rest:
         self._clock = clock
         self._was_noted = True
         self._noted_at = 0.0
+        self._visitors = 0
         # Not those of others: what all processes ask of one would come at once.
         self._first_beat = clock()
-        self._turn = asyncio.Lock()
+        self._at_work: asyncio.Future[None] | None = None  # of the piece that began last
         # What ends the pauses that are made at rest, in the order of their beginning.
         self._ends: dict[Callable[[], None], None] = {}
 
@@ -44,10 +45,21 @@ class Rest:
             for end in ends:
                 end()
 
+    @contextmanager
+    def visit(self) -> Iterator[None]:
+        """Somebody is there until the block ends, however long that takes."""
+        self._visitors += 1
+        self.note()
+        try:
+            yield
+        finally:
+            self._visitors -= 1
+            self.note()
+
     def has_begun(self) -> bool:
         """Whether nobody was there for a while. To be asked a few times a minute at least: what was
         noted since the last time counts as noted now."""
-        if self._was_noted:
+        if self._was_noted or self._visitors:
             self._was_noted = False
             self._noted_at = self._clock()
         return self._clock() - self._noted_at >= self._after_seconds
@@ -95,12 +107,17 @@ class Rest:
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[None]:
         """For what is done between pauses: at rest one piece after the other, so that all of them
-        together need one connection to a database."""
-        if self.has_begun():
-            async with self._turn:
-                yield
-        else:
+        together need one connection to a database. Where somebody comes nothing waits for a piece
+        that takes its time."""
+        while self._at_work is not None and self.has_begun():
+            await self.wait_for(self._at_work, BEAT_SECONDS)
+        work = self._at_work = asyncio.get_running_loop().create_future()
+        try:
             yield
+        finally:
+            if self._at_work is work:
+                self._at_work = None
+            work.cancel()
 
     async def _wait_at_rest(self, event: asyncio.Event, seconds: float) -> None:
         end = event.set

@@ -81,6 +81,47 @@ async def test_rest_begins_a_while_after_somebody_was_there() -> None:
     assert not NEVER.has_begun()
 
 
+async def test_who_is_there_for_long_is_there_all_the_time() -> None:
+    """An upload may take ten minutes."""
+    now = 0.0
+    rest = Rest(after_seconds=20.0, clock=lambda: now)
+    with rest.visit():
+        now = 100.0
+        assert not rest.has_begun()
+        now = 200.0
+        assert not rest.has_begun()
+    now = 219.0
+    assert not rest.has_begun()
+    now = 240.0
+    assert rest.has_begun()
+
+
+async def test_pieces_at_rest_take_turns_until_somebody_comes() -> None:
+    """Then none waits for another one that takes its time."""
+    rest = Rest(after_seconds=0.0)
+    begun: list[int] = []
+    may_end = [asyncio.Event() for _ in range(3)]
+
+    async def work(number: int) -> None:
+        async with rest.in_turn():
+            begun.append(number)
+            await may_end[number].wait()
+
+    works = [asyncio.create_task(work(number)) for number in range(3)]
+    await asyncio.sleep(0.05)
+    assert begun == [0]
+    may_end[0].set()
+    await until(lambda: len(begun) == 2)
+    await asyncio.sleep(0.05)
+    assert len(begun) == 2
+    rest._after_seconds = LONG
+    rest.note()
+    await until(lambda: len(begun) == 3)
+    for event in may_end:
+        event.set()
+    await asyncio.gather(*works)
+
+
 class UsersThatRevoke:
     """Answers as users does; `is_gone` while it does not."""
 
