@@ -76,6 +76,7 @@ export class Bar {
     this.#drawn = drawn;
     this.#title.textContent = title;
     this.#about.textContent = about;
+    this.#about.dir = detail.topic || other !== null ? "auto" : "ltr"; // a list of names is a sentence
     this.#about.title = about;
     this.#face.replaceChildren(
       avatar(

@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
 import { listTime } from "./moments.js";
 import { saidIn } from "./said.js";
-import { DELETED, apart, otherOf, titleOf } from "./words.js";
+import { DELETED, otherOf, titleOf } from "./words.js";
 
 const EXCERPT = 200;
 
@@ -101,20 +101,21 @@ export class ChatList {
       isMuted: chat.mine.notify === "none",
       draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
       unsent: chat.timeline.unsent.some((item) => item.state === "failed"),
-      preview: this.#preview(chat, other !== null),
+      ...this.#said(chat, other !== null),
       state: other !== null && this.#inView.has(chat.id) ? this.#presence.of(other) : "",
       isOpen,
     };
   }
 
-  #preview(chat, isDirect) {
+  /** What was said last, and by whom where that has to be told. */
+  #said(chat, isDirect) {
     const unsent = chat.timeline.unsent.at(-1);
-    if (unsent) return `You: ${saidIn(unsent.text, unsent.attachments)}`;
+    if (unsent) return { by: "You", said: saidIn(unsent.text, unsent.attachments) };
     const { latest } = chat;
-    if (latest === null) return "Nobody has written yet";
+    if (latest === null) return { by: "", said: "Nobody has written yet" };
     const said = isBlank(latest) ? DELETED : saidIn(latest.message, latest.attachments);
-    if (latest.by === this.#me.id) return `You: ${said}`;
-    return isDirect ? said : `${apart(this.#names.of(latest.by))}: ${said}`;
+    if (latest.by === this.#me.id) return { by: "You", said };
+    return { by: isDirect ? "" : this.#names.of(latest.by), said };
   }
 }
 
@@ -175,15 +176,17 @@ function fill(link, row) {
   );
 }
 
-function preview({ draft, unsent, preview }) {
-  const said = element("span", { class: "preview cut", dir: "auto" });
-  if (unsent) said.append(element("span", { class: "fail" }, "Not sent: "), preview.slice(5));
-  else if (draft) said.append(element("span", { class: "draft" }, "Draft: "), draft);
-  else said.append(preview);
+/** What was said chooses the direction of the line, and not who has said it. */
+function preview({ draft, unsent, by, said }) {
+  const node = element("span", { class: "preview cut", dir: "auto" });
+  if (unsent) node.append(element("bdi", { class: "fail" }, "Not sent: "), said);
+  else if (draft) node.append(element("bdi", { class: "draft" }, "Draft: "), draft);
+  else if (by) node.append(element("bdi", {}, by), ": ", said);
+  else node.append(said);
   if (draft || unsent) {
-    said.append(element("span", { class: "sign" }, icon("edit", { small: true })));
+    node.append(element("span", { class: "sign" }, icon("edit", { small: true })));
   }
-  return said;
+  return node;
 }
 
 /** What waits for me alone has the colour; a chat of many has a quiet count, a muted one none. */

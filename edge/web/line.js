@@ -22,7 +22,7 @@ export function fillLine(item, row, acts) {
   item.className = classOf(row);
   if (row.kind === "line") item.replaceChildren(...lineOf(row, acts, filesOf(item, row, acts)));
   else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
-  else item.replaceChildren(element("span", { dir: "auto", title: row.title }, row.text));
+  else item.replaceChildren(element("span", { title: row.title }, row.text));
 }
 
 function classOf(row) {

@@ -28,6 +28,7 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> N
     await expect_their_chat()
     await bob.react("Thank you", "👍")
     await ann.open_chat("Kitchen")
+    await expect(ann.line("Thank you").locator(".reaction").first).to_have_text("👍1")
     await ann.act_on("Thank you", "Who reacted")
     await ann.page.get_by_role("menuitem", name=bob.name, exact=True).click()
     await expect_their_chat()

@@ -196,6 +196,7 @@ async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> 
     play.say(party, "bob", "press me", minutes=200)
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("link", name="Summer party").tap()
+    await expect(page.locator(".completion")).to_have_count(1)  # what helps in a chat has come
     box = await page.locator(".line", has_text="press me").locator(".text").bounding_box()
     assert box
     finger = await page.context.new_cdp_session(page)
