@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from tests.faults.counts import judge_counts
 from tests.faults.folds import judge_changes, judge_folds
 from tests.faults.streams import judge_sockets
 from tests.faults.verdict import Violation
@@ -35,6 +36,7 @@ def judge(history: History) -> list[Violation]:
         *judge_memberships(history),
         *judge_changes(history),
         *judge_folds(history),
+        *judge_counts(history),
     ]
 
 

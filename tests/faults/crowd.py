@@ -1,11 +1,12 @@
 """Eight people who talk over four chats while things break, each with a device that listens.
 
 Half of what they say goes by REST, half over their sockets; what was said they edit, delete and
-react to. Whatever is not answered is tried again with the same key. What they do and see goes into
-one history. Judges nothing.
+react to; they mention each other, and move their read markers both ways. Whatever is not answered
+is tried again with the same key. What they do and see goes into one history. Judges nothing.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
@@ -17,7 +18,7 @@ import aiohttp
 
 from tests.faults.changing import choose_change, try_change
 from tests.fixtures.device import Device, WaitedInVain
-from tests.fixtures.history import Event, History, Sent
+from tests.fixtures.history import Event, History, Listed, Sent
 from tests.fixtures.person import NoAnswer, Person
 
 PEOPLE = 8
@@ -26,6 +27,8 @@ SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the las
 SEND_SECONDS = 20.0  # how long somebody tries to get one message through
 READ_SECONDS = 10.0  # and to read at the end what is stored
 CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
+MARKERS = 0.3  # and moves their read marker
+MENTIONS = 0.2  # how likely a message that is posted mentions a person of the chat
 SEEN = 100  # newest events of a chat in which somebody looks for messages
 
 
@@ -129,6 +132,9 @@ class Crowd:
         for person in (*self.people, *(guest.person for guest in self.guests)):
             me = await self._read(person, "/api/user/me")
             history.memberships[person.id] = me["user"]["chats"]
+            listed = await self._read(person, "/api/chat?order=activity&limit=200")
+            history.lists[person.id] = {one["id"]: _listed(one) for one in listed["chats"]}
+        await self._leave_out_moving(history)
         await self._fill_up(history.logs)
         history.connected = [device.name for device in (*self.devices, *self.guests)]
         history.ended = time.monotonic()
@@ -138,6 +144,14 @@ class Crowd:
         answer = await person.ask("GET", path, retry_seconds=self._read_seconds)
         assert answer.status == 200, answer
         return dict(answer.body)
+
+    async def _leave_out_moving(self, history: History) -> None:
+        # A send that was never answered may be stored while lists are being read.
+        for chat, members in self.chats.items():
+            head = len(history.logs[chat])
+            if await members[0].events(chat, head, retry_seconds=self._read_seconds):
+                for listed in history.lists.values():
+                    listed.pop(chat, None)
 
     async def _fill_up(self, logs: dict[str, list[Event]]) -> None:
         # What was stored without an answer may be above what settle() waited for.
@@ -170,6 +184,8 @@ class Crowd:
                 await self._post(device.person, chat, text)
             if self._pace.random() < CHANGES:
                 await self._change_something(device, chat)
+            if self._pace.random() < MARKERS:
+                await self._move_marker(device, chat)
             await asyncio.sleep(self._pace.uniform(*self._pause_seconds))
 
     async def _change_something(self, device: Device, chat: str) -> None:
@@ -177,11 +193,23 @@ class Crowd:
         if changed is not None:
             await try_change(device.person, changed, self.history, self._send_seconds)
 
+    async def _move_marker(self, device: Device, chat: str) -> None:
+        seq = self._pace.randint(1, max(1, device.cursors.get(chat, 1)))
+        way, field = self._pace.choice((("read", "upTo"), ("unread", "from")))
+        with contextlib.suppress(NoAnswer):
+            await device.person.ask(
+                "PUT", f"/api/chat/{chat}/{way}", {field: seq}, retry_seconds=self._send_seconds
+            )
+
     async def _post(self, person: Person, chat: str, text: str) -> None:
         sent = Sent(person.id, chat, str(uuid.uuid4()), text, "rest", time.monotonic())
         self.history.sends.append(sent)
+        mentions = [one.id for one in self.chats[chat] if self._pace.random() < MENTIONS]
+        body = {"message": text, "clientId": sent.key, "mentions": mentions}
         try:
-            answer = await person.post(chat, text, key=sent.key, retry_seconds=self._send_seconds)
+            answer = await person.ask(
+                "POST", f"/api/chat/{chat}/message", body, retry_seconds=self._send_seconds
+            )
         except NoAnswer:
             return
         sent.tries = answer.tries
@@ -191,3 +219,9 @@ class Crowd:
             sent.seq = info["seq"]
         elif answer.status != 503:
             sent.refused = f"{answer.status} {answer.body}"
+
+
+def _listed(chat: dict[str, Any]) -> Listed:
+    own, last = chat["mine"], chat["last"]
+    newest = last["messageId"] if last else ""
+    return Listed(chat["seq"], own["read"], own["unread"], own["mentions"], newest)

@@ -14,6 +14,7 @@ from tests.fixtures.history import (
     Fault,
     Got,
     History,
+    Listed,
     Opened,
     Pulled,
     Sent,
@@ -61,6 +62,7 @@ def _clean() -> History:
         logs={CHAT: log},
         participants={CHAT: [ANN, BEN, CAT]},
         memberships={ANN: [CHAT], BEN: [CHAT], CAT: [CHAT]},
+        lists={ANN: {CHAT: Listed(7, 1, 1, 0, "m7")}, BEN: {CHAT: Listed(7, 6, 1, 0, "m7")}},
     )
     for event in log:
         if event["type"] == "message":
@@ -98,6 +100,37 @@ def _got(history: History, device: str, seq: int) -> Got:
 def test_a_clean_history_has_no_violation() -> None:
     """Reconnecting with resume, removal and joining again are no breach."""
     assert judge(_clean()) == []
+
+
+@pytest.mark.parametrize(
+    ("person", "wrong"),
+    [
+        (ANN, Listed(7, 1, 2, 0, "m7")),  # one more than there is
+        (BEN, Listed(7, 5, 0, 0, "m7")),
+        (BEN, Listed(7, 6, 1, 1, "m7")),
+        (ANN, Listed(7, 1, 1, 0, "m5")),
+    ],
+)
+def test_a_count_that_no_recount_gives_is_divergent(person: str, wrong: Listed) -> None:
+    """Unread messages, mentions and the last message are those of the log."""
+    history = _clean()
+    history.lists[person][CHAT] = wrong
+    assert _kinds(history) == {"divergent"}
+
+
+def test_mentions_are_counted_by_their_last_edit() -> None:
+    """And not when they are read, one's own, or deleted."""
+    history = _clean()
+    history.connected = []
+    history.lists = {BEN: {CHAT: Listed(9, 1, 2, 1, "m7")}}
+    log = history.logs[CHAT]
+    edit = {"messageId": "m7", "of": 7, "message": "text 7b", "mentions": [BEN]}
+    log.append(_event(8, "message.edited", ANN, **edit))
+    log.append(_event(9, "message.deleted", ANN, messageId="m2", of=2))
+    log[1] = {"deleted": True, **log[1], "message": ""}
+    assert [v for v in judge(history) if "recount" in v.detail] == []
+    history.lists[BEN][CHAT].mentions = 0
+    assert len([v for v in judge(history) if "recount" in v.detail]) == 1
 
 
 def test_an_answered_message_that_is_not_in_the_log_is_lost() -> None:
