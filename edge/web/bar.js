@@ -17,6 +17,10 @@ export class Bar {
   #title;
   #about = element("p", { class: "cut", dir: "auto" });
   #people;
+  #waiting = element("span", { class: "badge" });
+  #back = element(
+    "a", { class: "bare button back", href: "#" }, icon("back"), this.#waiting,
+  );
   #drawn = "";
 
   /** `onAbout()` when somebody wants to know more of the chat, `onMenu(anchor)` to do something. */
@@ -41,9 +45,7 @@ export class Bar {
     this.node = element(
       "header",
       { class: "bar" },
-      element(
-        "a", { class: "bare button back", href: "#", "aria-label": "All chats" }, icon("back"),
-      ),
+      this.#back,
       this.#face,
       element(
         "div",
@@ -59,7 +61,9 @@ export class Bar {
     this.#title.focus();
   }
 
-  render({ id, detail }, title) {
+  /** `waiting` is how much asks for attention in all chats. */
+  render({ id, detail }, title, waiting) {
+    this.#tellWaiting(waiting);
     const nameOf = (user) => this.#names.of(user);
     const other = otherOf(detail, this.#me.id);
     const state = other === null ? "" : this.#presence.of(other);
@@ -90,5 +94,12 @@ export class Bar {
       ))),
       count,
     );
+  }
+  /** Where one chat covers the others, the way back says that something waits there. */
+  #tellWaiting(waiting) {
+    const words = waiting > 99 ? "99+" : String(waiting);
+    this.#waiting.hidden = waiting === 0;
+    if (this.#waiting.textContent !== words) this.#waiting.textContent = words;
+    this.#back.setAttribute("aria-label", waiting > 0 ? `All chats, ${words} unread` : "All chats");
   }
 }

@@ -208,7 +208,7 @@ export class Conversation {
     }
     this.#title = title;
     this.composer.keepUp(this.#chat.draft);
-    this.#bar.render(this.#chat, title);
+    this.#bar.render(this.#chat, title, this.#chats.waiting);
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
     setText(this.#typing, typingInWords(typists));
     this.#notice.render(notice);

@@ -16,7 +16,7 @@ export function choicesFor(row, { isOwner, isNews, author, hasReactions, does })
     may && row.mine && !isPending && {
       icon: "edit", label: "Edit", isQuick: true, take: does.edit,
     },
-    may && { icon: "copy", label: "Copy text", take: does.copyText },
+    may && row.text !== "" && { icon: "copy", label: "Copy text", take: does.copyText },
     { icon: "link", label: "Copy link", take: does.copyLink },
     may && hasReactions && { icon: "smile", label: "Who reacted", take: does.reactions },
     may && does.share !== undefined && { icon: "share", label: "Share", take: does.share },

@@ -209,3 +209,17 @@ async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> 
     await expect(sheet.get_by_role("menuitem", name="Reply")).to_be_visible()
     await page.touchscreen.tap(195, 40)
     await expect(sheet).to_have_count(0)
+
+
+async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) -> None:
+    """On a phone, where one chat covers the list."""
+    play, _ = make_play()
+    play.read_all()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    back = page.get_by_role("link", name="All chats")
+    await expect(back).to_have_accessible_name("All chats")
+    direct = next(chat for chat, one in play.chats.items() if one["kind"] == "direct")
+    play.say(direct, "bob", "Well?")
+    await expect(back).to_have_accessible_name("All chats, 1 unread")
+    await expect(back.locator(".badge")).to_be_visible()
