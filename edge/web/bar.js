@@ -98,8 +98,9 @@ export class Bar {
   /** Where one chat covers the others, the way back says that something waits there. */
   #tellWaiting(waiting) {
     const words = waiting > 99 ? "99+" : String(waiting);
+    if (this.#waiting.textContent === words) return;
+    this.#waiting.textContent = words;
     this.#waiting.hidden = waiting === 0;
-    if (this.#waiting.textContent !== words) this.#waiting.textContent = words;
     this.#back.setAttribute("aria-label", waiting > 0 ? `All chats, ${words} unread` : "All chats");
   }
 }

@@ -10,8 +10,9 @@ export class Heading {
    * `name` is the instance's.
    */
   show({ title, waiting, name }) {
-    document.title = [waiting > 0 && `(${waiting})`, title && `${title} –`, name]
+    const shown = [waiting > 0 && `(${waiting})`, title && `${title} –`, name]
       .filter(Boolean).join(" ");
+    if (shown !== document.title) document.title = shown;
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
     const icon = document.querySelector("link[rel=icon]");
