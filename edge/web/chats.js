@@ -66,8 +66,9 @@ export class Chats {
 
   /** Newest message first. */
   sorted() {
-    const known = [...this.#chats.values()].filter((chat) => chat.detail !== null);
-    return known.sort((a, b) => b.lastMs - a.lastMs);
+    const known = [...this.#chats.values()].filter((chat) => chat.detail !== null)
+      .map((chat) => ({ chat, ms: chat.lastMs }));
+    return known.sort((a, b) => b.ms - a.ms).map(({ chat }) => chat);
   }
 
   /** How much asks for attention in all of them. */
