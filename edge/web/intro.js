@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { madeAt } from "./client/ids.js";
 import { hueOf } from "./hues.js";
 import { dayAndTime } from "./moments.js";
-import { otherOf, titleOf } from "./words.js";
+import { apart, otherOf, titleOf } from "./words.js";
 
 export function introOf({ chat, me, names, onAdd }) {
   const nameOf = (id) => names.of(id);
@@ -15,7 +15,7 @@ export function introOf({ chat, me, names, onAdd }) {
   const since = dayAndTime(madeAt(chat.id), Date.now());
   const words = other === null
     ? `This chat was started ${since}. Everyone added can read it from the beginning.`
-    : `Only you and ${title} can read what is written here.`;
+    : `Only you and ${apart(title)} can read what is written here.`;
   const add = element(
     "button", { type: "button", class: "strong", onclick: onAdd }, icon("add-person"), "Add people",
   );
