@@ -28,6 +28,7 @@ SEND_SECONDS = 20.0  # how long somebody tries to get one message through
 READ_SECONDS = 10.0  # and to read at the end what is stored
 CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
 MARKERS = 0.3  # and moves their read marker
+NEAR = 60  # to one of the newest events
 MENTIONS = 0.2  # how likely a message that is posted mentions a person of the chat
 SEEN = 100  # newest events of a chat in which somebody looks for messages
 
@@ -194,7 +195,8 @@ class Crowd:
             await try_change(device.person, changed, self.history, self._send_seconds)
 
     async def _move_marker(self, device: Device, chat: str) -> None:
-        seq = self._pace.randint(1, max(1, device.cursors.get(chat, 1)))
+        head = device.cursors.get(chat, 1)
+        seq = self._pace.randint(max(1, head - NEAR), max(1, head))  # counts end at 100
         way, field = self._pace.choice((("read", "upTo"), ("unread", "from")))
         with contextlib.suppress(NoAnswer):
             await device.person.ask(
