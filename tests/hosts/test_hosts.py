@@ -150,6 +150,25 @@ async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
 
 
 @only_clear
+async def test_a_lost_host_is_replaced_by_an_empty_one(world: World, seed: int) -> None:
+    """At the same address, as it is printed."""
+
+    async def inject(scene: Scene) -> None:
+        host = world.hosts[-1]
+        was_primary = await asyncio.to_thread(lambda: world.databases.primary) is host
+        with scene.fault("host 3 lost for good"):
+            await asyncio.to_thread(host.kill)
+            if was_primary:
+                await asyncio.to_thread(world.databases.until_primary, but=host)
+        await asyncio.sleep(5)
+        with scene.fault("host 3 replaced"):
+            await asyncio.to_thread(world.replace, host)
+        await asyncio.sleep(1)
+
+    await _ride_out(world, inject, "one lost for good and replaced by an empty one", seed)
+
+
+@only_clear
 async def test_a_balancer_is_lost_with_its_host(world: World, seed: int) -> None:
     """Its address goes to the other one after 3 s, as with VRRP; clients come back there."""
 

@@ -42,6 +42,7 @@ WHERE: Final = {  # a step is done, on so many hosts
     "on each host": HOSTS,
     "on each host, with its own address as HERE": HOSTS,
 }
+REPLACED: Final = "to replace 10.0.0.3: "
 TLS_OF_PSQL: Final = "export PGSSLMODE="
 TLS_OF_CLI: Final = "--tls --cacert"
 
@@ -104,6 +105,21 @@ class World:
         """In order, as it is printed."""
         (step,) = [step for step in printed_steps() if step.where == "to restart a host"]
         host.run(step.commands)
+
+    def replace(self, host: Host) -> None:
+        """By an empty one, as it is printed for the last of them."""
+        host.run(
+            "rm -rf /var/lib/hubbub /etc/hubbub /etc/systemd/system/hubbub*"
+            " /etc/systemd/system/multi-user.target.wants; userdel hubbub"
+        )
+        self._serve_shell(host)
+        (programs,) = [step for step in printed_steps() if "useradd" in step.commands]
+        host.run(self._meant(programs.commands, host))
+        for step in printed_steps():
+            if step.where.startswith(REPLACED):
+                here = host if step.where.endswith("the new one") else self.hosts[0]
+                here.run(self._meant(step.commands, here))
+        self.until_well()
 
     def bring_back(self, host: Host) -> None:
         """A host that was killed starts again, with what it has on disk."""
@@ -193,6 +209,7 @@ class World:
         links = {
             "/usr/local/bin/haproxy": haproxy_program(),
             "/usr/local/bin/etcd": PATRONI / "etcd",
+            "/usr/local/bin/etcdctl": PATRONI / "etcdctl",
             "/usr/local/bin/valkey-server": VALKEY_WITH_TLS if self._tls else valkey_program(),
             "/usr/lib/postgresql/18/bin": POSTGRES_WITH_TLS
             if self._tls
@@ -211,7 +228,12 @@ class World:
                 f"cat >/usr/local/bin/{name} <<'END'\n#!/bin/sh\n{script} \"$@\"\nEND\n"
                 f"chmod +x /usr/local/bin/{name}"
             )
+        self._serve_shell(host)
+
+    def _serve_shell(self, host: Host) -> None:
         self._spawn([*host.prefix, "ssh", "serve"], f"shell-{host.number}")
+        asked = f"ssh {host.address} echo here 2>&1 || true"
+        until(lambda: host.run(asked) == "here\n", f"a shell at host {host.number}")
 
     def renew_certificates(self) -> None:
         """As it is printed. Both balancers serve what is new."""
