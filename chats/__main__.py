@@ -7,7 +7,7 @@ from functools import partial
 from chats.app import create_chats
 from chats.settings import ChatsSettings, read_chats_settings
 from chats.store.schema import set_up_database
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseTooOld, DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
 
@@ -20,4 +20,4 @@ async def serving_chats(settings: ChatsSettings) -> AsyncIterator[Serving]:
 
 
 if __name__ == "__main__":
-    run_process("chats", read_chats_settings, serving_chats, (DatabaseUnavailable,))
+    run_process("chats", read_chats_settings, serving_chats, (DatabaseTooOld, DatabaseUnavailable))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseTooOld, DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
 from common.process.variables import SettingsError
@@ -16,7 +16,7 @@ from users.settings import Settings, read_key_settings, read_settings
 from users.signing import SigningKeysError
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
-REFUSALS = (SigningKeysError, PreparedTransactionsOff, DatabaseUnavailable)
+REFUSALS = (SigningKeysError, PreparedTransactionsOff, DatabaseTooOld, DatabaseUnavailable)
 
 
 @asynccontextmanager

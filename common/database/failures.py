@@ -26,6 +26,10 @@ FAILURES: Final = Counter(
 )
 
 
+class DatabaseTooOld(Exception):
+    """The text says which release is needed."""
+
+
 class DatabaseUnavailable(psycopg.OperationalError):
     """PostgreSQL fails, and the same transaction may succeed later."""
 

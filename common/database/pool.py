@@ -14,7 +14,7 @@ from weakref import WeakSet, ref
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from common.database.failures import DatabaseUnreachable, naming_failures
+from common.database.failures import DatabaseTooOld, DatabaseUnreachable, naming_failures
 from common.database.hosts import Hosts, one_by_one, session_target
 from common.database.pool_metrics import POOL_METRICS
 from common.database.primary import Primary, ServerFacts, Verdict, ask
@@ -137,6 +137,8 @@ HEAD_START_SECONDS: Final = 0.2  # of the server that took writes last before th
 # One above the least that nobody needed for so long is closed, and then the next: each takes 4 MB
 # of the server's.
 IDLE_SECONDS: Final = 5.0
+# 17 does not add a column to a table whose rows a function takes, as a migration of chats does.
+OLDEST_POSTGRES: Final = 180_000
 # Guards migrations when several replicas start together; any constant will do.
 MIGRATION_LOCK = 7_240_551
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
@@ -255,8 +257,8 @@ async def migrate(url: str, folder: Path) -> list[str]:
     """Applies the folder's `NNNN_name.sql` that are not applied yet, each in its own transaction.
 
     Several replicas may call it together: one works, the others wait. Returns the names applied.
-    Raises ValueError for a badly named file, DatabaseUnavailable, psycopg.Error where a migration
-    fails.
+    Raises ValueError for a badly named file, DatabaseUnavailable, DatabaseTooOld, psycopg.Error
+    where a migration fails.
     """
     files = await asyncio.to_thread(lambda: sorted(folder.glob("*.sql")))
     for file in files:
@@ -267,6 +269,12 @@ async def migrate(url: str, folder: Path) -> list[str]:
         async with await psycopg.AsyncConnection.connect(
             url, autocommit=True, connect_timeout=5, target_session_attrs=session_target(url)
         ) as connection:
+            version = connection.info.server_version
+            if version < OLDEST_POSTGRES:
+                raise DatabaseTooOld(
+                    f"PostgreSQL {version // 10_000} is too old: {OLDEST_POSTGRES // 10_000} or"
+                    " newer is needed"
+                )
             await connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             await connection.execute(
                 "CREATE TABLE IF NOT EXISTS migrations"

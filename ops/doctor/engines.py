@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from common.database.pool import OLDEST_POSTGRES
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.check import Finding
 from ops.doctor.remedies import (
@@ -23,7 +24,6 @@ from ops.doctor.remedies import (
 )
 from ops.doctor.scene import Scene
 
-OLDEST_POSTGRES: Final = 170_000  # transaction_timeout came with 17
 ROLE_REFUSED: Final = "password authentication failed"
 NO_CONNECTION_LEFT: Final = ("too many clients", "connection slots are reserved")
 IS_STARTING: Final = ("is starting up", "in recovery mode", "not yet accepting", "not accepting")
@@ -51,7 +51,7 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
         if database.version < OLDEST_POSTGRES:
             yield Finding(
                 f"The database of {role} is on PostgreSQL {database.version // 10_000}.",
-                "17 or newer is needed: older ones have no limit for a transaction's time.",
+                f"{OLDEST_POSTGRES // 10_000} or newer is needed: older ones refuse migrations.",
                 "pg_upgrade   # or restore a backup into a newer server",
             )
         elif database.answers_survive == "nothing":

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,10 +13,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from common.database.failures import (
     DatabaseBusy,
     DatabaseExhausted,
+    DatabaseTooOld,
     DatabaseUnreachable,
     retry_busy,
 )
-from common.database.pool import Pool, begin, create_pool
+from common.database.pool import Pool, begin, create_pool, migrate
 from tests.fixtures.busy import BUSY
 from tests.fixtures.servers import PostgresServer
 
@@ -68,6 +70,15 @@ async def test_a_server_that_says_nothing_keeps_no_other_from_being_found(
 async def ask(pool: Pool) -> None:
     async with pool.connection() as connection:
         await connection.execute("SELECT 1")
+
+
+async def test_a_server_that_is_too_old_is_refused_by_name(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is changed there."""
+    monkeypatch.setattr("common.database.pool.OLDEST_POSTGRES", 990_000)
+    with pytest.raises(DatabaseTooOld, match="too old: 99 or newer"):
+        await migrate(database_url, tmp_path)
 
 
 async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
