@@ -19,7 +19,9 @@ READY_POLL_SECONDS = 0.05
 LIVE_POLL_SECONDS = 5.0  # all are asked together, which wakes up this process once
 SILENT_POLL_SECONDS = 1.0  # of one that has just not answered
 START_TIMEOUT_SECONDS = 60.0
-HANG_TIMEOUT_SECONDS = 12.0  # never under 10: a paused process may come back
+# Since the last answer, which may be a poll older than the silence. A process that is paused for
+# 10 s may come back.
+HANG_TIMEOUT_SECONDS = 10.0 + LIVE_POLL_SECONDS
 BUSY_TIMEOUT_SECONDS = 60.0  # of one that runs all the same: on a busy machine answers come late
 BACK_SECONDS = 10.0  # within which one that served is expected to do so again
 FIRST_BACKOFF_SECONDS = 0.1
