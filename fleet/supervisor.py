@@ -255,7 +255,7 @@ class Fleet:
                 await self._renew_certificate()
                 self._rest_or_rise()
                 reap_adopted([s.pid for s in self._slots.values() if s.pid is not None])
-                if not self._resting.has_begun and self._template.is_to_be_loaded():
+                if self._template.is_to_be_loaded():
                     _keep(self._tasks, self._template.load())
             except Exception:
                 log("upkeep failed", level=logging.ERROR, exception=True)
@@ -270,14 +270,9 @@ class Fleet:
             _keep(self._tasks, self._follow_rest(self._resting.has_begun))
 
     async def _follow_rest(self, has_begun: bool) -> None:
-        """The template goes as well: of what it holds a good part is in no process any more."""
         log("rests" if has_begun else "rises")
-        if not has_begun:
-            await self._template.load()
         bounds = self.bounds
         await asyncio.gather(*(self.scale(r, bounds[r].minimum) for r in self._resting.roles))
-        if self._resting.has_begun:
-            self._template.close()
 
     async def _renew_certificate(self) -> None:
         """What is served stays where the new one is not whole: it may be half written."""

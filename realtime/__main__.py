@@ -27,12 +27,15 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
         ),
     ):
         servers = [await open_server(node.services, settings.service.listen.open(), tls)]
+        local = None
         if settings.balancer_listen_fd is not None:
             local = socket.socket(fileno=settings.balancer_listen_fd)
             servers.append(await open_server(node.services, local))
 
         async def end_sockets() -> None:
             # Closed at once: the kernel refuses new connections, and they go to another node.
+            if local is not None:
+                local.shutdown(socket.SHUT_RDWR)  # the fleet has it, too
             for server in servers:
                 server.close()
             await node.withdraw()

@@ -4,6 +4,7 @@ Callers hold lists of addresses that they cannot renew while Valkey is away, so 
 not move.
 """
 
+import select
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +67,11 @@ class LocalSocket:
     def listen(self) -> socket.socket:
         """For each process of the slot the same socket, which listens from the first one on: what
         comes between two of them waits. HAProxy would not, where it is refused: its tries follow
-        each other at once, and with the third one it gives up."""
+        each other at once, and with the third one it gives up. A process that drains may shut it
+        down, so that they go elsewhere; then there is another one."""
+        if self._listener is not None and _is_shut_down(self._listener):
+            self._listener.close()
+            self._listener = None
         if self._listener is None:
             self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             with short_path(self._folder, self.name) as path:
@@ -74,6 +79,12 @@ class LocalSocket:
                 self._listener.bind(path)
             self._listener.listen(PUBLIC_BACKLOG)
         return self._listener
+
+
+def _is_shut_down(listener: socket.socket) -> bool:
+    watched = select.poll()
+    watched.register(listener, 0)
+    return any(event & select.POLLHUP for _, event in watched.poll(0))
 
 
 def listen_publicly(host: str, port: int) -> socket.socket:

@@ -48,6 +48,19 @@ def test_a_public_port_in_use_is_told_in_a_sentence() -> None:
             listen_publicly("127.0.0.1", port)
 
 
+def test_a_process_that_drains_can_shut_its_local_socket(tmp_path: Path) -> None:
+    """What comes then is refused, until the next process has another one."""
+    local = LocalSocket(tmp_path, "realtime-1.sock")
+    with local.listen().dup() as of_process:
+        of_process.shutdown(socket.SHUT_RDWR)
+    with short_path(tmp_path, local.name) as path:
+        with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+            client.connect(path)
+        with local.listen() as listener, socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            listener.accept()[0].close()
+
+
 def test_a_local_socket_listens_between_two_processes(tmp_path: Path) -> None:
     """However deep its folder is, and whatever the last fleet left there."""
     folder = tmp_path.joinpath(*["a folder of thirty characters"] * 5)
