@@ -1,7 +1,7 @@
 """Assembles an edge process: the only place where its parts are created."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ from edge.routes.invitations import InvitationRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.overview import OverviewRoutes
 from edge.routes.own import OwnRoutes
-from edge.routes.pages import create_page_routes, page_headers
+from edge.routes.pages import PAGES, create_page_routes, page_headers
 from edge.routes.profiles import ProfileRoutes
 from edge.routes.push import PushRoutes
 from edge.routes.search import SearchRoutes
@@ -160,12 +160,16 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
             ]
-            yield Edge(create_app(routes, Admission(gate, limits), rest), health, rest)
+            app = create_app(routes, Admission(gate, limits), rest, files)
+            yield Edge(app, health, rest)
             await stop(running)
 
 
-def create_app(routes: Sequence[Any], admission: Admission, rest: Rest = NEVER) -> Front:
-    """The routes behind their admission, inside the layer that decides about paths and methods."""
+def create_app(
+    routes: Sequence[Any], admission: Admission, rest: Rest = NEVER, pages: Iterable[str] = ()
+) -> Front:
+    """The routes behind their admission, inside the layer that decides about paths and methods.
+    `pages` are the paths that are served by the route for pages."""
 
     async def answer(request: AnyRequest) -> Response[bytes] | None:
         await admission.admit(request)
@@ -179,7 +183,7 @@ def create_app(routes: Sequence[Any], admission: Admission, rest: Rest = NEVER) 
         openapi_config=None,
         logging_config=None,
     )
-    table = RouteTable(
+    served = [
         Route(
             route.path_format,
             frozenset(route.methods) - {"OPTIONS"},
@@ -187,9 +191,10 @@ def create_app(routes: Sequence[Any], admission: Admission, rest: Rest = NEVER) 
             serves_of(route.route_handlers, admission.admit),
         )
         for route in app.routes
-        if isinstance(route, HTTPRoute)
-    )
-    return Front(app, table, rest)
+        if isinstance(route, HTTPRoute) and route.path != PAGES
+    ]
+    files = [Route(path, frozenset({"GET"})) for path in pages]
+    return Front(app, RouteTable([*served, *files]), rest)
 
 
 class Files(NamedTuple):
