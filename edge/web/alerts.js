@@ -145,7 +145,7 @@ export class Alerts {
 
   #bodyOf(chat, event) {
     if (event.type !== "message") return noteOf(event, (id) => this.#names.of(id));
-    const text = saidIn(event.message, event.attachments);
+    const text = saidIn(this.#names.namedIn(event.message, event.mentions), event.attachments);
     return this.#otherOf(chat) === null ? `${this.#names.of(event.by)}: ${text}` : text;
   }
 

@@ -110,12 +110,16 @@ export class ChatList {
   /** What was said last, and by whom where that has to be told. */
   #said(chat, isDirect) {
     const unsent = chat.timeline.unsent.at(-1);
-    if (unsent) return { by: "You", said: saidIn(unsent.text, unsent.attachments) };
+    if (unsent) return { by: "You", said: this.#textOf(unsent.text, unsent) };
     const { latest } = chat;
     if (latest === null) return { by: "", said: "Nobody has written yet" };
-    const said = isBlank(latest) ? DELETED : saidIn(latest.message, latest.attachments);
+    const said = isBlank(latest) ? DELETED : this.#textOf(latest.message, latest);
     if (latest.by === this.#me.id) return { by: "You", said };
     return { by: isDirect ? "" : this.#names.of(latest.by), said };
+  }
+
+  #textOf(text, { mentions, attachments }) {
+    return saidIn(this.#names.namedIn(text, mentions), attachments);
   }
 }
 

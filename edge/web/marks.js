@@ -98,7 +98,7 @@ function quotedOf({ seq, messageId, name, text }) {
 
 function excerptOf(message) {
   if (message === null) return null;
-  const { type, chat, seq, at, by, messageId, deletedAt, attachments } = message;
+  const { type, chat, seq, at, by, messageId, deletedAt, attachments, mentions } = message;
   const text = message.message.slice(0, EXCERPT);
-  return { type, chat, seq, at, by, messageId, deletedAt, attachments, message: text };
+  return { type, chat, seq, at, by, messageId, deletedAt, attachments, mentions, message: text };
 }

@@ -64,6 +64,16 @@ export class Names {
       .some((name) => name !== "" && name.toLowerCase().startsWith(wanted));
   }
 
+  /** A text with these people, whom it mentions by their user names, as others see them. */
+  namedIn(text, mentioned = []) {
+    return mentioned.reduce((said, id) => {
+      const user = this.#known.get(id);
+      if (!user?.displayName) return said;
+      const name = user.username.replaceAll(".", "\\.");
+      return said.replace(new RegExp(`(?<![\\w@.])@${name}(?!\\w)`, "giu"), () => `@${user.displayName}`);
+    }, text);
+  }
+
   /** The one of these people whose user name this is, as far as it is known here; else undefined. */
   oneCalled(name, ids) {
     const wanted = name.toLowerCase();

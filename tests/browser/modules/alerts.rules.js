@@ -46,7 +46,7 @@ class Browser {
     const chats = new Map();
     const alerts = new Alerts({
       me: { id: this.me }, chats, clock, choice, locks: navigator.locks,
-      names: { of: (id) => NAMES[id] }, isAttended: (chat) => chat.id === open,
+      names: { of: (id) => NAMES[id], namedIn: (text) => text }, isAttended: (chat) => chat.id === open,
       worker: Promise.resolve(worker),
     });
     const window = { alerts, chats };

@@ -149,6 +149,16 @@ rule("people are shown by their display names and found by both", async () => {
     [true, true, true, true, false]);
 });
 
+rule("in a text people are called as others see them, and nobody else is", () => {
+  const { names } = namesOf({});
+  names.learn([
+    { id: "a", username: "a.b-c", displayName: "Ann $&" }, { id: "b", username: "bob" },
+  ]);
+  same(names.namedIn("@A.B-C and @bob, not axb-c@a.b-c or @a.b-cd", ["a", "b", "x"]),
+    "@Ann $& and @bob, not axb-c@a.b-c or @a.b-cd");
+  same(names.namedIn("@a.b-c"), "@a.b-c");
+});
+
 rule("who could not be asked for is asked for again after a reconnect, others when it is long ago", async () => {
   const { names, clock, asked } = namesOf({ a: { username: "ann" } });
   names.of("a");
