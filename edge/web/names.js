@@ -2,6 +2,7 @@
  * Who people are by their ids: many are asked for at once, and kept in this browser. Names and status
  * lines may change, so those that are shown are asked for again now and then.
  */
+import { apart } from "./words.js";
 
 const AT_ONCE = 200;
 const TOGETHER_MS = 20; // what one drawing wants is one request
@@ -70,7 +71,7 @@ export class Names {
       const user = this.#known.get(id);
       if (!user?.displayName) return said;
       const name = user.username.replaceAll(".", "\\.");
-      return said.replace(new RegExp(`(?<![\\w@.])@${name}(?!\\w)`, "giu"), () => `@${user.displayName}`);
+      return said.replace(new RegExp(`(?<![\\w@.])@${name}(?!\\w)`, "giu"), () => `@${apart(user.displayName)}`);
     }, text);
   }
 
