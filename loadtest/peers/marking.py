@@ -32,6 +32,7 @@ MARKERS_A_SECOND: Final = 1_000
 MARKING_SECONDS: Final = 20
 SETTLED_SECONDS: Final = 2.0  # after which every marker is stored, as the contract says
 IDLE_SECONDS: Final = 10.0
+REST_SECONDS: Final = 45.0
 WATCHERS: Final = 200
 CHANGES: Final = 20
 TICK_SECONDS: Final = 0.01
@@ -144,11 +145,11 @@ async def _measure(
     hubbub: Hubbub, stock: Stock, bus: _Valkey, people: Sequence[Person], chats: Sequence[str]
 ) -> list[tuple[str, Found]]:
     origin = f"http://127.0.0.1:{hubbub.port}"
-    before = bus.commands()
-    await asyncio.sleep(IDLE_SECONDS)
-    alone = (bus.commands() - before) / IDLE_SECONDS
     readers = [_Reader(person, chats[number // 2]) for number, person in enumerate(people)]
-    for reader in readers:
+    first, *others = readers
+    await first.connect(origin)
+    alone = await _count_idle(bus)
+    for reader in others:
         await reader.connect(origin)
     await asyncio.sleep(SETTLED_SECONDS)
     valkey, started = bus.cpu(), time.monotonic()
@@ -156,9 +157,7 @@ async def _measure(
     bus.rest_since(valkey, time.monotonic() - started)
     marked = await _mark(meter, stock, bus, readers)
     wrong = await _count_wrong(origin, readers)
-    before = bus.commands()
-    await asyncio.sleep(IDLE_SECONDS)
-    idle = (bus.commands() - before) / IDLE_SECONDS - alone
+    idle = await _count_idle(bus) - alone
     found = [
         ("read markers", {**marked, "undelivered": wrong}),
         ("presence, unwatched", {"size": len(readers), "commands_per_s": idle}),
@@ -167,6 +166,14 @@ async def _measure(
     for reader in readers:
         reader.close()
     return found
+
+
+async def _count_idle(bus: _Valkey) -> float:
+    """Commands a second while nobody does anything, once processes that nobody asks are at rest."""
+    await asyncio.sleep(REST_SECONDS)
+    before = bus.commands()
+    await asyncio.sleep(IDLE_SECONDS)
+    return (bus.commands() - before) / IDLE_SECONDS
 
 
 async def _mark(meter: Meter, stock: Stock, bus: _Valkey, readers: Sequence[_Reader]) -> Found:
