@@ -101,11 +101,11 @@ class Credentials:
         self._woken.set()
 
     async def watch(self) -> None:
-        """Asks users every half second, for keys more seldom, until cancelled. At rest more seldom:
-        no socket is open then, and who comes with a token is let in after the next poll."""
+        """Asks users every half second, for keys more seldom, until cancelled. Less often at
+        rest: no socket is open then, and a request with a token waits for the next poll."""
         polls = 0
         is_reachable = True
-        self._caught_up.clear()  # who comes to a new process waits for its first poll
+        self._caught_up.clear()  # the first request to a new process waits for its first poll
         while True:
             self._woken.clear()
             try:

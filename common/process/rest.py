@@ -1,7 +1,7 @@
 """Whether anybody is there, and how often a process looks after things meanwhile.
 
 A timer that wakes a process which does nothing else costs 100 µs. So where nobody has asked a
-process for anything for a while, what it does again and again is done more seldom, and all of it
+process for anything for a while, what it does again and again is done less often, and all of it
 together. The first request ends every such pause.
 """
 

@@ -41,7 +41,7 @@ Settings = TypeVar("Settings", bound=HasService)
 
 class Serving(NamedTuple):
     """A process that serves. `drain` sends callers and clients elsewhere; what they have left when
-    it returns is finished at the end of the block that serves. `rest` is told of each who comes."""
+    it returns is finished at the end of the block that serves. `rest` is told of each request."""
 
     health: Health
     drain: Callable[[], Awaitable[None]]
