@@ -93,26 +93,32 @@ async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world:
     """A send that waits for a row longer than PostgreSQL lets it wait is tried again."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
-    with psycopg.connect(stage.chats_database_url) as connection:
-        connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
+    with (
+        psycopg.connect(stage.chats_database_url) as holder,
+        psycopg.connect(stage.chats_database_url, autocommit=True) as watcher,
+    ):
+        holder.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
         sending = asyncio.create_task(world.send(new_message(chat.id, ann)))
-        first = await _until_another_waits(connection, ())
-        await _until_another_waits(connection, first)
+        first = await _until_another_waits(watcher, ())
+        await _until_another_waits(watcher, first)
         assert not sending.done()
-        connection.commit()
+        holder.commit()
         [result] = await sending
     assert result.seq == 2
 
 
 async def _until_another_waits(
-    connection: psycopg.Connection, known: tuple[object, ...]
+    watcher: psycopg.Connection, known: tuple[object, ...]
 ) -> tuple[object, ...]:
-    """The statement that waits for a lock, once it is another one than `known`."""
+    """The statement that waits for a lock, once it is another one than `known`.
+
+    `watcher` is in no transaction: within one, PostgreSQL shows each session as it was first seen.
+    """
     waiting = (
         "SELECT pid, query_start FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     async with asyncio.timeout(10):
-        while (found := connection.execute(waiting).fetchone() or known) == known:  # noqa: ASYNC110
+        while (found := watcher.execute(waiting).fetchone() or known) == known:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found
