@@ -34,7 +34,7 @@ class Appends:
             max_items=MAX_BATCH_ITEMS,
             size_of=_size,
             max_size=MAX_BATCH_BYTES,
-            gather=1.0,
+            gather=0.25,
         )
 
     async def store_message(self, item: SendItem | EditItem) -> MessageStored:

@@ -23,8 +23,8 @@ from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.6  # more rows of each chat at a time cost less; found within a second
 COMPARE_SECONDS: Final = 300.0
-_CHATS_AT_ONCE: Final = 64
-_MOST_ROWS: Final = 1_024  # a transaction: short, also where the machine is busy
+_CHATS_AT_ONCE: Final = 32
+_MOST_ROWS: Final = 256  # a transaction: sends wait while their words are made
 _FEWEST_ROWS: Final = 16
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
@@ -50,40 +50,37 @@ class Feeder:
 
     async def run(self) -> None:
         """One pass over what was noted, and now and then over what nobody noted. Raises what the
-        database raises; what was not fed stays noted."""
+        database raises, at the end where it is one chat's; what was not fed stays noted."""
         if monotonic() >= self._next_comparison:
             await self._compare()
             self._next_comparison = monotonic() + COMPARE_SECONDS
-        waiting = list(self._noted)
+        waiting, failure = list(self._noted), None
         while waiting:
             started, behind = monotonic(), self._measure()
-            more = await self._feed(waiting[:_CHATS_AT_ONCE])
+            more, failed = await self._feed(waiting[:_CHATS_AT_ONCE])
+            failure = failure or failed
             waiting = more + waiting[_CHATS_AT_ONCE:]
             now = monotonic()
             await asyncio.sleep(self._pace.pause(now, now - started, behind))
         self._measure()
-
-    async def _feed(self, chats: list[str]) -> list[str]:
-        """Those of these chats of which something is left and that nobody else feeds. One that
-        cannot be put into the index keeps no other from it."""
-        try:
-            return await self._feed_together(chats)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            if len(chats) == 1:
-                raise
-        more, failure = list[str](), None
-        for chat in chats:
-            try:
-                more += await self._feed_together([chat])
-            except DatabaseUnavailable:
-                raise
-            except Exception as error:
-                failure = error
         if failure is not None:
             raise failure
-        return more
+
+    async def _feed(self, chats: list[str]) -> tuple[list[str], Exception | None]:
+        """Those of these chats of which something is left and that nobody else feeds, and why one
+        of them could not be put into the index: it keeps no other from it."""
+        try:
+            return await self._feed_together(chats), None
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(chats) == 1:
+                return [], error
+        more, failure = list[str](), None
+        for chat in chats:
+            left, failed = await self._feed([chat])
+            more, failure = more + left, failure or failed
+        return more, failure
 
     async def _feed_together(self, chats: list[str]) -> list[str]:
         since = {chat: self._noted.pop(chat, monotonic()) for chat in chats}

@@ -8,7 +8,7 @@ one. How busy processors are is no sign: below the limit batches are small, and 
 from collections import deque
 from typing import Final, NamedTuple
 
-CROWDED_EVENTS: Final = 32.0  # stored at once, on the average of about a second
+CROWDED_EVENTS: Final = 16.0  # stored at once, on the average of about a second
 CROWDED_SHARE: Final = 0.02
 FULL_SHARE_SECONDS: Final = 600.0  # so far behind, a feeder works all of the time
 _LOOK_SECONDS: Final = 0.6

@@ -59,7 +59,7 @@ class Chats:
             lambda _: "any", self._ask_companions, max_items=MAX_COMPANIONS_A_CALL
         )
         self.sends: Lanes[AnyItem, AppendResult] = Lanes(
-            calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL, gather=1.0
+            calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL, gather=0.25
         )
 
     def call_on_restore(self, forget: Callable[[], None]) -> None:

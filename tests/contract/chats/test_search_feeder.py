@@ -24,7 +24,7 @@ MESSAGES = 600
 SLOW_BLOCKS = """
 CREATE FUNCTION wait_a_little() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_sleep(0.03);
+    PERFORM pg_sleep(0.06);
     RETURN NEW;
 END $$;
 CREATE TRIGGER slow BEFORE INSERT ON search_blocks
@@ -144,7 +144,7 @@ def add_messages(connection: psycopg.Connection, chat: str, sender: str) -> None
 
 
 async def feed_all(database_url: str, chat: str) -> int:
-    """How often that failed, with half a second for a transaction: all at once takes a second."""
+    """How often that failed, with half a second for a transaction that takes twice as long."""
     failed, is_done = 0, False
     options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
     async with (
@@ -152,7 +152,8 @@ async def feed_all(database_url: str, chat: str) -> int:
         asyncio.timeout(60),
     ):
         feeder = Feeder(pool)
-        feeder.note([chat], MESSAGES)
+        for _ in range(MESSAGES):
+            feeder.note([chat], 1)  # not a crowd, which feeding would give way to
         while not is_done:
             try:
                 await feeder.run()

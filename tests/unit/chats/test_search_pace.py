@@ -11,7 +11,7 @@ def run(pace: Pace, seconds: float, events_at_once: int) -> None:
 def test_while_batches_are_small_feeding_goes_on_without_a_pause() -> None:
     """However many there are."""
     pace = Pace(0.0)
-    run(pace, 5, 20)
+    run(pace, 5, 12)
     assert pace.pause(1.0, took=0.5, behind=0.4) == 0.0
 
 
