@@ -2,7 +2,8 @@
 
 A process decides by itself while it knows a bucket: it has just heard Valkey's count of it, and
 few of its own takes are not in that count. It tells Valkey of these a little later, all of a bucket
-at once. Everything else is asked of Valkey, for another process may have emptied the bucket. Where
+at once. Of a bucket that it heard of longer ago and that has filled up since, it gives out one
+token. Everything else is asked of Valkey, for another process may have emptied the bucket. Where
 Valkey does not answer, each process counts alone.
 """
 
@@ -21,6 +22,8 @@ from common.valkey.valkey import Script, Taken, Valkey
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
+REMEMBERED_SECONDS: Final = 600.0  # in a conversation somebody sends that often
+MAX_REMEMBERED: Final = 5_000
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
 TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it at once
 MAX_BATCH: Final = 500
@@ -118,9 +121,14 @@ class SharedBuckets:
             return False
         if now < self._left_alone_until:
             return True
-        if self._given.get(key, 0) >= max(1, rate.burst * MAX_UNCOUNTED_SHARE):
+        heard_at = self._heard_at.get(key)
+        if heard_at is None:
             return False
-        return now - self._heard_at.get(key, float("-inf")) < KNOWN_SECONDS
+        given = self._given.get(key, 0)
+        if now - heard_at < KNOWN_SECONDS:
+            return given < max(1, rate.burst * MAX_UNCOUNTED_SHARE)
+        # One too much, until it has filled up once more, wherever else it was emptied.
+        return not given and self._mirror.is_full(key, now)
 
     def _ask(self, take: _Take) -> None:
         is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._asked
@@ -189,7 +197,10 @@ class SharedBuckets:
     def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
         """The answers to a batch; None where there are none."""
         now = self._clock()
-        while self._heard_at and now - next(iter(self._heard_at.values())) >= KNOWN_SECONDS:
+        while self._heard_at and (
+            len(self._heard_at) > MAX_REMEMBERED
+            or now - next(iter(self._heard_at.values())) >= REMEMBERED_SECONDS
+        ):
             self._heard_at.popitem(last=False)
         for index, take in enumerate(batch):
             open_takes = self._asked if take.done else self._given

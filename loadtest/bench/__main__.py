@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtest.bench.commit import measure_bare_commit
+from loadtest.bench.commit import COMMITS_A_SECOND, bare_commits, measure_bare_commit
 from loadtest.bench.growth import GROWTH_WHATS, print_growth, write_growth
 from loadtest.bench.report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
@@ -28,6 +28,7 @@ from loadtest.peers.costing import SWITCHES, Costs
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import measure_finding
 from loadtest.peers.growth import GROWTH
+from loadtest.peers.hopping import running_floor
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
@@ -166,7 +167,7 @@ class Bench:
                 for name, found in balancing.measure(proxies).items():
                     self.note("balancer", name, round_, found)
 
-    def measure_sends(self, hubbub: Hubbub) -> None:
+    def measure_sends(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
         audiences = make_audiences(People(hubbub.port))
         for layout, audience in audiences.items():
@@ -181,15 +182,19 @@ class Bench:
                 for round_ in range(self.plan.rounds):  # one stall of the disk makes a p99
                     half = sending.by(way, SATURATING, best / 2)
                     self.note(f"{layout} {way} half", "hubbub", round_, half)
-        self._measure_low_load(hubbub, Sending(hubbub, audiences["spread"], seconds, patience))
-
-    def _measure_low_load(self, hubbub: Hubbub, sending: Sending) -> None:
-        for round_ in range(self.plan.rounds):
-            bare = measure_bare_commit(hubbub.data, seconds=self.plan.pace.seconds)
-            self.note("low load", "bare commit", round_, bare)
-            for way in ("rest", "socket"):
-                found = sending.by(way, 4, rate=20)
-                self.note("low load", f"hubbub by {way}", round_, found)
+        sending = Sending(hubbub, audiences["spread"], seconds, patience)
+        with (
+            bare_commits(hubbub.data) as chats,
+            running_floor(hubbub, chats.url, bus) as floor,
+        ):
+            for round_ in range(self.plan.rounds):
+                bare = measure_bare_commit(chats, seconds=self.plan.pace.seconds)
+                self.note("low load", "bare commit", round_, bare)
+                for way in ("rest", "socket"):
+                    found = floor.measure(way, COMMITS_A_SECOND, seconds, patience)
+                    self.note("low load", f"floor by {way}", round_, found)
+                    found = sending.by(way, 4, rate=COMMITS_A_SECOND)
+                    self.note("low load", f"hubbub by {way}", round_, found)
 
     def measure_growth(self) -> None:
         for name in self.plan.growth:
@@ -228,7 +233,7 @@ def run(plan: Plan) -> Bench:
                 if bench.has("connects"):
                     bench.measure_connects(hubbub, bus)
                 if bench.has("sends"):
-                    bench.measure_sends(hubbub)
+                    bench.measure_sends(hubbub, bus)
                 if bench.has("changes"):
                     measure_changes(hubbub, bench.note, plan.rounds, plan.pace.seconds * 2)
         if bench.has("storms"):

@@ -5,6 +5,8 @@ Open loop, so that the pace is the same as that of the sends it is compared with
 
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,19 +17,26 @@ COMMITS_A_SECOND: Final = 20
 EVENT: Final = b"x" * 210
 
 
-def measure_bare_commit(data: Path, *, seconds: float) -> Found:
-    """`p50_ms` and `p99_ms` of a single-row commit in a Hubbub whose data is there."""
-    times = []
+@contextmanager
+def bare_commits(data: Path) -> Iterator[ChatsDatabase]:
+    """The database of a Hubbub whose data is there, with the table of such rows in the block."""
     with ChatsDatabase(data) as chats:
-        database = chats.connection
-        database.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
-        due = time.monotonic()
-        for number in range(int(COMMITS_A_SECOND * seconds)):
-            time.sleep(max(0.0, due - time.monotonic()))
-            database.execute("INSERT INTO bare_commits VALUES (%s, %s)", (number, EVENT))
-            times.append((time.monotonic() - due) * 1000)
-            due += 1 / COMMITS_A_SECOND
-        database.execute("DROP TABLE bare_commits")
+        chats.connection.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
+        try:
+            yield chats
+        finally:
+            chats.connection.execute("DROP TABLE bare_commits")
+
+
+def measure_bare_commit(chats: ChatsDatabase, *, seconds: float) -> Found:
+    """`p50_ms` and `p99_ms` of a single-row commit."""
+    times = []
+    due = time.monotonic()
+    for number in range(int(COMMITS_A_SECOND * seconds)):
+        time.sleep(max(0.0, due - time.monotonic()))
+        chats.connection.execute("INSERT INTO bare_commits VALUES (%s, %s)", (number, EVENT))
+        times.append((time.monotonic() - due) * 1000)
+        due += 1 / COMMITS_A_SECOND
     times = times[1:]  # the statement was not prepared yet
     return {
         "p50_ms": statistics.median(times),

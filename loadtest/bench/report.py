@@ -244,14 +244,16 @@ def _describe_sends(rows: Rows, _: Sequence[str]) -> list[str]:
         return []
     lines = ["## Sends", "", SENDS, "", *table, "", "![Sends](pictures/bench-sends.png)", ""]
     for way in WAYS:
-        server = f"hubbub by {way}"
         shares = [
-            rows.ratio("low load", server, "bare commit", key) for key in ("p50_ms", "p99_ms")
+            rows.ratio("low load", f"{server} by {way}", "bare commit", key)
+            for server in ("hubbub", "floor")
+            for key in ("p50_ms", "p99_ms")
         ]
         if None not in shares:
             lines.append(
                 f"- at 20 sends/s, by {way}, post to delivery against a bare commit:"
-                f" p50 {shares[0]:.1f}x, p99 {shares[1]:.1f}x"
+                f" p50 {shares[0]:.1f}x, p99 {shares[1]:.1f}x; the same processes with nothing but"
+                f" hops and that commit: {shares[2]:.1f}x, {shares[3]:.1f}x"
             )
     return [*lines, ""]
 

@@ -20,8 +20,8 @@ class ChatsDatabase:
         assert state is not None, "Hubbub runs"
         port = next(process.port for process in state.processes if process.role == "postgres")
         password = (data / "keys" / "chats-database.password").read_text().strip()
-        url = Database("hubbub_chats", password).url(port)
-        self.connection = psycopg.connect(url, autocommit=True)
+        self.url = Database("hubbub_chats", password).url(port)
+        self.connection = psycopg.connect(self.url, autocommit=True)
 
     def __enter__(self) -> Self:
         return self

@@ -141,6 +141,40 @@ async def test_what_was_heard_long_ago_is_asked_for_again(make: Make, valkey_url
         assert buckets.take_at_once("x", "ben", RATE) is None
 
 
+async def test_one_is_given_at_once_where_a_bucket_has_filled_up_since(
+    make: Make, valkey_url: str
+) -> None:
+    """By this process's count, once, and as long as it remembers the bucket."""
+    now = 100.0
+    with closing(Valkey(valkey_url, f"{new_id()}:")) as valkey:
+        buckets = SharedBuckets(valkey, clock=lambda: now)
+        await buckets.take("x", "ann", RATE)
+        await buckets.take("x", "ben", RATE)
+        now += 59
+        assert buckets.take_at_once("x", "ann", RATE) is None
+        now += 2
+        assert buckets.take_at_once("x", "ann", RATE) is not None
+        assert buckets.take_at_once("x", "ann", RATE) is None
+        now += shared_rates.REMEMBERED_SECONDS
+        await buckets.take("x", "cem", RATE)
+        assert buckets.take_at_once("x", "ben", RATE) is None
+
+
+async def test_one_too_much_is_paid_back(make: Make, valkey_url: str, topic_prefix: str) -> None:
+    """Another process has emptied the bucket: what was given beyond it flows back first."""
+    now, other, whom = 100.0, make(valkey_url), new_id()
+    with closing(Valkey(valkey_url, topic_prefix)) as valkey:
+        one = SharedBuckets(valkey, clock=lambda: now)
+        assert (await one.take("x", whom, RATE)).allowed
+        for _ in range(9):
+            assert (await other.take("x", whom, RATE)).allowed
+        now += 61
+        assert one.take_at_once("x", whom, RATE) is not None
+        refused = await one.take("x", whom, RATE)
+    assert not refused.allowed
+    assert 600 < refused.reset <= 660
+
+
 async def test_tokens_flow_back_in_valkey_too(make: Make, valkey_url: str) -> None:
     """A bucket of twenty a second gives the first one at once and six more in 0.3 s."""
     buckets, whom, rate = make(valkey_url), new_id(), Rate(20, 1)
