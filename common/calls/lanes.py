@@ -40,6 +40,8 @@ class _Lane(Generic[Item, Result]):
     def __init__(self) -> None:
         self.waiting: list[_Asked[Item, Result]] = []
         self.task: asyncio.Task[None] | None = None
+        self.enough = sys.maxsize  # with so many waiting, a pause ends
+        self.is_enough: asyncio.Future[None] | None = None  # while one is made
 
 
 class Lanes(Generic[Item, Result]):
@@ -48,7 +50,8 @@ class Lanes(Generic[Item, Result]):
     raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
     call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
     more, unless `max_items` wait already; after one of several items, at the earliest the share
-    `gather` of the time that it took later."""
+    `gather` of the time that it took later. `returning`: whoever was answered soon asks
+    again, so such a pause ends as soon as as many wait as waited or were answered at its begin."""
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Lanes(Generic[Item, Result]):
         pause: float = 0.0,
         crowd: int = sys.maxsize,
         gather: float = 0.0,
+        returning: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
@@ -71,6 +75,7 @@ class Lanes(Generic[Item, Result]):
         self._pause = pause
         self._crowd = crowd
         self._gather = gather
+        self._returning = returning
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # Where a key has items waiting, so that it keeps its order when its owner changes.
@@ -92,6 +97,8 @@ class Lanes(Generic[Item, Result]):
             lane = self._lanes[name] = _Lane()
         deadline = self._clock() + DEADLINE_SECONDS
         lane.waiting.append(_Asked(key, item, done, current_trace.get(), deadline))
+        if lane.is_enough is not None and len(lane.waiting) >= lane.enough:
+            _end(lane.is_enough)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(name, lane))
 
@@ -129,10 +136,23 @@ class Lanes(Generic[Item, Result]):
                         self._answer(batch, results)
                 due = self._earliest(began, len(batch))
                 if due > began and len(lane.waiting) < self._max_items:
-                    await asyncio.sleep(due - self._clock())
+                    enough = min(len(batch) + len(lane.waiting), self._max_items)
+                    await self._pause_until(lane, due, enough if self._returning else sys.maxsize)
         finally:
             del self._lanes[name]
             self._answer(lane.waiting, None)
+
+    async def _pause_until(self, lane: _Lane[Item, Result], due: float, enough: int) -> None:
+        """Or until so many wait."""
+        loop = asyncio.get_running_loop()
+        lane.enough, lane.is_enough = enough, loop.create_future()
+        ended = lane.is_enough
+        timer = loop.call_later(due - self._clock(), _end, ended)
+        try:
+            await ended
+        finally:
+            timer.cancel()
+            lane.is_enough = None
 
     def _earliest(self, began: float, items: int) -> float:
         """When the next call may begin, after one of so many items."""
@@ -210,3 +230,8 @@ class Lanes(Generic[Item, Result]):
             del self._pinned[key]
         else:
             self._pinned[key] = (name, waiting - 1)
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

@@ -112,6 +112,46 @@ async def test_a_lane_may_gather_a_crowd() -> None:
     assert calls == [[0, 1, 2, 3], [7, 8]]
 
 
+async def test_a_pause_ends_when_all_have_come_back() -> None:
+    """Who was answered, and who asked meanwhile, wait for each other and for nobody else."""
+    calls: list[list[int]] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        await asyncio.sleep(0.01)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, returning=True)
+
+    async def ask_twice(item: int) -> None:
+        await lanes.fetch("", item)
+        await lanes.fetch("", 10 + item)
+
+    async def ask_meanwhile() -> None:
+        while not calls:  # noqa: ASYNC110 - a list
+            await asyncio.sleep(0)
+        await lanes.fetch("", 7)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(ask_twice, range(3)), ask_meanwhile())
+    assert [sorted(items) for items in calls] == [[0, 1, 2], [7, 10, 11, 12]]
+
+
+async def test_whoever_does_not_come_back_is_waited_for_until_the_pause_ends() -> None:
+    """The next call leaves without them."""
+    calls: list[list[int]] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=0.01, returning=True)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(lanes.fetch("", item) for item in range(3)))
+        assert await lanes.fetch("", 3) == 3
+    assert calls == [[0, 1, 2], [3]]
+
+
 async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
     """As many as fit into one call are on their way at once, behind a call that has just begun."""
 
