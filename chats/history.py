@@ -31,6 +31,7 @@ from common.protocol.pages import (
     PageWanted,
     encode_event_page,
     encode_message_page,
+    encode_pages,
 )
 
 MAX_PAGE_BYTES: Final = 2**20
@@ -41,7 +42,7 @@ _NOT_ALLOWED: Final = b"null"
 async def get_pages(pool: Pool, request: PagesRequest) -> bytes:
     """A PagesAnswer."""
     pages = await _read_pages(pool, request.wanted)
-    return b'{"pages":[%b]}' % b",".join([page or _NOT_ALLOWED for page in pages])
+    return encode_pages([page or _NOT_ALLOWED for page in pages])
 
 
 async def get_messages(pool: Pool, request: GetMessages) -> bytes:

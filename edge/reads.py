@@ -22,7 +22,7 @@ from common.protocol.chats import (
     ViewWanted,
 )
 from common.protocol.errors import Refusal, not_found
-from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
+from common.protocol.pages import PagesRequest, PageWanted, encode_message_page, read_pages
 from common.protocol.users import Person
 from edge.cache.nodes import CacheNodes
 from edge.cache.single_flight import SingleFlight
@@ -33,6 +33,7 @@ from edge.upstream import Chats, Users
 MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
 MAX_PAGES_A_CALL: Final = 16
 VIEWS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
+READERS_CROWD: Final = 4  # in a call: whoever of them reads on has so much longer to join the next
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
 PERSON_SECONDS: Final = 5.0  # a profile has no version; a change of it shows so soon
@@ -102,12 +103,16 @@ class CachedReads:
             self._fetch_views,
             max_items=MAX_VIEWS_A_CALL,
             pause=VIEWS_PAUSE_SECONDS,
+            crowd=READERS_CROWD,
+            returning=True,
         )
         self._pages = Lanes[PageWanted, bytes](
             chats.preferred,
             self._fetch_pages,
             max_items=MAX_PAGES_A_CALL,
             pause=VIEWS_PAUSE_SECONDS,
+            crowd=READERS_CROWD,
+            returning=True,
         )
         loads = asyncio.Semaphore(MAX_LOADS)
         self._shown = SingleFlight[Chat | None](loads)
@@ -186,10 +191,9 @@ class CachedReads:
     async def _fetch_pages(
         self, chat: str, wanted: list[PageWanted], seconds: float
     ) -> list[bytes]:
-        answer = await self._chats.call(
-            "pages", PagesRequest(wanted=wanted), PagesAnswer, key=chat, timeout=seconds
+        return read_pages(
+            await self._chats.fetch("pages", PagesRequest(wanted=wanted), key=chat, timeout=seconds)
         )
-        return [bytes(page) for page in answer.pages]
 
     async def get_person(self, person: str) -> Person:
         key = f"person:{person}"

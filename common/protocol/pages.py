@@ -3,6 +3,7 @@
 A page is encoded where it is read. Whoever passes it on copies its bytes.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from common.protocol.chats import Internal
 
 _BOOLEANS: Final = (b"false", b"true")
+_LENGTHS: Final = b'{"lengths":['
+_PAGES: Final = b'],"pages":['
 
 
 class PageWanted(Internal):
@@ -29,9 +32,34 @@ class PagesRequest(Internal):
 
 class PagesAnswer(Internal):
     """For each one wanted, in order, a MessagePage or EventPage; null where the reader does not
-    take part or there is no such chat."""
+    take part or there is no such chat. `lengths` are their bytes, so that whoever passes them on
+    need not look for their ends; the release before does not tell them."""
 
     pages: list[msgspec.Raw]
+    lengths: list[int] = msgspec.field(default_factory=list)
+
+
+def encode_pages(pages: Sequence[bytes]) -> bytes:
+    """A PagesAnswer, lengths first."""
+    lengths = b",".join([b"%d" % len(page) for page in pages])
+    return b"%b%b%b%b]}" % (_LENGTHS, lengths, _PAGES, b",".join(pages))
+
+
+def read_pages(answer: bytes) -> list[bytes]:
+    """Its pages. Raises ValueError where it is none; what is a page is not looked at."""
+    if not answer.startswith(_LENGTHS):
+        return [bytes(page) for page in _decode(answer).pages]
+    end = answer.index(_PAGES)
+    place, pages = end + len(_PAGES), list[bytes]()
+    for length in map(int, answer[len(_LENGTHS) : end].split(b",")):
+        pages.append(answer[place : place + length])
+        place += length + 1
+    if place != len(answer) - 1:
+        raise ValueError("the lengths of pages are not theirs")
+    return pages
+
+
+_decode: Final = msgspec.json.Decoder(PagesAnswer).decode
 
 
 def encode_message_page(messages: bytes, seq: int, *, more: bool) -> bytes:

@@ -4,7 +4,13 @@ import msgspec
 import pytest
 
 from common.protocol.chats import EventPage, MessagePage
-from common.protocol.pages import encode_event_page, encode_message_page
+from common.protocol.pages import (
+    PagesAnswer,
+    encode_event_page,
+    encode_message_page,
+    encode_pages,
+    read_pages,
+)
 
 
 @pytest.mark.parametrize("parts", [[], [b'{"seq":1}'], [b'{"seq":2}', b'{"seq":1}']])
@@ -18,3 +24,26 @@ def test_pages_are_joined_as_they_are_encoded(parts: list[bytes], more: bool) ->
     assert encode_event_page(b",".join(parts), 7, more=more) == msgspec.json.encode(
         EventPage(events=raw, seq=7, more=more)
     )
+
+
+PAGES = [b'{"messages":[{"text":"],\\"pages\\":["}]}', b"null", b'{"events":[]}']
+
+
+@pytest.mark.parametrize("pages", [PAGES, PAGES[1:2]])
+def test_pages_are_found_by_their_lengths(pages: list[bytes]) -> None:
+    """By this release; the one before reads the same answer as JSON, and tells no lengths."""
+    answer = encode_pages(pages)
+    assert read_pages(answer) == pages
+    decoded = msgspec.json.decode(answer, type=PagesAnswer)
+    assert [bytes(page) for page in decoded.pages] == pages
+    before = msgspec.json.encode({"pages": [msgspec.Raw(page) for page in pages]})
+    assert read_pages(before) == pages
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"{}", b'{"lengths":[5],"pages":[null]}', b'{"lengths":[4],"pages":[null,1]}']
+)
+def test_what_is_no_answer_is_none(answer: bytes) -> None:
+    """Nobody gets a part of somebody else's page."""
+    with pytest.raises(ValueError, match=r"lengths|subsection|malformed|truncated|missing"):
+        read_pages(answer)

@@ -3,14 +3,13 @@
 import asyncio
 from typing import Any
 
-import msgspec
 import pytest
 
 from common.calls.calls import Calls
 from common.process.memory_cache import MemoryCache
 from common.protocol.chats import Chat, View, ViewsAnswer, ViewsRequest
 from common.protocol.errors import Refusal
-from common.protocol.pages import PagesAnswer, PagesRequest, PageWanted, encode_message_page
+from common.protocol.pages import PagesRequest, PageWanted, encode_message_page, encode_pages
 from common.protocol.users import Person
 from edge.cache.nodes import CacheNodes
 from edge.reads import MAX_LOADS, MAX_PAGES_A_CALL, MAX_VIEWS_A_CALL, CachedReads, DirectReads
@@ -38,15 +37,16 @@ class Services(Calls):
             await asyncio.sleep(0.001)
             self.now -= 1
             return Person(id=request.person, username=f"name of {request.person}")
-        if name == "pages":
-            self.pages.append(request)
-            await asyncio.sleep(0.001)
-            pages = [self._page(wanted) for wanted in request.wanted]
-            return PagesAnswer(pages=[msgspec.Raw(page) for page in pages])
         assert name == "views", name
         self.calls.append(request)
         await asyncio.sleep(0.001)
         return ViewsAnswer(epoch=self.epoch, views=[self._view(w) for w in request.wanted])
+
+    async def fetch(self, name: str, request: Any, **_: Any) -> bytes:
+        assert name == "pages", name
+        self.pages.append(request)
+        await asyncio.sleep(0.001)
+        return encode_pages([self._page(wanted) for wanted in request.wanted])
 
     def _page(self, wanted: PageWanted) -> bytes:
         if wanted.user not in self.readers:
