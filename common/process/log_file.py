@@ -3,6 +3,7 @@
 Knows nothing of what the lines say.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -25,18 +26,42 @@ class LogFile:
         self._descriptor = sys.stdout.fileno() if path is None else -1
         self._followed = float("-inf")
         self._is_torn = False
+        self._waiting: list[bytes] = []
 
     def append(self, line: bytes) -> None:
         """A whole line. It is lost where it cannot be written: a full disk must stop no service."""
+        if self._waiting:
+            self._waiting.append(line)
+            self._append_waiting()
+        else:
+            self._write(line)
+
+    def append_soon(self, line: bytes) -> None:
+        """The same at the end of this turn of the event loop, with the other lines of the turn: a
+        system call for all of them. Whatever is written to sockets meanwhile leaves after it."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._append_waiting)
+        self._waiting.append(line)
+
+    def _append_waiting(self) -> None:
+        lines, self._waiting = self._waiting, []
+        if lines:
+            self._write(b"".join(lines))
+
+    def _write(self, lines: bytes) -> None:
         with suppress(OSError):
             if self._path is not None and time.monotonic() - self._followed >= FOLLOW_SECONDS:
                 self._followed = time.monotonic()
                 self._follow(self._path)
-            data = b"\n" + line if self._is_torn else line
+            data = b"\n" + lines if self._is_torn else lines
             # A disk that fills up takes a part of the line.
             self._is_torn = os.write(self._descriptor, data) < len(data)
 
     def close(self) -> None:
+        self._append_waiting()
+        self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
         if self._path is not None and self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -47,5 +72,5 @@ class LogFile:
             if self._descriptor >= 0 and os.path.samestat(os.fstat(self._descriptor), path.stat()):
                 return
         opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.close()
+        self._close_descriptor()
         self._descriptor = opened

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ current_trace: ContextVar[str] = ContextVar("current_trace", default="")
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _logger = logging.getLogger("hubbub")
+_LEVELS: Final = {logging.INFO: "info"}  # the usual one
 
 
 class LogWriter:
@@ -31,16 +32,24 @@ class LogWriter:
 
     def write(self, level: int, event: str, fields: Mapping[str, Any], moment: float = 0) -> None:
         """`fields` add to the usual ones, or replace them. `moment` is now unless it is given."""
+        self._file.append(self._encode(level, event, fields, moment or time.time()))
+
+    def write_soon(self, event: str, fields: Mapping[str, Any]) -> None:
+        """The same of now, for what is no trouble, with the other lines of this turn of the event
+        loop."""
+        self._file.append_soon(self._encode(logging.INFO, event, fields, time.time()))
+
+    def _encode(self, level: int, event: str, fields: Mapping[str, Any], moment: float) -> bytes:
         line = {
-            "time": self._time(moment or time.time()),
-            "level": logging.getLevelName(level).lower(),
+            "time": self._time(moment),
+            "level": _LEVELS.get(level) or logging.getLevelName(level).lower(),
             "role": self._role,
             "process": self._process,
             "trace": current_trace.get(),
             "event": event,
             **fields,
         }
-        self._file.append(_encode(line) + b"\n")
+        return _encode(line) + b"\n"
 
     def close(self) -> None:
         self._file.close()
@@ -94,3 +103,11 @@ def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fie
         _logger.log(level, event, exc_info=exception, extra={"fields": fields})
     else:  # past logging, whose records cost as much again: edge writes one a request
         _output.writer.write(level, event, fields)
+
+
+def log_request(**fields: Any) -> None:
+    """A line "request": edge writes one for each, and those of one turn of its loop together."""
+    if _output.writer is None:
+        _logger.info("request", extra={"fields": fields})
+    else:
+        _output.writer.write_soon("request", fields)

@@ -1,4 +1,4 @@
-"""An HTTP answer whose bytes are ready: Litestar passes it on and adds nothing.
+"""An HTTP answer whose bytes are ready: Litestar, or the front, passes it on and adds nothing.
 
 Knows no request.
 """
@@ -39,14 +39,25 @@ class Answer(Response[bytes]):
             (b"content-type", media_type.encode()),
             (b"content-length", b"%d" % len(body)),
         ]
-        for name, value in (headers or {}).items():
-            self._headers.append((name.lower().encode(), value.encode("latin-1")))
+        self.may_be_whole = not headers
+        if headers:
+            for name, value in headers.items():
+                self._headers.append((name.lower().encode(), value.encode("latin-1")))
+
+    def settle(self, scope: Scope) -> None:
+        """Before anything of it is read: it may depend on what the client accepts."""
+
+    def head(self) -> bytes:
+        """Its headers as they are sent, where it `may_be_whole`: no text of anybody's is in it, so
+        that nobody has to look for what no header may hold."""
+        return b"".join([b"%b: %b\r\n" % header for header in self._headers])
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]
         # All that it is given says what the framework would add, which is nothing here.
         return self.send_itself
 
     async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settle(scope)
         start: Message = {
             "type": "http.response.start",
             "status": self.status_code or 200,
@@ -59,12 +70,14 @@ class Answer(Response[bytes]):
 class PackedAnswer(Answer):
     """The same, compressed for clients that accept it: for long, repetitive bodies."""
 
-    async def send_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self.content) >= WORTH_PACKING_BYTES:
+    _is_settled = False
+
+    def settle(self, scope: Scope) -> None:
+        if not self._is_settled and len(self.content) >= WORTH_PACKING_BYTES:
+            self._is_settled = True
             self._headers.append((b"vary", b"accept-encoding"))
             if takes_gzip(find_header(scope, b"accept-encoding") or ""):
                 self._pack()
-        await super().send_itself(scope, receive, send)
 
     def _pack(self) -> None:
         packer = zlib.compressobj(PACKING_LEVEL, wbits=GZIP)

@@ -8,44 +8,55 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
-from common.process.logs import log
+from common.process.logs import log, log_request
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
+from edge.http.answer import Answer
 from edge.http.headers import find_header
+from edge.http.joined_writes import find_whole
 from edge.http.refusals import internal_error
+from edge.http.served import Serve, send_response
 from edge.metrics import REQUESTS
 
 TRACE_HEADER: Final = b"x-hubbub-trace"
+_MORE_HEADERS: Final = (
+    b"%bx-hubbub-trace: %b\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n"
+)
 UNKNOWN_ROUTE: Final = "unknown"
 HEALTH: Final = "/health/"
 _is_usual_host = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII).match  # the framework judges all others
 
 
-class Route(NamedTuple):
+@dataclass
+class Route:
     """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods. The values of
     `encoded` parameters may hold `%`. `serves` answer by method instead of the framework."""
 
     template: str
     methods: frozenset[str]
     encoded: frozenset[str] = frozenset()
-    serves: Mapping[str, ASGIApp] = {}
+    serves: Mapping[str, Serve] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.is_of_health = self.template.startswith(HEALTH)
+        self._places = [
+            (place, part[1:-1])
+            for place, part in enumerate(self.template.split("/"))
+            if part.startswith("{")
+        ]
 
     def read_parameters(self, raw_path: bytes) -> dict[str, str]:
         """Of a path that is this route's."""
-        return {
-            name[1:-1]: part
-            for name, part in zip(
-                self.template.split("/"), raw_path.decode("latin-1").split("/"), strict=True
-            )
-            if name[:1] == "{"
-        }
+        parts = raw_path.decode("latin-1").split("/")
+        return {name: parts[place] for place, name in self._places}
 
     @property
     def allow(self) -> str:
@@ -107,41 +118,27 @@ class Front:
         method: str = scope["method"]
         trace = enter_trace(find_header(scope, b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
-        if route is None or not route.template.startswith(HEALTH):  # balancers ask all the time
+        is_of_health = route is not None and route.is_of_health
+        if not is_of_health:  # balancers ask all the time
             self._rest.note()
-        status = 0
-
-        async def send_on(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [
-                    *message["headers"],
-                    (TRACE_HEADER, trace),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-                if all(name != b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
-                message["headers"] = headers
-            await send(message)
-
+        sender = _Sender(scope, send, trace)
         try:
-            await self._answer(route, method, scope, receive, send_on)
+            await self._answer(route, method, scope, receive, sender)
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True)
-            if status:
+            if sender.status:
                 raise  # the answer has begun: only a broken connection can say that it is wrong
-            await send_refusal(internal_error(), send_on)
+            await send_refusal(internal_error(), sender)
         finally:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started
-            REQUESTS.note((method, name, status), seconds)
-            if not name.startswith(HEALTH):  # the balancer asks twice a second
+            REQUESTS.note((method, name, sender.status), seconds)
+            if not is_of_health:  # the balancer asks twice a second
                 ms = round(seconds * 1000, 2)
-                log("request", method=method, route=name, status=status, ms=ms)
+                log_request(method=method, route=name, status=sender.status, ms=ms)
 
     async def _answer(
-        self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: Send
+        self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: "_Sender"
     ) -> None:
         if route is None:
             await send_refusal(not_found(), send)
@@ -161,13 +158,51 @@ class Front:
         serve = route.serves.get(scope["method"])
         if serve is not None and _is_usual_host(find_header(scope, b"host") or ""):
             scope["path_params"] = route.read_parameters(scope["raw_path"])
-            await serve(scope, receive, send)
+            response = await serve(scope, receive, send)
+            if not (isinstance(response, Answer) and send.send_whole(response)):
+                await send_response(response, scope, receive, send)
             return
         if b"%" in scope["raw_path"]:
             # The server has decoded the path, slashes included; parameters are read undecoded.
             scope = scope.copy()
             scope["path"] = scope["raw_path"].decode("latin-1")
         await self._app(scope, receive, send)
+
+
+class _Sender:
+    """Sends the answer to one request, with the headers that all have. `status` is 0 before."""
+
+    __slots__ = ("_scope", "_send", "_trace", "status")
+
+    def __init__(self, scope: HTTPScope, send: Send, trace: bytes) -> None:
+        self._scope, self._send, self._trace = scope, send, trace
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [
+                *message["headers"],
+                (TRACE_HEADER, self._trace),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+            if all(name != b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = headers
+        await self._send(message)
+
+    def send_whole(self, answer: Answer) -> bool:
+        """At once, past the messages of ASGI; False where this answer or its connection needs
+        them."""
+        write = find_whole(self._scope)
+        if write is None or not answer.may_be_whole:
+            return False
+        answer.settle(self._scope)
+        status = answer.status_code or 200
+        if not write(status, _MORE_HEADERS % (answer.head(), self._trace), answer.content):
+            return False
+        self.status = status
+        return True
 
 
 async def send_refusal(refusal: Refusal, send: Send) -> None:

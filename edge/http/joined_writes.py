@@ -3,13 +3,33 @@
 uvicorn writes them one after the other, and the transport sends each at once. An edge that is
 killed between the two leaves an answer that ends after its head, and the balancer, which has passed
 that on, can ask no other edge. The second system call and the balancer's second wake-up cost more
-than all that is done here (docs/decisions/gateway.md). Knows no HTTP.
+than all that is done here (docs/decisions/gateway.md). Knows no HTTP but what uvicorn would do for
+an answer that is there as a whole.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+WHOLE: Final = "hubbub.whole"
+"""The extension of ASGI by which an application answers at once, a WriteWhole."""
+WriteWhole: TypeAlias = Callable[[int, bytes, bytes], bool]
+"""Takes the status, the headers as they are sent, with the length among them, and the body. Returns
+False where it did nothing and the application has to send messages."""
+
+_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+
+
+def find_whole(scope: Any) -> WriteWhole | None:
+    """What the server of this request offers."""
+    extensions: dict[str, WriteWhole] = scope.get("extensions") or {}
+    return extensions.get(WHOLE)
 
 
 class JoinedWrites(asyncio.Transport):
@@ -54,5 +74,76 @@ class JoinedWrites(asyncio.Transport):
 class WholeAnswers(HttpToolsProtocol):
     """uvicorn's HTTP on such a connection."""
 
+    _default_headers: list[tuple[bytes, bytes]] | None = None
+    _default_head = b""
+    _idle_since: float | None = None  # the end of the last answer, where nothing came since
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+    # uvicorn makes a timer after each answer and cancels it with the next request. One is enough,
+    # which looks again when it ends.
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_after(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the end of the answer that is due begins anew
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_after(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Any = cycle.scope
+        scope["extensions"] = {WHOLE: partial(self._answer, cycle)}
+        super()._start_asgi_task(cycle, app)
+
+    def _answer(
+        self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes
+    ) -> bool:
+        """What two messages to `cycle.send` would do, for the usual request."""
+        if (
+            cycle.response_started
+            or cycle.disconnected
+            or not cycle.keep_alive
+            or cycle.flow.write_paused
+            or cycle.scope["method"] == "HEAD"
+        ):
+            return False
+        if self._default_headers is not self.server_state.default_headers:  # once a second
+            self._default_headers = self.server_state.default_headers
+            self._default_head = b"".join(b"%b: %b\r\n" % one for one in self._default_headers)
+        cycle.waiting_for_100_continue = False
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"%b%b%b\r\n" % (_LINES[status], self._default_head, headers))
+        self.transport.write(body)
+        cycle.message_event.set()
+        cycle.on_response()
+        return True

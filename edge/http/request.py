@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.types import HTTPScope
+from litestar.types import HTTPScope, Receive, Scope, Send
 from msgspec import UNSET, UnsetType
 
 from common.protocol.errors import Refusal, invalid
@@ -111,6 +111,25 @@ def _explain(wrong: str) -> Refusal:
         return invalid(field, WRONG_ID)
     rule = wrong.split(" - at ")[0].replace("`", "").replace("Expected", "must be", 1)
     return invalid(field, rule.partition(", got")[0])
+
+
+class BareRequest(Request[Any, Any, Any]):
+    """What Litestar keeps beside a request (its URL, cookies, the state of its scope) is made when
+    it is looked at, which few calls do."""
+
+    __slots__ = ()
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope, self.receive, self.send = scope, receive, send  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        """Asked for what is not there yet, and for what never is."""
+        try:
+            object.__getattribute__(self, "_connection_state")
+        except AttributeError:
+            super().__init__(self.scope, self.receive, self.send)
+            return getattr(self, name)
+        raise AttributeError(name)
 
 
 class RequestKey(NamedTuple):

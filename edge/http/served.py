@@ -4,40 +4,46 @@ what no call here has. Requests, responses and handlers stay Litestar's
 """
 
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
-from edge.http.answer import Answer
 from edge.http.endpoint import RESPOND
 from edge.http.refusals import answer_error
-from edge.http.request import AnyRequest
+from edge.http.request import AnyRequest, BareRequest
 
 Admit = Callable[[AnyRequest], Awaitable[None]]
+Serve: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[Response[bytes]]]
+"""Gives the answer, and sends nothing."""
 
 
-def serve_call(handler: HTTPRouteHandler, admit: Admit) -> ASGIApp:
+def serve_call(handler: HTTPRouteHandler, admit: Admit) -> Serve:
     """The scope has the parameters of the path already."""
     respond: Callable[[AnyRequest], Awaitable[Response[bytes]]] = handler.opt[RESPOND]
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> Response[bytes]:
         scope["route_handler"] = handler
-        request: AnyRequest = Request(scope, receive, send)
+        request = BareRequest(scope, receive, send)
         try:
             await admit(request)
-            response = await respond(request)
+            return await respond(request)
         except Exception as error:
-            response = answer_error(request, error)
-        if isinstance(response, Answer):
-            await response.send_itself(scope, receive, send)
-        else:
-            await response.to_asgi_response(None, request)(scope, receive, send)
+            return answer_error(request, error)
 
     return serve
 
 
-def serves_of(handlers: list[HTTPRouteHandler], admit: Admit) -> dict[str, ASGIApp]:
+async def send_response(
+    response: Response[bytes], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """What `serve` gave."""
+    request = BareRequest(scope, receive, send)
+    await response.to_asgi_response(None, request)(scope, receive, send)
+
+
+def serves_of(handlers: list[HTTPRouteHandler], admit: Admit) -> dict[str, Serve]:
     """The declared calls among a path's handlers, by method."""
     return {
         str(method): serve_call(handler, admit)

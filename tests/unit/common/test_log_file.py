@@ -1,5 +1,6 @@
 """A file of log lines that is renamed while it is written to, or on a disk that is full."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -49,6 +50,27 @@ def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(
     monkeypatch.setattr(os, "write", write)
     file.append(b'{"event":"whole"}\n')
     assert (tmp_path / "log").read_bytes() == b'{"eve\n{"event":"whole"}\n'
+
+
+async def test_lines_of_one_turn_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order, also with one that is written at once, and before the next turn is over."""
+    written: list[bytes] = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: written.append(data) or write(fd, data))
+    file = LogFile(tmp_path / "log")
+    file.append_soon(b"1\n")
+    file.append_soon(b"2\n")
+    assert written == []
+    await asyncio.sleep(0)
+    file.append_soon(b"3\n")
+    file.append(b"4\n")
+    await asyncio.sleep(0)
+    file.append_soon(b"5\n")
+    file.close()
+    assert written == [b"1\n2\n", b"3\n4\n", b"5\n"]
+    assert (tmp_path / "log").read_bytes() == b"1\n2\n3\n4\n5\n"
 
 
 def test_a_folder_that_is_not_there_stops_nobody(tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ async def test_whoever_does_not_take_it_gets_it_as_it_is(headers: list[Any]) -> 
     assert answered[b"content-length"] == b"%d" % len(LONG)
 
 
+async def test_it_is_compressed_once() -> None:
+    """Whoever could not send it at once settles it again."""
+    answer = PackedAnswer(LONG)
+    accepting = (b"accept-encoding", b"gzip")
+    answer.settle({"headers": [accepting]})  # type: ignore[typeddict-item]
+    _, body = await sent(answer, accepting)
+    assert gzip.decompress(body) == LONG
+
+
 async def test_what_is_short_is_not_compressed() -> None:
     """It would save nothing."""
     answered, body = await sent(PackedAnswer(b"{}"), (b"accept-encoding", b"gzip"))

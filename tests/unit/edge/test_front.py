@@ -1,5 +1,6 @@
 """The outermost layer: which route a path is, and what becomes of a bug."""
 
+import re
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -16,7 +17,8 @@ from edge.app import create_app
 from edge.bodies import Confirmation
 from edge.http.balancer import Balancer
 from edge.http.endpoint import create_endpoints
-from edge.http.front import Route, RouteTable
+from edge.http.front import TRACE_HEADER, Route, RouteTable
+from edge.http.joined_writes import WHOLE
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"
@@ -72,7 +74,11 @@ def test_allow_names_head_beside_get() -> None:
 
 
 async def ask(
-    app: Any, path: str, method: str = "GET", host: bytes = b"hubbub.test:8000"
+    app: Any,
+    path: str,
+    method: str = "GET",
+    host: bytes = b"hubbub.test:8000",
+    extensions: Any = None,
 ) -> tuple[int, dict[bytes, bytes], bytes]:
     """One request, without a server."""
     sent: list[Any] = []
@@ -88,7 +94,7 @@ async def ask(
         "headers": [(b"host", host)],
         "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1), "scheme": "http",
         "server": ("127.0.0.1", 2), "http_version": "1.1", "asgi": {"version": "3.0"},
-        "extensions": {}, "state": {},
+        "extensions": extensions or {}, "state": {},
     }  # fmt: skip
     await app(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
@@ -150,3 +156,23 @@ async def test_a_host_is_one_by_its_letters(host: bytes, status: int) -> None:
     app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     found, _, body = await ask(app, f"/a/{ID}/%C3%A4", "PUT", host)
     assert found == status, body
+
+
+@pytest.mark.parametrize(("path", "expected"), [(f"/a/{ID}/%C3%A4", 201), ("/a/x/%C3%A4", 404)])
+async def test_an_answer_that_is_whole_is_the_same_answer(path: str, expected: int) -> None:
+    """The server that takes it at once gets the status, the headers in their order and the body."""
+    app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
+    taken: list[tuple[int, bytes, bytes]] = []
+
+    def take(status: int, head: bytes, body: bytes) -> bool:
+        taken.append((status, head, body))
+        return False
+
+    status, headers, body = await ask(app, path, "PUT", extensions={WHOLE: take})
+    headers[TRACE_HEADER] = b"a" * 32
+    head = b"".join(b"%b: %b\r\n" % header for header in headers.items())
+    assert status == expected
+    for got_status, got_head, got_body in taken:
+        got_head = re.sub(rb"(?<=x-hubbub-trace: )[0-9a-f]{32}", b"a" * 32, got_head)
+        assert (got_status, got_head, got_body) == (status, head, body)
+    assert len(taken) == 1

@@ -1,6 +1,7 @@
 """The server's writes: an answer is on its way as a whole or not at all."""
 
 import asyncio
+import re
 import socket
 import struct
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 import uvloop
 
+from common.process import web
 from common.process.web import serving_app
-from edge.http.joined_writes import WholeAnswers
+from edge.http.joined_writes import WHOLE, WholeAnswers
 
 BODY = b"the body"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -66,6 +68,69 @@ async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -
     assert app.between == [b""]
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest == body
+
+
+async def answer_whole(scope: Any, receive: Any, send: Any) -> None:
+    """At once where the server can, else by messages: the same answer."""
+    write = scope["extensions"][WHOLE]
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(BODY))]
+    head = b"".join(b"%b: %b\r\n" % header for header in headers)
+    if b"x-plain" in dict(scope["headers"]) or not write(200, head, BODY):
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": BODY, "more_body": False})
+    elif write(200, head, BODY):
+        raise AssertionError("an answer is sent once")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n", b"Expect: 100-continue\r\n"])
+async def test_a_whole_answer_is_the_one_of_messages(method: bytes, more: bytes) -> None:
+    """Byte for byte but for the date, whatever the connection."""
+    answers = []
+    for plain in (b"", b"X-Plain: 1\r\n"):
+        listener, client = connected()
+        with client:
+            async with serving_app(answer_whole, [listener], WholeAnswers):
+                client.sendall(method + b" / HTTP/1.1\r\nHost: a\r\n" + more + plain + b"\r\n")
+                answers.append(await read_answer(client))
+    whole, by_messages = (re.sub(rb"date: [^\r]*", b"", answer) for answer in answers)
+    assert whole == by_messages
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert whole.endswith(b"\r\n\r\n" + (b"" if method == b"HEAD" else BODY))
+
+
+async def test_whole_answers_to_pipelined_requests_keep_their_order() -> None:
+    """Also among answers that come in messages."""
+    listener, client = connected()
+    plain = GET.replace(b"Host", b"X-Plain: 1\r\nHost")
+    with client:
+        async with serving_app(answer_whole, [listener], WholeAnswers):
+            client.sendall(GET + plain + GET + LAST)
+            answers = b""
+            while more := await read_answer(client):
+                answers += more
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 4
+    assert answers.count(BODY) == 4
+
+
+async def test_a_connection_that_is_idle_for_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted from the end of its last answer, and never while one is due."""
+    monkeypatch.setattr(web, "KEEP_ALIVE_SECONDS", 0.3)
+    listener, client = connected()
+    may_answer = asyncio.Event()
+    with client:
+        async with serving_app(App(client, may_answer), [listener], WholeAnswers):
+            may_answer.set()
+            client.sendall(GET)
+            assert await read_answer(client)
+            may_answer.clear()
+            client.sendall(GET)
+            await asyncio.sleep(0.7)  # longer than the connection may be idle
+            may_answer.set()
+            answers = b""
+            while more := await read_answer(client):
+                answers += more
+    assert answers.endswith(BODY)
 
 
 async def test_what_is_written_is_not_kept_until_more_comes() -> None:
