@@ -19,5 +19,9 @@ async def serving_chats(settings: ChatsSettings) -> AsyncIterator[Serving]:
         yield serving
 
 
-if __name__ == "__main__":
+def main() -> None:
     run_process("chats", read_chats_settings, serving_chats, (DatabaseTooOld, DatabaseUnavailable))
+
+
+if __name__ == "__main__":
+    main()

@@ -33,5 +33,9 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
             yield Serving(edge.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), edge.rest)
 
 
-if __name__ == "__main__":
+def main() -> None:
     run_process("edge", read_edge_settings, serving_edge)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,5 +32,9 @@ async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
             yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), files.rest)
 
 
-if __name__ == "__main__":
+def main() -> None:
     run_process("files", read_files_settings, serving_files)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
 
+from common.process.code_pages import give_back_code
 from common.process.logs import log
 from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
@@ -271,6 +272,8 @@ class Fleet:
 
     async def _follow_rest(self, has_begun: bool) -> None:
         log("rests" if has_begun else "rises")
+        if has_begun:
+            give_back_code()
         bounds = self.bounds
         await asyncio.gather(*(self.scale(r, bounds[r].minimum) for r in self._resting.roles))
 

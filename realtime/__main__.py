@@ -44,5 +44,9 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
         yield Serving(node.health, end_sockets, node.rest)
 
 
-if __name__ == "__main__":
+def main() -> None:
     run_process("realtime", read_realtime_settings, serving_realtime)
+
+
+if __name__ == "__main__":
+    main()

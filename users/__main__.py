@@ -26,7 +26,7 @@ async def serving_users(settings: Settings) -> AsyncIterator[Serving]:
         yield serving
 
 
-if __name__ == "__main__":
+def main() -> None:
     match sys.argv[1:]:
         case []:
             run_process("users", read_settings, serving_users, REFUSALS)
@@ -42,3 +42,7 @@ if __name__ == "__main__":
                 sys.exit(f"users: {error}")
         case _:
             sys.exit("usage: python -m users [owner NAME | keys rotate | keys revoke]")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qs
 
@@ -98,8 +99,12 @@ class CallService:
             )
             for call in calls
         }
-        self._description = describe_calls(
-            {f"{CALLS}{call.name}": (call.request, call.answer) for call in calls}
+        # Made when it is first asked for, which few processes ever are.
+        self._describe = cache(
+            partial(
+                describe_calls,
+                {f"{CALLS}{call.name}": (call.request, call.answer) for call in calls},
+            )
         )
         self._rounds = {call.name for call in calls if call.round}
         self._rest = rest
@@ -122,7 +127,7 @@ class CallService:
             if request.path == DESCRIPTION and self._calls:
                 self._identify(request)
                 _demand_method(request, "GET")
-                return Response(200, self._description)
+                return Response(200, self._describe())
             raise not_found()
         except Refusal as refusal:
             return _problem(refusal)

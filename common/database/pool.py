@@ -24,6 +24,13 @@ Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]]
 
 
+def warm_up() -> None:
+    """Has libpq load what it proves a password with: 1 MB that forked processes share."""
+    connection = psycopg.pq.PGconn.connect_start(b"host=/nowhere")
+    connection.encrypt_password(b"", b"", b"scram-sha-256")
+    connection.finish()
+
+
 class _Wanted:
     """Until when somebody waits for a connection, and is likely to ask again."""
 

@@ -17,6 +17,12 @@ from common.process.log_file import LogFile
 current_trace: ContextVar[str] = ContextVar("current_trace", default="")
 """The W3C trace id (32 hex digits) of the request that is being served."""
 
+LEVELS: Final = {
+    None: logging.INFO,  # of all that have none of their own
+    "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+    "websockets": logging.WARNING,
+}
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _logger = logging.getLogger("hubbub")
 _LEVELS: Final = {logging.INFO: "info"}  # the usual one
@@ -92,9 +98,15 @@ def set_up_logs(role: str, name: str, path: Path | None = None) -> None:
     where there is none."""
     _output.writer = LogWriter(role, name, path)
     logging.root.handlers[:] = [_ToOutput()]
-    logging.root.setLevel(logging.INFO)
-    for chatty in ("uvicorn.access", "uvicorn.error", "websockets"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_levels()
+
+
+def set_levels() -> None:
+    """Where they are as they should be nothing is done: each change writes to all loggers."""
+    for name, level in LEVELS.items():
+        logger = logging.getLogger(name)
+        if logger.level != level:
+            logger.setLevel(level)
 
 
 def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fields: Any) -> None:

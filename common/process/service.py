@@ -20,6 +20,7 @@ from common.calls.http_client import HttpClient
 from common.calls.http_server import serving_http
 from common.calls.service import Call, CallService
 from common.process.certificates import ServerTls, client_context
+from common.process.code_pages import give_back_code
 from common.process.garbage import tune_garbage_collection
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
@@ -74,6 +75,7 @@ async def _serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         tune_garbage_collection()
+        give_back_code()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")

@@ -44,6 +44,10 @@ _SETTINGS = {
     "log_error_verbosity": "terse",  # details name e-mail addresses that are taken
 }
 
+# Of the installed release alone, for older ones do not know it: what one process reads ahead at
+# most (`effective_io_concurrency`). By itself it is 64, and all entries are written at the start.
+_INSTALLED: Final = {"io_max_concurrency": "16"}
+
 # Of a server of 512 MB. What is not in its own memory is in the system's, for as long as that
 # lasts. Fewer prepared transactions than there are would keep it from starting.
 SMALL: Final = {
@@ -195,7 +199,8 @@ def server_command(
     """The command that runs the server in the foreground; `program` as in make_cluster."""
     server = program or postgres_program("postgres")
     command: list[str | Path] = [*disguise.prefix, server, "-D", folder]
-    for name, value in {**_SETTINGS, "port": str(port), **settings}.items():
+    own = {} if program else _INSTALLED
+    for name, value in {**_SETTINGS, **own, "port": str(port), **settings}.items():
         command += ["-c", f"{name}={value}"]
     return command
 

@@ -8,10 +8,10 @@ told the name of knows.
 
 import ctypes
 import gc
+import hmac
 import importlib
 import json
 import os
-import runpy
 import signal
 import socket
 import sys
@@ -23,6 +23,8 @@ from typing import Any, Final
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
+from common.process.code_pages import give_back_code
+from common.process.logs import set_levels
 from fleet.processes.children import PR_SET_PDEATHSIG
 
 # What every service loads, and then what each loads beside it.
@@ -49,6 +51,10 @@ def main() -> str:
     # A collection writes into every object that it looks at, and would unshare them all.
     gc.collect()
     gc.freeze()
+    if sys.version_info < (3, 12):
+        # It counts references to names, so each look-up that replaces one would write to its page.
+        sys._clear_type_cache()
+    give_back_code()
     channel = socket.socket(fileno=number)
     channel.send(READY)
     while True:
@@ -75,7 +81,6 @@ def load_services() -> "Registered":
     for service, others in SERVICES.items():
         for module in (*others, f"{service}.__main__"):
             registered.load(module)
-        del sys.modules[f"{service}.__main__"]  # the process that serves runs its own
     return registered
 
 
@@ -104,8 +109,12 @@ class Registered:
 
 
 def _warm_up() -> None:
-    """Makes what is the same in each process: edge's files, and what OpenSSL has (1.5 MB)."""
-    importlib.import_module("edge.app").make_files()
+    """Makes what is the same in each process: what edge's application needs, what each of the three
+    copies of OpenSSL here loads when it is used (3 MB), and the levels of loggers."""
+    importlib.import_module("edge.app").warm_up()
+    importlib.import_module("common.database.pool").warm_up()
+    hmac.digest(b"", b"", "sha256")
+    set_levels()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -172,4 +181,4 @@ def _call_itself(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    runpy.run_module(main(), run_name="__main__", alter_sys=True)
+    importlib.import_module(f"{main()}.__main__").main()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -18,7 +19,7 @@ from fleet.settings import PROJECT_FOLDER
 
 SERVICE = """
 import os, sys
-said = [os.getpid(), os.getppid(), *sorted(os.environ), sys.argv[0].rpartition("/")[2]]
+said = [os.getpid(), os.getppid(), *sorted(os.environ), sys.argv[0]]
 said += [os.readlink("/proc/self/fd/" + os.environ.get("NUMBER", "0"))]
 said += [open("/proc/self/cmdline").read().rstrip("\\0").replace("\\0", " ")]
 print(*said, sep="\\n")
@@ -56,8 +57,9 @@ each(load_services().take)
 @pytest.fixture
 async def template(tmp_path: Path) -> AsyncIterator[Template]:
     """Which knows `a_service` and `another`, too."""
-    (tmp_path / "a_service.py").write_text(SERVICE)
-    (tmp_path / "another.py").write_text(LOOKING)
+    for name, program in (("a_service", SERVICE), ("another", LOOKING)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__main__.py").write_text(f"def main():\n{indent(program, '    ')}")
     template = Template({**os.environ, "PYTHONPATH": str(tmp_path)}, PROJECT_FOLDER, ())
     await template.load()
     yield template
@@ -92,7 +94,7 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     assert (int(pid), int(parent)) == (forked.pid, os.getpid())
     variables = [word for word in said if word in os.environ or word == "NUMBER"]
     assert variables == ["NUMBER"]
-    assert said[-4:-2] == ["a_service.py", passed]
+    assert said[-4:-2] == ["a_service", passed]
     assert said[-2].endswith("-m a_service")
     assert said[-1] == "it ends"
     another = template.fork("another", env={"SECRET": "a password"}, pass_fds=())

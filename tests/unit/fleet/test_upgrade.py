@@ -13,7 +13,14 @@ from fleet.commands.backup import BackupFailed, databases_in, running_server
 from fleet.commands.upgrade import upgrade_database
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
-from fleet.engines.postgres import DatabaseSetupFailed, made_by, major_release, make_cluster
+from fleet.engines.postgres import (
+    DatabaseSetupFailed,
+    made_by,
+    major_release,
+    make_cluster,
+    server_command,
+)
+from fleet.engines.unprivileged import choose_disguise
 from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 
@@ -72,6 +79,15 @@ def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None
     folder.rename(kept)
     with pytest.raises(DatabaseSetupFailed, match=f"mv {kept} {folder}"):
         make_cluster(folder, databases)
+
+
+def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_path: Path) -> None:
+    """An unknown setting keeps a server from starting."""
+    disguise = choose_disguise(postgres_program("postgres"), tmp_path)
+    ours = server_command(tmp_path, 1, disguise)
+    theirs = server_command(tmp_path, 1, disguise, OLD / "postgres")
+    assert {str(word) for word in ours if "io_" in str(word)} == {"io_max_concurrency=16"}
+    assert not [word for word in theirs if "io_" in str(word)]
 
 
 @pytest.fixture
