@@ -20,7 +20,9 @@ _READABLE: Final = """
 FROM participants m JOIN chats c ON c.id = m.chat
 WHERE m.chat = %s::uuid AND m.member = %s::uuid
 """
-# One value with all messages: chats would take an array of them apart and join them again.
+# One value with all messages: chats would take an array of them apart and join them again. Most
+# messages never change: above the newest one that did, no row of its own is looked for. Without
+# OFFSET 0 that would be judged after the index was searched.
 _PAGES = f"""
 SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.messages, ''), (
     SELECT true FROM log l WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{beyond}}
@@ -31,11 +33,20 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
 CROSS JOIN LATERAL (
+    SELECT (
+        SELECT d.seq FROM changed_messages d WHERE d.chat = c.id AND d.seq {{within}}
+        ORDER BY d.seq DESC LIMIT 1
+    ) AS newest
+) AS changed
+CROSS JOIN LATERAL (
     SELECT string_agg(shown.message, ','::bytea{{newest_first}}) AS messages,
         {{last}}(shown.seq) AS last
     FROM (
         SELECT l.seq, show_message(l.event, d.current, d.reactions) AS message
-        FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq
+        FROM log l LEFT JOIN LATERAL (
+            SELECT d.current, d.reactions FROM changed_messages d
+            WHERE l.seq <= changed.newest AND d.chat = l.chat AND d.seq = l.seq OFFSET 0
+        ) AS d ON true
         WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{within}}
         ORDER BY l.seq {{order}} LIMIT w.amount
     ) AS shown

@@ -21,22 +21,32 @@ class LogRow(NamedTuple):
 
 # Who may read is decided by the same snapshot that says what there is to read: what is committed
 # after a removal is never in a page of the one who was removed.
-# Cut by bytes, but never empty where there is something.
+# Cut by bytes, but never empty where there is something. Running sums take as long as the rows, so
+# they are left out where no event is so long that all together could be too long.
 _EVENTS = f"""
-SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.events, ''), page.amount
+SELECT w.nth, {HEAD_OF_CHAT},
+    coalesce(CASE WHEN page.fits THEN page.events ELSE cut.events END, ''),
+    CASE WHEN page.fits THEN page.amount ELSE cut.amount END
 FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
     WITH ORDINALITY AS w (chat, reader, start, amount, nth)
+CROSS JOIN (SELECT %s::bigint AS bytes) AS most
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
+CROSS JOIN LATERAL (
+    SELECT string_agg(l.event, ','::bytea) FILTER (WHERE l.is_short) AS events,
+        count(*) AS amount, bool_and(l.is_short) AS fits
+    FROM (SELECT l.event, octet_length(l.event) * w.amount <= most.bytes AS is_short
+          FROM log l WHERE l.chat = c.id AND l.seq > w.start ORDER BY l.seq LIMIT w.amount) AS l
+) AS page
 CROSS JOIN LATERAL (
     SELECT string_agg(measured.event, ','::bytea) AS events, count(*) AS amount FROM (
         SELECT page.event, octet_length(page.event) AS size,
             sum(octet_length(page.event)) OVER (ORDER BY page.seq) AS total
-        FROM (SELECT l.seq, l.event FROM log l WHERE l.chat = c.id AND l.seq > w.start
-              ORDER BY l.seq LIMIT w.amount) AS page
+        FROM (SELECT l.seq, l.event FROM log l WHERE NOT page.fits AND l.chat = c.id
+              AND l.seq > w.start ORDER BY l.seq LIMIT w.amount) AS page
         ORDER BY page.seq
-    ) AS measured WHERE measured.total <= %s::bigint OR measured.total = measured.size
-) AS page
+    ) AS measured WHERE measured.total <= most.bytes OR measured.total = measured.size
+) AS cut
 """  # noqa: S608 - constants
 # `known` is the last seq that the window could add to an answer that reaches back to `after`.
 _SLICES = f"""
