@@ -7,9 +7,10 @@ alone. Knows nothing of HTTP.
 """
 
 import asyncio
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
+from prometheus_client import Counter
 
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes
@@ -38,7 +39,7 @@ MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
 PERSON_SECONDS: Final = 5.0  # a profile has no version; a change of it shows so soon
 NOBODY_SECONDS: Final = 2.0
-BYTES_OBJECT: Final = 41  # what CPython needs beside the bytes, and a tuple for each
+PLACE_BYTES: Final = 36  # what CPython needs for the end of each message
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
 
 _NO_PAGE: Final = b"null"
@@ -81,7 +82,7 @@ class DirectReads:
         )
 
 
-class _ViewInEpoch(NamedTuple):
+class _ViewInEpoch(msgspec.Struct):
     """A view and the epoch of its database."""
 
     epoch: str
@@ -114,9 +115,16 @@ class CachedReads:
             crowd=READERS_CROWD,
             returning=True,
         )
+        self._counters: dict[tuple[str, str], Counter] = {}  # looking a label up takes longer
         loads = asyncio.Semaphore(MAX_LOADS)
         self._shown = SingleFlight[Chat | None](loads)
         self._people = SingleFlight[Person](loads)
+
+    def _count(self, of: str, source: str) -> None:
+        counter = self._counters.get((of, source))
+        if counter is None:
+            counter = self._counters[of, source] = READS.labels(of, source)
+        counter.inc()
 
     async def get_chat(self, user: str, chat: str) -> Chat:
         wanted = ViewWanted(user=user, chat=chat, details=False, after=0, amount=0, own=True)
@@ -127,7 +135,7 @@ class CachedReads:
             wanted = msgspec.structs.replace(wanted, details=True, own=False)
             shown = await self._shown.join(key, lambda: self._load_chat(key, wanted))
         else:
-            READS.labels("chat", "memory").inc()
+            self._count("chat", "memory")
         if shown is None:
             # It has just changed, or the reader that loaded it for us may not read it any more.
             return await self._direct.get_chat(user, chat)
@@ -138,10 +146,10 @@ class CachedReads:
         """None where that state is over, or the reader may not see it."""
         data = await self._cache.get(key)
         if data is not None:
-            READS.labels("chat", "node").inc()
+            self._count("chat", "node")
             shown = _decode_chat(data)
         else:
-            READS.labels("chat", "owner").inc()
+            self._count("chat", "owner")
             found = await self._lanes.fetch(wanted.chat, wanted)
             if found.view.chat is None or _chat_key(found, wanted.chat) != key:
                 return None
@@ -154,24 +162,25 @@ class CachedReads:
     async def get_newest_messages(self, user: str, chat: str, limit: int) -> bytes:
         key = f"tail:{chat}"
         tail: Tail = self._memory.get(key) or Tail()
-        READS.labels("messages", "memory" if tail.seq else "owner").inc()
+        self._count("messages", "memory" if tail.seq else "owner")
         tail, page = await self._read_on(tail, user, chat, limit)
         if page is None:  # too little is held, or it is of a database before it was restored
             tail, page = await self._read_on(Tail(), user, chat, limit)
         held: Tail = self._memory.get(key) or Tail()
-        if (held.epoch, held.seq, len(held.messages)) != (tail.epoch, tail.seq, len(tail.messages)):
-            size = sum(len(message) + BYTES_OBJECT for message in tail.messages)
+        if (held.epoch, held.seq, len(held.ends)) != (tail.epoch, tail.seq, len(tail.ends)):
+            size = len(tail.joined) + PLACE_BYTES * len(tail.ends)
             self._memory.put(key, tail, size, MEMORY_SECONDS)
         assert page is not None
         messages, more = page
-        return encode_message_page(b",".join(messages), tail.seq, more=more)
+        return encode_message_page(messages, tail.seq, more=more)
 
     async def _read_on(
         self, tail: Tail, user: str, chat: str, limit: int
-    ) -> tuple[Tail, tuple[tuple[bytes, ...], bool] | None]:
+    ) -> tuple[Tail, tuple[bytes, bool] | None]:
         amount = max(limit + 1, LEAST_AMOUNT)
         wanted = ViewWanted(user=user, chat=chat, details=False, after=tail.seq, amount=amount)
-        epoch, view = await self._allowed_view(wanted)
+        found = await self._allowed_view(wanted)
+        epoch, view = found.epoch, found.view
         if not tail.seq:
             newest = [bytes(message) for message in view.messages]
             tail = begin_tail(epoch, view.seq, newest, amount)
@@ -200,13 +209,13 @@ class CachedReads:
         found: Person | None = self._memory.get(key)
         if found is None:
             return await self._people.join(key, lambda: self._load_person(key, person))
-        READS.labels("person", "memory").inc()
+        self._count("person", "memory")
         if found is _NOBODY:
             raise not_found()
         return found
 
     async def _load_person(self, key: str, person: str) -> Person:
-        READS.labels("person", "owner").inc()
+        self._count("person", "owner")
         try:
             found = await self._direct.get_person(person)
         except Refusal as refusal:

@@ -11,7 +11,9 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
+
+import msgspec
 
 from common.calls.calls import DEADLINE_SECONDS
 from common.process.logs import current_trace, log
@@ -28,7 +30,7 @@ FEWEST_GATHERED: Final = 4  # items of a call: after fewer the next one waits fo
 MAX_GATHER_SECONDS: Final = 0.004
 
 
-class _Asked(NamedTuple, Generic[Item, Result]):
+class _Asked(msgspec.Struct, Generic[Item, Result]):
     key: str
     item: Item
     done: Callable[[Result | Refusal], None]

@@ -6,6 +6,7 @@ what happened since. Who may see it is not known here.
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,34 +31,46 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Tail(NamedTuple):
-    """Encoded current messages, newest first, as they are at the chat's head `seq`. `whole` says
-    that there are no older ones."""
+    """Encoded current messages, newest first and with commas between, as they are at the chat's
+    head `seq`: a page is the beginning of `joined`, up to one of `ends`. `whole` says that there
+    are no older ones."""
 
     epoch: str = ""
     seq: int = 0
-    messages: tuple[bytes, ...] = ()
+    joined: bytes = b""
+    ends: tuple[int, ...] = ()
     whole: bool = True
 
     def follow(self, seq: int, events: Sequence[bytes]) -> "Tail":
         """With all events about messages from the old head to the one at `seq`, ascending."""
         if not events:
             return self if seq == self.seq else self._replace(seq=seq)
-        messages = list(self.messages[::-1])
+        messages = self._split()[::-1]
         for event in events:
             _apply(messages, event)
-        kept = tuple(messages[: -MAX_KEPT - 1 : -1])
-        return Tail(self.epoch, seq, kept, self.whole and len(messages) <= MAX_KEPT)
+        kept = messages[: -MAX_KEPT - 1 : -1]
+        return _join(self.epoch, seq, kept, whole=self.whole and len(messages) <= MAX_KEPT)
 
-    def page(self, limit: int) -> tuple[tuple[bytes, ...], bool] | None:
-        """The newest messages and whether there are older ones; None where too few are here."""
-        if len(self.messages) > limit:
-            return self.messages[:limit], True
-        return (self.messages, False) if self.whole else None
+    def page(self, limit: int) -> tuple[bytes, bool] | None:
+        """The newest messages, with commas between, and whether there are older ones; None where
+        too few are here."""
+        if len(self.ends) > limit:
+            return self.joined[: self.ends[limit - 1]], True
+        return (self.joined, False) if self.whole else None
+
+    def _split(self) -> list[bytes]:
+        starts = (0, *(end + 1 for end in self.ends))
+        return [self.joined[start:end] for start, end in zip(starts, self.ends, strict=False)]
 
 
 def begin_tail(epoch: str, seq: int, newest: Sequence[bytes], asked: int) -> Tail:
     """The newest messages of a chat, of which at most `asked` were asked for."""
-    return Tail(epoch, seq, tuple(newest[:MAX_KEPT]), whole=len(newest) < asked)
+    return _join(epoch, seq, newest[:MAX_KEPT], whole=len(newest) < asked)
+
+
+def _join(epoch: str, seq: int, messages: Sequence[bytes], *, whole: bool) -> Tail:
+    ends = accumulate(messages, lambda end, message: end + 1 + len(message), initial=-1)
+    return Tail(epoch, seq, b",".join(messages), tuple(islice(ends, 1, None)), whole)
 
 
 def _apply(messages: list[bytes], event: bytes) -> None:
