@@ -34,6 +34,9 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 CALLS: Final = "/calls/"
 DESCRIPTION: Final = "/openapi.json"
+# For which a call of a process's own rounds waits at rest, so that it needs no second connection to
+# the database beside this process's own work.
+ROUND_PATIENCE_SECONDS: Final = 0.2
 UNKNOWN: Final = "unknown"  # a made-up name must not become a label
 
 SERVED: Final = Tally(
@@ -175,7 +178,12 @@ class CallService:
             asked = decode(request.body)
         except msgspec.DecodeError as error:
             raise Refusal("invalid_request", str(error)) from error
-        answer: bytes | msgspec.Struct = await serve(asked)
+        answer: bytes | msgspec.Struct
+        if name in self._rounds:
+            async with self._rest.in_turn(ROUND_PATIENCE_SECONDS):
+                answer = await serve(asked)
+        else:
+            answer = await serve(asked)
         return answer if isinstance(answer, bytes) else _encode(answer)
 
     def _identify(self, request: Request) -> str:

@@ -105,12 +105,18 @@ class Rest:
             done.remove_done_callback(end)
 
     @asynccontextmanager
-    async def in_turn(self) -> AsyncIterator[None]:
+    async def in_turn(self, patience: float = math.inf) -> AsyncIterator[None]:
         """For what is done between pauses: at rest one piece after the other, so that all of them
         together need one connection to a database. Where somebody comes nothing waits for a piece
-        that takes its time."""
+        that takes its time, and what another process asks for only as long as its `patience`."""
+        until = self._clock() + patience
         while self._at_work is not None and self.has_begun():
-            await self.wait_for(self._at_work, BEAT_SECONDS)
+            if patience == math.inf:
+                await self.wait_for(self._at_work, BEAT_SECONDS)
+            elif (left := until - self._clock()) > 0:
+                await asyncio.wait((self._at_work,), timeout=left)
+            else:
+                break
         work = self._at_work = asyncio.get_running_loop().create_future()
         try:
             yield

@@ -122,6 +122,29 @@ async def test_pieces_at_rest_take_turns_until_somebody_comes() -> None:
     await asyncio.gather(*works)
 
 
+async def test_what_another_process_asks_for_waits_a_moment_for_its_turn() -> None:
+    """Not until a long piece of work has ended: the other one has a deadline."""
+    rest = Rest(after_seconds=0.0)
+    may_end = asyncio.Event()
+    served: list[float] = []
+
+    async def work() -> None:
+        async with rest.in_turn():
+            await may_end.wait()
+
+    async def serve(patience: float) -> None:
+        async with rest.in_turn(patience):
+            served.append(patience)
+
+    works = [asyncio.create_task(work())]
+    await asyncio.sleep(0)
+    works += [asyncio.create_task(serve(patience)) for patience in (LONG, 0.1)]
+    await until(lambda: served == [0.1])
+    may_end.set()
+    await until(lambda: served == [0.1, LONG])
+    await asyncio.gather(*works)
+
+
 class UsersThatRevoke:
     """Answers as users does; `is_gone` while it does not."""
 
