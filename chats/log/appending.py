@@ -187,8 +187,8 @@ class Appender:
                 await self._split(batch, error)
                 return
             else:
-                BATCH_MESSAGES.observe(len(batch))
                 self._announce(batch, outcomes, outbox)
+                BATCH_MESSAGES.observe(len(batch))
                 for entry, outcome in zip(batch, outcomes, strict=True):
                     entry.settle(answer(entry.draft, outcome))
                 return
@@ -226,6 +226,6 @@ class Appender:
             if trace := item.trace:
                 follow = Control(seq=outcome.seq, action="follow", users=[], trace=trace)
                 announcement.follow.append(follow)
+        self._announcer.announce(*fresh.values())
         for kind, number in appended.items():
             APPENDED.labels(kind.__struct_config__.tag).inc(number)
-        self._announcer.announce(*fresh.values())

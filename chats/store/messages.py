@@ -7,14 +7,15 @@ import msgspec
 import psycopg
 
 from chats.store.arrays import bytes_array, id_array
+from chats.store.statement import Statement
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.events import LinkPreview
 
-_APPEND = (
-    "SELECT item, outcome, seq, at, event, chat::text, outbox"
-    " FROM append_events(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[],"
-    " %s::uuid[], %s::jsonb)"
+_APPEND = Statement(
+    b"append_events",
+    b"SELECT item, outcome, seq, at, event, chat::text, outbox"
+    b" FROM append_events($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::jsonb)",
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -86,16 +87,15 @@ async def append_events(
     """
     messages, others, places = _part(batch)
     parameters = (
-        id_array([m.chat for m in messages]),
-        id_array([m.sender for m in messages]),
-        id_array([m.key for m in messages]),
-        bytes_array([m.draft for m in messages]),
-        id_array(dict.fromkeys(other.chat for other in others)),
-        _encode(others).decode() if others else None,
+        id_array([m.chat for m in messages]).encode(),
+        id_array([m.sender for m in messages]).encode(),
+        id_array([m.key for m in messages]).encode(),
+        bytes_array([m.draft for m in messages]).encode(),
+        id_array(dict.fromkeys(other.chat for other in others)).encode(),
+        _encode(others) if others else None,
     )
     try:
-        async with pool.connection() as connection:
-            rows = await (await connection.execute(_APPEND, parameters, binary=True)).fetchall()
+        rows = await _APPEND.fetch(pool, parameters)
     except psycopg.Error as error:
         failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error

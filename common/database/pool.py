@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeAlias
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -108,6 +108,7 @@ class Pool(AsyncConnectionPool[Connection]):
         super().__init__(*arguments, connection_class=patient, **options)
         self._pool = _LastUsedFirst()
         self._unsure: WeakSet[Connection] = WeakSet()
+        self._prepared: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
 
     async def _shrink_pool(self) -> None:
         self._pool.rotate(1)  # the one that was not used for longest goes
@@ -123,6 +124,10 @@ class Pool(AsyncConnectionPool[Connection]):
                 if connection in self._unsure:
                     self._unsure.discard(connection)
                     raise DatabaseUnreachable("committed here alone: the wait was cancelled")
+
+    def prepared_on(self, connection: Connection) -> set[bytes]:
+        """The names of statements that were prepared there, beside psycopg's own."""
+        return self._prepared.setdefault(connection, set())
 
     def watch_warnings(self, connection: Connection) -> None:
         """PostgreSQL reports a commit whose wait for a standby was cancelled as committed, with a
