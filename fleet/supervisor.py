@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
 
-from common.process.code_pages import give_back_code
+from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import log
 from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
@@ -274,6 +274,7 @@ class Fleet:
         log("rests" if has_begun else "rises")
         if has_begun:
             give_back_code()
+            give_back_free_memory()
         bounds = self.bounds
         await asyncio.gather(*(self.scale(r, bounds[r].minimum) for r in self._resting.roles))
 

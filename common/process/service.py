@@ -20,8 +20,8 @@ from common.calls.http_client import HttpClient
 from common.calls.http_server import serving_http
 from common.calls.service import Call, CallService
 from common.process.certificates import ServerTls, client_context
-from common.process.code_pages import give_back_code
 from common.process.garbage import tune_garbage_collection
+from common.process.given_back import give_back_code
 from common.process.logs import log, set_up_logs
 from common.process.loop_lag import measuring_loop_lag
 from common.process.rest import Rest

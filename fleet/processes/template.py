@@ -23,7 +23,7 @@ from typing import Any, Final
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
-from common.process.code_pages import give_back_code
+from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import set_levels
 from fleet.processes.children import PR_SET_PDEATHSIG
 
@@ -55,6 +55,7 @@ def main() -> str:
         # It counts references to names, so each look-up that replaces one would write to its page.
         sys._clear_type_cache()
     give_back_code()
+    give_back_free_memory()
     channel = socket.socket(fileno=number)
     channel.send(READY)
     while True:

@@ -1,4 +1,4 @@
-"""Memory that holds code which only a start needs.
+"""Memory that only a start needs: pages that hold code, and free ones.
 
 A page of a program or library that has run once stays in the memory of its process, with its
 neighbours, as long as the machine has enough. It can be read again from the system's cache.
@@ -28,3 +28,10 @@ def give_back_code() -> None:
                 found = None
             elif b"-" in line:
                 found = MAPPING.match(line) or found
+
+
+def give_back_free_memory() -> None:
+    """What the allocator keeps for later. Not for a process that was forked: the allocator would
+    write to pages that it shares, which takes more than it gives."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # musl has none
+        trim(0)
