@@ -4,12 +4,14 @@ import asyncio
 import re
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvicorn
 import uvloop
+from uvicorn.server import ServerState
 
-from common.process import web
 from common.process.web import serving_app
 from edge.http.joined_writes import WHOLE, WholeAnswers
 
@@ -113,24 +115,66 @@ async def test_whole_answers_to_pipelined_requests_keep_their_order() -> None:
     assert answers.count(BODY) == 4
 
 
-async def test_a_connection_that_is_idle_for_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted from the end of its last answer, and never while one is due."""
-    monkeypatch.setattr(web, "KEEP_ALIVE_SECONDS", 0.3)
-    listener, client = connected()
-    may_answer = asyncio.Event()
-    with client:
-        async with serving_app(App(client, may_answer), [listener], WholeAnswers):
-            may_answer.set()
-            client.sendall(GET)
-            assert await read_answer(client)
-            may_answer.clear()
-            client.sendall(GET)
-            await asyncio.sleep(0.7)  # longer than the connection may be idle
-            may_answer.set()
-            answers = b""
-            while more := await read_answer(client):
-                answers += more
-    assert answers.endswith(BODY)
+class SlowLoop:
+    """The parts of an event loop that a connection's patience needs; its time is the test's."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> object:
+        self.timers.append((self.now + seconds, callback))
+        return callback
+
+    def wait_until(self, moment: float) -> None:
+        while self.timers and self.timers[0][0] <= moment:
+            self.now, end = self.timers.pop(0)
+            end()
+        self.now = moment
+
+
+class Wire(asyncio.Transport):
+    """A connection to nobody."""
+
+    is_closed = False
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def resume_reading(self) -> None:
+        """It never paused."""
+
+
+def test_a_connection_that_is_idle_for_long_ends() -> None:
+    """Counted from the end of its last answer, and never while one is due; with one timer."""
+    config = uvicorn.Config(App, http=WholeAnswers, ws="none", lifespan="off", log_config=None)
+    config.load()
+    config.timeout_keep_alive = 75
+    loop, wire = SlowLoop(), Wire()
+    protocol = WholeAnswers(config, ServerState(), {}, loop)  # type: ignore[arg-type]
+    protocol.connection_made(wire)
+    protocol.on_response_complete()
+    loop.wait_until(70)
+    protocol.data_received(b"GET / HTTP/1.1\r\n")
+    loop.wait_until(71)
+    protocol.on_response_complete()
+    assert len(loop.timers) == 1
+    loop.wait_until(145)
+    assert not wire.is_closed
+    protocol.data_received(b"Host: a\r\n")
+    loop.wait_until(1_000)
+    assert not wire.is_closed
+    protocol.on_response_complete()
+    loop.wait_until(1_074)
+    assert not wire.is_closed
+    loop.wait_until(1_075)
+    assert wire.is_closed
 
 
 async def test_what_is_written_is_not_kept_until_more_comes() -> None:
