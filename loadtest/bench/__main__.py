@@ -38,7 +38,7 @@ from loadtest.peers.pinning import measure_pinning
 from loadtest.peers.products import measure_products
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.resting import measure_rest
-from loadtest.peers.sending import SATURATING, Sending, make_audiences
+from loadtest.peers.sending import CROWDING, SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
 from loadtest.peers.storming import TWO_NODES, Storms
 from loadtest.peers.stuck import measure_stuck_readers
@@ -174,8 +174,8 @@ class Bench:
             sending = Sending(hubbub, audience, seconds, patience)
             for way in ("rest", "socket"):
                 best = 0.0
-                for in_flight in (4, 32, SATURATING):
-                    for round_ in range(self.plan.rounds if in_flight == SATURATING else 1):
+                for in_flight in (4, 32, SATURATING, CROWDING):
+                    for round_ in range(self.plan.rounds if in_flight >= SATURATING else 1):
                         found = sending.by(way, in_flight)
                         best = max(best, found["acknowledged_per_s"])
                         self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)

@@ -30,7 +30,7 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
 from loadtest.peers.machine import describe_commit, describe_machine, first_line
 from loadtest.peers.relaying import CASES
-from loadtest.peers.sending import SATURATING
+from loadtest.peers.sending import CROWDING, SATURATING
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
@@ -156,7 +156,7 @@ def _sends(rows: Rows) -> list[str]:
     ]
     for layout in ("hot", "spread"):
         for way in WAYS:
-            for load in (4, 32, SATURATING, "half"):
+            for load in (4, 32, SATURATING, CROWDING, "half"):
                 what = f"{layout} {way} {load}"
                 if rows.of(what, "hubbub"):
                     table.append(_send_line(rows, what))

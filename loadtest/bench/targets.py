@@ -12,7 +12,7 @@ from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
 from loadtest.peers.products import ACTS
 from loadtest.peers.resting import RESTING
-from loadtest.peers.sending import SATURATING
+from loadtest.peers.sending import CROWDING, SATURATING
 
 SECTION: Final = "Targets"
 
@@ -52,6 +52,19 @@ def _share(what: str, key: str, server: str = "centrifuge", own: str = "hubbub")
 
 def _value(what: str, key: str, server: str = "hubbub") -> Measure:
     return lambda rows: rows.median(what, server, key)
+
+
+def _flat_out(sends: str) -> Measure:
+    """Answered a second, with as many in flight as answer most."""
+
+    def measure(rows: Rows) -> float | None:
+        rates = [
+            rows.median(f"{sends} {in_flight}", "hubbub", "acknowledged_per_s")
+            for in_flight in (SATURATING, CROWDING)
+        ]
+        return max((rate for rate in rates if rate is not None), default=None)
+
+    return measure
 
 
 def _worst(what: str, key: str) -> Measure:
@@ -162,25 +175,26 @@ TARGETS: Final = (
     ),
     *(
         target
-        for way, rate, cost, commits in (("socket", 10_000, 130, 2.2), ("rest", 4_000, 350, 2.6))
+        for way, spread, hot, cost, p99, commits in (
+            ("socket", 13_000, 22_000, 95, 8, 2.2),
+            ("rest", 9_000, 11_000, 190, 15, 2.6),
+        )
         for target in (
             Target(
                 f"sends by {way} in 200 chats, a second",
-                _value(f"spread {way} {SATURATING}", "acknowledged_per_s"), rate,
-                at_least=True, show=",.0f",
+                _flat_out(f"spread {way}"), spread, at_least=True, show=",.0f",
             ),
             Target(
                 f"sends by {way} in one chat, a second",
-                _value(f"hot {way} {SATURATING}", "acknowledged_per_s"), 4_000,
-                at_least=True, show=",.0f",
+                _flat_out(f"hot {way}"), hot, at_least=True, show=",.0f",
             ),
             Target(
                 f"a send by {way} in 200 chats, µs, all tiers",
                 _value(f"spread {way} {SATURATING}", "us_a_send"), cost, show=".0f",
             ),
             Target(
-                f"sends by {way} at half of that, delivery p99, ms",
-                _value(f"spread {way} half", "p99_ms"), 100, show=".0f",
+                f"sends by {way} in 200 chats at half of the most, delivery p99, ms",
+                _value(f"spread {way} half", "p99_ms"), p99, show=".0f",
             ),
             Target(
                 f"20 sends a second by {way}, delivery p50, times a bare commit",

@@ -16,7 +16,8 @@ HOT_MEMBERS: Final = 8
 SPREAD_CHATS: Final = 200
 TEXT_BYTES: Final = 60
 WARM_SECONDS: Final = 1.0
-SATURATING: Final = 128  # sends in flight
+SATURATING: Final = 128  # sends in flight: what a send costs at the limit
+CROWDING: Final = 256  # with fewer, processors idle while a batch waits for the disk
 UNORDERED: Final = ("--counter", "no counter")
 
 
