@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadtest.bench.commit import COMMITS_A_SECOND, bare_commits, measure_bare_commit
+from loadtest.bench.drawing import WAYS
 from loadtest.bench.growth import GROWTH_WHATS, print_growth, write_growth
 from loadtest.bench.report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
@@ -65,7 +66,7 @@ class Plan:
 
 
 USUAL_PARTS: Final = frozenset(
-    {"memory", "fanout", "connects", "sends", "changes", "balancer", "rest"}
+    {"memory", "fanout", "connects", "sends", "low-load", "changes", "balancer", "rest"}
 )
 PARTS: Final = USUAL_PARTS | frozenset(
     {
@@ -167,12 +168,12 @@ class Bench:
                 for name, found in balancing.measure(proxies).items():
                     self.note("balancer", name, round_, found)
 
-    def measure_sends(self, hubbub: Hubbub, bus: Bus) -> None:
+    def measure_sends(self, hubbub: Hubbub) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
         audiences = make_audiences(People(hubbub.port))
         for layout, audience in audiences.items():
             sending = Sending(hubbub, audience, seconds, patience)
-            for way in ("rest", "socket"):
+            for way in WAYS:
                 best = 0.0
                 for in_flight in (4, 32, SATURATING, CROWDING):
                     for round_ in range(self.plan.rounds if in_flight >= SATURATING else 1):
@@ -182,15 +183,20 @@ class Bench:
                 for round_ in range(self.plan.rounds):  # one stall of the disk makes a p99
                     half = sending.by(way, SATURATING, best / 2)
                     self.note(f"{layout} {way} half", "hubbub", round_, half)
-        sending = Sending(hubbub, audiences["spread"], seconds, patience)
+
+    def measure_low_load(self, hubbub: Hubbub, bus: Bus) -> None:
+        seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
+        sending = Sending(hubbub, make_audiences(People(hubbub.port))["spread"], seconds, patience)
+        for way in WAYS:  # as people who have talked before
+            sending.by(way, 32)
         with (
             bare_commits(hubbub.data) as chats,
             running_floor(hubbub, chats.url, bus) as floor,
         ):
             for round_ in range(self.plan.rounds):
-                bare = measure_bare_commit(chats, seconds=self.plan.pace.seconds)
+                bare = measure_bare_commit(chats, seconds=seconds)
                 self.note("low load", "bare commit", round_, bare)
-                for way in ("rest", "socket"):
+                for way in WAYS:
                     found = floor.measure(way, COMMITS_A_SECOND, seconds, patience)
                     self.note("low load", f"floor by {way}", round_, found)
                     found = sending.by(way, 4, rate=COMMITS_A_SECOND)
@@ -226,14 +232,16 @@ def run(plan: Plan) -> Bench:
                     bench.measure_fan_out(hubbub, bus)
                 if bench.has("stuck"):
                     measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
-        if {"connects", "sends", "changes", "balancer"} & plan.parts:
+        if {"connects", "sends", "low-load", "changes", "balancer"} & plan.parts:
             with running_hubbub(ONE_OF_EACH) as hubbub:
                 if bench.has("balancer"):  # first: its memory is not given back either
                     bench.measure_balancer(hubbub)
                 if bench.has("connects"):
                     bench.measure_connects(hubbub, bus)
                 if bench.has("sends"):
-                    bench.measure_sends(hubbub, bus)
+                    bench.measure_sends(hubbub)
+                if bench.has("low-load"):
+                    bench.measure_low_load(hubbub, bus)
                 if bench.has("changes"):
                     measure_changes(hubbub, bench.note, plan.rounds, plan.pace.seconds * 2)
         if bench.has("storms"):

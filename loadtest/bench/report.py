@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from loadtest.bench.costs import describe_costs, describe_feeding
 from loadtest.bench.drawing import TIERS, WAYS, draw
 from loadtest.bench.growth import SECTION as GROWTH
+from loadtest.bench.low_load import describe_low_load
 from loadtest.bench.page import Page
 from loadtest.bench.products import describe_products
 from loadtest.bench.sections import (
@@ -77,8 +78,6 @@ SENDS: Final = (
     "number is how many sends are in flight, `half` half of the best rate in open loop. Columns "
     "from *balancer* on are µs of CPU a send, by tier."
 )
-
-
 _CONNECTS: Final = ("connect_us", "ready_s")
 
 
@@ -242,20 +241,7 @@ def _describe_connects(rows: Rows, servers: Sequence[str]) -> list[str]:
 def _describe_sends(rows: Rows, _: Sequence[str]) -> list[str]:
     if len(table := _sends(rows)) == HEAD_LINES:
         return []
-    lines = ["## Sends", "", SENDS, "", *table, "", "![Sends](pictures/bench-sends.png)", ""]
-    for way in WAYS:
-        shares = [
-            rows.ratio("low load", f"{server} by {way}", "bare commit", key)
-            for server in ("hubbub", "floor")
-            for key in ("p50_ms", "p99_ms")
-        ]
-        if None not in shares:
-            lines.append(
-                f"- at 20 sends/s, by {way}, post to delivery against a bare commit:"
-                f" p50 {shares[0]:.1f}x, p99 {shares[1]:.1f}x; the same processes with nothing but"
-                f" hops and that commit: {shares[2]:.1f}x, {shares[3]:.1f}x"
-            )
-    return [*lines, ""]
+    return ["## Sends", "", SENDS, "", *table, "", "![Sends](pictures/bench-sends.png)", ""]
 
 
 def _balancer(rows: Rows) -> list[str]:
@@ -303,6 +289,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "memory": Section("Memory of a socket", _describe_memory),
     "connects": Section("Connects", _describe_connects),
     "sends": Section("Sends", _describe_sends),
+    "low-load": Section("Sends at low load", _alone(describe_low_load)),
     "balancer": Section("Balancer", _alone(_balancer)),
     "changes": Section("Messages that change", _alone(describe_changes)),
     "storms": Section("Storms of reconnects", _alone(describe_storms)),
