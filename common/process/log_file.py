@@ -32,18 +32,19 @@ class LogFile:
         """A whole line. It is lost where it cannot be written: a full disk must stop no service."""
         if self._waiting:
             self._waiting.append(line)
-            self._append_waiting()
+            self.flush()
         else:
             self._write(line)
 
     def append_soon(self, line: bytes) -> None:
-        """The same at the end of this turn of the event loop, with the other lines of the turn: a
-        system call for all of them. Whatever is written to sockets meanwhile leaves after it."""
+        """The same at the end of this turn of the event loop at the latest, with the other lines of
+        the turn: a system call for all of them."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._append_waiting)
+            asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append(line)
 
-    def _append_waiting(self) -> None:
+    def flush(self) -> None:
+        """What `append_soon` was given."""
         lines, self._waiting = self._waiting, []
         if lines:
             self._write(b"".join(lines))
@@ -58,7 +59,7 @@ class LogFile:
             self._is_torn = os.write(self._descriptor, data) < len(data)
 
     def close(self) -> None:
-        self._append_waiting()
+        self.flush()
         self._close_descriptor()
 
     def _close_descriptor(self) -> None:

@@ -57,6 +57,10 @@ class LogWriter:
         }
         return _encode(line) + b"\n"
 
+    def flush(self) -> None:
+        """What `write_soon` was given."""
+        self._file.flush()
+
     def close(self) -> None:
         self._file.close()
 
@@ -113,7 +117,7 @@ def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fie
     """One line; `fields` are figures and names, never what people wrote."""
     if exception or _output.writer is None:
         _logger.log(level, event, exc_info=exception, extra={"fields": fields})
-    else:  # past logging, whose records cost as much again: edge writes one a request
+    else:  # past logging, whose records cost as much again
         _output.writer.write(level, event, fields)
 
 
@@ -123,3 +127,9 @@ def log_request(**fields: Any) -> None:
         _logger.info("request", extra={"fields": fields})
     else:
         _output.writer.write_soon("request", fields)
+
+
+def flush_requests() -> None:
+    """Before the answers leave that these lines are about."""
+    if _output.writer is not None:
+        _output.writer.flush()

@@ -21,7 +21,7 @@ from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
 from edge.http.answer import Answer
 from edge.http.headers import find_header
-from edge.http.joined_writes import find_whole
+from edge.http.joined_writes import take_whole
 from edge.http.refusals import internal_error
 from edge.http.served import Serve, send_response
 from edge.metrics import REQUESTS
@@ -172,10 +172,11 @@ class Front:
 class _Sender:
     """Sends the answer to one request, with the headers that all have. `status` is 0 before."""
 
-    __slots__ = ("_scope", "_send", "_trace", "status")
+    __slots__ = ("_scope", "_send", "_trace", "_write_whole", "status")
 
     def __init__(self, scope: HTTPScope, send: Send, trace: bytes) -> None:
         self._scope, self._send, self._trace = scope, send, trace
+        self._write_whole = take_whole(scope)
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
@@ -194,12 +195,12 @@ class _Sender:
     def send_whole(self, answer: Answer) -> bool:
         """At once, past the messages of ASGI; False where this answer or its connection needs
         them."""
-        write = find_whole(self._scope)
-        if write is None or not answer.may_be_whole:
+        if self._write_whole is None or not answer.may_be_whole:
             return False
         answer.settle(self._scope)
         status = answer.status_code or 200
-        if not write(status, _MORE_HEADERS % (answer.head(), self._trace), answer.content):
+        headers = _MORE_HEADERS % (answer.head(), self._trace)
+        if not self._write_whole(status, headers, answer.content):
             return False
         self.status = status
         return True

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from common.process.logs import flush_requests
+
 WHOLE: Final = "hubbub.whole"
 """The extension of ASGI by which an application answers at once, a WriteWhole."""
 WriteWhole: TypeAlias = Callable[[int, bytes, bytes], bool]
@@ -26,14 +28,16 @@ _LINES: Final = {
 }
 
 
-def find_whole(scope: Any) -> WriteWhole | None:
-    """What the server of this request offers."""
+def take_whole(scope: Any) -> WriteWhole | None:
+    """What the server of this request offers. Taken out of the scope: it refers to what the scope
+    belongs to, so each request would be left to the collector of cycles."""
     extensions: dict[str, WriteWhole] = scope.get("extensions") or {}
-    return extensions.get(WHOLE)
+    return extensions.pop(WHOLE, None)
 
 
 class JoinedWrites(asyncio.Transport):
-    """What is written in one turn of the event loop is sent together, at its end."""
+    """What is written in one turn of the event loop is sent together, at its end, after the lines
+    of the log that were made in it."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -67,6 +71,7 @@ class JoinedWrites(asyncio.Transport):
 
     def _flush(self) -> None:
         parts, self._parts = self._parts, []
+        flush_requests()
         if parts and not self._transport.is_closing():  # the client may have gone meanwhile
             self._transport.writelines(parts)
 

@@ -1,14 +1,19 @@
 """The outermost layer: which route a path is, and what becomes of a bug."""
 
+import asyncio
+import gc
 import re
+import socket
 from typing import Annotated, Any
 from urllib.parse import unquote
+from weakref import ref
 
 import pytest
 from litestar import get
 
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
+from common.process.web import serving_app
 from common.protocol.errors import invalid
 from common.protocol.instance import Role
 from common.protocol.wire import Id
@@ -18,7 +23,7 @@ from edge.bodies import Confirmation
 from edge.http.balancer import Balancer
 from edge.http.endpoint import create_endpoints
 from edge.http.front import TRACE_HEADER, Route, RouteTable
-from edge.http.joined_writes import WHOLE
+from edge.http.joined_writes import WHOLE, WholeAnswers
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"
@@ -176,3 +181,31 @@ async def test_an_answer_that_is_whole_is_the_same_answer(path: str, expected: i
         got_head = re.sub(rb"(?<=x-hubbub-trace: )[0-9a-f]{32}", b"a" * 32, got_head)
         assert (got_status, got_head, got_body) == (status, head, body)
     assert len(taken) == 1
+
+
+async def test_a_request_leaves_nothing_to_the_collector_of_cycles() -> None:
+    """What was made for it is gone once the next one is answered."""
+    endpoints = create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing)
+    front = create_app(endpoints, ADMISSION)
+    asked: list[ref[object]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(ref(send.__self__))
+        await front(scope, receive, send)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    gc.disable()
+    try:
+        async with serving_app(app, [listener], WholeAnswers), asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            for path in (f"/a/{ID}/%C3%A4", "/nowhere", "/"):
+                head = f"PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+                writer.write(head.encode())
+                answer = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(answer.partition(b"content-length: ")[2].split()[0]))
+            while any(request() for request in asked[:-1]):  # noqa: ASYNC110 - of references
+                await asyncio.sleep(0.001)
+            writer.close()
+    finally:
+        gc.enable()
+    assert len(asked) == 3

@@ -5,6 +5,8 @@ import re
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
+from common.process import logs
+from common.process.logs import LogWriter, log_request
 from common.process.web import serving_app
-from edge.http.joined_writes import WHOLE, WholeAnswers
+from edge.http.joined_writes import WHOLE, JoinedWrites, WholeAnswers
 
 BODY = b"the body"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -75,12 +79,13 @@ async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -
 async def answer_whole(scope: Any, receive: Any, send: Any) -> None:
     """At once where the server can, else by messages: the same answer."""
     write = scope["extensions"][WHOLE]
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(BODY))]
+    body = scope["raw_path"] + BODY
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
     head = b"".join(b"%b: %b\r\n" % header for header in headers)
-    if b"x-plain" in dict(scope["headers"]) or not write(200, head, BODY):
+    if b"x-plain" in dict(scope["headers"]) or not write(200, head, body):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": BODY, "more_body": False})
-    elif write(200, head, BODY):
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+    elif write(200, head, body):
         raise AssertionError("an answer is sent once")
 
 
@@ -98,21 +103,25 @@ async def test_a_whole_answer_is_the_one_of_messages(method: bytes, more: bytes)
     whole, by_messages = (re.sub(rb"date: [^\r]*", b"", answer) for answer in answers)
     assert whole == by_messages
     assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert whole.endswith(b"\r\n\r\n" + (b"" if method == b"HEAD" else BODY))
+    assert whole.endswith(b"\r\n\r\n" + (b"" if method == b"HEAD" else b"/" + BODY))
 
 
 async def test_whole_answers_to_pipelined_requests_keep_their_order() -> None:
     """Also among answers that come in messages."""
     listener, client = connected()
-    plain = GET.replace(b"Host", b"X-Plain: 1\r\nHost")
+    plain = b"X-Plain: 1\r\n"
+    requests = [
+        b"GET /%d HTTP/1.1\r\nHost: a\r\n%b\r\n" % (place, more)
+        for place, more in enumerate((b"", plain, b"", b"Connection: close\r\n"))
+    ]
     with client:
         async with serving_app(answer_whole, [listener], WholeAnswers):
-            client.sendall(GET + plain + GET + LAST)
+            client.sendall(b"".join(requests))
             answers = b""
             while more := await read_answer(client):
                 answers += more
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 4
-    assert answers.count(BODY) == 4
+    assert re.findall(rb"/\d" + BODY, answers) == [b"/%d" % place + BODY for place in range(4)]
 
 
 class SlowLoop:
@@ -175,6 +184,30 @@ def test_a_connection_that_is_idle_for_long_ends() -> None:
     assert not wire.is_closed
     loop.wait_until(1_075)
     assert wire.is_closed
+
+
+class LoggedWire(Wire):
+    """Keeps what the log holds when something is written."""
+
+    def __init__(self, log_file: Path) -> None:
+        super().__init__()
+        self.log_file, self.logged = log_file, b""
+
+    def writelines(self, _: Any) -> None:
+        self.logged = self.log_file.read_bytes()
+
+
+async def test_an_answer_leaves_after_its_line_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the line is made after it, and written with those of the turn's other requests."""
+    wire = LoggedWire(tmp_path / "log")
+    with closing(LogWriter("edge", "edge-1", wire.log_file)) as writer:
+        monkeypatch.setattr(logs._output, "writer", writer)
+        JoinedWrites(wire, asyncio.get_running_loop()).write(BODY)
+        log_request(status=201)
+        await asyncio.sleep(0)
+    assert b'"status":201' in wire.logged
 
 
 async def test_what_is_written_is_not_kept_until_more_comes() -> None:
