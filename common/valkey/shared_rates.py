@@ -122,7 +122,7 @@ class SharedBuckets:
         if now < self._left_alone_until:
             return True
         heard_at = self._heard_at.get(key)
-        if heard_at is None:
+        if heard_at is None or now - heard_at >= REMEMBERED_SECONDS:
             return False
         given = self._given.get(key, 0)
         if now - heard_at < KNOWN_SECONDS:

@@ -156,6 +156,7 @@ async def test_one_is_given_at_once_where_a_bucket_has_filled_up_since(
         assert buckets.take_at_once("x", "ann", RATE) is not None
         assert buckets.take_at_once("x", "ann", RATE) is None
         now += shared_rates.REMEMBERED_SECONDS
+        assert buckets.take_at_once("x", "ben", RATE) is None
         await buckets.take("x", "cem", RATE)
         assert buckets.take_at_once("x", "ben", RATE) is None
 
