@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from loadtest.peers.figures import Rows
-from loadtest.peers.products import ACTS, CLIENTS, MESSAGES
+from loadtest.peers.products import ACTS, CLIENTS, DELIVERY, MESSAGES
 
 # Requests a second of Campfire in eight languages, by what the routes are called there: the review
 # of performance of 7 October 2026 in that repository.
@@ -46,12 +46,14 @@ def describe_products(rows: Rows) -> list[str]:
         "the two cores. Both make a commit durable before they answer. What differs: Synapse signs "
         "and hashes events, keeps the state of rooms and could federate; its list is `/sync` with "
         "the newest message of each room, its pages are `/messages` with the state of members. "
-        "Both run without limits, Synapse in one process, presence off. Medians.",
+        "Both run without limits, Synapse in one process, presence off. Deliveries are of one "
+        "message after the other into a chat that all sixteen have open, by the socket and by long "
+        "polls of `/sync`; the post is part of their cost. Medians.",
         "",
         "| request | Hubbub, µs | Synapse, µs | times | Hubbub, a second | Synapse, a second |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for act in ACTS:
+    for act in (*ACTS, DELIVERY):
         us, a_second = (
             [rows.median(act, server, key) or 0.0 for server in ("hubbub", "synapse")]
             for key in ("us", "requests_per_s")

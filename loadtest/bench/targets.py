@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
-from loadtest.peers.products import ACTS
+from loadtest.peers.products import ACTS, DELIVERY
 from loadtest.peers.resting import RESTING
 from loadtest.peers.sending import CROWDING, SATURATING
 
@@ -155,15 +155,15 @@ TARGETS: Final = (
     ),
     *(
         Target(f"{act}, µs, times Synapse", _share(act, "us", "synapse"), 1)
-        for act in ACTS
+        for act in (*ACTS, DELIVERY)
     ),
-    Target("`make run` at rest, MB (PSS)", _value(RESTING[0], "mb"), 269, show=".0f"),
+    Target("`make run` at rest, MB (PSS)", _value(RESTING[0], "mb"), 213, show=".0f"),
     Target("`make run` at rest, % of a core", _value(RESTING[0], "core_percent"), 1.0),
     Target("idle socket, kB", _value("idle", "kb"), 7.0),
     Target("idle socket, times centrifuge 0.15", _share("idle", "kb"), 0.25),
     Target("connect and join, times centrifuge 0.15", _share("connects", "connect_us"), 1.1),
     Target("connect and join, µs, all tiers", _value("connects", "connect_us"), 400, show=".0f"),
-    Target("10,000 at once ready after, s", _value("connects", "ready_s"), 5.0),
+    Target("10,000 at once ready after, s", _value("connects", "ready_s"), 1.2),
     *(
         Target(f"balancer, {title}, times bare HAProxy", _share(what, key, "bare haproxy"), 1.2)
         for title, what, key in (

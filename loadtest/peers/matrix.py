@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import re
 import secrets
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from fleet.engines.postgres import Database, accepts_connections, make_cluster, server_command
 from loadtest.peers.build import SYNAPSE_PYTHON
 from loadtest.peers.calling import Caller
-from loadtest.peers.exchanging import encode_request
+from loadtest.peers.exchanging import connect, encode_request
 from loadtest.peers.machine import children_by_parent, cpu_seconds
 from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
 
@@ -35,6 +36,8 @@ _LIST_FILTER: Final = {
         "account_data": {"types": []},
     },
 }
+_LONG_POLL_MS: Final = 20_000
+_next_batch = re.compile(rb'"next_batch": ?"([^"]+)"').search
 
 
 class Synapse:
@@ -95,6 +98,34 @@ def search(token: str, word: str, limit: int) -> bytes:
     wanted = {"search_term": word, "order_by": "recent", "filter": {"limit": limit}}
     body = {"search_categories": {"room_events": wanted}}
     return encode_request("POST", f"{API}/search", token, body)
+
+
+async def listen(port: int, token: str, take: Callable[[bytes], None]) -> Callable[[], None]:
+    """Long polls of `/sync`, one after the other, whose answers `take` gets; what is returned ends
+    them."""
+    connection = await connect(port)
+    wanted = quote(json.dumps(_LIST_FILTER))
+
+    async def sync(since: str, wait_ms: int) -> tuple[bytes, str]:
+        path = f"{API}/sync?timeout={wait_ms}&filter={wanted}{since and f'&since={since}'}"
+        answer = await connection.exchange(encode_request("GET", path, token))
+        found = _next_batch(answer)
+        assert found is not None, "each answer says where the next one begins"
+        return answer, found[1].decode()
+
+    async def poll(since: str) -> None:
+        while True:
+            answer, since = await sync(since, _LONG_POLL_MS)
+            take(answer)
+
+    _, since = await sync("", 0)
+    polling = asyncio.create_task(poll(since))
+
+    def stop() -> None:
+        polling.cancel()
+        connection.close()
+
+    return stop
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""Hubbub beside whole products: the same sixteen clients send, read a page, list their chats and
-search, on the same cores.
+"""Hubbub beside whole products: the same sixteen clients send, read a page, list their chats,
+search and hear what is said, on the same cores.
 
 The clients are in this process, which both servers pay alike; what is compared is the CPU of all of
 a product's processes for a request. A product answers in its own form: Matrix's list
@@ -10,20 +10,24 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
 import uvloop
 
 from loadtest.peers import matrix
 from loadtest.peers.calling import percentiles
+from loadtest.peers.delivering import Listen, Take, deliver
 from loadtest.peers.exchanging import connect, encode_request, exchange_for
 from loadtest.peers.growing import SEED
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds, wait_for_quiet
 from loadtest.peers.people import People
+from loadtest.peers.process import LOOPBACK
+from loadtest.sockets.chat_socket import ChatSocket
 
 CLIENTS: Final = 16  # all of them in each chat
 CHATS: Final = 10
@@ -33,17 +37,21 @@ FOUND: Final = 20
 WORDS: Final = 1_000
 WORDS_A_MESSAGE: Final = 12
 ACTS: Final = ("post", "page of 50", "list of chats", "search")
+DELIVERY: Final = "delivery to each of 16"  # of one message after the other, its post included
 QUIET_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Product:
-    """`act` gives what a client asks next, by one of ACTS and the client's number. `cpu` gives the
-    seconds that all of its processes have used."""
+    """`act` gives what a client asks next, by one of ACTS and the client's number, and `post` asks
+    for a text in the chat that `listen` listens to. `cpu` gives the seconds that all of its
+    processes have used."""
 
     port: int
     cpu: Callable[[], float]
     act: Callable[[str, int], bytes]
+    post: Callable[[str], bytes]
+    listen: Listen
 
 
 def measure_products(rounds: int, seconds: float) -> Iterator[tuple[str, str, int, Found]]:
@@ -53,7 +61,7 @@ def measure_products(rounds: int, seconds: float) -> Iterator[tuple[str, str, in
         for product in products.values():
             _fill(product)
         for round_ in range(rounds):
-            for act in ACTS:
+            for act in (*ACTS, DELIVERY):
                 for name in sorted(products, reverse=round_ % 2 == 1):
                     wait_for_quiet(QUIET_SECONDS)
                     yield act, name, round_, _measure(products[name], act, seconds)
@@ -76,7 +84,24 @@ def _hubbub(hubbub: Hubbub) -> Product:
         }[kind]
         return encode_request("GET", path, person.token)
 
-    return Product(hubbub.port, lambda: sum(hubbub.cpu().values()), act)
+    def post(text: str) -> bytes:
+        path = f"/api/chat/{chats[0]}/message"
+        return encode_request("POST", path, crowd[0].token, {"message": text})
+
+    async def listen(client: int, take: Take) -> Callable[[], None]:
+        is_ready = asyncio.get_running_loop().create_future()
+
+        def hear(frame: bytes) -> None:
+            if not is_ready.done():
+                is_ready.set_result(None)
+            take(frame)
+
+        socket = await ChatSocket.open(f"http://{LOOPBACK}:{hubbub.port}", hear)
+        socket.send(msgspec.json.encode({"type": "connect", "token": crowd[client].token}))
+        await is_ready
+        return socket.abort
+
+    return Product(hubbub.port, lambda: sum(hubbub.cpu().values()), act, post, listen)
 
 
 def _synapse(synapse: matrix.Synapse) -> Product:
@@ -94,7 +119,13 @@ def _synapse(synapse: matrix.Synapse) -> Product:
                 return matrix.list_rooms(token)
         return matrix.search(token, words[0], FOUND)
 
-    return Product(synapse.port, synapse.cpu, act)
+    def post(text: str) -> bytes:
+        return matrix.send(tokens[0], rooms[0], text)
+
+    def listen(client: int, take: Take) -> Awaitable[Callable[[], None]]:
+        return matrix.listen(synapse.port, tokens[client], take)
+
+    return Product(synapse.port, synapse.cpu, act, post, listen)
 
 
 def _words() -> list[str]:
@@ -119,7 +150,11 @@ async def _post_some(product: Product) -> None:
 def _measure(product: Product, act: str, seconds: float) -> Found:
     used, started = product.cpu(), time.monotonic()
     busy, own = machine_busy_seconds(), cpu_seconds(os.getpid())
-    times = uvloop.run(_repeat(product, act, seconds))
+    if act == DELIVERY:
+        work = deliver(product.port, product.listen, product.post, CLIENTS, seconds)
+    else:
+        work = _repeat(product, act, seconds)
+    times = uvloop.run(work)
     took, used = time.monotonic() - started, product.cpu() - used
     own = cpu_seconds(os.getpid()) - own
     return {
