@@ -41,22 +41,18 @@ class KeyRing:
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
+        self._published: dict[Ed25519PrivateKey, dict[str, Any]] = {}
         self.replace(keys)
 
     def replace(self, keys: Iterable[SigningKey]) -> None:
         self._keys = sorted(keys, key=lambda key: key[:2])
+        self._published = {
+            key.private: self._published.get(key.private) or _publish(key) for key in self._keys
+        }
 
     def published(self) -> list[dict[str, Any]]:
         """The public keys as a JWKS's `keys` (RFC 8037 section 2)."""
-        return [
-            {
-                **OKPAlgorithm.to_jwk(key.private.public_key(), as_dict=True),
-                "kid": key.kid,
-                "alg": ALGORITHM,
-                "use": "sig",
-            }
-            for key in self._keys
-        ]
+        return [self._published[key.private] for key in self._keys]
 
     def sign_access_token(self, user: str, session: str, generation: int) -> str:
         """An access token that is good from now on for 15 minutes."""
@@ -78,6 +74,15 @@ class KeyRing:
         known_everywhere = self._monotonic() - PUBLISHED_BEFORE_USE_SECONDS
         known = [key for key in self._keys if key.made_at <= known_everywhere]
         return known[-1] if known else self._keys[0]
+
+
+def _publish(key: SigningKey) -> dict[str, Any]:
+    return {
+        **OKPAlgorithm.to_jwk(key.private.public_key(), as_dict=True),
+        "kid": key.kid,
+        "alg": ALGORITHM,
+        "use": "sig",
+    }
 
 
 def dead_keys(ages: Sequence[tuple[str, float]]) -> list[str]:

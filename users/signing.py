@@ -51,6 +51,7 @@ class SigningKeys:
         self._wrapping = wrapping
         self._old_folder = old_folder
         self._ring = KeyRing()
+        self._opened: dict[tuple[str, bytes], Ed25519PrivateKey] = {}  # by kid, as it is wrapped
 
     async def open(self) -> None:
         """Reads the keys. Where there are none yet, those of the old folder are taken over, or a
@@ -66,12 +67,13 @@ class SigningKeys:
         rows = await store.read_keys(self._pool)
         if not rows:
             raise SigningKeysError("users' database holds no signing key any more")
+        self._opened = {
+            slot: self._opened.get(slot) or Ed25519PrivateKey.from_private_bytes(self._unwrap(row))
+            for row in rows
+            for slot in [(row.kid, row.wrapped)]
+        }
         self._ring.replace(
-            SigningKey(
-                now - row.age_seconds,
-                row.kid,
-                Ed25519PrivateKey.from_private_bytes(self._unwrap(row)),
-            )
+            SigningKey(now - row.age_seconds, row.kid, self._opened[row.kid, row.wrapped])
             for row in rows
         )
 

@@ -68,6 +68,7 @@ class TokenVerifier:
     """Verifies with the keys of a JWKS; holds at most `cache_size` verified tokens."""
 
     def __init__(self, *, cache_size: int = 10_000) -> None:
+        self._published: list[dict[str, Any]] = []
         self._keys: dict[str, jwt.PyJWK] = {}
         self._known: dict[str, Ed25519PublicKey] = {}  # by headers of tokens that were good
         self._verified: OrderedDict[str, Claims] = OrderedDict()
@@ -79,11 +80,13 @@ class TokenVerifier:
 
     def replace_keys(self, jwks: list[dict[str, Any]]) -> None:
         """What users publishes now; tokens of a key that is gone are verified no more."""
+        if jwks == self._published:
+            return
         keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in jwks}
         if keys.keys() != self._keys.keys():
             self._verified.clear()
             self._known.clear()
-        self._keys = keys
+        self._published, self._keys = jwks, keys
 
     def verify(self, token: str) -> tuple[Claims, bool]:
         """The claims, and whether this process sees the token for the first time.

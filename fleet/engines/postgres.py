@@ -38,7 +38,7 @@ _SETTINGS = {
     # Tables of locks have room for all connections and prepared transactions, and are written to at
     # the start. Nothing is serializable, and no transaction locks as many tables as are usual.
     "max_pred_locks_per_transaction": "10",
-    "max_locks_per_transaction": "32",
+    "max_locks_per_transaction": "20",  # above 16: a process keeps 32 weak ones for itself
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%e ",

@@ -73,6 +73,23 @@ async def test_no_private_key_is_in_the_database(pool: Pool) -> None:
     assert private not in wrapped
 
 
+async def test_keys_that_are_known_are_not_opened_again(pool: Pool) -> None:
+    """They are read every ten seconds. What was wrapped anew since is."""
+    keys = opened_by(pool)
+    await keys.open()
+    (first,) = keys._ring._keys
+    await keys.reload()
+    (again,) = keys._ring._keys
+    assert again.private is first.private
+    wrapped = Wrapping(SIGNING_SECRET).wrap(first.kid, first.private.private_bytes_raw())
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE signing_keys SET wrapped = %s", (wrapped,))
+    await keys.reload()
+    (anew,) = keys._ring._keys
+    assert anew.private is not first.private
+    assert keys.published()[0]["kid"] == first.kid
+
+
 async def test_rotation_logs_nobody_out(pool: Pool) -> None:
     """The old key signs for another minute and stays published beside the new one; it goes with a
     rotation after its last token has run out."""

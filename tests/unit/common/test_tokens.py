@@ -144,6 +144,16 @@ def test_a_key_that_is_gone_takes_its_tokens_along(verifier: TokenVerifier) -> N
         verifier.verify(token)
 
 
+def test_the_same_keys_again_change_nothing(verifier: TokenVerifier) -> None:
+    """Tokens that were verified need no second look, and others are judged as before."""
+    token = sign(claims())
+    verifier.verify(token)
+    verifier.replace_keys([dict(JWK)])
+    assert not verifier.verify(token)[1]
+    with pytest.raises(TokenError):
+        verifier.verify(sign(claims(), OTHER_KEY))
+
+
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é", "x" * 10_000, "a.b.c.d.e", "\0"])
 def test_nonsense_is_refused(verifier: TokenVerifier, token: str) -> None:
     """Without another exception than the one."""
