@@ -51,6 +51,9 @@ class Statement(NamedTuple):
 
 async def _finish(connection: Connection) -> PGresult:
     results: list[PGresult] = await connection.wait(generators.execute(connection.pgconn))
-    if results[-1].status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise psycopg.errors.error_from_result(results[-1], encoding="utf-8")
+    for result in results:  # the first one says why; that of a lost connection may follow
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.errors.error_from_result(result, encoding="utf-8")
+    if not results:
+        raise psycopg.OperationalError("the server gave no result")
     return results[-1]

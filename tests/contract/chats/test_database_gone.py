@@ -37,6 +37,26 @@ async def test_the_database_gone_is_unavailable(stage: Stage, world: World) -> N
     assert (await world.send(new_message(chat.id, ann)))[0].seq == 2
 
 
+async def test_a_batch_whose_connection_ends_is_stored_all_the_same(
+    stage: Stage, world: World
+) -> None:
+    """The server ends the session in the middle of the statement; it is tried again."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    url = stage.chats_database_url
+    with psycopg.connect(url) as lock, psycopg.connect(url, autocommit=True) as connection:
+        lock.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
+        sending = asyncio.create_task(world.send(new_message(chat.id, ann), seconds=30.0))
+        while not connection.execute(  # noqa: ASYNC110 - nobody else tells
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchall():
+            await asyncio.sleep(0.01)
+        lock.rollback()
+    [result] = await sending
+    assert result.seq == 2
+
+
 async def test_a_restart_under_sends_is_invisible(
     make_postgres: Callable[[], PostgresServer], valkey: ValkeyServer, tmp_path: Path
 ) -> None:
