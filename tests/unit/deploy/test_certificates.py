@@ -1,8 +1,10 @@
 """The certificate files that HAProxy starts with, and how they are kept current."""
 
 import datetime
+import os
 import socket
 import stat
+import subprocess
 import threading
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deploy.certificates import ask_haproxy, keep_current, make_first_files
+from fleet.engines.binaries import haproxy_program
+from fleet.settings import PROJECT_FOLDER
 
 DOMAIN = "chat.example.org"
 
@@ -66,3 +70,34 @@ def test_runtime_api_is_asked_over_its_socket(tmp_path: Path) -> None:
         thread.start()
         assert ask_haproxy(address, "show info") == b"you said show info\n"
         thread.join()
+
+
+def test_haproxy_verifies_the_authority_that_it_asks_for_a_certificate(tmp_path: Path) -> None:
+    """It wants the file that names whom it trusts; where it asks nobody, it loads none."""
+    folder = PROJECT_FOLDER / "deploy" / "haproxy"
+    # The rest is of a later release than the one here.
+    settings = (folder / "acme.cfg").read_text().partition("\nacme authority")[0]
+    (tmp_path / "acme.cfg").write_text(settings)
+    missing = str(tmp_path / "missing.pem")
+    assert missing in read_by_haproxy(
+        tmp_path / "acme.cfg", folder / "haproxy.cfg", HUBBUB_ACME_CA=missing
+    )
+    assert "ca-file" not in read_by_haproxy(folder / "haproxy.cfg")
+
+
+def read_by_haproxy(*files: Path, **more: str) -> str:
+    """What it says about them."""
+    environment = {
+        **os.environ,
+        "HUBBUB_BALANCER_BIND": ":8080",
+        "HUBBUB_BALANCER_METRICS": ":9101",
+        "HUBBUB_BALANCER_ADMIN": "/tmp/hubbub-admin.sock",  # noqa: S108 - never opened
+        "HUBBUB_BALANCER_MAXCONN": "100",
+        "HUBBUB_BALANCER_KEY": "0123456789abcdef",
+        **dict.fromkeys(("HUBBUB_BALANCER_TRUSTED", "HUBBUB_BALANCER_PROXY"), ""),
+        **dict.fromkeys(("HUBBUB_BALANCER_CA", "HUBBUB_ACME_CA"), ""),
+        **more,
+    }
+    command = [haproxy_program(), "-c", *(word for file in files for word in ("-f", file))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stderr
