@@ -52,8 +52,8 @@ class Lanes(Generic[Item, Result]):
     raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
     call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
     more, unless `max_items` wait already; after one of several items, at the earliest the share
-    `gather` of the time that it took later. `returning`: whoever was answered soon asks
-    again, so such a pause ends as soon as as many wait as waited or were answered at its begin."""
+    `gather` of the time that it took later. `returning`: callers that were answered ask again soon,
+    so the pause ends early, once as many wait as were answered or already waited when it began."""
 
     def __init__(
         self,

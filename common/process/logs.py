@@ -25,7 +25,7 @@ LEVELS: Final = {
 }
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _logger = logging.getLogger("hubbub")
-_LEVELS: Final = {logging.INFO: "info"}  # the usual one
+_USUAL: Final = {logging.INFO: "info"}  # names of levels; looking others up takes longer
 
 
 class LogWriter:
@@ -48,7 +48,7 @@ class LogWriter:
     def _encode(self, level: int, event: str, fields: Mapping[str, Any], moment: float) -> bytes:
         line = {
             "time": self._time(moment),
-            "level": _LEVELS.get(level) or logging.getLevelName(level).lower(),
+            "level": _USUAL.get(level) or logging.getLevelName(level).lower(),
             "role": self._role,
             "process": self._process,
             "trace": current_trace.get(),
