@@ -73,8 +73,9 @@ class Buckets:
         if (full_at := self._full_at.get(key)) is not None:
             self.set_full_at(key, full_at - 1 / rate.per_second, now)
 
-    def is_full(self, key: str, now: float) -> bool:
-        return self._full_at.get(key, now) <= now
+    def full_in(self, key: str, now: float) -> float:
+        """Seconds until it is full; 0 where it is."""
+        return max(0.0, self._full_at.get(key, now) - now)
 
     def set_full_at(self, key: str, full_at: float, now: float) -> None:
         """What somebody knows better."""

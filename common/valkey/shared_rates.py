@@ -4,7 +4,7 @@ A process decides by itself while it knows a bucket: it has just heard Valkey's 
 few of its own takes are not in that count. It tells Valkey of these a little later, all of a bucket
 at once. Of a bucket that it heard of longer ago and that has filled up since, it gives out one
 token. Everything else is asked of Valkey, for another process may have emptied the bucket. Where
-Valkey does not answer, each process counts alone.
+Valkey does not answer, each process counts alone, and tells it later how empty its bucket is.
 """
 
 import asyncio
@@ -29,14 +29,15 @@ TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
-# The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds. Answers whether
-# the cost was taken, and in how many microseconds the bucket is full.
+# The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds; the bucket is no
+# fuller than that of the caller. Answers whether the cost was taken, and in how many microseconds
+# the bucket is full.
 SCRIPT: Final = Script("""
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local cost, given = tonumber(ARGV[3]), ARGV[4] == '1'
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + tonumber(ARGV[5]))
 local after = math.max(full + cost * each, now)
 local taken = given or after - now <= burst * each + 1
 if not taken then after = full end
@@ -76,6 +77,7 @@ class SharedBuckets:
         self._given: dict[str, int] = {}
         self._asked: dict[str, int] = {}
         self._untold: dict[str, _Take] = {}  # of those given out
+        self._counted_alone: set[str] = set()  # since Valkey was last heard of them
         self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
         self._tells_soon = False
@@ -114,13 +116,16 @@ class SharedBuckets:
         """The token that was taken last did not have to be."""
         key = self._topics.bucket(kind, whom)
         self._mirror.give_back(key, rate, self._clock())
-        self._tell_soon(key, rate, -1)
+        if key not in self._counted_alone:
+            self._tell_soon(key, rate, -1)
 
     def _knows(self, key: str, rate: Rate, now: float) -> bool:
         if key in self._asked:
             return False
         if now < self._left_alone_until:
             return True
+        if key in self._counted_alone:
+            return False
         heard_at = self._heard_at.get(key)
         if heard_at is None or now - heard_at >= REMEMBERED_SECONDS:
             return False
@@ -128,7 +133,7 @@ class SharedBuckets:
         if now - heard_at < KNOWN_SECONDS:
             return given < max(1, rate.burst * MAX_UNCOUNTED_SHARE)
         # One too much, until it has filled up once more, wherever else it was emptied.
-        return not given and self._mirror.is_full(key, now)
+        return not given and not self._mirror.full_in(key, now)
 
     def _ask(self, take: _Take) -> None:
         is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._asked
@@ -146,6 +151,7 @@ class SharedBuckets:
         elif len(self._untold) < MAX_UNTOLD and self._clock() >= self._left_alone_until:
             self._untold[key] = _Take(key, rate, cost, 1, None)
         else:
+            self._note_alone(key)
             return
         self._given[key] = self._given.get(key, 0) + 1
         if not self._tells_soon:
@@ -186,13 +192,21 @@ class SharedBuckets:
         return batch
 
     def _ask_valkey(self, batch: list[_Take]) -> Taken:
+        now = self._clock()
         return self._valkey.run(
             SCRIPT,
             [
-                (key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(given > 0))
+                (
+                    key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(given > 0),
+                    self._alone_full_in(key, now),
+                )
                 for key, rate, cost, given, _ in batch
             ],
-        )
+        )  # fmt: skip
+
+    def _alone_full_in(self, key: str, now: float) -> int:
+        """In microseconds; 0 where Valkey knows of all takes."""
+        return round(self._mirror.full_in(key, now) * 1e6) if key in self._counted_alone else 0
 
     def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
         """The answers to a batch; None where there are none."""
@@ -212,12 +226,18 @@ class SharedBuckets:
                 continue
             taken, full_in = results[index]
             self._mirror.set_full_at(take.key, now + full_in / 1e6, now)
+            self._counted_alone.discard(take.key)
             self._heard_at[take.key] = now
             self._heard_at.move_to_end(take.key)
             if take.done:
                 _call(take.done, describe(take.rate, full_in / 1e6, bool(taken)))
 
+    def _note_alone(self, key: str) -> None:
+        if len(self._counted_alone) < MAX_UNTOLD:
+            self._counted_alone.add(key)
+
     def _decide_alone(self, take: _Take) -> None:
+        self._note_alone(take.key)
         if take.done:
             _call(take.done, self._mirror.take(take.key, take.rate, self._clock()))
 

@@ -203,3 +203,30 @@ async def test_without_valkey_each_process_limits_alone(
     server.go_on()
     server.kill()
     assert not (await buckets.take("x", whom, RATE)).allowed
+
+
+async def test_what_was_counted_alone_is_counted_for_all(
+    make: Make,
+    make_valkey: Callable[[], ValkeyServer],
+    monkeypatch: pytest.MonkeyPatch,
+    topic_prefix: str,
+) -> None:
+    """A Valkey that hung for a moment gives nobody the same tokens again."""
+    server, whom, now = make_valkey(), new_id(), 100.0
+    other = make(server.url)
+    with closing(Valkey(server.url, topic_prefix)) as valkey:
+        buckets = SharedBuckets(valkey, clock=lambda: now)
+        for _ in range(4):
+            assert (await buckets.take("x", whom, RATE)).allowed
+        monkeypatch.setattr(shared_rates, "ANSWER_SECONDS", 0.05)
+        server.pause()
+        for _ in range(5):
+            assert (await buckets.take("x", whom, RATE)).allowed
+        buckets.give_back("x", whom, RATE)
+        server.go_on()
+        monkeypatch.setattr(shared_rates, "ANSWER_SECONDS", 30.0)
+        now += shared_rates.LEAVE_ALONE_SECONDS
+        assert buckets.take_at_once("x", whom, RATE) is None
+        verdicts = [await buckets.take("x", whom, RATE) for _ in range(4)]
+        verdicts.append(await other.take("x", whom, RATE))
+    assert [verdict.allowed for verdict in verdicts] == [True] * 2 + [False] * 3
