@@ -6,6 +6,7 @@ done nothing for a while that takes 0.15 of the 1.4 ms of a message's transactio
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
@@ -29,15 +30,22 @@ class Statement(NamedTuple):
     async def fetch(self, pool: Pool, parameters: Sequence[bytes | None]) -> list[Row]:
         """All rows. Parameters are given as text, columns come in binary. Raises psycopg.Error."""
         async with pool.connection() as connection:
-            if self.name not in (prepared := pool.prepared_on(connection)):
-                await self._prepare(connection)
-                prepared.add(self.name)
-            connection.pgconn.send_query_prepared(
-                self.name, parameters, result_format=Format.BINARY
-            )
-            found = await _finish(connection)
-            rows = Transformer(connection)
-            rows.set_pgresult(found)
+            prepared = pool.prepared_on(connection)
+            if self.name in prepared:
+                # psycopg deallocates all statements after a rollback.
+                with suppress(psycopg.errors.InvalidSqlStatementName):
+                    return await self._execute(connection, parameters)
+            await self._prepare(connection)
+            prepared.add(self.name)
+            return await self._execute(connection, parameters)
+
+    async def _execute(
+        self, connection: Connection, parameters: Sequence[bytes | None]
+    ) -> list[Row]:
+        connection.pgconn.send_query_prepared(self.name, parameters, result_format=Format.BINARY)
+        found = await _finish(connection)
+        rows = Transformer(connection)
+        rows.set_pgresult(found)
         return rows.load_rows(0, found.ntuples, tuple)
 
     async def _prepare(self, connection: Connection) -> None:
