@@ -28,7 +28,7 @@ POSTS_A_SECOND: Final = 50  # each to 200 sockets
 SETTLE_SECONDS: Final = 2.0
 START_SECONDS: Final = 5.0
 
-BARE_DEFAULTS: Final = """
+_BARE_DEFAULTS: Final = """
 global
     maxconn 5000
 defaults
@@ -37,6 +37,13 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout tunnel 60s
+"""
+_FLOOR: Final = """
+frontend public
+    bind {loopback}:{port}
+    default_backend floor
+backend floor
+    server floor unix@{socket}
 """
 _BARE: Final = """
 frontend public
@@ -48,6 +55,11 @@ backend edge
 backend realtime
 {realtime}
 """
+
+
+def describe_floor(port: int, socket: str) -> str:
+    """The file of a bare HAProxy at that port before a floor's Unix socket, in its own folder."""
+    return _BARE_DEFAULTS + _FLOOR.format(loopback=LOOPBACK, port=port, socket=socket)
 
 
 class Proxy(NamedTuple):
@@ -68,7 +80,7 @@ def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "haproxy.cfg"
         file.write_text(
-            BARE_DEFAULTS
+            _BARE_DEFAULTS
             + _BARE.format(
                 loopback=LOOPBACK,
                 port=port,

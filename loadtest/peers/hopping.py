@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from fleet.engines.binaries import haproxy_program
-from loadtest.peers.balancing import BARE_DEFAULTS
+from loadtest.peers.balancing import describe_floor
 from loadtest.peers.hubbub import Hubbub, spent
 from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds, wait_for_quiet
 from loadtest.peers.people import SOCKET_OPTIONS
-from loadtest.peers.process import LOOPBACK, Process, free_port, wait_for_port
+from loadtest.peers.process import Process, free_port, wait_for_port
 from loadtest.peers.relaying import Bus
 from loadtest.peers.sockets import Posts, Sockets
 
@@ -25,13 +25,6 @@ LISTENERS: Final = 2  # of each
 TEXT_BYTES: Final = 60
 WARM_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 0.01
-_PROXY: Final = """
-frontend public
-    bind {loopback}:{port}
-    default_backend floor
-backend floor
-    server floor unix@edge.sock
-"""
 
 
 class Floor(NamedTuple):
@@ -101,7 +94,7 @@ def running_floor(hubbub: Hubbub, database: str, bus: Bus) -> Iterator[Floor]:
             while not edge.exists():
                 started.check()
                 time.sleep(TICK_SECONDS)
-            file.write_text(BARE_DEFAULTS + _PROXY.format(loopback=LOOPBACK, port=balancer))
+            file.write_text(describe_floor(balancer, edge.name))
             proxy = start(haproxy_program(), "-db", "-f", file, cwd=Path(folder))
             wait_for_port(proxy, balancer)
             pids = [bus.pid, *(process.pid for process in processes)]

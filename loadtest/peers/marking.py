@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.engines.binaries import haproxy_program
-from loadtest.peers.balancing import BARE_DEFAULTS
+from loadtest.peers.balancing import describe_floor
 from loadtest.peers.growing import Measured, fresh_hubbub
 from loadtest.peers.hubbub import Hubbub
 from loadtest.peers.machine import Found, cpu_seconds
@@ -36,13 +36,6 @@ REST_SECONDS: Final = 45.0
 WATCHERS: Final = 200
 CHANGES: Final = 20
 TICK_SECONDS: Final = 0.01
-_FLOOR_PROXY: Final = """
-frontend public
-    bind {loopback}:{port}
-    default_backend floor
-backend floor
-    server floor unix@floor.sock
-"""
 
 
 class _Reader:
@@ -214,7 +207,7 @@ def _floor(stock: Stock) -> Iterator[tuple[str, dict[str, int]]]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "haproxy.cfg"
-        file.write_text(BARE_DEFAULTS + _FLOOR_PROXY.format(loopback=LOOPBACK, port=port))
+        file.write_text(describe_floor(port, "floor.sock"))
         program = [sys.executable, "-m", "loadtest.peers.marking_floor"]
         floor = Process([*program, Path(folder) / "floor.sock", stock.chats_url], None)
         proxy = Process([haproxy_program(), "-db", "-f", file], None, cwd=Path(folder))

@@ -173,6 +173,14 @@ class Stage(NamedTuple):
     folder: Path
 
 
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty one, of one test."""
+    url = postgres.make_database()
+    yield url
+    postgres.drop_database(url)
+
+
 @pytest.fixture(scope="module")
 def stage(
     postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory

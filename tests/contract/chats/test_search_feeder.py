@@ -1,7 +1,6 @@
 """The search index's feeder on a database that is slow."""
 
 import asyncio
-from collections.abc import Iterator
 from time import monotonic
 
 import psycopg
@@ -18,7 +17,6 @@ from common.database.pool import create_pool
 from common.process.tasks import stop
 from common.protocol.events import Message
 from common.protocol.ids import new_id
-from tests.fixtures.servers import PostgresServer
 
 MESSAGES = 600
 SLOW_BLOCKS = """
@@ -30,13 +28,6 @@ END $$;
 CREATE TRIGGER slow BEFORE INSERT ON search_blocks
 FOR EACH ROW EXECUTE FUNCTION wait_a_little();
 """
-
-
-@pytest.fixture
-def database_url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.make_database()
-    yield url
-    postgres.drop_database(url)
 
 
 async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str) -> None:

@@ -1,9 +1,6 @@
 """More blocks have all words of a phrase than are sorted out first, and few have the phrase."""
 
-from collections.abc import Iterator
-
 import psycopg
-import pytest
 
 from chats.log.encoding import draft_event, stamp
 from chats.search.feeding import UnfedRow, changes_of
@@ -14,7 +11,6 @@ from chats.store.search import NEWEST, find_messages
 from common.database.pool import create_pool
 from common.protocol.events import Message
 from common.protocol.ids import new_id
-from tests.fixtures.servers import PostgresServer
 
 BLOCKS = 1_300
 LIMIT = 7
@@ -23,13 +19,6 @@ ADD = (
     "SELECT search_add_blocks(%s::uuid[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[],"
     " %s::bigint[], %s, %s, %s)"
 )
-
-
-@pytest.fixture
-def database_url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.make_database()
-    yield url
-    postgres.drop_database(url)
 
 
 async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_url: str) -> None:

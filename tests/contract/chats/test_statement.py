@@ -1,22 +1,12 @@
 """A statement that is written to libpq, beside cursors of psycopg on the same connection."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
 from chats.store.statement import Statement
 from common.database.pool import Pool, create_pool
-from tests.fixtures.servers import PostgresServer
 
 TWICE = Statement(b"twice", b"SELECT 2 * $1::int4, $1")
-
-
-@pytest.fixture
-def database_url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.make_database()
-    yield url
-    postgres.drop_database(url)
 
 
 async def test_it_goes_on_where_psycopg_deallocates_everything(database_url: str) -> None:
