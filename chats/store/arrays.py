@@ -1,7 +1,13 @@
-"""PostgreSQL's text form of arrays, for parameters cast with `::uuid[]` and the like: it takes a
-fraction of the time that the driver needs for a list."""
+"""Arrays as PostgreSQL reads them, for parameters cast with `::uuid[]` and the like: to write them
+takes a fraction of the time that the driver needs for a list. As text, but for bytes."""
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_BYTEA: Final = 17  # its OID
+_head = struct.Struct(">5i").pack  # dimensions, whether there are nulls, type, length, first index
+_length = struct.Struct(">i").pack
 
 
 def id_array(ids: Iterable[str]) -> str:
@@ -13,6 +19,9 @@ def number_array(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-def bytes_array(values: Iterable[bytes]) -> str:
-    r"""Hexadecimal, each element quoted because of its backslash: `{"\\x00"}`."""
-    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+def bytes_array(values: Sequence[bytes]) -> bytes:
+    """In the binary format, as `array_recv` of PostgreSQL reads it."""
+    parts = [_head(1, 0, _BYTEA, len(values), 1)] if values else [_head(0, 0, _BYTEA, 0, 0)[:12]]
+    for value in values:
+        parts += (_length(len(value)), value)
+    return b"".join(parts)

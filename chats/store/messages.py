@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 import psycopg
+from psycopg.pq import Format
 
 from chats.store.arrays import bytes_array, id_array
 from chats.store.statement import Statement
@@ -12,10 +13,12 @@ from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.events import LinkPreview
 
+_TEXT = Format.TEXT
 _APPEND = Statement(
     b"append_events",
     b"SELECT item, outcome, seq, at, event, chat::text, outbox"
     b" FROM append_events($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::jsonb)",
+    formats=(_TEXT, _TEXT, _TEXT, Format.BINARY, _TEXT, _TEXT),
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -90,7 +93,7 @@ async def append_events(
         id_array([m.chat for m in messages]).encode(),
         id_array([m.sender for m in messages]).encode(),
         id_array([m.key for m in messages]).encode(),
-        bytes_array([m.draft for m in messages]).encode(),
+        bytes_array([m.draft for m in messages]),
         id_array(dict.fromkeys(other.chat for other in others)).encode(),
         _encode(others) if others else None,
     )

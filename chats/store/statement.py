@@ -22,13 +22,14 @@ Row = tuple[Any, ...]
 
 class Statement(NamedTuple):
     """Prepared once on each connection. `name` is that of no other; psycopg's own begin with an
-    underscore."""
+    underscore. `formats` are those of the parameters, text where there are none."""
 
     name: bytes
     query: bytes
+    formats: Sequence[Format] | None = None
 
     async def fetch(self, pool: Pool, parameters: Sequence[bytes | None]) -> list[Row]:
-        """All rows. Parameters are given as text, columns come in binary. Raises psycopg.Error."""
+        """All rows. Columns come in binary. Raises psycopg.Error."""
         async with pool.connection() as connection:
             prepared = pool.prepared_on(connection)
             if self.name in prepared:
@@ -42,7 +43,9 @@ class Statement(NamedTuple):
     async def _execute(
         self, connection: Connection, parameters: Sequence[bytes | None]
     ) -> list[Row]:
-        connection.pgconn.send_query_prepared(self.name, parameters, result_format=Format.BINARY)
+        connection.pgconn.send_query_prepared(
+            self.name, parameters, self.formats, result_format=Format.BINARY
+        )
         found = await _finish(connection)
         rows = Transformer(connection)
         rows.set_pgresult(found)
