@@ -26,7 +26,7 @@ MAX_WAITING_ITEMS: Final = 10_000  # more than that would not be served within t
 # A batch has the time of its oldest item. One that waited through an outage must not take the time
 # of those that have only just come.
 MAX_AGE_SPREAD_SECONDS: Final = 1.0
-FEWEST_GATHERED: Final = 4  # items of a call: after fewer the next one waits for nothing
+FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one waits for nothing
 MAX_GATHER_SECONDS: Final = 0.004
 
 

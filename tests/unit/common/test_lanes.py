@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from common.calls import lanes as module
-from common.calls.lanes import Lanes
+from common.calls.lanes import FEWEST_GATHERED, Lanes
 from common.protocol.errors import Refusal, unavailable
 
 
@@ -100,19 +100,26 @@ async def test_a_lane_may_gather_a_crowd() -> None:
         await asyncio.sleep(0.02)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, gather=1.0)
-    again = partial(lanes.ask, "", 8, lambda _: None)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=99, gather=1.0)
+    again = partial(lanes.ask, "", -1, lambda _: None)
 
     def ask_soon(_: object) -> None:
         asyncio.get_running_loop().call_soon(again)
 
-    for item in range(4):
-        lanes.ask("", item, ask_soon if item == 0 else lambda _: None)
-    await asyncio.sleep(0)
-    lanes.ask("", 7, lambda _: None)
-    while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells it
-        await asyncio.sleep(0.001)
-    assert calls == [[0, 1, 2, 3], [7, 8]]
+    async def send(crowd: range) -> None:
+        for item in crowd:
+            lanes.ask("", item, ask_soon if item == 0 else lambda _: None)
+        await asyncio.sleep(0)
+        lanes.ask("", 99, lambda _: None)
+        while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.001)
+
+    await send(range(FEWEST_GATHERED))
+    await send(range(FEWEST_GATHERED - 1))
+    assert calls == [
+        [*range(FEWEST_GATHERED)], [99, -1],
+        [*range(FEWEST_GATHERED - 1)], [99], [-1],
+    ]  # fmt: skip
 
 
 async def test_a_pause_ends_when_all_have_come_back() -> None:
