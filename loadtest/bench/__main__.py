@@ -39,7 +39,7 @@ from loadtest.peers.pinning import measure_pinning
 from loadtest.peers.products import measure_products
 from loadtest.peers.relaying import CASES, Bus, HubbubRun, Pace, PeerRun, measure_idle
 from loadtest.peers.resting import measure_rest
-from loadtest.peers.sending import CROWDING, SATURATING, Sending, make_audiences
+from loadtest.peers.sending import AT_THE_LIMIT, BELOW_IT, SATURATING, Sending, make_audiences
 from loadtest.peers.servers import PEERS, start_valkey
 from loadtest.peers.storming import TWO_NODES, Storms
 from loadtest.peers.stuck import measure_stuck_readers
@@ -168,21 +168,34 @@ class Bench:
                 for name, found in balancing.measure(proxies).items():
                     self.note("balancer", name, round_, found)
 
-    def measure_sends(self, hubbub: Hubbub) -> None:
+    def measure_sends(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
         audiences = make_audiences(People(hubbub.port))
         for layout, audience in audiences.items():
             sending = Sending(hubbub, audience, seconds, patience)
             for way in WAYS:
                 best = 0.0
-                for in_flight in (4, 32, SATURATING, CROWDING):
-                    for round_ in range(self.plan.rounds if in_flight >= SATURATING else 1):
+                for in_flight in (*BELOW_IT, *AT_THE_LIMIT):
+                    for round_ in range(self.plan.rounds if in_flight in AT_THE_LIMIT else 1):
                         found = sending.by(way, in_flight)
                         best = max(best, found["acknowledged_per_s"])
                         self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
                 for round_ in range(self.plan.rounds):  # one stall of the disk makes a p99
                     half = sending.by(way, SATURATING, best / 2)
                     self.note(f"{layout} {way} half", "hubbub", round_, half)
+                if layout == "spread":
+                    self._measure_floor(hubbub, bus, way, best / 2)
+
+    def _measure_floor(self, hubbub: Hubbub, bus: Bus, way: str, rate: float) -> None:
+        """Of so many sends a second into 200 chats."""
+        pace = self.plan.pace
+        with (
+            bare_commits(hubbub.data) as chats,
+            running_floor(hubbub, chats.url, bus) as floor,
+        ):
+            for round_ in range(self.plan.rounds):
+                found = floor.measure(way, rate, pace.seconds * 2, pace.patience, SATURATING)
+                self.note(f"spread {way} half", "floor", round_, {"rate": rate, **found})
 
     def measure_low_load(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
@@ -197,7 +210,7 @@ class Bench:
                 bare = measure_bare_commit(chats, seconds=seconds)
                 self.note("low load", "bare commit", round_, bare)
                 for way in WAYS:
-                    found = floor.measure(way, COMMITS_A_SECOND, seconds, patience)
+                    found = floor.measure(way, COMMITS_A_SECOND, seconds, patience, 4)
                     self.note("low load", f"floor by {way}", round_, found)
                     found = sending.by(way, 4, rate=COMMITS_A_SECOND)
                     self.note("low load", f"hubbub by {way}", round_, found)
@@ -239,7 +252,7 @@ def run(plan: Plan) -> Bench:
                 if bench.has("connects"):
                     bench.measure_connects(hubbub, bus)
                 if bench.has("sends"):
-                    bench.measure_sends(hubbub)
+                    bench.measure_sends(hubbub, bus)
                 if bench.has("low-load"):
                     bench.measure_low_load(hubbub, bus)
                 if bench.has("changes"):

@@ -31,7 +31,7 @@ from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
 from loadtest.peers.machine import describe_commit, describe_machine, first_line
 from loadtest.peers.relaying import CASES
-from loadtest.peers.sending import CROWDING, SATURATING
+from loadtest.peers.sending import AT_THE_LIMIT, BELOW_IT
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
@@ -75,8 +75,9 @@ BALANCER: Final = (
 )
 SENDS: Final = (
     "`hot` is one chat of 8 users who all send, `spread` 200 chats of 2 with one sender each; the "
-    "number is how many sends are in flight, `half` half of the best rate in open loop. Columns "
-    "from *balancer* on are µs of CPU a send, by tier."
+    "number is how many sends are in flight, `half` half of the best rate in open loop. Each row "
+    "begins when the search index has all that was sent before. Columns from *balancer* on are µs "
+    "of CPU a send, by tier."
 )
 _CONNECTS: Final = ("connect_us", "ready_s")
 
@@ -155,7 +156,7 @@ def _sends(rows: Rows) -> list[str]:
     ]
     for layout in ("hot", "spread"):
         for way in WAYS:
-            for load in (4, 32, SATURATING, CROWDING, "half"):
+            for load in (*BELOW_IT, *AT_THE_LIMIT, "half"):
                 what = f"{layout} {way} {load}"
                 if rows.of(what, "hubbub"):
                     table.append(_send_line(rows, what))
@@ -241,7 +242,15 @@ def _describe_connects(rows: Rows, servers: Sequence[str]) -> list[str]:
 def _describe_sends(rows: Rows, _: Sequence[str]) -> list[str]:
     if len(table := _sends(rows)) == HEAD_LINES:
         return []
-    return ["## Sends", "", SENDS, "", *table, "", "![Sends](pictures/bench-sends.png)", ""]
+    lines = ["## Sends", "", SENDS, "", *table, ""]
+    for way in WAYS:
+        if floor := rows.of(half := f"spread {way} half", "floor"):
+            p50, p99 = (rows.median(half, "floor", key) or 0.0 for key in ("p50_ms", "p99_ms"))
+            lines.append(
+                f"- the floor of hops (`sending_floor.py`) at {floor[0]['rate']:,.0f} a second by "
+                f"{way}, as `{half}`: delivery {p50:.1f} / {p99:.1f} ms"
+            )
+    return [*lines, "", "![Sends](pictures/bench-sends.png)", ""]
 
 
 def _balancer(rows: Rows) -> list[str]:

@@ -12,7 +12,7 @@ from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
 from loadtest.peers.products import ACTS, DELIVERY
 from loadtest.peers.resting import RESTING
-from loadtest.peers.sending import CROWDING, SATURATING
+from loadtest.peers.sending import AT_THE_LIMIT, SATURATING
 
 SECTION: Final = "Targets"
 
@@ -60,7 +60,7 @@ def _flat_out(sends: str) -> Measure:
     def measure(rows: Rows) -> float | None:
         rates = [
             rows.median(f"{sends} {in_flight}", "hubbub", "acknowledged_per_s")
-            for in_flight in (SATURATING, CROWDING)
+            for in_flight in AT_THE_LIMIT
         ]
         return max((rate for rate in rates if rate is not None), default=None)
 

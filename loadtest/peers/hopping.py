@@ -35,8 +35,10 @@ class Floor(NamedTuple):
     pids: list[int]
     hubbub: Hubbub
 
-    def measure(self, way: str, rate: float, seconds: float, patience: float) -> Found:
-        """So many messages a second in open loop."""
+    def measure(
+        self, way: str, rate: float, seconds: float, patience: float, connections: int
+    ) -> Found:
+        """So many messages a second in open loop, by REST over so many connections."""
         # A socket says which chat it hears, and is heard in it.
         plan = [f"/ws\t{chat}\t{chat}" for chat in CHATS for _ in range(LISTENERS)]
         sockets = Sockets([self.node], plan, [*SOCKET_OPTIONS, "--counter", "none"], core=None)
@@ -47,7 +49,7 @@ class Floor(NamedTuple):
                 posts = Posts(
                     [self.balancer], [(f"/api/chat/{chat}/message", "-") for chat in CHATS],
                     "--warm", WARM_SECONDS, "--seconds", seconds + 0.3,
-                    "--connections", 4, "--size", TEXT_BYTES, "--rate", rate,
+                    "--connections", connections, "--size", TEXT_BYTES, "--rate", rate,
                 )  # fmt: skip
                 posts.read()
             else:

@@ -10,6 +10,7 @@ from typing import Final
 from loadtest.peers.hubbub import Hubbub, spent
 from loadtest.peers.machine import Found, cpu_seconds, machine_busy_seconds, wait_for_quiet
 from loadtest.peers.people import SOCKET_OPTIONS, People, Person
+from loadtest.peers.samples import read_count
 from loadtest.peers.sockets import Posts, Sockets
 
 HOT_MEMBERS: Final = 8
@@ -17,7 +18,10 @@ SPREAD_CHATS: Final = 200
 TEXT_BYTES: Final = 60
 WARM_SECONDS: Final = 1.0
 SATURATING: Final = 128  # sends in flight: what a send costs at the limit
-CROWDING: Final = 256  # with fewer, processors idle while a batch waits for the disk
+AT_THE_LIMIT: Final = (SATURATING, 256, 512)  # the more, the larger batches are
+BELOW_IT: Final = (4, 32)
+CAUGHT_UP_SECONDS: Final = 180.0
+TICK_SECONDS: Final = 0.1
 UNORDERED: Final = ("--counter", "no counter")
 
 
@@ -54,7 +58,8 @@ def make_audiences(people: People) -> dict[str, Audience]:
 
 @dataclass(frozen=True)
 class Sending:
-    """How an audience's sends are measured; `seconds` each, a little `patience` before."""
+    """How an audience's sends are measured; `seconds` each, a little `patience` before, once the
+    search index has all that was sent so far."""
 
     hubbub: Hubbub
     audience: Audience
@@ -66,6 +71,7 @@ class Sending:
         options = [*SOCKET_OPTIONS, *([] if self.audience.hears_one else UNORDERED)]
         sockets = Sockets(self.hubbub.ports("realtime"), self.audience.plan, options, core=None)
         try:
+            wait_for_index(self.hubbub)
             wait_for_quiet(self.patience)
             if way == "rest":
                 return self._by_rest(sockets, in_flight, rate)
@@ -140,6 +146,16 @@ class Sending:
             "others_cores": max(0.0, (busy - sum(cpu.values()) - own) / took),
             **{key: seen[key] for key in ("p50_ms", "p99_ms", "lost", "swapped", "closed")},
         }
+
+
+def wait_for_index(hubbub: Hubbub) -> None:
+    """Until no chat has a message that search does not find. Raises RuntimeError when that takes
+    minutes."""
+    end = time.monotonic() + CAUGHT_UP_SECONDS
+    while read_count(hubbub, "chats", "hubbub_chats_search_behind_chats"):
+        if time.monotonic() > end:
+            raise RuntimeError("the search index does not catch up")
+        time.sleep(TICK_SECONDS)
 
 
 def _costs(cpu: dict[str, float], sends: float) -> Found:

@@ -1,5 +1,6 @@
 """The least that carries a durable message: the same processes in the same order as of Hubbub and
-the commit of one row, with no auth, limits, order, membership or batches.
+the commit of their rows, with no auth, limits, order or membership. What has come while a commit
+ran is stored together.
 
 argv: `node PORT CHATS VALKEY`, `edge PATH CHATS` or `chats PORT VALKEY DATABASE`, with the ports of
 the others. Between them a message is its chat's id and its text, in a line.
@@ -28,6 +29,7 @@ LOOPBACK: Final = "127.0.0.1"
 CHANNEL: Final = b"floor"
 ID_BYTES: Final = 36
 INSERT: Final = "INSERT INTO bare_commits VALUES (%s, %s)"
+INSERT_ALL: Final = "INSERT INTO bare_commits SELECT * FROM unnest(%s::bigint[], %s::bytea[])"
 CREATED: Final = (
     b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 )
@@ -85,9 +87,14 @@ class Socket(asyncio.Protocol):
         self._transport: asyncio.Transport = transport
 
     def data_received(self, data: bytes) -> None:
-        if self._ws is None:  # a frame of less than 64 KiB, whole in a read
-            start = 4 if data[1] & 0x7F == 126 else 2
-            self._hear(apply_mask(data[start + 4 :], data[start : start + 4]))
+        if self._ws is None:
+            while data:  # frames of less than 64 KiB, whole in a read
+                start, size = 2, data[1] & 0x7F
+                if size == 126:
+                    start, size = 4, int.from_bytes(data[2:4], "big")
+                text = start + 4
+                self._hear(apply_mask(data[text : text + size], data[start:text]))
+                data = data[text + size :]
             return
         self._ws.receive_data(data)
         for event in self._ws.events_received():
@@ -130,27 +137,34 @@ class Gate(asyncio.Protocol):
 
 
 class Store(asyncio.Protocol):
-    """A row each, then the bus, then the answer."""
+    """A row each, then the bus, then the answer; what has come meanwhile goes together."""
 
     def __init__(self, database: psycopg.AsyncConnection[Any], bus: asyncio.WriteTransport) -> None:
         self._database, self._bus = database, bus
-        self._waiting: deque[bytes] = deque()
+        self._waiting: list[bytes] = []
+        self._cut = b""  # a line whose end has not come yet
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._waiting += data.splitlines()
-        if self._task is None:
+        *lines, self._cut = (self._cut + data).split(b"\n")
+        self._waiting += lines
+        if self._waiting and self._task is None:
             self._task = asyncio.create_task(self._store())
 
     async def _store(self) -> None:
         while self._waiting:
-            message = self._waiting.popleft()
-            await self._database.execute(INSERT, (len(message), message))
-            self._bus.write(hiredis.pack_command(("PUBLISH", CHANNEL, message)))  # type: ignore[arg-type]
-            self._transport.write(b".")
+            messages, self._waiting = self._waiting, []
+            if len(messages) == 1:
+                await self._database.execute(INSERT, (len(messages[0]), messages[0]))
+            else:
+                lengths = [len(message) for message in messages]
+                await self._database.execute(INSERT_ALL, (lengths, messages))
+            for message in messages:
+                self._bus.write(hiredis.pack_command(("PUBLISH", CHANNEL, message)))  # type: ignore[arg-type]
+            self._transport.write(b"." * len(messages))
         self._task = None
 
 
