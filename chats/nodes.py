@@ -84,7 +84,7 @@ def _slice(
         events = _cut(here.events)
     else:
         SLICES.labels("log").inc()
-        events = [Recent(r.seq, r.event, decode_controls(r.controls)) for r in rows]
+        events = [Recent(r.seq, r.event, decode_controls(r.controls) or ()) for r in rows]
         if events and events[-1].seq == head:
             window.fill(want.chat, events)
     return Slice(

@@ -67,7 +67,7 @@ class Announcer:
             self._window.add(
                 chat,
                 [
-                    Recent(seq, event, [c for c in controls if c.seq == seq] if controls else [])
+                    Recent(seq, event, [c for c in controls if c.seq == seq] if controls else ())
                     for seq, event in enumerate(events, first)
                 ],
             )

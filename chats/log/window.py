@@ -5,6 +5,7 @@ it reaches the chat's head.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,12 +18,14 @@ _EVENT_OVERHEAD_BYTES = 150  # what Python needs around each
 _ID_BYTES = 90
 
 
-class Recent(NamedTuple):
-    """An event with the control entries of its seq."""
+class Recent(msgspec.Struct, frozen=True, gc=False):
+    """An event with the control entries of its seq, `()` for none. A hundred thousand of them are
+    kept: the garbage collector, which would stop the process for as long as it looks at each, does
+    not know them."""
 
     seq: int
     event: bytes
-    controls: list[Control]
+    controls: Sequence[Control] = ()
 
 
 class Tail(NamedTuple):
@@ -101,7 +104,7 @@ class Window:
         for place, held in enumerate(run.events):
             if message in held.event:
                 self._count(run, -_measure(held))
-                run.events[place] = held._replace(event=blank(held.event))
+                run.events[place] = msgspec.structs.replace(held, event=blank(held.event))
                 self._count(run, _measure(run.events[place]))
 
     def _count(self, run: _Run, size: int) -> None:
