@@ -1,5 +1,6 @@
 """The hot window."""
 
+import gc
 from typing import Any
 
 import msgspec
@@ -40,6 +41,16 @@ def test_it_answers_only_what_it_holds_without_a_hole() -> None:
     found = window.list_events(CHAT, 6, 1)
     assert found is not None
     assert found.last == 8
+
+
+def test_the_garbage_collector_does_not_know_its_events() -> None:
+    """It would stop the process for as long as it looks at each of a hundred thousand."""
+    window = make_window(max_bytes=1_000_000, max_bytes_a_chat=1_000_000)
+    window.add(CHAT, [Recent(seq, b"x" * 10) for seq in range(1, 1_001)])
+    found = window.list_events(CHAT, 0, 1_000)
+    assert found is not None
+    assert len(found.events) == 1_000
+    assert not any(gc.is_tracked(event) or gc.is_tracked(event.controls) for event in found.events)
 
 
 def test_a_gap_begins_anew() -> None:
