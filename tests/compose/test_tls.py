@@ -74,6 +74,7 @@ def _stack(folder: Path, **variables: str) -> Stack:
     return Stack(
         folder,
         COMPOSE_PROJECT_NAME="hubbub-tls",
+        HUBBUB_IMAGE="hubbub-tls:0.1.0",  # compose writes its project into what it builds
         HUBBUB_PORT=str(PLAIN_PORT),
         HUBBUB_TLS_PORT=str(TLS_PORT),
         HUBBUB_GRAFANA_PORT=str(PLAIN_PORT + 1),
