@@ -48,6 +48,7 @@ def truth(history: list[tuple[float, str, str]], now: float) -> PresenceState:
 
 @given(EVENTS, st.booleans())
 @example([(0.0, "a", "active"), (1.0, "b", "idle"), (1.0, "a", "gone"), (7.0, "b", "gone")], False)
+@example([(0.0, "a", "active"), (0.0, "a", "gone"), (0.0, "b", "idle"), (0.0, "b", "gone")], False)
 @settings(max_examples=300)
 def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], late: bool) -> None:
     """Once nothing has changed for a second, it is what they were told last; no two changes within
@@ -67,12 +68,12 @@ def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], la
     now = 0.0
     while now < at + KEPT_SECONDS + 2:
         while waiting and waiting[0][0] <= now:
-            _, node, what = waiting.pop(0)
+            when, node, what = waiting.pop(0)
             before = has.get(node)
             if what != "gone":
-                has[node] = Said(what == "active", None, now)
+                has[node] = Said(what == "active", None, when)
             elif before is not None and before.gone_at is None:
-                has[node] = Said(before.is_active, now, now)
+                has[node] = Said(before.is_active, when, when)
             else:
                 continue
             watching.hear(USER, node, has[node])
