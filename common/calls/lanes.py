@@ -51,9 +51,10 @@ class Lanes(Generic[Item, Result]):
     the items and the seconds that are left for them; it returns a result each, in their order, or
     raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
     call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
-    more, unless `max_items` wait already; after one of several items, at the earliest the share
-    `gather` of the time that it took later. `returning`: callers that were answered ask again soon,
-    so the pause ends early, once as many wait as were answered or already waited when it began."""
+    more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, at the
+    earliest the share `gather` of the time that it took later. `returning`: callers that were
+    answered ask again soon, so the pause ends early, once as many wait as were answered or already
+    waited when it began."""
 
     def __init__(
         self,
