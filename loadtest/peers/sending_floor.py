@@ -39,6 +39,13 @@ Done = Callable[[], None]
 Rooms = dict[bytes, list[asyncio.Transport]]
 
 
+def write(transport: asyncio.Transport, data: bytes) -> None:
+    """Unless its client has gone, as at the end of a measurement: uvloop would raise, and close
+    whatever brought the data."""
+    if not transport.is_closing():
+        transport.write(data)
+
+
 class Link(asyncio.Protocol):
     """To chats, which answers each line with a byte, in their order."""
 
@@ -73,7 +80,7 @@ class Bus(asyncio.Protocol):
             if said[0] == b"message":
                 frame = text_frame(said[2][ID_BYTES:])
                 for transport in self._rooms[said[2][:ID_BYTES]]:
-                    transport.write(frame)
+                    write(transport, frame)
 
 
 class Socket(asyncio.Protocol):
@@ -115,7 +122,7 @@ class Socket(asyncio.Protocol):
         self._chats.ask(self._chat, text, partial(self._answer, text[at : at + ID_BYTES]))
 
     def _answer(self, client_id: bytes) -> None:
-        self._transport.write(text_frame(b'{"type":"sent","clientId":"%b"}' % client_id))
+        write(self._transport, text_frame(b'{"type":"sent","clientId":"%b"}' % client_id))
 
     def connection_lost(self, _: Exception | None) -> None:
         if self._chat:
@@ -133,7 +140,7 @@ class Gate(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         head, _, body = data.partition(b"\r\n\r\n")
-        self._chats.ask(head.split(b"/", 4)[3], body, partial(self._transport.write, CREATED))
+        self._chats.ask(head.split(b"/", 4)[3], body, partial(write, self._transport, CREATED))
 
 
 class Store(asyncio.Protocol):
