@@ -22,7 +22,6 @@ START_PEOPLE: Final = 100
 WORKERS: Final = 2
 PACE_SECONDS: Final = 1.3  # at which a person posts as often as when posts were 40 of 56 acts
 ARRIVALS_A_SECOND: Final = 20.0
-SETTLE_SECONDS: Final = 5.0  # what it costs to arrive is not what it costs to be there
 WINDOW_SECONDS: Final = 15.0
 CALM_SECONDS: Final = 4.0
 END_SECONDS: Final = 30.0  # of the time there is, for the last deliveries and goodbyes
@@ -61,7 +60,6 @@ class Search:
         before = people.tally
         patience = max(10.0, until - time.monotonic())
         arrived = people.become(number, ARRIVALS_A_SECOND, patience)
-        wait(SETTLE_SECONDS)
         people.reset()
         clock = CpuClock(self._system.state(), ALL_TIERS, {LOAD: people.pids})
         posts, since = people.tally.answered, clock.read()
