@@ -21,7 +21,7 @@ def number_array(numbers: Iterable[int]) -> str:
 
 def bytes_array(values: Sequence[bytes]) -> bytes:
     """In the binary format, as `array_recv` of PostgreSQL reads it."""
-    parts = [_head(1, 0, _BYTEA, len(values), 1)] if values else [_head(0, 0, _BYTEA, 0, 0)[:12]]
+    parts = [_head(1, 0, _BYTEA, len(values), 1)]
     for value in values:
         parts += (_length(len(value)), value)
     return b"".join(parts)

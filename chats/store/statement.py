@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 
 class Statement(NamedTuple):
     """Prepared once on each connection. `name` is that of no other; psycopg's own begin with an
-    underscore. `formats` are those of the parameters, text where there are none."""
+    underscore. `formats` are those of the parameters; all are text where none are given."""
 
     name: bytes
     query: bytes

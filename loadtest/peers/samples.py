@@ -19,7 +19,7 @@ def read_counts(hubbub: Hubbub, role: str, name: str, label: str) -> Counter[str
 
 
 def read_count(hubbub: Hubbub, role: str, name: str) -> int:
-    """A counter over all of its labels and all processes of the role."""
+    """A counter, or a gauge of things, over all of its labels and all processes of the role."""
     return int(sum(value for _, value in _read(hubbub, role, name)))
 
 

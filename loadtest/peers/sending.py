@@ -20,7 +20,7 @@ WARM_SECONDS: Final = 1.0
 SATURATING: Final = 128  # sends in flight: what a send costs at the limit
 AT_THE_LIMIT: Final = (SATURATING, 256, 512)  # the more, the larger batches are
 BELOW_IT: Final = (4, 32)
-CAUGHT_UP_SECONDS: Final = 180.0
+CATCH_UP_SECONDS: Final = 180.0
 TICK_SECONDS: Final = 0.1
 UNORDERED: Final = ("--counter", "no counter")
 
@@ -151,7 +151,7 @@ class Sending:
 def wait_for_index(hubbub: Hubbub) -> None:
     """Until no chat has a message that search does not find. Raises RuntimeError when that takes
     minutes."""
-    end = time.monotonic() + CAUGHT_UP_SECONDS
+    end = time.monotonic() + CATCH_UP_SECONDS
     while read_count(hubbub, "chats", "hubbub_chats_search_behind_chats"):
         if time.monotonic() > end:
             raise RuntimeError("the search index does not catch up")
