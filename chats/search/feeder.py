@@ -16,7 +16,7 @@ from chats.metrics import (
     SEARCH_FED,
     SEARCH_LACKS_WORDS,
 )
-from chats.search.pace import Pace
+from chats.search.pace import LOOK_SECONDS, Pace
 from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
@@ -60,11 +60,18 @@ class Feeder:
             more, failed = await self._feed(waiting[:_CHATS_AT_ONCE])
             failure = failure or failed
             waiting = more + waiting[_CHATS_AT_ONCE:]
-            now = monotonic()
-            await asyncio.sleep(self._pace.pause(now, now - started, behind))
+            await self._give_way(monotonic() - started, behind)
         self._measure()
         if failure is not None:
             raise failure
+
+    async def _give_way(self, took: float, behind: float) -> None:
+        """After work that took so long. Looks again and again whether it still has to: the pause that
+        follows a slow commit can be a minute, in which the crowd has long gone."""
+        began = now = monotonic()
+        while (left := self._pace.pause(now, took, behind) - (now - began)) > 0:
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+            now, behind = monotonic(), self._measure()
 
     async def _feed(self, chats: list[str]) -> tuple[list[str], Exception | None]:
         """Those of these chats of which something is left and that nobody else feeds, and why one

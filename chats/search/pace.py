@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 CROWDED_EVENTS: Final = 16.0  # stored at once, on the average of about a second
 CROWDED_SHARE: Final = 0.02
 FULL_SHARE_SECONDS: Final = 600.0  # so far behind, a feeder works all of the time
-_LOOK_SECONDS: Final = 0.6
+LOOK_SECONDS: Final = 0.6  # after which the pause may be another one
 
 
 class _Stored(NamedTuple):
@@ -37,7 +37,7 @@ class Pace:
     def pause(self, now: float, took: float, behind: float) -> float:
         """Seconds to wait after work that took so long, where the index lacks the events of so many
         seconds."""
-        if now - self._looks[-1].at >= _LOOK_SECONDS:
+        if now - self._looks[-1].at >= LOOK_SECONDS:
             self._looks.append(_Stored(now, self._batches, self._events))
         oldest, newest = self._looks[0], self._looks[-1]
         if newest.events - oldest.events <= CROWDED_EVENTS * (newest.batches - oldest.batches):
