@@ -67,6 +67,18 @@ def test_every_link_to_a_heading_finds_it() -> None:
     assert broken == []
 
 
+def test_the_index_of_decisions_has_every_record() -> None:
+    """By its heading."""
+    index = set(re.findall(r"^\| \[(.+?)\]\(", (ROOT / "docs/decisions.md").read_text(), re.MULTILINE))
+    missing = [
+        f"{page.name}: {heading}"
+        for page in sorted((ROOT / "docs/decisions").glob("*.md"))
+        for heading in re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+        if heading not in index
+    ]
+    assert missing == []
+
+
 def test_every_page_says_for_whom_it_is() -> None:
     """In its first lines; records of decisions lead back to their index instead."""
     silent = [
