@@ -69,11 +69,12 @@ def test_every_link_to_a_heading_finds_it() -> None:
 
 def test_the_index_of_decisions_has_every_record() -> None:
     """By its heading."""
-    index = set(re.findall(r"^\| \[(.+?)\]\(", (ROOT / "docs/decisions.md").read_text(), re.MULTILINE))
+    page = (ROOT / "docs/decisions.md").read_text()
+    index = set(re.findall(r"^\| \[(.+?)\]\(", page, re.MULTILINE))
     missing = [
-        f"{page.name}: {heading}"
-        for page in sorted((ROOT / "docs/decisions").glob("*.md"))
-        for heading in re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+        f"{area.name}: {heading}"
+        for area in sorted((ROOT / "docs/decisions").glob("*.md"))
+        for heading in re.findall(r"^## (.+)$", area.read_text(), re.MULTILINE)
         if heading not in index
     ]
     assert missing == []
