@@ -7,7 +7,7 @@ from tests.compose.test_accidents import survive
 
 
 async def test_a_second_up_replaces_no_container(system: Stack) -> None:
-    """While people talk, with and without a build, also after a rolling upgrade; more replicas leave
+    """While people talk, with and without a build, after a rolling upgrade too; more replicas leave
     all but `ops` alone, which knows how many there should be."""
     await asyncio.to_thread(system.run, "deploy/compose-upgrade", "users", "edge")
     before, watchers = system.all_containers(), set(system.containers("ops"))
