@@ -66,8 +66,8 @@ class Feeder:
             raise failure
 
     async def _give_way(self, took: float, behind: float) -> None:
-        """After work that took so long. Looks again and again whether it still has to: the pause
-        after a slow commit can be a minute, in which the crowd has long gone."""
+        """Waits after work that took so long, while there is a crowd: after a slow commit the pause
+        can be a minute, and the crowd gone long before."""
         began = now = monotonic()
         while (left := self._pace.pause(now, took, behind) - (now - began)) > 0:
             await asyncio.sleep(min(left, LOOK_SECONDS))
