@@ -121,7 +121,7 @@ async def test_a_replica_of_chats_that_hangs_costs_a_request_its_share(
     system: Hubbub, ann: Person
 ) -> None:
     """Posts and reads in many chats, half of them the hung one's: all answered, none slowly."""
-    await system.until_whole()
+    await system.until_known(("chats",), by="edge")
     chats = [await ann.create_chat(f"chat {number}") for number in range(8)]
 
     async def talk(chat: str) -> None:

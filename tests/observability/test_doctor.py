@@ -52,19 +52,10 @@ async def until_sound(system: Hubbub) -> None:
             assert found.keys() <= {3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 22}, found
 
 
-async def until_nodes_know_all(system: Hubbub) -> None:
-    """A replica that has just started is in its callers' lists a second later."""
-    services = len(system.processes("users")) + len(system.processes("chats"))
-    known = len(system.processes("realtime")) * services
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while system.metric("realtime", "hubbub_known_replicas") < known:  # noqa: ASYNC110 - HTTP
-            await asyncio.sleep(0.2)
-
-
 async def test_a_hung_process_is_named(system: Hubbub) -> None:
     """It is there, and says nothing."""
     await until_sound(system)
-    await until_nodes_know_all(system)
+    await system.until_known(("users", "chats"), by="realtime")
     victim = system.processes("chats")[0]
     system.signal_one(victim.pid, signal.SIGSTOP)
     try:
