@@ -46,7 +46,7 @@ class Feeder:
         now = monotonic()
         for chat in chats:
             self._noted.setdefault(chat, now)
-        self._pace.note(events)
+        self._pace.note(now, events)
 
     async def run(self) -> None:
         """One pass over what was noted, and now and then over what nobody noted. Raises what the

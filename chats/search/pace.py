@@ -26,21 +26,29 @@ class Pace:
     """Told of every batch; `now` are seconds of one clock."""
 
     def __init__(self, now: float) -> None:
-        self._looks = deque([_Stored(now, 0, 0)], maxlen=3)
+        self._looks = deque([_Stored(now, 0, 0)], maxlen=2)
         self._batches = self._events = 0
 
-    def note(self, events: int) -> None:
+    def note(self, now: float, events: int) -> None:
         """So many were stored at once."""
+        self._look(now)
         self._batches += 1
         self._events += events
 
     def pause(self, now: float, took: float, behind: float) -> float:
         """Seconds to wait after work that took so long, where the index lacks the events of so many
         seconds."""
-        if now - self._looks[-1].at >= LOOK_SECONDS:
-            self._looks.append(_Stored(now, self._batches, self._events))
-        oldest, newest = self._looks[0], self._looks[-1]
-        if newest.events - oldest.events <= CROWDED_EVENTS * (newest.batches - oldest.batches):
+        self._look(now)
+        oldest = self._looks[0]
+        batches, events = self._batches - oldest.batches, self._events - oldest.events
+        if events <= CROWDED_EVENTS * batches:
             return 0.0
         share = min(1.0, max(CROWDED_SHARE, (behind / FULL_SHARE_SECONDS) ** 2))
         return took * (1 / share - 1)
+
+    def _look(self, now: float) -> None:
+        since = now - self._looks[-1].at
+        if since >= 2 * LOOK_SECONDS:  # nothing was stored since: no sign of now
+            self._looks.clear()
+        if since >= LOOK_SECONDS:
+            self._looks.append(_Stored(now, self._batches, self._events))

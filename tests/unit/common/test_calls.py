@@ -15,7 +15,7 @@ from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from fleet.processes.ports import ReservedPort
-from tests.fixtures.busy import BUSY
+from tests.fixtures.busy import BUSY, bound
 from tests.fixtures.callers import AnyCaller
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -194,13 +194,13 @@ async def test_a_restart_is_waited_out(http: HttpClient) -> None:
 
 
 async def test_a_call_gives_up_at_its_deadline(http: HttpClient) -> None:
-    """`unavailable` with Retry-After, no later than the timeout."""
+    """`unavailable` with Retry-After, when the timeout is over."""
     replica = Replica("a")
     calls = call_all(http, [replica])
     started = time.monotonic()
     with pytest.raises(Refusal) as refused:
         await calls.call("x", Ask("?"), Told, timeout=0.5)
-    assert 0.4 < time.monotonic() - started < BUSY * 0.5
+    assert 0.4 < time.monotonic() - started < bound(0.55, 2.5)
     assert refused.value.code == "unavailable"
     assert refused.value.http_headers()["Retry-After"] == "1"
     await replica.close()
