@@ -143,7 +143,9 @@ async def talk_while_cut(
         await hear_post(world, chat, ann, socket)
         async with cut(begin, end):
             started = time.monotonic()
+            # The join of a moment ago may still read the log, and find this one without a poll.
             assert await hear_post(world, chat, ann, socket) < FIRST_SECONDS
+            await until_polling(world, lambda reasons: reason in reasons)
             is_over = False
             while not is_over:
                 is_over = time.monotonic() - started > seconds
