@@ -48,7 +48,7 @@ class Pace:
 
     def _look(self, now: float) -> None:
         since = now - self._looks[-1].at
-        if since >= 2 * LOOK_SECONDS:  # nothing was stored since: no sign of now
+        if since >= 2 * LOOK_SECONDS:  # nobody sent: older batches say nothing of now
             self._looks.clear()
         if since >= LOOK_SECONDS:
             self._looks.append(_Stored(now, self._batches, self._events))
