@@ -8,7 +8,7 @@ from unicodedata import combining, normalize
 from common.calls.balancer import network_of
 from common.process.logs import log
 from common.protocol.errors import Refusal
-from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict, demand, rate_limited
+from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict, demand
 from common.valkey.shared_rates import SharedBuckets
 from edge.known_addresses import KnownAddresses
 
@@ -128,4 +128,4 @@ def refuse_address(limit: str, address: str, verdict: Verdict) -> Refusal:
     """Says in the log where the client is, so that an operator can tell one who guesses passwords
     from many who share a proxy; no other line does."""
     log("address refused", level=logging.WARNING, limit=limit, client=network_of(address))
-    return rate_limited(verdict)
+    return verdict.refusal()

@@ -15,7 +15,7 @@ from common.protocol.errors import Refusal, invalid
 from common.protocol.files import Attachment, BeginUpload, FinishUpload
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_FILE_BYTES
-from common.valkey.rates import Verdict, rate_limited
+from common.valkey.rates import rate_limited
 from files.kinds import PICTURES, Sniffer
 from files.metrics import BROKEN, RECEIVED, UPLOADS
 from files.previews import UNREADABLE, Previews
@@ -85,8 +85,9 @@ class Uploads:
         return result
 
     def _too_many(self) -> Refusal:
-        verdict = Verdict(False, self._at_once, 0, RETRY_SECONDS, RETRY_SECONDS)
-        return rate_limited(verdict)
+        return rate_limited(
+            limit=self._at_once, remaining=0, retry_after=RETRY_SECONDS, reset=RETRY_SECONDS
+        )
 
     async def _receive(self, file: str, body: AsyncIterator[bytes]) -> FinishUpload:
         sniffer = Sniffer()

@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Generic, TypeVar, cast
 
 import msgspec
@@ -108,16 +109,7 @@ class Lanes(Generic[Item, Result]):
     async def fetch(self, key: str, item: Item) -> Result:
         """The same for a caller that waits. Raises Refusal."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-
-        def done(result: Result | Refusal) -> None:
-            if future.done():  # the asker went away
-                return
-            if isinstance(result, Refusal):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self.ask(key, item, done)
+        self.ask(key, item, partial(_settle, future))
         return await future
 
     @property
@@ -238,3 +230,12 @@ class Lanes(Generic[Item, Result]):
 def _end(pause: asyncio.Future[None]) -> None:
     if not pause.done():
         pause.set_result(None)
+
+
+def _settle(asker: asyncio.Future[Result], result: Result | Refusal) -> None:
+    if asker.done():  # it went away
+        return
+    if isinstance(result, Refusal):
+        asker.set_exception(result)
+    else:
+        asker.set_result(result)

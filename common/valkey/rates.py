@@ -25,34 +25,59 @@ SENDS: Final = Rate(10, 50)  # a user, over REST and sockets together
 SEND_KIND: Final = "send"  # the name of those buckets
 
 
+TOLERANCE_SECONDS: Final = 1e-6  # sums of fractions must not refuse the last token
+
+
 class Verdict(NamedTuple):
-    """`retry_after` and `reset` in whole seconds: until one, and until all may be taken."""
+    """Of a bucket that is full again in `full_in` seconds. What a refusal says of it is worked out
+    for those who are refused: nearly all are not."""
 
     allowed: bool
-    limit: int
-    remaining: int
-    retry_after: int
-    reset: int
+    rate: Rate
+    full_in: float
 
+    @property
+    def limit(self) -> int:
+        return self.rate.burst
 
-TOLERANCE_SECONDS: Final = 1e-6  # sums of fractions must not refuse the last token
+    @property
+    def remaining(self) -> int:
+        """Tokens that are left."""
+        return max(0, math.floor(self.rate.burst - self._missing + TOLERANCE_SECONDS))
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds until one may be taken."""
+        if self.allowed:
+            return 0
+        return max(1, math.ceil((self._missing + 1 - self.rate.burst) / self.rate.per_second))
+
+    @property
+    def reset(self) -> int:
+        """Whole seconds until all may be taken."""
+        return max(1, math.ceil(self.full_in))
+
+    def refusal(self) -> Refusal:
+        """What whoever was not allowed is answered."""
+        return rate_limited(
+            limit=self.limit,
+            remaining=self.remaining,
+            retry_after=self.retry_after,
+            reset=self.reset,
+        )
+
+    @property
+    def _missing(self) -> float:
+        return self.full_in * self.rate.per_second
 
 
 def judge(rate: Rate, full_at: float, now: float) -> tuple[Verdict, float]:
     """Takes a token of a bucket that is full at `full_at`; returns when it is full then."""
-    before = max(full_at, now)
+    before = full_at if full_at > now else now
     after = before + 1 / rate.per_second
-    allowed = after - now <= rate.burst / rate.per_second + TOLERANCE_SECONDS
-    full_at = after if allowed else before
-    return describe(rate, full_at - now, allowed), full_at
-
-
-def describe(rate: Rate, full_in: float, allowed: bool) -> Verdict:
-    """The verdict for a bucket that is full again in `full_in` seconds."""
-    missing = full_in * rate.per_second
-    left = max(0, math.floor(rate.burst - missing + TOLERANCE_SECONDS))
-    wait = 0 if allowed else max(1, math.ceil((missing + 1 - rate.burst) / rate.per_second))
-    return Verdict(allowed, rate.burst, left, wait, max(1, math.ceil(full_in)))
+    if after - now > rate.burst / rate.per_second + TOLERANCE_SECONDS:
+        return Verdict(False, rate, before - now), before
+    return Verdict(True, rate, after - now), after
 
 
 class Buckets:
@@ -65,20 +90,15 @@ class Buckets:
     def take(self, key: str, rate: Rate, now: float) -> Verdict:
         """One token, if there is one."""
         verdict, after = judge(rate, self._full_at.get(key, now), now)
-        self.set_full_at(key, after, now)
+        self._set(key, after, now)
         return verdict
 
     def give_back(self, key: str, rate: Rate, now: float) -> None:
         """The token that was taken last did not have to be."""
         if (full_at := self._full_at.get(key)) is not None:
-            self.set_full_at(key, full_at - 1 / rate.per_second, now)
+            self._set(key, full_at - 1 / rate.per_second, now)
 
-    def full_in(self, key: str, now: float) -> float:
-        """Seconds until it is full; 0 where it is."""
-        return max(0.0, self._full_at.get(key, now) - now)
-
-    def set_full_at(self, key: str, full_at: float, now: float) -> None:
-        """What somebody knows better."""
+    def _set(self, key: str, full_at: float, now: float) -> None:
         self._full_at[key] = full_at
         self._full_at.move_to_end(key)
         while self._full_at:
@@ -91,17 +111,18 @@ class Buckets:
 def demand(verdict: Verdict) -> None:
     """Raises Refusal rate_limited."""
     if not verdict.allowed:
-        raise rate_limited(verdict)
+        raise verdict.refusal()
 
 
-def rate_limited(verdict: Verdict) -> Refusal:
+def rate_limited(*, limit: int, remaining: int, retry_after: int, reset: int) -> Refusal:
+    """`limit` and `remaining` in requests, the others in seconds."""
     return Refusal(
         "rate_limited",
         "Too many requests. Wait a little.",
-        retry_after=verdict.retry_after,
+        retry_after=retry_after,
         headers={
-            "RateLimit-Limit": str(verdict.limit),
-            "RateLimit-Remaining": str(verdict.remaining),
-            "RateLimit-Reset": str(verdict.reset),
+            "RateLimit-Limit": str(limit),
+            "RateLimit-Remaining": str(remaining),
+            "RateLimit-Reset": str(reset),
         },
     )

@@ -13,17 +13,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from common.process.logs import log
-from common.valkey.rates import Buckets, Rate, Verdict, describe
+from common.valkey.rates import Rate, Verdict, judge
 from common.valkey.valkey import Script, Taken, Valkey
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
 REMEMBERED_SECONDS: Final = 600.0  # in a conversation somebody sends that often
-MAX_REMEMBERED: Final = 5_000
+MAX_REMEMBERED: Final = 5_000  # of buckets that are full
+MAX_BUCKETS: Final = 100_000
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
 TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it at once
 MAX_BATCH: Final = 500
@@ -53,15 +54,53 @@ return {taken and 1 or 0, math.ceil(after - now)}
 Done = Callable[[Verdict], None]
 
 
-class _Take(NamedTuple):
-    """Tokens that were given out already, which Valkey only counts, in so many takes; or one that
+class _Bucket:
+    """What this process knows of a bucket, and which of its takes Valkey has not answered."""
+
+    __slots__ = (
+        "asked", "full_at", "given", "heard_at", "is_counted_alone", "kind", "untold", "whom",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, whom: str) -> None:
+        self.kind, self.whom = kind, whom
+        self.full_at = float("-inf")
+        self.heard_at = float("-inf")  # of Valkey's count
+        self.is_counted_alone = False  # since Valkey was last heard of it
+        self.asked = 0  # takes that wait for Valkey
+        self.given = 0  # takes that were given out already
+        self.untold: _Take | None = None  # of those given out
+
+    def take(self, rate: Rate, now: float) -> Verdict:
+        """One token, if there is one."""
+        verdict, self.full_at = judge(rate, self.full_at, now)
+        return verdict
+
+    def is_known(self, rate: Rate, now: float) -> bool:
+        """Whether Valkey's count of it is not too old to go by."""
+        if self.is_counted_alone:
+            return False
+        age = now - self.heard_at
+        if age < KNOWN_SECONDS:
+            return self.given < max(1, rate.burst * MAX_UNCOUNTED_SHARE)
+        # One too much, until it has filled up once more, wherever else it was emptied.
+        return age < REMEMBERED_SECONDS and not self.given and self.full_at <= now
+
+    def may_be_forgotten(self, now: float) -> bool:
+        """Whether one that nobody knows would do as well."""
+        return self.full_at <= now and not self.asked and not self.given
+
+
+class _Take:
+    """Tokens that were given out already, which Valkey only counts, in `given` takes; or one that
     `done` waits for."""
 
-    key: str
-    rate: Rate
-    cost: int
-    given: int
-    done: Done | None
+    __slots__ = ("bucket", "cost", "done", "given", "rate")
+
+    def __init__(
+        self, bucket: _Bucket, rate: Rate, cost: int, given: int, done: Done | None = None
+    ) -> None:
+        self.bucket, self.rate, self.cost = bucket, rate, cost
+        self.given, self.done = given, done
 
 
 class SharedBuckets:
@@ -71,13 +110,9 @@ class SharedBuckets:
         self._valkey = valkey
         self._topics = valkey.topics
         self._clock = clock
-        self._mirror = Buckets()
-        self._heard_at: OrderedDict[str, float] = OrderedDict()
-        # Takes of a bucket that Valkey has not answered: given out already, and waiting for it.
-        self._given: dict[str, int] = {}
-        self._asked: dict[str, int] = {}
-        self._untold: dict[str, _Take] = {}  # of those given out
-        self._counted_alone: set[str] = set()  # since Valkey was last heard of them
+        # By kind and whom; those of which Valkey was heard last are at the end.
+        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._untold: list[_Take] = []
         self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
         self._tells_soon = False
@@ -97,63 +132,70 @@ class SharedBuckets:
     def take_at_once(self, kind: str, whom: str, rate: Rate) -> Verdict | None:
         """One token, by this process's count; None where that is not known to be right, and `ask`
         or `take` has to be called. So the takes of one bucket keep their order."""
-        key = self._topics.bucket(kind, whom)
         now = self._clock()
-        if not self._knows(key, rate, now):
+        is_alone = now < self._left_alone_until
+        bucket = self._buckets.get((kind, whom))
+        if bucket is None:
+            if not is_alone:
+                return None
+            bucket = self._make(kind, whom, now)
+        if bucket.asked or not (is_alone or bucket.is_known(rate, now)):
             return None
-        verdict = self._mirror.take(key, rate, now)
+        verdict = bucket.take(rate, now)
         if verdict.allowed:
-            self._tell_soon(key, rate, 1)
+            self._tell_soon(bucket, rate, 1, is_alone)
         return verdict
 
     def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
         """The same as `take`, for a caller that does not wait; `done` is called once, at the latest
         when Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one
         bucket."""
-        self._ask(_Take(self._topics.bucket(kind, whom), rate, 1, 0, done))
+        now = self._clock()
+        bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
+        take = _Take(bucket, rate, 1, 0, done)
+        is_full = len(self._waiting) >= MAX_UNTOLD and not bucket.asked
+        if is_full or now < self._left_alone_until:
+            self._decide_alone(take, now)
+            return
+        self._waiting.append(take)
+        bucket.asked += 1
+        self._start_telling()
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
         """The token that was taken last did not have to be."""
-        key = self._topics.bucket(kind, whom)
-        self._mirror.give_back(key, rate, self._clock())
-        if key not in self._counted_alone:
-            self._tell_soon(key, rate, -1)
+        now = self._clock()
+        bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
+        bucket.full_at -= 1 / rate.per_second
+        if not bucket.is_counted_alone:
+            self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
 
-    def _knows(self, key: str, rate: Rate, now: float) -> bool:
-        if key in self._asked:
-            return False
-        if now < self._left_alone_until:
-            return True
-        if key in self._counted_alone:
-            return False
-        heard_at = self._heard_at.get(key)
-        if heard_at is None or now - heard_at >= REMEMBERED_SECONDS:
-            return False
-        given = self._given.get(key, 0)
-        if now - heard_at < KNOWN_SECONDS:
-            return given < max(1, rate.burst * MAX_UNCOUNTED_SHARE)
-        # One too much, until it has filled up once more, wherever else it was emptied.
-        return not given and not self._mirror.full_in(key, now)
+    def _make(self, kind: str, whom: str, now: float) -> _Bucket:
+        """One that nobody knows; the oldest that may go do."""
+        while self._buckets:
+            oldest = next(iter(self._buckets.values()))
+            if oldest.may_be_forgotten(now):
+                is_remembered = now - oldest.heard_at < REMEMBERED_SECONDS
+                keeps = is_remembered and len(self._buckets) < MAX_REMEMBERED
+            else:
+                keeps = len(self._buckets) < MAX_BUCKETS
+            if keeps:
+                break
+            self._buckets.popitem(last=False)
+        bucket = self._buckets[kind, whom] = _Bucket(kind, whom)
+        return bucket
 
-    def _ask(self, take: _Take) -> None:
-        is_full = len(self._waiting) >= MAX_UNTOLD and take.key not in self._asked
-        if is_full or self._clock() < self._left_alone_until:
-            self._decide_alone(take)
-            return
-        self._waiting.append(take)
-        self._asked[take.key] = self._asked.get(take.key, 0) + 1
-        self._start_telling()
-
-    def _tell_soon(self, key: str, rate: Rate, cost: int) -> None:
-        untold = self._untold.get(key)
-        if untold is not None:
-            self._untold[key] = _Take(key, rate, untold.cost + cost, untold.given + 1, None)
-        elif len(self._untold) < MAX_UNTOLD and self._clock() >= self._left_alone_until:
-            self._untold[key] = _Take(key, rate, cost, 1, None)
+    def _tell_soon(self, bucket: _Bucket, rate: Rate, cost: int, is_alone: bool) -> None:
+        if (untold := bucket.untold) is not None:
+            untold.rate = rate
+            untold.cost += cost
+            untold.given += 1
+        elif len(self._untold) < MAX_UNTOLD and not is_alone:
+            bucket.untold = _Take(bucket, rate, cost, 1)
+            self._untold.append(bucket.untold)
         else:
-            self._note_alone(key)
+            bucket.is_counted_alone = True
             return
-        self._given[key] = self._given.get(key, 0) + 1
+        bucket.given += 1
         if not self._tells_soon:
             self._tells_soon = True
             asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
@@ -177,8 +219,8 @@ class SharedBuckets:
                         results = await self._ask_valkey(batch)
             finally:  # also when cancelled: no caller is left waiting
                 if results is None:
-                    batch += [*self._untold.values(), *self._waiting]
-                    self._untold, self._waiting = {}, []
+                    batch += [*self._drain_untold(), *self._waiting]
+                    self._waiting = []
                     self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
                 self._hear(batch, results)
             if results is None:
@@ -186,10 +228,15 @@ class SharedBuckets:
 
     def _take_batch(self) -> list[_Take]:
         """What was given out of a bucket goes before what asks for more of it."""
-        self._waiting[:0] = self._untold.values()
-        self._untold = {}
+        self._waiting[:0] = self._drain_untold()
         batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
         return batch
+
+    def _drain_untold(self) -> list[_Take]:
+        untold, self._untold = self._untold, []
+        for take in untold:
+            take.bucket.untold = None
+        return untold
 
     def _ask_valkey(self, batch: list[_Take]) -> Taken:
         now = self._clock()
@@ -197,49 +244,45 @@ class SharedBuckets:
             SCRIPT,
             [
                 (
-                    key, f"{1e6 / rate.per_second:.3f}", rate.burst, cost, int(given > 0),
-                    self._alone_full_in(key, now),
+                    self._topics.bucket(take.bucket.kind, take.bucket.whom),
+                    f"{1e6 / take.rate.per_second:.3f}", take.rate.burst,
+                    take.cost, int(take.given > 0), _alone_full_in(take.bucket, now),
                 )
-                for key, rate, cost, given, _ in batch
+                for take in batch
             ],
         )  # fmt: skip
-
-    def _alone_full_in(self, key: str, now: float) -> int:
-        """In microseconds; 0 where Valkey knows of all takes."""
-        return round(self._mirror.full_in(key, now) * 1e6) if key in self._counted_alone else 0
 
     def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
         """The answers to a batch; None where there are none."""
         now = self._clock()
-        while self._heard_at and (
-            len(self._heard_at) > MAX_REMEMBERED
-            or now - next(iter(self._heard_at.values())) >= REMEMBERED_SECONDS
-        ):
-            self._heard_at.popitem(last=False)
         for index, take in enumerate(batch):
-            open_takes = self._asked if take.done else self._given
-            left = open_takes.pop(take.key) - (take.given or 1)
-            if left:
-                open_takes[take.key] = left
+            bucket = take.bucket
+            if take.done:
+                bucket.asked -= 1
+            else:
+                bucket.given -= take.given
             if results is None:
-                self._decide_alone(take)
+                self._decide_alone(take, now)
                 continue
             taken, full_in = results[index]
-            self._mirror.set_full_at(take.key, now + full_in / 1e6, now)
-            self._counted_alone.discard(take.key)
-            self._heard_at[take.key] = now
-            self._heard_at.move_to_end(take.key)
+            bucket.full_at = now + full_in / 1e6
+            bucket.is_counted_alone = False
+            bucket.heard_at = now
+            key = bucket.kind, bucket.whom
+            if self._buckets.get(key) is bucket:
+                self._buckets.move_to_end(key)
             if take.done:
-                _call(take.done, describe(take.rate, full_in / 1e6, bool(taken)))
+                _call(take.done, Verdict(bool(taken), take.rate, full_in / 1e6))
 
-    def _note_alone(self, key: str) -> None:
-        if len(self._counted_alone) < MAX_UNTOLD:
-            self._counted_alone.add(key)
-
-    def _decide_alone(self, take: _Take) -> None:
-        self._note_alone(take.key)
+    def _decide_alone(self, take: _Take, now: float) -> None:
+        take.bucket.is_counted_alone = True
         if take.done:
-            _call(take.done, self._mirror.take(take.key, take.rate, self._clock()))
+            _call(take.done, take.bucket.take(take.rate, now))
+
+
+def _alone_full_in(bucket: _Bucket, now: float) -> int:
+    """In microseconds; 0 where Valkey knows of all takes."""
+    return round(max(0.0, bucket.full_at - now) * 1e6) if bucket.is_counted_alone else 0
 
 
 def _call(done: Done, verdict: Verdict) -> None:

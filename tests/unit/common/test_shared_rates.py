@@ -161,6 +161,26 @@ async def test_one_is_given_at_once_where_a_bucket_has_filled_up_since(
         assert buckets.take_at_once("x", "ben", RATE) is None
 
 
+async def test_the_number_of_remembered_buckets_is_bounded(
+    make: Make, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were heard of first are forgotten, once they are full."""
+    monkeypatch.setattr(shared_rates, "MAX_REMEMBERED", 2)
+    now = 100.0
+    with closing(Valkey(valkey_url, f"{new_id()}:")) as valkey:
+        buckets = SharedBuckets(valkey, clock=lambda: now)
+        for whom in ("ann", "ben", "cem"):
+            await buckets.take("x", whom, RATE)
+        assert buckets.take_at_once("x", "cem", RATE) is not None
+        now += 61
+        await buckets.take("x", "dan", RATE)
+        assert buckets.take_at_once("x", "ann", RATE) is None
+        assert buckets.take_at_once("x", "ben", RATE) is None
+        verdict = buckets.take_at_once("x", "cem", RATE)
+    assert verdict is not None
+    assert verdict.remaining == 10 - 2 - 1  # by the clock of Valkey no minute has passed
+
+
 async def test_one_too_much_is_paid_back(make: Make, valkey_url: str, topic_prefix: str) -> None:
     """Another process has emptied the bucket: what was given beyond it flows back first."""
     now, other, whom = 100.0, make(valkey_url), new_id()
