@@ -4,6 +4,7 @@ Knows what each figure is called and what it is compared with; measures nothing.
 replaces their sections and leaves the others as they are.
 """
 
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -29,7 +30,7 @@ from loadtest.bench.targets import count_targets, describe_targets, judge_target
 from loadtest.peers.build import describe_versions
 from loadtest.peers.figures import Rows
 from loadtest.peers.hubbub import PROJECT
-from loadtest.peers.machine import describe_commit, describe_machine, first_line
+from loadtest.peers.machine import describe_commit, describe_machine
 from loadtest.peers.relaying import CASES
 from loadtest.peers.sending import AT_THE_LIMIT, BELOW_IT
 
@@ -374,7 +375,7 @@ def _circumstances(rows: Rows, servers: Sequence[str], left_out: Mapping[str, st
     said = [
         describe_commit(),
         *describe_machine(),
-        first_line("python3", "--version"),
+        f"Python {platform.python_version()}",
         *peers,
         *(
             f"left out: {name} ({why.splitlines()[0]})"
