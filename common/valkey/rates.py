@@ -23,8 +23,6 @@ class Rate(NamedTuple):
 
 SENDS: Final = Rate(10, 50)  # a user, over REST and sockets together
 SEND_KIND: Final = "send"  # the name of those buckets
-
-
 TOLERANCE_SECONDS: Final = 1e-6  # sums of fractions must not refuse the last token
 
 

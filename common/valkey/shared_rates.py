@@ -24,7 +24,7 @@ LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
 REMEMBERED_SECONDS: Final = 600.0  # in a conversation somebody sends that often
 MAX_REMEMBERED: Final = 5_000  # of buckets that are full
-MAX_BUCKETS: Final = 100_000
+MAX_BUCKETS: Final = 100_000  # in all
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
 TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it at once
 MAX_BATCH: Final = 500
@@ -170,7 +170,7 @@ class SharedBuckets:
             self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
 
     def _make(self, kind: str, whom: str, now: float) -> _Bucket:
-        """One that nobody knows; the oldest that may go do."""
+        """A bucket of which nothing is known; the oldest that may be forgotten make room for it."""
         while self._buckets:
             oldest = next(iter(self._buckets.values()))
             if oldest.may_be_forgotten(now):
