@@ -7,7 +7,9 @@ by a call, or else by the resolver.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
+from common.calls.service import call_seconds
 from common.database.pool import Pool
 from common.protocol.errors import Refusal, unavailable
 from common.protocol.limits import MAX_CHATS_A_USER
@@ -55,11 +57,14 @@ class Memberships:
     async def prepare(self, request: PrepareMemberships) -> Empty:
         """Returns once the change is prepared, or was before; raises Refusal for a no.
 
-        `unavailable` is no vote: the change may be prepared or not.
+        `unavailable` is no vote: the change may be prepared or not. Nothing is prepared once the
+        caller has given up: its rollback may have come already, and the chat would stay locked
+        until the resolver finds what nobody waits for.
         """
+        deadline = monotonic() + call_seconds.get()
         try:
             async with self._slot():
-                await self._prepare(request)
+                await self._prepare(request, deadline)
         except store.PreparedElsewhere:
             # A repeat has waited for its own first try: asking here spares all others the question.
             if not await store.is_prepared_or_committed(self._pool, request.transaction):
@@ -78,7 +83,7 @@ class Memberships:
         finally:
             self._slots.release()
 
-    async def _prepare(self, request: PrepareMemberships) -> None:
+    async def _prepare(self, request: PrepareMemberships, deadline: float) -> None:
         async with store.voting(self._pool) as connection:
             async with connection.pipeline():  # one round trip
                 await store.begin(connection)
@@ -93,6 +98,8 @@ class Memberships:
                 )
             if refusal := judge_change(request, facts):
                 raise refusal
+            if monotonic() >= deadline:  # the lock was waited for
+                raise unavailable()
             async with connection.pipeline():  # and another one
                 await store.remember_transaction(connection, request.transaction)
                 if request.remove_all:

@@ -56,11 +56,16 @@ class Users:
         self.http = http
         self._calls = Calls(http, Replicas("users", (address,)))
 
-    async def call(self, name: str, request: msgspec.Struct, answer: type[T] = Empty) -> T:
+    async def call(
+        self,
+        name: str,
+        request: msgspec.Struct,
+        answer: type[T] = Empty,
+        *,
+        timeout: float = CALL_TIMEOUT_SECONDS,
+    ) -> T:
         """Raises Refusal as a caller in another service gets it."""
-        return await self._calls.call_replica(
-            self.address, name, request, answer, timeout=CALL_TIMEOUT_SECONDS
-        )
+        return await self._calls.call_replica(self.address, name, request, answer, timeout=timeout)
 
     async def sign_up(self, username: str, password: str | None = None) -> Person:
         request = SignUp(

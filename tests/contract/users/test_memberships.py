@@ -167,6 +167,24 @@ async def test_wait_for_another_change_is_bounded(
     assert await prepared(pool) == [first.transaction]
 
 
+async def test_nothing_is_prepared_for_a_caller_that_has_given_up(
+    users: Any, pool: Pool, change_of: Change
+) -> None:
+    """One that got the chat's lock too late; the chat is free for the next change at once."""
+    ann = await users.sign_up("Ann")
+    first = change_of(ann, add=[ann.id])
+    late = change_of(ann, chat=first.chat, remove=[ann.id])
+    await users.call("prepare", first)
+    with pytest.raises(Refusal):
+        await users.call("prepare", late, timeout=0.1)
+    await asyncio.sleep(0.2)  # where its call has reached users late
+    await users.finish(late.transaction, commit=False)
+    await users.finish(first.transaction, commit=True)
+    following = change_of(ann, chat=first.chat, remove=[ann.id])
+    await users.call("prepare", following)  # has its turn after the late one
+    assert await prepared(pool) == [following.transaction]
+
+
 async def test_waiting_changes_leave_connections_for_those_who_finish(
     users: Any, change_of: Change
 ) -> None:
