@@ -98,7 +98,7 @@ class Memberships:
                 )
             if refusal := judge_change(request, facts):
                 raise refusal
-            if monotonic() >= deadline:  # the lock was waited for
+            if monotonic() >= deadline:  # waiting for the lock took too long
                 raise unavailable()
             async with connection.pipeline():  # and another one
                 await store.remember_transaction(connection, request.transaction)

@@ -170,14 +170,15 @@ async def test_wait_for_another_change_is_bounded(
 async def test_nothing_is_prepared_for_a_caller_that_has_given_up(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
-    """One that got the chat's lock too late; the chat is free for the next change at once."""
+    """It got the chat's lock too late, leaves nothing, and the next change has the lock at once."""
     ann = await users.sign_up("Ann")
     first = change_of(ann, add=[ann.id])
     late = change_of(ann, chat=first.chat, remove=[ann.id])
     await users.call("prepare", first)
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         await users.call("prepare", late, timeout=0.1)
-    await asyncio.sleep(0.2)  # where its call has reached users late
+    assert refused.value.code == "unavailable"
+    await asyncio.sleep(0.2)  # users counts from when the call arrived, which may be later
     await users.finish(late.transaction, commit=False)
     await users.finish(first.transaction, commit=True)
     following = change_of(ann, chat=first.chat, remove=[ann.id])
