@@ -19,7 +19,7 @@ from common.valkey.client import ANSWER_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS
 
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
-
+ANSWER_TICKS: Final = 5
 NOT_REACHED: Final = hiredis.ReplyError("TRYAGAIN the server was not reached")
 
 
@@ -85,10 +85,19 @@ class _Connection(asyncio.Protocol):
         if self._asked:
             self._watch()
 
-    def _watch(self) -> None:
-        """Something must come within the time for an answer."""
+    def _watch(self, ticks: int = ANSWER_TICKS) -> None:
+        """Something must come within the time for an answer.
+
+        Counted in ticks, since the time in which this process itself stands still is not the
+        server's: that is one tick, however long.
+        """
+        if ticks == 0:
+            self.abort()
+            return
         loop = asyncio.get_running_loop()
-        self._overdue = loop.call_later(ANSWER_TIMEOUT_SECONDS, self.abort)
+        self._overdue = loop.call_later(
+            ANSWER_TIMEOUT_SECONDS / ANSWER_TICKS, self._watch, ticks - 1
+        )
 
 
 class ValkeyPipeline:

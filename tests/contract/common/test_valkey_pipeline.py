@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,6 +79,20 @@ def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> No
         assert ANSWER_TIMEOUT_SECONDS * 0.9 < monotonic() - started < 5 * ANSWER_TIMEOUT_SECONDS
         await proxy.turn("pass")
         assert await line.ask([("PING",)]) == [b"PONG"]
+
+    with_line(valkey, use)
+
+
+def test_the_time_in_which_this_process_stood_still_is_not_the_servers(
+    valkey: ValkeyServer,
+) -> None:
+    """What was written before may have left only after it."""
+
+    async def use(line: ValkeyPipeline, _: Proxy) -> None:
+        assert await line.ask([("PING",)]) == [b"PONG"]
+        asked = line.ask([("PING",)])
+        sleep(1.5 * ANSWER_TIMEOUT_SECONDS)  # noqa: ASYNC251 - the whole loop stands still
+        assert await asked == [b"PONG"]
 
     with_line(valkey, use)
 
