@@ -3,10 +3,12 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -21,6 +23,7 @@ from fleet.processes.ports import LOOPBACK, listen_publicly
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 60.0
+POLL_SECONDS = 0.02  # how often a server looks whether it is to end
 PIECE_BYTES = 65536
 KEY = "the secret of the balancer"
 
@@ -82,21 +85,13 @@ async def make_entrance(tmp_path: Path) -> AsyncIterator[MakeEntrance]:
 
 @asynccontextmanager
 async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        for left in range(int(length[1]) if length else 0, 0, -PIECE_BYTES):
-            await reader.readexactly(min(left, PIECE_BYTES))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
-        writer.close()
-
-    servers = []
-    for each in SERVERS:
-        with short_path(folder, each.socket) as path:
-            servers.append(await asyncio.start_unix_server(echo, path))
     balancer = Balancer(folder)
     await balancer.set_servers(dict.fromkeys(SERVERS, "ready"))
-    with listen_publicly(LOOPBACK, 0) as listener, (folder / "lock").open("w") as lock:
+    with ExitStack() as stack:
+        for each in SERVERS:
+            stack.enter_context(_echoing(folder, each.socket))
+        listener = stack.enter_context(listen_publicly(LOOPBACK, 0))
+        lock = stack.enter_context((folder / "lock").open("w"))
         program = balancer.program(
             listener=listener.fileno(), port=0, key=KEY, lock=lock.fileno(), front=front
         )
@@ -109,10 +104,39 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
         finally:
             process.kill()
             await asyncio.to_thread(process.communicate)
-            for server in servers:
-                server.close()
-                await server.wait_closed()
             balancer.close()
+
+
+@contextmanager
+def _echoing(folder: Path, name: str) -> Iterator[None]:
+    """On threads, all of which have ended at the end: of connections that asyncio's server has just
+    taken nobody knows."""
+    (folder / name).unlink(missing_ok=True)  # of an entrance before this one
+    with short_path(folder, name) as path:
+        server = ThreadingUnixStreamServer(path, _Echo)
+    with server:
+        serving = Thread(target=server.serve_forever, args=(POLL_SECONDS,))
+        serving.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+class _Echo(StreamRequestHandler):
+    """Answers with the head of the request, when all of it has come."""
+
+    def handle(self) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            if not (line := self.rfile.readline()):
+                return
+            head += line
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        for left in range(int(length[1]) if length else 0, 0, -PIECE_BYTES):
+            self.rfile.read(min(left, PIECE_BYTES))
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
 
 
 def write_certificate(name: str, chain: Path, key: Path) -> None:
