@@ -149,7 +149,10 @@ def judge_memberships(history: History) -> Iterator[Violation]:
 
 
 def recoveries(history: History) -> list[Recovery]:
-    """How long each fault was felt after its end by those who send and listen."""
+    """How long each fault was felt after its end by those who send and listen.
+
+    A send that was quick until the next fault began, and waited for that one, is the next one's.
+    """
     arrived: dict[tuple[str, int], float] = {}
     for record in history.records:
         if isinstance(record, Got):
@@ -162,9 +165,9 @@ def recoveries(history: History) -> list[Recovery]:
         late = [
             done
             for sent in history.sends
-            if sent.ended is not None and fault.time <= sent.started < end
+            if sent.ended is not None and sent.started < end
             for done in [max(sent.ended, arrived.get((sent.chat, sent.seq), 0.0))]
-            if done - sent.started > SLOW_SECONDS
+            if done > fault.time and min(done, end) - sent.started > SLOW_SECONDS
         ]
         felt.append(Recovery(fault.what, max(0.0, max(late, default=0.0) - fault.over)))
     return felt

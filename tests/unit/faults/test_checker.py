@@ -321,6 +321,17 @@ def test_recovery_is_counted_to_the_last_late_delivery() -> None:
     ]
 
 
+def test_a_send_on_which_the_next_fault_falls_is_late_by_that_one() -> None:
+    """Its wait says nothing of the fault before."""
+    history = _clean()
+    history.faults = [Fault(3.0, 3.5, "kill"), Fault(4.75, 6.0, "another")]
+    _got(history, "a", 5).time = 6.25
+    assert [(found.what, found.seconds) for found in recoveries(history)] == [
+        ("kill", 0.0),
+        ("another", 0.25),
+    ]
+
+
 def test_latencies_are_from_the_first_try_to_each_arrival() -> None:
     """Both devices count."""
     latencies = delivery_latencies(_clean())
