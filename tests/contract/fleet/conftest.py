@@ -109,8 +109,8 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
 
 @contextmanager
 def _echoing(folder: Path, name: str) -> Iterator[None]:
-    """On threads, all of which have ended at the end: of connections that asyncio's server has just
-    taken nobody knows."""
+    """A server on threads, which are joined at the end. asyncio's, in Python 3.11, may leave a
+    connection open that it has only just accepted."""
     (folder / name).unlink(missing_ok=True)  # of an entrance before this one
     with short_path(folder, name) as path:
         server = ThreadingUnixStreamServer(path, _Echo)
