@@ -103,6 +103,7 @@ class Calls:
         self._key_refused_by: set[str] = set()
         self._retrying = 0
         self._well = asyncio.Event()
+        self._waiting: dict[asyncio.Timeout, None] = {}  # in order; end when the role is given up
         self._prober: asyncio.Task[None] | None = None
         self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking a
         self._seconds = SECONDS.labels(replicas.role)  # label up costs more than to count
@@ -205,21 +206,25 @@ class Calls:
     async def _wait_until_well(self, deadline: float, pause: float) -> None:
         """Until the next round makes sense: no sooner than `pause`, and a replica is ready.
 
-        Raises Refusal at the deadline, and where too many calls wait already.
+        Raises Refusal at the deadline, where the role is given up, and where too many calls wait
+        already.
         """
-        if self._retrying >= MAX_RETRYING_CALLS:
+        if self._circuits.is_open or self._retrying >= MAX_RETRYING_CALLS:
             raise self._give_up()
         self._well.clear()
         self._start_prober()
         self._retrying += 1
+        waiting = asyncio.timeout(deadline - self._clock())
+        self._waiting[waiting] = None
         try:
-            async with asyncio.timeout(deadline - self._clock()):
+            async with waiting:
                 # jitter, so that calls that failed together are not repeated together
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
                 await self._well.wait()
         except TimeoutError as error:
             raise self._give_up() from error
         finally:
+            del self._waiting[waiting]
             self._retrying -= 1
 
     async def _try(
@@ -233,8 +238,10 @@ class Calls:
             DEADLINE_HEADER: str(int(seconds * 1000)),
             "traceparent": outgoing_traceparent(),
         }
+        waiting = asyncio.timeout(seconds)
+        self._waiting[waiting] = None
         try:
-            async with asyncio.timeout(seconds):
+            async with waiting:
                 answered = await self._http.post(
                     address, f"/calls/{name}", body, headers, self._name
                 )
@@ -250,6 +257,8 @@ class Calls:
                 log("call not made", level=logging.ERROR, replica=address, error=reason)
             self._break_off(address, name, started, type(error).__name__)
             return None
+        finally:
+            del self._waiting[waiting]
         if answered.status == 200:
             self._note(address, "served", started)
             if self._circuits.need_probes:
@@ -296,12 +305,20 @@ class Calls:
             self._circuits.judge(ready, self._clock())
             if was_open != self._circuits.is_open:
                 log("circuit", to=self._replicas.role, open=self._circuits.is_open)
+                if self._circuits.is_open:
+                    self._end_waiting()
             if any(ready.values()):
                 self._well.set()
             self._publish_state()
             if not self._circuits.need_probes and self._well.is_set():
                 return
             await asyncio.sleep(PROBE_EVERY_SECONDS)
+
+    def _end_waiting(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for waiting in self._waiting:
+            if not waiting.expired():
+                waiting.reschedule(now)
 
     async def _probe(self) -> dict[str, bool]:
         addresses = self._replicas.addresses
