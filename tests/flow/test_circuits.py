@@ -34,7 +34,7 @@ async def refuses_at_once(ask: Ask) -> bool:
     so that every edge gets to know an outage at the same time.
     """
     answers = await asyncio.gather(*(timed(ask) for _ in range(3)))
-    print([(answer.status, seconds) for answer, seconds in answers])
+    print([(answer.status, seconds) for answer, seconds in answers])  # shown where a test fails
     return min(seconds for _, seconds in answers) < AT_ONCE_SECONDS and all(
         answer.status == 503
         and answer.body["code"] == "unavailable"
