@@ -103,7 +103,7 @@ class Calls:
         self._key_refused_by: set[str] = set()
         self._retrying = 0
         self._well = asyncio.Event()
-        self._waiting: dict[asyncio.Timeout, None] = {}  # in order; end when the role is given up
+        self._waiting: dict[asyncio.Timeout, None] = {}  # of calls under way, in their order
         self._prober: asyncio.Task[None] | None = None
         self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking a
         self._seconds = SECONDS.labels(replicas.role)  # label up costs more than to count
@@ -315,6 +315,7 @@ class Calls:
             await asyncio.sleep(PROBE_EVERY_SECONDS)
 
     def _end_waiting(self) -> None:
+        """The role is given up: no call under way waits for it any longer."""
         now = asyncio.get_running_loop().time()
         for waiting in self._waiting:
             if not waiting.expired():

@@ -106,9 +106,9 @@ async def decide_commit_and_die(pool: Pool) -> None:
 
 
 async def until_added(world: World, request: AddParticipants) -> None:
-    """The call waits for the resolver; on a busy machine that may come after its time, and whoever
-    asks does so again with the same key."""
-    async with asyncio.timeout(60):
+    """Repeats the call with its key, as clients do, while it is refused as unavailable: on a busy
+    machine the resolver, which it waits for, may come only after the call's time."""
+    async with asyncio.timeout(30):
         while True:
             try:
                 await world.call("add_participants", request, Done)
