@@ -10,12 +10,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import generators
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus, Format
-from psycopg.pq.abc import PGresult
+from psycopg.pq import Format
 
-from common.database.pool import Connection, Pool
+from common.database.failures import named
+from common.database.kept import KeptConnection
+from common.database.pool import Pool
 
 Row = tuple[Any, ...]
 
@@ -29,42 +28,42 @@ class Statement(NamedTuple):
     formats: Sequence[Format] | None = None
 
     async def fetch(self, pool: Pool, parameters: Sequence[bytes | None]) -> list[Row]:
-        """All rows. Columns come in binary. Raises psycopg.Error."""
-        async with pool.connection() as connection:
-            prepared = pool.prepared_on(connection)
-            if self.name in prepared:
-                # psycopg deallocates all statements after a rollback.
-                with suppress(psycopg.errors.InvalidSqlStatementName):
-                    return await self._execute(connection, parameters)
-            await self._prepare(connection)
-            prepared.add(self.name)
-            return await self._execute(connection, parameters)
+        """All rows, on a connection that is kept. Columns come in binary. Raises psycopg.Error, and
+        DatabaseUnavailable where that is what it is."""
+        try:
+            kept = await pool.kept.take()
+            try:
+                rows = await self._fetch(kept, parameters)
+                pool.refuse_unsure(kept.connection)
+                return rows
+            finally:
+                await pool.kept.put(kept)
+        except psycopg.Error as error:
+            if (failure := named(error)) is error:
+                raise
+            raise failure from error
 
-    async def _execute(
-        self, connection: Connection, parameters: Sequence[bytes | None]
-    ) -> list[Row]:
-        connection.pgconn.send_query_prepared(
+    async def _fetch(self, kept: KeptConnection, parameters: Sequence[bytes | None]) -> list[Row]:
+        if self.name in kept.prepared:
+            # psycopg deallocates all statements after a rollback.
+            with suppress(psycopg.errors.InvalidSqlStatementName):
+                return await self._execute(kept, parameters)
+        await self._prepare(kept)
+        kept.prepared.add(self.name)
+        return await self._execute(kept, parameters)
+
+    async def _execute(self, kept: KeptConnection, parameters: Sequence[bytes | None]) -> list[Row]:
+        kept.connection.pgconn.send_query_prepared(
             self.name, parameters, self.formats, result_format=Format.BINARY
         )
-        found = await _finish(connection)
-        rows = Transformer(connection)
-        rows.set_pgresult(found)
-        return rows.load_rows(0, found.ntuples, tuple)
+        found = await kept.finish()
+        kept.rows.set_pgresult(found)
+        return kept.rows.load_rows(0, found.ntuples, tuple)
 
-    async def _prepare(self, connection: Connection) -> None:
+    async def _prepare(self, kept: KeptConnection) -> None:
         try:
-            connection.pgconn.send_prepare(self.name, self.query)
-            await _finish(connection)
+            kept.connection.pgconn.send_prepare(self.name, self.query)
+            await kept.finish()
         except BaseException:
-            await connection.close()  # nobody knows whether the name is taken there
+            await kept.close()  # nobody knows whether the name is taken there
             raise
-
-
-async def _finish(connection: Connection) -> PGresult:
-    results: list[PGresult] = await connection.wait(generators.execute(connection.pgconn))
-    for result in results:  # the first one says why; that of a lost connection may follow
-        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise psycopg.errors.error_from_result(result, encoding="utf-8")
-    if not results:
-        raise psycopg.OperationalError("the server gave no result")
-    return results[-1]

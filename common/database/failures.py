@@ -70,22 +70,26 @@ def name_failure(error: psycopg.Error) -> type[DatabaseUnavailable] | None:
     return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
 
 
+def named(error: psycopg.Error) -> psycopg.Error:
+    """A DatabaseUnavailable in place of one of psycopg's own errors that is one; counted."""
+    if isinstance(error, DatabaseUnavailable) or (failure := name_failure(error)) is None:
+        return error
+    FAILURES.labels(failure.__name__).inc()
+    if failure is DatabaseExhausted:
+        cause = error.diag.message_primary
+        log("database exhausted", level=logging.ERROR, sqlstate=error.sqlstate, cause=cause)
+    return failure(str(error))
+
+
 @contextmanager
 def naming_failures() -> Iterator[None]:
     """Raises a DatabaseUnavailable in place of psycopg's own errors that are one."""
     try:
         yield
-    except DatabaseUnavailable:
-        raise
     except psycopg.Error as error:
-        failure = name_failure(error)
-        if failure is None:
+        if (failure := named(error)) is error:
             raise
-        FAILURES.labels(failure.__name__).inc()
-        if failure is DatabaseExhausted:
-            cause = error.diag.message_primary
-            log("database exhausted", level=logging.ERROR, sqlstate=error.sqlstate, cause=cause)
-        raise failure(str(error)) from error
+        raise failure from error
 
 
 async def retry_busy(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:

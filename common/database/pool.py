@@ -3,19 +3,20 @@
 import asyncio
 import re
 import select
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from common.database.connecting import WAIT_SECONDS, PatientConnection, Wanted
 from common.database.failures import DatabaseTooOld, DatabaseUnreachable, naming_failures
-from common.database.hosts import Hosts, one_by_one, session_target
+from common.database.hosts import Hosts, session_target
+from common.database.kept import KeptConnection
 from common.database.pool_metrics import POOL_METRICS
 from common.database.primary import Primary, ServerFacts, Verdict, ask
 from common.process.logs import log
@@ -31,66 +32,6 @@ def warm_up() -> None:
     connection.finish()
 
 
-class _Wanted:
-    """Until when somebody waits for a connection, and is likely to ask again."""
-
-    until = 0.0
-
-    def wait(self, seconds: float) -> None:
-        self.until = max(self.until, time.monotonic() + seconds + AGAIN_SECONDS)
-
-
-class _Patient(psycopg.AsyncConnection[Any]):
-    """Tries again for as long as somebody waits for it. The pool's own back-off doubles from 1 s,
-    and once it has given up, those who wait are not told of the next attempt.
-
-    Of several servers each is tried by itself, so that one whose machine is gone, which takes
-    seconds to say nothing, does not keep the others from being asked."""
-
-    wanted: ClassVar[_Wanted]
-
-    @classmethod
-    async def connect(cls, conninfo: str = "", **options: Any) -> Self:
-        cls.wanted.wait(WAIT_SECONDS)
-        failures: list[psycopg.OperationalError] = []
-        attempts = [
-            asyncio.create_task(cls._persist(server, options, HEAD_START_SECONDS * later, failures))
-            for later, server in enumerate(one_by_one(conninfo))
-        ]
-        first: Self | None = None
-        try:
-            while not (failures and time.monotonic() > cls.wanted.until):
-                done, _ = await asyncio.wait(
-                    attempts, timeout=RETRY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                if done:
-                    first = done.pop().result()
-                    return first
-            raise failures[-1]
-        finally:
-            for task in attempts:
-                task.cancel()
-            for late in await asyncio.gather(*attempts, return_exceptions=True):
-                if isinstance(late, cls) and late is not first:
-                    await late.close()
-
-    @classmethod
-    async def _persist(
-        cls,
-        server: str,
-        options: dict[str, Any],
-        pause: float,
-        failures: list[psycopg.OperationalError],
-    ) -> Self:
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                return await super().connect(server, **options)
-            except psycopg.OperationalError as failure:
-                failures[:] = [failure]
-            pause = RETRY_SECONDS
-
-
 class _LastUsedFirst(deque[Connection]):
     """Idle connections. In turns, as the pool would use them, each statement would wake another
     server process, whose memory no processor has in its cache any more."""
@@ -102,9 +43,11 @@ class _LastUsedFirst(deque[Connection]):
 class Pool(AsyncConnectionPool[Connection]):
     """Fails with the names of common/database/failures.py."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._wanted = _Wanted()
-        patient = type("Patient", (_Patient,), {"wanted": self._wanted})
+    def __init__(self, *arguments: Any, primary: Primary, **options: Any) -> None:
+        self.primary = primary
+        self.kept = KeptConnections(self)
+        self._wanted = Wanted()
+        patient = type("Patient", (PatientConnection,), {"wanted": self._wanted})
         super().__init__(*arguments, connection_class=patient, **options)
         self._pool = _LastUsedFirst()
         self._unsure: WeakSet[Connection] = WeakSet()
@@ -114,16 +57,39 @@ class Pool(AsyncConnectionPool[Connection]):
         self._pool.rotate(1)  # the one that was not used for longest goes
         await super()._shrink_pool()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for a connection."""
+        return bool(self._waiting)
+
+    async def getconn(self, timeout: float | None = None) -> Connection:
+        self._wanted.wait(timeout or WAIT_SECONDS)
+        if not self._pool:
+            await self.kept.return_free()
+        return await super().getconn(timeout)
+
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
         """Commits at its end, and rolls back on an exception."""
-        self._wanted.wait(timeout or WAIT_SECONDS)
         with naming_failures():
             async with super().connection(timeout) as connection:
                 yield connection
-                if connection in self._unsure:
-                    self._unsure.discard(connection)
-                    raise DatabaseUnreachable("committed here alone: the wait was cancelled")
+                self.refuse_unsure(connection)
+
+    def get_stats(self) -> dict[str, int]:
+        stats = super().get_stats()
+        stats["pool_available"] += self.kept.free  # nobody uses them
+        return stats
+
+    async def close(self, timeout: float = 5.0) -> None:
+        await super().close(timeout)
+        await self.kept.close()
+
+    def refuse_unsure(self, connection: Connection) -> None:
+        """Raises DatabaseUnreachable where its last commit was not waited for."""
+        if connection in self._unsure:
+            self._unsure.discard(connection)
+            raise DatabaseUnreachable("committed here alone: the wait was cancelled")
 
     def prepared_on(self, connection: Connection) -> set[bytes]:
         """The names of statements that were prepared there, beside psycopg's own."""
@@ -142,10 +108,7 @@ class Pool(AsyncConnectionPool[Connection]):
         connection.add_notice_handler(hear)
 
 
-WAIT_SECONDS: Final = 2.0
-AGAIN_SECONDS: Final = 1.0
-RETRY_SECONDS: Final = 0.1
-HEAD_START_SECONDS: Final = 0.2  # of the server that took writes last before the next one
+LOOK_SECONDS: Final = 1.0  # a kept connection that was not used between two looks goes back
 # One above the least that nobody needed for so long is closed, and then the next: each takes 4 MB
 # of the server's.
 IDLE_SECONDS: Final = 5.0
@@ -230,6 +193,7 @@ def create_pool(
         max_size=size,
         timeout=WAIT_SECONDS,
         open=False,
+        primary=primary,
         configure=configure,
         check=check,
         kwargs={
@@ -256,6 +220,78 @@ def _read_end(connection: Connection) -> None:
     readable.register(connection.fileno(), select.POLLIN)
     while readable.poll(0):
         connection.pgconn.consume_input()
+
+
+class KeptConnections:
+    """Of one pool, which gets those that are free as soon as somebody waits for a connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._free: list[KeptConnection] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._returns: set[asyncio.Task[None]] = set()
+
+    @property
+    def free(self) -> int:
+        return len(self._free)
+
+    async def take(self) -> KeptConnection:
+        """The one that was used last, or another one of the pool's; `put` must follow. Raises
+        psycopg.OperationalError."""
+        while self._free:
+            kept = self._free.pop()
+            try:
+                self._pool.primary.refuse_older(kept.connection)
+                kept.look()
+            except psycopg.OperationalError:
+                self._free.append(kept)
+                await self.return_free()  # a restart ends all of them
+                await self._pool.check()
+            else:
+                return kept
+        connection = await self._pool.getconn()
+        return KeptConnection(connection, self._pool.prepared_on(connection))
+
+    async def put(self, kept: KeptConnection) -> None:
+        """It goes back to the pool where it is not as it was, is old, or somebody waits for it."""
+        if self._pool.closed or self._pool.is_awaited or not kept.may_stay:
+            await self._return(kept)
+            return
+        kept.was_used = True
+        self._free.append(kept)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    async def return_free(self) -> None:
+        free, self._free = self._free, []
+        for kept in free:
+            await self._return(kept)
+
+    async def close(self) -> None:
+        """Those that are in use go back by `put`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.return_free()
+        if self._returns:
+            await asyncio.wait(self._returns)
+
+    def _look(self) -> None:
+        self._timer = None
+        free, self._free = self._free, []
+        for kept in free:
+            if kept.was_used:
+                kept.was_used = False
+                self._free.append(kept)
+            else:
+                task = asyncio.create_task(self._return(kept))
+                self._returns.add(task)
+                task.add_done_callback(self._returns.discard)
+        if self._free:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    async def _return(self, kept: KeptConnection) -> None:
+        kept.unwatch()
+        await self._pool.putconn(kept.connection)
 
 
 @asynccontextmanager

@@ -21,7 +21,9 @@ ALLOWED_IMPORTS = {
     "psycopg": (
         "users/store",
         "chats/store",
+        "common/database/connecting.py",
         "common/database/failures.py",
+        "common/database/kept.py",
         "common/database/hosts.py",
         "common/database/pool.py",
         "common/database/primary.py",

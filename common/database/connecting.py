@@ -1,0 +1,74 @@
+"""Connections that are made again and again for as long as somebody waits for one."""
+
+import asyncio
+import time
+from typing import Any, ClassVar, Final, Self
+
+import psycopg
+
+from common.database.hosts import one_by_one
+
+WAIT_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 0.1
+HEAD_START_SECONDS: Final = 0.2  # of the server that took writes last before the next one
+
+
+class Wanted:
+    """Until when somebody waits for a connection, and is likely to ask again."""
+
+    until = 0.0
+
+    def wait(self, seconds: float) -> None:
+        self.until = max(self.until, time.monotonic() + seconds + AGAIN_SECONDS)
+
+
+class PatientConnection(psycopg.AsyncConnection[Any]):
+    """Tries again for as long as somebody waits for it. The pool's own back-off doubles from 1 s,
+    and once it has given up, those who wait are not told of the next attempt.
+
+    Of several servers each is tried by itself, so that one whose machine is gone, which takes
+    seconds to say nothing, does not keep the others from being asked."""
+
+    wanted: ClassVar[Wanted]
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **options: Any) -> Self:
+        cls.wanted.wait(WAIT_SECONDS)
+        failures: list[psycopg.OperationalError] = []
+        attempts = [
+            asyncio.create_task(cls._persist(server, options, HEAD_START_SECONDS * later, failures))
+            for later, server in enumerate(one_by_one(conninfo))
+        ]
+        first: Self | None = None
+        try:
+            while not (failures and time.monotonic() > cls.wanted.until):
+                done, _ = await asyncio.wait(
+                    attempts, timeout=RETRY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    first = done.pop().result()
+                    return first
+            raise failures[-1]
+        finally:
+            for task in attempts:
+                task.cancel()
+            for late in await asyncio.gather(*attempts, return_exceptions=True):
+                if isinstance(late, cls) and late is not first:
+                    await late.close()
+
+    @classmethod
+    async def _persist(
+        cls,
+        server: str,
+        options: dict[str, Any],
+        pause: float,
+        failures: list[psycopg.OperationalError],
+    ) -> Self:
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                return await super().connect(server, **options)
+            except psycopg.OperationalError as failure:
+                failures[:] = [failure]
+            pause = RETRY_SECONDS

@@ -1,0 +1,97 @@
+"""Connections that stay lent while statements follow one another.
+
+To borrow a connection for each statement, and to watch its socket anew, takes half of what a
+process does for a message's transaction (docs/decisions/calls.md).
+"""
+
+import asyncio
+import select
+from typing import Any, Final
+
+import psycopg
+from psycopg import generators
+from psycopg.adapt import Transformer
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+KEEP_SECONDS: Final = 60.0  # then the pool may end it, as it does with old ones
+
+
+class KeptConnection:
+    """One statement at a time. Its socket is watched until `unwatch`."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any], prepared: set[bytes]) -> None:
+        self.connection = connection
+        self.prepared = prepared
+        self.rows = Transformer(connection)
+        self.was_used = True
+        self._pgconn: PGconn = connection.pgconn
+        self._loop = asyncio.get_running_loop()
+        self._until = self._loop.time() + KEEP_SECONDS
+        self._socket = connection.fileno()
+        self._readable = select.poll()
+        self._readable.register(self._socket, select.POLLIN)
+        self._results: list[PGresult] = []
+        self._answer: asyncio.Future[None] | None = None
+        self._watch()
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether it can take another statement, and is not kept for too long."""
+        return (
+            self._pgconn.transaction_status == TransactionStatus.IDLE
+            and self._loop.time() < self._until
+        )
+
+    def look(self) -> None:
+        """Raises OperationalError where the server has ended it."""
+        if self._pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+        while self._readable.poll(0):
+            self._pgconn.consume_input()
+
+    async def finish(self) -> PGresult:
+        """The last result of what was written to libpq. Raises psycopg.Error."""
+        if self._pgconn.flush():  # more than the socket takes at once
+            self.unwatch()
+            results: list[PGresult] = await self.connection.wait(generators.execute(self._pgconn))
+            self._watch()
+        else:
+            results = self._results = []
+            self._answer = self._loop.create_future()
+            await self._answer
+        for result in results:  # the first one says why; that of a lost connection may follow
+            if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                raise psycopg.errors.error_from_result(result, encoding="utf-8")
+        if not results:
+            raise psycopg.OperationalError("the server gave no result")
+        return results[-1]
+
+    async def close(self) -> None:
+        self.unwatch()
+        await self.connection.close()
+
+    def unwatch(self) -> None:
+        self._loop.remove_reader(self._socket)
+
+    def _watch(self) -> None:
+        self._loop.add_reader(self._socket, self._read)
+
+    def _read(self) -> None:
+        answer = self._answer
+        try:
+            self._pgconn.consume_input()
+            while not self._pgconn.is_busy():
+                result = self._pgconn.get_result()
+                if result is None:
+                    break
+                self._results.append(result)
+            else:
+                return
+        except psycopg.OperationalError as error:
+            self.unwatch()
+            if answer is not None and not answer.done():
+                answer.set_exception(error)
+            return
+        if answer is not None and not answer.done():
+            answer.set_result(None)
