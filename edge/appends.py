@@ -56,10 +56,12 @@ class Appends:
         return result
 
     async def _call(self, chat: str, items: list[AnyItem], seconds: float) -> list[AppendResult]:
-        SEND_BATCH.observe(len(items))
-        answer = await self._chats.call(
-            "append", AppendRequest(items=items), AppendAnswer, key=chat, timeout=seconds
-        )
+        try:
+            answer = await self._chats.call(
+                "append", AppendRequest(items=items), AppendAnswer, key=chat, timeout=seconds
+            )
+        finally:
+            SEND_BATCH.observe(len(items))
         return answer.results
 
 

@@ -101,6 +101,7 @@ class Appender:
         self._announcer = announcer
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
+        SENDS_WAITING.set_function(self._waiting.__len__)
         self._running: set[asyncio.Task[None]] = set()
 
     async def append(self, items: Sequence[AnyItem], seconds: float) -> list[AppendResult]:
@@ -126,10 +127,10 @@ class Appender:
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < MAX_TRANSACTIONS:
-            task = asyncio.create_task(self._run(self._take()))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        SENDS_WAITING.set(len(self._waiting))
+            if batch := self._take():
+                task = asyncio.create_task(self._run(batch))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -139,7 +140,6 @@ class Appender:
         """Whole calls, so that two transactions never race for the order of one caller's items."""
         batch: list[_Entry] = []
         messages: dict[tuple[str, str, str], _Entry] = {}
-        SENDS_WAIT_SECONDS.observe(self._clock() - self._waiting[0].call.since)
         last = None
         while self._waiting:
             item, call, _ = waiting = self._waiting[0]
@@ -159,14 +159,17 @@ class Appender:
         return batch
 
     async def _run(self, batch: list[_Entry]) -> None:
+        began = self._clock()
         try:
-            with BATCH_SECONDS.time():
-                await self._append(batch)
+            await self._append(batch)
         except BaseException:
             for entry in batch:
                 for _, call, _ in entry.waiting:
                     call.give_up()
             raise
+        finally:  # nothing is counted before the statement is on its way: a message waits for it
+            SENDS_WAIT_SECONDS.observe(began - batch[0].waiting[0].call.since)
+            BATCH_SECONDS.observe(self._clock() - began)
 
     async def _append(self, batch: list[_Entry]) -> None:
         """Settles each item. A batch that fails is appended again for those who still wait; its
@@ -208,12 +211,12 @@ class Appender:
         self, batch: list[_Entry], outcomes: list[Outcome], outbox: dict[str, int]
     ) -> None:
         fresh: dict[str, Announcement] = {}
-        appended: Counter[type[AnyItem]] = Counter()
+        appended: list[type[AnyItem]] = []
         for entry, outcome in zip(batch, outcomes, strict=True):
             if outcome.what != "appended":
                 continue
             item, new, _ = entry.draft
-            appended[type(item)] += 1
+            appended.append(type(item))
             announcement = fresh.get(item.chat)
             if announcement is None:
                 announcement = Announcement(item.chat, outcome.seq, [], [], outbox[item.chat], [])
@@ -227,5 +230,5 @@ class Appender:
                 follow = Control(seq=outcome.seq, action="follow", users=[], trace=trace)
                 announcement.follow.append(follow)
         self._announcer.announce(*fresh.values())
-        for kind, number in appended.items():
+        for kind, number in Counter(appended).items():
             APPENDED.labels(kind.__struct_config__.tag).inc(number)

@@ -82,6 +82,7 @@ class KnownCallers:
 
     def __init__(self, hashes: CredentialHashes, shared: str | None = None) -> None:
         self._hashes = hashes
+        self._identified: dict[bytes, str] = {}  # by what they show, once that was found good
         self._shared = None if shared is None else f"Bearer {shared}".encode()
 
     def identify(self, headers: Mapping[bytes, bytes]) -> str | None:
@@ -91,8 +92,13 @@ class KnownCallers:
             given = headers.get(b"authorization", b"")
             known = self._shared is not None and hmac.compare_digest(given, self._shared)
             return RELEASE_BEFORE if known else None
+        if (known_as := self._identified.get(shown)) is not None:
+            return known_as
         name, _, credential = shown.decode("latin-1").partition(" ")
-        return name if _is_one_of(_hash(credential), self._hashes.get(name, ())) else None
+        if not _is_one_of(_hash(credential), self._hashes.get(name, ())):
+            return None
+        self._identified[shown] = name
+        return name
 
 
 def _is_one_of(shown: bytes, known: Iterable[bytes]) -> bool:
