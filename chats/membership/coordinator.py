@@ -117,7 +117,9 @@ class Coordinator:
                     plan = await make_plan()
                     if plan.change is None:
                         await keep_result(self._pool, key, plan.result)
-                        return plan.result
+                        # Another replica may have made the change for the same key meanwhile.
+                        _, first = await begin_attempt(self._pool, key)
+                        return plan.result if first is None else first
                     if await self._try(key, plan, plan.change, began, left):
                         return plan.result
         log("change given up: no time left, or the chat changes too fast", chat=chat)
