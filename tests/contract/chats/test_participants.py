@@ -1,10 +1,12 @@
 """Who takes part: adding, removing, leaving, and who owns the chat after that."""
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
 
+from chats.access import chat_for_owner
 from common.protocol.chats import (
     AddParticipants,
     Chat,
@@ -79,6 +81,29 @@ async def test_a_repeated_addition_is_one_event(world: World) -> None:
     await world.call("remove_participant", remove(bob, chat.id, bob), Done)
     assert (await world.call("add_participants", request, Done)).changed
     assert len(await world.read_events(chat.id, ann)) == 3
+
+
+async def test_an_addition_that_another_replica_overtakes_is_answered_as_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one adds for the same key after the first one has looked for a known answer."""
+    ann, bob = await world.make_people(2)
+    chat = await world.make_chat(ann)
+    has_looked, may_plan = asyncio.Event(), asyncio.Event()
+
+    async def wait_once(*arguments: Any) -> Any:
+        if not has_looked.is_set():
+            has_looked.set()
+            await may_plan.wait()
+        return await chat_for_owner(*arguments)
+
+    monkeypatch.setattr("chats.membership.participants.chat_for_owner", wait_once)
+    request = add(ann, chat.id, bob.id)
+    overtaken = asyncio.create_task(world.call("add_participants", request, Done, 0))
+    await has_looked.wait()
+    assert (await world.call("add_participants", request, Done, 1)).changed
+    may_plan.set()
+    assert (await overtaken).changed
 
 
 async def test_unknown_people_refuse_the_whole_addition(world: World) -> None:
