@@ -114,10 +114,17 @@ class Coordinator:
                     left = deadline - self._clock()
                     if left <= 0:
                         break
-                    plan = await make_plan()
+                    # Where there is nothing to change any more, another replica may have changed it
+                    # for the same key since the look above.
+                    try:
+                        plan = await make_plan()
+                    except Refusal:
+                        _, first = await begin_attempt(self._pool, key)
+                        if first is None:
+                            raise
+                        return first
                     if plan.change is None:
                         await keep_result(self._pool, key, plan.result)
-                        # Another replica may have made the change for the same key meanwhile.
                         _, first = await begin_attempt(self._pool, key)
                         return plan.result if first is None else first
                     if await self._try(key, plan, plan.change, began, left):

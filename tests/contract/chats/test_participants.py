@@ -1,12 +1,13 @@
 """Who takes part: adding, removing, leaving, and who owns the chat after that."""
 
 import asyncio
+from asyncio import Event
 from typing import Any
 
 import psycopg
 import pytest
 
-from chats.access import chat_for_owner
+from chats.membership import participants
 from common.protocol.chats import (
     AddParticipants,
     Chat,
@@ -83,25 +84,47 @@ async def test_a_repeated_addition_is_one_event(world: World) -> None:
     assert len(await world.read_events(chat.id, ann)) == 3
 
 
+def wait_before_the_plan(monkeypatch: pytest.MonkeyPatch, read: str) -> tuple[Event, Event]:
+    """The first call of this reader of chats waits. The events: it is there, and it may go on."""
+    is_there, may_plan = Event(), Event()
+    original = getattr(participants, read)
+
+    async def wait_once(*arguments: Any) -> Any:
+        if not is_there.is_set():
+            is_there.set()
+            await may_plan.wait()
+        return await original(*arguments)
+
+    monkeypatch.setattr(participants, read, wait_once)
+    return is_there, may_plan
+
+
 async def test_an_addition_that_another_replica_overtakes_is_answered_as_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one adds for the same key after the first one has looked for a known answer."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
-    has_looked, may_plan = asyncio.Event(), asyncio.Event()
-
-    async def wait_once(*arguments: Any) -> Any:
-        if not has_looked.is_set():
-            has_looked.set()
-            await may_plan.wait()
-        return await chat_for_owner(*arguments)
-
-    monkeypatch.setattr("chats.membership.participants.chat_for_owner", wait_once)
+    is_there, may_plan = wait_before_the_plan(monkeypatch, "chat_for_owner")
     request = add(ann, chat.id, bob.id)
     overtaken = asyncio.create_task(world.call("add_participants", request, Done, 0))
-    await has_looked.wait()
+    await is_there.wait()
     assert (await world.call("add_participants", request, Done, 1)).changed
+    may_plan.set()
+    assert (await overtaken).changed
+
+
+async def test_a_removal_that_another_replica_overtakes_is_answered_as_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a first request it would be `not_found`, as there is nobody to be removed any more."""
+    ann, bob = await world.make_people(2)
+    chat = await world.make_chat(ann, bob)
+    is_there, may_plan = wait_before_the_plan(monkeypatch, "chat_for_participant")
+    request = remove(bob, chat.id, bob)
+    overtaken = asyncio.create_task(world.call("remove_participant", request, Done, 0))
+    await is_there.wait()
+    assert (await world.call("remove_participant", request, Done, 1)).changed
     may_plan.set()
     assert (await overtaken).changed
 
