@@ -13,6 +13,7 @@ from chats.membership import chats, direct, participants
 from chats.membership.coordinator import Coordinator
 from chats.own import state, views
 from chats.own.known import Known
+from chats.own.lists import Lists
 from chats.own.markers import Markers
 from chats.own.state import Wishes
 from chats.push import notes
@@ -117,6 +118,7 @@ def create_calls(
         return Done(changed=True)
 
     both = (pool, coordinator)
+    lists = Lists(pool, known)
     return [
         Call("append", "edge realtime", AppendRequest, AppendAnswer, append),
         Call("create_chat", "edge", CreateChat, Chat, partial(chats.create_chat, coordinator)),
@@ -149,7 +151,7 @@ def create_calls(
         Call("decide", "users", DecisionRequest, DecisionAnswer, decide_transaction),
         Call("forget", "users", ForgetDecisions, Done, forget),
         Call("get_chat", "edge", GetChat, Chat, partial(state.get_chat, pool)),
-        Call("list_chats", "edge", ListChats, ChatPage, partial(state.list_chats, pool, known)),
+        Call("list_chats", "edge", ListChats, ChatPage, lists.list_chats),
         Call("move_marker", "edge", MoveMarker, Marker, markers.move),
         Call("move_markers", "realtime", MoveMarkers, MarkersMoved, markers.move_many),
         Call("change_mine", "edge", ChangeMine, Mine, wishes.change),

@@ -19,6 +19,11 @@ def number_array(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
+def text_array(texts: Iterable[str]) -> str:
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
 def bytes_array(values: Sequence[bytes]) -> bytes:
     """In the binary format, as `array_recv` of PostgreSQL reads it."""
     parts = [_head(1, 0, _BYTEA, len(values), 1)]

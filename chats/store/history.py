@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
 
@@ -28,7 +29,7 @@ SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.messages, ''), (
     SELECT true FROM log l WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{beyond}}
     ORDER BY l.seq {{order}} LIMIT 1
 ) IS NOT NULL
-FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
     WITH ORDINALITY AS w (chat, reader, start, amount, nth)
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
@@ -52,12 +53,18 @@ CROSS JOIN LATERAL (
     ) AS shown
 ) AS page
 """  # noqa: S608 - constants
-_BELOW = _PAGES.format(
-    within="< w.start", order="DESC", last="min", beyond="< page.last", newest_first=""
+_BELOW = Statement(
+    "pages_below",
+    _PAGES.format(
+        within="< w.start", order="DESC", last="min", beyond="< page.last", newest_first=""
+    ),
 )
-_ABOVE = _PAGES.format(
-    within="> w.start", order="ASC", last="max", beyond="> page.last",
-    newest_first=" ORDER BY shown.seq DESC",
+_ABOVE = Statement(
+    "pages_above",
+    _PAGES.format(
+        within="> w.start", order="ASC", last="max", beyond="> page.last",
+        newest_first=" ORDER BY shown.seq DESC",
+    ),
 )  # fmt: skip
 _ONE = f"""
 SELECT {HEAD_OF_CHAT}, ARRAY(
@@ -86,9 +93,9 @@ async def list_messages_above(pool: Pool, wanted: list[Stretch]) -> list[Message
 
 
 async def _list_messages(
-    pool: Pool, statement: str, wanted: list[Stretch]
+    pool: Pool, statement: Statement, wanted: list[Stretch]
 ) -> list[MessagesRead | None]:
-    rows = await fetch(pool, statement, stretch_arrays(wanted))
+    rows = await statement.fetch(pool, stretch_arrays(wanted))
     found: list[MessagesRead | None] = [None] * len(wanted)
     for nth, *read in rows:
         found[nth - 1] = MessagesRead(*read)

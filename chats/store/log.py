@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
@@ -23,13 +24,15 @@ class LogRow(NamedTuple):
 # after a removal is never in a page of the one who was removed.
 # Cut by bytes, but never empty where there is something. Running sums take as long as the rows, so
 # they are left out where no event is so long that all together could be too long.
-_EVENTS = f"""
+_EVENTS = Statement(
+    "events",
+    f"""
 SELECT w.nth, {HEAD_OF_CHAT},
     coalesce(CASE WHEN page.fits THEN page.events ELSE cut.events END, ''),
     CASE WHEN page.fits THEN page.amount ELSE cut.amount END
-FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
     WITH ORDINALITY AS w (chat, reader, start, amount, nth)
-CROSS JOIN (SELECT %s::bigint AS bytes) AS most
+CROSS JOIN (SELECT $5::bigint AS bytes) AS most
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
 CROSS JOIN LATERAL (
@@ -47,7 +50,8 @@ CROSS JOIN LATERAL (
         ORDER BY page.seq
     ) AS measured WHERE measured.total <= most.bytes OR measured.total = measured.size
 ) AS cut
-"""  # noqa: S608 - constants
+""",  # noqa: S608 - constants
+)
 # `known` is the last seq that the window could add to an answer that reaches back to `after`.
 _SLICES = f"""
 SELECT c.nth, coalesce(c.head, 0), l.seq, l.event, l.controls
@@ -95,7 +99,7 @@ async def list_events_for(
 ) -> list[EventsRead | None]:
     """Of each the events right above its start, at least one where there is one; None for one who
     does not take part."""
-    rows = await fetch(pool, _EVENTS, (*stretch_arrays(wanted), max_bytes))
+    rows = await _EVENTS.fetch(pool, (*stretch_arrays(wanted), str(max_bytes)))
     found: list[EventsRead | None] = [None] * len(wanted)
     for nth, *read in rows:
         found[nth - 1] = EventsRead(*read)

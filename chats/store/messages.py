@@ -15,9 +15,9 @@ from common.protocol.events import LinkPreview
 
 _TEXT = Format.TEXT
 _APPEND = Statement(
-    b"append_events",
-    b"SELECT item, outcome, seq, at, event, chat::text, outbox"
-    b" FROM append_events($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::jsonb)",
+    "append_events",
+    "SELECT item, outcome, seq, at, event, chat::text, outbox"
+    " FROM append_events($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::jsonb)",
     formats=(_TEXT, _TEXT, _TEXT, Format.BINARY, _TEXT, _TEXT),
 )
 _encode = msgspec.json.Encoder().encode
@@ -90,11 +90,11 @@ async def append_events(
     """
     messages, others, places = _part(batch)
     parameters = (
-        id_array([m.chat for m in messages]).encode(),
-        id_array([m.sender for m in messages]).encode(),
-        id_array([m.key for m in messages]).encode(),
+        id_array([m.chat for m in messages]),
+        id_array([m.sender for m in messages]),
+        id_array([m.key for m in messages]),
         bytes_array([m.draft for m in messages]),
-        id_array(dict.fromkeys(other.chat for other in others)).encode(),
+        id_array(dict.fromkeys(other.chat for other in others)),
         _encode(others) if others else None,
     )
     try:

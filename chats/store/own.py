@@ -1,11 +1,12 @@
 """What is one person's own of chats: markers, settings, and counts, which nobody keeps up to date:
 each is a bounded scan of an index when it is asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from chats.store.arrays import id_array
+from chats.store.arrays import id_array, number_array, text_array
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.statement import Statement
 from common.database.pool import Pool
 from common.protocol.own import Notify
 
@@ -29,7 +30,9 @@ _ALONE = """
 """
 # Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
 # primary key can do that: another index has those of everybody.
-_OWN = f"""
+_OWN = Statement(
+    "own",
+    f"""
 SELECT w.nth, i.epoch::text, h.seq, r.marker, coalesce(o.notify, 'all'), o.archived,
     CASE
         WHEN (s.found = {MAX_COUNTED} OR h.seq - r.marker <= {NEAR}) AND NOT EXISTS (
@@ -49,7 +52,7 @@ SELECT w.nth, i.epoch::text, h.seq, r.marker, coalesce(o.notify, 'all'), o.archi
     coalesce(o.archived >= CASE WHEN n.kind = 'message' THEN t.seq ELSE 0 END, false),
     CASE WHEN n.kind = 'message' THEN show_message(n.event, n.current, n.reactions) END,
     t.seq IS NOT NULL
-FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
+FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (chat, member, nth)
 JOIN participants p ON p.chat = w.chat AND p.member = w.member
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
 CROSS JOIN installation i
@@ -74,37 +77,52 @@ LEFT JOIN LATERAL (
     FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq
     WHERE l.chat = p.chat AND l.seq = t.seq
 ) AS n ON true
-"""  # noqa: S608 - constants
+""",  # noqa: S608 - constants
+)
 _STATE = """
 i.epoch::text,
 (SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1),
 read_marker(p, o), coalesce(o.notify, 'all'), o.archived
 """
-_BY_MAKING = f"""
-SELECT p.chat::text, {_STATE}
-FROM participants p
+_BY_MAKING = Statement(
+    "list_by_making",
+    f"""
+SELECT w.nth, p.chat::text, {_STATE}
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+    WITH ORDINALITY AS w (member, before, amount, nth)
+CROSS JOIN LATERAL (
+    SELECT p.chat FROM participants p
+    WHERE p.member = w.member AND p.chat < w.before ORDER BY p.chat DESC LIMIT w.amount
+) AS page
+JOIN participants p ON p.chat = page.chat AND p.member = w.member
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
 CROSS JOIN installation i
-WHERE p.member = %s::uuid AND p.chat < %s::uuid ORDER BY p.chat DESC LIMIT %s::bigint
-"""  # noqa: S608 - constants
-_BY_ACTIVITY = f"""
-WITH timed AS MATERIALIZED (
-    SELECT p.chat, event_at(coalesce(
-        (SELECT near.event {_NEAR}),
-        (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
-    )) COLLATE "C" AS at
-    FROM participants p WHERE p.member = %s::uuid
-), page AS MATERIALIZED (
-    SELECT t.chat, t.at FROM timed t
-    WHERE t.at IS NULL OR (t.at, t.chat) < (%s::text COLLATE "C", %s::uuid)
-    ORDER BY t.at DESC NULLS FIRST, t.chat DESC LIMIT %s::bigint
+ORDER BY w.nth, page.chat DESC
+""",  # noqa: S608 - constants
 )
-SELECT page.at, p.chat::text, {_STATE}
-FROM page JOIN participants p ON p.chat = page.chat AND p.member = %s::uuid
+_BY_ACTIVITY = Statement(
+    "list_by_activity",
+    f"""
+SELECT w.nth, coalesce(page.at, ''), p.chat::text, {_STATE}
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+    WITH ORDINALITY AS w (member, at, before, amount, nth)
+CROSS JOIN LATERAL (
+    SELECT timed.chat, timed.at FROM (
+        SELECT p.chat, event_at(coalesce(
+            (SELECT near.event {_NEAR}),
+            (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
+        )) COLLATE "C" AS at
+        FROM participants p WHERE p.member = w.member OFFSET 0
+    ) AS timed
+    WHERE timed.at IS NULL OR (timed.at, timed.chat) < (w.at COLLATE "C", w.before)
+    ORDER BY timed.at DESC NULLS FIRST, timed.chat DESC LIMIT w.amount
+) AS page
+JOIN participants p ON p.chat = page.chat AND p.member = w.member
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
 CROSS JOIN installation i
-ORDER BY page.at DESC NULLS FIRST, page.chat DESC
-"""  # noqa: S608 - constants
+ORDER BY w.nth, page.at DESC NULLS FIRST, page.chat DESC
+""",  # noqa: S608 - constants
+)
 
 
 class OwnState(NamedTuple):
@@ -116,6 +134,25 @@ class OwnState(NamedTuple):
     read: int
     notify: Notify
     archived: int | None
+
+
+class ListWanted(NamedTuple):
+    """At most `limit` chats of a member that come after one in the list, which has `chat`'s id and
+    where the list is by activity the time `at`, as JSON."""
+
+    member: str
+    at: str
+    chat: str
+    limit: int
+
+
+class Listed(NamedTuple):
+    """`at` is where the list is by activity the time of the chat's last message, as JSON, and empty
+    where its messages must be counted first."""
+
+    chat: str
+    state: OwnState
+    at: str = ""
 
 
 class OwnRow(NamedTuple):
@@ -143,7 +180,7 @@ async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted |
     left = list(range(len(wanted)))
     while left:
         chats, members = zip(*(wanted[nth] for nth in left), strict=True)
-        rows = await fetch(pool, _OWN, (id_array(chats), id_array(members)))
+        rows = await _OWN.fetch(pool, (id_array(chats), id_array(members)))
         uncounted = []
         for nth, epoch, head, read, notify, archived, unread, *row, is_last_known in rows:
             place = left[nth - 1]
@@ -155,34 +192,35 @@ async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted |
                 )
             else:
                 uncounted.append(place)
-        await _count_blocks(pool, {wanted[place][0] for place in uncounted})
+        await count_blocks(pool, {wanted[place][0] for place in uncounted})
         left = uncounted
     return found
 
 
-async def list_chats_by_making(
-    pool: Pool, member: str, before: str, limit: int
-) -> list[tuple[str, OwnState]]:
-    """Newest first, below `before`."""
-    rows = await fetch(pool, _BY_MAKING, (member, before, limit))
-    return [(row[0], OwnState._make(row[1:])) for row in rows]
+async def list_chats_by_making(pool: Pool, wanted: Sequence[ListWanted]) -> list[list[Listed]]:
+    """Of each the newest first."""
+    ids, _, *rest = _list_arrays(wanted)
+    found: list[list[Listed]] = [[] for _ in wanted]
+    for nth, chat, *state in await _BY_MAKING.fetch(pool, (ids, *rest)):
+        found[nth - 1].append(Listed(chat, OwnState._make(state)))
+    return found
 
 
-async def list_chats_by_activity(
-    pool: Pool, member: str, before: tuple[str, str], limit: int
-) -> list[tuple[str, str, OwnState]]:
-    """Newest last message first, a chat without one by its making; below the time and id of
-    `before`. Each with its time."""
-    while True:
-        rows = await fetch(pool, _BY_ACTIVITY, (member, *before, limit, member))
-        uncounted = {row[1] for row in rows if row[0] is None}
-        if not uncounted:
-            return [(row[0], row[1], OwnState._make(row[2:])) for row in rows]
-        await _count_blocks(pool, uncounted)
+async def list_chats_by_activity(pool: Pool, wanted: Sequence[ListWanted]) -> list[list[Listed]]:
+    """Of each those with the newest last message first, a chat without one by its making."""
+    found: list[list[Listed]] = [[] for _ in wanted]
+    for nth, at, chat, *state in await _BY_ACTIVITY.fetch(pool, _list_arrays(wanted)):
+        found[nth - 1].append(Listed(chat, OwnState._make(state), at))
+    return found
 
 
-async def _count_blocks(pool: Pool, chats: Iterable[str]) -> None:
-    """Some at a time: what is counted stays, whoever gives up."""
+def _list_arrays(wanted: Sequence[ListWanted]) -> tuple[str, str, str, str]:
+    members, times, chats, limits = zip(*wanted, strict=True)
+    return id_array(members), text_array(times), id_array(chats), number_array(limits)
+
+
+async def count_blocks(pool: Pool, chats: Iterable[str]) -> None:
+    """Blocks that are not counted yet, some at a time: what is counted stays, whoever gives up."""
     for chat in chats:
         more = True
         while more:

@@ -1,7 +1,7 @@
 """What many readers want of the logs of chats, as one statement takes it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 
@@ -15,7 +15,7 @@ class Stretch(NamedTuple):
     limit: int
 
 
-def stretch_arrays(wanted: Sequence[Stretch]) -> tuple[Any, ...]:
+def stretch_arrays(wanted: Sequence[Stretch]) -> tuple[str, str, str, str]:
     """Chats, readers, starts and limits, as parameters."""
     return (
         id_array([stretch.chat for stretch in wanted]),

@@ -7,7 +7,7 @@ from chats.store.arrays import id_array, number_array
 from chats.store.chats import COLUMNS, SHOWN, ChatRow
 from chats.store.history import CURRENT
 from chats.store.own import OwnState
-from chats.store.query import fetch
+from chats.store.statement import Statement
 from common.database.pool import Pool
 
 
@@ -27,7 +27,9 @@ _ABOUT_MESSAGES = (
     "'{message,message.edited,message.deleted,reaction.added,reaction.removed,links.previewed}'"
     "::text[]"
 )
-_VIEWS = f"""
+_VIEWS = Statement(
+    "views",
+    f"""
 SELECT w.nth, (SELECT epoch::text FROM installation),
     CASE WHEN w.details THEN {SHOWN} END,
     ARRAY({CURRENT} AND w.after = 0 AND l.chat = c.id ORDER BY l.seq DESC LIMIT w.amount),
@@ -38,12 +40,13 @@ SELECT w.nth, (SELECT epoch::text FROM installation),
     ),
     CASE WHEN w.own THEN read_marker(m, o) END, coalesce(o.notify, 'all'), o.archived,
     {COLUMNS}
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::bigint[], %s::bigint[], %s::boolean[])
+FROM unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::bigint[], $5::bigint[], $6::boolean[])
     WITH ORDINALITY AS w (chat, reader, details, after, amount, own, nth)
 JOIN participants m ON m.chat = w.chat AND m.member = w.reader
 JOIN chats c ON c.id = m.chat
 LEFT JOIN own_chats o ON w.own AND o.member = m.member AND o.chat = m.chat
-"""  # noqa: S608 - constants
+""",  # noqa: S608 - constants
+)
 
 
 async def read_views(
@@ -51,9 +54,8 @@ async def read_views(
 ) -> tuple[str, list[ViewRow | None]]:
     """The epoch, and for each (chat, reader, details, after, amount, own) what there is, or None
     where the reader does not take part. The epoch is empty where nobody does."""
-    rows = await fetch(
+    rows = await _VIEWS.fetch(
         pool,
-        _VIEWS,
         (
             id_array([chat for chat, *_ in wanted]),
             id_array([reader for _, reader, *_ in wanted]),

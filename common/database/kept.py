@@ -20,7 +20,7 @@ KEEP_SECONDS: Final = 60.0  # then the pool may end it, as it does with old ones
 class KeptConnection:
     """One statement at a time. Its socket is watched until `unwatch`."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], prepared: set[bytes]) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any], prepared: set[str]) -> None:
         self.connection = connection
         self.prepared = prepared
         self.rows = Transformer(connection)

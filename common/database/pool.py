@@ -51,7 +51,7 @@ class Pool(AsyncConnectionPool[Connection]):
         super().__init__(*arguments, connection_class=patient, **options)
         self._pool = _LastUsedFirst()
         self._unsure: WeakSet[Connection] = WeakSet()
-        self._prepared: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
+        self._prepared: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
 
     async def _shrink_pool(self) -> None:
         self._pool.rotate(1)  # the one that was not used for longest goes
@@ -91,7 +91,7 @@ class Pool(AsyncConnectionPool[Connection]):
             self._unsure.discard(connection)
             raise DatabaseUnreachable("committed here alone: the wait was cancelled")
 
-    def prepared_on(self, connection: Connection) -> set[bytes]:
+    def prepared_on(self, connection: Connection) -> set[str]:
         """The names of statements that were prepared there, beside psycopg's own."""
         return self._prepared.setdefault(connection, set())
 

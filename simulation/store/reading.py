@@ -7,7 +7,7 @@ from chats.store.chats import ChatRow
 from chats.store.history import MessagesRead
 from chats.store.log import EventsRead, LogRow
 from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
-from chats.store.own import Counted, OwnRow, OwnState
+from chats.store.own import Counted, Listed, ListWanted, OwnRow, OwnState
 from chats.store.stretches import Stretch
 from chats.store.views import ViewRow
 from common.protocol.limits import (
@@ -49,14 +49,15 @@ class Reading(Tables):
             if (chat := self._chat_of(id_, member)) is not None
         }
 
-    def list_chats_by_making(
-        self, member: str, before: str, limit: int
-    ) -> list[tuple[str, OwnState]]:
+    def list_chats_by_making(self, wanted: Sequence[ListWanted]) -> list[list[Listed]]:
+        return [self._list_by_making(one) for one in wanted]
+
+    def _list_by_making(self, wanted: ListWanted) -> list[Listed]:
         mine = sorted(
-            (id_ for id_, chat in self.chats.items() if member in chat.members), reverse=True
+            (id_ for id_, chat in self.chats.items() if wanted.member in chat.members), reverse=True
         )
-        page = [id_ for id_ in mine if id_ < before][:limit]
-        return [(id_, self._state(id_, member)) for id_ in page]
+        page = [id_ for id_ in mine if id_ < wanted.chat][: wanted.limit]
+        return [Listed(id_, self._state(id_, wanted.member)) for id_ in page]
 
     def find_direct_chat(self, one: str, other: str) -> str | None:
         return self.direct_chats.get(frozenset((one, other)))

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
 
+from chats.own.lists import MAX_LISTS_A_STATEMENT
 from chats.rebuild import rebuild
 from common.database.pool import create_pool
 from common.protocol.chats import (
@@ -279,3 +281,29 @@ async def test_chats_by_activity(world: World) -> None:
     wrong = ListChats(user=ann.id, before="x", limit=2, by_activity=True)
     with pytest.raises(Refusal, match="invalid_request"):
         await world.call("list_chats", wrong, ChatPage)
+
+
+@pytest.mark.parametrize("by_activity", [False, True])
+async def test_lists_asked_at_once_are_those_asked_one_by_one(
+    world: World, by_activity: bool
+) -> None:
+    """More people than one statement reads for, with lists, places and limits of their own."""
+    people = await world.make_people(MAX_LISTS_A_STATEMENT + 4)
+    chats = [await world.make_chat(one, other) for one, other in pairwise(people)]
+    for number in range(0, len(chats), 3):
+        await world.send(new_message(chats[number].id, people[number]))
+
+    async def ask(number: int, before: str | None) -> ChatPage:
+        request = ListChats(
+            user=people[number].id, before=before, limit=1 + number % 2, by_activity=by_activity
+        )
+        return await world.call("list_chats", request, ChatPage)
+
+    first = await asyncio.gather(*map(ask, range(len(people)), [None] * len(people)))
+    places = [page.next for page in first]
+    second = await asyncio.gather(*map(ask, range(len(people)), places))
+    assert first == [await ask(number, None) for number in range(len(people))]
+    assert second == [await ask(*one) for one in enumerate(places)]
+    for number in range(1, len(people) - 1):
+        listed = [chat.id for page in (first[number], second[number]) for chat in page.chats]
+        assert set(listed) == {chats[number - 1].id, chats[number].id}

@@ -11,6 +11,8 @@ import pytest
 from chats import history
 from chats.own import state, views
 from chats.own.known import Known
+from chats.own.lists import Lists
+from common.database.kept import KeptConnection
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
     Chat,
@@ -43,14 +45,24 @@ class InterruptedPool:
         self._meanwhile = meanwhile
         self._stopped = stopped
         self._uses = 0
+        self.kept = self
+        self.put = pool.kept.put
+        self.refuse_unsure = pool.refuse_unsure
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
+        await self._use()
+        async with self._pool.connection() as connection:
+            yield connection
+
+    async def take(self) -> KeptConnection:
+        await self._use()
+        return await self._pool.kept.take()
+
+    async def _use(self) -> None:
         self._uses += 1
         if self._uses == self._stopped:
             await self._meanwhile()
-        async with self._pool.connection() as connection:
-            yield connection
 
 
 async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Person) -> None:
@@ -89,7 +101,7 @@ async def read_chat(pool: Pool, user: str, chat: str) -> bytes:
 
 async def list_chats(pool: Pool, user: str, _: str) -> bytes:
     request = ListChats(user=user, before=None, limit=10)
-    return await state.list_chats(pool, Known(), request)
+    return await Lists(pool, Known()).list_chats(request)
 
 
 READS = [read_events, read_messages, read_pages, view, read_chat, list_chats]
@@ -121,7 +133,6 @@ async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: Wor
     """The list from memory, after all kinds of changes, is the list that nothing was held for."""
     ann, ben = await world.make_people(2)
     chats = [await world.make_chat(ann, ben) for _ in range(3)]
-    held = Known()
     first = new_message(chats[0].id, ann, "read by all")
 
     async def send() -> None:
@@ -148,11 +159,12 @@ async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: Wor
         await world.call("remove_participant", request, Done)
 
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        lists = Lists(pool, Known())
         for change in (send, rename, mark, archive, leave):
             await change()
             for by_activity in (False, True):
                 request = ListChats(user=ben.id, before=None, limit=10, by_activity=by_activity)
-                direct = await state.list_chats(pool, Known(), request)
-                assert await state.list_chats(pool, held, request) == direct
-                assert await state.list_chats(pool, held, request) == direct
+                direct = await Lists(pool, Known()).list_chats(request)
+                assert await lists.list_chats(request) == direct
+                assert await lists.list_chats(request) == direct
                 assert msgspec.json.decode(direct, type=ChatPage)

@@ -12,11 +12,11 @@ from common.database.primary import Primary
 from common.process.tasks import stop
 from tests.fixtures.busy import BUSY
 
-TWICE = Statement(b"twice", b"SELECT 2 * $1::int4, $1")
-ECHO = Statement(b"echo", b"SELECT $1::text")
+TWICE = Statement("twice", "SELECT 2 * $1::int4, $1")
+ECHO = Statement("echo", "SELECT $1::text")
 PID_AFTER = Statement(
-    b"pid_after",
-    b"SELECT pid FROM (SELECT pg_backend_pid() AS pid, pg_sleep($1::float8) OFFSET 0) slept",
+    "pid_after",
+    "SELECT pid FROM (SELECT pg_backend_pid() AS pid, pg_sleep($1::float8) OFFSET 0) slept",
 )
 
 

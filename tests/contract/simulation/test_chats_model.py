@@ -255,9 +255,13 @@ class Both:
         await self.ask(chats.find_chat_of_member, chat, person)
         await self.ask(chats.find_shown_chat, chat, person)
         await self.ask(chats.find_shown_chats, person, self.chats)
-        listed = await own.list_chats_by_making(self.pool, person, chat, 3)
-        modelled = self.model.list_chats_by_making(person, chat, 3)
-        without_epoch = [[(one, state[1:]) for one, state in of] for of in (listed, modelled)]
+        lists = [own.ListWanted(one, "", self.chat(), 3) for one in (person, self.person())]
+        listed = await own.list_chats_by_making(self.pool, lists)
+        modelled = self.model.list_chats_by_making(lists)
+        without_epoch = [
+            [[(one.chat, one.state[1:]) for one in page] for page in pages]
+            for pages in (listed, modelled)
+        ]
         assert without_epoch[0] == without_epoch[1]
         await self.ask(chats.list_participants, chat, 2)
         await self.ask(chats.find_participants, chat, people)

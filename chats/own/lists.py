@@ -1,0 +1,143 @@
+"""The lists of people's chats. What is asked while one statement runs is read by the next one."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from chats.membership.chats import show_chat
+from chats.own.known import Known
+from chats.own.state import show_last, show_mine
+from chats.store.chats import find_shown_chats
+from chats.store.own import (
+    Listed,
+    ListWanted,
+    OwnState,
+    count_blocks,
+    list_chats_by_activity,
+    list_chats_by_making,
+)
+from common.calls.lanes import Lanes
+from common.database.failures import DatabaseUnavailable
+from common.database.pool import Pool
+from common.protocol.chats import ListChats
+from common.protocol.errors import invalid, unavailable
+from common.protocol.ids import is_id
+
+MAX_LISTS_A_STATEMENT: Final = 16
+
+_encode: Final = msgspec.json.Encoder().encode
+
+_NEWEST: Final = ("~", "ffffffff-ffff-ffff-ffff-ffffffffffff")
+_CURSOR: Final = re.compile(r"([0-9TZ:.-]{24})_([0-9a-f-]{36})")
+
+_Lanes: TypeAlias = Lanes[ListWanted, list[Listed]]
+_Read: TypeAlias = Callable[[Pool, Sequence[ListWanted]], Awaitable[list[list[Listed]]]]
+
+
+class Lists:
+    def __init__(self, pool: Pool, known: Known) -> None:
+        self._pool = pool
+        self._known = known
+        self._by_making = _create_lanes(pool, list_chats_by_making)
+        self._by_activity = _create_lanes(pool, list_chats_by_activity)
+
+    async def list_chats(self, request: ListChats) -> bytes:
+        """A ChatPage, newest first, or in the order of their last messages; `next` is where the
+        next page begins, where there are more. Raises Refusal: `invalid_request` for a `before`
+        that is no `next`, `unavailable`."""
+        found = await self._list(request)
+        page = found[: request.limit]
+        chats = await self._show(request.user, [(one.chat, one.state) for one in page])
+        following = None
+        if len(found) > len(page):
+            last = page[-1]
+            following = f"{last.at[1:-1]}_{last.chat}" if request.by_activity else last.chat
+        return b'{"chats":[%b],"next":%b}' % (b",".join(chats), _encode(following))
+
+    async def _list(self, request: ListChats) -> list[Listed]:
+        """One more than a page has, if there is one."""
+        at, chat = _NEWEST
+        if request.before is not None:
+            at, chat = _read_place(request.before, request.by_activity)
+        wanted = ListWanted(request.user, at, chat, request.limit + 1)
+        if not request.by_activity:
+            return await self._by_making.fetch("", wanted)
+        found = await self._by_activity.fetch("", wanted)
+        while uncounted := [one.chat for one in found if not one.at]:
+            await count_blocks(self._pool, uncounted)
+            found = await self._by_activity.fetch("", wanted)
+        return found
+
+    async def _show(self, user: str, listed: list[tuple[str, OwnState]]) -> list[bytes]:
+        """Encoded; those that they have left meanwhile are gone."""
+        held = self._known.find_list(user)
+        shown = [
+            one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
+            for chat, state in listed
+        ]
+        changed = [nth for nth, text in enumerate(shown) if text is None]
+        self._known.count_listed(len(listed) - len(changed))
+        if changed:
+            made = await self._show_changed(user, [listed[nth] for nth in changed])
+            kept = {}
+            for nth, (text, is_of_state) in zip(changed, made, strict=True):
+                shown[nth] = text
+                if text is not None and is_of_state:
+                    chat, state = listed[nth]
+                    kept[chat] = state, text
+            self._known.keep_list(user, held, kept)
+        return [text for text in shown if text is not None]
+
+    async def _show_changed(
+        self, user: str, listed: list[tuple[str, OwnState]]
+    ) -> list[tuple[bytes | None, bool]]:
+        """Each as it is now, and whether that is the state in which it was listed."""
+        pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
+        counted = await self._known.fill_own(self._pool, pairs, states)
+        shown = self._known.find_chats(listed)
+        is_of_head = [text is not None for text in shown]
+        missing = [
+            nth for nth, text in enumerate(shown) if text is None and counted[nth] is not None
+        ]
+        if missing:
+            found = await find_shown_chats(self._pool, user, [listed[nth][0] for nth in missing])
+            for nth in missing:
+                (chat, state), one = listed[nth], counted[nth]
+                if one is not None and chat in found:
+                    whole = msgspec.structs.replace(
+                        show_chat(*found[chat]), last=show_last(one.row)
+                    )
+                    text = shown[nth] = _encode(whole)[:-1]  # without its end
+                    if found[chat][0].seq == state.head:
+                        self._known.keep_chat(chat, state, text)
+                        is_of_head[nth] = True
+        return [
+            (None, False)
+            if text is None or one is None
+            else (
+                b'%b,"mine":%b}' % (text, _encode(show_mine(one.row))),
+                is_known and one.state == state,
+            )
+            for text, one, is_known, state in zip(shown, counted, is_of_head, states, strict=True)
+        ]
+
+
+def _create_lanes(pool: Pool, read: _Read) -> _Lanes:
+    async def read_batch(_: str, wanted: list[ListWanted], __: float) -> list[list[Listed]]:
+        try:
+            return await read(pool, wanted)
+        except DatabaseUnavailable as error:
+            raise unavailable() from error
+
+    return Lanes(lambda _: "all", read_batch, max_items=MAX_LISTS_A_STATEMENT)
+
+
+def _read_place(before: str, by_activity: bool) -> tuple[str, str]:
+    if not by_activity and is_id(before):
+        return "", before
+    found = _CURSOR.fullmatch(before)
+    if not by_activity or found is None or not is_id(found[2]):
+        raise invalid("before", "must be `next` of a page of this list")
+    return f'"{found[1]}"', found[2]
