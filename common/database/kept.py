@@ -33,6 +33,7 @@ class KeptConnection:
         self._readable.register(self._socket, select.POLLIN)
         self._results: list[PGresult] = []
         self._answer: asyncio.Future[None] | None = None
+        self._is_watched = False
         self._watch()
 
     @property
@@ -48,14 +49,19 @@ class KeptConnection:
         if self._pgconn.status != ConnStatus.OK:
             raise psycopg.OperationalError("the connection is lost")
         while self._readable.poll(0):
-            self._pgconn.consume_input()
+            self._consume_input()
 
     async def finish(self) -> PGresult:
         """The last result of what was written to libpq. Raises psycopg.Error."""
         if self._pgconn.flush():  # more than the socket takes at once
             self.unwatch()
-            results: list[PGresult] = await self.connection.wait(generators.execute(self._pgconn))
-            self._watch()
+            try:
+                results: list[PGresult] = await self.connection.wait(
+                    generators.execute(self._pgconn)
+                )
+            finally:
+                if self._pgconn.status == ConnStatus.OK:
+                    self._watch()
         else:
             results = self._results = []
             self._answer = self._loop.create_future()
@@ -72,15 +78,26 @@ class KeptConnection:
         await self.connection.close()
 
     def unwatch(self) -> None:
-        self._loop.remove_reader(self._socket)
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._socket)
 
     def _watch(self) -> None:
         self._loop.add_reader(self._socket, self._read)
+        self._is_watched = True
+
+    def _consume_input(self) -> None:
+        try:
+            self._pgconn.consume_input()
+        except psycopg.OperationalError:
+            # libpq has closed the socket, and another one will have its number.
+            self.unwatch()
+            raise
 
     def _read(self) -> None:
         answer = self._answer
         try:
-            self._pgconn.consume_input()
+            self._consume_input()
             while not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
@@ -89,7 +106,6 @@ class KeptConnection:
             else:
                 return
         except psycopg.OperationalError as error:
-            self.unwatch()
             if answer is not None and not answer.done():
                 answer.set_exception(error)
             return

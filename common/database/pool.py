@@ -255,7 +255,7 @@ class KeptConnections:
     async def put(self, kept: KeptConnection) -> None:
         """It goes back to the pool where it is not as it was, is old, or somebody waits for it."""
         if self._pool.closed or self._pool.is_awaited or not kept.may_stay:
-            await self._return(kept)
+            await asyncio.wait([self._return(kept)])
             return
         kept.was_used = True
         self._free.append(kept)
@@ -264,8 +264,8 @@ class KeptConnections:
 
     async def return_free(self) -> None:
         free, self._free = self._free, []
-        for kept in free:
-            await self._return(kept)
+        if free:
+            await asyncio.wait([self._return(kept) for kept in free])
 
     async def close(self) -> None:
         """Those that are in use go back by `put`."""
@@ -283,15 +283,17 @@ class KeptConnections:
                 kept.was_used = False
                 self._free.append(kept)
             else:
-                task = asyncio.create_task(self._return(kept))
-                self._returns.add(task)
-                task.add_done_callback(self._returns.discard)
+                self._return(kept)
         if self._free:
             self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
-    async def _return(self, kept: KeptConnection) -> None:
+    def _return(self, kept: KeptConnection) -> asyncio.Task[None]:
+        """A task, so that whoever waits for it may be cancelled."""
         kept.unwatch()
-        await self._pool.putconn(kept.connection)
+        task = asyncio.create_task(self._pool.putconn(kept.connection))
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
+        return task
 
 
 @asynccontextmanager

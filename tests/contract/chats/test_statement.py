@@ -1,6 +1,7 @@
 """A statement that is written to libpq, on a connection that is kept, beside cursors of psycopg."""
 
 import asyncio
+import os
 
 import psycopg
 import pytest
@@ -10,10 +11,12 @@ from common.database.failures import DatabaseUnreachable
 from common.database.pool import Pool, create_pool
 from common.database.primary import Primary
 from common.process.tasks import stop
+from fleet.processes.ports import LOOPBACK
 from tests.fixtures.busy import BUSY
 
 TWICE = Statement("twice", "SELECT 2 * $1::int4, $1")
 ECHO = Statement("echo", "SELECT $1::text")
+ECHO_LATE = Statement("echo_late", "SELECT $1::text FROM pg_sleep(1)")
 PID_AFTER = Statement(
     "pid_after",
     "SELECT pid FROM (SELECT pg_backend_pid() AS pid, pg_sleep($1::float8) OFFSET 0) slept",
@@ -137,6 +140,46 @@ async def test_one_that_the_server_ended_is_not_used(database_url: str, at_rest:
         async with asyncio.timeout(BUSY):
             for _ in range(5):
                 assert await TWICE.fetch(pool, [b"21"]) == [(42, 21)]
+
+
+async def test_another_socket_gets_the_number_of_one_that_the_server_ended(
+    database_url: str,
+) -> None:
+    """It goes on being read, and the pool lends as many connections as before."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.put_nowait(await reader.readline())
+        writer.close()
+
+    async with (
+        create_pool(database_url, size=2) as pool,
+        await asyncio.start_server(hear, LOOPBACK, 0) as server,
+    ):
+        pids = await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(2)))
+        open_before = set(os.listdir("/proc/self/fd"))
+        end(database_url, [pid for [(pid,)] in pids])
+        await asyncio.sleep(0.05)
+        freed = open_before - set(os.listdir("/proc/self/fd"))
+        port = server.sockets[0].getsockname()[1]
+        writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(2)]
+        assert freed
+        assert freed <= set(os.listdir("/proc/self/fd"))
+        async with asyncio.timeout(BUSY):
+            await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(4)))
+            for writer in writers:
+                writer.write(b"here\n")
+                assert await heard.get() == b"here\n"
+                writer.close()
+
+
+async def test_one_that_was_cancelled_while_it_wrote_is_read_again(database_url: str) -> None:
+    """What it would have written is more than the socket takes at once."""
+    async with create_pool(database_url, size=1) as pool, asyncio.timeout(BUSY):
+        writing = asyncio.create_task(ECHO_LATE.fetch(pool, [b"x" * 20_000_000]))
+        await asyncio.sleep(0.1)
+        await stop([writing])
+        assert await TWICE.fetch(pool, [b"21"]) == [(42, 21)]
 
 
 async def test_one_that_ends_in_the_middle_is_named(database_url: str) -> None:
