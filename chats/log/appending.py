@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from chats.log.announce import Announcement, Announcer
 from chats.log.drafts import Draft, answer, draft, judge, refuse
 from chats.log.encoding import stamp
+from chats.log.held import HeldChats
 from chats.metrics import (
     APPENDED,
     BATCH_MESSAGES,
@@ -23,7 +24,14 @@ from chats.metrics import (
     SENDS_WAIT_SECONDS,
     SENDS_WAITING,
 )
-from chats.store.messages import BatchFailed, BatchRefused, NewMessage, Outcome, append_events
+from chats.store.messages import (
+    BatchFailed,
+    BatchHeld,
+    BatchRefused,
+    NewMessage,
+    Outcome,
+    append_events,
+)
 from common.database.pool import Pool
 from common.process.logs import log
 from common.protocol.chats import Control
@@ -92,7 +100,9 @@ class _Entry(NamedTuple):
 
 
 class Appender:
-    """Takes items of all callers; at most `MAX_TRANSACTIONS` batches are under way."""
+    """Takes items of all callers; at most `MAX_TRANSACTIONS` batches are under way. What is for a
+    chat whose lock somebody keeps is tried once more, alone; what comes then is refused, as long as
+    the lock is kept. So other chats go on."""
 
     def __init__(
         self, pool: Pool, announcer: Announcer, *, clock: Callable[[], float] = monotonic
@@ -103,6 +113,8 @@ class Appender:
         self._waiting: deque[_Waiting] = deque()
         SENDS_WAITING.set_function(self._waiting.__len__)
         self._running: set[asyncio.Task[None]] = set()
+        self._alone: set[asyncio.Task[None]] = set()
+        self._held = HeldChats(pool)
 
     async def append(self, items: Sequence[AnyItem], seconds: float) -> list[AppendResult]:
         """A result for each. Raises Refusal `unavailable` where not all of them were settled within
@@ -122,8 +134,9 @@ class Appender:
 
     async def drain(self) -> None:
         """Waits until nothing is under way."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._running or self._alone:
+            await asyncio.wait(self._running | self._alone)
+        await self._held.close()
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < MAX_TRANSACTIONS:
@@ -142,13 +155,16 @@ class Appender:
         messages: dict[tuple[str, str, str], _Entry] = {}
         last = None
         while self._waiting:
-            item, call, _ = waiting = self._waiting[0]
+            item, call, place = waiting = self._waiting[0]
             if batch and call is not last and len(batch) + call.size > MAX_BATCH:
                 break
             last = call
             self._waiting.popleft()
             if call.done.done():
                 continue  # given up
+            if item.chat in self._held:
+                call.settle(place, refuse(unavailable()))
+                continue
             if not isinstance(item, SendItem):
                 batch.append(_Entry(draft(item), [waiting]))
             elif (known := messages.get(key := (item.chat, item.user, item.key))) is not None:
@@ -177,8 +193,10 @@ class Appender:
         pause = FIRST_PAUSE_SECONDS
         while batch:
             try:
-                events = [entry.draft.event for entry in batch]
-                outcomes, outbox = await append_events(self._pool, events)
+                await self._store(batch)
+                return
+            except BatchHeld as error:
+                batch = self._set_aside(batch, error.chat)
             except BatchFailed as error:
                 BATCHES_FAILED.inc()
                 if pause == FIRST_PAUSE_SECONDS:
@@ -189,12 +207,33 @@ class Appender:
             except BatchRefused as error:
                 await self._split(batch, error)
                 return
-            else:
-                self._announce(batch, outcomes, outbox)
-                BATCH_MESSAGES.observe(len(batch))
-                for entry, outcome in zip(batch, outcomes, strict=True):
-                    entry.settle(answer(entry.draft, outcome))
-                return
+
+    async def _store(self, batch: list[_Entry]) -> None:
+        events = [entry.draft.event for entry in batch]
+        outcomes, outbox = await append_events(self._pool, events)
+        self._announce(batch, outcomes, outbox)
+        BATCH_MESSAGES.observe(len(batch))
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            entry.settle(answer(entry.draft, outcome))
+
+    def _set_aside(self, batch: list[_Entry], held: str) -> list[_Entry]:
+        """The batch without what is for this chat."""
+        self._held.add(held)
+        for_held = [entry for entry in batch if entry.draft.item.chat == held]
+        task = asyncio.create_task(self._append_alone(for_held))
+        self._alone.add(task)
+        task.add_done_callback(self._alone.discard)
+        return [entry for entry in batch if entry.draft.item.chat != held]
+
+    async def _append_alone(self, batch: list[_Entry]) -> None:
+        try:
+            await self._store(batch)
+        except BatchRefused as error:
+            await self._split(batch, error)
+        except BatchFailed:
+            BATCHES_FAILED.inc()
+            for entry in batch:
+                entry.settle(refuse(unavailable()))
 
     async def _split(self, batch: list[_Entry], error: BatchRefused) -> None:
         """Halves of a batch that holds something which the database refuses."""

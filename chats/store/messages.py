@@ -1,6 +1,7 @@
 """Batches of events that belong to messages: one call of `append_events` each."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
@@ -8,8 +9,9 @@ import psycopg
 from psycopg.pq import Format
 
 from chats.store.arrays import bytes_array, id_array
+from chats.store.query import fetch
 from chats.store.statement import Statement
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseBusy, DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.events import LinkPreview
 
@@ -20,6 +22,7 @@ _APPEND = Statement(
     " FROM append_events($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::jsonb)",
     formats=(_TEXT, _TEXT, _TEXT, Format.BINARY, _TEXT, _TEXT),
 )
+_HELD_ROW = re.compile(r"(\(\d+,\d+\))[^\n]*\bchats\b")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -79,6 +82,15 @@ class BatchFailed(Exception):
     batch may be posted again."""
 
 
+class BatchHeld(BatchFailed):
+    """Somebody has the lock of a chat for longer than PostgreSQL lets a transaction wait for it;
+    nothing of the batch is stored."""
+
+    def __init__(self, chat: str) -> None:
+        super().__init__(f"chat {chat} is held")
+        self.chat = chat
+
+
 async def append_events(
     pool: Pool, batch: Sequence[NewEvent]
 ) -> tuple[list[Outcome], dict[str, int]]:
@@ -86,7 +98,8 @@ async def append_events(
     order, the outbox's row.
 
     No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
-    appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed.
+    appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed, of
+    which BatchHeld names the chat that was waited for.
     """
     messages, others, places = _part(batch)
     parameters = (
@@ -100,6 +113,8 @@ async def append_events(
     try:
         rows = await _APPEND.fetch(pool, parameters)
     except psycopg.Error as error:
+        if isinstance(error, DatabaseBusy) and (chat := await _find_held(pool, error)) is not None:
+            raise BatchHeld(chat) from error
         failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error
     outcomes = [NOT_FOUND] * len(batch)
@@ -110,6 +125,37 @@ async def append_events(
         else:
             outcomes[places[item - 1]] = Outcome(what, seq or 0, at or "", event)
     return outcomes, outbox
+
+
+async def _find_held(pool: Pool, error: DatabaseBusy) -> str | None:
+    """PostgreSQL says in its own language which row it waited for, by its place: `while locking
+    tuple (0,21) in relation "chats"`. None where it was no chat, or is not there any more."""
+    cause = error.__cause__
+    context = cause.diag.context if isinstance(cause, psycopg.errors.LockNotAvailable) else None
+    place = _HELD_ROW.search(context or "")
+    if place is None:
+        return None
+    try:
+        rows = await fetch(pool, "SELECT id::text FROM chats WHERE ctid = %s::tid", (place[1],))
+    except DatabaseUnavailable:
+        return None
+    return rows[0][0] if rows else None
+
+
+async def list_free_chats(pool: Pool, chats: Collection[str]) -> set[str]:
+    """Those whose lock nobody has."""
+    rows = await fetch(
+        pool,
+        """
+        WITH free AS MATERIALIZED (
+            SELECT id FROM chats WHERE id = ANY (%s::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT w.id::text FROM unnest(%s::uuid[]) AS w (id)
+        WHERE w.id IN (SELECT id FROM free) OR NOT EXISTS (SELECT FROM chats c WHERE c.id = w.id)
+        """,
+        (id_array(chats), id_array(chats)),
+    )
+    return {chat for (chat,) in rows}
 
 
 def _part(batch: Sequence[NewEvent]) -> tuple[list[NewMessage], list[OtherEvent], Sequence[int]]:

@@ -1,5 +1,6 @@
 """chats' database: each method is the function of that name in chats/store, done at once."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from chats.log.encoding import stamp
@@ -25,6 +26,9 @@ class ChatsDatabase(Reading, Outbox):
     """What changes it."""
 
     # ---- messages
+
+    def list_free_chats(self, chats: Collection[str]) -> set[str]:
+        return set(chats)
 
     def append_events(self, batch: list[NewEvent]) -> tuple[list[Outcome], dict[str, int]]:
         at = self._now()

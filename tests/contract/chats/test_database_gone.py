@@ -10,7 +10,8 @@ import pytest
 
 from common.protocol.chats import Chat, GetChat
 from common.protocol.errors import Refusal
-from tests.contract.chats.conftest import Stage, World, new_message, running_world
+from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
+from tests.fixtures.busy import BUSY
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,6 +126,28 @@ async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world:
         holder.commit()
         [result] = await sending
     assert result.seq == 2
+
+
+async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, world: World) -> None:
+    """As `make rebuild` holds one: sends into it are refused after two waits, and at once from then
+    on; all others are stored. Once it is free it takes what is sent."""
+    ann = await world.make_person()
+    held, *others = [(await world.make_chat(ann)).id for _ in range(12)]
+    item = new_message(held, ann)
+    with psycopg.connect(stage.chats_database_url) as holder:
+        holder.execute("SET transaction_timeout = 0")
+        holder.execute("SELECT FROM chats WHERE id = %s FOR NO KEY UPDATE", (held,))
+        for _ in range(20):
+            sends = [world.send(new_message(chat, ann)) for chat in others]
+            [refused], *_ = await asyncio.gather(world.append(item), *sends)
+            assert code_of(refused) == "unavailable"
+        holder.commit()
+    async with asyncio.timeout(BUSY):
+        while code_of((await world.append(item))[0]) == "unavailable":  # noqa: ASYNC110 - elsewhere
+            await asyncio.sleep(0.05)
+    assert len(await world.read_events(held, ann)) == 2
+    for chat in others:
+        assert len(await world.read_events(chat, ann)) == 21
 
 
 async def _until_another_waits(
