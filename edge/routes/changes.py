@@ -74,8 +74,8 @@ class MessageEditedAnswer(AnswerBody):
 
 
 class ChangeRoutes:
-    """/api/chat/{id}/message/{id} and its reactions. What makes no event does not count against the
-    rate."""
+    """/api/chat/{id}/message/{id} and its reactions. What changes nothing does not count against
+    the rate; what is refused does."""
 
     def __init__(self, appends: Appends, limits: Limits) -> None:
         self._appends = appends
