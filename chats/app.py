@@ -60,6 +60,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         await settle_timeline(connection, seen, verdict)
         window.clear()
         recent.move_to(seen.timeline)
+        sweep.begin_anew()
 
     pool = create_pool(
         settings.database_url,

@@ -160,6 +160,19 @@ class Publisher:
         return is_published
 
 
+class _Floor:
+    """There is no row up to `id`; perhaps none up to `candidate`, which was the newest `since`.
+
+    A long transaction elsewhere keeps deleted rows in the index, and the search for due ones must
+    not pass all of them each time.
+    """
+
+    def __init__(self) -> None:
+        self.id = 0
+        self.candidate = 0
+        self.since: float | None = None
+
+
 class Sweep:
     """Publishes what others have left and what Valkey did not take; every replica does it."""
 
@@ -167,10 +180,11 @@ class Sweep:
         self._pool = pool
         self._publisher = publisher
         self._recent = recent
-        # There is no row up to here. A long transaction elsewhere keeps deleted rows in the index,
-        # and the search for due ones must not pass all of them each time.
-        self._floor = 0
-        self._next_floor: tuple[float, int] | None = None
+        self._floor = _Floor()
+
+    def begin_anew(self) -> None:
+        """After a failover that may have lost rows: their ids are given out again."""
+        self._floor = _Floor()
 
     async def run(self) -> None:
         """One sweep of all that was left for longer than `SWEEP_AGE_MS`; of each chat the newest
@@ -180,7 +194,7 @@ class Sweep:
             return
         while True:
             rows = await claim_rows(
-                self._pool, above=self._floor, older_than_ms=SWEEP_AGE_MS, limit=SWEEP_ROWS
+                self._pool, above=self._floor.id, older_than_ms=SWEEP_AGE_MS, limit=SWEEP_ROWS
             )
             if rows and not await self._publish(rows):
                 return
@@ -190,7 +204,7 @@ class Sweep:
 
     async def measure(self) -> None:
         """Size and age of the outbox, as metrics."""
-        size = await measure(self._pool, above=self._floor)
+        size = await measure(self._pool, above=self._floor.id)
         OUTBOX_ROWS.set(size.rows)
         OUTBOX_AGE_SECONDS.set(size.age_seconds)
 
@@ -213,16 +227,14 @@ class Sweep:
         return True
 
     async def _raise_floor(self) -> None:
-        now = monotonic()
-        if self._next_floor is None:
-            self._next_floor = now, await find_newest_id(self._pool)
-            return
-        since, candidate = self._next_floor
+        now, floor = monotonic(), self._floor  # what is read below may be of before a failover
+        if floor.since is None:
+            floor.candidate, floor.since = await find_newest_id(self._pool), now
         # Every transaction that was given an id up to the candidate has ended by now.
-        if now - since > FLOOR_SECONDS:
-            if await is_empty_between(self._pool, self._floor, candidate):
-                self._floor = candidate
-            self._next_floor = None
+        elif now - floor.since > FLOOR_SECONDS:
+            if await is_empty_between(self._pool, floor.id, floor.candidate):
+                floor.id = floor.candidate
+            floor.since = None
 
 
 def _publication(chat: str, rows: list[LogRow]) -> Publication:

@@ -4,9 +4,12 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import msgspec
+import psycopg
 import pytest
 
+from chats.log.digest import RecentChanges
 from chats.log.encoding import UNSTAMPED, draft_event
+from chats.log.outbox import Publisher, Sweep
 from chats.store import outbox
 from chats.store.messages import NewMessage, append_events
 from chats.store.query import fetch
@@ -16,6 +19,7 @@ from common.protocol.chats import Digest, Joined
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 from common.valkey.topics import Topics
+from common.valkey.valkey import Valkey
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 from tests.contract.chats.listener import listening, until_outbox_is_empty
 
@@ -133,3 +137,33 @@ async def test_measuring_a_large_outbox_counts_only_a_part(
         monkeypatch.setattr(outbox, "MAX_COUNTED", 10)
         assert (await outbox.measure(pool, above=0)).rows == 30
         assert await outbox.measure(pool, above=ids[-1]) == (0, 0.0)
+
+
+async def test_ids_that_a_failover_gives_out_again_are_swept(
+    stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep looks above those that it has seen gone; a new timeline may begin below them."""
+    monkeypatch.setattr("chats.log.outbox.FLOOR_SECONDS", 0.0)
+    monkeypatch.setattr("chats.log.outbox.SWEEP_AGE_MS", 0)
+    await set_up_database(database_url)
+    with (
+        contextlib.closing(Valkey(stage.valkey_url, f"{stage.topic_prefix}anew:")) as valkey,
+        psycopg.connect(database_url, autocommit=True) as database,
+    ):
+        async with create_pool(database_url, size=2) as pool:
+            sweep = Sweep(pool, Publisher(valkey, pool), RecentChanges("anew"))
+
+            async def add_and_sweep(rows: int) -> list[tuple[int]]:
+                for _ in range(rows):
+                    database.execute(
+                        "INSERT INTO outbox (chat, first, last) VALUES (%s, 1, 1)", (new_id(),)
+                    )
+                for _ in range(4):
+                    await sweep.run()
+                return database.execute("SELECT id FROM outbox").fetchall()
+
+            assert await add_and_sweep(rows=5) == []
+            database.execute("ALTER TABLE outbox ALTER COLUMN id RESTART")
+            assert await add_and_sweep(rows=1) == [(1,)]
+            sweep.begin_anew()
+            assert await add_and_sweep(rows=1) == []
