@@ -68,7 +68,9 @@ class Rooms:
         return room
 
     def drop(self, room: Room) -> None:
-        """Nobody hears it here any more."""
+        """Nobody hears it here any more. Once it is dropped, another one may have its topics."""
+        if room.is_closed:
+            return
         room.is_closed = True
         self._hub.forget_room(room)
         topic, typing = self._topics.chat(room.chat), self._topics.typing(room.chat)

@@ -122,6 +122,23 @@ async def test_a_socket_of_many_chats_joins_and_its_rooms_go_in_slices() -> None
     assert most <= ROOMS_A_TURN
 
 
+async def test_a_room_that_is_opened_while_rooms_are_swept_is_heard() -> None:
+    """Between two slices of a sweep a restore drops all rooms, and somebody joins again."""
+    node = QuietNode()
+    rooms = node.fan_out.rooms
+    chats = [str(UUID(int=number)) for number in range(1, ROOMS_A_TURN + 2)]
+    for chat in chats:
+        rooms.open(chat, 4)
+    node.now += LINGER_SECONDS + 1
+    sweeping = asyncio.create_task(rooms.drop_idle(LINGER_SECONDS))
+    await asyncio.sleep(0)
+    rooms.drop_all()
+    again = rooms.open(chats[-1], 1)
+    await sweeping
+    assert rooms.find_all() == [again]
+    assert list(rooms.by_topic.values()) == [again]
+
+
 async def test_a_join_between_two_slices_is_not_lost() -> None:
     """Somebody is removed from a chat and added again while their other chats are attached."""
     node = QuietNode()
