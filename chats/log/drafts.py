@@ -34,6 +34,7 @@ from common.protocol.items import (
 )
 from common.protocol.limits import (
     MAX_ATTACHMENTS,
+    MAX_EDITS_A_MESSAGE,
     MAX_EMOJI_A_MESSAGE,
     WRONG_MESSAGE,
     wrong_with_mentions,
@@ -54,6 +55,9 @@ _WHY_NOT: Final = {
     ),
     "no_text": invalid("message", WRONG_MESSAGE),
     "too_many_emoji": invalid("emoji", f"must not be more than {MAX_EMOJI_A_MESSAGE} a message"),
+    "too_many_edits": invalid(
+        "message", f"must not be edited more than {MAX_EDITS_A_MESSAGE:,} times"
+    ),
 }
 
 

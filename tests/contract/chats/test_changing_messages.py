@@ -20,6 +20,7 @@ from common.protocol.items import (
     MessageStored,
     Refused,
 )
+from common.protocol.limits import MAX_EDITS_A_MESSAGE
 from tests.contract.chats.conftest import Person, Stage, World, code_of, new_message
 from tests.contract.chats.scene import HEART, THUMB, make_scene
 
@@ -215,6 +216,20 @@ async def test_a_message_has_at_most_twenty_emoji(world: World) -> None:
     assert code_of(await scene.append(scene.react(bob, emoji[0]))) == ""
     await scene.append(scene.unreact(ann, emoji[5]))
     assert code_of(await scene.append(scene.react(bob, emoji[20]))) == ""
+
+
+async def test_a_message_takes_so_many_edits(world: World) -> None:
+    """One more is refused, unless it changes nothing; it can be deleted."""
+    scene = await make_scene(world)
+    ann, _ = scene.people
+    edits = [scene.edit(ann, f"{number}") for number in range(MAX_EDITS_A_MESSAGE + 1)]
+    half = len(edits) // 2
+    results = await world.append(*edits[:half]) + await world.append(*edits[half:])
+    assert [code_of(result) for result in results[-2:]] == ["", "invalid_request"]
+    assert code_of(await scene.append(scene.edit(ann, f"{MAX_EDITS_A_MESSAGE - 1}"))) == ""
+    assert code_of(await scene.append(scene.delete(ann))) == ""
+    last = (await scene.events())[-1]
+    assert (last["type"], last["seq"]) == ("message.deleted", MAX_EDITS_A_MESSAGE + 3)
 
 
 async def test_a_reply_names_a_message_of_the_chat(world: World) -> None:
