@@ -69,27 +69,32 @@ class Deletions:
         async def attempt() -> int:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
-                role = await demand_role(connection, request.caller, IN_CHARGE)
+                # Before the role, which nobody has any more who has deleted themself.
                 if await find_result(connection, request.caller, scope, request.key) is not None:
                     return 0
+                role = await demand_role(connection, request.caller, IN_CHARGE)
                 found = await find_user(connection, request.user)
                 if found is None:
                     raise not_found()
                 if refusal := judge_target(role, found.role):
                     raise refusal
-                revoked = await self._delete(connection, found, request)
-                if request.caller != request.user:
-                    await keep_result(connection, request.caller, scope, request.key, b"")
-                return revoked
+                return await self._delete(connection, found, request, scope)
 
         self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
         return Empty()
 
     async def delete_own(self, request: DeleteOwnAccount) -> Empty:
-        """Raises Refusal: `invalid_credentials` for a missing or wrong password where one is set,
+        """A repeat from the session that asked first is answered alike: there is neither an account
+        nor a password to compare by then.
+
+        Raises Refusal: `invalid_credentials` for a missing or wrong password where one is set,
         `unauthenticated` for a session that has ended, `last_owner`."""
+        scope = f"delete_own_account {request.session}"
         account = await find_by_id(self._pool, request.caller)
         if account is None:
+            async with self._pool.connection() as connection:
+                if await find_result(connection, request.caller, scope, request.key) is not None:
+                    return Empty()
             raise unauthenticated()
         if account.password_hash is not None and not await self._passwords.matches(
             request.current_password or "", account.password_hash
@@ -99,20 +104,27 @@ class Deletions:
         async def attempt() -> int:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
+                # The first one may have been under way when the account was looked for.
+                if await find_result(connection, request.caller, scope, request.key) is not None:
+                    return 0
                 if not await is_session_alive(connection, request.caller, request.session):
                     raise unauthenticated()
                 found = await find_user(connection, request.caller)
                 if found is None:
                     raise unauthenticated()
-                return await self._delete(connection, found, request)
+                return await self._delete(connection, found, request, scope)
 
         self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
         return Empty()
 
     async def _delete(
-        self, connection: Connection, found: UserRow, request: DeleteUser | DeleteOwnAccount
+        self,
+        connection: Connection,
+        found: UserRow,
+        request: DeleteUser | DeleteOwnAccount,
+        scope: str,
     ) -> int:
-        """How many sessions it ended."""
+        """How many sessions it ended. The result is kept after the account's own are erased."""
         was_active_owner = found.active and found.role == "owner"
         owners = await count_active_owners(connection)
         if refusal := judge_last_owner(was_active_owner, False, owners):
@@ -121,6 +133,7 @@ class Deletions:
         await store.erase_account(connection, found.id, name, messages=request.messages)
         detail = {"messages": request.messages}
         await write_log(connection, request.caller, "user.deleted", found.id, detail)
+        await keep_result(connection, request.caller, scope, request.key, b"")
         return await revoke_sessions_of(connection, found.id, keep=None)
 
     async def keep_deleting(self, rest: Rest = NEVER) -> None:
