@@ -134,7 +134,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 )
             ),
             InvitationRoutes(administration, settings.public_url),
-            AdministrationRoutes(gate, administration, settings.public_url),
+            AdministrationRoutes(gate, administration, balancer, settings.public_url),
             SearchRoutes(chats),
             HealthRoutes(health, readiness.missing),
             DescriptionRoutes(*documents, headers),

@@ -13,6 +13,7 @@ from common.protocol import instance as i
 from common.protocol import own
 from common.protocol import push as p
 from common.protocol import users as u
+from common.protocol.ids import new_id
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class Administration:
         return found.invitations
 
     async def revoke_invitation(self, caller: str, code: str) -> None:
-        request = i.RevokeInvitation(caller=caller, code=code)
+        request = i.RevokeInvitation(caller=caller, code=code, key=new_id())
         await self._calls.call("revoke_invitation", request, u.Empty, key=code)
 
     async def take_invitation(self, caller: str, code: str) -> str | None:

@@ -3,6 +3,8 @@
 Each change is made, judged and recorded in one transaction. Knows no SQL.
 """
 
+from typing import Final
+
 import msgspec
 
 from common.database.failures import retry_busy
@@ -16,6 +18,7 @@ from common.protocol.instance import (
     CreateReset,
     ListUsers,
     ManagedUser,
+    Role,
     UseReset,
     UserPage,
     UsersCounted,
@@ -31,6 +34,10 @@ from users.sessions import Sessions
 from users.store import administration as store
 from users.store.instance import find_result, keep_result, lock_instance, write_log
 from users.store.sessions import revoke_sessions_of
+
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the caller of who is not signed in
+
+_decode_changed = msgspec.json.Decoder(tuple[Role, bool]).decode
 
 
 class Administration:
@@ -68,8 +75,17 @@ class Administration:
         return user
 
     async def _change_user(self, request: ChangeUser) -> tuple[ManagedUser, int]:
+        scope = f"change_user {request.user}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
+            # Before the role, which the first one may have taken from the caller themself.
+            known = await find_result(connection, request.caller, scope, request.key)
+            if known is not None:
+                found = await store.find_user(connection, request.user)
+                if found is None:
+                    raise not_found()
+                role, active = _decode_changed(known)
+                return show_user(found._replace(role=role, active=active)), 0
             caller_role = await demand_role(connection, request.caller, IN_CHARGE)
             found = await store.find_user(connection, request.user)
             if found is None:
@@ -87,6 +103,8 @@ class Administration:
             )
             if refusal:
                 raise refusal
+            result = msgspec.json.encode((role, active))  # the rest is personal
+            await keep_result(connection, request.caller, scope, request.key, result)
             if (role, active) == (found.role, found.active):
                 return show_user(found), 0
             await store.update_user(connection, found.id, role, active)
@@ -131,21 +149,29 @@ class Administration:
     async def use_reset(self, request: UseReset) -> Empty:
         """Sets the password and ends all sessions; reactivates nobody.
 
-        Raises Refusal: `invalid_request`, `not_found` for a code that is not good, `unavailable`.
+        Raises Refusal: `invalid_request`, `not_found` for a code that is not good and was not used
+        with this key, `unavailable`.
         """
         check_fields({"password": wrong_with_password(request.password)})
         code_hash = hash_code(request.code)
+        scope = f"use_reset {code_hash.hex()}"
         async with self._pool.connection() as connection:
             if await store.find_reset(connection, code_hash) is None:
-                raise not_found()
+                if await find_result(connection, NOBODY, scope, request.key) is None:
+                    raise not_found()
+                return Empty()
         hashed = await self._passwords.hash(request.password)
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
                 user = await store.take_reset(connection, code_hash)
                 if user is None:
-                    raise not_found()
+                    # The first one may have been under way when the code was looked for.
+                    if await find_result(connection, NOBODY, scope, request.key) is None:
+                        raise not_found()
+                    return 0
                 await store.set_password(connection, user, hashed)
+                await keep_result(connection, NOBODY, scope, request.key, b"")
                 return await revoke_sessions_of(connection, user, keep=None)
 
         self._sessions.announce_revocations(await retry_busy(attempt), "password reset")

@@ -111,11 +111,17 @@ class Invitations:
     async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
         """Raises Refusal `not_found` for one that does not work any more, and for a member also
         for somebody else's."""
+        return await retry_busy(lambda: self._revoke(request))
+
+    async def _revoke(self, request: RevokeInvitation) -> Empty:
+        scope = f"revoke_invitation {request.code}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
             role = await find_role(connection, request.caller)
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
                 raise refusal
+            if await find_result(connection, request.caller, scope, request.key) is not None:
+                return Empty()
             row = await store.lock_invitation(connection, request.code)
             if row is None or row.uses_left == 0:
                 raise not_found()
@@ -123,6 +129,7 @@ class Invitations:
                 raise not_found()
             await store.revoke_invitation(connection, row.id)
             await write_log(connection, request.caller, "invite.revoked", row.id, {})
+            await keep_result(connection, request.caller, scope, request.key, b"")
         return Empty()
 
     async def take_invitation(self, request: TakeInvitation) -> Taken:

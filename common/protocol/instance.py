@@ -20,6 +20,7 @@ Action = Literal[
     "user.deleted",
     "owner.made",
 ]
+NO_KEY = ""  # of edge of the release before, whose repeats are requests of their own
 RESET_SECONDS = 24 * 3600
 OWNER_CODE_SECONDS = 24 * 3600
 
@@ -77,6 +78,7 @@ class ChangeUser(Internal):
     user: str
     active: bool | None
     role: Role | None
+    key: str = NO_KEY
 
 
 class CreateReset(Internal):
@@ -94,6 +96,7 @@ class Code(Internal):
 class UseReset(Internal):
     code: str
     password: str
+    key: str = NO_KEY
 
 
 class ListLog(Internal):
@@ -178,6 +181,7 @@ class InvitationList(Internal):
 class RevokeInvitation(Internal):
     caller: str
     code: str
+    key: str = NO_KEY
 
 
 class TakeInvitation(Internal):

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.fields import wrong_with_password
+from common.protocol.ids import new_id
 from common.protocol.instance import (
     RESET_SECONDS,
     ChangeUser,
@@ -20,7 +21,8 @@ from common.protocol.instance import (
 )
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs
-from edge.http.request import RequestKey
+from edge.http.balancer import Balancer
+from edge.http.request import AnyRequest, RequestKey
 from edge.operation import Who, delete, get, patch, post
 from edge.upstream import Administration
 
@@ -75,9 +77,12 @@ class DeletionQuery(Query):
 class AdministrationRoutes:
     """/api/admin/user, and the call behind their reset links, which needs no token."""
 
-    def __init__(self, gate: Gate, administration: Administration, public_url: str) -> None:
+    def __init__(
+        self, gate: Gate, administration: Administration, balancer: Balancer, public_url: str
+    ) -> None:
         self._gate = gate
         self._administration = administration
+        self._balancer = balancer
         self._public_url = public_url
 
     @get("/api/admin/user", "All users, newest first", {200: UserPage}, who=Who.ADMINS)
@@ -100,6 +105,7 @@ class AdministrationRoutes:
                 user=user_id,
                 active=None if body.active is UNSET else body.active,
                 role=None if body.role is UNSET else body.role,
+                key=new_id(),
             )
         )
         self._gate.ask_anew()  # a deactivation has revoked sessions
@@ -139,6 +145,9 @@ class AdministrationRoutes:
         who=Who.EVERYBODY,
         refusals=("not_found",),
     )
-    async def use_reset(self, body: ResetBody) -> None:
-        await self._administration.use_reset(UseReset(code=body.code, password=body.password))
+    async def use_reset(self, request: AnyRequest, body: ResetBody) -> None:
+        key = self._balancer.request_key(request)
+        await self._administration.use_reset(
+            UseReset(code=body.code, password=body.password, key=key)
+        )
         self._gate.ask_anew()  # the sessions before are revoked

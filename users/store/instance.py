@@ -7,7 +7,7 @@ import msgspec
 
 from common.database.pool import Connection
 from common.protocol.ids import new_id
-from common.protocol.instance import Action, SignUpMode
+from common.protocol.instance import NO_KEY, Action, SignUpMode
 
 
 class InstanceRow(NamedTuple):
@@ -96,6 +96,8 @@ async def list_log(connection: Connection, before: str | None, limit: int) -> li
 
 async def find_result(connection: Connection, caller: str, scope: str, key: str) -> bytes | None:
     """What the first call with this key was answered."""
+    if key == NO_KEY:
+        return None
     cursor = await connection.execute(
         "SELECT result FROM results WHERE caller = %s AND scope = %s AND key = %s",
         (caller, scope, key),
@@ -107,6 +109,8 @@ async def find_result(connection: Connection, caller: str, scope: str, key: str)
 async def keep_result(
     connection: Connection, caller: str, scope: str, key: str, result: bytes
 ) -> None:
+    if key == NO_KEY:
+        return
     await connection.execute(
         "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)",
         (caller, scope, key, result),

@@ -1,5 +1,6 @@
 """Keys of repeats: where they work, how they are spelled, what a repeat answers."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -134,3 +135,19 @@ def test_an_account_is_made_once(client: httpx.Client) -> None:
     other = client.post("/api/user", json={**body, "username": name + "x"}, headers=key_of(key))
     assert (other.status_code, other.json()["code"]) == (400, "invalid_request")
     assert client.post("/api/user", json=body).status_code == 409
+
+
+def test_a_reset_that_the_balancer_replays_is_one(
+    client: httpx.Client, owner: Any, make_person: Callable[[], Any], services: Any
+) -> None:
+    """The code works once: a request of the client's own finds nothing, whatever its key."""
+    made = owner.ask("POST", f"/api/admin/user/{make_person().id}/reset").json()
+    body = {"code": made["url"].partition("#reset=")[2], "password": "correct horse"}
+    replayed = {"X-Hubbub-Balancer": f"{services.balancer_key} 203.0.113.7 {new_id()}"}
+    given = key_of(new_id())
+    answers = [
+        client.post("/api/user/reset", json=body, headers=headers)
+        for headers in ({**replayed, **given}, replayed, {}, given)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 404]
+    assert answers[0].content == answers[1].content

@@ -14,7 +14,15 @@ from common.calls.replicas import Replicas
 from common.protocol import instance as i
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from common.protocol.users import Account, Empty, GetProfile, Profile
+from common.protocol.users import (
+    Account,
+    Empty,
+    GetProfile,
+    Grant,
+    LogIn,
+    Profile,
+    RefreshSession,
+)
 
 PASSWORD = "correct horse"
 TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
@@ -127,3 +135,82 @@ async def test_an_owner_who_deletes_themself_among_all_users(users: Any, repeat:
     again = i.DeleteUser(caller=ben.id, user=ben.id, key=new_id())
     assert await code_of(users.call("delete_user", again)) == "unauthenticated"
     assert await actions_of(users, ann) == ["owner.made", "owner.made", "user.deleted"]
+
+
+async def invite(users: Any, person: Any) -> str:
+    request = i.CreateInvitation(
+        caller=person.id, uses=1, days=1, chat=None, role="member", key=new_id()
+    )
+    made: i.Invitation = await users.call("create_invitation", request, i.Invitation)
+    return made.code
+
+
+async def test_a_revocation_of_an_invitation(users: Any, repeat: Repeat) -> None:
+    """A second one, which has another key or none, is not found as before."""
+    ann = await make_owner(users, "ann")
+    code, other = await invite(users, ann), await invite(users, ann)
+    request = i.RevokeInvitation(caller=ann.id, code=code, key=new_id())
+    await repeat("revoke_invitation", request, Empty)
+    for second in (new_id(), i.NO_KEY):
+        again = i.RevokeInvitation(caller=ann.id, code=code, key=second)
+        assert await code_of(users.call("revoke_invitation", again)) == "not_found"
+    same_key = i.RevokeInvitation(caller=ann.id, code=other, key=request.key)
+    await users.call("revoke_invitation", same_key)
+    assert (await actions_of(users, ann)).count("invite.revoked") == 2
+
+
+async def reset_of(users: Any, caller: Any, user: Any) -> str:
+    request = i.CreateReset(caller=caller.id, user=user.id, key=new_id())
+    code = (await users.call("create_reset", request, i.Code)).code
+    assert code is not None
+    return str(code)
+
+
+async def test_a_use_of_a_reset(users: Any, repeat: Repeat) -> None:
+    """The password is set once; the code with another key or none, and the key with another code,
+    are not found."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    request = i.UseReset(code=await reset_of(users, ann, ben), password=PASSWORD, key=new_id())
+    await repeat("use_reset", request, Empty)
+    grant = await users.call("log_in", LogIn(username="ben", password=PASSWORD), Grant)
+    await users.call("use_reset", request)
+    refresh = RefreshSession(refresh_token=grant.refresh_token)
+    assert (await users.call("refresh", refresh, Grant)).user.id == ben.id
+    for other in (
+        i.UseReset(code=request.code, password=PASSWORD, key=new_id()),
+        i.UseReset(code=request.code, password=PASSWORD),
+        i.UseReset(code="x" * 43, password=PASSWORD, key=request.key),
+    ):
+        assert await code_of(users.call("use_reset", other)) == "not_found"
+
+
+async def test_a_use_of_a_reset_that_is_repeated_while_it_is_under_way(users: Any) -> None:
+    """With one key all succeed, and with several keys one."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    request = i.UseReset(code=await reset_of(users, ann, ben), password=PASSWORD, key=new_id())
+    await asyncio.gather(*(users.call("use_reset", request) for _ in range(3)))
+    code = await reset_of(users, ann, ben)
+    several = await asyncio.gather(
+        *(
+            users.call("use_reset", i.UseReset(code=code, password=PASSWORD, key=new_id()))
+            for _ in range(3)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(one == Empty() for one in several) == 1
+
+
+@pytest.mark.parametrize("change", [{"role": "member"}, {"active": False}])
+async def test_a_change_of_oneself_that_ends_ones_own_role(
+    users: Any, repeat: Repeat, change: dict[str, Any]
+) -> None:
+    """The first one took away what the repeat would need; it shows what the first one made, also
+    where somebody has changed it since."""
+    ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
+    fields: dict[str, Any] = {"active": None, "role": None, **change}
+    request = i.ChangeUser(caller=ben.id, user=ben.id, key=new_id(), **fields)
+    first = await repeat("change_user", request, i.ManagedUser)
+    back = i.ChangeUser(caller=ann.id, user=ben.id, active=True, role="admin", key=new_id())
+    await users.call("change_user", back, i.ManagedUser)
+    assert await users.call("change_user", request, i.ManagedUser) == first
+    assert (await actions_of(users, ann)).count("user.updated") == 2
