@@ -251,7 +251,7 @@ class Accounts:
         if request.email is not None:
             changed = changed._replace(email=request.email)
 
-        async def attempt() -> tuple[store.AccountRow, int]:
+        async def attempt() -> tuple[store.AccountRow, int] | None:
             after, revoked = changed, 0
             async with begin(self._pool) as connection:
                 if not await is_session_alive(connection, request.user, request.session):
@@ -259,7 +259,7 @@ class Accounts:
                 if changed[:5] != found[:5] and not await store.update_account(
                     connection, found, changed
                 ):
-                    raise _invalid_credentials()  # another password was set at the same time
+                    return None  # another password was set at the same time
                 if shown:
                     # Alone in its statement: changes of other fields at the same time stay.
                     after = await store.update_shown(connection, request.user, shown) or after
@@ -270,9 +270,16 @@ class Accounts:
             return after, revoked
 
         try:
-            after, revoked = await retry_busy(attempt)
+            done = await retry_busy(attempt)
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
+        if done is None:
+            # Perhaps by this very change, which was under way when its repeat began.
+            now = await store.find_by_id(self._pool, request.user)
+            if not now or not request.key or request.key != now.change_key:
+                raise _invalid_credentials()
+            return _own_account(now)
+        after, revoked = done
         self._sessions.announce_revocations(revoked, "password changed")
         return _own_account(after)
 

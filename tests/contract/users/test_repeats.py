@@ -11,15 +11,18 @@ import pytest
 
 from common.calls.calls import Calls
 from common.calls.replicas import Replicas
+from common.database.pool import Pool, begin
 from common.protocol import instance as i
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import (
     Account,
+    ChangeProfile,
     Empty,
     GetProfile,
     Grant,
     LogIn,
+    OwnAccount,
     Profile,
     RefreshSession,
 )
@@ -214,3 +217,40 @@ async def test_a_change_of_oneself_that_ends_ones_own_role(
     await users.call("change_user", back, i.ManagedUser)
     assert await users.call("change_user", request, i.ManagedUser) == first
     assert (await actions_of(users, ann)).count("user.updated") == 2
+
+
+async def test_a_new_password_that_is_set_again_while_it_is_under_way(
+    users: Any, pool: Pool
+) -> None:
+    """The repeat, which has compared the old password, is no other change; another one is."""
+    ann = await users.sign_up("ann", PASSWORD)
+    fields: dict[str, Any] = {"user": ann.id, "session": ann.session, "email": None}
+    request = ChangeProfile(
+        current_password=PASSWORD, password="better horse", key=new_id(), **fields
+    )
+    other = msgspec.structs.replace(request, key=new_id())
+    async with begin(pool) as connection:
+        await connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (ann.id,))
+        changes = [
+            asyncio.create_task(users.call("change_profile", change, OwnAccount))
+            for change in (request, request, other)
+        ]
+        await wait_for_waiting(pool, len(changes))
+    answers = await asyncio.gather(*changes, return_exceptions=True)
+    refused = [one.code for one in answers if isinstance(one, Refusal)]
+    assert refused in (["invalid_credentials"], ["invalid_credentials"] * 2)
+    assert isinstance(answers[0], Refusal) == isinstance(answers[1], Refusal)
+    assert isinstance(answers[0], Refusal) != isinstance(answers[2], Refusal)
+
+
+async def wait_for_waiting(pool: Pool, number: int) -> None:
+    """Until so many transactions of the database wait for locks of others."""
+    while True:
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if await cursor.fetchone() == (number,):
+                return
+        await asyncio.sleep(0.01)
