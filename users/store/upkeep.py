@@ -22,6 +22,8 @@ _PURGES = (
     " WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
     "DELETE FROM committed_transactions WHERE id IN (SELECT id FROM committed_transactions"
     " WHERE prepared_at < now() - interval '1 hour' ORDER BY prepared_at LIMIT %s)",
+    "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key FROM results"
+    " WHERE at < now() - interval '1 day' ORDER BY at LIMIT %s)",
     "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens"
     " WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
     # Nobody wants to hear of it any more, and nobody offers it again.

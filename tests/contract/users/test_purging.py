@@ -45,7 +45,7 @@ async def test_dead_sessions_go_in_slices(users: Any, pool: Pool) -> None:
 
 
 async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
-    """Keys of sign-ups, committed transactions and revocations as well, the oldest first."""
+    """Committed transactions, results of keys and revocations as well, the oldest first."""
     async with pool.connection() as connection:
         for _ in range(5):
             await connection.execute(
@@ -57,6 +57,11 @@ async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
             " FROM generate_series(1, 5) AS n"
         )
         await connection.execute(
+            "INSERT INTO results (caller, scope, key, result, at) SELECT gen_random_uuid(), 'x',"
+            " gen_random_uuid(), '', now() - n * interval '25 hours'"
+            " FROM generate_series(0, 5) AS n"
+        )
+        await connection.execute(
             "INSERT INTO committed_transactions VALUES (%s)", (kept := new_id(),)
         )
     rounds = 1
@@ -66,4 +71,5 @@ async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
     async with pool.connection() as connection:
         found = await connection.execute("SELECT id::text FROM committed_transactions")
         assert await found.fetchall() == [(kept,)]
+        assert len(await (await connection.execute("SELECT FROM results")).fetchall()) == 1
         assert await (await connection.execute("SELECT FROM revocations")).fetchall() == []
