@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from prometheus_client import Counter, Gauge
 
 from common.calls.calls import Calls
+from common.database.failures import retry_busy
 from common.database.pool import Pool
 from common.protocol.chats import Done
 from common.protocol.errors import Refusal, invalid
@@ -73,7 +74,7 @@ class Push:
             return PushesOffered(unknown=[])
         people = list(dict.fromkeys(offer.user for offer in request.offers))
         unknown = await store.list_unsubscribed(self._pool, people)
-        OFFERED.inc(await store.keep_offers(self._pool, request.offers))
+        OFFERED.inc(await retry_busy(lambda: store.keep_offers(self._pool, request.offers)))
         return PushesOffered(unknown=unknown)
 
     async def claim(self, request: ClaimPushes) -> PushesClaimed:
@@ -94,7 +95,7 @@ class Push:
         )
 
     async def settle(self, request: SettlePushes) -> Empty:
-        await store.settle_pushes(self._pool, request.outcomes)
+        await retry_busy(lambda: store.settle_pushes(self._pool, request.outcomes))
         return Empty()
 
 

@@ -62,8 +62,16 @@ FROM claimed c JOIN push_subscriptions p ON p.session_id = c.session_id
 JOIN sessions s ON s.id = c.session_id AND {_ALIVE}
 LEFT JOIN users u ON u.id = c.sender
 """  # noqa: S608 - a constant
-# A newer message of the chat, that came while this one was told, is due at once.
+# Locks in the order of `_OFFER`, so that the two cannot wait for each other. A newer message of the
+# chat, that came while this one was told, is due at once.
 _SETTLE = """
+WITH locked AS (
+    SELECT q.session_id, q.chat, o.seq, o.outcome, o.after
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::float8[])
+        AS o (session_id, chat, seq, outcome, after)
+    JOIN pushes q ON q.session_id = o.session_id AND q.chat = o.chat
+    WHERE o.outcome <> 'gone' ORDER BY q.session_id, q.chat FOR UPDATE OF q
+)
 UPDATE pushes q SET
     attempts = CASE WHEN o.outcome = 'done' THEN 0 ELSE q.attempts END,
     due_at = CASE
@@ -71,9 +79,7 @@ UPDATE pushes q SET
         WHEN q.seq > o.seq THEN now()
         ELSE 'infinity'
     END
-FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::float8[])
-    AS o (session_id, chat, seq, outcome, after)
-WHERE q.session_id = o.session_id AND q.chat = o.chat AND o.outcome <> 'gone'
+FROM locked o WHERE q.session_id = o.session_id AND q.chat = o.chat
 """
 _GONE = """
 DELETE FROM push_subscriptions p USING unnest(%s::uuid[], %s::text[]) AS o (session_id, endpoint)

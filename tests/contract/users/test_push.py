@@ -2,7 +2,8 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from common.database.pool import Pool, create_pool
+from common.database.failures import DatabaseBusy
+from common.database.pool import Pool, begin, create_pool
 from common.identity.wrapping import Wrapping
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from common.protocol.push import PushOffer, PushOutcome, SavePush
+from common.protocol.push import OfferPushes, PushOffer, PushOutcome, SavePush, SettlePushes
 from common.protocol.users import Empty
 from tests.fixtures.servers import PostgresServer
 from users.push import Push
@@ -36,7 +38,7 @@ WRAPPING = Wrapping("what wraps the keys of tests")
 async def pool(postgres: PostgresServer) -> AsyncIterator[Pool]:
     url = postgres.make_database()
     await set_up_database(url)
-    async with create_pool(url, size=2, min_size=1) as pool:
+    async with create_pool(url, size=3, min_size=1) as pool:
         yield pool
     postgres.drop_database(url)
 
@@ -199,3 +201,62 @@ async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
     with pytest.raises(Refusal) as refused:
         await push.save(wanted)
     assert refused.value.code == "not_found"
+
+
+async def test_what_is_settled_waits_in_the_order_of_offers(pool: Pool) -> None:
+    """Whatever the order of the outcomes: nothing is held that an offer may want before what is
+    waited for. What it waited for counts."""
+    ann, chat = await make_user(pool), new_id()
+    first, last = sorted([await subscribe(pool, ann) for _ in range(2)], key=lambda s: s.session)
+    await offer(pool, ann, chat, 7)
+    newer = "UPDATE pushes SET seq = seq + 1 WHERE session_id = %s"
+    for order in ([first, last], [last, first]):
+        async with begin(pool) as connection:
+            await connection.execute(newer, (first.session,))
+            outcomes = [done(one, chat, 7) for one in order]
+            settling = asyncio.create_task(store.settle_pushes(pool, outcomes))
+            await wait_for_lock(pool)
+            await connection.execute(
+                "SELECT FROM pushes WHERE session_id = %s FOR UPDATE NOWAIT", (last.session,)
+            )
+        await settling
+    assert await claim(pool) == [(first.session, 9)]
+
+
+async def wait_for_lock(pool: Pool) -> None:
+    """Until some transaction of the database waits for another one."""
+    question = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock')"
+    )
+    async with pool.connection() as connection, asyncio.timeout(20):
+        while await (await connection.execute(question)).fetchone() != (True,):
+            pass
+
+
+async def test_a_deadlock_costs_no_offer_and_no_outcome(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction that PostgreSQL ended is tried again, so that nothing is sent twice."""
+    ann, chat = await make_user(pool), new_id()
+    one = await subscribe(pool, ann)
+    push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
+    for name in ("keep_offers", "settle_pushes"):
+        monkeypatch.setattr(store, name, ending_first(getattr(store, name)))
+    offered = PushOffer(user=ann, chat=chat, seq=7, by=ann, personal=False)
+    await push.offer(OfferPushes(offers=[offered]))
+    assert await claim(pool) == [(one.session, 7)]
+    await push.settle(SettlePushes(outcomes=[done(one, chat, 7)]))
+    assert await claim(pool) == []
+
+
+def ending_first(statement: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """It loses against another transaction once."""
+    tries = count(1)
+
+    async def execute(*arguments: Any) -> Any:
+        if next(tries) == 1:
+            raise DatabaseBusy("deadlock detected")
+        return await statement(*arguments)
+
+    return execute
