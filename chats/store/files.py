@@ -126,7 +126,8 @@ async def find_files(pool: Pool, files: list[str], chat: str, reader: str) -> di
 async def delete_file(pool: Pool, file: str, chat: str, user: str, key: str) -> bool | None:
     """Whether it was theirs to delete; None for what they may not have. True for a repeat."""
     parameters = {"id": file, "chat": chat, "user": user, "key": key}
-    rows = await fetch(pool, _DELETE, parameters)
+    # One that waited for the same deletion does not see what that has kept; the next one does.
+    rows = await fetch(pool, _DELETE, parameters) or await fetch(pool, _DELETE, parameters)
     return rows[0][0] if rows else None
 
 

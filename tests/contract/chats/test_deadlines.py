@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
 import psycopg
 import pytest
 
 from common.protocol.chats import Chat, Done, RenameChat
 from common.protocol.errors import Refusal
+from common.protocol.files import DeleteFile
 from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World
 
@@ -30,14 +32,14 @@ async def rename(world: World, chat: Chat, owner: Person, name: str, seconds: fl
     await world.call("rename_chat", request, Done, seconds=seconds)
 
 
-async def until_somebody_waits(stage: Stage) -> None:
+async def until_somebody_waits(stage: Stage, number: int = 1) -> None:
     waiting = (
-        "SELECT FROM pg_stat_activity"
+        "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         async with asyncio.timeout(10):
-            while connection.execute(waiting).fetchone() is None:  # noqa: ASYNC110 - a server
+            while connection.execute(waiting).fetchone() != (number,):  # noqa: ASYNC110 - a server
                 await asyncio.sleep(0.01)
 
 
@@ -75,3 +77,28 @@ async def test_a_change_that_waits_for_another_one_ends_with_its_caller(
     await slow
     await rename(world, chat, ann, "three")
     assert await list_names(world, chat, ann) == ["one", "two", "three"]
+
+
+async def test_a_deletion_of_a_file_that_is_repeated_while_it_waits(
+    stage: Stage, world: World, other_session: psycopg.Connection
+) -> None:
+    """Whichever comes first, both succeed; another request finds nothing."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    file = new_id()
+    other_session.execute(
+        "INSERT INTO files (id, chat, uploader, key, name, size, type, stored_at)"
+        " VALUES (%s, %s, %s, %s, 'x', 1, 'text/plain', clock_timestamp())",
+        (file, chat.id, ann.id, new_id()),
+    )
+    other_session.commit()
+    other_session.execute("SELECT FROM files WHERE id = %s FOR UPDATE", (file,))
+    request = DeleteFile(user=ann.id, chat=chat.id, id=file, key=new_id())
+    deletions = [
+        asyncio.create_task(world.call("delete_file", request, Done, seconds=10)) for _ in range(2)
+    ]
+    await until_somebody_waits(stage, number=len(deletions))
+    other_session.rollback()
+    await asyncio.gather(*deletions)
+    with pytest.raises(Refusal, match="not_found"):
+        await world.call("delete_file", msgspec.structs.replace(request, key=new_id()), Done)
