@@ -1,8 +1,8 @@
 """Calls between services: pick a replica, pass the deadline and the trace along, try another one.
 
-Every call may be repeated (reads, and changes that carry a key), so whatever breaks is tried
-again elsewhere until the deadline; where a whole role is given up, calls fail at once. Refusals
-of the other side arrive as Refusal.
+Every call may be repeated, each for the reason that its declaration gives (`repeat` of `Call`), so
+whatever breaks is tried again elsewhere until the deadline; where a whole role is given up, calls
+fail at once. Refusals of the other side arrive as Refusal.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -53,15 +53,24 @@ _encode = msgspec.json.Encoder().encode
 _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
 
 
+Repeat = Literal["reads", "key", "state", "anew"]
+"""`reads`: it changes nothing. `key`: the request carries a key, or the id of a transaction, by
+which a repeat finds the first one's result. `state`: it asks for a state, which a repeat finds as
+it is wanted, or sets again. `anew`: it does the same once more, and nobody misses what the first
+one made."""
+
+
 @dataclass(frozen=True)
 class Call(Generic[Q, A]):
     """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
     Refusal, and may return the answer's JSON instead of the struct. `by` names the services that
-    may make it, with spaces between; all others are refused. A `round` is made again and again,
-    also where nobody is there: it ends no rest."""
+    may make it, with spaces between; all others are refused. `repeat` says why a caller that heard
+    no answer may make it again. A `round` is made again and again, also where nobody is there: it
+    ends no rest."""
 
     name: str
     by: str
+    repeat: Repeat
     request: type[Q]
     answer: type[A]
     serve: Callable[[Q], Awaitable[A | bytes]]

@@ -11,7 +11,7 @@ def create_calls(hub: Hub) -> list[Call[Any, Any]]:
     async def list_active(asked: ListActive) -> ActiveUsers:
         return ActiveUsers(users=[user for user in asked.users if _is_active(hub, user)])
 
-    return [Call("list_active", "files", ListActive, ActiveUsers, list_active)]
+    return [Call("list_active", "files", "reads", ListActive, ActiveUsers, list_active)]
 
 
 def _is_active(hub: Hub, user: str) -> bool:

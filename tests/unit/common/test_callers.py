@@ -2,16 +2,12 @@
 
 import re
 import subprocess
-from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
-import chats.calls
-import realtime.presence.calls
-import users.calls
 from common.calls.callers import (
     CALLED,
     CALLERS,
@@ -22,6 +18,7 @@ from common.calls.callers import (
     read_callers,
 )
 from common.calls.service import Call
+from tests.fixtures.declared_calls import declared_calls
 
 ROOT = Path(__file__).parents[3]
 SECRETS = {name: f"the secret of {name}" for name in CALLERS}
@@ -33,16 +30,6 @@ def shown(headers: dict[str, str]) -> dict[bytes, bytes]:
 
 def known_to(callee: str, shared: str | None = None) -> KnownCallers:
     return KnownCallers(read_callers(callers_lines(SECRETS, callee)), shared)
-
-
-def calls_of(service: str) -> list[Call[Any, Any]]:
-    create = {
-        "users": users.calls.create_calls,
-        "chats": chats.calls.create_calls,
-        "realtime": realtime.presence.calls.create_calls,
-    }[service]
-    made: list[Call[Any, Any]] = create(*(MagicMock() for _ in signature(create).parameters))
-    return made
 
 
 def test_each_service_is_known_by_its_own_secret() -> None:
@@ -98,7 +85,7 @@ def test_a_call_must_say_who_may_make_it() -> None:
     """Nobody, or somebody who is no service, is a mistake at the start."""
     for by in ("", "edge and realtime"):
         with pytest.raises(ValueError, match="does not name services"):
-            Call("x", by, Any, Any, MagicMock())  # type: ignore[type-var]
+            Call("x", by, "reads", Any, Any, MagicMock())  # type: ignore[type-var]
 
 
 def test_containers_and_the_fleet_make_the_same_files(tmp_path: Path) -> None:
@@ -123,4 +110,4 @@ def test_the_table_of_internals_says_who_may_call_what(service: str) -> None:
         names, by = row.split("|")[1:3]
         for name in re.findall(r"`([a-z_]+)`", names):
             documented.setdefault(name, set()).update(by.strip().split(", "))
-    assert documented == {call.name: set(call.callers) for call in calls_of(service)}
+    assert documented == {call.name: set(call.callers) for call in declared_calls(service)}
