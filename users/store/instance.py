@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from common.database.pool import Connection
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 from common.protocol.ids import new_id
 from common.protocol.instance import NO_KEY, Action, SignUpMode
 
@@ -103,7 +104,10 @@ async def find_result(connection: Connection, caller: str, scope: str, key: str)
         (caller, scope, key),
     )
     row = await cursor.fetchone()
-    return bytes(row[0]) if row else None
+    if row is None:
+        return None
+    await connection.execute(SETTLE_WHAT_WAS_FOUND)
+    return bytes(row[0])
 
 
 async def keep_result(
