@@ -2,11 +2,13 @@
 prose.js: what stands in code is no link."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from common.protocol.links import MAX_LINKS, MAX_URL_CHARACTERS
 
-_FENCED: Final = re.compile(r"^```[\w+#.-]{0,20}\n.*?\n```$", re.DOTALL | re.MULTILINE)
+_FENCE: Final = "```"
+_is_opening: Final = re.compile(r"```[\w+#.-]{0,20}", re.ASCII).fullmatch
 _CODE: Final = re.compile(r"`[^`\n]+`")
 # A closing bracket or a stop at the end belongs to the sentence, not to the address.
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"`]*[^\s<>\"`.,;:!?)\]}'’”»*]", re.IGNORECASE)  # noqa: RUF001
@@ -16,6 +18,21 @@ def find_addresses(text: str) -> list[str]:
     """The first few, each once."""
     if "://" not in text:
         return []
-    prose = _CODE.sub(" ", _FENCED.sub(" ", text))
+    prose = _CODE.sub(" ", "\n".join(_outside_fences(text.split("\n"))))
     found = dict.fromkeys(match.group() for match in _ADDRESS.finditer(prose))
     return [url for url in found if len(url) <= MAX_URL_CHARACTERS][:MAX_LINKS]
+
+
+def _outside_fences(lines: list[str]) -> Iterator[str]:
+    """A fence that no later line closes is text. Looks at no line more than twice."""
+    number, may_close = 0, True
+    while number < len(lines):
+        if may_close and _is_opening(lines[number]):
+            try:
+                number = lines.index(_FENCE, number + 1) + 1
+            except ValueError:
+                may_close = False
+            else:
+                continue
+        yield lines[number]
+        number += 1

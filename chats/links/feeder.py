@@ -4,8 +4,8 @@ Each replica looks at what it has stored itself. Nothing is written down before 
 links of what a replica stored in its last second stay without previews when it is killed.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -59,7 +59,11 @@ class LinkFeeder:
     async def run(self) -> None:
         """Raises what the database raises; what was noted until then stays so."""
         noted = list(islice(self._noted, _AT_ONCE))
-        rows = {(row.chat, row.seq): row for row in _rows_of(noted)}
+        rows: dict[tuple[str, int], LinksRow] = {}
+        for one in noted:
+            if (row := _row_of(one)) is not None:
+                rows[row.chat, row.seq] = row  # later ones are of later texts
+            await asyncio.sleep(0)  # a long text takes a millisecond, and sends wait meanwhile
         if rows:
             LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, list(rows.values())))
             LINKS_FOUND.inc(len(rows))
@@ -67,10 +71,8 @@ class LinkFeeder:
             self._noted.popleft()
 
 
-def _rows_of(noted: list[_Noted]) -> Iterator[LinksRow]:
-    """Later ones are of later texts."""
-    for chat, data in noted:
-        event = _decode(data)
-        if event.type in _SAYING and (urls := find_addresses(event.message)):
-            seq = event.of or event.seq
-            yield LinksRow(chat, seq, event.seq, event.message_id, event.by, urls)
+def _row_of(noted: _Noted) -> LinksRow | None:
+    event = _decode(noted.event)
+    if event.type not in _SAYING or not (urls := find_addresses(event.message)):
+        return None
+    return LinksRow(noted.chat, event.of or event.seq, event.seq, event.message_id, event.by, urls)

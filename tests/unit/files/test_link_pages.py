@@ -1,11 +1,10 @@
-"""What is read of a page, and which links of a text are asked for."""
+"""What is read of a page."""
 
 import time
 
 import msgspec
 import pytest
 
-from chats.links.addresses import find_addresses
 from files.links.page import preview_of
 from tests.fixtures.busy import bound
 
@@ -99,20 +98,3 @@ def assert_quick(page: str) -> None:
     started = time.process_time()
     read(body)
     assert time.process_time() - started < bound(1.0, 5.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("see https://a.org/x.", ["https://a.org/x"]),
-        ("(http://a.org/b) and HTTPS://B.org", ["http://a.org/b", "HTTPS://B.org"]),
-        ("https://a.org https://a.org", ["https://a.org"]),
-        ("`https://a.org` and\n```\nhttps://b.org\n```\nhttps://c.org", ["https://c.org"]),
-        ("ftp://a.org a.org mailto:x@a.org", []),
-        ("https://" + "x" * 3_000, []),
-        (" ".join(f"https://{n}.org" for n in range(5)), [f"https://{n}.org" for n in range(3)]),
-    ],
-)
-def test_the_links_of_a_text(text: str, found: list[str]) -> None:
-    """Three at most, and none that stands in code."""
-    assert find_addresses(text) == found
