@@ -71,7 +71,9 @@ PUSH_DROPPED = Counter(
     "hubbub_chats_push_dropped", "Chats with messages of which nobody is told", ["reason"]
 )
 LINKS_FOUND = Counter("hubbub_chats_links_found", "Messages and edits with links to preview")
-LINKS_DROPPED = Counter("hubbub_chats_links_dropped", "Of these, those there was no room for")
+LINKS_DROPPED = Counter(
+    "hubbub_chats_links_dropped", "Messages and edits without previews: no room, or they failed"
+)
 PUSH_BEHIND_SECONDS = Gauge(
     "hubbub_chats_push_behind_seconds", "For how long the oldest message was not offered"
 )

@@ -5,6 +5,7 @@ links of what a replica stored in its last second stay without previews when it 
 """
 
 import asyncio
+import logging
 from collections import deque
 from itertools import islice
 from typing import Final, NamedTuple
@@ -14,7 +15,9 @@ import msgspec
 from chats.links.addresses import find_addresses
 from chats.metrics import LINKS_DROPPED, LINKS_FOUND
 from chats.store.links import LinksRow, keep_links
+from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
+from common.process.logs import log
 
 FEED_SECONDS: Final = 0.5
 MAX_NOTED: Final = 10_000
@@ -57,18 +60,48 @@ class LinkFeeder:
             self._noted.append(_Noted(chat, event))
 
     async def run(self) -> None:
-        """Raises what the database raises; what was noted until then stays so."""
+        """One pass. Raises DatabaseUnavailable; what was noted until then stays so. What fails for
+        another reason would fail again: it is logged and left out, or all others would wait."""
         noted = list(islice(self._noted, _AT_ONCE))
-        rows: dict[tuple[str, int], LinksRow] = {}
-        for one in noted:
-            if (row := _row_of(one)) is not None:
-                rows[row.chat, row.seq] = row  # later ones are of later texts
-            await asyncio.sleep(0)  # a long text takes a millisecond, and sends wait meanwhile
+        rows, failures = await _look_at(noted)
         if rows:
-            LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, list(rows.values())))
+            failures += await self._keep(rows)
             LINKS_FOUND.inc(len(rows))
         for _ in noted:
             self._noted.popleft()
+        if failures:
+            LINKS_DROPPED.inc(len(failures))
+            error = type(failures[0]).__name__
+            log("links left out", level=logging.ERROR, events=len(failures), error=error)
+
+    async def _keep(self, rows: list[LinksRow]) -> list[Exception]:
+        """Why some of them could not be kept: together, or else one by one."""
+        try:
+            LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, rows))
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(rows) == 1:
+                return [error]
+        else:
+            return []
+        return [error for row in rows for error in await self._keep([row])]
+
+
+async def _look_at(noted: list[_Noted]) -> tuple[list[LinksRow], list[Exception]]:
+    """The links of these events, and why some could not be read."""
+    rows: dict[tuple[str, int], LinksRow] = {}
+    failures: list[Exception] = []
+    for one in noted:
+        try:
+            row = _row_of(one)
+        except Exception as error:
+            failures.append(error)
+        else:
+            if row is not None:
+                rows[row.chat, row.seq] = row  # later ones are of later texts
+        await asyncio.sleep(0)  # a long text takes a millisecond, and sends wait meanwhile
+    return list(rows.values()), failures
 
 
 def _row_of(noted: _Noted) -> LinksRow | None:
