@@ -7,12 +7,15 @@ spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found 
 
 import re
 from collections.abc import Iterable
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from typing import Final
 from unicodedata import category, name, normalize
 from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
+# As in Unicode's Stream-Safe Text Format (UAX #15, section 13): no language needs as many, and the
+# time in which normalising sorts a run of marks grows with the square of its length.
+MAX_COMBINING_MARKS: Final = 30
 _FIRST_MARK: Final = 0xF0000  # for private use
 _MARKS: Final = 2**15  # a block has about one in thirty of them
 
@@ -33,6 +36,8 @@ _MARKED: Final = re.compile(
     "\ua640-\ua69f\ua720-\ua7ff])[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff"
     "\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
+_HALFWIDTH_MARKS: Final = "\uff9e\uff9f"  # letters whose compatibility forms are marks
+_MAY_HAVE_MANY_MARKS: Final = re.compile(f"[\\W{_HALFWIDTH_MARKS}]{{{MAX_COMBINING_MARKS + 1},}}")
 _LATIN_NAME: Final = re.compile(
     r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS |LONG )?([A-Z]|A[AEOUVY]|OE|OO|TZ|VY)(?: WITH .*)?"
 )
@@ -66,11 +71,24 @@ _LETTERS: Final = _Letters({ord(" "): " "})
 
 def split_runs(text: str) -> list[str]:
     """Runs of letters, marks and digits, folded: full case folding, no marks on Latin, Greek and
-    Cyrillic letters, compatibility forms as NFKC has them."""
+    Cyrillic letters, compatibility forms as NFKC has them. Marks count up to the 30th in a row."""
     if text.isascii():
         return text.translate(_ASCII).split()
+    text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, text)
     folded = normalize("NFD", normalize("NFKC", text).casefold())
     return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
+
+
+def _cut_marks(found: re.Match[str]) -> str:
+    return "".join(
+        character
+        for is_mark, run in groupby(found[0], _is_mark)
+        for character in (islice(run, MAX_COMBINING_MARKS) if is_mark else run)
+    )
+
+
+def _is_mark(character: str) -> bool:
+    return category(character)[0] == "M" or character in _HALFWIDTH_MARKS
 
 
 def split_run(run: str) -> list[str]:

@@ -7,6 +7,8 @@
 const CLUSTERS = /[\u1100-\u11ff]+|\P{M}\p{M}*|\p{M}+/gu;
 const WORD = /[\p{L}\p{M}\p{N}]/u;
 const MARKED = /([\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu;
+// Normalising sorts them, in a time that grows with the square of their number.
+const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
 // Scripts without spaces between words.
 const UNSPACED = new RegExp("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf"
   + "\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -96,7 +98,8 @@ export function piecesOf(text) {
 
 function folded(cluster) {
   if (/^[\0-\x7f]$/u.test(cluster)) return cluster.toLowerCase();
-  const cased = cluster.normalize("NFKC").toUpperCase().toLowerCase();
+  const few = cluster.replace(MANY_MARKS, "$1");
+  const cased = few.normalize("NFKC").toUpperCase().toLowerCase();
   const bare = cased.normalize("NFD").replace(MARKED, "$1").normalize("NFKC");
   return [...bare].map((letter) => PLAIN.get(letter) ?? letter).join("");
 }

@@ -1,11 +1,18 @@
 """What counts as a word, and when two are the same."""
 
-from unicodedata import category
+from unicodedata import category, combining, normalize
 
 import psycopg
 import pytest
 
-from chats.search.words import MAX_WORD_CHARACTERS, line_of, pairs_of
+from chats.search.words import (
+    MAX_COMBINING_MARKS,
+    MAX_WORD_CHARACTERS,
+    line_of,
+    pairs_of,
+    split_runs,
+)
+from tests.fixtures.busy import cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,34 @@ def test_a_text_becomes_a_line_of_its_words(text: str, line: str) -> None:
 def test_a_word_counts_up_to_its_200th_character() -> None:
     """Of longer ones the beginning is what is compared."""
     assert line_of("x" * 300) == f" {'x' * MAX_WORD_CHARACTERS} "
+
+
+def test_no_character_makes_a_run_of_marks_that_is_not_cut() -> None:
+    """Whatever normalising sorts, alone or as a part of a compatibility form, counts as a mark."""
+    sorted_ones = [
+        character
+        for character in map(chr, range(0x110000))
+        if combining(normalize("NFKD", character)[0])
+    ]
+    assert len(sorted_ones) > 800
+    for character in sorted_ones:
+        [run] = split_runs("\u05d0" + character * 200)
+        of_one = len(normalize("NFKD", character))
+        assert len(normalize("NFD", run)) <= 1 + of_one * MAX_COMBINING_MARKS, hex(ord(character))
+
+
+def test_up_to_thirty_marks_in_a_row_all_count() -> None:
+    """So no word of any language is another one than it was without the limit."""
+    marks = "\u05b0" * MAX_COMBINING_MARKS
+    assert split_runs(f"\u05d0{marks}") == [f"\u05d0{marks}"]
+    assert split_runs(f"\u05d0{marks}\u05d0{marks}") == [f"\u05d0{marks}\u05d0{marks}"]
+    assert split_runs(f"\u05d0{marks}\u05b0") == [f"\u05d0{marks}"]
+
+
+def test_marks_in_a_row_are_sorted_in_linear_time() -> None:
+    """Eight times as many would take 64 times as long if all of them were sorted."""
+    few, many = ("a" + "\u0301" * number + "\u0323" * number for number in (500, 4_000))
+    assert cpu_seconds(lambda: split_runs(many)) < 24 * cpu_seconds(lambda: split_runs(few))
 
 
 def test_unspaced_runs_are_found_by_each_two_characters() -> None:
