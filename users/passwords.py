@@ -19,6 +19,7 @@ from prometheus_client import Counter, Histogram
 
 from common.calls.calls import gave_up
 from common.protocol.errors import unavailable
+from common.protocol.fields import MAX_PASSWORD_SPELLING
 
 T = TypeVar("T")
 
@@ -44,7 +45,10 @@ def create_hasher(memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> argon2.
 
 
 def normalise(password: str) -> str:
-    """NFC (Unicode Annex 15): keyboards differ in how they compose the same character."""
+    """NFC (Unicode Annex 15): keyboards differ in how they compose the same character. What is too
+    long to be a password stays as it is."""
+    if len(password) > MAX_PASSWORD_SPELLING:
+        return password
     return unicodedata.normalize("NFC", password)
 
 
