@@ -11,11 +11,17 @@ from typing import Final
 VARIATION_SELECTOR: Final = "\ufe0f"
 WRONG_EMOJI: Final = "must be one emoji of Unicode's list"
 LIST: Final = Path(__file__).with_name("emoji.txt")
+MAX_SPELLING_CHARACTERS: Final = 10
+
+
+def qualify_emoji(text: str) -> str | None:
+    """The fully qualified spelling; None for what is no emoji, or more than one."""
+    # Nothing longer is held, or a client that sends such texts would fill the memory.
+    return _qualify(text) if len(text) <= MAX_SPELLING_CHARACTERS else None
 
 
 @lru_cache(4096)  # all of them, and some that are none
-def qualify_emoji(text: str) -> str | None:
-    """The fully qualified spelling; None for what is no emoji, or more than one."""
+def _qualify(text: str) -> str | None:
     whole = _whole_by_bare().get(text.replace(VARIATION_SELECTOR, ""))
     return whole if whole is not None and _is_spelling(text, whole) else None
 

@@ -1,9 +1,16 @@
 """Which text is one emoji: Unicode's list, as the package that it was made from has it."""
 
+from weakref import ref
+
 import pytest
 from emoji import EMOJI_DATA, STATUS
 
-from common.protocol.emoji import VARIATION_SELECTOR, qualify_emoji
+from common.protocol.emoji import (
+    LIST,
+    MAX_SPELLING_CHARACTERS,
+    VARIATION_SELECTOR,
+    qualify_emoji,
+)
 
 WHOLE, COMPONENT = STATUS["fully_qualified"], STATUS["component"]
 
@@ -50,3 +57,17 @@ def test_the_list_is_of_unicode_16_or_later() -> None:
 def test_anything_else_is_none(text: str) -> None:
     """Text, parts of emoji, more than one, selectors that are in no listed spelling."""
     assert qualify_emoji(text) is None
+
+
+class Text(str):
+    """One of which a test sees that nobody holds it."""
+
+
+def test_no_longer_text_than_the_longest_spelling_is_held() -> None:
+    """However many are refused."""
+    assert max(map(len, LIST.read_text().split())) == MAX_SPELLING_CHARACTERS
+    text = Text("x" * (MAX_SPELLING_CHARACTERS + 1))
+    held = ref(text)
+    assert qualify_emoji(text) is None
+    del text
+    assert held() is None
