@@ -21,6 +21,7 @@ LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
 MAX_KEPT_KEYS: Final = 4_096  # whose order is remembered: a send asks for it twice
+MAX_KEPT_CHARACTERS: Final = 64  # ids, names and tokens; whatever else clients send is not kept
 
 
 class Replicas:
@@ -53,13 +54,18 @@ class Replicas:
         when one is gone its keys go to the next of theirs and no other key moves."""
         ranked = self._ranked.get(key)
         if ranked is None:
-            if len(self._ranked) >= MAX_KEPT_KEYS:
-                self._ranked.clear()
-            seed = key.encode()
-            ranked = self._ranked[key] = sorted(
-                self.addresses, key=lambda a: blake2b(a.encode() + seed, digest_size=8).digest()
-            )
+            ranked = self._rank(key)
+            if len(key) <= MAX_KEPT_CHARACTERS:
+                if len(self._ranked) >= MAX_KEPT_KEYS:
+                    self._ranked.clear()
+                self._ranked[key] = ranked
         return ranked
+
+    def _rank(self, key: str) -> Sequence[str]:
+        seed = key.encode()
+        return sorted(
+            self.addresses, key=lambda a: blake2b(a.encode() + seed, digest_size=8).digest()
+        )
 
 
 async def watch_replicas(valkey: "Valkey", replicas: Replicas, rest: Rest = NEVER) -> None:
