@@ -16,6 +16,7 @@ MAX_WORD_CHARACTERS: Final = 200
 # As in Unicode's Stream-Safe Text Format (UAX #15, section 13): no language needs as many, and the
 # time in which normalising sorts a run of marks grows with the square of its length.
 MAX_COMBINING_MARKS: Final = 30
+MAX_LETTERS_KEPT: Final = 2**14  # more than people write, in whatever scripts
 _FIRST_MARK: Final = 0xF0000  # for private use
 _MARKS: Final = 2**15  # a block has about one in thirty of them
 
@@ -48,11 +49,14 @@ _TAKEN_APART: Final = {
 }  # fmt: skip
 
 
-class _Letters(dict[int, str]):
+class Letters(dict[int, str]):
     """For `str.translate`: what separates words becomes a space, and Latin letters beyond ASCII
-    what PostgreSQL's `unaccent` makes of them. Filled as characters are met."""
+    what PostgreSQL's `unaccent` makes of them. Filled as characters are met; all that there are
+    would take 90 MB."""
 
     def __missing__(self, code: int) -> str:
+        if len(self) >= MAX_LETTERS_KEPT:
+            self.clear()
         character = chr(code)
         if category(character)[0] not in "LMN":
             self[code] = " "
@@ -66,7 +70,7 @@ def _plain_latin(character: str) -> str:
     return found[1].lower() if found else character
 
 
-_LETTERS: Final = _Letters({ord(" "): " "})
+_LETTERS: Final = Letters({ord(" "): " "})
 
 
 def split_runs(text: str) -> list[str]:

@@ -7,7 +7,9 @@ import pytest
 
 from chats.search.words import (
     MAX_COMBINING_MARKS,
+    MAX_LETTERS_KEPT,
     MAX_WORD_CHARACTERS,
+    Letters,
     line_of,
     pairs_of,
     split_runs,
@@ -75,6 +77,14 @@ def test_marks_in_a_row_are_sorted_in_linear_time() -> None:
     """Eight times as many would take 64 times as long if all of them were sorted."""
     few, many = ("a" + "\u0301" * number + "\u0323" * number for number in (500, 4_000))
     assert cpu_seconds(lambda: split_runs(many)) < 24 * cpu_seconds(lambda: split_runs(few))
+
+
+def test_not_all_characters_that_there_are_are_held() -> None:
+    """Whatever people write, and what a character becomes does not depend on those before it."""
+    letters = Letters()
+    for code in range(0x110000):
+        assert letters[code] == Letters()[code]
+        assert len(letters) <= MAX_LETTERS_KEPT
 
 
 def test_unspaced_runs_are_found_by_each_two_characters() -> None:
