@@ -62,7 +62,7 @@ class NodeCollector(Collector):
     def _counts_by_reason(self) -> Iterator[CounterMetricFamily]:
         counters = self._services.counters
         for name, text, label, values in (
-            ("ends", "Ended sockets by close code.", "code", counters.ends),
+            ("ends", "Ended sockets by close code, ours or the client's.", "code", counters.ends),
             ("refused_handshakes", "Refused by status.", "status", counters.refused_handshakes),
             ("drops", "What was thrown away, and why.", "reason", counters.drops),
             ("bus_losses", "Lost connections to Valkey.", "reason", counters.bus_losses),

@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
             services.admission.leave(self._address)
         code = self._session.end_code or 1006
         if code >= 1000:
-            services.counters.ends[str(code)] += 1
+            services.counters.end(code)
         else:
             services.counters.refused_handshakes[str(code)] += 1
         self._session.release()

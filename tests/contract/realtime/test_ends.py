@@ -196,6 +196,17 @@ async def test_who_does_not_read_is_ended_and_holds_up_nobody(
         await until_metric(strict_node, r'hubbub_realtime_ends_total\{code="4008"\} [1-9]')
 
 
+async def test_a_close_code_that_a_client_makes_up_is_counted_as_other(
+    world: World, strict_node: Process
+) -> None:
+    """It is no label of the metric; the code is echoed all the same."""
+    async with world.dial(strict_node) as client:
+        await client.connection.close(code=3456)
+        assert client.connection.close_code == 3456
+    await until_metric(strict_node, r'hubbub_realtime_ends_total\{code="other"\} [1-9]')
+    assert 'code="3456"' not in await read_metrics(strict_node)
+
+
 async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
     """Events and answers that waited for a slow reader, and what comes after them."""
     ann, ben = await world.make_people(2)

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from common.protocol.chats import Control, Slice
+from common.protocol.close_codes import CloseCode
+from realtime.counters import OTHER_CODE, Counters
 from realtime.fan_out.hub import Hub
 from realtime.fan_out.repair import payload_of
 from realtime.fan_out.replay import arrival, lines_since
@@ -166,3 +168,15 @@ def test_of_a_deleted_chat_only_the_last_event_may_be_left() -> None:
     found = Slice(chat="c", after=5, events=[msgspec.Raw(b"gone")], controls=[close], head=20)
     assert lines_since(found, "ann", 19) == []
     assert lines_since(found, "ann", 20) == [b"gone"]
+
+
+def test_close_codes_that_clients_make_up_are_counted_together() -> None:
+    """All codes that are ours or in RFC 6455 have a count of their own."""
+    counters = Counters()
+    for code in range(1000, 5000):
+        counters.end(code)
+    ours = {str(code.value) for code in CloseCode}
+    registered = {str(code) for code in (*range(1000, 1012), 1015)}
+    assert counters.ends.keys() == {*ours, *registered, OTHER_CODE}
+    assert counters.ends.total() == 4_000
+    assert counters.ends["4008"] == 1
