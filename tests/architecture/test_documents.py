@@ -1,6 +1,7 @@
 """README, docs, Makefile and locks say what is true and name nothing they should not."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,18 @@ def test_every_command_of_the_makefile_is_explained() -> None:
     targets = re.findall(r"^([a-z][a-z-]*):(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets
     assert [name for name, rest in targets if "##" not in rest] == []
+
+
+def test_pytest_takes_what_the_guide_says() -> None:
+    """Folders and options in CONTRIBUTING.md; words in capitals stand for anything."""
+    page = re.sub(r"\b[A-Z]+\b", "1", (ROOT / "CONTRIBUTING.md").read_text())
+    folders = " ".join(re.findall(r"`\.venv/bin/python -m pytest ([^`]+)`", page)).split()
+    assert folders
+    assert [one for one in folders if not (ROOT / one.removesuffix("1")).is_dir()] == []
+    options = shlex.split(" ".join(re.findall(r"`(-[^`]+)`", page)))
+    command = [sys.executable, "-m", "pytest", "--markers", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_file_names_a_package_registry() -> None:
