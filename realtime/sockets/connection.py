@@ -139,8 +139,8 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def _grant(self, wish: Wish) -> None:
-        if self._session.state is State.ENDING and not isinstance(wish, Read):
-            return  # a marker is often the last word of a page that is closed
+        if self._session.state is State.ENDING and not isinstance(wish, Send | Read):
+            return  # what was said before the end counts, where somebody has something of it
         match wish:
             case Send():
                 self._services.sends.submit(self, wish)

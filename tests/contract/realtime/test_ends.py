@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -227,6 +228,33 @@ async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
         assert frames[-1]["type"] == "pong"
         await world.post(chat, ann, "after that")
         assert (await late.hear_event())["seq"] == 82
+
+
+@pytest.mark.parametrize("end", ["a bad line", "a bad frame", "a close"])
+async def test_what_was_sent_before_the_end_is_stored(world: World, end: str) -> None:
+    """All of it comes to the node in one piece."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    texts = [f"{number}" for number in range(5)]
+    lines = [
+        msgspec.json.encode({"type": "send", "chat": chat, "clientId": new_id(), "message": text})
+        for text in texts
+    ]
+    async with world.connect(ann) as s:
+        wire = s.connection.protocol
+        frames = [b"\n".join([*lines, b"x"])] if end == "a bad line" else lines
+        for frame in frames:
+            wire.send_text(frame)
+        if end == "a bad frame":
+            wire.send_text(b"[]")
+        if end == "a close":
+            wire.send_close(1000)
+        s.connection.send_data()
+        assert (await s.hear_end())[0] == (1000 if end == "a close" else 4501)
+    async with asyncio.timeout(BUSY):
+        while len(events := await world.events(chat, ann)) < 1 + len(texts):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert [event["message"] for event in events[1:]] == texts
 
 
 async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> None:
