@@ -1,6 +1,8 @@
 """Rate limits by user, account and address: the rates of the public contract."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Final
 from unicodedata import combining, normalize
@@ -10,6 +12,7 @@ from common.process.logs import log
 from common.protocol.errors import Refusal
 from common.valkey.rates import SEND_KIND, SENDS, Rate, Verdict, demand
 from common.valkey.shared_rates import SharedBuckets
+from edge.attempts import Attempts, Counted
 from edge.known_addresses import KnownAddresses
 
 FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
@@ -27,7 +30,7 @@ class Limits:
         self._buckets = buckets
         self._familiar = familiar
         self._sends = SENDS.times(factor)
-        self._failed_log_ins = FAILED_LOG_INS.times(factor)
+        self._attempts = Attempts(buckets, FAILED_LOG_INS.times(factor))
         self._sign_ups = SIGN_UPS.times(factor)
         self._changes = CHANGES.times(factor)
         self._new_chats = NEW_CHATS.times(factor)
@@ -72,37 +75,32 @@ class Limits:
         """Returns the token: it was not tried."""
         self._buckets.give_back("sign-up", hash_address(address), self._sign_ups)
 
-    async def take_log_in(self, username: str, address: str) -> None:
-        """Counts a log-in as failed, for the account and the address, before it is tried, so that
-        parallel ones cannot slip through. An address from where the account was used before is
-        held to its own count alone. Raises Refusal rate_limited."""
-        account, place = hash_name(username), hash_address(address)
-        by_account = await self._buckets.take("log-in-account", account, self._failed_log_ins)
-        if not by_account.allowed and not await self._familiar.knows(account, place):
-            raise refuse_address("log-ins of the account", address, by_account)
-        by_address = await self._buckets.take("log-in-address", place, self._failed_log_ins)
-        if not by_address.allowed:
-            if by_account.allowed:
-                self._buckets.give_back("log-in-account", account, self._failed_log_ins)
-            raise refuse_address("log-ins of the address", address, by_address)
-
-    def forgive_log_in(self, username: str, address: str) -> None:
-        """Returns the token: it did not fail."""
-        account, place = hash_name(username), hash_address(address)
-        self._buckets.give_back("log-in-account", account, self._failed_log_ins)
-        self._buckets.give_back("log-in-address", place, self._failed_log_ins)
+    @asynccontextmanager
+    async def as_log_in(self, username: str, address: str) -> AsyncIterator[None]:
+        """What is done within counts as a failed log-in, for the account and the address, where it
+        finds the password wrong. An address from where the account was used before is held to its
+        own count alone. Raises Refusal rate_limited."""
+        account = Counted("log-in-account", hash_name(username))
+        place = Counted("log-in-address", hash_address(address))
+        async with self._attempts.trying(account) as by_account:
+            if not by_account.allowed and not await self._familiar.knows(account.whom, place.whom):
+                raise refuse_address("log-ins of the account", address, by_account)
+            async with self._attempts.trying(place) as by_address:
+                if not by_address.allowed:
+                    raise refuse_address("log-ins of the address", address, by_address)
+                yield
 
     async def welcome(self, username: str, address: str) -> None:
         """Notes that the account's owner uses the address."""
         await self._familiar.remember(hash_name(username), hash_address(address))
 
-    async def take_password_check(self, user: str) -> None:
-        """Counts a check of somebody's current password as failed. Raises Refusal rate_limited."""
-        demand(await self._buckets.take("password", user, self._failed_log_ins))
-
-    def forgive_password_check(self, user: str) -> None:
-        """Returns the token: it did not fail."""
-        self._buckets.give_back("password", user, self._failed_log_ins)
+    @asynccontextmanager
+    async def as_password_check(self, user: str) -> AsyncIterator[None]:
+        """What is done within counts where it finds somebody's current password wrong. Raises
+        Refusal rate_limited."""
+        async with self._attempts.trying(Counted("password", user)) as verdict:
+            demand(verdict)
+            yield
 
 
 def hash_name(username: str) -> str:

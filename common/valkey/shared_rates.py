@@ -91,8 +91,8 @@ class _Bucket:
 
 
 class _Take:
-    """Tokens that were given out already, which Valkey only counts, in `given` takes; or one that
-    `done` waits for."""
+    """Tokens that were given out or back already, which Valkey only counts, in `given` takes; or
+    one that `done` waits for."""
 
     __slots__ = ("bucket", "cost", "done", "given", "rate")
 
@@ -168,6 +168,24 @@ class SharedBuckets:
         bucket.full_at -= 1 / rate.per_second
         if not bucket.is_counted_alone:
             self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
+
+    async def return_token(self, kind: str, whom: str, rate: Rate) -> None:
+        """The same, and all processes know of it when this returns, where Valkey answers."""
+        now = self._clock()
+        bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
+        bucket.full_at -= 1 / rate.per_second
+        if bucket.is_counted_alone or now < self._left_alone_until:
+            return
+        answered = asyncio.get_running_loop().create_future()
+
+        def done(_: Verdict) -> None:
+            if not answered.done():
+                answered.set_result(None)
+
+        self._waiting.append(_Take(bucket, rate, -1, 1, done))
+        bucket.asked += 1
+        self._start_telling()
+        await answered
 
     def _make(self, kind: str, whom: str, now: float) -> _Bucket:
         """A bucket of which nothing is known; the oldest that may be forgotten make room for it."""
@@ -276,7 +294,9 @@ class SharedBuckets:
 
     def _decide_alone(self, take: _Take, now: float) -> None:
         take.bucket.is_counted_alone = True
-        if take.done:
+        if take.given and take.done:
+            _call(take.done, Verdict(True, take.rate, 0.0))
+        elif take.done:
             _call(take.done, take.bucket.take(take.rate, now))
 
 

@@ -1,7 +1,6 @@
 """Sign-up, log-in, and deletion of one's own account."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
@@ -164,7 +163,7 @@ class AccountRoutes:
             messages=query.messages,
         )
         profile = await self._users.get_profile(caller.user)
-        async with self._as_log_in(profile.username, self._balancer.client_address(request)):
+        async with self._limits.as_log_in(profile.username, self._balancer.client_address(request)):
             await self._administration.delete_own_account(deletion)
         self._gate.revoke(caller.session)
         self._gate.ask_anew()
@@ -186,22 +185,10 @@ class AccountRoutes:
     async def _log_in(self, request: AnyRequest, username: str, password: str) -> Answer:
         in_cookie = self._cookie.is_wanted(request)
         address = self._balancer.client_address(request)
-        async with self._as_log_in(username, address):
+        async with self._limits.as_log_in(username, address):
             grant = await self._users.log_in(username, password)
         await self._limits.welcome(username, address)
         return self._grant_answer(grant, "Login successful", 200, in_cookie)
-
-    @asynccontextmanager
-    async def _as_log_in(self, username: str, address: str) -> AsyncIterator[None]:
-        """Counts as a failed log-in where what is done within finds the password wrong."""
-        await self._limits.take_log_in(username, address)
-        try:
-            yield
-        except Refusal as refusal:
-            if refusal.code != "invalid_credentials":
-                self._limits.forgive_log_in(username, address)
-            raise
-        self._limits.forgive_log_in(username, address)
 
     def _grant_answer(self, grant: Grant, message: str, status: int, in_cookie: bool) -> Answer:
         body = GrantAnswer(

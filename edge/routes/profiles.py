@@ -6,7 +6,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.gate import Gate
 from common.identity.tokens import Claims
-from common.protocol.errors import Refusal
 from common.protocol.fields import (
     wrong_with_display_name,
     wrong_with_email,
@@ -152,14 +151,8 @@ class ProfileRoutes:
             display_name=body.display_name,
             status=body.status,
         )
-        await self._limits.take_password_check(caller.user)
-        try:
+        async with self._limits.as_password_check(caller.user):
             account = await self._users.change_profile(change)
-        except Refusal as refusal:
-            if refusal.code != "invalid_credentials":
-                self._limits.forgive_password_check(caller.user)
-            raise
-        self._limits.forgive_password_check(caller.user)
         self._gate.ask_anew()  # a new password has revoked the other sessions
         return ProfileChangedAnswer(message="User updated successfully", user=account)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count, cycle
 from typing import Any
@@ -149,6 +150,62 @@ def test_failed_log_ins_of_an_address(from_address: Callable[..., httpx.Response
         return from_address("/api/user/login", address, json=wrong)
 
     check_log_ins(guess, 10)
+
+
+def sign_up(from_address: Callable[..., httpx.Response]) -> dict[str, str]:
+    """Their log-in."""
+    person = {**account(), "password": "right one"}
+    assert from_address("/api/user", new_address(), json=person).status_code == 201
+    return {"username": person["username"], "password": "right one"}
+
+
+@pytest.mark.parametrize("at", ["one address", "one account"])
+def test_log_ins_at_once_that_succeed_are_not_refused(
+    from_address: Callable[..., httpx.Response], at: str
+) -> None:
+    """More than may fail, of people behind one address or of one account: some wait for others."""
+    people = [sign_up(from_address) for _ in range(14 if at == "one address" else 1)]
+    place = new_address()
+
+    def log_in(number: int) -> httpx.Response:
+        person = people[number % len(people)]
+        address = place if at == "one address" else new_address()
+        return from_address("/api/user/login", address, json=person)
+
+    with ThreadPoolExecutor(14) as pool:
+        answers = list(pool.map(log_in, range(28)))
+    assert [answer.status_code for answer in answers] == [200] * 28
+
+
+def test_guesses_at_once_are_counted(from_address: Callable[..., httpx.Response]) -> None:
+    """Those that wait for others are refused when these have failed."""
+    wrong = {**sign_up(from_address), "password": "wrong one"}
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(
+            pool.map(
+                lambda _: from_address("/api/user/login", new_address(), json=wrong), range(30)
+            )
+        )
+    tried = [answer.status_code for answer in answers].count(401)
+    assert 10 <= tried <= 12  # each 6 s one flows back
+    assert {answer.status_code for answer in answers} == {401, 429}
+
+
+def test_a_log_in_that_succeeded_counts_at_no_edge(
+    services: Any, strict_url: str, from_address: Callable[..., httpx.Response]
+) -> None:
+    """One may fail yet, and each next one comes to the other edge."""
+    good = sign_up(from_address)
+    wrong = {**good, "password": "wrong one"}
+    place = new_address()
+    for _ in range(9):
+        assert from_address("/api/user/login", place, json=wrong).status_code == 401
+    with services.running("edge", 4) as other_url:
+        headers = {"X-Hubbub-Balancer": f"{services.balancer_key} {place} {new_id()}"}
+        for _ in range(3):
+            for url in (strict_url, other_url):
+                answer = httpx.post(f"{url}/api/user/login", headers=headers, json=good)
+                assert answer.status_code == 200
 
 
 def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response]) -> None:

@@ -68,6 +68,22 @@ async def test_what_is_given_back_may_be_taken_anywhere(make: Make, valkey_url: 
     await take_when_there_is_one(other, whom, RATE)
 
 
+async def test_what_was_returned_is_there_for_all_at_once(
+    make: Make, make_valkey: Callable[[], ValkeyServer]
+) -> None:
+    """And where Valkey hangs, for its own process."""
+    server = make_valkey()
+    one, other, whom = make(server.url), make(server.url), new_id()
+    for _ in range(10):
+        await one.take("x", whom, RATE)
+    await one.return_token("x", whom, RATE)
+    assert [(await other.take("x", whom, RATE)).allowed for _ in range(2)] == [True, False]
+    server.pause()
+    await one.return_token("x", whom, RATE)
+    assert (await one.take("x", whom, RATE)).allowed
+    server.go_on()
+
+
 async def test_a_bucket_that_is_not_known_is_asked_for(make: Make, valkey_url: str) -> None:
     """What another process has emptied refuses the first take here, and then at once."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
