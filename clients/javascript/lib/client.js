@@ -15,6 +15,7 @@ import { MemoryStore } from "./store.js";
 const MAX_WAITING = 10_000; // events that the program has not taken yet
 const MAX_MOMENTS = 1_000;
 const PULL_AGAIN_MS = 1_000;
+const MAX_PULL_AGAIN_MS = 60_000; // whatever the server says
 
 /**
  * Make one with `Client.open`; sign up or log in then, unless the store has a session already.
@@ -337,7 +338,9 @@ export class Client {
     } catch (error) {
       if (error instanceof NotFound) return this.#session.gone(pull);
       if (error instanceof Unauthenticated) return []; // the socket says the same
-      await new Promise((resolve) => this.#clock.after(PULL_AGAIN_MS, resolve));
+      const askedMs = Math.max(PULL_AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
+      const pauseMs = Math.min(askedMs, MAX_PULL_AGAIN_MS);
+      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
       return null;
     }
   }

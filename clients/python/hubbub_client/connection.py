@@ -37,6 +37,8 @@ SUBPROTOCOL: Final = "chat.v1"
 READY_SECONDS: Final = 12.0
 PONG_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
+PULL_AGAIN_SECONDS: Final = 1.0
+MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server says
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
@@ -53,6 +55,12 @@ class AccessToken(Protocol):
 
 FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 Take = Callable[[Ready | Deliver | Now | Refusal], None]
+
+
+def pull_again_seconds(error: NoAnswer | Transient) -> float:
+    """How long a pull waits after a page that did not come."""
+    asked = error.retry_after if isinstance(error, Transient) else 0.0
+    return min(max(PULL_AGAIN_SECONDS, asked), MAX_PULL_AGAIN_SECONDS)
 
 
 class Connection:
@@ -226,7 +234,8 @@ class Connection:
             await self.is_wanted.wait()
             try:
                 page = await self._fetch_events(pull.chat, pull.after)
-            except (NoAnswer, Transient):
+            except (NoAnswer, Transient) as error:
+                await asyncio.sleep(pull_again_seconds(error))
                 continue
             except NotFound:
                 outputs = self._session.gone(pull)

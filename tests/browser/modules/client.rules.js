@@ -1,82 +1,7 @@
-import { Client } from "/web/client/client.js";
 import { BrowserStore, MemoryStore } from "/web/client/store.js";
 import { Stopped } from "/web/client/errors.js";
-import { StandingClock, answered, rule, same, settle } from "./checks.js";
-
-/** One side of a socket; the rules play the server. */
-class Socket {
-  constructor(line) {
-    this.sent = [];
-    line.push(this);
-    queueMicrotask(() => this.onopen({}));
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.closed = true;
-  }
-
-  hear(...frames) {
-    this.onmessage({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
-  }
-}
-
-const READY = {
-  type: "ready", protocol: "chat.v1", user: "ann", epoch: "e", chats: { c: 5 }, behind: [],
-  pingSeconds: 25,
-};
-const message = (seq, rest = {}) => ({
-  type: "message", chat: "c", seq, at: `t${seq}`, by: "bob", messageId: `m${seq}`,
-  message: `text ${seq}`, ...rest,
-});
-const TOKENS = { user: "ann", access: "a", refresh: "r", expires: 1e15 };
-
-/** A client whose server is the rule: `answers(method, path)` gives `[status, body]`. */
-async function somebody({ store = new MemoryStore(), answers = () => [404, {}] } = {}) {
-  await store.put("session", JSON.stringify(TOKENS));
-  const sockets = [];
-  const calls = [];
-  const clock = new StandingClock();
-  const client = await Client.open({
-    store, clock, random: () => 0.5, origin: "http://there",
-    WebSocket: class extends Socket {
-      constructor() {
-        super(sockets);
-      }
-    },
-    fetch: async (path, { method, body }) => {
-      const name = path.replace("http://there", "");
-      calls.push([method, name, body && JSON.parse(body)]);
-      const [status, answer] = await answers(method, name);
-      return answered(status, answer);
-    },
-  });
-  await settle();
-  return { client, clock, store, sockets, calls, socket: () => sockets.at(-1) };
-}
-
-/** What comes out of `events`, as a program takes it. */
-function listen(client, most = Infinity) {
-  const had = { seqs: [], error: null };
-  (async () => {
-    try {
-      for await (const event of client.events()) {
-        had.seqs.push(event.seq ?? event.type);
-        if (had.seqs.length >= most) await new Promise(() => {});
-      }
-    } catch (error) {
-      had.error = error;
-    }
-  })();
-  return had;
-}
-
-const long = async () => {
-  for (let turn = 0; turn < 20; turn += 1) await settle();
-};
+import { rule, same, settle } from "./checks.js";
+import { READY, listen, long, message, somebody } from "./program.js";
 
 rule("it connects with what the store has, and what comes is given once and in order", async () => {
   const { client, socket } = await somebody();
@@ -188,6 +113,9 @@ rule("a code after which no client comes back ends the events with it", async ()
   await clock.pass(60_000);
   await long();
   same([had.error instanceof Stopped, had.error.code, sockets.length], [true, 4503, 1]);
+  const again = listen(client);
+  await long();
+  same(again.error.code, 4503);
   const error = await client.untilReady().catch((one) => one);
   same(error.code, 4503);
 });
@@ -244,4 +172,20 @@ rule("who logs in again after the session has ended hears what comes", async () 
   await client.untilReady();
   await long();
   same([sockets.length, again.seqs, again.error], [2, [6], null]);
+});
+
+rule("a page of events that does not come is asked for again after a pause", async () => {
+  let tries = 0;
+  const { client, clock, socket } = await somebody({
+    answers: () => {
+      tries += 1;
+      return [503, { code: "unavailable" }, { "Retry-After": "40" }];
+    },
+  });
+  socket().hear({ ...READY, pingSeconds: 1_000 }, message(8));
+  await long();
+  await clock.pass(39_000);
+  same(tries, 1);
+  await clock.pass(2_000);
+  same([tries, client.cursor("c")], [2, 5]);
 });

@@ -1,0 +1,78 @@
+/** A program on the client, whose server the rules play. */
+import { Client } from "/web/client/client.js";
+import { MemoryStore } from "/web/client/store.js";
+import { StandingClock, answered, settle } from "./checks.js";
+
+/** One side of a socket; the rules play the server. */
+class Socket {
+  constructor(line) {
+    this.sent = [];
+    line.push(this);
+    queueMicrotask(() => this.onopen({}));
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  hear(...frames) {
+    this.onmessage({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
+  }
+}
+
+export const READY = {
+  type: "ready", protocol: "chat.v1", user: "ann", epoch: "e", chats: { c: 5 }, behind: [],
+  pingSeconds: 25,
+};
+export const message = (seq, rest = {}) => ({
+  type: "message", chat: "c", seq, at: `t${seq}`, by: "bob", messageId: `m${seq}`,
+  message: `text ${seq}`, ...rest,
+});
+const TOKENS = { user: "ann", access: "a", refresh: "r", expires: 1e15 };
+
+/** A client whose server is the rule: `answers(method, path)` gives `[status, body, headers]`. */
+export async function somebody({ store = new MemoryStore(), answers = () => [404, {}] } = {}) {
+  await store.put("session", JSON.stringify(TOKENS));
+  const sockets = [];
+  const calls = [];
+  const clock = new StandingClock();
+  const client = await Client.open({
+    store, clock, random: () => 0.5, origin: "http://there",
+    WebSocket: class extends Socket {
+      constructor() {
+        super(sockets);
+      }
+    },
+    fetch: async (path, { method, body }) => {
+      const name = path.replace("http://there", "");
+      calls.push([method, name, body && JSON.parse(body)]);
+      return answered(...(await answers(method, name)));
+    },
+  });
+  await settle();
+  return { client, clock, store, sockets, calls, socket: () => sockets.at(-1) };
+}
+
+/** What comes out of `events`, as a program takes it. */
+export function listen(client, most = Infinity) {
+  const had = { seqs: [], error: null };
+  (async () => {
+    try {
+      for await (const event of client.events()) {
+        had.seqs.push(event.seq ?? event.type);
+        if (had.seqs.length >= most) await new Promise(() => {});
+      }
+    } catch (error) {
+      had.error = error;
+    }
+  })();
+  return had;
+}
+
+export const long = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await settle();
+};

@@ -1,0 +1,64 @@
+"""How the Python client's connection asks for what it has missed."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+from hubbub_client.connection import Connection, pull_again_seconds
+from hubbub_client.errors import NoAnswer, RateLimited, Transient, Unavailable
+from hubbub_client.session import Deliver, Pull, Session
+
+READY = {
+    "type": "ready", "protocol": "chat.v1", "user": "ann", "epoch": "e", "pingSeconds": 25,
+    "chats": {"c": 0}, "behind": [],
+}  # fmt: skip
+MESSAGE = {
+    "type": "message", "chat": "c", "at": "2026-01-02T03:04:05.678Z", "by": "ben",
+    "messageId": "m", "message": "hello",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (NoAnswer("gone"), 1.0),
+        (Unavailable(503, "unavailable", "", retry_after=0.2), 1.0),
+        (RateLimited(429, "rate_limited", "", retry_after=7.0), 7.0),
+        (Unavailable(503, "unavailable", "", retry_after=86_400.0), 60.0),
+    ],
+)
+def test_a_pull_waits_as_the_server_says(error: NoAnswer | Transient, seconds: float) -> None:
+    """A second at least, a minute at most."""
+    assert pull_again_seconds(error) == seconds
+
+
+async def test_a_pull_that_is_refused_is_not_repeated_at_once() -> None:
+    """It pauses after each page that does not come, then has everything in order."""
+    session = Session("ann")
+    session.take(READY)
+    asked: list[float] = []
+
+    async def fetch_events(_: str, after: int) -> dict[str, Any]:
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            raise Unavailable(503, "unavailable", "", retry_after=0.0)
+        return {"events": [MESSAGE | {"seq": 1}], "seq": 2, "more": False}
+
+    async def access_token(*, anew: bool = False) -> str:
+        raise AssertionError("nothing connects")
+
+    (pull,) = session.take(MESSAGE | {"seq": 2})
+    assert isinstance(pull, Pull)
+    taken: list[Any] = []
+    async with aiohttp.ClientSession() as http:
+        connection = Connection(
+            session, http, "ws://nowhere",
+            access_token=access_token, fetch_events=fetch_events, take=taken.append,
+        )  # fmt: skip
+        async with asyncio.timeout(30):
+            await connection._pull(pull)
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 0.99
+    assert [one.event.seq for one in taken if isinstance(one, Deliver)] == [1, 2]
