@@ -135,10 +135,11 @@ async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_p
         async with asyncio.timeout(20):
             await ann.until_ready()
             await ann.rest.call("POST", "/api/user/logout")
-            with pytest.raises(Stopped) as ended:
-                async for _ in ann.events():
-                    pass
-            assert ended.value.code == 4502
+            for _ in range(2):  # whoever asks again is told again
+                with pytest.raises(Stopped) as ended:
+                    async for _ in ann.events():
+                        pass
+                assert ended.value.code == 4502
             await ann.log_in(name, PASSWORD)
             await ann.until_ready()
     store.close()

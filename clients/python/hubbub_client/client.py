@@ -133,13 +133,13 @@ class Client:
         Raises Stopped, or Unauthenticated where the session has ended."""
         self._is_heard = True
         while True:
+            if self._ended is not None and self._events.empty():
+                raise self._ended
             event = await self._events.get()
             if self._events.qsize() < MAX_WAITING / 2:
                 self._connection.is_wanted.set()
-            if event is None:
-                if self._ended is None:
-                    continue  # it was an earlier session that ended
-                raise self._ended
+            if event is None:  # a session has ended, this one or an earlier one
+                continue
             yield event
             self._keep_cursor(event)
 
