@@ -18,6 +18,7 @@ from hubbub_client import (
     MessageSent,
     NotFound,
     Stopped,
+    Unauthenticated,
 )
 from hubbub_client.rest import Tokens
 
@@ -143,6 +144,35 @@ async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_p
             await ann.log_in(name, PASSWORD)
             await ann.until_ready()
     store.close()
+
+
+async def test_a_change_waits_for_its_user_and_is_sent_once(system: Hubbub) -> None:
+    """The session ends before it; another user logs in to the same client; then its own."""
+    async with somebody(system) as ben, somebody(system) as client:
+        ann = client.user
+        names = {one["id"]: one["username"] for one in await ben.users(ann, ben.user)}
+        chat = await client.create_chat("talk", ben.user)
+
+        async def said() -> list[tuple[str, str]]:
+            return [(names[one.by], one.message) for one in await ben.chat(chat.id).load()]
+
+        async with asyncio.timeout(20):
+            await client.rest.call("POST", "/api/user/logout")
+            with pytest.raises(Stopped):
+                async for _ in client.events():
+                    pass
+            with pytest.raises(Unauthenticated):
+                await chat.send("unsent")
+            await client.log_in(names[ben.user], PASSWORD)
+            await chat.send("as ben")
+            await client.until_ready()
+            assert await said() == [(names[ben.user], "as ben")]
+            await client.log_in(names[ann], PASSWORD)
+            await chat.send("as ann")
+            await client.outbox.empty()
+        assert await said() == [
+            (names[ben.user], "as ben"), (names[ann], "unsent"), (names[ann], "as ann"),
+        ]  # fmt: skip
 
 
 async def test_from_the_start_a_program_gets_all_that_was_said(system: Hubbub) -> None:

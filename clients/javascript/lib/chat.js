@@ -12,7 +12,9 @@ const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
 
 /**
  * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when its
- * change is stored, and raises Refused where the server will not have it.
+ * change is stored, and raises Refused where the server will not have it. After Unauthenticated, when
+ * the session has ended, and NoAnswer, when the client was closed, the change is kept and made when
+ * the same user is back: do not call again.
  */
 export class Chat {
   #client;

@@ -64,7 +64,9 @@ export class Client {
       fetch, clock, random, origin: address, tokens: left.tokens,
       onTokens: (tokens) => kept.keepTokens(tokens),
     });
-    this.outbox = new Outbox({ store, clock, random, perform: (change) => this.#perform(change) });
+    this.outbox = new Outbox({
+      store, clock, random, perform: (change, user) => this.#perform(change, user),
+    });
     this.#connection = new Connection({
       WebSocket, clock, random, url: `${address.replace(/^http/, "ws")}/ws`,
       token: ({ renew }) => (renew ? this.rest.renew() : this.rest.accessToken()),
@@ -77,7 +79,7 @@ export class Client {
     });
   }
 
-  /** Ends the connection; what is unsent stays in the store. */
+  /** Ends the connection; what is unsent stays in the store, and whoever awaits it gets NoAnswer. */
   async close() {
     this.outbox.close();
     this.#end(new Stopped(1000, "closed by the program"));
@@ -104,10 +106,11 @@ export class Client {
     await this.#start();
   }
 
-  /** Ends the session; the store keeps nothing of it. */
+  /** Ends the session; the store keeps nothing of it, nor what the user has not sent. */
   async logOut() {
     await this.rest.logOut();
-    await this.#kept.forgetEverything();
+    await this.outbox.forget();
+    await this.#kept.forgetSession();
     await this.close();
   }
 
@@ -231,7 +234,8 @@ export class Client {
     this.#events.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
-    await this.outbox.resume();
+    else if (this.#session.user !== this.user) this.#connection.reopen();
+    await this.outbox.resume(this.user);
   }
 
   #ready(frame) {
@@ -243,6 +247,8 @@ export class Client {
     if (this.#watched !== null) this.watch(...this.#watched);
     for (const { resolve } of this.#whenReady.splice(0)) resolve();
     this.outbox.hurry();
+    // The session lives: a refusal that said otherwise stops nothing any longer.
+    if (this.rest.tokens?.user === frame.user) this.outbox.resume(frame.user).catch(() => {});
   }
 
   #lineChanged(state, code, reason) {
@@ -348,9 +354,10 @@ export class Client {
   // ---- sending
 
   /** By the socket where a message is sent and there is one, else by REST. */
-  #perform({ key, chat, method, path, body }) {
-    if (body?.clientId === undefined || this.#connection.state !== "ready") {
-      return this.rest.call(method, path, body, { key, repeatMs: 0 });
+  #perform({ key, chat, method, path, body }, user) {
+    const hasSocket = this.#connection.state === "ready" && this.#session.user === user;
+    if (!hasSocket || body?.clientId === undefined) {
+      return this.rest.call(method, path, body, { key, repeatMs: 0, user });
     }
     return new Promise((resolve, reject) => {
       this.#answers.get(key)?.reject(new NoAnswer("It is sent again."));

@@ -25,6 +25,7 @@ export class Connection {
   #hear;
 
   #socket = null;
+  #attempt = null; // the last `open`
   #state = "idle";
   #since;
   #ends = new Ends();
@@ -71,6 +72,8 @@ export class Connection {
   }
 
   async open() {
+    const attempt = {};
+    this.#attempt = attempt;
     this.#cancelAll();
     this.#triedAt = this.#clock.now();
     this.#become("connecting");
@@ -78,14 +81,20 @@ export class Connection {
     try {
       token = await this.#token({ renew: this.#renew });
     } catch (error) {
-      if (this.#state !== "connecting") return;
+      if (this.#state !== "connecting" || this.#attempt !== attempt) return;
       if (error.final) this.#stop(REVOKED);
       else this.#ended(1006, "");
       return;
     }
-    if (this.#state !== "connecting") return;
+    if (this.#state !== "connecting" || this.#attempt !== attempt) return;
     this.#renew = false;
     this.#dial(token);
+  }
+
+  /** With the token of another session than the last one. */
+  reopen() {
+    if (this.#socket !== null) this.#abandon();
+    this.open();
   }
 
   /** Ends it for good. */

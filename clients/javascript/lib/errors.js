@@ -5,7 +5,7 @@
  * ├── Refused                 the server said no; `code` and `message` say why
  * │   ├── InvalidRequest      a field is missing or out of its limits
  * │   ├── UnknownUser
- * │   ├── Unauthenticated     the session has ended: log in again
+ * │   ├── Unauthenticated     the session has ended: log in again; unsent changes are kept
  * │   ├── InvalidCredentials
  * │   ├── Forbidden           SignupClosed
  * │   ├── NotFound            there is none, or you are not in it

@@ -267,16 +267,24 @@ export interface Rest {
   ): Promise<any>;
 }
 
-/** Changes without an answer. */
+/**
+ * Changes without an answer. They belong to the user who made them: they stay in the store when the
+ * session ends, go out when the same user is back, and are never sent as another user.
+ */
 export interface Outbox {
   readonly size: number;
-  /** Waits until everything is answered. */
+  /**
+   * Waits until everything is answered. Raises Unauthenticated where the session has ended and
+   * NoAnswer after `close`, if something is unsent.
+   */
   empty(): Promise<void>;
 }
 
 /**
  * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when its
- * change is stored, and raises Refused where the server will not have it.
+ * change is stored, and raises Refused where the server will not have it. After Unauthenticated, when
+ * the session has ended, and NoAnswer, when the client was closed, the change is kept and made when
+ * the same user is back: do not call again.
  */
 export class Chat {
   private constructor();
@@ -346,7 +354,7 @@ export class Client {
   readonly state: ClientState;
   /** The user's id. Raises Unauthenticated before a sign-up or log-in. */
   readonly user: string;
-  /** Ends the connection; what is unsent stays in the store. */
+  /** Ends the connection; what is unsent stays in the store, and whoever awaits it gets NoAnswer. */
   close(): Promise<void>;
   /** Makes an account and connects. Raises Refused. */
   signUp(wanted: {
@@ -357,7 +365,7 @@ export class Client {
   }): Promise<void>;
   /** Connects. Raises InvalidCredentials. */
   logIn(wanted: { username: string; password: string }): Promise<void>;
-  /** Ends the session; the store keeps nothing of it. */
+  /** Ends the session; the store keeps nothing of it, nor what the user has not sent. */
   logOut(): Promise<void>;
   /** Waits until the socket is there. Raises what ended the client for good. */
   untilReady(): Promise<void>;
@@ -422,7 +430,7 @@ export class Refused extends HubbubError {
 
 export class InvalidRequest extends Refused {}
 export class UnknownUser extends Refused {}
-/** The session has ended: log in again. */
+/** The session has ended: log in again. Unsent changes are kept until then. */
 export class Unauthenticated extends Refused {
   readonly final: true;
 }

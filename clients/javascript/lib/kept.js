@@ -2,6 +2,8 @@
  * What of a session is in the store: its tokens, its place in each chat, the history's epoch.
  * Written as it changes. The unsent changes beside it are the outbox's.
  */
+import { UNSENT } from "./outbox.js";
+
 const CURSOR = "cursor ";
 
 export class Kept {
@@ -54,14 +56,17 @@ export class Kept {
     return this.#forget(CURSOR);
   }
 
-  async forgetEverything() {
+  /** Everything but what is unsent. */
+  async forgetSession() {
     await this.#forget("");
     this.epoch = null;
   }
 
   #forget(beginning) {
     return this.#write(async () => {
-      for (const name of await this.#store.names(beginning)) await this.#store.remove(name);
+      for (const name of await this.#store.names(beginning)) {
+        if (!name.startsWith(UNSENT)) await this.#store.remove(name);
+      }
     });
   }
 

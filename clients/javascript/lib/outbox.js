@@ -1,24 +1,30 @@
 /**
  * Changes without an answer, in the order of the calls in each chat, each in the store until it is
  * answered, so that a program that starts again goes on where it ended. Its key makes every repeat
- * safe.
+ * safe. It belongs to the user who made it: it stays in the store when the session ends, and is
+ * never sent as another user.
  */
-import { NoAnswer, Transient } from "./errors.js";
+import { NoAnswer, Transient, Unauthenticated, refusal } from "./errors.js";
 import { Lanes } from "./lanes.js";
 
-const UNSENT = "unsent ";
+/** What names in the store begin with. */
+export const UNSENT = "unsent ";
+const KEPT = "What is unsent is kept, and sent when the same user logs in again.";
 
 export class Outbox {
   #store;
   #perform;
   #lanes;
-  #queues = new Map(); // chat -> [{change, kept, answered}]
-  #hasEnded = false;
+  #user = null; // whose changes these are
+  #stopped = null; // why nothing goes out
+  #resumed = Promise.resolve();
+  #isResumed = false; // what an earlier session left is in the queues
+  #queues = new Map(); // chat -> [{change, name, kept, resolve, reject}]
   #whenEmpty = [];
 
   /**
-   * `perform(change)` makes one attempt and gives the answer. A change is `{key, chat, method, path,
-   * body}`; the key of a message is its client id.
+   * `perform(change, user)` makes one attempt as that user and gives the answer. A change is `{key,
+   * chat, method, path, body}`; the key of a message is its client id.
    */
   constructor({ store, perform, clock, random }) {
     this.#store = store;
@@ -30,18 +36,30 @@ export class Outbox {
     return [...this.#queues.values()].reduce((sum, queue) => sum + queue.length, 0);
   }
 
-  /** Sends what an earlier program left. Nobody awaits it; a refusal ends it. */
-  async resume() {
-    for (const name of await this.#store.names(UNSENT)) {
-      const value = await this.#store.get(name);
-      if (value !== null) this.#queue(JSON.parse(value), null).catch(() => {});
-    }
+  /**
+   * The user has a session. What an earlier one left of theirs goes out, once; nobody awaits it, and
+   * a refusal ends it.
+   */
+  resume(user) {
+    if (user !== this.#user || this.#stopped !== null) this.#resumed = this.#begin(user);
+    return this.#resumed;
   }
 
-  /** Keeps and sends a change; gives the answer. Raises what refuses it for good. */
-  put(change) {
-    const kept = (async () => this.#store.put(UNSENT + change.key, JSON.stringify(change)))();
-    return this.#queue(change, kept);
+  /**
+   * Keeps and sends a change; gives the answer. Raises what refuses it for good, Unauthenticated when
+   * the session has ended, and NoAnswer after `close`: after these two it stays in the store until
+   * the same user is back.
+   */
+  async put(change) {
+    if (this.#user === null) throw unauthenticated("Sign up or log in first.");
+    const name = this.#beginning + change.key;
+    const kept = (async () => this.#store.put(name, JSON.stringify(change)))();
+    return new Promise((resolve, reject) => {
+      const one = { change, name, kept, resolve, reject };
+      this.#queueOf(change.chat).push(one);
+      if (this.#stopped !== null) tell(one, this.#stopped);
+      else this.#lanes.push(change.chat);
+    });
   }
 
   /** There is a new socket: who waited to try again need not any longer. */
@@ -49,48 +67,113 @@ export class Outbox {
     this.#lanes.restart(this.#queues.keys());
   }
 
-  /** Waits until everything is answered. */
+  /**
+   * Waits until everything is answered. Raises Unauthenticated where the session has ended and
+   * NoAnswer after `close`, if something is unsent.
+   */
   async empty() {
-    if (this.size > 0) await new Promise((resolve) => this.#whenEmpty.push(resolve));
+    if (this.size === 0) return;
+    if (this.#stopped !== null) throw this.#stopped;
+    await new Promise((resolve, reject) => this.#whenEmpty.push({ resolve, reject }));
   }
 
-  /** What is unsent stays in the store. */
+  /** What is unsent stays in the store; whoever awaits it gets NoAnswer. */
   close() {
-    this.#hasEnded = true;
-    this.#lanes.restart([]);
+    this.#stop(new NoAnswer("The client was closed before the answer. What is unsent is kept."));
   }
 
-  #queue(change, kept) {
-    return new Promise((resolve, reject) => {
-      const { chat } = change;
-      if (!this.#queues.has(chat)) this.#queues.set(chat, []);
-      this.#queues.get(chat).push({ change, kept, resolve, reject });
-      this.#lanes.push(chat);
-    });
+  /** The user has logged out: nothing of theirs is kept. What other users left is. */
+  async forget() {
+    if (this.#user === null) return;
+    const beginning = this.#beginning;
+    const kept = this.#all().map((one) => one.kept);
+    this.#stop(unauthenticated("The user has logged out."));
+    this.#user = null;
+    this.#queues = new Map();
+    await Promise.allSettled(kept);
+    for (const name of await this.#store.names(beginning)) await this.#store.remove(name);
+  }
+
+  get #beginning() {
+    return `${UNSENT}${this.#user} `;
+  }
+
+  #all() {
+    return [...this.#queues.values()].flat();
+  }
+
+  #queueOf(chat) {
+    if (!this.#queues.has(chat)) this.#queues.set(chat, []);
+    return this.#queues.get(chat);
+  }
+
+  async #begin(user) {
+    this.#stop(unauthenticated(`Another user has logged in. ${KEPT}`));
+    this.#user = user;
+    this.#stopped = null;
+    this.#isResumed = false;
+    this.#queues = new Map();
+    const queues = this.#queues;
+    let left;
+    try {
+      left = await this.#left();
+    } catch (error) {
+      if (queues === this.#queues) this.#stop(error);
+      throw error;
+    }
+    if (queues !== this.#queues) return; // somebody else has logged in meanwhile
+    const known = new Set(this.#all().map(({ name }) => name)); // and was made meanwhile
+    for (const one of left.reverse()) {
+      if (!known.has(one.name)) this.#queueOf(one.change.chat).unshift(one);
+    }
+    this.#isResumed = true;
+    this.hurry();
+  }
+
+  async #left() {
+    const left = [];
+    for (const name of await this.#store.names(this.#beginning)) {
+      const value = await this.#store.get(name);
+      if (value === null) continue;
+      left.push({ change: JSON.parse(value), name, kept: null, resolve() {}, reject() {} });
+    }
+    return left;
+  }
+
+  /** Nothing goes out any more; all that is unsent stays in the store. */
+  #stop(error) {
+    this.#stopped = error;
+    this.#lanes.restart([]);
+    for (const one of this.#all()) tell(one, error);
+    for (const { reject } of this.#whenEmpty.splice(0)) reject(error);
   }
 
   #next(chat) {
     const one = this.#queues.get(chat)?.[0];
-    if (one === undefined || this.#hasEnded) return undefined;
+    if (one === undefined || this.#stopped !== null || !this.#isResumed) return undefined;
     return {
       key: one.change.key,
       send: () => {
-        this.#try(one);
+        this.#try(one, this.#user);
         return true;
       },
     };
   }
 
-  async #try(one) {
-    const { change, kept } = one;
+  async #try(one, user) {
+    const { chat, key } = one.change;
     try {
-      await kept;
-      const answer = await this.#perform(change);
+      await one.kept;
+      const answer = await this.#perform(one.change, user);
       await this.#settle(one, () => one.resolve(answer));
     } catch (error) {
       const mayPass = error instanceof Transient || error instanceof NoAnswer;
-      if (mayPass) this.#lanes.again(change.chat, change.key, error.retryAfter);
-      else await this.#settle(one, () => one.reject(error));
+      if (mayPass) this.#lanes.again(chat, key, error.retryAfter);
+      else if (!(error instanceof Unauthenticated)) {
+        await this.#settle(one, () => one.reject(error));
+      } else if (this.#queues.get(chat)?.[0] === one) {
+        this.#stop(unauthenticated(`${error.message} ${KEPT}`));
+      }
     }
   }
 
@@ -101,9 +184,28 @@ export class Outbox {
     queue.shift();
     if (queue.length === 0) this.#queues.delete(chat);
     tell();
-    await this.#store.remove(UNSENT + key);
-    this.#lanes.done(chat, key);
-    this.#lanes.push(chat);
-    if (this.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+    try {
+      await this.#store.remove(one.name);
+    } catch {
+      // The next program sends it again, under the same key.
+    } finally {
+      this.#lanes.done(chat, key);
+      this.#lanes.push(chat);
+      if (this.size === 0) for (const { resolve } of this.#whenEmpty.splice(0)) resolve();
+    }
+  }
+}
+
+function unauthenticated(detail) {
+  return refusal(401, { code: "unauthenticated", detail });
+}
+
+/** The caller hears it when the change is kept, or that it is not. */
+async function tell({ kept, reject }, error) {
+  try {
+    await kept;
+    reject(error);
+  } catch (failure) {
+    reject(failure);
   }
 }

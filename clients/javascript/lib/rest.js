@@ -14,6 +14,7 @@ const PASSING = new Set(["unavailable", "rate_limited"]);
 const KEYED = new Set(["POST", "PATCH", "DELETE"]);
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const NO_COOKIE = {};
+const ANOTHER_USER = { code: "unauthenticated", detail: "Another user has logged in." };
 const LOG_IN_FIRST = { code: "unauthenticated", detail: "Sign up or log in first." };
 
 export class Rest {
@@ -91,11 +92,11 @@ export class Rest {
 
   /**
    * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
-   * none. Raises Refused or NoAnswer.
+   * none. With `user` it is made in a session of that user or not at all. Raises Refused or NoAnswer.
    */
-  async call(method, path, body, { key, repeatMs = this.#repeatMs } = {}) {
+  async call(method, path, body, { key, repeatMs = this.#repeatMs, user } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
-    return this.repeat(() => this.#call(method, path, body, made), repeatMs);
+    return this.repeat(() => this.#call(method, path, body, made, user), repeatMs);
   }
 
   /** What `ask()` gives, as often as it raises one of these codes and there is time. */
@@ -113,15 +114,22 @@ export class Rest {
     }
   }
 
-  async #call(method, path, body, key) {
-    const token = await this.accessToken();
+  async #call(method, path, body, key, user) {
     const ask = (good) => this.#exchange(method, path, { body, headers: headersOf(good, key) });
+    const token = await this.accessToken();
+    this.#expect(user);
     try {
       return await ask(token);
     } catch (error) {
       if (!(error instanceof Unauthenticated)) throw error;
     }
-    return ask(await this.renew(token));
+    const renewed = await this.renew(token);
+    this.#expect(user);
+    return ask(renewed);
+  }
+
+  #expect(user) {
+    if (user !== undefined && this.tokens?.user !== user) throw refusal(401, ANOTHER_USER);
   }
 
   /** Somebody waits at a form: what a rate refuses is told at once. */
@@ -134,19 +142,23 @@ export class Rest {
   }
 
   async #refresh() {
-    const { user, refresh } = this.tokens ?? {};
+    const before = this.tokens;
+    const { user, refresh } = before ?? {};
     const headers = this.#cookie;
     if (!refresh && headers === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
     const body = { refreshToken: refresh };
     const ask = () => this.#exchange("POST", "/api/user/refresh", { body, headers });
     try {
       const answer = this.#locks ? await this.#locks.request("hubbub-refresh", ask) : await ask();
-      await this.#keep(answer, user);
+      if (this.tokens === before) await this.#keep(answer, user);
     } catch (error) {
-      if (error instanceof Unauthenticated) await this.forget();
-      throw error;
+      if (this.tokens === before) {
+        if (error instanceof Unauthenticated) await this.forget();
+        throw error;
+      }
     }
-    return this.tokens.access;
+    if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile
+    return this.tokens.access; // of whoever has logged in meanwhile
   }
 
   async #keep({ token, refreshToken, expiresIn }, user) {

@@ -38,7 +38,9 @@ class File(msgspec.Struct, frozen=True):
 
 class Chat:
     """Get one from `Client.chat`. Changes are made in the order of the calls; each call returns
-    when its change is stored, and raises Refused where the server will not have it."""
+    when its change is stored, and raises Refused where the server will not have it. After
+    Unauthenticated, when the session has ended, and NoAnswer, when the client was closed, the
+    change is kept and made when the same user is back: do not call again."""
 
     def __init__(self, client: "Client", chat: str) -> None:
         self.id = chat

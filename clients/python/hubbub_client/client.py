@@ -17,7 +17,7 @@ from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
 from hubbub_client.kept import Kept
 from hubbub_client.outbox import Change, Outbox
-from hubbub_client.rest import Rest
+from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
@@ -42,7 +42,7 @@ class Client:
         store = store or MemoryStore()
         self._kept = Kept(store)
         self.rest = Rest(origin, self._kept.tokens())
-        self.rest.on_tokens = self._kept.keep_tokens
+        self.rest.on_tokens = self._keep_tokens
         self.outbox = Outbox(store, self._perform)
         self._session = Session("", self._kept.cursors(), self._kept.epoch, from_start=from_start)
         self._connection = Connection(
@@ -111,9 +111,10 @@ class Client:
         self._start()
 
     async def log_out(self) -> None:
-        """Ends the session; the store keeps nothing of it."""
+        """Ends the session; the store keeps nothing of it, nor what the user has not sent."""
         await self.rest.log_out()
-        self._kept.forget_everything()
+        self.outbox.forget()
+        self._kept.forget_session()
 
     async def until_ready(self) -> None:
         """Waits until the socket is there. Raises what ended the client for good."""
@@ -205,7 +206,12 @@ class Client:
             self._running.cancel()
         self._ended = None
         self._running = asyncio.create_task(self._run())
-        self.outbox.resume()
+        self.outbox.resume(self.user)
+
+    def _keep_tokens(self, tokens: Tokens) -> None:
+        """The session lives, or there is another one: what was stopped without one goes on."""
+        self._kept.keep_tokens(tokens)
+        self.outbox.resume(tokens.user)
 
     async def _run(self) -> None:
         try:
@@ -250,7 +256,8 @@ class Client:
     async def _perform(self, change: Change) -> dict[str, Any]:
         """By the socket where a message is sent and there is one, else by REST."""
         body = change.body
-        if self._connection.socket is None or body is None or "clientId" not in body:
+        has_socket = self._connection.socket is not None and self._session.user == self.user
+        if not has_socket or body is None or "clientId" not in body:
             return await self.rest.call(change.method, change.path, body, key=change.key)
         frame = {"type": "send", "chat": change.chat, **body}
         outcome = await self._connection.ask(change.key, frame)

@@ -131,7 +131,8 @@ class Connection:
         except TimeoutError as error:
             raise NoAnswer("no answer over the socket") from error
         finally:
-            del self._answers[client_id]
+            if self._answers.get(client_id) is answer:
+                del self._answers[client_id]
             if answer.done() and not answer.cancelled():
                 answer.exception()  # nobody may be waiting
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from hubbub_client.outbox import UNSENT
 from hubbub_client.rest import Tokens
 from hubbub_client.store import Store
 
@@ -46,6 +47,8 @@ class Kept:
         for chat in self.cursors():
             self.forget_cursor(chat)
 
-    def forget_everything(self) -> None:
+    def forget_session(self) -> None:
+        """Everything but what is unsent."""
         for name in self._store.names(""):
-            self._store.remove(name)
+            if not name.startswith(UNSENT):
+                self._store.remove(name)

@@ -1,7 +1,8 @@
 """Changes on their way: in the order of their making in each chat, each until it is answered.
 
 A change is in the store before anything is sent, and leaves it with its answer, so that a program
-that starts again goes on where it ended. Its key makes every repeat safe.
+that starts again goes on where it ended. Its key makes every repeat safe. It belongs to the user
+who made it: it stays in the store when the session ends, and is never sent as another user.
 """
 
 import asyncio
@@ -12,11 +13,12 @@ from typing import Any, Final
 
 import msgspec
 
-from hubbub_client.errors import NoAnswer, Transient
+from hubbub_client.errors import HubbubError, NoAnswer, Transient, Unauthenticated
 from hubbub_client.store import Store
 
 PAUSE_SECONDS: Final = 0.5
-_PREFIX: Final = "unsent "
+UNSENT: Final = "unsent "  # what names in the store begin with
+_KEPT: Final = "What is unsent is kept, and sent when the same user logs in again."
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -31,67 +33,105 @@ class Change(msgspec.Struct, frozen=True):
 
 
 Perform = Callable[[Change], Awaitable[dict[str, Any]]]
+Lane = deque[tuple[Change, asyncio.Future[dict[str, Any]]]]
 
 
 class Outbox:
-    """`perform` makes one attempt. Raises what the server refused for good to whoever awaits."""
+    """`perform` makes one attempt as the user of the last `resume`. Raises what the server refused
+    for good to whoever awaits."""
 
     def __init__(self, store: Store, perform: Perform) -> None:
         self._store = store
         self._perform = perform
-        self._lanes: dict[str, deque[tuple[Change, asyncio.Future[dict[str, Any]]]]] = {}
+        self._user: str | None = None  # whose changes these are
+        self._stopped: HubbubError | None = None  # why nothing goes out
+        self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
-    def resume(self) -> None:
-        """What an earlier program left. Nobody awaits it; a refusal ends it."""
-        for name in self._store.names(_PREFIX):
+    def resume(self, user: str) -> None:
+        """The user has a session. What an earlier one left of theirs goes out, once; nobody awaits
+        it, and a refusal ends it. Nothing happens after `close`."""
+        if isinstance(self._stopped, NoAnswer) or (user == self._user and self._stopped is None):
+            return
+        self._stop(_unauthenticated("Another user has logged in."))
+        self._user, self._stopped, self._lanes = user, None, {}
+        for name in self._names():
             value = self._store.get(name)
             if value is not None:
                 self._queue(msgspec.json.decode(value, type=Change))
 
     async def put(self, change: Change) -> dict[str, Any]:
-        """The answer. Who stops waiting takes nothing back: the change is made all the same."""
-        self._store.put(_PREFIX + change.key, msgspec.json.encode(change))
+        """The answer. Who stops waiting takes nothing back: the change is made all the same. So it
+        is after Unauthenticated, when the session has ended, and NoAnswer, when the client was
+        closed: it stays in the store until the same user is back."""
+        if self._user is None:
+            raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
+        self._store.put(self._name(change), msgspec.json.encode(change))
         return await asyncio.shield(self._queue(change))
 
     async def empty(self) -> None:
-        """Waits until everything is answered."""
+        """Waits until everything is answered. Raises Unauthenticated where the session has ended
+        and NoAnswer after `close`, if something is unsent."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+        if self._stopped is not None and len(self) > 0:
+            raise self._stopped
 
     async def close(self) -> None:
-        """What is unsent stays in the store."""
-        for task in list(self._tasks):
+        """What is unsent stays in the store; whoever awaits it gets NoAnswer."""
+        tasks = set(self._tasks)
+        self._stop(NoAnswer("The client was closed before the answer. What is unsent is kept."))
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forget(self) -> None:
+        """The user has logged out: nothing of theirs is kept. What other users left is."""
+        self._stop(Unauthenticated(401, "unauthenticated", "The user has logged out."))
+        for name in self._names():
+            self._store.remove(name)
+        self._user, self._lanes = None, {}
+
+    def _name(self, change: Change) -> str:
+        return f"{UNSENT}{self._user} {change.key}"
+
+    def _names(self) -> list[str]:
+        return [] if self._user is None else self._store.names(f"{UNSENT}{self._user} ")
+
+    def _stop(self, error: HubbubError) -> None:
+        """Nothing goes out any more; all that is unsent stays in the store."""
+        self._stopped = error
+        for _, answered in (one for lane in self._lanes.values() for one in lane):
+            _tell(answered, error)
+        for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _queue(self, change: Change) -> asyncio.Future[dict[str, Any]]:
         answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         answered.add_done_callback(_look)
         lane = self._lanes.setdefault(change.chat, deque())
         lane.append((change, answered))
-        if len(lane) == 1:
-            task = asyncio.create_task(self._run(change.chat))
+        if self._stopped is not None:
+            _tell(answered, self._stopped)
+        elif len(lane) == 1:
+            task = asyncio.create_task(self._run(change.chat, lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return answered
 
-    async def _run(self, chat: str) -> None:
-        lane = self._lanes[chat]
+    async def _run(self, chat: str, lane: Lane) -> None:
         try:
             while lane:
-                change, answered = lane[0]
-                await self._settle(change, answered)
+                await self._settle(*lane[0])
                 lane.popleft()
-        finally:
-            for _, answered in lane:
-                answered.cancel()
+        except Unauthenticated as ended:
+            self._stop(_unauthenticated(ended.detail))
+        else:
             del self._lanes[chat]
 
     async def _settle(self, change: Change, answered: asyncio.Future[dict[str, Any]]) -> None:
+        """Raises Unauthenticated."""
         while True:
             try:
                 result = await self._perform(change)
@@ -99,16 +139,27 @@ class Outbox:
                 await asyncio.sleep(max(PAUSE_SECONDS, refused.retry_after))
             except NoAnswer:
                 await asyncio.sleep(PAUSE_SECONDS)
+            except Unauthenticated:
+                raise
             except Exception as error:
-                self._store.remove(_PREFIX + change.key)
-                if not answered.done():
-                    answered.set_exception(error)
-                return
+                _tell(answered, error)
+                break
             else:
-                self._store.remove(_PREFIX + change.key)
                 with contextlib.suppress(asyncio.InvalidStateError):
                     answered.set_result(result)
-                return
+                break
+        # Where the store fails the next program sends it again, under the same key.
+        with contextlib.suppress(Exception):
+            self._store.remove(self._name(change))
+
+
+def _unauthenticated(detail: str) -> Unauthenticated:
+    return Unauthenticated(401, "unauthenticated", f"{detail} {_KEPT}")
+
+
+def _tell(answered: asyncio.Future[dict[str, Any]], error: Exception) -> None:
+    if not answered.done():
+        answered.set_exception(error)
 
 
 def _look(answered: asyncio.Future[dict[str, Any]]) -> None:

@@ -84,7 +84,9 @@ class Rest:
         async with self._refreshing:
             if self.tokens is before:  # nobody else did meanwhile
                 body = {"refreshToken": before.refresh}
-                self._keep(await self._repeat("POST", "/api/user/refresh", body, with_token=False))
+                answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
+                if self.tokens is before:  # nobody else has logged in meanwhile
+                    self._keep(answer)
             return self._session().access
 
     def _session(self) -> Tokens:

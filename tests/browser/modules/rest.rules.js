@@ -114,3 +114,27 @@ rule("a log-in is repeated while its outcome is open; a rate is told to who wait
   const limited = parts([refused(429, "rate_limited", { "Retry-After": "1" })], { tokens: null });
   same((await failed(limited.rest.logIn({ username: "a", password: "b" }))).code, "rate_limited");
 });
+
+rule("a renewal that another log-in overtakes neither replaces nor ends its session", async () => {
+  const BEN = { user: { id: "ben" }, token: "b1", refreshToken: "s1", expiresIn: 900 };
+  for (const late of [NEW, refused(401, "unauthenticated")]) {
+    const waiting = [];
+    const { rest } = parts([], {
+      tokens: { ...TOKENS, expires: 0 },
+      fetch: (path) => (path === "/api/user/login"
+        ? answered(200, BEN)
+        : new Promise((resolve) => waiting.push(resolve))),
+    });
+    const token = rest.accessToken();
+    await settle();
+    await rest.logIn({ username: "ben", password: "correct horse" });
+    waiting[0](answered(...late));
+    same([await token, rest.tokens.user, rest.tokens.access], ["b1", "ben", "b1"]);
+  }
+});
+
+rule("a call for one user is not made in the session of another one", async () => {
+  const { rest, asked } = parts([refused(401, "unauthenticated"), NEW, GOOD]);
+  same((await failed(rest.call("POST", "/y", {}, { user: "ben" }))).name, "Unauthenticated");
+  same([asked.length, await rest.call("POST", "/y", {}, { user: "ann" })], [0, { well: true }]);
+});

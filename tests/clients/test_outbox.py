@@ -1,0 +1,198 @@
+"""What the Python client's outbox keeps, sends and tells its callers, without a server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hubbub_client.errors import Forbidden, NoAnswer, Unauthenticated
+from hubbub_client.outbox import Change, Outbox
+from hubbub_client.store import MemoryStore
+
+PATIENCE_SECONDS = 10.0
+
+
+def change(key: str, chat: str = "c") -> Change:
+    return Change(key, chat, "POST", f"/api/chat/{chat}/message", {"message": key})
+
+
+class Server:
+    """Answers each attempt, or raises `error`; while it is not `is_there`, attempts wait."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.error: Exception | None = None
+        self.is_there = asyncio.Event()
+        self.is_there.set()
+        self.was_asked = asyncio.Event()
+
+    async def perform(self, change: Change) -> dict[str, Any]:
+        self.asked.append(change.key)
+        self.was_asked.set()
+        await self.is_there.wait()
+        if self.error is not None:
+            raise self.error
+        return {"key": change.key}
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def outbox(store: MemoryStore, server: Server) -> Outbox:
+    """Nobody has logged in yet."""
+    return Outbox(store, server.perform)
+
+
+@pytest.fixture(autouse=True)
+async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
+    """Nothing is left for asyncio to complain of."""
+    found: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
+    yield found
+    assert found == []
+
+
+def keys(store: MemoryStore) -> list[str]:
+    return [name.rpartition(" ")[2] for name in store.names("unsent ")]
+
+
+async def until_asked(server: Server, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(server.asked) < count:
+            server.was_asked.clear()
+            await server.was_asked.wait()
+
+
+async def test_an_ended_session_keeps_what_is_unsent(
+    store: MemoryStore, server: Server, outbox: Outbox
+) -> None:
+    """The callers hear it, also of what waits behind; nothing more goes out until the log-in."""
+    outbox.resume("ann")
+    server.error = Unauthenticated(401, "unauthenticated", "The session has ended.")
+    puts = [outbox.put(change(key, chat)) for key, chat in (("1", "c"), ("2", "c"), ("3", "d"))]
+    heard = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(one) for one in heard] == [Unauthenticated] * 3
+    assert str(heard[0]).startswith(
+        "unauthenticated: The session has ended. What is unsent is kept"
+    )
+    asked = len(server.asked)
+    with pytest.raises(Unauthenticated):
+        await outbox.put(change("4"))
+    with pytest.raises(Unauthenticated):
+        await outbox.empty()
+    assert (len(server.asked), len(outbox)) == (asked, 4)
+    assert keys(store) == ["1", "2", "3", "4"]
+    server.error, server.asked = None, []
+    outbox.resume("ann")
+    await outbox.empty()
+    assert (sorted(server.asked), keys(store), len(outbox)) == (["1", "2", "3", "4"], [], 0)
+    assert [key for key in server.asked if key != "3"] == ["1", "2", "4"]
+
+
+async def test_what_an_earlier_program_left_outlives_an_ended_session(
+    store: MemoryStore, server: Server, outbox: Outbox
+) -> None:
+    """The next program tries it again, as often as it takes."""
+    outbox.resume("ann")
+    server.error = Unauthenticated(401, "unauthenticated", "The session has ended.")
+    with pytest.raises(Unauthenticated):
+        await outbox.put(change("1"))
+    for _ in range(2):
+        following = Outbox(store, server.perform)
+        following.resume("ann")
+        with pytest.raises(Unauthenticated):
+            await following.empty()
+    server.error = None
+    following = Outbox(store, server.perform)
+    following.resume("ann")
+    await following.empty()
+    assert (server.asked, keys(store)) == (["1"] * 4, [])
+
+
+async def test_a_closed_outbox_tells_that_there_was_no_answer(
+    store: MemoryStore, server: Server, outbox: Outbox
+) -> None:
+    """Nobody is cancelled; the changes stay in the store, and nothing starts it again."""
+    outbox.resume("ann")
+    server.is_there.clear()
+    callers = [asyncio.create_task(outbox.put(change(key))) for key in ("1", "2")]
+    await until_asked(server, 1)
+    await outbox.close()
+    heard = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(one) for one in heard] == [NoAnswer, NoAnswer]
+    outbox.resume("ann")
+    with pytest.raises(NoAnswer):
+        await outbox.put(change("3"))
+    assert (server.asked, keys(store)) == (["1"], ["1", "2", "3"])
+
+
+async def test_a_change_is_never_sent_as_another_user(
+    store: MemoryStore, server: Server, outbox: Outbox
+) -> None:
+    """It waits for its own, and who awaits it is told."""
+    outbox.resume("ann")
+    server.is_there.clear()
+    anns = asyncio.create_task(outbox.put(change("ann's")))
+    await until_asked(server, 1)
+    outbox.resume("ben")
+    with pytest.raises(Unauthenticated, match="Another user has logged in"):
+        await anns
+    server.is_there.set()
+    server.asked = []
+    await outbox.put(change("ben's"))
+    assert (server.asked, keys(store)) == (["ben's"], ["ann's"])
+    outbox.forget()  # ben logs out
+    assert keys(store) == ["ann's"]
+    outbox.resume("ann")
+    await outbox.empty()
+    assert (server.asked, keys(store)) == (["ben's", "ann's"], [])
+
+
+async def test_a_change_is_resumed_once(server: Server, outbox: Outbox) -> None:
+    """However often the user logs in while it is on its way."""
+    outbox.resume("ann")
+    server.is_there.clear()
+    caller = asyncio.create_task(outbox.put(change("1")))
+    await until_asked(server, 1)
+    outbox.resume("ann")
+    outbox.resume("ann")
+    assert len(outbox) == 1
+    server.is_there.set()
+    assert await caller == {"key": "1"}
+    await outbox.empty()
+    assert server.asked == ["1"]
+
+
+async def test_nothing_is_kept_of_nobody(store: MemoryStore, outbox: Outbox) -> None:
+    """Before a log-in, and after a log-out, which drops what the user has not sent."""
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await outbox.put(change("1"))
+        assert store.names("") == []
+        outbox.resume("ann")
+        outbox.forget()
+
+
+async def test_a_store_that_fails_holds_up_nothing(server: Server) -> None:
+    """Where it cannot forget a change its caller still has the answer, and the next goes out."""
+
+    class Full(MemoryStore):
+        def remove(self, name: str) -> None:
+            raise OSError("No space left on device")
+
+    outbox = Outbox(Full(), server.perform)
+    outbox.resume("ann")
+    answers = await asyncio.gather(outbox.put(change("1")), outbox.put(change("2")))
+    assert answers == [{"key": "1"}, {"key": "2"}]
+    server.error = Forbidden(403, "forbidden", "No.")
+    with pytest.raises(Forbidden):
+        await outbox.put(change("3"))
+    await outbox.empty()

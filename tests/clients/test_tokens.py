@@ -1,0 +1,57 @@
+"""Whose session the Python client uses, on a server that answers as the test says."""
+
+import asyncio
+from unittest.mock import Mock
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from hubbub_client import Client
+from hubbub_client.rest import Rest, Tokens
+
+
+async def log_in(_: web.Request) -> web.Response:
+    body = {"user": {"id": "ben"}, "token": "ben's", "refreshToken": "r", "expiresIn": 900}
+    return web.json_response(body)
+
+
+async def test_a_refresh_that_another_log_in_overtakes_does_not_replace_it() -> None:
+    """Its answer is of the session before, whose tokens nobody must take for the new user's."""
+    may_answer, is_asked = asyncio.Event(), asyncio.Event()
+
+    async def refresh(_: web.Request) -> web.Response:
+        is_asked.set()
+        await may_answer.wait()
+        return web.json_response({"token": "ann's", "refreshToken": "ann's", "expiresIn": 900})
+
+    app = web.Application()
+    app.router.add_post("/api/user/refresh", refresh)
+    app.router.add_post("/api/user/login", log_in)
+    async with TestServer(app) as server, asyncio.timeout(20):
+        rest = Rest(str(server.make_url("")), Tokens("ann", "old", "old", 0.0))
+        refreshing = asyncio.create_task(rest.access_token())
+        await is_asked.wait()
+        await rest.log_in("ben", "correct horse")
+        may_answer.set()
+        assert await refreshing == "ben's"
+        assert rest.tokens is not None
+        assert (rest.tokens.user, rest.tokens.access) == ("ben", "ben's")
+        await rest.close()
+
+
+async def test_a_message_goes_out_over_no_socket_of_another_user() -> None:
+    """The socket of the user before may still be there; a call with the new token takes it."""
+
+    async def send(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer ben's"
+        info = {"messageId": "m", "seq": 6, "at": "2026-01-02T03:04:05.678Z"}
+        return web.json_response({"messageInfo": info}, status=201)
+
+    app = web.Application()
+    app.router.add_post("/api/user/login", log_in)
+    app.router.add_post("/api/chat/c/message", send)
+    async with TestServer(app) as server, Client(str(server.make_url(""))) as client:
+        client._session.user = "ann"
+        client._connection.socket = Mock()
+        await client.rest.log_in("ben", "correct horse")
+        async with asyncio.timeout(20):
+            assert (await client.chat("c").send("hello")).seq == 6
