@@ -17,7 +17,7 @@ from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, invalid, not_found, unavailable
-from common.protocol.ids import is_id, new_id
+from common.protocol.ids import WRONG_ID, is_id, new_id
 from files.metrics import REQUESTS, SENT
 from files.store import BytesMissing, StoreUnavailable
 from files.uploads import BodyBroken
@@ -69,7 +69,7 @@ class Request:
         own: str | None = self.headers.get("idempotency-key")
         if own is not None:
             if not is_id(own):
-                raise invalid("Idempotency-Key", "must be a UUID of 36 lower-case characters")
+                raise invalid("Idempotency-Key", WRONG_ID)
             return own
         word = read_word(self.headers.get(BALANCER_HEADER, ""), self._balancer_key)
         return word.request_key if word and is_id(word.request_key) else new_id()

@@ -17,7 +17,7 @@ from common.protocol.events import (
     ReactionAdded,
     ReactionRemoved,
 )
-from common.protocol.ids import is_id, new_id
+from common.protocol.ids import WRONG_ID, is_id, new_id
 from common.protocol.items import (
     AnyItem,
     AppendResult,
@@ -41,7 +41,6 @@ from common.protocol.limits import (
     wrong_with_message,
 )
 
-_ID_RULE: Final = "must be a UUID of 36 lower-case characters"
 _SAYING: Final = (SendItem, EditItem)  # a tuple is looked through faster than a union
 _WHY_NOT: Final = {
     "not_found": not_found(),
@@ -79,15 +78,15 @@ def judge(item: AnyItem) -> Refusal | None:
 
 def _judge_send(item: SendItem) -> Refusal | None:
     if not is_id(item.key):
-        return invalid("clientId", _ID_RULE)
+        return invalid("clientId", WRONG_ID)
     if wrong := wrong_with_message(item.message, may_be_empty=bool(item.attachments)):
         return invalid("message", wrong)
     if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
         return invalid("mentions", wrong)
     if item.reply_to is not UNSET and not is_id(item.reply_to):
-        return invalid("replyTo", _ID_RULE)
+        return invalid("replyTo", WRONG_ID)
     if item.attachments is not UNSET and not all(map(is_id, item.attachments)):
-        return invalid("attachments", _ID_RULE)
+        return invalid("attachments", WRONG_ID)
     return None
 
 
@@ -97,7 +96,7 @@ def _judge_change(
     if isinstance(item, ReactItem | UnreactItem) and qualify_emoji(item.emoji) is None:
         return invalid("emoji", WRONG_EMOJI)
     if not isinstance(item, ReactItem | PreviewItem) and not is_id(item.key):
-        return invalid("Idempotency-Key", _ID_RULE)
+        return invalid("Idempotency-Key", WRONG_ID)
     if isinstance(item, EditItem):
         if wrong := wrong_with_message(item.message, may_be_empty=True):  # where it has files
             return invalid("message", wrong)

@@ -8,6 +8,7 @@ import os
 import re
 import time
 
+WRONG_ID = "must be a UUID of 36 lower-case characters"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _match_uuid = re.compile(UUID_PATTERN).match

@@ -14,11 +14,10 @@ from msgspec import inspect as types
 
 from common.protocol.errors import invalid
 from common.protocol.fields import check_fields
-from common.protocol.ids import UUID_PATTERN, is_id
+from common.protocol.ids import UUID_PATTERN, WRONG_ID, is_id
 from common.protocol.limits import wrong_with_text
 from common.protocol.wire import MAX_SEQ
 from edge.bodies import Query
-from edge.http.request import WRONG_ID
 
 MAX_HELD: Final = 64
 MAX_HELD_BYTES: Final = 32

@@ -4,7 +4,6 @@ Everything that is wrong becomes the refusal that the contract names, in its ord
 size, then form. Knows nothing of what the fields mean.
 """
 
-import re
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -14,12 +13,13 @@ from msgspec import UNSET, UnsetType
 
 from common.protocol.errors import Refusal, invalid
 from common.protocol.fields import check_fields
-from common.protocol.ids import is_id
+from common.protocol.ids import WRONG_ID, is_id
 from common.protocol.limits import (
     MAX_BODY_BYTES,
     MAX_JSON_DEPTH,
     json_depth_exceeds,
 )
+from common.protocol.wrong import Wrong, explain
 from edge.bodies import RequestBody
 from edge.http.headers import find_header
 
@@ -27,10 +27,6 @@ B = TypeVar("B", bound=RequestBody)
 AnyRequest = Request[Any, Any, Any]
 
 KEY_HEADER: Final = b"idempotency-key"
-WRONG_ID: Final = "must be a UUID of 36 lower-case characters"
-
-_find_place = re.compile(r" - at `\$\.?(.*)`\Z").search
-_find_missing = re.compile(r"missing required field `(.+?)`").search
 
 
 async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = False) -> B | None:
@@ -94,23 +90,15 @@ def decode_body(data: bytes, shape: type[B]) -> B:
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.ValidationError as error:
-        raise _explain(str(error)) from error
+        raise _refuse_shape(explain(str(error))) from error
     except msgspec.DecodeError as error:
         raise Refusal("invalid_request", "The body is not valid JSON.") from error
 
 
-def _explain(wrong: str) -> Refusal:
-    """msgspec's sentence in the words of the contract."""
-    place = _find_place(wrong)
-    field = place[1] if place else ""
-    if missing := _find_missing(wrong):
-        return invalid(f"{field}.{missing[1]}" if field else missing[1], "is missing")
-    if not field:
+def _refuse_shape(wrong: Wrong) -> Refusal:
+    if not wrong.field:
         return Refusal("invalid_request", "The body must be a JSON object.")
-    if "matching regex" in wrong:
-        return invalid(field, WRONG_ID)
-    rule = wrong.split(" - at ")[0].replace("`", "").replace("Expected", "must be", 1)
-    return invalid(field, rule.partition(", got")[0])
+    return invalid(*wrong)
 
 
 class BareRequest(Request[Any, Any, Any]):

@@ -16,8 +16,8 @@ from common.protocol.limits import (
     json_depth_exceeds,
     wrong_with_mentions,
     wrong_with_message,
-    wrong_with_text,
 )
+from common.protocol.wrong import explain
 
 MAX_RESUMED_CHATS: Final = 1_000
 
@@ -76,9 +76,8 @@ def _explain(line: bytes, error: msgspec.DecodeError) -> Refused:
         return Refused(Refusal("invalid_request", "A number is too long."))
     if not isinstance(found, dict):
         raise NotAnObject
-    detail = f"{error}." if isinstance(error, msgspec.ValidationError) else "Invalid Unicode."
     return Refused(
-        Refusal("invalid_request", _safe(detail)),
+        Refusal("invalid_request", _detail(error)),
         _id_in(found, "chat"),
         _id_in(found, "clientId"),
         found.get("type") == "connect",
@@ -89,9 +88,11 @@ def _refuse_constant(name: str) -> Any:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
-def _safe(detail: str) -> str:
-    # The decoder quotes an unknown type, which may be anything.
-    return "The type is unknown." if wrong_with_text(detail) or "$.type" in detail else detail
+def _detail(error: msgspec.DecodeError) -> str:
+    if not isinstance(error, msgspec.ValidationError):
+        return "Invalid Unicode."
+    field, rule = explain(str(error))
+    return "The type is unknown." if field == "type" else f"{field} {rule}."
 
 
 def _id_in(found: dict[str, Any], key: str) -> str | None:
