@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from common.database.failures import retry_busy
-from common.database.pool import Pool, begin
+from common.database.pool import Connection, Pool, begin
 from common.protocol.errors import not_found
 from common.protocol.fields import check_fields, wrong_with_password
 from common.protocol.instance import (
@@ -29,10 +29,16 @@ from common.protocol.wire import wire_time
 from users.codes import hash_code, new_code
 from users.instance import demand_role
 from users.passwords import Passwords
-from users.roles import IN_CHARGE, forbidden, judge_last_owner, judge_target
+from users.roles import IN_CHARGE, forbidden, judge_last_owner, judge_role, judge_target
 from users.sessions import Sessions
 from users.store import administration as store
-from users.store.instance import find_result, keep_result, lock_instance, write_log
+from users.store.instance import (
+    find_result,
+    hold_instance,
+    keep_result,
+    lock_instance,
+    write_log,
+)
 from users.store.sessions import revoke_sessions_of
 
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the caller of who is not signed in
@@ -138,7 +144,13 @@ class Administration:
                 raise not_found()
             if refusal := judge_target(caller_role, found.role):
                 raise refusal
-            await store.replace_reset_code(connection, found.id, hash_code(code), RESET_SECONDS)
+            await store.replace_reset_code(
+                connection,
+                found.id,
+                hash_code(code),
+                maker=request.caller,
+                seconds=RESET_SECONDS,
+            )
             await write_log(connection, request.caller, "user.reset", found.id, {})
             result = Code(code=code)
             await keep_result(
@@ -147,7 +159,9 @@ class Administration:
         return result
 
     async def use_reset(self, request: UseReset) -> Empty:
-        """Sets the password and ends all sessions; reactivates nobody.
+        """Sets the password and ends all sessions; reactivates nobody. A code is good while the
+        user has the role and the password that they had when it was made, and its maker may still
+        make it.
 
         Raises Refusal: `invalid_request`, `not_found` for a code that is not good and was not used
         with this key, `unavailable`.
@@ -156,7 +170,7 @@ class Administration:
         code_hash = hash_code(request.code)
         scope = f"use_reset {code_hash.hex()}"
         async with self._pool.connection() as connection:
-            if await store.find_reset(connection, code_hash) is None:
+            if not await _is_good(connection, await store.find_reset(connection, code_hash)):
                 if await find_result(connection, NOBODY, scope, request.key) is None:
                     raise not_found()
                 return Empty()
@@ -164,18 +178,28 @@ class Administration:
 
         async def attempt() -> int:
             async with begin(self._pool) as connection:
-                user = await store.take_reset(connection, code_hash)
-                if user is None:
+                await hold_instance(connection)
+                reset = await store.lock_reset(connection, code_hash)
+                if reset is None or not await _is_good(connection, reset):
                     # The first one may have been under way when the code was looked for.
                     if await find_result(connection, NOBODY, scope, request.key) is None:
                         raise not_found()
                     return 0
-                await store.set_password(connection, user, hashed)
+                await store.delete_reset(connection, reset.user)
+                await store.set_password(connection, reset.user, hashed)
                 await keep_result(connection, NOBODY, scope, request.key, b"")
-                return await revoke_sessions_of(connection, user, keep=None)
+                return await revoke_sessions_of(connection, reset.user, keep=None)
 
         self._sessions.announce_revocations(await retry_busy(attempt), "password reset")
         return Empty()
+
+
+async def _is_good(connection: Connection, reset: store.ResetRow | None) -> bool:
+    """Whether its maker may still act on the user whose password it resets."""
+    if reset is None:
+        return False
+    role = await store.find_role(connection, reset.maker)
+    return not (judge_role(role, IN_CHARGE) or judge_target(role, reset.role))
 
 
 def show_user(row: store.UserRow) -> ManagedUser:

@@ -59,7 +59,8 @@ class ResetLink(AnswerBody):
 
 
 class ResetBody(RequestBody):
-    """The code behind `#reset=` of the link."""
+    """The code behind `#reset=` of the link. It ends with a change of the user's role or password,
+    and is 404 while whoever made it may not reset this user's password."""
 
     code: str
     password: Password

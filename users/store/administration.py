@@ -21,8 +21,11 @@ class UserRow(NamedTuple):
 
 
 class ResetRow(NamedTuple):
+    """A code that was not used, of an account that has the role and the password of then."""
+
     user: str
-    password_number: int
+    role: Role
+    maker: str
 
 
 _FROM_USERS = (
@@ -85,37 +88,44 @@ async def update_user(connection: Connection, user: str, role: Role, active: boo
 
 
 async def replace_reset_code(
-    connection: Connection, user: str, code_hash: bytes, seconds: int
+    connection: Connection, user: str, code_hash: bytes, *, maker: str, seconds: int
 ) -> None:
     """The one before is void."""
     await connection.execute(
-        "INSERT INTO reset_codes (user_id, hash, expires_at)"
-        " VALUES (%s, %s, now() + make_interval(secs => %s))"
-        " ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash,"
+        "INSERT INTO reset_codes (user_id, hash, maker, role, password_number, expires_at)"
+        " SELECT id, %s, %s, role, password_number, now() + make_interval(secs => %s)"
+        " FROM users WHERE id = %s"
+        " ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, maker = excluded.maker,"
+        " role = excluded.role, password_number = excluded.password_number,"
         " expires_at = excluded.expires_at",
-        (user, code_hash, seconds),
+        (code_hash, maker, seconds, user),
     )
 
 
+_RESETS = (
+    "SELECT u.id::text, u.role, r.maker::text FROM reset_codes r JOIN users u"
+    " ON u.id = r.user_id AND u.role = r.role AND u.password_number = r.password_number"
+    " WHERE r.hash = %s AND r.expires_at > now() AND u.deleted_at IS NULL"
+)
+
+
 async def find_reset(connection: Connection, code_hash: bytes) -> ResetRow | None:
-    """Of whom a code that is still good resets the password."""
+    cursor = await connection.execute(_RESETS, (code_hash,))
+    row = await cursor.fetchone()
+    return ResetRow(*row) if row else None
+
+
+async def lock_reset(connection: Connection, code_hash: bytes) -> ResetRow | None:
+    """The code is used once, and the password stays as it is until the end of the transaction."""
     cursor = await connection.execute(
-        "SELECT u.id::text, u.password_number FROM reset_codes r JOIN users u ON u.id = r.user_id"
-        " WHERE r.hash = %s AND r.expires_at > now() AND u.deleted_at IS NULL",
-        (code_hash,),
+        _RESETS + " FOR UPDATE OF r FOR NO KEY UPDATE OF u", (code_hash,)
     )
     row = await cursor.fetchone()
     return ResetRow(*row) if row else None
 
 
-async def take_reset(connection: Connection, code_hash: bytes) -> str | None:
-    """The user whose code it was; it is void from now on."""
-    cursor = await connection.execute(
-        "DELETE FROM reset_codes WHERE hash = %s AND expires_at > now() RETURNING user_id::text",
-        (code_hash,),
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def delete_reset(connection: Connection, user: str) -> None:
+    await connection.execute("DELETE FROM reset_codes WHERE user_id = %s", (user,))
 
 
 async def set_password(connection: Connection, user: str, password_hash: str) -> None:

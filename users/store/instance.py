@@ -34,6 +34,11 @@ async def lock_instance(connection: Connection) -> InstanceRow:
     return await _read(connection, "SELECT name, signup FROM instance FOR UPDATE")
 
 
+async def hold_instance(connection: Connection) -> InstanceRow:
+    """Changes by those in charge wait for the end of this transaction, which sees all before it."""
+    return await _read(connection, "SELECT name, signup FROM instance FOR SHARE")
+
+
 async def _read(connection: Connection, query: str) -> InstanceRow:
     row = await (await connection.execute(query)).fetchone()
     assert row is not None
