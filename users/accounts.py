@@ -34,13 +34,19 @@ from common.protocol.users import (
     SignUp,
 )
 from users.codes import hash_code
-from users.invitations import Invitations
+from users.invitations import Invitations, kind_of, lock_working
 from users.passwords import Passwords
 from users.roles import InviteKind, judge_sign_up
 from users.sessions import Sessions, unauthenticated
 from users.store import accounts as store
-from users.store.instance import has_owner_code, read_instance, take_owner_code, write_log
-from users.store.invitations import JoinRow, insert_join, lock_invitation, use_invitation
+from users.store.instance import (
+    has_owner_code,
+    hold_instance,
+    read_instance,
+    take_owner_code,
+    write_log,
+)
+from users.store.invitations import JoinRow, insert_join, use_invitation
 from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
@@ -127,16 +133,17 @@ class Accounts:
             mode = self._signup or (await read_instance(connection)).signup
             if request.invite and await has_owner_code(connection, hash_code(request.invite)):
                 code = InviteKind.OWNER
-        if request.invite and code is None and await self._invitations.is_working(request.invite):
-            code = InviteKind.INVITATION
+        if request.invite and code is None:
+            code = await self._invitations.find_kind(request.invite)
         if refusal := judge_sign_up(mode, request.invite is not None, code):
             raise refusal
 
     async def _insert_account(
         self, request: SignUp, account: store.AccountRow
     ) -> tuple[store.AccountRow, JoinRow | None]:
-        """With the join of a chat that follows, if the invitation is for one. Raises Refusal
-        `not_found` where somebody else was quicker to use it up."""
+        """With the join of a chat that follows, if the invitation is for one. Raises Refusal:
+        `not_found` where somebody else was quicker to use it up, or its maker may not give so much
+        any more; `signup_closed` where sign-up was closed meanwhile."""
         async with begin(self._pool) as connection:
             if request.invite is None:
                 await store.insert_account(connection, account, request.key)
@@ -146,9 +153,12 @@ class Accounts:
                 await store.insert_account(connection, account, request.key)
                 await write_log(connection, account.id, "owner.made", account.id, {})
                 return account, None
-            invitation = await lock_invitation(connection, request.invite)
-            if invitation is None or invitation.uses_left == 0:
+            mode = self._signup or (await hold_instance(connection)).signup
+            invitation = await lock_working(connection, request.invite)
+            if invitation.uses_left == 0:
                 raise not_found()
+            if refusal := judge_sign_up(mode, True, kind_of(invitation)):
+                raise refusal
             account = account._replace(role=invitation.role)
             await store.insert_account(connection, account, request.key)
             await use_invitation(connection, invitation.id, account.id)

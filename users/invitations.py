@@ -27,11 +27,18 @@ from common.protocol.instance import (
 from common.protocol.users import Empty
 from common.protocol.wire import wire_time
 from users.codes import new_code
-from users.roles import IN_CHARGE, judge_invitation, judge_role
+from users.roles import (
+    IN_CHARGE,
+    InviteKind,
+    judge_invitation,
+    judge_role,
+    kind_of_invitation,
+)
 from users.store import invitations as store
 from users.store.administration import find_role
 from users.store.instance import (
     find_result,
+    hold_instance,
     keep_result,
     lock_instance,
     read_instance,
@@ -76,10 +83,11 @@ class Invitations:
             await self._demand_leave(connection, request)
             if known := await find_result(connection, request.caller, scope, request.key):
                 return msgspec.json.decode(known, type=Invitation)
-            row = await store.insert_invitation(
+            invitation, code = new_id(), new_code()
+            expires_at = await store.insert_invitation(
                 connection,
-                new_id(),
-                new_code(),
+                invitation,
+                code,
                 maker=request.caller,
                 chat=request.chat,
                 role=request.role,
@@ -90,8 +98,15 @@ class Invitations:
                 "uses": request.uses, "days": request.days, "role": request.role,
                 "chat": request.chat,
             }  # fmt: skip
-            await write_log(connection, request.caller, "invite.created", row.id, detail)
-            made = show_invitation(row)
+            await write_log(connection, request.caller, "invite.created", invitation, detail)
+            made = Invitation(
+                code=code,
+                uses=request.uses,
+                left=request.uses,
+                chat=request.chat,
+                role=request.role,
+                expires_at=wire_time(expires_at),
+            )
             result = msgspec.json.encode(made)
             await keep_result(connection, request.caller, scope, request.key, result)
         return made
@@ -103,7 +118,7 @@ class Invitations:
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
                 raise refusal
             maker = None if role in IN_CHARGE else request.caller
-            rows = await store.list_invitations(connection, maker)
+            rows = [row for row in await store.list_invitations(connection, maker) if kind_of(row)]
         owners = await self._owners_of({row.chat for row in rows if row.chat is not None})
         working = [row for row in rows if row.chat is None or owners.get(row.chat) == row.maker]
         return InvitationList(invitations=[show_invitation(row) for row in working])
@@ -122,8 +137,8 @@ class Invitations:
                 raise refusal
             if await find_result(connection, request.caller, scope, request.key) is not None:
                 return Empty()
-            row = await store.lock_invitation(connection, request.code)
-            if row is None or row.uses_left == 0:
+            row = await lock_working(connection, request.code)
+            if row.uses_left == 0:
                 raise not_found()
             if role not in IN_CHARGE and row.maker != request.caller:
                 raise not_found()
@@ -153,9 +168,7 @@ class Invitations:
 
     async def _take(self, request: TakeInvitation) -> tuple[store.InvitationRow, bool]:
         async with begin(self._pool) as connection:
-            row = await store.lock_invitation(connection, request.code)
-            if row is None:
-                raise not_found()
+            row = await lock_working(connection, request.code)
             is_new = not await store.has_used(connection, row.id, request.caller)
             if is_new:
                 if row.uses_left == 0:
@@ -166,13 +179,15 @@ class Invitations:
                 await store.insert_join(connection, join)
         return row, is_new
 
-    async def is_working(self, code: str) -> bool:
-        """Whether somebody may sign up with it now."""
+    async def find_kind(self, code: str) -> InviteKind | None:
+        """None for one that does not work, or not any more."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
         if row is None or row.uses_left == 0:
-            return False
-        return row.chat is None or (await self._owners_of({row.chat})).get(row.chat) == row.maker
+            return None
+        if row.chat and (await self._owners_of({row.chat})).get(row.chat) != row.maker:
+            return None
+        return kind_of(row)
 
     async def _owners_of(self, chats: set[str]) -> dict[str, str]:
         if not chats:
@@ -214,6 +229,22 @@ class Invitations:
             await self.join(join)
         except Refusal as refusal:
             log("join by invitation refused", code=refusal.code, chat=join.chat)
+
+
+async def lock_working(connection: Connection, code: str) -> store.InvitationRow:
+    """Its uses are serial from here on, and its maker's role stays as it is. It may be used up.
+
+    Raises Refusal `not_found`.
+    """
+    await hold_instance(connection)
+    row = await store.lock_invitation(connection, code)
+    if row is None or kind_of(row) is None:
+        raise not_found()
+    return row
+
+
+def kind_of(row: store.InvitationRow) -> InviteKind | None:
+    return kind_of_invitation(row.maker_role, row.chat is not None, row.role)
 
 
 def show_invitation(row: store.InvitationRow) -> Invitation:

@@ -17,7 +17,8 @@ class InviteKind(Enum):
     """What a code that still works is."""
 
     OWNER = "makes the first owner"
-    INVITATION = "was made by somebody who may invite"
+    INSTANCE = "was made by somebody in charge"
+    CHAT = "was made by a member, who may invite while everybody can sign up anyway"
 
 
 def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> Refusal | None:
@@ -26,9 +27,10 @@ def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> 
         return not_found()
     if mode == "open" or code is InviteKind.OWNER:
         return None
-    if mode == "invite" and code is InviteKind.INVITATION:
+    if mode == "invite" and code is InviteKind.INSTANCE:
         return None
-    return Refusal("signup_closed", "Nobody can sign up here without an invitation.")
+    how = "with this invitation" if has_code else "without an invitation"
+    return Refusal("signup_closed", f"Nobody can sign up here {how}.")
 
 
 def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
@@ -52,6 +54,16 @@ def judge_invitation(
     if role == "member" and not (is_for_chat and mode == "open"):
         return forbidden()
     return None
+
+
+def kind_of_invitation(
+    maker_role: Role | None, is_for_chat: bool, invited_role: Role
+) -> InviteKind | None:
+    """By the role that its maker has now. None where it gives more than they may give: then it
+    does not work."""
+    if judge_invitation(maker_role, "open", is_for_chat, invited_role):
+        return None
+    return InviteKind.CHAT if maker_role == "member" else InviteKind.INSTANCE
 
 
 def judge_target(role: str | None, target_role: str) -> Refusal | None:

@@ -31,7 +31,9 @@ InvitationCode = Annotated[str, PathText(read_code, {"type": "string", "pattern"
 
 
 class InvitationBody(RequestBody):
-    """`chat` is one that the caller owns; owners alone invite admins."""
+    """`chat` is one that the caller owns; owners alone invite admins. An invitation works while its
+    maker may give what it gives, by their role and as the chat's owner. Members' ones sign up
+    nobody unless sign-up is `open`."""
 
     uses: Annotated[int, Meta(ge=1, le=1000)]
     days: Annotated[int, Meta(ge=1, le=365, description="Until it expires.")]

@@ -4,14 +4,17 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from common.database.pool import Connection, Pool
+from common.protocol.instance import Role
 
 
 class InvitationRow(NamedTuple):
-    """One that is neither revoked nor expired, of somebody who is active. `uses_left` may be 0."""
+    """One that is neither revoked nor expired, of somebody who is active. `uses_left` may be 0, and
+    `maker_role` less than what it takes to give `role`."""
 
     id: str
     code: str
     maker: str
+    maker_role: Role
     chat: str | None
     role: Literal["admin", "member"]
     uses: int
@@ -26,7 +29,7 @@ class JoinRow(NamedTuple):
 
 
 _WORKING = (
-    "SELECT i.id::text, i.code, i.maker::text, i.chat::text, i.role, i.uses, i.uses_left,"
+    "SELECT i.id::text, i.code, i.maker::text, m.role, i.chat::text, i.role, i.uses, i.uses_left,"
     " i.expires_at FROM invitations i JOIN users m ON m.id = i.maker"
     " WHERE i.revoked_at IS NULL AND i.expires_at > now() AND m.active AND m.deleted_at IS NULL"
 )
@@ -42,7 +45,8 @@ async def insert_invitation(
     role: Literal["admin", "member"],
     uses: int,
     days: int,
-) -> InvitationRow:
+) -> datetime:
+    """When it expires."""
     cursor = await connection.execute(
         "INSERT INTO invitations (id, code, maker, chat, role, uses, uses_left, expires_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(days => %s))"
@@ -51,7 +55,8 @@ async def insert_invitation(
     )
     made = await cursor.fetchone()
     assert made is not None
-    return InvitationRow(invitation, code, maker, chat, role, uses, uses, made[0])
+    expires_at: datetime = made[0]
+    return expires_at
 
 
 async def find_invitation(connection: Connection, code: str) -> InvitationRow | None:

@@ -78,6 +78,24 @@ def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) ->
     assert [event["type"] for event in events_of(ann, chat)].count("participant.added") == 1
 
 
+def test_members_invite_strangers_only_while_sign_up_is_open(
+    client: httpx.Client, owner: Any, make_person: Callable[[], Any]
+) -> None:
+    """What they made before still lets people with an account into the chat."""
+    ann, ben = make_person(), make_person()
+    code = invite(ann, chat=ann.create_chat())["code"]
+    by_owner = invite(owner)["code"]
+    change = owner.ask("PATCH", "/api/admin/instance", json={"signup": "invite"})
+    assert change.status_code == 200
+    try:
+        refused = sign_up(client, code)
+        assert (refused.status_code, refused.json()["code"]) == (403, "signup_closed")
+        assert take(ben, code).status_code == 200
+        assert sign_up(client, by_owner).status_code == 201
+    finally:
+        owner.ask("PATCH", "/api/admin/instance", json={"signup": "open"})
+
+
 def test_uses_are_never_exceeded(ann: Any, make_person: Callable[[], Any]) -> None:
     """Of many at once exactly so many come in."""
     code = invite(ann, chat=ann.create_chat(), uses=2)["code"]

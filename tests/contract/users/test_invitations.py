@@ -1,0 +1,89 @@
+"""What an invitation is worth: what its maker may give at the moment of its use."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common.database.pool import Pool, begin
+from common.protocol import instance as i
+from common.protocol.ids import new_id
+from common.protocol.users import Grant
+from tests.contract.users.test_instance import change, code_of, make_owner, sign_up
+from tests.contract.users.test_resets import until_something_waits
+
+
+async def invite(users: Any, caller: Any, role: Any = "member") -> str:
+    request = i.CreateInvitation(
+        caller=caller.id, uses=9, days=1, chat=None, role=role, key=new_id()
+    )
+    code: str = (await users.call("create_invitation", request, i.Invitation)).code
+    return code
+
+
+async def codes_of(users: Any, caller: Any) -> set[str]:
+    found = await users.call(
+        "list_invitations", i.ListInvitations(caller=caller.id), i.InvitationList
+    )
+    return {one.code for one in found.invitations}
+
+
+async def revoke(users: Any, caller: Any, code: str) -> None:
+    await users.call("revoke_invitation", i.RevokeInvitation(caller=caller.id, code=code))
+
+
+async def take(users: Any, caller: Any, code: str) -> i.Taken:
+    taken: i.Taken = await users.call(
+        "take_invitation", i.TakeInvitation(caller=caller.id, code=code), i.Taken
+    )
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "invited", "works"),
+    [
+        ("owner", "member", "admin", False),
+        ("owner", "member", "member", False),
+        ("owner", "admin", "admin", False),
+        ("owner", "admin", "member", True),
+        ("admin", "member", "member", False),
+        ("admin", "owner", "member", True),
+    ],
+)
+async def test_an_invitation_is_worth_what_its_maker_may_give(
+    users: Any, before: i.Role, after: i.Role, invited: Any, works: bool
+) -> None:
+    """For sign-up, taking, listing and revoking alike, by the maker's role of that moment."""
+    ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
+    await users.call("make_owner", i.MakeOwner(username="ann"))
+    await change(users, ann, ben, role=before)
+    code = await invite(users, ben, invited)
+    await change(users, ann, ben, role=after)
+    if works:
+        await users.call("sign_up", sign_up("dan", code), Grant)
+        assert await take(users, cat, code) == i.Taken(chat=None)
+        assert code in await codes_of(users, ben)
+        await revoke(users, ben, code)
+        return
+    assert await code_of(users.call("sign_up", sign_up("dan", code), Grant)) == "not_found"
+    assert await code_of(take(users, cat, code)) == "not_found"
+    assert await codes_of(users, ben) == await codes_of(users, ann) == set()
+    for caller in (ann, ben):
+        assert await code_of(revoke(users, caller, code)) == "not_found"
+    await change(users, ann, ben, role=before)
+    await users.call("sign_up", sign_up("dan", code), Grant)
+
+
+async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
+    """A sign-up that began before it waits for it, and makes no admin."""
+    ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
+    code = await invite(users, ben, "admin")
+    async with begin(pool) as connection:
+        await connection.execute("SELECT FROM instance FOR UPDATE")
+        await connection.execute("UPDATE users SET role = 'member' WHERE id = %s", (ben.id,))
+        signing_up = asyncio.create_task(
+            code_of(users.call("sign_up", sign_up("cat", code), Grant))
+        )
+        await until_something_waits(pool)
+    assert await signing_up == "not_found"
+    assert await codes_of(users, ann) == set()
