@@ -32,6 +32,7 @@ from users.roles import (
     InviteKind,
     judge_invitation,
     judge_role,
+    judge_target,
     kind_of_invitation,
 )
 from users.store import invitations as store
@@ -112,20 +113,25 @@ class Invitations:
         return made
 
     async def list_invitations(self, request: ListInvitations) -> InvitationList:
-        """Those in charge see all of them, members their own. Raises Refusal."""
+        """Owners see all of them, admins those that they might have made by their role, members
+        their own. Raises Refusal."""
         async with self._pool.connection() as connection:
             role = await find_role(connection, request.caller)
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
                 raise refusal
             maker = None if role in IN_CHARGE else request.caller
-            rows = [row for row in await store.list_invitations(connection, maker) if kind_of(row)]
+            rows = [
+                row
+                for row in await store.list_invitations(connection, maker)
+                if kind_of(row) and not (role in IN_CHARGE and judge_target(role, row.role))
+            ]
         owners = await self._owners_of({row.chat for row in rows if row.chat is not None})
         working = [row for row in rows if row.chat is None or owners.get(row.chat) == row.maker]
         return InvitationList(invitations=[show_invitation(row) for row in working])
 
     async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
-        """Raises Refusal `not_found` for one that does not work any more, and for a member also
-        for somebody else's."""
+        """Raises Refusal: `not_found` for one that does not work any more, and for a member also
+        for somebody else's; `forbidden` for an admin and one that makes admins."""
         return await retry_busy(lambda: self._revoke(request))
 
     async def _revoke(self, request: RevokeInvitation) -> Empty:
@@ -142,6 +148,8 @@ class Invitations:
                 raise not_found()
             if role not in IN_CHARGE and row.maker != request.caller:
                 raise not_found()
+            if role in IN_CHARGE and (refusal := judge_target(role, row.role)):
+                raise refusal
             await store.revoke_invitation(connection, row.id)
             await write_log(connection, request.caller, "invite.revoked", row.id, {})
             await keep_result(connection, request.caller, scope, request.key, b"")

@@ -67,7 +67,7 @@ def kind_of_invitation(
 
 
 def judge_target(role: str | None, target_role: str) -> Refusal | None:
-    """Of somebody in charge, on an account."""
+    """Of somebody in charge, on an account or on an invitation of such ones."""
     return None if role == "owner" or target_role == "member" else forbidden()
 
 

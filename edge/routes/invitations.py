@@ -58,7 +58,7 @@ class InvitationAnswer(AnswerBody):
 
 
 class InvitationsAnswer(AnswerBody):
-    """Newest first."""
+    """Newest first. Owners get all, admins all but those that make admins, members their own."""
 
     invites: list[InvitationView]
 
@@ -100,14 +100,19 @@ class InvitationRoutes:
 
     @get(
         "/api/invite",
-        "List working invitations: all for owners and admins, else one's own",
+        "List working invitations: one's own; for those in charge all that their role may make",
         {200: InvitationsAnswer},
     )
     async def list_invitations(self, caller: Claims) -> InvitationsAnswer:
         found = await self._administration.list_invitations(caller.user)
         return InvitationsAnswer(invites=[self._show(invitation) for invitation in found])
 
-    @delete("/api/invite/{code}", "Revoke an invitation", {200: "Invitation revoked successfully"})
+    @delete(
+        "/api/invite/{code}",
+        "Revoke an invitation; one that makes admins only as an owner",
+        {200: "Invitation revoked successfully"},
+        refusals=("forbidden",),
+    )
     async def revoke_invitation(self, caller: Claims, code: InvitationCode) -> None:
         await self._administration.revoke_invitation(caller.user, code)
 

@@ -39,6 +39,19 @@ async def take(users: Any, caller: Any, code: str) -> i.Taken:
     return taken
 
 
+async def test_admins_neither_see_nor_revoke_invitations_of_admins(users: Any) -> None:
+    """Who sees one can make an admin by it, which only owners may."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    await change(users, ann, ben, role="admin")
+    of_admins, of_members = await invite(users, ann, "admin"), await invite(users, ann)
+    assert await codes_of(users, ben) == {of_members}
+    assert await codes_of(users, ann) == {of_admins, of_members}
+    assert await code_of(revoke(users, ben, of_admins)) == "forbidden"
+    await revoke(users, ben, of_members)
+    await revoke(users, ann, of_admins)
+    assert await code_of(revoke(users, ben, of_admins)) == "not_found"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "invited", "works"),
     [
