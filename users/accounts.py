@@ -164,7 +164,7 @@ class Accounts:
             await use_invitation(connection, invitation.id, account.id)
             if invitation.chat is None:
                 return account, None
-            join = JoinRow(account.id, invitation.chat, invitation.maker)
+            join = JoinRow(account.id, invitation.chat, invitation.maker, new_id())
             await insert_join(connection, join)
         return account, join
 

@@ -1,8 +1,12 @@
 """Invitations: links by which people sign up, or come into a chat.
 
 A chat is joined by the two-phase commit that chats coordinates. From the use of an invitation until
-chats has answered, the join is a row here, so that it comes about whatever dies meanwhile.
+chats has answered, the join is a row here, so that it comes about whatever dies meanwhile. Its
+key makes chats do it once: a repeat does not bring back who was removed since.
 """
+
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -51,6 +55,16 @@ LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 4.0
 ROUND_LIMIT = 50
+
+
+class _Use(NamedTuple):
+    """Of an invitation by somebody, who has used it `times` now. `join` is None where it leads into
+    no chat."""
+
+    invitation: str
+    times: int
+    is_new: bool
+    join: store.JoinRow | None
 
 
 class Invitations:
@@ -156,36 +170,49 @@ class Invitations:
         return Empty()
 
     async def take_invitation(self, request: TakeInvitation) -> Taken:
-        """The caller is in the invitation's chat. A use once a person.
+        """The caller is in the invitation's chat. A use lets them in once: who has left or was
+        removed needs another one.
 
         Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the person,
         `unavailable`: then a repeat settles it.
         """
-        row, is_new = await retry_busy(lambda: self._take(request))
-        if row.chat is None:
-            return Taken(chat=None)
-        join = store.JoinRow(request.caller, row.chat, row.maker)
-        try:
-            await self.join(join)
-        except Refusal as refusal:
-            if is_new and refusal.code != "unavailable":
-                async with begin(self._pool) as connection:
-                    await store.give_use_back(connection, row.id, request.caller)
-            raise
-        return Taken(chat=row.chat)
+        spent = 0
+        while True:
+            use = await retry_busy(partial(self._take, request, spent))
+            if use.join is None:
+                return Taken(chat=None)
+            try:
+                await self.join(use.join)
+            except Refusal as refusal:
+                if refusal.code == "unauthenticated":  # no use stands behind it, and they are out
+                    spent = use.times
+                    continue
+                if use.is_new and refusal.code != "unavailable":
+                    async with begin(self._pool) as connection:
+                        await store.give_use_back(connection, use.invitation, request.caller)
+                raise
+            return Taken(chat=use.join.chat)
 
-    async def _take(self, request: TakeInvitation) -> tuple[store.InvitationRow, bool]:
+    async def _take(self, request: TakeInvitation, spent: int) -> _Use:
+        """Uses it for the caller, unless they have used it more than `spent` times."""
         async with begin(self._pool) as connection:
             row = await lock_working(connection, request.code)
-            is_new = not await store.has_used(connection, row.id, request.caller)
+            times = await store.count_uses(connection, row.id, request.caller)
+            is_new = times <= spent
             if is_new:
                 if row.uses_left == 0:
                     raise not_found()
                 await store.use_invitation(connection, row.id, request.caller)
-            if row.chat is not None:
-                join = store.JoinRow(request.caller, row.chat, row.maker)
+            if row.chat is None:
+                return _Use(row.id, times, is_new, None)
+            join = store.JoinRow(request.caller, row.chat, row.maker, new_id())
+            if is_new:
                 await store.insert_join(connection, join)
-        return row, is_new
+                return _Use(row.id, times + 1, is_new, join)
+            # Where none waits, chats is asked all the same: it says yes to whom it has in the
+            # chat, and `prepare` no to everybody else.
+            waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
+        return _Use(row.id, times, is_new, waiting or join)
 
     async def find_kind(self, code: str) -> InviteKind | None:
         """None for one that does not work, or not any more."""
@@ -207,9 +234,9 @@ class Invitations:
         """Makes chats do it, and forgets it once chats has answered.
 
         Raises Refusal: `not_found` where the inviter does not own the chat, `invalid_request` at a
-        limit, `unavailable`.
+        limit, `unauthenticated` where they are not in and no such join waits, `unavailable`.
         """
-        asked = JoinChat(user=join.user, chat=join.chat, inviter=join.inviter, key=new_id())
+        asked = JoinChat(user=join.user, chat=join.chat, inviter=join.inviter, key=join.key)
         try:
             await self._chats.call("join_chat", asked, Done, key=join.chat, timeout=JOIN_SECONDS)
         except Refusal as refusal:

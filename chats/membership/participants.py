@@ -46,7 +46,8 @@ async def join_chat(pool: Pool, coordinator: Coordinator, request: JoinChat) -> 
     """Somebody comes in by an invitation of the owner, as if added by them.
 
     Raises Refusal: `not_found`, `forbidden` where the inviter does not own the chat any more,
-    `invalid_request` at a limit.
+    `unauthenticated` where they are not in and users does not want them in, `invalid_request` at
+    a limit.
     """
     added = AddParticipants(
         user=request.inviter, session="", chat=request.chat, key=request.key, users=[request.user]

@@ -64,7 +64,7 @@ class InvitationsAnswer(AnswerBody):
 
 
 class InvitationTakenAnswer(AnswerBody):
-    """`chat` is the one that the caller is in now."""
+    """`chat` is the one that the caller is in now. Whoever is in stays in without another use."""
 
     chat: Id | None
     message: Literal["Invitation taken successfully"] = "Invitation taken successfully"

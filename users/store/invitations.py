@@ -23,9 +23,12 @@ class InvitationRow(NamedTuple):
 
 
 class JoinRow(NamedTuple):
+    """`key` is that of the use which it follows from."""
+
     user: str
     chat: str
     inviter: str
+    key: str
 
 
 _WORKING = (
@@ -88,11 +91,14 @@ async def revoke_invitation(connection: Connection, invitation: str) -> None:
     )
 
 
-async def has_used(connection: Connection, invitation: str, user: str) -> bool:
+async def count_uses(connection: Connection, invitation: str, user: str) -> int:
+    """By this person."""
     cursor = await connection.execute(
-        "SELECT FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
+        "SELECT times FROM invitation_uses WHERE invitation = %s AND user_id = %s",
+        (invitation, user),
     )
-    return cursor.rowcount == 1
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 async def use_invitation(connection: Connection, invitation: str, user: str) -> None:
@@ -101,7 +107,9 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
         "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s", (invitation,)
     )
     await connection.execute(
-        "INSERT INTO invitation_uses (invitation, user_id) VALUES (%s, %s)", (invitation, user)
+        "INSERT INTO invitation_uses AS u (invitation, user_id) VALUES (%s, %s)"
+        " ON CONFLICT (invitation, user_id) DO UPDATE SET times = u.times + 1",
+        (invitation, user),
     )
 
 
@@ -118,23 +126,34 @@ async def give_use_back(connection: Connection, invitation: str, user: str) -> N
 
 async def insert_join(connection: Connection, join: JoinRow) -> None:
     await connection.execute(
-        "INSERT INTO joins (user_id, chat, inviter) VALUES (%s, %s, %s)"
-        " ON CONFLICT (user_id, chat) DO UPDATE SET inviter = excluded.inviter",
+        "INSERT INTO joins (user_id, chat, inviter, key) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (user_id, chat) DO UPDATE SET inviter = excluded.inviter, key = excluded.key",
         join,
     )
+
+
+async def find_join(connection: Connection, user: str, chat: str, inviter: str) -> JoinRow | None:
+    """One that chats has not answered yet."""
+    cursor = await connection.execute(
+        "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
+        " WHERE user_id = %s AND chat = %s AND inviter = %s",
+        (user, chat, inviter),
+    )
+    row = await cursor.fetchone()
+    return JoinRow(*row) if row else None
 
 
 async def delete_join(pool: Pool, join: JoinRow) -> None:
     async with pool.connection() as connection:
         await connection.execute(
-            "DELETE FROM joins WHERE user_id = %s AND chat = %s AND inviter = %s", join
+            "DELETE FROM joins WHERE user_id = %s AND chat = %s AND inviter = %s AND key = %s", join
         )
 
 
 async def list_old_joins(pool: Pool, older_than_seconds: float, limit: int) -> list[JoinRow]:
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT user_id::text, chat::text, inviter::text FROM joins"
+            "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
             " WHERE since < now() - make_interval(secs => %s) ORDER BY since LIMIT %s",
             (older_than_seconds, limit),
         )

@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
-from common.protocol.chats import Chat, Done, GetChat, JoinChat, RenameChat
+from common.protocol.chats import Chat, Done, GetChat, JoinChat, RemoveParticipant, RenameChat
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World
@@ -14,16 +14,20 @@ from tests.contract.chats.test_chats import create
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def remember_join(stage: Stage, person: Person, chat: str, inviter: Person) -> None:
-    """As users does in the transaction that uses an invitation."""
+async def remember_join(
+    stage: Stage, person: Person, chat: str, inviter: Person, *, seconds_ago: float = 60
+) -> str:
+    """As users does in the transaction that uses an invitation. The key of the join."""
+    key = new_id()
     async with await psycopg.AsyncConnection.connect(
         stage.users_database_url, autocommit=True
     ) as connection:
         await connection.execute(
-            "INSERT INTO joins (user_id, chat, inviter, since)"
-            " VALUES (%s, %s, %s, now() - interval '1 minute')",
-            (person.id, chat, inviter.id),
+            "INSERT INTO joins (user_id, chat, inviter, key, since)"
+            " VALUES (%s, %s, %s, %s, now() - make_interval(secs => %s))",
+            (person.id, chat, inviter.id, key, seconds_ago),
         )
+    return key
 
 
 async def count_joins(stage: Stage) -> int:
@@ -63,6 +67,23 @@ async def test_a_join_of_a_chat_that_is_no_more_its_inviters_is_forgotten(
     await remember_join(stage, ben, chat, ann)
     await until_no_join_is_left(stage)
     assert await participants(world, chat, cat) == [ann.id, cat.id]
+
+
+async def test_who_was_removed_since_does_not_come_back_by_a_join_that_was_left_over(
+    world: World, stage: Stage
+) -> None:
+    """users may die before it hears that somebody is in: asking again with the key adds nobody."""
+    ann, ben = await world.make_people(2)
+    chat = (await world.call("create_chat", create(ann, []), Chat)).id
+    key = await remember_join(stage, ben, chat, ann, seconds_ago=0)
+    join = JoinChat(user=ben.id, chat=chat, inviter=ann.id, key=key)
+    assert (await world.call("join_chat", join, Done)).changed
+    removal = RemoveParticipant(
+        user=ann.id, session=ann.session, chat=chat, key=new_id(), participant=ben.id
+    )
+    await world.call("remove_participant", removal, Done)
+    await until_no_join_is_left(stage)
+    assert await participants(world, chat, ann) == [ann.id]
 
 
 async def test_nobody_joins_whom_users_does_not_know_of(world: World) -> None:

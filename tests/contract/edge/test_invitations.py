@@ -78,6 +78,48 @@ def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) ->
     assert [event["type"] for event in events_of(ann, chat)].count("participant.added") == 1
 
 
+def test_who_was_removed_comes_back_by_another_use_alone(
+    ann: Any, make_person: Callable[[], Any]
+) -> None:
+    """A use lets somebody in once; one that is left lets them in again, and counts."""
+    chat, ben = ann.create_chat(), make_person()
+    code = invite(ann, chat=chat, uses=2)["code"]
+    place = f"/api/chat/{chat}/participant/{ben.id}"
+    for left in (1, 0):
+        assert [take(ben, code).status_code for _ in range(2)] == [200, 200]
+        listed = ann.ask("GET", "/api/invite").json()["invites"]
+        assert [one["left"] for one in listed if one["code"] == code] == ([left] if left else [])
+        assert ann.ask("DELETE", place).status_code == 200
+    assert take(ben, code).status_code == 404
+    assert ben.ask("GET", f"/api/chat/{chat}").status_code == 404
+    assert take(make_person(), code).status_code == 404
+
+
+def test_many_takings_at_once_after_a_removal_are_one_use(
+    ann: Any, make_person: Callable[[], Any]
+) -> None:
+    """As they are before it."""
+    chat, ben = ann.create_chat(), make_person()
+    code = invite(ann, chat=chat, uses=9)["code"]
+    for left in (8, 7):
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
+            answers = pool.map(lambda _: take(ben, code).status_code, range(5))
+            assert list(answers) == [200] * 5
+        listed = ann.ask("GET", "/api/invite").json()["invites"]
+        assert [one["left"] for one in listed if one["code"] == code] == [left]
+        assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+
+
+def test_who_was_added_again_needs_no_use(ann: Any, make_person: Callable[[], Any]) -> None:
+    """Whoever is in is told so, also where all uses are taken."""
+    chat, ben = ann.create_chat(), make_person()
+    code = invite(ann, chat=chat, uses=1)["code"]
+    assert take(ben, code).status_code == 200
+    assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+    assert ann.ask("POST", f"/api/chat/{chat}/participant", json={"userId": ben.id}).is_success
+    assert take(ben, code).status_code == 200
+
+
 def test_members_invite_strangers_only_while_sign_up_is_open(
     client: httpx.Client, owner: Any, make_person: Callable[[], Any]
 ) -> None:
