@@ -68,12 +68,12 @@ class Rooms:
         return room
 
     def drop(self, room: Room) -> None:
-        """Nobody hears it here any more. Once it is dropped, another one may have its topics."""
-        if room.is_closed:
-            return
+        """Nobody hears it here any more."""
         room.is_closed = True
         self._hub.forget_room(room)
         topic, typing = self._topics.chat(room.chat), self._topics.typing(room.chat)
+        if self.by_topic.get(topic.encode()) is not room:
+            return  # it was dropped before, and another one may have its topics
         self.by_topic.pop(topic.encode(), None)
         self.by_typing_topic.pop(typing.encode(), None)
         self._bus.unsubscribe(topic)
