@@ -74,7 +74,8 @@ class Accounts:
 
         Raises Refusal: `invalid_request` for fields that break a rule and for a key that was used
         with another body, `not_found` for an invitation that does not work, `signup_closed`,
-        `username_taken`, `email_taken`, `unavailable`.
+        `username_taken`, `email_taken`, `unavailable`; `invalid_credentials` for a repeat once the
+        account has another password, is deactivated or deleted.
         """
         check_fields(
             {
@@ -175,19 +176,27 @@ class Accounts:
         if taken.email_taken:
             raise Refusal("email_taken", "Another account has this e-mail address.")
 
-    async def _repeat_sign_up(self, request: SignUp, found: store.AccountRow) -> store.AccountRow:
-        """Compares with the account as it is now: a password that was changed since gives no
-        tokens any more."""
-        same = (request.username, request.email) == (found.username, found.email)
-        if request.password is None:
-            same = same and found.password_hash is None
-        else:
-            same = same and await self._passwords.matches(request.password, found.password_hash)
+    async def _repeat_sign_up(self, request: SignUp, found: store.SignedUp) -> store.AccountRow:
+        """Compares with what was signed up with. Like a log-in it gives no tokens once the account
+        has another password, is deactivated or deleted."""
+        account = found.account
+        if account is None:
+            raise _invalid_credentials()
+        email = account.email if found.email is None else found.email
+        same = (request.username, request.email) == (account.username, email)
+        has_first_password = account.password_number == 0
+        if same and has_first_password:
+            if request.password is None:
+                same = account.password_hash is None
+            else:
+                same = await self._passwords.matches(request.password, account.password_hash)
         if not same:
             raise Refusal(
                 "invalid_request", "The idempotency key was used with another request already."
             )
-        return found
+        if not has_first_password:
+            raise _invalid_credentials()
+        return account
 
     async def log_in(self, request: LogIn) -> Grant:
         """Raises Refusal `invalid_credentials`, the same and after the same time whether the name

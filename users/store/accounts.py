@@ -38,6 +38,14 @@ class AccountRow(NamedTuple):
     avatar: str | None = None
 
 
+class SignedUp(NamedTuple):
+    """What was made with a key: `account` is None once it is deleted. `email` is the address that
+    was signed up with, or None where the release before this made the key."""
+
+    account: AccountRow | None
+    email: str | None
+
+
 class Availability(NamedTuple):
     username_taken: bool
     email_taken: bool
@@ -55,14 +63,20 @@ async def find_by_id(pool: Pool, user: str) -> AccountRow | None:
     return await _find(pool, "FROM users u WHERE u.id = %s AND u.deleted_at IS NULL", user)
 
 
-async def find_by_sign_up_key(pool: Pool, key: str) -> AccountRow | None:
-    """The account that was made with this key in the last 10 minutes."""
-    return await _find(
-        pool,
-        "FROM sign_up_keys k JOIN users u ON u.id = k.user_id"
-        " WHERE k.key = %s AND k.expires_at > now() AND u.deleted_at IS NULL",
-        key,
-    )
+async def find_by_sign_up_key(pool: Pool, key: str) -> SignedUp | None:
+    """What was signed up with this key in the last 10 minutes."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            f"SELECT u.deleted_at IS NULL, k.email, {_COLUMNS}"  # noqa: S608 - a constant
+            " FROM sign_up_keys k JOIN users u ON u.id = k.user_id"
+            " WHERE k.key = %s AND k.expires_at > now()",
+            (key,),
+        )
+        row = await cursor.fetchone()
+    if not row:
+        return None
+    is_there, email, *account = row
+    return SignedUp(AccountRow(*account) if is_there else None, email)
 
 
 async def _find(pool: Pool, source: str, value: str) -> AccountRow | None:
@@ -98,7 +112,8 @@ async def insert_account(connection: Connection, account: AccountRow, sign_up_ke
             "DELETE FROM sign_up_keys WHERE key = %s AND expires_at <= now()", (sign_up_key,)
         )
         await connection.execute(
-            "INSERT INTO sign_up_keys (key, user_id) VALUES (%s, %s)", (sign_up_key, account.id)
+            "INSERT INTO sign_up_keys (key, user_id, email) VALUES (%s, %s, %s)",
+            (sign_up_key, account.id, account.email),
         )
     except psycopg.errors.UniqueViolation as error:
         raise AccountExists from error

@@ -25,7 +25,9 @@ async def erase_account(
         " deleted_at = now() WHERE id = %s",
         (username, user),
     )
-    for table in ("reset_codes", "sign_up_keys", "joins", "invitation_uses"):
+    # The key stays for its ten minutes: a late repeat of the sign-up makes no second account.
+    await connection.execute("UPDATE sign_up_keys SET email = NULL WHERE user_id = %s", (user,))
+    for table in ("reset_codes", "joins", "invitation_uses"):
         await connection.execute(
             f"DELETE FROM {table} WHERE user_id = %s",  # noqa: S608 - constants
             (user,),

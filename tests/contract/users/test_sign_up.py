@@ -8,7 +8,10 @@ import pytest
 
 from common.database.pool import Pool
 from common.protocol.errors import Refusal
-from common.protocol.users import Grant, SignUp
+from common.protocol.ids import new_id
+from common.protocol.instance import DeleteOwnAccount
+from common.protocol.users import ChangeProfile, Grant, OwnAccount, SignUp
+from tests.contract.users.conftest import claims_of
 
 
 def request(**fields: Any) -> SignUp:
@@ -80,6 +83,83 @@ async def test_key_with_another_body_is_refused(users: Any, other: dict[str, Any
     with pytest.raises(Refusal) as refused:
         await users.call("sign_up", request(**other), Grant)
     assert refused.value.code == "invalid_request"
+
+
+async def change(users: Any, grant: Grant, **fields: str) -> None:
+    """What the account's owner does right after the sign-up."""
+    own = {"user": grant.user.id, "session": claims_of(grant)["sid"], "key": new_id()}
+    others = {"email": None, "password": None, "current_password": None}
+    await users.call("change_profile", ChangeProfile(**{**own, **others, **fields}), OwnAccount)
+
+
+async def code_of_repeat(users: Any, **fields: Any) -> str:
+    with pytest.raises(Refusal) as refused:
+        await users.call("sign_up", request(**fields), Grant)
+    return refused.value.code
+
+
+@pytest.mark.parametrize("email", ["other@example.org", "ann@example.org"])
+async def test_repeat_is_compared_with_the_address_that_was_signed_up_with(
+    users: Any, email: str
+) -> None:
+    """Not with the one that the account has by now."""
+    first = await users.call("sign_up", request(), Grant)
+    await change(users, first, email=email)
+    assert (await users.call("sign_up", request(), Grant)).user.id == first.user.id
+    assert await code_of_repeat(users, email=email) == "invalid_request"
+    assert await code_of_repeat(users, password="another horse") == "invalid_request"
+
+
+@pytest.mark.parametrize("password", ["correct horse", None])
+async def test_repeat_gives_no_tokens_for_a_password_that_is_not_that_of_the_account_any_more(
+    users: Any, password: str | None
+) -> None:
+    """It is refused as a log-in is; another body is still another body."""
+    first = await users.call("sign_up", request(password=password), Grant)
+    current = {} if password is None else {"current_password": password}
+    await change(users, first, password="better horse", **current)
+    assert await code_of_repeat(users, password=password) == "invalid_credentials"
+    assert await code_of_repeat(users, password="better horse") == "invalid_credentials"
+    assert await code_of_repeat(users, email="b@example.org") == "invalid_request"
+
+
+async def test_repeat_gives_no_tokens_of_a_deactivated_account(users: Any, pool: Pool) -> None:
+    """It is refused as a log-in is."""
+    await users.call("sign_up", request(), Grant)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE users SET active = false")
+    assert await code_of_repeat(users) == "invalid_credentials"
+    assert await code_of_repeat(users, password="another horse") == "invalid_request"
+
+
+async def test_repeat_makes_no_second_account_after_the_deletion_of_the_first(
+    users: Any, pool: Pool
+) -> None:
+    """It is refused as a log-in is. Of the body nothing is left to compare it with."""
+    first = await users.call("sign_up", request(), Grant)
+    deletion = DeleteOwnAccount(
+        caller=first.user.id,
+        session=claims_of(first)["sid"],
+        current_password="correct horse",
+        key=new_id(),
+    )
+    await users.call("delete_own_account", deletion)
+    for other in ({}, {"username": "Bob", "email": "b@example.org"}):
+        assert await code_of_repeat(users, **other) == "invalid_credentials"
+    assert await count_users(pool) == 1
+    async with pool.connection() as connection:
+        keys = await (await connection.execute("SELECT email FROM sign_up_keys")).fetchall()
+    assert keys == [(None,)]
+    assert (await users.call("sign_up", request(key="key-2"), Grant)).user.id != first.user.id
+
+
+async def test_key_of_the_release_before(users: Any, pool: Pool) -> None:
+    """It kept no address: the account's own is what there is to compare."""
+    first = await users.call("sign_up", request(), Grant)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE sign_up_keys SET email = NULL")
+    assert (await users.call("sign_up", request(), Grant)).user == first.user
+    assert await code_of_repeat(users, email="b@example.org") == "invalid_request"
 
 
 async def test_key_is_forgotten_after_ten_minutes(users: Any, pool: Pool) -> None:
