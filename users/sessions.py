@@ -2,7 +2,9 @@
 
 A session's generation counts its refreshes. The client is known to hold a generation once it shows
 that generation's refresh token, or somebody saw its access token. Refresh tokens older than that
-are used up; the others may be lost answers and still work.
+are used up. The one before the newest may come from a client that lost the answer, or from another
+window of it: it still works, and gives the same newest one again, so that whichever answer a client
+keeps is good. Nobody can read the newest one here but with the one before, which seals it.
 """
 
 import asyncio
@@ -13,7 +15,8 @@ from enum import Enum
 from prometheus_client import Counter
 
 from common.database.failures import retry_busy
-from common.database.pool import Pool, begin
+from common.database.pool import Connection, Pool, begin
+from common.identity.wrapping import Wrapping, WrongSecret
 from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
 from common.protocol.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
@@ -101,22 +104,38 @@ class Sessions:
         return await retry_busy(lambda: self._refresh(request.refresh_token))
 
     async def _refresh(self, shown: str) -> Grant:
-        refresh_token = _new_refresh_token()
+        grant = None
         async with begin(self._pool) as connection:
             found = await store.lock_session_of_token(connection, _hash(shown))
             judgement = judge_refresh_token(found)
             if found and judgement is Shown.GOOD:
-                await store.advance_session(
-                    connection, found, _hash(refresh_token), REFRESH_TOKEN_SECONDS
-                )
+                grant = await self._give_next(connection, found, shown)
             elif found and judgement is Shown.USED:
                 await store.revoke_session(connection, found.session)
-        if found and judgement is Shown.GOOD:
-            account = Account(id=found.user, username=found.username, email=found.email)
-            return self._grant(account, found.session, found.generation + 1, refresh_token)
+        if grant:
+            return grant
         if judgement is Shown.USED:
             self.announce_revocations(1, "refresh token used again")
         raise unauthenticated()
+
+    async def _give_next(
+        self, connection: Connection, found: store.RefreshRow, shown: str
+    ) -> Grant:
+        generation, refresh_token = found.generation, _open_successor(found, shown)
+        if refresh_token is not None:
+            await store.prolong_session(
+                connection, found, _hash(refresh_token), REFRESH_TOKEN_SECONDS
+            )
+        else:
+            generation, refresh_token = generation + 1, _new_refresh_token()
+            sealed = Wrapping(shown).wrap(
+                _name_successor(found.session, generation), refresh_token.encode()
+            )
+            await store.advance_session(
+                connection, found, _hash(refresh_token), sealed, REFRESH_TOKEN_SECONDS
+            )
+        account = Account(id=found.user, username=found.username, email=found.email)
+        return self._grant(account, found.session, generation, refresh_token)
 
     async def log_out(self, request: EndSession) -> Empty:
         """Ends one session of the user. Raises Refusal `not_found` where it is not theirs."""
@@ -188,6 +207,26 @@ def unauthenticated() -> Refusal:
 
 def _new_refresh_token() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _name_successor(session: str, generation: int) -> str:
+    """What is sealed in with it: the release before begins generations and leaves what it finds.
+
+    A successor that is made of the token and a secret of the operator's would need no place, but
+    whoever has two tokens could then try out guesses at that secret.
+    """
+    return f"refresh token {generation} of {session}"
+
+
+def _open_successor(found: store.RefreshRow, shown: str) -> str | None:
+    """The session's newest refresh token, where the one that is shown was exchanged for it."""
+    if found.successor is None:
+        return None
+    try:
+        name = _name_successor(found.session, found.generation)
+        return Wrapping(shown).unwrap(name, found.successor).decode()
+    except WrongSecret:
+        return None
 
 
 def _hash(refresh_token: str) -> bytes:

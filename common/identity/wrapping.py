@@ -1,6 +1,6 @@
-"""Private keys in a database, sealed by a secret that is not in it: AES-256-GCM, NIST SP 800-38D.
+"""Secrets in a database, sealed by one that is not in it: AES-256-GCM, NIST SP 800-38D.
 
-What a key is called is sealed in with it, so that one cannot be put in another one's place. Pure.
+The name of each is sealed in with it, so that one cannot be put in another one's place. Pure.
 """
 
 import os
@@ -20,7 +20,7 @@ class WrongSecret(Exception):
 
 
 class Wrapping:
-    """Seals and opens with a key of its own, made from the operator's secret (RFC 5869)."""
+    """Seals and opens with a key of its own, made from a secret (RFC 5869)."""
 
     def __init__(self, secret: str) -> None:
         derived = HKDF(SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret.encode())

@@ -27,7 +27,8 @@ class SessionRow(NamedTuple):
 
 
 class RefreshRow(NamedTuple):
-    """A refresh token that was once given, with its session and user."""
+    """A refresh token that was once given, with its session and user. `successor` is the session's
+    newest one, as it was sealed."""
 
     session: str
     user: str
@@ -37,6 +38,7 @@ class RefreshRow(NamedTuple):
     generation: int
     held: int
     is_alive: bool
+    successor: bytes | None = None
 
 
 async def insert_session(
@@ -70,7 +72,7 @@ async def lock_session_of_token(connection: Connection, token_hash: bytes) -> Re
     """Makes the refreshes of one session serial."""
     cursor = await connection.execute(
         "SELECT s.id::text, u.id::text, u.username, u.email, t.generation, s.generation, s.held,"
-        " s.revoked_at IS NULL AND s.expires_at > now() AND t.expires_at > now()"
+        " s.revoked_at IS NULL AND s.expires_at > now() AND t.expires_at > now(), s.successor"
         " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id"
         " JOIN users u ON u.id = s.user_id WHERE t.hash = %s FOR UPDATE OF s",
         (token_hash,),
@@ -80,17 +82,33 @@ async def lock_session_of_token(connection: Connection, token_hash: bytes) -> Re
 
 
 async def advance_session(
-    connection: Connection, found: RefreshRow, token_hash: bytes, lifetime_seconds: int
+    connection: Connection,
+    found: RefreshRow,
+    token_hash: bytes,
+    successor: bytes,
+    lifetime_seconds: int,
 ) -> None:
     """The next generation begins; the token that was shown is known to be held."""
     await connection.execute(
         "WITH advanced AS (UPDATE sessions SET generation = generation + 1,"
-        " held = greatest(held, %s), refreshed_at = now(),"
+        " held = greatest(held, %s), successor = %s, refreshed_at = now(),"
         " expires_at = now() + make_interval(secs => %s) WHERE id = %s"
         " RETURNING id, generation, expires_at)"
         " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
         " SELECT %s, id, generation, expires_at FROM advanced",
-        (found.token_generation, lifetime_seconds, found.session, token_hash),
+        (found.token_generation, successor, lifetime_seconds, found.session, token_hash),
+    )
+
+
+async def prolong_session(
+    connection: Connection, found: RefreshRow, token_hash: bytes, lifetime_seconds: int
+) -> None:
+    """The newest token, which is given once more, lives as long as if it had been made now."""
+    await connection.execute(
+        "WITH prolonged AS (UPDATE sessions SET refreshed_at = now(),"
+        " expires_at = now() + make_interval(secs => %s) WHERE id = %s RETURNING expires_at)"
+        " UPDATE refresh_tokens t SET expires_at = p.expires_at FROM prolonged p WHERE t.hash = %s",
+        (lifetime_seconds, found.session, token_hash),
     )
 
 
@@ -101,7 +119,7 @@ async def mark_held(pool: Pool, used: dict[str, int]) -> None:
             "SELECT FROM sessions WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE", (list(used),)
         )
         await connection.execute(
-            "UPDATE sessions s SET held = u.generation"
+            "UPDATE sessions s SET held = u.generation, successor = NULL"
             " FROM unnest(%s::uuid[], %s::int[]) AS u(id, generation)"
             " WHERE s.id = u.id AND s.held < u.generation AND u.generation <= s.generation",
             (list(used), list(used.values())),

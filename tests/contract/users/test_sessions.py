@@ -95,11 +95,56 @@ async def test_no_token_is_stored(users: Any, pool: Pool) -> None:
 
 
 async def test_lost_answers_log_nobody_out(users: Any) -> None:
-    """A refresh token works again and again until one that came after it was seen."""
+    """A refresh token works again and again, and gives the same next one, until that one or its
+    access token was seen."""
     ann = await users.sign_up("Ann")
-    for _ in range(3):
-        last = await refresh(users, ann.grant)
+    grants = [await refresh(users, ann.grant) for _ in range(3)]
+    assert len({grant.refresh_token for grant in grants}) == 1
+    assert {(await verify(users, grant)).generation for grant in grants} == {1}
+    assert await refresh(users, grants[0])
+
+
+async def test_two_windows_that_refresh_at_once_go_on(users: Any) -> None:
+    """Each uses the access token that it got and refreshes with the refresh token that it got,
+    round after round."""
+    ann = await users.sign_up("Ann")
+    one = other = ann.grant
+    for generation in range(1, 4):
+        one, other = await asyncio.gather(refresh(users, one), refresh(users, other))
+        await users.call("tokens_used", TokensUsed(used=[(ann.session, generation)] * 2))
+    assert (await revoked(users)).sessions == []
+
+
+async def test_next_refresh_token_is_kept_while_it_may_be_asked_for_again(
+    users: Any, pool: Pool
+) -> None:
+    """Sealed by the one before; once that is used up nothing is left of it."""
+    ann = await users.sign_up("Ann")
+    query = "SELECT s::text, successor IS NULL FROM sessions s"
+    next_token = (await refresh(users, ann.grant)).refresh_token
+    async with pool.connection() as connection:
+        kept, is_gone = await (await connection.execute(query)).fetchone() or ("", True)
+        assert not is_gone
+        for part in (next_token, next_token.encode().hex()):
+            assert part not in kept
+        await users.call("tokens_used", TokensUsed(used=[(ann.session, 1)]))
+        assert (await (await connection.execute(query)).fetchone() or ())[1:] == (True,)
+
+
+@pytest.mark.parametrize("kept", ["successor", "NULL"])
+async def test_refresh_after_one_by_the_release_before(users: Any, pool: Pool, kept: str) -> None:
+    """That kept no next token, and left what it found: both answers may have been lost, so the
+    token gives another one."""
+    ann = await users.sign_up("Ann")
+    lost = await refresh(users, ann.grant)
+    async with pool.connection() as connection:
+        await connection.execute(
+            f"UPDATE sessions SET generation = generation + 1, successor = {kept}"  # noqa: S608
+        )
+    last = await refresh(users, ann.grant)
+    assert last.refresh_token != lost.refresh_token
     assert (await verify(users, last)).generation == 3
+    assert (await refresh(users, ann.grant)).refresh_token == last.refresh_token
     assert await refresh(users, last)
 
 
@@ -130,12 +175,15 @@ async def test_generations_that_never_were_end_no_grace(users: Any) -> None:
     assert await refresh(users, ann.grant)
 
 
-async def test_refreshes_in_parallel_are_serial(users: Any) -> None:
-    """Each gets a generation of its own."""
-    ann = await users.sign_up("Ann")
-    grants = await asyncio.gather(*(refresh(users, ann.grant) for _ in range(10)))
-    generations = [(await verify(users, grant)).generation for grant in grants]
-    assert sorted(generations) == list(range(1, 11))
+async def test_refreshes_in_parallel_are_one(
+    start_replica: Callable[..., Awaitable[Any]],
+) -> None:
+    """Over two replicas each gets the same refresh token, of the next generation."""
+    replicas = [await start_replica(), await start_replica()]
+    ann = await replicas[0].sign_up("Ann")
+    grants = await asyncio.gather(*(refresh(replicas[n % 2], ann.grant) for n in range(10)))
+    assert {(await verify(replicas[0], grant)).generation for grant in grants} == {1}
+    assert len({grant.refresh_token for grant in grants}) == 1
 
 
 @pytest.mark.parametrize("token", ["", "x", "\ud7ff\u0000", "A" * 43])
