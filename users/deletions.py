@@ -91,10 +91,12 @@ class Deletions:
         `unauthenticated` for a session that has ended, `last_owner`."""
         scope = f"delete_own_account {request.session}"
         account = await find_by_id(self._pool, request.caller)
-        if account is None:
-            async with self._pool.connection() as connection:
-                if await find_result(connection, request.caller, scope, request.key) is not None:
-                    return Empty()
+        async with self._pool.connection() as connection:
+            if await find_result(connection, request.caller, scope, request.key) is not None:
+                return Empty()
+            is_alive = await is_session_alive(connection, request.caller, request.session)
+        # Before the password, which whoever has an old token must not find out here.
+        if account is None or not is_alive:
             raise unauthenticated()
         if account.password_hash is not None and not await self._passwords.matches(
             request.current_password or "", account.password_hash

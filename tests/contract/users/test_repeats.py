@@ -130,6 +130,15 @@ async def test_a_deletion_of_ones_own_account(users: Any, repeat: Repeat) -> Non
     )
 
 
+async def test_a_deletion_from_a_session_that_has_ended(users: Any) -> None:
+    """Is refused alike whatever the password: it is nobody's to try out."""
+    ben = await users.sign_up("ben", PASSWORD)
+    await users.log_out(ben)
+    for password in (PASSWORD, "wrong horse", None):
+        request = deletion_of(ben, current_password=password)
+        assert await code_of(users.call("delete_own_account", request)) == "unauthenticated"
+
+
 async def test_a_deletion_that_is_repeated_while_it_is_under_way(users: Any) -> None:
     """Whichever comes first, both succeed, and there is one."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
