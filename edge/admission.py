@@ -27,11 +27,14 @@ class Admission:
         A hook and not a guard: for each guard Litestar copies the whole handler.
         """
         says = request.scope["route_handler"].opt
-        if says.get(WHO) is Who.EVERYBODY:
+        who = says.get(WHO)
+        if who is Who.EVERYBODY:
             return
         if self._gate.is_behind:
             await self._gate.catch_up()
-        caller = self._gate.admit(find_header(request.scope, b"authorization"))
+        caller = self._gate.admit(
+            find_header(request.scope, b"authorization"), also_revoked=who is Who.WAS_SIGNED_IN
+        )
         request.scope["user"] = caller
         if rate := says.get(RATE):
             await rate(self._limits, caller.user)

@@ -27,12 +27,14 @@ Rate = Callable[[Limits, str], Awaitable[None]]
 class Who(Enum):
     """Who may make a call.
 
-    edge itself tells EVERYBODY from the rest, and asks users for a role. Who takes part in a chat
+    edge itself tells EVERYBODY from the rest, and asks users for a role. WAS_SIGNED_IN: users
+    decides whether a session that has ended may still ask for this. Who takes part in a chat
     and who owns it is judged by chats, in the statement that acts; roles by users once more.
     """
 
     EVERYBODY = "everybody, without a token"
     SIGNED_IN = "everybody who is signed in"
+    WAS_SIGNED_IN = "everybody who is signed in; a repeat also once the session has ended"
     PARTICIPANTS = "the chat's participants"
     CHAT_OWNER = "the chat's owner"
     ADMINS = "the instance's owners and admins"

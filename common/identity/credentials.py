@@ -77,10 +77,12 @@ class Credentials:
         self._woken.set()
         await self._caught_up.wait()
 
-    def verify(self, token: str) -> Claims:
+    def verify(self, token: str, *, also_revoked: bool = False) -> Claims:
         """Raises TokenExpired, TokenError or SessionRevoked."""
         claims, is_new = self._verifier.verify(token)
         if self.is_revoked(claims.session):
+            if also_revoked:
+                return claims
             raise SessionRevoked
         if is_new and claims.generation > 0:
             if len(self._unreported) < MAX_UNREPORTED_USES:

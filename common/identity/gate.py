@@ -26,8 +26,8 @@ class Gate:
         """Asks users what was revoked while nobody was here."""
         await self._credentials.catch_up()
 
-    def admit(self, authorization: str | None) -> Claims:
-        """The caller, from the value of the header.
+    def admit(self, authorization: str | None, *, also_revoked: bool = False) -> Claims:
+        """The caller, from the value of the header; `also_revoked` one whose session was ended.
 
         Raises Refusal unauthenticated; unavailable while nothing was heard from users yet.
         """
@@ -38,7 +38,7 @@ class Gate:
             log("not ready to verify", missing=missing)
             raise unavailable()
         try:
-            return self._credentials.verify(token.strip())
+            return self._credentials.verify(token.strip(), also_revoked=also_revoked)
         except (TokenError, SessionRevoked) as error:
             raise Refusal("unauthenticated", "The access token is not valid.") from error
 

@@ -142,6 +142,7 @@ class AccountRoutes:
         "/api/user/me/delete",
         "Delete one's account",
         {200: "User deleted successfully"},
+        who=Who.WAS_SIGNED_IN,
         refusals=("invalid_credentials", "last_owner", "rate_limited"),
         gives_cookie=True,
     )
@@ -162,12 +163,24 @@ class AccountRoutes:
             key=key.id,
             messages=query.messages,
         )
-        profile = await self._users.get_profile(caller.user)
-        async with self._limits.as_log_in(profile.username, self._balancer.client_address(request)):
+        username = await self._find_username(caller.user)
+        if username is None:  # a repeat, and there is no password to try out
             await self._administration.delete_own_account(deletion)
+        else:
+            async with self._limits.as_log_in(username, self._balancer.client_address(request)):
+                await self._administration.delete_own_account(deletion)
         self._gate.revoke(caller.session)
         self._gate.ask_anew()
         return headers
+
+    async def _find_username(self, user: str) -> str | None:
+        """None once the account is deleted."""
+        try:
+            return (await self._users.get_profile(user)).username
+        except Refusal as refusal:
+            if refusal.code != "unauthenticated":
+                raise
+            return None
 
     async def _sign_up(self, request: AnyRequest, sign_up: SignUp) -> Answer:
         in_cookie = self._cookie.is_wanted(request)

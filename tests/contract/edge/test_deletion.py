@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import httpx
@@ -29,10 +30,10 @@ class Person:
         grant = client.post("/api/user", json=self.account).json()
         self.id: str = grant["user"]["id"]
         self.refresh_token: str = grant["refreshToken"]
-        self._headers = {"Authorization": f"Bearer {grant['token']}"}
+        self.token: str = grant["token"]
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {**self._headers, **options.pop("headers", {})}
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return self._client.request(method, path, headers=headers, **options)
 
     def create_chat(self, *participants: str) -> str:
@@ -117,6 +118,56 @@ def test_deleted_names_are_nobodys(system: System) -> None:
         answer = system.client.post("/api/user", json={"username": name, "email": "a@b.example"})
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["field"] == "username"
+
+
+def repeat_deletion(person: Person, key: str, password: str | None = PASSWORD) -> httpx.Response:
+    body = {} if password is None else {"currentPassword": password}
+    return person.ask("POST", "/api/user/me/delete", json=body, headers={"Idempotency-Key": key})
+
+
+def test_a_deletion_is_repeated_with_its_key(leaver: Person) -> None:
+    """In parallel and later, by the session that asked first, whatever the body: the first answer.
+    With another key or none, or for anything else, the session has ended."""
+    key = new_id()
+    with ThreadPoolExecutor(5) as threads:
+        answers = list(threads.map(lambda _: repeat_deletion(leaver, key), range(5)))
+    answers += [repeat_deletion(leaver, key, password) for password in (PASSWORD, "other", None)]
+    for answer in answers:
+        assert (answer.status_code, answer.json()) == (
+            200, {"message": "User deleted successfully"},
+        )  # fmt: skip
+    for refused in (
+        repeat_deletion(leaver, new_id()),
+        delete_account(leaver),
+        leaver.ask("GET", "/api/user/me", headers={"Idempotency-Key": key}),
+        leaver.ask("POST", "/api/user/logout", headers={"Idempotency-Key": key}),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+
+
+def test_a_key_of_a_deletion_is_of_no_use_to_others(
+    system: System, ann: Person, leaver: Person
+) -> None:
+    """Neither with a token of their own nor with one that is forged."""
+    key = new_id()
+    assert repeat_deletion(leaver, key).status_code == 200
+    assert repeat_deletion(ann, key, "wrong").json()["code"] == "invalid_credentials"
+    head, body, signature = leaver.token.split(".")
+    for forged in (f"{head}.{body}.{signature[::-1]}", f"{head}.{body}.", "x"):
+        leaver.token = forged
+        answer = repeat_deletion(leaver, key)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert ann.ask("GET", "/api/user/me").status_code == 200
+
+
+def test_a_session_that_has_ended_deletes_nothing(system: System, leaver: Person) -> None:
+    """It is refused alike whatever the password, and that is no failed log-in."""
+    assert leaver.ask("POST", "/api/user/logout").status_code == 200
+    for password in (PASSWORD, "wrong", None):
+        answer = repeat_deletion(leaver, new_id(), password)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    log_in = {"username": leaver.name, "password": PASSWORD}
+    assert system.client.post("/api/user/login", json=log_in).status_code == 200
 
 
 @pytest.mark.parametrize("password", [None, "wrong password"])

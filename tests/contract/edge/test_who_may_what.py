@@ -40,7 +40,11 @@ IN_A_CHAT = [of for of in OPERATIONS if of.who in MAY_NOT]
 ABOUT_A_FILE = [of for of in OPERATIONS if "file_id" in of.path_parameters]
 ABOUT_A_MESSAGE = [of for of in OPERATIONS if "message_id" in of.path_parameters]
 OPEN = [of for of in OPERATIONS if of.who is Who.EVERYBODY]
-PERSONAL = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and not of.path_parameters]
+PERSONAL = [
+    of
+    for of in OPERATIONS
+    if of.who in (Who.SIGNED_IN, Who.WAS_SIGNED_IN) and not of.path_parameters
+]
 NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
 IN_CHARGE = [of for of in OPERATIONS if of.who in (Who.ADMINS, Who.OWNERS)]
 CLOSED = [of for of in OPERATIONS if of.who is not Who.EVERYBODY]
