@@ -147,11 +147,11 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ),
             *create_page_routes(files, headers),
         ]
-        # A notice only makes the next poll come sooner, so a bus that is down needs no care.
+        # A notice only comes before the next poll, so a bus that is down needs no care.
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
+                tasks.create_task(valkey.bus.run(credentials.hear_bus, credentials.wake)),
                 *(
                     tasks.create_task(watch_replicas(valkey, of, rest))
                     for of in (users_replicas, chats_replicas, realtime_replicas)

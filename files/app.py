@@ -97,7 +97,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(valkey.bus.run(credentials.wake, credentials.wake)),
+                tasks.create_task(valkey.bus.run(credentials.hear_bus, credentials.wake)),
                 tasks.create_task(watch_replicas(valkey, users_replicas, rest)),
                 tasks.create_task(watch_replicas(valkey, chats_replicas, rest)),
                 tasks.create_task(watch_replicas(valkey, realtime_replicas, rest)),

@@ -120,7 +120,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         chats.call_on_restore(fan_out.rooms.drop_all)
         bus_canary = BusCanary(valkey, topics.canary(service.name), rest)
         fan_out.subscriptions.add(topics.canary(service.name), bus_canary.hear)
-        fan_out.subscriptions.add(topics.revoked, credentials.wake)
+        fan_out.subscriptions.add(topics.revoked, credentials.hear)
         process = secrets.token_hex(4)
         presence = Presence(
             process, fan_out.hub, valkey, fan_out.subscriptions, chats.companions,

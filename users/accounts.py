@@ -270,8 +270,8 @@ class Accounts:
         if request.email is not None:
             changed = changed._replace(email=request.email)
 
-        async def attempt() -> tuple[store.AccountRow, int] | None:
-            after, revoked = changed, 0
+        async def attempt() -> tuple[store.AccountRow, list[str]] | None:
+            after, revoked = changed, list[str]()
             async with begin(self._pool) as connection:
                 if not await is_session_alive(connection, request.user, request.session):
                     raise unauthenticated()
@@ -299,7 +299,7 @@ class Accounts:
                 raise _invalid_credentials()
             return _own_account(now)
         after, revoked = done
-        self._sessions.announce_revocations(revoked, "password changed")
+        await self._sessions.announce_revocations(revoked, "password changed")
         return _own_account(after)
 
     async def _demand_current_password(

@@ -77,10 +77,10 @@ class Administration:
     async def change_user(self, request: ChangeUser) -> ManagedUser:
         """Deactivation ends all sessions. Raises Refusal `last_owner` too."""
         user, revoked = await retry_busy(lambda: self._change_user(request))
-        self._sessions.announce_revocations(revoked, "deactivated")
+        await self._sessions.announce_revocations(revoked, "deactivated")
         return user
 
-    async def _change_user(self, request: ChangeUser) -> tuple[ManagedUser, int]:
+    async def _change_user(self, request: ChangeUser) -> tuple[ManagedUser, list[str]]:
         scope = f"change_user {request.user}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
@@ -91,7 +91,7 @@ class Administration:
                 if found is None:
                     raise not_found()
                 role, active = _decode_changed(known)
-                return show_user(found._replace(role=role, active=active)), 0
+                return show_user(found._replace(role=role, active=active)), []
             caller_role = await demand_role(connection, request.caller, IN_CHARGE)
             found = await store.find_user(connection, request.user)
             if found is None:
@@ -112,9 +112,9 @@ class Administration:
             result = msgspec.json.encode((role, active))  # the rest is personal
             await keep_result(connection, request.caller, scope, request.key, result)
             if (role, active) == (found.role, found.active):
-                return show_user(found), 0
+                return show_user(found), []
             await store.update_user(connection, found.id, role, active)
-            revoked = 0
+            revoked: list[str] = []
             if found.active and not active:
                 revoked = await revoke_sessions_of(connection, found.id, keep=None)
             changes = {
@@ -176,7 +176,7 @@ class Administration:
                 return Empty()
         hashed = await self._passwords.hash(request.password)
 
-        async def attempt() -> int:
+        async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 await hold_instance(connection)
                 reset = await store.lock_reset(connection, code_hash)
@@ -184,13 +184,13 @@ class Administration:
                     # The first one may have been under way when the code was looked for.
                     if await find_result(connection, NOBODY, scope, request.key) is None:
                         raise not_found()
-                    return 0
+                    return []
                 await store.delete_reset(connection, reset.user)
                 await store.set_password(connection, reset.user, hashed)
                 await keep_result(connection, NOBODY, scope, request.key, b"")
                 return await revoke_sessions_of(connection, reset.user, keep=None)
 
-        self._sessions.announce_revocations(await retry_busy(attempt), "password reset")
+        await self._sessions.announce_revocations(await retry_busy(attempt), "password reset")
         return Empty()
 
 

@@ -96,7 +96,6 @@ def create_users(settings: Settings) -> Service:
                 for work in (
                     announce_replica(valkey, "users", common.advertise, rest),
                     watch_replicas(valkey, chats, rest),
-                    notices.run(),
                     keys.keep_reloading(rest),
                     keep_resolving(pool, chats_calls, rest),
                     invitations.keep_joining(rest),

@@ -66,12 +66,12 @@ class Deletions:
         """By somebody in charge. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
         scope = f"delete_user {request.user}"
 
-        async def attempt() -> int:
+        async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
                 # Before the role, which nobody has any more who has deleted themself.
                 if await find_result(connection, request.caller, scope, request.key) is not None:
-                    return 0
+                    return []
                 role = await demand_role(connection, request.caller, IN_CHARGE)
                 found = await find_user(connection, request.user)
                 if found is None:
@@ -80,7 +80,7 @@ class Deletions:
                     raise refusal
                 return await self._delete(connection, found, request, scope)
 
-        self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
+        await self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
         return Empty()
 
     async def delete_own(self, request: DeleteOwnAccount) -> Empty:
@@ -103,12 +103,12 @@ class Deletions:
         ):
             raise Refusal("invalid_credentials", "The password is wrong.")
 
-        async def attempt() -> int:
+        async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
                 # The first one may have been under way when the account was looked for.
                 if await find_result(connection, request.caller, scope, request.key) is not None:
-                    return 0
+                    return []
                 if not await is_session_alive(connection, request.caller, request.session):
                     raise unauthenticated()
                 found = await find_user(connection, request.caller)
@@ -116,7 +116,7 @@ class Deletions:
                     raise unauthenticated()
                 return await self._delete(connection, found, request, scope)
 
-        self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
+        await self._sessions.announce_revocations(await retry_busy(attempt), "deleted")
         return Empty()
 
     async def _delete(
@@ -125,8 +125,8 @@ class Deletions:
         found: UserRow,
         request: DeleteUser | DeleteOwnAccount,
         scope: str,
-    ) -> int:
-        """How many sessions it ended. The result is kept after the account's own are erased."""
+    ) -> list[str]:
+        """The sessions that it ended. The result is kept after the account's own are erased."""
         was_active_owner = found.active and found.role == "owner"
         owners = await count_active_owners(connection)
         if refusal := judge_last_owner(was_active_owner, False, owners):

@@ -10,6 +10,7 @@ keeps is good. Nobody can read the newest one here but with the one before, whic
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Sequence
 from enum import Enum
 
 from prometheus_client import Counter
@@ -39,6 +40,9 @@ from common.valkey.valkey import Valkey
 from users.signing import SigningKeys
 from users.store import sessions as store
 
+NOTICE_SECONDS = 0.1
+MAX_NAMED = 100
+
 REVOKED = Counter("hubbub_users_sessions_revoked", "Sessions ended before their time", ["reason"])
 
 
@@ -57,23 +61,17 @@ def judge_refresh_token(found: store.RefreshRow | None) -> Shown:
 
 
 class RevocationNotices:
-    """Wakes the processes that poll the revocation log; a lost notice costs them one poll's
+    """Tells the processes that poll the revocation log; a lost notice costs them one poll's
     time."""
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
-        self._pending = asyncio.Event()
 
-    def send(self) -> None:
-        """Returns at once; to be called after the commit."""
-        self._pending.set()
-
-    async def run(self) -> None:
-        """Publishes what `send` asked for, until cancelled."""
-        while True:
-            await self._pending.wait()
-            self._pending.clear()
-            await self._valkey.publish([(self._valkey.topics.revoked, b"1")])
+    async def send(self, sessions: Sequence[str]) -> None:
+        """Where Valkey answers, it has passed the notice on when this returns."""
+        named = sessions if len(sessions) <= MAX_NAMED else ()  # without names they ask
+        notice = self._valkey.topics.revoked, " ".join(named).encode()
+        await asyncio.wait([self._valkey.publish([notice])], timeout=NOTICE_SECONDS)
 
 
 class Sessions:
@@ -104,18 +102,18 @@ class Sessions:
         return await retry_busy(lambda: self._refresh(request.refresh_token))
 
     async def _refresh(self, shown: str) -> Grant:
-        grant = None
+        grant, revoked = None, list[str]()
         async with begin(self._pool) as connection:
             found = await store.lock_session_of_token(connection, _hash(shown))
             judgement = judge_refresh_token(found)
             if found and judgement is Shown.GOOD:
                 grant = await self._give_next(connection, found, shown)
             elif found and judgement is Shown.USED:
-                await store.revoke_session(connection, found.session)
+                revoked = await store.revoke_session(connection, found.session)
         if grant:
             return grant
         if judgement is Shown.USED:
-            self.announce_revocations(1, "refresh token used again")
+            await self.announce_revocations(revoked, "refresh token used again")
         raise unauthenticated()
 
     async def _give_next(
@@ -140,30 +138,31 @@ class Sessions:
     async def log_out(self, request: EndSession) -> Empty:
         """Ends one session of the user. Raises Refusal `not_found` where it is not theirs."""
 
-        async def attempt() -> int:
+        async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 if not await store.has_session(connection, request.user, request.session):
                     raise not_found()
                 return await store.revoke_session(connection, request.session)
 
-        self.announce_revocations(await retry_busy(attempt), "log-out")
+        await self.announce_revocations(await retry_busy(attempt), "log-out")
         return Empty()
 
     async def end_other_sessions(self, request: EndOtherSessions) -> Empty:
         """Ends all of the user's sessions but `keep`."""
 
-        async def attempt() -> int:
+        async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 return await store.revoke_sessions_of(connection, request.user, request.keep)
 
-        self.announce_revocations(await retry_busy(attempt), "log-out of the others")
+        await self.announce_revocations(await retry_busy(attempt), "log-out of the others")
         return Empty()
 
-    def announce_revocations(self, count: int, reason: str) -> None:
-        """To be called after the commit of the transaction that revoked."""
-        if count:
-            REVOKED.labels(reason).inc(count)
-            self._notices.send()
+    async def announce_revocations(self, sessions: Sequence[str], reason: str) -> None:
+        """To be called after the commit of the transaction that revoked, and before its caller is
+        answered, who must not find them alive at another edge."""
+        if sessions:
+            REVOKED.labels(reason).inc(len(sessions))
+            await self._notices.send(sessions)
 
     async def list_sessions(self, request: ListSessions) -> SessionList:
         """Those that are alive, newest first."""

@@ -15,6 +15,7 @@ from common.identity.tokens import Claims, TokenVerifier
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
+from common.protocol.ids import is_id
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from common.protocol.users import Empty, KeySet, Revocations, RevocationsRequest, TokensUsed
 
@@ -98,6 +99,18 @@ class Credentials:
         """Its tokens are refused from now on, here; users has ended it already."""
         self._revoked[session] = time.monotonic() + REMEMBER_SECONDS
 
+    def hear(self, notice: bytes) -> None:
+        """users names sessions that it has just ended, with spaces between. Where they are many,
+        and in the release before, it names none."""
+        named = notice.decode(errors="replace").split()
+        self._end([session for session in named if is_id(session)])
+        self.wake()
+
+    def hear_bus(self, messages: Sequence[Sequence[bytes]]) -> None:
+        """The same of [kind, topic, notice] from a bus where nothing else is subscribed."""
+        for *_, notice in messages:
+            self.hear(notice)
+
     def wake(self, *_: object) -> None:
         """Something was revoked: ask at once."""
         self._woken.set()
@@ -147,15 +160,18 @@ class Credentials:
             self._verifier.replace_keys((await self._ask("keys", Empty(), KeySet)).keys)
         request = RevocationsRequest(after=self._last_number)
         news = await self._ask("revocations", request, Revocations)
-        fresh = [session for session in news.sessions if session not in self._revoked]
-        for session in fresh:
-            self.revoke(session)
+        self._end(news.sessions)
         # A log that got shorter was restored from a copy: read it from its start.
         self._last_number = news.last if news.last >= self._last_number else 0
         self._knows_revocations = True
         now = time.monotonic()
         while self._revoked and next(iter(self._revoked.values())) <= now:
             del self._revoked[next(iter(self._revoked))]
+
+    def _end(self, sessions: Sequence[str]) -> None:
+        fresh = [session for session in sessions if session not in self._revoked]
+        for session in fresh:
+            self.revoke(session)
         if fresh:
             self._tell_revoked(fresh)
 

@@ -154,13 +154,13 @@ class UsersDatabase:
         found = self._sessions.get(session)
         return found is not None and found.user == user
 
-    def revoke_session(self, session: str) -> int:
+    def revoke_session(self, session: str) -> list[str]:
         found = self._sessions.get(session)
         if found is None or not found.is_alive:
-            return 0
+            return []
         self._sessions[session] = found._replace(is_alive=False)
         self._revocations.append(session)
-        return 1
+        return [session]
 
     def revocations_after(self, after: int) -> tuple[list[str], int]:
         return self._revocations[after:], len(self._revocations)

@@ -15,7 +15,7 @@ WITH locked AS (
     UPDATE revocation_counter SET last = last + (SELECT count(*) FROM revoked) RETURNING last
 )
 INSERT INTO revocations (number, session_id)
-SELECT last + 1 - row_number() OVER (), id FROM numbered, revoked
+SELECT last + 1 - row_number() OVER (), id FROM numbered, revoked RETURNING session_id::text
 """
 
 
@@ -155,18 +155,21 @@ async def list_living_sessions(pool: Pool, user: str) -> list[SessionRow]:
         return [SessionRow(*row) for row in await cursor.fetchall()]
 
 
-async def revoke_session(connection: Connection, session: str) -> int:
-    """Returns how many were revoked by this: 0 where it was revoked already."""
-    cursor = await connection.execute(_REVOKE.format(which="id = %s"), (session,))
-    return cursor.rowcount
+async def revoke_session(connection: Connection, session: str) -> list[str]:
+    """Returns what was revoked by this: nothing where it was revoked already."""
+    return await _revoke(connection, "id = %s", (session,))
 
 
-async def revoke_sessions_of(connection: Connection, user: str, keep: str | None) -> int:
-    """All of the user's but `keep`; returns how many."""
-    cursor = await connection.execute(
-        _REVOKE.format(which="user_id = %s AND id IS DISTINCT FROM %s::uuid"), (user, keep)
-    )
-    return cursor.rowcount
+async def revoke_sessions_of(connection: Connection, user: str, keep: str | None) -> list[str]:
+    """All of the user's but `keep`; returns which."""
+    return await _revoke(connection, "user_id = %s AND id IS DISTINCT FROM %s::uuid", (user, keep))
+
+
+async def _revoke(
+    connection: Connection, which: str, parameters: tuple[str | None, ...]
+) -> list[str]:
+    cursor = await connection.execute(_REVOKE.format(which=which), parameters)
+    return [session for (session,) in await cursor.fetchall()]
 
 
 async def revocations_after(pool: Pool, after: int) -> tuple[list[str], int]:
