@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chats.metrics import MARKER_SECONDS, MARKERS
-from chats.store.markers import Move, Moved, move_markers
+from chats.store.markers import Move, Moved, find_marker, move_markers
 from common.calls.lanes import Lanes
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Pool
@@ -20,6 +20,7 @@ from common.protocol.own import Marker, MarkersMoved, MoveMarker, MoveMarkers
 from common.valkey.valkey import Valkey
 
 MAX_MOVES_A_BATCH: Final = 1_000
+FRAMES_SECONDS: Final = 0.4  # a node tells of what its sockets say four times a second
 MAX_CALLERS_A_BATCH: Final = 500
 # That read what a batch has moved, at 0.4 µs a marker each. Where there are more of them, a message
 # to the nodes of each user costs less. A server of a cluster counts those connected to itself.
@@ -44,7 +45,12 @@ class Markers:
         )
 
     async def move(self, request: MoveMarker) -> Marker:
-        """Raises Refusal: `not_found`, `invalid_request` for a seq above the head."""
+        """Turned back to above where it is, the marker is as a frame will set it that was said
+        before. Raises Refusal: `not_found`, `invalid_request` for a seq above the head."""
+        if request.back:
+            marker = await find_marker(self._pool, request.chat, request.user)
+            if marker is not None and marker < request.seq:
+                await asyncio.sleep(FRAMES_SECONDS)
         [moved] = await self._lanes.fetch("", [request])
         if moved is None:
             raise not_found()

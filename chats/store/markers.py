@@ -87,6 +87,20 @@ class Moved(NamedTuple):
     is_close: bool = False
 
 
+async def find_marker(pool: Pool, chat: str, member: str) -> int | None:
+    """None for one who does not take part."""
+    rows = await fetch(
+        pool,
+        """
+        SELECT read_marker(p, o) FROM participants p
+        LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
+        WHERE p.chat = %s::uuid AND p.member = %s::uuid
+        """,
+        (chat, member),
+    )
+    return rows[0][0] if rows else None
+
+
 async def move_markers(pool: Pool, moves: Sequence[Move]) -> list[Moved | None]:
     """At most one a chat and member. For each, None for one who does not take part."""
     moved: list[Moved | None] = [None] * len(moves)

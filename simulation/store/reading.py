@@ -181,6 +181,9 @@ class Reading(Tables):
         own = self.markers.get((user, id_))
         return own.read if own is not None and own.joined == joined else joined
 
+    def find_marker(self, chat: str, member: str) -> int | None:
+        return None if self._chat_of(chat, member) is None else self._marker(chat, member)
+
     def move_markers(self, moves: Sequence[Move]) -> list[Moved | None]:
         return [self._move_marker(move) for move in moves]
 

@@ -61,6 +61,22 @@ async def test_a_marker_reaches_the_other_sockets_alone(world: World, other_node
         assert later.ready["read"] == {chat: 3}
 
 
+async def test_turning_back_waits_for_what_was_said_before(world: World) -> None:
+    """The answer, and the one thing that other sockets hear of it, is the marker below the seq."""
+    ann, ben = await world.make_people(2)
+    chats = [await world.make_chat(ann, ben) for _ in range(8)]
+    for chat in chats:
+        await world.post(chat, ann, *map(str, range(9)))
+    async with world.connect(ben) as here, world.connect(ben) as beside:
+        for chat in chats:
+            await here.say(read(chat, 10))
+        turned = await asyncio.gather(*(turn_back(world, chat, ben, 8) for chat in chats))
+        assert turned == [8] * len(chats)
+        heard = [frame for frame in await own_frames(beside) if "back" in frame]
+    assert sorted(frame["chat"] for frame in heard) == sorted(chats)
+    assert {frame["upTo"] for frame in heard} == {8}
+
+
 async def test_the_highest_marker_counts(world: World, other_node: Process) -> None:
     """However many frames come, from two sockets on two nodes; lower ones move nothing."""
     ann, ben = await world.make_people(2)

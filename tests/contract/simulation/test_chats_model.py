@@ -253,6 +253,7 @@ class Both:
         """Everything that is read of chats, participants and the log."""
         chat, person, people = self.chat(), self.person(), self.some()
         await self.ask(chats.find_chat_of_member, chat, person)
+        await self.ask(markers.find_marker, chat, person)
         await self.ask(chats.find_shown_chat, chat, person)
         await self.ask(chats.find_shown_chats, person, self.chats)
         lists = [own.ListWanted(one, "", self.chat(), 3) for one in (person, self.person())]
