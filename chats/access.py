@@ -47,7 +47,7 @@ async def message_for_participant(pool: Pool, chat: str, user: str, message: str
 
 def direct_stays() -> Refusal:
     """What somebody is told who wants to change a direct chat, or to leave it."""
-    return Refusal("forbidden", "A direct chat is of these two, without a name, for good.")
+    return Refusal("forbidden", "A direct chat cannot be changed, left or deleted.")
 
 
 async def file_for_reader(pool: Pool, file: str, chat: str, reader: str) -> FileRow:

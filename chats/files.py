@@ -79,7 +79,7 @@ async def delete_file(pool: Pool, request: DeleteFile) -> Done:
         case None:
             raise not_found()
         case False:
-            raise Refusal("forbidden", "A file that a message has goes with its message.")
+            raise Refusal("forbidden", "This file belongs to a message: delete the message.")
     return Done(changed=True)
 
 

@@ -20,7 +20,7 @@ from common.protocol.items import (
 from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS = 200
-MAX_BATCH_BYTES = 1_048_576
+MAX_BATCH_CHARACTERS = 1_048_576
 
 
 class Appends:
@@ -33,7 +33,7 @@ class Appends:
             self._call,
             max_items=MAX_BATCH_ITEMS,
             size_of=_size,
-            max_size=MAX_BATCH_BYTES,
+            max_size=MAX_BATCH_CHARACTERS,
             gather=0.25,
         )
 

@@ -45,7 +45,7 @@ _SAYING: Final = (SendItem, EditItem)  # a tuple is looked through faster than a
 _WHY_NOT: Final = {
     "not_found": not_found(),
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
-    "closed": Refusal("forbidden", "The account of the other one is deleted."),
+    "closed": Refusal("forbidden", "The other user's account is deleted."),
     "no_such_message": invalid("replyTo", "must be a message of this chat that is not deleted"),
     "no_such_file": invalid(
         "attachments",

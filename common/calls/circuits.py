@@ -30,7 +30,7 @@ class Circuits:
         self.fail(started)
 
     def fail(self, started: float) -> None:
-        """A call that began at `started` was answered: the replica lives but cannot serve it."""
+        """A call that began at `started` was not served."""
         if self._failing_since is None:
             self._failing_since = started
 

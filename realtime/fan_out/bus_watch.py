@@ -14,7 +14,6 @@ REASONS: Final[tuple[Reason, ...]] = ("bus_down", "digest_missing", "canary_miss
 EVERY_SECONDS: Final = 1.0
 MAX_EVERY_SECONDS: Final = 2.0  # whatever a replica says: a poll tells of the last 5 s
 MAX_LATE_SECONDS: Final = 1.5
-MAX_SILENT_SECONDS: Final = EVERY_SECONDS + MAX_LATE_SECONDS
 
 
 class BusWatch:

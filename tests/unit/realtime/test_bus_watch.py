@@ -2,9 +2,10 @@
 
 import pytest
 
-from realtime.fan_out.bus_watch import MAX_SILENT_SECONDS, BusWatch
+from realtime.fan_out.bus_watch import EVERY_SECONDS, MAX_LATE_SECONDS, BusWatch
 
 ONE, TWO = "127.0.0.1:1", "127.0.0.1:2"
+MAX_SILENT_SECONDS = EVERY_SECONDS + MAX_LATE_SECONDS  # of replicas that are not at rest
 
 
 class Watched:
