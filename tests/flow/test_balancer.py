@@ -1,10 +1,14 @@
 """What the balancer answers by itself, and what it hides: the death of an edge."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.message import Message
+from email.parser import Parser
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -17,26 +21,68 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
 PROBLEM = "application/problem+json"
+NIL = "00000000-0000-4000-8000-000000000000"
 
 
-async def say(origin: str, request: bytes) -> tuple[int, bytes]:
-    """Raw bytes to the public port; gives the status and all of the answer."""
+class Said(NamedTuple):
+    """An answer to raw bytes."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """Of a problem."""
+        assert self.headers.get_content_type() == PROBLEM
+        problem: dict[str, str] = json.loads(self.body)
+        return problem["code"]
+
+
+def request(start: str, **headers: str) -> bytes:
+    """The bytes of one without a body, after which the connection ends."""
+    lines = {"Host": "x", "Connection": "close", **headers}
+    return "\r\n".join(
+        [f"{start} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items()), "", ""]
+    ).encode()
+
+
+async def say(origin: str, request_bytes: bytes) -> Said:
+    """Raw bytes to the public port."""
     host, port = origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(request)
+    writer.write(request_bytes)
     answer = await asyncio.wait_for(reader.read(), 15)
     writer.close()
-    return int(answer.split()[1]), answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    start, _, lines = head.decode().partition("\r\n")
+    return Said(int(start.split()[1]), Parser().parsestr(lines), body)
 
 
-async def test_an_unknown_method_is_refused_as_a_problem(system: Hubbub) -> None:
-    """400 `invalid_request`, before it reaches an edge."""
-    status, answer = await say(
-        system.origin, b"FETCH / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    assert status == 400
-    assert PROBLEM.encode() in answer
-    assert b'"code":"invalid_request"' in answer
+@pytest.mark.parametrize("method", ["FOO", "PROPFIND", "get"])
+@pytest.mark.parametrize(
+    ("path", "status", "allow"),
+    [
+        ("/nope", 404, None),
+        ("/api/user", 405, "GET, HEAD, POST"),
+        (f"/api/chat/{NIL}/file", 405, "POST"),
+        ("/ws", 405, "GET, HEAD"),
+    ],
+)
+async def test_an_unknown_method_is_judged_after_the_path(
+    system: Hubbub, method: str, path: str, status: int, allow: str | None
+) -> None:
+    """404 where there is nothing, otherwise 405 with the methods that there are."""
+    answer = await say(system.origin, request(f"{method} {path}"))
+    assert answer.status == status
+    assert answer.headers.get("Allow") == allow
+    assert answer.code == ("not_found" if status == 404 else "method_not_allowed")
+
+
+async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
+    """It asks for a tunnel and has no path."""
+    answer = await say(system.origin, request("CONNECT example.org:80", Host="example.org:80"))
+    assert (answer.status, answer.code) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -53,8 +99,7 @@ async def test_what_is_not_http_is_refused_and_ends_the_connection(
     system: Hubbub, request_bytes: bytes
 ) -> None:
     """400 by HAProxy's parser, whose answer has a body of its own that no setting changes."""
-    status, _ = await say(system.origin, request_bytes)
-    assert status == 400
+    assert (await say(system.origin, request_bytes)).status == 400
 
 
 @pytest.mark.parametrize(("size", "status"), [(16_000, 200), (16_500, 431)])
