@@ -59,6 +59,12 @@ async def say(origin: str, request_bytes: bytes) -> Said:
     return Said(int(start.split()[1]), Parser().parsestr(lines), body)
 
 
+def check_has_the_headers_of_all(answer: Said) -> None:
+    """Those that each answer of edge has."""
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize("method", ["FOO", "PROPFIND", "get"])
 @pytest.mark.parametrize(
     ("path", "status", "allow"),
@@ -83,6 +89,7 @@ async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
     """It asks for a tunnel and has no path."""
     answer = await say(system.origin, request("CONNECT example.org:80", Host="example.org:80"))
     assert (answer.status, answer.code) == (400, "invalid_request")
+    check_has_the_headers_of_all(answer)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,15 @@ async def test_headers_may_have_16_kib(
             assert (await answer.json())["code"] == "headers_too_large"
 
 
+async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) -> None:
+    """408 after ten seconds."""
+    head = request("POST /api/user", **{"Content-Type": "application/json", "Content-Length": "9"})
+    answer = await say(system.origin, head + b"{")
+    assert (answer.status, answer.code) == (408, "invalid_request")
+    assert answer.headers["Connection"] == "close"
+    check_has_the_headers_of_all(answer)
+
+
 async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
@@ -127,6 +143,8 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
                         break
         assert answer.content_type == PROBLEM
         assert answer.headers["Retry-After"] == "1"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         async with http.get(f"{hubbub.origin}/health/live") as answer:
             assert await answer.json() == unavailable().problem()
         accept = {"Accept": "text/html,*/*;q=0.8"}

@@ -90,6 +90,16 @@ def test_the_balancers_own_refusals_are_those_of_the_system() -> None:
         assert bodies[status] == unavailable().problem()
 
 
+def test_the_balancers_own_refusals_have_the_headers_of_all() -> None:
+    """Those that each answer of edge has, and when to come back where edge says it."""
+    text = CONFIGURATION.read_text()
+    lines = [line for line in text.splitlines() if "application/problem+json" in line]
+    assert lines
+    for line in lines:
+        assert " hdr Cache-Control no-store hdr X-Content-Type-Options nosniff" in line, line
+        assert (" hdr Retry-After 1" in line) == ('"code":"unavailable"' in line), line
+
+
 def _bodies(configuration: Path) -> dict[str, dict[str, str]]:
     pattern = r"status (\d+) content-type application/problem\+json string '([^']+)'"
     return {
