@@ -29,6 +29,8 @@ connections=$(((descriptors - 500) / 2)) # each takes two, one on either side
 HUBBUB_BALANCER_TRUSTED=$(printf %s "${HUBBUB_TRUSTED_PROXIES:-}" | tr ',' ' ')
 export HUBBUB_BALANCER_TRUSTED
 export HUBBUB_BALANCER_PROXY="${HUBBUB_PROXY_PROTOCOL:-}"
+# Not where a container of an older release reads its files again.
+[ ! -d /etc/hubbub/refusals ] || export HUBBUB_BALANCER_REFUSALS=/etc/hubbub/refusals
 export HUBBUB_BALANCER_BIND
 export HUBBUB_BALANCER_METRICS=:9101
 export HUBBUB_BALANCER_ADMIN=/run/balancer/admin.sock

@@ -22,6 +22,7 @@ from fleet.processes.supervised import Program
 from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"
+REFUSALS = CONFIGURATION.parent / "refusals"
 # Once a check has failed, the next ones come four times as often. What drains or has ended the
 # fleet says itself.
 SERVER_OPTIONS = "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4"
@@ -117,6 +118,7 @@ class Balancer:
                     "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
                     "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
                     "HUBBUB_BALANCER_KEY": key,
+                    "HUBBUB_BALANCER_REFUSALS": str(REFUSALS),
                 },
                 cwd=self._folder,
                 pass_fds=[listener, lock],

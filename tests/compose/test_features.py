@@ -1,11 +1,35 @@
-"""What stands on a volume, an index or Valkey's users of its own: files, search, presence."""
+"""What stands on a volume, an index or Valkey's users of its own: files, search, presence.
+What a newer HAProxy than that of `make run` does better."""
 
 from typing import Any
 
+import pytest
+
+from tests.compose.stack import Stack
 from tests.fixtures.device import Device
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice, eventually
+from tests.flow.test_balancer import check_has_the_headers_of_all, request, say
 from tests.observability.talk import DOT
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (request("GET /\xe9"), 400),
+        (request("POST /api/user", **{"Content-Length": "ten"}), 400),
+        (request("POST /api/user", **{"Transfer-Encoding": "gzip, chunked"}), 422),
+        (b"GET / HT", 408),
+    ],
+)
+async def test_what_is_not_http_is_refused_as_a_problem(
+    system: Stack, request_bytes: bytes, status: int
+) -> None:
+    """By HAProxy's parser, with the files that are mounted."""
+    answer = await say(system.origin, request_bytes)
+    assert (answer.status, answer.code) == (status, "invalid_request")
+    assert answer.headers["Connection"] == "close"
+    check_has_the_headers_of_all(answer)
 
 
 async def upload(person: Person, chat: str, data: bytes, name: str) -> str:

@@ -105,7 +105,7 @@ async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
 async def test_what_is_not_http_is_refused_and_ends_the_connection(
     system: Hubbub, request_bytes: bytes
 ) -> None:
-    """400 by HAProxy's parser, whose answer has a body of its own that no setting changes."""
+    """400 by HAProxy's parser, whose answer no setting of 2.8 changes."""
     assert (await say(system.origin, request_bytes)).status == 400
 
 

@@ -226,6 +226,7 @@ def test_the_balancer_takes_its_pools_from_dns(over_tls: bool, tmp_path: Path) -
             "HUBBUB_BALANCER_KEY": "0123456789abcdef",
             "HUBBUB_BALANCER_TRUSTED": "",
             "HUBBUB_BALANCER_PROXY": "",
+            "HUBBUB_BALANCER_REFUSALS": str(ROOT / "deploy" / "haproxy" / "refusals"),
             "HUBBUB_BALANCER_CA": str(Authority(tmp_path).ca) if over_tls else "",
         },
         capture_output=True,
@@ -233,6 +234,24 @@ def test_the_balancer_takes_its_pools_from_dns(over_tls: bool, tmp_path: Path) -
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_balancer_is_given_its_refusals() -> None:
+    """In the folder where deploy/haproxy/balancer.sh looks for them."""
+    haproxy = ROOT / "deploy" / "haproxy"
+    files = {path.name for path in (haproxy / "refusals").iterdir()}
+    kustomization = yaml.safe_load((haproxy / "kustomization.yaml").read_text())
+    made = {one["name"]: one["files"] for one in kustomization["configMapGenerator"]}
+    assert {*made["haproxy-refusals"]} == {f"refusals/{name}" for name in files}
+    volume = _pod(BASE["Deployment", "haproxy"])["volumes"][0]["projected"]
+    (items,) = (
+        one["configMap"]["items"]
+        for one in volume["sources"]
+        if one.get("configMap", {}).get("name") == "haproxy-refusals"
+    )
+    assert {(one["key"], one["path"]) for one in items} == {
+        (name, f"refusals/{name}") for name in files
+    }
 
 
 VALIDATE = """

@@ -3,12 +3,20 @@
 import json
 import os
 import re
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
 
-from common.protocol.errors import CODES, unavailable
-from fleet.engines.balancer import CONFIGURATION, PoolServer, changes, max_threads, pools_text
+from common.protocol.errors import CODES, PROBLEM_TYPE, unavailable
+from fleet.engines.balancer import (
+    CONFIGURATION,
+    REFUSALS,
+    PoolServer,
+    changes,
+    max_threads,
+    pools_text,
+)
 
 EDGE = PoolServer("edge", "edge-1", "edge-1.sock")
 NODE = PoolServer("realtime", "realtime-1", "realtime-1.sock", 6002)
@@ -98,6 +106,30 @@ def test_the_balancers_own_refusals_have_the_headers_of_all() -> None:
     for line in lines:
         assert " hdr Cache-Control no-store hdr X-Content-Type-Options nosniff" in line, line
         assert (" hdr Retry-After 1" in line) == ('"code":"unavailable"' in line), line
+
+
+def test_the_files_of_refusals_say_the_same() -> None:
+    """HAProxy takes them for what is not HTTP; the others are in its configuration."""
+    configuration = CONFIGURATION.read_text()
+    found = {path.stem: path.read_text() for path in REFUSALS.iterdir()}
+    assert found.keys() == {"400", "408", "413", "422", "431", "500"}
+    for status, text in found.items():
+        head, _, body = text.partition("\n\n")
+        start, _, lines = head.partition("\n")
+        assert start.startswith(f"HTTP/1.1 {status} ")
+        assert dict(Parser().parsestr(lines)) == {
+            "Content-Type": PROBLEM_TYPE,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Connection": "close",
+        }
+        problem = json.loads(body)
+        assert problem["status"] == int(status)
+        assert problem["title"] == CODES[problem["code"]].title
+        assert problem.keys() == unavailable().problem().keys()
+        assert status == "422" or body.strip() in configuration
+        assert f'errorfile {status} "${{HUBBUB_BALANCER_REFUSALS}}/' in configuration
 
 
 def _bodies(configuration: Path) -> dict[str, dict[str, str]]:
