@@ -100,6 +100,7 @@ async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
         b"POST /api/user HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n"
         b"Content-Length: 4\r\n\r\nabc",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
     ],
 )
 async def test_what_is_not_http_is_refused_and_ends_the_connection(
