@@ -48,6 +48,8 @@ def http_refusal(refusal: Refusal, *, with_body: bool = True) -> bytes:
         "Content-Type": PROBLEM_TYPE,
         "Content-Length": str(len(body)),
         "Connection": "close",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
         **refusal.http_headers(),
     }
     lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
