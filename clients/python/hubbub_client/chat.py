@@ -7,16 +7,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from hubbub_client.events import Event, MessageChanged, MessageSent
-from hubbub_client.fold import Message, begin, change
+from hubbub_client.events import Event
+from hubbub_client.fold import Message
 from hubbub_client.outbox import Change
+from hubbub_client.timeline import Timeline
 
 if TYPE_CHECKING:
     from hubbub_client.client import Client
 
 PAGE: Final = 50
 _REPLIES: Final = uuid.UUID("5f0c8a1e-6d0b-4a56-9a3e-2f4f2f1f9b77")
-MAX_KEPT: Final = 5_000  # messages; the oldest go first
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -46,10 +46,7 @@ class Chat:
         self.id = chat
         self._client = client
         self._path = f"/api/chat/{chat}"
-        self._messages: dict[int, tuple[Message, int]] = {}  # with the seq it is folded up to
-        self._floor = 0  # events up to here are in what was loaded first
-        self._is_loaded = False
-        self._meanwhile: list[Event] | None = None  # events that come while a page travels
+        self._timeline: Timeline | None = None  # until `load`
         self.has_older = False
 
     # ---- reading
@@ -57,66 +54,66 @@ class Chat:
     @property
     def messages(self) -> list[Message]:
         """What was loaded and what came since, oldest first, each as it is now."""
-        return [self._messages[seq][0] for seq in sorted(self._messages)]
+        return [] if self._timeline is None else self._timeline.messages
 
     async def load(self, limit: int = PAGE) -> list[Message]:
         """Begins with the newest messages; from then on `messages` stays current."""
-        self._messages.clear()
-        self._is_loaded = True
-        await self._load(f"limit={limit}")
-        return self.messages
+        self._timeline = None
+        while True:
+            timeline = self._timeline = self._timeline or Timeline(self._client.cursor(self.id))
+            page = await self._page(f"limit={limit}")
+            if timeline is not self._timeline:
+                continue  # loaded anew meanwhile, or of another history
+            if page["seq"] > timeline.cursor:
+                timeline.begin_after(page["seq"])  # events up to there are in the page
+            if self._cover(timeline, page):
+                return self.messages
 
     async def load_older(self, limit: int = PAGE) -> list[Message]:
-        """One more page before the oldest one that is here."""
-        if self._messages:
-            await self._load(f"before={min(self._messages)}&limit={limit}")
+        """One more page before the oldest one that is here; the newest where nothing is."""
+        if self._timeline is None:
+            return await self.load(limit)
+        while self.has_older:
+            timeline, first = self._timeline, self._timeline.first
+            page = await self._page(f"before={first}&limit={limit}")
+            if timeline is not self._timeline or first != timeline.first:
+                break  # another call has brought it, or begun anew
+            if self._cover(timeline, page):
+                break
         return self.messages
 
     async def details(self) -> dict[str, Any]:
         """The chat as `GET /api/chat/{id}` answers it."""
         return await self._client.rest.call("GET", self._path)
 
-    async def _load(self, query: str) -> None:
-        while True:
-            applied = self._client.cursor(self.id)
-            self._meanwhile = []
-            try:
-                page = await self._client.rest.call("GET", f"{self._path}/message?{query}")
-            finally:
-                meanwhile, self._meanwhile = self._meanwhile, None
-            if page["seq"] >= applied:  # else it is older than what the program has seen
-                break
-        for message in msgspec.convert(page["messages"], list[Message]):
-            self._messages[message.seq] = (message, page["seq"])
-        self.has_older = page["more"]
-        self._floor = max(self._floor, page["seq"])
-        for event in meanwhile:
-            self.apply(event)
+    async def _page(self, query: str) -> dict[str, Any]:
+        return await self._client.rest.call("GET", f"{self._path}/message?{query}")
+
+    def _cover(self, timeline: Timeline, page: dict[str, Any]) -> bool:
+        """False where the page is older than what the program has seen."""
+        messages = msgspec.convert(page["messages"], list[Message])
+        first = messages[-1].seq if page["more"] else 1
+        is_taken = timeline.cover(first, messages, page["seq"])
+        if is_taken:
+            self.has_older = page["more"]
+        return is_taken
 
     def apply(self, event: Event) -> None:
         """The client tells of each event of the chat, in order."""
-        if self._meanwhile is not None:
-            self._meanwhile.append(event)
-        if not self._is_loaded:
+        timeline = self._timeline
+        if timeline is None:
             return
-        if isinstance(event, MessageSent):
-            if event.seq not in self._messages:
-                self._messages[event.seq] = (begin(event), event.seq)
-                self._forget_oldest()
-        elif isinstance(event, MessageChanged) and event.of in self._messages:
-            message, folded = self._messages[event.of]
-            if event.seq > folded:
-                self._messages[event.of] = (change(message, event), event.seq)
+        if event.seq > timeline.cursor + 1:  # who is added again begins anew
+            timeline.begin_after(event.seq - 1)
+            self.has_older = True
+        timeline.apply(event)
+        if timeline.trim():
+            self.has_older = True
 
     def forget(self) -> None:
         """The history is another one now: `load` begins anew."""
-        self._messages.clear()
-        self._is_loaded = False
-
-    def _forget_oldest(self) -> None:
-        if len(self._messages) > MAX_KEPT:
-            del self._messages[min(self._messages)]
-            self.has_older = True
+        self._timeline = None
+        self.has_older = False
 
     # ---- changing
 

@@ -1,0 +1,84 @@
+"""The newest messages of one chat, each as it is now, without holes. Pure.
+
+Events come in the order of their seqs, pages of history at any time: a page may be older than the
+events that came, or newer.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from hubbub_client.events import Event, MessageChanged, MessageSent
+from hubbub_client.fold import Message, begin, change
+
+MAX_KEPT: Final = 5_000  # messages; the oldest go first
+TRIM_AT: Final = 5_500
+KEPT_CHANGES: Final = 2_000  # for pages that are older than they are
+
+AsOf = tuple[Message, int]  # with the seq up to which events are in it
+
+
+class Timeline:
+    """`cursor` is the seq up to which everything counts as applied, `first` the one from which on
+    no message is missing."""
+
+    def __init__(self, cursor: int) -> None:
+        self.begin_after(cursor)
+
+    def begin_after(self, seq: int) -> None:
+        """Forgets all messages, and goes on with the event that follows."""
+        self.cursor = seq
+        self.first = seq + 1
+        self._messages: dict[int, AsOf] = {}
+        self._changes: deque[MessageChanged] = deque()
+        self._changes_from = seq + 1  # from this seq on, none is missing in `_changes`
+
+    @property
+    def messages(self) -> list[Message]:
+        """Oldest first."""
+        return [self._messages[seq][0] for seq in sorted(self._messages)]
+
+    def apply(self, event: Event) -> None:
+        """The event that follows `cursor`. An older one changes nothing."""
+        if event.seq <= self.cursor:
+            return
+        self.cursor = event.seq
+        if isinstance(event, MessageSent):
+            self._messages[event.seq] = (begin(event), event.seq)
+        elif isinstance(event, MessageChanged):
+            if len(self._changes) == KEPT_CHANGES:
+                self._changes_from = self._changes.popleft().seq + 1
+            self._changes.append(event)
+            if event.of in self._messages:
+                self._messages[event.of] = _changed(self._messages[event.of], event)
+
+    def cover(self, first: int, page: Iterable[Message], as_of: int) -> bool:
+        """Adds what there is from `first` on, up to what is here: messages as they are after the
+        event `as_of`. False where that is too long ago to be brought up to date."""
+        if as_of + 1 < self._changes_from:
+            return False
+        missed = [event for event in self._changes if event.seq > as_of]
+        for message in page:
+            if message.seq not in self._messages and message.seq <= self.cursor:
+                now = (message, as_of)
+                for event in missed:
+                    if event.of == message.seq:
+                        now = _changed(now, event)
+                self._messages[message.seq] = now
+        self.first = min(first, self.first)
+        return True
+
+    def trim(self) -> bool:
+        """Whether there were too many messages; then the oldest are gone."""
+        if len(self._messages) <= TRIM_AT:
+            return False
+        seqs = sorted(self._messages)
+        for seq in seqs[:-MAX_KEPT]:
+            del self._messages[seq]
+        self.first = seqs[-MAX_KEPT]
+        return True
+
+
+def _changed(now: AsOf, event: MessageChanged) -> AsOf:
+    message, as_of = now
+    return now if event.seq <= as_of else (change(message, event), event.seq)

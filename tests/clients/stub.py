@@ -1,0 +1,97 @@
+"""A server that answers calls and sends frames as a test says, and the client that is on it."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestServer
+from hubbub_client import Client
+
+PATIENCE_SECONDS: Final = 20.0
+SESSION = {"user": {"id": "ann"}, "token": "a", "refreshToken": "r", "expiresIn": 900}
+LOST: Final = 0  # as a status: it is done, and the answer does not arrive
+
+Answer = tuple[int, Any]
+
+
+class Stub:
+    """`answer(method, path)` gives a status and a body; log-ins succeed by themselves. Each socket
+    begins with `ready`."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str, str], Awaitable[Answer] | Answer] = lambda *_: (404, {})
+        self.ready: dict[str, Any] = {
+            "type": "ready", "protocol": "chat.v1", "user": "ann", "epoch": "e",
+            "chats": {"c": 5}, "behind": [], "pingSeconds": 25,
+        }  # fmt: skip
+        self.asked: list[tuple[str, str]] = []
+        self.said: list[dict[str, Any]] = []  # over all sockets, without `connect`
+        self.sockets: list[web.WebSocketResponse] = []
+
+    async def hear(self, *frames: dict[str, Any]) -> None:
+        """The client gets these on the last socket."""
+        await self.sockets[-1].send_str("\n".join(map(json.dumps, frames)))
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/ws":
+            return await self._talk(request)
+        if request.path == "/api/user/login":
+            return web.json_response(SESSION)
+        self.asked.append((request.method, request.path_qs))
+        answer = self.answer(request.method, request.path_qs)
+        status, body = answer if isinstance(answer, tuple) else await answer
+        if status == LOST:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        text = body if isinstance(body, str) else json.dumps(body)
+        return web.Response(status=status, text=text)
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=["chat.v1"])
+        await socket.prepare(request)
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT:
+                continue
+            said = json.loads(frame.data)
+            if said["type"] == "connect":
+                self.sockets.append(socket)
+                await socket.send_str(json.dumps(self.ready))
+            else:
+                self.said.append(said)
+        return socket
+
+
+@contextlib.asynccontextmanager
+async def somebody() -> AsyncIterator[tuple[Stub, Client]]:
+    """Logged in, and ready."""
+    stub = Stub()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", stub.serve)
+    async with (
+        TestServer(app) as server,
+        Client(str(server.make_url(""))) as client,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        yield stub, client
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - whatever it is
+            await asyncio.sleep(0.01)
+
+
+def message(seq: int, text: str = "", **rest: Any) -> dict[str, Any]:
+    """An event, or one of a page of history."""
+    return {"type": "message", "chat": "c", "seq": seq, "at": f"t{seq}", "by": "ben",
+            "messageId": f"m{seq}", "message": text or f"text {seq}", **rest}  # fmt: skip
+
+
+def refused(status: int, code: str) -> Answer:
+    return status, {"code": code, "detail": f"{code}!"}
