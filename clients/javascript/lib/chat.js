@@ -36,17 +36,18 @@ export class Chat {
 
   /** Begins with the newest messages; from then on `messages` stays current. */
   async load(limit = PAGE) {
-    const timeline = new Timeline(this.#client.user, this.#client.cursor(this.id));
-    this.#timeline = timeline;
+    this.#timeline = null;
     for (;;) {
+      this.#timeline ??= new Timeline(this.#client.user, this.#client.cursor(this.id));
+      const timeline = this.#timeline;
       const page = await this.#page(`limit=${limit}`);
-      if (timeline !== this.#timeline) return this.messages; // it was loaded anew meanwhile
+      if (timeline !== this.#timeline) continue; // loaded anew meanwhile, or of another history
       if (page.seq > timeline.cursor) timeline.reset(page.seq); // its events are in the page
       if (this.#cover(page, page.seq)) return this.messages;
     }
   }
 
-  /** One more page before the oldest one that is here. */
+  /** One more page before the oldest one that is here; the newest where nothing is. */
   async loadOlder(limit = PAGE) {
     const timeline = this.#timeline;
     if (timeline === null) return this.load(limit);

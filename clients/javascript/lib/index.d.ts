@@ -295,7 +295,7 @@ export class Chat {
   readonly messages: Message[];
   /** Begins with the newest messages; from then on `messages` stays current. */
   load(limit?: number): Promise<Message[]>;
-  /** One more page before the oldest one that is here. */
+  /** One more page before the oldest one that is here; the newest where nothing is. */
   loadOlder(limit?: number): Promise<Message[]>;
   /** The chat as `GET /api/chat/{id}` answers it. */
   details(): Promise<any>;

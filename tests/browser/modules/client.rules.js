@@ -105,6 +105,39 @@ rule("loaded messages stay current: what is in the page is not folded twice", as
     [[{ emoji: "👍", count: 1, users: ["bob"] }], true]);
 });
 
+rule("who is added again begins anew, with what was before as an older page", async () => {
+  const created = {
+    type: "chat.created", chat: "c", seq: 9, at: "t9", by: "bob", chatName: "talk",
+    participants: ["ann", "bob"], participantCount: 2, owner: "bob", kind: "group",
+  };
+  const removed = {
+    type: "participant.removed", chat: "c", seq: 6, at: "t6", by: "bob", users: ["ann"], owner: "bob",
+  };
+  const older = { messages: [message(5, { message: "new" })], seq: 10, more: false };
+  const { client, socket } = await somebody({
+    answers: (_, path) => [200, path === "/api/chat/c/message?before=9&limit=50"
+      ? older
+      : { messages: [message(5), message(4)], seq: 5, more: false }],
+  });
+  socket().hear(READY);
+  const chat = client.chat("c");
+  await chat.load();
+  socket().hear(removed, created, message(10));
+  const shown = () => chat.messages.map(({ seq, message: text }) => [seq, text]);
+  same([shown(), chat.hasOlder], [[[10, "text 10"]], true]);
+  await chat.loadOlder();
+  same([shown(), chat.hasOlder], [[[5, "new"], [10, "text 10"]], false]);
+});
+
+rule("each of two loads at the same time gives what is shown then", async () => {
+  const page = { messages: [message(5), message(4)], seq: 5, more: true };
+  const { client, socket } = await somebody({ answers: () => [200, page] });
+  socket().hear(READY);
+  const chat = client.chat("c");
+  const loaded = await Promise.all([chat.load(), chat.load()]);
+  same(loaded.map((messages) => messages.map(({ seq }) => seq)), [[4, 5], [4, 5]]);
+});
+
 rule("a code after which no client comes back ends the events with it", async () => {
   const { client, clock, sockets, socket } = await somebody();
   const had = listen(client);
