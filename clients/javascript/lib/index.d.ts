@@ -374,10 +374,11 @@ export class Client {
   /**
    * Each event once, in the order of each chat's seqs, over all ends of sockets. An event counts as
    * had when the next one is asked for: with a store a program that is started again goes on after
-   * it. Raises Stopped, or Unauthenticated where the session has ended.
+   * it. Raises Stopped, or Unauthenticated where the session has ended; Stopped with the code 1000
+   * when the client is closed.
    */
   events(): AsyncGenerator<Event | Restarted, void, void>;
-  /** Typing, presence, and what other devices of the user did; lost while away. */
+  /** Typing, presence, and what other devices of the user did; lost while away. Ends as `events` do. */
   moments(): AsyncGenerator<Moment, void, void>;
   /** The chat with this id; always the same object. */
   chat(id: string): Chat;

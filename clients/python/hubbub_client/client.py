@@ -12,11 +12,12 @@ import msgspec
 
 from hubbub_client.chat import Chat
 from hubbub_client.connection import Connection
-from hubbub_client.errors import NoAnswer, Unauthenticated, refusal
+from hubbub_client.errors import NoAnswer, Stopped, Unauthenticated, refusal
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
 from hubbub_client.kept import Kept
 from hubbub_client.outbox import Change, Outbox
+from hubbub_client.queue import Queue
 from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
@@ -55,8 +56,8 @@ class Client:
         )
         self._running: asyncio.Task[None] | None = None
         self._chats: dict[str, Chat] = {}
-        self._events: asyncio.Queue[Event | Restarted | None] = asyncio.Queue()
-        self._moments: asyncio.Queue[Moment] = asyncio.Queue(MAX_WAITING)
+        self._events: Queue[Event | Restarted] = Queue()
+        self._moments: Queue[Moment] = Queue()
         self._is_heard = False  # somebody iterates over `events`
         self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
@@ -87,6 +88,7 @@ class Client:
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
+        self._end(Stopped(1000, "closed by the program"))
         await self.rest.close()
 
     # ---- sessions
@@ -131,23 +133,21 @@ class Client:
         """Each event once, in the order of each chat's seqs, over all ends of sockets, from the
         first socket on: what came before this call waits for it. An event counts as had when the
         next one is asked for: with a FileStore a program that is started again goes on after it.
-        Raises Stopped, or Unauthenticated where the session has ended."""
+        Raises Stopped, or Unauthenticated where the session has ended; Stopped with the code 1000
+        when the client is closed."""
         self._is_heard = True
         while True:
-            if self._ended is not None and self._events.empty():
-                raise self._ended
-            event = await self._events.get()
-            if self._events.qsize() < MAX_WAITING / 2:
+            event = await self._events.take()
+            if len(self._events) < MAX_WAITING / 2:
                 self._connection.is_wanted.set()
-            if event is None:  # a session has ended, this one or an earlier one
-                continue
             yield event
             self._keep_cursor(event)
 
     async def moments(self) -> AsyncIterator[Moment]:
-        """Typing, presence, and what other devices of the user did; lost while away."""
+        """Typing, presence, and what other devices of the user did; lost while away. Ends as
+        `events` do."""
         while True:
-            yield await self._moments.get()
+            yield await self._moments.take()
 
     def chat(self, chat: str) -> Chat:
         """The chat with this id; always the same object."""
@@ -204,7 +204,7 @@ class Client:
     def _start(self) -> None:
         if self._running is not None:  # as somebody else, or again
             self._running.cancel()
-        self._ended = None
+        self._ended = self._events.error = self._moments.error = None
         self._running = asyncio.create_task(self._run())
         self.outbox.resume(self.user)
 
@@ -217,8 +217,13 @@ class Client:
         try:
             await self._connection.run()
         except Exception as error:
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        if self._ended is None:
             self._ended = error
-            await self._events.put(None)
+            self._events.fail(error)
+            self._moments.fail(error)
 
     async def _fetch_events(self, chat: str, after: int) -> dict[str, Any]:
         return await self.rest.call("GET", f"/api/chat/{chat}/events?after={after}&limit=200")
@@ -231,9 +236,7 @@ class Client:
             case Deliver(event):
                 self._deliver(event)
             case Now(moment):
-                if self._moments.full():
-                    self._moments.get_nowait()
-                self._moments.put_nowait(moment)
+                self._moments.push(moment, MAX_WAITING)
             case Refusal():
                 pass  # of typing and the like: nothing depends on it
 
@@ -243,13 +246,13 @@ class Client:
                 chat.forget()
         elif (known := self._chats.get(event.chat)) is not None:
             known.apply(event)
-        self._events.put_nowait(event)
-        if self._events.qsize() <= MAX_WAITING:
+        self._events.push(event)
+        if len(self._events) <= MAX_WAITING:
             return
         if self._is_heard:
             self._connection.is_wanted.clear()
         else:  # nobody listens
-            self._events = asyncio.Queue()
+            self._events.clear()
 
     # ---- sending
 

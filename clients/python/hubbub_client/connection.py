@@ -16,7 +16,6 @@ from hubbub_client.errors import (
     NotFound,
     Refused,
     Stopped,
-    Transient,
     Unauthenticated,
 )
 from hubbub_client.session import (
@@ -57,17 +56,17 @@ FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 Take = Callable[[Ready | Deliver | Now | Refusal], None]
 
 
-def pull_again_seconds(error: NoAnswer | Transient) -> float:
+def pull_again_seconds(error: HubbubError) -> float:
     """How long a pull waits after a page that did not come."""
-    asked = error.retry_after if isinstance(error, Transient) else 0.0
+    asked = error.retry_after if isinstance(error, Refused) else 0.0
     return min(max(PULL_AGAIN_SECONDS, asked), MAX_PULL_AGAIN_SECONDS)
 
 
 class Connection:
     """`run` it in a task. `socket` is None while there is none that takes frames.
 
-    `fetch_events` gives the page of `/events` of a chat after a seq, and raises NotFound, NoAnswer
-    and Transient. `take` gets what the session says, as it comes; it must not wait.
+    `fetch_events` gives the page of `/events` of a chat after a seq, and raises Refused and
+    NoAnswer. `take` gets what the session says, as it comes; it must not wait.
     """
 
     def __init__(
@@ -145,9 +144,16 @@ class Connection:
             if isinstance(next_, Stop):
                 raise Stopped(next_.code, next_.reason)
             if next_.refresh:
-                with contextlib.suppress(NoAnswer, Transient):
-                    await self._access_token(anew=True)
+                await self._renew()
             await asyncio.sleep(next_.seconds)
+
+    async def _renew(self) -> None:
+        try:
+            await self._access_token(anew=True)
+        except Unauthenticated:
+            raise
+        except HubbubError:
+            pass  # where the token is of no use, the next socket ends in the same way
 
     async def _connect_once(self) -> ComeBack | Stop:
         """Serves one socket to its end. Returns what the session says then."""
@@ -234,19 +240,27 @@ class Connection:
         while self._session.wants(pull):
             await self.is_wanted.wait()
             try:
-                page = await self._fetch_events(pull.chat, pull.after)
-            except (NoAnswer, Transient) as error:
+                outputs = await self._page(pull)
+            except Unauthenticated:
+                raise
+            except HubbubError as error:
                 await asyncio.sleep(pull_again_seconds(error))
                 continue
-            except NotFound:
-                outputs = self._session.gone(pull)
-            else:
-                outputs = self._session.pulled(pull, page["events"], more=page["more"])
             for output in outputs:
                 if isinstance(output, Pull) and output.chat == pull.chat:
                     pull = output
                 else:
                     self._follow(output)
+
+    async def _page(self, pull: Pull) -> list[Output]:
+        """What follows from the next page. Raises Refused and NoAnswer where it does not come."""
+        try:
+            page = await self._fetch_events(pull.chat, pull.after)
+        except NotFound:
+            return self._session.gone(pull)
+        if not page.keys() >= {"events", "more"}:
+            raise NoAnswer("what came is no page of events")
+        return self._session.pulled(pull, page["events"], more=page["more"])
 
     async def _refresh(self) -> None:
         with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then

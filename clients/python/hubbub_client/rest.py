@@ -161,7 +161,7 @@ class Rest:
                     if answer.status < 400:
                         return _decode(await answer.read(), type=dict[str, Any])
                     refused = await _refusal(answer)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
                 if time.monotonic() + pause > deadline:
                     raise NoAnswer(f"{method} {path}: {error}") from error
             else:

@@ -1,0 +1,85 @@
+"""What the program of the Python client hears while its server has trouble, and at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hubbub_client import Client, HubbubError, Presence, Stopped, Typing
+
+from tests.clients.stub import Answer, Stub, message, refused, somebody, until
+
+
+async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
+    async for one in stream:
+        had.append(one)
+
+
+async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
+    """The socket ends; the client is back."""
+    count = len(stub.sockets)
+    await stub.sockets[-1].close(code=code)
+    await until(lambda: len(stub.sockets) > count)
+    await client.until_ready()
+
+
+@pytest.mark.parametrize(
+    "failure", [refused(500, "internal"), refused(503, "unavailable"), (200, "<html>"), (200, {})]
+)
+async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: Answer) -> None:
+    """Whatever comes instead of it: nothing but 404 and the end of the session ends a pull."""
+    async with somebody() as (stub, client):
+        page = 200, {"events": [message(6), message(7)], "seq": 7, "more": False}
+        answers = [failure, page]
+        stub.answer = lambda *_: answers.pop(0)
+        had: list[Any] = []
+        hearing = asyncio.create_task(hear(client.events(), had))
+        await stub.hear(message(7))
+        await until(lambda: len(had) == 2)
+        assert [event.seq for event in had] == [6, 7]
+        hearing.cancel()
+
+
+async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
+    """The socket comes back, and asks again."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: refused(500, "internal")
+        await cut(stub, client, 4003)
+        assert ("POST", "/api/user/refresh") in stub.asked
+
+
+async def test_everybody_hears_of_the_end() -> None:
+    """Events and moments first give what is left; whoever asks again is told again."""
+    async with somebody() as (stub, client):
+        moments: list[Any] = []
+        presence = {"type": "presence", "users": {"ben": "online"}}
+        await stub.hear(presence, {"type": "typing", "chat": "c", "user": "ben"}, message(6))
+        await until(lambda: client.cursor("c") == 6)
+        await stub.sockets[-1].close(code=4503, message=b"too many")
+        for stream in (client.events(), client.moments(), client.moments(), client.events()):
+            with pytest.raises(Stopped) as ended:
+                await hear(stream, moments)
+            assert ended.value.code == 4503
+        assert [type(one) for one in moments[1:]] == [Presence, Typing]
+        with pytest.raises(Stopped):
+            await client.until_ready()
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        hearing = asyncio.create_task(hear(client.moments(), moments))
+        await stub.hear(presence)
+        await until(lambda: len(moments) == 4)
+        hearing.cancel()
+
+
+async def test_who_waits_hears_that_the_program_has_closed_the_client() -> None:
+    """All of them, or they would wait for ever."""
+    async with somebody() as (_, client):
+        streams = (client.events(), client.moments(), client.moments())
+        waiting = [asyncio.create_task(hear(stream, [])) for stream in streams]
+        await asyncio.sleep(0)
+    heard = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+    assert [isinstance(one, HubbubError) and str(one) for one in heard] == [
+        "1000 closed by the program"
+    ] * 3
+    with pytest.raises(Stopped):
+        await client.until_ready()
