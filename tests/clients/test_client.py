@@ -23,6 +23,26 @@ async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
     await client.until_ready()
 
 
+async def test_who_is_watched_is_said_on_each_socket() -> None:
+    """The server forgets it with the socket; the last list counts."""
+    async with somebody() as (stub, client):
+        await client.watch("ben")
+        await client.watch("ben", "cat")
+        await until(lambda: len(stub.said) == 2)
+        await cut(stub, client)
+        await until(lambda: len(stub.said) == 3)
+        assert stub.said[1:] == [{"type": "watch", "users": ["ben", "cat"]}] * 2
+
+
+async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() -> None:
+    """Nothing is lost of it."""
+    async with somebody() as (stub, client):
+        await stub.sockets[-1].close(code=1012)
+        await until(lambda: client._connection.socket is None)
+        await client.watch("ben")
+        await until(lambda: stub.said == [{"type": "watch", "users": ["ben"]}])
+
+
 @pytest.mark.parametrize(
     "failure", [refused(500, "internal"), refused(503, "unavailable"), (200, "<html>"), (200, {})]
 )

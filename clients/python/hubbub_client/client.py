@@ -188,7 +188,8 @@ class Client:
 
     async def watch(self, *users: str) -> None:
         """From now on `moments` tells whether they are online; replaces the ones before."""
-        await self.say({"type": "watch", "users": list(users)})
+        self._connection.standing = {"type": "watch", "users": list(users)}
+        await self.say(self._connection.standing)
 
     def cursor(self, chat: str) -> int:
         """The seq up to which events of the chat have come."""

@@ -63,7 +63,8 @@ def pull_again_seconds(error: HubbubError) -> float:
 
 
 class Connection:
-    """`run` it in a task. `socket` is None while there is none that takes frames.
+    """`run` it in a task. `socket` is None while there is none that takes frames. `standing` is a
+    frame that is said on each one.
 
     `fetch_events` gives the page of `/events` of a chat after a seq, and raises Refused and
     NoAnswer. `take` gets what the session says, as it comes; it must not wait.
@@ -81,6 +82,7 @@ class Connection:
         ready_seconds: float = READY_SECONDS,
     ) -> None:
         self.socket: aiohttp.ClientWebSocketResponse | None = None
+        self.standing: dict[str, Any] | None = None
         self.is_ready = asyncio.Event()
         # While this is clear the socket is given up, and none is made, and nothing is pulled.
         self.is_wanted = asyncio.Event()
@@ -211,6 +213,8 @@ class Connection:
                     self.socket = socket
                     self.is_ready.set()
                 self._follow(output)
+                if isinstance(output, Ready) and self.standing is not None:
+                    await self.say(self.standing)
             silence, is_asked = ping_seconds, False
             if not self.is_wanted.is_set():
                 return 1000, "the program is slow"

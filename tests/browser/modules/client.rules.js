@@ -222,3 +222,21 @@ rule("a page of events that does not come is asked for again after a pause", asy
   await clock.pass(2_000);
   same([tries, client.cursor("c")], [2, 5]);
 });
+
+rule("who is watched is said on each socket, and moments end as events do", async () => {
+  const { client, clock, socket, sockets } = await somebody();
+  const had = [];
+  const ending = (async () => {
+    for await (const { type } of client.moments()) had.push(type);
+  })().catch((error) => error);
+  client.watch("ben");
+  socket().hear(READY, { type: "presence", users: { ben: "online" } });
+  socket().onclose({ code: 1012, reason: "" });
+  await clock.pass(1_000);
+  await long();
+  socket().hear(READY);
+  const watch = { type: "watch", users: ["ben"] };
+  same([sockets.map(({ sent }) => sent.slice(1)), had], [[[watch], [watch]], ["presence"]]);
+  await client.close();
+  same((await ending).message, "1000 closed by the program");
+});
