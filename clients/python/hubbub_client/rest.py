@@ -1,7 +1,8 @@
 """The REST calls of one session: its tokens, and repeats that the contract allows.
 
 A call whose outcome is unknown (the connection broke, 502 to 504) is repeated with the same key
-for some seconds; so is one that a rate refused, after the time that the server names.
+for some seconds; so is one that a rate refused, after the time that the server names. A deletion
+that is repeated and finds nothing was done by an earlier try.
 """
 
 import asyncio
@@ -15,7 +16,15 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from hubbub_client.errors import NoAnswer, Refused, Transient, Unauthenticated, refusal
+from hubbub_client.errors import (
+    NoAnswer,
+    NotFound,
+    Refused,
+    Transient,
+    Unauthenticated,
+    Unavailable,
+    refusal,
+)
 
 RETRY_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = (0.1, 0.4)  # between tries of which the server says nothing
@@ -35,6 +44,22 @@ class Tokens(msgspec.Struct):
     expires: float
 
 
+class _Tries:
+    """How often a request was sent: aiohttp repeats one by itself whose connection ends."""
+
+    count = 0
+
+
+def _trace_of_tries() -> aiohttp.TraceConfig:
+    async def count(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+        if isinstance(context.trace_request_ctx, _Tries):
+            context.trace_request_ctx.count += 1
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(count)
+    return trace
+
+
 class Rest:
     """Calls to one origin. `tokens` is None until somebody signs up or logs in; `on_tokens` is
     called with each new pair."""
@@ -43,8 +68,9 @@ class Rest:
         self.origin = origin.rstrip("/")
         self.tokens = tokens
         self.on_tokens: Callable[[Tokens], None] = lambda _: None
-        self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT)
+        self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT, trace_configs=[_trace_of_tries()])
         self._refreshing = asyncio.Lock()
+        self._open: set[str] = set()  # keys of deletions that may be done
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -108,6 +134,7 @@ class Rest:
     ) -> dict[str, Any]:
         """The answer's body. `key` makes a repeat of the program's own safe; one is made where
         there is none. Raises Refused, NoAnswer."""
+        key = key or str(uuid.uuid4())
         try:
             return await self._repeat(method, path, body, key=key)
         except Unauthenticated:
@@ -146,29 +173,48 @@ class Rest:
         headers = {}
         if isinstance(body, dict):
             headers["Content-Type"] = "application/json"
+        key = key or str(uuid.uuid4())
         if method in ("POST", "PATCH", "DELETE"):
-            headers["Idempotency-Key"] = key or str(uuid.uuid4())
+            headers["Idempotency-Key"] = key
         data = msgspec.json.encode(body) if isinstance(body, dict) else body
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             if with_token:
                 headers["Authorization"] = f"Bearer {await self.access_token()}"
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
+            tries = _Tries()
             try:
                 async with self._http.request(
-                    method, self.origin + path, data=data, headers=headers, timeout=timeout
+                    method,
+                    self.origin + path,
+                    data=data,
+                    headers=headers,
+                    timeout=timeout,
+                    trace_request_ctx=tries,
                 ) as answer:
                     if answer.status < 400:
-                        return _decode(await answer.read(), type=dict[str, Any])
+                        done = _decode(await answer.read(), type=dict[str, Any])
+                        self._open.discard(key)
+                        return done
                     refused = await _refusal(answer)
             except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+                self._leave_open(method, key)
                 if time.monotonic() + pause > deadline:
                     raise NoAnswer(f"{method} {path}: {error}") from error
             else:
+                if tries.count > 1 or isinstance(refused, Unavailable):
+                    self._leave_open(method, key)
+                if isinstance(refused, NotFound) and key in self._open:
+                    self._open.discard(key)
+                    return {}
                 pause = max(pause, refused.retry_after)
                 if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
                     raise refused
             await asyncio.sleep(pause)
+
+    def _leave_open(self, method: str, key: str) -> None:
+        if method == "DELETE":
+            self._open.add(key)
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> Refused:

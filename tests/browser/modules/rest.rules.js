@@ -138,3 +138,46 @@ rule("a call for one user is not made in the session of another one", async () =
   same((await failed(rest.call("POST", "/y", {}, { user: "ben" }))).name, "Unauthenticated");
   same([asked.length, await rest.call("POST", "/y", {}, { user: "ann" })], [0, { well: true }]);
 });
+
+rule("a deletion that may be done already is done when its repeat finds nothing", async () => {
+  const gone = refused(404, "not_found");
+  for (const open of [undefined, refused(503, "unavailable"), refused(504, "")]) {
+    const { rest, clock, asked } = parts([open, refused(429, "rate_limited"), gone, gone]);
+    const deleting = rest.call("DELETE", "/x");
+    await settle();
+    for (let turn = 0; turn < 5; turn += 1) await clock.pass(500);
+    same([await deleting, asked.length], [{}, 3]);
+    // Whoever repeats it under its key; a deletion of its own is none of these.
+    same((await failed(rest.call("DELETE", "/x"))).name, "NotFound");
+  }
+  const { rest } = parts([undefined, gone]);
+  const once = () => rest.call("DELETE", "/x", undefined, { key: "k", repeatMs: 0 });
+  same([(await failed(once())).name, await once()], ["NoAnswer", {}]);
+});
+
+rule("a deletion that was refused finds nothing for another reason, and other changes too", async () => {
+  const gone = refused(404, "not_found");
+  const limited = parts([refused(429, "rate_limited"), gone]);
+  const deleting = failed(limited.rest.call("DELETE", "/x"));
+  await settle();
+  await limited.clock.pass(500);
+  same((await deleting).name, "NotFound");
+  const edit = parts([refused(503, "unavailable"), gone]);
+  const editing = failed(edit.rest.call("PATCH", "/x", {}));
+  await settle();
+  await edit.clock.pass(500);
+  same((await editing).name, "NotFound");
+});
+
+rule("a deletion is done when a second try finds nothing before the first has its answer", async () => {
+  const waiting = [];
+  const fetch = () => new Promise((resolve) => waiting.push(resolve));
+  const { rest } = parts([], { fetch });
+  const once = () => rest.call("DELETE", "/x", undefined, { key: "k", repeatMs: 0 });
+  const tries = [once(), once()];
+  await settle();
+  waiting[1](answered(404, { code: "not_found" }));
+  same(await tries[1], {});
+  waiting[0](answered(200, {}));
+  same(await tries[0], {});
+});

@@ -1,0 +1,68 @@
+"""What the Python client makes of the answer to a repeat of its own."""
+
+import pytest
+from hubbub_client import NotFound, RateLimited
+
+from tests.clients.stub import LOST, Answer, refused, somebody
+
+GONE = refused(404, "not_found")
+DONE = (200, {})
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [(LOST, {})],
+        [(LOST, {})] * 2,  # aiohttp repeats the first one by itself
+        [refused(503, "unavailable")],
+        [(LOST, {}), refused(429, "rate_limited")],
+    ],
+)
+async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
+    before: list[Answer],
+) -> None:
+    """Its first try did it; that the repeat finds nothing is what was wanted."""
+    async with somebody() as (stub, client):
+        chat = client.chat("c")
+        deletions = (chat.delete("m"), chat.remove("ben"), chat.leave(), chat.unreact("m", "👍"))
+        for deletion in deletions:
+            answers = [*before, GONE]
+            stub.answer = lambda *_: answers.pop(0)  # noqa: B023 - it is done before the next
+            await deletion
+            assert answers == []
+        answers = [*before, GONE]
+        await client.rest.call("DELETE", "/api/user/me/avatar")
+
+
+@pytest.mark.parametrize("before", [[], [refused(429, "rate_limited")]])
+async def test_what_was_not_there_cannot_be_deleted(before: list[Answer]) -> None:
+    """A try that the server has refused did nothing, and each deletion is judged by itself."""
+    async with somebody() as (stub, client):
+        answers = [(LOST, {}), DONE, *before, GONE]
+        stub.answer = lambda *_: answers.pop(0)
+        await client.chat("c").delete("m1")
+        with pytest.raises(NotFound):
+            await client.chat("c").delete("m2")
+
+
+async def test_a_deletion_is_done_whoever_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outbox goes on where a call has given up, and after a token has run out."""
+    monkeypatch.setattr("hubbub_client.rest.RETRY_SECONDS", 0.0)
+    async with somebody() as (stub, client):
+        renewed = (200, {"token": "b", "refreshToken": "s", "expiresIn": 900})
+        answers = [(LOST, {}), (LOST, {}), refused(401, "unauthenticated"), renewed, GONE]
+        stub.answer = lambda *_: answers.pop(0)
+        await client.chat("c").delete("m")
+        assert answers == []
+
+
+async def test_any_other_change_of_what_is_gone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has heard what became of it, and it is not there."""
+    async with somebody() as (stub, client):
+        answers = [(LOST, {}), GONE, refused(429, "rate_limited")]
+        stub.answer = lambda *_: answers.pop(0)
+        with pytest.raises(NotFound):
+            await client.chat("c").edit("m", "new")
+        monkeypatch.setattr("hubbub_client.rest.RETRY_SECONDS", 0.0)
+        with pytest.raises(RateLimited):
+            await client.rest.call("DELETE", "/api/user/me/avatar")
