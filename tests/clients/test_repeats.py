@@ -1,7 +1,7 @@
 """What the Python client makes of the answer to a repeat of its own."""
 
 import pytest
-from hubbub_client import NotFound, RateLimited
+from hubbub_client import NotFound, RateLimited, Unauthenticated
 
 from tests.clients.stub import LOST, Answer, refused, somebody
 
@@ -66,3 +66,16 @@ async def test_any_other_change_of_what_is_gone_is_refused(monkeypatch: pytest.M
         monkeypatch.setattr("hubbub_client.rest.RETRY_SECONDS", 0.0)
         with pytest.raises(RateLimited):
             await client.rest.call("DELETE", "/api/user/me/avatar")
+
+
+@pytest.mark.parametrize("lost", [1, 2, 0])
+async def test_a_session_that_is_over_can_be_logged_out_of(lost: int) -> None:
+    """By an earlier try, or by somebody else: nothing is left of it then."""
+    async with somebody() as (stub, client):
+        answers = [(LOST, {})] * lost
+        stub.answer = lambda *_: answers.pop(0) if answers else refused(401, "unauthenticated")
+        await client.log_out()
+        assert client._kept.tokens() is None
+        with pytest.raises(Unauthenticated):
+            assert client.user
+        await client.log_out()  # nobody is logged in

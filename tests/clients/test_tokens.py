@@ -3,9 +3,11 @@
 import asyncio
 from unittest.mock import Mock
 
+import msgspec
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hubbub_client import Client
+from hubbub_client import Client, MemoryStore, Unauthenticated
 from hubbub_client.rest import Rest, Tokens
 
 
@@ -55,3 +57,25 @@ async def test_a_message_goes_out_over_no_socket_of_another_user() -> None:
         await client.rest.log_in("ben", "correct horse")
         async with asyncio.timeout(20):
             assert (await client.chat("c").send("hello")).seq == 6
+
+
+async def test_a_session_that_has_ended_is_forgotten() -> None:
+    """The next program has none, and logs in with what it is given."""
+
+    async def refresh(_: web.Request) -> web.Response:
+        return web.json_response({"code": "unauthenticated", "detail": "It is over."}, status=401)
+
+    app = web.Application()
+    app.router.add_post("/api/user/login", log_in)
+    app.router.add_post("/api/user/refresh", refresh)
+    store = MemoryStore()
+    store.put("session", msgspec.json.encode(Tokens("ann", "old", "old", 0.0)))
+    store.put("cursor c", b"5")
+    async with TestServer(app) as server, asyncio.timeout(20):
+        async with Client(str(server.make_url("")), store) as client:
+            with pytest.raises(Unauthenticated):
+                await client.until_ready()
+            with pytest.raises(Unauthenticated):
+                await client.chats()
+            assert client.rest.tokens is None
+        assert store.names("") == ["cursor c"]

@@ -88,7 +88,7 @@ export class Client {
 
   // ---- sessions
 
-  /** The user's id. Raises Unauthenticated before a sign-up or log-in. */
+  /** The user's id. Raises Unauthenticated where there is no session. */
   get user() {
     if (this.rest.tokens === null) throw refusal(401, { code: "unauthenticated", detail: "Log in." });
     return this.rest.tokens.user;

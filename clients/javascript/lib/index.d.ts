@@ -253,7 +253,7 @@ export interface Tokens {
 /** The REST calls of one session. */
 export interface Rest {
   readonly origin: string;
-  /** Null until somebody signs up or logs in. */
+  /** Null until somebody signs up or logs in, and when the session has ended. */
   readonly tokens: Tokens | null;
   /**
    * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
@@ -352,7 +352,7 @@ export class Client {
   readonly rest: Rest;
   readonly outbox: Outbox;
   readonly state: ClientState;
-  /** The user's id. Raises Unauthenticated before a sign-up or log-in. */
+  /** The user's id. Raises Unauthenticated where there is no session. */
   readonly user: string;
   /** Ends the connection; what is unsent stays in the store, and whoever awaits it gets NoAnswer. */
   close(): Promise<void>;

@@ -59,9 +59,13 @@ export class Rest {
 
   /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
   async logOut() {
-    const headers = { ...this.#cookie, ...(await this.headers(newId())) };
-    const ask = () => this.#exchange("POST", "/api/user/logout", { body: {}, headers });
-    await this.repeat(ask, this.#repeatMs, OPEN);
+    const key = newId();
+    const ask = () => this.#call("POST", "/api/user/logout", {}, key, undefined, this.#cookie);
+    try {
+      await this.repeat(ask, this.#repeatMs, OPEN);
+    } catch (error) {
+      if (!(error instanceof Unauthenticated)) throw error; // it has ended, maybe by an earlier try
+    }
     await this.forget();
   }
 
@@ -132,8 +136,10 @@ export class Rest {
     }
   }
 
-  async #call(method, path, body, key, user) {
-    const ask = (good) => this.#exchange(method, path, { body, headers: headersOf(good, key) });
+  async #call(method, path, body, key, user, extra = {}) {
+    const ask = (good) => this.#exchange(method, path, {
+      body, headers: { ...extra, ...headersOf(good, key) },
+    });
     const token = await this.accessToken();
     this.#expect(user);
     try {

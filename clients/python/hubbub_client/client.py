@@ -95,7 +95,7 @@ class Client:
 
     @property
     def user(self) -> str:
-        """The user's id. Raises Unauthenticated before a sign-up or log-in."""
+        """The user's id. Raises Unauthenticated where there is no session."""
         if self.rest.tokens is None:
             raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
         return self.rest.tokens.user
@@ -209,10 +209,12 @@ class Client:
         self._running = asyncio.create_task(self._run())
         self.outbox.resume(self.user)
 
-    def _keep_tokens(self, tokens: Tokens) -> None:
-        """The session lives, or there is another one: what was stopped without one goes on."""
+    def _keep_tokens(self, tokens: Tokens | None) -> None:
+        """The session lives, or there is another one: what was stopped without one goes on. Or it
+        has ended: the next program logs in."""
         self._kept.keep_tokens(tokens)
-        self.outbox.resume(tokens.user)
+        if tokens is not None:
+            self.outbox.resume(tokens.user)
 
     async def _run(self) -> None:
         try:

@@ -19,8 +19,11 @@ class Kept:
         value = self._store.get("session")
         return None if value is None else msgspec.json.decode(value, type=Tokens)
 
-    def keep_tokens(self, tokens: Tokens) -> None:
-        self._store.put("session", msgspec.json.encode(tokens))
+    def keep_tokens(self, tokens: Tokens | None) -> None:
+        if tokens is None:
+            self._store.remove("session")
+        else:
+            self._store.put("session", msgspec.json.encode(tokens))
 
     @property
     def epoch(self) -> str | None:

@@ -6,6 +6,7 @@ that is repeated and finds nothing was done by an earlier try.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
@@ -61,13 +62,13 @@ def _trace_of_tries() -> aiohttp.TraceConfig:
 
 
 class Rest:
-    """Calls to one origin. `tokens` is None until somebody signs up or logs in; `on_tokens` is
-    called with each new pair."""
+    """Calls to one origin. `tokens` is None until somebody signs up or logs in, and when the
+    session has ended; `on_tokens` is called with each new pair, and with None."""
 
     def __init__(self, origin: str, tokens: Tokens | None = None) -> None:
         self.origin = origin.rstrip("/")
         self.tokens = tokens
-        self.on_tokens: Callable[[Tokens], None] = lambda _: None
+        self.on_tokens: Callable[[Tokens | None], None] = lambda _: None
         self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT, trace_configs=[_trace_of_tries()])
         self._refreshing = asyncio.Lock()
         self._open: set[str] = set()  # keys of deletions that may be done
@@ -98,8 +99,9 @@ class Rest:
         self._keep(await self._repeat("POST", "/api/user/login", body, with_token=False))
 
     async def log_out(self) -> None:
-        await self.call("POST", "/api/user/logout")
-        self.tokens = None
+        with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier try
+            await self.call("POST", "/api/user/logout")
+        self._forget()
 
     async def access_token(self, *, anew: bool = False) -> str:
         """One that is good for a while; with `anew` not the one that is there. Raises
@@ -110,7 +112,13 @@ class Rest:
         async with self._refreshing:
             if self.tokens is before:  # nobody else did meanwhile
                 body = {"refreshToken": before.refresh}
-                answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
+                try:
+                    answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
+                except Unauthenticated:
+                    if self.tokens is before:
+                        self._forget()
+                        raise
+                    return self._session().access
                 if self.tokens is before:  # nobody else has logged in meanwhile
                     self._keep(answer)
             return self._session().access
@@ -126,6 +134,10 @@ class Rest:
             user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
         )
         self.on_tokens(self.tokens)
+
+    def _forget(self) -> None:
+        self.tokens = None
+        self.on_tokens(None)
 
     # ---- calls
 

@@ -181,3 +181,23 @@ rule("a deletion is done when a second try finds nothing before the first has it
   waiting[0](answered(200, {}));
   same(await tries[0], {});
 });
+
+rule("a session that has ended can be logged out of, be it by an earlier try of the same", async () => {
+  const over = refused(401, "unauthenticated");
+  for (const [answers, most] of [[[undefined, over, over], 3], [[over, over], 2], [[], 0]]) {
+    const { rest, clock, asked, kept } = parts(answers, { tokens: most > 0 ? TOKENS : null });
+    const leaving = rest.logOut();
+    await settle();
+    await clock.pass(1_000);
+    await leaving;
+    same([asked.length, rest.tokens, kept.at(-1)], [most, null, null]);
+  }
+});
+
+rule("a log-out whose token the server refuses is made with a new one, and the cookie", async () => {
+  const { rest, asked } = parts([refused(401, "unauthenticated"), NEW, GOOD], { isCookie: true });
+  await rest.logOut();
+  same(asked.map(({ path, headers }) => [path, headers["X-Hubbub-Session"]]), [
+    ["/api/user/logout", "cookie"], ["/api/user/refresh", "cookie"], ["/api/user/logout", "cookie"],
+  ]);
+});
