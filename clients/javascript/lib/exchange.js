@@ -28,8 +28,10 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
   } catch (error) {
     throw new NoAnswer(error.message);
   }
-  if (!response.ok) throw refusalOf(response, decoded(answer));
-  return decoded(answer);
+  const value = decoded(answer);
+  if (!response.ok) throw refusalOf(response, value ?? {});
+  if (value === undefined) throw new NoAnswer(`${method} ${path}: what came is no JSON.`);
+  return value;
 }
 
 /** The error that a response with a status from 400 on stands for. */
@@ -41,6 +43,6 @@ function decoded(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    return {}; // whoever answered was not one of ours; the status says enough
+    return undefined; // whoever answered was not one of ours
   }
 }

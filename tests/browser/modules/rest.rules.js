@@ -201,3 +201,12 @@ rule("a log-out whose token the server refuses is made with a new one, and the c
     ["/api/user/logout", "cookie"], ["/api/user/refresh", "cookie"], ["/api/user/logout", "cookie"],
   ]);
 });
+
+rule("what is no JSON is no answer, and no session", async () => {
+  const { rest, kept, ...server } = parts([], {
+    tokens: { ...TOKENS, expires: 0 },
+    fetch: async () => ({ ok: true, status: 200, headers: new Headers(), text: async () => "<p>" }),
+  });
+  same((await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }))).name, "NoAnswer");
+  same([kept, rest.tokens.access, server.asked], [[], "a1", []]);
+});
