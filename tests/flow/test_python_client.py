@@ -217,6 +217,33 @@ async def test_messages_are_what_history_says(system: Hubbub) -> None:
         assert await bens.load(len(seen)) == seen
 
 
+async def test_messages_are_what_history_says_to_who_is_added_again(system: Hubbub) -> None:
+    """What happened in between is not told: `messages` begins with the addition, and the page
+    before it is as it is now."""
+    async with somebody(system) as ann, somebody(system) as ben:
+        chat = await ann.create_chat("talk", ben.user)
+        sent = [await chat.send(f"line {number}") for number in range(3)]
+        bens = ben.chat(chat.id)
+        await bens.load()
+        await chat.remove(ben.user)
+        await chat.edit(sent[0].message_id, "line 0, corrected")
+        await chat.delete(sent[1].message_id)
+        await chat.send("between")
+        await chat.add(ben.user)
+        last = await chat.send("again")
+        async with asyncio.timeout(10):
+            while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
+                await asyncio.sleep(0.02)
+        assert [message.message for message in bens.messages] == ["again"]
+        assert bens.has_older
+        seen = await bens.load_older()
+        assert [message.message for message in seen] == [
+            "line 0, corrected", "", "line 2", "between", "again",
+        ]  # fmt: skip
+        assert not bens.has_older
+        assert await bens.load() == seen
+
+
 async def test_refusals_are_types(system: Hubbub) -> None:
     """Each has the code and the sentence of the server."""
     async with somebody(system) as ann:
