@@ -27,6 +27,8 @@ class Stub:
             "type": "ready", "protocol": "chat.v1", "user": "ann", "epoch": "e",
             "chats": {"c": 5}, "behind": [], "pingSeconds": 25,
         }  # fmt: skip
+        self.may_begin = asyncio.Event()  # until then a socket is not ready
+        self.may_begin.set()
         self.asked: list[tuple[str, str]] = []
         self.said: list[dict[str, Any]] = []  # over all sockets, without `connect`
         self.sockets: list[web.WebSocketResponse] = []
@@ -59,6 +61,7 @@ class Stub:
             said = json.loads(frame.data)
             if said["type"] == "connect":
                 self.sockets.append(socket)
+                await self.may_begin.wait()
                 await socket.send_str(json.dumps(self.ready))
             else:
                 self.said.append(said)
@@ -66,16 +69,19 @@ class Stub:
 
 
 @contextlib.asynccontextmanager
-async def somebody() -> AsyncIterator[tuple[Stub, Client]]:
-    """Logged in, and ready."""
+async def serving() -> AsyncIterator[tuple[Stub, str]]:
+    """With its origin."""
     stub = Stub()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", stub.serve)
-    async with (
-        TestServer(app) as server,
-        Client(str(server.make_url(""))) as client,
-        asyncio.timeout(PATIENCE_SECONDS),
-    ):
+    async with TestServer(app) as server, asyncio.timeout(PATIENCE_SECONDS):
+        yield stub, str(server.make_url(""))
+
+
+@contextlib.asynccontextmanager
+async def somebody() -> AsyncIterator[tuple[Stub, Client]]:
+    """Logged in, and ready."""
+    async with serving() as (stub, origin), Client(origin) as client:
         await client.log_in("ann", "correct horse")
         await client.until_ready()
         yield stub, client

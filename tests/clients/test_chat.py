@@ -3,9 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hubbub_client import Chat, Client
 
-from tests.clients.stub import Answer, Stub, message, somebody, until
+from tests.clients.stub import Answer, Stub, message, serving, somebody, until
 
 CREATED = {
     "type": "chat.created", "chat": "c", "at": "t", "by": "ben", "chatName": "talk",
@@ -148,3 +149,33 @@ async def test_the_oldest_of_very_many_messages_go() -> None:
         await chat.load()
         await heard(stub, client, *(message(seq) for seq in range(6, 5_508)))
         assert (len(chat.messages), chat.messages[-1].seq, chat.has_older) == (5_002, 5_507, True)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_happens_between_a_load_and_the_first_socket_is_not_missed(
+    is_first: bool,
+) -> None:
+    """Events begin where the page ends, whether it comes before the socket or with it."""
+    async with serving() as (stub, origin), Client(origin) as client:
+        chat = client.chat("c")
+        may_begin = stub.may_begin = asyncio.Event()
+        stub.ready |= {"chats": {"c": 7, "d": 3}}
+
+        async def answer(_: str, path: str) -> Answer:
+            if "events" in path:
+                return 200, {"events": [message(6), message(7)], "seq": 7, "more": False}
+            if not is_first and len(stub.asked) == 1:
+                may_begin.set()
+                await client.until_ready()
+                return page(4, 3, seq=5)
+            return page(5, 4, seq=5) if is_first else page(7, 6, 5, 4, seq=7)
+
+        stub.answer = answer
+        await client.log_in("ann", "correct horse")
+        await chat.load()
+        may_begin.set()
+        await until(lambda: client.cursor("c") == 7)
+        assert [seq for seq, _ in shown(chat)] == [4, 5, 6, 7]
+        await heard(stub, client, message(8))
+        assert [seq for seq, _ in shown(chat)] == [4, 5, 6, 7, 8]
+        assert client.cursor("d") == 3

@@ -18,11 +18,13 @@ const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
  */
 export class Chat {
   #client;
+  #session;
   #path;
   #timeline = null; // until `load`
 
-  constructor(client, id) {
+  constructor(client, id, session) {
     this.#client = client;
+    this.#session = session;
     this.#path = `/api/chat/${id}`;
     this.id = id;
     this.hasOlder = false;
@@ -42,8 +44,13 @@ export class Chat {
       const timeline = this.#timeline;
       const page = await this.#page(`limit=${limit}`);
       if (timeline !== this.#timeline) continue; // loaded anew meanwhile, or of another history
-      if (page.seq > timeline.cursor) timeline.reset(page.seq); // its events are in the page
-      if (this.#cover(page, page.seq)) return this.messages;
+      // Events up to the page's seq are in it, those up to the cursor do not come any more.
+      const seq = Math.max(page.seq, this.#client.cursor(this.id));
+      if (seq > timeline.cursor) timeline.reset(seq);
+      if (this.#cover(page, page.seq)) {
+        this.#session.show(this.id, page.seq);
+        return this.messages;
+      }
     }
   }
 

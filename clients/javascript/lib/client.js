@@ -156,7 +156,7 @@ export class Client {
 
   /** The chat with this id; always the same object. */
   chat(id) {
-    if (!this.#chats.has(id)) this.#chats.set(id, new Chat(this, id));
+    if (!this.#chats.has(id)) this.#chats.set(id, new Chat(this, id, this.#session));
     return this.#chats.get(id);
   }
 

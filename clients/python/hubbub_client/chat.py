@@ -1,7 +1,7 @@
 """One chat: what it says now, and what one does in it."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -42,9 +42,10 @@ class Chat:
     Unauthenticated, when the session has ended, and NoAnswer, when the client was closed, the
     change is kept and made when the same user is back: do not call again."""
 
-    def __init__(self, client: "Client", chat: str) -> None:
+    def __init__(self, client: "Client", chat: str, show: Callable[[str, int], None]) -> None:
         self.id = chat
         self._client = client
+        self._show = show  # is told up to which seq the chat has been read
         self._path = f"/api/chat/{chat}"
         self._timeline: Timeline | None = None  # until `load`
         self.has_older = False
@@ -64,9 +65,12 @@ class Chat:
             page = await self._page(f"limit={limit}")
             if timeline is not self._timeline:
                 continue  # loaded anew meanwhile, or of another history
-            if page["seq"] > timeline.cursor:
-                timeline.begin_after(page["seq"])  # events up to there are in the page
+            # Events up to the page's seq are in it, those up to the cursor do not come any more.
+            seq = max(page["seq"], self._client.cursor(self.id))
+            if seq > timeline.cursor:
+                timeline.begin_after(seq)
             if self._cover(timeline, page):
+                self._show(self.id, page["seq"])
                 return self.messages
 
     async def load_older(self, limit: int = PAGE) -> list[Message]:

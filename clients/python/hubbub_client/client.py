@@ -151,7 +151,7 @@ class Client:
 
     def chat(self, chat: str) -> Chat:
         """The chat with this id; always the same object."""
-        return self._chats.setdefault(chat, Chat(self, chat))
+        return self._chats.setdefault(chat, Chat(self, chat, self._session.show))
 
     async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
         """The user's chats as `GET /api/chat` answers them, the newest message first."""

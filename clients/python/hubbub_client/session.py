@@ -116,9 +116,16 @@ class Session:
         self.epoch = epoch
         self.is_ready = False
         self._from_start = from_start
+        self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
         self._sockets = 0  # that became ready
         self._failures = 0  # sockets in a row that did not become ready
+
+    def show(self, chat: str, seq: int) -> None:
+        """The program has read the chat's history up to here. Before the first socket its events
+        begin there."""
+        if self.epoch is None:
+            self._shown[chat] = seq
 
     def connect(self, token: str) -> bytes:
         """The first frame of a new socket. Where there are more chats than one may resume, the
@@ -216,18 +223,23 @@ class Session:
         self._held.clear()
         heads: dict[str, int] = ready["chats"]
         outputs: list[Output] = []
-        if self.epoch != ready["epoch"]:
-            self.cursors = {} if self._from_start else dict(heads)
+        is_anew = self.epoch != ready["epoch"]
+        if is_anew:
+            begins = {chat: min(head, self._shown.get(chat, head)) for chat, head in heads.items()}
+            self.cursors = {} if self._from_start else begins
             if self.epoch is not None:
                 outputs.append(Deliver(Restarted(None)))
+        self._shown.clear()
         self.epoch = ready["epoch"]
         for chat in self.cursors.keys() - heads.keys():
             del self.cursors[chat]
         for chat, head in heads.items():
-            outputs += self._resume(chat, head, ready)
+            outputs += self._resume(chat, head, ready, is_anew=is_anew)
         return [Ready(ready["pingSeconds"], dict(self.cursors)), *outputs]
 
-    def _resume(self, chat: str, head: int, ready: dict[str, Any]) -> list[Output]:
+    def _resume(
+        self, chat: str, head: int, ready: dict[str, Any], *, is_anew: bool
+    ) -> list[Output]:
         last = self.cursors.get(chat)
         if last is None and self._from_start:
             last = self.cursors[chat] = 0
@@ -237,7 +249,7 @@ class Session:
         elif last > head:
             last = self.cursors[chat] = 0 if self._from_start else head
             return [Deliver(Restarted(chat)), *([self._pull(chat)] if last < head else [])]
-        elif chat not in ready["behind"] and len(self.cursors) <= MAX_RESUMED_CHATS:
+        elif not is_anew and chat not in ready["behind"] and len(self.cursors) <= MAX_RESUMED_CHATS:
             return []
         return [self._pull(chat)] if last < head else []
 

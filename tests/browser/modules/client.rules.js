@@ -240,3 +240,31 @@ rule("who is watched is said on each socket, and moments end as events do", asyn
   await client.close();
   same((await ending).message, "1000 closed by the program");
 });
+
+rule("what happens between a load and the first socket is not missed", async () => {
+  for (const isFirst of [true, false]) {
+    let pages = 0;
+    const { client, socket } = await somebody({
+      answers: async (_, path) => {
+        if (path.includes("/events")) {
+          return [200, { events: [message(6), message(7)], seq: 7, more: false }];
+        }
+        pages += 1;
+        if (isFirst) return [200, { messages: [message(5), message(4)], seq: 5, more: true }];
+        if (pages === 1) {
+          await client.untilReady();
+          return [200, { messages: [message(4), message(3)], seq: 5, more: true }];
+        }
+        return [200, { messages: [7, 6, 5, 4].map((seq) => message(seq)), seq: 7, more: true }];
+      },
+    });
+    const chat = client.chat("c");
+    const loading = chat.load();
+    await long();
+    socket().hear({ ...READY, chats: { c: 7, d: 3 } });
+    await loading;
+    await long();
+    socket().hear(message(8));
+    same([chat.messages.map(({ seq }) => seq), client.cursor("d")], [[4, 5, 6, 7, 8], 3]);
+  }
+});
