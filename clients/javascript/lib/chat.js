@@ -18,13 +18,13 @@ const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
  */
 export class Chat {
   #client;
-  #session;
+  #shown;
   #path;
   #timeline = null; // until `load`
 
-  constructor(client, id, session) {
+  constructor(client, id, shown) {
     this.#client = client;
-    this.#session = session;
+    this.#shown = shown; // is told up to which seq the chat was loaded
     this.#path = `/api/chat/${id}`;
     this.id = id;
     this.hasOlder = false;
@@ -48,7 +48,7 @@ export class Chat {
       const seq = Math.max(page.seq, this.#client.cursor(this.id));
       if (seq > timeline.cursor) timeline.reset(seq);
       if (this.#cover(page, page.seq)) {
-        this.#session.show(this.id, page.seq);
+        this.#shown.set(this.id, page.seq);
         return this.messages;
       }
     }

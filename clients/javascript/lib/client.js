@@ -4,11 +4,12 @@
 import { Chat } from "./chat.js";
 import { clock as realClock } from "./clock.js";
 import { Connection } from "./connection.js";
+import { ProgramRest } from "./deletions.js";
 import { NoAnswer, NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
 import { Kept } from "./kept.js";
+import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
-import { Rest } from "./rest.js";
 import { Session } from "./session.js";
 import { MemoryStore } from "./store.js";
 
@@ -31,6 +32,7 @@ export class Client {
   #answers = new Map(); // key of a message -> {resolve, reject}
   #events = new Queue();
   #moments = new Queue();
+  #shown = new Map(); // chat -> seq up to which it was loaded
   #whenReady = [];
   #watched = null;
   #isHeard = false; // somebody iterates over `events`
@@ -59,8 +61,10 @@ export class Client {
     const address = origin.replace(/\/$/, "");
     this.#kept = kept;
     this.#clock = clock;
-    this.#session = new Session(left);
-    this.rest = new Rest({
+    this.#session = new Session({
+      ...left, make: (chat, from) => new Order(this.#from(chat, from)),
+    });
+    this.rest = new ProgramRest({
       fetch, clock, random, origin: address, tokens: left.tokens,
       onTokens: (tokens) => kept.keepTokens(tokens),
     });
@@ -111,6 +115,7 @@ export class Client {
     await this.rest.logOut();
     await this.outbox.forget();
     await this.#kept.forgetSession();
+    this.#shown.clear();
     await this.close();
   }
 
@@ -156,7 +161,7 @@ export class Client {
 
   /** The chat with this id; always the same object. */
   chat(id) {
-    if (!this.#chats.has(id)) this.#chats.set(id, new Chat(this, id, this.#session));
+    if (!this.#chats.has(id)) this.#chats.set(id, new Chat(this, id, this.#shown));
     return this.#chats.get(id);
   }
 
@@ -236,6 +241,11 @@ export class Client {
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
     else if (this.#session.user !== this.user) this.#connection.reopen();
     await this.outbox.resume(this.user);
+  }
+
+  /** What was loaded before the first socket is shown: events begin there. */
+  #from(chat, from) {
+    return this.#kept.epoch === null ? Math.min(from, this.#shown.get(chat) ?? from) : from;
   }
 
   #ready(frame) {

@@ -29,8 +29,8 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
     throw new NoAnswer(error.message);
   }
   const value = decoded(answer);
-  if (!response.ok) throw refusalOf(response, value ?? {});
-  if (value === undefined) throw new NoAnswer(`${method} ${path}: what came is no JSON.`);
+  if (!response.ok) throw refusalOf(response, value);
+  if (!value) throw new NoAnswer("What came is no JSON.");
   return value;
 }
 

@@ -2,7 +2,7 @@
  * The REST calls of one session: its tokens, and the repeats that the contract allows. A call whose
  * outcome is open, or that a rate has refused, is made again under its key for as long as `repeatMs`.
  */
-import { NotFound, Unauthenticated, refusal } from "./errors.js";
+import { Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
 import { newId } from "./ids.js";
 
@@ -24,7 +24,6 @@ export class Rest {
   #locks;
   #cookie;
   #renewal = null;
-  #open = new Set(); // keys of deletions that may be done
 
   /**
    * `tokens` is `{user, access, refresh, expires}` of an earlier session or null, `onTokens` is told
@@ -60,7 +59,7 @@ export class Rest {
   /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
   async logOut() {
     const key = newId();
-    const ask = () => this.#call("POST", "/api/user/logout", {}, key, undefined, this.#cookie);
+    const ask = () => this.attempt("POST", "/api/user/logout", {}, key, undefined, this.#cookie);
     try {
       await this.repeat(ask, this.#repeatMs, OPEN);
     } catch (error) {
@@ -97,13 +96,11 @@ export class Rest {
 
   /**
    * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
-   * none. With `user` it is made in a session of that user or not at all. Raises Refused or NoAnswer:
-   * a deletion that is repeated and finds nothing was done by an earlier try.
+   * none. With `user` it is made in a session of that user or not at all. Raises Refused or NoAnswer.
    */
   async call(method, path, body, { key, repeatMs = this.#repeatMs, user } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
-    const ask = () => this.#call(method, path, body, made, user);
-    return this.repeat(method === "DELETE" ? () => this.#delete(ask, made) : ask, repeatMs);
+    return this.repeat(() => this.attempt(method, path, body, made, user), repeatMs);
   }
 
   /** What `ask()` gives, as often as it raises one of these codes and there is time. */
@@ -121,22 +118,8 @@ export class Rest {
     }
   }
 
-  async #delete(ask, key) {
-    const mayBeDone = this.#open.has(key);
-    this.#open.add(key);
-    let isOpen = false;
-    try {
-      return await ask();
-    } catch (error) {
-      if (mayBeDone && error instanceof NotFound) return {};
-      isOpen = OPEN.has(error.code) || (mayBeDone && PASSING.has(error.code));
-      throw error;
-    } finally {
-      if (!isOpen) this.#open.delete(key);
-    }
-  }
-
-  async #call(method, path, body, key, user, extra = {}) {
+  /** One try of a call. */
+  async attempt(method, path, body, key, user, extra = {}) {
     const ask = (good) => this.#exchange(method, path, {
       body, headers: { ...extra, ...headersOf(good, key) },
     });

@@ -21,7 +21,6 @@ export class Session {
   #socket = 0; // how many became ready: what a pull for an earlier one brings is dropped
   #had = {}; // chat -> cursor when the last `hello` was said
   #said = {}; // what of it was in that
-  #shown = new Map(); // chat -> where it begins at the first socket
 
   /**
    * `cursors` is the last seq that the program has had by chat, `epoch` the history's, both as an
@@ -105,14 +104,6 @@ export class Session {
     this.#places.set(chat, place);
   }
 
-  /**
-   * The program has read the chat's history up to here. Before the first socket its events begin
-   * there.
-   */
-  show(chat, seq) {
-    if (this.epoch === null) this.#shown.set(chat, seq);
-  }
-
   /** Something else has told that a chat has a seq. */
   missing(chat, seq) {
     return this.cursor(chat) < seq && !this.#pulling.has(chat) ? [this.#pull(chat, seq)] : [];
@@ -147,8 +138,7 @@ export class Session {
     const late = new Set(behind);
     for (const [chat, head] of Object.entries(chats)) {
       // Joined while away: from the joining on, which is where the read marker begins.
-      const joined = Math.max(0, (read[chat] ?? head) - 1);
-      const from = isFirst || isOther ? Math.min(head, this.#shown.get(chat) ?? head) : joined;
+      const from = isFirst || isOther ? head : Math.max(0, (read[chat] ?? head) - 1);
       const place = this.#placeOf(chat, from, head);
       const said = this.#said[chat];
       const isCurrent = said !== undefined && !late.has(chat) && place.cursor >= said;
@@ -158,7 +148,6 @@ export class Session {
         outputs.push({ restarted: chat });
       } else if (place.cursor < head && !isCurrent) outputs.push(this.#pull(chat, head));
     }
-    this.#shown.clear();
     return outputs;
   }
 

@@ -1,4 +1,5 @@
 import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
+import { ProgramRest } from "/web/client/deletions.js";
 import { Rest } from "/web/client/rest.js";
 import { StandingClock, answered, rule, same, settle } from "./checks.js";
 
@@ -6,7 +7,7 @@ const DAY_MS = 86_400_000;
 const TOKENS = { user: "ann", access: "a1", refresh: "r1", expires: DAY_MS };
 
 /** A server that answers what it is told to, one answer for each request. */
-function parts(answers, { tokens = TOKENS, ...rest } = {}) {
+function parts(answers, { tokens = TOKENS, Kind = Rest, ...rest } = {}) {
   const clock = new StandingClock();
   const asked = [];
   const kept = [];
@@ -17,12 +18,13 @@ function parts(answers, { tokens = TOKENS, ...rest } = {}) {
     const [status, value, extra = {}] = answer;
     return answered(status, value, extra);
   };
-  const rest_ = new Rest({
+  const rest_ = new Kind({
     fetch, clock, random: () => 0, tokens, onTokens: (given) => kept.push(given), ...rest,
   });
   return { rest: rest_, clock, asked, kept };
 }
 
+const PROGRAM = { Kind: ProgramRest };
 const failed = async (promise) => promise.then(() => null, (error) => error);
 const GOOD = [200, { well: true }];
 const NEW = [200, { token: "a2", refreshToken: "r2", expiresIn: 900 }];
@@ -142,7 +144,7 @@ rule("a call for one user is not made in the session of another one", async () =
 rule("a deletion that may be done already is done when its repeat finds nothing", async () => {
   const gone = refused(404, "not_found");
   for (const open of [undefined, refused(503, "unavailable"), refused(504, "")]) {
-    const { rest, clock, asked } = parts([open, refused(429, "rate_limited"), gone, gone]);
+    const { rest, clock, asked } = parts([open, refused(429, "rate_limited"), gone, gone], PROGRAM);
     const deleting = rest.call("DELETE", "/x");
     await settle();
     for (let turn = 0; turn < 5; turn += 1) await clock.pass(500);
@@ -150,19 +152,19 @@ rule("a deletion that may be done already is done when its repeat finds nothing"
     // Whoever repeats it under its key; a deletion of its own is none of these.
     same((await failed(rest.call("DELETE", "/x"))).name, "NotFound");
   }
-  const { rest } = parts([undefined, gone]);
+  const { rest } = parts([undefined, gone], PROGRAM);
   const once = () => rest.call("DELETE", "/x", undefined, { key: "k", repeatMs: 0 });
   same([(await failed(once())).name, await once()], ["NoAnswer", {}]);
 });
 
 rule("a deletion that was refused finds nothing for another reason, and other changes too", async () => {
   const gone = refused(404, "not_found");
-  const limited = parts([refused(429, "rate_limited"), gone]);
+  const limited = parts([refused(429, "rate_limited"), gone], PROGRAM);
   const deleting = failed(limited.rest.call("DELETE", "/x"));
   await settle();
   await limited.clock.pass(500);
   same((await deleting).name, "NotFound");
-  const edit = parts([refused(503, "unavailable"), gone]);
+  const edit = parts([refused(503, "unavailable"), gone], PROGRAM);
   const editing = failed(edit.rest.call("PATCH", "/x", {}));
   await settle();
   await edit.clock.pass(500);
@@ -172,7 +174,7 @@ rule("a deletion that was refused finds nothing for another reason, and other ch
 rule("a deletion is done when a second try finds nothing before the first has its answer", async () => {
   const waiting = [];
   const fetch = () => new Promise((resolve) => waiting.push(resolve));
-  const { rest } = parts([], { fetch });
+  const { rest } = parts([], { fetch, ...PROGRAM });
   const once = () => rest.call("DELETE", "/x", undefined, { key: "k", repeatMs: 0 });
   const tries = [once(), once()];
   await settle();
