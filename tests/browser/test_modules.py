@@ -36,9 +36,16 @@ class ModuleHandler(http.server.SimpleHTTPRequestHandler):
         """The tests' own output is enough."""
 
 
+class ModuleServer(http.server.ThreadingHTTPServer):
+    """Chromium begins six connections at once: with room for five that wait, one of them may be
+    dropped, and is tried again after seconds."""
+
+    request_queue_size = 64
+
+
 @pytest.fixture(scope="module")
 def modules_url() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ModuleHandler) as server:
+    with ModuleServer(("127.0.0.1", 0), ModuleHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/modules/index.html"
