@@ -14,7 +14,8 @@ LOOK_SECONDS: Final = 0.25
 
 
 class HeldChats:
-    """Each from when a transaction has waited for it in vain until its lock is free."""
+    """A chat is held from when a transaction has waited in vain for its lock until the lock is
+    free."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

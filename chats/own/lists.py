@@ -37,6 +37,8 @@ _Read: TypeAlias = Callable[[Pool, Sequence[ListWanted]], Awaitable[list[list[Li
 
 
 class Lists:
+    """Of one process; `known` holds what was shown before."""
+
     def __init__(self, pool: Pool, known: Known) -> None:
         self._pool = pool
         self._known = known

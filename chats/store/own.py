@@ -220,7 +220,8 @@ def _list_arrays(wanted: Sequence[ListWanted]) -> tuple[str, str, str, str]:
 
 
 async def count_blocks(pool: Pool, chats: Iterable[str]) -> None:
-    """Blocks that are not counted yet, some at a time: what is counted stays, whoever gives up."""
+    """Counts the blocks of these chats that are not counted yet, some at a time: what is counted
+    stays, whoever gives up."""
     for chat in chats:
         more = True
         while more:

@@ -1,25 +1,14 @@
 import { Connection } from "/web/client/connection.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
+import { PlayedSocket } from "./played.js";
 
-/** One side of a socket; the rules play the server. */
-class Socket {
+class Socket extends PlayedSocket {
   static made = [];
 
   constructor(url, protocol) {
-    Object.assign(this, { url, protocol, sent: [], closed: false });
+    super();
+    Object.assign(this, { url, protocol });
     Socket.made.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.closed = true;
-  }
-
-  hear(...frames) {
-    this.onmessage({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
   }
 
   end(code, reason = "") {

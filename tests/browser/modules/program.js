@@ -2,25 +2,13 @@
 import { Client } from "/web/client/client.js";
 import { MemoryStore } from "/web/client/store.js";
 import { StandingClock, answered, settle } from "./checks.js";
+import { PlayedSocket } from "./played.js";
 
-/** One side of a socket; the rules play the server. */
-class Socket {
+class Socket extends PlayedSocket {
   constructor(line) {
-    this.sent = [];
+    super();
     line.push(this);
     queueMicrotask(() => this.onopen({}));
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.closed = true;
-  }
-
-  hear(...frames) {
-    this.onmessage({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
   }
 }
 
