@@ -25,7 +25,7 @@ _KEY_PLACES: Final = {
 }  # of the others it is the first argument
 # A replica takes these too, and tells the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
-_FOR_ANY_SERVER: Final = frozenset({"PUBLISH"})
+_FOR_ANY_SERVER: Final = frozenset({"PUBLISH", "PING"})
 _MAX_KNOWN_SLOTS: Final = 10_000
 
 

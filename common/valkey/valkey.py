@@ -99,6 +99,15 @@ class Valkey:
             ]
         )
 
+    async def pass_on(self, topic: str, payload: bytes) -> bool:
+        """Publishes one, and waits until the server has written it to its subscribers, which on a
+        cluster is likely, not sure. False where that is not known."""
+        if await self.publish([(topic, payload)]) is None:
+            return False
+        # Whoever publishes is answered first: a server writes to the client that became ready last
+        # (`clients_pending_write`), and to all of them before it reads again.
+        return await self._pipeline.ask([("PING",)]) is not None
+
     # ---- buckets
 
     def run(self, script: Script, calls: Sequence[tuple[str, *tuple[Any, ...]]]) -> Taken:

@@ -1,8 +1,9 @@
 """The ways to Valkey on the loop that services run on, before a real server."""
 
 import asyncio
+import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,8 @@ from common.valkey.valkey import Valkey
 from tests.fixtures.busy import BUSY
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
+
+SUBSCRIBERS = 100
 
 
 async def fill_pool(client: Client) -> None:
@@ -79,6 +82,29 @@ def test_leases_and_values_are_kept(valkey: ValkeyServer, topic_prefix: str) -> 
     uvloop.run(use_it())
 
 
+def test_what_is_passed_on_has_arrived(valkey: ValkeyServer, topic_prefix: str) -> None:
+    """The publisher knows it when every subscriber can read it, though it is answered first."""
+    topic = f"{topic_prefix}topic"
+    parts = urlsplit(valkey.url)
+
+    async def use_it() -> None:
+        with closing(Valkey(valkey.url, topic_prefix)) as publisher, ExitStack() as open_:
+            subscribers = [
+                open_.enter_context(socket.create_connection((parts.hostname, parts.port or 0)))
+                for _ in range(SUBSCRIBERS)
+            ]
+            for subscriber in subscribers:
+                subscriber.sendall(f"SUBSCRIBE {topic}\r\n".encode())
+                assert subscriber.recv(1_000).endswith(b":1\r\n")
+                subscriber.setblocking(False)
+            for _ in range(10):
+                assert await publisher.pass_on(topic, b"a notice")
+                for subscriber in subscribers:
+                    assert subscriber.recv(1_000).endswith(b"a notice\r\n")
+
+    uvloop.run(use_it())
+
+
 async def find_out_nothing(valkey: Valkey) -> None:
     async with asyncio.timeout(BUSY * 2):
         answers = await asyncio.gather(
@@ -88,8 +114,9 @@ async def find_out_nothing(valkey: Valkey) -> None:
             valkey.list_leases("chats"),
             valkey.renew_lease("chats", "a:1", 1),
             valkey.withdraw_lease("chats", "a:1"),
+            valkey.pass_on("topic", b""),
         )
-    assert answers == [None, None, False, None, False, False]
+    assert answers == [None, None, False, None, False, False, False]
 
 
 def test_a_valkey_that_hangs_or_is_gone_raises_nothing(

@@ -12,6 +12,7 @@ from tests.fixtures.busy import BUSY
 COOKIE = {"X-Hubbub-Session": "cookie"}
 ORIGIN = "http://127.0.0.1:8600"
 REVOKED_WITHIN_SECONDS = 1.0
+LOG_OUTS = 10
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -72,12 +73,16 @@ def test_log_out(client: httpx.Client, make_person: Any) -> None:
 
 
 def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None:
-    """What one edge was told, another one knows within a second."""
-    person = make_person()
+    """What one edge was told, another one knows within a second, and nearly always at once."""
+    at_once = 0
     with services.running("edge", 2) as url, httpx.Client(base_url=url) as other:
-        assert other.get("/api/user/me", headers=person.headers).status_code == 200
-        assert person.ask("POST", "/api/user/logout").status_code == 200
-        wait_until_refused(other, person.headers)
+        for _ in range(LOG_OUTS):
+            person = make_person()
+            assert other.get("/api/user/me", headers=person.headers).status_code == 200
+            assert person.ask("POST", "/api/user/logout").status_code == 200
+            at_once += other.get("/api/user/me", headers=person.headers).status_code == 401
+            wait_until_refused(other, person.headers)
+    assert at_once > LOG_OUTS / 2
 
 
 def test_a_new_password_ends_the_other_sessions(client: httpx.Client, make_person: Any) -> None:
