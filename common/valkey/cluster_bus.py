@@ -43,7 +43,7 @@ class ClusterBus:
         self._count = 0
         self._connections: dict[Place, BusConnection] = {}
         self._homes: dict[int, BusConnection] = {}  # where a slot's topics are subscribed
-        self._leaving: Counter[str] = Counter()  # what we have unsubscribed and not heard of
+        self._leaving: dict[BusConnection, Counter[str]] = {}  # unsubscribed and not heard of
         self._news: dict[str, bool] = {}  # topic: whether to subscribe it
         self._settling: list[asyncio.Future[bool]] = []
         self._trouble = asyncio.Event()
@@ -191,21 +191,25 @@ class ClusterBus:
                 return connection
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    connection = await self._open(place)
+                    connection, leaving = await self._open(place)
             except (OSError, TimeoutError):
                 self._cluster.avoid(place)
                 continue
-            self._connections[place] = connection
+            self._connections[place], self._leaving[connection] = connection, leaving
             connection.lost.add_done_callback(partial(self._lose, place, connection))
             return connection
         return None
 
-    async def _open(self, place: Place) -> BusConnection:
+    async def _open(self, place: Place) -> tuple[BusConnection, Counter[str]]:
+        """A connection, and what will be unsubscribed on it."""
         address = self._cluster.address_of(place)
-        connection = await address.connect(lambda: BusConnection(self._receive, self._expects))
+        leaving = Counter[str]()
+        connection = await address.connect(
+            lambda: BusConnection(self._receive, partial(self._expects, leaving))
+        )
         if address.login:
             connection.command(*address.login)
-        return connection
+        return connection, leaving
 
     def _release_all_but(self, needed: Sequence[BusConnection | None]) -> None:
         """What is subscribed at a server that stood in for another one would be heard twice."""
@@ -215,6 +219,7 @@ class ClusterBus:
                 connection.end("not needed")
 
     def _lose(self, place: Place, connection: BusConnection, ended: asyncio.Future[str]) -> None:
+        del self._leaving[connection]
         for slot in [slot for slot, home in self._homes.items() if home is connection]:
             del self._homes[slot]
         if self._connections.get(place) is connection:  # else it was let go
@@ -227,7 +232,7 @@ class ClusterBus:
             self._reason = reason
             self._trouble.set()
 
-    def _expects(self, item: Any) -> bool:
+    def _expects(self, leaving: Counter[str], item: Any) -> bool:
         """Whether it is about a topic that is not, or no longer, where it was subscribed."""
         if isinstance(item, hiredis.ReplyError):
             kind, _, rest = str(item).partition(" ")
@@ -242,9 +247,9 @@ class ClusterBus:
             return True
         if type(item) is list and item[0] == b"sunsubscribe" and item[1] is not None:
             topic = item[1].decode()
-            if self._leaving[topic] > 1:
-                self._leaving[topic] -= 1
-            elif self._leaving.pop(topic, 0) == 0:
+            if leaving[topic] > 1:
+                leaving[topic] -= 1
+            elif leaving.pop(topic, 0) == 0:
                 self._homes.pop(_slot(topic), None)
                 self._fret("moved")
             return True
@@ -289,8 +294,8 @@ class ClusterBus:
         command = "SUBSCRIBE" if wanted else "UNSUBSCRIBE"
         if slot != EVERYWHERE:
             command = f"S{command}"
-            if not wanted:
-                self._leaving.update(topics)
+            if not wanted and home in self._leaving:  # else it is lost
+                self._leaving[home].update(topics)
         names = list(topics)
         for start in range(0, len(names), TOPICS_A_COMMAND):
             home.command(command, *names[start : start + TOPICS_A_COMMAND])
