@@ -38,7 +38,7 @@ from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
 ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 4.0  # while nothing is unfinished
+AT_REST_SECONDS = 8.0  # while nothing is unfinished
 CLAIM_SECONDS = 5.0  # a replica that dies leaves its claim to another one so soon
 CHATS_AT_ONCE = 4
 LEAVE_SECONDS = 4.0

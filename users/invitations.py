@@ -53,7 +53,7 @@ from users.store.instance import (
 JOIN_SECONDS = 2.0  # of a call that waits for it
 LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 4.0
+AT_REST_SECONDS = 8.0
 ROUND_LIMIT = 50
 
 

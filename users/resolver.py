@@ -17,7 +17,7 @@ from common.protocol.users import Empty
 from users.store.memberships import finish_prepared, list_in_doubt
 
 ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 4.0  # nothing was prepared here lately, and what another left is no hurry
+AT_REST_SECONDS = 8.0  # nothing was prepared here lately, and what another left is no hurry
 IN_DOUBT_AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 

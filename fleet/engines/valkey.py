@@ -17,7 +17,7 @@ _COMMON = {
     "protected-mode": "yes",
     "tcp-backlog": "511",
     "tcp-keepalive": "10",
-    "hz": "2",  # of its own upkeep; ten times a second cost a server at rest most of what it takes
+    "hz": "1",  # of its own upkeep; ten times a second cost a server at rest most of what it takes
 }
 BUS_SOCKET = "valkey.sock"  # in its working directory
 _BUS = {
