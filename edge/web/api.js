@@ -123,9 +123,9 @@ export class Api {
     return this.#call("DELETE", reactionPath(id, messageId, emoji));
   }
 
-  /** Of requests that are made elsewhere. */
-  headers(key) {
-    return this.#rest.headers(key);
+  /** What `ask(headers)` gives, of a request that is made elsewhere. */
+  authorized(ask, key) {
+    return this.#rest.authorized(ask, key);
   }
 
   async deleteFile(id, fileId) {

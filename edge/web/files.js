@@ -84,8 +84,8 @@ export class Files {
 
   async #bring(chat, file, { key, name, onProgress, signal }) {
     const path = `/api/chat/${chat.id}/file?name=${encodeURIComponent(name)}`;
-    const headers = await this.#api.headers(key);
-    return (await upload(path, file, { headers, onProgress, signal })).file;
+    const ask = (headers) => upload(path, file, { headers, onProgress, signal });
+    return (await this.#api.authorized(ask, key)).file;
   }
 
   #draw() {

@@ -79,3 +79,20 @@ async def test_a_session_that_is_over_can_be_logged_out_of(lost: int) -> None:
         with pytest.raises(Unauthenticated):
             assert client.user
         await client.log_out()  # nobody is logged in
+
+
+async def test_a_file_comes_and_goes_with_a_renewed_token() -> None:
+    """Where the server refuses the one that seems to be good, as for any call; once alone."""
+    async with somebody() as (stub, client):
+        chat = client.chat("c")
+        file = {"id": "f", "name": "a.txt", "type": "text/plain", "size": 5}
+        over = refused(401, "unauthenticated")
+        renewed = (200, {"token": "b", "refreshToken": "s", "expiresIn": 900})
+        answers = [over, renewed, (201, {"file": file}), over, renewed, (200, "bytes")]
+        stub.answer = lambda *_: answers.pop(0)
+        assert (await chat.upload("a.txt", b"bytes")).id == "f"
+        assert b"".join([piece async for piece in chat.download("f")]) == b"bytes"
+        answers += [over, renewed, over]
+        with pytest.raises(Unauthenticated):
+            await chat.upload("a.txt", b"bytes")
+        assert answers == []

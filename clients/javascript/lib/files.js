@@ -10,21 +10,21 @@ const TIMEOUT_MS = 600_000;
 
 /** What the server calls the file. With `onProgress` a browser says how much of it has left. */
 export function sendFile(rest, path, data, { key = newId(), onProgress, signal } = {}) {
-  return rest.repeat(async () => {
-    const headers = await rest.headers(key);
+  return rest.repeat(() => rest.authorized(async (headers) => {
     const ending = signal ?? AbortSignal.timeout(TIMEOUT_MS);
     if (onProgress && globalThis.XMLHttpRequest) {
       return (await upload(rest.origin + path, data, { headers, onProgress, signal: ending })).file;
     }
     const response = await ask(rest, path, { method: "POST", headers, body: data, signal: ending });
     return (await response.json()).file;
-  });
+  }, key));
 }
 
 /** The bytes in pieces. Raises Refused, NoAnswer. */
 export async function* receiveFile(rest, path) {
-  const headers = await rest.headers();
-  const response = await ask(rest, path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const response = await rest.authorized(
+    (headers) => ask(rest, path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }),
+  );
   try {
     for (const reader = response.body.getReader(); ;) {
       const { value, done } = await reader.read();

@@ -89,11 +89,6 @@ export class Rest {
     return this.#renewal;
   }
 
-  /** Of requests that are made elsewhere. */
-  async headers(key) {
-    return headersOf(await this.accessToken(), key);
-  }
-
   /**
    * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
    * none. With `user` it is made in a session of that user or not at all. Raises Refused or NoAnswer.
@@ -120,19 +115,23 @@ export class Rest {
 
   /** One try of a call. */
   async attempt(method, path, body, key, user, extra = {}) {
-    const ask = (good) => this.#exchange(method, path, {
-      body, headers: { ...extra, ...headersOf(good, key) },
-    });
+    return this.authorized((headers) => this.#exchange(method, path, {
+      body, headers: { ...extra, ...headers },
+    }), key, user);
+  }
+
+  /** What `ask(headers)` gives, at the second time where the server refuses the token. */
+  async authorized(ask, key, user) {
     const token = await this.accessToken();
     this.#expect(user);
     try {
-      return await ask(token);
+      return await ask(headersOf(token, key));
     } catch (error) {
       if (!(error instanceof Unauthenticated)) throw error;
     }
     const renewed = await this.renew(token);
     this.#expect(user);
-    return ask(renewed);
+    return ask(headersOf(renewed, key));
   }
 
   #expect(user) {

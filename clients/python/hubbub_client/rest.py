@@ -146,31 +146,51 @@ class Rest:
     ) -> dict[str, Any]:
         """The answer's body. `key` makes a repeat of the program's own safe; one is made where
         there is none. Raises Refused, NoAnswer."""
-        key = key or str(uuid.uuid4())
-        try:
-            return await self._repeat(method, path, body, key=key)
-        except Unauthenticated:
-            await self.access_token(anew=True)
-            return await self._repeat(method, path, body, key=key)
+        return await self._authorized(method, path, body, key)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
         """Raises Refused, NoAnswer."""
         target = f"{path}?name={quote(name, safe='')}"
-        return await self._repeat("POST", target, data, timeout=UPLOAD_TIMEOUT)
+        return await self._authorized("POST", target, data, timeout=UPLOAD_TIMEOUT)
 
     async def download(self, path: str) -> AsyncIterator[bytes]:
         """The bytes in pieces. Raises Refused, NoAnswer."""
-        headers = {"Authorization": f"Bearer {await self.access_token()}"}
         try:
-            async with self._http.get(
-                self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
-            ) as answer:
-                if answer.status >= 400:
-                    raise await _refusal(answer)
+            async with await self._open_download(path) as answer:
                 async for piece in answer.content.iter_chunked(65_536):
                     yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(str(error)) from error
+
+    async def _open_download(self, path: str) -> aiohttp.ClientResponse:
+        for anew in (False, True):
+            headers = {"Authorization": f"Bearer {await self.access_token(anew=anew)}"}
+            answer = await self._http.get(
+                self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
+            )
+            if answer.status < 400:
+                break
+            async with answer:
+                refused = await _refusal(answer)
+            if anew or not isinstance(refused, Unauthenticated):
+                raise refused
+        return answer
+
+    async def _authorized(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None,
+        key: str | None = None,
+        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Once more with another token where the server refuses the one that is there."""
+        key = key or str(uuid.uuid4())
+        try:
+            return await self._repeat(method, path, body, key=key, timeout=timeout)
+        except Unauthenticated:
+            await self.access_token(anew=True)
+            return await self._repeat(method, path, body, key=key, timeout=timeout)
 
     async def _repeat(
         self,

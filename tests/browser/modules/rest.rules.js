@@ -1,4 +1,5 @@
 import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
+import { receiveFile, sendFile } from "/web/client/files.js";
 import { ProgramRest } from "/web/client/deletions.js";
 import { Rest } from "/web/client/rest.js";
 import { StandingClock, answered, rule, same, settle } from "./checks.js";
@@ -87,6 +88,27 @@ rule("a token that the server refuses is renewed, and the call made again", asyn
   const { rest, asked } = parts([refused(401, "unauthenticated"), NEW, GOOD]);
   same(await rest.call("GET", "/x"), { well: true });
   same(asked.map(({ path }) => path), ["/x", "/api/user/refresh", "/x"]);
+});
+
+rule("a file comes and goes with a renewed token, too, where the first one is refused", async () => {
+  const body = (text) => ({ body: new Blob([text]).stream(), json: async () => JSON.parse(text) });
+  const answers = [
+    answered(...refused(401, "unauthenticated")), answered(...NEW),
+    { ...answered(201, {}), ...body('{"file":{"id":"f"}}') },
+    answered(...refused(401, "unauthenticated")), answered(...NEW),
+    { ...answered(200, {}), ...body("bytes") },
+  ];
+  const tokens = [];
+  const { rest } = parts([], { fetch: async (path, { headers }) => {
+    tokens.push(headers.Authorization);
+    return { json: async () => ({ code: "unauthenticated" }), ...answers.shift() };
+  } });
+  same(await sendFile(rest, "/x/file", new Blob(["bytes"])), { id: "f" });
+  let heard = "";
+  for await (const piece of receiveFile(rest, "/x/file/f")) heard += new TextDecoder().decode(piece);
+  same([heard, tokens], ["bytes", [
+    "Bearer a1", undefined, "Bearer a2", "Bearer a2", undefined, "Bearer a2",
+  ]]);
 });
 
 rule("a session that is over is forgotten, and only logging in helps", async () => {
