@@ -37,6 +37,7 @@ class Feeder:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._noted: dict[str, float] = {}  # since when
+        self._failing: set[str] = set()  # those of them that could not be fed when last tried
         self._next_comparison = 0.0
         self._pace = Pace(monotonic())
         self._rows = _MOST_ROWS
@@ -82,6 +83,7 @@ class Feeder:
             raise
         except Exception as error:
             if len(chats) == 1:
+                self._failing.update(chats)
                 return [], error
         more, failure = list[str](), None
         for chat in chats:
@@ -95,6 +97,7 @@ class Feeder:
         try:
             fed = await feed(self._pool, chats, self._rows, _FORGOTTEN_AT_ONCE)
             left -= fed.done
+            self._failing.difference_update(fed.done, fed.more)
             self._rows = min(_MOST_ROWS, self._rows * 2)
         except DatabaseUnavailable:
             # It may have been more than this machine does within a transaction's time.
@@ -117,9 +120,10 @@ class Feeder:
                 self._noted.setdefault(chat, now)
 
     def _measure(self) -> float:
-        """For how many seconds the index has lacked the oldest event; as metrics, too."""
-        oldest = min(self._noted.values(), default=None)
-        behind = 0.0 if oldest is None else monotonic() - oldest
+        """For how many seconds the index has lacked the oldest event that more time for feeding
+        would bring into it. The metrics are of all: somebody has to see to what fails."""
+        now = monotonic()
         SEARCH_BEHIND_CHATS.set(len(self._noted))
-        SEARCH_BEHIND_SECONDS.set(behind)
-        return behind
+        SEARCH_BEHIND_SECONDS.set(now - min(self._noted.values(), default=now))
+        hopeful = (at for chat, at in self._noted.items() if chat not in self._failing)
+        return now - min(hopeful, default=now)

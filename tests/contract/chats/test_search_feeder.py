@@ -10,6 +10,7 @@ from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
 from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
 from chats.search.feeder import Feeder
+from chats.search.pace import Pace
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.database.failures import DatabaseUnavailable
@@ -118,6 +119,47 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
         upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
     assert upto[good] == MESSAGES
     assert upto.get(bad, 0) == 0
+
+
+async def test_a_chat_that_cannot_be_fed_takes_no_time_from_sends(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it has not been in the index: the machine is at its limit, and feeding gives way
+    as if there were no such chat. The metric still tells of it."""
+    await set_up_database(database_url)
+    behind: list[float] = []
+
+    def pause(_: Pace, __: float, ___: float, seconds: float) -> float:
+        behind.append(seconds)
+        return 0.0
+
+    monkeypatch.setattr(Pace, "pause", pause)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        bad, good = make_chat(connection), make_chat(connection)
+        connection.execute(
+            "ALTER TABLE search_progress ADD CONSTRAINT good CHECK (chat <> "
+            f"'{bad}' OR upto = 0) NOT VALID"
+        )
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            feeder = Feeder(pool)
+            feeder.note([bad], 1)
+            with pytest.raises(psycopg.errors.CheckViolation):
+                await feeder.run()
+            await asyncio.sleep(0.5)
+            behind.clear()
+            feeder.note([bad, good], 1)
+            with pytest.raises(psycopg.errors.CheckViolation):
+                await feeder.run()
+            assert max(behind) < 0.5 <= SEARCH_BEHIND_SECONDS._value.get()
+            connection.execute("ALTER TABLE search_progress DROP CONSTRAINT good")
+            await asyncio.sleep(0.5)
+            feeder.note([bad, good], 1)
+            await feeder.run()
+            behind.clear()
+            feeder.note([bad], 1)  # it counts again
+            await asyncio.sleep(0.2)
+            await feeder.run()
+            assert max(behind) >= 0.2
 
 
 def failures() -> float:
