@@ -90,14 +90,18 @@ class Connection:
         self._writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         answer = _Answer(max_body_bytes)
         parser = HttpResponseParser(answer)
-        head_bytes = 0
+        head_bytes = all_bytes = 0
         while not answer.is_enough:
             data = await self._reader.read(_READ_BYTES)
             if not data:
                 break
+            all_bytes += len(data)
             head_bytes += 0 if answer.has_head else len(data)
             if head_bytes > MAX_HEAD_BYTES:
                 raise ConnectionError("the answer's headers are too long")
+            # Behind the head: the lengths of chunks, and trailers, of which there may be no end.
+            if all_bytes - len(answer.body) > 2 * MAX_HEAD_BYTES + max_body_bytes:
+                raise ConnectionError("most of the answer is not its body")
             try:
                 parser.feed_data(data)
             except (HttpParserError, HttpParserUpgrade) as error:

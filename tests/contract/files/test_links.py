@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -99,3 +100,28 @@ def test_only_pages_on_the_usual_ports(url: str) -> None:
     """And without a name and password."""
     assert not is_askable(url)
     assert is_askable("https://example.org:443/x")
+
+
+@pytest.mark.parametrize("without_end", ["x: y\r\n", "1;" + "x" * 5_000 + "\r\na\r\n"])
+async def test_an_answer_without_end_is_not_kept(without_end: str) -> None:
+    """Neither trailers nor what stands beside the lengths of chunks: no more is read than a page
+    may have."""
+    taken = 0
+    begun = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    begun += "" if without_end.startswith("1") else "0\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(begun.encode())
+        with suppress(ConnectionError):
+            while taken < 100 * fetching.MAX_BYTES:
+                writer.write(without_end.encode() * 100)
+                await writer.drain()
+                taken += 100 * len(without_end)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await title_of(f"http://127.0.0.1:{port}/") is None
+    assert taken < 20 * fetching.MAX_BYTES  # with what waits in the sockets
