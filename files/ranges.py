@@ -1,7 +1,9 @@
 """Which bytes a request wants (RFC 9110 section 14), and whether it has them already. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_MAX_DIGITS: Final = 18  # of any file's size; Python reads no number of thousands of digits
 
 _match_range = re.compile(r"^bytes=([0-9]*)-([0-9]*)\Z", re.IGNORECASE | re.ASCII).match
 
@@ -27,17 +29,23 @@ def read_range(header: str | None, size: int) -> Span | None:
     if not first:
         if not last:
             return None
-        count = int(last)
+        count = _number(last)
         if count == 0:
             raise NotSatisfiable
         return Span(max(0, size - count), size)
-    start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
+    start = _number(first)
+    end = min(_number(last) + 1, size) if last else size
+    if last and _number(last) < start:
         return None
     if start >= size:
         raise NotSatisfiable
     return Span(start, end)
+
+
+def _number(digits: str) -> int:
+    """A larger one than any file's size is as good as another."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 def is_among(header: str | None, etag: str) -> bool:
