@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import timedelta
 from pathlib import Path
@@ -114,7 +114,7 @@ class FileStore:
             yield piece if end - start == len(piece) else piece[start:end]
 
     async def remove(self, file: str) -> None:
-        """All of it, whatever there is; there may be nothing."""
+        """All of it, whatever there is; there may be nothing. When this returns it is gone."""
         await self._run(self._remove, self._folder_of(file))
 
     async def list_shard(self, shard: str, older_than_seconds: float) -> list[str]:
@@ -184,7 +184,10 @@ class FileStore:
     def _remove(self, folder: str) -> None:
         if self._folder is not None:
             # A process that was killed while it wrote leaves a piece that obstore does not show.
-            shutil.rmtree(self._folder / folder, ignore_errors=True)
+            while (self._folder / folder).exists():
+                with suppress(FileNotFoundError):  # somebody else removes it too
+                    shutil.rmtree(self._folder / folder)
+            os.scandir(self._folder).close()  # a disk that was taken out still has it
             return
         for batch in obstore.list(self._store, f"{folder}/"):
             obstore.delete(self._store, [found["path"] for found in batch])

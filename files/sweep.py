@@ -7,6 +7,7 @@ nobody knows: what a restored database has never heard of, avatars that were rep
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -60,13 +61,25 @@ class Sweep:
             await self._rest.pause(SWEEP_SECONDS, AT_REST_SECONDS)
 
     async def remove_doomed(self) -> bool:
-        """A round; whether there may be more. Raises Refusal, StoreUnavailable."""
+        """A round; whether there may be more. Raises Refusal, StoreUnavailable, the latter at the
+        end: what cannot be removed is listed again, and keeps no other from it."""
         doomed = await self._chats.list_doomed(AT_ONCE)
+        removed: list[str] = []
+        failure: StoreUnavailable | None = None
+        give_up_at = time.monotonic() + SWEEP_SECONDS  # a store that is gone takes long to say so
         for file in doomed:
-            await self._store.remove(file)
-        if doomed:
-            await self._chats.forget_files(doomed)
-            REMOVED.labels("doomed").inc(len(doomed))
+            try:
+                await self._store.remove(file)
+                removed.append(file)
+            except StoreUnavailable as error:
+                failure = error
+                if time.monotonic() > give_up_at:
+                    break
+        if removed:
+            await self._chats.forget_files(removed)
+            REMOVED.labels("doomed").inc(len(removed))
+        if failure is not None:
+            raise failure
         return len(doomed) == AT_ONCE
 
     async def run_through(self, first: int) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,6 +18,8 @@ from common.protocol.ids import new_id
 from files.move import copy
 from files.ranges import Span
 from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, Location, StoreUnavailable
+from files.sweep import Sweep
+from files.upstream import Chats
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 
@@ -219,3 +222,72 @@ async def test_a_bucket_that_takes_nothing_says_why(s3: Location) -> None:
     with closing(FileStore(s3._replace(url=s3.url.replace("under/here", "checked")))) as store:
         await store.check_writing()
         assert store.walk() == {}
+
+
+REMOVE = """
+import asyncio, subprocess, sys
+from common.protocol.ids import new_id
+from files.store import FileStore, Location, StoreUnavailable
+
+async def remove(folder):
+    store, file = FileStore(Location(f"file://{folder}")), new_id()
+    await store.put(file, "0", b"x")
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    try:
+        await store.remove(file)
+    except StoreUnavailable as error:
+        print(error.why)
+    store.close()
+
+asyncio.run(remove(sys.argv[1]))
+"""
+
+
+def test_what_could_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    """Here of a file system that became read-only, as one does after an error of its disk."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+               'mount -t tmpfs none "$0" && exec "$1" -c "$2" "$0"',
+               tmp_path, sys.executable, REMOVE]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["read-only"]
+
+
+async def test_nothing_is_removed_from_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """It may come back, with all that is in it."""
+    folder = tmp_path / "files"
+    with closing(FileStore(Location(folder.as_uri()))) as store:
+        file = await put(store, b"x")
+        folder.rename(tmp_path / "away")
+        with pytest.raises(StoreUnavailable):
+            await store.remove(file)
+
+
+class Doomed:
+    """What chats knows of files whose bytes are to go."""
+
+    def __init__(self, *files: str) -> None:
+        self.files = list(files)
+
+    async def list_doomed(self, limit: int) -> list[str]:
+        return self.files[:limit]
+
+    async def forget_files(self, files: list[str]) -> None:
+        self.files = [file for file in self.files if file not in files]
+
+    async def known_files(self, files: list[str]) -> set[str]:
+        return set(files)
+
+
+async def test_bytes_that_cannot_be_removed_are_not_forgotten(tmp_path: Path) -> None:
+    """They keep no others, which were doomed later, from being removed."""
+    with closing(FileStore(Location(tmp_path.as_uri()))) as store:
+        stuck, other = new_id(), await put(store, b"x")
+        (tmp_path / stuck[-2:]).mkdir(exist_ok=True)
+        (tmp_path / stuck[-2:] / stuck).write_bytes(b"x")  # no folder, as those that are made
+        doomed = Doomed(stuck, other)
+        sweep = Sweep(cast(Chats, doomed), store, {})
+        with pytest.raises(StoreUnavailable):
+            await sweep.remove_doomed()
+        assert doomed.files == [stuck]
+        with pytest.raises(BytesMissing):
+            await store.read(other, "0")
