@@ -46,7 +46,7 @@ class Rooms:
         self._topics = topics
         self._chats = chats
         self._repair = repair
-        self._unconfirmed: list[Room] = []
+        self._unconfirmed: dict[Room, None] = {}  # in the order in which they were opened
         self._news = asyncio.Event()
 
     def find(self, chat: str) -> Room | None:
@@ -63,13 +63,14 @@ class Rooms:
         self.by_typing_topic[typing.encode()] = room
         self._bus.subscribe(topic)
         self._bus.subscribe(typing)
-        self._unconfirmed.append(room)
+        self._unconfirmed[room] = None
         self._news.set()
         return room
 
     def drop(self, room: Room) -> None:
         """Nobody hears it here any more."""
         room.is_closed = True
+        self._unconfirmed.pop(room, None)  # the bus may be down for days
         self._hub.forget_room(room)
         topic, typing = self._topics.chat(room.chat), self._topics.typing(room.chat)
         if self.by_topic.get(topic.encode()) is not room:
@@ -120,11 +121,12 @@ class Rooms:
         while True:
             await self._news.wait()
             self._news.clear()
-            rooms, self._unconfirmed = self._unconfirmed, []
+            rooms = list(self._unconfirmed)
             if await self._bus.settled():
+                for room in rooms:
+                    self._unconfirmed.pop(room, None)
                 await self.compare(rooms)
             else:  # the bus is down or coming up: chats is polled meanwhile
-                self._unconfirmed += rooms
                 self._news.set()
                 await asyncio.sleep(RETRY_SECONDS)
 
