@@ -7,7 +7,8 @@ from chats.store.links import LinksRow, claim_links, forget_links
 from common.calls.service import call_seconds
 from common.database.pool import Pool
 from common.protocol.chats import Done
-from common.protocol.items import ChangeStored, PreviewItem
+from common.protocol.errors import unavailable
+from common.protocol.items import ChangeStored, PreviewItem, Refused
 from common.protocol.links import ClaimedLinks, ClaimLinks, LinksClaimed, SettleLinks
 
 CLAIM_SECONDS: Final = 60.0  # longer than all of a message's links may take
@@ -32,6 +33,8 @@ async def settle(pool: Pool, appender: Appender, request: SettleLinks) -> Done:
             previews=request.previews,
         )
         (result,) = await appender.append([item], call_seconds.get())
+        if isinstance(result, Refused) and result.code == "unavailable":
+            raise unavailable()  # somebody has the chat's lock: the links are claimed again
         is_new = isinstance(result, ChangeStored) and result.is_new
     await forget_links(pool, LinksRow(**{f: getattr(links, f) for f in LinksRow._fields}))
     return Done(changed=is_new)

@@ -3,13 +3,16 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from common.protocol.chats import Chat, GetChat
+from common.protocol.chats import Chat, Done, GetChat
 from common.protocol.errors import Refusal
+from common.protocol.events import LinkPreview
+from common.protocol.links import ClaimedLinks, SettleLinks
 from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
 from tests.fixtures.busy import BUSY
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -165,3 +168,40 @@ async def _until_another_waits(
         while (found := watcher.execute(waiting).fetchone() or known) == known:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found
+
+
+async def test_previews_wait_for_a_chat_that_is_held(stage: Stage, world: World) -> None:
+    """files is told that they are not settled, and the links are there to be claimed again."""
+    ann = await world.make_person()
+    chat = (await world.make_chat(ann)).id
+    url = "http://example.com/"
+    [sent] = await world.send(new_message(chat, ann))
+    text = sent.seq
+    links = ClaimedLinks(
+        chat=chat, seq=text, text_seq=text, message=sent.message_id, sender=ann.id, urls=[url]
+    )
+    settle = SettleLinks(links=links, previews=[LinkPreview(url=url, title="A page")])
+    with (
+        psycopg.connect(stage.chats_database_url) as holder,
+        psycopg.connect(stage.chats_database_url, autocommit=True) as watcher,
+    ):
+        watcher.execute(
+            "INSERT INTO links_to_preview (chat, seq, text_seq, message, sender, urls, due_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, now() + interval '1 hour')",
+            (chat, text, text, sent.message_id, ann.id, [url]),
+        )
+        holder.execute("SET transaction_timeout = 0")
+        holder.execute("SELECT FROM chats WHERE id = %s FOR NO KEY UPDATE", (chat,))
+        with pytest.raises(Refusal) as refused:
+            await world.call("settle_links", settle, Done)
+        assert refused.value.code == "unavailable"
+        kept = "SELECT count(*) FROM links_to_preview WHERE chat = %s"
+        assert watcher.execute(kept, (chat,)).fetchone() == (1,)
+        holder.commit()
+        async with asyncio.timeout(BUSY):
+            done = None
+            while done is None:
+                with suppress(Refusal):
+                    done = await world.call("settle_links", settle, Done)
+        assert done.changed
+        assert watcher.execute(kept, (chat,)).fetchone() == (0,)
