@@ -1,6 +1,8 @@
-"""Pictures that people show of themselves: small and square from the start; no original is kept."""
+"""Pictures that people show of themselves: small and square; no original is kept once it is so."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 
 from common.process.logs import log
@@ -10,10 +12,12 @@ from common.protocol.ids import is_id, new_id
 from files.downloads import Served, Wanted, serve_whole
 from files.kinds import HEAD_BYTES, PICTURES, kind_of_head
 from files.previews import Previews
+from files.ranges import Span
 from files.store import FileStore, StoreUnavailable
 from files.upstream import Users
 
 NAME: Final = "avatar"
+MAX_SECONDS: Final = 60.0  # for 5 MiB
 
 
 class Avatars:
@@ -26,25 +30,16 @@ class Avatars:
 
     async def replace(self, user: str, body: AsyncIterator[bytes]) -> str:
         """The new one's id. Raises Refusal, BodyBroken, StoreUnavailable."""
-        head = bytearray()
-        while len(head) < HEAD_BYTES and (data := await anext(body, None)) is not None:
-            head += data
-        if not head:
-            raise invalid("file", "must not be empty")
-        kind = kind_of_head(bytes(head))
-        if kind not in PICTURES:
-            raise invalid("file", "must be a picture: PNG, JPEG, GIF, WebP or AVIF")
-
-        async def feed() -> AsyncIterator[bytes]:
-            size = len(head)
-            yield bytes(head)
-            async for data in body:
-                size += len(data)
-                if size > MAX_AVATAR_BYTES:
-                    raise avatar_too_large()
-                yield data
-
-        picture = await self._previews.make(kind, feed, AVATAR_PIXELS, "square")
+        original = new_id()
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                kind, size = await self._receive(original, body)
+            feed = partial(self._store.read_span, original, Span(0, size))
+            picture = await self._previews.make(kind, feed, AVATAR_PIXELS, "square")
+        except TimeoutError as error:
+            raise Refusal("invalid_request", "The upload took longer than a minute.") from error
+        finally:
+            await asyncio.shield(self._remove(original))
         if picture.webp is None:
             raise invalid("file", "must be a picture that can be read")
         avatar = new_id()
@@ -62,13 +57,38 @@ class Avatars:
             raise not_found()
         return await serve_whole(self._store, avatar, NAME, "avatar.webp", wanted)
 
+    async def _receive(self, original: str, body: AsyncIterator[bytes]) -> tuple[str, int]:
+        """Its kind and size. Whoever makes it small waits for no client: there are few of them."""
+        head = bytearray()
+        while len(head) < HEAD_BYTES and (data := await anext(body, None)) is not None:
+            head += data
+        if not head:
+            raise invalid("file", "must not be empty")
+        kind = kind_of_head(bytes(head))
+        if kind not in PICTURES:
+            raise invalid("file", "must be a picture: PNG, JPEG, GIF, WebP or AVIF")
+
+        async def judged() -> AsyncIterator[bytes]:
+            size = len(head)
+            yield bytes(head)
+            async for data in body:
+                size += len(data)
+                if size > MAX_AVATAR_BYTES:
+                    raise avatar_too_large()
+                yield data
+
+        return kind, await self._store.put_whole(original, judged())
+
     async def _set(self, user: str, avatar: str | None) -> None:
         replaced = await self._users.set_avatar(user, avatar)
         if replaced is not None:
-            try:
-                await self._store.remove(replaced)
-            except StoreUnavailable as error:
-                log("avatar left to the sweep", error=str(error))
+            await self._remove(replaced)
+
+    async def _remove(self, avatar: str) -> None:
+        try:
+            await self._store.remove(avatar)
+        except StoreUnavailable as error:
+            log("avatar left to the sweep", error=str(error))
 
 
 def avatar_too_large() -> Refusal:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -97,6 +97,23 @@ class FileStore:
         """`name` is a piece's number, or PREVIEW. It is there when this returns, and on a local
         disk it is also after a loss of power."""
         await self._run(self._put, f"{self._folder_of(file)}/{name}", data)
+
+    async def put_whole(self, file: str, body: AsyncIterable[bytes]) -> int:
+        """A whole file in pieces, one of which is held at a time; returns its size. Raises what
+        `body` raises."""
+        size = number = 0
+        piece = bytearray()
+        async for data in body:
+            size += len(data)
+            while len(piece) + len(data) >= PIECE_BYTES:
+                room = PIECE_BYTES - len(piece)
+                piece += data[:room]
+                await self.put(file, str(number), piece)
+                piece, data, number = bytearray(), data[room:], number + 1
+            piece += data
+        if piece:
+            await self.put(file, str(number), piece)
+        return size
 
     async def read(self, file: str, name: str) -> bytes:
         """Raises BytesMissing."""

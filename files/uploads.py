@@ -20,7 +20,7 @@ from files.kinds import PICTURES, Sniffer
 from files.metrics import BROKEN, RECEIVED, UPLOADS
 from files.previews import UNREADABLE, Previews
 from files.ranges import Span
-from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, StoreUnavailable
+from files.store import PREVIEW, BytesMissing, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 MAX_SECONDS: Final = 600.0
@@ -91,24 +91,20 @@ class Uploads:
 
     async def _receive(self, file: str, body: AsyncIterator[bytes]) -> FinishUpload:
         sniffer = Sniffer()
-        size = number = 0
-        piece = bytearray()
-        async for data in body:
-            size += len(data)
-            if size > MAX_FILE_BYTES:
-                raise too_large()
-            RECEIVED.inc(len(data))
-            sniffer.feed(data)
-            while len(piece) + len(data) >= PIECE_BYTES:
-                room = PIECE_BYTES - len(piece)
-                piece += data[:room]
-                await self._store.put(file, str(number), piece)
-                piece, data, number = bytearray(), data[room:], number + 1
-            piece += data
+
+        async def judged() -> AsyncIterator[bytes]:
+            size = 0
+            async for data in body:
+                size += len(data)
+                if size > MAX_FILE_BYTES:
+                    raise too_large()
+                RECEIVED.inc(len(data))
+                sniffer.feed(data)
+                yield data
+
+        size = await self._store.put_whole(file, judged())
         if not size:
             raise invalid("file", "must not be empty")
-        if piece:
-            await self._store.put(file, str(number), piece)
         kind = sniffer.kind()
         picture, preview = UNREADABLE, None
         if kind in PICTURES:
