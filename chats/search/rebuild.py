@@ -6,15 +6,16 @@ adding to it. What is interrupted must be run again.
 """
 
 import asyncio
+import os
 import sys
 from typing import Final
 
-from chats.settings import read_chats_settings
+from chats.settings import DatabaseSettings
 from chats.store.query import PLAN_OPTIONS
 from chats.store.search_feed import empty_index, feed, index_words, list_chats_behind
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
-from common.process.variables import SettingsError
+from common.process.variables import SettingsError, read_variables
 
 _CONNECTIONS: Final = 2  # one is read and written while the rows of the other become words
 _CHATS_LISTED: Final = 2_000
@@ -54,9 +55,10 @@ async def _feed(pool: Pool, waiting: list[str]) -> None:
 
 
 def main() -> None:
-    """With the environment of a replica."""
+    """Replicas may serve meanwhile."""
     try:
-        asyncio.run(rebuild(read_chats_settings().database_url))
+        settings = read_variables(DatabaseSettings, os.environ)
+        asyncio.run(rebuild(settings.database_url))
     except (SettingsError, DatabaseUnavailable) as error:
         sys.exit(f"chats.search.rebuild: {error}")
     sys.stdout.write("the search index is made anew\n")

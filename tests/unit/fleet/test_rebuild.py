@@ -1,0 +1,39 @@
+"""What chats keeps beside its log, derived again by the command line of one machine."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.database.pool import migrate
+from fleet.commands.backup import databases_of
+from fleet.commands.rebuild import PROGRAMS
+from fleet.settings import PROJECT_FOLDER, read_settings
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the databases of a Hubbub that does not run."""
+    folder = tmp_path_factory.mktemp("data")
+
+    async def make() -> None:
+        async with databases_of(read_settings({"HUBBUB_DATA": str(folder)}), may_run=False) as urls:
+            for role, url in urls.items():
+                await migrate(url, PROJECT_FOLDER / role / "migrations")
+
+    asyncio.run(make())
+    return folder
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_a_rebuild_needs_no_variable_of_a_service(data: Path, what: str) -> None:
+    """The operator's shell has HUBBUB_DATA alone; where a replica listens is nobody's to say."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet", "rebuild", what],
+        cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(data), "PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
