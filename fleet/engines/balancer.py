@@ -8,13 +8,13 @@ import asyncio
 import os
 import resource
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from fleet.data.folder import short_path
 from fleet.engines.binaries import haproxy_program
-from fleet.engines.certificate import FILE_NAME, Certificate
+from fleet.engines.certificate import FILE_NAME, BadCertificate, Certificate
 from fleet.processes.children import spawn
 from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.processes.probe import http_status
@@ -37,8 +37,17 @@ MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
 
+# What it answers to what it did, or has no need to do; most is answered by nothing.
+ADDED = ("New server registered.", "Already exists a server with the same name in backend.")
+NOT_THERE = "No such server."
+DELETED = ("Server deleted.", NOT_THERE)
+
 Mode = Literal["ready", "awaited", "drain", "maint"]
 """`awaited`: it takes requests, which wait in its socket until it serves."""
+
+
+class Refused(OSError):
+    """HAProxy did not do what it was told; the text is what it said."""
 
 
 class PoolServer(NamedTuple):
@@ -77,7 +86,7 @@ class Balancer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._wanted: dict[PoolServer, Mode] = {}
-        self._known: dict[PoolServer, Mode] = {}
+        self._known: dict[PoolServer, Mode | None] = {}  # None: nobody knows whether it is there
         self._one_at_a_time = asyncio.Lock()
         self._metrics = ReservedPort()
         self._certificate: Certificate | None = None
@@ -93,8 +102,9 @@ class Balancer:
         def start() -> subprocess.Popen[bytes]:
             pools = self._folder / "pools.cfg"
             # Only what serves already: a server in the file counts as up until a check fails.
-            self._known = {server: mode for server, mode in self._wanted.items() if mode == "ready"}
-            pools.write_text(pools_text(self._known))
+            serving = [server for server, mode in self._wanted.items() if mode == "ready"]
+            self._known = dict.fromkeys(serving, "ready")
+            pools.write_text(pools_text(serving))
             bind = f"fd@{listener}"
             if front.certificate:
                 self._served = front.certificate.changed_at()
@@ -137,15 +147,19 @@ class Balancer:
         """Make the pools hold these. What HAProxy does not hear now has to be said again."""
         self._wanted = dict(servers)
         async with self._one_at_a_time:
-            wanted = dict(self._wanted)
-            if commands := changes(self._known, wanted):
-                try:
-                    await self._tell(";".join(commands))
-                    self._known = wanted
-                except OSError:  # or TimeoutError, which is one
-                    # It is down and knows nothing, or it did it all and only its answer is missing.
-                    # Adding what is there and setting what is set do no harm.
-                    self._known = {}
+            known, wanted = self._known, dict(self._wanted)
+            if not (commands := changes(known, wanted)):
+                return
+            said: dict[PoolServer, Mode | None] = {**wanted}
+            try:
+                check_answers(commands, await self._tell(";".join(commands)))
+            except OSError:  # or TimeoutError, which is one
+                # It is down and knows nothing, or it did a part of it, such as all but the deletion
+                # of a server whose sessions were about to end. Adding what is there, setting what
+                # is set and deleting what is gone do no harm.
+                said = dict.fromkeys([*known, *wanted])
+            if self._known is known:  # else another HAProxy was started meanwhile
+                self._known = said
 
     async def renew_certificate(self) -> None:
         """Serves what the operator's files hold now; open sockets stay. Raises BadCertificate,
@@ -154,8 +168,13 @@ class Balancer:
             return
         changed = self._certificate.changed_at()
         pem = await asyncio.to_thread(self._certificate.install, self._folder)
-        await self._tell(f"set ssl cert {FILE_NAME} <<\n{pem.decode()}")
-        await self._tell(f"commit ssl cert {FILE_NAME}")
+        for command, done in (
+            (f"set ssl cert {FILE_NAME} <<\n{pem.decode()}", "Transaction "),
+            (f"commit ssl cert {FILE_NAME}", "Success!"),
+        ):
+            said = await self._tell(command)
+            if done not in said:
+                raise BadCertificate(f"HAProxy does not take it while it runs: {said.strip()}")
         self._served = changed
 
     async def _tell(self, commands: str) -> str:
@@ -169,7 +188,7 @@ class Balancer:
                 writer.close()
 
 
-def pools_text(servers: Mapping[PoolServer, Mode]) -> str:
+def pools_text(servers: Collection[PoolServer]) -> str:
     """The file beside deploy/haproxy/haproxy.cfg: the pools with the servers that are there now."""
     lines = []
     for pool in POOLS:
@@ -178,7 +197,9 @@ def pools_text(servers: Mapping[PoolServer, Mode]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def changes(known: Mapping[PoolServer, Mode], wanted: Mapping[PoolServer, Mode]) -> list[str]:
+def changes(
+    known: Mapping[PoolServer, Mode | None], wanted: Mapping[PoolServer, Mode]
+) -> list[str]:
     """The commands of the runtime API that lead from what it has to what it should have.
 
     https://docs.haproxy.org/2.8/management.html#9.3
@@ -191,12 +212,12 @@ def changes(known: Mapping[PoolServer, Mode], wanted: Mapping[PoolServer, Mode])
             f"del server {server.path}",
         ]
     for server, mode in wanted.items():
-        if server not in known:
+        before = known.get(server)
+        if before is None:
             commands += [
                 f"add server {server.path} {server.options}",
                 f"enable health {server.path}",
             ]
-        before = known.get(server)
         if before == mode:
             continue
         if mode == "awaited":  # unchecked it counts as up
@@ -206,6 +227,34 @@ def changes(known: Mapping[PoolServer, Mode], wanted: Mapping[PoolServer, Mode])
             commands.append(f"enable health {server.path}")
         commands.append(f"set server {server.path} state {mode}")
     return commands
+
+
+def check_answers(commands: Sequence[str], said: str) -> None:
+    """Each answer ends with an empty line. Raises Refused where one says that its command was not
+    done, or is missing, as from a HAProxy that died meanwhile."""
+    answers: list[str] = []
+    lines: list[str] = []
+    for line in said.splitlines():
+        if line:
+            lines.append(line)
+        else:
+            answers.append(" ".join(lines))
+            lines.clear()
+    if len(answers) < len(commands):
+        raise Refused(f"HAProxy did not answer: {commands[len(answers)]}")
+    for command, answer in zip(commands, answers, strict=False):
+        if not _is_done(command, answer):
+            raise Refused(f"{answer} ({command})")
+
+
+def _is_done(command: str, answer: str) -> bool:
+    if command.startswith("add "):
+        return answer in ADDED
+    if command.startswith("del "):
+        return answer in DELETED
+    # What is not there takes nothing and has no sessions.
+    takes_nothing = command.endswith(" maint") or command.startswith("shutdown ")
+    return not answer or (takes_nothing and answer == NOT_THERE)
 
 
 def max_connections() -> int:

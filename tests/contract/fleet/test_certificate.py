@@ -70,3 +70,22 @@ def test_one_file_may_hold_both(files: Certificate, tmp_path: Path) -> None:
     pem = Certificate(both, both).read()
     assert pem.count(b"-----BEGIN") == 2
     assert b"\n\n" not in pem
+
+
+async def test_a_certificate_that_haproxy_refuses_is_not_taken_for_served(
+    make_entrance: MakeEntrance, files: Certificate
+) -> None:
+    """Here one with more certificates beside it than HAProxy reads while it runs."""
+    entrance = await make_entrance(Front(certificate=files))
+    write_certificate("second.example", *files)
+    second = files.chain.read_bytes()
+    files.chain.write_bytes(second * 200)
+    for _ in range(2):  # as every second
+        with pytest.raises(BadCertificate, match="too big"):
+            await entrance.balancer.renew_certificate()
+    assert await entrance.certificate() == "CN=first.example"
+    files.chain.write_bytes(second)
+    await entrance.balancer.renew_certificate()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+            await asyncio.sleep(0.05)

@@ -13,7 +13,9 @@ from fleet.engines.balancer import (
     CONFIGURATION,
     REFUSALS,
     PoolServer,
+    Refused,
     changes,
+    check_answers,
     max_threads,
     pools_text,
 )
@@ -67,6 +69,29 @@ def test_a_slot_that_is_gone_is_deleted() -> None:
         "shutdown sessions server edge/edge-1",
         "del server edge/edge-1",
     ]
+
+
+def test_what_may_be_there_is_added_and_what_may_be_left_is_deleted() -> None:
+    """Nobody knows what a HAProxy has done that did not answer."""
+    assert changes({EDGE: None}, {EDGE: "drain"}) == changes({}, {EDGE: "drain"})
+    assert changes({EDGE: None}, {}) == changes({EDGE: "ready"}, {})
+
+
+def test_a_refusal_is_told_from_what_was_done_already() -> None:
+    """In the words of HAProxy 2.8. Each answer ends with an empty line."""
+    added, deleted = changes({}, {EDGE: "ready"}), changes({EDGE: "ready"}, {})
+    check_answers(added, "New server registered.\n\n\n\n")
+    check_answers(added, "Already exists a server with the same name in backend.\n\n\n\n")
+    check_answers(deleted, "\n\nServer deleted.\n\n")
+    check_answers(deleted, "No such server.\n\n" * 3)
+    for commands, said in (
+        (deleted, "\n\nServer still has connections attached to it, cannot remove it.\n\n"),
+        (changes({EDGE: "drain"}, {EDGE: "ready"}), "No such server.\n\n"),
+        (added, "New server registered.\n\n\n"),
+        (added, ""),
+    ):
+        with pytest.raises(Refused):
+            check_answers(commands, said)
 
 
 def test_nothing_is_said_when_nothing_changed() -> None:

@@ -1,0 +1,71 @@
+"""What the pools of a running HAProxy hold after a command of the fleet was refused or got lost."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+from fleet.data.folder import short_path
+from fleet.engines.balancer import SOCKET_NAME, Front, PoolServer
+from tests.contract.fleet.conftest import SERVERS, Entrance, MakeEntrance
+
+EDGE, FILES = SERVERS
+SPARE = PoolServer("edge", "edge-2", "edge-2.sock")
+WAIT_SECONDS = 10.0
+
+
+async def held(entrance: Entrance, folder: Path) -> set[str]:
+    """The names of the servers of edge, by HAProxy's own word."""
+    with short_path(folder, SOCKET_NAME) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"show servers state edge\n")
+    lines = (await reader.read()).decode().splitlines()
+    writer.close()
+    return {words[3] for line in lines if len(words := line.split()) > 4 and words[0] != "#"}
+
+
+async def test_a_server_whose_sessions_have_not_ended_is_deleted_after_them(
+    make_entrance: MakeEntrance, tmp_path: Path
+) -> None:
+    """HAProxy ends them a moment after it was told to, and refuses the deletion until then."""
+    entrance = await make_entrance(Front())
+    _, writer = await entrance.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 80_000)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await has_session(tmp_path):  # noqa: ASYNC110 - HAProxy
+            await asyncio.sleep(0.02)
+        while "edge-1" in await held(entrance, tmp_path):
+            await entrance.balancer.set_servers({FILES: "ready"})
+    writer.close()
+
+
+async def has_session(folder: Path) -> bool:
+    """Whether a request is at the server of edge."""
+    with short_path(folder, SOCKET_NAME) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"show stat edge 4 -1\n")
+    row = (await reader.read()).decode().splitlines()[1].split(",")
+    writer.close()
+    return int(row[4]) > 0
+
+
+async def test_a_command_that_died_with_its_haproxy_is_said_again(
+    make_entrance: MakeEntrance, tmp_path: Path
+) -> None:
+    """It took the connection and ended without an answer: the server is added all the same."""
+    entrance = await make_entrance(Front())
+    there = tmp_path / SOCKET_NAME
+    real = there.rename(tmp_path / "real.sock")
+    dying = socket.socket(socket.AF_UNIX)
+    dying.bind(str(there))
+    dying.listen()
+    telling = asyncio.create_task(
+        entrance.balancer.set_servers({EDGE: "ready", FILES: "ready", SPARE: "ready"})
+    )
+    accepted, _ = await asyncio.to_thread(dying.accept)
+    accepted.recv(65536)
+    accepted.close()
+    dying.close()
+    await telling
+    real.rename(there)
+    await entrance.balancer.set_servers({EDGE: "ready", FILES: "ready", SPARE: "ready"})
+    assert await held(entrance, tmp_path) == {"edge-1", "edge-2"}
