@@ -177,19 +177,19 @@ logs: $(VENV)/run.stamp  ## logs of one request or of one process: make logs TRA
 	@$(BIN)/python -m ops logs "$(TRACE)$(OF)"
 
 bundle: $(VENV)/run.stamp  ## collect logs, configuration and metrics for a bug report, without secrets
-	@$(BIN)/python -m ops bundle $(TO)
+	@$(BIN)/python -m ops bundle $${TO:+"$$TO"}
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
-	@$(BIN)/python -m fleet.commands.backup backup $(TO)
+	@$(BIN)/python -m fleet.commands.backup backup $${TO:+"$$TO"}
 
 upgrade-database: $(VENV)/run.stamp  ## move the data of an older PostgreSQL into the installed one
 	@$(BIN)/python -m fleet.commands.upgrade $${OLD:+--old "$$OLD"}
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
-	@$(BIN)/python -m fleet.commands.backup restore $(FROM)
+	@$(BIN)/python -m fleet.commands.backup restore $${FROM:+"$$FROM"}
 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
-	@$(BIN)/python -m files.move "$(FROM)" "$(TO)"
+	@$(BIN)/python -m files.move "$$FROM" "$$TO"
 
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 20 min)
 	@.ci/keepalived

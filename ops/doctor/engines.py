@@ -15,6 +15,7 @@ from ops.doctor.remedies import (
     let_role_in,
     let_write,
     list_connections,
+    quoted,
     replace_services,
     run_statement,
     set_password_again,
@@ -141,13 +142,13 @@ def judge_prepared_transactions(scene: Scene) -> Iterator[Finding]:
     for role, database in scene.databases.items():
         for gid, age in database.strangers:
             if age > MOST_STRANGE_SECONDS:
-                quoted = gid.replace("'", "''")
+                name = gid.replace("'", "''")
                 yield Finding(
                     f"The database of {role} holds a prepared transaction that is not Hubbub's, "
                     f"{gid!r}, for {int(age)} s.",
                     "Whoever began it did not end it. It keeps its locks, and PostgreSQL cannot "
                     "clean up.",
-                    run_statement(scene, role, f"ROLLBACK PREPARED '{quoted}'"),
+                    run_statement(scene, role, f"ROLLBACK PREPARED '{name}'"),
                 )
     users = scene.databases.get("users")
     if users is None or users.error:
@@ -180,7 +181,7 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Valkey does not let {', '.join(scene.bus.refused)} in.",
             "The user is off, or its password is another one than in the file of the role.",
-            f"rm {scene.settings.keys}/valkey-*.password && {START_ANEW}",
+            f"rm {quoted(scene.settings.keys)}/valkey-*.password && {START_ANEW}",
         )
     elif scene.bus.follows:
         yield Finding(

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ops.doctor.check import Finding
-from ops.doctor.remedies import kubectl
+from ops.doctor.remedies import kubectl, quoted
 from ops.doctor.scene import Scene
 
 CAUSES: Final = {
@@ -47,11 +47,13 @@ def _command(scene: Scene, why: str, place: str) -> str:
         return f"{check}   # a volume; S3: its address, key and bucket in the override file"
     if place.startswith("s3:"):
         return f"{_FOR_S3[why]}   # then make restart"
+    folder = quoted(place)
     if why == "missing":
-        return f"mkdir {place}   # only where its bytes are lost; else mount it, or move it back"
+        return f"mkdir {folder}   # only where its bytes are lost; else mount it, or move it back"
     if why == "full":
-        return f"df -h {place}   # free some, or make move-files TO=file:///SOMEWHERE/LARGER"
-    return f"findmnt --target {place}; ls -ld {place}   # let this user write there"
+        move = f"make move-files FROM={quoted(scene.settings.files_url)} TO=file:///LARGER"
+        return f"df -h {folder}   # free some, or make stop and {move}"
+    return f"findmnt --target {folder}; ls -ld {folder}   # let this user write there"
 
 
 _FOR_S3: Final = {

@@ -11,7 +11,7 @@ from common.process.symptoms import (
 )
 from fleet.processes.descriptors import more_descriptors
 from ops.doctor.check import Finding
-from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, secret_of
+from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, quoted, secret_of
 from ops.doctor.scene import Scene
 
 OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
@@ -75,7 +75,8 @@ def _count(scene: Scene, role: str) -> int:
 
 def judge_disk(scene: Scene) -> Iterator[Finding]:
     data = str(scene.settings.data)
-    free_space = f"df -h {data}; du -xh -d 2 {data} | sort -h | tail   # and free some of that"
+    sizes = f"df -h {quoted(data)}; du -xh -d 2 {quoted(data)} | sort -h | tail"
+    free_space = f"{sizes}   # and free some of that"
     if scene.in_containers:
         data, free_space = "Docker", "docker system df; docker image prune"
     if scene.free_bytes < LEAST_FREE_BYTES:
@@ -109,7 +110,7 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Others may read {len(scene.open_secrets)} secrets, such as {names}.",
             "They were copied or restored without their permissions.",
-            f"chmod -R go= {scene.settings.keys}",
+            f"chmod -R go= {quoted(scene.settings.keys)}",
             harms=False,
         )
     for path in scene.missing_secrets:

@@ -7,7 +7,7 @@ from common.process.symptoms import CACHE_NODES_OUT, OPEN_CIRCUIT
 from fleet.data.state import Death, ProcessState
 from fleet.settings import SERVICE_ROLES
 from ops.doctor.check import Finding
-from ops.doctor.remedies import kubectl, read_logs, show_processes, start_again
+from ops.doctor.remedies import kubectl, quoted, read_logs, show_processes, start_again
 from ops.doctor.scene import Scene
 
 SLOW_START_SECONDS: Final = 30
@@ -22,7 +22,8 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"A Hubbub runs on {data} (process {scene.holder}), and fleet.json is not there.",
             "It writes that file anew within a second: it is paused, hangs, or cannot write there.",
-            f"kill -CONT {scene.holder}; df -h {data}; ls -ld {data}   # then make doctor again",
+            f"kill -CONT {scene.holder}; df -h {quoted(data)}; ls -ld {quoted(data)}"
+            "   # then make doctor again",
         )
     elif scene.state is None:
         other = f"HUBBUB_PORT={scene.settings.port + 1} " if scene.port_is_taken else ""

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,11 @@ _SERVICES: Final = {
     "postgres-2": "chats-database",
     "valkey-1": "valkey",
 }
+
+
+def quoted(path: str | Path) -> str:
+    """As one word of a command, also with a space in it."""
+    return shlex.quote(str(path))
 
 
 def kubectl(scene: Scene, words: str) -> str:
@@ -86,17 +92,17 @@ def show_processes(scene: Scene) -> str:
 def run_statement(scene: Scene, role: str, statement: str) -> str:
     """Lets the database of a role run it."""
     variable = DATABASE_VARIABLES[role]
-    quoted = shlex.quote(statement)
+    words = quoted(statement)
     if scene.namespace:
         labels = f"cnpg.io/cluster={role}-database,cnpg.io/instanceRole=primary"
         primary = f"$({kubectl(scene, f'get pod -l {labels} -o name')})"
-        return kubectl(scene, f"exec -c postgres {primary} -- psql hubbub_{role} -c {quoted}")
+        return kubectl(scene, f"exec -c postgres {primary} -- psql hubbub_{role} -c {words}")
     if scene.in_containers:
-        psql = f"psql -U postgres -d hubbub_{role} -c {quoted}"
+        psql = f"psql -U postgres -d hubbub_{role} -c {words}"
         return f"docker compose exec {role}-database {psql}"
     if variable in scene.settings.external:
-        return f'psql "${variable}" -c {quoted}'
-    return f"{sys.executable} -m fleet sql {role} {quoted}"
+        return f'psql "${variable}" -c {words}'
+    return f"{quoted(sys.executable)} -m fleet sql {role} {words}"
 
 
 def commit_to_disk(scene: Scene, role: str) -> str:
@@ -150,7 +156,7 @@ def set_password_again(scene: Scene, role: str) -> str:
         return f'echo "{alter}" | {psql} -v p="$(cat deploy/secrets/{role}-database.password)"'
     if variable in scene.settings.external:
         return f'psql "${variable}"'
-    file = shlex.quote(str(scene.settings.keys / f"{role}-database.password"))
+    file = quoted(scene.settings.keys / f"{role}-database.password")
     return f"rm -f {file} && {START_ANEW}"
 
 
@@ -207,7 +213,7 @@ def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
     if scene.in_containers or _is_own(scene, role):
         return run_statement(scene, role, statement)
     _, database = _names(scene, role)
-    return f"psql -d {database} -c {shlex.quote(statement)}   # there, as a superuser"
+    return f"psql -d {database} -c {quoted(statement)}   # there, as a superuser"
 
 
 def secret_of(scene: Scene, role: str) -> str:
@@ -251,7 +257,7 @@ def have_more(scene: Scene, role: str, replicas: int) -> str:
     if scene.in_containers:
         scale = f"--scale {role}={replicas}"
         return f"docker compose up --detach --wait --no-recreate {scale}"
-    return f"{sys.executable} -m fleet scale {role} {replicas}"
+    return f"{quoted(sys.executable)} -m fleet scale {role} {replicas}"
 
 
 def _engine(scene: Scene, role: str) -> ProcessState:

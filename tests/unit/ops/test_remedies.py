@@ -2,10 +2,16 @@
 
 import shlex
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.ops.scenes import chats, fleet, found_by, process, scene, users
+from fleet.settings import read_settings
+from ops.doctor.scene import BusFacts
+from tests.unit.ops.scenes import chats, facts, fleet, found_by, process, scene, users
+
+LOCAL = ("missing", "read-only", "full")  # what a folder of files may be
 
 
 @pytest.mark.parametrize(
@@ -38,3 +44,33 @@ def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed
     python, *words = shlex.split(finding.command)
     assert python == sys.executable
     assert words == ["-m", "fleet", "sql", "chats", "ROLLBACK PREPARED 'it''s mine'"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"open_secrets": (Path("/my data/keys/link.key"),)},
+        {"free_bytes": 0},
+        {"free_files": 0},
+        {"bus": BusFacts(refused=("edge",))},
+        {"state": None, "holder": 7},
+        *({"processes": (facts(name="files-1", role="files", store_fails=(w,)),)} for w in LOCAL),
+    ],
+    ids=lambda broken: " ".join(map(str, broken)),
+)
+def test_a_folder_with_a_space_is_one_word_of_a_remedy(broken: dict[str, Any]) -> None:
+    """A `chmod -R` or an `rm` of half of its path would be of another folder."""
+    settings = read_settings({"HUBBUB_DATA": "/my data"})
+    commands = [
+        f.command for fs in found_by(scene(settings=settings, **broken)).values() for f in fs
+    ]
+    words = [word for command in commands for word in shlex.split(command)]
+    assert [word for word in words if "/my" in word or "data/" in word]
+    assert not [word for word in words if word in ("/my", "data") or word.startswith("data/")]
+
+
+def test_a_full_folder_of_files_is_moved_by_a_command_with_both_places() -> None:
+    """`make move-files` needs them."""
+    broken = facts(name="files-1", role="files", store_fails=("full",))
+    ((finding,),) = found_by(scene(processes=(broken,))).values()
+    assert "make move-files FROM=file:///hubbub/files TO=" in finding.command

@@ -1,0 +1,41 @@
+"""What `make` passes on of its variables."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.settings import PROJECT_FOLDER
+
+WORDS = {"TO": "/my data/a $HOME.tar", "FROM": "/my data/b.tar"}
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "passed"),
+    [
+        ("backup", ("TO",), ["-m", "fleet.commands.backup", "backup", WORDS["TO"]]),
+        ("backup", (), ["-m", "fleet.commands.backup", "backup"]),
+        ("restore", ("FROM",), ["-m", "fleet.commands.backup", "restore", WORDS["FROM"]]),
+        ("bundle", ("TO",), ["-m", "ops", "bundle", WORDS["TO"]]),
+        ("move-files", ("FROM", "TO"), ["-m", "files.move", WORDS["FROM"], WORDS["TO"]]),
+    ],
+)
+def test_a_path_with_a_space_is_one_word(
+    tmp_path: Path, target: str, given: tuple[str, ...], passed: list[str]
+) -> None:
+    """The shell splits nothing and replaces nothing."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python"
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    python.chmod(0o755)
+    (programs / "pip").touch()
+    (tmp_path / "run.stamp").touch()
+    variables = [f"{name}={WORDS[name].replace('$', '$$')}" for name in given]
+    done = subprocess.run(
+        ["make", "-s", f"VENV={tmp_path}", target, *variables],
+        cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == passed
