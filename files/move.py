@@ -2,15 +2,17 @@
 
 Both are URLs as of HUBBUB_FILES_URL; the key of an S3 store is that of the environment. What is
 there already is not copied again, so it may be repeated. The old place is emptied when all of it is
-at the new one; with `--copy` it stays as it is.
+at the new one, which must not be a part of it; with `--copy` it stays as it is.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -47,10 +49,13 @@ def main() -> None:
     parser.add_argument("--copy", action="store_true", help="leave the old place as it is")
     arguments = parser.parse_args()
     try:
-        with (
-            closing(open_store(arguments.source)) as source,
-            closing(open_store(arguments.target)) as target,
-        ):
+        with closing(open_store(arguments.target)) as target, ExitStack() as stack:
+            old = urlsplit(arguments.source)
+            if old.scheme == "file" and not Path(unquote(old.path)).is_dir():
+                raise ValueError(f"there is no folder {unquote(old.path)}")
+            source = stack.enter_context(closing(open_store(arguments.source)))
+            if source.holds(target):  # which would be emptied with it
+                raise ValueError("FROM and TO are one place, or TO is within FROM")
             copied = copy(source, target)
             if not arguments.copy:
                 source.empty()

@@ -153,6 +153,18 @@ class FileStore:
             found = (one for batch in obstore.list(self._store) for one in batch)
             return {o["path"]: o["size"] for o in found if not o["path"].startswith(f"{CHECKED}/")}
 
+    def holds(self, other: "FileStore") -> bool:
+        """Whether what is put into the other one lies here too, however the two are spelt: it is
+        the same place, or within this one."""
+        mark = f"{CHECKED}/{new_id()}"
+        with _naming_failures():
+            other._put(mark, b"1")
+            try:
+                found = (one for batch in obstore.list(self._store) for one in batch)
+                return any(o["path"].endswith(mark) for o in found)
+            finally:
+                other._remove(CHECKED)
+
     def copy_to(self, other: "FileStore", path: str) -> None:
         with _naming_failures():
             other._put(path, self._read(path))

@@ -164,6 +164,52 @@ def test_the_command_moves_them(tmp_path: Path) -> None:
     assert "must be file:" in wrong.stderr
 
 
+@pytest.mark.parametrize("target", ["old/", "link", "old/within"])
+def test_nothing_is_moved_into_itself(tmp_path: Path, target: str) -> None:
+    """The old place is emptied at the end: it would be all there is."""
+    piece = tmp_path / "old" / "ab" / "file" / "0"
+    piece.parent.mkdir(parents=True)
+    piece.write_bytes(b"x")
+    (tmp_path / "link").symlink_to("old")
+    command = [
+        sys.executable,
+        "-m",
+        "files.move",
+        *(f"file://{tmp_path}/{n}" for n in ("old", target)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "FROM and TO are one place" in done.stderr
+    assert piece.read_bytes() == b"x"
+
+
+async def test_two_places_in_one_bucket_are_told_apart(s3: Location) -> None:
+    """By what lies in them, for a bucket has many spellings."""
+    place = s3.url.partition("?")
+    prefixes = [s3._replace(url=f"{place[0]}/{name}?{place[2]}") for name in ("a", "b", "a/c")]
+    with closing(FileStore(prefixes[0])) as a, closing(FileStore(prefixes[1])) as b:
+        assert a.holds(a)
+        assert not a.holds(b)
+        with closing(FileStore(prefixes[2])) as within:
+            assert a.holds(within)
+            assert not within.holds(a)
+        assert (a.walk(), b.walk()) == ({}, {})
+
+
+def test_a_place_to_move_from_is_not_made(tmp_path: Path) -> None:
+    """A misspelt folder has no files, and Hubbub would be started without them."""
+    command = [
+        sys.executable,
+        "-m",
+        "files.move",
+        *(f"file://{tmp_path}/{n}" for n in ("od", "new")),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"there is no folder {tmp_path}/od" in done.stderr
+    assert not (tmp_path / "od").exists()
+
+
 async def test_a_folder_that_is_gone_or_takes_nothing_is_noticed(tmp_path: Path) -> None:
     """As when its disk is taken out; it is not made anew, and nothing is left by looking."""
     folder = tmp_path / "files"
