@@ -10,6 +10,7 @@ from contextlib import suppress
 from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
 from fleet.commands.backup import BackupFailed, run_statement
+from fleet.commands.interrupting import Interrupted, run_unless_told
 from fleet.commands.rebuild import PROGRAMS, rebuild
 from fleet.commands.rotation import rotate_keys
 from fleet.commands.stop import stop_running
@@ -50,6 +51,7 @@ KNOWN_FAILURES = (
     DatabaseSetupFailed,
     DockerFailed,
     FolderInUse,
+    Interrupted,
     MissingEngine,
     PortTaken,
     SettingsError,
@@ -133,6 +135,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = read_arguments()
+    failed = "Not done" if arguments.command not in (None, "run") else "Hubbub does not start"
     try:
         settings = read_settings()
         match arguments.command:
@@ -150,11 +153,11 @@ def main() -> int:
                 print(unit_text(settings), end="")
                 return 0
             case "sql":
-                return asyncio.run(run_statement(settings, arguments.role, arguments.statement))
+                return run_unless_told(run_statement(settings, arguments.role, arguments.statement))
             case "rebuild":
-                return asyncio.run(rebuild(settings, arguments.what))
+                return run_unless_told(rebuild(settings, arguments.what))
             case "keys":
-                return asyncio.run(rotate_keys(settings, arguments.what))
+                return run_unless_told(rotate_keys(settings, arguments.what))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
                     asyncio.run(scale_containers(settings))
@@ -163,9 +166,9 @@ def main() -> int:
         os.umask(0o077)  # data, keys and logs are the operator's alone
         asyncio.run(run(settings))
     except KNOWN_FAILURES as failure:
-        say(f"Hubbub does not start: {failure}")
+        say(f"{failed}: {failure}")
         return 1
     except OSError as failure:  # of the start alone: what comes later is seen to where it happens
-        say(f"Hubbub does not start: {failure.filename or settings.data}: {failure.strerror}")
+        say(f"{failed}: {failure.filename or settings.data}: {failure.strerror}")
         return 1
     return 0

@@ -19,6 +19,7 @@ from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
+from fleet.commands.interrupting import Interrupted, ending, run_unless_told
 from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.data.lock import FolderInUse, FolderLock
 from fleet.data.logs import copy_output
@@ -55,13 +56,15 @@ KNOWN_FAILURES = (
     CannotDropRoot,
     DatabaseSetupFailed,
     FolderInUse,
+    Interrupted,
     MissingEngine,
     SettingsError,
 )
 
 
 def back_up(settings: FleetSettings, target: Path) -> None:
-    """Writes a backup of the system, running or not, to a new file. Raises BackupFailed."""
+    """Writes a backup of the system, running or not, to a new file. Raises BackupFailed, OSError,
+    Interrupted; nothing is left of it then."""
     if not settings.keys.is_dir():
         raise BackupFailed(f"there is no Hubbub in {settings.data}")
     if target.exists():
@@ -69,22 +72,27 @@ def back_up(settings: FleetSettings, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(target.name + ".new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        asyncio.run(_run_script("backup.sh", settings, output=file))
-        os.fsync(file.fileno())
-    unfinished.rename(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            run_unless_told(_run_script("backup.sh", settings, output=file))
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:
     """Puts a backup into a system that does not run, `replace` also over what is there.
 
-    Returns a sentence that counts what was restored. Raises BackupFailed, FolderInUse.
+    Returns a sentence that counts what was restored. Raises BackupFailed, FolderInUse, OSError,
+    Interrupted.
     """
     if not source.is_file():
         raise BackupFailed(f"there is no file {source}")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with source.open("rb") as file:
-        return asyncio.run(_run_script("restore.sh", settings, given=file, replace=replace))
+        return run_unless_told(_run_script("restore.sh", settings, given=file, replace=replace))
 
 
 async def _run_script(
@@ -113,8 +121,10 @@ async def _run_script(
             process = await asyncio.create_subprocess_exec(
                 "sh", str(SCRIPTS / name), env=environment, stderr=subprocess.PIPE,
                 stdin=given or subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
+                process_group=0,
             )  # fmt: skip
-            _, said = await process.communicate()
+            async with ending(process, group=True):
+                _, said = await process.communicate()
     text = said.decode(errors="replace").strip()
     if process.returncode != 0:
         raise BackupFailed(text or f"{name} ended with {process.returncode}")
@@ -133,7 +143,8 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
                 postgres_program("psql"), "--no-psqlrc", "-c", statement, place,
                 env={**os.environ, "PGSERVICEFILE": services.name},
             )  # fmt: skip
-            return await process.wait()
+            async with ending(process):
+                return await process.wait()
 
 
 @asynccontextmanager
@@ -158,7 +169,8 @@ async def _copy_files(source: str, target: str) -> None:
         sys.executable, "-m", "files.move", "--copy", source, target, cwd=PROJECT_FOLDER,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    _, said = await process.communicate()
+    async with ending(process):
+        _, said = await process.communicate()
     if process.returncode != 0:
         raise BackupFailed(said.decode(errors="replace").strip())
 
@@ -284,6 +296,9 @@ def main() -> int:
             print(restore(settings, file, replace=os.environ.get("REPLACE") == "yes"))
     except KNOWN_FAILURES as failure:
         print(failure, file=sys.stderr)
+        return 1
+    except OSError as failure:
+        print(f"{failure.filename or settings.data}: {failure.strerror}", file=sys.stderr)
         return 1
     return 0
 

@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 from fleet.commands.backup import databases_of
+from fleet.commands.interrupting import ending
 from fleet.settings import FleetSettings
 
 PROGRAMS: Final = {"messages": "chats.rebuild", "search": "chats.search.rebuild"}
@@ -22,4 +23,5 @@ async def rebuild(settings: FleetSettings, what: str) -> int:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", PROGRAMS[what], env=environment
         )
-        return await process.wait()
+        async with ending(process):
+            return await process.wait()

@@ -8,6 +8,7 @@ import os
 import sys
 
 from fleet.commands.backup import databases_of
+from fleet.commands.interrupting import ending
 from fleet.data.keys import read_or_make_secret
 from fleet.settings import FleetSettings
 
@@ -24,4 +25,5 @@ async def rotate_keys(settings: FleetSettings, what: str) -> int:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "users", "keys", what, env=environment
         )
-        return await process.wait()
+        async with ending(process):
+            return await process.wait()

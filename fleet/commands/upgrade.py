@@ -25,6 +25,7 @@ from fleet.commands.backup import (
     running_server,
     service_section,
 )
+from fleet.commands.interrupting import run_unless_told
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.postgres import made_by, major_release
@@ -159,7 +160,7 @@ def main() -> int:
     parser.add_argument("--old", type=Path, help="the folder of the old release's programs")
     arguments = parser.parse_args()
     try:
-        print(asyncio.run(upgrade_database(read_settings(), arguments.old)))
+        print(run_unless_told(upgrade_database(read_settings(), arguments.old)))
     except (*KNOWN_FAILURES, SettingsError) as failure:
         print(f"Nothing was changed: {failure}", file=sys.stderr)
         return 1

@@ -1,0 +1,48 @@
+"""How a command ends that is told to, by Ctrl-C, SIGTERM or a terminal that closes: what it has
+started ends first, and what it wrote for itself alone, such as passwords, is removed."""
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """The operator, or the end of the session, ended it before it was done."""
+
+
+def run_unless_told(work: Coroutine[Any, Any, T]) -> T:
+    """As asyncio.run does. Raises Interrupted."""
+    return asyncio.run(_until_told(work))
+
+
+async def _until_told(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        raise Interrupted("It was interrupted before it was done.") from error
+
+
+@asynccontextmanager
+async def ending(process: Process, *, group: bool = False) -> AsyncIterator[Process]:
+    """It does not outlive the block, nor, of a `group` that it leads, what it has started."""
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                if group:
+                    os.killpg(process.pid, signal.SIGTERM)
+                else:
+                    process.terminate()
+            await process.wait()

@@ -1,0 +1,77 @@
+"""Commands that are ended before they are done."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet.processes.ports import LOOPBACK
+from fleet.settings import PROJECT_FOLDER
+
+WAIT_SECONDS = 30.0
+
+
+@pytest.fixture
+def silent_database() -> Iterator[socket.socket]:
+    """It takes connections and never says a word."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        listener.settimeout(WAIT_SECONDS)
+        yield listener
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "words", [("fleet.commands.backup", "backup", "new.tar"), ("fleet", "sql", "users", "SELECT 1")]
+)
+def test_no_password_no_half_a_file_and_no_child_is_left(
+    silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    """The passwords of both databases lie in a file as long as a command needs them."""
+    data, scratch = tmp_path / "data", tmp_path / "scratch"
+    (data / "keys").mkdir(parents=True)
+    scratch.mkdir()
+    url = "postgresql://{}:secret@{}:{}/{}".format("u", *silent_database.getsockname(), "d")
+    command = subprocess.Popen(
+        [sys.executable, "-m", *words],
+        cwd=tmp_path, text=True, stderr=subprocess.PIPE,
+        env={
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_FOLDER), "HUBBUB_DATA": str(data),
+            "TMPDIR": str(scratch), "HUBBUB_USERS_DATABASE_URL": url,
+            "HUBBUB_CHATS_DATABASE_URL": url,
+        },
+    )  # fmt: skip
+    child, _ = silent_database.accept()
+    assert any("secret" in path.read_text() for path in scratch.glob("hubbub-services-*"))
+    command.send_signal(number)
+    _, said = command.communicate(timeout=WAIT_SECONDS)
+    assert "It was interrupted before it was done." in said
+    assert "Traceback" not in said
+    child.settimeout(WAIT_SECONDS)
+    while child.recv(1024):
+        pass
+    child.close()
+    assert list(scratch.iterdir()) == []
+    assert not list(tmp_path.glob("new.tar*"))
+
+
+@pytest.mark.parametrize("target", ["a file/new.tar", "/proc/new.tar"])
+def test_a_backup_that_cannot_be_written_says_where(tmp_path: Path, target: str) -> None:
+    """In a sentence, as everything that the operator can put right."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "a file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet.commands.backup", "backup", target],
+        cwd=tmp_path, text=True, capture_output=True, check=False,
+        env={
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_FOLDER),
+            "HUBBUB_DATA": str(tmp_path),
+        },
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(target.partition("/new")[0])
