@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from fleet.processes.descriptors import GOOD_DESCRIPTORS
 from fleet.settings import PROJECT_FOLDER, FleetSettings
@@ -45,7 +46,7 @@ NoNewPrivileges=yes
 CapabilityBoundingSet={capabilities}
 AmbientCapabilities={capabilities}
 ProtectSystem=strict
-ReadWritePaths={data} -{project}/.venv
+ReadWritePaths={writable}
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectHome={home}
@@ -70,25 +71,44 @@ WantedBy=multi-user.target
 
 
 def unit_text(settings: FleetSettings) -> str:
-    """The variables that are set now are set in it too."""
+    """The variables that are set now are set in it too, and what they name can be reached."""
     variables = [
         f'Environment="{_escape(name)}={_escape(value)}"'
         for name, value in sorted(settings.environment.items())
         if name.startswith("HUBBUB_") and name != "HUBBUB_DATA"
     ]
-    at_home = any(path.is_relative_to("/home") for path in (settings.data, PROJECT_FOLDER))
+    data = f'Environment="HUBBUB_DATA={_escape(str(settings.data))}"'
+    writable = [str(path) for path in writable_folders(settings)]
+    named = [settings.tls_certificate, settings.tls_key, Path(sys.executable).resolve()]
+    needed = [*writable_folders(settings), PROJECT_FOLDER, *(path for path in named if path)]
+    at_home = any(path.absolute().is_relative_to("/home") for path in needed)
     return UNIT.format(
-        user=_owner(settings.data),
-        project=PROJECT_FOLDER,
-        environment="\n".join([f'Environment="HUBBUB_DATA={settings.data}"', *variables]),
-        make=shutil.which("make") or "/usr/bin/make",
-        python=sys.executable,
+        user=owner_of(settings.data),
+        project=str(PROJECT_FOLDER).replace("%", "%%"),  # all of the line, without quotes
+        environment="\n".join([data, *variables]),
+        make=_word(shutil.which("make") or "/usr/bin/make"),
+        python=_word(sys.executable),
         stop=STOP_SECONDS,
         descriptors=GOOD_DESCRIPTORS,
         capabilities="CAP_NET_BIND_SERVICE" if settings.port < 1024 else "",
-        data=settings.data,
+        writable=" ".join(map(_word, [*writable, f"-{PROJECT_FOLDER}/.venv"])),
         home="read-only" if at_home else "yes",
     )
+
+
+def writable_folders(settings: FleetSettings) -> list[Path]:
+    """The data, and the bytes of files where they lie elsewhere. Without one of them the unit does
+    not start."""
+    parts = urlsplit(settings.files_url)
+    files = Path(unquote(parts.path))
+    is_elsewhere = parts.scheme == "file" and not files.is_relative_to(settings.data)
+    return [settings.data, files] if is_elsewhere else [settings.data]
+
+
+def _word(text: str) -> str:
+    """Of a line that has several."""
+    escaped = _escape(text)
+    return f'"{escaped}"' if escaped != text or " " in text else text
 
 
 def _escape(text: str) -> str:
@@ -96,7 +116,7 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
-def _owner(data: Path) -> str:
+def owner_of(data: Path) -> str:
     """Whose data it is, or whoever asks."""
     name = pwd.getpwuid(data.stat().st_uid if data.exists() else os.getuid()).pw_name
     return FALLBACK_USER if name == "root" else name

@@ -1,7 +1,9 @@
 """The systemd unit that is printed."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from fleet.commands.unit import unit_text
@@ -24,6 +26,43 @@ def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> Non
     assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" in unit_text(
         read_settings({"HUBBUB_DATA": str(data), "HUBBUB_PORT": "443"})
     )
+
+
+def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
+    """Everything outside of the listed folders is read-only, and /home is empty otherwise."""
+    given = {"HUBBUB_DATA": str(tmp_path / "data"), "HUBBUB_FILES_URL": "file:///srv/my%20files"}
+    lines = unit_text(read_settings(given)).splitlines()
+    assert f'ReadWritePaths={tmp_path}/data "/srv/my files" -{PROJECT_FOLDER}/.venv' in lines
+    for variable, place in {
+        "HUBBUB_TLS_CERTIFICATE": "/home/ann/chain.pem", "HUBBUB_TLS_KEY": "/home/ann/key.pem",
+        "HUBBUB_FILES_URL": "file:///home/ann/files", "HUBBUB_DATA": "/home/ann/data",
+    }.items():  # fmt: skip
+        lines = unit_text(read_settings({**given, variable: place})).splitlines()
+        assert "ProtectHome=read-only" in lines
+
+
+def test_a_path_with_a_space_is_one_word_of_the_unit(tmp_path: Path) -> None:
+    """And no percent sign begins a specifier."""
+    data = tmp_path / "my 100%"
+    lines = unit_text(read_settings({"HUBBUB_DATA": str(data)})).splitlines()
+    assert f'Environment="HUBBUB_DATA={data}%"' in lines
+    assert f'ReadWritePaths="{data}%" -{PROJECT_FOLDER}/.venv' in lines
+
+
+def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Path) -> None:
+    """With what makes it, beside the unit and not in it: systemd starts nothing without it."""
+    data = tmp_path / "my data"
+    command = [sys.executable, "-m", "fleet", "unit"]
+    environment = {"PATH": os.environ["PATH"], "HUBBUB_DATA": str(data)}
+    for said in (f" '{data}'\n", ""):
+        done = subprocess.run(
+            command, cwd=PROJECT_FOLDER, env=environment, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        assert done.stdout.startswith("[Unit]")
+        assert done.stderr.endswith(said)
+        assert bool(done.stderr) == bool(said)
+        data.mkdir(exist_ok=True)
 
 
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
