@@ -141,6 +141,20 @@ async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPag
     assert await field.evaluate("field => getComputedStyle(field).direction") == "rtl"
 
 
+async def test_a_new_line_is_a_new_line(open_page: OpenPage) -> None:
+    """Also an empty one, and spaces at its beginning, in plain text and in a quote."""
+    play, party = make_play()
+    text = "Bring:\n\n  lanterns\n  a rope"
+    play.say(party, "bob", text)
+    play.say(party, "bob", "> one\n> two")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    shown = page.locator(".text")  # Playwright's own comparison makes one space of white space
+    await expect(shown.last).to_contain_text("two")
+    assert await shown.nth(-2).inner_text() == text
+    assert await shown.last.inner_text() == "one\ntwo"
+
+
 async def test_forced_colours_show_what_is_chosen(open_page: OpenPage) -> None:
     """The open chat, the focus and one's own reaction are told apart without our colours."""
     play, party = make_play()
