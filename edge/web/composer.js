@@ -42,8 +42,8 @@ export class Composer {
       oninput: () => this.#changed(),
       onkeydown: (event) => this.#key(event),
       onpaste: (event) => {
-        const { files } = event.clipboardData;
-        if (files.length === 0) return;
+        const { files, types } = event.clipboardData;
+        if (files.length === 0 || isPictureOfText(types)) return;
         event.preventDefault();
         hear.attach([...files]);
       },
@@ -325,4 +325,9 @@ export class Composer {
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
+}
+
+/** Spreadsheets and word processors put a picture of a text beside it. */
+function isPictureOfText(types) {
+  return types.includes("text/plain") && types.includes("text/html");
 }

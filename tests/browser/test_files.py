@@ -14,11 +14,12 @@ from tests.browser.stage import Play
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PASTE = """([name, type, bytes]) => {
+PASTE = """([name, type, bytes, texts = {}]) => {
     const data = new DataTransfer();
+    for (const [kind, text] of Object.entries(texts)) data.setData(kind, text);
     data.items.add(new File([new Uint8Array(bytes)], name, {type}));
     const field = document.querySelector('.write textarea');
-    field.dispatchEvent(new ClipboardEvent(
+    return field.dispatchEvent(new ClipboardEvent(
         'paste', {clipboardData: data, bubbles: true, cancelable: true}));
 }"""
 DROP = """([name, type, bytes]) => {
@@ -103,6 +104,19 @@ async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrive
     await expect(page.get_by_role("progressbar")).to_have_count(0)
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
+
+
+async def test_a_picture_of_a_text_does_not_take_its_place(open_page: OpenPage) -> None:
+    """Cells of a spreadsheet are pasted as text, a picture of a web page as a file."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    image = ["image.png", "image/png", list(picture(40, 30))]
+    files = page.get_by_role("list", name="Files")
+    cells = {"text/plain": "one\ttwo", "text/html": "<table></table>"}
+    assert await page.evaluate(PASTE, [*image, cells])  # the browser puts it where the caret is
+    await expect(files).to_have_count(0)
+    assert not await page.evaluate(PASTE, [*image, {"text/html": "<img>"}])
+    await expect(files).to_contain_text("image.png")
 
 
 async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPage) -> None:
