@@ -13,6 +13,7 @@ const JUST_TYPED_MS = 2_000;
 export class Composer {
   #hear;
   #clock;
+  #chat = null;
   #field;
   #go;
   #completion = null; // comes when the browser has nothing else to do
@@ -23,6 +24,7 @@ export class Composer {
   #answered = null; // the row that is answered
   #edited = null; // the row whose text is here, and the draft that was here before
   #draft = "";
+  #edits = new Map(); // chat -> {row, text} of an edit that was left for another chat
   #waits = false; // for its files: then it is sent by itself
   #files = null; // as `Files.waiting`, once there is something to choose files with
   #tray = element("div", { hidden: true });
@@ -113,15 +115,27 @@ export class Composer {
     else this.#send();
   }
 
-  /** `answered` is the row that the draft answers, or null. */
-  open(title, draft, answered) {
+  /** Another chat, or the same again: with its draft, or where one was editing with the edit. */
+  open(chat, title) {
+    if (this.#edited !== null) {
+      this.#edits.set(this.#chat, { row: this.#edited, text: this.#field.value });
+    }
+    const edit = this.#edits.get(chat) ?? null;
+    this.#edits.delete(chat);
+    this.#chat = chat;
     this.retitle(title);
-    this.#edited = null;
-    this.#answered = answered;
+    this.#edited = edit && edit.row;
+    this.#draft = chat.draft;
+    this.#answered = chat.answered;
     this.#waits = false;
     this.#completion?.close();
     this.#head();
-    this.#set(draft);
+    this.#set(edit ? edit.text : chat.draft);
+  }
+
+  /** The chats in which an edit waits to be finished. */
+  get edited() {
+    return [...this.#edits.keys()];
   }
 
   retitle(title) {

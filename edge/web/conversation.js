@@ -146,9 +146,11 @@ export class Conversation {
     ];
   }
 
-  /** Whether somebody is writing something here. */
+  /** Whether somebody is writing something that only this window keeps. */
   get isBusy() {
-    return (this.#chat !== null && !this.composer.isEmpty) || this.#aids?.files.areWaiting === true;
+    const isEdited = this.composer.edited.some((chat) => this.#chats.get(chat.id) === chat);
+    return (this.#chat !== null && !this.composer.isEmpty) || isEdited
+      || this.#aids?.files.areWaiting === true;
   }
 
   /** What helps in writing may come now. */
@@ -178,7 +180,7 @@ export class Conversation {
     chat.newAfter = chat.unread > 0 ? chat.read : null;
     this.#seen = timeline.cursor;
     this.#title = this.#titleNow();
-    this.composer.open(this.#title, chat.draft, chat.answered);
+    this.composer.open(chat, this.#title);
     this.node.replaceChildren(...this.#panes);
     this.#log.open(chat, this.#title, { seq, place });
     this.#aids?.files.open(chat);

@@ -41,6 +41,31 @@ async def test_the_last_own_message_is_edited_with_the_arrow(enter: OpenWindow) 
     await expect(ann.log.locator(".text").first).to_contain_text("hello there (edited)")
 
 
+async def test_an_edit_is_there_again_after_another_chat(enter: OpenWindow) -> None:
+    """Also after a jump within its chat; the draft of each chat stays its own."""
+    ann = await enter()
+    await ann.start_chat("Other")
+    await ann.start_chat("Editing")
+    await ann.write("the table")
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.composer.fill("half a sentence")
+    await ann.act_on("the table", "Edit")
+    await ann.composer.fill("the table and eight chairs")
+    await ann.open_chat("Other")
+    await expect(ann.composer).to_have_value("")
+    await ann.composer.fill("hello")
+    await ann.open_chat("Editing")
+    await expect(ann.composer).to_have_value("the table and eight chairs")
+    await ann.find("table", "Messages")
+    await expect(ann.page.locator(".found")).to_have_count(1)
+    await expect(ann.composer).to_have_value("the table and eight chairs")
+    await ann.composer.press("Enter")
+    await expect(ann.line("the table and eight chairs (edited)")).to_have_count(1)
+    await expect(ann.composer).to_have_value("half a sentence")
+    await ann.open_chat("Other")
+    await expect(ann.composer).to_have_value("hello")
+
+
 async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) -> None:
     """Undo brings the text back before anybody missed it; without it the text is gone for both."""
     ann, bob = await two(enter, "Deleting")
