@@ -61,7 +61,7 @@ export class Bar {
     this.#title.focus();
   }
 
-  /** `waiting` is how much asks for attention in all chats. */
+  /** `waiting` is how much asks for attention in the other chats. */
   render({ id, detail }, title, waiting) {
     this.#tellWaiting(waiting);
     const nameOf = (user) => this.#names.of(user);
@@ -95,6 +95,7 @@ export class Bar {
       count,
     );
   }
+
   /** Where one chat covers the others, the way back says that something waits there. */
   #tellWaiting(waiting) {
     const words = waiting > 99 ? "99+" : String(waiting);

@@ -210,7 +210,8 @@ export class Conversation {
     }
     this.#title = title;
     this.composer.keepUp(this.#chat.draft);
-    this.#bar.render(this.#chat, title, this.#chats.waiting);
+    const { isKeptUnread, waiting } = this.#chat;
+    this.#bar.render(this.#chat, title, this.#chats.waiting - (isKeptUnread ? 0 : waiting));
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
     setText(this.#typing, typingInWords(typists));
     this.#notice.render(notice);

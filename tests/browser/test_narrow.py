@@ -160,7 +160,7 @@ async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: Open
     """As Safari has it: the page stays as high as it was, and what is seen of it is not. It opens
     where one writes, and not where one reads."""
     play, party = make_play()
-    for number in range(40):
+    for number in range(80):
         play.say(party, "bob", f"line {number}", minutes=200 + number)
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("link", name="Summer party").tap()
@@ -223,3 +223,31 @@ async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) 
     play.say(direct, "bob", "Well?")
     await expect(back).to_have_accessible_name("All chats, 1 unread")
     await expect(back.locator(".badge")).to_be_visible()
+    for number in range(100):
+        play.say(direct, "bob", f"Well {number}?")
+    await expect(back.locator(".badge")).to_have_text("99+")
+    arrow, badge, face = [
+        await one.bounding_box()
+        for one in (back.locator("svg"), back.locator(".badge"), page.locator(".bar .avatar").first)
+    ]
+    assert arrow
+    assert badge
+    assert face
+    assert arrow["x"] + arrow["width"] <= badge["x"]
+    assert badge["x"] + badge["width"] <= face["x"]
+
+
+async def test_the_way_back_does_not_count_the_open_chat(open_page: OpenPage) -> None:
+    """Also while one has not read all of it."""
+    play, party = make_play()
+    play.read_all()
+    for number in range(80):
+        play.say(party, "bob", f"news {number}", minutes=200)
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await expect(page).to_have_title("(80) Hubbub")
+    await page.get_by_role("link", name="Summer party").tap()
+    back = page.get_by_role("link", name="All chats")
+    await expect(page.locator(".latest", has_text="Latest")).to_be_visible()
+    await expect(page).to_have_title(re.compile(r"^\(80\) "))
+    await expect(back).to_have_accessible_name("All chats")
+    await expect(back.locator(".badge")).to_be_hidden()
