@@ -28,7 +28,7 @@ export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
         ...row,
         name: names.of(row.by),
         picture: names.pictureOf(row.by),
-        waits: !isLive,
+        waits: row.state === "pending" && !isLive, // what is stored is not drawn anew for it
         ...spoken(row, { me, names }),
         quoted: row.replyTo ? quoted(row.replyTo) : null,
         isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
