@@ -20,9 +20,21 @@ export function shellOf(row) {
 /** Fills a row's item. `acts` as `Log` hears them. */
 export function fillLine(item, row, acts) {
   item.className = classOf(row);
-  if (row.kind === "line") item.replaceChildren(...lineOf(row, acts, filesOf(item, row, acts)));
-  else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
+  if (row.kind === "line") {
+    const focused = item.contains(document.activeElement) ? document.activeElement : null;
+    item.replaceChildren(...lineOf(row, acts, filesOf(item, row, acts)));
+    if (focused) refocus(item, focused);
+  } else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
   else item.replaceChildren(element("span", { title: row.title }, row.text));
+}
+
+/** To what is there in the place of the button that had the focus; without one to the line. */
+function refocus(item, focused) {
+  const isAs = (node) => node.className === focused.className
+    && node.firstChild?.textContent === focused.firstChild?.textContent;
+  const again = focused.isConnected ? focused : focused.closest(".said")
+    && [...item.querySelectorAll(".said button")].find(isAs);
+  (again ?? item).focus({ preventScroll: true });
 }
 
 function classOf(row) {

@@ -28,3 +28,27 @@ async def test_a_selection_outlives_the_connection(open_page: OpenPage) -> None:
     await play.hang_up()
     await expect(page.locator(".live")).to_contain_text("offline")
     assert await page.evaluate("getSelection().toString()") == selected
+
+
+async def test_a_line_that_is_drawn_anew_keeps_the_focus(open_page: OpenPage) -> None:
+    """On the reaction that one has made or taken back; on the line when the reaction is gone."""
+    play, chat = party()
+    said = play.say(chat, "bob", "Who comes?")
+    play.change("reaction.added", said, "bob", emoji="🎉")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    line, reaction = page.locator(".line"), page.locator(".reaction").first
+    await reaction.focus()
+    for by, count in (("ann", 2), ("cleo", 3)):
+        play.change("reaction.added", said, by, emoji="🎉")
+        await expect(reaction).to_have_text(f"🎉{count}")
+        await expect(reaction).to_be_focused()
+    for by in ("ann", "bob", "cleo"):
+        play.change("reaction.removed", said, by, emoji="🎉")
+    await expect(page.locator(".reaction")).to_have_count(0)
+    await expect(line).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(line.get_by_role("button", name="React")).to_be_focused()
+    play.change("reaction.added", said, "bob", emoji="🌿")
+    await expect(page.locator(".reaction").first).to_be_visible()
+    await expect(line).to_be_focused()
