@@ -7,7 +7,7 @@ import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
 import { clockTime, fullTime } from "./moments.js";
 import { linkCardsOf } from "./link-cards.js";
-import { proseOf } from "./prose-view.js";
+import { isUnfolded, proseOf } from "./prose-view.js";
 import { DELETED, listed } from "./words.js";
 
 /** The list item of a row, still empty. Own rows are not read out: their writer knows them. */
@@ -22,7 +22,8 @@ export function fillLine(item, row, acts) {
   item.className = classOf(row);
   if (row.kind === "line") {
     const focused = item.contains(document.activeElement) ? document.activeElement : null;
-    item.replaceChildren(...lineOf(row, acts, filesOf(item, row, acts)));
+    const kept = { files: filesOf(item, row, acts), isWhole: isUnfolded(item) };
+    item.replaceChildren(...lineOf(row, acts, kept));
     if (focused) refocus(item, focused);
   } else if (row.kind === "day") item.replaceChildren(element("span", {}, row.text));
   else item.replaceChildren(element("span", { title: row.title }, row.text));
@@ -60,7 +61,7 @@ function filesOf(item, { seq, attachments }, acts) {
   });
 }
 
-function lineOf(row, acts, files) {
+function lineOf(row, acts, { files, isWhole }) {
   const words = stateInWords(row);
   const by = element(
     "p",
@@ -72,7 +73,7 @@ function lineOf(row, acts, files) {
     words && element("span", { class: "state" }, words),
   );
   const said = element(
-    "div", { class: "said" }, by, quoteOf(row, acts), textOf(row, acts), files,
+    "div", { class: "said" }, by, quoteOf(row, acts), textOf(row, acts, isWhole), files,
     linkCardsOf(row.previews),
   );
   if (row.state === "failed") said.append(...failureOf(row, acts));
@@ -93,7 +94,7 @@ function authorOf({ by, name }, acts) {
   return author;
 }
 
-function textOf({ text, isGone, mentioned, editedAt, attachments }, acts) {
+function textOf({ text, isGone, mentioned, editedAt, attachments }, acts, isWhole) {
   if (text === "" && !editedAt && attachments?.length) return null;
   if (isGone) return element("div", { class: "text" }, element("p", {}, DELETED));
   const edited = editedAt && element(
@@ -106,7 +107,7 @@ function textOf({ text, isGone, mentioned, editedAt, attachments }, acts) {
     const one = mentioned.find((other) => other.username.toLowerCase() === name.toLowerCase());
     return one ? mentionOf(one, acts) : null;
   };
-  return proseOf(text, { mention, chatAt: acts.chatAt, after: edited });
+  return proseOf(text, { mention, chatAt: acts.chatAt, after: edited, isWhole });
 }
 
 /** Leads to its person, like an author; no button, whose text could not be selected. */

@@ -10,15 +10,24 @@ const MANY_LINES = 30;
 
 /**
  * `mention(name)` gives the node for a name after `@`, or null when it names nobody;
- * `chatAt(address)` gives `{hash, words}` for that of a chat that is known, or null.
+ * `chatAt(address)` gives `{hash, words}` for that of a chat that is known, or null; `isWhole` when
+ * somebody has asked for all of a long text, as `isUnfolded` tells.
  */
-export function proseOf(text, { mention = () => null, chatAt = () => null, after = null } = {}) {
+export function proseOf(text, {
+  mention = () => null, chatAt = () => null, after = null, isWhole = false,
+} = {}) {
   const node = element("div", { class: "text" });
   if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
   else node.append(...blocksOf(text).map((block) => blockOf(block, { mention, chatAt })));
   if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
   const isLong = text.length > LONG_TEXT || text.split("\n", MANY_LINES).length >= MANY_LINES;
-  return isLong ? folded(node) : node;
+  if (isLong && isWhole) node.classList.add("unfolded");
+  return isLong && !isWhole ? folded(node) : node;
+}
+
+/** Whether somebody has asked for all of the long text in a node. */
+export function isUnfolded(node) {
+  return node.querySelector(".text.unfolded") !== null;
 }
 
 function blockOf(block, names) {
@@ -75,7 +84,8 @@ function folded(node) {
     type: "button",
     class: "link",
     onclick: () => {
-      node.classList.remove("folded");
+      node.classList.replace("folded", "unfolded");
+      more.closest("[tabindex]")?.focus({ preventScroll: true });
       more.remove();
     },
   }, "Show all of it");

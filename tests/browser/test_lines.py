@@ -52,3 +52,21 @@ async def test_a_line_that_is_drawn_anew_keeps_the_focus(open_page: OpenPage) ->
     play.change("reaction.added", said, "bob", emoji="🌿")
     await expect(page.locator(".reaction").first).to_be_visible()
     await expect(line).to_be_focused()
+
+
+async def test_a_long_text_stays_unfolded(open_page: OpenPage) -> None:
+    """Whatever happens to its message; the focus goes from the button to the line."""
+    play, chat = party()
+    said = play.say(chat, "bob", "\n".join(f"line {number}" for number in range(60)))
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    more = page.get_by_role("button", name="Show all of it")
+    await more.focus()
+    await page.keyboard.press("Enter")
+    await expect(more).to_have_count(0)
+    await expect(page.locator(".line")).to_be_focused()
+    height = await page.locator(".text").evaluate("text => text.clientHeight")
+    play.change("reaction.added", said, "bob", emoji="🎉")
+    await expect(page.locator(".reaction").first).to_be_visible()
+    await expect(more).to_have_count(0)
+    assert await page.locator(".text").evaluate("text => text.clientHeight") == height
