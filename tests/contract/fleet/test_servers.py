@@ -62,7 +62,7 @@ async def test_a_command_that_died_with_its_haproxy_is_said_again(
         entrance.balancer.set_servers({EDGE: "ready", FILES: "ready", SPARE: "ready"})
     )
     accepted, _ = await asyncio.to_thread(dying.accept)
-    accepted.recv(65536)
+    await asyncio.to_thread(accepted.recv, 65536)
     accepted.close()
     dying.close()
     await telling
