@@ -1,4 +1,5 @@
-"""What time makes superfluous."""
+"""What time makes superfluous. Compared with `now()`: no index is searched for what is older than
+`clock_timestamp()`, which may be another time for each row."""
 
 from chats.store.query import HEAD_OF_CHAT
 from common.database.pool import Pool
@@ -6,7 +7,7 @@ from common.database.pool import Pool
 _PURGE = f"""
 WITH doomed AS (
     SELECT id, {HEAD_OF_CHAT} AS head FROM chats c
-    WHERE deleted_at < clock_timestamp() - %s * interval '1 second' AND NOT purged
+    WHERE deleted_at < now() - %s * interval '1 second' AND NOT purged
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM log USING doomed d, LATERAL (
@@ -36,8 +37,7 @@ async def drop_old_aborts(pool: Pool, seconds: float) -> None:
     """Decisions to abort that nobody can ask for, or commit against, any more."""
     async with pool.connection() as connection:
         await connection.execute(
-            "DELETE FROM decisions WHERE NOT committed"
-            " AND at < clock_timestamp() - %s * interval '1 second'",
+            "DELETE FROM decisions WHERE NOT committed AND at < now() - %s * interval '1 second'",
             (seconds,),
         )
 
@@ -47,7 +47,7 @@ async def drop_old_results(pool: Pool, seconds: float, limit: int) -> None:
     async with pool.connection() as connection:
         await connection.execute(
             "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key"
-            " FROM results WHERE at < clock_timestamp() - %s * interval '1 second' LIMIT %s)",
+            " FROM results WHERE at < now() - %s * interval '1 second' ORDER BY at LIMIT %s)",
             (seconds, limit),
         )
 

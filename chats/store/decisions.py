@@ -44,7 +44,7 @@ async def list_old_commits(pool: Pool, *, older_than_seconds: float, limit: int)
     rows = await fetch(
         pool,
         "SELECT transaction::text FROM decisions WHERE committed"
-        " AND at < clock_timestamp() - %s * interval '1 second' ORDER BY at LIMIT %s",
+        " AND at < now() - %s * interval '1 second' ORDER BY at LIMIT %s",
         (older_than_seconds, limit),
     )
     return [transaction for (transaction,) in rows]

@@ -1,0 +1,57 @@
+"""What the rounds of a replica read of tables that hold much."""
+
+import psycopg
+import pytest
+
+from chats.store.cleanup import drop_old_aborts, drop_old_results
+from chats.store.decisions import list_old_commits
+from chats.store.query import PLAN_OPTIONS, fetch
+from chats.store.schema import set_up_database
+from common.database.pool import Pool, create_pool
+
+ROWS = 20_000
+_FILL = (
+    "INSERT INTO results (caller, scope, key, result, at)"
+    " SELECT gen_random_uuid(), 'rename', gen_random_uuid(), '', now() - interval '1 hour'"
+    " FROM generate_series(1, %(rows)s)",
+    "INSERT INTO decisions (transaction, committed, at)"
+    " SELECT gen_random_uuid(), i %% 2 = 0, now() FROM generate_series(1, %(rows)s) AS i",
+    "INSERT INTO results (caller, scope, key, result, at)"
+    " SELECT gen_random_uuid(), 'rename', gen_random_uuid(), '', now() - interval '25 hours'"
+    " FROM generate_series(1, 30)",
+    "INSERT INTO decisions (transaction, committed, at)"
+    " SELECT gen_random_uuid(), i %% 2 = 0, now() - interval '5 minutes'"
+    " FROM generate_series(1, 60) AS i",
+    "ANALYZE results, decisions",
+)
+
+
+async def rows_read(pool: Pool, table: str) -> int:
+    """So far, by index or not."""
+    await fetch(pool, "SELECT pg_stat_force_next_flush()")
+    rows = await fetch(
+        pool,
+        "SELECT (t.seq_tup_read + sum(i.idx_tup_read))::bigint FROM pg_stat_user_tables t"
+        " JOIN pg_stat_user_indexes i USING (relid) WHERE t.relname = %s GROUP BY t.seq_tup_read",
+        (table,),
+    )
+    return int(rows[0][0])
+
+
+@pytest.mark.parametrize("table", ["results", "decisions"])
+async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
+    """However much there is of it: results stay for a day, and each replica looks for older ones
+    all the time."""
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for statement in _FILL:
+            connection.execute(statement, {"rows": ROWS})
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        before = await rows_read(pool, table)
+        for _ in range(3):  # prepared, too
+            await drop_old_results(pool, 24 * 3600, 10)
+            await drop_old_aborts(pool, 200)
+            await list_old_commits(pool, older_than_seconds=10, limit=50)
+        assert await rows_read(pool, table) - before < 1_000
+        left = await fetch(pool, f"SELECT count(*) FROM {table}")  # noqa: S608 - a constant
+    assert left[0][0] == ROWS + (0 if table == "results" else 30)
