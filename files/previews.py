@@ -67,11 +67,12 @@ class Previews:
         assert process.stdout
         assert process.stderr
         try:
-            async with asyncio.timeout(MAX_SECONDS), asyncio.TaskGroup() as tasks:
-                said = tasks.create_task(_read(process.stdout, MAX_WEBP_BYTES + 100))
-                wrong = tasks.create_task(_read(process.stderr, 4_096))
-                tasks.create_task(_write(process.stdin, feed))
-            await process.wait()
+            async with asyncio.timeout(MAX_SECONDS):
+                async with asyncio.TaskGroup() as tasks:
+                    said = tasks.create_task(_read(process.stdout, MAX_WEBP_BYTES + 100))
+                    wrong = tasks.create_task(_read(process.stderr, 4_096))
+                    tasks.create_task(_write(process.stdin, feed))
+                await process.wait()  # it may go on where it has closed all three
         except TimeoutError:
             log("picture took too long", of=name)
             return UNREADABLE

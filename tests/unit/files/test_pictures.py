@@ -1,5 +1,6 @@
 """Previews: made by a process of their own, which can do nothing else."""
 
+import asyncio
 import io
 import struct
 import subprocess
@@ -135,3 +136,18 @@ def test_the_process_can_do_nothing_else(case: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=Path.cwd())
     assert done.stdout in (b"PermissionError", b"MemoryError"), done.stderr
+
+
+async def test_a_process_that_says_nothing_more_and_stays_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that a picture has taken over might: others wait for its turn no longer than ten
+    seconds."""
+    program = tmp_path / "stays.py"
+    program.write_text(
+        "import os, time\nfor number in range(3): os.close(number)\ntime.sleep(60)\n"
+    )
+    monkeypatch.setattr("files.previews.PROGRAM", program)
+    monkeypatch.setattr("files.previews.MAX_SECONDS", 1.0)
+    async with asyncio.timeout(20):
+        assert await make(picture((10, 10))) == UNREADABLE
