@@ -22,6 +22,7 @@ from common.valkey.valkey import Valkey
 from files.avatars import Avatars
 from files.links.fetching import fetch_preview
 from files.links.previewer import Previewer
+from files.outside.lookups import Lookups
 from files.previews import Previews
 from files.push.courier import Courier
 from files.routes import Routes
@@ -110,7 +111,9 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
             if settings.push != "off":
                 running.append(tasks.create_task(courier.run(rest)))
             if settings.link_previews != "off":
-                fetch = partial(fetch_preview, loopback=settings.link_previews == "local")
+                fetch = partial(
+                    fetch_preview, lookups=Lookups(), loopback=settings.link_previews == "local"
+                )
                 running.append(tasks.create_task(Previewer(chats, fetch).run(rest)))
             web = Web(settings.balancer_key, routes.calls(), arrive, rest)
             yield Files(web, Health(missing), rest)

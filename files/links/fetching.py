@@ -9,6 +9,7 @@ from common.protocol.events import LinkPreview
 from common.version import VERSION
 from files.links.page import preview_of
 from files.outside.connection import PORTS, Answer, connect
+from files.outside.lookups import Lookups
 
 MAX_REDIRECTS: Final = 3
 MAX_BYTES: Final = 512 * 1024
@@ -22,11 +23,13 @@ _HEADERS: Final = {
 }
 
 
-async def fetch_preview(url: str, *, loopback: bool = False) -> LinkPreview | None:
+async def fetch_preview(
+    url: str, lookups: Lookups, *, loopback: bool = False
+) -> LinkPreview | None:
     """None where there is none to be had, for whatever reason. `loopback`: for tests."""
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            answer = await _follow(url, loopback=loopback)
+            answer = await _follow(url, lookups, loopback=loopback)
     except (OSError, ValueError):
         return None
     if answer is None:
@@ -39,12 +42,12 @@ async def fetch_preview(url: str, *, loopback: bool = False) -> LinkPreview | No
     return preview_of(url, answer.body, kind.get_content_charset())
 
 
-async def _follow(url: str, *, loopback: bool) -> Answer | None:
+async def _follow(url: str, lookups: Lookups, *, loopback: bool) -> Answer | None:
     """Each address on the way is judged as the first one. Raises OSError, ValueError."""
     for _ in range(1 + MAX_REDIRECTS):
         if not loopback and not is_askable(url):
             return None
-        connection = await connect(url, loopback=loopback)
+        connection = await connect(url, lookups, loopback=loopback)
         try:
             answer = await connection.ask("GET", _HEADERS, max_body_bytes=MAX_BYTES)
         finally:

@@ -6,7 +6,6 @@ Follows nothing, keeps nothing, and reads no more of an answer than it was asked
 import asyncio
 import contextlib
 import re
-import socket
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -17,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from files.outside.addresses import choose_address
+from files.outside.lookups import Lookups
 
 PORTS: Final = {"https": 443, "http": 80}
 MAX_HEAD_BYTES: Final = 32_768
@@ -141,11 +141,11 @@ class _Answer:
         self._is_whole = True
 
 
-async def connect(url: str, *, loopback: bool = False) -> Connection:
+async def connect(url: str, lookups: Lookups, *, loopback: bool = False) -> Connection:
     """To the address that the URL's name leads to now. Raises AddressRefused for one that may not
     be asked, OSError where nobody answers there, ValueError for what is no such URL."""
     place = place_of(url)
-    address = choose_address(await _look_up(place), loopback=loopback)
+    address = choose_address(await _look_up(place, lookups), loopback=loopback)
     if address is None:
         raise AddressRefused(f"{place.host} is not on the Internet")
     tls = _tls() if place.scheme == "https" else None
@@ -159,14 +159,11 @@ async def connect(url: str, *, loopback: bool = False) -> Connection:
     return Connection(place, reader, writer)
 
 
-async def _look_up(place: Place) -> list[str]:
-    """All addresses that the name leads to. Raises OSError."""
+async def _look_up(place: Place, lookups: Lookups) -> list[str]:
+    """All addresses that the name leads to. Raises OSError, ValueError."""
     with contextlib.suppress(ValueError):
         return [str(ip_address(place.host))]  # waits for nobody's look-ups
-    found = await asyncio.get_running_loop().getaddrinfo(
-        place.host, place.port, type=socket.SOCK_STREAM
-    )
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+    return await lookups.find(place.host, place.port)
 
 
 @cache

@@ -24,6 +24,7 @@ from common.protocol.errors import Refusal
 from common.protocol.push import ClaimedPush, PushNote, PushOutcome, PushWanted
 from files.metrics import PUSH_SECONDS, PUSHES
 from files.outside.connection import AddressRefused, Answer, Connection, connect
+from files.outside.lookups import Lookups
 from files.push.encryption import MAX_PLAIN_BYTES, decode_key, encrypt
 from files.push.notification import encode_notification
 from files.rounds import run_rounds
@@ -60,6 +61,7 @@ class Courier:
         self._nodes = nodes
         self._contact = contact
         self._local = local
+        self._lookups = Lookups()
         self._paused: dict[str, float] = {}  # push services, until when
 
     async def run(self, rest: Rest = NEVER) -> None:
@@ -118,7 +120,8 @@ class Courier:
             return _outcome(push, "later", until - time.monotonic())
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                return _Due(push, await connect(push.endpoint, loopback=self._is_local(push)))
+                opened = await connect(push.endpoint, self._lookups, loopback=self._is_local(push))
+                return _Due(push, opened)
         except AddressRefused:
             PUSHES.labels("address").inc()
             return _later(push)

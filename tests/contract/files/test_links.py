@@ -8,6 +8,7 @@ import pytest
 
 from files.links import fetching
 from files.links.fetching import fetch_preview, is_askable
+from files.outside.lookups import Lookups
 from tests.fixtures.pages import Pages
 from tests.fixtures.small_server import serving
 
@@ -21,7 +22,7 @@ def pages() -> Iterator[Pages]:
 
 
 async def title_of(url: str) -> str | None:
-    found = await fetch_preview(url, loopback=True)
+    found = await fetch_preview(url, Lookups(), loopback=True)
     return found and found.title
 
 
@@ -30,7 +31,7 @@ async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:
     last = pages.add("/page", TITLE)
     for number in range(4):
         last = pages.add(f"/to-{number}", status=302, location=last)
-    found = await fetch_preview(f"{pages.origin}/to-2?x=ü", loopback=True)
+    found = await fetch_preview(f"{pages.origin}/to-2?x=ü", Lookups(), loopback=True)
     assert found is not None
     assert (found.title, found.url) == ("A page", f"{pages.origin}/to-2?x=ü")
     assert await title_of(f"{pages.origin}/to-3") is None
@@ -84,8 +85,9 @@ async def test_pages_inside_are_not_asked(pages: Pages) -> None:
     """Neither by a link nor by a redirect; as it is where an instance fetches pages."""
     pages.add("/inside", TITLE)
     asked = len(pages.asked)
-    assert await fetch_preview(f"{pages.origin}/inside") is None
-    assert await fetch_preview(f"{pages.origin}/inside".replace("127.0.0.1", "localhost")) is None
+    assert await fetch_preview(f"{pages.origin}/inside", Lookups()) is None
+    by_name = pages.origin.replace("127.0.0.1", "localhost")
+    assert await fetch_preview(f"{by_name}/inside", Lookups()) is None
     assert len(pages.asked) == asked
 
 

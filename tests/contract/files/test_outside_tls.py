@@ -10,6 +10,7 @@ import pytest
 
 from files.outside import connection
 from files.outside.connection import connect
+from files.outside.lookups import Lookups
 from tests.fixtures.authority import Authority, Files
 
 
@@ -42,7 +43,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 async def test_whoever_proves_the_name_is_asked(trusted: Authority) -> None:
     """The name is proved, although the address is what is connected to."""
     async with serving_tls(trusted.issue("localhost")) as url:
-        opened = await connect(url, loopback=True)
+        opened = await connect(url, Lookups(), loopback=True)
         answer = await opened.ask("POST", {"TTL": "0"}, b"x", max_body_bytes=10)
         opened.close()
     assert (answer.status, answer.body) == (201, b"ok")
@@ -54,4 +55,4 @@ async def test_nobody_else_is_told_anything(trusted: Authority, tmp_path: Path) 
     for files in (trusted.issue("example.org"), stranger.issue("localhost")):
         async with serving_tls(files) as url:
             with pytest.raises(ssl.SSLCertVerificationError):
-                await connect(url, loopback=True)
+                await connect(url, Lookups(), loopback=True)

@@ -6,6 +6,7 @@ import pytest
 
 from files.outside.addresses import choose_address, is_public
 from files.outside.connection import AddressRefused, connect, place_of
+from files.outside.lookups import Lookups
 
 INSIDE = (
     "127.0.0.1", "127.1.2.3", "0.0.0.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
@@ -46,7 +47,7 @@ def test_a_name_that_leads_nowhere_is_not_asked() -> None:
 async def test_a_name_of_this_machine_is_not_asked(url: str) -> None:
     """However it is spelt: the address counts that the request would go to."""
     with pytest.raises(AddressRefused):
-        await connect(url)
+        await connect(url, Lookups())
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/", "file:///etc/passwd", "https:///x", "x"])
