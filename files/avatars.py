@@ -35,7 +35,7 @@ class Avatars:
             async with asyncio.timeout(MAX_SECONDS):
                 kind, size = await self._receive(original, body)
             feed = partial(self._store.read_span, original, Span(0, size))
-            picture = await self._previews.make(kind, feed, AVATAR_PIXELS, "square")
+            picture = await self._previews.make(kind, feed, AVATAR_PIXELS, "square", by=user)
         except TimeoutError as error:
             raise Refusal("invalid_request", "The upload took longer than a minute.") from error
         finally:

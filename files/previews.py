@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -46,10 +47,16 @@ class Previews:
 
     def __init__(self, at_once: int = 2) -> None:
         self._turns = asyncio.Semaphore(at_once)
+        self._of_person: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def make(self, kind: str, feed: Feed, side: int = SIDE, shape: Shape = "fit") -> Picture:
-        """`kind` is one of PICTURES; `feed` gives the bytes. Raises what `feed` raises."""
-        async with self._turns:
+    async def make(
+        self, kind: str, feed: Feed, side: int = SIDE, shape: Shape = "fit", *, by: str
+    ) -> Picture:
+        """`kind` is one of PICTURES; `feed` gives the bytes. Those `by` one person are made one
+        after the other: who sends many that take long holds up the others by one of them. Raises
+        what `feed` raises."""
+        turn = self._of_person.setdefault(by, asyncio.Lock())
+        async with turn, self._turns:
             with PREVIEW_SECONDS.time():
                 picture = await self._run(_FORMATS[kind], feed, side, shape)
         PREVIEWS.labels("made" if picture.webp else "failed").inc()

@@ -72,7 +72,7 @@ class Uploads:
         try:
             with UPLOADS.track_inprogress():
                 async with asyncio.timeout(MAX_SECONDS):
-                    finish = await self._receive(file, body)
+                    finish = await self._receive(file, caller.user, body)
             result = await self._chats.finish_upload(finish)
         except BaseException as error:
             BROKEN.labels(_reason(error)).inc()
@@ -89,7 +89,7 @@ class Uploads:
             limit=self._at_once, remaining=0, retry_after=RETRY_SECONDS, reset=RETRY_SECONDS
         )
 
-    async def _receive(self, file: str, body: AsyncIterator[bytes]) -> FinishUpload:
+    async def _receive(self, file: str, user: str, body: AsyncIterator[bytes]) -> FinishUpload:
         sniffer = Sniffer()
 
         async def judged() -> AsyncIterator[bytes]:
@@ -109,7 +109,7 @@ class Uploads:
         picture, preview = UNREADABLE, None
         if kind in PICTURES:
             feed = partial(self._store.read_span, file, Span(0, size))
-            picture = await self._previews.make(kind, feed)
+            picture = await self._previews.make(kind, feed, by=user)
             preview = picture.webp is not None
             if picture.webp is not None:
                 await self._store.put(file, PREVIEW, picture.webp)

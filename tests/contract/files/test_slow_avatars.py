@@ -56,7 +56,7 @@ async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: Fil
     waiting = [asyncio.create_task(taken.replace(new_id(), stuck())) for _ in range(5)]
     await asyncio.sleep(0.3)
     async with asyncio.timeout(8):  # one that waits for its body is ended after ten
-        made = await previews.make("image/jpeg", feed)
+        made = await previews.make("image/jpeg", feed, by="ann")
     assert made.webp is not None
     await stop(waiting)
     assert store.walk() == {}

@@ -23,7 +23,7 @@ async def make(data: bytes, kind: str = "image/png", **options: object) -> Pictu
         for start in range(0, len(data), 65_536):
             yield data[start : start + 65_536]
 
-    return await Previews().make(kind, feed, **options)  # type: ignore[arg-type]
+    return await Previews().make(kind, feed, by="ann", **options)  # type: ignore[arg-type]
 
 
 def picture(
@@ -151,3 +151,38 @@ async def test_a_process_that_says_nothing_more_and_stays_is_ended(
     monkeypatch.setattr("files.previews.MAX_SECONDS", 1.0)
     async with asyncio.timeout(20):
         assert await make(picture((10, 10))) == UNREADABLE
+
+
+SLOW_OR_NOT = """
+import sys, time
+if sys.stdin.buffer.read() == b"slow":
+    time.sleep(60)
+sys.stdout.write('{"width":1,"height":1}\\nwebp')
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_many_pictures_of_one_person_hold_up_nobody_else(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them takes all the time that it may have; somebody else waits for one at most."""
+    program = tmp_path / "slow.py"
+    program.write_text(SLOW_OR_NOT)
+    monkeypatch.setattr("files.previews.PROGRAM", program)
+    monkeypatch.setattr("files.previews.MAX_SECONDS", 2.0)
+    previews = Previews(at_once)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"slow"
+
+    async def quick() -> AsyncIterator[bytes]:
+        yield b"quick"
+
+    makes = [previews.make("image/png", slow, by="mallory") for _ in range(20)]
+    waiting = [asyncio.create_task(making) for making in makes]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):  # all of them take 20 or 40 s
+        assert (await previews.make("image/png", quick, by="ann")).webp == b"webp"
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
