@@ -261,7 +261,7 @@ class Calls:
             del self._waiting[waiting]
         if answered.status == 200:
             self._note(address, "served", started)
-            if self._circuits.need_probes:
+            if self._circuits.need_probes or self._key_refused_by:
                 self._circuits.serve(address)
                 self._key_refused_by.discard(address)
                 self._publish_state()
@@ -338,8 +338,8 @@ class Calls:
     def _publish_state(self) -> None:
         OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuits.is_open)
         REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuits.out))
-        here = self._key_refused_by.intersection(self._replicas.addresses)
-        REFUSED_BY.labels(self._replicas.role).set(len(here))
+        self._key_refused_by.intersection_update(self._replicas.addresses)  # others are gone
+        REFUSED_BY.labels(self._replicas.role).set(len(self._key_refused_by))
 
     def _note(self, address: str, outcome: str, started: float | None = None) -> None:
         tries = self._tries.get((address, outcome))

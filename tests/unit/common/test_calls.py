@@ -10,7 +10,13 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls.calls import GAVE_UP_HEADER, KEY_REFUSED_HEADER, OPEN_CIRCUITS, Calls
+from common.calls.calls import (
+    GAVE_UP_HEADER,
+    KEY_REFUSED_HEADER,
+    OPEN_CIRCUITS,
+    REFUSED_BY,
+    Calls,
+)
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
@@ -322,6 +328,33 @@ async def test_a_wrong_service_key_is_no_answer_to_a_user(
     for replica in replicas:
         replica.answer = replica._serve
     assert (await calls.call("x", Ask("?"), Told, key="k")).by == first.name
+
+
+async def test_a_key_that_is_good_again_is_forgotten_to_have_been_refused(
+    http: HttpClient, replicas: list[Replica]
+) -> None:
+    """As when all replicas of a role learn of it later than its caller: an outage after that is
+    waited out, and nobody is told that the key is refused."""
+    calls = call_all(http, replicas)
+    for replica in replicas:
+        replica.answer = refuse("unauthenticated", 401, {KEY_REFUSED_HEADER: "1"})
+    with pytest.raises(Refusal):
+        await calls.call("x", Ask("?"), Told)
+    assert REFUSED_BY.labels("users")._value.get() == 3
+    await asyncio.sleep(0.3)  # all of them are ready meanwhile
+    for replica in replicas:
+        replica.answer = replica._serve
+    for number in range(100):
+        await calls.call("x", Ask("?"), Told, key=str(number))
+    assert all(replica.calls > 1 for replica in replicas)
+    assert REFUSED_BY.labels("users")._value.get() == 0
+    for replica in replicas:
+        replica.answer = refuse("unavailable", 503)
+    asking = asyncio.create_task(calls.call("x", Ask("?"), Told))
+    await asyncio.sleep(0.3)
+    for replica in replicas:
+        replica.answer = replica._serve
+    assert (await asking).by in "abc"
 
 
 async def test_retries_of_one_call_are_few(http: HttpClient, replicas: list[Replica]) -> None:
