@@ -14,21 +14,19 @@ AT_ONCE: Final = 64  # each a thread, for as long as the nameserver is waited fo
 
 
 class Lookups:
-    """For one purpose; what is asked for beyond the bound fails at once."""
+    """For one purpose; what is asked for beyond the bound waits."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._at_once = at_once
-        self._under_way = 0
+        self._room = asyncio.Semaphore(at_once)
 
     async def find(self, host: str, port: int) -> list[str]:
         """All addresses that the name leads to. Raises OSError, ValueError."""
-        if self._under_way >= self._at_once:
-            raise OSError("too many names are being looked up")
+        await self._room.acquire()
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[str]] = loop.create_future()
 
         def settle(addresses: list[str], error: Exception | None) -> None:
-            self._under_way -= 1
+            self._room.release()
             if found.done():  # nobody waits any longer
                 return
             if error is None:
@@ -48,6 +46,9 @@ class Lookups:
                 loop.call_soon_threadsafe(settle, addresses, failure)
 
         # No pool's: the end of the process would wait for those.
-        threading.Thread(target=look_up, name="look up", daemon=True).start()
-        self._under_way += 1
+        try:
+            threading.Thread(target=look_up, name="look up", daemon=True).start()
+        except RuntimeError as error:
+            self._room.release()
+            raise OSError("the system gives no thread") from error
         return await found

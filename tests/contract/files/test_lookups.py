@@ -13,27 +13,38 @@ from files.links.fetching import fetch_preview
 from files.outside.lookups import Lookups
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Those names below `dead.example` that were asked for; none of them is answered until the
-    end."""
-    names: list[str] = []
-    ends = threading.Event()
-    look_up = socket.getaddrinfo
+class DeadNames:
+    """Those below `dead.example`: none is answered until `end`."""
 
-    def wait(host: str, *arguments: Any, **options: Any) -> Any:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._ended = threading.Event()
+        self._look_up = socket.getaddrinfo
+
+    def end(self) -> None:
+        self._ended.set()
+
+    async def until_asked(self, number: int) -> None:
+        while len(self.asked) < number:  # noqa: ASYNC110 - of threads
+            await asyncio.sleep(0.01)
+
+    def look_up(self, host: str, *arguments: Any, **options: Any) -> Any:
         if host.endswith("dead.example"):
-            names.append(host)
-            ends.wait(60)
+            self.asked.append(host)
+            self._ended.wait(60)
             raise socket.gaierror(socket.EAI_AGAIN, "no answer")
-        return look_up(host, *arguments, **options)
+        return self._look_up(host, *arguments, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", wait)
+
+@pytest.fixture
+def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadNames]:
+    names = DeadNames()
+    monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
     yield names
-    ends.set()
+    names.end()
 
 
-async def test_links_to_dead_names_keep_nobody_waiting(asked: list[str]) -> None:
+async def test_links_to_dead_names_keep_nobody_waiting(dead: DeadNames) -> None:
     """The process finds its own siblings by their names meanwhile."""
     lookups = Lookups()
 
@@ -41,22 +52,28 @@ async def test_links_to_dead_names_keep_nobody_waiting(asked: list[str]) -> None
         assert await fetch_preview(f"http://{number}.dead.example/", lookups) is None
 
     fetching = [asyncio.create_task(fetch(number)) for number in range(40)]
-    while len(asked) < len(fetching):  # noqa: ASYNC110 - of threads
-        await asyncio.sleep(0.01)
+    await dead.until_asked(40)
     async with asyncio.timeout(3):
         assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
         assert await Lookups().find("localhost", 80)
     await stop(fetching)
 
 
-async def test_no_more_than_so_many_are_waited_for(asked: list[str]) -> None:
-    """Whoever asked may have given up: it is the nameserver's answer that makes room."""
+async def test_no_more_than_so_many_are_waited_for(dead: DeadNames) -> None:
+    """Whoever asked may have given up: it is the nameserver's answer that makes room for the
+    next."""
     lookups = Lookups(2)
     waiting = [asyncio.create_task(lookups.find(f"{n}.dead.example", 80)) for n in range(2)]
-    while len(asked) < 2:  # noqa: ASYNC110 - of threads
-        await asyncio.sleep(0.01)
+    await dead.until_asked(2)
     for task in waiting:
         task.cancel()
     await asyncio.wait(waiting)
-    with pytest.raises(OSError, match="too many"):
-        await lookups.find("localhost", 80)
+    another = asyncio.create_task(lookups.find("3.dead.example", 80))
+    after_it = asyncio.create_task(lookups.find("localhost", 80))
+    await asyncio.sleep(0.2)
+    assert len(dead.asked) == 2
+    dead.end()
+    async with asyncio.timeout(5):
+        with pytest.raises(socket.gaierror):
+            await another
+        assert "127.0.0.1" in await after_it
