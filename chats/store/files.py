@@ -37,12 +37,14 @@ UNION ALL
 SELECT true FROM results WHERE caller = %(user)s::uuid AND scope = 'delete file ' || %(id)s::uuid
     AND key = %(key)s::uuid
 """
+# Locked where it is judged: an update that waits for a row which a message takes just now asks no
+# more than whether it is the same one.
 _DOOM_LEFT_OVER = """
 UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
     SELECT id FROM files WHERE seq IS NULL AND doomed_at IS NULL
         AND began_at < clock_timestamp() - CASE WHEN stored_at IS NULL
             THEN %s::double precision ELSE %s::double precision END * interval '1 second'
-    LIMIT %s::bigint
+    LIMIT %s::bigint FOR UPDATE SKIP LOCKED
 )
 """
 
