@@ -136,6 +136,34 @@ async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) 
     check_has_the_headers_of_all(answer)
 
 
+@pytest.mark.parametrize(
+    ("start", "refused"),
+    [
+        (f"POST /api/chat/{NIL}/file?name=a", 401),
+        ("PUT /api/user/me/avatar", 401),
+        ("POST /api/chat", 401),
+        ("POST /api/nope", 404),
+    ],
+)
+async def test_a_connection_goes_on_after_a_large_body_that_was_refused_by_its_head(
+    system: Hubbub, start: str, refused: int
+) -> None:
+    """Also where the body comes in one piece after the answer."""
+    host, port = system.origin.removeprefix("http://").split(":")
+    first, rest = b"x" * 100_000, b"x" * 300_000  # edge is asked when HAProxy's buffer is full
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = {"Connection": "keep-alive", "Content-Length": str(len(first + rest))}
+        writer.write(request(start, **head) + first)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert answer.startswith(b"HTTP/1.1 %d" % refused)
+        writer.write(rest)
+        await writer.drain()
+        writer.write(request("GET /health/live"))
+        assert b"HTTP/1.1 200 OK" in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+
 async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
