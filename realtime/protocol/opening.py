@@ -124,12 +124,12 @@ class Opening:
     def _judge_start(self, data: bytes) -> Refusal | None:
         """Before the library has read it: the method and the size."""
         self._size += len(data)
-        if self._size > MAX_HEADER_BYTES:
-            return refusal_of_status(431)
         self._method += data[: METHOD_BYTES - len(self._method)]
         # The library reads no request with a body, and would end without an answer.
         if not any(method.startswith(self._method[: len(method)]) for method in METHODS):
-            return refusal_of_status(405)
+            return refusal_of_status(405)  # before the size, of which a body may be a part
+        if self._size > MAX_HEADER_BYTES:
+            return refusal_of_status(431)
         return None
 
 

@@ -126,3 +126,12 @@ def test_what_clients_write_needs_no_library() -> None:
     assert outcome(request(LINES[0], HEADERS))[1]
     assert outcome(request(LINES[0], BROWSER))[1]
     assert not outcome(request(LINES[0], [*HEADERS, "Long: " + "x" * MAX_PLAIN_BYTES]))[1]
+
+
+@pytest.mark.parametrize("length", [0, 1_000, 20_000])
+def test_a_wrong_method_is_refused_as_one_whatever_its_body(length: int) -> None:
+    """A body that comes together with the headers does not count as headers."""
+    whole = request("POST /ws HTTP/1.1", ["Host: x", f"Content-Length: {length}"]) + b"x" * length
+    refusal = Opening(ORIGINS).read(whole)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "method_not_allowed"
