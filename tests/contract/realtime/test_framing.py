@@ -190,6 +190,8 @@ BROKEN_RULES = [
     ("an empty frame", frame(TEXT, b""), 4501),
     ("an empty line", frame(TEXT, PING_TEXT + b"\n"), 4501),
     ("NaN", frame(TEXT, b'{"type":NaN}'), 4501),
+    ("a byte order mark", frame(TEXT, b"\xef\xbb\xbf" + PING_TEXT), 4501),
+    ("UTF-16", frame(TEXT, PING_TEXT.decode().encode("utf-16-le")), 4501),
     ("connect again", frame(TEXT, b'{"type":"connect","token":"x"}'), 4501),
     ("a bad connect again", frame(TEXT, b'{"type":"connect"}'), 4501),
 ]  # fmt: skip
