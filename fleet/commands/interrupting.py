@@ -4,6 +4,7 @@ started ends first, and what it wrote for itself alone, such as passwords, is re
 import asyncio
 import os
 import signal
+import threading
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -24,7 +25,8 @@ def run_unless_told(work: Coroutine[Any, Any, T]) -> T:
 async def _until_told(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    is_told = threading.current_thread() is threading.main_thread()  # which alone hears signals
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if is_told else ():
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
