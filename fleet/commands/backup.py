@@ -20,16 +20,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
-from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.data.lock import FolderInUse, FolderLock
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state
 from fleet.engines.binaries import MissingEngine, postgres_program
+from fleet.engines.databases import open_cluster, read_database
 from fleet.engines.postgres import (
     Database,
     DatabaseSetupFailed,
     accepts_connections,
-    make_cluster,
     server_command,
 )
 from fleet.engines.unprivileged import CannotDropRoot
@@ -206,22 +205,26 @@ def _port_of_running(settings: FleetSettings) -> int:
 
 
 def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
-    urls = {role: database.url(port) for role, database in databases_in(settings).items()}
+    """Raises BackupFailed."""
+    urls = {}
     for role, variable in DATABASE_VARIABLES.items():
-        urls[role] = settings.external.get(variable, urls[role])
-        if urlsplit(urls[role]).port == 0:
+        if variable in settings.external:
+            urls[role] = settings.external[variable]
+        elif port == 0:
             raise BackupFailed("PostgreSQL is not up yet. Try again when Hubbub is ready.")
+        else:
+            urls[role] = _read_database(settings, role).url(port)
     return urls
 
 
-def databases_in(settings: FleetSettings) -> dict[str, Database]:
-    make_key_folder(settings.keys)
-    return {
-        role: Database(
-            f"hubbub_{role}", read_or_make_secret(settings.keys / f"{role}-database.password")
-        )
-        for role in DATABASE_VARIABLES
-    }
+def _read_database(settings: FleetSettings, role: str) -> Database:
+    try:
+        return read_database(settings.keys, role)
+    except FileNotFoundError as error:  # the server has the old password as long as it runs
+        raise BackupFailed(
+            f"{error.filename} is gone. Put it back, or type: make stop && make run   "
+            "# which makes a new one"
+        ) from error
 
 
 @asynccontextmanager
@@ -232,9 +235,7 @@ async def running_server(
     its `postgres`, where it is not the installed one."""
     for needed in (settings.logs, settings.run):
         needed.mkdir(mode=0o700, parents=True, exist_ok=True)
-    databases = databases_in(settings)
-    disguise = make_cluster(folder, list(databases.values()), program)
-    (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
+    databases, disguise = open_cluster(folder, settings.keys, program)
     process = spawn(
         server_command(folder, port, disguise, program),
         env={"PATH": os.environ.get("PATH", "")},
@@ -246,11 +247,13 @@ async def running_server(
         copy_output(process.stdout, settings.logs, "postgres", "postgres-1")
     )
     try:
-        async with asyncio.timeout(START_TIMEOUT_SECONDS):
-            while not await accepts_connections(port, databases["chats"].name):
-                if process.poll() is not None:
-                    raise BackupFailed(f"PostgreSQL does not start; see {settings.logs}")
-                await asyncio.sleep(0.05)
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
+        while not await accepts_connections(port, databases["chats"].name):
+            if process.poll() is not None:
+                raise BackupFailed(f"PostgreSQL does not start; see {settings.logs}")
+            if asyncio.get_running_loop().time() > deadline:
+                raise BackupFailed(f"PostgreSQL is still not ready; see {settings.logs}")
+            await asyncio.sleep(0.05)
         yield
     finally:
         process.send_signal(signal.SIGINT)  # ends sessions instead of waiting for them

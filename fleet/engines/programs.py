@@ -9,15 +9,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fleet.data.keys import read_or_make_secret
-from fleet.engines.postgres import (
-    SMALL,
-    Database,
-    accepts_connections,
-    make_cluster,
-    server_command,
-    set_passwords,
-)
+from fleet.engines.databases import open_cluster
+from fleet.engines.postgres import SMALL, accepts_connections, server_command
 from fleet.engines.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
 from fleet.engines.valkey_users import password_file, write_rules
 from fleet.processes.children import spawn
@@ -47,24 +40,15 @@ class Engines:
 
     def _postgres(self) -> Program:
         port = ReservedPort()
-        databases, is_new = [], False
-        for role, variable in DATABASE_VARIABLES.items():
-            path = self._settings.keys / f"{role}-database.password"
-            is_new = is_new or not path.exists()
-            password = read_or_make_secret(path)
-            databases.append(Database(f"hubbub_{role}", password))
-            self.urls.setdefault(variable, databases[-1].url(port.number))
         folder = self._settings.data / "postgres"
-        had_others = is_new and folder.exists()
-        disguise = make_cluster(folder, databases)
-        (folder / "postmaster.pid").unlink(missing_ok=True)  # no server runs: the lock says so
-        if had_others:  # whose file somebody has removed
-            set_passwords(folder, databases, disguise)
+        databases, disguise = open_cluster(folder, self._settings.keys)  # the lock lets nobody else
+        for role, variable in DATABASE_VARIABLES.items():
+            self.urls.setdefault(variable, databases[role].url(port.number))
         memory = SMALL if self._settings.size == "small" else {}
         command = server_command(folder, port.number, disguise, None, **memory)
 
         async def answers() -> bool:
-            return await accepts_connections(port.number, databases[0].name)
+            return await accepts_connections(port.number, databases["users"].name)
 
         return Program(
             "postgres", 1, port.number, None, self._starter(command), answers, answers,

@@ -1,14 +1,21 @@
 """Roles of a database whose passwords were lost."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from fleet.commands.backup import BackupFailed, back_up, databases_of
+from fleet.data.lock import FolderLock
+from fleet.data.state import FleetState, ProcessState, write_state
+from fleet.engines import databases
 from fleet.engines.binaries import postgres_program
-from fleet.engines.postgres import Database, set_passwords
+from fleet.engines.databases import open_cluster, password_path
+from fleet.engines.postgres import Database, DatabaseSetupFailed, set_passwords
 from fleet.engines.unprivileged import choose_disguise
+from fleet.settings import FleetSettings, read_settings
 from tests.fixtures.servers import TESTER, PostgresServer
 
 NEW = "another-password"
@@ -33,3 +40,70 @@ def test_a_role_gets_another_password_while_no_server_runs(
         psycopg.connect(old)
     with psycopg.connect(old.replace(TESTER.password, NEW)) as connection:
         assert connection.execute("SELECT gid FROM pg_prepared_xacts").fetchall() == [("kept",)]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> FleetSettings:
+    """Of a Hubbub that does not run, with its databases."""
+    found = read_settings({"HUBBUB_DATA": str(tmp_path / "data")})
+    open_cluster(found.data / "postgres", found.keys)
+    return found
+
+
+def let_in(settings: FleetSettings) -> None:
+    """Both roles, with the passwords of their files. Raises psycopg.OperationalError."""
+
+    async def connect() -> None:
+        async with databases_of(settings, may_run=False) as urls:
+            for url in urls.values():
+                psycopg.connect(url).close()
+
+    asyncio.run(connect())
+
+
+def test_whatever_opens_the_databases_first_gives_a_lost_password_anew(
+    settings: FleetSettings, tmp_path: Path
+) -> None:
+    """A backup between the loss and the next start, as cron makes it."""
+    password_path(settings.keys, "users").unlink()
+    back_up(settings, tmp_path / "backup.tar")
+    let_in(settings)
+
+
+def test_a_password_that_no_role_got_is_in_no_file(
+    settings: FleetSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends a start in the middle of it leaves it to the next one."""
+    path = password_path(settings.keys, "users")
+    path.unlink()
+
+    def end(*_: object) -> None:
+        raise DatabaseSetupFailed("it was killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(databases, "set_passwords", end)
+        with pytest.raises(DatabaseSetupFailed):
+            open_cluster(settings.data / "postgres", settings.keys)
+    assert not path.exists()
+    let_in(settings)
+
+
+def test_a_lost_password_of_a_server_that_runs_is_not_made_up(settings: FleetSettings) -> None:
+    """It keeps the old one until it is started again, which is said."""
+    path = password_path(settings.keys, "users")
+    path.unlink()
+    server = ProcessState("postgres", 1, 1, 5432, None, 0.0, "ready")
+    write_state(settings.data, FleetState(1, [server]))
+
+    async def ask() -> None:
+        lock = FolderLock(settings.data)
+        await lock.acquire()
+        try:
+            async with databases_of(settings, may_run=True):
+                pass
+        finally:
+            lock.release()
+
+    with pytest.raises(BackupFailed, match=f"{path} is gone.*make stop && make run"):
+        asyncio.run(ask())
+    assert not path.exists()

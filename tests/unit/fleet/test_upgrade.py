@@ -9,10 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet.commands.backup import BackupFailed, databases_in, running_server
+from fleet.commands.backup import BackupFailed, running_server
 from fleet.commands.upgrade import upgrade_database
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
+from fleet.engines.databases import open_cluster, read_database
 from fleet.engines.postgres import (
     DatabaseSetupFailed,
     made_by,
@@ -50,7 +51,7 @@ def say(settings: FleetSettings, program: Path, *statements: str) -> list[object
                 lock.release()
 
     def ask(port: int) -> list[object]:
-        url = databases_in(settings)["chats"].url(port)
+        url = read_database(settings.keys, "chats").url(port)
         with closing(psycopg.connect(url, autocommit=True)) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
@@ -63,15 +64,15 @@ def test_the_installed_release_has_nothing_to_do(settings: FleetSettings) -> Non
     """And without a database there is nothing to bring."""
     with pytest.raises(BackupFailed, match="there is no database"):
         asyncio.run(upgrade_database(settings, None))
-    make_cluster(settings.data / "postgres", list(databases_in(settings).values()))
+    open_cluster(settings.data / "postgres", settings.keys)
     said = asyncio.run(upgrade_database(settings, None))
     assert said == f"The database is of PostgreSQL {NOW} already."
 
 
 def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None:
     """What to type is said; nor is an empty database made where an upgrade was cut off."""
-    folder, databases = settings.data / "postgres", list(databases_in(settings).values())
-    make_cluster(folder, databases)
+    folder = settings.data / "postgres"
+    databases = list(open_cluster(folder, settings.keys)[0].values())
     (folder / "PG_VERSION").write_text("16\n")
     with pytest.raises(DatabaseSetupFailed, match=r"of PostgreSQL 16.*make upgrade-database"):
         make_cluster(folder, databases)
