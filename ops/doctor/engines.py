@@ -26,6 +26,7 @@ from ops.doctor.remedies import (
 from ops.doctor.scene import Scene
 
 ROLE_REFUSED: Final = "password authentication failed"
+UNPROVEN: Final = "no password supplied"
 NO_CONNECTION_LEFT: Final = ("too many clients", "connection slots are reserved")
 IS_STARTING: Final = ("is starting up", "in recovery mode", "not yet accepting", "not accepting")
 ROLE_LIMITED: Final = ("too many connections for role", "is not permitted to log in")
@@ -93,7 +94,11 @@ def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
     own = _is_external(scene, role)
     databases = f"database{'s' * (len(roles) > 1)} of {' and '.join(roles)}"
     wrong = f"The {databases} cannot be asked: {error}"
-    if ROLE_REFUSED in error:
+    if UNPROVEN in error:
+        place = variable if own else "The role's file"
+        cause = f"PostgreSQL runs, and wants a password. {place} has none, or is gone."
+        command = set_password_again(scene, role)
+    elif ROLE_REFUSED in error:
         wrong = f"The {databases} does not let its role in: {error}"
         place = variable if own else "the role's file"
         cause = f"The password in {place} is another one than the role has."

@@ -24,6 +24,7 @@ LOCAL = ("missing", "read-only", "full")  # what a folder of files may be
         ),
         ("FATAL: sorry, too many clients already", 5432, "ss -tnp 'dport = :5432'"),
         ("there is no process of it", None, "make logs OF=postgres-1"),
+        ("no password supplied", 5432, "rm -f /hubbub/keys/users-database.password && "),
         ("timeout", 5432, "kill -9 7 "),
     ],
 )
