@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import re
-import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -47,6 +46,7 @@ from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_re
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
+_MOST_FILES: Final = re.compile(r"^Max open files +\d+ +(\d+)", re.MULTILINE)
 LOCK: Final = PROJECT_FOLDER / "deploy" / "locks" / "run.txt"
 NO_PROCESS: Final = "there is no process of it"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
@@ -332,10 +332,11 @@ def _count_descriptors(pid: int, samples: Mapping[str, float]) -> int:
 def _descriptor_limit(pid: int, samples: Mapping[str, float] = {}) -> int:
     if not pid:
         return int(samples.get("process_max_fds", 0))
-    try:
-        return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
-    except OSError:
+    try:  # readable for everybody, unlike prlimit(2)
+        found = _MOST_FILES.search(Path(f"/proc/{pid}/limits").read_text())
+    except OSError:  # it ended meanwhile
         return 0
+    return int(found[1]) if found else 0
 
 
 def _list_open_secrets(folder: Path) -> tuple[Path, ...]:

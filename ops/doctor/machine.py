@@ -52,7 +52,7 @@ def judge_versions(scene: Scene) -> Iterator[Finding]:
 
 
 def judge_descriptors(scene: Scene) -> Iterator[Finding]:
-    if scene.max_descriptors < LEAST_DESCRIPTORS:
+    if 0 < scene.max_descriptors < LEAST_DESCRIPTORS:
         yield Finding(
             f"A process may open {scene.max_descriptors} files only.",
             "Each socket takes one at its node and two in the balancer; the limit of this shell "

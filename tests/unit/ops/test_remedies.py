@@ -75,3 +75,8 @@ def test_a_full_folder_of_files_is_moved_by_a_command_with_both_places() -> None
     broken = facts(name="files-1", role="files", store_fails=("full",))
     ((finding,),) = found_by(scene(processes=(broken,))).values()
     assert "make move-files FROM=file:///hubbub/files TO=" in finding.command
+
+
+def test_a_limit_that_cannot_be_read_is_not_judged() -> None:
+    """It is not 0."""
+    assert found_by(scene(max_descriptors=0)) == {}
