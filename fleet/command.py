@@ -27,7 +27,7 @@ from fleet.control import (
     serve_control,
 )
 from fleet.data.keys import make_key_folder
-from fleet.data.lock import FolderInUse, FolderLock
+from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
 from fleet.data.logs import log_path, say
 from fleet.engines.binaries import MissingEngine
 from fleet.engines.certificate import BadCertificate
@@ -52,6 +52,7 @@ KNOWN_FAILURES = (
     DatabaseSetupFailed,
     DockerFailed,
     FolderInUse,
+    ForeignFolder,
     Interrupted,
     MissingEngine,
     PortTaken,

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
-from fleet.data.lock import FolderInUse, FolderLock
+from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state
 from fleet.engines.binaries import MissingEngine, postgres_program
@@ -55,6 +55,7 @@ KNOWN_FAILURES = (
     CannotDropRoot,
     DatabaseSetupFailed,
     FolderInUse,
+    ForeignFolder,
     Interrupted,
     MissingEngine,
     SettingsError,

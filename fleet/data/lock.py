@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import pwd
 from pathlib import Path
 
 LEFTOVERS_TIMEOUT_SECONDS = 15
@@ -10,6 +11,10 @@ LEFTOVERS_TIMEOUT_SECONDS = 15
 
 class FolderInUse(Exception):
     """Another fleet holds the folder; the text says what to do."""
+
+
+class ForeignFolder(Exception):
+    """Another user's Hubbub; the text says whose."""
 
 
 class FolderLock:
@@ -25,12 +30,14 @@ class FolderLock:
         self.for_children = os.open(data / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     async def acquire(self) -> None:
-        """Raises FolderInUse, at once for a live fleet and later for children that do not end."""
+        """Raises FolderInUse, at once for a live fleet and later for children that do not end, and
+        ForeignFolder where nothing runs."""
         if not _lock(self._parent):
             raise FolderInUse(
                 f"Another Hubbub runs on {self._data}. Stop it, or choose another folder with "
                 "HUBBUB_DATA (and another port with HUBBUB_PORT)."
             )
+        _check_owner(self._data)
         deadline = asyncio.get_running_loop().time() + LEFTOVERS_TIMEOUT_SECONDS
         while not _lock(self.for_children):
             if asyncio.get_running_loop().time() > deadline:
@@ -43,6 +50,18 @@ class FolderLock:
     def release(self) -> None:
         os.close(self.for_children)
         os.close(self._parent)
+
+
+def _check_owner(data: Path) -> None:
+    """Root could go on, and leave files that the owner cannot read; PostgreSQL could not."""
+    keys = data / "keys"
+    if not keys.exists() or (owner := keys.stat().st_uid) == os.geteuid():
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"user {owner}"
+    raise ForeignFolder(f"The Hubbub in {data} is of {name}. Type the same as {name}.")
 
 
 def _lock(descriptor: int) -> bool:

@@ -1,6 +1,8 @@
 """One fleet a data folder."""
 
 import asyncio
+import os
+import pwd
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet.commands.stop import stop_running
-from fleet.data.lock import FolderInUse, FolderLock
+from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
 
 
 async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -20,6 +22,24 @@ async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> N
     first.release()
     await second.acquire()
     second.release()
+
+
+async def test_nobody_else_starts_anything_on_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root could, and its owner would not be able to read what root has left there. Where a Hubbub
+    runs, root may ask it."""
+    (tmp_path / "keys").mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "keys").stat().st_uid + 1)
+    lock = FolderLock(tmp_path)
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    with pytest.raises(ForeignFolder, match=f"is of {owner}. Type the same as {owner}"):
+        await lock.acquire()
+    second = FolderLock(tmp_path)
+    with pytest.raises(FolderInUse):
+        await second.acquire()
+    for each in (lock, second):
+        each.release()
 
 
 async def test_a_start_waits_for_children_of_a_dead_fleet(tmp_path: Path) -> None:
