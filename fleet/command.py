@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -15,7 +14,7 @@ from fleet.commands.interrupting import Interrupted, run_unless_told
 from fleet.commands.rebuild import PROGRAMS, rebuild
 from fleet.commands.rotation import rotate_keys
 from fleet.commands.stop import stop_running
-from fleet.commands.unit import owner_of, unit_text, writable_folders
+from fleet.commands.unit import preparations, unit_text
 from fleet.control import (
     MakeOwner,
     NotAnswering,
@@ -153,10 +152,8 @@ def main() -> int:
                 return asyncio.run(tell(settings, MakeOwner(arguments.username)))
             case "unit":
                 print(unit_text(settings), end="")
-                for folder in writable_folders(settings):
-                    if not folder.exists():
-                        user, name = owner_of(settings.data), shlex.quote(str(folder))
-                        say(f"Before it starts, type: sudo install -d -m 700 -o {user} {name}")
+                for command in preparations(settings):
+                    say(f"Before it starts, type: {command}")
                 return 0
             case "sql":
                 return run_unless_told(run_statement(settings, arguments.role, arguments.statement))

@@ -5,6 +5,7 @@ https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
 
 import os
 import pwd
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -96,6 +97,19 @@ def unit_text(settings: FleetSettings) -> str:
     )
 
 
+def preparations(settings: FleetSettings) -> list[str]:
+    """What has to be typed so that its user can write where it must."""
+    user = owner_of(settings.data)
+    commands = []
+    for folder in writable_folders(settings):
+        name = shlex.quote(str(folder))
+        if not folder.exists():
+            commands.append(f"sudo install -d -m 700 -o {user} {name}")
+        elif owner_of(folder) != _name_of(folder.stat().st_uid):  # root's
+            commands.append(f"sudo chown -R {user}: {name}")
+    return commands
+
+
 def writable_folders(settings: FleetSettings) -> list[Path]:
     """The data, and the bytes of files where they lie elsewhere. Without one of them the unit does
     not start."""
@@ -118,5 +132,9 @@ def _escape(text: str) -> str:
 
 def owner_of(data: Path) -> str:
     """Whose data it is, or whoever asks."""
-    name = pwd.getpwuid(data.stat().st_uid if data.exists() else os.getuid()).pw_name
+    name = _name_of(data.stat().st_uid if data.exists() else os.getuid())
     return FALLBACK_USER if name == "root" else name
+
+
+def _name_of(user: int) -> str:
+    return pwd.getpwuid(user).pw_name

@@ -50,11 +50,13 @@ def test_a_path_with_a_space_is_one_word_of_the_unit(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Path) -> None:
-    """With what makes it, beside the unit and not in it: systemd starts nothing without it."""
+    """With what makes it, beside the unit and not in it: systemd starts nothing without it. One of
+    root is given to the user who will run Hubbub."""
     data = tmp_path / "my data"
     command = [sys.executable, "-m", "fleet", "unit"]
     environment = {"PATH": os.environ["PATH"], "HUBBUB_DATA": str(data)}
-    for said in (f" '{data}'\n", ""):
+    roots = f"type: sudo chown -R hubbub: '{data}'\n" if os.getuid() == 0 else ""
+    for said in (f" '{data}'\n", roots):
         done = subprocess.run(
             command, cwd=PROJECT_FOLDER, env=environment, capture_output=True, text=True,
             check=True,
