@@ -1,7 +1,7 @@
 """What the operator asked for, read once from the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
@@ -98,6 +98,11 @@ NETWORKS: Final = Kind("addresses or networks, by comma", lambda text: read_netw
 ON: Final = Kind("`on`", lambda text: read_switch(text), False)
 LIMITS: Final = Kind("`lag_ms=20,calm_seconds=30`", read_limits)
 EXTERNAL: Final = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
+
+
+# Where data is, if not in the folder.
+DATA_VARIABLES: Final = (*DATABASE_VARIABLES.values(), "HUBBUB_FILES_URL")
+ASKED_VARIABLES: Final = (*DATA_VARIABLES, "HUBBUB_VALKEY_URL", "HUBBUB_TLS_CERTIFICATE")
 
 
 def join_external(*urls: str | None) -> dict[str, str]:
@@ -205,6 +210,11 @@ class FleetSettings(msgspec.Struct, frozen=True):
         ),
     ]
     environment: dict[str, str]  # all of it, for the services
+
+    def differing(self, others: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the variables that have another value in another environment."""
+        ours = self.environment
+        return tuple(name for name in names if ours.get(name, "") != others.get(name, ""))
 
     @property
     def open_roles(self) -> set[str]:

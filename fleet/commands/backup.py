@@ -20,9 +20,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.process.variables import SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
-from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
+from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
 from fleet.data.logs import copy_output
-from fleet.data.state import read_state
+from fleet.data.state import read_state, started_with
 from fleet.engines.binaries import MissingEngine, postgres_program
 from fleet.engines.databases import open_cluster, read_database
 from fleet.engines.postgres import (
@@ -35,6 +35,7 @@ from fleet.engines.unprivileged import CannotDropRoot
 from fleet.processes.children import spawn
 from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.settings import (
+    DATA_VARIABLES,
     DATABASE_VARIABLES,
     PROJECT_FOLDER,
     FleetSettings,
@@ -187,6 +188,7 @@ async def databases_of(
         except FolderInUse:
             if not may_run:
                 raise
+            _check_variables(settings)
             yield _urls(settings, _port_of_running(settings))
             return
         if settings.external.keys() >= set(DATABASE_VARIABLES.values()):
@@ -197,6 +199,18 @@ async def databases_of(
                 yield _urls(settings, port.number)
     finally:
         lock.release()
+
+
+def _check_variables(settings: FleetSettings) -> None:
+    """A shell may lack what a unit has. Raises BackupFailed."""
+    holder = lock_holder(settings.data)
+    theirs = started_with(holder) if holder else None
+    if theirs is not None and (names := settings.differing(theirs, DATA_VARIABLES)):
+        raise BackupFailed(
+            f"Hubbub was started with another {', '.join(names)} than this shell has: its data "
+            "would be missed. Export what it has, which this shows: "
+            f"tr '\\0' '\\n' </proc/{holder}/environ | grep ^HUBBUB_"
+        )
 
 
 def _port_of_running(settings: FleetSettings) -> int:

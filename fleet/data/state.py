@@ -1,5 +1,6 @@
 """`fleet.json`: which processes there are now, for programs outside."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -84,6 +85,16 @@ def is_alive(pid: int) -> bool:
 def is_paused(pid: int) -> bool:
     """Whether a signal (SIGSTOP, Ctrl-Z) or a debugger keeps the process from running."""
     return _kernel_state(pid) in ("T", "t")
+
+
+def started_with(pid: int) -> dict[str, str] | None:
+    """The environment that the process got; None where it may not be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")
+    except OSError:  # it ended, or is somebody else's
+        return None
+    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def _kernel_state(pid: int) -> str:

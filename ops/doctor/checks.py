@@ -32,6 +32,7 @@ from ops.doctor.processes import (
     judge_ports,
     judge_processes,
     judge_restarts,
+    judge_variables,
 )
 
 CHECKS: Final = (
@@ -59,4 +60,5 @@ CHECKS: Final = (
     Check(20, "search index", judge_search_index),
     Check(21, "pauses", judge_pauses, explains=(2, 3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 20)),
     Check(22, "file store", judge_file_store, explains=(4,), by_role=True),
+    Check(23, "variables", judge_variables, explains=(3, 8, 9, 10, 11, 12, 13, 22)),
 )

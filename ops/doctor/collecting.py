@@ -32,14 +32,27 @@ from common.process.symptoms import (
 )
 from fleet.control import NotAnswering, NotRunning, ping_fleet
 from fleet.data.lock import lock_holder
-from fleet.data.state import FleetState, ProcessState, is_paused, read_running, read_state
+from fleet.data.state import (
+    FleetState,
+    ProcessState,
+    is_paused,
+    read_running,
+    read_state,
+    started_with,
+)
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
 from fleet.engines.valkey_users import DOCTOR, password_path
 from fleet.processes.children import descendants
 from fleet.processes.ports import LOOPBACK, is_taken
 from fleet.processes.probe import Address, http_body, http_status
-from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
+from fleet.settings import (
+    ASKED_VARIABLES,
+    DATABASE_VARIABLES,
+    PROJECT_FOLDER,
+    SERVICE_ROLES,
+    FleetSettings,
+)
 from ops.doctor.complaints import find_complaints
 from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_refused
@@ -91,6 +104,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         ),
         holder=holder,
         paused=_list_paused(state),
+        differing=_list_differing(settings, state),
         was_killed=state is None and _left_processes(settings.data),
         complaints=find_complaints(settings.logs, time.time()),
     )
@@ -127,6 +141,11 @@ async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
             return None, holder
         await asyncio.sleep(0.1)
     return state, state.parent
+
+
+def _list_differing(settings: FleetSettings, state: FleetState | None) -> tuple[str, ...]:
+    theirs = started_with(state.parent) if state else None
+    return () if theirs is None else settings.differing(theirs, ASKED_VARIABLES)
 
 
 def _left_processes(data: Path) -> bool:

@@ -39,6 +39,17 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
         )
 
 
+def judge_variables(scene: Scene) -> Iterator[Finding]:
+    if scene.state is not None and scene.differing:
+        shown = f"tr '\\0' '\\n' </proc/{scene.state.parent}/environ | grep ^HUBBUB_"
+        yield Finding(
+            f"Hubbub was started with another {', '.join(scene.differing)} than is set here.",
+            "It was set elsewhere, as in a systemd unit. The doctor and other commands look where "
+            "their own variables say.",
+            f"{shown}   # and export these here",
+        )
+
+
 def judge_pauses(scene: Scene) -> Iterator[Finding]:
     for name, pids in scene.paused.items():
         yield Finding(

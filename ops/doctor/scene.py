@@ -89,6 +89,7 @@ class Scene(NamedTuple):
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
     was_killed: bool = False  # the fleet that ran last
+    differing: tuple[str, ...] = ()  # variables that are others here than where it was started
     complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
 
     @property

@@ -1,7 +1,9 @@
 """Back up a data folder's databases and put them back into another one."""
 
 import asyncio
+import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -246,3 +248,30 @@ def test_scripts_are_valid_shell() -> None:
     """The scripts that containers run parse."""
     for script in (PROJECT_FOLDER / "deploy").rglob("*.sh"):
         subprocess.run(["sh", "-n", script], check=True)
+
+
+HOLD_LOCK = """
+import asyncio, os, pathlib, sys
+from fleet.data.lock import FolderLock
+asyncio.run(FolderLock(pathlib.Path(os.environ["HUBBUB_DATA"])).acquire())
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("variable", ["HUBBUB_FILES_URL", "HUBBUB_CHATS_DATABASE_URL"])
+def test_no_backup_is_made_of_half_of_what_runs(tmp_path: Path, variable: str) -> None:
+    """A unit says where the data is, and the shell or cron that makes backups may not know it."""
+    settings = _settings(tmp_path / "data")
+    settings.keys.mkdir(parents=True)
+    theirs = {"HUBBUB_DATA": str(settings.data), variable: "elsewhere"}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK], cwd=PROJECT_FOLDER, env={**os.environ, **theirs},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"held\n"
+        with pytest.raises(BackupFailed, match=f"another {variable} than .*/{running.pid}/environ"):
+            back_up(settings, tmp_path / "backup.tar")
+        running.communicate()
+    assert not list(tmp_path.glob("backup.tar*"))

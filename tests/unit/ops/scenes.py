@@ -154,6 +154,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW - 5}),)},
         "has expired",
     ),
+    (23, {"differing": ("HUBBUB_FILES_URL",)}, "started with another HUBBUB_FILES_URL than is set"),
     *(
         (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
          f"files-1 cannot store files: /hubbub/files is {why}")
