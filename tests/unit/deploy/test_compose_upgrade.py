@@ -1,0 +1,76 @@
+"""deploy/compose-upgrade where Docker is a script that only remembers containers."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.settings import PROJECT_FOLDER
+
+DOCKER = """#!/bin/sh
+# A container is a file in $THERE with the release that it is of.
+cd "$THERE"
+case "$*" in
+"compose ps"*) ls ;;
+"compose up"*)
+    number=$(echo "$*" | sed 's/.* edge=\\([0-9]*\\).*/\\1/')
+    while [ "$(ls | wc -l)" -lt "$number" ]; do
+        mktemp "$RELEASE-XXXXXX" >/dev/null
+    done
+    [ "$RELEASE" != bad ]
+    ;;
+"stop "* | "logs "* | "compose exec"*) ;;
+"rm "*) shift; rm "$@" ;;
+*) echo "unexpected: $*" >&2; exit 9 ;;
+esac
+"""
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path) -> "Upgrade":
+    return Upgrade(tmp_path)
+
+
+class Upgrade:
+    """Of two containers of edge."""
+
+    def __init__(self, folder: Path) -> None:
+        self._programs, self._there = folder / "bin", folder / "there"
+        self._programs.mkdir()
+        self._there.mkdir()
+        docker = self._programs / "docker"
+        docker.write_text(DOCKER)
+        docker.chmod(0o755)
+        for number in (1, 2):
+            (self._there / f"old-{number}").touch()
+
+    def run(self, release: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self._programs}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", PROJECT_FOLDER / "deploy" / "compose-upgrade", "edge"],
+            env={"PATH": path, "THERE": str(self._there), "RELEASE": release},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    @property
+    def releases(self) -> list[str]:
+        return sorted(path.name.partition("-")[0] for path in self._there.iterdir())
+
+
+def test_new_containers_take_the_place_of_old_ones(upgrade: Upgrade) -> None:
+    """As many as there were."""
+    done = upgrade.run("new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert upgrade.releases == ["new", "new"]
+
+
+def test_an_upgrade_that_fails_leaves_the_old_ones_and_can_be_run_again(upgrade: Upgrade) -> None:
+    """New ones that do not become healthy are not counted by the next run."""
+    for _ in range(2):
+        done = upgrade.run("bad")
+        assert done.returncode == 1
+        assert "They are removed, and the old ones serve on." in done.stderr
+        assert upgrade.releases == ["old", "old"]
+    assert upgrade.run("new").returncode == 0
+    assert upgrade.releases == ["new", "new"]
