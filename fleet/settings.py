@@ -258,6 +258,10 @@ class FleetSettings(msgspec.Struct, frozen=True):
 def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     """Raises SettingsError with a sentence for the operator."""
     settings = read_variables(FleetSettings, sized(env), environment=dict(env))
+    if settings.tls_key and not settings.tls_certificate:
+        raise SettingsError(
+            "HUBBUB_TLS_KEY is set and HUBBUB_TLS_CERTIFICATE is not: this would not be TLS"
+        )
     if not settings.files_url:
         local = (settings.data / "files").as_uri()
         settings = msgspec.structs.replace(settings, files_url=local)

@@ -4,6 +4,7 @@ Callers hold lists of addresses that they cannot renew while Valkey is away, so 
 not move.
 """
 
+import errno
 import select
 import socket
 from contextlib import closing
@@ -100,10 +101,12 @@ def listen_publicly(host: str, port: int) -> socket.socket:
         listener.listen(PUBLIC_BACKLOG)
     except OSError as error:
         listener.close()
-        raise PortTaken(
-            f"Cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop what uses the port or choose another one with HUBBUB_PORT."
-        ) from error
+        advice = "Stop what uses the port or choose another one with HUBBUB_PORT."
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            advice = "HUBBUB_BIND must be an address of this machine."
+        elif error.errno == errno.EACCES:
+            advice = "Choose a port from 1024 on with HUBBUB_PORT, or let systemd start it."
+        raise PortTaken(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
     return listener
 
 

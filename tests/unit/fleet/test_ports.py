@@ -48,6 +48,13 @@ def test_a_public_port_in_use_is_told_in_a_sentence() -> None:
             listen_publicly("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.host.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_no_taken_port(host: str) -> None:
+    """Another port would not help."""
+    with pytest.raises(PortTaken, match=f"Cannot listen on {host}:8000: .* HUBBUB_BIND must be"):
+        listen_publicly(host, 8000)
+
+
 def test_a_process_that_drains_can_shut_its_local_socket(tmp_path: Path) -> None:
     """What comes then is refused, until the next process has another one."""
     local = LocalSocket(tmp_path, "realtime-1.sock")

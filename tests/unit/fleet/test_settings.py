@@ -110,3 +110,9 @@ def test_limits_that_make_no_sense_are_refused(text: str) -> None:
     """The sentence names the variable."""
     with pytest.raises(SettingsError, match="HUBBUB_SCALING"):
         read_limits(text)
+
+
+def test_a_key_without_its_certificate_is_refused() -> None:
+    """Whoever named it wants no Hubbub that is served in the clear."""
+    with pytest.raises(SettingsError, match="HUBBUB_TLS_CERTIFICATE is not"):
+        read_settings({"HUBBUB_TLS_KEY": "/key.pem"})

@@ -30,7 +30,10 @@ def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> Non
 
 def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
     """Everything outside of the listed folders is read-only, and /home is empty otherwise."""
-    given = {"HUBBUB_DATA": str(tmp_path / "data"), "HUBBUB_FILES_URL": "file:///srv/my%20files"}
+    given = {
+        "HUBBUB_DATA": str(tmp_path / "data"), "HUBBUB_FILES_URL": "file:///srv/my%20files",
+        "HUBBUB_TLS_CERTIFICATE": "/srv/chain.pem",
+    }  # fmt: skip
     lines = unit_text(read_settings(given)).splitlines()
     assert f'ReadWritePaths={tmp_path}/data "/srv/my files" -{PROJECT_FOLDER}/.venv' in lines
     for variable, place in {
