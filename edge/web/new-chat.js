@@ -44,6 +44,7 @@ export function openNewChat({ api, chats, me, layers, onMade }) {
     try {
       const isDirect = people.length === 1 && name.value.trim() === "";
       const chat = isDirect ? await chats.meet(people[0].id) : await chats.create(wanted, key);
+      if (!sheet.isOpen) return; // whoever has closed it looks at something else by now
       onMade(chat); // goes there in place of this sheet
       if (sheet.isOpen) sheet.close();
     } catch (failure) {
