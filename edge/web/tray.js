@@ -20,9 +20,9 @@ export class Tray {
   render(files) {
     this.node.hidden = files.length === 0;
     const rows = files.map((one) => {
-      const { key, name, size, url, state, part, reason, mayRetry, hasPlace } = one;
+      const { key, name, size, url, state, part, isHeldUp, reason, mayRetry, hasPlace } = one;
       const percent = Math.round(part * 100);
-      return { key, name, size, url, state, percent, reason, mayRetry, hasPlace };
+      return { key, name, size, url, state, percent, isHeldUp, reason, mayRetry, hasPlace };
     });
     arrange(this.node, rows, this.#kept, {
       shell: () => element("li", {}),
@@ -65,8 +65,9 @@ export class Tray {
   }
 }
 
-function saidOf({ state, size, percent, reason, hasPlace }) {
+function saidOf({ state, size, percent, isHeldUp, reason, hasPlace }) {
   if (state === "failed") return reason;
+  if (isHeldUp && state === "sending") return "Not uploaded yet. It is tried again by itself.";
   const place = hasPlace ? " · says where it was taken" : "";
   if (state === "sending") return `${percent}% of ${sizeInWords(size)}${place}`;
   return `${sizeInWords(size)}${state === "waiting" ? ", waits" : ""}${place}`;

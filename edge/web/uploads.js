@@ -20,7 +20,7 @@ export class Uploads {
   #random;
   #inWords;
   #onChange;
-  #all = []; // {key, file, name, size, url, state, part, reason, info, hasPlace}
+  #all = []; // {key, file, name, size, url, state, part, isHeldUp, reason, info, hasPlace}
 
   /**
    * `bring(file, {key, name, onProgress, signal})` gives what the server calls the file; `drop(id)` takes
@@ -36,8 +36,8 @@ export class Uploads {
   }
 
   /**
-   * `{key, name, size, url, state, part, reason, mayRetry, hasPlace}`; a state is waiting, sending,
-   * done or failed.
+   * `{key, name, size, url, state, part, isHeldUp, reason, mayRetry, hasPlace}`; a state is waiting,
+   * sending, done or failed, and one that is sending is held up between two tries.
    */
   get all() {
     return this.#all;
@@ -98,7 +98,7 @@ export class Uploads {
     const one = {
       key: newId(), file, name: nameOf(file), size: file.size, state: "waiting", part: 0, tries: 0,
       url: isPicture ? URL.createObjectURL(file) : null, ending: new AbortController(),
-      hasPlace: false, mayRetry: false,
+      hasPlace: false, mayRetry: false, isHeldUp: false,
     };
     this.#all.push(one);
     if (file.size > MOST_BYTES) this.#fail(one, "It is larger than 25 MB.");
@@ -118,7 +118,7 @@ export class Uploads {
   }
 
   async #send(one) {
-    one.state = "sending";
+    Object.assign(one, { state: "sending", isHeldUp: false });
     const onProgress = (part) => {
       one.part = part;
       this.#onChange();
@@ -143,7 +143,7 @@ export class Uploads {
   async #pause(one, retryAfterSeconds) {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** one.tries);
     one.tries += 1;
-    one.part = 0;
+    Object.assign(one, { part: 0, isHeldUp: true });
     const ms = retryAfterSeconds ? retryAfterSeconds * 1_000 : this.#random() * longest;
     this.#onChange();
     await new Promise((resolve) => this.#clock.after(ms, resolve));

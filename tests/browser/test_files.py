@@ -106,6 +106,20 @@ async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrive
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
 
 
+async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
+    """While the server takes no files, as with a full disk, and goes on when it does."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    refused = {"status": 503, "json": {"code": "unavailable", "title": "Full", "status": 503}}
+    await page.route("**/api/chat/*/file?*", lambda route: route.fulfill(**refused))
+    await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    files = page.get_by_role("list", name="Files")
+    await expect(files).to_contain_text("Not uploaded yet. It is tried again by itself.")
+    await page.unroute_all()
+    await expect(files).to_contain_text("3 bytes")
+    await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
+
+
 async def test_a_picture_of_a_text_does_not_take_its_place(open_page: OpenPage) -> None:
     """Cells of a spreadsheet are pasted as text, a picture of a web page as a file."""
     play, _ = party()

@@ -44,7 +44,9 @@ rule("after a cut it is tried again under the same key", async () => {
   all.asked[0].reject(new NoAnswer("cut"));
   await settle();
   same([all.asked.length, all.uploads.isUnderway], [1, true]);
+  same(all.uploads.all[0].isHeldUp, true);
   await all.clock.pass(1_000);
+  same(all.uploads.all[0].isHeldUp, false);
   same([all.asked.length, all.asked[0].key === all.asked[1].key], [2, true]);
 });
 
