@@ -14,6 +14,7 @@ export class Completion {
   #active = 0;
   #asked = 0;
   #start = 0; // where the word begins that would be replaced
+  #caret = 0; // where it ends
 
   /** `find(mark, word)` gives `[{text, nodes}]` at once or later: what is written and shown. */
   constructor({ field, find }) {
@@ -26,6 +27,7 @@ export class Completion {
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", "completion");
     field.addEventListener("blur", () => this.close());
+    for (const type of ["keyup", "pointerup"]) field.addEventListener(type, () => this.#moved());
   }
 
   get isOpen() {
@@ -46,6 +48,7 @@ export class Completion {
     const options = await this.#find(mark, word);
     if (asked !== this.#asked) return; // more was typed meanwhile
     this.#start = selectionStart - word.length - 1;
+    this.#caret = selectionStart;
     this.#show(options);
   }
 
@@ -67,6 +70,11 @@ export class Completion {
     this.#asked += 1;
     this.node.hidden = true;
     this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  /** A caret that has left the word completes it no longer. */
+  #moved() {
+    if (this.isOpen && this.#field.selectionEnd !== this.#caret) this.close();
   }
 
   #show(options) {
@@ -98,7 +106,7 @@ export class Completion {
 
   #take(n) {
     const { text } = this.#options[n];
-    this.#field.setRangeText(`${text} `, this.#start, this.#field.selectionStart, "end");
+    this.#field.setRangeText(`${text} `, this.#start, this.#caret, "end");
     this.close();
     this.#field.dispatchEvent(new Event("input"));
   }

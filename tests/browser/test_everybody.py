@@ -141,6 +141,21 @@ async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPag
     assert await field.evaluate("field => getComputedStyle(field).direction") == "rtl"
 
 
+async def test_a_caret_that_moves_on_is_not_completed(open_page: OpenPage) -> None:
+    """The suggestions go when the caret leaves the word, and Enter sends what is written."""
+    play, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    field, suggestions = page.locator(".write textarea"), page.locator(".completion")
+    await field.press_sequentially("Who asks @cl")
+    await expect(suggestions).to_be_visible()
+    await field.press("Home")
+    await expect(suggestions).to_be_hidden()
+    await field.press("Enter")
+    await expect(page.locator(".text").last).to_have_text("Who asks @cl")
+    await expect(field).to_have_value("")
+
+
 async def test_a_new_line_is_a_new_line(open_page: OpenPage) -> None:
     """Also an empty one, and spaces at its beginning, in plain text and in a quote."""
     play, party = make_play()
