@@ -133,6 +133,22 @@ export class Composer {
     this.#set(edit ? edit.text : chat.draft);
   }
 
+  /** A message was deleted: a text that was for it is one of its own now. */
+  gone(messageId) {
+    if (this.#edited?.messageId === messageId) {
+      const draft = [this.#draft, this.#field.value].filter((text) => text !== "").join("\n");
+      this.#edited = null;
+      this.#set(draft);
+      this.#hear.draft(draft);
+      this.#said.textContent = "The message that you were editing was deleted.";
+    } else if (this.#answered?.messageId === messageId) {
+      this.#answered = null;
+      this.#hear.answer(null);
+      this.#said.textContent = "The message that you were answering was deleted.";
+    } else return;
+    this.#head();
+  }
+
   /** The chats in which an edit waits to be finished. */
   get edited() {
     return [...this.#edits.keys()];

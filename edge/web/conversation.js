@@ -193,6 +193,7 @@ export class Conversation {
    * where it is until the reader goes elsewhere, be it to another window.
    */
   heard(chat, event) {
+    if (chat === this.#chat && event.type === "message.deleted") this.composer.gone(event.messageId);
     const isNews = event.type === "message" && event.by !== this.#me.id;
     if (chat !== this.#chat || !isNews) return;
     const isFirst = chat.newAfter === null && !this.#isLooking();

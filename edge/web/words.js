@@ -37,7 +37,8 @@ function waitInWords(seconds) {
 }
 
 /** Why a message was not sent, by the code of the refusal; `isDirect` in a chat of two. */
-export function notSentInWords(code, { replyTo, attachments } = {}, isDirect = false) {
+export function notSentInWords(code, { kind, replyTo, attachments } = {}, isDirect = false) {
+  if (code === "not_found" && kind === "edit") return "the message was deleted.";
   if (code === "invalid_request" && attachments?.length) {
     return "one of its files is gone. Choose it again.";
   }

@@ -66,6 +66,45 @@ async def test_an_edit_is_there_again_after_another_chat(enter: OpenWindow) -> N
     await expect(ann.composer).to_have_value("hello")
 
 
+async def test_a_text_outlives_the_message_that_it_was_for(enter: OpenWindow) -> None:
+    """Where it is deleted, an edit or an answer that one writes becomes a message of its own."""
+    ann, bob = await two(enter, "Vanishing")
+    for text in ("the table", "the chairs"):
+        await bob.write(text)
+    await expect(ann.log.locator(".text")).to_have_count(2)
+    await bob.act_on("the table", "Edit")
+    await bob.composer.fill("the table and the bench")
+    await ann.act_on("the table", "Delete")
+    await expect(bob.page.get_by_text("you were editing was deleted")).to_be_visible()
+    await expect(bob.button("Send")).to_be_visible()
+    await bob.composer.press("Enter")
+    await expect(ann.line("the table and the bench")).to_have_count(1)
+    await bob.act_on("the chairs", "Reply")
+    await bob.composer.fill("which colour?")
+    await ann.act_on("the chairs", "Delete")
+    await expect(bob.page.get_by_text("you were answering was deleted")).to_be_visible()
+    await expect(bob.page.locator(".replying")).to_be_hidden()
+    await bob.composer.press("Enter")
+    await expect(ann.line("which colour?")).to_have_count(1)
+
+
+async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
+    """Where one was offline when it was deleted."""
+    ann, bob = await two(enter, "Vanishing")
+    await bob.write("the table")
+    await expect(ann.log.locator(".text")).to_have_count(1)
+    await bob.page.context.set_offline(True)
+    await bob.act_on("the table", "Edit")
+    await bob.composer.fill("the bench")
+    await bob.composer.press("Enter")
+    await ann.act_on("the table", "Delete")
+    await expect(ann.page.get_by_text("Undo")).to_have_count(0)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await bob.page.context.set_offline(False)
+    failed = bob.log.locator(".failed")
+    await expect(failed).to_contain_text("Not changed: the message was deleted.")
+
+
 async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) -> None:
     """Undo brings the text back before anybody missed it; without it the text is gone for both."""
     ann, bob = await two(enter, "Deleting")
