@@ -36,6 +36,7 @@ export class Log {
   #loading = false;
   #isLive = false;
   #place = null;
+  #places = new WeakMap(); // chat -> where its reader was when they left it
   #newAfter = null; // where the "New" line was
   #isNewSkipped = false; // the reader was not there, or left it by a button
   #quiet = 0;
@@ -103,6 +104,8 @@ export class Log {
    * its "New" line or at the end.
    */
   open(chat, title, { seq = null, place = null }) {
+    if (this.#chat) this.#places.set(this.#chat, this.place);
+    if (seq === null && chat.newAfter === null) place ??= this.#places.get(chat) ?? null;
     this.#chat = chat;
     this.#found = seq;
     this.#isNewSkipped = true;

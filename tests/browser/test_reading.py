@@ -117,6 +117,31 @@ async def test_the_reader_keeps_their_place_when_others_write(enter: OpenWindow)
         await expect(ann.log.locator(".text").last).to_be_in_viewport()
 
 
+async def test_a_chat_is_found_where_it_was_left(enter: OpenWindow) -> None:
+    """Also where older messages had been loaded; what is new in it comes first."""
+    ann = await enter()
+    await ann.start_chat("Other")
+    async with long_chat(ann, 260) as (bob, chat):
+        await ann.open_chat("Long")
+        await ann.button("Latest").click()
+        await expect(ann.log.locator(".text").last).to_be_in_viewport()
+        await ann.log.evaluate("log => { log.scrollTop = 100; }")
+        await expect(ann.button("Latest")).to_be_visible()
+        await expect(ann.log).not_to_have_attribute("aria-busy", "true")
+        first = await ann.log.evaluate(FIRST_LINE)
+        before = await ann.log.evaluate(TOP_OF_LINE, first)
+        await ann.open_chat("Other")
+        await ann.open_chat("Long")
+        await expect(ann.button("Latest")).to_be_visible()
+        assert await ann.log.evaluate(FIRST_LINE) == first
+        assert abs(await ann.log.evaluate(TOP_OF_LINE, first) - before) <= 1
+        await ann.open_chat("Other")
+        await bob.post(chat, "news")
+        await expect(ann.page.get_by_role("link", name="Long")).to_contain_text("Unread: 1")
+        await ann.open_chat("Long")
+        await expect(ann.line("news")).to_be_in_viewport()
+
+
 async def test_text_can_be_read_in_both_schemes(open_window: OpenWindow) -> None:
     """Text on its ground has a contrast of 7 to 1, the soft one 4.5 to 1 (WCAG 2)."""
     ann = await open_window()
