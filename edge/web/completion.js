@@ -14,7 +14,7 @@ export class Completion {
   #active = 0;
   #asked = 0;
   #start = 0; // where the word begins that would be replaced
-  #caret = 0; // where it ends
+  #caret = 0; // where it ends, as long as nobody moves the caret
 
   /** `find(mark, word)` gives `[{text, nodes}]` at once or later: what is written and shown. */
   constructor({ field, find }) {
@@ -39,6 +39,7 @@ export class Completion {
     this.#asked += 1;
     const asked = this.#asked;
     const { value, selectionStart, selectionEnd } = this.#field;
+    this.#caret = selectionStart;
     const match = selectionStart === selectionEnd && WORD.exec(value.slice(0, selectionStart));
     const [mark, word] = match ? match.slice(1).filter((part) => part !== undefined) : [];
     if (!match || word.length < (FROM[mark] ?? 0)) {
@@ -48,7 +49,6 @@ export class Completion {
     const options = await this.#find(mark, word);
     if (asked !== this.#asked) return; // more was typed meanwhile
     this.#start = selectionStart - word.length - 1;
-    this.#caret = selectionStart;
     this.#show(options);
   }
 
@@ -72,9 +72,9 @@ export class Completion {
     this.#field.removeAttribute("aria-activedescendant");
   }
 
-  /** A caret that has left the word completes it no longer. */
+  /** A caret that has left the word completes it no longer, also where the answer is to come. */
   #moved() {
-    if (this.isOpen && this.#field.selectionEnd !== this.#caret) this.close();
+    if (this.#field.selectionEnd !== this.#caret) this.close();
   }
 
   #show(options) {
