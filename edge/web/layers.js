@@ -5,6 +5,7 @@
 
 export class Layers {
   #open = []; // functions that close, the topmost last
+  #back = null; // while the browser is still to go back: {hash}, gone to meanwhile
   #go;
 
   /** `go()` follows the address when it has changed. */
@@ -24,12 +25,15 @@ export class Layers {
     const at = this.#open.indexOf(close);
     if (at < 0) return;
     this.#open.splice(at, 1);
+    this.#back = {};
     history.back();
   }
 
   /** The history has moved: `state` is what its entry says. */
   moved(state) {
     this.#closeDownTo(state?.layers ?? 0);
+    if (this.#back?.hash) history.pushState(null, "", this.#back.hash);
+    this.#back = null;
     this.#go();
   }
 
@@ -38,8 +42,9 @@ export class Layers {
     if (this.#open.length > 0) {
       this.#closeDownTo(0);
       history.replaceState(null, "", hash);
-    } else if (location.hash !== hash && !(hash === "#" && location.hash === "")) {
+    } else if ((location.hash || "#") !== hash) {
       history.pushState(null, "", hash);
+      if (this.#back) this.#back.hash = hash;
     }
     this.#go();
   }
