@@ -17,7 +17,7 @@ from loadtest.bench.drawing import WAYS
 from loadtest.bench.growth import GROWTH_WHATS, print_growth, write_growth
 from loadtest.bench.report import print_table, write_report
 from loadtest.peers.balancing import Balancing, bare_haproxy, own_balancer
-from loadtest.peers.build import BUILD, build, say
+from loadtest.peers.build import BUILD, NotBuilt, build, say
 from loadtest.peers.changing import measure_changes
 from loadtest.peers.connecting import (
     measure_connects,
@@ -26,6 +26,7 @@ from loadtest.peers.connecting import (
     plan_many_sockets,
 )
 from loadtest.peers.costing import SWITCHES, Costs
+from loadtest.peers.earlier import EARLIER, measure_beside_earlier
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import measure_finding
 from loadtest.peers.growth import GROWTH
@@ -70,8 +71,8 @@ USUAL_PARTS: Final = frozenset(
 )
 PARTS: Final = USUAL_PARTS | frozenset(
     {
-        "growth", "search", "list", "read-markers", "products", "reads", "pinned", "storms",
-        "stuck", "costs", "feeding",
+        "earlier", "growth", "search", "list", "read-markers", "products", "reads", "pinned",
+        "storms", "stuck", "costs", "feeding",
     }
 )  # fmt: skip
 WITH_PEERS: Final = frozenset({"memory", "fanout", "connects"})
@@ -227,6 +228,15 @@ class Bench:
             for note in measure_products(self.plan.rounds, self.plan.pace.seconds * 2):
                 self.note(*note)
 
+    def measure_beside_earlier(self) -> None:
+        pace = self.plan.pace
+        try:
+            for note in measure_beside_earlier(self.plan.rounds, pace.seconds, pace.patience):
+                self.note(*note)
+        except NotBuilt as why:
+            self.left_out[EARLIER] = str(why)
+            say(f"left out {EARLIER}: {why}")
+
     def _is_whole(self, name: str) -> bool:
         return PEERS[name].whole
 
@@ -271,6 +281,8 @@ def run(plan: Plan) -> Bench:
     if bench.has("rest"):
         for what, found in measure_rest(plan.pace.patience):
             bench.note(what, "hubbub", 0, found)
+    if bench.has("earlier"):
+        bench.measure_beside_earlier()
     if bench.has("search"):
         for what, found in measure_finding(plan.messages):
             bench.note(what, "hubbub", 0, found)

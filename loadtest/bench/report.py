@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from loadtest.bench.costs import describe_costs, describe_feeding
 from loadtest.bench.drawing import TIERS, WAYS, draw
+from loadtest.bench.earlier import HEADING as EARLIER
+from loadtest.bench.earlier import describe_earlier
 from loadtest.bench.growth import SECTION as GROWTH
 from loadtest.bench.low_load import describe_low_load
 from loadtest.bench.page import Page
@@ -300,6 +302,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "connects": Section("Connects", _describe_connects),
     "sends": Section("Sends", _describe_sends),
     "low-load": Section("Sends at low load", _alone(describe_low_load)),
+    "earlier": Section(EARLIER, _alone(describe_earlier)),
     "balancer": Section("Balancer", _alone(_balancer)),
     "changes": Section("Messages that change", _alone(describe_changes)),
     "storms": Section("Storms of reconnects", _alone(describe_storms)),

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from loadtest.peers.earlier import EARLIER, PAGES
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import KINDS, PLACES
 from loadtest.peers.listing import LISTED, LISTINGS
@@ -104,6 +105,33 @@ def _a_chat(what: str) -> Measure:
         return statistics.median(float(row["us"]) for row in found) / LISTED if found else None
 
     return measure
+
+
+def _earlier() -> Iterator[Target]:
+    """What was asked for, divided by what 319b580 had when it was."""
+    for way, cost, spread, hot, p99 in (
+        ("rest", 190 / 250, 9_000 / 6_900, 11_000 / 7_700, 15 / 27),
+        ("socket", 95 / 117, 13_000 / 10_400, 22_000 / 17_600, 8 / 7),
+    ):
+        for layout, title, most in (("spread", "200 chats", spread), ("hot", "one chat", hot)):
+            yield Target(
+                f"sends by {way} in {title}, a second, times the earlier one's",
+                _share(f"before, {layout} {way} {AT_THE_LIMIT[-1]}", "acknowledged_per_s", EARLIER),
+                most, at_least=True,
+            )  # fmt: skip
+        yield Target(
+            f"a send by {way} in 200 chats, µs, times the earlier one's",
+            _share(f"before, spread {way} {SATURATING}", "us_a_send", EARLIER), cost,
+        )  # fmt: skip
+        yield Target(
+            f"sends by {way} in 200 chats at half of the most, delivery p99, times the earlier "
+            "one's",
+            _share(f"before, spread {way} half", "p99_ms", EARLIER), p99,
+        )  # fmt: skip
+    for page in PAGES:
+        yield Target(
+            f"{page}, µs, times the earlier one's", _share(f"before, {page}", "us", EARLIER), 0.5
+        )
 
 
 def _fan_out() -> Iterator[Target]:
@@ -206,6 +234,7 @@ TARGETS: Final = (
             ),
         )
     ),
+    *_earlier(),
     *(
         Target(
             f"{title}, all of it edited and with ten reactions, times a plain one",

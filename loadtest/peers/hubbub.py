@@ -147,10 +147,14 @@ def spent(before: Mapping[str, float], after: Mapping[str, float]) -> Cost:
 
 
 def start_hubbub(
-    replicas: str, valkey: int | None = None, python: str = sys.executable, **variables: str
+    replicas: str,
+    valkey: int | None = None,
+    python: str = sys.executable,
+    project: str = str(PROJECT),
+    **variables: str,
 ) -> Hubbub:
     """A fresh one; with `valkey` it uses the Valkey at that port, which peers use too. `python` is
-    the interpreter that runs it."""
+    the interpreter that runs it, `project` the folder of its sources."""
     port = free_port()
     data = BUILD / f"data-{port}"
     env = {
@@ -163,7 +167,7 @@ def start_hubbub(
     }
     if valkey is not None:
         env["HUBBUB_VALKEY_URL"] = f"redis://{LOOPBACK}:{valkey}"
-    process = Process([python, "-m", "fleet"], None, cwd=PROJECT, env=env)
+    process = Process([python, "-m", "fleet"], None, cwd=Path(project), env=env)
     hubbub = Hubbub(data, port, process)
     try:
         hubbub.wait_until_ready()
@@ -175,10 +179,14 @@ def start_hubbub(
 
 @contextmanager
 def running_hubbub(
-    replicas: str, valkey: int | None = None, python: str = sys.executable, **variables: str
+    replicas: str,
+    valkey: int | None = None,
+    python: str = sys.executable,
+    project: str = str(PROJECT),
+    **variables: str,
 ) -> Iterator[Hubbub]:
     """The same, ended with the block."""
-    hubbub = start_hubbub(replicas, valkey, python, **variables)
+    hubbub = start_hubbub(replicas, valkey, python, project, **variables)
     try:
         yield hubbub
     finally:

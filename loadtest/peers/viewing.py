@@ -7,10 +7,9 @@ in every chat. Nothing else happens meanwhile.
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Self
 from urllib.parse import quote
 
 import uvloop
@@ -40,12 +39,19 @@ VIEWS: Final = (
 Choose = Callable[[], bytes]
 
 
-class _Views:
+class Views:
     """What readers ask for, at random."""
 
     def __init__(self, people: Sequence[Person], chats: Sequence[str]) -> None:
         self._people, self._chats = people, chats
         self._random = random.Random(SEED)  # noqa: S311 - no secret
+
+    @classmethod
+    def of(cls, port: int) -> Self:
+        """With readers and chats of their own in the system at this port."""
+        people = People(port)
+        readers = people.sign_up(READERS)
+        return cls(readers, people.make_chats([readers] * CHATS))
 
     def choose(self, kind: str) -> bytes:
         """A request of the kind."""
@@ -71,8 +77,8 @@ class _Views:
         reader = self._random.choice(self._people)
         return encode_request("GET", path, reader.token, header=packed)
 
-    def fill(self) -> Iterator[bytes]:
-        """All messages, each chat's in turns of its people."""
+    def messages(self) -> Iterator[bytes]:
+        """Requests for all of them, each chat's in turns of its people."""
         for number in range(MESSAGES):
             sender = self._people[number % len(self._people)]
             for chat in self._chats:
@@ -89,22 +95,21 @@ def measure_views(kinds: Sequence[str], rounds: int, seconds: float) -> Iterator
 ]:  # fmt: skip
     """Yields the kind, the round and what it took."""
     with fresh_hubbub() as hubbub:
-        people = People(hubbub.port)
-        readers = people.sign_up(READERS)
-        chats = people.make_chats([readers] * CHATS)
-        views = _Views(readers, chats)
+        views = Views.of(hubbub.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_exchange_all(hubbub.port, views.fill()))
-            time.sleep(SETTLED_SECONDS)
+            runner.run(fill(hubbub.port, views))
             meter = Meter.at_rest(hubbub)
             for round_ in range(rounds):
                 for kind in kinds[:: 1 if round_ % 2 == 0 else -1]:
                     choose = partial(views.choose, kind)
-                    work = _measure(hubbub.port, meter, choose, seconds)
+                    work = measure_view(hubbub.port, meter, choose, seconds)
                     yield kind, round_, runner.run(work)
 
 
-async def _exchange_all(port: int, requests: Iterator[bytes]) -> None:
+async def fill(port: int, views: Views) -> None:
+    """Sends all messages, and waits until the search index has heard of the last one."""
+    requests = views.messages()
+
     async def work() -> None:
         connection = await connect(port)
         for request in requests:
@@ -112,9 +117,11 @@ async def _exchange_all(port: int, requests: Iterator[bytes]) -> None:
         connection.close()
 
     await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    await asyncio.sleep(SETTLED_SECONDS)
 
 
-async def _measure(port: int, meter: Meter, choose: Choose, seconds: float) -> Found:
+async def measure_view(port: int, meter: Meter, choose: Choose, seconds: float) -> Found:
+    """What a request of the chosen ones takes, 16 at a time."""
     connections = [await connect(port) for _ in range(IN_FLIGHT)]
     await exchange_for(connections, lambda _: choose(), WARM_SECONDS)
     since = meter.start()

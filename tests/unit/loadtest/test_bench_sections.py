@@ -3,11 +3,13 @@
 from typing import Any
 
 from loadtest.bench.costs import describe_costs
+from loadtest.bench.earlier import describe_earlier
 from loadtest.bench.sections import (
     describe_changes,
     describe_storms,
     describe_stuck_readers,
 )
+from loadtest.peers.earlier import EARLIER
 from loadtest.peers.figures import Rows
 
 
@@ -86,3 +88,14 @@ def test_changed_messages_stand_beside_plain_ones() -> None:
     lines = describe_changes(Rows(rows))
     assert [line.split("|")[-2].strip() for line in lines[-4:-1]] == ["1.20", "1.50", "0.90"]
     assert describe_changes(Rows()) == []
+
+
+def test_the_earlier_one_is_compared_turn_by_turn() -> None:
+    """By the median of the pairs' ratios, which is not the ratio of the medians."""
+    rows = []
+    for turn, (now, then) in enumerate([(100.0, 200.0), (300.0, 400.0), (90.0, 100.0)]):
+        for server, us in (("hubbub", now), (EARLIER, then)):
+            figures = {"requests_per_s": 1e6 / us, "us": us, "p50_ms": 1.0, "p99_ms": 2.0}
+            rows.append(row("before, newest page of 50", server, turn, **figures))
+    line = describe_earlier(Rows(rows))[-2]
+    assert line.startswith("| newest page of 50 | 10,000 for 5,000 (1.33) | 100 for 200 (0.75) |")
