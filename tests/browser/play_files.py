@@ -14,6 +14,7 @@ class PlayFiles:
         self.bytes: dict[str, bytes] = {}
         self.keys: list[str] = []  # of the uploads, in order
         self.cuts = 0  # how many uploads are cut before they are answered
+        self.is_full = False  # takes none
 
     def upload(self, file: str, name: str, key: str, body: bytes) -> tuple[int, Any] | None:
         """As an answer; None where the line is cut."""
@@ -21,6 +22,8 @@ class PlayFiles:
         if self.cuts > 0:
             self.cuts -= 1
             return None
+        if self.is_full:
+            return 503, {"code": "unavailable", "title": "Unavailable", "status": 503}
         info: dict[str, Any] = {"id": file, "name": name, "size": len(body)}
         if body.startswith(PNG):
             width, height = struct.unpack(">II", body[16:24])

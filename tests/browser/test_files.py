@@ -110,12 +110,11 @@ async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
     """While the server takes no files, as with a full disk, and goes on when it does."""
     play, _ = party()
     page = await enter_party(open_page, play)
-    refused = {"status": 503, "json": {"code": "unavailable", "title": "Full", "status": 503}}
-    await page.route("**/api/chat/*/file?*", lambda route: route.fulfill(**refused))
+    play.files.is_full = True
     await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
     files = page.get_by_role("list", name="Files")
     await expect(files).to_contain_text("Not uploaded yet. It is tried again by itself.")
-    await page.unroute_all()
+    play.files.is_full = False
     await expect(files).to_contain_text("3 bytes")
     await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
 
