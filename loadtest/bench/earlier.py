@@ -17,7 +17,7 @@ INTRODUCTION: Final = (
 def describe_earlier(rows: Rows) -> list[str]:
     """What was measured of both, a line each."""
     sends = [
-        f"before, {layout} {way} {load}"
+        f"earlier, {layout} {way} {load}"
         for layout in LAYOUTS
         for way in WAYS
         for load in (*IN_FLIGHT, *(["half"] if layout == "spread" else []))
@@ -25,7 +25,7 @@ def describe_earlier(rows: Rows) -> list[str]:
     keys = ("acknowledged_per_s", "us_a_send", "p50_ms", "p99_ms")
     lines = [_line(rows, what, keys) for what in sends if rows.of(what, EARLIER)]
     keys = ("requests_per_s", "us", "p50_ms", "p99_ms")
-    pages = [f"before, {page}" for page in PAGES]
+    pages = [f"earlier, {page}" for page in PAGES]
     lines += [_line(rows, what, keys) for what in pages if rows.of(what, EARLIER)]
     if not lines:
         return []
@@ -48,4 +48,4 @@ def _line(rows: Rows, what: str, keys: tuple[str, ...]) -> str:
         share = rows.ratio(what, "hubbub", EARLIER, key) or 0.0
         show = ",.0f" if own >= 100 else ".1f"
         cells.append(f"{own:{show}} for {then:{show}} ({share:.2f})")
-    return f"| {what.removeprefix('before, ')} | " + " | ".join(cells) + " |"
+    return f"| {what.removeprefix('earlier, ')} | " + " | ".join(cells) + " |"

@@ -3,6 +3,7 @@ a send and a page of history took then, and take now. In turns, so that the host
 """
 
 import asyncio
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,9 +35,8 @@ Note = tuple[str, str, int, Found]  # what was done, by which of the two, the ro
 def build_earlier() -> Path:
     """Its folder, with an environment of this Python. Raises NotBuilt where git has no such commit,
     as in a clone without history."""
-    folder = BUILD / EARLIER
-    python = folder / ".venv" / "bin" / "python"
-    if (folder / ".venv" / "run.stamp").exists() and python.exists():
+    folder = BUILD / f"{EARLIER}-{platform.python_version()}"
+    if (folder / ".venv" / "run.stamp").exists():
         return folder
     say(f"building Hubbub as it was at {EARLIER}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,13 +90,13 @@ def _measure_sends(
                         wait_for_index(systems["hubbub"])  # which it would fill in the other's turn
                         best = most.get((name, way), 0.0)
                         most[name, way] = max(best, found["acknowledged_per_s"])
-                        yield f"before, {layout} {way} {in_flight}", name, round_, found
+                        yield f"earlier, {layout} {way} {in_flight}", name, round_, found
             if layout == "spread":
                 for round_ in range(rounds):
                     for name in _in_turns(systems, round_):
                         found = sendings[name].by(way, SATURATING, most[name, way] / 2)
                         wait_for_index(systems["hubbub"])
-                        yield f"before, spread {way} half", name, round_, found
+                        yield f"earlier, spread {way} half", name, round_, found
 
 
 def _measure_pages(systems: dict[str, Hubbub], rounds: int, seconds: float) -> Iterator[Note]:
@@ -110,4 +110,4 @@ def _measure_pages(systems: dict[str, Hubbub], rounds: int, seconds: float) -> I
                 for name in _in_turns(systems, round_):
                     choose = partial(views[name].choose, page)
                     work = measure_view(systems[name].port, meters[name], choose, seconds)
-                    yield f"before, {page}", name, round_, runner.run(work)
+                    yield f"earlier, {page}", name, round_, runner.run(work)

@@ -96,6 +96,6 @@ def test_the_earlier_one_is_compared_turn_by_turn() -> None:
     for turn, (now, then) in enumerate([(100.0, 200.0), (300.0, 400.0), (90.0, 100.0)]):
         for server, us in (("hubbub", now), (EARLIER, then)):
             figures = {"requests_per_s": 1e6 / us, "us": us, "p50_ms": 1.0, "p99_ms": 2.0}
-            rows.append(row("before, newest page of 50", server, turn, **figures))
+            rows.append(row("earlier, newest page of 50", server, turn, **figures))
     line = describe_earlier(Rows(rows))[-2]
     assert line.startswith("| newest page of 50 | 10,000 for 5,000 (1.33) | 100 for 200 (0.75) |")
