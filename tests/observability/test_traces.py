@@ -26,6 +26,7 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
         async with Device(ann, History()) as device:
             await device.until_ready()
             chat = await ann.create_chat("traced")
+            await device.until_seq(chat, 1)  # or the message may be fetched with the chat
             answer = await ann.call(
                 "POST", f"/api/chat/{chat}/message", {"message": "where am I"}, token=ann.token,
                 headers={"traceparent": f"00-{trace}-00000000000000a1-01"},
