@@ -19,7 +19,7 @@ from common.protocol.items import (
 )
 from edge.metrics import SEND_BATCH
 
-MAX_BATCH_ITEMS = 200
+MAX_BATCH_ITEMS = 256
 MAX_BATCH_CHARACTERS = 1_048_576
 
 
@@ -34,7 +34,6 @@ class Appends:
             max_items=MAX_BATCH_ITEMS,
             size_of=_size,
             max_size=MAX_BATCH_CHARACTERS,
-            gather=0.25,
         )
 
     async def store_message(self, item: SendItem | EditItem) -> MessageStored:

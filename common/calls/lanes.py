@@ -42,6 +42,9 @@ class _Asked(msgspec.Struct, Generic[Item, Result]):
 class _Lane(Generic[Item, Result]):
     def __init__(self) -> None:
         self.waiting: list[_Asked[Item, Result]] = []
+        self.called: list[list[_Asked[Item, Result]]] = []  # and not answered yet, oldest first
+        # The next call and when it began, where it left before the askers of the last one are told.
+        self.ahead: tuple[float, asyncio.Task[Sequence[Result | Refusal]]] | None = None
         self.task: asyncio.Task[None] | None = None
         self.enough = sys.maxsize  # with so many waiting, a pause ends
         self.is_enough: asyncio.Future[None] | None = None  # while one is made
@@ -55,7 +58,8 @@ class Lanes(Generic[Item, Result]):
     more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, at the
     earliest the share `gather` of the time that it took later. `returning`: callers that were
     answered ask again soon, so the pause ends early, once as many wait as were answered or already
-    waited when it began."""
+    waited when it began. A full batch that waits leaves before those of the last one are told their
+    results."""
 
     def __init__(
         self,
@@ -120,22 +124,39 @@ class Lanes(Generic[Item, Result]):
         """Until nothing waits; the lane is removed with its last batch, and at its end no caller
         waits."""
         try:
-            while lane.waiting:
-                began = self._clock()
-                self._refuse_expired(lane)
-                if batch := self._take_batch(lane):
-                    results: Sequence[Result | Refusal] | None = None
-                    try:
-                        results = await self._serve(batch)
-                    finally:
-                        self._answer(batch, results)
+            while lane.waiting or lane.ahead is not None:
+                began, results = await self._serve_next(lane)
+                if len(lane.waiting) >= self._max_items:
+                    await self._send_ahead(lane)
+                batch = lane.called.pop(0)
+                self._answer(batch, results)
                 due = self._earliest(began, len(batch))
-                if due > began and len(lane.waiting) < self._max_items:
+                if lane.ahead is None and due > began and len(lane.waiting) < self._max_items:
                     enough = min(len(batch) + len(lane.waiting), self._max_items)
                     await self._pause_until(lane, due, enough if self._returning else sys.maxsize)
         finally:
             del self._lanes[name]
-            self._answer(lane.waiting, None)
+            if lane.ahead is not None:
+                lane.ahead[1].cancel()
+            for unanswered in (*lane.called, lane.waiting):
+                self._answer(unanswered, None)
+
+    async def _serve_next(
+        self, lane: _Lane[Item, Result]
+    ) -> tuple[float, Sequence[Result | Refusal]]:
+        """When the next call began, and what it brought to the oldest batch of `lane.called`."""
+        if lane.ahead is not None:
+            (began, call), lane.ahead = lane.ahead, None
+            return began, await call
+        began = self._clock()
+        return began, await self._serve(self._take_batch(lane))
+
+    async def _send_ahead(self, lane: _Lane[Item, Result]) -> None:
+        """To tell a whole batch its results takes long, and so does a call: a full one that waits
+        leaves first."""
+        began = self._clock()
+        lane.ahead = began, asyncio.create_task(self._serve(self._take_batch(lane)))
+        await asyncio.sleep(0)  # so that it leaves
 
     async def _pause_until(self, lane: _Lane[Item, Result], due: float, enough: int) -> None:
         """Or until so many wait."""
@@ -183,6 +204,8 @@ class Lanes(Generic[Item, Result]):
 
     async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:
         """A result each, whatever the call returns or raises."""
+        if not batch:  # all that waited was too old
+            return []
         self.calls += 1
         self.items += len(batch)
         first = batch[0]
@@ -204,7 +227,8 @@ class Lanes(Generic[Item, Result]):
             return [unavailable()] * len(batch)
 
     def _take_batch(self, lane: _Lane[Item, Result]) -> list[_Asked[Item, Result]]:
-        """The oldest of what waits, within the bounds of a request."""
+        """The oldest of what waits and is not too old, within the bounds of a request."""
+        self._refuse_expired(lane)
         waiting, size = lane.waiting, 0
         newest = waiting[0].deadline + MAX_AGE_SPREAD_SECONDS if waiting else 0.0
         for count, asked in enumerate(waiting):
@@ -215,8 +239,9 @@ class Lanes(Generic[Item, Result]):
                 break
         else:
             count = len(waiting)
-        lane.waiting = waiting[count:]
-        return waiting[:count]
+        batch, lane.waiting = waiting[:count], waiting[count:]
+        lane.called.append(batch)
+        return batch
 
     def _leave(self, key: str) -> None:
         self._waiting -= 1

@@ -173,6 +173,30 @@ async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
     assert await asyncio.wait_for(asyncio.gather(*asked), 60) == list(range(6))
 
 
+@pytest.mark.parametrize(
+    ("items", "order"),
+    [
+        (4, ["call 0 1", "call 2 3", "told 0", "told 1", "told 2", "told 3"]),
+        (3, ["call 0 1", "told 0", "told 1", "call 2", "told 2"]),
+    ],
+)
+async def test_a_full_batch_leaves_before_others_are_told(items: int, order: list[str]) -> None:
+    """To tell many takes as long as a call; what fills no call waits for whoever asks again."""
+    seen: list[str] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        seen.append(" ".join(["call", *map(str, items)]))
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=2)
+    for item in range(items):
+        lanes.ask("a", item, lambda result: seen.append(f"told {result}"))
+    async with asyncio.timeout(5):
+        while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells that a lane has ended
+            await asyncio.sleep(0)
+    assert seen == order
+
+
 async def test_a_batch_is_bounded_in_bytes() -> None:
     """What would be too much goes with the next; one that is too large alone goes alone."""
     calls: list[list[int]] = []
@@ -274,6 +298,23 @@ async def test_a_lane_that_is_cancelled_leaves_nobody_waiting() -> None:
         asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(2)]
         results = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(result) for result in results] == [Refusal, Refusal]
+    assert lanes.is_idle
+
+
+async def test_a_call_ahead_that_is_cancelled_leaves_nobody_waiting() -> None:
+    """Those of the call before it have their results."""
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        if items == [0]:
+            return items
+        raise asyncio.CancelledError
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=1)
+    async with asyncio.timeout(5):
+        asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(3)]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert results[0] == 0
+    assert [type(result) for result in results[1:]] == [Refusal, Refusal]
     assert lanes.is_idle
 
 
