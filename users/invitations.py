@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from common.calls.calls import Calls
+from common.calls.calls import DEADLINE_SECONDS, Calls
 from common.database.failures import DatabaseUnavailable, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
@@ -51,6 +51,7 @@ from users.store.instance import (
 )
 
 JOIN_SECONDS = 2.0  # of a call that waits for it
+OWNER_SECONDS = 1.0  # a revocation waits no longer for what chats says
 LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 8.0
@@ -146,9 +147,15 @@ class Invitations:
     async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
         """Raises Refusal: `not_found` for one that does not work any more, and for a member also
         for somebody else's; `forbidden` for an admin and one that makes admins."""
-        return await retry_busy(lambda: self._revoke(request))
+        async with self._pool.connection() as connection:
+            row = await store.find_invitation(connection, request.code)
+        try:
+            leads_on = row is None or await self._leads_on(row, OWNER_SECONDS)
+        except Refusal:
+            leads_on = True  # chats does not say: what may work is better revoked
+        return await retry_busy(lambda: self._revoke(request, leads_on))
 
-    async def _revoke(self, request: RevokeInvitation) -> Empty:
+    async def _revoke(self, request: RevokeInvitation, leads_on: bool) -> Empty:
         scope = f"revoke_invitation {request.code}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
@@ -158,7 +165,7 @@ class Invitations:
             if await find_result(connection, request.caller, scope, request.key) is not None:
                 return Empty()
             row = await lock_working(connection, request.code)
-            if row.uses_left == 0:
+            if row.uses_left == 0 or not leads_on:
                 raise not_found()
             if role not in IN_CHARGE and row.maker != request.caller:
                 raise not_found()
@@ -218,17 +225,25 @@ class Invitations:
         """None for one that does not work, or not any more."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
-        if row is None or row.uses_left == 0:
-            return None
-        if row.chat and (await self._owners_of({row.chat})).get(row.chat) != row.maker:
+        if row is None or row.uses_left == 0 or not await self._leads_on(row):
             return None
         return kind_of(row)
 
-    async def _owners_of(self, chats: set[str]) -> dict[str, str]:
+    async def _leads_on(self, row: store.InvitationRow, seconds: float = DEADLINE_SECONDS) -> bool:
+        """Whether its chat, where it has one, is still its maker's. Raises Refusal `unavailable`
+        where chats does not say within `seconds`."""
+        if row.chat is None:
+            return True
+        return (await self._owners_of({row.chat}, seconds)).get(row.chat) == row.maker
+
+    async def _owners_of(
+        self, chats: set[str], seconds: float = DEADLINE_SECONDS
+    ) -> dict[str, str]:
         if not chats:
             return {}
         asked = ChatOwners(chats=sorted(chats))
-        return (await self._chats.call("chat_owners", asked, ChatsOwned)).owners
+        answer = await self._chats.call("chat_owners", asked, ChatsOwned, timeout=seconds)
+        return answer.owners
 
     async def join(self, join: store.JoinRow) -> None:
         """Makes chats do it, and forgets it once chats has answered.

@@ -161,7 +161,7 @@ def test_what_does_not_work_any_more_is_not_found(
     for code in codes:
         assert take(make_person(), code).status_code == 404
         assert sign_up(client, code).status_code == 404
-    assert ann.ask("DELETE", f"/api/invite/{revoked}").status_code == 404
+        assert ann.ask("DELETE", f"/api/invite/{code}").status_code == 404
     listed = {one["code"] for one in ann.ask("GET", "/api/invite").json()["invites"]}
     assert listed.isdisjoint(codes)
 

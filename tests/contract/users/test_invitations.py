@@ -87,6 +87,20 @@ async def test_an_invitation_is_worth_what_its_maker_may_give(
     await users.call("sign_up", sign_up("dan", code), Grant)
 
 
+async def test_an_invitation_into_a_chat_is_revoked_while_chats_is_away(
+    users: Any, pool: Pool
+) -> None:
+    """Whether it still works nobody says, and it must not."""
+    ann = await make_owner(users, "ann")
+    code = await invite(users, ann)
+    async with begin(pool) as connection:
+        await connection.execute(
+            "UPDATE invitations SET chat = %s WHERE code = %s", (new_id(), code)
+        )
+    await revoke(users, ann, code)
+    assert await code_of(revoke(users, ann, code)) == "not_found"
+
+
 async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
     """A sign-up that began before it waits for it, and makes no admin."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
