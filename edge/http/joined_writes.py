@@ -13,9 +13,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from common.process.logs import flush_requests
+from edge.http.whole_requests import WholeCycle, WholeRequests
 
 WHOLE: Final = "hubbub.whole"
 """The extension of ASGI by which an application answers at once, a WriteWhole."""
@@ -76,7 +77,7 @@ class JoinedWrites(asyncio.Transport):
             self._transport.writelines(parts)
 
 
-class WholeAnswers(HttpToolsProtocol):
+class WholeAnswers(WholeRequests):
     """uvicorn's HTTP on such a connection."""
 
     _default_headers: list[tuple[bytes, bytes]] | None = None
@@ -149,6 +150,8 @@ class WholeAnswers(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         self.transport.write(b"%b%b%b\r\n" % (_LINES[status], self._default_head, headers))
         self.transport.write(body)
-        cycle.message_event.set()
+        waiting = cycle.waiting if isinstance(cycle, WholeCycle) else cycle.message_event
+        if waiting is not None:
+            waiting.set()
         cycle.on_response()
         return True

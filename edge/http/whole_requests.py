@@ -1,0 +1,111 @@
+"""A connection whose requests begin with their bodies there, where they come in one piece.
+
+uvicorn begins each with its head, and the request waits for its body at an event of its own. Nearly
+all bodies come with their heads, and then most of that is work for nothing
+(docs/decisions/gateway.md). What comes in pieces begins as before. Without uvicorn's limit of
+requests and its root path, which nobody sets here.
+"""
+
+import asyncio
+from typing import Any, Final
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+WRONG: Final = "Invalid HTTP request received."  # uvicorn's words
+
+
+class WholeCycle(RequestResponseCycle):
+    """A request whose body is there, and its answer."""
+
+    waiting: asyncio.Event | None  # of whoever waits for the client to go, which few do
+
+    def __init__(self, body: bytes, **of_uvicorn: Any) -> None:
+        super().__init__(message_event=None, expect_100_continue=False, **of_uvicorn)  # type: ignore[arg-type]
+        self.more_body = False
+        self._whole: bytes | None = body
+
+    @property
+    def message_event(self) -> asyncio.Event:
+        if self.waiting is None:
+            self.waiting = asyncio.Event()
+        return self.waiting
+
+    @message_event.setter
+    def message_event(self, event: asyncio.Event | None) -> None:
+        self.waiting = event
+
+    async def receive(self) -> Any:
+        body, self._whole = self._whole, None
+        if body is None or self.disconnected or self.response_complete:
+            return await super().receive()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class WholeRequests(HttpToolsProtocol):
+    """uvicorn's HTTP on such a connection."""
+
+    _parts: list[bytes] | None = None  # of the body, where a head is there that has not begun
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._parts is not None and not self.transport.is_closing():
+            try:
+                self._begin_early(self._parts)
+            except (httptools.HttpParserError, UnicodeDecodeError):  # for a path that is none
+                self.send_400_response(WRONG)
+
+    def on_headers_complete(self) -> None:
+        is_usual = self.url.startswith(b"/") and b"#" not in self.url
+        if not is_usual or self.expect_100_continue or self.parser.should_upgrade():
+            super().on_headers_complete()
+        else:
+            self._parts = []
+
+    def on_body(self, body: bytes) -> None:
+        if self._parts is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._parts is None:
+            super().on_message_complete()
+        else:
+            self._begin_whole(self._parts)
+
+    def _begin_early(self, parts: list[bytes]) -> None:
+        """The rest of its body comes to it."""
+        self._parts = None
+        super().on_headers_complete()
+        for part in parts:
+            super().on_body(part)
+
+    def _begin_whole(self, parts: list[bytes]) -> None:
+        self._parts = None
+        scope, version = self.scope, self.parser.get_http_version()
+        scope["http_version"] = version
+        scope["method"] = self.parser.get_method().decode("ascii")
+        raw_path, _, scope["query_string"] = self.url.partition(b"?")
+        path = raw_path.decode("ascii")
+        scope["raw_path"] = raw_path
+        scope["path"] = unquote(path) if "%" in path else path
+        before = self.cycle
+        cycle = self.cycle = WholeCycle(
+            parts[0] if len(parts) == 1 else b"".join(parts),
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:  # pipelined
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
