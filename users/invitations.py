@@ -150,12 +150,12 @@ class Invitations:
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, request.code)
         try:
-            leads_on = row is None or await self._leads_on(row, OWNER_SECONDS)
+            has_chat = row is None or await self._has_chat(row, OWNER_SECONDS)
         except Refusal:
-            leads_on = True  # chats does not say: what may work is better revoked
-        return await retry_busy(lambda: self._revoke(request, leads_on))
+            has_chat = True  # chats does not say; what may still work is better revoked
+        return await retry_busy(lambda: self._revoke(request, has_chat))
 
-    async def _revoke(self, request: RevokeInvitation, leads_on: bool) -> Empty:
+    async def _revoke(self, request: RevokeInvitation, has_chat: bool) -> Empty:
         scope = f"revoke_invitation {request.code}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
@@ -165,7 +165,7 @@ class Invitations:
             if await find_result(connection, request.caller, scope, request.key) is not None:
                 return Empty()
             row = await lock_working(connection, request.code)
-            if row.uses_left == 0 or not leads_on:
+            if row.uses_left == 0 or not has_chat:
                 raise not_found()
             if role not in IN_CHARGE and row.maker != request.caller:
                 raise not_found()
@@ -225,13 +225,13 @@ class Invitations:
         """None for one that does not work, or not any more."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
-        if row is None or row.uses_left == 0 or not await self._leads_on(row):
+        if row is None or row.uses_left == 0 or not await self._has_chat(row):
             return None
         return kind_of(row)
 
-    async def _leads_on(self, row: store.InvitationRow, seconds: float = DEADLINE_SECONDS) -> bool:
-        """Whether its chat, where it has one, is still its maker's. Raises Refusal `unavailable`
-        where chats does not say within `seconds`."""
+    async def _has_chat(self, row: store.InvitationRow, seconds: float = DEADLINE_SECONDS) -> bool:
+        """Whether its maker still owns the chat that it is for, if it is for one. Raises Refusal
+        `unavailable` where chats does not say within `seconds`."""
         if row.chat is None:
             return True
         return (await self._owners_of({row.chat}, seconds)).get(row.chat) == row.maker

@@ -58,8 +58,8 @@ class Lanes(Generic[Item, Result]):
     more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, at the
     earliest the share `gather` of the time that it took later. `returning`: callers that were
     answered ask again soon, so the pause ends early, once as many wait as were answered or already
-    waited when it began. A full batch that waits leaves before those of the last one are told their
-    results."""
+    waited when it began. Where a full batch waits, it leaves before the results of the last one
+    are handed out."""
 
     def __init__(
         self,
@@ -152,8 +152,8 @@ class Lanes(Generic[Item, Result]):
         return began, await self._serve(self._take_batch(lane))
 
     async def _send_ahead(self, lane: _Lane[Item, Result]) -> None:
-        """To tell a whole batch its results takes long, and so does a call: a full one that waits
-        leaves first."""
+        """The next call leaves, so that the replica works while this process hands out the results
+        of the last one."""
         began = self._clock()
         lane.ahead = began, asyncio.create_task(self._serve(self._take_batch(lane)))
         await asyncio.sleep(0)  # so that it leaves

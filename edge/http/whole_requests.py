@@ -1,9 +1,9 @@
-"""A connection whose requests begin with their bodies there, where they come in one piece.
+"""A connection that starts a request together with its body, where both arrive in one piece.
 
-uvicorn begins each with its head, and the request waits for its body at an event of its own. Nearly
-all bodies come with their heads, and then most of that is work for nothing
-(docs/decisions/gateway.md). What comes in pieces begins as before. Without uvicorn's limit of
-requests and its root path, which nobody sets here.
+uvicorn starts the application at the end of the head, and lets it wait for the body on an event
+that it makes for each request. Nearly all bodies arrive with their heads, and then that is work for
+nothing (docs/decisions/gateway.md). What arrives in pieces is left to uvicorn. uvicorn's limit of
+concurrent requests and its root path are not applied; nobody sets them here.
 """
 
 import asyncio
