@@ -52,7 +52,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
         try:
             store = stack.enter_context(closing(FileStore(settings.location)))
         except ValueError as error:
-            raise SettingsError(f"HUBBUB_FILES_URL {error}") from error
+            raise SettingsError(f"HUBBUB_FILES_URL: {error}") from error
         http = stack.enter_context(closing(open_http(service)))
         valkey = stack.enter_context(
             closing(Valkey(service.valkey_url, service.topic_prefix, rest))

@@ -11,6 +11,7 @@ from common.process.sizes import sized
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
+    FILES_URL,
     LINK_KEY_FILE,
     LINK_PREVIEWS,
     NUMBER,
@@ -18,7 +19,6 @@ from common.process.variables import (
     PUSH,
     SECRET_FILE,
     TEXT,
-    URL,
     Join,
     Kind,
     Variable,
@@ -34,7 +34,7 @@ FilesLocation = Annotated[
     Location,
     Variable(
         "HUBBUB_FILES_URL",
-        URL,
+        FILES_URL,
         "Where bytes of files lie: file:///FOLDER, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME.",
         None,
     ),

@@ -26,6 +26,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
+from common.process.variables import FILES_URL
 from common.protocol.ids import is_id, new_id
 from files.ranges import Span
 
@@ -70,7 +71,7 @@ class FileStore:
 
     def __init__(self, location: Location) -> None:
         """Raises ValueError for a URL that it cannot read."""
-        parts = urlsplit(location.url)
+        parts = urlsplit(FILES_URL.parse(location.url))
         self._folder: Path | None = None
         self._within = ""
         self._store: LocalStore | S3Store
@@ -78,10 +79,8 @@ class FileStore:
             self._folder = Path(unquote(parts.path))
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._store = LocalStore(self._folder)
-        elif parts.scheme == "s3":
-            self._store = _open_s3(location)
         else:
-            raise ValueError("must be file:///FOLDER or s3://BUCKET/PREFIX")
+            self._store = _open_s3(location)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
 
     def close(self) -> None:
@@ -269,8 +268,6 @@ def _make_durable(path: Path) -> None:
 def _open_s3(location: Location) -> S3Store:
     parts = urlsplit(location.url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if not parts.netloc or not options.keys() <= {"endpoint", "region"}:
-        raise ValueError("must be s3://BUCKET/PREFIX?endpoint=URL&region=NAME")
     config: dict[str, Any] = {"region": options.get("region", "us-east-1")}
     if endpoint := options.get("endpoint"):
         config["endpoint"] = endpoint

@@ -11,6 +11,7 @@ import msgspec
 from common.process.sizes import SIZE, Size, sized
 from common.process.variables import (
     FILE,
+    FILES_URL,
     FOLDER,
     NUMBER,
     ORIGINS,
@@ -204,7 +205,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
         str,
         Variable(
             "HUBBUB_FILES_URL",
-            URL,
+            FILES_URL,
             "Where bytes of files lie, if not in `HUBBUB_DATA`.",
             otherwise="`file://HUBBUB_DATA/files`",
         ),

@@ -7,7 +7,7 @@ below and the tables of docs/configuration.md follow from that.
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 MIN_SECRET_CHARACTERS: Final = 16
 MIN_DIFFERENT_CHARACTERS: Final = 6
@@ -135,6 +135,17 @@ def _parse_web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _parse_files_url(text: str) -> str:
+    parts = urlsplit(text)
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    is_bucket = parts.scheme == "s3" and parts.netloc
+    if not is_folder and not is_bucket:
+        raise ValueError(f"{text!r} is not file:///FOLDER or s3://BUCKET/PREFIX")
+    if is_bucket and not parse_qs(parts.query).keys() <= {"endpoint", "region"}:
+        raise ValueError(f"{text!r} is not s3://BUCKET/PREFIX?endpoint=URL&region=NAME")
+    return text
+
+
 def _read_secret(path: str) -> str:
     """What is short, or looks like a default, is no secret."""
     try:
@@ -162,6 +173,7 @@ def _read_old_secret(path: str) -> str | None:
 TEXT: Final = Kind("text", str, "")
 URL: Final = Kind("URL", str)
 WEB_ADDRESS: Final = Kind("URL", _parse_web_address)
+FILES_URL: Final = Kind("URL", _parse_files_url)
 LISTENER: Final = Kind("HOST:PORT", _parse_address)
 REACHED_AT: Final = Kind("HOST:PORT", str, "")
 DESCRIPTOR: Final = Kind("file descriptor", whole_number(0))

@@ -116,3 +116,23 @@ def test_a_key_without_its_certificate_is_refused() -> None:
     """Whoever named it wants no Hubbub that is served in the clear."""
     with pytest.raises(SettingsError, match="HUBBUB_TLS_CERTIFICATE is not"):
         read_settings({"HUBBUB_TLS_KEY": "/key.pem"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/srv/files", "http://s3.example.org/b", "file:files", "file://srv/files", "s3:///files",
+     "s3://b?zone=eu", "s3://["],
+)  # fmt: skip
+def test_a_place_for_files_that_makes_no_sense_is_refused(url: str) -> None:
+    """Before anything is started, not when the first process of files reads it."""
+    with pytest.raises(SettingsError, match="HUBBUB_FILES_URL: "):
+        read_settings({"HUBBUB_FILES_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///srv/my%20files", "s3://b", "s3://b/under?endpoint=http://127.0.0.1:9&region=eu"],
+)
+def test_files_lie_in_a_folder_or_a_bucket(url: str) -> None:
+    """As files itself takes them."""
+    assert read_settings({"HUBBUB_FILES_URL": url}).files_url == url
