@@ -38,7 +38,7 @@ def main() -> None:
         case ["keys", "rotate" | "revoke" as what]:
             try:
                 key_change.run(read_key_settings(), what)
-            except (SettingsError, DatabaseUnavailable) as error:
+            except (SettingsError, SigningKeysError, DatabaseUnavailable) as error:
                 sys.exit(f"users: {error}")
         case _:
             sys.exit("usage: python -m users [owner NAME | keys rotate | keys revoke]")

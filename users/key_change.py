@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from common.database.pool import create_pool
 from common.identity.wrapping import Wrapping
 from users.settings import KeySettings
-from users.signing import Rotated, SigningKeys
+from users.signing import Rotated, SigningKeys, SigningKeysError
+from users.store.signing_keys import NoTables
 from users.vapid import PushKey
 
 Change = Literal["rotate", "revoke"]
@@ -33,7 +34,13 @@ async def change_keys(settings: KeySettings, what: Change) -> Changed:
 
 
 def run(settings: KeySettings, what: Change) -> None:
-    changed = asyncio.run(change_keys(settings, what))
+    """Raises SigningKeysError, DatabaseUnavailable."""
+    try:
+        changed = asyncio.run(change_keys(settings, what))
+    except NoTables as error:
+        raise SigningKeysError(
+            "users' database has no tables yet: start Hubbub first, which makes them and a key"
+        ) from error
     removed = ", ".join(changed.keys.removed) or "none"
     sys.stdout.write(f"made {changed.keys.made}, removed {removed}\n")
     if changed.unsubscribed is not None:

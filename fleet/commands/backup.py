@@ -66,8 +66,7 @@ KNOWN_FAILURES = (
 def back_up(settings: FleetSettings, target: Path) -> None:
     """Writes a backup of the system, running or not, to a new file. Raises BackupFailed, OSError,
     Interrupted; nothing is left of it then."""
-    if not settings.keys.is_dir():
-        raise BackupFailed(f"there is no Hubbub in {settings.data}")
+    _check_started(settings)
     if target.exists():
         raise BackupFailed(f"{target} exists already")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +179,10 @@ async def _copy_files(source: str, target: str) -> None:
 async def databases_of(
     settings: FleetSettings, *, may_run: bool
 ) -> AsyncIterator[Mapping[str, str]]:
-    """The databases' URLs by role, of servers that run as long as the block does."""
+    """The databases' URLs by role, of servers that run as long as the block does. What may run is
+    not made where it was never started."""
+    if may_run:
+        _check_started(settings)
     lock = FolderLock(settings.data)
     try:
         try:
@@ -199,6 +201,12 @@ async def databases_of(
                 yield _urls(settings, port.number)
     finally:
         lock.release()
+
+
+def _check_started(settings: FleetSettings) -> None:
+    """Raises BackupFailed."""
+    if not settings.keys.is_dir():
+        raise BackupFailed(f"there is no Hubbub in {settings.data} yet. Start it first: make run")
 
 
 def _check_variables(settings: FleetSettings) -> None:

@@ -185,3 +185,18 @@ def test_the_operator_changes_keys_by_the_command_line(
 
     first = run("rotate").split()[1].rstrip(",")
     assert run("revoke").endswith(f"removed {first}\n")
+
+
+@pytest.mark.parametrize("what", ["rotate", "revoke"])
+def test_keys_of_a_database_that_was_never_set_up_are_a_sentence(
+    make_database: Callable[[], str], environment: dict[str, str], what: str
+) -> None:
+    """As before the first start, or after one that did not get so far."""
+    given = {**environment, "HUBBUB_USERS_DATABASE_URL": make_database()}
+    done = subprocess.run(
+        [sys.executable, "-m", "users", "keys", what], env={"PATH": os.environ["PATH"], **given},
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("users: users' database has no tables yet: start Hubbub first")
