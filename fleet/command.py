@@ -149,6 +149,9 @@ def main() -> int:
                 chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
                 return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
             case "owner":
+                if not arguments.username:
+                    say("Say which account: make owner NAME=ann")
+                    return 1
                 return asyncio.run(tell(settings, MakeOwner(arguments.username)))
             case "unit":
                 print(unit_text(settings), end="")

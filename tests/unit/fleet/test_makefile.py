@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,13 @@ def test_a_path_with_a_space_is_one_word(
         check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == passed
+
+
+def test_an_owner_is_named(tmp_path: Path) -> None:
+    """Without a name it says how to give one; whether Hubbub runs is not looked at."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet", "owner", ""],  # as `make owner` passes it on
+        cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"], "HUBBUB_DATA": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "Say which account: make owner NAME=ann\n")
