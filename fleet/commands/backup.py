@@ -183,7 +183,7 @@ async def databases_of(
     not made where it was never started."""
     if may_run:
         _check_started(settings)
-    lock = FolderLock(settings.data)
+    lock = FolderLock(settings.data, for_command=True)
     try:
         try:
             await lock.acquire()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from fleet.data.lock import lock_holder
+from fleet.data.lock import is_held_by_command, lock_holder
 
 STOP_SECONDS: Final = 45.0  # a drain takes 22 s at most
 POLL_SECONDS: Final = 0.1
@@ -15,10 +15,13 @@ POLL_SECONDS: Final = 0.1
 
 def stop_running(data: Path) -> int:
     """As Ctrl-C does, and waits until all of it is gone; exit code 0 when nothing runs any more.
-    Raises PermissionError where it is somebody else's."""
+    A backup of a stopped system goes on. Raises PermissionError where it is somebody else's."""
     holder = lock_holder(data)
     if holder is None:
         print(f"No Hubbub runs on {data}.")
+        return 0
+    if is_held_by_command(data):
+        print(f"No Hubbub runs on {data}. A backup or another command does (process {holder}).")
         return 0
     deadline = time.monotonic() + STOP_SECONDS
     try:

@@ -55,7 +55,7 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
     kept = old_folder(settings.data, now)
     if kept.exists():
         raise BackupFailed(f"{kept} is there already: move it away")
-    lock = FolderLock(settings.data)
+    lock = FolderLock(settings.data, for_command=True)
     try:
         await lock.acquire()
         programs = old_programs

@@ -4,13 +4,16 @@ import asyncio
 import fcntl
 import os
 import pwd
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 LEFTOVERS_TIMEOUT_SECONDS = 15
+COMMAND: Final = b"command"  # in the file while one holds it, which is empty otherwise
 
 
 class FolderInUse(Exception):
-    """Another fleet holds the folder; the text says what to do."""
+    """Another fleet or a command holds the folder; the text says what to do."""
 
 
 class ForeignFolder(Exception):
@@ -22,10 +25,13 @@ class FolderLock:
 
     The children's lock goes with their descriptors: it is free once the last of them, and the
     last of their own children, is gone. The kernel frees both, however a process ends.
+
+    `for_command` is a backup or the like, which is no Hubbub that one could stop.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, for_command: bool = False) -> None:
         self._data = data
+        self._holder = COMMAND if for_command else b""
         self._parent = os.open(data / "fleet.lock", os.O_RDWR | os.O_CREAT, 0o600)
         self.for_children = os.open(data / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
@@ -33,10 +39,17 @@ class FolderLock:
         """Raises FolderInUse, at once for a live fleet and later for children that do not end, and
         ForeignFolder where nothing runs."""
         if not _lock(self._parent):
+            if is_held_by_command(self._data):
+                raise FolderInUse(
+                    f"A backup or another command works on {self._data}. Try again when it is done."
+                )
             raise FolderInUse(
                 f"Another Hubbub runs on {self._data}. Stop it, or choose another folder with "
                 "HUBBUB_DATA (and another port with HUBBUB_PORT)."
             )
+        with suppress(OSError):  # a full disk
+            os.ftruncate(self._parent, 0)
+            os.pwrite(self._parent, self._holder, 0)
         _check_owner(self._data)
         deadline = asyncio.get_running_loop().time() + LEFTOVERS_TIMEOUT_SECONDS
         while not _lock(self.for_children):
@@ -72,8 +85,13 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+def is_held_by_command(data: Path) -> bool:
+    """What holds the folder, where it is held. Raises OSError."""
+    return (data / "fleet.lock").read_bytes() == COMMAND
+
+
 def lock_holder(data: Path) -> int | None:
-    """The process id of the fleet that holds the folder; None where none does."""
+    """The id of the process that holds the folder, a fleet or a command; None where none does."""
     try:
         found = (data / "fleet.lock").stat()
     except OSError:

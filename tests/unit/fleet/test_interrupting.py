@@ -1,5 +1,6 @@
 """Commands that are ended before they are done."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fleet.commands.stop import stop_running
+from fleet.data.lock import FolderInUse, FolderLock
 from fleet.processes.ports import LOOPBACK
 from fleet.settings import PROJECT_FOLDER
 
@@ -24,27 +27,35 @@ def silent_database() -> Iterator[socket.socket]:
         yield listener
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize(
-    "words", [("fleet.commands.backup", "backup", "new.tar"), ("fleet", "sql", "users", "SELECT 1")]
-)
-def test_no_password_no_half_a_file_and_no_child_is_left(
-    silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...], number: signal.Signals
-) -> None:
-    """The passwords of both databases lie in a file as long as a command needs them."""
-    data, scratch = tmp_path / "data", tmp_path / "scratch"
+WORDS = (("fleet.commands.backup", "backup", "new.tar"), ("fleet", "sql", "users", "SELECT 1"))
+
+
+def start_command(
+    database: socket.socket, folder: Path, words: tuple[str, ...]
+) -> subprocess.Popen[str]:
+    """On a Hubbub that does not run, whose both databases are the silent one."""
+    data, scratch = folder / "data", folder / "scratch"
     (data / "keys").mkdir(parents=True)
     scratch.mkdir()
-    url = "postgresql://{}:secret@{}:{}/{}".format("u", *silent_database.getsockname(), "d")
-    command = subprocess.Popen(
+    url = "postgresql://{}:secret@{}:{}/{}".format("u", *database.getsockname(), "d")
+    return subprocess.Popen(
         [sys.executable, "-m", *words],
-        cwd=tmp_path, text=True, stderr=subprocess.PIPE,
+        cwd=folder, text=True, stderr=subprocess.PIPE,
         env={
             "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_FOLDER), "HUBBUB_DATA": str(data),
             "TMPDIR": str(scratch), "HUBBUB_USERS_DATABASE_URL": url,
             "HUBBUB_CHATS_DATABASE_URL": url,
         },
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", WORDS)
+def test_no_password_no_half_a_file_and_no_child_is_left(
+    silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    """The passwords of both databases lie in a file as long as a command needs them."""
+    command, scratch = start_command(silent_database, tmp_path, words), tmp_path / "scratch"
     child, _ = silent_database.accept()
     assert any("secret" in path.read_text() for path in scratch.glob("hubbub-services-*"))
     command.send_signal(number)
@@ -57,6 +68,31 @@ def test_no_password_no_half_a_file_and_no_child_is_left(
     child.close()
     assert list(scratch.iterdir()) == []
     assert not list(tmp_path.glob("new.tar*"))
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_command_on_a_stopped_system_is_not_what_stop_ends(
+    silent_database: socket.socket,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    """It holds the folder as a Hubbub would; who wants to start one is told to wait."""
+    command, data = start_command(silent_database, tmp_path, words), tmp_path / "data"
+    child, _ = silent_database.accept()
+    assert stop_running(data) == 0
+    assert f"No Hubbub runs on {data}." in capsys.readouterr().out
+    with pytest.raises(FolderInUse, match=f"A backup or another command works on {data}"):
+        asyncio.run(FolderLock(data).acquire())
+    assert command.poll() is None
+    command.terminate()
+    command.communicate(timeout=WAIT_SECONDS)
+    child.close()
+    lock = FolderLock(data)
+    asyncio.run(lock.acquire())
+    with pytest.raises(FolderInUse, match=f"Another Hubbub runs on {data}"):
+        asyncio.run(FolderLock(data).acquire())
+    lock.release()
 
 
 @pytest.mark.parametrize("target", ["a file/new.tar", "/proc/new.tar"])
