@@ -16,10 +16,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from common.process.variables import SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
+from fleet.commands.service_file import service_file
 from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state, started_with
@@ -33,7 +34,7 @@ from fleet.engines.postgres import (
 )
 from fleet.engines.unprivileged import CannotDropRoot
 from fleet.processes.children import spawn
-from fleet.processes.ports import LOOPBACK, ReservedPort
+from fleet.processes.ports import ReservedPort
 from fleet.settings import (
     DATA_VARIABLES,
     DATABASE_VARIABLES,
@@ -106,14 +107,11 @@ async def _run_script(
     """Returns what the script says, raises it as BackupFailed where that is why it failed."""
     may_run = given is None
     async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
-        with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
-            # A file: other users of the machine see command lines.
-            services.write("".join(service_section(role, url) for role, url in urls.items()))
-            services.flush()
+        with service_file(urls) as services:
             environment = {
                 **os.environ,
                 "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
-                "PGSERVICEFILE": services.name,
+                "PGSERVICEFILE": services.path,
                 "HUBBUB_SIGNING_KEYS": str(settings.old_signing_keys),  # to be removed
                 "HUBBUB_FILES_FOLDER": str(folder),
                 "REPLACE": "yes" if replace else "",
@@ -121,7 +119,7 @@ async def _run_script(
             process = await asyncio.create_subprocess_exec(
                 "sh", str(SCRIPTS / name), env=environment, stderr=subprocess.PIPE,
                 stdin=given or subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
-                process_group=0,
+                pass_fds=[services.descriptor], process_group=0,
             )  # fmt: skip
             async with ending(process, group=True):
                 _, said = await process.communicate()
@@ -134,14 +132,13 @@ async def _run_script(
 async def run_statement(settings: FleetSettings, role: str, statement: str) -> int:
     """Lets psql run a statement in the database of a role, and gives its exit code."""
     async with databases_of(settings, may_run=True) as urls:
-        with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
-            services.write(service_section(role, urls[role]))
-            services.flush()
+        with service_file({role: urls[role]}) as services:
             # Also where it takes no writes by default, which a statement may be to end.
             place = f"service={role} target_session_attrs=primary"
             process = await asyncio.create_subprocess_exec(
                 postgres_program("psql"), "--no-psqlrc", "-c", statement, place,
-                env={**os.environ, "PGSERVICEFILE": services.name},
+                env={**os.environ, "PGSERVICEFILE": services.path},
+                pass_fds=[services.descriptor],
             )  # fmt: skip
             async with ending(process):
                 return await process.wait()
@@ -282,26 +279,6 @@ async def running_server(
         process.send_signal(signal.SIGINT)  # ends sessions instead of waiting for them
         await asyncio.to_thread(process.wait, STOP_TIMEOUT_SECONDS)
         await copying
-
-
-def service_section(name: str, url: str) -> str:
-    """A URL as a section of libpq's connection service file.
-
-    https://www.postgresql.org/docs/current/libpq-pgservice.html
-    """
-    parts = urlsplit(url)
-    servers = [urlsplit(f"//{place}") for place in parts.netloc.rpartition("@")[2].split(",")]
-    settings = {
-        "host": ",".join(server.hostname or LOOPBACK for server in servers),
-        "port": ",".join(str(server.port or 5432) for server in servers),
-        "target_session_attrs": "read-write",
-        "dbname": unquote(parts.path.removeprefix("/")),
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        **dict(parse_qsl(parts.query)),
-    }
-    lines = [f"{key}={value}\n" for key, value in settings.items() if value]
-    return f"[{name}]\n{''.join(lines)}"
 
 
 def main() -> int:

@@ -22,9 +22,9 @@ from fleet.commands.backup import (
     KNOWN_FAILURES,
     BackupFailed,
     running_server,
-    service_section,
 )
 from fleet.commands.interrupting import run_unless_told
+from fleet.commands.service_file import ServiceFile, service_file
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.databases import read_database
@@ -115,20 +115,21 @@ async def _server(
 
 async def _copy(settings: FleetSettings, programs: Path, old: int, new: int) -> None:
     """Each database in one transaction. Raises BackupFailed."""
-    with tempfile.NamedTemporaryFile("w", prefix="hubbub-services-") as services:
+    urls: dict[str, str] = {}
+    for role in DATABASE_VARIABLES:
+        database = read_database(settings.keys, role)
+        urls |= {f"old-{role}": database.url(old), f"new-{role}": database.url(new)}
+    with service_file(urls) as services:
         for role in DATABASE_VARIABLES:
-            database = read_database(settings.keys, role)
-            services.write(service_section(f"old-{role}", database.url(old)))
-            services.write(service_section(f"new-{role}", database.url(new)))
-        services.flush()
-        environment = {**os.environ, "PGSERVICEFILE": services.name}
-        for role in DATABASE_VARIABLES:
-            await asyncio.to_thread(_copy_database, role, programs, environment)
+            await asyncio.to_thread(_copy_database, role, programs, services)
 
 
-def _copy_database(role: str, programs: Path, environment: dict[str, str]) -> None:
+def _copy_database(role: str, programs: Path, services: ServiceFile) -> None:
+    environment, kept = {**os.environ, "PGSERVICEFILE": services.path}, [services.descriptor]
     query = _program("psql", "--no-psqlrc", "-tAc", PREPARED, f"service=old-{role}")
-    waiting = subprocess.run(query, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    waiting = subprocess.run(  # noqa: S603
+        query, env=environment, pass_fds=kept, capture_output=True, text=True, check=False
+    )
     if waiting.stdout.strip() != "0":
         raise BackupFailed(
             f"the database of {role} holds prepared transactions, or does not answer"
@@ -145,8 +146,12 @@ def _copy_database(role: str, programs: Path, environment: dict[str, str]) -> No
         f"--dbname=service=new-{role}",
     )  # fmt: skip
     with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(dump, env=environment, stdout=subprocess.PIPE, stderr=said) as giving:  # noqa: S603
-            loaded = subprocess.run(load, env=environment, stdin=giving.stdout, stderr=said)  # noqa: S603
+        with subprocess.Popen(  # noqa: S603
+            dump, env=environment, pass_fds=kept, stdout=subprocess.PIPE, stderr=said
+        ) as giving:
+            loaded = subprocess.run(  # noqa: S603
+                load, env=environment, pass_fds=kept, stdin=giving.stdout, stderr=said
+            )
         if giving.returncode or loaded.returncode:  # a part of a dump is refused as a whole
             said.seek(0)
             raise BackupFailed(said.read().decode(errors="replace").strip())

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from common.protocol.ids import new_id
-from fleet.commands.backup import service_section
+from fleet.commands.service_file import service_section
 from fleet.engines.binaries import postgres_program
 from fleet.settings import PROJECT_FOLDER
 from tests.fixtures.device import Device

@@ -14,7 +14,8 @@ import pytest
 
 from common.database.pool import migrate
 from common.protocol.ids import new_id
-from fleet.commands.backup import BackupFailed, back_up, databases_of, restore, service_section
+from fleet.commands.backup import BackupFailed, back_up, databases_of, restore
+from fleet.commands.service_file import service_section
 from fleet.data.lock import FolderInUse, FolderLock
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 

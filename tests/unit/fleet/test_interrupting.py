@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,10 +55,9 @@ def start_command(
 def test_no_password_no_half_a_file_and_no_child_is_left(
     silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...], number: signal.Signals
 ) -> None:
-    """The passwords of both databases lie in a file as long as a command needs them."""
+    """The passwords of both databases are in memory alone, however it ends."""
     command, scratch = start_command(silent_database, tmp_path, words), tmp_path / "scratch"
     child, _ = silent_database.accept()
-    assert any("secret" in path.read_text() for path in scratch.glob("hubbub-services-*"))
     command.send_signal(number)
     _, said = command.communicate(timeout=WAIT_SECONDS)
     assert "It was interrupted before it was done." in said
@@ -68,6 +68,24 @@ def test_no_password_no_half_a_file_and_no_child_is_left(
     child.close()
     assert list(scratch.iterdir()) == []
     assert not list(tmp_path.glob("new.tar*"))
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_command_that_is_killed_leaves_nothing_in_the_folder_for_temporary_files(
+    silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Neither passwords, nor what a script was at work on: that ends without its databases."""
+    command, scratch = start_command(silent_database, tmp_path, words), tmp_path / "scratch"
+    child, _ = silent_database.accept()
+    files = [path for path in scratch.rglob("*") if path.is_file()]
+    assert not any(b"secret" in path.read_bytes() for path in files)
+    command.kill()
+    child.close()
+    command.communicate(timeout=WAIT_SECONDS)  # until its children have ended too
+    deadline = time.monotonic() + WAIT_SECONDS
+    while list(scratch.iterdir()):
+        assert time.monotonic() < deadline, list(scratch.rglob("*"))
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("words", WORDS)
