@@ -31,7 +31,12 @@ rebuild-search: $(VENV)/run.stamp  ## make the search index anew from the log of
 
 service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and say how to install it
 	@mkdir -p .build && $(BIN)/python -m fleet unit >.build/hubbub.service
+	@rm -f .build/hubbub.env; umask 077; \
+		$(BIN)/python -m fleet unit --environment >.build/hubbub.env
 	@echo "Written to .build/hubbub.service. To start it now and with the machine:"
+	@if [ -s .build/hubbub.env ]; then \
+		echo "sudo install -m 600 .build/hubbub.env /etc/hubbub.env && rm .build/hubbub.env"; \
+		else rm .build/hubbub.env; fi
 	@echo "sudo cp .build/hubbub.service /etc/systemd/system/ && sudo systemctl enable --now hubbub"
 
 owner: $(VENV)/run.stamp  ## make an account an owner of the running instance: NAME=ann

@@ -14,7 +14,12 @@ from fleet.commands.interrupting import Interrupted, run_unless_told
 from fleet.commands.rebuild import PROGRAMS, rebuild
 from fleet.commands.rotation import rotate_keys
 from fleet.commands.stop import stop_running
-from fleet.commands.unit import preparations, unit_text
+from fleet.commands.unit import (
+    ENVIRONMENT_FILE,
+    environment_text,
+    preparations,
+    unit_text,
+)
 from fleet.control import (
     MakeOwner,
     NotAnswering,
@@ -122,7 +127,10 @@ def read_arguments() -> argparse.Namespace:
     scale.add_argument("replicas")
     owner = commands.add_parser("owner", help="make an account an owner of the instance")
     owner.add_argument("username")
-    commands.add_parser("unit", help="print a systemd unit that runs this Hubbub")
+    unit = commands.add_parser("unit", help="print a systemd unit that runs this Hubbub")
+    unit.add_argument(
+        "--environment", action="store_true", help=f"print what belongs into {ENVIRONMENT_FILE}"
+    )
     sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
     sql.add_argument("role", choices=DATABASE_VARIABLES)
     sql.add_argument("statement")
@@ -153,6 +161,9 @@ def main() -> int:
                     say("Say which account: make owner NAME=ann")
                     return 1
                 return asyncio.run(tell(settings, MakeOwner(arguments.username)))
+            case "unit" if arguments.environment:
+                print(environment_text(settings), end="")
+                return 0
             case "unit":
                 print(unit_text(settings), end="")
                 for command in preparations(settings):

@@ -13,9 +13,10 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from fleet.processes.descriptors import GOOD_DESCRIPTORS
-from fleet.settings import PROJECT_FOLDER, FleetSettings
+from fleet.settings import EXTERNAL, PROJECT_FOLDER, FleetSettings
 
 FALLBACK_USER: Final = "hubbub"  # for what root installs: PostgreSQL does not run as root
+ENVIRONMENT_FILE: Final = "/etc/hubbub.env"
 STOP_SECONDS: Final = 40  # the fleet drains for at most 30
 UNIT: Final = """\
 [Unit]
@@ -72,12 +73,15 @@ WantedBy=multi-user.target
 
 
 def unit_text(settings: FleetSettings) -> str:
-    """The variables that are set now are set in it too, and what they name can be reached."""
+    """The variables that are set now are set in it too, and what they name can be reached. Those
+    that may hold passwords are in a file for root alone: everybody may ask systemd for the rest."""
     variables = [
         f'Environment="{_escape(name)}={_escape(value)}"'
         for name, value in sorted(settings.environment.items())
-        if name.startswith("HUBBUB_") and name != "HUBBUB_DATA"
+        if name.startswith("HUBBUB_") and name not in ("HUBBUB_DATA", *EXTERNAL)
     ]
+    if settings.external:
+        variables.append(f"EnvironmentFile={ENVIRONMENT_FILE}")
     data = f'Environment="HUBBUB_DATA={_escape(str(settings.data))}"'
     writable = [str(path) for path in writable_folders(settings)]
     named = [settings.tls_certificate, settings.tls_key, Path(sys.executable).resolve()]
@@ -95,6 +99,15 @@ def unit_text(settings: FleetSettings) -> str:
         writable=" ".join(map(_word, [*writable, f"-{PROJECT_FOLDER}/.venv"])),
         home="read-only" if at_home else "yes",
     )
+
+
+def environment_text(settings: FleetSettings) -> str:
+    """What belongs into the unit's EnvironmentFile; nothing where it names none."""
+    quoted = {
+        name: url.replace("\\", "\\\\").replace('"', '\\"')  # a percent sign is one here
+        for name, url in settings.external.items()
+    }
+    return "".join(f'{name}="{url}"\n' for name, url in quoted.items())
 
 
 def preparations(settings: FleetSettings) -> list[str]:

@@ -1,6 +1,7 @@
 """What `make` passes on of its variables."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,29 @@ def test_an_owner_is_named(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "Say which account: make owner NAME=ann\n")
+
+
+def test_a_service_gets_its_passwords_from_a_file_for_root_alone(tmp_path: Path) -> None:
+    """`make service` writes it for its user alone, and says how it becomes root's. Where there are
+    none there is no file."""
+    for needed in ("deploy/locks/run.txt", "venv/bin/pip", "venv/run.stamp"):
+        (tmp_path / needed).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / needed).touch()
+    python = tmp_path / "venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    url = "postgresql://users:secret@db/users"
+    written = tmp_path / ".build" / "hubbub.env"
+    for given in ({"HUBBUB_USERS_DATABASE_URL": url}, {}):
+        done = subprocess.run(
+            ["make", "-s", "-f", str(PROJECT_FOLDER / "Makefile"), "VENV=venv", "service"],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_FOLDER), **given},
+        )  # fmt: skip
+        command = "sudo install -m 600 .build/hubbub.env /etc/hubbub.env && rm .build/hubbub.env"
+        assert (command in done.stdout.splitlines()) == bool(given)
+        assert written.exists() == bool(given)
+        assert "secret" not in written.with_name("hubbub.service").read_text() + done.stderr
+        if given:
+            assert written.read_text() == f'HUBBUB_USERS_DATABASE_URL="{url}"\n'
+            assert stat.S_IMODE(written.stat().st_mode) == 0o600

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fleet.commands.unit import unit_text
+from fleet.commands.unit import environment_text, unit_text
 from fleet.settings import PROJECT_FOLDER, read_settings
 
 
@@ -26,6 +26,26 @@ def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> Non
     assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" in unit_text(
         read_settings({"HUBBUB_DATA": str(data), "HUBBUB_PORT": "443"})
     )
+
+
+def test_passwords_are_not_in_the_unit(tmp_path: Path) -> None:
+    """Everybody may read it, and ask systemd what it sets; the file beside it is root's."""
+    urls = {
+        "HUBBUB_VALKEY_URL": 'redis://:a"%\\b@bus',
+        "HUBBUB_USERS_DATABASE_URL": "postgresql://users:secret@db/users",
+    }
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path), "HUBBUB_PORT": "8123", **urls})
+    lines = unit_text(settings).splitlines()
+    assert 'Environment="HUBBUB_PORT=8123"' in lines
+    assert "EnvironmentFile=/etc/hubbub.env" in lines
+    assert not any(name in line for line in lines for name in urls)
+    assert environment_text(settings).splitlines() == [
+        r'''HUBBUB_VALKEY_URL="redis://:a\"%\\b@bus"''',
+        'HUBBUB_USERS_DATABASE_URL="postgresql://users:secret@db/users"',
+    ]
+    alone = read_settings({"HUBBUB_DATA": str(tmp_path)})
+    assert "EnvironmentFile" not in unit_text(alone)
+    assert environment_text(alone) == ""
 
 
 def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
@@ -73,7 +93,8 @@ def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Pat
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
     """Where there is one, it knows every line."""
     unit = tmp_path / "hubbub.service"
-    unit.write_text(unit_text(read_settings({"HUBBUB_DATA": str(tmp_path)})))
+    given = {"HUBBUB_DATA": str(tmp_path), "HUBBUB_VALKEY_URL": "redis://bus"}
+    unit.write_text(unit_text(read_settings(given)))
     if shutil.which("systemd-analyze"):
         done = subprocess.run(
             ["systemd-analyze", "verify", "--man=no", "--generators=no", str(unit)],
