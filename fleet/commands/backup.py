@@ -116,12 +116,12 @@ async def _run_script(
                 "HUBBUB_FILES_FOLDER": str(folder),
                 "REPLACE": "yes" if replace else "",
             }
-            process = await asyncio.create_subprocess_exec(
+            starting = asyncio.create_subprocess_exec(
                 "sh", str(SCRIPTS / name), env=environment, stderr=subprocess.PIPE,
                 stdin=given or subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
                 pass_fds=[services.descriptor], process_group=0,
             )  # fmt: skip
-            async with ending(process, group=True):
+            async with ending(starting, group=True) as process:
                 _, said = await process.communicate()
     text = said.decode(errors="replace").strip()
     if process.returncode != 0:
@@ -135,12 +135,12 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
         with service_file({role: urls[role]}) as services:
             # Also where it takes no writes by default, which a statement may be to end.
             place = f"service={role} target_session_attrs=primary"
-            process = await asyncio.create_subprocess_exec(
+            starting = asyncio.create_subprocess_exec(
                 postgres_program("psql"), "--no-psqlrc", "-c", statement, place,
                 env={**os.environ, "PGSERVICEFILE": services.path},
                 pass_fds=[services.descriptor],
             )  # fmt: skip
-            async with ending(process):
+            async with ending(starting) as process:
                 return await process.wait()
 
 
@@ -162,11 +162,11 @@ async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
 
 async def _copy_files(source: str, target: str) -> None:
     """Raises BackupFailed."""
-    process = await asyncio.create_subprocess_exec(
+    starting = asyncio.create_subprocess_exec(
         sys.executable, "-m", "files.move", "--copy", source, target, cwd=PROJECT_FOLDER,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    async with ending(process):
+    async with ending(starting) as process:
         _, said = await process.communicate()
     if process.returncode != 0:
         raise BackupFailed(said.decode(errors="replace").strip())

@@ -36,11 +36,16 @@ async def _until_told(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def ending(process: Process, *, group: bool = False) -> AsyncIterator[Process]:
-    """It does not outlive the block, nor, of a `group` that it leads, what it has started."""
+async def ending(
+    starting: Coroutine[Any, Any, Process], *, group: bool = False
+) -> AsyncIterator[Process]:
+    """It does not outlive the block, nor, of a `group` that it leads, what it has started: also
+    where the block is left before it has begun."""
+    started = asyncio.ensure_future(starting)
     try:
-        yield process
+        yield await asyncio.shield(started)  # cut short, asyncio would kill it without its group
     finally:
+        process = await started
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 if group:

@@ -20,8 +20,8 @@ async def rebuild(settings: FleetSettings, what: str) -> int:
     """`what` is one of PROGRAMS. The exit code of the program that does it and says what it did."""
     async with databases_of(settings, may_run=True) as urls:
         environment = {**os.environ, "HUBBUB_CHATS_DATABASE_URL": urls["chats"]}
-        process = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             sys.executable, "-m", PROGRAMS[what], env=environment
         )
-        async with ending(process):
+        async with ending(starting) as process:
             return await process.wait()

@@ -22,8 +22,8 @@ async def rotate_keys(settings: FleetSettings, what: str) -> int:
             "HUBBUB_USERS_DATABASE_URL": urls["users"],
             "HUBBUB_SIGNING_SECRET_FILE": str(settings.signing_secret),
         }
-        process = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             sys.executable, "-m", "users", "keys", what, env=environment
         )
-        async with ending(process):
+        async with ending(starting) as process:
             return await process.wait()

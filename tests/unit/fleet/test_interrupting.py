@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet.commands.interrupting import ending
 from fleet.commands.stop import stop_running
 from fleet.data.lock import FolderInUse, FolderLock
 from fleet.processes.ports import LOOPBACK
@@ -68,6 +69,32 @@ def test_no_password_no_half_a_file_and_no_child_is_left(
     child.close()
     assert list(scratch.iterdir()) == []
     assert not list(tmp_path.glob("new.tar*"))
+
+
+async def test_what_is_just_starting_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+    """A signal may come when a script runs already and its pipes are not yet connected."""
+    made = tmp_path / "made"
+    script = f"trap 'rm {made}; exit 1' TERM; touch {made}; sleep 60"
+
+    async def run() -> None:
+        starting = asyncio.create_subprocess_exec(
+            "sh", "-c", script, stderr=subprocess.PIPE, process_group=0
+        )
+
+        async def start() -> asyncio.subprocess.Process:
+            running = asyncio.ensure_future(starting)
+            while not made.exists():  # noqa: ASYNC110 - what changes is a file
+                await asyncio.sleep(0.01)
+            task.cancel()
+            return await running
+
+        async with ending(start(), group=True):
+            pass
+
+    task = asyncio.ensure_future(run())
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, WAIT_SECONDS)
+    assert not made.exists()
 
 
 @pytest.mark.parametrize("words", WORDS)
