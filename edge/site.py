@@ -26,7 +26,7 @@ ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 # Functions alone: a copy in each script that needs them costs a first view nothing.
 COPIED: Final = frozenset({"field.js", "mentions.js", "sizes.js"})
 WORKER: Final = "worker.js"
-STYLES: Final = ("page.css", "later.css", "admin/admin.css")
+STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/(?:client/)?[\w-]+\.js)";\n', re.MULTILINE)

@@ -1,5 +1,6 @@
 /**
- * The drawings of the page by their names; the shapes themselves are symbols in index.html.
+ * The drawings of the page by their names; the shapes themselves are symbols in index.html, each on
+ * the same square.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -8,6 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function icon(name, { small = false } = {}) {
   const node = document.createElementNS(SVG, "svg");
   node.setAttribute("class", small ? "icon small" : "icon");
+  node.setAttribute("viewBox", "0 0 20 20");
   node.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
   use.setAttribute("href", `#i-${name}`);

@@ -2,7 +2,6 @@
  * The way to a script that comes when it is wanted, with its styles: one promise, begun anew after a
  * failure.
  */
-import { element } from "./element.js";
 import { NoAnswer } from "./client/errors.js";
 
 export class Lazy {
@@ -12,7 +11,7 @@ export class Lazy {
   #loading = null;
 
   /**
-   * `name` is that of the script and of what it exports, `styles` those that belong to it, if any;
+   * `name` is that of the script and of what it exports, `styles` those that belong to it;
    * `onFailure(error)` when what somebody asked for could not be fetched.
    */
   constructor({ name, styles, onFailure }) {
@@ -27,7 +26,7 @@ export class Lazy {
     const { search } = new URL(import.meta.url);
     const both = () => {
       const script = import(`./${this.#name}.js${search}`);
-      return Promise.all([script, this.#styles && loadStyles(`/web/${this.#styles}${search}`)]);
+      return Promise.all([script, ...this.#styles.map(loadStyles)]);
     };
     this.#loading ??= both().then(
       ([script]) => script[this.#name],
@@ -58,15 +57,17 @@ export class Lazy {
   }
 }
 
-function loadStyles(address) {
-  const there = document.querySelector(`link[href="${address}"]`);
-  if (there?.sheet) return Promise.resolve();
-  there?.remove(); // it did not come
-  const link = element("link", { rel: "stylesheet", href: address });
+/** They wait in the page, which puts them in order: whichever comes first, the others go over it. */
+function loadStyles(name) {
+  const link = document.querySelector(`link[href^="/web/${name}"]`);
+  if (link.sheet) return Promise.resolve();
   const loading = new Promise((resolve, reject) => {
-    link.addEventListener("load", resolve);
-    link.addEventListener("error", () => reject(new Error("The styles did not load.")));
+    link.addEventListener("load", resolve, { once: true });
+    link.addEventListener("error", () => {
+      link.disabled = true; // the next one asks again
+      reject(new Error("The styles did not load."));
+    }, { once: true });
   });
-  document.head.append(link);
+  link.disabled = false;
   return loading;
 }

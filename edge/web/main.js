@@ -18,7 +18,7 @@ class Visit {
   #clock;
   #link; // until it has been followed, or was of no use
   #instance = new Instance({ fetch: (path, request) => fetch(path, request) });
-  #door = new Lazy({ name: "door", styles: "later.css", onFailure() {} });
+  #door = new Lazy({ name: "door", styles: ["talk.css", "later.css"], onFailure() {} });
 
   constructor({ session, api, clock, link }) {
     this.#session = session;

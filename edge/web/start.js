@@ -30,7 +30,7 @@ async function lastHere() {
 async function load() {
   // The same version of all: the address of this one names it.
   const { search } = new URL(import.meta.url);
-  if (location.hash.length > 1) import(`./talk.js${search}`).catch(() => {}); // who opens a chat asks again
+  if (location.hash.length > 1) hurryTalk(search);
   try {
     return await import(`./main.js${search}`);
   } catch {
@@ -40,6 +40,14 @@ async function load() {
     setTimeout(() => location.reload(), RELOAD_MS);
     return null;
   }
+}
+
+/** What shows an open chat may be on its way already: who opens it asks again for what failed. */
+function hurryTalk(search) {
+  import(`./talk.js${search}`).catch(() => {});
+  const styles = document.querySelector('link[href^="/web/talk.css"]');
+  styles.onerror = () => (styles.disabled = true);
+  styles.disabled = false;
 }
 
 async function begin() {

@@ -9,8 +9,8 @@ const VERSION = new URL(location.href).searchParams.get("v");
 const CACHE = `hubbub ${VERSION}`;
 const SHELL = "/";
 const NEEDED = [
-  "page.css", "later.css", "start.js", "main.js", "talk.js", "later.js", "mark.svg", "mark-unread.svg",
-  "manifest.webmanifest",
+  "page.css", "talk.css", "later.css", "start.js", "main.js", "talk.js", "later.js", "mark.svg",
+  "mark-unread.svg", "manifest.webmanifest",
 ];
 const KEPT_VERSIONS = 2; // windows of the version before may still fetch what they need later
 const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none

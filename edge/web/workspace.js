@@ -41,8 +41,8 @@ export class Workspace {
   #layers = new Layers({ go: () => this.#route() });
   #list = new ListChoice({ onChange: () => this.#draw() });
   #notHere = (error) => this.say(refusalInWords(error)); // of a script that did not come
-  #lazy = new Lazy({ name: "later", styles: "later.css", onFailure: this.#notHere });
-  #talk = new Lazy({ name: "talk", onFailure: this.#notHere });
+  #lazy = new Lazy({ name: "later", styles: ["later.css"], onFailure: this.#notHere });
+  #talk = new Lazy({ name: "talk", styles: ["talk.css"], onFailure: this.#notHere });
   #parts;
   #sheets;
   #side;

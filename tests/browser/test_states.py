@@ -259,6 +259,41 @@ async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: 
         await page.close()
 
 
+async def test_styles_come_with_what_they_are_for(
+    new_context: NewContext, stage: Stage, open_page: OpenPage
+) -> None:
+    """Those of an open chat and of layers not with the first view; in one order, whichever is
+    wanted first, and again after they could not be fetched."""
+    play, party = make_play()
+    context = await new_context()
+    await context.add_init_script("globalThis.requestIdleCallback = () => {}")
+    page = await stage.enter(context, play)
+    loaded = (
+        "[...document.styleSheets].filter(one => !one.disabled)"
+        ".map(one => /(\\w+)[.]css/.exec(one.href)[1])"
+    )
+    await expect(page.locator(".live")).to_have_text("live")
+    assert await page.evaluate(loaded) == ["page"]
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox")).to_be_focused()
+    assert await page.evaluate(loaded) == ["page", "later"]
+    await page.keyboard.press("Escape")
+    styles = stage.files.pop("/web/talk.css")
+    try:
+        await page.get_by_role("link", name="Summer party").click()
+        await expect(page.get_by_text("Hubbub cannot be reached.")).to_be_visible()
+        await expect(page.locator(".line")).to_have_count(0)
+    finally:
+        stage.files["/web/talk.css"] = styles
+    await expect(page.locator(".line").first).to_have_css("display", "grid")
+    assert await page.evaluate(loaded) == ["page", "talk", "later"]
+    await page.goto(f"{stage.origin}/?again#{party}")
+    await expect(page.locator(".line").first).to_have_css("display", "grid")
+    assert await page.evaluate(loaded) == ["page", "talk"]
+    door = await open_page(None)
+    await expect(door.locator(".line").first).to_have_css("display", "grid")
+
+
 async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> None:
     """Words alone, which lead to the page; those of another text take their place."""
     play = Play()
