@@ -79,9 +79,13 @@ export function apart(name) {
 /** "ann", "ann and bob", "ann, bob and 4 others". */
 export function listed(people, total = people.length) {
   const names = people.map(apart);
-  if (total > names.length) return `${names.join(", ")} and ${total - names.length} others`;
+  if (total > names.length) return `${names.join(", ")} and ${others(total - names.length)}`;
   if (names.length < 2) return names.join("");
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+function others(count) {
+  return count === 1 ? "1 other" : `${count} others`;
 }
 
 /** A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself. */
@@ -126,7 +130,7 @@ function capitalised(name) {
 /** The name that a chat of these people gets when nobody chose one. */
 export function nameForPeople(names) {
   const name = names.join(", ");
-  return [...name].length <= 128 ? name : `${names[0]} and ${names.length - 1} others`;
+  return [...name].length <= 128 ? name : `${names[0]} and ${others(names.length - 1)}`;
 }
 
 /** The other one of a direct chat, else null. */

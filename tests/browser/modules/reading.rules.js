@@ -2,7 +2,7 @@ import { LogWindow, MOST_SHOWN } from "/web/log-window.js";
 import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
 import { lettersOf } from "/web/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
-import { isolated, listed, membersInWords, noteOf, titleOf } from "/web/words.js";
+import { isolated, listed, membersInWords, nameForPeople, noteOf, titleOf } from "/web/words.js";
 import { rule, same } from "./checks.js";
 
 const nameOf = (id) => id;
@@ -94,6 +94,11 @@ rule("a direct chat carries the other one's name, any other its own", () => {
 rule("people are listed in words", () => {
   same(listed(["ann"]), "ann");
   same(listed(["ann", "bob", "cleo"]), "ann, bob and cleo");
+  same(listed(["ann", "bob"], 3), "ann, bob and 1 other");
+  same(listed(["ann", "bob"], 6), "ann, bob and 4 others");
+  const long = "a".repeat(100);
+  same(nameForPeople([long, long]), `${long} and 1 other`);
+  same(nameForPeople([long, long, "bob"]), `${long} and 2 others`);
   const chat = { participants: ["a", "b", "me", "c", "d", "e"], participantCount: 40 };
   same(membersInWords(chat, "me", nameOf), "a, b, c, d, 35 more and you");
   same(membersInWords({ participants: ["me"], participantCount: 1 }, "me", nameOf), "Only you so far");
