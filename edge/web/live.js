@@ -208,7 +208,7 @@ export class Live {
     else if (unsent.state === "stored") timeline?.settle(unsent.clientId, unsent.seq);
     else {
       timeline?.write({ ...unsent });
-      timeline?.change(unsent.clientId, { state: unsent.state, reason: unsent.reason });
+      timeline?.change(unsent.clientId, { ...unsent });
     }
     this.#hear.changed();
   }

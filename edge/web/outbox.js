@@ -68,14 +68,14 @@ export class Outbox {
     return new Set(this.#items.filter((item) => this.#isWaiting(item)).map((item) => item.chat));
   }
 
-  async fail(clientId, reason) {
-    await this.#keep(this.get(clientId), { state: "failed", reason });
+  /** `changes` as those of the item in the timeline. */
+  async fail(clientId, changes) {
+    await this.#keep(this.get(clientId), { ...changes, state: "failed" });
   }
 
   /** Whichever window tries again sends it. */
-  async retry(clientId) {
-    const changes = { state: "pending", reason: undefined, window: this.#window };
-    await this.#keep(this.get(clientId), changes);
+  async retry(clientId, changes) {
+    await this.#keep(this.get(clientId), { ...changes, state: "pending", window: this.#window });
   }
 
   /** `state` says why: "stored", with its seq where it has one, or "gone": nobody wants it any more. */

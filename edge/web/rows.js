@@ -45,11 +45,12 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
       group = null;
     }
   }
-  for (const { clientId, text, at, state, reason, replyTo, mentions, attachments } of unsent) {
+  for (const item of unsent) {
+    const { clientId, text, at, state, reason, replyTo, lostQuote, mentions, attachments } = item;
     begin(at);
     line({
       key: ownKey(clientId), kind: "line", by: me, mine: true, clientId, text, at, state, reason,
-      replyTo, mentions, attachments,
+      replyTo, lostQuote, mentions, attachments,
     });
   }
   return rows;

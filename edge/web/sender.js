@@ -59,9 +59,14 @@ export class Sender {
     return { clientId: item.clientId, kept };
   }
 
+  /** Once more; an answer that was refused goes without its quote, which would be refused again. */
   retry(chat, clientId) {
-    chat.timeline.change(clientId, { state: "pending", reason: undefined });
-    const kept = this.#outbox.retry(clientId);
+    const changes = { state: "pending", reason: undefined };
+    if (this.#outbox.get(clientId)?.lostQuote) {
+      Object.assign(changes, { replyTo: undefined, lostQuote: undefined });
+    }
+    chat.timeline.change(clientId, changes);
+    const kept = this.#outbox.retry(clientId, changes);
     this.#lanes.push(chat.id);
     this.#hear.changed();
     return kept;
@@ -102,10 +107,12 @@ export class Sender {
     // Where nobody could see it, try it again or delete it, it is over.
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
     const reason = inWords(code, item, chat?.detail?.kind === "direct");
-    if (isShown) chat.timeline.change(clientId, { state: "failed", reason });
+    const changes = { state: "failed", reason };
+    if (code === "invalid_request" && item.replyTo) changes.lostQuote = true;
+    if (isShown) chat.timeline.change(clientId, changes);
     else chat?.timeline.discard(clientId);
     const kept = isShown
-      ? this.#outbox.fail(clientId, reason)
+      ? this.#outbox.fail(clientId, changes)
       : this.#outbox.remove(clientId);
     if (chat && !isShown) this.#hear.refused(item, code);
     this.#lanes.push(item.chat);

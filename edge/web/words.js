@@ -40,6 +40,7 @@ function waitInWords(seconds) {
 export function notSentInWords(code, { kind, replyTo, attachments } = {}, isDirect = false) {
   if (code === "not_found" && kind === "edit") return "the message was deleted.";
   if (code === "invalid_request" && attachments?.length) {
+    if (replyTo) return "the message it answers was deleted, or one of its files is gone.";
     return "one of its files is gone. Choose it again.";
   }
   if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";

@@ -105,6 +105,29 @@ async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
     await expect(failed).to_contain_text("Not changed: the message was deleted.")
 
 
+async def test_an_answer_to_what_is_deleted_can_go_without_its_quote(enter: OpenWindow) -> None:
+    """Where one was offline when it was deleted: it is refused once, and kept over a reload."""
+    ann, bob = await two(enter, "Vanishing")
+    await bob.write("the table")
+    await expect(ann.log.locator(".text")).to_have_count(1)
+    await bob.page.context.set_offline(True)
+    await bob.act_on("the table", "Reply")
+    await bob.write("I have one")
+    await ann.act_on("the table", "Delete")
+    await expect(ann.page.get_by_text("Undo")).to_have_count(0)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await bob.page.context.set_offline(False)
+    failed = bob.log.locator(".failed")
+    await expect(failed).to_contain_text("Not sent: the message it answers was deleted.")
+    await bob.page.reload()
+    await expect(failed).to_contain_text("I have one")
+    await failed.get_by_role("button", name="Send without the quote").click()
+    await expect(failed).to_have_count(0)
+    for window in (ann, bob):
+        await window.expect_lines("This message was deleted", "I have one")
+        await expect(window.log.locator(".quoted")).to_have_count(0)
+
+
 async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) -> None:
     """Undo brings the text back before anybody missed it; without it the text is gone for both."""
     ann, bob = await two(enter, "Deleting")

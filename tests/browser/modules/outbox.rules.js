@@ -72,11 +72,11 @@ rule("what failed lets the next one pass, keeps its reason, and waits again when
   fresh(async (database) => {
     const { outbox } = await reopened(database);
     await Promise.all([outbox.add(item("a")), outbox.add(item("b"))]);
-    await outbox.fail("a", "too long");
+    await outbox.fail("a", { reason: "too long" });
     same(outbox.next("c").clientId, "b");
     const { items, outbox: after } = await reopened(database);
     same([items[0].state, items[0].reason], ["failed", "too long"]);
-    await after.retry("a");
+    await after.retry("a", { reason: undefined });
     same(after.next("c").clientId, "a");
   })
 ));

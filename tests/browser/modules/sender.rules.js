@@ -80,6 +80,19 @@ rule("one message of a chat is under way at a time, in the order of writing", as
   same(connection.texts(), ["one", "two"]);
 });
 
+rule("an answer that was refused is sent without its quote when one tries again", async () => {
+  const { chat, connection, outbox, sender, last } = parts();
+  sender.post(chat, { text: "one", replyTo: "gone" });
+  const clientId = last();
+  await sender.refused({ clientId, code: "invalid_request" }, (code) => `no: ${code}`);
+  same([outbox.get(clientId).lostQuote, chat.timeline.outgoing[0].lostQuote], [true, true]);
+  await sender.retry(chat, clientId);
+  same(connection.sent.map(({ replyTo }) => replyTo), ["gone", undefined]);
+  same([last(), chat.timeline.outgoing[0].replyTo], [clientId, undefined]);
+  await sender.refused({ clientId, code: "invalid_request" }, (code) => `no: ${code}`);
+  same(outbox.get(clientId).lostQuote, undefined);
+});
+
 rule("what is written offline leaves after reconnecting, under the key it had", async () => {
   const { chat, connection, sender } = parts();
   connection.live = false;
