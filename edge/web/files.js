@@ -71,7 +71,7 @@ export class Files {
       this.#waiting.set(chat, new Uploads({
         clock: this.#clock,
         random: Math.random,
-        inWords: (error) => error.errors?.[0]?.detail ?? refusalInWords(error),
+        inWords: notUploadedInWords,
         bring: (file, how) => this.#bring(chat, file, how),
         drop: (id) => this.#api.deleteFile(chat.id, id),
         onChange: () => {
@@ -92,4 +92,10 @@ export class Files {
     this.tray.render(this.waiting.all);
     this.#onChange();
   }
+}
+
+function notUploadedInWords(error) {
+  if (error.status === 413) return "It is larger than the server takes.";
+  if (error.status === 403) return "You may not send it to this chat.";
+  return error.errors?.[0]?.detail ?? refusalInWords(error);
 }

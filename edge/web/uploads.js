@@ -130,7 +130,7 @@ export class Uploads {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.code === undefined) throw error;
-      if (!PASSING.has(error.code)) {
+      if (!isPassing(error)) {
         one.mayRetry = true;
         this.#fail(one, this.#inWords(error));
       } else await this.#pause(one, error.retryAfter);
@@ -158,6 +158,11 @@ export class Uploads {
   #find(key) {
     return this.#all.find((one) => one.key === key);
   }
+}
+
+/** Something before the server may refuse too, in words of its own: then the status says it. */
+function isPassing({ code, status }) {
+  return PASSING.has(code) && status !== 403 && status !== 413;
 }
 
 /** A picture that was pasted has a name that says nothing, and perhaps none. */

@@ -15,6 +15,7 @@ class PlayFiles:
         self.keys: list[str] = []  # of the uploads, in order
         self.cuts = 0  # how many uploads are cut before they are answered
         self.is_full = False  # takes none
+        self.refusal: tuple[int, dict[str, Any]] | None = None  # of every upload
 
     def upload(self, file: str, name: str, key: str, body: bytes) -> tuple[int, Any] | None:
         """As an answer; None where the line is cut."""
@@ -22,6 +23,8 @@ class PlayFiles:
         if self.cuts > 0:
             self.cuts -= 1
             return None
+        if self.refusal is not None:
+            return self.refusal
         if self.is_full:
             return 503, {"code": "unavailable", "title": "Unavailable", "status": 503}
         info: dict[str, Any] = {"id": file, "name": name, "size": len(body)}

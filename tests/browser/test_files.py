@@ -119,6 +119,23 @@ async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
     await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
 
 
+@pytest.mark.parametrize("code", ["", "forbidden", "too_large"])
+async def test_a_refused_upload_says_why(open_page: OpenPage, code: str) -> None:
+    """Also where something before the server refuses it, which knows no codes; it is no owner's
+    chat and no text that is too long."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    files = page.get_by_role("list", name="Files")
+    for status, words in (
+        (403, "You may not send it to this chat."), (413, "It is larger than the server takes."),
+    ):  # fmt: skip
+        play.files.refusal = (status, {"code": code} if code else {})
+        await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+        await expect(files).to_contain_text(words)
+        await page.get_by_role("button", name="Remove notes.bin").click()
+        await expect(files.get_by_role("listitem")).to_have_count(0)
+
+
 async def test_a_picture_of_a_text_does_not_take_its_place(open_page: OpenPage) -> None:
     """Cells of a spreadsheet are pasted as text, a picture of a web page as a file."""
     play, _ = party()

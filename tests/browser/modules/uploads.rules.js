@@ -73,6 +73,16 @@ rule("what is taken away is ended, and what had arrived is deleted", async () =>
   same([all.asked[0].signal.aborted, all.dropped, all.uploads.isEmpty], [true, ["B"], true]);
 });
 
+rule("what was forbidden or too large is not tried again by itself, whoever says so", async () => {
+  for (const refused of [{ status: 403 }, { status: 413 }]) {
+    const all = parts();
+    all.uploads.add([new File(["x"], "a.txt")]);
+    all.asked[0].reject(Object.assign(new Error("no"), { code: "internal", ...refused }));
+    await settle();
+    same([all.states(), all.uploads.all[0].mayRetry], [["failed"], true]);
+  }
+});
+
 rule("what the server would refuse is said at once: too large, empty, too many", () => {
   const all = parts();
   const said = all.uploads.add([
