@@ -16,10 +16,12 @@ export class Aids {
   #parts;
   #use = new EmojiUse();
 
-  /** `onFiles()` when the files that wait for the open chat have changed. */
-  constructor({ me, api, chats, names, clock, layers, onFiles }) {
+  /** `onFiles` and `onNoFiles` as `onChange` and `onEmptied` of `Files`. */
+  constructor({ me, api, chats, names, clock, layers, onFiles, onNoFiles }) {
     this.#parts = { me, api, chats, names, layers };
-    this.files = new Files({ api, clock, names, layers, onChange: onFiles });
+    this.files = new Files({
+      api, clock, names, layers, onChange: onFiles, onEmptied: onNoFiles,
+    });
   }
 
   /** `chat()` is the one that is written to. */

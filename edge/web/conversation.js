@@ -80,7 +80,10 @@ export class Conversation {
         around: load("around"),
         moved: () => this.#look(),
         retry: (id) => hear.retry(this.#chat, id),
-        discard: (id) => hear.discard(this.#chat, id),
+        discard: (id) => {
+          hear.discard(this.#chat, id);
+          this.composer.offer();
+        },
         quoted: hear.quoted,
         chatAt: (address) => this.#chatAt(address),
         react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
@@ -95,9 +98,7 @@ export class Conversation {
     this.#latest = element(
       "button",
       {
-        class: "latest",
-        type: "button",
-        hidden: true,
+        class: "latest", type: "button", hidden: true,
         onclick: () => {
           this.#log.toEnd();
           this.#look();
@@ -332,6 +333,7 @@ export class Conversation {
       me: this.#me, api: this.#api, chats: this.#chats, names: this.#names, clock: this.#clock,
       layers: this.#layers,
       onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
+      onNoFiles: () => this.composer.offer(),
     });
     this.#aids.putTools({
       log: this.#log.node,

@@ -46,6 +46,16 @@ export function lettersOf(name) {
   return picked.slice(0, 2).join("").toLocaleUpperCase() || "#";
 }
 
+/** What had the focus in it leaves it to its neighbour: the next Tab goes on from there. */
+function removeFrom(node) {
+  const neighbour = node.contains(document.activeElement)
+    ? node.nextElementSibling ?? node.previousElementSibling
+    : null;
+  node.remove();
+  const next = neighbour?.matches("[tabindex]") ? neighbour : neighbour?.querySelector("a, button");
+  next?.focus({ preventScroll: true });
+}
+
 /**
  * Makes a parent's children be these rows, touching only the nodes whose row has changed.
  * `kept` is a Map that belongs to the parent. `shell(row)` makes a node, `fill(node, row)` fills
@@ -55,7 +65,7 @@ export function arrange(parent, rows, kept, { shell, fill }) {
   const keys = new Set(rows.map((row) => row.key));
   for (const [key, { node }] of kept) {
     if (keys.has(key)) continue;
-    node.remove();
+    removeFrom(node);
     kept.delete(key);
   }
   let place = parent.firstChild;

@@ -19,8 +19,11 @@ export class Files {
   #chat = null;
   #waiting = new Map(); // chat -> Uploads
 
-  /** `onChange()` when something of the open chat's files has changed. */
-  constructor({ api, clock, names, layers, onChange }) {
+  /**
+   * `onChange()` when something of the open chat's files has changed, `onEmptied()` when somebody
+   * has taken away the last one.
+   */
+  constructor({ api, clock, names, layers, onChange, onEmptied }) {
     this.#api = api;
     this.#clock = clock;
     this.#names = names;
@@ -30,6 +33,7 @@ export class Files {
     this.tray = new Tray({
       remove: (key) => this.#of(this.#chat).remove(key),
       retry: (key) => this.#of(this.#chat).retry(key),
+      emptied: onEmptied,
     });
   }
 

@@ -10,7 +10,7 @@ export class Tray {
   #acts;
   #kept = new Map();
 
-  /** `acts` is `{remove(key), retry(key)}`. */
+  /** `acts` is `{remove(key), retry(key), emptied()}`, the last when the last one is taken away. */
   constructor(acts) {
     this.#acts = acts;
     this.node = element("ul", { class: "attached", "aria-label": "Files", hidden: true });
@@ -49,11 +49,16 @@ export class Tray {
     if (hadFocus) node.querySelector("button").focus();
   }
 
+  #remove(key) {
+    this.#acts.remove(key);
+    if (this.#kept.size === 0) this.#acts.emptied();
+  }
+
   #buttons({ key, name, state, mayRetry }) {
     const label = state === "done" || state === "failed" ? `Remove ${name}` : `Cancel ${name}`;
     const remove = element(
       "button",
-      { class: "bare", type: "button", "aria-label": label, onclick: () => this.#acts.remove(key) },
+      { class: "bare", type: "button", "aria-label": label, onclick: () => this.#remove(key) },
       icon("close"),
     );
     if (!mayRetry) return remove;

@@ -168,7 +168,10 @@ export class Workspace {
       remove: (chat, message) => {
         const { clientId, kept } = this.#live.postDeletion(chat, message);
         this.#errands.keep(kept);
-        const undo = () => this.#errands.keep(this.#live.discard(chat, clientId));
+        const undo = () => {
+          this.#errands.keep(this.#live.discard(chat, clientId));
+          this.#write();
+        };
         this.#toast.show("Message deleted", { label: "Undo", take: undo });
       },
       quoted: (chat, messageId) => this.#quotes.of(chat, messageId),

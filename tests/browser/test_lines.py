@@ -70,3 +70,32 @@ async def test_a_long_text_stays_unfolded(open_page: OpenPage) -> None:
     await expect(page.locator(".reaction").first).to_be_visible()
     await expect(more).to_have_count(0)
     assert await page.locator(".text").evaluate("text => text.clientHeight") == height
+
+
+async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
+    """Of a file that is taken away it goes to the next one, of the last one, of a message that is
+    deleted and of an Undo to the composer."""
+    play, chat = party()
+    play.say(chat, "ann", "a typo")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.locator("input[type=file][multiple]").set_input_files(
+        [
+            {"name": f"{name}.txt", "mimeType": "text/plain", "buffer": b"x"}
+            for name in ("one", "two", "three")
+        ]
+    )
+    composer, keys = page.locator(".write textarea"), page.keyboard
+    await page.get_by_role("button", name="Remove two.txt").focus()
+    await expect(page.get_by_role("button", name="Remove three.txt")).to_be_visible()
+    for focused in ("three", "one"):
+        await keys.press("Enter")
+        await expect(page.get_by_role("button", name=f"Remove {focused}.txt")).to_be_focused()
+    await keys.press("Enter")
+    await expect(composer).to_be_focused()
+    line = page.locator(".line").filter(has_text="a typo")
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await page.get_by_role("button", name="Undo").press("Enter")
+    await expect(composer).to_be_focused()

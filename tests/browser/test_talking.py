@@ -88,8 +88,9 @@ async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
     await expect(ann.log.locator(".line:not(.pending):not(.failed) .text")).to_have_text("next")
     await failed.get_by_role("button", name="Try again").click()
     await expect(failed).to_contain_text("Not sent:")
-    await failed.get_by_role("button", name="Delete").click()
+    await failed.get_by_role("button", name="Delete").press("Enter")
     await expect(failed).to_have_count(0)
+    await expect(ann.composer).to_be_focused()
     await ann.page.reload()
     await ann.expect_lines("next")
 
