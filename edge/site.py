@@ -24,7 +24,7 @@ SCRIPTS: Final = {  # each by the one on which it builds, which comes before
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 # Functions alone: a copy in each script that needs them costs a first view nothing.
-COPIED: Final = frozenset({"field.js", "mentions.js", "sizes.js"})
+COPIED: Final = frozenset({"field.js", "insertion.js", "mentions.js", "sizes.js"})
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512

@@ -3,6 +3,7 @@
  * A list above the field, of which Tab or Enter takes the marked one.
  */
 import { element } from "./element.js";
+import { insertInto } from "./insertion.js";
 
 const WORD = /(?:^|[\s(])([@#:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
 const FROM = { ":": 2, "#": 1 }; // letters from which on it helps more than it disturbs
@@ -106,8 +107,7 @@ export class Completion {
 
   #take(n) {
     const { text } = this.#options[n];
-    this.#field.setRangeText(`${text} `, this.#start, this.#caret, "end");
     this.close();
-    this.#field.dispatchEvent(new Event("input"));
+    insertInto(this.#field, `${text} `, this.#start, this.#caret);
   }
 }

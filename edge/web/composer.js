@@ -4,6 +4,7 @@
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
+import { insertInto } from "./insertion.js";
 
 const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
@@ -187,8 +188,7 @@ export class Composer {
     this.focus();
     const { selectionStart, selectionEnd, value } = this.#field;
     const isApart = selectionStart === 0 || /\s$/u.test(value.slice(0, selectionStart));
-    this.#field.setRangeText(isApart ? text : ` ${text}`, selectionStart, selectionEnd, "end");
-    this.#changed();
+    insertInto(this.#field, isApart ? text : ` ${text}`, selectionStart, selectionEnd);
   }
 
   focus() {

@@ -99,3 +99,32 @@ async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
     await page.get_by_role("menuitem", name="Delete").click()
     await page.get_by_role("button", name="Undo").press("Enter")
     await expect(composer).to_be_focused()
+
+
+async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage) -> None:
+    """A completed mention, an emoji by its name and one from the picker, and done again."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    field, keys, options = (
+        page.locator(".write textarea"),
+        page.keyboard,
+        page.get_by_role("option"),
+    )
+    for typed, done in (("see @bo", "see @bob "), ("great :waterm", "great 🍉 ")):
+        await field.press_sequentially(typed)
+        await expect(options.first).to_be_visible()
+        await keys.press("Tab")
+        await expect(field).to_have_value(done)
+        await keys.press("Control+z")
+        await expect(field).to_have_value(typed)
+        await keys.press("Control+Shift+z")
+        await expect(field).to_have_value(done)
+        await field.fill("")
+    await field.press_sequentially("great")
+    await page.get_by_role("button", name="Emoji", exact=True).click()
+    await page.get_by_role("textbox", name="Find an emoji").fill("watermelon")
+    await page.get_by_role("button", name="watermelon").click()
+    await expect(field).to_have_value("great 🍉")
+    await keys.press("Control+z")
+    await expect(field).to_have_value("great")
