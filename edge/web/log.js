@@ -308,7 +308,8 @@ export class Log {
   #pin(nowMs) {
     const row = this.#place && this.#rows.get(this.#place.key);
     const isAway = row && this.#follows === false && this.#place.top < -8;
-    this.#edge.show(isAway ? { ...row, when: dayAndTime(row.at, nowMs) } : null);
+    const when = () => dayAndTime(row.at, nowMs, { begins: row.kind === "note" });
+    this.#edge.show(isAway ? { ...row, when: when() } : null);
   }
 
   /** The first row in view that older rows cannot move, and where it is below the upper edge. */

@@ -25,9 +25,10 @@ export function fullTime(at) {
   return FULL.format(new Date(at));
 }
 
-/** "Today 14:31", for what has no day line beside it. */
-export function dayAndTime(at, nowMs) {
-  return `${dayName(dayOf(at), nowMs)} ${clockTime(at)}`;
+/** "today 14:31" for what has no day line beside it, "Today 14:31" where it `begins` a line. */
+export function dayAndTime(at, nowMs, { begins = false } = {}) {
+  const words = `${dayInWords(dayOf(at), nowMs)} ${clockTime(at)}`;
+  return begins ? capital(words) : words;
 }
 
 /** The local day as `YYYY-MM-DD`. */
@@ -39,8 +40,12 @@ export function dayOf(at) {
 
 /** "Today", "Yesterday", or the date of a day as `dayOf` writes it. */
 export function dayName(day, nowMs) {
+  return capital(dayInWords(day, nowMs));
+}
+
+function dayInWords(day, nowMs) {
   const ago = daysBetween(day, nowMs);
-  if (ago === 0 || ago === 1) return capital(RELATIVE.format(-ago, "day"));
+  if (ago === 0 || ago === 1) return RELATIVE.format(-ago, "day");
   const noon = new Date(`${day}T12:00:00`);
   return ago > 0 && ago < 300 ? LONG_DAY.format(noon) : DAY_WITH_YEAR.format(noon);
 }

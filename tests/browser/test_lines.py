@@ -128,3 +128,14 @@ async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage)
     await expect(field).to_have_value("great 🍉")
     await keys.press("Control+z")
     await expect(field).to_have_value("great")
+
+
+async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> None:
+    """As in the words that say since when there is a chat."""
+    play, chat = party()
+    page = await open_page(play)
+    made = int(chat.replace("-", "")[:12], 16)
+    await page.clock.set_system_time(made / 1000 + 60)
+    await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".intro p")).to_contain_text("This chat was started today ")
+    await expect(page.locator(".day")).to_have_text("Today")

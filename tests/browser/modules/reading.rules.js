@@ -2,6 +2,7 @@ import { LogWindow, MOST_SHOWN } from "/web/log-window.js";
 import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
 import { lettersOf } from "/web/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
+import { dayAndTime, dayName } from "/web/moments.js";
 import { isolated, listed, membersInWords, nameForPeople, noteOf, titleOf } from "/web/words.js";
 import { rule, same } from "./checks.js";
 
@@ -89,6 +90,14 @@ rule("a direct chat carries the other one's name, any other its own", () => {
   const chat = { kind: "direct", chatName: "", participants: ["bob", "ann"], participantCount: 2 };
   same(titleOf(chat, "ann", nameOf), "bob");
   same(titleOf({ ...chat, kind: "group", chatName: "ann, bob" }, "ann", nameOf), "ann, bob");
+});
+
+rule("a day is written large where it begins a line alone", () => {
+  const now = Date.parse("2026-06-04T14:31:00");
+  const at = new Date(now).toISOString();
+  same(dayAndTime(at, now).split(" ")[0], "today");
+  same(dayAndTime(at, now, { begins: true }).split(" ")[0], "Today");
+  same([dayName("2026-06-04", now), dayName("2026-06-03", now)], ["Today", "Yesterday"]);
 });
 
 rule("people are listed in words", () => {
