@@ -44,8 +44,8 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), unread(chat, seq), quoted(chat, messageId), about(chat), menu(chat, anchor),
-   * add(chat), write(userId), copy(text), share(what), say(sentence), hurry(), attentive(): boolean}`;
-   * `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * add(chat), write(userId), copy(text, done), share(what), say(sentence), hurry(),
+   * attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({
     me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty,
@@ -305,8 +305,8 @@ export class Conversation {
         }),
         reply: () => this.composer.answer(row),
         edit: () => this.composer.edit(row),
-        copyText: () => this.#hear.copy(row.text),
-        copyLink: () => this.#hear.copy(address),
+        copyText: () => this.#hear.copy(row.text, "Text copied"),
+        copyLink: () => this.#hear.copy(address, "Link copied"),
         share: navigator.share && share,
         unread: () => this.#hear.unread(chat, row.seq),
         write: () => this.#hear.write(row.by),

@@ -51,9 +51,11 @@ export class Errands {
     }
   }
 
-  async copy(text) {
+  /** `done` is what to say once it is copied. */
+  async copy(text, done) {
     try {
       await navigator.clipboard.writeText(text);
+      this.#show(done);
     } catch {
       this.#say("Could not copy: your browser does not allow it.");
     }

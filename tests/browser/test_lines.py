@@ -139,3 +139,19 @@ async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> No
     await page.get_by_role("link", name="Party").click()
     await expect(page.locator(".intro p")).to_contain_text("This chat was started today ")
     await expect(page.locator(".day")).to_have_text("Today")
+
+
+async def test_what_was_copied_is_said(open_page: OpenPage) -> None:
+    """The text of a message and its link, for a moment."""
+    play, chat = party()
+    play.say(chat, "bob", "The door code is 4711")
+    page = await open_page(play, permissions=["clipboard-read", "clipboard-write"])
+    await page.get_by_role("link", name="Party").click()
+    for choice, said, copied in (
+        ("Copy text", "Text copied", "The door code is 4711"), ("Copy link", "Link copied", chat),
+    ):  # fmt: skip
+        await page.locator(".line").hover()
+        await page.get_by_role("button", name="More", exact=True).click()
+        await page.get_by_role("menuitem", name=choice).click()
+        await expect(page.locator(".toast")).to_have_text(said)
+        assert copied in await page.evaluate("navigator.clipboard.readText()")
