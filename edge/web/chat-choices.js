@@ -20,10 +20,10 @@ function choicesForChat({ unread, mine, latestNews }, does) {
     does.find && { icon: "search", label: "Find or search", take: does.find },
     unread > 0 && { icon: "check", label: "Mark as read", take: does.read },
     unread === 0 && latestNews !== null && {
-      icon: "bell", label: "Mark as unread", take: does.unread,
+      icon: "unread", label: "Mark as unread", take: does.unread,
     },
     notify === "all"
-      ? { icon: "bell", label: "Only mentions", take: tell("mentions") }
+      ? { icon: "at", label: "Only mentions", take: tell("mentions") }
       : { icon: "bell", label: notify === "none" ? "Unmute" : "Every message", take: tell("all") },
     notify !== "none" && { icon: "mute", label: "Mute", take: tell("none") },
     {

@@ -20,7 +20,7 @@ export function choicesFor(row, { isOwner, isNews, author, hasReactions, does })
     { icon: "link", label: "Copy link", take: does.copyLink },
     may && hasReactions && { icon: "smile", label: "Who reacted", take: does.reactions },
     may && does.share !== undefined && { icon: "share", label: "Share", take: does.share },
-    isNews && { icon: "bell", label: "Mark as unread", isOnAlt: true, take: does.unread },
+    isNews && { icon: "unread", label: "Mark as unread", isOnAlt: true, take: does.unread },
     author !== null && { icon: "chat", label: `Write to ${author}`, take: does.write },
     may && (row.mine || isOwner) && null,
     may && (row.mine || isOwner) && {

@@ -155,3 +155,24 @@ async def test_what_was_copied_is_said(open_page: OpenPage) -> None:
         await page.get_by_role("menuitem", name=choice).click()
         await expect(page.locator(".toast")).to_have_text(said)
         assert copied in await page.evaluate("navigator.clipboard.readText()")
+
+
+async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) -> None:
+    """In the menu of a chat and of a message; and every icon has a drawing."""
+    play, chat = party()
+    play.say(chat, "bob", "Who comes?")
+    play.read_all()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click(button="right")
+    for _menu in ("chat", "message"):
+        await expect(page.get_by_role("menuitem", name="Mark as unread")).to_be_visible()
+        icons = await page.locator("[role=menuitem] use").evaluate_all(
+            "all => all.map(one => one.getAttribute('href'))"
+        )
+        assert len(set(icons)) == len(icons) >= 4
+        for icon in icons:
+            await expect(page.locator(f"symbol{icon}")).to_have_count(1)
+        await page.keyboard.press("Escape")
+        await page.get_by_role("link", name="Party").click()
+        await page.locator(".line").hover()
+        await page.get_by_role("button", name="More", exact=True).click()
