@@ -61,6 +61,22 @@ async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[W
     return ann, bob
 
 
+def bending_calls(path: str, how: str) -> str:
+    """A script after which the page makes each call whose path matches by `how`, a function in
+    JavaScript of what would make it. Nothing intercepts its requests, which has failed at times."""
+    return f"""(() => {{
+        const ask = globalThis.fetch;
+        globalThis.fetch = (asked, request) => {{
+            const go = () => ask(asked, request);
+            return /{path}/u.test(asked) ? ({how})(go) : go();
+        }};
+    }})()"""
+
+
+# Until `held.resolve()` is called in the page.
+HOLDING = "go => (globalThis.held ??= Promise.withResolvers()).promise.then(go)"
+
+
 async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Wait for what no locator can wait for."""
     deadline = time.monotonic() + seconds

@@ -4,14 +4,21 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Request, Route, expect
+from playwright.async_api import Request, expect
 
-from tests.browser.company import FIRST_LINE, TOP_OF_LINE, long_chat, post_many, until
+from tests.browser.company import (
+    FIRST_LINE,
+    TOP_OF_LINE,
+    bending_calls,
+    long_chat,
+    post_many,
+    until,
+)
 from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-HISTORY = re.compile(r"/api/chat/[^/]+/(events|message)")
+HISTORY = re.compile(r"[/]api[/]chat[/][^/]+[/](events|message)")
 
 
 async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow) -> None:
@@ -24,12 +31,8 @@ async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow)
     await expect(ann.log.locator(".text").last).to_be_in_viewport()
     asked: list[Request] = []
     ann.page.on("request", lambda request: asked.append(request))
-
-    async def answer_slowly(route: Route) -> None:
-        await asyncio.sleep(0.4)
-        await route.continue_()
-
-    await ann.page.route(HISTORY, answer_slowly)
+    slowly = "go => new Promise(done => setTimeout(done, 400)).then(go)"
+    await ann.page.evaluate(bending_calls(HISTORY.pattern, slowly))
     await ann.log.hover()
     count = await ann.log.locator(".line").count()
     await ann.log.evaluate("log => { log.scrollTop = 0; }")  # the day is in view
@@ -58,22 +61,16 @@ async def test_one_begins_at_the_first_unread_however_many_there_are(
         await post_many(bob, chat, [f"unread {number}" for number in range(460)])
     await ann.page.goto(f"{ann.origin}/")
     await expect(entry.locator(".badge")).to_contain_text("99+")
-    refused: list[str] = []
-
-    async def refuse_twice(route: Route) -> None:
-        if len(refused) < 2:
-            refused.append(route.request.url)
-            await route.abort()
-        else:
-            await route.continue_()
-
-    await ann.page.route(HISTORY, refuse_twice)
+    await ann.page.evaluate("globalThis.refused = 0")
+    refusing_twice = "go => ++refused > 2 ? go() : Promise.reject(new TypeError('refused'))"
+    await ann.page.evaluate(bending_calls(HISTORY.pattern, refusing_twice))
     await ann.open_chat("Long")
     divider = ann.log.get_by_text("New", exact=True)
     await expect(divider).to_be_in_viewport()
     following = divider.locator("xpath=ancestor::li/following-sibling::li[1]")
     await expect(following.locator(".text")).to_have_text(re.compile("^unread 1?[0-9]$"))
     await expect(ann.page).to_have_title(re.compile(r"^\(100\) Long"))
+    assert await ann.page.evaluate("refused") > 2
     await ann.page.reload()
     await expect(divider).to_be_in_viewport()
     back = ann.button("Back to the first new message")

@@ -1,12 +1,9 @@
 """The list of chats: what waits in each, what one wants to hear of, what two devices agree on."""
 
-import asyncio
-import re
-
 import pytest
-from playwright.async_api import Locator, Route, expect
+from playwright.async_api import Locator, expect
 
-from tests.browser.company import id_of, one_person
+from tests.browser.company import HOLDING, bending_calls, id_of, one_person
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
@@ -140,21 +137,14 @@ async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) ->
         await ann.page.goto("about:blank")
         await post(bob, chats["First"], "meanwhile")
         await post(bob, chats["Second"], "today")
-        may_answer = asyncio.Event()
-
-        async def hold(route: Route) -> None:
-            await may_answer.wait()
-            await route.continue_()
-
-        await ann.page.route(re.compile("/api/"), hold)
+        await ann.page.add_init_script(bending_calls("[/]api[/]", HOLDING))
         await ann.page.goto(f"{ann.origin}/")
         await expect(entry(ann, "Second")).to_contain_text("yesterday")
         assert await titles(ann) == ["Second", "First"]
-        may_answer.set()
+        await ann.page.evaluate("held.resolve()")
         await expect(entry(ann, "Second").locator(".badge")).to_have_text("Unread: 2")
         await expect(entry(ann, "First")).to_contain_text("meanwhile")
         await expect(ann.state).to_have_text("live")
-        await ann.page.unroute(re.compile("/api/"))
 
 
 async def test_two_devices_agree_on_what_is_read(

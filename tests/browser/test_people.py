@@ -1,12 +1,11 @@
 """Participants and accounts: adding, removing, renaming, leaving, deleting."""
 
-import asyncio
 import uuid
 
 import pytest
-from playwright.async_api import ConsoleMessage, Request, Route, expect
+from playwright.async_api import ConsoleMessage, Request, expect
 
-from tests.browser.company import crowd, id_of, two
+from tests.browser.company import HOLDING, bending_calls, crowd, id_of, two
 from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,18 +36,16 @@ async def test_a_chat_that_is_made_late_does_not_take_the_place(enter: OpenWindo
     """Whoever has closed the sheet meanwhile stays where they are; the chat is in the list."""
     ann = await enter()
     await ann.start_chat("Kitchen")
-    held: asyncio.Queue[Route] = asyncio.Queue()
-    await ann.page.route("**/api/chat", held.put)
+    await ann.page.evaluate(bending_calls("[/]api[/]chat$", HOLDING))
     await ann.button("New chat").first.click()
     await ann.field("Name of the chat").fill("Late")
     await ann.button("Start the chat").click()
-    route = await held.get()
+    await ann.page.wait_for_function("globalThis.held")
     await ann.page.keyboard.press("Escape")
     await expect(ann.page.get_by_role("dialog")).to_have_count(0)
     await ann.composer.fill("half a sentence")
-    await route.continue_()
+    await ann.page.evaluate("held.resolve()")
     await expect(ann.page.get_by_role("link", name="Late")).to_be_visible()
-    await ann.page.unroute_all()
     await ann.open_settings()  # what is behind it has been drawn by then
     await expect(ann.page.locator(".bar h1")).to_have_text("Kitchen")
     await ann.page.keyboard.press("Escape")

@@ -1,12 +1,11 @@
 """Reading on any screen, in any script, whatever others write."""
 
-import re
-
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from tests.browser.company import FIRST_LINE, TOP_OF_LINE, long_chat, two
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import NewContext, OpenWindow
+from tests.browser.stage import Play, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -287,16 +286,16 @@ async def test_alt_and_arrows_go_through_the_chats(enter: OpenWindow) -> None:
     await expect(title).to_have_text("Third")
 
 
-async def test_a_module_that_did_not_come_is_loaded_again(open_window: OpenWindow) -> None:
+async def test_a_module_that_did_not_come_is_loaded_again(
+    new_context: NewContext, stage: Stage
+) -> None:
     """A network that changes while the page loads delays it and does not leave it empty."""
-    ann = await open_window()
-    is_broken = True
-
-    async def break_for_now(route: Route) -> None:
-        await (route.abort("failed") if is_broken else route.continue_())
-
-    await ann.page.route(re.compile("/web/main[.]js"), break_for_now)
-    await ann.page.reload()
-    await expect(ann.page.get_by_text("Trying again")).to_be_visible()
-    is_broken = False
-    await ann.sign_up()
+    play = Play()
+    play.start("Party", "bob")
+    script = stage.files.pop("/web/main.js")
+    try:
+        page = await stage.enter(await new_context(), play)
+        await expect(page.get_by_text("Trying again")).to_be_visible()
+    finally:
+        stage.files["/web/main.js"] = script
+    await expect(page.get_by_role("link", name="Party")).to_be_visible()
