@@ -7,6 +7,7 @@ How much of its time that takes while the machine is at its limit, pace.py says.
 
 import asyncio
 from collections.abc import Iterable
+from itertools import takewhile
 from time import monotonic
 from typing import Final
 
@@ -23,6 +24,7 @@ from common.database.pool import Pool
 
 FEED_SECONDS: Final = 0.6  # more rows of each chat at a time cost less; found within a second
 COMPARE_SECONDS: Final = 300.0
+COMPARE_AGAIN_SECONDS: Final = 5.0  # after one that failed: what was noted is fed meanwhile
 _CHATS_AT_ONCE: Final = 32
 _MOST_ROWS: Final = 256  # a transaction: sends wait while their words are made
 _FEWEST_ROWS: Final = 16
@@ -37,6 +39,7 @@ class Feeder:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._noted: dict[str, float] = {}  # since when
+        self._alone: set[str] = set()  # one of these took too long: each of them is fed alone
         self._failing: set[str] = set()  # those of them that could not be fed when last tried
         self._next_comparison = 0.0
         self._pace = Pace(monotonic())
@@ -51,20 +54,28 @@ class Feeder:
 
     async def run(self) -> None:
         """One pass over what was noted, and now and then over what nobody noted. Raises what the
-        database raises, at the end where it is one chat's; what was not fed stays noted."""
+        database raises, at the end where it is one chat's; what was not fed stays noted, and the
+        next pass begins with others."""
         if monotonic() >= self._next_comparison:
+            self._next_comparison = monotonic() + COMPARE_AGAIN_SECONDS
             await self._compare()
             self._next_comparison = monotonic() + COMPARE_SECONDS
-        waiting, failure = list(self._noted), None
+        waiting, failure = sorted(self._noted, key=self._alone.__contains__), None
         while waiting:
             started, behind = monotonic(), self._measure()
-            more, failed = await self._feed(waiting[:_CHATS_AT_ONCE])
+            some = self._choose(waiting)
+            more, failed = await self._feed(some)
             failure = failure or failed
-            waiting = more + waiting[_CHATS_AT_ONCE:]
+            waiting = more + waiting[len(some) :]
             await self._give_way(monotonic() - started, behind)
         self._measure()
         if failure is not None:
             raise failure
+
+    def _choose(self, waiting: list[str]) -> list[str]:
+        """The first of them: as many as may be fed together, or one that is fed alone."""
+        together = takewhile(lambda chat: chat not in self._alone, waiting[:_CHATS_AT_ONCE])
+        return list(together) or waiting[:1]
 
     async def _give_way(self, took: float, behind: float) -> None:
         """Waits after work that took so long, while there is a crowd: after a slow commit the pause
@@ -80,6 +91,8 @@ class Feeder:
         try:
             return await self._feed_together(chats), None
         except DatabaseUnavailable:
+            if len(chats) == 1:
+                self._failing.update(chats)
             raise
         except Exception as error:
             if len(chats) == 1:
@@ -97,16 +110,19 @@ class Feeder:
         try:
             fed = await feed(self._pool, chats, self._rows, _FORGOTTEN_AT_ONCE)
             left -= fed.done
+            self._alone.difference_update(fed.done, fed.more)
             self._failing.difference_update(fed.done, fed.more)
             self._rows = min(_MOST_ROWS, self._rows * 2)
         except DatabaseUnavailable:
-            # It may have been more than this machine does within a transaction's time.
+            # It may have been more than this machine does within a transaction's time, or one of
+            # these chats may take too long whenever it is tried.
             self._rows = max(_FEWEST_ROWS, self._rows // 4)
+            self._alone.update(chats)
             raise
         finally:
             # Those that were noted again meanwhile still lack what they lacked before.
-            newer = {chat: at for chat, at in self._noted.items() if chat not in left}
-            self._noted = {**{chat: since[chat] for chat in chats if chat in left}, **newer}
+            others = {chat: at for chat, at in self._noted.items() if chat not in left}
+            self._noted = {**others, **{chat: since[chat] for chat in chats if chat in left}}
         SEARCH_FED.inc(fed.changes)
         return fed.more
 

@@ -6,6 +6,7 @@ from time import monotonic
 import psycopg
 import pytest
 
+import chats.search.feeder
 from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
 from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
@@ -13,7 +14,7 @@ from chats.search.feeder import Feeder
 from chats.search.pace import Pace
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
 from common.database.pool import create_pool
 from common.process.tasks import stop
 from common.protocol.events import Message
@@ -28,6 +29,16 @@ BEGIN
 END $$;
 CREATE TRIGGER slow BEFORE INSERT ON search_blocks
 FOR EACH ROW EXECUTE FUNCTION wait_a_little();
+"""
+
+SLOW_CHAT = """
+CREATE FUNCTION wait_long() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(5);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER slow BEFORE UPDATE ON search_progress
+FOR EACH ROW WHEN (NEW.chat = '%s') EXECUTE FUNCTION wait_long();
 """
 
 
@@ -119,6 +130,49 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
         upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
     assert upto[good] == MESSAGES
     assert upto.get(bad, 0) == 0
+
+
+async def test_a_chat_that_takes_too_long_keeps_no_other_from_the_index(database_url: str) -> None:
+    """Wherever it stands among the others, they are fed within a few passes."""
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        noted = [make_chat(connection) for _ in range(5)]
+        slow = noted[2]
+        connection.execute(SLOW_CHAT % slow)
+        options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
+        async with create_pool(database_url, size=1, min_size=1, options=options) as pool:
+            feeder = Feeder(pool)
+            feeder.note(noted, MESSAGES)
+            for _ in range(5):
+                with pytest.raises(DatabaseUnavailable):
+                    await feeder.run()
+        upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
+    assert {chat: upto.get(chat, 0) for chat in noted} == {
+        chat: 0 if chat == slow else MESSAGES for chat in noted
+    }
+
+
+async def test_a_comparison_that_fails_keeps_nothing_from_the_index(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was noted is fed in the next pass, and the comparison waits for a later one."""
+
+    async def fail(*_: object) -> tuple[list[str], str | None]:
+        raise DatabaseUnreachable
+
+    monkeypatch.setattr(chats.search.feeder, "list_chats_behind", fail)
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        chat = make_chat(connection)
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            feeder = Feeder(pool)
+            for _ in range(MESSAGES):
+                feeder.note([chat], 1)
+            with pytest.raises(DatabaseUnreachable):
+                await feeder.run()
+            await feeder.run()
+        fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
+        assert fed.fetchall() == [(MESSAGES,)]
 
 
 async def test_a_chat_that_cannot_be_fed_takes_no_time_from_sends(
