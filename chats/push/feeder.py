@@ -6,6 +6,7 @@ last second at most, is told to nobody.
 """
 
 from collections.abc import Iterable
+from itertools import takewhile
 from time import monotonic
 from typing import Final
 
@@ -50,6 +51,7 @@ class PushFeeder:
         self._users = users
         self._noted: dict[str, _Noted] = {}
         self._has_readers = False
+        self._alone: set[str] = set()  # one of these failed: each of them is offered alone
 
     def note(self, chat: str, first: int, last: int) -> None:
         """These events were stored."""
@@ -63,7 +65,7 @@ class PushFeeder:
 
     async def run(self) -> None:
         """One pass over what was noted. Raises what the database raises; what was not offered
-        stays noted."""
+        stays noted, and the next pass begins with others."""
         if not self._noted:
             return
         noted = list(self._noted)
@@ -72,19 +74,28 @@ class PushFeeder:
         if not self._has_readers:
             for chat in noted:
                 del self._noted[chat]
+            self._alone.clear()
             return
         now = monotonic()
         self._forget_old(now)
         waiting = list(self._noted)[:_CHATS_A_ROUND]
-        for start in range(0, len(waiting), _CHATS_AT_ONCE):
-            if not await self._offer(waiting[start : start + _CHATS_AT_ONCE]):
+        while waiting:
+            some = self._choose(waiting)
+            if not await self._offer(some):
                 break
+            waiting = waiting[len(some) :]
         oldest = min((one.at for one in self._noted.values()), default=now)
         PUSH_BEHIND_SECONDS.set(now - oldest)
+
+    def _choose(self, waiting: list[str]) -> list[str]:
+        """The first of them: as many as may be offered together, or one that is offered alone."""
+        together = takewhile(lambda chat: chat not in self._alone, waiting[:_CHATS_AT_ONCE])
+        return list(together) or waiting[:1]
 
     def _forget_old(self, now: float) -> None:
         for chat in [c for c, one in self._noted.items() if now - one.at > MAX_AGE_SECONDS]:
             del self._noted[chat]
+            self._alone.discard(chat)
             PUSH_DROPPED.labels("old").inc()
 
     async def _offer(self, chats: list[str]) -> bool:
@@ -93,9 +104,13 @@ class PushFeeder:
         is_taken = False
         try:
             is_taken = await self._find_and_offer(taken)
+        except Exception:
+            self._alone.update(chats)
+            raise
         finally:
             if not is_taken:
                 self._give_back(taken)
+        self._alone.difference_update(chats)
         return is_taken
 
     def _give_back(self, taken: dict[str, _Noted]) -> None:
