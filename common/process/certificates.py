@@ -9,6 +9,8 @@ import asyncio
 import logging
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -37,7 +39,8 @@ class CallsTls(NamedTuple):
 def join_calls_tls(certificate: Path | None, key: Path | None, ca: Path | None) -> CallsTls:
     """Raises ValueError where a file is missing or not in PEM."""
     if certificate:
-        _load(_server_context(), certificate, key)
+        with _naming_unreadable():
+            _load(_server_context(), certificate, key)
     if ca:
         client_context(ca)
     return CallsTls(certificate, key, ca)
@@ -61,7 +64,8 @@ class ServerTls:
         assert files.certificate is not None
         self._certificate, self._key, self._name = files.certificate, files.key, name
         self.context = _server_context()
-        self._read()
+        with _naming_unreadable():
+            self._read()
 
     async def keep_current(self) -> None:
         """Reads changed files again, until cancelled; what is wrong with them is logged."""
@@ -71,14 +75,17 @@ class ServerTls:
             now = self._times()
             if now == seen:
                 continue
-            seen = now
             try:
                 self._read()
                 log("certificate read again")
-            except ValueError as error:
+            except (OSError, ValueError) as error:
                 log("certificate not read again", level=logging.ERROR, error=str(error))
+                if isinstance(error, OSError):  # it is being replaced, and may come with this time
+                    now = []
+            seen = now
 
     def _read(self) -> None:
+        """Raises OSError where a file is missing, ValueError."""
         # What is shown changes only with what may be shown: OpenSSL would lose the old key by one
         # that does not fit.
         _load(_server_context(), self._certificate, self._key)
@@ -120,12 +127,19 @@ def _server_context() -> ssl.SSLContext:
     return context
 
 
+@contextmanager
+def _naming_unreadable() -> Iterator[None]:
+    """Raises ValueError where a file cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
 def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Raises OSError where a file is missing, ValueError."""
     for path in filter(None, (certificate, key)):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from error
+        path.read_bytes()  # OpenSSL does not say which one is missing
     try:
         context.load_cert_chain(certificate, key)
     except ssl.SSLError as error:

@@ -221,6 +221,35 @@ async def test_a_renewed_certificate_is_taken_up(
     assert 2 * DAY_SECONDS < EXPIRES._value.get() - time.time() < 3 * DAY_SECONDS
 
 
+async def test_a_certificate_that_is_missing_while_it_is_read_is_read_again(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever renews it may take the old file away first; the new one may be there with the time
+    that was seen already."""
+    old, read = authority.issue("users"), certificates._read_own
+    tls = ServerTls(join_calls_tls(*old, None), "users")
+    tries: list[Path] = []
+
+    def read_later(path: Path) -> Any:
+        tries.append(path)
+        if len(tries) == 1:
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return read(path)
+
+    monkeypatch.setattr(certificates, "RELOAD_SECONDS", 0.02)
+    monkeypatch.setattr(certificates, "_read_own", read_later)
+    reading = asyncio.create_task(tls.keep_current())
+    await asyncio.sleep(0.1)  # the task has seen the old files
+    new = authority.issue("users", days_left=3)
+    shutil.copy(new.key, old.key)
+    shutil.copy(new.certificate, old.certificate)
+    async with asyncio.timeout(30):
+        while EXPIRES._value.get() - time.time() > 3 * DAY_SECONDS:
+            assert not reading.done()
+            await asyncio.sleep(0.02)
+    reading.cancel()
+
+
 async def test_services_call_each_other_over_tls(
     authority: Authority, tmp_path: Path, valkey: ValkeyServer, topic_prefix: str,
     make_database: Callable[[], str],
