@@ -37,6 +37,7 @@ WATCH_AT_REST_SECONDS: Final = 10.0
 FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
 MAX_PAUSE_SECONDS: Final = 0.8
 MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
+MAX_KEPT_TRIES: Final = 256  # counters; then those of replicas that are gone are dropped
 
 DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
@@ -344,11 +345,20 @@ class Calls:
     def _note(self, address: str, outcome: str, started: float | None = None) -> None:
         tries = self._tries.get((address, outcome))
         if tries is None:
+            if len(self._tries) >= MAX_KEPT_TRIES:
+                self._forget_tries()
             tries = TRIES.labels(self._replicas.role, address, outcome)
             self._tries[address, outcome] = tries
         tries.inc()
         if started is not None:
             self._seconds.observe(self._clock() - started)
+
+    def _forget_tries(self) -> None:
+        """Of replicas that are gone: others come at new addresses for as long as this lives."""
+        known = self._replicas.addresses
+        for address, outcome in [one for one in self._tries if one[0] not in known]:
+            del self._tries[address, outcome]
+            TRIES.remove(self._replicas.role, address, outcome)
 
     def _give_up(self) -> Refusal:
         GIVEN_UP.labels(self._replicas.role).inc()

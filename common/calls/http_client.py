@@ -7,8 +7,8 @@ compression and no addresses but those it is given.
 
 import asyncio
 import ssl
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpResponseParser
@@ -29,8 +29,8 @@ class Response(NamedTuple):
 class _Connection(asyncio.Protocol):
     """One connection; httptools calls the `on_` methods."""
 
-    def __init__(self, idle: "list[_Connection]") -> None:
-        self._idle = idle  # where it is kept while unused
+    def __init__(self, forget: "Callable[[_Connection], None]") -> None:
+        self._forget = forget  # called once it has ended
         self._parser = HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
@@ -67,8 +67,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        if self in self._idle:
-            self._idle.remove(self)
+        self._forget(self)
         self._fail(error or ConnectionResetError("the connection ended before the answer"))
 
     def on_message_begin(self) -> None:
@@ -113,7 +112,7 @@ class HttpClient:
         self.caller = caller
         self.over_tls = over_tls
         self._tls = tls
-        self._idle: defaultdict[str, list[_Connection]] = defaultdict(list)
+        self._idle: dict[str, list[_Connection]] = {}  # by address, while it has any connection
         self._used: set[_Connection] = set()
         self.is_closed = False
 
@@ -153,12 +152,12 @@ class HttpClient:
             self._used.discard(connection)
         if connection.is_open:
             connection.idle_since = asyncio.get_running_loop().time()
-            self._idle[address].append(connection)
+            self._idle.setdefault(address, []).append(connection)
         return answered
 
     def _take_idle(self, address: str) -> _Connection | None:
         """The one that was used last; all others go where even that one is too old."""
-        idle = self._idle[address]
+        idle = self._idle.get(address)
         oldest = asyncio.get_running_loop().time() - MAX_IDLE_SECONDS
         while idle:
             connection = idle.pop()
@@ -175,6 +174,14 @@ class HttpClient:
         if self._tls is not None and name:
             tls = {"ssl": self._tls, "server_hostname": name}
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: _Connection(self._idle[address]), host.strip("[]"), int(port), **tls
+            lambda: _Connection(partial(self._forget, address)), host.strip("[]"), int(port), **tls
         )
         return connection
+
+    def _forget(self, address: str, connection: _Connection) -> None:
+        """Replicas come and go at ever other addresses: nothing stays of one that is gone."""
+        idle = self._idle.get(address)
+        if idle and connection in idle:
+            idle.remove(connection)
+        if not idle:
+            self._idle.pop(address, None)

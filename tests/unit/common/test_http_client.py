@@ -149,6 +149,27 @@ async def test_a_connection_that_was_ended_meanwhile_is_not_used() -> None:
         assert server.connections == 3
 
 
+async def test_nothing_is_kept_of_an_address_without_connections() -> None:
+    """Replicas come and go, each at an address of its own."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with server_and_client() as (server, client):
+        await asyncio.gather(*(ask(server, client) for _ in range(3)))
+        assert list(client._idle) == [server.address]
+        for connection in client._idle[server.address]:
+            connection.abort()
+        await until_nothing_is_idle(client)
+        assert client._idle == {}
+        server.talk = hang_up
+        with pytest.raises(ConnectionError):
+            await ask(server, client)
+        with pytest.raises(OSError, match="Connect call failed"):
+            await client.get("127.0.0.1:1", "/a")
+        assert client._idle == {}
+
+
 async def test_a_last_answer_and_one_too_many_end_the_connection() -> None:
     """`Connection: close`, and an answer that nobody asked for."""
     async with server_and_client() as (server, client):

@@ -1,0 +1,44 @@
+"""The counters of tries, by replica."""
+
+from contextlib import closing, suppress
+
+import msgspec
+import pytest
+
+from common.calls import calls as calls_module
+from common.calls.calls import TRIES, Calls
+from common.calls.http_client import HttpClient
+from common.calls.replicas import Replicas
+from common.protocol.errors import Refusal
+
+
+class Ask(msgspec.Struct):
+    text: str
+
+
+def counted(role: str) -> set[str]:
+    """The replicas of which there are counters."""
+    samples = [sample for metric in TRIES.collect() for sample in metric.samples]
+    return {sample.labels["replica"] for sample in samples if sample.labels["to"] == role}
+
+
+async def test_counters_of_replicas_that_are_gone_are_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only once there are many; those of replicas that are there stay."""
+    monkeypatch.setattr(calls_module, "MAX_KEPT_TRIES", 6)
+    stays, comes, *gone = [f"127.0.0.1:{port}" for port in range(1, 8)]  # nobody listens there
+    with closing(HttpClient()) as http:
+        known = Replicas("counted", ())
+        calls = Calls(http, known)
+
+        async def ask(address: str) -> None:
+            known.replace_leased((stays, address))
+            with suppress(Refusal):
+                await calls.call_replica(address, "x", Ask("?"), Ask)
+
+        for address in (stays, *gone):
+            await ask(address)
+        assert counted("counted") == {stays, *gone}
+        await ask(comes)
+        assert counted("counted") == {stays, comes}
