@@ -10,7 +10,7 @@ from chats.background import (
     CLEANUP_SECONDS,
     DIGEST_SECONDS,
     MEASURE_AT_REST_SECONDS,
-    clean_up,
+    cleanups,
     publish_digest,
     repeat,
 )
@@ -118,7 +118,7 @@ def create_chats(settings: ChatsSettings) -> Service:
                 )
             ),
             start(seldom("left over", CLEANUP_SECONDS, coordinator.finish_left_over)),
-            start(seldom("cleanup", CLEANUP_SECONDS, lambda: clean_up(pool))),
+            *(start(seldom(of, CLEANUP_SECONDS, drop)) for of, drop in cleanups(pool).items()),
         ]
         if links is not None:
             work.append(start(again("feed links", LINKS_SECONDS, links.run, survives=Exception)))

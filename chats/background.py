@@ -5,6 +5,7 @@ Every piece may fail when a dependency is gone, is counted, and is tried again a
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -68,13 +69,22 @@ async def publish_digest(
     await publisher.publish_plain(topic, _encode(digest))
 
 
-async def clean_up(pool: Pool) -> None:
-    """Decisions, results and logs that nobody can ask for any more."""
-    await drop_old_aborts(pool, ABORT_KEPT_SECONDS)
-    await forget_silent_canaries(pool, older_than_seconds=CANARIES_KEPT_SECONDS)
-    await drop_old_results(pool, RESULTS_KEPT_SECONDS, _CLEANUP_ROWS)
-    more = True
-    while more:
-        more = await purge_deleted_chat(
-            pool, older_than_seconds=PURGE_AFTER_SECONDS, rows=_CLEANUP_ROWS
-        )
+def cleanups(pool: Pool) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What drops decisions, results and logs that nobody can ask for any more, by its name. Each is
+    work of its own, so that one that fails keeps no other from its turn."""
+
+    async def purge_deleted_chats() -> None:
+        more = True
+        while more:
+            more = await purge_deleted_chat(
+                pool, older_than_seconds=PURGE_AFTER_SECONDS, rows=_CLEANUP_ROWS
+            )
+
+    return {
+        "old aborts": partial(drop_old_aborts, pool, ABORT_KEPT_SECONDS),
+        "silent canaries": partial(
+            forget_silent_canaries, pool, older_than_seconds=CANARIES_KEPT_SECONDS
+        ),
+        "old results": partial(drop_old_results, pool, RESULTS_KEPT_SECONDS, _CLEANUP_ROWS),
+        "deleted chats": purge_deleted_chats,
+    }

@@ -1,13 +1,18 @@
-"""What the rounds of a replica read of tables that hold much."""
+"""What the rounds of a replica read of tables that hold much, and what becomes of rows that nobody
+can ask for any more."""
+
+import asyncio
 
 import psycopg
 import pytest
 
+from chats.background import cleanups, repeat
 from chats.store.cleanup import drop_old_aborts, drop_old_results
 from chats.store.decisions import list_old_commits
 from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
+from common.process.tasks import stop
 
 ROWS = 20_000
 _FILL = (
@@ -55,3 +60,30 @@ async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
         assert await rows_read(pool, table) - before < 1_000
         left = await fetch(pool, f"SELECT count(*) FROM {table}")  # noqa: S608 - a constant
     assert left[0][0] == ROWS + (0 if table == "results" else 30)
+
+
+async def test_results_that_cannot_be_dropped_keep_no_deleted_chat(database_url: str) -> None:
+    """Somebody holds a result for long: the statement ends at its time, and the chat's log goes
+    meanwhile."""
+    await set_up_database(database_url)
+    with (
+        psycopg.connect(database_url, autocommit=True) as connection,
+        psycopg.connect(database_url) as holder,
+    ):
+        for statement in _FILL:
+            connection.execute(statement, {"rows": 0})
+        connection.execute(
+            "INSERT INTO chats (id, name, owner, deleted_at) VALUES"
+            " (gen_random_uuid(), 'c', gen_random_uuid(), now() - interval '5 minutes')"
+        )
+        holder.execute("SELECT FROM results FOR UPDATE")
+        async with create_pool(database_url, size=4, options=PLAN_OPTIONS) as pool:
+            tasks = [
+                asyncio.create_task(repeat(name, 0.05, work))
+                for name, work in cleanups(pool).items()
+            ]
+            async with asyncio.timeout(30):
+                while await fetch(pool, "SELECT FROM chats WHERE NOT purged"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            assert len(await fetch(pool, "SELECT FROM results")) == 30
+            await stop(tasks)
