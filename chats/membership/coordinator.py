@@ -90,8 +90,9 @@ class Coordinator:
         self._announcer = announcer
         self._clock = clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[bool]] = set()
         self._acknowledged: list[str] = []
+        self._passed_over = 0  # of the oldest left-over commits: users did not finish them
 
     async def change(
         self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], chat: str | None
@@ -252,15 +253,17 @@ class Coordinator:
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    async def _tell(self, transaction: str, key: str, commit: bool) -> None:
+    async def _tell(self, transaction: str, key: str, commit: bool) -> bool:
+        """Whether users has finished it."""
         request = FinishMemberships(transaction=transaction, commit=commit)
         try:
             await self._users.call("finish", request, Empty, key=key, timeout=FINISH_SECONDS)
         except Refusal as refusal:
             log("finish left to users' resolver", code=refusal.code, transaction=transaction)
-            return
+            return False
         if commit:
             self._acknowledged.append(transaction)
+        return True
 
     async def forget_acknowledged(self) -> None:
         """Drops the decisions of commits that users has acknowledged."""
@@ -269,11 +272,18 @@ class Coordinator:
             await forget_commits(self._pool, done)
 
     async def finish_left_over(self) -> None:
-        """Tells users again of commits whose coordinator died before users had acknowledged."""
-        for transaction in await list_old_commits(
-            self._pool, older_than_seconds=LEFT_OVER_SECONDS, limit=LEFT_OVER_LIMIT
-        ):
-            await self._tell(transaction, transaction, commit=True)
+        """Tells users again of commits whose coordinator died before users had acknowledged. Those
+        that it does not finish have their next turn after all others."""
+        left = await list_old_commits(
+            self._pool,
+            older_than_seconds=LEFT_OVER_SECONDS,
+            limit=LEFT_OVER_LIMIT,
+            skip=self._passed_over,
+        )
+        told = [await self._tell(one, one, commit=True) for one in left]
+        self._passed_over += told.count(False)
+        if len(left) < LEFT_OVER_LIMIT:
+            self._passed_over = 0
 
     async def drain(self) -> None:
         """Waits a while for what users is being told; its resolver asks for the rest."""

@@ -39,12 +39,14 @@ async def forget_commits(pool: Pool, transactions: list[str]) -> None:
         )
 
 
-async def list_old_commits(pool: Pool, *, older_than_seconds: float, limit: int) -> list[str]:
-    """Transactions whose coordinator should have forgotten them by now."""
+async def list_old_commits(
+    pool: Pool, *, older_than_seconds: float, limit: int, skip: int
+) -> list[str]:
+    """Transactions whose coordinator should have forgotten them by now, but the `skip` oldest."""
     rows = await fetch(
         pool,
         "SELECT transaction::text FROM decisions WHERE committed"
-        " AND at < now() - %s * interval '1 second' ORDER BY at LIMIT %s",
-        (older_than_seconds, limit),
+        " AND at < now() - %s * interval '1 second' ORDER BY at LIMIT %s OFFSET %s",
+        (older_than_seconds, limit, skip),
     )
     return [transaction for (transaction,) in rows]

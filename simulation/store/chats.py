@@ -150,14 +150,14 @@ class ChatsDatabase(Reading, Outbox):
             if self.decisions.get(transaction, (False, 0))[0]:
                 del self.decisions[transaction]
 
-    def list_old_commits(self, *, older_than_seconds: float, limit: int) -> list[str]:
+    def list_old_commits(self, *, older_than_seconds: float, limit: int, skip: int) -> list[str]:
         before = self._clock() - older_than_seconds
         old = [
             (at, one)
             for one, (committed, at) in self.decisions.items()
             if committed and at < before
         ]
-        return [one for _, one in sorted(old)[:limit]]
+        return [one for _, one in sorted(old)[skip : skip + limit]]
 
     # ---- canaries and cleanup
 

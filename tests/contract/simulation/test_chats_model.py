@@ -219,7 +219,7 @@ class Both:
         if self.random.random() < 0.3:
             await self.ask(decisions.forget_commits, [transaction])
         await self.ask(decisions.decide, transaction)
-        await self.ask(decisions.list_old_commits, older_than_seconds=3600, limit=50)
+        await self.ask(decisions.list_old_commits, older_than_seconds=3600, limit=50, skip=0)
 
     async def clean_up(self) -> None:
         """Aborts and results that are too young stay; one deleted chat goes in slices."""
