@@ -75,6 +75,7 @@ class Invitations:
         self._pool = pool
         self._chats = chats
         self._signup = signup
+        self._passed_over = 0  # of the oldest left-over joins: chats did not answer
 
     async def create_invitation(self, request: CreateInvitation) -> Invitation:
         """Raises Refusal: `forbidden` for a role that may not, or somebody else's chat;
@@ -266,19 +267,30 @@ class Invitations:
         """Does what was left over, until cancelled."""
         while True:
             try:
-                async with rest.in_turn():
-                    left = await store.list_old_joins(self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT)
-                for join in left:
-                    await self._join_left_over(join)
+                await self.join_left_over(rest)
             except DatabaseUnavailable as error:
                 log("joins wait", error=type(error).__name__)
             await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
 
-    async def _join_left_over(self, join: store.JoinRow) -> None:
+    async def join_left_over(self, rest: Rest = NEVER) -> None:
+        """One round. Joins to which chats does not answer have their next turn after all others."""
+        async with rest.in_turn():
+            left = await store.list_old_joins(
+                self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT, self._passed_over
+            )
+        done = [await self._join_left_over(join) for join in left]
+        self._passed_over += done.count(False)
+        if len(left) < ROUND_LIMIT:
+            self._passed_over = 0
+
+    async def _join_left_over(self, join: store.JoinRow) -> bool:
+        """Whether it is settled."""
         try:
             await self.join(join)
         except Refusal as refusal:
             log("join by invitation refused", code=refusal.code, chat=join.chat)
+            return refusal.code != "unavailable"
+        return True
 
 
 async def lock_working(connection: Connection, code: str) -> store.InvitationRow:

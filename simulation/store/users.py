@@ -188,7 +188,7 @@ class UsersDatabase:
     def measure_deletions(self) -> tuple[int, float]:
         return 0, 0.0
 
-    def list_old_joins(self, older_than_seconds: float, limit: int) -> list[Any]:
+    def list_old_joins(self, older_than_seconds: float, limit: int, skip: int) -> list[Any]:
         return []
 
     def read_push_key(self) -> None:

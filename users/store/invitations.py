@@ -150,11 +150,14 @@ async def delete_join(pool: Pool, join: JoinRow) -> None:
         )
 
 
-async def list_old_joins(pool: Pool, older_than_seconds: float, limit: int) -> list[JoinRow]:
+async def list_old_joins(
+    pool: Pool, older_than_seconds: float, limit: int, skip: int
+) -> list[JoinRow]:
+    """The oldest first, but the `skip` oldest."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
-            " WHERE since < now() - make_interval(secs => %s) ORDER BY since LIMIT %s",
-            (older_than_seconds, limit),
+            " WHERE since < now() - make_interval(secs => %s) ORDER BY since LIMIT %s OFFSET %s",
+            (older_than_seconds, limit, skip),
         )
         return [JoinRow(*row) for row in await cursor.fetchall()]

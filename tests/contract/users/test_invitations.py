@@ -1,16 +1,21 @@
 """What an invitation is worth: what its maker may give at the moment of its use."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from common.calls.calls import Calls
 from common.database.pool import Pool, begin
 from common.protocol import instance as i
+from common.protocol.chats import Done, JoinChat
+from common.protocol.errors import unavailable
 from common.protocol.ids import new_id
 from common.protocol.users import Grant
 from tests.contract.users.test_instance import change, code_of, make_owner, sign_up
 from tests.contract.users.test_resets import until_something_waits
+from users.invitations import ROUND_LIMIT, Invitations
+from users.store.invitations import list_old_joins
 
 
 async def invite(users: Any, caller: Any, role: Any = "member") -> str:
@@ -114,3 +119,38 @@ async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> No
         await until_something_waits(pool)
     assert await signing_up == "not_found"
     assert await codes_of(users, ann) == set()
+
+
+class Chats:
+    """Answers of one chat alone, whoever joins it."""
+
+    def __init__(self, chat: str) -> None:
+        self.chat = chat
+
+    async def call(self, name: str, request: JoinChat, answer: Any, **_: Any) -> Done:
+        if request.chat != self.chat:
+            raise unavailable()
+        return Done(changed=True)
+
+
+async def test_joins_that_come_to_nothing_keep_no_other_waiting(users: Any, pool: Pool) -> None:
+    """However many of the oldest there are: they stay, and newer ones have their turn."""
+    ann, chat = await users.sign_up("ann"), new_id()
+    remember = (
+        "INSERT INTO joins (user_id, chat, inviter, since)"
+        " SELECT %s, gen_random_uuid(), gen_random_uuid(), now() - interval '2 days'"
+        " FROM generate_series(1, %s)"
+    )
+    async with pool.connection() as connection:
+        await connection.execute(remember, (ann.id, 2 * ROUND_LIMIT + 1))
+        await connection.execute(
+            "INSERT INTO joins (user_id, chat, inviter, since)"
+            " VALUES (%s, %s, gen_random_uuid(), now() - interval '1 day')",
+            (ann.id, chat),
+        )
+    invitations = Invitations(pool, cast(Calls, Chats(chat)), None)
+    for _ in range(3):
+        await invitations.join_left_over()
+    left = await list_old_joins(pool, 0.0, 3 * ROUND_LIMIT, 0)
+    assert len(left) == 2 * ROUND_LIMIT + 1
+    assert chat not in {join.chat for join in left}
