@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 
-from common.database.failures import naming_failures
+from common.database.failures import DatabaseUnavailable, naming_failures
 from common.database.pool import Pool, migrate
 
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
@@ -69,9 +69,15 @@ async def set_up_database(url: str) -> None:
 
 async def purge_stale_rows(pool: Pool, rows: int) -> bool:
     """Throws away what nothing can ask for any more, at most so many rows of each kind, each in a
-    transaction of its own. Whether there may be more."""
-    counts = []
+    transaction of its own. Whether there may be more. Raises what the database raises, once every
+    kind has had its turn."""
+    counts, failure = [], None
     for purge in _PURGES:
-        async with pool.connection() as connection:
-            counts.append((await connection.execute(purge, (rows,))).rowcount)
+        try:
+            async with pool.connection() as connection:
+                counts.append((await connection.execute(purge, (rows,))).rowcount)
+        except DatabaseUnavailable as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
     return max(counts) >= rows

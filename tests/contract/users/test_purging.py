@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from common.database.failures import DatabaseBusy
 from common.database.pool import Pool
 from common.protocol.ids import new_id
 from users.store.upkeep import purge_stale_rows
@@ -73,3 +76,23 @@ async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
         assert await found.fetchall() == [(kept,)]
         assert len(await (await connection.execute("SELECT FROM results")).fetchall()) == 1
         assert await (await connection.execute("SELECT FROM revocations")).fetchall() == []
+
+
+async def test_what_cannot_be_thrown_away_keeps_nothing_else(users: Any, pool: Pool) -> None:
+    """Somebody holds a revocation for long: the statement ends at its time, and the others follow.
+    The failure is told at the end."""
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute(
+            "INSERT INTO revocations VALUES (1, gen_random_uuid(), now() - interval '1 hour')"
+        )
+        await holder.execute(
+            "INSERT INTO committed_transactions VALUES (%s, now() - interval '2 hours')",
+            (new_id(),),
+        )
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        await holder.execute("SELECT FROM revocations FOR UPDATE")
+        with pytest.raises(DatabaseBusy):
+            await purge_stale_rows(pool, rows=30)
+        left = await holder.execute("SELECT FROM committed_transactions")
+        assert await left.fetchall() == []
