@@ -22,7 +22,6 @@ from common.protocol.limits import MAX_HEADER_BYTES
 from realtime.protocol.handshake import SUBPROTOCOL, Upgrade, refusal_of_status
 
 METHODS: Final = (b"GET ", b"HEAD ")
-METHOD_BYTES: Final = 5
 MAX_PLAIN_BYTES: Final = 4_096
 
 _TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
@@ -41,6 +40,8 @@ _DEMANDED: Final = frozenset(
     )
 )  # fmt: skip
 _CONNECTIONS: Final = frozenset((b"upgrade", b"keep-alive, upgrade"))
+_END: Final = b"\r\n\r\n"
+_BODY_HEADER: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding):[^\r\n]*", re.I)
 _UNUSUAL: Final = frozenset((b"content-length", b"transfer-encoding"))
 _ANSWER: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -58,12 +59,12 @@ class _Offer(NamedTuple):
 class Opening:
     """One connection's request; it ends with `accept`, or with the refusal of somebody."""
 
-    __slots__ = ("_library", "_method", "_offer", "_origins", "_request", "_size")
+    __slots__ = ("_has_body", "_head", "_library", "_offer", "_origins", "_request")
 
     def __init__(self, origins: Sequence[str | None]) -> None:
         self._origins = origins
-        self._method = b""  # as far as it has come
-        self._size = 0
+        self._head = b""  # as far as it has come
+        self._has_body = False  # which is ignored: no upgrade is asked
         self._offer: _Offer | None = None
         self._library: ServerProtocol | None = None
         self._request: Request | None = None
@@ -75,7 +76,9 @@ class Opening:
 
     def read(self, data: bytes) -> Upgrade | Refusal | None:
         """What these bytes make of it; None where it is not whole yet."""
-        if not self._size:
+        if self._has_body:
+            return None
+        if not self._head:
             self._offer = _read_plain(data, self._origins)
             if self._offer is not None:
                 return self._offer.upgrade
@@ -91,8 +94,9 @@ class Opening:
         if library.handshake_exc is not None:
             # No request that it could read; its own answer is no problem+json.
             library.data_to_send()
-            is_too_large = isinstance(library.handshake_exc, _TOO_LARGE)
-            return refusal_of_status(431 if is_too_large else 400)
+            if isinstance(library.handshake_exc, _TOO_LARGE):
+                return refusal_of_status(431)
+            return self._read_without_body() or refusal_of_status(400)
         for event in events:
             if isinstance(event, Request):
                 self._request = event
@@ -123,13 +127,28 @@ class Opening:
 
     def _judge_start(self, data: bytes) -> Refusal | None:
         """Before the library has read it: the method and the size."""
-        self._size += len(data)
-        self._method += data[: METHOD_BYTES - len(self._method)]
+        self._head += data
         # The library reads no request with a body, and would end without an answer.
-        if not any(method.startswith(self._method[: len(method)]) for method in METHODS):
+        if not any(method.startswith(self._head[: len(method)]) for method in METHODS):
             return refusal_of_status(405)  # before the size, of which a body may be a part
-        if self._size > MAX_HEADER_BYTES:
-            return refusal_of_status(431)
+        if len(self._head) > MAX_HEADER_BYTES:
+            has_end = _END in self._head[: MAX_HEADER_BYTES + len(_END)]
+            if self._request is not None or not has_end:
+                return refusal_of_status(431)
+        return None
+
+    def _read_without_body(self) -> Upgrade | None:
+        """What a request is that the library refuses for its body alone, which is ignored; None
+        where it is no good without it, or asks for an upgrade, as no request with a body may."""
+        head, end, _ = self._head.partition(_END)
+        library = _create_library(self._origins)
+        library.receive_data(_BODY_HEADER.sub(b"", head) + end)
+        self.release()
+        self._library = library
+        for event in library.events_received():
+            if isinstance(event, Request) and "Upgrade" not in event.headers:
+                self._request, self._has_body = event, True
+                return _read_upgrade(event)
         return None
 
 

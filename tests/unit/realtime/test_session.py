@@ -196,6 +196,23 @@ def test_head_is_a_get_without_an_upgrade() -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("body", [b"hello", b"x" * 50_000])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_body_is_ignored_where_no_upgrade_is_asked(body: bytes, size: int) -> None:
+    """426, however it comes."""
+    session = Session(0.0, [None], 20.0, 3)
+    head = HANDSHAKE.replace(b"Upgrade: websocket", b"Content-Length: %d" % len(body))
+    data = head + body
+    wishes = [
+        wish
+        for start in range(0, len(data), size)
+        for wish in session.receive(data[start : start + size], 0.0)
+    ]
+    assert wishes == [Upgrade("GET", "/ws", "")]
+    session.accept(0.0)
+    assert session.take_output()[0].startswith(b"HTTP/1.1 426")
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_request_may_come_byte_by_byte(method: str) -> None:
     """Where the network cuts it makes no difference."""
