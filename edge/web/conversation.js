@@ -47,15 +47,17 @@ export class Conversation {
    * add(chat), write(userId), copy(text, done), share(what), say(sentence), hurry(),
    * attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({
-    me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty,
-  }) {
+  constructor({ me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty }) {
     this.#me = me;
     this.#deeds = (chat) => deedsFor(chat, { me, api, chats, errands, toast });
     const history = new History({ api });
     const load = (name) => (chat, seq) => (
       errands.load(history[name](chat, seq).then(() => chats.loaded(chat)))
     );
+    const thenWrite = (act) => (id) => {
+      act(this.#chat, id);
+      this.composer.offer();
+    };
     this.#api = api;
     this.#layers = layers;
     this.#lazy = lazy;
@@ -79,11 +81,8 @@ export class Conversation {
         after: load("after"),
         around: load("around"),
         moved: () => this.#look(),
-        retry: (id) => hear.retry(this.#chat, id),
-        discard: (id) => {
-          hear.discard(this.#chat, id);
-          this.composer.offer();
-        },
+        retry: thenWrite(hear.retry),
+        discard: thenWrite(hear.discard),
         quoted: hear.quoted,
         chatAt: (address) => this.#chatAt(address),
         react: (row, emoji, isOn) => this.#react(row, emoji, isOn),
