@@ -108,7 +108,9 @@ export class Sender {
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
     const reason = inWords(code, item, chat?.detail?.kind === "direct");
     const changes = { state: "failed", reason };
-    if (code === "invalid_request" && item.replyTo) changes.lostQuote = true;
+    if (code === "invalid_request" && item.replyTo && !item.text?.includes("\0")) {
+      changes.lostQuote = true;
+    }
     if (isShown) chat.timeline.change(clientId, changes);
     else chat?.timeline.discard(clientId);
     const kept = isShown

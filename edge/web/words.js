@@ -37,18 +37,24 @@ function waitInWords(seconds) {
 }
 
 /** Why a message was not sent, by the code of the refusal; `isDirect` in a chat of two. */
-export function notSentInWords(code, { kind, replyTo, attachments } = {}, isDirect = false) {
-  if (code === "not_found" && kind === "edit") return "the message was deleted.";
-  if (code === "invalid_request" && attachments?.length) {
-    if (replyTo) return "the message it answers was deleted, or one of its files is gone.";
-    return "one of its files is gone. Choose it again.";
-  }
-  if (code === "invalid_request" && replyTo) return "the message it answers was deleted.";
-  if (code === "invalid_request") return "it contains a character that cannot be stored.";
+export function notSentInWords(code, item = {}, isDirect = false) {
+  if (code === "not_found" && item.kind === "edit") return "the message was deleted.";
+  if (code === "invalid_request") return notStoredInWords(item);
   if (code === "forbidden" && isDirect) return "this account is deleted.";
   if (code === "forbidden" || code === "not_found") return "you are no longer in this chat.";
   if (code === "too_large") return "it is too long for one message.";
   return REFUSALS[code] ?? REFUSALS.internal;
+}
+
+function notStoredInWords({ text, replyTo, attachments }) {
+  if (!text?.includes("\0")) {
+    if (replyTo && attachments?.length) {
+      return "the message it answers was deleted, or one of its files is gone.";
+    }
+    if (attachments?.length) return "one of its files is gone. Choose it again.";
+    if (replyTo) return "the message it answers was deleted.";
+  }
+  return "it contains a character that cannot be stored.";
 }
 
 /** Why a change of a message did not happen, in a sentence. */

@@ -93,6 +93,14 @@ rule("an answer that was refused is sent without its quote when one tries again"
   same(outbox.get(clientId).lostQuote, undefined);
 });
 
+rule("an answer that is refused for its text keeps its quote", async () => {
+  const { chat, outbox, sender, last } = parts();
+  sender.post(chat, { text: "nul \0 inside", replyTo: "there" });
+  const clientId = last();
+  await sender.refused({ clientId, code: "invalid_request" }, (code) => `no: ${code}`);
+  same([outbox.get(clientId).state, outbox.get(clientId).lostQuote], ["failed", undefined]);
+});
+
 rule("what is written offline leaves after reconnecting, under the key it had", async () => {
   const { chat, connection, sender } = parts();
   connection.live = false;
