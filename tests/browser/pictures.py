@@ -90,7 +90,8 @@ async def main() -> None:
             for name, size in SIZES.items():
                 await ann.page.set_viewport_size(size)  # type: ignore[arg-type]
                 for scheme in ("light", "dark"):
-                    await ann.page.emulate_media(color_scheme=scheme)
+                    # No colour is on its way from one scheme to the other.
+                    await ann.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     await cleo.composer.press_sequentially("I a")
                     await expect(ann.page.get_by_text("cleo is typing")).to_be_visible()
                     ending = "" if scheme == "light" else "-dark"
