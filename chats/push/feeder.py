@@ -6,7 +6,6 @@ last second at most, is told to nobody.
 """
 
 from collections.abc import Iterable
-from itertools import takewhile
 from time import monotonic
 from typing import Final
 
@@ -18,6 +17,7 @@ from chats.store.push import (
     forget_push_readers,
     has_push_readers,
 )
+from chats.turns import next_turn
 from common.calls.calls import Calls
 from common.database.pool import Pool
 from common.process.logs import log
@@ -80,17 +80,12 @@ class PushFeeder:
         self._forget_old(now)
         waiting = list(self._noted)[:_CHATS_A_ROUND]
         while waiting:
-            some = self._choose(waiting)
+            some = next_turn(waiting, self._alone, _CHATS_AT_ONCE)
             if not await self._offer(some):
                 break
             waiting = waiting[len(some) :]
         oldest = min((one.at for one in self._noted.values()), default=now)
         PUSH_BEHIND_SECONDS.set(now - oldest)
-
-    def _choose(self, waiting: list[str]) -> list[str]:
-        """The first of them: as many as may be offered together, or one that is offered alone."""
-        together = takewhile(lambda chat: chat not in self._alone, waiting[:_CHATS_AT_ONCE])
-        return list(together) or waiting[:1]
 
     def _forget_old(self, now: float) -> None:
         for chat in [c for c, one in self._noted.items() if now - one.at > MAX_AGE_SECONDS]:

@@ -7,7 +7,6 @@ How much of its time that takes while the machine is at its limit, pace.py says.
 
 import asyncio
 from collections.abc import Iterable
-from itertools import takewhile
 from time import monotonic
 from typing import Final
 
@@ -19,6 +18,7 @@ from chats.metrics import (
 )
 from chats.search.pace import LOOK_SECONDS, Pace
 from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
+from chats.turns import next_turn
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 
@@ -63,7 +63,7 @@ class Feeder:
         waiting, failure = sorted(self._noted, key=self._alone.__contains__), None
         while waiting:
             started, behind = monotonic(), self._measure()
-            some = self._choose(waiting)
+            some = next_turn(waiting, self._alone, _CHATS_AT_ONCE)
             more, failed = await self._feed(some)
             failure = failure or failed
             waiting = more + waiting[len(some) :]
@@ -71,11 +71,6 @@ class Feeder:
         self._measure()
         if failure is not None:
             raise failure
-
-    def _choose(self, waiting: list[str]) -> list[str]:
-        """The first of them: as many as may be fed together, or one that is fed alone."""
-        together = takewhile(lambda chat: chat not in self._alone, waiting[:_CHATS_AT_ONCE])
-        return list(together) or waiting[:1]
 
     async def _give_way(self, took: float, behind: float) -> None:
         """Waits after work that took so long, while there is a crowd: after a slow commit the pause

@@ -46,8 +46,8 @@ export function lettersOf(name) {
   return picked.slice(0, 2).join("").toLocaleUpperCase() || "#";
 }
 
-/** What had the focus in it leaves it to its neighbour: the next Tab goes on from there. */
-function removeFrom(node) {
+/** Where it holds the focus, its neighbour gets that: the next Tab goes on from there. */
+function removeKeepingFocus(node) {
   const neighbour = node.contains(document.activeElement)
     ? node.nextElementSibling ?? node.previousElementSibling
     : null;
@@ -65,7 +65,7 @@ export function arrange(parent, rows, kept, { shell, fill }) {
   const keys = new Set(rows.map((row) => row.key));
   for (const [key, { node }] of kept) {
     if (keys.has(key)) continue;
-    removeFrom(node);
+    removeKeepingFocus(node);
     kept.delete(key);
   }
   let place = parent.firstChild;

@@ -86,7 +86,8 @@ def _lock(descriptor: int) -> bool:
 
 
 def is_held_by_command(data: Path) -> bool:
-    """What holds the folder, where it is held. Raises OSError."""
+    """Whether a command, and no fleet, holds the folder. Says nothing of one that nobody holds.
+    Raises OSError."""
     return (data / "fleet.lock").read_bytes() == COMMAND
 
 

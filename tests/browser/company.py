@@ -62,8 +62,9 @@ async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[W
 
 
 def bending_calls(path: str, how: str) -> str:
-    """A script after which the page makes each call whose path matches by `how`, a function in
-    JavaScript of what would make it. Nothing intercepts its requests, which has failed at times."""
+    """A script for the page. For each call to a path that matches it then runs `how`, a function in
+    JavaScript, which gets another one that makes the call. So the browser need not intercept
+    requests, which has failed at times."""
     return f"""(() => {{
         const ask = globalThis.fetch;
         globalThis.fetch = (asked, request) => {{
