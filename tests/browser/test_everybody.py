@@ -44,6 +44,7 @@ async def test_everything_is_done_by_keyboard(open_page: OpenPage) -> None:
     await keys.press("Enter")
     await expect(page.locator(".text").last).to_have_text("by hand")
     await expect(field).to_be_focused()
+    await expect(page.locator(".text", has_text="line 5")).to_be_visible()
     await keys.press("Shift+F6")
     await expect(page.get_by_role("log")).to_be_focused()
     await keys.press("ArrowUp")

@@ -35,6 +35,7 @@ async def enter_party(open_page: OpenPage, play: Play) -> Page:
     """The page with the party's chat open."""
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".write textarea")).to_be_visible()
     return page
 
 

@@ -74,7 +74,8 @@ def test_no_password_no_half_a_file_and_no_child_is_left(
 async def test_what_is_just_starting_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
     """A signal may come when a script runs already and its pipes are not yet connected."""
     made = tmp_path / "made"
-    script = f"trap 'rm {made}; exit 1' TERM; touch {made}; sleep 60"
+    # A child that a shell forks in the moment of a signal may not hear it: each sleeps shortly.
+    script = f"trap 'rm {made}; exit 1' TERM; touch {made}; while :; do sleep 0.1; done"
 
     async def run() -> None:
         starting = asyncio.create_subprocess_exec(
