@@ -147,6 +147,7 @@ export class Chats {
   look(chat) {
     if (this.#open && this.#open !== chat) {
       this.#open.newAfter = null;
+      this.#open.isBehind = false;
       this.#open.timeline.trim(KEPT_EVENTS);
     }
     this.#open = chat;
@@ -246,6 +247,10 @@ export class Chats {
   #describe(chat, detail) {
     const { cursor, isEmpty } = chat.timeline;
     chat.describe(detail);
+    if (chat === this.#open && chat.unread > 0 && cursor <= chat.read) {
+      chat.newAfter = chat.read;
+      chat.isBehind = true;
+    }
     // What nobody has looked at is history, and not missing.
     if (isEmpty && detail.seq > cursor) this.#follow(this.#session.skip(chat.id, detail.seq));
     else this.#follow(this.#session.missing(chat.id, detail.seq));

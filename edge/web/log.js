@@ -4,6 +4,7 @@
  */
 import { arrange, element } from "./element.js";
 import { fillLine, shellOf } from "./line.js";
+import { stepLine } from "./line-steps.js";
 import { LogWindow } from "./log-window.js";
 import { dayAndTime, dayOf } from "./moments.js";
 import { worded } from "./row-words.js";
@@ -45,9 +46,7 @@ export class Log {
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
    * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
    * jump(seq), person(id, anchor), link(file), view(seq, file), chatAt(address)}`; the first three
-   * are async.
-   * `intro(chat)` gives what stands above the first
-   * message.
+   * are async. `intro(chat)` gives what stands above the first message.
    */
   constructor({ me, names, hear, intro }) {
     this.#me = me;
@@ -61,7 +60,7 @@ export class Log {
         role: "log",
         tabindex: "0",
         onscroll: () => this.#scrolled(),
-        onkeydown: (event) => this.#key(event),
+        onkeydown: (event) => stepLine(event, this.#list),
       },
       this.#top,
       this.#list,
@@ -74,7 +73,7 @@ export class Log {
 
   /** True when the newest line is in view. */
   get atEnd() {
-    return this.#follows && this.#window.atEnd && this.#seeks === null;
+    return this.#follows && this.#window.atEnd && this.#seeks === null && !this.#chat.isBehind;
   }
 
   /** True when the end is further away than a screen. */
@@ -167,7 +166,16 @@ export class Log {
       this.#endSeek();
       return;
     }
+    if (this.#chat.isBehind && this.#seeks === null && newAfter < timeline.cursor) {
+      this.#chat.isBehind = false;
+      if (this.#fromEnd() <= NEAR_END_PX) {
+        this.toNew();
+        return;
+      }
+    }
     const follows = this.#follows && this.#window.atEnd;
+    const was = this.#seeks === null && !follows ? this.place : null;
+    if (was && !timeline.stretchAt(was.seq)) this.#seek(was.seq, was); // too much was missed
     const place = follows ? null : this.#placeNow();
     // Whoever sits in a busy chat for days must not fill the memory.
     if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
@@ -198,6 +206,19 @@ export class Log {
     this.#lookForNew();
     this.#pin(nowMs);
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
+    if (this.#isNearEnd) this.#forth();
+  }
+
+  /** True where more is wanted below; never while nothing is laid out. */
+  get #isNearEnd() {
+    const isShown = this.node.clientHeight > 0;
+    return isShown && !this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX;
+  }
+
+  /** Whether it ends with the newest: what was kept here may lack all that is unread. */
+  #isEnd(stretch) {
+    const { timeline, newAfter } = this.#chat;
+    return stretch === timeline.tail && (newAfter === null || newAfter < timeline.cursor);
   }
 
   #stretch() {
@@ -259,7 +280,7 @@ export class Log {
       this.toEnd();
       return;
     }
-    this.#window.around(stretch.items, seq, stretch === timeline.tail);
+    this.#window.around(stretch.items, seq, this.#isEnd(stretch));
     this.#follows = false;
     this.#rebuild();
     const row = [...this.#rows.values()].find((one) => one.seq >= seq);
@@ -287,7 +308,7 @@ export class Log {
     this.#lookForNew();
     this.#pin(Date.now());
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
-    if (!this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX) this.#forth();
+    if (this.#isNearEnd) this.#forth();
     this.#hear.moved();
   }
 
@@ -332,33 +353,27 @@ export class Log {
 
   async #back() {
     const chat = this.#chat;
-    if (this.#loading || (this.#seeks !== null && !this.#isStuck)) return;
-    if (this.#window.back(this.#stretch().items, this.#stretch() === chat.timeline.tail)) {
-      this.#rebuild();
-      return;
-    }
+    if (this.#loading || (this.#seeks !== null && !this.#isStuck) || this.#grow("back")) return;
     const { from } = this.#stretch();
     if (from <= 1) return;
     await this.#load(() => this.#hear.before(chat, from));
-    if (chat !== this.#chat || this.#stretch().from >= from) return;
-    if (this.#window.back(this.#stretch().items, this.#stretch() === chat.timeline.tail)) {
-      this.#rebuild();
-    }
+    if (chat === this.#chat && this.#stretch().from < from) this.#grow("back");
   }
 
   async #forth() {
     const chat = this.#chat;
-    if (this.#loading || (this.#seeks !== null && !this.#isStuck)) return;
+    if (this.#loading || (this.#seeks !== null && !this.#isStuck) || this.#grow("forth")) return;
+    const { to } = this.#stretch();
+    await this.#load(() => this.#hear.after(chat, to));
+    if (chat === this.#chat && this.#stretch().to > to) this.#grow("forth");
+  }
+
+  /** Shows more of what is here; false where there is none. */
+  #grow(way) {
     const stretch = this.#stretch();
-    if (this.#window.forth(stretch.items, stretch === chat.timeline.tail)) {
-      this.#rebuild();
-      return;
-    }
-    await this.#load(() => this.#hear.after(chat, stretch.to));
-    if (chat !== this.#chat || this.#stretch().to <= stretch.to) return;
-    const now = this.#stretch();
-    this.#window.forth(now.items, now === chat.timeline.tail);
-    this.#rebuild();
+    const isMore = this.#window[way](stretch.items, this.#isEnd(stretch));
+    if (isMore) this.#rebuild();
+    return isMore;
   }
 
   async #load(page) {
@@ -380,15 +395,5 @@ export class Log {
     this.node.setAttribute("aria-busy", "true");
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => this.node.removeAttribute("aria-busy"), QUIET_MS);
-  }
-
-  #key(event) {
-    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    const lines = [...this.#list.querySelectorAll(".line")];
-    const at = lines.indexOf(document.activeElement.closest(".line"));
-    const next = at < 0 ? lines.at(-1) : lines[at + by];
-    next?.focus();
   }
 }

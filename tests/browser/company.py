@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import aiohttp
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
@@ -94,3 +94,22 @@ async def crowd(window: Window, count: int, *names: str) -> AsyncIterator[list[P
         yield list(
             await asyncio.gather(*(Person.sign_up(session, window.origin, name) for name in wanted))
         )
+
+
+async def expect_kept(page: Page, store: str, what: str) -> None:
+    """Wait until this browser has kept a record of this store for which a function in JavaScript is
+    true."""
+    script = f"""async store => {{
+        const [{{ name }}] = await indexedDB.databases();
+        const opened = await new Promise(done => {{
+            const request = indexedDB.open(name);
+            request.onsuccess = () => done(request.result);
+        }});
+        const records = await new Promise(done => {{
+            const request = opened.transaction(store).objectStore(store).getAll();
+            request.onsuccess = () => done(request.result);
+        }});
+        opened.close();
+        return records.some({what});
+    }}"""
+    await until(lambda: page.evaluate(script, store))

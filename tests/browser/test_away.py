@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from edge.site import make_file
-from tests.browser.company import until
+from tests.browser.company import expect_kept, until
 from tests.browser.conftest import NewContext, OpenPage
 from tests.browser.stage import Play, Stage
 
@@ -28,15 +28,6 @@ RECORD = """
         return show.call(this, title, options);
     };
 """
-KEPT = """(async () => {
-    const [{name}] = await indexedDB.databases();
-    const database = await new Promise(resolve => {
-        indexedDB.open(name).onsuccess = event => resolve(event.target.result) });
-    const logs = database.transaction('logs').objectStore('logs').getAll();
-    await new Promise(resolve => { logs.onsuccess = resolve });
-    database.close();
-    return JSON.stringify(logs.result);
-})()"""
 HIDE = """() => {
     Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
@@ -226,7 +217,7 @@ async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPa
     await page.get_by_role("link", name="Kitchen").click()
     play.say(kitchen, "bob", "It is warm again.")
     await expect(page.locator(".text").last).to_have_text("It is warm again.")
-    await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")
+    await expect_kept(page, "logs", "one => one.items.at(-1).message === 'It is warm again.'")
     await page.wait_for_timeout(1_000)  # what is put just before a page goes may be undone
     await page.context.set_offline(True)
     await page.reload()
@@ -250,7 +241,7 @@ async def test_who_logs_out_leaves_nothing_to_read(open_alone: OpenPage) -> None
     page = await open_alone(play)
     await page.get_by_role("link", name="Kitchen").click()
     play.say(kitchen, "bob", "It is warm again.")
-    await page.wait_for_function(f"async () => (await {KEPT}).includes('It is warm again.')")
+    await expect_kept(page, "logs", "one => one.items.at(-1).message === 'It is warm again.'")
     await page.get_by_title("Settings").click()
     await page.get_by_role("button", name="Log out").click()
     await page.get_by_role("button", name="Log out").click()

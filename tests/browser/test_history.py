@@ -8,13 +8,16 @@ from playwright.async_api import Request, expect
 
 from tests.browser.company import (
     FIRST_LINE,
+    HOLDING,
     TOP_OF_LINE,
     bending_calls,
+    expect_kept,
     long_chat,
     post_many,
     until,
 )
 from tests.browser.conftest import OpenWindow
+from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -158,3 +161,56 @@ async def test_a_message_is_found_by_its_words(enter: OpenWindow) -> None:
     await ann.find("lanterns boat", "Messages")
     await expect(ann.log.locator(".found .text")).to_have_text("the lanterns are in the boathouse")
     await expect(ann.log.locator(".found")).to_be_in_viewport()
+
+
+async def test_what_a_browser_has_kept_hides_nothing_new(enter: OpenWindow) -> None:
+    """It is shown before the server answers, at first and after a reload; what is unread begins
+    below it, and nobody is led past that."""
+    ann = await enter()
+    async with long_chat(ann, 40) as (bob, chat):
+        await read_all(ann)
+        await expect_kept(ann.page, "logs", "one => one.items.at(-1).message === 'line 39'")
+        await ann.page.goto("about:blank")
+        await post_many(bob, chat, [f"unread {number}" for number in range(260)])
+    divider = ann.log.get_by_text("New", exact=True)
+    await ann.page.add_init_script(bending_calls("[/]api[/]", HOLDING))
+    await ann.page.goto(f"{ann.origin}/")
+    await ann.open_chat("Long")
+    for is_known in (False, True):  # to this browser, that there is something new
+        await expect(ann.line("line 39")).to_be_in_viewport()
+        await expect(divider).to_have_count(0)
+        await ann.page.evaluate("held.resolve()")
+        await expect(ann.state).to_have_text("live")
+        await expect(divider).to_be_in_viewport()
+        await expect(ann.line("line 39")).to_be_in_viewport()
+        await expect(ann.page).to_have_title(re.compile(r"^\(100\) Long"))
+        if not is_known:
+            await ann.page.reload()
+
+
+async def test_a_place_outlives_more_than_is_replayed(enter: OpenWindow) -> None:
+    """Somebody reads far up while their computer sleeps: what they read stays where it is."""
+    ann = await enter()
+    async with long_chat(ann, 120) as (bob, chat):
+        await read_all(ann)
+        await ann.log.evaluate("log => { log.scrollTop -= 2 * log.clientHeight; }")
+        await expect(ann.button("Latest")).to_be_visible()
+        first = await ann.log.evaluate(FIRST_LINE)
+        before = await ann.log.evaluate(TOP_OF_LINE, first)
+        await ann.page.context.set_offline(True)
+        await expect(ann.state).to_contain_text("offline")
+        await post_many(bob, chat, [f"missed {number}" for number in range(230)])
+        await ann.page.context.set_offline(False)
+        await expect(ann.page.get_by_role("link", name="Long")).to_contain_text("missed")
+        is_there = "(log, key) => log.querySelector(`[data-key='${key}']`) !== null"
+        await until(lambda: ann.log.evaluate(is_there, first))
+        assert abs(await ann.log.evaluate(TOP_OF_LINE, first) - before) <= 1
+
+
+async def read_all(window: Window) -> None:
+    """Open the chat "Long" and go to its end."""
+    await window.open_chat("Long")
+    await expect(window.log.locator(".text").first).to_be_visible()
+    await window.log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+    badge = window.page.get_by_role("link", name="Long").locator(".badge")
+    await expect(badge).to_have_count(0)

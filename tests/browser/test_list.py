@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.company import HOLDING, bending_calls, id_of, one_person
+from tests.browser.company import HOLDING, bending_calls, expect_kept, id_of, one_person
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
@@ -23,26 +23,6 @@ async def choose(window: Window, title: str, choice: str) -> None:
 
 async def titles(window: Window) -> list[str]:
     return await window.page.locator(".row .title").all_inner_texts()
-
-
-async def expect_kept(window: Window, title: str, text: str) -> None:
-    """Wait until this browser has kept a chat with this as its last message."""
-    await window.page.wait_for_function(
-        """async ([title, text]) => {
-          const [{ name }] = await indexedDB.databases();
-          const opened = await new Promise(done => {
-            const request = indexedDB.open(name);
-            request.onsuccess = () => done(request.result);
-          });
-          const chats = await new Promise(done => {
-            const request = opened.transaction("chats").objectStore("chats").getAll();
-            request.onsuccess = () => done(request.result);
-          });
-          opened.close();
-          return chats.some(one => one.chatName === title && one.last?.message === text);
-        }""",
-        arg=[title, text],
-    )
 
 
 async def post(bob: Person, chat: str, text: str, *mentions: str) -> None:
@@ -133,7 +113,11 @@ async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) ->
         chats = {name: await bob.create_chat(name, me) for name in ("First", "Second")}
         await post(bob, chats["Second"], "yesterday")
         await expect(entry(ann, "Second")).to_contain_text("yesterday")
-        await expect_kept(ann, "Second", "yesterday")
+        await expect_kept(
+            ann.page,
+            "chats",
+            'one => one.chatName === "Second" && one.last?.message === "yesterday"',
+        )
         await ann.page.goto("about:blank")
         await post(bob, chats["First"], "meanwhile")
         await post(bob, chats["Second"], "today")
