@@ -129,7 +129,9 @@ async def test_the_same_message_can_be_found_twice(open_page: OpenPage) -> None:
     page = await open_page(make_long_play(300))
     for _ in range(2):
         await find(page, "lanterns")
-        await page.locator(".hit.message").click()
+        hit = page.locator(".hit.message")
+        await expect(hit).to_have_count(1)
+        await hit.click()
         await expect(page.locator(".line.found")).to_be_in_viewport()
         await page.get_by_role("button", name="Latest").click()
         await expect(page.locator(".line.found")).to_have_count(0)
