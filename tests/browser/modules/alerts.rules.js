@@ -51,8 +51,19 @@ class Browser {
     });
     const window = { alerts, chats };
     this.windows.push(window);
-    await ended(20); // its turn to speak may have come
+    await this.spoken();
     return window;
+  }
+
+  /** One window has its turn to speak, and all others wait for it. */
+  async spoken() {
+    const count = (locks) => locks.filter(({ name }) => name === `hubbub speaker ${this.me}`).length;
+    for (;;) {
+      const { held, pending } = await navigator.locks.query();
+      if (count(held) === 1 && count(pending) === this.windows.length - 1) break;
+      await ended(5);
+    }
+    await ended(5); // it knows that it has it
   }
 
   chat(id, { notify = "all", names = ["bob", "cleo"] } = {}) {
@@ -131,7 +142,7 @@ inBrowser("several windows tell once, also when the one that spoke is gone", asy
   same(browser.worker.told, 1);
   first.alerts.end();
   browser.windows.shift();
-  await ended(20);
+  await browser.spoken();
   chat.say(2);
   await browser.wait();
   same(browser.worker.told, 2);
