@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
 # Tests that start a few processes wait more than half of their time, so four at a time pay on two
-# cores. Those that start whole systems run beside the page's. tests/architecture is a part of
+# cores. Folders of those that start whole systems run side by side. tests/architecture is a part of
 # `make check`.
 WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-systems test-browser programs hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-browser test-faults programs hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,17 +44,19 @@ owner: $(VENV)/run.stamp  ## make an account an owner of the running instance: N
 
 test: $(VENV)/dev.stamp  ## check the code, then test everything
 	@$(MAKE) -s -j 2 --output-sync check programs postman
-	@$(MAKE) -s -j 2 --output-sync test-systems test-browser
+	@$(MAKE) -s -j 3 --output-sync test-flow test-faults test-browser
 	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		$(SYSTEM_TESTS:%=--ignore=tests/%) --ignore=tests/architecture tests
 
-test-systems: $(VENV)/dev.stamp  ## only tests/flow, tests/observability and the short storms of tests/faults
+test-flow: $(VENV)/dev.stamp  ## only tests/flow, on whole systems
 	@$(PYTEST) tests/flow
+
+test-browser: $(VENV)/dev.stamp  ## only tests/browser, the page in Chromium
+	@$(PYTEST) tests/browser
+
+test-faults: $(VENV)/dev.stamp  ## only tests/observability and the short storms of tests/faults
 	@$(PYTEST) tests/observability
 	@$(PYTEST) tests/faults
-
-test-browser: $(VENV)/dev.stamp  ## only tests/browser, the page in two Chromiums
-	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/browser
 
 programs:  ## install Chromium and Prometheus where the machine has none
 	@.ci/chromium
