@@ -147,12 +147,12 @@ export class Chats {
   look(chat) {
     if (this.#open && this.#open !== chat) {
       this.#open.newAfter = null;
-      this.#open.isBehind = false;
       this.#open.timeline.trim(KEPT_EVENTS);
     }
     this.#open = chat;
     if (chat === null) return;
     chat.isKeptUnread = false;
+    chat.isBehind = false;
     this.#openLog(chat);
   }
 

@@ -188,8 +188,9 @@ async def test_what_a_browser_has_kept_hides_nothing_new(enter: OpenWindow) -> N
             await ann.page.reload()
 
 
-async def test_a_place_outlives_more_than_is_replayed(enter: OpenWindow) -> None:
-    """Somebody reads far up while their computer sleeps: what they read stays where it is."""
+async def test_a_place_outlives_more_than_is_caught_up(enter: OpenWindow) -> None:
+    """Somebody reads far up while their computer sleeps, and a thousand events are skipped: what
+    they read stays where it is."""
     ann = await enter()
     async with long_chat(ann, 120) as (bob, chat):
         await read_all(ann)
@@ -199,7 +200,7 @@ async def test_a_place_outlives_more_than_is_replayed(enter: OpenWindow) -> None
         before = await ann.log.evaluate(TOP_OF_LINE, first)
         await ann.page.context.set_offline(True)
         await expect(ann.state).to_contain_text("offline")
-        await post_many(bob, chat, [f"missed {number}" for number in range(230)])
+        await post_many(bob, chat, [f"missed {number}" for number in range(1_010)])
         await ann.page.context.set_offline(False)
         await expect(ann.page.get_by_role("link", name="Long")).to_contain_text("missed")
         is_there = "(log, key) => log.querySelector(`[data-key='${key}']`) !== null"
