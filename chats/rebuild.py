@@ -21,7 +21,7 @@ from chats.store.rebuilding import (
     read_messages,
     replace_changed_messages,
 )
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseUnavailable, NoTables
 from common.database.pool import Pool, begin, create_pool
 from common.process.variables import SettingsError, read_variables
 from common.protocol.fold import begin as begin_message
@@ -95,6 +95,8 @@ def main() -> None:
         count = asyncio.run(_run(settings.database_url))
     except (SettingsError, DatabaseUnavailable) as error:
         sys.exit(f"chats.rebuild: {error}")
+    except NoTables:
+        sys.exit("chats.rebuild: the database has no tables yet: start Hubbub first")
     sys.stdout.write(f"{count} changed messages derived from the log\n")
 
 

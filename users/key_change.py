@@ -7,11 +7,11 @@ import asyncio
 import sys
 from typing import Literal, NamedTuple
 
+from common.database.failures import NoTables
 from common.database.pool import create_pool
 from common.identity.wrapping import Wrapping
 from users.settings import KeySettings
 from users.signing import Rotated, SigningKeys, SigningKeysError
-from users.store.signing_keys import NoTables
 from users.vapid import PushKey
 
 Change = Literal["rotate", "revoke"]

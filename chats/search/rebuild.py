@@ -13,7 +13,7 @@ from typing import Final
 from chats.settings import DatabaseSettings
 from chats.store.query import PLAN_OPTIONS
 from chats.store.search_feed import empty_index, feed, index_words, list_chats_behind
-from common.database.failures import DatabaseUnavailable
+from common.database.failures import DatabaseUnavailable, NoTables
 from common.database.pool import Pool, create_pool
 from common.process.variables import SettingsError, read_variables
 
@@ -61,6 +61,8 @@ def main() -> None:
         asyncio.run(rebuild(settings.database_url))
     except (SettingsError, DatabaseUnavailable) as error:
         sys.exit(f"chats.search.rebuild: {error}")
+    except NoTables:
+        sys.exit("chats.search.rebuild: the database has no tables yet: start Hubbub first")
     sys.stdout.write("the search index is made anew\n")
 
 

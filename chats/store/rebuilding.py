@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from chats.store.arrays import number_array
 from chats.store.query import fetch
+from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool
 
 _BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
@@ -32,9 +33,10 @@ class ChangedMessage(NamedTuple):
 
 
 async def list_chats_above(pool: Pool, chat: str | None, limit: int) -> list[str]:
-    """The next ids in their order, from the first on where `chat` is None."""
+    """The next ids in their order, from the first on where `chat` is None. Raises NoTables."""
     query = "SELECT id::text FROM chats WHERE id > %s::uuid ORDER BY id LIMIT %s::bigint"
-    return [found for (found,) in await fetch(pool, query, (chat or _BEFORE_ALL_IDS, limit))]
+    with wanting_tables():
+        return [found for (found,) in await fetch(pool, query, (chat or _BEFORE_ALL_IDS, limit))]
 
 
 async def hold_chat(connection: Connection, chat: str) -> None:

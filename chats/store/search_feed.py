@@ -6,6 +6,7 @@ from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.store.arrays import id_array, number_array
 from chats.store.query import fetch
+from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool, begin
 
 MAX_OCTETS: Final = 262_144  # of events at a time: a replica does nothing else meanwhile
@@ -165,11 +166,12 @@ async def has_index_of_words(pool: Pool) -> bool:
 async def empty_index(pool: Pool) -> None:
     """Everything is fed again from the log. There is no index of words then: without it feeding
     takes a fraction of the time. Every chat has its progress, so that nobody waits for who makes
-    it."""
+    it. Raises NoTables."""
     async with begin(pool) as connection:
         for setting in _UNHURRIED:
             await connection.execute(f"SET LOCAL {setting}")
-        await connection.execute("TRUNCATE search_progress, search_open, search_blocks")
+        with wanting_tables():
+            await connection.execute("TRUNCATE search_progress, search_open, search_blocks")
         await connection.execute("DROP INDEX IF EXISTS search_blocks_terms")
         await connection.execute("INSERT INTO search_progress (chat, upto) SELECT id, 0 FROM chats")
 

@@ -30,6 +30,10 @@ class DatabaseTooOld(Exception):
     """The text says which release is needed."""
 
 
+class NoTables(Exception):
+    """The database was never set up."""
+
+
 class DatabaseUnavailable(psycopg.OperationalError):
     """PostgreSQL fails, and the same transaction may succeed later."""
 
@@ -103,3 +107,12 @@ async def retry_busy(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> 
         except DatabaseBusy:
             continue
     return await attempt()
+
+
+@contextmanager
+def wanting_tables() -> Iterator[None]:
+    """For the first statement of an operator's command. Raises NoTables."""
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as error:
+        raise NoTables from error

@@ -4,13 +4,8 @@ processes share."""
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import psycopg
-
+from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool
-
-
-class NoTables(Exception):
-    """The database was never set up."""
 
 
 class KeyRow(NamedTuple):
@@ -26,10 +21,8 @@ async def read_keys(pool: Pool) -> list[KeyRow]:
 
 async def lock_keys(connection: Connection) -> list[KeyRow]:
     """Makes changes of the keys serial; those who read them do not wait. Raises NoTables."""
-    try:
+    with wanting_tables():
         await connection.execute("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
-    except psycopg.errors.UndefinedTable as error:
-        raise NoTables from error
     return await _read(connection)
 
 

@@ -37,3 +37,21 @@ def test_a_rebuild_needs_no_variable_of_a_service(data: Path, what: str) -> None
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_a_database_without_tables_is_a_sentence(tmp_path: Path, what: str) -> None:
+    """As of a Hubbub that was ended before it had made them."""
+
+    async def make() -> None:
+        async with databases_of(read_settings({"HUBBUB_DATA": str(tmp_path)}), may_run=False):
+            pass
+
+    asyncio.run(make())
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet", "rebuild", what],
+        cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"{PROGRAMS[what]}: the database has no tables yet: start Hubbub first\n"
