@@ -91,7 +91,11 @@ export class Chats {
 
   /** The chats as they were when this browser last had them open. */
   restore() {
-    for (const kept of this.#marks.chats()) this.#ensure(kept.id, kept.seq).describe(kept);
+    for (const kept of this.#marks.chats()) {
+      const chat = this.#ensure(kept.id, kept.seq);
+      chat.describe(kept);
+      chat.isTold = false;
+    }
   }
 
   /** The first page of the list, which may be on its way already; the others behind it. */
@@ -152,7 +156,7 @@ export class Chats {
     this.#open = chat;
     if (chat === null) return;
     chat.isKeptUnread = false;
-    chat.isBehind = false;
+    chat.keptUntil = chat.isTold ? null : Infinity;
     this.#openLog(chat);
   }
 
@@ -247,10 +251,8 @@ export class Chats {
   #describe(chat, detail) {
     const { cursor, isEmpty } = chat.timeline;
     chat.describe(detail);
-    if (chat === this.#open && chat.unread > 0 && cursor <= chat.read) {
-      chat.newAfter = chat.read;
-      chat.isBehind = true;
-    }
+    chat.isTold = true;
+    if (chat.keptUntil !== null) chat.keptUntil = detail.seq;
     // What nobody has looked at is history, and not missing.
     if (isEmpty && detail.seq > cursor) this.#follow(this.#session.skip(chat.id, detail.seq));
     else this.#follow(this.#session.missing(chat.id, detail.seq));

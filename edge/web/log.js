@@ -73,7 +73,7 @@ export class Log {
 
   /** True when the newest line is in view. */
   get atEnd() {
-    return this.#follows && this.#window.atEnd && this.#seeks === null && !this.#chat.isBehind;
+    return this.#follows && this.#window.atEnd && this.#seeks === null && this.#chat.keptUntil === null;
   }
 
   /** True when the end is further away than a screen. */
@@ -166,9 +166,10 @@ export class Log {
       this.#endSeek();
       return;
     }
-    if (this.#chat.isBehind && this.#seeks === null && newAfter < timeline.cursor) {
-      this.#chat.isBehind = false;
-      if (this.#fromEnd() <= NEAR_END_PX) {
+    if (this.#chat.keptUntil !== null && this.#chat.keptUntil <= timeline.cursor) {
+      this.#chat.keptUntil = null;
+      const isNewsHere = newAfter !== null && newAfter < timeline.cursor;
+      if (isNewsHere && this.#seeks === null && this.#fromEnd() <= NEAR_END_PX) {
         this.toNew();
         return;
       }
@@ -209,9 +210,9 @@ export class Log {
     if (this.#isNearEnd) this.#forth();
   }
 
-  /** True where more is wanted below; never while nothing is laid out. */
+  /** True where more is wanted below; never while nothing is laid out, or what is new to come. */
   get #isNearEnd() {
-    const isShown = this.node.clientHeight > 0;
+    const isShown = this.node.clientHeight > 0 && this.#chat.keptUntil === null;
     return isShown && !this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX;
   }
 

@@ -125,6 +125,7 @@ async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) ->
         await ann.page.goto(f"{ann.origin}/")
         await expect(entry(ann, "Second")).to_contain_text("yesterday")
         assert await titles(ann) == ["Second", "First"]
+        await ann.page.wait_for_function("globalThis.held")
         await ann.page.evaluate("held.resolve()")
         await expect(entry(ann, "Second").locator(".badge")).to_have_text("Unread: 2")
         await expect(entry(ann, "First")).to_contain_text("meanwhile")

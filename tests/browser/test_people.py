@@ -44,6 +44,7 @@ async def test_a_chat_that_is_made_late_does_not_take_the_place(enter: OpenWindo
     await ann.page.keyboard.press("Escape")
     await expect(ann.page.get_by_role("dialog")).to_have_count(0)
     await ann.composer.fill("half a sentence")
+    await ann.page.wait_for_function("globalThis.held")
     await ann.page.evaluate("held.resolve()")
     await expect(ann.page.get_by_role("link", name="Late")).to_be_visible()
     await ann.open_settings()  # what is behind it has been drawn by then
