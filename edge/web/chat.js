@@ -22,8 +22,8 @@ export class Chat {
     this.timeline = new Timeline(me, cursor);
     this.mine = { notify: "all", archived: false };
     this.newAfter = null; // the seq above the "New" line while the chat is open
-    this.isTold = true; // of by the server, not by what this browser has kept alone
-    this.keptUntil = null; // open before that: the seq to catch up to, Infinity until it is told
+    this.isTold = true; // by the server; false while all that is known was kept in this browser
+    this.catchUpTo = null; // if it was opened before that: a seq, Infinity until it is told
     this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
     this.draft = "";
     this.answered = null; // the row that the draft answers

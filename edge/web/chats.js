@@ -156,7 +156,7 @@ export class Chats {
     this.#open = chat;
     if (chat === null) return;
     chat.isKeptUnread = false;
-    chat.keptUntil = chat.isTold ? null : Infinity;
+    chat.catchUpTo = chat.isTold ? null : Infinity;
     this.#openLog(chat);
   }
 
@@ -252,7 +252,7 @@ export class Chats {
     const { cursor, isEmpty } = chat.timeline;
     chat.describe(detail);
     chat.isTold = true;
-    if (chat.keptUntil !== null) chat.keptUntil = detail.seq;
+    if (chat.catchUpTo !== null) chat.catchUpTo = detail.seq;
     // What nobody has looked at is history, and not missing.
     if (isEmpty && detail.seq > cursor) this.#follow(this.#session.skip(chat.id, detail.seq));
     else this.#follow(this.#session.missing(chat.id, detail.seq));

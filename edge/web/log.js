@@ -73,7 +73,7 @@ export class Log {
 
   /** True when the newest line is in view. */
   get atEnd() {
-    return this.#follows && this.#window.atEnd && this.#seeks === null && this.#chat.keptUntil === null;
+    return this.#follows && this.#window.atEnd && this.#seeks === null && this.#chat.catchUpTo === null;
   }
 
   /** True when the end is further away than a screen. */
@@ -166,8 +166,8 @@ export class Log {
       this.#endSeek();
       return;
     }
-    if (this.#chat.keptUntil !== null && this.#chat.keptUntil <= timeline.cursor) {
-      this.#chat.keptUntil = null;
+    if (this.#chat.catchUpTo !== null && this.#chat.catchUpTo <= timeline.cursor) {
+      this.#chat.catchUpTo = null;
       const isNewsHere = newAfter !== null && newAfter < timeline.cursor;
       if (isNewsHere && this.#seeks === null && this.#fromEnd() <= NEAR_END_PX) {
         this.toNew();
@@ -212,7 +212,7 @@ export class Log {
 
   /** True where more is wanted below; never while nothing is laid out, or what is new to come. */
   get #isNearEnd() {
-    const isShown = this.node.clientHeight > 0 && this.#chat.keptUntil === null;
+    const isShown = this.node.clientHeight > 0 && this.#chat.catchUpTo === null;
     return isShown && !this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX;
   }
 
