@@ -82,6 +82,7 @@ class Accounts:
                 "username": wrong_with_username(request.username),
                 "email": wrong_with_email(request.email),
                 "password": _wrong_with_new_password(request.password),
+                "invite": None if request.invite is None else wrong_with_text(request.invite),
             }
         )
         running = self._signing_up.get(request.key)
@@ -107,25 +108,27 @@ class Accounts:
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         try:
-            await self._demand_admission(request)
-            await self._demand_availability(request)
+            return await self._make_account(request)
         except Refusal:
-            # Perhaps by a repeat of this very request, between the two questions.
+            # Perhaps by a repeat of this very request, which another replica was quicker with.
             if found := await store.find_by_sign_up_key(self._pool, request.key):
                 return await self._repeat_sign_up(request, found)
             raise
+
+    async def _make_account(self, request: SignUp) -> store.AccountRow:
+        await self._demand_admission(request)
+        await self._demand_availability(request)
         hashed = None if request.password is None else await self._passwords.hash(request.password)
         account = store.AccountRow(new_id(), request.username, request.email, hashed)
-        with suppress(store.AccountExists):
+        try:
             account, join = await self._insert_account(request, account)
-            if join is not None:
-                with suppress(Refusal):  # the account is made; what is left over is done later
-                    await self._invitations.join(join)
-            return account
-        if found := await store.find_by_sign_up_key(self._pool, request.key):
-            return await self._repeat_sign_up(request, found)
-        await self._demand_availability(request)
-        raise Refusal("unavailable", "Somebody else is signing up. Try again.")
+        except store.AccountExists:
+            await self._demand_availability(request)
+            raise Refusal("unavailable", "Somebody else is signing up. Try again.") from None
+        if join is not None:
+            with suppress(Refusal):  # the account is made; what is left over is done later
+                await self._invitations.join(join)
+        return account
 
     async def _demand_admission(self, request: SignUp) -> None:
         """Whether this sign-up may be, before anything is made of it."""
@@ -147,11 +150,11 @@ class Accounts:
         any more; `signup_closed` where sign-up was closed meanwhile."""
         async with begin(self._pool) as connection:
             if request.invite is None:
-                await store.insert_account(connection, account, request.key)
+                await store.insert_account(connection, account, request.key, _kept_invite(request))
                 return account, None
             if await take_owner_code(connection, hash_code(request.invite)):
                 account = account._replace(role="owner")
-                await store.insert_account(connection, account, request.key)
+                await store.insert_account(connection, account, request.key, _kept_invite(request))
                 await write_log(connection, account.id, "owner.made", account.id, {})
                 return account, None
             mode = self._signup or (await hold_instance(connection)).signup
@@ -161,7 +164,7 @@ class Accounts:
             if refusal := judge_sign_up(mode, True, kind_of(invitation)):
                 raise refusal
             account = account._replace(role=invitation.role)
-            await store.insert_account(connection, account, request.key)
+            await store.insert_account(connection, account, request.key, _kept_invite(request))
             await use_invitation(connection, invitation.id, account.id)
             if invitation.chat is None:
                 return account, None
@@ -184,6 +187,8 @@ class Accounts:
             raise _invalid_credentials()
         email = account.email if found.email is None else found.email
         same = (request.username, request.email) == (account.username, email)
+        if found.invite is not None:
+            same = same and found.invite == _kept_invite(request)
         has_first_password = account.password_number == 0
         if same and has_first_password:
             if request.password is None:
@@ -312,6 +317,11 @@ class Accounts:
                 raise _invalid_credentials()
         elif request.password is not None:
             raise _invalid_credentials()
+
+
+def _kept_invite(request: SignUp) -> bytes:
+    """With the key, to compare a repeat with; empty where there is no code."""
+    return b"" if request.invite is None else hash_code(request.invite)
 
 
 def _wrong_with_new_password(password: str | None) -> str | None:

@@ -10,6 +10,7 @@ from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
 from common.protocol.instance import DeleteOwnAccount
+from common.protocol.limits import wrong_with_text
 from common.protocol.users import Account, Grant, SignUp
 from edge.bodies import AnswerBody, Email, Password, RequestBody, Username, Wrongs
 from edge.http.answer import Answer, json_answer
@@ -55,6 +56,7 @@ class AccountBody(RequestBody):
                 "password": (
                     None if self.password is UNSET else wrong_with_password(self.password)
                 ),
+                "invite": None if self.invite is UNSET else wrong_with_text(self.invite),
             }
         if self.password is UNSET:
             return {"email": "is missing, to sign up, and so is password, to log in"}

@@ -40,10 +40,12 @@ class AccountRow(NamedTuple):
 
 class SignedUp(NamedTuple):
     """What was made with a key: `account` is None once it is deleted. `email` is the address that
-    was signed up with, or None where the release before this made the key."""
+    was signed up with, and `invite` the hash of the code, empty without one; each is None where a
+    release that did not keep it made the key."""
 
     account: AccountRow | None
     email: str | None
+    invite: bytes | None
 
 
 class Availability(NamedTuple):
@@ -67,7 +69,7 @@ async def find_by_sign_up_key(pool: Pool, key: str) -> SignedUp | None:
     """What was signed up with this key in the last 10 minutes."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            f"SELECT u.deleted_at IS NULL, k.email, {_COLUMNS}"  # noqa: S608 - a constant
+            f"SELECT u.deleted_at IS NULL, k.email, k.invite, {_COLUMNS}"  # noqa: S608 - a constant
             " FROM sign_up_keys k JOIN users u ON u.id = k.user_id"
             " WHERE k.key = %s AND k.expires_at > now()",
             (key,),
@@ -75,8 +77,8 @@ async def find_by_sign_up_key(pool: Pool, key: str) -> SignedUp | None:
         row = await cursor.fetchone()
     if not row:
         return None
-    is_there, email, *account = row
-    return SignedUp(AccountRow(*account) if is_there else None, email)
+    is_there, email, invite, *account = row
+    return SignedUp(AccountRow(*account) if is_there else None, email, invite)
 
 
 async def _find(pool: Pool, source: str, value: str) -> AccountRow | None:
@@ -99,7 +101,9 @@ async def check_availability(pool: Pool, username: str, email: str) -> Availabil
     return Availability(*row)
 
 
-async def insert_account(connection: Connection, account: AccountRow, sign_up_key: str) -> None:
+async def insert_account(
+    connection: Connection, account: AccountRow, sign_up_key: str, invite: bytes
+) -> None:
     """Makes the account and remembers the key. Raises AccountExists where either is there already,
     which must end the transaction."""
     try:
@@ -112,8 +116,8 @@ async def insert_account(connection: Connection, account: AccountRow, sign_up_ke
             "DELETE FROM sign_up_keys WHERE key = %s AND expires_at <= now()", (sign_up_key,)
         )
         await connection.execute(
-            "INSERT INTO sign_up_keys (key, user_id, email) VALUES (%s, %s, %s)",
-            (sign_up_key, account.id, account.email),
+            "INSERT INTO sign_up_keys (key, user_id, email, invite) VALUES (%s, %s, %s, %s)",
+            (sign_up_key, account.id, account.email, invite),
         )
     except psycopg.errors.UniqueViolation as error:
         raise AccountExists from error

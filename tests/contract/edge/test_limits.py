@@ -42,6 +42,7 @@ SIGN_UPS = {
     "username with a line end": (lambda: sign_up(username="anna\n"), "username"),
     "username with NUL": (lambda: sign_up(username="ann\0"), "username"),
     "username empty": (lambda: sign_up(username=""), "username"),
+    "invite with NUL": (lambda: sign_up(invite="x\0"), "invite"),
     "username null": (lambda: sign_up(username=None), "username"),
     "username a number": (lambda: sign_up(username=123), "username"),
     "email of 254": (lambda: sign_up(email=long_email(254)), None),

@@ -1,8 +1,10 @@
 """What an invitation is worth: what its maker may give at the moment of its use."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from common.calls.calls import Calls
@@ -11,8 +13,9 @@ from common.protocol import instance as i
 from common.protocol.chats import Done, JoinChat
 from common.protocol.errors import unavailable
 from common.protocol.ids import new_id
-from common.protocol.users import Grant
+from common.protocol.users import Empty, Grant
 from tests.contract.users.test_instance import change, code_of, make_owner, sign_up
+from tests.contract.users.test_repeats import wait_for_waiting
 from tests.contract.users.test_resets import until_something_waits
 from users.invitations import ROUND_LIMIT, Invitations
 from users.store.invitations import list_old_joins
@@ -154,3 +157,44 @@ async def test_joins_that_come_to_nothing_keep_no_other_waiting(users: Any, pool
     left = await list_old_joins(pool, 0.0, 3 * ROUND_LIMIT, 0)
     assert len(left) == 2 * ROUND_LIMIT + 1
     assert chat not in {join.chat for join in left}
+
+
+@pytest.mark.parametrize("others", [(None, "x" * 43), ("other", None), ("other", "x" * 43)])
+async def test_a_sign_up_is_repeated_with_its_invitation(
+    users: Any, others: tuple[str | None, ...]
+) -> None:
+    """Another one, one more or one less is another body."""
+    ann = await make_owner(users, "ann")
+    codes = {"other": await invite(users, ann)}
+    first, second = (codes.get(other or "", other) for other in others)
+    request = sign_up("ben", first)
+    grant = await users.call("sign_up", request, Grant)
+    assert (await users.call("sign_up", request, Grant)).user == grant.user
+    other = msgspec.structs.replace(request, invite=second)
+    assert await code_of(users.call("sign_up", other, Grant)) == "invalid_request"
+
+
+async def test_a_sign_up_of_the_release_before_is_repeated(users: Any, pool: Pool) -> None:
+    """It kept no invitation: there is nothing to compare."""
+    request = sign_up("ben", await invite(users, await make_owner(users, "ann")))
+    grant = await users.call("sign_up", request, Grant)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE sign_up_keys SET invite = NULL")
+    assert (await users.call("sign_up", request, Grant)).user == grant.user
+
+
+async def test_the_last_use_is_repeated_at_another_replica(
+    start_replica: Callable[..., Awaitable[Any]], pool: Pool
+) -> None:
+    """Also while the first one is under way: it is no other person's."""
+    replicas = [await start_replica(), await start_replica()]
+    code = (await replicas[0].call("make_owner_code", Empty(), i.Code)).code
+    request = sign_up("ann", code)
+    async with begin(pool) as connection:
+        await connection.execute("SELECT FROM owner_code FOR UPDATE")
+        signing_up = [
+            asyncio.create_task(replica.call("sign_up", request, Grant)) for replica in replicas
+        ]
+        await wait_for_waiting(pool, len(signing_up))
+    first, second = await asyncio.gather(*signing_up)
+    assert first.user == second.user
