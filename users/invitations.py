@@ -56,6 +56,7 @@ LEFT_OVER_SECONDS = 3.0  # then its caller has given up
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 8.0
 ROUND_LIMIT = 50
+CREATE = "create_invitation"  # the scope of its keys
 
 
 class _Use(NamedTuple):
@@ -78,9 +79,13 @@ class Invitations:
         self._passed_over = 0  # of the oldest left-over joins: chats did not answer
 
     async def create_invitation(self, request: CreateInvitation) -> Invitation:
-        """Raises Refusal: `forbidden` for a role that may not, or somebody else's chat;
-        `not_found` for a chat that the caller is not in."""
+        """A repeat is the first one, whatever it asks for and whoever may ask by now.
+
+        Raises Refusal: `forbidden` for a role that may not, or somebody else's chat; `not_found`
+        for a chat that the caller is not in."""
         async with self._pool.connection() as connection:
+            if made := await _find_made(connection, request):
+                return made
             await self._demand_leave(connection, request)
         if request.chat is not None:
             asked = DemandChatOwner(user=request.caller, chat=request.chat)
@@ -94,12 +99,11 @@ class Invitations:
             raise refusal
 
     async def _create(self, request: CreateInvitation) -> Invitation:
-        scope = "create_invitation"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
+            if first := await _find_made(connection, request):
+                return first
             await self._demand_leave(connection, request)
-            if known := await find_result(connection, request.caller, scope, request.key):
-                return msgspec.json.decode(known, type=Invitation)
             invitation, code = new_id(), new_code()
             expires_at = await store.insert_invitation(
                 connection,
@@ -125,7 +129,7 @@ class Invitations:
                 expires_at=wire_time(expires_at),
             )
             result = msgspec.json.encode(made)
-            await keep_result(connection, request.caller, scope, request.key, result)
+            await keep_result(connection, request.caller, CREATE, request.key, result)
         return made
 
     async def list_invitations(self, request: ListInvitations) -> InvitationList:
@@ -291,6 +295,12 @@ class Invitations:
             log("join by invitation refused", code=refusal.code, chat=join.chat)
             return refusal.code != "unavailable"
         return True
+
+
+async def _find_made(connection: Connection, request: CreateInvitation) -> Invitation | None:
+    """What the first call with this key made."""
+    known = await find_result(connection, request.caller, CREATE, request.key)
+    return None if known is None else msgspec.json.decode(known, type=Invitation)
 
 
 async def lock_working(connection: Connection, code: str) -> store.InvitationRow:

@@ -228,7 +228,11 @@ def test_who_may_invite(
 
 
 def test_an_invitation_is_made_once_for_a_key(ann: Any) -> None:
-    """A repeat with the key has the same code."""
-    body, key = {"uses": 1, "days": 1, "chat": ann.create_chat()}, {"Idempotency-Key": new_id()}
-    first, again = (ann.ask("POST", "/api/invite", json=body, headers=key) for _ in range(2))
-    assert first.json() == again.json()
+    """A repeat with the key has the same code, whatever its body, also once the chat is gone."""
+    chat, key = ann.create_chat(), {"Idempotency-Key": new_id()}
+    body = {"uses": 1, "days": 1, "chat": chat}
+    first = ann.ask("POST", "/api/invite", json=body, headers=key)
+    assert ann.ask("DELETE", f"/api/chat/{chat}").status_code == 200
+    for other in ({}, {"chat": new_id()}, {"role": "admin"}, {"uses": 2}):
+        again = ann.ask("POST", "/api/invite", json={**body, **other}, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())

@@ -198,3 +198,19 @@ async def test_the_last_use_is_repeated_at_another_replica(
         await wait_for_waiting(pool, len(signing_up))
     first, second = await asyncio.gather(*signing_up)
     assert first.user == second.user
+
+
+async def test_an_invitation_that_is_repeated_is_the_first_one(users: Any) -> None:
+    """Whatever its body, and whoever may make one by now."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    await change(users, ann, ben, role="admin")
+    request = i.CreateInvitation(
+        caller=ben.id, uses=1, days=1, chat=None, role="member", key=new_id()
+    )
+    first = await users.call("create_invitation", request, i.Invitation)
+    others = {"role": "admin"}, {"chat": new_id()}, {"uses": 2, "days": 2}
+    for other in (*others, {}):
+        if not other:
+            await change(users, ann, ben, role="member")
+        again = msgspec.structs.replace(request, **other)
+        assert await users.call("create_invitation", again, i.Invitation) == first
