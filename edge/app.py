@@ -108,7 +108,8 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         direct = DirectReads(chats, users)
         nodes = CacheNodes(settings.cache_urls)
         stack.push_async_callback(nodes.close)
-        cached = CachedReads(chats_calls, direct, MemoryCache(settings.memory_bytes), nodes)
+        memory = MemoryCache(settings.memory_bytes)
+        cached = CachedReads(chats_calls, users_calls, direct, memory, nodes)
         reads = cached if settings.caches else direct
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
         (files, documents), headers = make_files(), page_headers(settings.origins)

@@ -2,8 +2,8 @@
 
 Whether somebody may read is never held: each read of a chat asks chats, many readers in one call,
 and the answer says which state of the chat it is now. So what is shown is what a direct read would
-have shown at that moment. Profiles have no version: they are held for seconds, and in this process
-alone. Knows nothing of HTTP.
+have shown at that moment. Profiles have no version: they are held nowhere, and readers at the same
+time share a call. Knows nothing of HTTP.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from common.protocol.chats import (
     ViewsRequest,
     ViewWanted,
 )
-from common.protocol.errors import Refusal, not_found
+from common.protocol.errors import not_found
 from common.protocol.pages import PagesRequest, PageWanted, encode_message_page, read_pages
-from common.protocol.users import Person
+from common.protocol.users import ListPeople, PeopleFound, Person
 from edge.cache.nodes import CacheNodes
 from edge.cache.single_flight import SingleFlight
 from edge.cache.tail import Tail, begin_tail
@@ -33,17 +33,15 @@ from edge.upstream import Chats, Users
 
 MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
 MAX_PAGES_A_CALL: Final = 16
+MAX_PEOPLE_A_CALL: Final = 100
 VIEWS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 READERS_CROWD: Final = 4  # in a call: whoever of them reads on has so much longer to join the next
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
-PERSON_SECONDS: Final = 5.0  # a profile has no version; a change of it shows so soon
-NOBODY_SECONDS: Final = 2.0
 PLACE_BYTES: Final = 36  # what CPython needs for the end of each message
 LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
 
 _NO_PAGE: Final = b"null"
-_NOBODY: Final = Person(id="", username="")
 
 _encode = msgspec.json.encode
 _decode_chat = msgspec.json.Decoder(Chat).decode
@@ -93,9 +91,15 @@ class CachedReads:
     """With what this process holds (`memory`) and what the cache nodes hold."""
 
     def __init__(
-        self, chats: Calls, direct: DirectReads, memory: MemoryCache, cache: CacheNodes
+        self,
+        chats: Calls,
+        users: Calls,
+        direct: DirectReads,
+        memory: MemoryCache,
+        cache: CacheNodes,
     ) -> None:
         self._chats = chats
+        self._users = users
         self._direct = direct
         self._memory = memory
         self._cache = cache
@@ -115,10 +119,16 @@ class CachedReads:
             crowd=READERS_CROWD,
             returning=True,
         )
+        self._people = Lanes[str, Person | None](
+            users.preferred,
+            self._fetch_people,
+            max_items=MAX_PEOPLE_A_CALL,
+            pause=VIEWS_PAUSE_SECONDS,
+            crowd=READERS_CROWD,
+            returning=True,
+        )
         self._counters: dict[tuple[str, str], Counter] = {}  # looking a label up takes longer
-        loads = asyncio.Semaphore(MAX_LOADS)
-        self._shown = SingleFlight[Chat | None](loads)
-        self._people = SingleFlight[Person](loads)
+        self._shown = SingleFlight[Chat | None](asyncio.Semaphore(MAX_LOADS))
 
     def _count(self, of: str, source: str) -> None:
         counter = self._counters.get((of, source))
@@ -205,25 +215,22 @@ class CachedReads:
         )
 
     async def get_person(self, person: str) -> Person:
-        key = f"person:{person}"
-        found: Person | None = self._memory.get(key)
+        """Held nowhere: what was answered before is what is shown."""
+        self._count("person", "owner")
+        found = await self._people.fetch(person, person)
         if found is None:
-            return await self._people.join(key, lambda: self._load_person(key, person))
-        self._count("person", "memory")
-        if found is _NOBODY:
             raise not_found()
         return found
 
-    async def _load_person(self, key: str, person: str) -> Person:
-        self._count("person", "owner")
-        try:
-            found = await self._direct.get_person(person)
-        except Refusal as refusal:
-            if refusal.code == "not_found":
-                self._memory.put(key, _NOBODY, 0, NOBODY_SECONDS)
-            raise
-        self._memory.put(key, found, 3 * len(_encode(found)), PERSON_SECONDS)
-        return found
+    async def _fetch_people(
+        self, first: str, people: list[str], seconds: float
+    ) -> list[Person | None]:
+        request = ListPeople(people=people)
+        answer = await self._users.call(
+            "list_people", request, PeopleFound, key=first, timeout=seconds
+        )
+        found = {person.id: person for person in answer.users}
+        return [found.get(person) for person in people]
 
     async def _allowed_view(self, wanted: ViewWanted) -> _ViewInEpoch:
         found = await self._lanes.fetch(wanted.chat, wanted)

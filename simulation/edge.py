@@ -188,7 +188,7 @@ async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
         direct = DirectReads(Chats(chats_calls), Users(users_calls))
         cache = CacheNodes(("redis://cache-0:6379",))
         stack.push_async_callback(cache.close)
-        reads = CachedReads(chats_calls, direct, MemoryCache(2**20), cache)
+        reads = CachedReads(chats_calls, users_calls, direct, MemoryCache(2**20), cache)
         gate = Gate(credentials)
         if (process := OWNER.get()) is not None:
             process.gate = gate

@@ -215,6 +215,20 @@ def test_reads_go_on_while_cache_nodes_die(
     read_all()
 
 
+def test_a_profile_is_shown_as_it_is_now(
+    edges: list[httpx.Client], make_person: Callable[[], Person]
+) -> None:
+    """Every edge has just shown it; the answer to a change, and to a deletion, is its end."""
+    ann, ben = make_person(), make_person()
+    place = f"/api/user/{ann.id}"
+    for name in ("Ann", "Anna", None):
+        assert ann.ask("PATCH", "/api/user/me", json={"displayName": name}).status_code == 200
+        assert [shown["displayName"] for _, shown in read(edges, ben, place)] == [name] * 3
+    assert ann.ask("POST", "/api/user/me/delete").status_code == 200
+    for _, shown in read(edges, ben, place):
+        assert shown["username"].startswith("deleted-")
+
+
 def test_nobody_is_found_under_an_id_that_nobody_has(
     edges: list[httpx.Client], make_person: Callable[[], Person]
 ) -> None:

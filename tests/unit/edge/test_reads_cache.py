@@ -10,9 +10,15 @@ from common.process.memory_cache import MemoryCache
 from common.protocol.chats import Chat, View, ViewsAnswer, ViewsRequest
 from common.protocol.errors import Refusal
 from common.protocol.pages import PagesRequest, PageWanted, encode_message_page, encode_pages
-from common.protocol.users import Person
+from common.protocol.users import PeopleFound, Person
 from edge.cache.nodes import CacheNodes
-from edge.reads import MAX_LOADS, MAX_PAGES_A_CALL, MAX_VIEWS_A_CALL, CachedReads, DirectReads
+from edge.reads import (
+    MAX_PAGES_A_CALL,
+    MAX_PEOPLE_A_CALL,
+    MAX_VIEWS_A_CALL,
+    CachedReads,
+    DirectReads,
+)
 from edge.upstream import Chats, Users
 
 
@@ -24,19 +30,27 @@ class Services(Calls):
         self.epoch, self.version, self.seq = "e1", 1, 7
         self.calls: list[ViewsRequest] = []
         self.pages: list[PagesRequest] = []
-        self.people = self.now = self.most = 0
+        self.people: list[list[str]] = []
+        self.now = self.most = 0
+        self.display_name = "Ann"
 
     def preferred(self, key: str) -> str:
         return "replica"
 
     async def call(self, name: str, request: Any, answer: Any, **_: Any) -> Any:
-        if name == "get_person":
-            self.people += 1
+        if name == "list_people":
+            self.people.append(request.people)
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(0.001)
             self.now -= 1
-            return Person(id=request.person, username=f"name of {request.person}")
+            return PeopleFound(
+                users=[
+                    Person(id=person, username="ann", display_name=self.display_name)
+                    for person in dict.fromkeys(request.people)
+                    if person != "nobody"
+                ]
+            )
         assert name == "views", name
         self.calls.append(request)
         await asyncio.sleep(0.001)
@@ -77,19 +91,37 @@ def services() -> Services:
 def reads(services: Services) -> CachedReads:
     """Without cache nodes: as when all of them are dead."""
     direct = DirectReads(Chats(services), Users(services))
-    return CachedReads(services, direct, MemoryCache(1_000_000), CacheNodes([]))
+    return CachedReads(services, services, direct, MemoryCache(1_000_000), CacheNodes([]))
 
 
 async def test_cold_caches_are_no_stampede(services: Services, reads: CachedReads) -> None:
     """A thousand who want one chat are few calls and its details are read once; a thousand who
-    want different people are so many calls at a time and no more."""
+    want different people are few calls too, and one at a time."""
     shown = await asyncio.gather(*(reads.get_chat("ann", "c") for _ in range(1_000)))
     assert {chat.seq for chat in shown} == {7}
     assert len(services.calls) <= 1_000 // MAX_VIEWS_A_CALL + 4
     assert sum(w.details for call in services.calls for w in call.wanted) == 1
     names = [str(number) for number in range(1_000)]
     await asyncio.gather(*(reads.get_person(name) for name in names * 3))
-    assert (services.people, services.most) == (1_000, MAX_LOADS)
+    assert len(services.people) <= 3_000 // MAX_PEOPLE_A_CALL + 4
+    assert services.most == 1
+
+
+async def test_a_person_is_shown_as_they_are_now(services: Services, reads: CachedReads) -> None:
+    """Whoever asks after a change was answered sees it, also beside those who asked before; who
+    is not there is not found, and nobody else suffers by it."""
+    before = asyncio.create_task(reads.get_person("a"))
+    await asyncio.sleep(0.0005)
+    services.display_name = "Anna"
+    found = await asyncio.gather(
+        reads.get_person("a"), reads.get_person("nobody"), reads.get_person("b"),
+        return_exceptions=True,
+    )  # fmt: skip
+    await before
+    assert [getattr(one, "display_name", None) for one in found] == ["Anna", None, "Anna"]
+    assert isinstance(found[1], Refusal)
+    assert found[1].code == "not_found"
+    assert (await reads.get_person("a")).display_name == "Anna"
 
 
 async def test_permission_is_asked_at_every_read(services: Services, reads: CachedReads) -> None:
