@@ -1,5 +1,6 @@
 """The caller's own account, and public profiles."""
 
+from contextlib import nullcontext
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, UnsetType
@@ -33,6 +34,7 @@ from edge.reads import Reads
 from edge.upstream import Users
 
 MAX_IDS: Final = 200
+NO_LIMIT: Final = nullcontext()
 
 
 class Me(AnswerBody):
@@ -151,7 +153,8 @@ class ProfileRoutes:
             display_name=body.display_name,
             status=body.status,
         )
-        async with self._limits.as_password_check(caller.user):
+        is_password_checked = change.password is not None or change.current_password is not None
+        async with self._limits.as_password_check(caller.user) if is_password_checked else NO_LIMIT:
             account = await self._users.change_profile(change)
         self._gate.ask_anew()  # a new password has revoked the other sessions
         return ProfileChangedAnswer(message="User updated successfully", user=account)
