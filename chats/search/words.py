@@ -37,6 +37,12 @@ _MARKED: Final = re.compile(
     "\ua640-\ua69f\ua720-\ua7ff])[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff"
     "\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
+# Signs that separate words, like U+00B4, although their compatibility forms have marks.
+_SPACING_MARKS: Final = re.compile(
+    "[\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u0384\u0385\u1fbd\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf"
+    "\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c\ufe49-\ufe4c\uffe3"
+    "\U0001d15e-\U0001d164\U0001d1bb-\U0001d1c0]"
+)
 _HALFWIDTH_MARKS: Final = "\uff9e\uff9f"  # letters whose compatibility forms are marks
 _MAY_HAVE_MANY_MARKS: Final = re.compile(f"[\\W{_HALFWIDTH_MARKS}]{{{MAX_COMBINING_MARKS + 1},}}")
 _LATIN_NAME: Final = re.compile(
@@ -78,7 +84,7 @@ def split_runs(text: str) -> list[str]:
     Cyrillic letters, compatibility forms as NFKC has them. Marks count up to the 30th in a row."""
     if text.isascii():
         return text.translate(_ASCII).split()
-    text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, text)
+    text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, _SPACING_MARKS.sub(" ", text))
     folded = normalize("NFD", normalize("NFKC", text).casefold())
     return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
 

@@ -9,6 +9,10 @@ const WORD = /[\p{L}\p{M}\p{N}]/u;
 const MARKED = /([\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu;
 // Normalising sorts them, in a time that grows with the square of their number.
 const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
+// Signs that separate words, like ´, although their compatibility forms have marks.
+const SPACING_MARKS = new RegExp("[\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u0384\u0385\u1fbd"
+  + "\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c"
+  + "\ufe49-\ufe4c\uffe3\u{1d15e}-\u{1d164}\u{1d1bb}-\u{1d1c0}]", "gu");
 // Scripts without spaces between words.
 const UNSPACED = new RegExp("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf"
   + "\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -98,7 +102,7 @@ export function piecesOf(text) {
 
 function folded(cluster) {
   if (/^[\0-\x7f]$/u.test(cluster)) return cluster.toLowerCase();
-  const few = cluster.replace(MANY_MARKS, "$1");
+  const few = cluster.replace(MANY_MARKS, "$1").replace(SPACING_MARKS, " ");
   const cased = few.normalize("NFKC").toUpperCase().toLowerCase();
   const bare = cased.normalize("NFD").replace(MARKED, "$1").normalize("NFKC");
   return [...bare].map((letter) => PLAIN.get(letter) ?? letter).join("");

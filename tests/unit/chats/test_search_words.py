@@ -65,6 +65,13 @@ def test_no_character_makes_a_run_of_marks_that_is_not_cut() -> None:
         assert len(normalize("NFD", run)) <= 1 + of_one * MAX_COMBINING_MARKS, hex(ord(character))
 
 
+def test_no_sign_puts_a_mark_into_a_word() -> None:
+    """What is neither letter, mark nor digit separates, whatever its compatibility form has."""
+    for character in map(chr, range(0x110000)):
+        if category(character)[0] not in "CLMN":
+            assert not any(category(c)[0] == "M" for c in line_of(f"a{character}b")), character
+
+
 def test_up_to_thirty_marks_in_a_row_all_count() -> None:
     """So no word of any language is another one than it was without the limit."""
     marks = "\u05b0" * MAX_COMBINING_MARKS
