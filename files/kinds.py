@@ -22,7 +22,7 @@ _MAGIC: Final = (
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
     (b"PK\x05\x06", "application/zip"),
-    (b"ID3", "audio/mpeg"),
+    *((b"ID3" + bytes([version]), "audio/mpeg") for version in (2, 3, 4)),
 )
 _RIFF: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 _AVIF: Final = (b"avif", b"avis")

@@ -23,6 +23,7 @@ CASES = {
     "Ogg with Opus": (b"OggS" + bytes(24) + b"OpusHead", "audio/ogg"),
     "Ogg with Theora": (b"OggS" + bytes(24) + b"\x80theora", BYTES),
     "MP3 with tags": (b"ID3\x04\0\0....", "audio/mpeg"),
+    "text about such tags": (b"ID3 tags: title, artist, year\n", TEXT),
     "MP3 without tags": (MP3_FRAME * 2, "audio/mpeg"),
     "one frame of MP3 alone": (MP3_FRAME, BYTES),
     "WAV": (b"RIFF\x04\0\0\0WAVEfmt ", "audio/wav"),
