@@ -117,8 +117,7 @@ def _filter(architecture: int, allowed: tuple[int, ...]) -> bytes:
 def show(source: IO[bytes], kind: str, side: int, *, square: bool, out: IO[bytes]) -> None:
     """`kind` is Pillow's name of the format; no side of the result is longer than `side`."""
     picture: Image.Image = Image.open(source, formats=[kind])
-    # Not PNG's own, which decodes all of it to look behind it.
-    orientation = Image.Image.getexif(picture).get(ORIENTATION, 1)
+    orientation = _orientation(picture)
     width, height = picture.size if orientation < 5 else picture.size[::-1]
     out.write(json.dumps({"width": width, "height": height}).encode() + b"\n")
     out.flush()
@@ -133,6 +132,16 @@ def show(source: IO[bytes], kind: str, side: int, *, square: bool, out: IO[bytes
         picture = picture.transpose(TURNS[orientation])
     out.write(_encode(_in_srgb(_plain(picture), picture.info.get("icc_profile"))))
     out.flush()
+
+
+def _orientation(picture: Image.Image) -> int:
+    """How the camera was held: one of `TURNS`, or 1 where EXIF says nothing that can be read."""
+    try:
+        # Not PNG's own, which decodes all of it to look behind it.
+        said = Image.Image.getexif(picture).get(ORIENTATION)
+    except Exception:  # whatever Pillow raises for what is malformed
+        return 1
+    return said if said in TURNS else 1
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -78,6 +78,22 @@ async def test_a_picture_is_turned(orientation: int, corner: tuple[int, int]) ->
     assert b"where it was taken" not in (made.webp or b"")
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0nothing",
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1, 9) + bytes(4),
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHI4s", 0x0112, 2, 2, b"6") + bytes(4),
+    ],
+    ids=["malformed", "9", "a text"],
+)
+async def test_what_says_nothing_of_the_camera_turns_nothing(name: str, exif: bytes) -> None:
+    """The size is that of the preview, as the picture is shown."""
+    made = await make(picture((200, 100), name, exif=exif), FORMATS[name])
+    assert (made.width, made.height) == opened(made.webp).size == (200, 100)
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG of a few kB that says to be this large."""
 
