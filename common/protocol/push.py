@@ -15,8 +15,8 @@ PushLevel = Literal["all", "mentions"]
 MAX_ENDPOINT_CHARACTERS: Final = 1_024
 MAX_PUSHED_CHARACTERS: Final = 300  # of a message's text
 # base64url of a point of P-256, uncompressed, and of 16 bytes.
-BROWSER_KEY_PATTERN: Final = "^B[A-Za-z0-9_-]{86}=?$"
-BROWSER_AUTH_PATTERN: Final = "^[A-Za-z0-9_-]{22}(==)?$"
+BROWSER_KEY_PATTERN: Final = r"^B[A-Za-z0-9_-]{86}=?\Z"
+BROWSER_AUTH_PATTERN: Final = r"^[A-Za-z0-9_-]{22}(==)?\Z"
 _NAME: Final = re.compile(r"([a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 _LOCAL: Final = ("127.0.0.1", "localhost")
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from common.protocol.ids import WRONG_ID
+from common.protocol.ids import UUID_PATTERN, WRONG_ID
 
 _NAMES: Final = {
     "str": "a string",
@@ -34,7 +34,7 @@ def explain(sentence: str) -> Wrong:
     if missing := _find_missing(sentence):
         return Wrong(f"{field}.{missing[1]}" if field else missing[1], "is missing")
     if "matching regex" in sentence:
-        return Wrong(field, WRONG_ID)
+        return Wrong(field, WRONG_ID if repr(UUID_PATTERN) in sentence else "is malformed")
     expected = _find_expected(sentence)
     return Wrong(field, _rule(*expected.groups()) if expected else "is none of its values")
 

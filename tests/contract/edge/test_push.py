@@ -227,6 +227,8 @@ def test_a_browser_is_one_persons(make_person: Callable[[], Any], service: PushS
         ({"endpoint": "https://push.example.org/" + "x" * 1_024}, "endpoint"),
         ({"keys": {"p256dh": "x", "auth": "x"}}, "keys.p256dh"),
         ({"keys": {"auth": "BTBZMqHH6r4Tts7J_aSIgg"}}, "keys.p256dh"),
+        ({"keys": {"p256dh": "B" + "A" * 86 + "\n", "auth": "A" * 22}}, "keys.p256dh"),
+        ({"keys": {"p256dh": "B" + "A" * 86, "auth": "A" * 22 + "\n"}}, "keys.auth"),
         ({"level": "none"}, "level"),
         ({"silent": 1}, "silent"),
     ],

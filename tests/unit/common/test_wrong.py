@@ -22,6 +22,7 @@ class Shape(msgspec.Struct, tag_field="type", tag="shape", rename="camel"):
     ids: Annotated[list[Id], Meta(min_length=1, max_length=2_000)] | UnsetType = UNSET
     by_id: dict[Id, int] = {}
     amount: Annotated[int, Meta(ge=2, le=9)] = 2
+    digits: Annotated[str, Meta(pattern=r"^[0-9]+\Z")] = "0"
     short: Annotated[str, Meta(max_length=1)] = ""
     kind: Literal["a", "b"] = "a"
     inner: Inner = Inner()
@@ -43,6 +44,7 @@ CASES = {
     '"amount":1': ("amount", "must be at least 2"),
     '"amount":10': ("amount", "must be at most 9"),
     '"amount":2.5': ("amount", "must be an integer"),
+    '"digits":"x"': ("digits", "is malformed"),
     '"short":"ab"': ("short", "must have at most 1 character"),
     '"kind":"` - at `$.text`"': ("kind", "is none of its values"),
     '"inner":{"number":"1"}': ("inner.number", "must be a number"),
