@@ -6,8 +6,11 @@ See examples/README.md.
 import asyncio
 import sys
 from collections.abc import Iterable
+from unicodedata import category
 
 from hubbub_client import Chat, Client, Message, MessageSent
+
+STEERING = ("Cc", "Zl", "Zp")  # controls and line ends: other users do not steer this terminal
 
 
 class Names:
@@ -27,7 +30,10 @@ class Names:
 
 
 def show(names: Names, message: Message | MessageSent) -> None:
-    print(f"{message.at[11:16]} {names[message.by]}: {message.message or '(deleted)'}", flush=True)
+    files = ", ".join(file.name for file in message.attachments)
+    said = f"{names[message.by]}: {message.message or files or '(deleted)'}"
+    plain = "".join(" " if category(c) in STEERING else c for c in said)
+    print(message.at[11:16], plain, flush=True)
 
 
 async def listen(client: Client, chat: Chat, names: Names, last: int) -> None:

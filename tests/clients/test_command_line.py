@@ -1,9 +1,16 @@
 """`python -m hubbub_client`, as far as it needs no server."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from hubbub_client.__main__ import SessionStore
+import pytest
+from hubbub_client import Client
+from hubbub_client.__main__ import SessionStore, parse, tail
 from hubbub_client.store import FileStore
+
+from tests.clients.stub import Answer, message, serving, somebody, until
 
 
 def test_a_command_leaves_the_place_of_a_bot_alone(tmp_path: Path) -> None:
@@ -22,3 +29,59 @@ def test_a_command_leaves_the_place_of_a_bot_alone(tmp_path: Path) -> None:
     assert bots.get("cursor a") == bots.get("epoch") == b"the bot's"
     assert bots.get("session") == bots.get("unsent 2") == b"the command's"
     bots.close()
+
+
+@contextlib.asynccontextmanager
+async def tailing(client: Client, *words: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(tail(client, parse(["tail", "c", *words])))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3, 101])
+async def test_tail_begins_with_as_many_messages_as_asked_for(
+    lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also with none, and with more than a page has."""
+
+    def answer(_: str, path: str) -> Answer:
+        before = int(path.partition("before=")[2].partition("&")[0] or 121)
+        seqs = range(before - 1, max(0, before - 51), -1)
+        page = [message(seq) for seq in seqs]
+        return 200, {"messages": page, "seq": 120, "more": seqs[-1] > 1}
+
+    shown: list[str] = []
+
+    def is_shown(number: int) -> bool:
+        shown.extend(capsys.readouterr().out.splitlines())
+        return len(shown) >= number
+
+    async with serving() as (stub, origin), Client(origin) as client:
+        stub.answer, stub.ready["chats"] = answer, {"c": 120}
+        await client.log_in("ann", "correct horse")
+        async with tailing(client, "--lines", str(lines)):
+            await until(lambda: client.chat("c").messages != [] and is_shown(lines))
+            await stub.hear(message(121))
+            await until(lambda: is_shown(lines + 1))
+    assert shown == [f"t{seq}\tben\ttext {seq}" for seq in range(121 - lines, 122)]
+
+
+async def test_a_message_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever it has in it: nobody else steers the terminal."""
+    said = "two\nlines, \ta tab, \x1b[2J, \x9b, \u2028, Grüße 👩\u200d👧"
+    shown = ""
+
+    def is_shown() -> bool:
+        nonlocal shown
+        shown += capsys.readouterr().out
+        return shown != ""
+
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: (200, {"messages": [message(5, said)], "seq": 5, "more": False})
+        async with tailing(client):
+            await until(is_shown)
+    text = r"two\nlines, \ta tab, \x1b[2J, \x9b, \u2028, Grüße " + "👩\u200d👧"
+    assert shown == f"t5\tben\t{text}\n"

@@ -8,13 +8,17 @@ import argparse
 import asyncio
 import getpass
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Final
 
 from hubbub_client.client import Client
 from hubbub_client.errors import HubbubError
 from hubbub_client.events import MessageSent
 from hubbub_client.store import FileStore, MemoryStore
+
+_STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class SessionStore:
@@ -57,7 +61,7 @@ async def log_out(client: Client, _: argparse.Namespace) -> None:
 
 async def chats(client: Client, _: argparse.Namespace) -> None:
     for chat in await client.chats():
-        print(chat["id"], chat["chatName"], sep="\t")
+        show(chat["id"], chat["chatName"])
 
 
 async def send(client: Client, options: argparse.Namespace) -> None:
@@ -69,12 +73,16 @@ async def send(client: Client, options: argparse.Namespace) -> None:
 async def tail(client: Client, options: argparse.Namespace) -> None:
     """The newest messages, then what comes, a line each, until Ctrl-C."""
     chat = client.chat(options.chat)
-    for message in (await chat.load(options.lines))[-options.lines :]:
-        print(message.at, message.by, message.message, sep="\t", flush=True)
-    last = max((message.seq for message in chat.messages), default=0)
+    await chat.load()
+    while chat.has_older and len(chat.messages) < options.lines:
+        await chat.load_older()
+    messages = chat.messages
+    for message in messages[max(0, len(messages) - options.lines) :]:
+        show(message.at, message.by, message.message)
+    last = max((message.seq for message in messages), default=0)
     async for event in client.events():
         if isinstance(event, MessageSent) and event.chat == chat.id and event.seq > last:
-            print(event.at, event.by, event.message, sep="\t", flush=True)
+            show(event.at, event.by, event.message)
 
 
 async def upload(client: Client, options: argparse.Namespace) -> None:
@@ -90,7 +98,17 @@ async def upload(client: Client, options: argparse.Namespace) -> None:
 async def search(client: Client, options: argparse.Namespace) -> None:
     messages, _ = await client.search(options.text, chat=options.chat)
     for message in messages:
-        print(message.chat, message.at, message.by, message.message, sep="\t")
+        show(message.chat, message.at, message.by, message.message)
+
+
+def show(*fields: str) -> None:
+    """One line with a tab between any two. Line ends, tabs and what would steer the terminal stand
+    in it as in Python's strings."""
+    print(
+        *(_STEERS.sub(lambda found: repr(found[0])[1:-1], field) for field in fields),
+        sep="\t",
+        flush=True,
+    )
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
