@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from common.protocol.limits import MAX_WATCHED_USERS
+from common.protocol.limits import (
+    MAX_ATTACHMENTS,
+    MAX_MENTIONS,
+    MAX_MESSAGE_BYTES,
+    MAX_RESUMED_CHATS,
+    MAX_WATCHED_USERS,
+)
 from common.protocol.own import Notify
 from common.protocol.wire import Id, Seq, Wire
 
@@ -17,17 +23,36 @@ class ClientFrame(Wire, tag_field="type"):
 
 class Connect(ClientFrame, tag="connect"):
     token: str
-    resume: dict[Id, int] | msgspec.UnsetType = msgspec.UNSET
+    resume: (
+        Annotated[
+            dict[Id, Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})]],
+            msgspec.Meta(extra_json_schema={"maxProperties": MAX_RESUMED_CHATS}),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
     epoch: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Send(ClientFrame, tag="send"):
+    # Its limits are judged behind the decoder, so that a refusal names the chat and the key.
     chat: Id
     client_id: Id
-    message: str
+    message: Annotated[
+        str,
+        msgspec.Meta(
+            description="1 to 8,192 bytes of UTF-8; it may be empty where there are attachments.",
+            extra_json_schema={"maxLength": MAX_MESSAGE_BYTES},
+        ),
+    ]
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
-    mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
-    attachments: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    mentions: (
+        Annotated[list[Id], msgspec.Meta(extra_json_schema={"maxItems": MAX_MENTIONS})]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+    attachments: (
+        Annotated[list[Id], msgspec.Meta(extra_json_schema={"maxItems": MAX_ATTACHMENTS})]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class Typing(ClientFrame, tag="typing"):

@@ -79,6 +79,7 @@ def limits_of(schema: Json) -> str:
     for low, high, unit in (
         ("minLength", "maxLength", "characters"),
         ("minItems", "maxItems", "of them"),
+        ("minProperties", "maxProperties", "of them"),
         ("minimum", "maximum", ""),
     ):
         if low in schema and high in schema:

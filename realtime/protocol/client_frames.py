@@ -13,13 +13,12 @@ from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Send
 from common.protocol.ids import is_id
 from common.protocol.limits import (
+    MAX_RESUMED_CHATS,
     json_depth_exceeds,
     wrong_with_mentions,
     wrong_with_message,
 )
 from common.protocol.wrong import explain
-
-MAX_RESUMED_CHATS: Final = 1_000
 
 _decoder: Final[msgspec.json.Decoder[AnyClientFrame]] = msgspec.json.Decoder(AnyClientFrame)
 

@@ -9,6 +9,7 @@ from common.protocol.errors import CODES
 from docs.reference.documents import ROOT, make_documents
 from docs.reference.postman import make_collection, operations_without_step
 from docs.reference.story import STORY
+from edge.asyncapi import describe_socket
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
 
@@ -35,6 +36,22 @@ def test_every_refusal_is_explained() -> None:
     explained = {(code, int(status)) for status, codes in rows
                  for code in re.findall(r"`(\w+)`", codes)}  # fmt: skip
     assert explained == {(code, entry.status) for code, entry in CODES.items()}
+
+
+def test_a_send_has_the_same_limits_on_the_socket() -> None:
+    """Those of `POST …/message`, as both descriptions tell them."""
+    (frame, call) = (
+        document["components"]["schemas"][name]["properties"]
+        for document, name in (
+            (describe_socket(), "Send"),
+            (describe_api(OPERATIONS), "MessageBody"),
+        )
+    )
+    limits = ("maxLength", "minLength", "maxItems", "minItems", "pattern")
+    assert frame.keys() - {"type", "chat"} == call.keys()
+    for field, schema in call.items():
+        told = [(limit, of.get(limit)) for of in (schema, frame[field]) for limit in limits]
+        assert told[: len(limits)] == told[len(limits) :], field
 
 
 def test_the_collection_makes_every_call() -> None:
