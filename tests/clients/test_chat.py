@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hubbub_client import Chat, Client
+from hubbub_client import Chat, Client, File
 
 from tests.clients.stub import Answer, Stub, message, serving, somebody, until
 
@@ -179,3 +179,15 @@ async def test_what_happens_between_a_load_and_the_first_socket_is_not_missed(
         await heard(stub, client, message(8))
         assert [seq for seq, _ in shown(chat)] == [4, 5, 6, 7, 8]
         assert client.cursor("d") == 3
+
+
+async def test_an_upload_gives_all_that_the_server_says_of_the_file() -> None:
+    """Of a picture also its size in pixels, and whether there is a preview."""
+    file = {"id": "f", "name": "a.png", "type": "image/png", "size": 72}
+    picture = {"width": 20, "height": 10, "preview": True}
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: (201, {"file": file | picture})
+        assert await client.chat("c").upload("a.png", b"bytes") == File(**file, **picture)
+        stub.answer = lambda *_: (201, {"file": file})
+        plain = await client.chat("c").upload("a.png", b"bytes")
+        assert (plain.width, plain.height, plain.preview) == (None, None, False)

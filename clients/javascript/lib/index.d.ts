@@ -193,12 +193,7 @@ export interface Sent {
 }
 
 /** An uploaded file, to be attached to a message by its id. */
-export interface File {
-  id: string;
-  name: string;
-  type: string;
-  size: number;
-}
+export type File = Attachment;
 
 type Now<Value> = Value | Promise<Value>;
 

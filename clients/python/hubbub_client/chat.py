@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from hubbub_client.events import Event
+from hubbub_client.events import Attachment, Event
 from hubbub_client.fold import Message
 from hubbub_client.outbox import Change
 from hubbub_client.timeline import Timeline
@@ -27,13 +27,8 @@ class Sent(msgspec.Struct, frozen=True):
     at: str
 
 
-class File(msgspec.Struct, frozen=True):
-    """An uploaded file, to be attached to a message by its id. `size` in bytes."""
-
-    id: str
-    name: str
-    type: str
-    size: int
+class File(Attachment, frozen=True, kw_only=True):
+    """An uploaded file, to be attached to a message by its id."""
 
 
 class Chat:

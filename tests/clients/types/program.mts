@@ -68,6 +68,8 @@ export async function everything(store: Store): Promise<number> {
   await made.remove("eve");
   await made.rename("all");
   const file = await chat.upload("a.txt", "text", { onProgress: (part) => part.toFixed() });
+  const shown: number = file.preview ? (file.width ?? 0) * (file.height ?? 0) : file.size;
+  console.log(shown);
   await chat.send("", { attachments: [file.id], key: await replyKey({ chat: chat.id, seq }) });
   for await (const piece of chat.download(file.id)) piece.byteLength;
   const loaded: Message[] = await chat.load(20);
