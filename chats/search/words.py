@@ -43,6 +43,8 @@ _SPACING_MARKS: Final = re.compile(
     "\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c\ufe49-\ufe4c\uffe3"
     "\U0001d15e-\U0001d164\U0001d1bb-\U0001d1c0]"
 )
+# They choose how a sign is drawn, like the one in ❤️, and make no other word of it.
+_VARIATION_SELECTORS: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _HALFWIDTH_MARKS: Final = "\uff9e\uff9f"  # letters whose compatibility forms are marks
 _MAY_HAVE_MANY_MARKS: Final = re.compile(f"[\\W{_HALFWIDTH_MARKS}]{{{MAX_COMBINING_MARKS + 1},}}")
 _LATIN_NAME: Final = re.compile(
@@ -84,7 +86,8 @@ def split_runs(text: str) -> list[str]:
     Cyrillic letters, compatibility forms as NFKC has them. Marks count up to the 30th in a row."""
     if text.isascii():
         return text.translate(_ASCII).split()
-    text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, _SPACING_MARKS.sub(" ", text))
+    text = _SPACING_MARKS.sub(" ", _VARIATION_SELECTORS.sub("", text))
+    text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, text)
     folded = normalize("NFD", normalize("NFKC", text).casefold())
     return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
 

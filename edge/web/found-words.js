@@ -13,6 +13,8 @@ const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
 const SPACING_MARKS = new RegExp("[\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u0384\u0385\u1fbd"
   + "\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c"
   + "\ufe49-\ufe4c\uffe3\u{1d15e}-\u{1d164}\u{1d1bb}-\u{1d1c0}]", "gu");
+// They choose how a sign is drawn, like the one in ❤️, and make no other word.
+const VARIATION_SELECTORS = /[\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
 // Scripts without spaces between words.
 const UNSPACED = new RegExp("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf"
   + "\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -102,7 +104,8 @@ export function piecesOf(text) {
 
 function folded(cluster) {
   if (/^[\0-\x7f]$/u.test(cluster)) return cluster.toLowerCase();
-  const few = cluster.replace(MANY_MARKS, "$1").replace(SPACING_MARKS, " ");
+  const seen = cluster.replace(VARIATION_SELECTORS, "").replace(SPACING_MARKS, " ");
+  const few = seen.replace(MANY_MARKS, "$1");
   const cased = few.normalize("NFKC").toUpperCase().toLowerCase();
   const bare = cased.normalize("NFD").replace(MARKED, "$1").normalize("NFKC");
   return [...bare].map((letter) => PLAIN.get(letter) ?? letter).join("");
