@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
+from websockets import http11
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
@@ -21,10 +21,12 @@ from common.protocol.errors import Refusal
 from common.protocol.limits import MAX_HEADER_BYTES
 from realtime.protocol.handshake import SUBPROTOCOL, Upgrade, refusal_of_status
 
+# The library's own limits, of a line and of their number, are never reached: what the headers may
+# have together is judged here.
+http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = 2 * MAX_HEADER_BYTES
+
 METHODS: Final = (b"GET ", b"HEAD ")
 MAX_PLAIN_BYTES: Final = 4_096
-
-_TOO_LARGE: Final = (HeaderLineTooLong, RequestLineTooLong, TooManyHeaders)
 
 # One space behind each colon, no empty value, nothing but printable ASCII.
 _plain: Final = re.compile(
@@ -94,8 +96,6 @@ class Opening:
         if library.handshake_exc is not None:
             # No request that it could read; its own answer is no problem+json.
             library.data_to_send()
-            if isinstance(library.handshake_exc, _TOO_LARGE):
-                return refusal_of_status(431)
             return self._read_without_body() or refusal_of_status(400)
         for event in events:
             if isinstance(event, Request):
@@ -131,11 +131,16 @@ class Opening:
         # The library reads no request with a body, and would end without an answer.
         if not any(method.startswith(self._head[: len(method)]) for method in METHODS):
             return refusal_of_status(405)  # before the size, of which a body may be a part
-        if len(self._head) > MAX_HEADER_BYTES:
-            has_end = _END in self._head[: MAX_HEADER_BYTES + len(_END)]
-            if self._request is not None or not has_end:
-                return refusal_of_status(431)
+        if len(self._head) > MAX_HEADER_BYTES and self._is_too_large():
+            return refusal_of_status(431)
         return None
+
+    def _is_too_large(self) -> bool:
+        """The headers alone; what follows a request whose end is there is no part of them."""
+        line, _, headers = self._head.partition(b"\r\n")
+        most = MAX_HEADER_BYTES + len(_END)
+        has_end = self._request is None and _END in headers[:most]
+        return len(line) > MAX_HEADER_BYTES or (len(headers) >= most and not has_end)
 
     def _read_without_body(self) -> Upgrade | None:
         """What a request is that the library refuses for its body alone, which is ignored; None

@@ -156,6 +156,21 @@ async def test_refusals_before_the_upgrade_are_problems(
             assert "GET" in answer.headers["allow"]
 
 
+@pytest.mark.parametrize("query", ["", "?" + "x" * 10_000])
+@pytest.mark.parametrize("names", [1, 150])
+@pytest.mark.parametrize(("size", "status"), [(16_384, 101), (16_385, 431)])
+async def test_headers_may_have_16_kib(
+    world: World, size: int, status: int, names: int, query: str
+) -> None:
+    """In one or in many, beside a line of any length; one byte more is refused."""
+    fields = {f"X_{number:03}": "x" for number in range(names)}
+    line = f"GET /ws{query} HTTP/1.1"
+    have = len(request(line=line, **fields).partition("\r\n")[2])
+    fields["X_000"] += "x" * (size - have)
+    async with open_wire(world) as wire:
+        assert (await wire.ask(request(line=line, **fields))).status == status
+
+
 @pytest.mark.parametrize("origin", [ORIGIN, None])
 async def test_the_subprotocol_is_echoed_and_nothing_is_compressed(
     world: World, origin: str | None
