@@ -309,7 +309,7 @@ class Session:
     def count_refused(self, now: float) -> None:
         """A frame was refused, answered or silently."""
         if self._refusals is None:
-            self._refusals = Refusals(self._max_refused, now)
+            self._refusals = Refusals(self._max_refused)
         if not self._refusals.count(now):
             self.end(CloseCode.FLOODING, "too many refused frames", now)
 

@@ -163,6 +163,17 @@ def test_flooding_is_counted_in_a_window() -> None:
     assert said(session)[-1] == CloseCode.FLOODING
 
 
+def test_flooding_is_counted_in_any_ten_seconds() -> None:
+    """Not only in those that begin with the first refused frame."""
+    session = ready_session(max_refused=3)
+    session.receive(text({"type": "x"}), 1.0)
+    session.receive(text(*[{"type": "x"}] * 2), 10.5)
+    session.receive(text({"type": "x"}), 11.5)
+    assert [frame["code"] for frame in said(session)] == ["invalid_request"] * 4  # type: ignore[index]
+    session.receive(text({"type": "x"}), 12.0)
+    assert said(session)[-1] == CloseCode.FLOODING
+
+
 def test_nothing_is_said_after_the_end() -> None:
     """Answers that come late are dropped, wishes are not read any more."""
     session = ready_session()
