@@ -44,6 +44,7 @@ _DEMANDED: Final = frozenset(
 _CONNECTIONS: Final = frozenset((b"upgrade", b"keep-alive, upgrade"))
 _END: Final = b"\r\n\r\n"
 _BODY_HEADER: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding):[^\r\n]*", re.I)
+_BALANCER_LINE: Final = re.compile(rb"\r\n%b:[^\r\n]{0,300}" % BALANCER_HEADER.encode(), re.I)
 _UNUSUAL: Final = frozenset((b"content-length", b"transfer-encoding"))
 _ANSWER: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -136,8 +137,9 @@ class Opening:
         return None
 
     def _is_too_large(self) -> bool:
-        """The headers alone; what follows a request whose end is there is no part of them."""
-        line, _, headers = self._head.partition(b"\r\n")
+        """The client's headers alone; what follows a request whose end is there is no part of
+        them."""
+        line, _, headers = _BALANCER_LINE.sub(b"", self._head, 1).partition(b"\r\n")
         most = MAX_HEADER_BYTES + len(_END)
         has_end = self._request is None and _END in headers[:most]
         return len(line) > MAX_HEADER_BYTES or (len(headers) >= most and not has_end)

@@ -127,6 +127,18 @@ async def test_headers_may_have_16_kib(
         check_has_the_headers_of_all(answer)
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/ws"])
+@pytest.mark.parametrize(("size", "is_refused"), [(16_384, False), (16_385, True)])
+async def test_the_last_byte_of_16_kib_counts(
+    system: Hubbub, path: str, size: int, is_refused: bool
+) -> None:
+    """Each line counts with its end, but `Connection: close`, which ends at the balancer, and what
+    the balancer adds."""
+    rest = len("Host: x\r\nX: \r\n")
+    answer = await say(system.origin, request(f"GET {path}", X="x" * (size - rest)))
+    assert (answer.status == 431) is is_refused
+
+
 async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) -> None:
     """408 after ten seconds."""
     head = request("POST /api/user", **{"Content-Type": "application/json", "Content-Length": "9"})
