@@ -11,7 +11,7 @@ from time import monotonic
 from typing import NamedTuple, cast
 
 from chats.log.announce import Announcement, Announcer
-from chats.log.drafts import Draft, answer, draft, judge, refuse
+from chats.log.drafts import Draft, answer, draft, is_plain, judge, refuse
 from chats.log.encoding import stamp
 from chats.log.held import HeldChats
 from chats.metrics import (
@@ -36,7 +36,7 @@ from common.database.pool import Pool
 from common.process.logs import log
 from common.protocol.chats import Control
 from common.protocol.errors import Refusal, unavailable
-from common.protocol.items import AnyItem, AppendResult, Refused, SendItem
+from common.protocol.items import AnyItem, AppendResult, Refused
 
 MAX_BATCH = 500
 MAX_WAITING = 20_000  # while the database hangs; what comes then is refused at once
@@ -85,7 +85,8 @@ class _Waiting(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """An event of a batch and all who asked for it: a repeat within the batch shares its result."""
+    """An event of a batch and all who asked for it: a repeat of a plain message within the batch
+    shares its result."""
 
     draft: Draft
     waiting: list[_Waiting]
@@ -165,7 +166,7 @@ class Appender:
             if item.chat in self._held:
                 call.settle(place, refuse(unavailable()))
                 continue
-            if not isinstance(item, SendItem):
+            if not is_plain(item):  # may be refused for what a repeat of it does not have
                 batch.append(_Entry(draft(item), [waiting]))
             elif (known := messages.get(key := (item.chat, item.user, item.key))) is not None:
                 known.waiting.append(waiting)

@@ -1,6 +1,6 @@
 """What an item of a batch becomes: judged, drafted as an event, and answered. Pure."""
 
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, TypeGuard, assert_never
 
 from msgspec import UNSET, UnsetType
 
@@ -138,6 +138,13 @@ def draft(item: AnyItem) -> Draft:
             assert_never(item)
 
 
+def is_plain(item: AnyItem) -> TypeGuard[SendItem]:
+    """Whether it is a message that needs nothing but the right to send."""
+    return isinstance(item, SendItem) and not (
+        item.mentions or item.attachments or item.reply_to is not UNSET
+    )
+
+
 def _draft_message(item: SendItem) -> Draft:
     mentions = _distinct(item.mentions)
     message = Message(
@@ -152,7 +159,7 @@ def _draft_message(item: SendItem) -> Draft:
         **UNSTAMPED,
     )
     drafted = draft_event(message)
-    if not mentions and item.reply_to is UNSET and not item.attachments:
+    if is_plain(item):
         return Draft(item, NewMessage(item.chat, item.user, item.key, drafted), message.message_id)
     event = OtherEvent(
         kind="message",

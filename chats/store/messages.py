@@ -97,9 +97,9 @@ async def append_events(
     """In the batch's order; and for each chat with new events, which have consecutive seqs in that
     order, the outbox's row.
 
-    No two messages of a batch share chat, sender and key. A batch whose answer was lost may be
-    appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed, of
-    which BatchHeld names the chat that was waited for.
+    No two plain messages of a batch share chat, sender and key. A batch whose answer was lost may
+    be appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed,
+    of which BatchHeld names the chat that was waited for.
     """
     messages, others, places = _part(batch)
     parameters = (

@@ -66,6 +66,22 @@ async def test_repeats_in_one_batch_are_one_message(world: World) -> None:
     assert [result.seq for result in results] == [2, 3, 2]
 
 
+async def test_a_repeat_in_one_batch_does_not_share_a_refusal(world: World) -> None:
+    """What was refused for an answer to nothing leaves its key to the next, whose result counts."""
+    ann = await world.make_person()
+    chat, key = await world.make_chat(ann), new_id()
+    results = await world.append(
+        new_message(chat.id, ann, "one", key, reply_to=new_id()),
+        new_message(chat.id, ann, "between"),
+        new_message(chat.id, ann, "two", key),
+        new_message(chat.id, ann, "three", key, reply_to=new_id()),
+        new_message(chat.id, ann, "four", key),
+    )
+    assert code_of(results[0]) == "invalid_request"
+    stored = [result for result in results if isinstance(result, MessageStored)]
+    assert [(one.seq, one.message) for one in stored] == [(2, "between"), *[(3, "two")] * 3]
+
+
 async def test_fifty_parallel_sends_with_one_key_are_one_message(world: World) -> None:
     """In parallel, over two replicas: one row, the same answer for all."""
     ann = await world.make_person()
