@@ -20,6 +20,7 @@ OBJECTS_BYTES: Final = 450  # what Python needs for a Counted, beside the messag
 LISTED_BYTES: Final = 650  # the same for a chat of somebody's list
 MAX_LISTED: Final = 1_000  # chats of a person
 SECONDS: Final = 600.0  # somebody may rebuild what is derived
+MAX_TRIES: Final = 4  # to read a chat and what is somebody's own of it at one moment
 
 _SHOWN: Final = {
     (of, source): SHOWN.labels(of, source)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.known import Known
+from chats.own.known import MAX_TRIES, Known
 from chats.own.state import show_last, show_mine
 from chats.store.chats import find_shown_chats
 from chats.store.own import (
@@ -79,50 +79,62 @@ class Lists:
             one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
             for chat, state in listed
         ]
-        changed = [nth for nth, text in enumerate(shown) if text is None]
+        changed = {nth: listed[nth] for nth, text in enumerate(shown) if text is None}
         self._known.count_listed(len(listed) - len(changed))
-        if changed:
-            made = await self._show_changed(user, [listed[nth] for nth in changed])
-            kept = {}
-            for nth, (text, is_of_state) in zip(changed, made, strict=True):
+        kept = {}
+        for _ in range(MAX_TRIES):
+            if not changed:
+                break
+            made = await self._show_changed(user, list(changed.values()))
+            behind = {}
+            for (nth, (chat, _)), (text, state, is_whole) in zip(
+                changed.items(), made, strict=True
+            ):
                 shown[nth] = text
-                if text is not None and is_of_state:
-                    chat, state = listed[nth]
+                if text is not None and is_whole:
                     kept[chat] = state, text
+                elif text is not None:
+                    behind[nth] = chat, state
+            changed = behind
+        if kept:
             self._known.keep_list(user, held, kept)
         return [text for text in shown if text is not None]
 
     async def _show_changed(
         self, user: str, listed: list[tuple[str, OwnState]]
-    ) -> list[tuple[bytes | None, bool]]:
-        """Each as it is now, and whether that is the state in which it was listed."""
+    ) -> list[tuple[bytes | None, OwnState, bool]]:
+        """Each as it is now, its state, and whether all of it is of that state."""
         pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
         counted = await self._known.fill_own(self._pool, pairs, states)
-        shown = self._known.find_chats(listed)
-        is_of_head = [text is not None for text in shown]
+        states = [
+            state if one is None else one.state for state, one in zip(states, counted, strict=True)
+        ]
+        current = [(chat, state) for (chat, _), state in zip(listed, states, strict=True)]
+        shown = self._known.find_chats(current)
+        is_whole = [text is not None for text in shown]
         missing = [
             nth for nth, text in enumerate(shown) if text is None and counted[nth] is not None
         ]
         if missing:
             found = await find_shown_chats(self._pool, user, [listed[nth][0] for nth in missing])
             for nth in missing:
-                (chat, state), one = listed[nth], counted[nth]
+                (chat, state), one = current[nth], counted[nth]
                 if one is not None and chat in found:
                     whole = msgspec.structs.replace(
                         show_chat(*found[chat]), last=show_last(one.row)
                     )
                     text = shown[nth] = _encode(whole)[:-1]  # without its end
-                    if found[chat][0].seq == state.head:
+                    head = found[chat][0].seq
+                    if head == state.head:
                         self._known.keep_chat(chat, state, text)
-                        is_of_head[nth] = True
+                        is_whole[nth] = True
+                    else:
+                        states[nth] = state._replace(head=head)
         return [
-            (None, False)
+            (None, state, False)
             if text is None or one is None
-            else (
-                b'%b,"mine":%b}' % (text, _encode(show_mine(one.row))),
-                is_known and one.state == state,
-            )
-            for text, one, is_known, state in zip(shown, counted, is_of_head, states, strict=True)
+            else (b'%b,"mine":%b}' % (text, _encode(show_mine(one.row))), state, whole)
+            for text, one, state, whole in zip(shown, counted, states, is_whole, strict=True)
         ]
 
 

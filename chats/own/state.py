@@ -6,6 +6,7 @@ import msgspec
 
 from chats.access import shown_chat_for_participant
 from chats.membership.chats import show_chat
+from chats.own.known import MAX_TRIES
 from chats.store.own import OwnRow, count_own, set_own
 from common.calls.lanes import Lanes
 from common.database.failures import DatabaseUnavailable
@@ -21,14 +22,18 @@ NOTHING: Final = msgspec.Raw(b"null")
 
 
 async def get_chat(pool: Pool, request: GetChat) -> Chat:
-    """Raises Refusal `not_found`."""
-    found = await shown_chat_for_participant(pool, request.chat, request.user)
-    [own] = await count_own(pool, [(request.chat, request.user)])
-    if own is None:
-        raise not_found()
-    return msgspec.structs.replace(
-        show_chat(*found), last=show_last(own.row), mine=show_mine(own.row)
-    )
+    """Of one moment, unless the chat goes on faster than it is read. Raises Refusal `not_found`."""
+    for _ in range(MAX_TRIES):
+        found = await shown_chat_for_participant(pool, request.chat, request.user)
+        [own] = await count_own(pool, [(request.chat, request.user)])
+        if own is None:
+            raise not_found()
+        chat = msgspec.structs.replace(
+            show_chat(*found), last=show_last(own.row), mine=show_mine(own.row)
+        )
+        if own.state.head == chat.seq:
+            break
+    return chat
 
 
 def show_mine(row: OwnRow) -> Mine:

@@ -3,34 +3,54 @@
 Nothing here depends on what edge holds; it only says what it need not be sent again.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.known import Known
+from chats.own.known import MAX_TRIES, Known
 from chats.own.state import show_last, show_mine
 from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool
-from common.protocol.chats import View, ViewsAnswer, ViewsRequest
+from common.protocol.chats import View, ViewsAnswer, ViewsRequest, ViewWanted
 
 _NOT_ALLOWED = View(allowed=False)
 
 
 async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAnswer:
-    """All of one moment, but for what is a reader's own."""
+    """Each of one moment: a chat that went on before the reader's own was counted is read again."""
+    views = [_NOT_ALLOWED] * len(request.wanted)
+    epoch, left = "", list(range(len(views)))
+    for _ in range(MAX_TRIES):
+        if left:
+            found, read = await _read_views(pool, known, [request.wanted[nth] for nth in left])
+            epoch = epoch or found
+            for nth, (view, _) in zip(left, read, strict=True):
+                views[nth] = view
+            left = [nth for nth, (_, is_whole) in zip(left, read, strict=True) if not is_whole]
+    return ViewsAnswer(epoch=epoch, views=views)
+
+
+async def _read_views(
+    pool: Pool, known: Known, wanted: Sequence[ViewWanted]
+) -> tuple[str, list[tuple[View, bool]]]:
+    """The epoch, and each view and whether it is of one moment."""
     epoch, rows = await read_views(
-        pool, [(w.chat, w.user, w.details, w.after, w.amount, w.own) for w in request.wanted]
+        pool, [(w.chat, w.user, w.details, w.after, w.amount, w.own) for w in wanted]
     )
-    views = [_NOT_ALLOWED if row is None else _show(row) for row in rows]
+    views = [(_NOT_ALLOWED if row is None else _show(row), True) for row in rows]
     states = {nth: row.state for nth, row in enumerate(rows) if row and row.state}
     if states:
-        pairs = [(request.wanted[nth].chat, request.wanted[nth].user) for nth in states]
+        pairs = [(wanted[nth].chat, wanted[nth].user) for nth in states]
         filled = await known.fill_own(pool, pairs, list(states.values()))
         for nth, one in zip(states, filled, strict=True):
+            view, _ = views[nth]
             if one is None:
-                views[nth] = _NOT_ALLOWED
+                views[nth] = _NOT_ALLOWED, True
             else:
-                views[nth].last, views[nth].mine = show_last(one.row), show_mine(one.row)
-    return ViewsAnswer(epoch=epoch, views=views)
+                view.last, view.mine = show_last(one.row), show_mine(one.row)
+                views[nth] = view, one.state.head == view.seq
+    return epoch, views
 
 
 def _show(row: ViewRow) -> View:

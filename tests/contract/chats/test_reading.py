@@ -129,6 +129,32 @@ async def test_nobody_reads_beyond_their_own_removal(
             assert b"alone" not in page
 
 
+@pytest.mark.parametrize("stopped", [2, 3])
+@pytest.mark.parametrize("read", [view, read_chat, list_chats])
+async def test_a_chat_and_what_is_the_readers_own_of_it_are_of_one_moment(
+    stage: Stage,
+    world: World,
+    read: Callable[[Any, str, str], Awaitable[bytes]],
+    stopped: int,
+) -> None:
+    """Whoever goes on with the events above its `seq` counts no message twice, and none is
+    missing."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+    await world.send(new_message(chat.id, ann, "first"))
+
+    async def go_on() -> None:
+        await world.send(new_message(chat.id, ann, "meanwhile"))
+
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        found = msgspec.json.decode(
+            await read(InterruptedPool(pool, go_on, stopped), ben.id, chat.id)
+        )
+    [shown] = found.get("views") or found.get("chats") or [found]
+    assert shown["last"]["seq"] == shown["seq"]
+    assert shown["mine"]["unread"] == shown["seq"] - 1  # all but the first event are messages
+
+
 async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: World) -> None:
     """The list from memory, after all kinds of changes, is the list that nothing was held for."""
     ann, ben = await world.make_people(2)
