@@ -216,7 +216,6 @@ class CachedReads:
 
     async def get_person(self, person: str) -> Person:
         """Held nowhere: what was answered before is what is shown."""
-        self._count("person", "owner")
         found = await self._people.fetch(person, person)
         if found is None:
             raise not_found()

@@ -39,7 +39,6 @@ ROUNDS: Final = int(os.environ.get("ROUNDS", "5"))
 AT_ONCE: Final = 16  # of 50 people, those who wait for an answer
 IDLE_SECONDS: Final = 3.0
 PEOPLE: Final = 50
-PROFILE_READS: Final = 480  # of 50 people in a minute
 CHATS: Final = 30
 DETAILS_READS: Final = 288  # as often each as 960 in a minute of 100 chats
 MEMBERS: Final = 5
@@ -192,8 +191,6 @@ async def read_in_turns(session: aiohttp.ClientSession) -> tuple[System, System]
 async def read_once(system: System) -> None:
     """A minute of 50 people, who begin with nothing in any cache."""
     await system.settle(PEOPLE, CHATS, big=0)
-    people = pick([person.id for person in system.people], PROFILE_READS)
-    await system.measure("profile", [f"/api/user/{person}" for person in people])
     chats = pick(system.chats, DETAILS_READS)
     await system.measure("details", [f"/api/chat/{chat}" for chat in chats])
     await system.post(system.chats * 60)  # so that every page is full
@@ -240,10 +237,10 @@ async def say_sources(system: System) -> None:
 
 
 async def lose_nodes(session: aiohttp.ClientSession) -> None:
-    """Profiles are read from the nodes alone, while one dies, while it is back, while all die."""
+    """Chats are read from the nodes alone, while one dies, while it is back, while all die."""
     variables = {"HUBBUB_EDGE_CACHE_BYTES": "1"}
     async with running_system(session, **variables) as system:
-        await system.settle(200, 0, big=0)
+        await system.settle(PEOPLE, 200, big=0)
         await watch(system, "cold", 1)
         await watch(system, "all nodes", LOSS_SECONDS)
         kill_caches(system, 1)
@@ -267,13 +264,13 @@ async def watch(system: System, name: str, seconds: float) -> None:
 
     async def read() -> None:
         while time.monotonic() < until:
-            person = random.choice(system.people)  # noqa: S311 - load, no secret
-            await person.call("GET", f"/api/user/{person.id}")
+            chat = random.choice(system.chats)  # noqa: S311 - load, no secret
+            await system.people[0].call("GET", f"/api/chat/{chat}")
 
     await asyncio.gather(*(read() for _ in range(AT_ONCE)))
     times = system.log.take()[0]
     found = await system.sources() - before
-    hits = found["person", "node"] / max(1, sum(found.values()))
+    hits = found["chat", "node"] / max(1, sum(found.values()))
     p = percentiles(times)
     say(
         f"{name:<16}{len(times) / seconds:6.0f} reads/s, p50 {1e3 * p[50]:.1f} ms,"
@@ -283,7 +280,7 @@ async def watch(system: System, name: str, seconds: float) -> None:
 
 def say_moves() -> None:
     """How many keys change their node when one of three goes, or a fourth one comes."""
-    keys = [f"person:{new_id()}" for _ in range(20_000)]
+    keys = [f"chat:{new_id()}" for _ in range(20_000)]
     nodes = [f"127.0.0.1:{port}" for port in (6379, 6380, 6381, 6382)]
     ring = Ring(nodes[:3])
     three = [ring.nodes_of(key)[0] for key in keys]
