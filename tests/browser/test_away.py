@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from edge.site import make_file
 from tests.browser.company import expect_kept, until
-from tests.browser.conftest import NewContext, OpenPage
+from tests.browser.conftest import NewContext, OpenPage, find_chromium, open_browser
 from tests.browser.stage import Play, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,6 +32,13 @@ HIDE = """() => {
     Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A whole Chromium: the shell shows no notifications."""
+    async with open_browser(find_chromium()) as started:
+        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="session")
