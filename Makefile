@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
 # Tests that start a few processes wait more than half of their time, so four at a time pay on two
-# cores. Folders of those that start whole systems run side by side. tests/architecture is a part of
-# `make check`.
+# cores. Folders of those that start whole systems run side by side, the page's, which take longest,
+# beside all others. tests/architecture is a part of `make check`.
 WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: test-flow test-browser test-faults programs hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
+.PHONY: test-flow test-browser test-faults test-parts programs hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,11 +42,10 @@ service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and s
 owner: $(VENV)/run.stamp  ## make an account an owner of the running instance: NAME=ann
 	@$(BIN)/python -m fleet owner "$(NAME)"
 
-test: $(VENV)/dev.stamp  ## check the code, then test everything
-	@$(MAKE) -s -j 2 --output-sync check programs postman
-	@$(MAKE) -s -j 3 --output-sync test-flow test-faults test-browser
-	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		$(SYSTEM_TESTS:%=--ignore=tests/%) --ignore=tests/architecture tests
+test:  ## check the code, then test everything
+	@$(MAKE) -s -j 2 --output-sync $(VENV)/dev.stamp programs
+	@$(MAKE) -s -j 2 --output-sync check postman
+	@$(MAKE) -s -j 3 --output-sync test-browser test-parts BEFORE="test-flow test-faults"
 
 test-flow: $(VENV)/dev.stamp  ## only tests/flow, on whole systems
 	@$(PYTEST) tests/flow
@@ -57,6 +56,10 @@ test-browser: $(VENV)/dev.stamp  ## only tests/browser, the page in Chromium
 test-faults: $(VENV)/dev.stamp  ## only tests/observability and the short storms of tests/faults
 	@$(PYTEST) tests/observability
 	@$(PYTEST) tests/faults
+
+test-parts: $(VENV)/dev.stamp $(BEFORE)  ## only what starts no whole system
+	@PYTHONASYNCIODEBUG=1 $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		$(SYSTEM_TESTS:%=--ignore=tests/%) --ignore=tests/architecture tests
 
 programs:  ## install Chromium and Prometheus where the machine has none
 	@.ci/chromium
