@@ -25,10 +25,11 @@ from ops.running import find_running
 MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
 LEAST_SECRET_CHARACTERS: Final = 8  # shorter content of a key file is no secret
 BLOT: Final = "[secret]"
-_URL_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@\"]*:)[^\s/@\"]+(@)")
+_URL_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@\"]*:)[^\s/\"]+(@)")
+_PARAMETER: Final = re.compile(r"(\b(?:ssl)?password=)[^\s&\"]+")  # of URLs that libpq reads
 _TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?-----END [A-Z ]*KEY-----", re.DOTALL)
-_SECRET_NAMES: Final = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAMES: Final = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK", re.IGNORECASE)
 
 
 class Blotter:
@@ -42,6 +43,7 @@ class Blotter:
         for secret in self._secrets:
             text = text.replace(secret, BLOT)
         text = _URL_PASSWORD.sub(rf"\1{BLOT}\2", text)
+        text = _PARAMETER.sub(rf"\1{BLOT}", text)
         return _PEM.sub(BLOT, _TOKEN.sub(BLOT, text))
 
 

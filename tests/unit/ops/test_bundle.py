@@ -14,6 +14,10 @@ TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
     [
         ("redis://edge:hunter2@host:6379", f"redis://edge:{BLOT}@host:6379"),
         ("postgresql://u:p%40ss@h/db and more", f"postgresql://u:{BLOT}@h/db and more"),
+        ("redis://edge:p@ss@host:6379", f"redis://edge:{BLOT}@host:6379"),
+        ("redis://a:p1@h:1,redis://b:p2@i:2", f"redis://a:{BLOT}@h:1,redis://b:{BLOT}@i:2"),
+        ("postgresql://h/db?password=p@ss&user=u", f"postgresql://h/db?password={BLOT}&user=u"),
+        ("postgresql://h/db?sslpassword=hunter2", f"postgresql://h/db?sslpassword={BLOT}"),
         (f"Bearer {TOKEN} was here", f"Bearer {BLOT} was here"),
         ("the key is 0123456789abcdef!", f"the key is {BLOT}!"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", f"{BLOT}\n"),
