@@ -9,7 +9,8 @@ import msgspec
 
 from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
-from common.protocol.errors import not_found
+from common.identity.wrapping import Wrapping, WrongSecret
+from common.protocol.errors import invalid, not_found
 from common.protocol.fields import check_fields, wrong_with_password
 from common.protocol.instance import (
     RESET_SECONDS,
@@ -50,10 +51,14 @@ class Administration:
     """The calls about other people's accounts. Each raises Refusal `forbidden` for a caller whose
     role does not allow it, and `not_found` for an account that is not there."""
 
-    def __init__(self, pool: Pool, passwords: Passwords, sessions: Sessions) -> None:
+    def __init__(
+        self, pool: Pool, passwords: Passwords, sessions: Sessions, wrapping: Wrapping
+    ) -> None:
+        """`wrapping` seals the codes that a repeat has to be answered with."""
         self._pool = pool
         self._passwords = passwords
         self._sessions = sessions
+        self._wrapping = wrapping
 
     async def list_users(self, request: ListUsers) -> UserPage:
         """Newest first, without deleted ones."""
@@ -129,7 +134,8 @@ class Administration:
         return show_user(found._replace(role=role, active=active)), revoked
 
     async def create_reset(self, request: CreateReset) -> Code:
-        """A code by which somebody sets a new password, once and for a day."""
+        """A code by which somebody sets a new password, once and for a day. Raises Refusal
+        `invalid_request` for a key from before the secret of the signing keys was replaced."""
         return await retry_busy(lambda: self._create_reset(request))
 
     async def _create_reset(self, request: CreateReset) -> Code:
@@ -138,7 +144,7 @@ class Administration:
             await lock_instance(connection)
             caller_role = await demand_role(connection, request.caller, IN_CHARGE)
             if known := await find_result(connection, request.caller, scope, request.key):
-                return msgspec.json.decode(known, type=Code)
+                return self._open_code(request, known)
             found = await store.find_user(connection, request.user)
             if found is None:
                 raise not_found()
@@ -152,11 +158,15 @@ class Administration:
                 seconds=RESET_SECONDS,
             )
             await write_log(connection, request.caller, "user.reset", found.id, {})
-            result = Code(code=code)
-            await keep_result(
-                connection, request.caller, scope, request.key, msgspec.json.encode(result)
-            )
-        return result
+            sealed = self._wrapping.wrap(_name_code(request), code.encode())
+            await keep_result(connection, request.caller, scope, request.key, sealed)
+        return Code(code=code)
+
+    def _open_code(self, request: CreateReset, sealed: bytes) -> Code:
+        try:
+            return Code(code=self._wrapping.unwrap(_name_code(request), sealed).decode())
+        except WrongSecret:
+            raise invalid("Idempotency-Key", "is of before this system's keys changed") from None
 
     async def use_reset(self, request: UseReset) -> Empty:
         """Sets the password and ends all sessions; reactivates nobody. A code is good while the
@@ -192,6 +202,10 @@ class Administration:
 
         await self._sessions.announce_revocations(await retry_busy(attempt), "password reset")
         return Empty()
+
+
+def _name_code(request: CreateReset) -> str:
+    return f"reset code of {request.key} for {request.user}"
 
 
 async def _is_good(connection: Connection, reset: store.ResetRow | None) -> bool:

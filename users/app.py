@@ -65,7 +65,7 @@ def create_users(settings: Settings) -> Service:
     invitations = Invitations(pool, chats_calls, settings.signup)
     accounts = Accounts(pool, passwords, sessions, invitations, settings.signup)
     instance = InstanceCalls(pool, settings.signup)
-    administration = Administration(pool, passwords, sessions)
+    administration = Administration(pool, passwords, sessions, wrapping)
     deletions = Deletions(pool, passwords, sessions, chats_calls)
     memberships = Memberships(pool)
     push_key = PushKey(pool, wrapping)

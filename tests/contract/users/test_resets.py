@@ -89,6 +89,35 @@ async def test_a_code_ends_with_the_persons_own_change_of_password(users: Any) -
     assert await users.call("log_in", LogIn(username="ben-2", password="my own horse"), Grant)
 
 
+async def test_no_code_can_be_read_in_the_database(users: Any, pool: Pool) -> None:
+    """Nor in a copy of it, though a repeat is answered with it."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
+    code = (await users.call("create_reset", request, i.Code)).code
+    assert await users.call("create_reset", request, i.Code) == i.Code(code=code)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        )
+        kept = {}
+        for (table,) in await cursor.fetchall():
+            kept[table] = str(await (await connection.execute(f"TABLE {table}")).fetchall())
+    assert "ben" in kept["users"]
+    assert str(ben.id) in kept["results"]
+    assert [table for table, rows in kept.items() if code in rows] == []
+
+
+async def test_a_key_of_before_another_secret_is_refused(users: Any, pool: Pool) -> None:
+    """Nobody can say any more what it was answered with; another key makes another code."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
+    await users.call("create_reset", request, i.Code)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE results SET result = '\\x00' || result")
+    assert await code_of(users.call("create_reset", request, i.Code)) == "invalid_request"
+    await use(users, await make_code(users, ann, ben))
+
+
 async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
     """A use that began before it waits for it, and finds the code void."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
