@@ -19,7 +19,7 @@ from files.downloads import Served, Wanted, serve_file, serve_preview
 from files.store import FileStore
 from files.uploads import Asked, Uploads, too_large
 from files.upstream import Chats
-from files.web import Answer, Request, Route, answer_json, query_value
+from files.web import Answer, Body, Request, Route, answer_json, query_value
 
 UPLOADS: Final = Rate(60 / 60, 60)  # a person
 ALL: Final = "/api/chat/{chat_id}/file"
@@ -93,7 +93,7 @@ class Routes:
         if declared == 0:
             raise invalid("file", "must not be empty")
         asked = Asked(chat, name or "", request.key(), declared)
-        file = await self._uploads.take(caller, asked, request.body())
+        file = await self._uploads.take(caller, asked, self._body(request, caller))
         return answer_json(201, FileUploaded(file=file))
 
     async def download(self, request: Request, chat: str, file: str) -> Answer:
@@ -116,7 +116,7 @@ class Routes:
         caller = await self._admit_upload(request)
         if (read_length(request) or 0) > MAX_AVATAR_BYTES:
             raise avatar_too_large()
-        avatar = await self._avatars.replace(caller.user, request.body())
+        avatar = await self._avatars.replace(caller.user, self._body(request, caller))
         return answer_json(200, AvatarUpdated(avatar=f"/api/avatar/{avatar}"))
 
     async def remove_avatar(self, request: Request) -> Answer:
@@ -136,6 +136,14 @@ class Routes:
                 "unsupported_media_type", "The body must be the file itself, not a form with it."
             )
         return caller
+
+    async def _body(self, request: Request, caller: Claims) -> Body:
+        """It may take ten minutes to come, and the caller's session may end meanwhile. Raises
+        BodyBroken; Refusal unauthenticated."""
+        async for data in request.body():
+            self._gate.demand_session(caller)
+            yield data
+        self._gate.demand_session(caller)
 
     async def _find(self, request: Request, chat: str, file: str) -> StoredFile:
         caller = self._gate.admit(request.headers.get("authorization"))

@@ -42,6 +42,11 @@ class Gate:
         except (TokenError, SessionRevoked) as error:
             raise Refusal("unauthenticated", "The access token is not valid.") from error
 
+    def demand_session(self, caller: Claims) -> None:
+        """Raises Refusal unauthenticated where it has ended since the caller was admitted."""
+        if self._credentials.is_revoked(caller.session):
+            raise Refusal("unauthenticated", "The session has ended meanwhile.")
+
     def revoke(self, session: str) -> None:
         """users has just ended it for us: its tokens are refused here at once."""
         self._credentials.revoke(session)

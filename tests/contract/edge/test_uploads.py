@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from common.protocol.ids import new_id
+from tests.contract.edge.test_avatars import picture
 from tests.contract.edge.uploading import (
     MAX_BYTES,
     TEXT,
@@ -177,3 +178,28 @@ def test_twenty_at_once(services: Any, strict_url: str, make_person: Callable[[]
     assert answer.headers["ratelimit-limit"] == "60"
     # One flows back each second, and a process may be behind Valkey's count by a tenth.
     assert 60 <= used <= 67 + time.monotonic() - began
+
+
+@pytest.mark.parametrize("what", ["file", "avatar"])
+def test_a_session_that_ends_meanwhile(
+    make_person: Callable[[], Any], folder: Path, what: str
+) -> None:
+    """Ends its uploads with it: by then its token is good for nothing else."""
+    person = make_person()
+    chat = person.create_chat()
+    file = f"/api/chat/{chat}/file"
+    data = picture()
+    before = {path.name for path in folder.glob("*/*")}
+
+    def body() -> Iterator[bytes]:
+        yield data[:100]
+        assert person.ask("POST", "/api/user/logout").status_code == 200
+        wait_until(lambda: person.ask("GET", f"{file}/{new_id()}").status_code == 401)
+        yield data[100:]
+
+    if what == "file":
+        answer = upload(person, chat, body())
+    else:
+        answer = person.ask("PUT", "/api/user/me/avatar", content=body())
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    wait_until(lambda: {path.name for path in folder.glob("*/*")} <= before)
