@@ -162,9 +162,11 @@ class Administration:
             await keep_result(connection, request.caller, scope, request.key, sealed)
         return Code(code=code)
 
-    def _open_code(self, request: CreateReset, sealed: bytes) -> Code:
+    def _open_code(self, request: CreateReset, kept: bytes) -> Code:
+        if kept.startswith(b'{"code":'):  # the release before did not seal it
+            return msgspec.json.decode(kept, type=Code)
         try:
-            return Code(code=self._wrapping.unwrap(_name_code(request), sealed).decode())
+            return Code(code=self._wrapping.unwrap(_name_code(request), kept).decode())
         except WrongSecret:
             raise invalid("Idempotency-Key", "is of before this system's keys changed") from None
 

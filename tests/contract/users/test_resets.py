@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -116,6 +117,17 @@ async def test_a_key_of_before_another_secret_is_refused(users: Any, pool: Pool)
         await connection.execute("UPDATE results SET result = '\\x00' || result")
     assert await code_of(users.call("create_reset", request, i.Code)) == "invalid_request"
     await use(users, await make_code(users, ann, ben))
+
+
+async def test_a_key_of_the_release_before_is_known(users: Any, pool: Pool) -> None:
+    """It kept the code as it is."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
+    made = await users.call("create_reset", request, i.Code)
+    async with pool.connection() as connection:
+        kept = msgspec.json.encode(made)
+        await connection.execute("UPDATE results SET result = %s", (kept,))
+    assert await users.call("create_reset", request, i.Code) == made
 
 
 async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
