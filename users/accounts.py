@@ -266,24 +266,26 @@ class Accounts:
         if request.key and request.key == found.change_key:
             return _own_account(found)
         await self._demand_current_password(request, found)
-        changed = found._replace(change_key=request.key)
-        if request.password is not None:
-            changed = changed._replace(
-                password_hash=await self._passwords.hash(request.password),
-                password_number=found.password_number + 1,
-            )
-        if request.email is not None:
-            changed = changed._replace(email=request.email)
+        is_proved = request.password is not None or request.current_password is not None
+        change = store.AccountChange(
+            email=request.email,
+            password_hash=(
+                None if request.password is None else await self._passwords.hash(request.password)
+            ),
+            key=request.key,
+            password_number=found.password_number if is_proved else None,
+        )
 
         async def attempt() -> tuple[store.AccountRow, list[str]] | None:
-            after, revoked = changed, list[str]()
+            after, revoked = found, list[str]()
             async with begin(self._pool) as connection:
                 if not await is_session_alive(connection, request.user, request.session):
                     raise unauthenticated()
-                if changed[:5] != found[:5] and not await store.update_account(
-                    connection, found, changed
-                ):
-                    return None  # another password was set at the same time
+                if request.email is not None or request.password is not None:
+                    changed = await store.update_account(connection, request.user, change)
+                    if changed is None:
+                        return None  # another password was set at the same time
+                    after = changed
                 if shown:
                     # Alone in its statement: changes of other fields at the same time stay.
                     after = await store.update_shown(connection, request.user, shown) or after
@@ -300,7 +302,9 @@ class Accounts:
         if done is None:
             # Perhaps by this very change, which was under way when its repeat began.
             now = await store.find_by_id(self._pool, request.user)
-            if not now or not request.key or request.key != now.change_key:
+            if not now:
+                raise unauthenticated()
+            if not request.key or request.key != now.change_key:
                 raise _invalid_credentials()
             return _own_account(now)
         after, revoked = done

@@ -38,6 +38,16 @@ class AccountRow(NamedTuple):
     avatar: str | None = None
 
 
+class AccountChange(NamedTuple):
+    """What is None stays. `key` is kept with a new password, to know its repeat by.
+    `password_number`: of the password that it was judged by, if it was by one."""
+
+    email: str | None
+    password_hash: str | None
+    key: str
+    password_number: int | None
+
+
 class SignedUp(NamedTuple):
     """What was made with a key: `account` is None once it is deleted. `email` is the address that
     was signed up with, and `invite` the hash of the code, empty without one; each is None where a
@@ -123,20 +133,35 @@ async def insert_account(
         raise AccountExists from error
 
 
-async def update_account(connection: Connection, found: AccountRow, changed: AccountRow) -> bool:
-    """Puts the changed row in place of the found one; False where the password was changed since.
+async def update_account(
+    connection: Connection, user: str, change: AccountChange
+) -> AccountRow | None:
+    """The account as it is then; what is not changed may be changed at the same time. None where
+    it is deleted, or has another password than the change was judged by.
 
     Raises EmailTaken, which must end the transaction.
     """
     try:
         cursor = await connection.execute(
-            "UPDATE users SET email = %s, password_hash = %s, password_number = %s, change_key = %s"
-            " WHERE id = %s AND password_number = %s",
-            (*changed[2:6], found.id, found.password_number),
+            "UPDATE users u SET email = coalesce(%(email)s::text, u.email),"  # noqa: S608 - constant
+            " password_hash = coalesce(%(hash)s::text, u.password_hash),"
+            " password_number = u.password_number + (%(hash)s::text IS NOT NULL)::integer,"
+            " change_key = CASE WHEN %(hash)s::text IS NULL THEN u.change_key ELSE %(key)s END"
+            " WHERE u.id = %(user)s AND u.deleted_at IS NULL"
+            " AND u.password_number = coalesce(%(number)s::integer, u.password_number)"
+            f" RETURNING {_COLUMNS}",
+            {
+                "user": user,
+                "email": change.email,
+                "hash": change.password_hash,
+                "key": change.key,
+                "number": change.password_number,
+            },
         )
     except psycopg.errors.UniqueViolation as error:
         raise EmailTaken from error
-    return cursor.rowcount == 1
+    row = await cursor.fetchone()
+    return AccountRow(*row) if row else None
 
 
 async def update_shown(

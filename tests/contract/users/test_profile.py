@@ -134,6 +134,35 @@ async def test_changes_of_different_fields_at_once_all_stay(users: Any) -> None:
     assert (own.display_name, own.status, own.email) == ("A", "s", "new@example.org")
 
 
+async def test_address_and_password_changed_at_once_both_stay(users: Any, pool: Pool) -> None:
+    """Whichever comes first: the address needs no password, and so no other one refuses it."""
+    ann = await users.sign_up("Ann", "correct horse")
+    requests = (
+        change(ann, password="better horse", current_password="correct horse"),
+        change(ann, email="new@example.org"),
+    )
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN")
+        await connection.execute("SELECT FROM users FOR UPDATE")
+        changing = asyncio.gather(
+            *(users.call("change_profile", request, OwnAccount) for request in requests)
+        )
+        await _until_so_many_wait_for_a_lock(pool, len(requests))
+        await connection.execute("COMMIT")
+    await changing
+    assert (await log_in(users, "better horse")).user.email == "new@example.org"
+
+
+async def test_repeated_password_is_known_after_another_change(users: Any) -> None:
+    """The address was changed between the first answer, which was lost, and the repeat."""
+    ann = await users.sign_up("Ann", "correct horse")
+    request = change(ann, password="better horse", current_password="correct horse", key="change-1")
+    await users.call("change_profile", request, Account)
+    await users.call("change_profile", change(ann, email="new@example.org", key="2"), Account)
+    account = await users.call("change_profile", request, Account)
+    assert account.email == "new@example.org"
+
+
 async def test_people_are_listed_in_the_order_of_their_ids(users: Any) -> None:
     """Each once; unknown ones are left out."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
@@ -231,17 +260,17 @@ async def test_log_in_and_change_of_password_are_serial(users: Any, pool: Pool) 
         await connection.execute("BEGIN")
         await connection.execute("UPDATE users SET password_number = password_number + 1")
         waiting = asyncio.create_task(log_in(users, "correct horse"))
-        await _until_somebody_waits_for_a_lock(pool)
+        await _until_so_many_wait_for_a_lock(pool, 1)
         await connection.execute("COMMIT")
     with pytest.raises(Refusal, match="invalid_credentials"):
         await waiting
 
 
-async def _until_somebody_waits_for_a_lock(pool: Pool) -> None:
+async def _until_so_many_wait_for_a_lock(pool: Pool, number: int) -> None:
     question = (
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
-        " AND wait_event_type = 'Lock')"
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
     )
     async with pool.connection() as connection, asyncio.timeout(10):
-        while await (await connection.execute(question)).fetchone() != (True,):
+        while await (await connection.execute(question)).fetchone() != (number,):
             pass
