@@ -9,7 +9,15 @@ import pytest
 
 from common.protocol.chats import Chat, Done, RenameChat
 from common.protocol.errors import Refusal
-from common.protocol.files import DeleteFile
+from common.protocol.files import (
+    Attachment,
+    BeginUpload,
+    DeleteFile,
+    FindFile,
+    FinishUpload,
+    StoredFile,
+    UploadBegun,
+)
 from common.protocol.ids import new_id
 from tests.contract.chats.conftest import Person, Stage, World
 
@@ -102,3 +110,24 @@ async def test_a_deletion_of_a_file_that_is_repeated_while_it_waits(
     await asyncio.gather(*deletions)
     with pytest.raises(Refusal, match="not_found"):
         await world.call("delete_file", msgspec.structs.replace(request, key=new_id()), Done)
+
+
+async def test_an_end_of_an_upload_that_is_repeated_while_it_waits(
+    stage: Stage, world: World, other_session: psycopg.Connection
+) -> None:
+    """Its replica may be dead while PostgreSQL is still at it. Both are told of a file that
+    stays."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    file = new_id()
+    begin = BeginUpload(
+        id=file, user=ann.id, chat=chat.id, key=new_id(), name="x", size=1, at_once=1
+    )
+    await world.call("begin_upload", begin, UploadBegun)
+    other_session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (ann.id,))
+    end = FinishUpload(id=file, size=1, type="text/plain", width=None, height=None, preview=None)
+    ends = [asyncio.create_task(world.call("finish_upload", end, Attachment)) for _ in range(2)]
+    await until_somebody_waits(stage, number=len(ends))
+    other_session.rollback()
+    assert [one.id for one in await asyncio.gather(*ends)] == [file, file]
+    await world.call("find_file", FindFile(id=file, chat=chat.id, reader=ann.id), StoredFile)
