@@ -21,9 +21,14 @@ from users.store import memberships as store
 # calls that finish what they wait for.
 PREPARES_AT_ONCE = 8
 MAX_WAIT_SECONDS = 1.0
+# Of a person's chats. While so many are left, changes of different chats need not wait for each
+# other: fewer are under way, which do not see each other's.
+PLENTY_OF_ROOM = 100
 
 
-def judge_change(request: PrepareMemberships, facts: store.Facts) -> Refusal | None:
+def judge_change(
+    request: PrepareMemberships, facts: store.Facts, full_users: list[str]
+) -> Refusal | None:
     """The reason for a no, or None for a yes."""
     if not facts.is_asked_for:
         return unauthenticated()
@@ -33,7 +38,7 @@ def judge_change(request: PrepareMemberships, facts: store.Facts) -> Refusal | N
             "Some of these users do not exist.",
             errors=_errors([u for u in request.add if u in unknown], "there is no such user"),
         )
-    if full := set(facts.full_users):
+    if full := set(full_users):
         limit = f"is in {MAX_CHATS_A_USER:,} chats already"
         return Refusal(
             "invalid_request",
@@ -94,9 +99,14 @@ class Memberships:
                     session=request.session,
                     chat=request.chat,
                     add=request.add,
-                    limit=MAX_CHATS_A_USER,
+                    limit=MAX_CHATS_A_USER - PLENTY_OF_ROOM,
                 )
-            if refusal := judge_change(request, facts):
+            full_users = []
+            if facts.crowded_users:
+                full_users = await store.find_full_users(
+                    connection, request.chat, facts.crowded_users, MAX_CHATS_A_USER
+                )
+            if refusal := judge_change(request, facts, full_users):
                 raise refusal
             if monotonic() >= deadline:  # waiting for the lock took too long
                 raise unavailable()

@@ -101,7 +101,7 @@ class UsersDatabase:
         return Facts(
             is_asked_for=found is not None and found.is_alive and found.user == user,
             unknown_users=[one for one in add if one not in self.people],
-            full_users=[],
+            crowded_users=[],
         )
 
     def remember_transaction(self, change: MembershipChange, transaction: str) -> None:

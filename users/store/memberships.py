@@ -24,7 +24,7 @@ class Facts(NamedTuple):
 
     is_asked_for: bool
     unknown_users: list[str]
-    full_users: list[str]
+    crowded_users: list[str]
 
 
 class InDoubt(NamedTuple):
@@ -97,8 +97,8 @@ async def lock_chat(connection: Connection, chat: str) -> None:
 async def read_facts(
     connection: Connection, *, user: str, session: str, chat: str, add: list[str], limit: int
 ) -> Facts:
-    """`full_users` are those who are in `limit` chats already, others than this one. `session` is
-    empty where users has asked chats for the change."""
+    """`crowded_users` are those who are in `limit` chats already, others than this one. `session`
+    is empty where users has asked chats for the change."""
     cursor = await connection.execute(
         "SELECT EXISTS (SELECT FROM sessions WHERE id = %(session)s AND user_id = %(user)s"
         "  AND revoked_at IS NULL AND expires_at > now())"
@@ -116,6 +116,24 @@ async def read_facts(
     row = await cursor.fetchone()
     assert row is not None
     return Facts(*row)
+
+
+async def find_full_users(
+    connection: Connection, chat: str, users: list[str], limit: int
+) -> list[str]:
+    """Those of them who are in `limit` chats already, others than this one. Waits until no other
+    transaction that has asked this of one of them can add them to another chat."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(a.id::text, 0))"
+        " FROM (SELECT unnest(%s::uuid[]) AS id ORDER BY id) AS a",
+        (users,),
+    )
+    cursor = await connection.execute(
+        "SELECT user_id::text FROM memberships WHERE user_id = ANY(%s::uuid[])"
+        " AND chat_id <> %s GROUP BY user_id HAVING count(*) >= %s",
+        (users, chat, limit),
+    )
+    return [user for (user,) in await cursor.fetchall()]
 
 
 async def remember_transaction(connection: Connection, transaction: str) -> None:

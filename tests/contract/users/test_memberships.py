@@ -104,15 +104,20 @@ async def test_session_must_be_alive_and_the_users_own(users: Any, change_of: Ch
         assert refused.value.code == "unauthenticated"
 
 
-async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) -> None:
-    """10,000 chats are allowed, one more is refused, and being added again is none more."""
-    ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
+async def fill_up(pool: Pool, person: Any) -> None:
+    """There is room for one chat."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO memberships (user_id, chat_id)"
             " SELECT %s, gen_random_uuid() FROM generate_series(1, 9999)",
-            (bob.id,),
+            (person.id,),
         )
+
+
+async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) -> None:
+    """10,000 chats are allowed, one more is refused, and being added again is none more."""
+    ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
+    await fill_up(pool, bob)
     last = change_of(ann, add=[bob.id])
     await users.call("prepare", last)
     await users.finish(last.transaction, commit=True)
@@ -121,6 +126,30 @@ async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) 
     assert refused.value.code == "invalid_request"
     assert [error["id"] for error in refused.value.errors or []] == [bob.id]
     await users.call("prepare", change_of(ann, chat=last.chat, add=[bob.id]))
+
+
+async def test_limit_of_chats_a_user_holds_for_changes_at_once(
+    start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
+) -> None:
+    """The second of two waits for the first: committed, it took the last room; else there is
+    some."""
+    one, other = await start_replica(), await start_replica()
+    ann, bob = await one.sign_up("Ann"), await one.sign_up("Bob")
+    await fill_up(pool, bob)
+    for is_committed in (False, True):
+        first, second = change_of(ann, add=[ann.id, bob.id]), change_of(ann, add=[bob.id, ann.id])
+        await one.call("prepare", first)
+        waiting = asyncio.create_task(other.call("prepare", second))
+        await asyncio.wait((waiting,), timeout=0.3)
+        assert not waiting.done()
+        await one.finish(first.transaction, commit=is_committed)
+        if is_committed:
+            with pytest.raises(Refusal, match="invalid_request"):
+                await waiting
+        else:
+            await waiting
+            await one.finish(second.transaction, commit=False)
+    assert len(await one.chats_of(bob)) == 10_000
 
 
 async def test_deleted_chat_is_nobodys(users: Any, change_of: Change) -> None:

@@ -41,17 +41,17 @@ def test_dead_session_has_no_good_token() -> None:
         assert judge_refresh_token(row) is Shown.DEAD
 
 
-def vote(facts: Facts, add: list[str]) -> str:
+def vote(facts: Facts, full_users: list[str], add: list[str]) -> str:
     request = PrepareMemberships(
         transaction="t", user="u", session="s", chat="c", add=add, remove=[], remove_all=False
     )
-    refusal = judge_change(request, facts)
+    refusal = judge_change(request, facts, full_users)
     return refusal.code if refusal else "yes"
 
 
 def test_vote_is_yes_only_where_nothing_is_wrong() -> None:
     """A dead session outweighs unknown users, and they outweigh a limit."""
-    assert vote(Facts(True, [], []), ["a"]) == "yes"
-    assert vote(Facts(True, [], ["a"]), ["a"]) == "invalid_request"
-    assert vote(Facts(True, ["b"], ["a"]), ["a", "b"]) == "unknown_user"
-    assert vote(Facts(False, ["b"], ["a"]), ["a", "b"]) == "unauthenticated"
+    assert vote(Facts(True, [], ["a"]), [], ["a"]) == "yes"
+    assert vote(Facts(True, [], ["a"]), ["a"], ["a"]) == "invalid_request"
+    assert vote(Facts(True, ["b"], ["a"]), ["a"], ["a", "b"]) == "unknown_user"
+    assert vote(Facts(False, ["b"], ["a"]), ["a"], ["a", "b"]) == "unauthenticated"
