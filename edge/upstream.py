@@ -126,12 +126,12 @@ class Administration:
         request = i.RevokeInvitation(caller=caller, code=code, key=new_id())
         await self._calls.call("revoke_invitation", request, u.Empty, key=code)
 
-    async def take_invitation(self, caller: str, code: str) -> str | None:
+    async def take_invitation(self, request: i.TakeInvitation) -> str | None:
         """The chat that the caller is in now."""
-        request = i.TakeInvitation(caller=caller, code=code)
         taken = await self._calls.call(
-            "take_invitation", request, i.Taken, key=code, try_timeout=MEMBERSHIP_TRY_SECONDS
-        )
+            "take_invitation", request, i.Taken, key=request.code,
+            try_timeout=MEMBERSHIP_TRY_SECONDS,
+        )  # fmt: skip
         return taken.chat
 
     async def delete_user(self, request: i.DeleteUser) -> None:

@@ -142,9 +142,10 @@ class Administration:
         code, scope = new_code(), f"create_reset {request.user}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
-            caller_role = await demand_role(connection, request.caller, IN_CHARGE)
+            # Before the role, which may be another one by now: so may what the code is worth.
             if known := await find_result(connection, request.caller, scope, request.key):
                 return self._open_code(request, known)
+            caller_role = await demand_role(connection, request.caller, IN_CHARGE)
             found = await store.find_user(connection, request.user)
             if found is None:
                 raise not_found()

@@ -100,7 +100,7 @@ def create_calls(
             invitations.revoke_invitation,
         ),
         Call(
-            "take_invitation", "edge", "state", i.TakeInvitation, i.Taken,
+            "take_invitation", "edge", "key", i.TakeInvitation, i.Taken,
             invitations.take_invitation,
         ),
         Call("delete_user", "edge", "key", i.DeleteUser, Empty, deletions.delete_user),

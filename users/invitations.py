@@ -183,11 +183,23 @@ class Invitations:
 
     async def take_invitation(self, request: TakeInvitation) -> Taken:
         """The caller is in the invitation's chat. A use lets them in once: who has left or was
-        removed needs another one.
+        removed needs another one. A repeat takes none, whatever has happened since.
 
         Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the person,
         `unavailable`: then a repeat settles it.
         """
+        scope = f"take_invitation {request.code}"
+        async with self._pool.connection() as connection:
+            known = await find_result(connection, request.caller, scope, request.key)
+        if known is not None:
+            return msgspec.json.decode(known, type=Taken)
+        taken = await self._let_in(request)
+        result = msgspec.json.encode(taken)
+        async with begin(self._pool) as connection:
+            await keep_result(connection, request.caller, scope, request.key, result)
+        return taken
+
+    async def _let_in(self, request: TakeInvitation) -> Taken:
         spent = 0
         while True:
             use = await retry_busy(partial(self._take, request, spent))

@@ -187,6 +187,7 @@ class RevokeInvitation(Internal):
 class TakeInvitation(Internal):
     caller: str
     code: str
+    key: str = NO_KEY
 
 
 class Taken(Internal):

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
 from common.protocol.errors import not_found
-from common.protocol.instance import CreateInvitation, Invitation
+from common.protocol.instance import CreateInvitation, Invitation, TakeInvitation
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, RequestBody
 from edge.http.request import RequestKey
@@ -122,8 +122,12 @@ class InvitationRoutes:
         {200: InvitationTakenAnswer},
         rate=Limits.take_change,
     )
-    async def take_invitation(self, caller: Claims, code: InvitationCode) -> InvitationTakenAnswer:
-        chat = await self._administration.take_invitation(caller.user, code)
+    async def take_invitation(
+        self, caller: Claims, code: InvitationCode, key: RequestKey
+    ) -> InvitationTakenAnswer:
+        chat = await self._administration.take_invitation(
+            TakeInvitation(caller=caller.user, code=code, key=key.id)
+        )
         return InvitationTakenAnswer(chat=chat)
 
     def _show(self, invitation: Invitation) -> InvitationView:

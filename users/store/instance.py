@@ -118,9 +118,11 @@ async def find_result(connection: Connection, caller: str, scope: str, key: str)
 async def keep_result(
     connection: Connection, caller: str, scope: str, key: str, result: bytes
 ) -> None:
+    """One that is there already stays."""
     if key == NO_KEY:
         return
     await connection.execute(
-        "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
         (caller, scope, key, result),
     )

@@ -25,8 +25,9 @@ def sign_up(client: httpx.Client, code: str, key: str = "") -> httpx.Response:
     return client.post("/api/user", json=body, headers={"Idempotency-Key": key or new_id()})
 
 
-def take(person: Any, code: str) -> httpx.Response:
-    answer: httpx.Response = person.ask("POST", f"/api/invite/{code}/take")
+def take(person: Any, code: str, key: str = "") -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    answer: httpx.Response = person.ask("POST", f"/api/invite/{code}/take", headers=headers)
     return answer
 
 
@@ -108,6 +109,24 @@ def test_many_takings_at_once_after_a_removal_are_one_use(
         listed = ann.ask("GET", "/api/invite").json()["invites"]
         assert [one["left"] for one in listed if one["code"] == code] == [left]
         assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+
+
+def test_a_taking_that_is_repeated_takes_nothing(ann: Any, make_person: Callable[[], Any]) -> None:
+    """Who was removed since stays out; the first answer comes back, also of a revoked one."""
+    chat, ben, key = ann.create_chat(), make_person(), new_id()
+    code = invite(ann, chat=chat, uses=9)["code"]
+    first = take(ben, code, key)
+    assert first.status_code == 200
+    assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+    again = take(ben, code, key)
+    assert (again.status_code, again.content) == (200, first.content)
+    assert ben.ask("GET", f"/api/chat/{chat}").status_code == 404
+    listed = ann.ask("GET", "/api/invite").json()["invites"]
+    assert [one["left"] for one in listed if one["code"] == code] == [8]
+    assert take(ben, code, "1").status_code == 400
+    assert ann.ask("DELETE", f"/api/invite/{code}").status_code == 200
+    assert take(ben, code, key).content == first.content
+    assert take(ben, code, new_id()).status_code == take(ann, code, key).status_code == 404
 
 
 def test_who_was_added_again_needs_no_use(ann: Any, make_person: Callable[[], Any]) -> None:

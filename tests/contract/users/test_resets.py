@@ -54,6 +54,18 @@ async def test_a_code_ends_when_the_operator_makes_an_owner(users: Any) -> None:
     assert await code_of(use(users, code)) == "not_found"
 
 
+async def test_a_code_that_is_asked_for_again_is_the_first_one(users: Any) -> None:
+    """Whoever may ask for one by now."""
+    ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
+    await make_owner_of(users, "ann")
+    await change(users, ann, ben, role="admin")
+    request = i.CreateReset(caller=ben.id, user=cat.id, key=new_id())
+    first = await users.call("create_reset", request, i.Code)
+    await change(users, ann, ben, role="member")
+    assert await users.call("create_reset", request, i.Code) == first
+    assert await code_of(use(users, first.code)) == "not_found"
+
+
 @pytest.mark.parametrize("end", ["demoted", "deactivated", "deleted"])
 async def test_a_code_is_worth_what_its_maker_may_do(users: Any, end: str) -> None:
     """One of somebody who is no longer in charge does not work."""
