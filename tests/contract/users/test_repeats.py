@@ -296,6 +296,9 @@ async def request_of(name: str, users: Any, change_of: Any) -> tuple[msgspec.Str
         case "create_invitation":
             fields = {"caller": by, "uses": 1, "days": 1, "chat": None, "role": "member"}
             return i.CreateInvitation(**fields, key=key), i.Invitation
+        case "take_invitation":
+            code = await invite(users, ann)
+            return i.TakeInvitation(caller=ben.id, code=code, key=key), i.Taken
         case "revoke_invitation":
             code = await invite(users, ann)
             return i.RevokeInvitation(caller=by, code=code, key=key), Empty
