@@ -21,6 +21,7 @@ export class Session {
   #socket = 0; // how many became ready: what a pull for an earlier one brings is dropped
   #had = {}; // chat -> cursor when the last `hello` was said
   #said = {}; // what of it was in that
+  #ends = new Map(); // chat -> seq of its end on this socket
 
   /**
    * `cursors` is the last seq that the program has had by chat, `epoch` the history's, both as an
@@ -71,7 +72,7 @@ export class Session {
   /** A page that a pull brought. With `more` the next one follows from it. */
   pulled(pull, events, more = false) {
     if (!this.wants(pull)) return [];
-    const place = this.#placeOf(pull.chat, 0);
+    const place = this.#placeOf(pull.chat, this.#last(pull.chat));
     const outputs = events.flatMap((event) => this.#deliver(place, jump(place, event)));
     if (more) return [...outputs, this.#pull(pull.chat, pull.to)];
     this.#pulling.delete(pull.chat);
@@ -131,6 +132,7 @@ export class Session {
     this.epoch = epoch;
     this.#socket += 1;
     this.#pulling.clear();
+    this.#ends.clear();
     for (const [chat, place] of this.#places) {
       if (chat in chats) place.takeEarly();
       else this.#places.delete(chat);
@@ -154,7 +156,7 @@ export class Session {
   /** An event as it came over the socket. */
   #take(event) {
     const { chat, seq, type } = event;
-    const place = this.#placeOf(chat, 0, seq - 1);
+    const place = this.#placeOf(chat, this.#last(chat), seq - 1);
     const isPulling = this.#pulling.has(chat);
     if (isPulling && seq !== place.cursor + 1) {
       place.hold(event);
@@ -168,13 +170,20 @@ export class Session {
 
   #pull(chat, to) {
     this.#pulling.add(chat);
-    return { pull: { chat, after: this.cursor(chat), to, socket: this.#socket } };
+    return { pull: { chat, after: this.#last(chat), to, socket: this.#socket } };
+  }
+
+  /** What follows the user's removal is theirs where they were added again while away. */
+  #last(chat) {
+    return this.#places.get(chat)?.cursor ?? this.#ends.get(chat) ?? 0;
   }
 
   #deliver(place, events) {
     return events.map((event) => {
-      if (this.#isEnd(event)) this.forget(event.chat);
-      else this.#places.set(event.chat, place);
+      if (this.#isEnd(event)) {
+        this.forget(event.chat);
+        this.#ends.set(event.chat, event.seq);
+      } else this.#places.set(event.chat, place);
       return { deliver: event };
     });
   }

@@ -118,6 +118,7 @@ class Session:
         self._from_start = from_start
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
+        self._ends: dict[str, int] = {}  # of chats that ended on this socket
         self._sockets = 0  # that became ready
         self._failures = 0  # sockets in a row that did not become ready
 
@@ -170,10 +171,10 @@ class Session:
             return []
         outputs: list[Output] = []
         for event in map(decode, events):
-            if isinstance(event, Event) and event.seq > self.cursors.get(pull.chat, 0):
+            if isinstance(event, Event) and event.seq > self._seq_of(pull.chat):
                 outputs += self._apply(event)
         if more:
-            return [*outputs, Pull(pull.chat, self.cursors.get(pull.chat, 0), pull.socket)]
+            return [*outputs, Pull(pull.chat, self._seq_of(pull.chat), pull.socket)]
         for event in self._held.pop(pull.chat):
             outputs += self._hear(event)
         return outputs
@@ -221,6 +222,7 @@ class Session:
         self._failures = 0
         self._sockets += 1
         self._held.clear()
+        self._ends.clear()
         heads: dict[str, int] = ready["chats"]
         outputs: list[Output] = []
         is_anew = self.epoch != ready["epoch"]
@@ -255,7 +257,7 @@ class Session:
 
     def _hear(self, event: Event) -> list[Output]:
         """An event as it came over the socket."""
-        chat, last = event.chat, self.cursors.get(event.chat, 0)
+        chat, last = event.chat, self._seq_of(event.chat)
         if chat in self._held:
             self._held[chat].append(event)
             return []
@@ -269,11 +271,16 @@ class Session:
 
     def _pull(self, chat: str) -> Pull:
         self._held[chat] = []
-        return Pull(chat, self.cursors.get(chat, 0), self._sockets)
+        return Pull(chat, self._seq_of(chat), self._sockets)
+
+    def _seq_of(self, chat: str) -> int:
+        """What follows the user's removal is theirs where they were added again while away."""
+        return self.cursors.get(chat, self._ends.get(chat, 0))
 
     def _apply(self, event: Event) -> list[Output]:
         if self._is_end(event):
             self.cursors.pop(event.chat, None)
+            self._ends[event.chat] = event.seq
         else:
             self.cursors[event.chat] = event.seq
         return [Deliver(event)]
