@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hubbub_client import Client, HubbubError, Presence, Stopped, Typing
+from hubbub_client import Client, HubbubError, InvalidRequest, Presence, Stopped, TooLarge, Typing
 
 from tests.clients.stub import Answer, Stub, message, refused, somebody, until
 
@@ -103,3 +103,36 @@ async def test_who_waits_hears_that_the_program_has_closed_the_client() -> None:
     ] * 3
     with pytest.raises(Stopped):
         await client.until_ready()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "answer", "refusal"),
+    [
+        ("x" * 70_000, None, refused(413, "too_large"), TooLarge),
+        ("hello", "no UUID", refused(400, "invalid_request"), InvalidRequest),
+    ],
+)
+async def test_what_a_socket_would_not_answer_is_refused_by_a_call(
+    text: str, key: str | None, answer: Answer, refusal: type[HubbubError]
+) -> None:
+    """A frame that is too long ends it, and the refusal of a malformed client id names none."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: answer
+        with pytest.raises(refusal):
+            await client.chat("c").send(text, key=key)
+        assert (stub.asked, stub.said) == ([("POST", "/api/chat/c/message")], [])
+
+
+async def test_one_key_in_two_chats_is_two_messages() -> None:
+    """Each has its own answer, although the socket's tell them by the key."""
+    key = "01a225cf-28aa-738c-ac9f-76fb15ba32db"
+    async with somebody() as (stub, client):
+        info = {"messageId": "m9", "seq": 9, "at": "t9"}
+        stub.answer = lambda *_: (201, {"messageInfo": info})
+        first = asyncio.create_task(client.chat("c").send("one", key=key))
+        await until(lambda: len(stub.said) == 1)
+        second = await client.chat("d").send("two", key=key)
+        answer = {"type": "sent", "chat": "c", "clientId": key, "messageId": "m6"}
+        await stub.hear({**answer, "seq": 6, "at": "t6"})
+        assert (second.message_id, (await first).message_id) == ("m9", "m6")
+        assert stub.asked == [("POST", "/api/chat/d/message")]

@@ -171,6 +171,20 @@ async def test_a_change_is_resumed_once(server: Server, outbox: Outbox) -> None:
     assert server.asked == ["1"]
 
 
+async def test_one_key_in_two_chats_is_kept_twice(
+    store: MemoryStore, server: Server, outbox: Outbox
+) -> None:
+    """What one of them is answered leaves the other one for the next program."""
+    outbox.resume("ann")
+    server.is_there.clear()
+    callers = [asyncio.create_task(outbox.put(change("1", chat))) for chat in ("c", "d")]
+    await until_asked(server, 2)
+    assert keys(store) == ["1", "1"]
+    server.is_there.set()
+    await asyncio.gather(*callers)
+    assert keys(store) == []
+
+
 async def test_nothing_is_kept_of_nobody(store: MemoryStore, outbox: Outbox) -> None:
     """Before a log-in, and after a log-out, which drops what the user has not sent."""
     for _ in range(2):

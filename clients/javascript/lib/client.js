@@ -1,11 +1,12 @@
 /**
  * A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent.
  */
+import { Answers } from "./answers.js";
 import { Chat } from "./chat.js";
 import { clock as realClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { ProgramRest } from "./deletions.js";
-import { NoAnswer, NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
+import { NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
@@ -29,7 +30,7 @@ export class Client {
   #connection;
   #clock;
   #chats = new Map();
-  #answers = new Map(); // key of a message -> {resolve, reject}
+  #answers = new Answers();
   #events = new Queue();
   #moments = new Queue();
   #shown = new Map(); // chat -> seq up to which it was loaded
@@ -262,12 +263,7 @@ export class Client {
   }
 
   #lineChanged(state, code, reason) {
-    if (state !== "ready") {
-      for (const { reject } of this.#answers.values()) {
-        reject(new NoAnswer("The socket ended before the answer."));
-      }
-      this.#answers.clear();
-    }
+    if (state !== "ready") this.#answers.fail();
     if (state !== "stopped" || this.#isFull) return;
     if (this.rest.tokens === null) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
@@ -289,7 +285,7 @@ export class Client {
       if (deliver) this.#deliver(deliver);
       else if (restarted !== undefined) this.#restarted(restarted);
       else if (pull) this.#pull(pull);
-      else if (answer) this.#answered(answer);
+      else if (answer) this.#answers.came(answer);
       else if (moment) this.#happened(moment);
     }
   }
@@ -326,13 +322,6 @@ export class Client {
     this.#moments.push(moment);
   }
 
-  #answered(frame) {
-    const waiting = this.#answers.get(frame.clientId);
-    this.#answers.delete(frame.clientId);
-    if (frame.type === "sent") waiting?.resolve({ messageInfo: frame });
-    else waiting?.reject(refusal(0, frame, frame.retryAfter));
-  }
-
   /** Page after page, until nothing is missing or the socket that needed it is gone. */
   async #pull(first) {
     for (let pull = first; pull && this.#session.wants(pull) && this.#ended === null; ) {
@@ -365,15 +354,14 @@ export class Client {
 
   /** By the socket where a message is sent and there is one, else by REST. */
   #perform({ key, chat, method, path, body }, user) {
+    const frame = { type: "send", chat, ...body };
     const hasSocket = this.#connection.state === "ready" && this.#session.user === user;
-    if (!hasSocket || body?.clientId === undefined) {
+    if (!hasSocket || !this.#answers.canCome(frame, this.#session.maxFrame)) {
       return this.rest.call(method, path, body, { key, repeatMs: 0, user });
     }
-    return new Promise((resolve, reject) => {
-      this.#answers.get(key)?.reject(new NoAnswer("It is sent again."));
-      this.#answers.set(key, { resolve, reject });
-      this.#connection.send({ type: "send", chat, ...body });
-    });
+    const answer = this.#answers.wait(frame);
+    this.#connection.send(frame);
+    return answer;
   }
 
   /** The program has done with the event. */

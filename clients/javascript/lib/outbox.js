@@ -52,7 +52,7 @@ export class Outbox {
    */
   async put(change) {
     if (this.#user === null) throw unauthenticated("Sign up or log in first.");
-    const name = this.#beginning + change.key;
+    const name = `${this.#beginning}${change.chat} ${change.key}`;
     const kept = (async () => this.#store.put(name, JSON.stringify(change)))();
     return new Promise((resolve, reject) => {
       const one = { change, name, kept, resolve, reject };

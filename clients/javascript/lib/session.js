@@ -6,6 +6,7 @@
 import { Order } from "./order.js";
 
 const MAX_RESUMED_CHATS = 1_000;
+const MAX_FRAME = 65_536;
 const MOMENTS = new Set(["typing", "presence", "read", "mine"]);
 
 /**
@@ -34,6 +35,7 @@ export class Session {
   } = {}) {
     this.user = user;
     this.epoch = epoch;
+    this.maxFrame = MAX_FRAME; // bytes that the server takes
     this.#make = make;
     for (const [chat, seq] of Object.entries(cursors)) this.add(chat, make(chat, seq, seq));
   }
@@ -123,13 +125,14 @@ export class Session {
     this.#pulling.delete(chat);
   }
 
-  #begin({ user, epoch, chats, behind, read = {}, pingSeconds }) {
+  #begin({ user, epoch, chats, behind, read = {}, pingSeconds, maxFrame = MAX_FRAME }) {
     const isFirst = this.epoch === null && this.#places.size === 0;
     const isOther = this.epoch !== null && this.epoch !== epoch;
     const outputs = [{ ready: pingSeconds }];
     if (isOther) outputs.push({ restarted: null });
     this.user = user;
     this.epoch = epoch;
+    this.maxFrame = maxFrame;
     this.#socket += 1;
     this.#pulling.clear();
     this.#ends.clear();

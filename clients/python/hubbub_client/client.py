@@ -261,11 +261,11 @@ class Client:
 
     async def _perform(self, change: Change) -> dict[str, Any]:
         """By the socket where a message is sent and there is one, else by REST."""
-        body = change.body
-        has_socket = self._connection.socket is not None and self._session.user == self.user
-        if not has_socket or body is None or "clientId" not in body:
-            return await self.rest.call(change.method, change.path, body, key=change.key)
+        body = change.body or {}
         frame = {"type": "send", "chat": change.chat, **body}
+        is_own = "clientId" in body and self._session.user == self.user
+        if not is_own or not self._connection.can_ask(change.key, frame):
+            return await self.rest.call(change.method, change.path, change.body, key=change.key)
         outcome = await self._connection.ask(change.key, frame)
         if outcome.code:
             wait = outcome.frame.get("retryAfter", 0.0)

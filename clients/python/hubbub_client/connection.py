@@ -4,6 +4,7 @@ back. It must not know what becomes of events."""
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn, Protocol
 
@@ -42,6 +43,7 @@ NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
 
+_UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _encode = msgspec.json.encode
 
 
@@ -136,6 +138,16 @@ class Connection:
                 del self._answers[client_id]
             if answer.done() and not answer.cancelled():
                 answer.exception()  # nobody may be waiting
+
+    def can_ask(self, client_id: str, frame: dict[str, Any]) -> bool:
+        """Whether there would be an answer. A frame that is too long ends the socket, a malformed
+        client id is not told with the refusal, and of two chats it cannot tell which is meant."""
+        return (
+            self.socket is not None
+            and client_id not in self._answers
+            and _UUID.fullmatch(client_id) is not None
+            and len(_encode(frame)) <= self._session.max_frame
+        )
 
     # ---- one socket after the other
 

@@ -33,7 +33,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 Perform = Callable[[Change], Awaitable[dict[str, Any]]]
-Lane = deque[tuple[Change, asyncio.Future[dict[str, Any]]]]
+Lane = deque[tuple[str, Change, asyncio.Future[dict[str, Any]]]]  # with the name in the store
 
 
 class Outbox:
@@ -61,7 +61,7 @@ class Outbox:
         for name in self._names():
             value = self._store.get(name)
             if value is not None:
-                self._queue(msgspec.json.decode(value, type=Change))
+                self._queue(name, msgspec.json.decode(value, type=Change))
 
     async def put(self, change: Change) -> dict[str, Any]:
         """The answer. Who stops waiting takes nothing back: the change is made all the same. So it
@@ -69,8 +69,9 @@ class Outbox:
         closed: it stays in the store until the same user is back."""
         if self._user is None:
             raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
-        self._store.put(self._name(change), msgspec.json.encode(change))
-        return await asyncio.shield(self._queue(change))
+        name = f"{UNSENT}{self._user} {change.chat} {change.key}"
+        self._store.put(name, msgspec.json.encode(change))
+        return await asyncio.shield(self._queue(name, change))
 
     async def empty(self) -> None:
         """Waits until everything is answered. Raises Unauthenticated where the session has ended
@@ -93,25 +94,22 @@ class Outbox:
             self._store.remove(name)
         self._user, self._lanes = None, {}
 
-    def _name(self, change: Change) -> str:
-        return f"{UNSENT}{self._user} {change.key}"
-
     def _names(self) -> list[str]:
         return [] if self._user is None else self._store.names(f"{UNSENT}{self._user} ")
 
     def _stop(self, error: HubbubError) -> None:
         """Nothing goes out any more; all that is unsent stays in the store."""
         self._stopped = error
-        for _, answered in (one for lane in self._lanes.values() for one in lane):
+        for _, _, answered in (one for lane in self._lanes.values() for one in lane):
             _tell(answered, error)
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
 
-    def _queue(self, change: Change) -> asyncio.Future[dict[str, Any]]:
+    def _queue(self, name: str, change: Change) -> asyncio.Future[dict[str, Any]]:
         answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         answered.add_done_callback(_look)
         lane = self._lanes.setdefault(change.chat, deque())
-        lane.append((change, answered))
+        lane.append((name, change, answered))
         if self._stopped is not None:
             _tell(answered, self._stopped)
         elif len(lane) == 1:
@@ -130,7 +128,9 @@ class Outbox:
         else:
             del self._lanes[chat]
 
-    async def _settle(self, change: Change, answered: asyncio.Future[dict[str, Any]]) -> None:
+    async def _settle(
+        self, name: str, change: Change, answered: asyncio.Future[dict[str, Any]]
+    ) -> None:
         """Raises Unauthenticated."""
         while True:
             try:
@@ -150,7 +150,7 @@ class Outbox:
                 break
         # Where the store fails the next program sends it again, under the same key.
         with contextlib.suppress(Exception):
-            self._store.remove(self._name(change))
+            self._store.remove(name)
 
 
 def _unauthenticated(detail: str) -> Unauthenticated:

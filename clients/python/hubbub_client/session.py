@@ -21,6 +21,7 @@ from hubbub_client.events import (
 )
 
 MAX_RESUMED_CHATS: Final = 1_000
+MAX_FRAME: Final = 65_536
 FIRST_BACKOFF_SECONDS: Final = 0.25
 MAX_BACKOFF_SECONDS: Final = 30.0
 DRAINING: Final = 4001
@@ -115,6 +116,7 @@ class Session:
         self.cursors = dict(cursors or {})
         self.epoch = epoch
         self.is_ready = False
+        self.max_frame = MAX_FRAME  # bytes that the server takes
         self._from_start = from_start
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
@@ -219,6 +221,7 @@ class Session:
     def _start(self, ready: dict[str, Any]) -> list[Output]:
         self.user = ready["user"]
         self.is_ready = True
+        self.max_frame = ready.get("maxFrame", MAX_FRAME)
         self._failures = 0
         self._sockets += 1
         self._held.clear()

@@ -84,6 +84,28 @@ rule("a refusal over the socket is what the call raises, and the next change goe
   same(socket().sent.at(-1).message, "two");
 });
 
+rule("what a socket would not answer, or not by itself, goes out by a call", async () => {
+  const key = "01a225cf-28aa-738c-ac9f-76fb15ba32db";
+  const { client, calls, store, socket } = await somebody({
+    answers: (_, path) => (path === "/api/chat/b/message"
+      ? [201, { messageInfo: { messageId: "m9", seq: 9, at: "t9" } }]
+      : [413, { code: "too_large", detail: "No." }]),
+  });
+  socket().hear({ ...READY, maxFrame: 300 });
+  const refusals = ["x".repeat(300), "ö".repeat(120)].map((text) => (
+    client.chat("d").send(text).catch((error) => error)
+  ));
+  const malformed = client.chat("d").send("short", { key: "no UUID" }).catch((error) => error);
+  const sends = ["c", "b"].map((chat) => client.chat(chat).send("hello", { key }));
+  same(store.names("unsent ").length, 5);
+  await long();
+  same((await Promise.all([...refusals, malformed])).map(({ name }) => name),
+    ["TooLarge", "TooLarge", "TooLarge"]);
+  socket().hear({ type: "sent", chat: "c", clientId: key, messageId: "m6", seq: 6, at: "t6" });
+  same((await Promise.all(sends)).map(({ messageId }) => messageId), ["m6", "m9"]);
+  same([calls.length, socket().sent.slice(1).map(({ chat }) => chat)], [4, ["c"]]);
+});
+
 rule("loaded messages stay current: what is in the page is not folded twice", async () => {
   const page = [message(6, { message: "new", editedAt: "t7" }), message(5)];
   const { client, socket } = await somebody({
