@@ -5,9 +5,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hubbub_client import Client, HubbubError, InvalidRequest, Presence, Stopped, TooLarge, Typing
+from hubbub_client import (
+    Client,
+    HubbubError,
+    InvalidRequest,
+    MemoryStore,
+    Presence,
+    Restarted,
+    Stopped,
+    TooLarge,
+    Typing,
+)
 
-from tests.clients.stub import Answer, Stub, message, refused, somebody, until
+from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
 
 
 async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
@@ -136,3 +146,41 @@ async def test_one_key_in_two_chats_is_two_messages() -> None:
         await stub.hear({**answer, "seq": 6, "at": "t6"})
         assert (second.message_id, (await first).message_id) == ("m9", "m6")
         assert stub.asked == [("POST", "/api/chat/d/message")]
+
+
+async def test_another_history_counts_from_when_the_program_has_heard_of_it() -> None:
+    """What waits before it is of the old one, what waits behind it has not been had."""
+    store = MemoryStore()
+
+    def kept() -> dict[str, bytes | None]:
+        return {name: store.get(name) for name in ("epoch", "cursor c", "cursor d")}
+
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        stub.ready["chats"] = {"c": 5, "d": 5}
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await stub.hear(message(6))
+        stub.ready |= {"epoch": "f", "chats": {"c": 2, "d": 3}}
+        await cut(stub, client)
+        await stub.hear(message(3), message(4, chat="d"))
+        await until(lambda: client.cursor("d") == 4)
+        stub.ready["chats"] = {"c": 3, "d": 1}
+        await cut(stub, client)
+        await stub.hear(message(2, chat="d"))
+        await until(lambda: client.cursor("d") == 2)
+        stages = []
+        async for event in client.events():
+            stages.append((event, kept()))
+            if len(stages) == 6:
+                break
+        shown = [event.chat if isinstance(event, Restarted) else event.seq for event, _ in stages]
+        assert shown == [6, None, 3, 4, "d", 2]
+        old, new = {"epoch": b"e"}, {"epoch": b"f"}
+        assert [one for _, one in stages] == [
+            {**old, "cursor c": b"5", "cursor d": b"5"},
+            {**old, "cursor c": b"6", "cursor d": b"5"},
+            {**new, "cursor c": b"2", "cursor d": b"3"},
+            {**new, "cursor c": b"3", "cursor d": b"3"},
+            {**new, "cursor c": b"3", "cursor d": b"4"},
+            {**new, "cursor c": b"3", "cursor d": b"1"},
+        ]

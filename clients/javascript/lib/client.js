@@ -36,6 +36,7 @@ export class Client {
   #shown = new Map(); // chat -> seq up to which it was loaded
   #whenReady = [];
   #watched = null;
+  #anew = []; // what is kept when the program has done with each "restarted" that waits
   #isHeard = false; // somebody iterates over `events`
   #isFull = false; // the program is slower than what comes
   #wanted = [];
@@ -298,6 +299,7 @@ export class Client {
   #restarted(chat) {
     const forgotten = chat === null ? [...this.#chats.values()] : [this.chat(chat)];
     for (const one of forgotten) one.forget();
+    this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
     this.#give({ type: "restarted", chat });
   }
 
@@ -307,7 +309,10 @@ export class Client {
     if (this.#isHeard) {
       this.#isFull = true;
       this.#connection.close(); // and come back with room: nothing is lost
-    } else this.#events.clear(); // nobody listens
+    } else { // nobody listens
+      this.#events.clear();
+      while (this.#anew.length > 0) this.#keepAnew(null);
+    }
   }
 
   #haveRoom() {
@@ -366,11 +371,16 @@ export class Client {
 
   /** The program has done with the event. */
   async #keepCursor({ type, chat, seq }) {
-    if (type === "restarted") {
-      await this.#kept.forgetCursors();
-      await this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
-    } else if (this.#session.cursor(chat) > 0) {
-      await this.#kept.keepCursors({ [chat]: seq }, this.#session.epoch);
+    if (type === "restarted") await this.#keepAnew(chat);
+    else if (this.#session.cursor(chat) > 0) {
+      await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
     } else await this.#kept.forgetCursor(chat);
+  }
+
+  /** The program knows of another history. What came of it since is not had by that. */
+  async #keepAnew(chat) {
+    const { cursors, epoch } = this.#anew.shift();
+    if (chat === null) await this.#kept.forgetCursors();
+    await this.#kept.keepCursors(chat === null ? cursors : { [chat]: cursors[chat] }, epoch);
   }
 }

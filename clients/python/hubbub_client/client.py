@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -58,6 +59,9 @@ class Client:
         self._chats: dict[str, Chat] = {}
         self._events: Queue[Event | Restarted] = Queue()
         self._moments: Queue[Moment] = Queue()
+        self._begins: Mapping[str, int] = {}  # where chats begin on the last socket
+        # What is kept when the program has done with each `Restarted` that waits.
+        self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
         self._is_heard = False  # somebody iterates over `events`
         self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
@@ -234,6 +238,7 @@ class Client:
     def _take(self, output: Ready | Deliver | Now | Refusal) -> None:
         match output:
             case Ready():
+                self._begins = output.cursors
                 if self._kept.epoch is None:  # from here on nothing is missed
                     self._kept.keep_cursors(output.cursors, self._session.epoch)
             case Deliver(event):
@@ -247,6 +252,7 @@ class Client:
         if isinstance(event, Restarted):
             for chat in self._chats.values() if event.chat is None else [self.chat(event.chat)]:
                 chat.forget()
+            self._anew.append((self._begins, self._session.epoch))
         elif (known := self._chats.get(event.chat)) is not None:
             known.apply(event)
         self._events.push(event)
@@ -256,6 +262,8 @@ class Client:
             self._connection.is_wanted.clear()
         else:  # nobody listens
             self._events.clear()
+            while self._anew:
+                self._keep_anew(None)
 
     # ---- sending
 
@@ -275,9 +283,17 @@ class Client:
     def _keep_cursor(self, event: Event | Restarted) -> None:
         """The program has done with the event."""
         if isinstance(event, Restarted):
-            self._kept.forget_cursors()
-            self._kept.keep_cursors(self._session.cursors, self._session.epoch)
+            self._keep_anew(event.chat)
         elif event.chat in self._session.cursors:
-            self._kept.keep_cursors({event.chat: event.seq}, self._session.epoch)
+            self._kept.keep_cursors({event.chat: event.seq}, None)
         else:
             self._kept.forget_cursor(event.chat)
+
+    def _keep_anew(self, chat: str | None) -> None:
+        """The program knows of another history. What came of it since is not had by that."""
+        cursors, epoch = self._anew.popleft()
+        if chat is None:
+            self._kept.forget_cursors()
+            self._kept.keep_cursors(cursors, epoch)
+        else:
+            self._kept.keep_cursors({chat: cursors[chat]}, epoch)

@@ -199,6 +199,31 @@ rule("a restored history is told, and what was kept of it forgotten", async () =
   same([had.seqs, store.get("cursor c"), store.get("epoch")], [["restarted", 6], "6", "e"]);
 });
 
+rule("another history counts from when the program has heard of it", async () => {
+  const { client, clock, store, socket } = await somebody();
+  const kept = () => ["epoch", "cursor c", "cursor d"].map((name) => store.get(name));
+  const again = async (ready) => {
+    socket().onclose({ code: 1012, reason: "" });
+    await clock.pass(1_000);
+    await long();
+    socket().hear({ ...READY, ...ready });
+  };
+  socket().hear({ ...READY, chats: { c: 5, d: 5 } }, message(6));
+  await again({ epoch: "f", chats: { c: 2, d: 3 } });
+  socket().hear(message(3), message(4, { chat: "d" }));
+  await again({ epoch: "f", chats: { c: 3, d: 1 } });
+  socket().hear(message(2, { chat: "d" }));
+  const stages = [];
+  for await (const { type, seq, chat } of client.events()) {
+    stages.push([type === "restarted" ? chat : seq, ...kept()]);
+    if (stages.length === 6) break;
+  }
+  same(stages, [
+    [6, "e", "5", "5"], [null, "e", "6", "5"], [3, "f", "2", "3"],
+    [4, "f", "3", "3"], ["d", "f", "3", "4"], [2, "f", "3", "1"],
+  ]);
+});
+
 rule("a browser's store keeps values in the order in which they were first put", async () => {
   const name = `rules ${crypto.randomUUID()}`;
   const store = new BrowserStore(name);
