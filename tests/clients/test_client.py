@@ -8,6 +8,7 @@ import pytest
 from hubbub_client import (
     Client,
     HubbubError,
+    InvalidCredentials,
     InvalidRequest,
     MemoryStore,
     Presence,
@@ -184,3 +185,20 @@ async def test_another_history_counts_from_when_the_program_has_heard_of_it() ->
             {**new, "cursor c": b"3", "cursor d": b"4"},
             {**new, "cursor c": b"3", "cursor d": b"1"},
         ]
+
+
+async def test_a_log_in_that_is_refused_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bot whose password is wrong ends without a complaint of its connections."""
+    monkeypatch.setenv("HUBBUB_USERNAME", "ann")
+    client = Client.from_environment()
+
+    async def refuse(*_: str) -> None:
+        raise InvalidCredentials(401, "invalid_credentials", "No.")
+
+    monkeypatch.setattr(client.rest, "log_in", refuse)
+    with pytest.raises(InvalidCredentials):
+        async with client:
+            pass
+    assert client.rest.http.closed

@@ -96,3 +96,14 @@ async def test_a_file_comes_and_goes_with_a_renewed_token() -> None:
         with pytest.raises(Unauthenticated):
             await chat.upload("a.txt", b"bytes")
         assert answers == []
+
+
+async def test_a_download_that_does_not_begin_is_asked_for_again() -> None:
+    """As any call, and no longer than one; a refusal is told at once."""
+    async with somebody() as (stub, client):
+        answers = [(LOST, {}), refused(503, "unavailable"), (200, "bytes"), GONE]
+        stub.answer = lambda *_: answers.pop(0)
+        chat = client.chat("c")
+        assert b"".join([piece async for piece in chat.download("f")]) == b"bytes"
+        with pytest.raises(NotFound):
+            await anext(chat.download("f"))

@@ -10,39 +10,45 @@ const TIMEOUT_MS = 600_000;
 
 /** What the server calls the file. With `onProgress` a browser says how much of it has left. */
 export function sendFile(rest, path, data, { key = newId(), onProgress, signal } = {}) {
-  return rest.repeat(() => rest.authorized(async (headers) => {
+  return rest.repeat(() => rest.authorized((headers) => reached(async () => {
     const ending = signal ?? AbortSignal.timeout(TIMEOUT_MS);
     if (onProgress && globalThis.XMLHttpRequest) {
       return (await upload(rest.origin + path, data, { headers, onProgress, signal: ending })).file;
     }
     const response = await ask(rest, path, { method: "POST", headers, body: data, signal: ending });
     return (await response.json()).file;
-  }, key));
+  }, signal), key));
 }
 
 /** The bytes in pieces. Raises Refused, NoAnswer. */
 export async function* receiveFile(rest, path) {
-  const response = await rest.authorized(
-    (headers) => ask(rest, path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }),
-  );
+  const response = await rest.repeat(() => rest.authorized((headers) => reached(
+    () => ask(rest, path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }),
+  )));
+  const reader = response.body.getReader();
   try {
-    for (const reader = response.body.getReader(); ;) {
-      const { value, done } = await reader.read();
+    for (;;) {
+      const { value, done } = await reached(() => reader.read());
       if (done) return;
       yield value;
     }
-  } catch (error) {
-    throw new NoAnswer(error.message);
+  } finally {
+    reader.cancel().catch(() => {}); // who takes no more of it needs no connection
   }
 }
 
 async function ask(rest, path, request) {
+  const response = await rest.fetch(rest.origin + path, request);
+  if (!response.ok) throw refusalOf(response, await response.json().catch(() => ({})));
+  return response;
+}
+
+/** What `work()` gives. Raises NoAnswer where the connection breaks; a program's own signal is none. */
+async function reached(work, signal) {
   try {
-    const response = await rest.fetch(rest.origin + path, request);
-    if (!response.ok) throw refusalOf(response, await response.json().catch(() => ({})));
-    return response;
+    return await work();
   } catch (error) {
-    if (error instanceof Refused || error.name === "AbortError") throw error;
+    if (error instanceof Refused || signal?.aborted) throw error;
     throw new NoAnswer(error.message);
   }
 }

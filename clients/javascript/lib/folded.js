@@ -8,7 +8,7 @@ import { begin, change } from "./fold.js";
  * about other messages than these change nothing.
  */
 export function fold(messages, events) {
-  const after = new Map(messages.map((message) => [message.seq, message]));
+  const after = new Map(Array.from(messages, (message) => [message.seq, message]));
   for (const event of events) {
     if (event.type === "message") after.set(event.seq, begin(event));
     else if (after.has(event.of)) after.set(event.of, change(after.get(event.of), event));

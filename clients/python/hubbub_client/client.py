@@ -82,7 +82,11 @@ class Client:
 
     async def __aenter__(self) -> Self:
         if self._credentials is not None:
-            await self.log_in(*self._credentials)
+            try:
+                await self.log_in(*self._credentials)
+            except BaseException:
+                await self.__aexit__()
+                raise
         elif self.rest.tokens is not None:
             self._start()
         return self

@@ -163,18 +163,30 @@ class Rest:
             raise NoAnswer(str(error)) from error
 
     async def _open_download(self, path: str) -> aiohttp.ClientResponse:
-        for anew in (False, True):
+        deadline, anew = time.monotonic() + RETRY_SECONDS, False
+        while True:
             headers = {"Authorization": f"Bearer {await self.access_token(anew=anew)}"}
-            answer = await self._http.get(
-                self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
-            )
-            if answer.status < 400:
-                break
-            async with answer:
-                refused = await _refusal(answer)
-            if anew or not isinstance(refused, Unauthenticated):
-                raise refused
-        return answer
+            pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
+            try:
+                answer = await self._http.get(
+                    self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
+                )
+                if answer.status < 400:
+                    return answer
+                async with answer:
+                    refused = await _refusal(answer)
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                if time.monotonic() + pause > deadline:
+                    raise
+            else:
+                if isinstance(refused, Unauthenticated) and not anew:
+                    anew = True
+                    continue
+                pause = max(pause, refused.retry_after)
+                if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
+                    raise refused
+            anew = False
+            await asyncio.sleep(pause)
 
     async def _authorized(
         self,

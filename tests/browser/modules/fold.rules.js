@@ -25,6 +25,11 @@ rule("every case that the server's fold is held to holds here", async () => {
   }
 });
 
+rule("a fold takes messages and events of any kind of list", () => {
+  const events = new Set([about(2, "message.edited", 1, { message: "new" })]);
+  same(fold(new Map([[1, message(1)]]).values(), events), fold([message(1)], [...events]));
+});
+
 rule("only edits, deletions and reactions change a message", () => {
   same(["message", "message.edited", "reaction.added", "chat.updated", "x"].map(
     (type) => changesMessage({ type })), [false, true, true, false, false]);

@@ -111,6 +111,48 @@ rule("a file comes and goes with a renewed token, too, where the first one is re
   ]]);
 });
 
+rule("a file whose answer breaks off is sent again, and one that does not begin asked for", async () => {
+  const broken = { ok: true, json: async () => { throw new TypeError("terminated"); } };
+  const stored = { ok: true, json: async () => ({ file: { id: "f" } }) };
+  const answers = [broken, answered(503, {}), stored, answered(503, {}), { ok: true }];
+  const keys = new Set();
+  const { rest, clock } = parts([], { fetch: async (_, { headers }) => {
+    keys.add(headers["Idempotency-Key"]);
+    return { json: async () => ({}), ...answers.shift() };
+  } });
+  const wait = async () => {
+    for (let turn = 0; turn < 10; turn += 1) {
+      await settle();
+      await clock.pass(500);
+    }
+  };
+  const sending = sendFile(rest, "/x/file", "bytes");
+  await wait();
+  same([await sending, keys.size], [{ id: "f" }, 1]);
+  let isCancelled = false;
+  answers[1].body = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(9)),
+    cancel: () => { isCancelled = true; },
+  });
+  const pieces = receiveFile(rest, "/x/file/f");
+  const first = pieces.next();
+  await wait();
+  same((await first).value.length, 9);
+  await pieces.return();
+  same(isCancelled, true);
+});
+
+rule("an upload that the program ends is not sent again, whatever its reason", async () => {
+  const ending = new AbortController();
+  const { rest, asked } = parts([], { fetch: async (_, { signal }) => {
+    asked.push(1);
+    ending.abort(new Error("enough"));
+    throw signal.reason;
+  } });
+  const error = await failed(sendFile(rest, "/x/file", "bytes", { signal: ending.signal }));
+  same([error.message, asked.length], ["enough", 1]);
+});
+
 rule("a session that is over is forgotten, and only logging in helps", async () => {
   const { rest, asked, kept } = parts([
     refused(401, "unauthenticated"), refused(401, "unauthenticated"),
