@@ -10,6 +10,7 @@ import { NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
+import { Pauses } from "./pauses.js";
 import { Queue } from "./queue.js";
 import { Session } from "./session.js";
 import { MemoryStore } from "./store.js";
@@ -28,7 +29,6 @@ export class Client {
   #kept;
   #session;
   #connection;
-  #clock;
   #chats = new Map();
   #answers = new Answers();
   #events = new Queue();
@@ -40,6 +40,7 @@ export class Client {
   #isHeard = false; // somebody iterates over `events`
   #isFull = false; // the program is slower than what comes
   #wanted = [];
+  #pauses; // of pulls
   #ended = null;
 
   /**
@@ -62,7 +63,7 @@ export class Client {
     if (!WebSocket) throw new TypeError("There is no WebSocket here: give one to Client.open.");
     const address = origin.replace(/\/$/, "");
     this.#kept = kept;
-    this.#clock = clock;
+    this.#pauses = new Pauses(clock);
     this.#session = new Session({
       ...left, make: (chat, from) => new Order(this.#from(chat, from)),
     });
@@ -80,7 +81,7 @@ export class Client {
       hear: {
         state: (state, code, reason) => this.#lineChanged(state, code, reason),
         ready: (frame) => this.#ready(frame),
-        frame: (frame) => this.#follow(this.#session.receive(frame)),
+        frame: (frame) => this.#heard(frame),
       },
     });
   }
@@ -252,7 +253,7 @@ export class Client {
 
   #ready(frame) {
     const isFirst = this.#kept.epoch === null;
-    this.#follow(this.#session.receive(frame));
+    if (!this.#heard(frame)) return;
     if (isFirst) { // from here on nothing is missed
       this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
     }
@@ -277,9 +278,23 @@ export class Client {
     this.#events.fail(error);
     this.#moments.fail(error);
     for (const { reject } of this.#whenReady.splice(0)) reject(error);
+    this.#pauses.end();
   }
 
   // ---- what follows from what came
+
+  /** False where it lacks what its type has. */
+  #heard(frame) {
+    let outputs;
+    try {
+      outputs = this.#session.receive(frame);
+    } catch (error) {
+      this.#connection.misunderstand(error);
+      return false;
+    }
+    this.#follow(outputs);
+    return true;
+  }
 
   #follow(outputs) {
     for (const { deliver, restarted, pull, answer, moment } of outputs) {
@@ -287,7 +302,7 @@ export class Client {
       else if (restarted !== undefined) this.#restarted(restarted);
       else if (pull) this.#pull(pull);
       else if (answer) this.#answers.came(answer);
-      else if (moment) this.#happened(moment);
+      else if (moment) this.#moments.push(moment, MAX_MOMENTS);
     }
   }
 
@@ -322,11 +337,6 @@ export class Client {
     if (this.#connection.state === "stopped") this.#connection.open();
   }
 
-  #happened(moment) {
-    if (this.#moments.size >= MAX_MOMENTS) this.#moments.drop();
-    this.#moments.push(moment);
-  }
-
   /** Page after page, until nothing is missing or the socket that needed it is gone. */
   async #pull(first) {
     for (let pull = first; pull && this.#session.wants(pull) && this.#ended === null; ) {
@@ -343,14 +353,15 @@ export class Client {
   async #page(pull) {
     const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
     try {
-      const { events, more } = await this.rest.call("GET", path);
+      const options = { repeatMs: PULL_AGAIN_MS };
+      const { events, more } = await this.rest.call("GET", path, undefined, options);
       return this.#session.pulled(pull, events, more);
     } catch (error) {
       if (error instanceof NotFound) return this.#session.gone(pull);
       if (error instanceof Unauthenticated) return []; // the socket says the same
       const askedMs = Math.max(PULL_AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
       const pauseMs = Math.min(askedMs, MAX_PULL_AGAIN_MS);
-      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
+      await this.#pauses.take(pauseMs);
       return null;
     }
   }

@@ -12,6 +12,7 @@ const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
 
+const NOT_UNDERSTOOD = 1002;
 const REVOKED = 4502;
 
 export class Connection {
@@ -102,6 +103,11 @@ export class Connection {
     this.#stop(1000);
   }
 
+  /** Ends it for good: to come back would bring the same. */
+  misunderstand(error) {
+    this.#stop(NOT_UNDERSTOOD, `the server said what is not chat.v1: ${error.message}`);
+  }
+
   /** The network is back, or somebody looks or writes: no more waiting, and silence is asked. */
   hurry() {
     if (this.#state === "waiting") this.open();
@@ -145,12 +151,24 @@ export class Connection {
     this.#heardAt = this.#clock.now();
     this.#cancel("pong");
     const socket = this.#socket;
-    for (const line of data.split("\n")) {
+    for (const line of String(data).split("\n")) {
       if (this.#socket !== socket) return; // what came before was its end
-      const frame = JSON.parse(line);
+      const frame = this.#decode(line);
+      if (frame === null) return;
       if (frame.type === "ready") this.#isReady(frame);
       else if (frame.type === "expiring") this.#refresh();
       else if (frame.type !== "pong" && frame.type !== "refreshed") this.#hear.frame(frame);
+    }
+  }
+
+  #decode(line) {
+    try {
+      const frame = JSON.parse(line);
+      if (typeof frame?.type !== "string") throw new TypeError("a frame without a type");
+      return frame;
+    } catch (error) {
+      this.misunderstand(error);
+      return null;
     }
   }
 

@@ -10,10 +10,14 @@ export class Queue {
     return this.#items.length;
   }
 
-  push(item) {
+  /** Where there are `most` already the oldest one goes. */
+  push(item, most = Infinity) {
     const taker = this.#takers.shift();
     if (taker) taker.resolve(item);
-    else this.#items.push(item);
+    else {
+      if (this.#items.length >= most) this.#items.shift();
+      this.#items.push(item);
+    }
   }
 
   /** Nothing comes any more: who takes what is left gets this error then. */
@@ -28,10 +32,6 @@ export class Queue {
 
   clear() {
     this.#items = [];
-  }
-
-  drop() {
-    this.#items.shift();
   }
 
   async take() {

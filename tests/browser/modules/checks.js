@@ -32,6 +32,11 @@ export class StandingClock {
 
   now = () => this.#now;
 
+  /** How many calls wait for their time. */
+  get waiting() {
+    return this.#waiting.length;
+  }
+
   after = (ms, call) => {
     const timer = { at: this.#now + ms, call };
     this.#waiting.push(timer);

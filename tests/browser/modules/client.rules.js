@@ -270,6 +270,35 @@ rule("a page of events that does not come is asked for again after a pause", asy
   same([tries, client.cursor("c")], [2, 5]);
 });
 
+rule("a client that is closed asks for no page any more", async () => {
+  let tries = 0;
+  const { client, clock, socket } = await somebody({
+    answers: () => {
+      tries += 1;
+      return [503, { code: "unavailable" }, { "Retry-After": "2" }];
+    },
+  });
+  socket().hear(READY, message(8));
+  await long();
+  await client.close();
+  const after = clock.waiting;
+  await clock.pass(60_000);
+  await long();
+  same([tries, after], [1, 0]);
+});
+
+rule("what is not understood ends the events, and nothing else", async () => {
+  const end = { type: "participant.removed", chat: "c", seq: 6 };
+  for (const data of ["<html>", "[]", "", "null", '{"chat":"c","seq":6}', JSON.stringify(end)]) {
+    const { client, socket } = await somebody();
+    const had = listen(client);
+    socket().hear(READY);
+    socket().onmessage({ data });
+    await long();
+    same([data, had.error?.code, had.seqs, socket().closed], [data, 1002, [], true]);
+  }
+});
+
 rule("who is watched is said on each socket, and moments end as events do", async () => {
   const { client, clock, socket, sockets } = await somebody();
   const had = [];

@@ -1,0 +1,25 @@
+/**
+ * Waits that may end before their time, all together.
+ */
+export class Pauses {
+  #clock;
+  #ends = new Set();
+
+  constructor(clock) {
+    this.#clock = clock;
+  }
+
+  async take(ms) {
+    let end;
+    const over = new Promise((resolve) => { end = resolve; });
+    const cancel = this.#clock.after(ms, end);
+    this.#ends.add(end);
+    await over;
+    this.#ends.delete(end);
+    cancel();
+  }
+
+  end() {
+    for (const end of this.#ends) end();
+  }
+}
