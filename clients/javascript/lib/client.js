@@ -13,7 +13,7 @@ import { Outbox } from "./outbox.js";
 import { Pauses } from "./pauses.js";
 import { Queue } from "./queue.js";
 import { Session } from "./session.js";
-import { MemoryStore } from "./store.js";
+import { BrowserStore, MemoryStore } from "./store.js";
 
 const MAX_WAITING = 10_000; // events that the program has not taken yet
 const MAX_MOMENTS = 1_000;
@@ -69,7 +69,8 @@ export class Client {
     });
     this.rest = new ProgramRest({
       fetch, clock, random, origin: address, tokens: left.tokens,
-      onTokens: (tokens) => kept.keepTokens(tokens),
+      onTokens: (tokens) => kept.keepTokens(tokens), stored: () => kept.tokens(),
+      locks: store instanceof BrowserStore ? globalThis.navigator.locks : undefined,
     });
     this.outbox = new Outbox({
       store, clock, random, perform: (change, user) => this.#perform(change, user),

@@ -17,19 +17,24 @@ export class Kept {
 
   /** `{tokens, cursors, epoch}` as an earlier program left them. */
   async read() {
-    const [session, epoch, names] = await Promise.all([
-      this.#store.get("session"), this.#store.get("epoch"), this.#store.names(CURSOR),
+    const [tokens, epoch, names] = await Promise.all([
+      this.tokens(), this.#store.get("epoch"), this.#store.names(CURSOR),
     ]);
     const seqs = await Promise.all(names.map((name) => this.#store.get(name)));
     this.epoch = epoch;
     return {
-      tokens: session === null ? null : JSON.parse(session),
+      tokens,
       // They count from when the epoch is there, which is written last.
       cursors: epoch === null
         ? {}
         : Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
       epoch,
     };
+  }
+
+  async tokens() {
+    const session = await this.#store.get("session");
+    return session === null ? null : JSON.parse(session);
   }
 
   async keepTokens(tokens) {

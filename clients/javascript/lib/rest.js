@@ -22,24 +22,26 @@ export class Rest {
   #random;
   #repeatMs;
   #locks;
+  #stored;
   #cookie;
   #renewal = null;
 
   /**
    * `tokens` is `{user, access, refresh, expires}` of an earlier session or null, `onTokens` is told
    * of each new one, and of null. With `isCookie` the refresh token lives in a cookie of the page's
-   * origin that no script can read; `locks` is `navigator.locks` then: two windows must not spend
-   * one cookie.
+   * origin that no script can read. `stored()` gives the tokens that another window may have left.
+   * `locks` is `navigator.locks` then: two windows must not spend one cookie or token.
    */
   constructor({
     fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},
-    repeatMs = 30_000, isCookie = false, locks,
+    repeatMs = 30_000, isCookie = false, locks, stored = async () => null,
   }) {
     this.fetch = fetch;
     this.#clock = clock;
     this.#random = random;
     this.#repeatMs = repeatMs;
     this.#locks = locks;
+    this.#stored = stored;
     this.#cookie = isCookie ? COOKIE : NO_COOKIE;
     this.origin = origin;
     this.tokens = tokens;
@@ -76,8 +78,7 @@ export class Rest {
   /** An access token that is good for a while yet. Raises Unauthenticated, Refused or NoAnswer. */
   async accessToken() {
     const { tokens } = this;
-    const isFresh = tokens !== null && this.#clock.now() < tokens.expires - REFRESH_BEFORE_MS;
-    return isFresh ? tokens.access : this.renew();
+    return tokens !== null && this.#isFresh(tokens) ? tokens.access : this.renew();
   }
 
   /** A new access token for the one that the server has just refused, or is about to. */
@@ -149,14 +150,10 @@ export class Rest {
 
   async #refresh() {
     const before = this.tokens;
-    const { user, refresh } = before ?? {};
-    const headers = this.#cookie;
-    if (!refresh && headers === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
-    const body = { refreshToken: refresh };
-    const ask = () => this.#exchange("POST", "/api/user/refresh", { body, headers });
+    if (!before?.refresh && this.#cookie === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
+    const renew = () => this.#renewFrom(before);
     try {
-      const answer = this.#locks ? await this.#locks.request("hubbub-refresh", ask) : await ask();
-      if (this.tokens === before) await this.#keep(answer, user);
+      await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
     } catch (error) {
       if (this.tokens === before) {
         if (error instanceof Unauthenticated) await this.forget();
@@ -165,6 +162,24 @@ export class Rest {
     }
     if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile
     return this.tokens.access; // of whoever has logged in meanwhile
+  }
+
+  /** Another window may have spent the refresh token, and stored what it had for it. */
+  async #renewFrom(before) {
+    const stored = await this.#stored();
+    const isNewer = stored?.user === before?.user && stored?.expires > before?.expires;
+    const { user, refresh } = (isNewer ? stored : before) ?? {};
+    if (isNewer && this.#isFresh(stored)) {
+      if (this.tokens === before) this.tokens = stored;
+      return;
+    }
+    const request = { body: { refreshToken: refresh }, headers: this.#cookie };
+    const answer = await this.#exchange("POST", "/api/user/refresh", request);
+    if (this.tokens === before) await this.#keep(answer, user);
+  }
+
+  #isFresh({ expires }) {
+    return this.#clock.now() < expires - REFRESH_BEFORE_MS;
   }
 
   async #keep({ token, refreshToken, expiresIn }, user) {

@@ -1,7 +1,9 @@
+import { Client } from "/web/client/client.js";
 import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
 import { receiveFile, sendFile } from "/web/client/files.js";
 import { ProgramRest } from "/web/client/deletions.js";
 import { Rest } from "/web/client/rest.js";
+import { BrowserStore } from "/web/client/store.js";
 import { StandingClock, answered, rule, same, settle } from "./checks.js";
 
 const DAY_MS = 86_400_000;
@@ -197,6 +199,39 @@ rule("a renewal that another log-in overtakes neither replaces nor ends its sess
     waiting[0](answered(...late));
     same([await token, rest.tokens.user, rest.tokens.access], ["b1", "ben", "b1"]);
   }
+});
+
+rule("what another window has renewed is taken, and never spent again", async () => {
+  let stored = { user: "ann", access: "a9", refresh: "r9", expires: DAY_MS };
+  const { rest, asked, clock } = parts([NEW], {
+    tokens: { ...TOKENS, expires: 0 }, stored: async () => stored,
+  });
+  same([await rest.accessToken(), asked], ["a9", []]);
+  stored = { ...stored, access: "a10", refresh: "r10", expires: DAY_MS + 1 };
+  await clock.pass(DAY_MS);
+  same([await rest.accessToken(), asked[0].body], ["a2", { refreshToken: "r10" }]);
+  stored = { user: "ben", access: "b", refresh: "b", expires: 9 * DAY_MS };
+  same((await failed(rest.renew())).name, "NoAnswer");
+  same(asked[1].body, { refreshToken: "r2" });
+});
+
+rule("two clients on one store of a browser keep the one session", async () => {
+  const name = `rules ${crypto.randomUUID()}`;
+  const spent = [];
+  const open = () => Client.open({
+    store: new BrowserStore(name), origin: "http://there", WebSocket: class { close() {} },
+    fetch: async (path, { body }) => {
+      if (!path.endsWith("/refresh")) return answered(200, {});
+      spent.push(JSON.parse(body).refreshToken);
+      return answered(200, { token: `b${spent.length}`, refreshToken: "r2", expiresIn: 900 });
+    },
+  });
+  await new BrowserStore(name).put("session", JSON.stringify({ ...TOKENS, expires: 0 }));
+  const clients = await Promise.all([open(), open()]);
+  await Promise.all(clients.map(({ rest }) => rest.call("GET", "/x")));
+  same([spent, clients.map(({ rest }) => rest.tokens.access)], [["r1"], ["b1", "b1"]]);
+  for (const client of clients) await client.close();
+  indexedDB.deleteDatabase(name);
 });
 
 rule("a call for one user is not made in the session of another one", async () => {
