@@ -70,14 +70,14 @@ class FileStore:
     """Bytes by the id of their file. Every call raises StoreUnavailable."""
 
     def __init__(self, location: Location) -> None:
-        """Raises ValueError for a URL that it cannot read."""
+        """Raises ValueError for a URL that it cannot read, or a folder that it cannot make."""
         parts = urlsplit(FILES_URL.parse(location.url))
         self._folder: Path | None = None
         self._within = ""
         self._store: LocalStore | S3Store
         if parts.scheme == "file":
             self._folder = Path(unquote(parts.path))
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(self._folder)
             self._store = LocalStore(self._folder)
         else:
             self._store = _open_s3(location)
@@ -254,6 +254,13 @@ def _name_cause(error: Exception, said: str) -> str:
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in said:
         return "refused"
     return "missing" if "NoSuchBucket" in said else "unreachable"
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
 def _make_durable(path: Path) -> None:

@@ -196,6 +196,18 @@ async def test_two_places_in_one_bucket_are_told_apart(s3: Location) -> None:
         assert (a.walk(), b.walk()) == ({}, {})
 
 
+def test_a_place_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    """With the folder and the reason."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "taken").touch()
+    places = (f"file://{tmp_path}/{name}" for name in ("old", "taken/new"))
+    done = subprocess.run(
+        [sys.executable, "-m", "files.move", *places], capture_output=True, text=True
+    )
+    said = f"files.move: cannot make the folder {tmp_path}/taken/new: Not a directory\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_a_place_to_move_from_is_not_made(tmp_path: Path) -> None:
     """A misspelt folder has no files, and Hubbub would be started without them."""
     command = [
