@@ -11,9 +11,9 @@ from common.process.settings import ServiceSettings, join_password, read_service
 from common.process.sizes import sized
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
+    DATABASE_URL,
     LINK_PREVIEWS,
     NUMBER,
-    URL,
     Join,
     Variable,
     read_variables,
@@ -22,7 +22,7 @@ from common.protocol.links import LinkMode
 
 DatabaseUrl = Annotated[
     str,
-    Variable("HUBBUB_CHATS_DATABASE_URL", URL, "The database of chats.", None),
+    Variable("HUBBUB_CHATS_DATABASE_URL", DATABASE_URL, "The database of chats.", None),
     DATABASE_PASSWORD_FILE,
     Join(join_password),
 ]

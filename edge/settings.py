@@ -11,11 +11,11 @@ from common.process.sizes import sized
 from common.process.variables import (
     BALANCER_KEY_FILE,
     BALANCER_LISTEN_FD,
+    CACHE_URLS,
     LINK_KEY_FILE,
     NUMBER,
     ORIGINS,
     PUBLIC_URL,
-    URLS,
     Join,
     Variable,
     choice,
@@ -47,7 +47,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
     ]
     cache_urls: Annotated[
         tuple[str, ...],
-        Variable("HUBBUB_CACHE_URLS", URLS, "The cache nodes.", otherwise="memory alone"),
+        Variable("HUBBUB_CACHE_URLS", CACHE_URLS, "The cache nodes.", otherwise="memory alone"),
     ]
     memory_bytes: Annotated[
         int,

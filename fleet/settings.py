@@ -10,6 +10,9 @@ import msgspec
 
 from common.process.sizes import SIZE, Size, sized
 from common.process.variables import (
+    BUS_URL,
+    CACHE_URLS,
+    DATABASE_URL,
     FILE,
     FILES_URL,
     FOLDER,
@@ -17,8 +20,6 @@ from common.process.variables import (
     ORIGINS,
     PORT,
     PUBLIC_URL,
-    URL,
-    URLS,
     Join,
     Kind,
     SettingsError,
@@ -49,7 +50,7 @@ def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         role, _, numbers = part.partition("=")
         low, dash, high = numbers.partition("-")
-        if role not in SERVICE_ROLES or not low.isdigit() or (dash and not high.isdigit()):
+        if role not in SERVICE_ROLES or not low.isdecimal() or (dash and not high.isdecimal()):
             raise SettingsError(
                 f"HUBBUB_REPLICAS: {part!r} is not like edge=2 or edge=1-4, "
                 f"with one of {', '.join(SERVICE_ROLES)}"
@@ -89,7 +90,7 @@ def read_switch(text: str) -> bool:
 
 ADDRESS: Final = Kind("address", str)
 DATA: Final = Kind(FOLDER.says, lambda text: Path(text).expanduser().absolute())
-CACHES: Final = Kind(URLS.says, str)
+CACHES: Final = Kind(CACHE_URLS.says, lambda text: ",".join(CACHE_URLS.parse(text)))
 REPLICAS: Final = Kind(
     "`edge=2,realtime=1-4`",
     lambda text: read_replicas(text, os.cpu_count() or 1),
@@ -191,13 +192,19 @@ class FleetSettings(msgspec.Struct, frozen=True):
     ]
     external: Annotated[
         dict[str, str],
-        Variable("HUBBUB_VALKEY_URL", URL, "Your Valkey as the bus.", otherwise="embedded"),
+        Variable("HUBBUB_VALKEY_URL", BUS_URL, "Your Valkey as the bus.", otherwise="embedded"),
         Variable("HUBBUB_CACHE_URLS", CACHES, "Your Valkeys as caches.", otherwise="embedded"),
         Variable(
-            "HUBBUB_USERS_DATABASE_URL", URL, "Your database for users.", otherwise="embedded"
+            "HUBBUB_USERS_DATABASE_URL",
+            DATABASE_URL,
+            "Your database for users.",
+            otherwise="embedded",
         ),
         Variable(
-            "HUBBUB_CHATS_DATABASE_URL", URL, "Your database for chats.", otherwise="embedded"
+            "HUBBUB_CHATS_DATABASE_URL",
+            DATABASE_URL,
+            "Your database for chats.",
+            otherwise="embedded",
         ),
         Join(join_external),
     ]

@@ -12,11 +12,11 @@ from common.process.settings import ServiceSettings, join_password, read_service
 from common.process.sizes import sized
 from common.process.variables import (
     DATABASE_PASSWORD_FILE,
+    DATABASE_URL,
     FOLDER,
     NUMBER,
     PUSH,
     SECRET_FILE,
-    URL,
     Join,
     Variable,
     choice,
@@ -28,7 +28,7 @@ from users.passwords import MEMORY_KIB, PASSES
 
 DatabaseUrl: TypeAlias = Annotated[
     str,
-    Variable("HUBBUB_USERS_DATABASE_URL", URL, "The database of users.", None),
+    Variable("HUBBUB_USERS_DATABASE_URL", DATABASE_URL, "The database of users.", None),
     DATABASE_PASSWORD_FILE,
     Join(join_password),
 ]

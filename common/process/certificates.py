@@ -41,8 +41,6 @@ def join_calls_tls(certificate: Path | None, key: Path | None, ca: Path | None) 
     if certificate:
         with _naming_unreadable():
             _load(_server_context(), certificate, key)
-    if ca:
-        client_context(ca)
     return CallsTls(certificate, key, ca)
 
 

@@ -13,10 +13,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from common.calls.callers import WITH_TLS, Caller
-from common.process.certificates import CallsTls, join_calls_tls
+from common.process.certificates import CallsTls, client_context, join_calls_tls
 from common.process.sizes import SIZE, Size
 from common.process.variables import (
     ADDRESSES,
+    BUS_URL,
     DESCRIPTOR,
     FILE,
     LISTENER,
@@ -24,8 +25,8 @@ from common.process.variables import (
     REACHED_AT,
     SECRET_FILE,
     TEXT,
-    URL,
     Join,
+    Kind,
     Variable,
     choice,
     read_variables,
@@ -48,6 +49,11 @@ class Listener(msgspec.Struct, frozen=True):
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def _parse_ca(path: str) -> Path:
+    client_context(Path(path))
+    return Path(path)
 
 
 def join_listener(address: tuple[str, int] | None, fd: int | None) -> Listener | None:
@@ -111,7 +117,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         str,
         Variable(
             "HUBBUB_VALKEY_URL",
-            URL,
+            BUS_URL,
             "The bus: redis://[USER[:PASSWORD]@]HOST:PORT, rediss://… or unix://[…@]/PATH; a "
             "cluster is valkey+cluster://[…@]HOST:PORT,HOST:PORT, with TLS valkeys+cluster://….",
             None,
@@ -195,7 +201,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         ),
         Variable(
             "HUBBUB_CALLS_CA",
-            FILE,
+            Kind(FILE.says, _parse_ca),
             "The CA in PEM by which users and chats are known: they are called over TLS alone.",
             otherwise="no TLS",
         ),

@@ -4,6 +4,7 @@ A variable is declared once, beside its field: name, kind of value, meaning, def
 below and the tables of docs/configuration.md follow from that.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -11,6 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 MIN_SECRET_CHARACTERS: Final = 16
 MIN_DIFFERENT_CHARACTERS: Final = 6
+MAX_PORT: Final = 65535
+WEB_PORTS: Final = {"http": 80, "https": 443}
+VALKEY_SCHEMES: Final = ("redis", "rediss", "unix")
 # What people leave in a file that they were told to fill.
 PLACEHOLDERS: Final = ("change", "default", "example", "password", "placeholder", "secret")
 
@@ -119,20 +123,52 @@ def choice(**values: Any) -> Kind:
 
 def _parse_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise ValueError(f"{text!r} is not HOST:PORT")
     return host, int(port)
 
 
-def _parse_list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _check_address(text: str) -> str:
+    _parse_address(text)
+    return text
 
 
-def _parse_web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+def many(parse: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Parses several, by comma."""
+    return lambda text: tuple(parse(part.strip()) for part in text.split(",") if part.strip())
+
+
+def parse_origin(text: str) -> str:
+    """As browsers write it: in lower case, without the port that goes without saying."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{text!r} is no URL") from None
+    more = parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme not in WEB_PORTS or not parts.hostname or more or re.search(r"\s", text):
         raise ValueError(f"{text!r} is not http://HOST or https://HOST")
-    return text.rstrip("/")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    shown = "" if port in (None, WEB_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
+
+
+def server_url(*schemes: str) -> Callable[[str], str]:
+    """Parses a URL of one of the schemes, that may name several servers. What is wrong with it is
+    told without it: it may hold a password."""
+
+    def parse(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            for place in parts.netloc.rpartition("@")[2].split(","):
+                _ = urlsplit(f"//{place}").port
+        except ValueError:
+            raise ValueError("it is no URL") from None
+        if parts.scheme not in schemes or not text.startswith(f"{parts.scheme}://"):
+            raise ValueError(f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+        return text
+
+    return parse
 
 
 def _parse_files_url(text: str) -> str:
@@ -171,30 +207,31 @@ def _read_old_secret(path: str) -> str | None:
 
 
 TEXT: Final = Kind("text", str, "")
-URL: Final = Kind("URL", str)
-WEB_ADDRESS: Final = Kind("URL", _parse_web_address)
+DATABASE_URL: Final = Kind("URL", server_url("postgresql", "postgres"))
+BUS_URL: Final = Kind("URL", server_url(*VALKEY_SCHEMES, "valkey+cluster", "valkeys+cluster"))
+ORIGIN: Final = Kind("URL", parse_origin)
 FILES_URL: Final = Kind("URL", _parse_files_url)
 LISTENER: Final = Kind("HOST:PORT", _parse_address)
-REACHED_AT: Final = Kind("HOST:PORT", str, "")
+REACHED_AT: Final = Kind("HOST:PORT", _check_address, "")
 DESCRIPTOR: Final = Kind("file descriptor", whole_number(0))
 SECRET_FILE: Final = Kind("path of a file", _read_secret)
 OLD_SECRET_FILE: Final = Kind("path of a file", _read_old_secret)
 FILE: Final = Kind("path of a file", Path)
 FOLDER: Final = Kind("path of a folder", Path)
 NUMBER: Final = Kind("whole number above 0", whole_number())
-PORT: Final = Kind("port", whole_number(1, 65535))
-URLS: Final = Kind("URLs, by comma", _parse_list, ())
-ADDRESSES: Final = Kind("HOST:PORT, by comma", _parse_list, ())
+PORT: Final = Kind("port", whole_number(1, MAX_PORT))
+CACHE_URLS: Final = Kind("URLs, by comma", many(server_url(*VALKEY_SCHEMES)), ())
+ADDRESSES: Final = Kind("HOST:PORT, by comma", many(_check_address), ())
 
 PUBLIC_URL: Final = Variable(
     "HUBBUB_PUBLIC_URL",
-    WEB_ADDRESS,
+    ORIGIN,
     "Where browsers reach the system; with https cookies are `Secure`.",
     otherwise="none",
 )
 ORIGINS: Final = Variable(
     "HUBBUB_ORIGINS",
-    URLS,
+    Kind("URLs, by comma", many(parse_origin), ()),
     "Origins beside the public one that may open sockets and use the session cookie.",
 )
 BALANCER_KEY_FILE: Final = Variable(

@@ -172,7 +172,7 @@ def test_ones_own_certificate_is_judged_at_the_start(authority: Authority, tmp_p
         with pytest.raises(ValueError, match=said):
             ServerTls(join_calls_tls(*files, None), "users")
     with pytest.raises(ValueError, match="cannot use"):
-        join_calls_tls(None, None, good.key)
+        client_context(good.key)
 
 
 async def test_a_renewed_certificate_is_taken_up(

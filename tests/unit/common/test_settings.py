@@ -11,14 +11,15 @@ from common.process.variables import (
     DATABASE_PASSWORD_FILE,
     NUMBER,
     SECRET_FILE,
-    URL,
     Join,
+    Kind,
     SettingsError,
     Variable,
     read_variables,
 )
 
 GOOD = "5f0c1b7e9d3a4826"
+URL = Kind("URL", str)
 KEY = Variable("KEY_FILE", SECRET_FILE, "", None)
 
 
