@@ -5,6 +5,7 @@
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { insertInto } from "./insertion.js";
+import { saidIn } from "./said.js";
 
 const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
@@ -224,7 +225,7 @@ export class Composer {
     const what = this.#edited
       ? [element("b", {}, "Edit message")]
       : [element("span", { class: "unseen" }, "Reply to "), element("b", { dir: "auto" }, row.name),
-        ` ${row.text}`];
+        ` ${saidIn(row.text, row.attachments)}`];
     const close = element(
       "button",
       {
@@ -323,8 +324,10 @@ export class Composer {
     return this.#edited === null && this.#files !== null && !this.#files.isEmpty;
   }
 
+  /** Files need no text, be they those that wait or those of the message that is edited. */
   #isVoid(text) {
-    return text.trim() === "" && !this.#hasFiles();
+    const hasFiles = this.#edited ? this.#edited.attachments?.length > 0 : this.#hasFiles();
+    return text.trim() === "" && !hasFiles;
   }
 
   /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */

@@ -205,7 +205,7 @@ export class Finder {
   #ofMessage(message, typed, wanted) {
     const { chat, messageId, at, by } = message;
     if (this.#excerpts.get(message)?.typed !== typed) {
-      this.#excerpts.set(message, { typed, parts: excerptOf(message.message, wanted) });
+      this.#excerpts.set(message, { typed, parts: excerptOf(message, wanted) });
     }
     return {
       key: `message-${messageId}`, isMessage: true, by, title: fullTime(at),

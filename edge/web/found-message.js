@@ -34,9 +34,12 @@ export function marked(parts) {
   return parts.map(({ text, isMarked }) => (isMarked ? element("mark", {}, text) : text));
 }
 
-/** The text around the first of what is wanted: `[{text, isMarked}]`. */
-export function excerptOf(message, wanted) {
-  const text = plainOf(message);
+/** What is around the first of what is wanted: `[{text, isMarked}]`. */
+export function excerptOf({ message, attachments = [] }, wanted) {
+  const plain = plainOf(message);
+  const isSaid = findIn(plain, wanted).isAll;
+  const names = isSaid ? [] : attachments.map(({ name }) => name); // what is wanted is in these too
+  const text = [plain, ...names].filter((part) => part !== "").join(" · ");
   const { ranges } = findIn(text, wanted);
   const first = wordStart(text, (ranges[0]?.[0] ?? 0) - BEFORE);
   const shown = text.slice(first, first + SHOWN).replace(/[\ud800-\udbff]$/, "");

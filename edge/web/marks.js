@@ -4,6 +4,8 @@
  * drafts.
  */
 
+import { saidIn } from "./said.js";
+
 const SAVE_AFTER_MS = 300;
 const EXCERPT = 200; // UTF-16 units; a list shows one line
 const STORES = ["drafts", "chats"];
@@ -92,8 +94,8 @@ export class Marks {
   }
 }
 
-function quotedOf({ seq, messageId, name, text }) {
-  return { seq, messageId, name, text: text.slice(0, EXCERPT) };
+function quotedOf({ seq, messageId, name, text, attachments }) {
+  return { seq, messageId, name, text: saidIn(text, attachments) };
 }
 
 function excerptOf(message) {

@@ -210,3 +210,24 @@ async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
     assert await image.evaluate("image => [image.width, image.height]") == [360, 270]
     await bob.button("Picture garden.png").click()
     await expect(bob.page.locator("dialog.viewer img")).to_have_js_property("naturalWidth", 800)
+
+
+async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow) -> None:
+    """An edit may take the text of a message with a file away; an answer and the finder name it."""
+    ann, bob = await two(enter, "Plans")
+    plan = {"name": "garden plan.bin", "mimeType": "application/zip", "buffer": b"\0" * 10}
+    await ann.page.locator("input[type=file]").set_input_files([plan])
+    await ann.write("The plan")
+    await expect(bob.line("The plan")).to_have_count(1)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.composer.press("ArrowUp")
+    await ann.write("")
+    for window in (ann, bob):
+        await expect(window.log.locator(".text")).to_have_text(re.compile(r"^\s*\(edited\)"))
+    await bob.act_on("edited", "Reply")
+    await expect(bob.page.locator(".replying")).to_have_text(f"Reply to {ann.name} garden plan.bin")
+    await bob.page.keyboard.press("Control+k")
+    await bob.page.get_by_role("combobox", name="Find a chat").fill("garden pl")
+    hit = bob.page.locator(".hit.message")
+    await expect(hit).to_contain_text("garden plan.bin")
+    await expect(hit.locator("mark")).to_have_text(["garden", "pl"])

@@ -50,9 +50,21 @@ rule("nothing that is typed is special, and without a letter or digit nothing is
 
 rule("an excerpt begins shortly before the first word and cuts no character", () => {
   const text = `${"🎉".repeat(40)} word ${"x".repeat(300)} garden ${"🎶".repeat(300)}`;
-  const parts = excerptOf(text, wantedBy("garden"));
+  const parts = excerptOf({ message: text }, wantedBy("garden"));
   same(parts.filter((one) => one.isMarked), [{ text: "garden", isMarked: true }]);
   same(parts[0], { text: "…", isMarked: false });
   same(parts.map((one) => one.text).join("").isWellFormed(), true);
-  same(excerptOf("short garden", wantedBy("nothing")), [{ text: "short garden", isMarked: false }]);
+  same(
+    excerptOf({ message: "short garden" }, wantedBy("nothing")),
+    [{ text: "short garden", isMarked: false }],
+  );
+});
+
+rule("an excerpt names the files where not all that is wanted is in the text", () => {
+  const attachments = [{ name: "garden plan.pdf" }, { name: "gate.png" }];
+  const excerpt = (message, typed) => excerptOf({ message, attachments }, wantedBy(typed))
+    .map(({ text, isMarked }) => (isMarked ? `[${text}]` : text)).join("");
+  same(excerpt("", "plan"), "garden [plan].pdf · gate.png");
+  same(excerpt("The **new** one", "new gate"), "The [new] one · garden plan.pdf · [gate].png");
+  same(excerpt("The plan", "plan"), "The [plan]");
 });
