@@ -130,7 +130,7 @@ function quoteOf({ quoted }, acts) {
     "button",
     { class: "quoted", type: "button", onclick: () => acts.jump(quoted.seq) },
     element("span", { class: "unseen" }, "In reply to "),
-    element("b", { dir: "auto" }, quoted.name),
+    element("b", { class: "cut", dir: "auto" }, quoted.name),
     element("span", { class: "cut", dir: "auto" }, quoted.text),
   );
   node.style.setProperty("--hue", hueOf(quoted.by));

@@ -162,7 +162,7 @@ export class PeoplePicker {
         "aria-label": `Remove ${shownName(user)}`,
         onclick: () => this.#unchoose(user),
       },
-      shownName(user),
+      element("span", { class: "cut", dir: "auto" }, shownName(user)),
       element("span", { "aria-hidden": "true" }, " ×"),
     )));
   }

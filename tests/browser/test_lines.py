@@ -178,3 +178,18 @@ async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) ->
         await page.get_by_role("link", name="Party").click()
         await page.locator(".line").hover()
         await page.get_by_role("button", name="More", exact=True).click()
+
+
+async def test_marks_that_pile_up_stay_with_their_own_text(open_page: OpenPage) -> None:
+    """Hundreds of them on one letter cover no other message."""
+    play, chat = party()
+    play.say(chat, "bob", "Who brings the lanterns?")
+    play.read_all()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    line = page.locator(".line").first
+    await expect(line).to_contain_text("lanterns")
+    before = await line.screenshot()
+    play.say(chat, "bob", "Z" + "\u0301" * 400 + "algo")
+    await expect(page.locator(".line")).to_have_count(2)
+    assert await line.screenshot() == before
