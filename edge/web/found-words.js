@@ -35,6 +35,7 @@ const PLAIN = new Map(Object.entries({
  * neither letter nor digit.
  */
 export function wantedBy(typed) {
+  if (!/[\p{L}\p{N}]/u.test(typed)) return []; // marks alone make no query
   const wanted = [];
   let last = null;
   typed.split(QUOTES).forEach((part, n) => {

@@ -9,6 +9,7 @@ export class TalkPlace {
   #make;
   #empty;
   #onCome;
+  #onFocusLost;
   #conversation = null;
   #wanted = null; // `{chat, how}` of the chat that is open
   #wantsFocus = false;
@@ -16,13 +17,14 @@ export class TalkPlace {
 
   /**
    * `talk` is a `Lazy`; `make(Conversation)` gives one, which shows `empty` too; `onCome()` once it
-   * is there.
+   * is there, `onFocusLost()` when what had the focus is gone with the chat.
    */
-  constructor({ talk, make, empty, onCome }) {
+  constructor({ talk, make, empty, onCome, onFocusLost }) {
     this.#talk = talk;
     this.#make = make;
     this.#empty = empty;
     this.#onCome = onCome;
+    this.#onFocusLost = onFocusLost;
     this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
   }
 
@@ -30,7 +32,9 @@ export class TalkPlace {
   open(chat, how) {
     this.#wanted = chat && { chat, how };
     if (this.#conversation) {
+      const hadFocus = this.node.contains(document.activeElement);
       this.#conversation.open(chat, how);
+      if (chat === null && hadFocus) this.#onFocusLost();
       return;
     }
     this.node.replaceChildren(...(chat ? [] : [this.#empty]));

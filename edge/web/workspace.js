@@ -151,7 +151,7 @@ export class Workspace {
       talk: this.#talk,
       empty,
       make: (Conversation) => new Conversation({ ...this.#parts, empty, hear: this.#heard() }),
-      onCome: () => this.#drawNow(),
+      onCome: () => this.#drawNow(), onFocusLost: () => this.#side.find.focus(),
     });
     this.node = element(
       "main", { class: "app" }, this.#side.node, this.#conversation.node, this.#toast.node,

@@ -103,6 +103,22 @@ async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
     await expect(composer).to_be_focused()
 
 
+@pytest.mark.parametrize("width", [1280, 640])
+async def test_the_focus_outlives_its_chat(open_page: OpenPage, width: int) -> None:
+    """Whoever goes back to the list, or is removed while writing, goes on from there by keys."""
+    play, chat = party()
+    page = await open_page(play, viewport={"width": width, "height": 400})
+    find = page.get_by_role("button", name="Find or search")
+    for leave in ("go back", "be removed"):
+        await page.get_by_role("link", name="Party").click()
+        await expect(page.locator(".write textarea")).to_be_focused()
+        if leave == "go back":
+            await page.go_back()
+        else:
+            play.tell(chat, "participant.removed", "bob", minutes=130, users=[play.ids["ann"]])
+        await expect(find).to_be_focused()
+
+
 async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage) -> None:
     """A completed mention, an emoji by its name and one from the picker, and done again."""
     play, _ = party()
