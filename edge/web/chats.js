@@ -200,10 +200,10 @@ export class Chats {
   }
 
   /** Another window wrote in a chat. */
-  drafted(id, draft) {
+  drafted({ chat: id, draft, answered }) {
     const chat = this.get(id);
     if (!chat) return;
-    chat.draft = draft;
+    Object.assign(chat, { draft, answered });
     this.#hear.changed();
   }
 

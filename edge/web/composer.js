@@ -162,9 +162,13 @@ export class Composer {
   }
 
   /** Another window may have written on; what is being typed here is left alone. */
-  keepUp(draft) {
+  keepUp({ draft, answered }) {
     const isBusy = this.#clock.now() - this.#changedAt < JUST_TYPED_MS || this.#edited !== null;
-    if (!isBusy && this.#field.value !== draft) this.#set(draft);
+    if (isBusy) return;
+    if (this.#field.value !== draft) this.#set(draft);
+    if (this.#answered?.messageId === answered?.messageId) return;
+    this.#answered = answered;
+    this.#head();
   }
 
   answer(row) {

@@ -210,7 +210,7 @@ export class Conversation {
       this.#log.retitle(title);
     }
     this.#title = title;
-    this.composer.keepUp(this.#chat.draft);
+    this.composer.keepUp(this.#chat);
     const { isKeptUnread, waiting } = this.#chat;
     this.#bar.render(this.#chat, title, this.#chats.waiting - (isKeptUnread ? 0 : waiting));
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));

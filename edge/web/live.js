@@ -196,10 +196,10 @@ export class Live {
   }
 
   /** Another window wrote something or got rid of it. */
-  #heardTab({ drafted, draft, unsent }) {
+  #heardTab({ drafted, unsent }) {
     if (drafted) {
-      this.#marks.heard(drafted, draft);
-      this.chats.drafted(drafted, draft);
+      this.#marks.heard(drafted);
+      this.chats.drafted(drafted);
       return;
     }
     this.#outbox.heard(unsent);

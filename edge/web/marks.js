@@ -43,8 +43,9 @@ export class Marks {
   }
 
   saveDraft({ id, draft, answered }) {
-    this.#save("drafts", id, { chat: id, draft, answered: answered && quotedOf(answered) });
-    this.#tabs.say({ drafted: id, draft });
+    const mark = { chat: id, draft, answered: answered && quotedOf(answered) };
+    this.#save("drafts", id, mark);
+    this.#tabs.say({ drafted: mark });
   }
 
   saveChat({ id, detail, latest, mine, read, unread, mentions }) {
@@ -53,9 +54,9 @@ export class Marks {
   }
 
   /** What another window saved is not saved again here, and not undone. */
-  heard(id, draft) {
-    this.#unsaved.drafts.delete(id);
-    this.#kept.drafts.set(id, { chat: id, draft });
+  heard(mark) {
+    this.#unsaved.drafts.delete(mark.chat);
+    this.#kept.drafts.set(mark.chat, mark);
   }
 
   async forget(id) {

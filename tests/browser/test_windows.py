@@ -43,6 +43,23 @@ async def test_drafts_are_shared_and_never_lost(enter: OpenWindow) -> None:
     await expect(ann.composer).to_have_value("a whole sentence")
 
 
+async def test_an_answer_is_shared_until_it_is_sent(enter: OpenWindow) -> None:
+    """What is answered in one window is so in the other, which may send it; then it is in none."""
+    ann = await enter()
+    await ann.start_chat("One")
+    await ann.write("Who brings the lanterns?")
+    other = await second(ann)
+    await other.open_chat("One")
+    await ann.act_on("lanterns", "Reply")
+    await ann.composer.fill("I do")
+    await expect(other.page.locator(".replying")).to_contain_text("lanterns")
+    await expect(other.composer).to_have_value("I do")
+    await other.composer.press("Enter")
+    await expect(other.line("I do").locator(".quoted")).to_contain_text("lanterns")
+    await expect(ann.page.locator(".replying")).to_be_hidden()
+    await expect(ann.composer).to_have_value("")
+
+
 async def test_what_one_window_could_not_send_the_other_one_sends(
     enter: OpenWindow,
 ) -> None:
