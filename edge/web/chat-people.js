@@ -8,6 +8,7 @@ import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
 import { openMenu } from "./menu.js";
 import { PeoplePicker } from "./people-picker.js";
+import { disabledWhile } from "./submitting.js";
 import { peopleInWords, refusalInWords } from "./words.js";
 
 const ROW_PX = 44;
@@ -191,14 +192,11 @@ export class ChatPeople {
 
   async #try(button, act) {
     this.#error.textContent = "";
-    button.disabled = true;
     try {
-      await act();
+      await disabledWhile(button, act);
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       this.#error.textContent = refusalInWords(failure);
-    } finally {
-      button.disabled = false;
     }
   }
 }

@@ -7,6 +7,7 @@ import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, TOPIC_RULES, allGood } from "./field.js";
 import { icon } from "./icons.js";
 import { newId } from "./client/ids.js";
+import { disabledWhile } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 const LEVELS = [
@@ -115,14 +116,11 @@ export class ChatSettings {
   /** `button` cannot be pressed meanwhile, where there is one. */
   async #try(button, act) {
     this.#error.textContent = "";
-    if (button) button.disabled = true;
     try {
-      await act();
+      await (button ? disabledWhile(button, act) : act());
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       this.#error.textContent = refusalInWords(failure);
-    } finally {
-      if (button) button.disabled = false;
     }
   }
 }

@@ -7,6 +7,7 @@ import { newId } from "./client/ids.js";
 import { shownName } from "./names.js";
 import { PeoplePicker } from "./people-picker.js";
 import { Sheet } from "./sheet.js";
+import { disabledWhile } from "./submitting.js";
 import { nameForPeople, refusalInWords } from "./words.js";
 
 /** `onMade(chat)` when the chat is there. */
@@ -40,18 +41,17 @@ export function openNewChat({ api, chats, me, layers, onMade }) {
     const wanted = { participants: people.map((user) => user.id), chatName };
     if (JSON.stringify(wanted) !== sent) key = newId();
     sent = JSON.stringify(wanted);
-    go.disabled = true;
     try {
-      const isDirect = people.length === 1 && name.value.trim() === "";
-      const chat = isDirect ? await chats.meet(people[0].id) : await chats.create(wanted, key);
-      if (!sheet.isOpen) return; // whoever has closed it looks at something else by now
-      onMade(chat); // goes there in place of this sheet
-      if (sheet.isOpen) sheet.close();
+      await disabledWhile(go, async () => {
+        const isDirect = people.length === 1 && name.value.trim() === "";
+        const chat = isDirect ? await chats.meet(people[0].id) : await chats.create(wanted, key);
+        if (!sheet.isOpen) return; // whoever has closed it looks at something else by now
+        onMade(chat); // goes there in place of this sheet
+        if (sheet.isOpen) sheet.close();
+      });
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       error.textContent = refusalInWords(failure);
-    } finally {
-      go.disabled = false;
     }
   }
 

@@ -13,7 +13,7 @@ import { pictureChoice } from "./picture-choice.js";
 import { Push } from "./push.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
-import { submittingWith } from "./submitting.js";
+import { disabledWhile, submittingWith } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 /**
@@ -160,14 +160,11 @@ function loggingOut(onLogOut) {
     question: "Without a password you cannot get back into this account. Unsent messages and drafts "
       + "in this browser will be deleted.",
     act: async (button) => {
-      button.disabled = true;
       try {
-        await onLogOut();
+        await disabledWhile(button, onLogOut);
       } catch (failure) {
         if (failure.code === undefined) throw failure;
         error.textContent = refusalInWords(failure);
-      } finally {
-        button.disabled = false;
       }
     },
   });

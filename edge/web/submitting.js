@@ -1,5 +1,18 @@
 /** What a form does when it is sent. */
 
+/** Does `act()` while `button` is disabled, which has the focus again afterwards if it had it. */
+export async function disabledWhile(button, act) {
+  const hadFocus = document.activeElement === button;
+  button.disabled = true;
+  try {
+    await act();
+  } finally {
+    button.disabled = false;
+    const isLost = document.activeElement === document.body; // as the browser leaves it
+    if (hadFocus && isLost) button.focus({ preventScroll: true });
+  }
+}
+
 /**
  * A handler of `submit`: `act()`, which may be async, while `button` is disabled. What the server
  * refuses is handed to `refuse(error)`; any other failure goes on.
@@ -7,14 +20,11 @@
 export function submitting(button, act, refuse) {
   return async (event) => {
     event.preventDefault();
-    button.disabled = true;
     try {
-      await act();
+      await disabledWhile(button, act);
     } catch (error) {
       if (error.code === undefined) throw error;
       refuse(error);
-    } finally {
-      button.disabled = false;
     }
   };
 }

@@ -209,3 +209,19 @@ async def test_marks_that_pile_up_stay_with_their_own_text(open_page: OpenPage) 
     play.say(chat, "bob", "Z" + "\u0301" * 400 + "algo")
     await expect(page.locator(".line")).to_have_count(2)
     assert await line.screenshot() == before
+
+
+async def test_a_button_that_was_pressed_keeps_the_focus(open_page: OpenPage) -> None:
+    """Also where it could not be pressed again until the server had answered."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.locator(".bar h1 button").click()
+    await page.get_by_role("tab", name="Settings").click()
+    save = page.get_by_role("button", name="Save")
+    await save.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Hubbub cannot be reached")).to_be_visible()
+    await expect(save).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("region", name="About this chat")).to_be_hidden()
