@@ -7,7 +7,8 @@ time share a call. Knows nothing of HTTP.
 """
 
 import asyncio
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from prometheus_client import Counter
@@ -31,10 +32,13 @@ from edge.cache.tail import Tail, begin_tail
 from edge.metrics import READS
 from edge.upstream import Chats, Users
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
 MAX_PAGES_A_CALL: Final = 16
 MAX_PEOPLE_A_CALL: Final = 100
-VIEWS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
+READS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
 READERS_CROWD: Final = 4  # in a call: whoever of them reads on has so much longer to join the next
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
@@ -87,6 +91,22 @@ class _ViewInEpoch(msgspec.Struct):
     view: View
 
 
+def _share(
+    service: Calls,
+    fetch: Callable[[str, list[Item], float], Awaitable[Sequence[Result]]],
+    most: int,
+) -> Lanes[Item, Result]:
+    """Readers that wait at once share a call, at most so many; each replica has one at a time."""
+    return Lanes(
+        service.preferred,
+        fetch,
+        max_items=most,
+        pause=READS_PAUSE_SECONDS,
+        crowd=READERS_CROWD,
+        returning=True,
+    )
+
+
 class CachedReads:
     """With what this process holds (`memory`) and what the cache nodes hold."""
 
@@ -103,30 +123,9 @@ class CachedReads:
         self._direct = direct
         self._memory = memory
         self._cache = cache
-        self._lanes = Lanes[ViewWanted, _ViewInEpoch](
-            chats.preferred,
-            self._fetch_views,
-            max_items=MAX_VIEWS_A_CALL,
-            pause=VIEWS_PAUSE_SECONDS,
-            crowd=READERS_CROWD,
-            returning=True,
-        )
-        self._pages = Lanes[PageWanted, bytes](
-            chats.preferred,
-            self._fetch_pages,
-            max_items=MAX_PAGES_A_CALL,
-            pause=VIEWS_PAUSE_SECONDS,
-            crowd=READERS_CROWD,
-            returning=True,
-        )
-        self._people = Lanes[str, Person | None](
-            users.preferred,
-            self._fetch_people,
-            max_items=MAX_PEOPLE_A_CALL,
-            pause=VIEWS_PAUSE_SECONDS,
-            crowd=READERS_CROWD,
-            returning=True,
-        )
+        self._lanes = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL)
+        self._pages = _share(chats, self._fetch_pages, MAX_PAGES_A_CALL)
+        self._people = _share(users, self._fetch_people, MAX_PEOPLE_A_CALL)
         self._counters: dict[tuple[str, str], Counter] = {}  # looking a label up takes longer
         self._shown = SingleFlight[Chat | None](asyncio.Semaphore(MAX_LOADS))
 
