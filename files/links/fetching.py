@@ -1,7 +1,7 @@
 """Fetches one page: from the open Internet alone, over few redirects, within little time."""
 
 import asyncio
-from email.message import Message
+import re
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +13,6 @@ from files.outside.lookups import Lookups
 
 MAX_REDIRECTS: Final = 3
 MAX_BYTES: Final = 512 * 1024
-MAX_KIND_CHARACTERS: Final = 200  # a long Content-Type takes seconds to take apart
 FETCH_SECONDS: Final = 5.0  # redirects included
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _HEADERS: Final = {
@@ -21,6 +20,12 @@ _HEADERS: Final = {
     "Accept": "text/html",
     "Accept-Encoding": "identity",
 }
+
+
+# email.message fails at some of what pages say, and takes seconds for what is long.
+_search_charset: Final = re.compile(
+    r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]{1,40})", re.ASCII | re.IGNORECASE
+).search
 
 
 async def fetch_preview(
@@ -34,12 +39,13 @@ async def fetch_preview(
         return None
     if answer is None:
         return None
-    kind = Message()
-    kind["Content-Type"] = answer.headers.get("content-type", "")[:MAX_KIND_CHARACTERS]
+    kind = answer.headers.get("content-type", "")
+    is_page = kind.partition(";")[0].strip().lower() == "text/html"
     is_plain = answer.headers.get("content-encoding", "identity") == "identity"
-    if answer.status != 200 or kind.get_content_type() != "text/html" or not is_plain:
+    if answer.status != 200 or not is_page or not is_plain:
         return None
-    return preview_of(url, answer.body, kind.get_content_charset())
+    charset = _search_charset(kind)
+    return preview_of(url, answer.body, charset and charset.group(1))
 
 
 async def _follow(url: str, lookups: Lookups, *, loopback: bool) -> Answer | None:

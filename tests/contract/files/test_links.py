@@ -9,7 +9,7 @@ import pytest
 from files.links import fetching
 from files.links.fetching import fetch_preview, is_askable
 from files.outside.lookups import Lookups
-from tests.fixtures.pages import Pages
+from tests.fixtures.pages import Page, Pages
 from tests.fixtures.small_server import serving
 
 TITLE = "<title>A page</title>"
@@ -44,6 +44,22 @@ async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:
 async def test_what_is_no_page_has_no_preview(pages: Pages, status: int, kind: str) -> None:
     """Whatever it would say."""
     assert await title_of(pages.add("/other", TITLE, status=status, kind=kind)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Pr\xe9", 'Text/HTML ; boundary=x;Charset = "ISO-8859-1"'),
+        ("Pr\u0439", "text/html;charset=windows-1251;charset=utf-8"),
+        ("Pr\xe9", "text/html;charset*0;charset*=utf-8"),
+        ("Pr\xe9", "text/html;;charset=;=" + ";" * 30_000),
+    ],
+)
+async def test_a_page_says_its_charset(pages: Pages, said: str, kind: str) -> None:
+    """In any spelling; what cannot be understood is as if nothing was said."""
+    charset = "cp1251" if "1251" in kind else "latin-1" if "8859" in kind else "utf-8"
+    pages.pages["/charset"] = Page(f"<title>{said}</title>".encode(charset), kind=kind)
+    assert await title_of(f"{pages.origin}/charset") == said
 
 
 async def test_a_long_page_is_cut(pages: Pages) -> None:
