@@ -12,7 +12,9 @@ const SIGN_UP = {
 
 /** What was done; `nameOf(id)` gives "you" for oneself. */
 export function doneInWords({ action, by, of, detail }, nameOf) {
-  const whom = of === by ? "themself" : nameOf(of);
+  const isMe = by !== null && nameOf(by) === "you";
+  const itself = isMe ? "yourself" : "themself";
+  const whom = of === by ? itself : nameOf(of);
   switch (action) {
     case "instance.updated":
       return instanceInWords(detail);

@@ -19,10 +19,9 @@ export class Names {
   async learn(ids) {
     const wanted = [...new Set(ids)].filter((id) => id !== null && !this.#known.has(id));
     if (wanted.length === 0) return;
-    for (const id of wanted) this.#known.set(id, "somebody");
-    for (const person of await this.#calls.peopleOf(wanted)) {
-      this.#known.set(person.id, nameOf(person));
-    }
+    const found = await this.#calls.peopleOf(wanted);
+    for (const id of wanted) this.#known.set(id, "somebody"); // unknown ones are not asked for again
+    for (const person of found) this.#known.set(person.id, nameOf(person));
   }
 
   /** "you" for oneself. */

@@ -1,5 +1,6 @@
 import { doneInWords } from "/web/admin/audit-words.js";
 import { Flow } from "/web/admin/flow.js";
+import { Names } from "/web/admin/names.js";
 import { Pages } from "/web/admin/pages.js";
 import { NoAnswer } from "/web/client/errors.js";
 import { isLink, takeLink } from "/web/link.js";
@@ -96,4 +97,25 @@ rule("a link leaves the address when it is taken", () => {
 rule("an action that is not known yet is told by its name", () => {
   const entry = { action: "chat.opened", by: "a", of: null, detail: {} };
   same(doneInWords(entry, () => "ann"), "did something that this page does not know: chat.opened");
+});
+
+rule("what one did to oneself is told to oneself", () => {
+  const entry = { action: "user.updated", by: "a", of: "a", detail: { role: "admin" } };
+  const told = (me) => doneInWords(entry, (id) => (id === me ? "you" : "ann"));
+  same([told("a"), told("b")], ["made yourself an admin", "made themself an admin"]);
+});
+
+rule("names that did not come are asked for again", async () => {
+  const asked = [];
+  let isGone = true;
+  const peopleOf = async (ids) => {
+    asked.push(ids);
+    if (isGone) throw new NoAnswer("gone");
+    return [{ id: "a", username: "ann", displayName: null }];
+  };
+  const names = new Names({ calls: { peopleOf }, me: { id: "me", username: "me" } });
+  await names.learn(["a", "b"]).catch((error) => same(error.code, "unavailable"));
+  isGone = false;
+  for (const ids of [["a", "b"], ["b"]]) await names.learn(ids);
+  same([names.plain("a"), names.plain("b"), asked.length], ["ann", "somebody", 2]);
 });
