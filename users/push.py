@@ -33,6 +33,7 @@ from users.sessions import unauthenticated
 from users.store import push as store
 from users.vapid import PushKey
 
+USUAL_PORTS: Final = {"https": 443, "http": 80}
 CLAIM_SECONDS: Final = 60.0  # a process of files that dies leaves what it had to another one
 OFFERED: Final = Counter("hubbub_users_push_offered", "Pushes that wait for a subscription")
 WAITING: Final = Gauge("hubbub_users_push_waiting", "Pushes that are not delivered yet")
@@ -58,7 +59,7 @@ class Push:
             raise Refusal("not_found", "Push notifications are switched off here.")
         if (wrong := wrong_with_endpoint(request.endpoint, self._mode)) is not None:
             raise invalid("endpoint", wrong)
-        if not await store.save_subscription(self._pool, request):
+        if not await retry_busy(lambda: store.save_subscription(self._pool, request)):
             raise unauthenticated()
         # Behind the commit: chats never forgets somebody whom it then finds here.
         await self._chats.call("add_push_reader", AddPushReader(user=request.user), Done)
@@ -100,5 +101,7 @@ class Push:
 
 
 def _origin(endpoint: str) -> str:
+    """As push services compare it (RFC 6454, section 6.2): without capitals and the usual port."""
     parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc}"
+    port = "" if parts.port in (None, USUAL_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"

@@ -150,6 +150,10 @@ async def save_subscription(pool: Pool, wanted: SavePush) -> bool:
     """False where the session has ended. An endpoint is one browser's: whoever had it before has
     it no more. Beyond `MAX_SUBSCRIPTIONS` the ones that were saved longest ago go."""
     async with begin(pool) as connection:
+        # Of two that save it at once the second would not find the first one's row to delete.
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (wanted.endpoint,)
+        )
         await connection.execute(
             "DELETE FROM push_subscriptions WHERE endpoint = %s AND session_id <> %s",
             (wanted.endpoint, wanted.session),

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from typing import Any
 
+import jwt
+import msgspec
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -21,7 +23,14 @@ from common.database.pool import Pool, begin, create_pool
 from common.identity.wrapping import Wrapping
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
-from common.protocol.push import OfferPushes, PushOffer, PushOutcome, SavePush, SettlePushes
+from common.protocol.push import (
+    ClaimPushes,
+    OfferPushes,
+    PushOffer,
+    PushOutcome,
+    SavePush,
+    SettlePushes,
+)
 from common.protocol.users import Empty
 from tests.fixtures.servers import PostgresServer
 from users.push import Push
@@ -123,6 +132,44 @@ async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
     assert await store.list_unsubscribed(pool, [ann, ben]) == [ann]
     await store.drop_subscription(pool, ann, other.session)  # somebody else's
     assert await store.list_unsubscribed(pool, [ben]) == []
+
+
+async def test_sessions_that_save_one_browser_at_once_take_turns(pool: Pool) -> None:
+    """One of them has it afterwards, and no call fails."""
+    ann = await make_user(pool)
+    sessions = [await subscribe(pool, ann) for _ in range(3)]
+    for number in range(5):
+        endpoint = f"https://push.example.org/{number}"
+        wanted = [msgspec.structs.replace(one, endpoint=endpoint) for one in sessions]
+        assert all(await asyncio.gather(*(store.save_subscription(pool, one) for one in wanted)))
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT FROM push_subscriptions WHERE endpoint = %s", (endpoint,)
+            )
+        assert cursor.rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "audience"),
+    [
+        ("HTTPS://Push.Example.org:443/x", "https://push.example.org"),
+        ("https://push.example.org/x?y", "https://push.example.org"),
+        ("http://127.0.0.1:8443/x", "http://127.0.0.1:8443"),
+    ],
+)
+async def test_a_push_service_is_called_by_its_origin(
+    pool: Pool, endpoint: str, audience: str
+) -> None:
+    """However the address is spelled: a push service refuses a token for another one."""
+    ann = await make_user(pool)
+    await subscribe(pool, ann, endpoint=endpoint)
+    await offer(pool, ann, new_id(), 3)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE pushes SET due_at = '-infinity'")
+    push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
+    (claimed,) = (await push.claim(ClaimPushes(limit=1, contact=""))).pushes
+    token = claimed.authorization.removeprefix("vapid t=").partition(",")[0]
+    assert jwt.decode(token, options={"verify_signature": False})["aud"] == audience
 
 
 async def test_a_user_has_twenty_at_most(pool: Pool) -> None:
