@@ -61,8 +61,16 @@ async def _follow(url: str, lookups: Lookups, *, loopback: bool) -> Answer | Non
         place = answer.headers.get("location")
         if answer.status not in _REDIRECTS or place is None:
             return answer
-        url = urljoin(url, place)
+        url = urljoin(url, _as_sent(place))
     return None
+
+
+def _as_sent(place: str) -> str:
+    """Of a header that has UTF-8 as it is, as browsers read it."""
+    try:
+        return place.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return place
 
 
 def is_askable(url: str) -> bool:

@@ -37,6 +37,13 @@ async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:
     assert await title_of(f"{pages.origin}/to-3") is None
 
 
+@pytest.mark.parametrize("location", ["/caf\xe9?x=\u0439", "/caf%C3%A9"])
+async def test_a_redirect_may_lead_to_any_letters(pages: Pages, location: str) -> None:
+    """Percent-encoded or as they are."""
+    pages.add("/caf\xe9", TITLE)
+    assert await title_of(pages.add("/to-letters", status=302, location=location)) == "A page"
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(404, "text/html"), (500, "text/html"), (200, "text/plain"), (200, "application/json")],
