@@ -69,7 +69,7 @@ def _as_sent(place: str) -> str:
     """Of a header that has UTF-8 as it is, as browsers read it."""
     try:
         return place.encode("latin-1").decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return place
 
 
