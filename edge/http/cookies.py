@@ -4,7 +4,6 @@ RFC 6265bis. A page asks for it with `X-Hubbub-Session: cookie`, a header that a
 send without this origin's consent; SameSite and a check of Origin stand behind it.
 """
 
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from common.protocol.errors import Refusal
@@ -34,12 +33,13 @@ class SessionCookie:
         return True
 
     def read(self, request: AnyRequest) -> str | None:
-        """The refresh token, if the browser sent one."""
-        try:
-            found = SimpleCookie(request.headers.get("cookie", "")).get(self._name)
-        except CookieError:
-            return None
-        return found.value if found else None
+        """The refresh token, if the browser sent one. Whatever cookies other programs on this host
+        have set beside it, also such as no standard allows, are passed over."""
+        for pair in request.headers.get("cookie", "").split(";"):
+            name, _, value = pair.partition("=")
+            if name.strip() == self._name:
+                return value.strip()
+        return None
 
     def setting(self, refresh_token: str) -> dict[str, str]:
         """The header that keeps the token as long as it lives."""

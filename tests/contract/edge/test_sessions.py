@@ -152,6 +152,23 @@ def test_the_cookie_takes_the_place_of_the_refresh_token(client: httpx.Client) -
     assert "Max-Age=0" in out.headers["set-cookie"]
 
 
+@pytest.mark.parametrize(
+    "others",
+    ['theme={"dark":true}', "a=b c", 'a="b', "version=1", "path=/", "seen", "=1", "a=\xe9"],
+)
+def test_the_cookie_is_found_among_others(client: httpx.Client, others: str) -> None:
+    """Cookies know no ports: what other programs on the host have set comes along, as it is."""
+    name = f"p-{new_id()[-12:]}"
+    account = {"username": name, "email": f"{name}@example.org"}
+    up = client.post("/api/user", json=account, headers=COOKIE)
+    client.cookies.clear()
+    own = up.headers["set-cookie"].partition(";")[0]
+    pairs = {"Cookie": f"{others}; {own}; {others}".encode("latin-1")}
+    answer = client.post("/api/user/refresh", headers={**COOKIE, **pairs})
+    client.cookies.clear()
+    assert answer.status_code == 200, answer.text
+
+
 def test_a_cookie_alone_does_nothing(client: httpx.Client) -> None:
     """Without the header that a foreign page cannot send, or from its origin, no cookie counts."""
     name = f"p-{new_id()[-12:]}"

@@ -37,14 +37,21 @@ async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [[], [(b"accept-encoding", b"br")], [(b"accept-encoding", b"gzip;q=0")]]
+    "accepted", ["", "br", "*;q=0", "gzip;q=0", "br, gzip ; q=0.000", "gzip;q=0, *", "*, gzip;q=0."]
 )
-async def test_whoever_does_not_take_it_gets_it_as_it_is(headers: list[Any]) -> None:
-    """Also who says that gzip is not wanted."""
-    answered, body = await sent(PackedAnswer(LONG), *headers)
+async def test_whoever_does_not_take_it_gets_it_as_it_is(accepted: str) -> None:
+    """Also who says that gzip is not wanted, in however many digits, and everything else is."""
+    answered, body = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
     assert body == LONG
     assert b"content-encoding" not in answered
     assert answered[b"content-length"] == b"%d" % len(LONG)
+
+
+@pytest.mark.parametrize("accepted", ["*", "GZIP", "*;q=0, gzip", "gzip;q=0.001", "br;q=0,gzip"])
+async def test_whoever_takes_it_gets_it(accepted: str) -> None:
+    """By its name or with all others; a name goes before what is said of all others."""
+    answered, _ = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
+    assert answered[b"content-encoding"] == b"gzip"
 
 
 async def test_it_is_compressed_once() -> None:
