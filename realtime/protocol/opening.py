@@ -34,6 +34,7 @@ _plain: Final = re.compile(
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\r\n){1,64})"
     rb"\r\n"
 ).fullmatch
+_origin: Final = re.compile(r"\Ahttps?://[^/]*", re.I)  # RFC 6455, 4.2.1: before the path
 _is_key: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==").fullmatch  # of sixteen bytes
 _DEMANDED: Final = frozenset(
     (
@@ -199,6 +200,6 @@ def _read_upgrade(request: Request) -> Upgrade:
     headers = request.headers
     return Upgrade(
         request.method,
-        request.path.partition("?")[0],
+        _origin.sub("", request.path.partition("?")[0]),
         ",".join(headers.get_all(BALANCER_HEADER)),
     )

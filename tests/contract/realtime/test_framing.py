@@ -138,6 +138,10 @@ async def open_socket(world: World, person: Person) -> AsyncIterator[Wire]:
         ({"line": "DELETE /ws HTTP/1.1"}, 405, "method_not_allowed"),
         ({"line": "GET /other HTTP/1.1"}, 404, "not_found"),
         ({"line": "GET /ws/ HTTP/1.1"}, 404, "not_found"),
+        ({"line": "GET /http://127.0.0.1/ws HTTP/1.1"}, 404, "not_found"),
+        ({"line": "GET http://127.0.0.1/ws/ HTTP/1.1"}, 404, "not_found"),
+        ({"line": "GET http://127.0.0.1 HTTP/1.1"}, 404, "not_found"),
+        ({"line": "GET http://127.0.0.1/ws HTTP/1.1", "Upgrade": None}, 426, "upgrade_required"),
         ({"Cookie": "x" * 17_000}, 431, "headers_too_large"),
     ],
 )

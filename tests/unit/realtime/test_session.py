@@ -207,6 +207,17 @@ def test_head_is_a_get_without_an_upgrade() -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    "target", [b"http://x/ws", b"HTTPS://chat.example.org:8443/ws", b"http://x/ws?y=http://z/ws"]
+)
+def test_a_request_may_name_its_whole_address(target: bytes) -> None:
+    """RFC 6455, 4.2.1: as a request to a proxy does."""
+    session = Session(0.0, [None], 20.0, 3)
+    assert session.receive(HANDSHAKE.replace(b"/ws", target, 1), 0.0) == [Upgrade("GET", "/ws", "")]
+    session.accept(0.0)
+    assert session.take_output()[0].startswith(b"HTTP/1.1 101")
+
+
 @pytest.mark.parametrize("body", [b"hello", b"x" * 50_000])
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_a_body_is_ignored_where_no_upgrade_is_asked(body: bytes, size: int) -> None:
