@@ -52,7 +52,7 @@ async def insert_invitation(
     """When it expires."""
     cursor = await connection.execute(
         "INSERT INTO invitations (id, code, maker, chat, role, uses, uses_left, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(days => %s))"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(hours => 24 * %s))"
         " RETURNING expires_at",
         (invitation, code, maker, chat, role, uses, uses, days),
     )

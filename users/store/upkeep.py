@@ -10,7 +10,9 @@ from common.database.pool import Pool, migrate
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
 # session that was revoked stays for a log-out that comes twice; a committed transaction for a
 # `prepare` that comes late, and no call lives for minutes. A dead session's tokens go before it:
-# it may have thousands, and a cascade has no limit.
+# it may have thousands, and a cascade has no limit. Its user was seen when it was refreshed last,
+# and nothing else says so once it is gone. Times are in hours where they are promised: the database
+# may be in a time zone in which a day has 23 of them. The log's trigger counts in days.
 _DEAD_SESSIONS = """
 SELECT id FROM sessions WHERE expires_at < now()
 UNION SELECT id FROM sessions WHERE revoked_at < now() - interval '1 hour'
@@ -23,7 +25,9 @@ _PURGES = (
     "DELETE FROM committed_transactions WHERE id IN (SELECT id FROM committed_transactions"
     " WHERE prepared_at < now() - interval '1 hour' ORDER BY prepared_at LIMIT %s)",
     "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key FROM results"
-    " WHERE at < now() - interval '1 day' ORDER BY at LIMIT %s)",
+    " WHERE at < now() - interval '24 hours' ORDER BY at LIMIT %s)",
+    "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log"
+    " WHERE at < now() - interval '400 days' ORDER BY at LIMIT %s)",
     "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens"
     " WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
     # Nobody wants to hear of it any more, and nobody offers it again.
@@ -32,11 +36,18 @@ _PURGES = (
     f"""DELETE FROM refresh_tokens WHERE hash IN (
         SELECT hash FROM refresh_tokens WHERE session_id IN ({_DEAD_SESSIONS}) LIMIT %s
     )""",  # noqa: S608 - constants
-    f"""DELETE FROM sessions WHERE id IN (
-        SELECT dead.id FROM ({_DEAD_SESSIONS}) AS dead WHERE NOT EXISTS (
-            SELECT FROM refresh_tokens t WHERE t.session_id = dead.id
-        ) LIMIT %s
-    )""",  # noqa: S608 - constants
+    f"""WITH gone AS (
+        DELETE FROM sessions WHERE id IN (
+            SELECT dead.id FROM ({_DEAD_SESSIONS}) AS dead WHERE NOT EXISTS (
+                SELECT FROM refresh_tokens t WHERE t.session_id = dead.id
+            ) LIMIT %s
+        ) RETURNING user_id, refreshed_at
+    ), seen AS (
+        UPDATE users u SET last_seen_at = greatest(u.last_seen_at, g.at)
+        FROM (SELECT user_id, max(refreshed_at) AS at FROM gone GROUP BY user_id) AS g
+        WHERE u.id = g.user_id AND u.deleted_at IS NULL
+    )
+    SELECT FROM gone""",  # noqa: S608 - constants
 )
 
 

@@ -1,12 +1,17 @@
 """What users throws away, and how much of it at a time."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from common.database.failures import DatabaseBusy
-from common.database.pool import Pool
+from common.database.pool import Pool, create_pool
+from common.protocol import instance as i
 from common.protocol.ids import new_id
+from common.protocol.users import Account
+from users.settings import Settings
+from users.store.invitations import insert_invitation
 from users.store.upkeep import purge_stale_rows
 
 # Sessions of one user: five dead ones of either kind, one just revoked and one alive, each with ten
@@ -76,6 +81,88 @@ async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
         assert await found.fetchall() == [(kept,)]
         assert len(await (await connection.execute("SELECT FROM results")).fetchall()) == 1
         assert await (await connection.execute("SELECT FROM revocations")).fetchall() == []
+
+
+async def test_who_was_seen_is_known_without_their_sessions(users: Any, pool: Pool) -> None:
+    """Somebody logged out long ago, and nothing is left of their session but when it was used last;
+    an older session that is purged later changes nothing."""
+
+    async def seen() -> str | None:
+        request = i.ListUsers(caller=ann.id, prefix="ben", before=None, limit=9)
+        page: i.UserPage = await users.call("list_users", request, i.UserPage)
+        return page.users[0].last_seen_at
+
+    ann, ben = await users.sign_up("ann"), await users.sign_up("ben")
+    await users.call("make_owner", i.MakeOwner(username="ann"), Account)
+    await users.log_out(ben)
+    before = await seen()
+    assert before is not None
+    for make_older in (False, True):
+        async with pool.connection() as connection:
+            if make_older:
+                await connection.execute(MAKE_SESSIONS, (ben.id,))
+            await connection.execute(
+                "UPDATE sessions SET refreshed_at = refreshed_at - interval '40 days',"
+                " revoked_at = now() - interval '2 hours' WHERE user_id = %s AND id <> %s",
+                (ben.id, ben.session),
+            )
+            await connection.execute(
+                "UPDATE sessions SET revoked_at = now() - interval '2 hours' WHERE user_id = %s",
+                (ben.id,),
+            )
+        while await purge_stale_rows(pool, rows=30):
+            pass
+        assert (await count(pool))[0] == 1  # ann's
+        assert await seen() == before
+
+
+async def test_the_log_is_kept_for_400_days(users: Any, pool: Pool) -> None:
+    """What is older goes, as much at a time as is told; what is younger stays."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO audit_log (id, at, action, detail)"
+            " SELECT gen_random_uuid(), now() - days * interval '1 day', 'owner.made', days::text"
+            " FROM unnest(ARRAY[399, 401, 402, 403]) AS days"
+        )
+    left = []
+    more = True
+    while more:
+        more = await purge_stale_rows(pool, rows=2)
+        async with pool.connection() as connection:
+            found = await connection.execute("SELECT detail FROM audit_log ORDER BY at")
+            left.append([detail for (detail,) in await found.fetchall()])
+    assert left == [["401", "399"], ["399"]]
+
+
+async def test_days_have_24_hours_in_any_time_zone(settings: Settings, users: Any) -> None:
+    """The operator's database is in a time zone whose clocks went forward two hours ago, or will in
+    two: a key still lives for a day, and so does an invitation."""
+    ann = await users.sign_up("ann")
+    now = datetime.now().astimezone()
+
+    def rule(at: datetime) -> str:
+        moment = at.utctimetuple()
+        return f"{moment.tm_yday - 1}/{moment.tm_hour}"
+
+    async with create_pool(settings.database_url, size=1) as pool:
+        async with pool.connection() as connection:
+            forward, back = rule(now - timedelta(hours=2)), rule(now + timedelta(days=2))
+            await connection.execute(f"SET TimeZone = 'WIN0SUM-1,{forward},{back}'")
+            await connection.execute(
+                "INSERT INTO results (caller, scope, key, result, at)"
+                " SELECT gen_random_uuid(), 'x', gen_random_uuid(), '',"
+                " now() - age * interval '1 minute'"
+                " FROM unnest(ARRAY[1439, 1441]) AS age"
+            )
+        await purge_stale_rows(pool, rows=30)
+        async with pool.connection() as connection:
+            assert len(await (await connection.execute("SELECT FROM results")).fetchall()) == 1
+            forward, back = rule(now + timedelta(hours=2)), rule(now + timedelta(days=2))
+            await connection.execute(f"SET TimeZone = 'WIN0SUM-1,{forward},{back}'")
+            ends = await insert_invitation(
+                connection, new_id(), "code", maker=ann.id, chat=None, role="member", uses=1, days=1
+            )
+    assert abs(ends - now - timedelta(days=1)) < timedelta(minutes=1)
 
 
 async def test_what_cannot_be_thrown_away_keeps_nothing_else(users: Any, pool: Pool) -> None:
