@@ -217,7 +217,7 @@ class Valkey:
         key, each_text, burst_text, cost_text, unconditional = arguments[2:7]
         now = self.loop.time() * 1e6
         each, burst, cost = float(each_text), float(burst_text), float(cost_text)
-        full = max(float(self._get(key) or 0), now)
+        full = min(max(float(self._get(key) or 0), now), now + 2 * burst * each)
         after = max(full + cost * each, now)
         taken = unconditional == b"1" or after - now <= burst * each + 1
         if not taken:

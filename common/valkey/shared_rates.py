@@ -32,13 +32,15 @@ MAX_UNTOLD: Final = 10_000
 
 # The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds; the bucket is no
 # fuller than that of the caller. Answers whether the cost was taken, and in how many microseconds
-# the bucket is full.
+# the bucket is full. A bucket is never emptier than what processes give out beyond it makes it: the
+# clock was set back since.
 SCRIPT: Final = Script("""
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local cost, given = tonumber(ARGV[3]), ARGV[4] == '1'
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + tonumber(ARGV[5]))
+full = math.min(full, now + 2 * burst * each)
 local after = math.max(full + cost * each, now)
 local taken = given or after - now <= burst * each + 1
 if not taken then after = full end

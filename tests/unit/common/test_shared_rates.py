@@ -221,6 +221,19 @@ async def test_tokens_flow_back_in_valkey_too(make: Make, valkey_url: str) -> No
     assert time.monotonic() - started > 0.29
 
 
+async def test_a_clock_that_is_set_back_empties_no_bucket_for_long(
+    make: Make, valkey_url: str, topic_prefix: str
+) -> None:
+    """Valkey's clock was an hour ahead when the bucket was emptied: the next token is not an hour
+    away, but twice the time at most in which a bucket fills up."""
+    buckets, whom, rate = make(valkey_url), new_id(), Rate(100, 10)
+    with closing(Valkey(valkey_url, topic_prefix)) as valkey:
+        ahead = str(int((time.time() + 3600) * 1e6)).encode()
+        assert await valkey.keep(valkey.topics.bucket("x", whom), ahead, seconds=60)
+    assert not (await buckets.take("x", whom, rate)).allowed
+    await take_when_there_is_one(buckets, whom, rate)
+
+
 async def test_without_valkey_each_process_limits_alone(
     make: Make, make_valkey: Callable[[], ValkeyServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
