@@ -11,8 +11,11 @@ from common.database.pool import Pool, migrate
 # session that was revoked stays for a log-out that comes twice; a committed transaction for a
 # `prepare` that comes late, and no call lives for minutes. A dead session's tokens go before it:
 # it may have thousands, and a cascade has no limit. Its user was seen when it was refreshed last,
-# and nothing else says so once it is gone. Times are in hours where they are promised: the database
-# may be in a time zone in which a day has 23 of them. The log's trigger counts in days.
+# and nothing else says so once it is gone.
+#
+# What may be renewed is judged twice: a statement that has waited for a row judges it anew, but by
+# nothing that stands in a subquery. Times are in hours where they are promised: the database may be
+# in a time zone in which a day has 23 of them. The log's trigger counts in days.
 _DEAD_SESSIONS = """
 SELECT id FROM sessions WHERE expires_at < now()
 UNION SELECT id FROM sessions WHERE revoked_at < now() - interval '1 hour'
@@ -28,16 +31,17 @@ _PURGES = (
     " WHERE at < now() - interval '24 hours' ORDER BY at LIMIT %s)",
     "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log"
     " WHERE at < now() - interval '400 days' ORDER BY at LIMIT %s)",
-    "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens"
-    " WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
+    "DELETE FROM refresh_tokens WHERE expires_at < now() AND hash IN"
+    " (SELECT hash FROM refresh_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
     # Nobody wants to hear of it any more, and nobody offers it again.
-    "DELETE FROM pushes WHERE (session_id, chat) IN (SELECT session_id, chat FROM pushes"
+    "DELETE FROM pushes WHERE made_at < now() - interval '1 hour' AND (session_id, chat) IN"
+    " (SELECT session_id, chat FROM pushes"
     " WHERE made_at < now() - interval '1 hour' ORDER BY made_at LIMIT %s)",
     f"""DELETE FROM refresh_tokens WHERE hash IN (
         SELECT hash FROM refresh_tokens WHERE session_id IN ({_DEAD_SESSIONS}) LIMIT %s
     )""",  # noqa: S608 - constants
     f"""WITH gone AS (
-        DELETE FROM sessions WHERE id IN (
+        DELETE FROM sessions WHERE (expires_at < now() OR revoked_at IS NOT NULL) AND id IN (
             SELECT dead.id FROM ({_DEAD_SESSIONS}) AS dead WHERE NOT EXISTS (
                 SELECT FROM refresh_tokens t WHERE t.session_id = dead.id
             ) LIMIT %s

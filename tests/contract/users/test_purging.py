@@ -1,5 +1,6 @@
 """What users throws away, and how much of it at a time."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,18 @@ INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)
 SELECT convert_to(id || ' ' || n, 'UTF8'), id, n, now() + interval '1 day'
 FROM made, generate_series(1, 10) AS n
 """
+MAKE_PUSH = """
+WITH made AS (
+    INSERT INTO push_subscriptions (session_id, user_id, endpoint, p256dh, auth, level, silent)
+    SELECT id, user_id, 'https://push.example.org/1', '', '', 'all', false FROM sessions
+    RETURNING session_id
+)
+INSERT INTO pushes (session_id, chat, seq, sender, due_at, made_at)
+SELECT session_id, gen_random_uuid(), 2, gen_random_uuid(), 'infinity', now() FROM made
+"""
+WAITING = (
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 COUNT = "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM refresh_tokens)"
 
 
@@ -163,6 +176,49 @@ async def test_days_have_24_hours_in_any_time_zone(settings: Settings, users: An
                 connection, new_id(), "code", maker=ann.id, chat=None, role="member", uses=1, days=1
             )
     assert abs(ends - now - timedelta(days=1)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("stale", "fresh", "count_rows"),
+    [
+        (
+            ("UPDATE refresh_tokens SET expires_at = now() - interval '1 minute'",),
+            "UPDATE refresh_tokens SET expires_at = now() + interval '1 day'",
+            "SELECT count(*) FROM refresh_tokens",
+        ),
+        (
+            (
+                "DELETE FROM refresh_tokens",
+                "UPDATE sessions SET expires_at = now() - interval '1 minute'",
+            ),
+            "UPDATE sessions SET expires_at = now() + interval '1 day'",
+            "SELECT count(*) FROM sessions",
+        ),
+        (
+            (MAKE_PUSH, "UPDATE pushes SET made_at = now() - interval '2 hours'"),
+            "UPDATE pushes SET made_at = now()",
+            "SELECT count(*) FROM pushes",
+        ),
+    ],
+    ids=["token", "session", "push"],
+)
+async def test_what_is_renewed_while_it_is_thrown_away_stays(
+    users: Any, pool: Pool, stale: tuple[str, ...], fresh: str, count_rows: str
+) -> None:
+    """A session that is refreshed in its last moment, and a chat that has news after an hour."""
+    await users.sign_up("ann")
+    async with pool.connection() as connection:
+        for statement in stale:
+            await connection.execute(statement)
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute(fresh)
+        purging = asyncio.create_task(purge_stale_rows(pool, rows=30))
+        async with pool.connection() as watcher, asyncio.timeout(30):
+            while (await watcher.execute(WAITING)).rowcount == 0:  # noqa: ASYNC110 - a database's
+                await asyncio.sleep(0.01)
+    assert await purging is False
+    async with pool.connection() as connection:
+        assert await (await connection.execute(count_rows)).fetchone() == (1,)
 
 
 async def test_what_cannot_be_thrown_away_keeps_nothing_else(users: Any, pool: Pool) -> None:
