@@ -183,6 +183,7 @@ def create_calls(
             "finish_upload", "files", "state", FinishUpload, Attachment,
             partial(files.finish_upload, pool),
         ),
+        Call("keep_uploads", "files", "state", FileIds, Done, partial(files.keep_uploads, pool)),
         Call("drop_upload", "files", "state", DropUpload, Done, partial(files.drop_upload, pool)),
         Call("find_file", "files", "reads", FindFile, StoredFile, partial(files.find_file, pool)),
         Call("find_files", "edge", "reads", FindFiles, FilesFound, partial(files.find_files, pool)),

@@ -51,6 +51,11 @@ def _read(step: store.Step) -> Attachment | None:
     return None if step.file is None else msgspec.convert(step.file, Attachment)
 
 
+async def keep_uploads(pool: Pool, request: FileIds) -> Done:
+    await store.keep_uploads(pool, request.ids)
+    return Done(changed=True)
+
+
 async def drop_upload(pool: Pool, request: DropUpload) -> Done:
     return Done(changed=await store.drop_upload(pool, request.id))
 

@@ -105,6 +105,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
                 tasks.create_task(watch.run()),
+                tasks.create_task(uploads.tell()),
                 tasks.create_task(sweep.run()),
                 tasks.create_task(sweep.run_through(random.randrange(len(SHARDS)))),  # noqa: S311
             ]

@@ -25,6 +25,7 @@ from files.upstream import Chats
 
 MAX_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 5  # for one of those under way to end
+TELL_SECONDS: Final = 2.0  # chats takes what it hears nothing of for 10 s for broken off
 
 
 class Asked(NamedTuple):
@@ -48,6 +49,22 @@ class Uploads:
         self._store = store
         self._previews = previews
         self._at_once = at_once
+        self._under_way: set[str] = set()
+        self._has_some = asyncio.Event()
+
+    async def tell(self) -> None:
+        """Tells chats which ones go on, until cancelled: those of a process that was killed must
+        not count as under way."""
+        while True:
+            await self._has_some.wait()
+            await asyncio.sleep(TELL_SECONDS)
+            if not self._under_way:
+                self._has_some.clear()
+                continue
+            try:
+                await self._chats.keep_uploads(sorted(self._under_way))
+            except Refusal as refusal:
+                log("uploads not told", code=refusal.code)
 
     async def take(self, caller: Claims, asked: Asked, body: AsyncIterator[bytes]) -> Attachment:
         """Raises Refusal, BodyBroken, StoreUnavailable."""
@@ -69,6 +86,8 @@ class Uploads:
             raise
         if known is not None:
             return known
+        self._under_way.add(file)
+        self._has_some.set()
         try:
             with UPLOADS.track_inprogress():
                 async with asyncio.timeout(MAX_SECONDS):
@@ -82,6 +101,8 @@ class Uploads:
                     "invalid_request", "The upload took longer than ten minutes."
                 ) from error
             raise
+        finally:
+            self._under_way.discard(file)
         return result
 
     def _too_many(self) -> Refusal:

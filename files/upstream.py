@@ -47,6 +47,10 @@ class Chats:
         begun = await self._calls.call("begin_upload", request, UploadBegun, key=request.chat)
         return begun.known
 
+    async def keep_uploads(self, files: list[str]) -> None:
+        """They go on."""
+        await self._calls.call("keep_uploads", FileIds(ids=files), Done)
+
     async def finish_upload(self, request: FinishUpload) -> Attachment:
         return await self._calls.call("finish_upload", request, Attachment, key=request.id)
 

@@ -81,6 +81,16 @@ async def finish_upload(pool: Pool, upload: FinishUpload) -> Step:
     return Step(*(await fetch(pool, _FINISH, parameters))[0])
 
 
+async def keep_uploads(pool: Pool, files: list[str]) -> None:
+    """They count as under way for a while."""
+    await fetch(
+        pool,
+        "UPDATE files SET told_at = clock_timestamp() WHERE id = ANY (%s::uuid[])"
+        " AND stored_at IS NULL AND doomed_at IS NULL RETURNING id",
+        (id_array(files),),
+    )
+
+
 async def drop_upload(pool: Pool, file: str) -> bool:
     """Dooms what is not finished; whether it was so."""
     rows = await fetch(

@@ -111,7 +111,7 @@ class ListDoomed(Wire, omit_defaults=False):
 
 
 class FileIds(Wire, omit_defaults=False):
-    """In answers: those that are meant. `forget_files`: their bytes are gone. `known_files`: which
-    of them does chats know at all?"""
+    """In answers: those that are meant. `keep_uploads`: their bytes still come. `forget_files`:
+    their bytes are gone. `known_files`: which of them does chats know at all?"""
 
     ids: list[str]

@@ -113,6 +113,24 @@ def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
     assert got.content == DATA
 
 
+def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
+    """However long it takes, it counts as under way."""
+    may_end = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield DATA[:600_000]
+        assert may_end.wait(60)
+        yield DATA[600_000:]
+
+    with ThreadPoolExecutor(1) as threads:
+        trying = threads.submit(lambda: stage.upload(body(), new_id()))
+        try:
+            wait_until(lambda: len(stage.ask("SELECT id FROM files WHERE told_at > began_at")) == 1)
+        finally:
+            may_end.set()
+        assert trying.result().status_code == 201
+
+
 def test_killed_behind_the_last_byte(stage: Stage) -> None:
     """chats is told late or never that the bytes are there: the file is made once all the same."""
     key, may_end = new_id(), threading.Event()
