@@ -11,7 +11,12 @@ from aiohttp.test_utils import TestServer
 from hubbub_client import Client
 
 PATIENCE_SECONDS: Final = 20.0
-SESSION = {"user": {"id": "ann"}, "token": "a", "refreshToken": "r", "expiresIn": 900}
+SESSION: dict[str, Any] = {
+    "user": {"id": "ann"},
+    "token": "a",
+    "refreshToken": "r",
+    "expiresIn": 900,
+}
 LOST: Final = 0  # as a status: it is done, and the answer does not arrive
 
 Answer = tuple[int, Any]
@@ -29,7 +34,9 @@ class Stub:
         }  # fmt: skip
         self.may_begin = asyncio.Event()  # until then a socket is not ready
         self.may_begin.set()
+        self.session = SESSION  # of who logs in
         self.asked: list[tuple[str, str]] = []
+        self.connects: list[dict[str, Any]] = []  # of each socket
         self.said: list[dict[str, Any]] = []  # over all sockets, without `connect`
         self.sockets: list[web.WebSocketResponse] = []
 
@@ -41,7 +48,7 @@ class Stub:
         if request.path == "/ws":
             return await self._talk(request)
         if request.path == "/api/user/login":
-            return web.json_response(SESSION)
+            return web.json_response(self.session)
         self.asked.append((request.method, request.path_qs))
         answer = self.answer(request.method, request.path_qs)
         status, body = answer if isinstance(answer, tuple) else await answer
@@ -61,6 +68,7 @@ class Stub:
             said = json.loads(frame.data)
             if said["type"] == "connect":
                 self.sockets.append(socket)
+                self.connects.append(said)
                 await self.may_begin.wait()
                 await socket.send_str(json.dumps(self.ready))
             else:

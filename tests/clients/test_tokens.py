@@ -78,4 +78,4 @@ async def test_a_session_that_has_ended_is_forgotten() -> None:
             with pytest.raises(Unauthenticated):
                 await client.chats()
             assert client.rest.tokens is None
-        assert store.names("") == ["cursor c"]
+        assert store.names("") == ["cursor c", "user"]

@@ -6,19 +6,18 @@ import { Chat } from "./chat.js";
 import { clock as realClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { ProgramRest } from "./deletions.js";
-import { NotFound, Stopped, Unauthenticated, refusal } from "./errors.js";
+import { Stopped, Unauthenticated, refusal } from "./errors.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
-import { Pauses } from "./pauses.js";
+import { Pulls } from "./pulls.js";
 import { Queue } from "./queue.js";
 import { Session } from "./session.js";
 import { BrowserStore, MemoryStore } from "./store.js";
 
 const MAX_WAITING = 10_000; // events that the program has not taken yet
 const MAX_MOMENTS = 1_000;
-const PULL_AGAIN_MS = 1_000;
-const MAX_PULL_AGAIN_MS = 60_000; // whatever the server says
+const REVOKED = 4502;
 
 /**
  * Make one with `Client.open`; sign up or log in then, unless the store has a session already.
@@ -39,8 +38,8 @@ export class Client {
   #anew = []; // what is kept when the program has done with each "restarted" that waits
   #isHeard = false; // somebody iterates over `events`
   #isFull = false; // the program is slower than what comes
-  #wanted = [];
-  #pauses; // of pulls
+  #pulls;
+  #begun = 0; // how often everything has begun anew, for another user
   #ended = null;
 
   /**
@@ -63,7 +62,6 @@ export class Client {
     if (!WebSocket) throw new TypeError("There is no WebSocket here: give one to Client.open.");
     const address = origin.replace(/\/$/, "");
     this.#kept = kept;
-    this.#pauses = new Pauses(clock);
     this.#session = new Session({
       ...left, make: (chat, from) => new Order(this.#from(chat, from)),
     });
@@ -71,6 +69,11 @@ export class Client {
       fetch, clock, random, origin: address, tokens: left.tokens,
       onTokens: (tokens) => kept.keepTokens(tokens), stored: () => kept.tokens(),
       locks: store instanceof BrowserStore ? globalThis.navigator.locks : undefined,
+    });
+    this.#pulls = new Pulls({
+      rest: this.rest, session: this.#session, clock,
+      follow: (outputs) => this.#follow(outputs),
+      isFull: () => this.#isFull, isOver: () => this.#ended !== null,
     });
     this.outbox = new Outbox({
       store, clock, random, perform: (change, user) => this.#perform(change, user),
@@ -118,8 +121,7 @@ export class Client {
   async logOut() {
     await this.rest.logOut();
     await this.outbox.forget();
-    await this.#kept.forgetSession();
-    this.#shown.clear();
+    await this.#kept.forget();
     await this.close();
   }
 
@@ -153,8 +155,9 @@ export class Client {
     for (;;) {
       const event = await this.#events.take();
       if (this.#isFull && this.#events.size < MAX_WAITING / 2) this.#haveRoom();
+      const begun = this.#begun;
       yield event;
-      await this.#keepCursor(event);
+      if (begun === this.#begun && this.#kept.user !== null) await this.#keepCursor(event);
     }
   }
 
@@ -239,12 +242,28 @@ export class Client {
   // ---- one socket after the other
 
   async #start() {
+    const begun = this.#kept.user === this.user ? undefined : this.#beginAnew();
     this.#ended = null; // an earlier session may have ended
     this.#events.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
     else if (this.#session.user !== this.user) this.#connection.reopen();
+    await begun;
     await this.outbox.resume(this.user);
+  }
+
+  /** What came for the user before, and their place, is nothing to the one who logs in. */
+  #beginAnew() {
+    this.#session.beginAnew();
+    this.#begun += 1;
+    this.#events.clear();
+    this.#moments.clear();
+    this.#anew = [];
+    this.#shown.clear();
+    for (const chat of this.#chats.values()) chat.forget();
+    this.#isFull = false;
+    this.#pulls.goOn();
+    return this.#kept.beginAnew(this.user);
   }
 
   /** What was loaded before the first socket is shown: events begin there. */
@@ -270,7 +289,16 @@ export class Client {
     if (state !== "stopped" || this.#isFull) return;
     if (this.rest.tokens === null) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
-    } else this.#end(new Stopped(code, reason));
+    } else {
+      if (code === REVOKED) this.#forgetTokens();
+      this.#end(new Stopped(code, reason));
+    }
+  }
+
+  /** The session is over: the next program logs in. */
+  #forgetTokens() {
+    this.#kept.forgetTokens(this.rest.tokens).catch(() => {});
+    this.rest.tokens = null;
   }
 
   #end(error) {
@@ -279,7 +307,7 @@ export class Client {
     this.#events.fail(error);
     this.#moments.fail(error);
     for (const { reject } of this.#whenReady.splice(0)) reject(error);
-    this.#pauses.end();
+    this.#pulls.hurry();
   }
 
   // ---- what follows from what came
@@ -301,7 +329,7 @@ export class Client {
     for (const { deliver, restarted, pull, answer, moment } of outputs) {
       if (deliver) this.#deliver(deliver);
       else if (restarted !== undefined) this.#restarted(restarted);
-      else if (pull) this.#pull(pull);
+      else if (pull) this.#pulls.begin(pull);
       else if (answer) this.#answers.came(answer);
       else if (moment) this.#moments.push(moment, MAX_MOMENTS);
     }
@@ -334,37 +362,8 @@ export class Client {
   #haveRoom() {
     this.#isFull = false;
     if (this.#ended !== null) return;
-    for (const go of this.#wanted.splice(0)) go();
+    this.#pulls.goOn();
     if (this.#connection.state === "stopped") this.#connection.open();
-  }
-
-  /** Page after page, until nothing is missing or the socket that needed it is gone. */
-  async #pull(first) {
-    for (let pull = first; pull && this.#session.wants(pull) && this.#ended === null; ) {
-      if (this.#isFull) await new Promise((resolve) => this.#wanted.push(resolve));
-      const outputs = await this.#page(pull);
-      if (outputs === null) continue;
-      const next = outputs.find((output) => output.pull?.chat === pull.chat);
-      this.#follow(outputs.filter((output) => output !== next));
-      pull = next?.pull;
-    }
-  }
-
-  /** What follows from the next page, or null when it did not come. */
-  async #page(pull) {
-    const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
-    try {
-      const options = { repeatMs: PULL_AGAIN_MS };
-      const { events, more } = await this.rest.call("GET", path, undefined, options);
-      return this.#session.pulled(pull, events, more);
-    } catch (error) {
-      if (error instanceof NotFound) return this.#session.gone(pull);
-      if (error instanceof Unauthenticated) return []; // the socket says the same
-      const askedMs = Math.max(PULL_AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
-      const pauseMs = Math.min(askedMs, MAX_PULL_AGAIN_MS);
-      await this.#pauses.take(pauseMs);
-      return null;
-    }
   }
 
   // ---- sending

@@ -1,6 +1,6 @@
 /**
- * What of a session is in the store: its tokens, its place in each chat, the history's epoch.
- * Written as it changes. The unsent changes beside it are the outbox's.
+ * What of a session is in the store: its tokens, its place in each chat and whose that is, the
+ * history's epoch. Written as it changes. The unsent changes beside it are the outbox's.
  */
 import { UNSENT } from "./outbox.js";
 
@@ -13,15 +13,17 @@ export class Kept {
   constructor(store) {
     this.#store = store;
     this.epoch = null;
+    this.user = null; // whose place it is, also when their session has ended
   }
 
   /** `{tokens, cursors, epoch}` as an earlier program left them. */
   async read() {
-    const [tokens, epoch, names] = await Promise.all([
-      this.tokens(), this.#store.get("epoch"), this.#store.names(CURSOR),
+    const [tokens, epoch, user, names] = await Promise.all([
+      this.tokens(), this.#store.get("epoch"), this.#store.get("user"), this.#store.names(CURSOR),
     ]);
     const seqs = await Promise.all(names.map((name) => this.#store.get(name)));
     this.epoch = epoch;
+    this.user = user ?? tokens?.user ?? null;
     return {
       tokens,
       // They count from when the epoch is there, which is written last.
@@ -37,9 +39,17 @@ export class Kept {
     return session === null ? null : JSON.parse(session);
   }
 
-  async keepTokens(tokens) {
-    if (tokens === null) await this.#store.remove("session");
-    else await this.#store.put("session", JSON.stringify(tokens));
+  keepTokens(tokens) {
+    return this.#write(() => (tokens === null
+      ? this.#removeTokens()
+      : this.#store.put("session", JSON.stringify(tokens))));
+  }
+
+  /** Their session has ended. Another window may have left those of a new one. */
+  forgetTokens({ access }) {
+    return this.#write(async () => {
+      if ((await this.tokens())?.access === access) await this.#removeTokens();
+    });
   }
 
   keepCursors(cursors, epoch) {
@@ -62,9 +72,26 @@ export class Kept {
   }
 
   /** Everything but what is unsent. */
-  async forgetSession() {
+  async forget() {
+    this.user = null;
     await this.#forget("");
     this.epoch = null;
+  }
+
+  /** For another user, of whose place nothing is known yet. */
+  beginAnew(user) {
+    this.user = user;
+    this.epoch = null;
+    return this.#write(async () => {
+      const names = await this.#store.names(CURSOR);
+      for (const name of ["epoch", ...names]) await this.#store.remove(name);
+      await this.#store.put("user", user);
+    });
+  }
+
+  async #removeTokens() {
+    if (this.user !== null) await this.#store.put("user", this.user);
+    await this.#store.remove("session");
   }
 
   #forget(beginning) {

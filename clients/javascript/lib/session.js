@@ -40,6 +40,16 @@ export class Session {
     for (const [chat, seq] of Object.entries(cursors)) this.add(chat, make(chat, seq, seq));
   }
 
+  /** For another user: as if there had been no socket yet. */
+  beginAnew() {
+    this.epoch = null;
+    this.#places.clear();
+    this.#pulling.clear();
+    this.#ends.clear();
+    this.#had = {};
+    this.#said = {};
+  }
+
   /** `{chat: seq}` up to which events have come. */
   get cursors() {
     return Object.fromEntries([...this.#places].map(([chat, { cursor }]) => [chat, cursor]));

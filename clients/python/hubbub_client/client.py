@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from hubbub_client.chat import Chat
-from hubbub_client.connection import Connection
+from hubbub_client.connection import REVOKED, Connection
 from hubbub_client.errors import NoAnswer, Stopped, Unauthenticated, refusal
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
@@ -62,6 +62,7 @@ class Client:
         self._begins: Mapping[str, int] = {}  # where chats begin on the last socket
         # What is kept when the program has done with each `Restarted` that waits.
         self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
+        self._begun = 0  # how often everything has begun anew, for another user
         self._is_heard = False  # somebody iterates over `events`
         self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
@@ -124,7 +125,7 @@ class Client:
         """Ends the session; the store keeps nothing of it, nor what the user has not sent."""
         await self.rest.log_out()
         self.outbox.forget()
-        self._kept.forget_session()
+        self._kept.forget()
 
     async def until_ready(self) -> None:
         """Waits until the socket is there. Raises what ended the client for good."""
@@ -148,8 +149,10 @@ class Client:
             event = await self._events.take()
             if len(self._events) < MAX_WAITING / 2:
                 self._connection.is_wanted.set()
+            begun = self._begun
             yield event
-            self._keep_cursor(event)
+            if begun == self._begun and self._kept.user is not None:
+                self._keep_cursor(event)
 
     async def moments(self) -> AsyncIterator[Moment]:
         """Typing, presence, and what other devices of the user did; lost while away. Ends as
@@ -213,6 +216,7 @@ class Client:
     def _start(self) -> None:
         if self._running is not None:  # as somebody else, or again
             self._running.cancel()
+            self._connection.is_ready.clear()
         self._ended = self._events.error = self._moments.error = None
         self._running = asyncio.create_task(self._run())
         self.outbox.resume(self.user)
@@ -220,14 +224,29 @@ class Client:
     def _keep_tokens(self, tokens: Tokens | None) -> None:
         """The session lives, or there is another one: what was stopped without one goes on. Or it
         has ended: the next program logs in."""
+        if tokens is not None and tokens.user != self._kept.user:
+            self._begin_anew()
         self._kept.keep_tokens(tokens)
         if tokens is not None:
             self.outbox.resume(tokens.user)
+
+    def _begin_anew(self) -> None:
+        """What came for the user before, and their place, is nothing to the one who logs in."""
+        self._kept.forget()
+        self._session.begin_anew()
+        self._begun += 1
+        for waiting in (self._events, self._moments, self._anew):
+            waiting.clear()
+        for chat in self._chats.values():
+            chat.forget()
+        self._connection.is_wanted.set()
 
     async def _run(self) -> None:
         try:
             await self._connection.run()
         except Exception as error:
+            if isinstance(error, Stopped) and error.code == REVOKED:
+                self.rest.forget()
             self._end(error)
 
     def _end(self, error: Exception) -> None:

@@ -42,6 +42,7 @@ MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server says
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
+REVOKED: Final = 4502
 
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _encode = msgspec.json.encode

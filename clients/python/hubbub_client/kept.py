@@ -1,4 +1,5 @@
-"""What of a session is in the store: its tokens, its place in each chat, the history's epoch."""
+"""What of a session is in the store: its tokens, its place in each chat and whose that is, the
+history's epoch."""
 
 from collections.abc import Mapping
 
@@ -14,6 +15,10 @@ class Kept:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        tokens = self.tokens()
+        if tokens is not None and tokens.user != self.user:  # a command has logged in since
+            self.forget()
+            self.keep_tokens(tokens)
 
     def tokens(self) -> Tokens | None:
         value = self._store.get("session")
@@ -21,9 +26,24 @@ class Kept:
 
     def keep_tokens(self, tokens: Tokens | None) -> None:
         if tokens is None:
+            self._keep_user(self.user)
             self._store.remove("session")
         else:
+            self._keep_user(tokens.user)
             self._store.put("session", msgspec.json.encode(tokens))
+
+    @property
+    def user(self) -> str | None:
+        """Whose place it is, also when their session has ended; None where there is none."""
+        value = self._store.get("user")
+        if value is not None:
+            return value.decode()
+        tokens = self.tokens()
+        return None if tokens is None else tokens.user
+
+    def _keep_user(self, user: str | None) -> None:
+        if user is not None:
+            self._store.put("user", user.encode())
 
     @property
     def epoch(self) -> str | None:
@@ -50,7 +70,7 @@ class Kept:
         for chat in self.cursors():
             self.forget_cursor(chat)
 
-    def forget_session(self) -> None:
+    def forget(self) -> None:
         """Everything but what is unsent."""
         for name in self._store.names(""):
             if not name.startswith(UNSENT):

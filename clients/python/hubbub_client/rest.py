@@ -101,7 +101,7 @@ class Rest:
     async def log_out(self) -> None:
         with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier try
             await self.call("POST", "/api/user/logout")
-        self._forget()
+        self.forget()
 
     async def access_token(self, *, anew: bool = False) -> str:
         """One that is good for a while; with `anew` not the one that is there. Raises
@@ -116,7 +116,7 @@ class Rest:
                     answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
                 except Unauthenticated:
                     if self.tokens is before:
-                        self._forget()
+                        self.forget()
                         raise
                     return self._session().access
                 if self.tokens is before:  # nobody else has logged in meanwhile
@@ -135,7 +135,8 @@ class Rest:
         )
         self.on_tokens(self.tokens)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """The session has ended."""
         self.tokens = None
         self.on_tokens(None)
 

@@ -124,6 +124,14 @@ class Session:
         self._sockets = 0  # that became ready
         self._failures = 0  # sockets in a row that did not become ready
 
+    def begin_anew(self) -> None:
+        """For another user: as if there had been no socket yet."""
+        self.cursors.clear()
+        self.epoch = None
+        self._shown.clear()
+        self._held.clear()
+        self._ends.clear()
+
     def show(self, chat: str, seq: int) -> None:
         """The program has read the chat's history up to here. Before the first socket its events
         begin there."""

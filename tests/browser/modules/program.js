@@ -23,8 +23,10 @@ export const message = (seq, rest = {}) => ({
 const TOKENS = { user: "ann", access: "a", refresh: "r", expires: 1e15 };
 
 /** A client whose server is the rule: `answers(method, path)` gives `[status, body, headers]`. */
-export async function somebody({ store = new MemoryStore(), answers = () => [404, {}] } = {}) {
-  await store.put("session", JSON.stringify(TOKENS));
+export async function somebody({
+  store = new MemoryStore(), answers = () => [404, {}], tokens = TOKENS,
+} = {}) {
+  if (tokens !== null) await store.put("session", JSON.stringify(tokens));
   const sockets = [];
   const calls = [];
   const clock = new StandingClock();

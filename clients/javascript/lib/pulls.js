@@ -1,0 +1,69 @@
+/**
+ * What of chats did not come over the socket: page after page, until nothing is missing or the socket
+ * that needed it is gone.
+ */
+import { NotFound, Unauthenticated } from "./errors.js";
+import { Pauses } from "./pauses.js";
+
+const AGAIN_MS = 1_000;
+const MAX_AGAIN_MS = 60_000; // whatever the server says
+
+export class Pulls {
+  #rest;
+  #session;
+  #follow;
+  #isFull;
+  #isOver;
+  #pauses;
+  #waiting = [];
+
+  /**
+   * `follow(outputs)` does what follows from a page. While `isFull()` no other one is asked for, and
+   * none at all when it `isOver()`.
+   */
+  constructor({ rest, session, clock, follow, isFull, isOver }) {
+    this.#rest = rest;
+    this.#session = session;
+    this.#follow = follow;
+    this.#isFull = isFull;
+    this.#isOver = isOver;
+    this.#pauses = new Pauses(clock);
+  }
+
+  async begin(first) {
+    for (let pull = first; pull && this.#session.wants(pull) && !this.#isOver(); ) {
+      if (this.#isFull()) await new Promise((resolve) => this.#waiting.push(resolve));
+      const outputs = await this.#page(pull);
+      if (outputs === null) continue;
+      const next = outputs.find((output) => output.pull?.chat === pull.chat);
+      this.#follow(outputs.filter((output) => output !== next));
+      pull = next?.pull;
+    }
+  }
+
+  /** There is room again. */
+  goOn() {
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** Nobody waits any longer to ask again. */
+  hurry() {
+    this.#pauses.end();
+  }
+
+  /** What follows from the next page, or null when it did not come. */
+  async #page(pull) {
+    const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
+    try {
+      const options = { repeatMs: AGAIN_MS };
+      const { events, more } = await this.#rest.call("GET", path, undefined, options);
+      return this.#session.pulled(pull, events, more);
+    } catch (error) {
+      if (error instanceof NotFound) return this.#session.gone(pull);
+      if (error instanceof Unauthenticated) return []; // the socket says the same
+      const askedMs = Math.max(AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
+      await this.#pauses.take(Math.min(askedMs, MAX_AGAIN_MS));
+      return null;
+    }
+  }
+}

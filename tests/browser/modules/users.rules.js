@@ -1,0 +1,81 @@
+import { MemoryStore } from "/web/client/store.js";
+import { Stopped } from "/web/client/errors.js";
+import { rule, same } from "./checks.js";
+import { READY, listen, long, message, somebody } from "./program.js";
+
+const session = (id) => ({ user: { id }, token: id, refreshToken: id, expiresIn: 900 });
+const answers = (_, path) => (path === "/api/user/login" ? [200, session("ben")] : [200, {}]);
+const BEN = { username: "ben", password: "correct horse" };
+
+rule("who logs in next begins with what comes, not with what waits for the user before", async () => {
+  for (const isLoggedOut of [true, false]) {
+    const { client, store, calls, sockets, socket } = await somebody({ answers });
+    socket().hear(READY, message(6), message(7), message(8));
+    const events = client.events();
+    const had = [(await events.next()).value.seq];
+    if (isLoggedOut) await client.logOut();
+    await client.logIn(BEN);
+    await long();
+    same([sockets.length, socket().sent], [2, [{ type: "connect", token: "ben", resume: {} }]]);
+    socket().hear({
+      ...READY, user: "ben", chats: { c: 12, d: 7 }, read: { c: 2, d: 3 },
+    }, message(13), message(8, { chat: "d" }));
+    await long();
+    same([store.get("cursor c"), store.get("user")], ["12", "ben"]);
+    for (const _ of [1, 2]) had.push((await events.next()).value.seq);
+    same([had, calls.filter(([, path]) => path.includes("/events"))], [[6, 13, 8], []]);
+  }
+});
+
+rule("nothing of a session is in the store once it was logged out", async () => {
+  const { client, store, socket } = await somebody({ answers });
+  socket().hear(READY, message(6), message(7));
+  const events = client.events();
+  await events.next();
+  await client.logOut();
+  same((await events.next()).value.seq, 7);
+  await long();
+  same(store.names(""), []);
+});
+
+rule("a place is that of its user, also when their session has ended", async () => {
+  for (const [id, resume, epoch] of [["ann", { c: 5 }, "e"], ["ben", {}, undefined]]) {
+    const store = new MemoryStore();
+    const first = await somebody({ store, answers: () => [401, { code: "unauthenticated" }] });
+    first.socket().hear(READY, { type: "expiring" });
+    await long();
+    same(store.get("session"), null);
+    await first.client.close();
+    const next = await somebody({ store, answers: () => [200, session(id)], tokens: null });
+    await next.client.logIn(BEN);
+    await long();
+    same(next.socket().sent, [{ type: "connect", token: id, resume, epoch }]);
+  }
+});
+
+rule("a session that was revoked is forgotten, unless there is another one by now", async () => {
+  for (const other of [null, JSON.stringify({ access: "another window's" })]) {
+    const { client, store, socket } = await somebody();
+    const had = listen(client);
+    socket().hear(READY);
+    if (other !== null) store.put("session", other);
+    socket().onclose({ code: 4502, reason: "revoked" });
+    await long();
+    same([had.error instanceof Stopped, had.error.code, client.rest.tokens], [true, 4502, null]);
+    same([store.get("session"), store.get("cursor c")], [other, "5"]);
+  }
+});
+
+rule("who logs in next is connected at once, however much waits for the user before", async () => {
+  const { client, sockets, socket } = await somebody({ answers });
+  const events = client.events();
+  const first = events.next();
+  const all = Array.from({ length: 10_100 }, (_, n) => message(n + 6));
+  socket().hear(READY, ...all);
+  await first;
+  await client.logIn(BEN);
+  await long();
+  same([sockets.length, client.state], [2, "connecting"]);
+  socket().hear({ ...READY, user: "ben", chats: { d: 7 } }, message(8, { chat: "d" }));
+  same([(await events.next()).value.seq, client.state], [8, "ready"]);
+});

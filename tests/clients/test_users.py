@@ -1,0 +1,113 @@
+"""Several users on one object of the Python client, or on one store, one after the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from hubbub_client import Client, MemoryStore, Stopped
+from hubbub_client.rest import Tokens
+
+from tests.clients.stub import Stub, message, serving, until
+
+
+async def take(events: AsyncIterator[Any], number: int) -> list[int]:
+    return [(await anext(events)).seq for _ in range(number)]
+
+
+def be(stub: Stub, user: str, **ready: Any) -> None:
+    """Who logs in next is this one."""
+    stub.session = {**stub.session, "user": {"id": user}}
+    stub.ready |= {"user": user, **ready}
+
+
+@pytest.mark.parametrize("is_logged_out", [True, False])
+async def test_who_logs_in_next_begins_with_what_comes(is_logged_out: bool) -> None:
+    """Nothing that waits for the user before is theirs, nor is that one's place in a chat."""
+    store = MemoryStore()
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        stub.answer = lambda *_: (200, {})
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await stub.hear(*(message(seq) for seq in range(6, 10)))
+        await until(lambda: client.cursor("c") == 9)
+        events = client.events()
+        assert await take(events, 1) == [6]
+        if is_logged_out:
+            await client.log_out()
+        be(stub, "ben", chats={"c": 12, "d": 7}, read={"c": 2, "d": 3})
+        await client.log_in("ben", "correct horse")
+        await client.until_ready()
+        assert store.get("cursor c") == b"12"
+        await stub.hear(message(13), message(8, chat="d"))
+        assert sorted(await take(events, 2)) == [8, 13]
+        assert not [path for _, path in stub.asked if "/events" in path]
+        assert stub.connects[-1]["resume"] == {}
+        assert store.get("user") == b"ben"
+
+
+async def test_what_a_user_has_had_is_not_counted_for_the_next_one() -> None:
+    """Also where it was in the program's hands when the other one logged in."""
+    store = MemoryStore()
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        stub.answer = lambda *_: (200, {})
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await stub.hear(message(6), message(7))
+        events = client.events()
+        assert await take(events, 1) == [6]
+        await client.log_out()
+        assert await take(events, 1) == [7]
+        assert store.names("") == []
+        be(stub, "ben", chats={"c": 12})
+        await client.log_in("ben", "correct horse")
+        await client.until_ready()
+        await stub.hear(message(13))
+        assert await take(events, 1) == [13]
+        assert store.get("cursor c") == b"12"
+
+
+@pytest.mark.parametrize(("user", "resumed"), [("ann", {"c": 3}), ("ben", {})])
+async def test_a_place_is_that_of_its_user(user: str, resumed: dict[str, int]) -> None:
+    """When their session has ended, the same user goes on, and another one begins anew."""
+    store = MemoryStore()
+    store.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 0.0)))
+    store.put("cursor c", b"3")
+    store.put("epoch", b"e")
+    async with serving() as (stub, origin):
+        async with Client(origin, store) as client:
+            client.rest.forget()
+        be(stub, user)
+        async with Client(origin, store) as client:
+            await client.log_in(user, "correct horse")
+            await client.until_ready()
+            assert stub.connects[-1]["resume"] == resumed
+
+
+async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
+    """The command knows nothing of places."""
+    store = MemoryStore()
+    for name, value in (("user", b"ann"), ("cursor c", b"3"), ("epoch", b"e")):
+        store.put(name, value)
+    store.put("session", msgspec.json.encode(Tokens("ben", "a", "r", 1e12)))
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        await client.until_ready()
+        assert stub.connects[-1]["resume"] == {}
+        assert client.user == "ben"
+
+
+async def test_a_session_that_was_revoked_is_forgotten() -> None:
+    """The next program logs in with what it is given; its user's place stays."""
+    store = MemoryStore()
+    async with serving() as (stub, origin):
+        async with Client(origin, store) as client:
+            await client.log_in("ann", "correct horse")
+            await client.until_ready()
+            events = client.events()
+            waiting = asyncio.create_task(anext(events))
+            await stub.sockets[-1].close(code=4502, message=b"revoked")
+            with pytest.raises(Stopped) as ended:
+                await waiting
+            assert (ended.value.code, client.rest.tokens) == (4502, None)
+        assert (store.get("session"), store.get("cursor c")) == (None, b"5")
