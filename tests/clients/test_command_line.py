@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hubbub_client import Client
 from hubbub_client.__main__ import SessionStore, parse, tail
+from hubbub_client.rest import Tokens
 from hubbub_client.store import FileStore
 
 from tests.clients.stub import Answer, message, serving, somebody, until
@@ -85,3 +91,72 @@ async def test_a_message_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
             await until(is_shown)
     text = r"two\nlines, \ta tab, \x1b[2J, \x9b, \u2028, Grüße " + "👩\u200d👧"
     assert shown == f"t5\tben\t{text}\n"
+
+
+PACKAGE = Path(__file__).parents[2] / "clients" / "python"
+
+
+async def command(origin: str, store: Path, *words: str | bytes, **rest: Any) -> tuple[int, str]:
+    """Its exit code, and what it says of what went wrong."""
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # without a terminal to ask
+        check=False,
+        **rest,
+    )
+    return ran.returncode, ran.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [("chats",), ("search", "hello"), ("send", "c", "hello")])
+async def test_a_reader_that_has_had_enough_ends_a_command(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """As it ends `dmesg`: `… | head -1` is no failure."""
+    info = {"messageId": "m9", "seq": 9, "at": "t9"}
+    answer = {
+        "chats": [{"id": "c", "chatName": "talk"}] * 3, "messages": [message(5)], "next": None,
+        "messageInfo": info,
+    }  # fmt: skip
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with serving() as (stub, origin):
+        stub.answer = lambda *_: (200, answer)
+        store = tmp_path / "store"
+        session = FileStore(store)
+        session.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
+        session.close()
+        assert await command(origin, store, *words, stdout=writer) == (0, "")
+    os.close(writer)
+
+
+@pytest.mark.parametrize(
+    ("words", "store", "said"),
+    [
+        (("upload", "c", "none.pdf"), "new", "No such file or directory: 'none.pdf'"),
+        (("send", "c", b"caf\xe9"), "new", "The text is not UTF-8."),
+        (("log-in", "ann"), "new", "There is no password: set HUBBUB_PASSWORD."),
+        (("chats",), "folder", "unable to open database file"),
+        (("chats",), "text", "file is not a database"),
+    ],
+)
+async def test_what_is_of_no_use_is_told_in_a_sentence(
+    words: tuple[str, ...], store: str, said: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Not in a traceback."""
+    monkeypatch.delenv("HUBBUB_PASSWORD", raising=False)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("These are some words of a text. " * 100)
+    session = FileStore(tmp_path / "new")
+    session.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
+    session.close()
+    async with serving() as (stub, origin):
+        stub.answer = lambda *_: (200, {})
+        code, error = await command(origin, tmp_path / store, *words)
+    assert code == 2
+    assert error.splitlines()[-1].endswith(said)
+    assert "Traceback" not in error

@@ -10,6 +10,7 @@ import { Stopped, Unauthenticated, refusal } from "./errors.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
+import { findMessages, readChats } from "./pages.js";
 import { Pulls } from "./pulls.js";
 import { Queue } from "./queue.js";
 import { Session } from "./session.js";
@@ -172,9 +173,12 @@ export class Client {
     return this.#chats.get(id);
   }
 
-  /** The user's chats as `GET /api/chat` answers them, the newest message first. */
-  async chats(limit = 200) {
-    return (await this.rest.call("GET", `/api/chat?order=activity&limit=${limit}`)).chats;
+  /**
+   * The user's chats as `GET /api/chat` answers them, the newest message first: as many as `limit`,
+   * however many of them a page has.
+   */
+  chats(limit = 200) {
+    return readChats(this.rest, limit);
   }
 
   async createChat(name, ...participants) {
@@ -192,13 +196,12 @@ export class Client {
     return (await this.rest.call("GET", `/api/user?ids=${ids.join(",")}`)).users;
   }
 
-  /** Messages with these words, newest first, and where the next page begins: `{messages, next}`. */
-  async search(text, { chat, before, limit = 20 } = {}) {
-    const query = new URLSearchParams({ q: text, limit });
-    if (chat !== undefined) query.set("chat", chat);
-    if (before) query.set("before", before);
-    const { messages, next } = await this.rest.call("GET", `/api/search?${query}`);
-    return { messages, next };
+  /**
+   * Messages with these words, of a user or in a chat where one is given, newest first, and where the
+   * next page begins: `{messages, next}`.
+   */
+  search(text, wanted) {
+    return findMessages(this.rest, text, wanted);
   }
 
   /**

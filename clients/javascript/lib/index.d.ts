@@ -377,17 +377,23 @@ export class Client {
   moments(): AsyncGenerator<Moment, void, void>;
   /** The chat with this id; always the same object. */
   chat(id: string): Chat;
-  /** The user's chats as `GET /api/chat` answers them, the newest message first. */
+  /**
+   * The user's chats as `GET /api/chat` answers them, the newest message first: as many as `limit`,
+   * however many of them a page has.
+   */
   chats(limit?: number): Promise<any[]>;
   createChat(name: string, ...participants: string[]): Promise<Chat>;
   /** The one that the two have, which is made where there is none. */
   directChat(user: string): Promise<Chat>;
   /** Profiles by id, at most 200. */
   users(...ids: string[]): Promise<any[]>;
-  /** Messages with these words, newest first, and where the next page begins. */
+  /**
+   * Messages with these words, of a user or in a chat where one is given, newest first, and where the
+   * next page begins.
+   */
   search(
     text: string,
-    options?: { chat?: string; before?: string | null; limit?: number },
+    options?: { chat?: string; by?: string; before?: string | null; limit?: number },
   ): Promise<{ messages: Message[]; next: string | null }>;
   /** The `applicationServerKey` for push notifications; null where the server sends none. */
   pushKey(): Promise<string | null>;

@@ -17,6 +17,7 @@ from hubbub_client.errors import (
     SignupClosed,
     Stopped,
     TooLarge,
+    Transient,
     Unauthenticated,
     Unavailable,
     UnknownUser,
@@ -56,6 +57,6 @@ __all__ = [
     "NoAnswer", "NotFound",
     "ParticipantAdded", "ParticipantRemoved", "Presence", "RateLimited", "Reaction",
     "ReactionAdded", "ReactionRemoved", "ReadMarker", "Refused", "Restarted", "Sent",
-    "SignupClosed", "Stopped", "Store", "TooLarge", "Typing", "Unauthenticated", "Unavailable",
-    "UnknownEvent", "UnknownUser", "UsernameTaken", "fold", "reply_key",
+    "SignupClosed", "Stopped", "Store", "TooLarge", "Transient", "Typing", "Unauthenticated",
+    "Unavailable", "UnknownEvent", "UnknownUser", "UsernameTaken", "fold", "reply_key",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """`python -m hubbub_client`: chat from scripts and terminals.
 
 A session is kept in a file (`--store`, by default `~/.config/hubbub/session`), so that one logs in
-once. Exit codes: 0, 1 where the server refused or did not answer, 2 for a wrong command line.
+once. Exit codes: 0, 1 where the server refused or did not answer, 2 for a wrong command line, or
+for a file or a text that is of no use.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import asyncio
 import getpass
 import os
 import re
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,7 @@ from hubbub_client.errors import HubbubError
 from hubbub_client.events import MessageSent
 from hubbub_client.store import FileStore, MemoryStore
 
+MAX_CHATS: Final = 10_000  # that one may have
 _STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -60,7 +63,7 @@ async def log_out(client: Client, _: argparse.Namespace) -> None:
 
 
 async def chats(client: Client, _: argparse.Namespace) -> None:
-    for chat in await client.chats():
+    for chat in await client.chats(MAX_CHATS):
         show(chat["id"], chat["chatName"])
 
 
@@ -161,9 +164,25 @@ async def run(options: argparse.Namespace) -> int:
 
 def main() -> int:
     try:
-        return asyncio.run(run(parse()))
+        code = asyncio.run(run(parse()))
+        print(end="", flush=True)
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except UnicodeError:
+        return fail("The text is not UTF-8.")
+    except EOFError:
+        return fail("There is no password: set HUBBUB_PASSWORD.")
+    except (OSError, sqlite3.Error) as error:
+        return fail(error)
+    return code
+
+
+def fail(error: object) -> int:
+    print(error, file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

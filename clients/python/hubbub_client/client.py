@@ -24,6 +24,7 @@ from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
 MAX_WAITING: Final = 10_000  # events that the program has not taken yet
+CHATS_PAGE: Final = 200
 
 
 class Client:
@@ -165,9 +166,17 @@ class Client:
         return self._chats.setdefault(chat, Chat(self, chat, self._session.show))
 
     async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
-        """The user's chats as `GET /api/chat` answers them, the newest message first."""
-        answer = await self.rest.call("GET", f"/api/chat?order=activity&limit={limit}")
-        return list(answer["chats"])
+        """The user's chats as `GET /api/chat` answers them, the newest message first: as many as
+        `limit`, however many of them a page has."""
+        chats: list[dict[str, Any]] = []
+        query: dict[str, Any] = {"order": "activity"}
+        while True:
+            query["limit"] = min(limit - len(chats), CHATS_PAGE)
+            answer = await self.rest.call("GET", f"/api/chat?{urlencode(query)}")
+            chats += answer["chats"]
+            query["before"] = answer["next"]
+            if query["before"] is None or len(chats) >= limit:
+                return chats
 
     async def create_chat(self, name: str, *participants: str) -> Chat:
         answer = await self.rest.call(
@@ -186,15 +195,19 @@ class Client:
         return list(answer["users"])
 
     async def search(
-        self, text: str, *, chat: str | None = None, before: str | None = None, limit: int = 20
+        self,
+        text: str,
+        *,
+        chat: str | None = None,
+        by: str | None = None,
+        before: str | None = None,
+        limit: int = 20,
     ) -> tuple[list[Message], str | None]:
-        """Messages with these words, newest first, and where the next page begins."""
-        query = {"q": text, "limit": limit}
-        if chat is not None:
-            query["chat"] = chat
-        if before is not None:
-            query["before"] = before
-        answer = await self.rest.call("GET", f"/api/search?{urlencode(query)}")
+        """Messages with these words, of a user or in a chat where one is given, newest first, and
+        where the next page begins."""
+        wanted = {"q": text, "limit": limit, "chat": chat, "by": by, "before": before}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        answer = await self.rest.call("GET", f"/api/search?{query}")
         return msgspec.convert(answer["messages"], list[Message]), answer["next"]
 
     async def watch(self, *users: str) -> None:

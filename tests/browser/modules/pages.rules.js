@@ -1,0 +1,54 @@
+import { findMessages, readChats } from "/web/client/pages.js";
+import { rule, same } from "./checks.js";
+
+/** A server with so many chats, and what it was asked. */
+function chatsOf(count) {
+  const asked = [];
+  const call = async (_, path) => {
+    const query = new URL(path, "http://there").searchParams;
+    const [limit, first] = [Number(query.get("limit")), Number(query.get("before"))];
+    asked.push([limit, first]);
+    const end = Math.min(count, first + limit);
+    const chats = Array.from({ length: end - first }, (__, n) => first + n);
+    return { chats, next: end < count ? String(end) : null };
+  };
+  return { asked, call };
+}
+
+async function read(count, limit) {
+  const rest = chatsOf(count);
+  const chats = await readChats(rest, limit);
+  return [chats.length, chats.at(-1) ?? null, rest.asked];
+}
+
+rule("few chats are one page", async () => {
+  same(await read(3, 200), [3, 2, [[200, 0]]]);
+  same(await read(0, 200), [0, null, [[200, 0]]]);
+});
+
+rule("no more chats come than are wanted", async () => {
+  same(await read(450, 2), [2, 1, [[2, 0]]]);
+  same(await read(450, 201), [201, 200, [[200, 0], [1, 200]]]);
+});
+
+rule("more chats than a page has come in several", async () => {
+  same(await read(450, 10_000), [450, 449, [[200, 0], [200, 200], [200, 400]]]);
+});
+
+const found = async (...wanted) => {
+  const asked = [];
+  const call = async (_, path) => {
+    asked.push(path);
+    return { messages: [], next: "n", more: "else" };
+  };
+  return [await findMessages({ call }, ...wanted), asked];
+};
+
+rule("a search is for words", async () => {
+  same(await found("a b"), [{ messages: [], next: "n" }, ["/api/search?q=a+b&limit=20"]]);
+});
+
+rule("a search may be for what somebody has said in a chat, and go on", async () => {
+  const [, asked] = await found("a", { chat: "c", by: "ben", before: "x", limit: 3 });
+  same(asked, ["/api/search?q=a&limit=3&chat=c&by=ben&before=x"]);
+});
