@@ -1,8 +1,9 @@
 """Says back what it is told, once, in every chat that it is in. See examples/README.md."""
 
 import asyncio
+import sys
 
-from hubbub_client import Client, MessageSent, reply_key
+from hubbub_client import Client, MessageSent, Refused, reply_key
 
 
 async def main() -> None:
@@ -10,7 +11,10 @@ async def main() -> None:
         async for event in client.events():
             if isinstance(event, MessageSent) and event.by != client.user:
                 text = f"You said: {event.message}"
-                await client.chat(event.chat).send(text, key=reply_key(event))
+                try:
+                    await client.chat(event.chat).send(text, key=reply_key(event))
+                except Refused as refused:  # too long, or the bot is no longer in the chat
+                    print(refused, file=sys.stderr)
 
 
 asyncio.run(main())

@@ -1,27 +1,36 @@
 """A command's output into a chat, as it comes: `python pipe.py CHAT make test`. Exits as it does.
 
-Lines of one moment are one message. See examples/README.md.
+Lines of one moment are one message, or as many as they need. See examples/README.md.
 """
 
 import asyncio
 import sys
+from codecs import getincrementaldecoder
 
 from hubbub_client import Client
 
 MOMENT_SECONDS = 0.5
-MAX_BYTES = 4_000  # of a message
+MAX_BYTES = 8_192  # of a message
 
 
-async def pieces(output: asyncio.StreamReader) -> list[str]:
-    """The lines of the next moment; none at the end."""
-    lines = [await output.readline()]
+async def moment(output: asyncio.StreamReader) -> bytes:
+    """What comes in the next moment; nothing at the end."""
+    pieces = [await output.read(MAX_BYTES)]
     try:
         async with asyncio.timeout(MOMENT_SECONDS):
-            while lines[-1] and sum(map(len, lines)) < MAX_BYTES:
-                lines.append(await output.readline())
+            while pieces[-1] and sum(map(len, pieces)) < MAX_BYTES:
+                pieces.append(await output.read(MAX_BYTES))
     except TimeoutError:
         pass
-    return [line.decode(errors="replace").replace("\0", "") for line in lines if line]
+    return b"".join(pieces)
+
+
+def end_of_message(text: str, *, is_over: bool) -> int:
+    """How much of it is one message: whole lines, but for one that is too long, or the last."""
+    fitting = len(text.encode()[:MAX_BYTES].decode(errors="ignore"))
+    if fitting == len(text) and is_over:
+        return fitting
+    return text.rfind("\n", 0, fitting) + 1 or (fitting if fitting < len(text) else 0)
 
 
 async def main(chat: str, *command: str) -> int:
@@ -29,10 +38,17 @@ async def main(chat: str, *command: str) -> int:
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     assert process.stdout is not None
+    decoder = getincrementaldecoder("utf-8")(errors="replace")
     async with Client.from_environment() as client:
-        while lines := await pieces(process.stdout):
-            if text := "".join(lines).strip():
-                await client.chat(chat).send(text)
+        text, is_over = "", False
+        while not is_over:
+            said = await moment(process.stdout)
+            is_over = not said
+            text += decoder.decode(said, final=is_over).replace("\0", "")
+            while end := end_of_message(text, is_over=is_over):
+                if message := text[:end].strip():
+                    await client.chat(chat).send(message)
+                text = text[end:]
         code = await process.wait()
         await client.chat(chat).send(f"`{' '.join(command)}` ended with {code}")
     return code

@@ -2,19 +2,27 @@
 
 import asyncio
 import re
+import sys
 
-from hubbub_client import Client, MessageSent, reply_key
+from hubbub_client import Client, MessageSent, Refused, reply_key
 
-ASKED = re.compile(r"remind me in (\d+) (second|minute|hour)s? to (.+)", re.IGNORECASE | re.DOTALL)
+ASKED = re.compile(
+    r"remind me in (\d{1,9}) (second|minute|hour)s? to (.+)", re.IGNORECASE | re.DOTALL
+)
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
 async def remind(client: Client, event: MessageSent, seconds: int, what: str) -> None:
-    await asyncio.sleep(seconds)
-    await client.chat(event.chat).send(
-        f"You wanted to {what}", reply_to=event.message_id, mentions=[event.by],
-        key=reply_key(event),
-    )  # fmt: skip
+    chat = client.chat(event.chat)
+    try:
+        await chat.react(event.message_id, "👍")
+        await asyncio.sleep(seconds)
+        await chat.send(
+            f"You wanted to {what}", reply_to=event.message_id, mentions=[event.by],
+            key=reply_key(event),
+        )  # fmt: skip
+    except Refused as refused:  # the message is deleted, or the bot is no longer in the chat
+        print(refused, file=sys.stderr)
 
 
 async def main() -> None:
@@ -24,7 +32,6 @@ async def main() -> None:
                 number, unit, what = asked.groups()
                 seconds = int(number) * SECONDS[unit.lower()]
                 reminders.create_task(remind(client, event, seconds, what))
-                await client.chat(event.chat).react(event.message_id, "👍")
 
 
 asyncio.run(main())

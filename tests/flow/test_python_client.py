@@ -321,3 +321,50 @@ async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> 
         async with program(system, store, "examples/echo_bot.py"):
             await hears("You said: from outside")
         await listener.end()
+
+
+async def test_what_is_refused_ends_no_bot(system: Hubbub, tmp_path: Path) -> None:
+    """Or it would end with the same message at each start, since it was not done with it."""
+    store = tmp_path / "bot"
+    async with somebody(system) as ann:
+        kept = FileStore(store)
+        async with somebody(system, kept) as bot:
+            chat = await ann.create_chat("robots", bot.user)
+            listener = Listener(ann)
+        kept.close()
+
+        async def hears(text: str) -> None:
+            async with asyncio.timeout(20):
+                while text not in listener.texts(chat.id):  # noqa: ASYNC110 - a list
+                    await asyncio.sleep(0.02)
+
+        async with program(system, store, "examples/echo_bot.py"):
+            await chat.send("x" * 8_190)
+            await chat.send("hello")
+            await hears("You said: hello")
+        async with program(system, store, "examples/reminder.py"):
+            await chat.send(f"remind me in {'9' * 5_000} hours to sleep")
+            asked = await chat.send("remind me in 1 second to be quiet")
+            await chat.delete(asked.message_id)
+            await asyncio.sleep(1.5)
+            await chat.send("remind me in 1 second to stand up")
+            await hears("You wanted to stand up")
+        await listener.end()
+
+
+async def test_a_pipe_takes_what_is_long_apart(system: Hubbub, tmp_path: Path) -> None:
+    """Between lines where there are any, and never within a character."""
+    store = tmp_path / "bot"
+    kept = FileStore(store)
+    async with somebody(system, kept) as bot:
+        chat = await bot.create_chat("builds")
+        output = b"a" * 5_000 + b"\n" + b"b" * 5_000 + b"\n" + "ü".encode() * 5_000 + b"\xff" * 9
+        (tmp_path / "output").write_bytes(output)
+        command = ("examples/pipe.py", chat.id, "cat", str(tmp_path / "output"))
+        async with program(system, store, *command) as pipe:
+            assert await pipe.wait() == 0
+        messages = [message.message for message in await chat.load()]
+        assert messages[:2] == ["a" * 5_000, "b" * 5_000]
+        assert "".join(messages[2:-1]) == "ü" * 5_000 + "\ufffd" * 9
+        assert "ended with 0" in messages[-1]
+    kept.close()
