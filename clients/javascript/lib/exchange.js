@@ -6,7 +6,10 @@ import { NoAnswer, refusal } from "./errors.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** The decoded answer of one request; a Blob goes as it is. Raises Refused or NoAnswer. */
+/**
+ * The decoded answer of one request; bytes go as they are, all else as JSON. Raises Refused or
+ * NoAnswer.
+ */
 export async function exchange(fetch, method, path, { body, headers = {} } = {}) {
   const request = {
     method,
@@ -15,7 +18,7 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
     cache: "no-store",
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   };
-  if (body instanceof Blob) request.body = body;
+  if (isBytes(body)) request.body = body;
   else if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
@@ -37,6 +40,10 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
 /** The error that a response with a status from 400 on stands for. */
 export function refusalOf({ status, headers }, problem) {
   return refusal(status, problem, Number(headers.get("Retry-After")) || 0);
+}
+
+function isBytes(body) {
+  return body instanceof Blob || body instanceof ArrayBuffer || ArrayBuffer.isView(body);
 }
 
 function decoded(text) {

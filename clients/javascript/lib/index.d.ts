@@ -251,8 +251,9 @@ export interface Rest {
   /** Null until somebody signs up or logs in, and when the session has ended. */
   readonly tokens: Tokens | null;
   /**
-   * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
-   * none. Repeats what may be repeated for `repeatMs`. Raises Refused, NoAnswer.
+   * The answer's body. Bytes (a Blob, an ArrayBuffer or a view of one) go as they are, all else as
+   * JSON. `key` makes a repeat of the program's own safe; one is made where there is none. Repeats
+   * what may be repeated for `repeatMs`. Raises Refused, NoAnswer.
    */
   call(
     method: string,

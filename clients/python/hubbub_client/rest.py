@@ -143,10 +143,15 @@ class Rest:
     # ---- calls
 
     async def call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None = None,
+        *,
+        key: str | None = None,
     ) -> dict[str, Any]:
-        """The answer's body. `key` makes a repeat of the program's own safe; one is made where
-        there is none. Raises Refused, NoAnswer."""
+        """The answer's body. Bytes go as they are, all else as JSON. `key` makes a repeat of the
+        program's own safe; one is made where there is none. Raises Refused, NoAnswer."""
         return await self._authorized(method, path, body, key)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:

@@ -311,3 +311,18 @@ rule("what is no JSON is no answer, and no session", async () => {
   same((await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }))).name, "NoAnswer");
   same([kept, rest.tokens.access, server.asked], [[], "a1", []]);
 });
+
+rule("bytes go as they are, all else as JSON", async () => {
+  const bytes = new Uint8Array([137, 80, 78, 71]);
+  const sent = [];
+  const fetch = async (_, { headers, body }) => {
+    sent.push([body, headers["Content-Type"] ?? null]);
+    return answered(...GOOD);
+  };
+  const rest = new Rest({ fetch, clock: new StandingClock(), tokens: TOKENS });
+  const bodies = [bytes, bytes.buffer, new Blob([bytes])];
+  for (const body of [...bodies, { a: 1 }]) await rest.call("PUT", "/api/user/me/avatar", body);
+  same(sent.map(([body], n) => body === bodies[n]), [true, true, true, false]);
+  same(sent[3][0], '{"a":1}');
+  same(sent.map(([, type]) => type), [null, null, null, "application/json"]);
+});

@@ -74,7 +74,7 @@ export async function everything(store: Store): Promise<number> {
   for await (const piece of chat.download(file.id)) piece.byteLength;
   const loaded: Message[] = await chat.load(20);
   if (chat.hasOlder) await chat.loadOlder();
-  const { messages, next } = await client.search("hello", { chat: chat.id, before: null });
+  const { messages, next } = await client.search("hello", { chat: chat.id, by: client.user, before: null });
   await chat.delete(messageId);
   await made.leave();
   client.watch("bob");
