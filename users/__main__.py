@@ -9,9 +9,11 @@ from functools import partial
 from common.database.failures import DatabaseTooOld, DatabaseUnavailable
 from common.database.start import set_up_when_reachable
 from common.process.service import Serving, run_process, serving_calls
+from common.process.tasks import start, stop
 from common.process.variables import SettingsError
 from users import key_change, owner
 from users.app import create_users
+from users.resolver import keep_resolving_at_start
 from users.settings import Settings, read_key_settings, read_settings
 from users.signing import SigningKeysError
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
@@ -21,7 +23,11 @@ REFUSALS = (SigningKeysError, PreparedTransactionsOff, DatabaseTooOld, DatabaseU
 
 @asynccontextmanager
 async def serving_users(settings: Settings) -> AsyncIterator[Serving]:
-    await set_up_when_reachable(partial(set_up_database, settings.database_url))
+    resolving = start(keep_resolving_at_start(settings))
+    try:
+        await set_up_when_reachable(partial(set_up_database, settings.database_url))
+    finally:
+        await stop([resolving])
     async with serving_calls(create_users(settings), settings.service.listen.open()) as serving:
         yield serving
 

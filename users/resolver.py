@@ -4,16 +4,23 @@ Runs in every replica; several may resolve the same transaction, which is harmle
 nothing: asking makes chats decide.
 """
 
+import asyncio
+from contextlib import closing
+
 from prometheus_client import Gauge
 
 from common.calls.calls import Calls
+from common.calls.replicas import Replicas, watch_replicas
 from common.database.failures import DatabaseUnavailable
-from common.database.pool import Pool
+from common.database.pool import Pool, create_pool
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
+from common.process.service import open_http
 from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisions
 from common.protocol.errors import Refusal
 from common.protocol.users import Empty
+from common.valkey.valkey import Valkey
+from users.settings import Settings
 from users.store.memberships import finish_prepared, list_in_doubt
 
 ROUND_SECONDS = 1.0
@@ -67,3 +74,19 @@ async def keep_resolving(pool: Pool, chats: Calls, rest: Rest = NEVER) -> None:
         except (Refusal, DatabaseUnavailable) as error:
             log("in-doubt transactions wait", error=type(error).__name__)
         await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
+
+
+async def keep_resolving_at_start(settings: Settings) -> None:
+    """The same while migrations are applied, until cancelled: they wait for the locks of what is
+    prepared, and where every replica starts anew nobody else finishes it."""
+    await asyncio.sleep(IN_DOUBT_AFTER_SECONDS)  # most starts are over by then
+    common = settings.service
+    chats = Replicas("chats", common.chats_seeds)
+    with (
+        closing(Valkey(common.valkey_url, common.topic_prefix)) as valkey,
+        closing(open_http(common)) as http,
+    ):
+        async with create_pool(settings.database_url, size=1) as pool:
+            await asyncio.gather(
+                watch_replicas(valkey, chats), keep_resolving(pool, Calls(http, chats))
+            )

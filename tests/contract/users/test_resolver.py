@@ -27,6 +27,11 @@ Change = Callable[..., PrepareMemberships]
 
 WAIT_SECONDS = 30  # for what takes four where the machine is idle
 PROJECT = Path(__file__).parents[3]
+_BEFORE_FIELD_RULES = """
+ALTER TABLE users DROP CONSTRAINT users_username_fits, DROP CONSTRAINT users_email_fits,
+    DROP CONSTRAINT users_password_is_hashed;
+DELETE FROM migrations WHERE name = '0004_field_rules.sql'
+"""
 
 
 class Coordinator:
@@ -158,6 +163,24 @@ async def test_killed_process_leaves_what_another_one_resolves(
     assert await second.wait() == 0
 
 
+async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
+    users: Any,
+    pool: Pool,
+    change_of: Change,
+    coordinator: Coordinator,
+    start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
+) -> None:
+    """All of the release before died at once: a new process that has tables to alter finishes what
+    they left, whose locks it waits for."""
+    ann = await users.sign_up("Ann")
+    async with pool.connection() as connection:
+        await connection.execute(_BEFORE_FIELD_RULES)
+    await users.call("prepare", change_of(ann, add=[ann.id]))
+    await start_process(8391)
+    await wait_until(lambda: _nothing_is_prepared(pool))
+    await wait_until(lambda: _is_applied(pool, "0004_field_rules.sql"))
+
+
 @pytest.fixture
 async def start_process(
     environment: dict[str, str], coordinator: Coordinator
@@ -188,6 +211,12 @@ async def start_process(
 
 async def _nothing_is_prepared(pool: Pool) -> bool:
     return not await list_in_doubt(pool)
+
+
+async def _is_applied(pool: Pool, migration: str) -> bool:
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT FROM migrations WHERE name = %s", (migration,))
+        return await cursor.fetchone() is not None
 
 
 async def _is_forgotten(coordinator: Coordinator, transaction: str) -> bool:
