@@ -17,6 +17,7 @@ from chats.own.lists import Lists
 from chats.own.markers import Markers
 from chats.own.state import Wishes
 from chats.push import notes
+from chats.release_before import LooksAnswer, SendsAnswer, SendsRequest, look, show_sent
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from common.calls.service import Call, call_seconds
@@ -102,6 +103,10 @@ def create_calls(
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
 
+    async def send(asked: SendsRequest) -> SendsAnswer:
+        results = await appender.append(asked.items, call_seconds.get())
+        return SendsAnswer(results=[show_sent(result) for result in results])
+
     async def decide_transaction(asked: DecisionRequest) -> DecisionAnswer:
         committed = await decide(pool, asked.transaction)
         return DecisionAnswer(decision="commit" if committed else "abort")
@@ -121,6 +126,7 @@ def create_calls(
     lists = Lists(pool, known)
     return [
         Call("append", "edge realtime", "key", AppendRequest, AppendAnswer, append),
+        Call("send", "edge realtime", "key", SendsRequest, SendsAnswer, send),
         Call(
             "create_chat", "edge", "key", CreateChat, Chat, partial(chats.create_chat, coordinator),
         ),
@@ -217,6 +223,7 @@ def create_calls(
             "views", "edge", "reads", ViewsRequest, ViewsAnswer,
             partial(views.get_views, pool, known),
         ),
+        Call("look", "edge", "reads", ViewsRequest, LooksAnswer, partial(look, pool, known)),
         Call("search", "edge", "reads", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(
             "memberships", "realtime", "reads", MembershipsRequest, MembershipsAnswer,

@@ -246,4 +246,5 @@ class CachedReads:
 
 
 def _chat_key(found: _ViewInEpoch, chat: str) -> str:
-    return f"chat:{found.epoch}:{chat}:{found.view.version}"
+    """Not as in 0.1.0, whose edges put chats into the nodes as they know them, without topics."""
+    return f"shown:{found.epoch}:{chat}:{found.view.version}"

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.calls.calls import Calls
@@ -147,6 +148,25 @@ async def test_another_state_is_never_shown_from_the_cache(
     assert (await reads.get_chat("ann", "c")).chat_name == "e1 2"
     services.epoch = "e2"
     assert (await reads.get_chat("ann", "c")).chat_name == "e2 2"
+
+
+class NodesWithOld(CacheNodes):
+    """Edges of 0.1.0 have put the chat there, as they know it."""
+
+    async def get(self, key: str) -> bytes | None:
+        old = Chat(
+            id="c", chat_name="without its topic", participants=["ann"], participant_count=1,
+            owner="ann", seq=7, kind="group",
+        )  # fmt: skip
+        return msgspec.json.encode(old) if key == "chat:e1:c:1" else None
+
+
+async def test_what_the_release_before_holds_is_not_shown(services: Services) -> None:
+    """It knows less of a chat than this one."""
+    direct = DirectReads(Chats(services), Users(services))
+    nodes = NodesWithOld([])
+    reads = CachedReads(services, services, direct, MemoryCache(1_000_000), nodes)
+    assert (await reads.get_chat("ann", "c")).chat_name == "e1 1"
 
 
 async def test_pages_that_are_wanted_at_once_share_calls(

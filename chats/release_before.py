@@ -1,0 +1,63 @@
+"""The calls of 0.1.0 that are others by now: its edges and nodes of realtime make them as long as
+they run beside this release."""
+
+import msgspec
+
+from chats.own.known import Known
+from chats.own.views import get_views
+from common.database.pool import Pool
+from common.protocol.chats import Internal, View, ViewsRequest
+from common.protocol.items import AppendResult, MessageStored, Refused, SendItem
+from common.protocol.wire import Wire
+
+
+class SendsRequest(Internal):
+    items: list[SendItem]
+
+
+class SendResult(Wire):
+    """Either the first result of this key, or a refusal's code and detail."""
+
+    message_id: str = ""
+    seq: int = 0
+    at: str = ""
+    message: str = ""
+    client_id: str | None = None
+    code: str = ""
+    detail: str = ""
+
+
+class SendsAnswer(Internal):
+    results: list[SendResult]
+
+
+class LooksAnswer(Internal):
+    """For each one wanted, in order."""
+
+    epoch: str
+    looks: list[View]
+
+
+def show_sent(result: AppendResult) -> SendResult:
+    match result:
+        case MessageStored(message_id, seq, at, message, client_id):
+            return SendResult(
+                message_id=message_id, seq=seq, at=at, message=message, client_id=client_id
+            )
+        case Refused(code, detail):
+            return SendResult(code=code, detail=detail)
+    raise TypeError(f"no message: {result}")
+
+
+async def look(pool: Pool, known: Known, request: ViewsRequest) -> LooksAnswer:
+    """Whoever asks for messages above a seq holds those below it, and would miss that they were
+    edited or deleted: a head below that seq has them asked for anew."""
+    wanted = [
+        msgspec.structs.replace(one, after=0, amount=0 if one.after else one.amount)
+        for one in request.wanted
+    ]
+    answer = await get_views(pool, known, ViewsRequest(wanted=wanted))
+    for one, view in zip(request.wanted, answer.views, strict=True):
+        if one.after and view.allowed:
+            view.seq = 0
+    return LooksAnswer(epoch=answer.epoch, looks=answer.views)
