@@ -116,6 +116,8 @@ IDLE_SECONDS: Final = 5.0
 OLDEST_POSTGRES: Final = 180_000
 # Guards migrations when several replicas start together; any constant will do.
 MIGRATION_LOCK = 7_240_551
+MIGRATION_WAIT_MS: Final = 300  # less than `lock_timeout` below
+MIGRATION_PAUSE_SECONDS: Final = 1.0
 # A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
 # than a caller waits.
 _SESSION_OPTIONS = (
@@ -335,11 +337,22 @@ async def migrate(url: str, folder: Path) -> list[str]:
             for file in files:
                 if file.name in known:
                     continue
-                async with connection.transaction():
-                    await connection.execute(file.read_bytes())
-                    await connection.execute(
-                        "INSERT INTO migrations (name) VALUES (%s)", (file.name,)
-                    )
+                await _apply(connection, file.name, file.read_bytes())
                 applied.append(file.name)
                 log("migration applied", name=file.name)
     return applied
+
+
+async def _apply(connection: Connection, name: str, statements: bytes) -> None:
+    """As often as it takes: while it waits for the lock of a table that a backup reads, say, all
+    others wait behind it, so it never waits for long."""
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {MIGRATION_WAIT_MS}")
+                await connection.execute(statements)
+                await connection.execute("INSERT INTO migrations (name) VALUES (%s)", (name,))
+            return
+        except psycopg.errors.LockNotAvailable as error:
+            log("migration waits", name=name, error=str(error))
+        await asyncio.sleep(MIGRATION_PAUSE_SECONDS)

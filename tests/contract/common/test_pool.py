@@ -81,6 +81,24 @@ async def test_a_server_that_is_too_old_is_refused_by_name(
         await migrate(database_url, tmp_path)
 
 
+async def test_a_migration_that_waits_holds_up_nobody(database_url: str, tmp_path: Path) -> None:
+    """While a backup reads a table that is to be altered, others go on with it, and the migration
+    is applied when the backup is done."""
+    (tmp_path / "0001_table.sql").write_text("CREATE TABLE things (id integer)")
+    await migrate(database_url, tmp_path)
+    (tmp_path / "0002_column.sql").write_text("ALTER TABLE things ADD COLUMN name text")
+    with psycopg.connect(database_url) as backup:
+        backup.execute("SELECT FROM things")
+        migrating = asyncio.create_task(migrate(database_url, tmp_path))
+        async with create_pool(database_url, size=1) as pool:
+            for _ in range(20):
+                await asyncio.sleep(0.1)
+                async with pool.connection() as connection:
+                    await connection.execute("SELECT FROM things")
+        assert not migrating.done()
+    assert await migrating == ["0002_column.sql"]
+
+
 async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
     """What an idle connection is told by a server that lives does it no harm."""
     pool = create_pool(database_url, size=1, min_size=1)
