@@ -101,5 +101,6 @@ export class Files {
 function notUploadedInWords(error) {
   if (error.status === 413) return "It is larger than the server takes.";
   if (error.status === 403) return "You may not send it to this chat.";
-  return error.errors?.[0]?.detail ?? refusalInWords(error);
+  if (error.errors?.[0]?.field === "file") return "You have as many files here as one may have.";
+  return refusalInWords(error);
 }

@@ -12,6 +12,7 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 /** Refusals that time heals. */
 const PASSING = new Set(["unavailable", "rate_limited", "internal"]);
+const UNREADABLE = "It cannot be read: it is a folder, or changed after you chose it.";
 
 export class Uploads {
   #bring;
@@ -133,7 +134,8 @@ export class Uploads {
       if (!isPassing(error)) {
         one.mayRetry = true;
         this.#fail(one, this.#inWords(error));
-      } else await this.#pause(one, error.retryAfter);
+      } else if (await isReadable(one.file)) await this.#pause(one, error.retryAfter);
+      else this.#fail(one, UNREADABLE);
     }
     this.#go();
     this.#onChange();
@@ -165,7 +167,18 @@ function isPassing({ code, status }) {
   return PASSING.has(code) && status !== 403 && status !== 413;
 }
 
-/** A picture that was pasted has a name that says nothing, and perhaps none. */
+/** Whether the browser still has its bytes; it says only of the whole upload that it broke. */
+async function isReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As the server takes it. A picture that was pasted has a name that says nothing, perhaps none. */
 function nameOf({ name, type }) {
-  return name || `pasted.${type.split("/")[1] ?? "bin"}`;
+  const taken = name.replace(/\p{Bidi_Control}/gu, "").replace(/[\p{Cc}/\\]/gu, "_");
+  return taken || `pasted.${type.split("/")[1] ?? "bin"}`;
 }

@@ -20,7 +20,8 @@ function parts() {
 }
 
 function file(name, size = 10, type = "text/plain") {
-  return { name, size, type };
+  const isThere = async () => new ArrayBuffer(1);
+  return { name, size, type, slice: () => ({ arrayBuffer: isThere }) };
 }
 
 rule("two are on their way at once, in order, and the message takes what has arrived", async () => {
@@ -48,6 +49,25 @@ rule("after a cut it is tried again under the same key", async () => {
   await all.clock.pass(1_000);
   same(all.uploads.all[0].isHeldUp, false);
   same([all.asked.length, all.asked[0].key === all.asked[1].key], [2, true]);
+});
+
+rule("what cannot be read is not tried again, and holds nothing up", async () => {
+  const all = parts();
+  const folder = file("folder", 4_096, "");
+  folder.slice = () => ({ arrayBuffer: async () => { throw new DOMException("", "NotFoundError"); } });
+  all.uploads.add([folder]);
+  all.asked[0].reject(new NoAnswer("cut"));
+  await settle();
+  await all.clock.pass(60_000);
+  same([all.states(), all.uploads.isUnderway, all.asked.length], [["failed"], false, 1]);
+  same(all.uploads.all[0].mayRetry, false);
+});
+
+rule("a name that the server would refuse becomes one that it takes", () => {
+  const all = parts();
+  all.uploads.add(["a\\b/c.txt", "two\nlines", "\u202egnp.exe", "\u200e", "été ☀.md"].map((name) => file(name)));
+  const names = all.uploads.all.map(({ name }) => name);
+  same(names, ["a_b_c.txt", "two_lines", "gnp.exe", "pasted.plain", "été ☀.md"]);
 });
 
 rule("a refusal is said, and tried again only by hand", async () => {
