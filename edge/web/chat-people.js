@@ -24,7 +24,7 @@ export class ChatPeople {
   #presence;
   #layers;
   #does;
-  #found = null; // ids that the filter found, or null
+  #found = null; // a set of ids that the filter found, or null
   #drawn = "";
   #key = newId();
   #search;
@@ -102,7 +102,8 @@ export class ChatPeople {
   /** Shows the people as they are now, as far as they are in view. */
   render() {
     const { participants, participantCount, owner } = this.#chat.detail;
-    const ids = this.#found ?? participants;
+    const isAll = this.#found === null;
+    const ids = isAll ? participants : participants.filter((id) => this.#found.has(id));
     this.#filterBox.hidden = participantCount <= FEW;
     this.#filter.placeholder = `Filter ${peopleInWords(participantCount)}`;
     this.#add.hidden = !this.#chat.isOwner || !this.#adding.hidden;
@@ -115,7 +116,6 @@ export class ChatPeople {
     const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
     if (drawn === this.#drawn) return; // a button under the finger must not be replaced
     this.#drawn = drawn;
-    const isAll = this.#found === null;
     const none = "No matches";
     this.#count.textContent = isAll ? peopleInWords(participantCount) : `${ids.length || none}`;
     this.#rows.style.setProperty("height", `${ids.length * ROW_PX}px`);
@@ -176,14 +176,13 @@ export class ChatPeople {
       return;
     }
     const known = participants.filter((id) => this.#names.isCalled(id, start));
-    this.#found = known;
+    this.#found = new Set(known);
     this.render();
     try {
       const users = await this.#api.usersNamed(start);
       if (start !== this.#filter.value.trim()) return;
       this.#names.learn(users);
-      const ids = new Set([...known, ...users.map((user) => user.id)]);
-      this.#found = participants.filter((id) => ids.has(id));
+      this.#found = new Set([...known, ...users.map((user) => user.id)]);
       this.render();
     } catch (error) {
       if (error.code === undefined) throw error;

@@ -187,6 +187,21 @@ async def test_a_chat_of_many_costs_a_screenful_of_names(enter: OpenWindow) -> N
     await expect(ann.button("Leave this chat")).to_be_in_viewport()
 
 
+async def test_who_is_removed_leaves_what_a_filter_has_found(enter: OpenWindow) -> None:
+    """Also where they were found by their name before."""
+    ann = await enter()
+    async with crowd(ann, 9) as (owner, last, *others):
+        ids = [person.id for person in others]
+        chat = await owner.create_chat("Crowd", await id_of(owner, ann), last.id, *ids)
+        await ann.open_chat("Crowd")
+        panel = await ann.open_panel()
+        await panel.get_by_role("searchbox").fill(last.username)
+        await expect(panel.locator(".person-row b")).to_have_text([last.username])
+        await owner.ask("DELETE", f"/api/chat/{chat}/participant/{last.id}")
+        await expect(panel.locator("h3")).to_have_text("No matches")
+        await expect(panel.locator(".person-row")).to_have_count(0)
+
+
 async def test_logging_out_is_asked_for_twice(enter: OpenWindow) -> None:
     """One click never costs an account: it is said what is lost, and one may stay."""
     ann = await enter()
