@@ -52,11 +52,19 @@ function pictureOf(file, acts) {
 
 function playerOf(file, acts) {
   const tag = file.type.startsWith("audio/") ? "audio" : "video";
-  const player = element(tag, { controls: true, preload: "none", "aria-label": file.name });
-  whenNear(player, async () => {
+  const show = async () => {
     const link = await acts.link(file);
-    if (link) player.src = link.url;
+    if (!link || player.getAttribute("src") === link.url) return;
+    const { currentTime, paused } = player;
+    player.src = link.url;
+    player.currentTime = currentTime;
+    if (!paused) player.play().catch(() => {}); // whoever stops it meanwhile is heeded
+  };
+  const player = element(tag, {
+    controls: true, preload: "none", "aria-label": file.name,
+    onerror: show, // a link ends after some minutes, be it in the middle
   });
+  whenNear(player, show);
   return element("figure", { class: `player ${tag}` }, player, fileOf(file, acts));
 }
 

@@ -346,7 +346,8 @@ export class Conversation {
   }
 
   #takesFiles({ dataTransfer }) {
-    return this.#chat !== null && dataTransfer.types.includes("Files");
+    const isOpen = this.#chat !== null && !this.composer.node.hidden;
+    return isOpen && dataTransfer.types.includes("Files");
   }
 
   #dragged(event) {

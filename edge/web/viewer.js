@@ -61,6 +61,7 @@ export function openViewer({ pictures, at, link, layers }) {
     after.disabled = n === pictures.length - 1;
     zoom.reset();
     image.removeAttribute("src");
+    save.removeAttribute("href"); // is that of the picture before
     image.alt = file.name;
     image.width = file.width;
     image.height = file.height;

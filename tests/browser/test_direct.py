@@ -104,6 +104,12 @@ async def test_a_deleted_account_is_written_to_no_more(enter: OpenWindow) -> Non
     await expect(ann.page.get_by_text("This account is deleted.")).to_be_visible()
     await ann.expect_lines("Are you leaving?")
     await expect(ann.composer).to_be_hidden()
+    await ann.log.evaluate("""log => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["x"], "late.txt"));
+        log.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true }));
+    }""")
+    await expect(ann.page.locator(".dropping")).to_have_count(0)
 
 
 async def test_who_is_here_is_seen(enter: OpenWindow) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import wave
 
 import pytest
 from PIL import Image
@@ -47,6 +48,15 @@ def picture(width: int, height: int, place: bool = False) -> bytes:
         exif[0x8825] = {1: "N"}
     out = io.BytesIO()
     image.save(out, "PNG", exif=exif)
+    return out.getvalue()
+
+
+def sound(seconds: int) -> bytes:
+    """So much silence."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as writer:
+        writer.setparams((1, 1, 8_000, 0, "NONE", ""))
+        writer.writeframes(b"\x80" * 8_000 * seconds)
     return out.getvalue()
 
 
@@ -210,6 +220,24 @@ async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
     assert await image.evaluate("image => [image.width, image.height]") == [360, 270]
     await bob.button("Picture garden.png").click()
     await expect(bob.page.locator("dialog.viewer img")).to_have_js_property("naturalWidth", 800)
+
+
+async def test_a_player_outlives_its_link(enter: OpenWindow) -> None:
+    """A link ends after ten minutes; who plays the sound later, or goes on, notices nothing."""
+    ann, bob = await two(enter, "Music")
+    song = {"name": "song.wav", "mimeType": "audio/wav", "buffer": sound(60)}
+    await ann.page.locator("input[type=file]").set_input_files([song])
+    await ann.write("Listen")
+    player = bob.line("Listen").locator("audio")
+    await expect(player).to_have_attribute("src", re.compile(r"^/api/"))
+    address = await player.get_attribute("src")
+    await player.evaluate("""player => {
+        player.src = player.getAttribute('src').replace(/[^=]{8}$/u, 'AAAAAAAA');
+        player.currentTime = 20;
+        player.play().catch(() => {});
+    }""")
+    await expect(player).to_have_attribute("src", str(address))
+    await bob.page.wait_for_function("() => document.querySelector('audio').currentTime > 20")
 
 
 async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow) -> None:
