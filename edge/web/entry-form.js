@@ -74,7 +74,7 @@ export class EntryForm {
     const username = new Field({
       label: "Name", hint: "People find you by this name. 3 to 32 letters and digits.",
       name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
-      value: values.username,
+      value: values.username, onchange: trim,
     });
     const email = new Field({
       label: "E-mail", type: "email", name: "email", autocomplete: "email",
@@ -140,7 +140,7 @@ export class EntryForm {
   #logIn(notice) {
     const username = new Field({
       label: "Name", name: "username", autocomplete: "username", autocapitalize: "none",
-      spellcheck: "false",
+      spellcheck: "false", onchange: trim,
     });
     const password = new Field({
       label: "Password", type: "password", name: "password", autocomplete: "current-password",
@@ -174,6 +174,11 @@ export class EntryForm {
   #switch(text, show) {
     return element("button", { class: "link", type: "button", onclick: show }, text);
   }
+}
+
+/** A phone puts a space behind a name that it completes. */
+function trim({ target }) {
+  target.value = target.value.trim();
 }
 
 function refuse(field, error) {

@@ -3,6 +3,7 @@
  * nothing of what a form is for.
  */
 import { avatar, element, lettersOf } from "./element.js";
+import { disabledWhile } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 export class EntryPage {
@@ -54,14 +55,11 @@ export class EntryPage {
 
 async function send(submit, button, error) {
   error.textContent = "";
-  button.disabled = true;
   try {
-    await submit();
+    await disabledWhile(button, submit);
   } catch (failure) {
     if (failure.code === undefined) throw failure;
     error.textContent = refusalInWords(failure);
-  } finally {
-    button.disabled = false;
   }
 }
 

@@ -49,6 +49,11 @@ export class Layers {
     this.#go();
   }
 
+  /** It is over: whoever closes what is still open goes nowhere by that. */
+  end() {
+    this.#open = [];
+  }
+
   #closeDownTo(count) {
     while (this.#open.length > count) this.#open.pop()();
   }

@@ -88,10 +88,13 @@ function keepInWindow(node, { top, bottom, left, right }, isAtStart) {
 }
 
 function walk(event, node) {
-  const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-  if (!by || event.target.matches("input")) return;
-  event.preventDefault();
+  if (event.target.matches("input")) return;
   const buttons = [...node.querySelectorAll("button:not(:disabled)")];
   const at = buttons.indexOf(document.activeElement);
-  buttons.at((at + by) % buttons.length)?.focus();
+  const next = {
+    ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: -1,
+  }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  buttons.at(next % buttons.length)?.focus();
 }

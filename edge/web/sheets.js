@@ -64,7 +64,9 @@ export class Sheets {
     this.#lazy.use(({ openKeys }) => openKeys(this.#parts.layers));
   }
 
+  /** For good. */
   closeAll() {
+    this.#parts.layers.end();
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   }
 }

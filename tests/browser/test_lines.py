@@ -176,7 +176,7 @@ async def test_what_was_copied_is_said(open_page: OpenPage) -> None:
 
 
 async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) -> None:
-    """In the menu of a chat and of a message; and every icon has a drawing."""
+    """In the menu of a chat and of a message; all have drawings. Home and End lead to the ends."""
     play, chat = party()
     play.say(chat, "bob", "Who comes?")
     play.read_all()
@@ -190,6 +190,9 @@ async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) ->
         assert len(set(icons)) == len(icons) >= 4
         for icon in icons:
             await expect(page.locator(f"symbol{icon}")).to_have_count(1)
+        for key, choice in (("End", "last"), ("Home", "first")):
+            await page.keyboard.press(key)
+            await expect(getattr(page.locator(".menu button"), choice)).to_be_focused()
         await page.keyboard.press("Escape")
         await page.get_by_role("link", name="Party").click()
         await page.locator(".line").hover()

@@ -10,6 +10,8 @@ from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+TOO_LARGE = """async () => new Response('{"code": "too_large"}', { status: 413 })"""
+
 
 async def test_people_come_and_go(enter: OpenWindow) -> None:
     """An added user has the chat with its history at once; a removed one loses it and is told."""
@@ -106,6 +108,10 @@ async def test_errors_stand_beside_their_field_until_it_is_changed(
     await other.field("Password").fill("")
     await other.button("Sign up").click()
     await expect(other.page.get_by_text("This name is taken.")).to_be_visible()
+    await other.page.evaluate(bending_calls("[/]api[/]user$", TOO_LARGE))
+    await other.button("Sign up").click()
+    await expect(other.page.get_by_text("That is too long.")).to_be_visible()
+    await expect(other.button("Sign up")).to_be_focused()
 
 
 async def test_one_logs_out_and_in_again(enter: OpenWindow) -> None:
@@ -118,9 +124,10 @@ async def test_one_logs_out_and_in_again(enter: OpenWindow) -> None:
     await ann.open_settings()
     await ann.ask("Log out", "Log out")
     await expect(ann.button("Sign up")).to_be_visible()
+    await expect(ann.page).to_have_url(f"{ann.origin}/")
     await ann.page.reload()
     await ann.page.get_by_role("button", name="log in").click()
-    await ann.field("Name").fill(ann.name)
+    await ann.field("Name").fill(f"{ann.name} ")  # as a phone completes it
     await ann.field("Password").fill("wrong horse")
     await ann.button("Log in").click()
     await expect(ann.page.get_by_text("Wrong name or password")).to_be_visible()

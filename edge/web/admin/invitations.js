@@ -5,6 +5,7 @@ import { element } from "../element.js";
 import { Field, allGood } from "../field.js";
 import { fullTime } from "../moments.js";
 import { isolated } from "../words.js";
+import { disabledWhile } from "../submitting.js";
 import { openAsk } from "./ask.js";
 import { copyLink, linkBox } from "./link-box.js";
 import { ROLES } from "./person.js";
@@ -94,8 +95,7 @@ export class Invitations {
 
   async #make(button) {
     if (!allGood([[this.#uses, this.#uses.rules], [this.#days, this.#days.rules]])) return;
-    button.disabled = true;
-    await this.#try(async () => {
+    await this.#try(() => disabledWhile(button, async () => {
       const invite = await this.#calls.invite({
         uses: Number(this.#uses.value), days: Number(this.#days.value), role: this.#role.value,
         chat: this.#chat.value || undefined,
@@ -109,8 +109,7 @@ export class Invitations {
       this.#made.hidden = false;
       this.#made.querySelector("button").focus();
       this.#render();
-    });
-    button.disabled = false;
+    }));
   }
 
   #revoke(invite) {
