@@ -18,6 +18,7 @@ export class ChatList {
   #presence;
   #inView = new Set(); // ids of chats
   #watching;
+  #open = null; // the chat that was brought into view
   #lists = new Map(); // section -> {node, list, kept}
 
   /** `onMenu(id, anchor)` when somebody asks what can be done with a chat. */
@@ -55,6 +56,14 @@ export class ChatList {
         fill: (item, row) => fill(item.firstChild, row),
       });
     }
+    this.#showOpen(open);
+  }
+
+  /** However somebody came to another chat, they see it in the list. */
+  #showOpen(open) {
+    if (open === this.#open) return;
+    this.#open = open;
+    this.node.querySelector(".row[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 
   #shell({ key }) {

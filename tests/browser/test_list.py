@@ -4,7 +4,8 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.company import HOLDING, bending_calls, expect_kept, id_of, one_person
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
 
@@ -130,6 +131,25 @@ async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) ->
         await expect(entry(ann, "Second").locator(".badge")).to_have_text("Unread: 2")
         await expect(entry(ann, "First")).to_contain_text("meanwhile")
         await expect(ann.state).to_have_text("live")
+
+
+async def test_the_open_chat_is_in_view(open_page: OpenPage) -> None:
+    """However somebody came to it: by the finder, from one chat to the next."""
+    play = Play()
+    for number in range(40):
+        play.say(play.start(f"Room {number}", "bob"), "bob", "hello")
+    play.read_all()
+    page = await open_page(play)
+    now = page.locator(".row[aria-current]")
+    await page.keyboard.press("Control+k")
+    await page.get_by_role("combobox", name="Find a chat").fill("Room 39")
+    await page.get_by_role("option", name="Room 39").click()
+    await expect(now).to_contain_text("Room 39")
+    await expect(now).to_be_in_viewport(ratio=1)
+    for _ in range(39):
+        await page.keyboard.press("Alt+ArrowUp")
+    await expect(now).to_contain_text("Room 0")
+    await expect(now).to_be_in_viewport(ratio=1)
 
 
 async def test_two_devices_agree_on_what_is_read(
