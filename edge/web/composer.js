@@ -33,8 +33,9 @@ export class Composer {
   #asked = null; // the text of which a command has said what it would do
 
   /**
-   * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text), answer(row),
-   * typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`; `command` as `commandIn` gives.
+   * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text, chat?),
+   * answer(row, chat?), typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`, where
+   * `chat` is the open one unless it is given; `command` as `commandIn` gives.
    */
   constructor({ hear, clock }) {
     this.#hear = hear;
@@ -136,19 +137,32 @@ export class Composer {
   }
 
   /** A message was deleted: a text that was for it is one of its own now. */
-  gone(messageId) {
+  gone(chat, messageId) {
+    if (chat !== this.#chat) {
+      this.#goneElsewhere(chat, messageId);
+      return;
+    }
     if (this.#edited?.messageId === messageId) {
-      const draft = [this.#draft, this.#field.value].filter((text) => text !== "").join("\n");
+      const draft = together(this.#draft, this.#field.value);
       this.#edited = null;
       this.#set(draft);
-      this.#hear.draft(draft);
+      this.#hear.draft(draft, chat);
       this.#said.textContent = "The message that you were editing was deleted.";
     } else if (this.#answered?.messageId === messageId) {
       this.#answered = null;
-      this.#hear.answer(null);
+      this.#hear.answer(null, chat);
       this.#said.textContent = "The message that you were answering was deleted.";
     } else return;
     this.#head();
+  }
+
+  #goneElsewhere(chat, messageId) {
+    const edit = this.#edits.get(chat);
+    if (edit?.row.messageId === messageId) {
+      this.#edits.delete(chat);
+      this.#hear.draft(together(chat.draft, edit.text), chat);
+    }
+    if (chat.answered?.messageId === messageId) this.#hear.answer(null, chat);
   }
 
   /** The chats in which an edit waits to be finished. */
@@ -362,6 +376,10 @@ export class Composer {
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
+}
+
+function together(...texts) {
+  return texts.filter((text) => text !== "").join("\n");
 }
 
 /** Spreadsheets and word processors put a picture of a text beside it. */

@@ -193,7 +193,7 @@ export class Conversation {
    * where it is until the reader goes elsewhere, be it to another window.
    */
   heard(chat, event) {
-    if (chat === this.#chat && event.type === "message.deleted") this.composer.gone(event.messageId);
+    if (event.type === "message.deleted") this.composer.gone(chat, event.messageId);
     const isNews = event.type === "message" && event.by !== this.#me.id;
     if (chat !== this.#chat || !isNews) return;
     const isFirst = chat.newAfter === null && !this.#isLooking();
@@ -252,8 +252,8 @@ export class Conversation {
           const row = this.#log.lastOwn;
           if (row?.state === "stored") this.composer.edit(row);
         },
-        answer: (row) => this.#chats.saveDraft(this.#chat, this.#chat.draft, row),
-        draft: (text) => this.#chats.saveDraft(this.#chat, text),
+        answer: (row, chat = this.#chat) => this.#chats.saveDraft(chat, chat.draft, row),
+        draft: (text, chat = this.#chat) => this.#chats.saveDraft(chat, text),
         typing: () => this.#hear.typing(this.#chat),
         attach: (files) => this.#attach(files),
         pickEmoji: (anchor) => (

@@ -88,6 +88,31 @@ async def test_a_text_outlives_the_message_that_it_was_for(enter: OpenWindow) ->
     await expect(ann.line("which colour?")).to_have_count(1)
 
 
+async def test_a_text_outlives_its_message_also_from_another_chat(enter: OpenWindow) -> None:
+    """What was begun in a chat that is not open now is a draft there."""
+    ann = await enter()
+    await ann.start_chat("Other")
+    async with one_person(ann) as bob:
+        chat = await bob.create_chat("Vanishing", await id_of(bob, ann))
+        path = f"/api/chat/{chat}/message"
+        await ann.open_chat("Vanishing")
+        row = ann.page.get_by_role("link", name="Vanishing")
+        await ann.write("the table")
+        await expect(ann.log.locator(".pending")).to_have_count(0)
+        for text, choice in (("the table", "Edit"), ("the chairs", "Reply")):
+            await ann.act_on(text, choice)
+            await ann.composer.fill(f"{text} and more")
+            await ann.open_chat("Other")
+            [newest] = (await bob.ask("GET", f"{path}?limit=1")).body["messages"]
+            assert (await bob.ask("DELETE", f"{path}/{newest['messageId']}")).status == 200
+            await expect(row).to_contain_text(f"Draft: {text} and more")
+            await bob.post(chat, "the chairs")
+            await ann.open_chat("Vanishing")
+            await expect(ann.composer).to_have_value(f"{text} and more")
+            await expect(ann.page.locator(".replying")).to_be_hidden()
+            await expect(ann.button("Send")).to_be_visible()
+
+
 async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
     """Where one was offline when it was deleted."""
     ann, bob = await two(enter, "Vanishing")
