@@ -11,6 +11,7 @@ const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
 const TYPING_EVERY_MS = 3_000;
 const JUST_TYPED_MS = 2_000;
+const WAITS = "It will be sent once its files have uploaded.";
 
 export class Composer {
   #hear;
@@ -112,6 +113,7 @@ export class Composer {
     if (this.#tray !== tray) this.#tray.replaceWith(tray);
     this.#tray = tray;
     this.#files = files;
+    this.#waits &&= !files.isEmpty; // who takes the last one away has something else in mind
     this.#measure();
     if (!this.#waits || files.isUnderway) return;
     if (files.hasFailed) this.#waits = false;
@@ -351,7 +353,7 @@ export class Composer {
   /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */
   #isHeldBack() {
     this.#waits = this.#files.isUnderway;
-    if (this.#waits) this.#said.textContent = "It will be sent once its files have uploaded.";
+    if (this.#waits) this.#said.textContent = WAITS;
     else if (this.#files.hasFailed) {
       this.#said.textContent = "A file was not uploaded. Try again or remove it.";
     }
@@ -365,7 +367,7 @@ export class Composer {
     const left = MOST_BYTES - bytes;
     this.#go.disabled = this.#isVoid(text) || left < 0;
     this.#said.classList.toggle("error", left < 0);
-    if (bytes < SAY_FROM_BYTES) this.#said.textContent = "";
+    if (bytes < SAY_FROM_BYTES) this.#said.textContent = this.#waits ? WAITS : "";
     else if (left >= 0) this.#said.textContent = `${left} bytes left`;
     else this.#said.textContent = `${-left} bytes too long for one message: shorten or split it`;
     return bytes;

@@ -130,6 +130,28 @@ async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
     await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
 
 
+async def test_a_message_whose_file_is_taken_away_stays(open_page: OpenPage) -> None:
+    """Also where it was to go with the file; and the next file does not go by itself."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    play.files.is_full = True
+    await page.evaluate(PASTE, ["wrong.bin", "application/zip", [1, 2, 3]])
+    files = page.get_by_role("list", name="Files")
+    field = page.locator(".write textarea")
+    await field.fill("The notes")
+    await field.press("Enter")
+    waits = page.get_by_text("It will be sent once its files have uploaded.")
+    await expect(files).to_contain_text("It is tried again by itself.")
+    await expect(waits).to_be_visible()
+    await page.get_by_role("button", name="Cancel wrong.bin").click()
+    await expect(waits).to_have_count(0)
+    await expect(field).to_have_value("The notes")
+    play.files.is_full = False
+    await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
+    await expect(field).to_have_value("The notes")
+
+
 @pytest.mark.parametrize("code", ["", "forbidden", "too_large"])
 async def test_a_refused_upload_says_why(open_page: OpenPage, code: str) -> None:
     """Also where something before the server refuses it, which knows no codes; it is no owner's
