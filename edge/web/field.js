@@ -60,6 +60,7 @@ export const NAME_RULES = [
   [(text) => text.length < 3, "Use 3 characters or more."],
   [(text) => text.length > 32, "Use 32 characters or fewer."],
   [(text) => !/^[A-Za-z0-9_.-]+$/.test(text), "Use letters from a to z, digits and . _ - only."],
+  [(text) => /^deleted-.{8}$/iu.test(text), "This name is reserved. Choose another one."],
 ];
 
 export const DISPLAY_NAME_RULES = [
