@@ -23,6 +23,8 @@ export class ChatSettings {
   #levels;
   #archive;
   #form;
+  #fields; // of the form, by what of the chat they show
+  #shown = {}; // what they were filled with
   #leaving;
   #deleting;
   #error = element("p", { class: "error", role: "alert" });
@@ -61,9 +63,18 @@ export class ChatSettings {
     const words = mine.archived ? "Bring back" : "Archive for me";
     const { lastChild } = this.#archive;
     if (lastChild.textContent !== words) lastChild.textContent = words;
+    for (const [key, { input }] of Object.entries(this.#fields)) this.#keepUp(key, input);
     this.#leaving.hidden = detail.kind === "direct";
     this.#form.hidden = !isOwner;
     this.#deleting.hidden = !isOwner;
+  }
+
+  /** What was changed elsewhere is shown, unless it is being changed here. */
+  #keepUp(key, input) {
+    const now = this.#chat.detail[key] ?? "";
+    if (now === this.#shown[key]) return;
+    if (input.value === (this.#shown[key] ?? "")) input.value = now;
+    this.#shown[key] = now;
   }
 
   #telling() {
@@ -88,13 +99,11 @@ export class ChatSettings {
   }
 
   #describing() {
-    const { chatName, topic } = this.#chat.detail;
     const name = new Field({
-      label: "Name of the chat", value: chatName, hint: "Everybody in the chat sees the new name.",
+      label: "Name of the chat", hint: "Everybody in the chat sees the new name.",
     });
-    const about = new Field({
-      label: "Topic", value: topic ?? "", hint: "Shown under the name.", maxlength: "500",
-    });
+    const about = new Field({ label: "Topic", hint: "Shown under the name.", maxlength: "500" });
+    this.#fields = { chatName: name, topic: about };
     const save = element("button", { type: "submit" }, "Save");
     return element(
       "form",

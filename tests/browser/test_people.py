@@ -86,6 +86,20 @@ async def test_leaving_passes_the_chat_on_and_deleting_ends_it(enter: OpenWindow
     await expect(bob.page.get_by_role("region", name="About this chat")).to_be_hidden()
 
 
+async def test_what_is_changed_elsewhere_is_not_changed_back(enter: OpenWindow) -> None:
+    """The settings of a chat show what is so now, also where they were opened before."""
+    ann = await enter()
+    await ann.start_chat("Kitchen")
+    panel = await ann.open_panel("Settings")
+    await panel.get_by_label("Name of the chat").fill("Big kitchen")
+    await ann.write("/topic Lunch at noon")
+    await expect(panel.get_by_label("Topic")).to_have_value("Lunch at noon")
+    await expect(panel.get_by_label("Name of the chat")).to_have_value("Big kitchen")
+    await panel.get_by_role("button", name="Save").click()
+    await expect(ann.page.locator(".bar h1")).to_have_text("Big kitchen")
+    await expect(ann.page.locator(".bar")).to_contain_text("Lunch at noon")
+
+
 async def test_errors_stand_beside_their_field_until_it_is_changed(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
