@@ -212,7 +212,7 @@ async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
     """Events and answers that waited for a slow reader, and what comes after them."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
-    async with world.dial() as late:
+    async with world.connect(ann) as other, world.dial() as late:
         raw = late.connection.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         await late.say({"type": "connect", "token": ben.token})
@@ -220,6 +220,7 @@ async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
         late.connection.transport.pause_reading()
         for _ in range(10):
             await world.post(chat, ann, *("x" * 8000 for _ in range(8)))
+        await other.hear_until(81)  # so the node has them all before it is asked
         await until_metric(world.node, r"hubbub_realtime_unsent_bytes [2-9]\d{5}")
         await late.say({"type": "ping"})
         late.connection.transport.resume_reading()
