@@ -80,7 +80,7 @@ export class Conversation {
         before: load("before"),
         after: load("after"),
         around: load("around"),
-        moved: () => this.#look(),
+        moved: () => this.#chat && this.#look(), // a scroll may be told late
         retry: thenWrite(hear.retry),
         discard: thenWrite(hear.discard),
         quoted: hear.quoted,

@@ -119,6 +119,18 @@ async def test_the_focus_outlives_its_chat(open_page: OpenPage, width: int) -> N
         await expect(find).to_be_focused()
 
 
+async def test_a_scroll_may_be_told_when_its_chat_was_left(open_page: OpenPage) -> None:
+    """Browsers tell of one with the next picture."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".write textarea")).to_be_focused()
+    log = await page.locator(".log").evaluate_handle("log => log")
+    await page.go_back()
+    await expect(page.locator(".write textarea")).to_be_hidden()
+    await log.evaluate("log => log.dispatchEvent(new Event('scroll'))")
+
+
 async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage) -> None:
     """A completed mention, an emoji by its name and one from the picker, and done again."""
     play, _ = party()
