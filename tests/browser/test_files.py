@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.browser.accessibility import check
-from tests.browser.company import two
+from tests.browser.company import two, until
 from tests.browser.conftest import OpenPage, OpenWindow
 from tests.browser.stage import Play
 
@@ -277,7 +277,15 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
     await bob.act_on("edited", "Reply")
     await expect(bob.page.locator(".replying")).to_have_text(f"Reply to {ann.name} garden plan.bin")
     await bob.page.keyboard.press("Control+k")
-    await bob.page.get_by_role("combobox", name="Find a chat").fill("garden pl")
+    field = bob.page.get_by_role("combobox", name="Find a chat")
     hit = bob.page.locator(".hit.message")
+
+    async def is_found() -> bool:
+        for typed in ("", "garden pl"):
+            await field.fill(typed)
+        await bob.page.wait_for_timeout(1_000)  # in which what was sent is found
+        return await hit.count() == 1
+
+    await until(is_found)
     await expect(hit).to_contain_text("garden plan.bin")
     await expect(hit.locator("mark")).to_have_text(["garden", "pl"])
