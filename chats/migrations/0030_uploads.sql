@@ -1,5 +1,9 @@
--- As in 0019, but a key is one upload in one chat and another one in another; and the first result is
--- looked for under the lock, where nothing fills the room before it is found.
+-- When the process that receives an upload said last that it goes on, which it does every two seconds.
+ALTER TABLE files ADD COLUMN told_at timestamptz;
+
+-- As in 0019, but a key is one upload in one chat and another one in another; what nobody receives any
+-- more does not count, since the process that did has been killed; and the first result is looked for
+-- under the lock, where nothing fills the room before it is found.
 CREATE OR REPLACE FUNCTION begin_upload(
     _id uuid, _chat uuid, _uploader uuid, _key uuid, _name text, _size bigint,
     _max_bytes bigint, _max_at_once bigint, _max_seconds double precision
@@ -22,6 +26,7 @@ BEGIN
         count(DISTINCT (f.chat, f.key)) FILTER (
             WHERE f.stored_at IS NULL AND (f.chat, f.key) <> (_chat, _key)
                 AND f.began_at > clock_timestamp() - _max_seconds * interval '1 second'
+                AND coalesce(f.told_at, f.began_at) > clock_timestamp() - interval '10 seconds'
         )
     INTO _bytes, _at_once
     FROM files f WHERE f.uploader = _uploader AND f.doomed_at IS NULL AND f.id <> _id;
