@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from common.identity.tokens import Claims
 from common.protocol.chats import SearchRequest
-from common.protocol.events import Message
+from common.protocol.events import CurrentMessage
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, Query
 from edge.http.answer import Answer
@@ -36,7 +36,7 @@ class SearchQuery(Query):
 class SearchAnswer(AnswerBody):
     """Newest first, as they are now."""
 
-    messages: list[Message]
+    messages: list[CurrentMessage]
     next: str | None
 
 

@@ -54,6 +54,15 @@ def test_a_send_has_the_same_limits_on_the_socket() -> None:
         assert told[: len(limits)] == told[len(limits) :], field
 
 
+def test_what_is_found_is_described_as_history_is() -> None:
+    """Both are current messages: when they were edited, and their reactions, are told too."""
+    schemas = describe_api(OPERATIONS)["components"]["schemas"]
+    (history, found) = (
+        schemas[name]["properties"]["messages"] for name in ("MessagesAnswer", "SearchAnswer")
+    )
+    assert found == history
+
+
 def test_the_collection_makes_every_call() -> None:
     """No call of the description is left out."""
     steps = [step for _, steps in STORY for step in steps]
