@@ -35,6 +35,8 @@ def explain(sentence: str) -> Wrong:
         return Wrong(f"{field}.{missing[1]}" if field else missing[1], "is missing")
     if "matching regex" in sentence:
         return Wrong(field, WRONG_ID if repr(UUID_PATTERN) in sentence else "is malformed")
+    if sentence.startswith(("Number out of range", "Integer value out of range")):
+        return Wrong(field, "is a number out of range")
     expected = _find_expected(sentence)
     return Wrong(field, _rule(*expected.groups()) if expected else "is none of its values")
 

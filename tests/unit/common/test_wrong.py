@@ -44,9 +44,12 @@ CASES = {
     '"amount":1': ("amount", "must be at least 2"),
     '"amount":10': ("amount", "must be at most 9"),
     '"amount":2.5': ("amount", "must be an integer"),
+    '"amount":1e999': ("amount", "is a number out of range"),
+    f'"amount":{"9" * 5000}': ("amount", "is a number out of range"),
     '"digits":"x"': ("digits", "is malformed"),
     '"short":"ab"': ("short", "must have at most 1 character"),
     '"kind":"` - at `$.text`"': ("kind", "is none of its values"),
+    '"kind":"Number out of range"': ("kind", "is none of its values"),
     '"inner":{"number":"1"}': ("inner.number", "must be a number"),
 }
 

@@ -15,6 +15,10 @@ from realtime.sockets.admission import Admission
 from realtime.sockets.keepalive import Wheel
 from tests.fixtures.ears import Ear
 
+CHAT = b"01890a5d-ac96-774b-bcce-b302099a8057"
+KEY = b"00000000-0000-4000-8000-000000000000"
+DIGITS = b"9" * 5000
+
 
 class Alarm:
     bucket = 0
@@ -125,10 +129,19 @@ def test_lines_that_are_no_objects(line: bytes) -> None:
         read_line(line)
 
 
-def test_a_number_of_thousands_of_digits_is_refused_not_read() -> None:
-    """It is JSON, so the connection goes on."""
-    line = b'{"type":"x\\ud800","n":' + b"9" * 5000 + b"}"
-    assert isinstance(read_line(line), Refused)
+def test_a_number_of_thousands_of_digits_is_not_read() -> None:
+    """It is JSON: in an object the connection goes on, and the refusal names what was sent."""
+    with pytest.raises(NotAnObject):
+        read_line(DIGITS)
+    refused = read_line(
+        b'{"type":"send","chat":"%b","clientId":"%b","message":%b}' % (CHAT, KEY, DIGITS)
+    )
+    assert isinstance(refused, Refused)
+    assert refused.refusal.detail == "message is a number out of range."
+    assert (refused.chat, refused.client_id) == (CHAT.decode(), KEY.decode())
+    refused = read_line(b'{"type":"x\\ud800","n":%b}' % DIGITS)
+    assert isinstance(refused, Refused)
+    assert refused.refusal.detail == "Invalid Unicode."
 
 
 def new_slice(after: int, count: int, *controls: Control) -> Slice:
