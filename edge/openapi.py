@@ -288,4 +288,5 @@ def tidy(node: Any) -> Any:
 
 def _is_other_number(schema: dict[str, Any], name: str) -> bool:
     """A number whose name has another meaning elsewhere: `of` is a seq, or who was acted upon."""
-    return schema.get("type") == "integer" and not isinstance(EXAMPLES.get(name), int)
+    is_number = any(kind.get("type") == "integer" for kind in schema.get("anyOf", [schema]))
+    return is_number and not isinstance(EXAMPLES.get(name), int)

@@ -1,8 +1,10 @@
 """What is made in docs/ is what the code says now, and says all of it."""
 
 import re
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import CODES
@@ -52,6 +54,20 @@ def test_a_send_has_the_same_limits_on_the_socket() -> None:
     for field, schema in call.items():
         told = [(limit, of.get(limit)) for of in (schema, frame[field]) for limit in limits]
         assert told[: len(limits)] == told[len(limits) :], field
+
+
+@pytest.mark.parametrize(
+    "document", [describe_api(OPERATIONS), describe_socket()], ids=["openapi", "asyncapi"]
+)
+def test_every_example_fits(document: dict[str, Any]) -> None:
+    """What a description gives as an example is valid by its schema."""
+    nodes: list[Any] = [document["components"]["schemas"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+        if isinstance(node, dict) and isinstance(examples := node.get("examples"), list):
+            validator = Draft202012Validator({**node, "components": document["components"]})
+            assert all(map(validator.is_valid, examples)), node
 
 
 def test_what_is_found_is_described_as_history_is() -> None:
