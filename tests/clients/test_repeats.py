@@ -34,6 +34,16 @@ async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
         await client.rest.call("DELETE", "/api/user/me/avatar")
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_page_of_something_between_is_no_refusal(status: int) -> None:
+    """Whatever it says: the change is neither made nor refused, and goes out again."""
+    async with somebody() as (stub, client):
+        info = {"messageId": "m", "seq": 6, "at": "t"}
+        answers: list[Answer] = [(status, "<html>Try later</html>"), (200, {"messageInfo": info})]
+        stub.answer = lambda *_: answers.pop(0)
+        assert (await client.chat("c").edit("m", "new")).seq == 6
+
+
 @pytest.mark.parametrize("before", [[], [refused(429, "rate_limited")]])
 async def test_what_was_not_there_cannot_be_deleted(before: list[Answer]) -> None:
     """A try that the server has refused did nothing, and each deletion is judged by itself."""

@@ -79,3 +79,25 @@ async def test_a_session_that_has_ended_is_forgotten() -> None:
                 await client.chats()
             assert client.rest.tokens is None
         assert store.names("") == ["cursor c", "user"]
+
+
+async def test_new_tokens_count_from_when_they_are_kept() -> None:
+    """A next program must not begin with a refresh token that this one has spent already."""
+
+    class Full(MemoryStore):
+        def put(self, name: str, value: bytes) -> None:
+            if name == "session" and self.names("session"):
+                raise OSError("No space left on device")
+            super().put(name, value)
+
+    async def refresh(_: web.Request) -> web.Response:
+        return web.json_response({"token": "new", "refreshToken": "new", "expiresIn": 900})
+
+    app = web.Application()
+    app.router.add_post("/api/user/login", log_in)
+    app.router.add_post("/api/user/refresh", refresh)
+    async with TestServer(app) as server, Client(str(server.make_url("")), Full()) as client:
+        await client.rest.log_in("ben", "correct horse")
+        with pytest.raises(OSError, match="No space"):
+            await client.rest.access_token(anew=True)
+        assert client.rest.tokens == client._kept.tokens()

@@ -141,6 +141,6 @@ def refusal(
     retry_after: float = 0.0,
 ) -> Refused:
     """The exception for a refusal. Codes that this package does not know are plain Refused."""
-    if status in (502, 504):  # from a balancer; they mean what 503 means
+    if status in (502, 503, 504):  # from a balancer they mean what a 503 means, whatever they say
         code = "unavailable"
     return _BY_CODE.get(code, Refused)(status, code, detail, errors, retry_after)

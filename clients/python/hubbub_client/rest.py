@@ -130,10 +130,11 @@ class Rest:
 
     def _keep(self, answer: dict[str, Any]) -> None:
         user = answer["user"]["id"] if "user" in answer else self._session().user
-        self.tokens = Tokens(
+        tokens = Tokens(
             user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
         )
-        self.on_tokens(self.tokens)
+        self.on_tokens(tokens)  # kept before it is used
+        self.tokens = tokens
 
     def forget(self) -> None:
         """The session has ended."""
