@@ -166,10 +166,17 @@ export class Chat {
       this.#remember(event);
       if (event.type === "message") this.#typing.delete(event.by);
       if (this.detail !== null && event.seq > this.detail.seq) this.#change(event);
-      const gone = event.type === "participant.removed" && event.users.includes(this.#me);
-      if (gone || event.type === "chat.deleted") this.left = event;
+      this.#takePart(event);
     }
     return events;
+  }
+
+  /** Who was removed while away, and added again, has no snapshot: both are events of a page. */
+  #takePart(event) {
+    const isMine = event.users?.includes(this.#me);
+    if (event.type === "chat.deleted" || (isMine && event.type === "participant.removed")) {
+      this.left = event;
+    } else if (isMine && event.type === "participant.added") this.left = null;
   }
 
   #remember(event) {

@@ -138,6 +138,24 @@ rule("a chat that nobody knew is met where it ends, and asked what it is", async
   same([heard.applied, asked.at(-1), chats.get("e").detail.chatName], [[4], "chat e", "e"]);
 });
 
+rule("who was removed and added again while away still has the chat", async () => {
+  const { api, chats, connect, heads, heard, list } = somebody({ c: 5 });
+  await list("c");
+  connect();
+  heads.c = 8;
+  const change = { chat: "c", at: "t", by: "bob", users: ["me"] };
+  const events = [
+    { ...change, type: "participant.removed", seq: 6, owner: "bob" },
+    message(7),
+    { ...change, type: "participant.added", seq: 8 },
+  ];
+  api.events = async () => ({ events, seq: 8, more: false });
+  connect({ behind: ["c"] });
+  await settle();
+  same([heard.left, chats.get("c")?.timeline.cursor, chats.hello()],
+    [[], 8, { resume: { c: 8 }, epoch: "one" }]);
+});
+
 rule("who is added finds the chat as the snapshot says, read up to there", async () => {
   const { chats, connect, heads, heard, list } = somebody({ c: 5 });
   await list("c");
