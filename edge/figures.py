@@ -35,15 +35,15 @@ class Figures(NamedTuple):
 async def ask_figures(http: HttpClient, replicas: Replicas, names: Iterable[str]) -> Figures:
     """Of all replicas at once. What does not answer within 2 s is left out."""
     path = "/metrics?" + urlencode([("name[]", name) for name in names])
-    addresses = replicas.addresses
-    asked = await asyncio.gather(*(_ask(http, address, path) for address in addresses))
+    addresses, name = replicas.addresses, http.name_of(replicas.role)
+    asked = await asyncio.gather(*(_ask(http, address, path, name) for address in addresses))
     return Figures(len(addresses), tuple(answer for answer in asked if answer is not None))
 
 
-async def _ask(http: HttpClient, address: str, path: str) -> Mapping[str, float] | None:
+async def _ask(http: HttpClient, address: str, path: str, name: str) -> Mapping[str, float] | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            answer = await http.get(address, path)
+            answer = await http.get(address, path, name=name)
     except (OSError, TimeoutError):
         return None
     found: dict[str, float] = defaultdict(float)

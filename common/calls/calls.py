@@ -98,7 +98,7 @@ class Calls:
         self._http = http
         self._identity = http.caller.headers(replicas.role) if http.caller else {}
         self._replicas = replicas
-        self._name = replicas.role if replicas.role in http.over_tls else ""
+        self._name = http.name_of(replicas.role)
         self._clock = clock
         self._circuits = Circuits(open_after)
         self._key_refused_by: set[str] = set()

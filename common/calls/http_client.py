@@ -110,11 +110,15 @@ class HttpClient:
         """`caller` is who this process is, for those who make calls of it. With `tls` whoever is
         asked by a name must have a certificate for it; `over_tls` are the roles that are."""
         self.caller = caller
-        self.over_tls = over_tls
+        self._over_tls = over_tls
         self._tls = tls
         self._idle: dict[str, list[_Connection]] = {}  # by address, while it has any connection
         self._used: set[_Connection] = set()
         self.is_closed = False
+
+    def name_of(self, role: str) -> str:
+        """By which replicas of a role are asked; empty for those that are asked in the clear."""
+        return role if role in self._over_tls else ""
 
     async def post(
         self, address: str, path: str, body: bytes, headers: Mapping[str, str], name: str = ""

@@ -20,7 +20,7 @@ import pytest
 from common.calls.callers import Caller
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
-from common.calls.http_server import Request, Response, serving_http
+from common.calls.http_server import Handle, Request, Response, serving_http
 from common.calls.replicas import Replicas
 from common.database.failures import DatabaseUnreachable
 from common.database.pool import create_pool, migrate
@@ -32,6 +32,7 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import Grant, SignUp
 from common.valkey.valkey import Valkey
+from edge.figures import ask_figures
 from fleet.processes.ports import ReservedPort
 from fleet.processes.probe import http_status
 from tests.fixtures.authority import Authority, Files, tls_front
@@ -77,10 +78,10 @@ def shown(files: Files) -> ssl.SSLContext:
 
 
 @contextlib.asynccontextmanager
-async def serving(tls: ssl.SSLContext | None) -> AsyncIterator[str]:
+async def serving(tls: ssl.SSLContext | None, handle: Handle = answer) -> AsyncIterator[str]:
     """The address of a server."""
     listener = Listener("127.0.0.1", 0, None).open()
-    async with serving_http(answer, listener, tls):
+    async with serving_http(handle, listener, tls):
         yield "{}:{}".format(*listener.getsockname())
 
 
@@ -107,6 +108,19 @@ async def test_calls_go_over_tls_by_the_name_of_the_service(authority: Authority
         with calling(address, authority.ca) as calls:
             assert await call(calls, address) == "hello"
             assert await calls.any_is_ready()
+
+
+async def test_figures_are_read_over_tls(authority: Authority) -> None:
+    """As the overview asks for them, at the port that takes calls."""
+
+    async def show(_: Request) -> Response:
+        return Response(200, b"hubbub_open_circuit 1.0\n", "text/plain")
+
+    tls = ServerTls(join_calls_tls(*authority.issue("users"), None), "users")
+    async with serving(tls.context, show) as address:
+        with contextlib.closing(HttpClient(tls=client_context(authority.ca))) as http:
+            found = await ask_figures(http, Replicas("users", (address,)), ["hubbub_open_circuit"])
+    assert found.total("hubbub_open_circuit") == 1
 
 
 @pytest.mark.parametrize("wrong", WRONG)
