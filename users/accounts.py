@@ -264,7 +264,7 @@ class Accounts:
         if not found:
             raise unauthenticated()
         if request.key and request.key == found.change_key:
-            return _own_account(found)
+            return await self._repeat_change(found)
         await self._demand_current_password(request, found)
         is_proved = request.password is not None or request.current_password is not None
         change = store.AccountChange(
@@ -306,10 +306,14 @@ class Accounts:
                 raise unauthenticated()
             if not request.key or request.key != now.change_key:
                 raise _invalid_credentials()
-            return _own_account(now)
+            return await self._repeat_change(now)
         after, revoked = done
         await self._sessions.announce_revocations(revoked, "password changed")
         return _own_account(after)
+
+    async def _repeat_change(self, found: store.AccountRow) -> OwnAccount:
+        await store.settle_what_was_found(self._pool)
+        return _own_account(found)
 
     async def _demand_current_password(
         self, request: ChangeProfile, found: store.AccountRow

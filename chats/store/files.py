@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 from chats.store.arrays import id_array
 from chats.store.query import fetch
 from common.database.pool import Pool
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 from common.protocol.files import BeginUpload, FinishUpload
 
 MAX_BYTES_A_PERSON: Final = 2**30
@@ -13,15 +14,22 @@ UNTAKEN_SECONDS: Final = 24 * 3600.0
 # Longer than a process may be stopped and still go on with an upload.
 BROKEN_SECONDS: Final = 3 * MAX_UPLOAD_SECONDS
 
-_BEGIN = (
-    "SELECT outcome, file FROM begin_upload(%s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::text,"
-    " %s::bigint, %s::bigint, %s::bigint, %s::double precision)"
+# What a repeat finds is settled in the same transaction: where that stores something itself,
+# nothing is flushed for it.
+_BEGIN = f"""
+SELECT outcome, file, CASE WHEN outcome = 'known' THEN ({SETTLE_WHAT_WAS_FOUND}) END
+FROM begin_upload(
+    %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::text, %s::bigint, %s::bigint, %s::bigint,
+    %s::double precision
 )
-_FINISH = (
-    "SELECT outcome, file FROM finish_upload(%s::uuid, %s::bigint, %s::text, %s::bigint,"
-    " %s::bigint, %s::boolean, %s::bigint)"
+"""  # noqa: S608 - a constant
+_FINISH = f"""
+SELECT outcome, file, CASE WHEN outcome = 'stored' THEN ({SETTLE_WHAT_WAS_FOUND}) END
+FROM finish_upload(
+    %s::uuid, %s::bigint, %s::text, %s::bigint, %s::bigint, %s::boolean, %s::bigint
 )
-_DELETE = """
+"""  # noqa: S608 - a constant
+_DELETE = f"""
 WITH found AS MATERIALIZED (
     SELECT f.id, f.uploader = %(user)s::uuid AND f.seq IS NULL AS may FROM files f
     WHERE f.id = %(id)s::uuid AND may_have_file(f, %(chat)s::uuid, %(user)s::uuid) FOR UPDATE
@@ -34,9 +42,9 @@ WITH found AS MATERIALIZED (
 )
 SELECT may FROM found
 UNION ALL
-SELECT true FROM results WHERE caller = %(user)s::uuid AND scope = 'delete file ' || %(id)s::uuid
-    AND key = %(key)s::uuid
-"""
+SELECT ({SETTLE_WHAT_WAS_FOUND}) IS NOT NULL FROM results
+WHERE caller = %(user)s::uuid AND scope = 'delete file ' || %(id)s::uuid AND key = %(key)s::uuid
+"""  # noqa: S608 - a constant
 # Locked where it is judged: an update that waits for a row which a message takes just now asks no
 # more than whether it is the same one.
 _DOOM_LEFT_OVER = """
@@ -70,7 +78,7 @@ async def begin_upload(pool: Pool, upload: BeginUpload) -> Step:
         upload.id, upload.chat, upload.user, upload.key, upload.name, upload.size,
         MAX_BYTES_A_PERSON, upload.at_once, MAX_UPLOAD_SECONDS,
     )  # fmt: skip
-    return Step(*(await fetch(pool, _BEGIN, parameters))[0])
+    return await _take_step(pool, _BEGIN, parameters)
 
 
 async def finish_upload(pool: Pool, upload: FinishUpload) -> Step:
@@ -78,7 +86,12 @@ async def finish_upload(pool: Pool, upload: FinishUpload) -> Step:
         upload.id, upload.size, upload.type, upload.width, upload.height, upload.preview,
         MAX_BYTES_A_PERSON,
     )  # fmt: skip
-    return Step(*(await fetch(pool, _FINISH, parameters))[0])
+    return await _take_step(pool, _FINISH, parameters)
+
+
+async def _take_step(pool: Pool, query: str, parameters: tuple[Any, ...]) -> Step:
+    [(outcome, file, _)] = await fetch(pool, query, parameters)
+    return Step(outcome, file)
 
 
 async def keep_uploads(pool: Pool, files: list[str]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import psycopg
 
 from common.database.pool import Connection, Pool
+from common.database.primary import SETTLE_WHAT_WAS_FOUND
 from common.protocol.instance import Role
 
 _COLUMNS = (
@@ -183,6 +184,12 @@ async def update_shown(
     )
     row = await cursor.fetchone()
     return AccountRow(*row) if row else None
+
+
+async def settle_what_was_found(pool: Pool) -> None:
+    """Before a repeat is answered with what the first one has stored."""
+    async with pool.connection() as connection:
+        await connection.execute(SETTLE_WHAT_WAS_FOUND)
 
 
 async def replace_hash(pool: Pool, user: str, old: str, new: str) -> None:

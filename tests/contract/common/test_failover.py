@@ -3,26 +3,53 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 
 from chats.store.chats import read_epoch
 from chats.store.decisions import decide
+from chats.store.files import begin_upload, delete_file, finish_upload
 from chats.store.schema import set_up_database
 from chats.store.timeline import settle_timeline
 from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
 from common.database.pool import Pool, create_pool
 from common.database.primary import Primary
+from common.protocol.files import BeginUpload, FinishUpload
 from common.protocol.ids import new_id
+from common.protocol.users import ChangeProfile
 from tests.fixtures.replicas import Replicated
 from tests.fixtures.servers import PostgresServer
+from users.accounts import Accounts
+from users.passwords import Passwords, create_hasher
+from users.sessions import Sessions
+from users.store.upkeep import set_up_database as set_up_users
 
 Make = Callable[..., Replicated]
 BACK_SECONDS = 60.0  # on a busy machine
 ENOUGH = 20
+
+
+class Finished(NamedTuple):
+    """An upload of which all bytes are there."""
+
+    upload: BeginUpload
+
+    @property
+    def request(self) -> FinishUpload:
+        return FinishUpload(
+            id=self.upload.id, size=1, type="text/plain", width=None, height=None, preview=None
+        )
+
+
+def new_upload(chat: str, user: str) -> BeginUpload:
+    return BeginUpload(
+        id=new_id(), user=user, chat=chat, key=new_id(), name="x", size=1, at_once=20
+    )
 
 
 @pytest.fixture
@@ -175,27 +202,91 @@ async def test_a_replica_that_remembers_nothing_leaves_the_judgement_to_others(
         assert await read_epoch(alone) != epoch
 
 
+async def until_cancelled(database: str, waiting: Collection[asyncio.Task[Any]]) -> None:
+    """Cancels each commit's wait for a standby."""
+    with psycopg.connect(database, autocommit=True) as other:
+        async with asyncio.timeout(BACK_SECONDS):
+            while any(not task.done() for task in waiting):
+                other.execute(
+                    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event = 'SyncRep'"
+                )
+                await asyncio.sleep(0.02)
+
+
+async def wait_in_vain(repeats: Collection[asyncio.Task[Any]]) -> None:
+    done, _ = await asyncio.wait(repeats, timeout=0.5)
+    assert not done, "found, and on no standby"
+
+
 async def test_a_commit_that_no_standby_has_is_no_answer(make_replicated: Make) -> None:
     """Also where its wait was cancelled, and where somebody finds what it has stored."""
     servers = make_replicated(synchronous=True)
     database = servers.primary.make_database()
     await set_up_database(servers.url_of(database))
-    async with create_pool(servers.url_of(database), size=2, min_size=2) as pool:
+    ann, ben, chat = new_id(), new_id(), new_id()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO participants (chat, member, position) VALUES (%s, %s, 1), (%s, %s, 2)",
+            (chat, ann, chat, ben),
+        )
+    async with create_pool(servers.url_of(database), size=8, min_size=8) as pool:
+        uploads = [new_upload(chat, user) for user in (ann, ben, ann)]
+        for upload in uploads:
+            await begin_upload(pool, upload)
+        ended, known, deleted = (Finished(upload) for upload in uploads)
+        await finish_upload(pool, deleted.request)
+        delete = partial(delete_file, pool, deleted.request.id, chat, ann, new_id())
+        decide_it = partial(decide, pool, new_id())
+        end = partial(finish_upload, pool, ended.request)
         servers.standby.stop()
-        transaction = new_id()
-        first = asyncio.create_task(decide(pool, transaction))
-        with psycopg.connect(database, autocommit=True) as other:
-            waiting = (
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event = 'SyncRep'"
-            )
-            async with asyncio.timeout(BACK_SECONDS):
-                while not other.execute(waiting).fetchall():  # noqa: ASYNC110 - PostgreSQL's word
-                    await asyncio.sleep(0.02)
+        firsts = [
+            asyncio.create_task(first())
+            for first in (decide_it, delete, end, partial(finish_upload, pool, known.request))
+        ]
+        await until_cancelled(database, firsts)
+        for failed in await asyncio.gather(*firsts, return_exceptions=True):
+            assert isinstance(failed, DatabaseUnreachable)
+        again = partial(begin_upload, pool, known.upload)
+        repeats = [asyncio.create_task(one()) for one in (decide_it, delete, end, again)]
+        await wait_in_vain(repeats)
+        await asyncio.to_thread(servers.standby.start)
+        decided, is_deleted, stored, found = await asyncio.gather(*repeats)
+    assert (decided, is_deleted) == (False, True)
+    assert (stored.outcome, found.outcome) == ("stored", "known")
+
+
+async def test_a_new_password_that_no_standby_has_is_no_answer(make_replicated: Make) -> None:
+    """Where a repeat finds it by its key."""
+    servers = make_replicated(synchronous=True)
+    database = servers.primary.make_database()
+    await set_up_users(servers.url_of(database))
+    user, session = new_id(), new_id()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, username, email) VALUES (%s, 'ann', 'ann@example.org')", (user,)
+        )
+        connection.execute(
+            "INSERT INTO sessions (id, user_id, expires_at)"
+            " VALUES (%s, %s, now() + interval '1 day')",
+            (session, user),
+        )
+    nobody: Any = None  # nothing is asked of it
+    passwords = Passwords(create_hasher(memory_kib=64, passes=1), 1)
+    async with create_pool(servers.url_of(database), size=4, min_size=4) as pool:
+        sessions = Sessions(pool, nobody, nobody)
+        accounts = Accounts(pool, passwords, sessions, nobody, None)
+        change = ChangeProfile(
+            user=user, session=session, key=new_id(),
+            email=None, password="correct horse", current_password=None,
+        )  # fmt: skip
+        servers.standby.stop()
+        first = asyncio.create_task(accounts.change_profile(change))
+        await until_cancelled(database, [first])
         with pytest.raises(DatabaseUnreachable):
             await first
-        again = asyncio.create_task(decide(pool, transaction))
-        done, _ = await asyncio.wait((again,), timeout=0.5)
-        assert not done, "found, and on no standby"
+        again = asyncio.create_task(accounts.change_profile(change))
+        await wait_in_vain([again])
         await asyncio.to_thread(servers.standby.start)
-        assert await again is False
+        assert (await again).id == user
+    passwords.close()
