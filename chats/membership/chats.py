@@ -74,7 +74,7 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
         return plan
 
     key = ResultKey(request.user, "create_chat", request.key)
-    return _decode_chat(await coordinator.change(key, make_plan, chat=None))
+    return _decode_chat(await coordinator.change(key, make_plan, " ".join(key)))
 
 
 def first_change(chat: Chat, participants: tuple[str, ...], *, by: str) -> Change:

@@ -95,11 +95,11 @@ class Coordinator:
         self._passed_over = 0  # of the oldest left-over commits: users did not finish them
 
     async def change(
-        self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], chat: str | None
+        self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], turn: str
     ) -> bytes:
         """The first result of this key. `make_plan` checks, raises the Refusals of the request, and
-        is called again where the chat has changed meanwhile. `chat` is None for a new one, and for
-        a direct one its pair.
+        is called again where the chat has changed meanwhile. `turn` names what only one change at a
+        time can be about: the chat, the pair of a direct one, or a new one's key.
 
         Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known, the chat
         changes too fast or the caller's time is over. Raises DatabaseUnavailable before anything
@@ -107,7 +107,7 @@ class Coordinator:
         """
         deadline = self._clock() + call_seconds.get()
         with CHANGE_SECONDS.time():
-            async with self._turn(chat, deadline):
+            async with self._turn(turn, deadline):
                 for _ in range(MAX_ATTEMPTS):
                     began, known = await begin_attempt(self._pool, key)
                     if known is not None:
@@ -119,7 +119,11 @@ class Coordinator:
                     # for the same key since the look above.
                     try:
                         plan = await make_plan()
-                    except Refusal:
+                        if plan.change and await self._try(key, plan, plan.change, began, left):
+                            return plan.result
+                    except Refusal as refusal:
+                        if refusal.code == "unavailable":
+                            raise
                         _, first = await begin_attempt(self._pool, key)
                         if first is None:
                             raise
@@ -128,18 +132,13 @@ class Coordinator:
                         await keep_result(self._pool, key, plan.result)
                         _, first = await begin_attempt(self._pool, key)
                         return plan.result if first is None else first
-                    if await self._try(key, plan, plan.change, began, left):
-                        return plan.result
-        log("change given up: no time left, or the chat changes too fast", chat=chat)
+        log("change given up: no time left, or others are too fast", turn=turn)
         raise unavailable()
 
     @asynccontextmanager
-    async def _turn(self, chat: str | None, deadline: float) -> AsyncIterator[None]:
+    async def _turn(self, turn: str, deadline: float) -> AsyncIterator[None]:
         # Only spares attempts that must fail; what is right is decided by version and keys.
-        if chat is None:
-            yield
-            return
-        lock = self._turns.setdefault(chat, asyncio.Lock())
+        lock = self._turns.setdefault(turn, asyncio.Lock())
         try:
             async with asyncio.timeout(deadline - self._clock()):
                 await lock.acquire()
