@@ -6,6 +6,7 @@ import { avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
 import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
+import { isCut } from "./mentions.js";
 import { openMenu } from "./menu.js";
 import { PeoplePicker } from "./people-picker.js";
 import { disabledWhile } from "./submitting.js";
@@ -105,7 +106,10 @@ export class ChatPeople {
     const isAll = this.#found === null;
     const ids = isAll ? participants : participants.filter((id) => this.#found.has(id));
     this.#filterBox.hidden = participantCount <= FEW;
-    this.#filter.placeholder = `Filter ${peopleInWords(participantCount)}`;
+    const all = isCut(this.#chat.detail)
+      ? `The first ${participants.length} of ${peopleInWords(participantCount)}`
+      : peopleInWords(participantCount);
+    this.#filter.placeholder = `Filter ${peopleInWords(participants.length)}`;
     this.#add.hidden = !this.#chat.isOwner || !this.#adding.hidden;
     const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW_PX) - BEYOND);
     const count = Math.ceil(this.#list.clientHeight / ROW_PX) + 2 * BEYOND;
@@ -117,7 +121,7 @@ export class ChatPeople {
     if (drawn === this.#drawn) return; // a button under the finger must not be replaced
     this.#drawn = drawn;
     const none = "No matches";
-    this.#count.textContent = isAll ? peopleInWords(participantCount) : `${ids.length || none}`;
+    this.#count.textContent = isAll ? all : `${ids.length || none}`;
     this.#rows.style.setProperty("height", `${ids.length * ROW_PX}px`);
     this.#rows.style.setProperty("padding-top", `${first * ROW_PX}px`);
     this.#rows.replaceChildren(...shown.map((person) => this.#person(person, owner)));

@@ -9,13 +9,21 @@ export function powersIn(chat, me) {
   return { isOwner: chat.isOwner && isGroup, isGroup };
 }
 
-/** The people of a chat whom a text mentions, as far as their names are known here. */
+/** Whether the server names only some of the people of a chat: those behind 1,000 it leaves out. */
+export function isCut({ participants, participantCount }) {
+  return participants.length < participantCount;
+}
+
+/**
+ * The people of a chat whom a text mentions, as far as their names are known here. Where not all of
+ * its people are known, it may be anybody: the server leaves out those who do not take part.
+ */
 export function mentionsIn(text, { chat, names }) {
   const written = text.matchAll(/(?<![\w@.])@([A-Za-z0-9_.-]{3,32})/gu);
+  const people = isCut(chat.detail) ? names.ids : chat.detail.participants;
   const ids = [...written].map(([, name]) => {
     const bare = name.replace(/[._-]+$/u, "");
-    const { participants } = chat.detail;
-    return names.oneCalled(name, participants) ?? names.oneCalled(bare, participants);
+    return names.oneCalled(name, people) ?? names.oneCalled(bare, people);
   });
   return [...new Set(ids.filter((id) => id !== undefined))].slice(0, 50);
 }

@@ -47,6 +47,11 @@ export class Names {
     return this.#known.get(id);
   }
 
+  /** Of all who are known. */
+  get ids() {
+    return [...this.#known.keys()];
+  }
+
   /** What somebody says of themselves, or "". */
   statusOf(id) {
     return this.#known.get(id)?.status ?? "";

@@ -6,7 +6,7 @@ import { addressOf } from "./addresses.js";
 import { commandsFor } from "./commands.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
-import { powersIn } from "./mentions.js";
+import { isCut, powersIn } from "./mentions.js";
 import { otherOf } from "./words.js";
 
 const MOST = 6;
@@ -55,11 +55,14 @@ function chatsFor(word, { me, chats }) {
 async function peopleFor(word, { chat, me, api, names }) {
   const others = chat.detail.participants.filter((id) => id !== me.id);
   const known = others.filter((id) => names.isCalled(id, word) && names.known(id));
-  if (known.length >= MOST || word === "" || others.every((id) => names.known(id))) return known;
+  const isOpen = isCut(chat.detail); // then it may be anybody
+  const isAllKnown = !isOpen && others.every((id) => names.known(id));
+  if (known.length >= MOST || word === "" || isAllKnown) return known;
   try {
     const users = await api.usersNamed(word);
     names.learn(users);
-    const found = users.map((user) => user.id).filter((id) => others.includes(id));
+    const found = users.map((user) => user.id)
+      .filter((id) => others.includes(id) || (isOpen && id !== me.id));
     return [...new Set([...known, ...found])];
   } catch (error) {
     if (error.code === undefined) throw error;

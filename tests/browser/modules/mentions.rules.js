@@ -1,0 +1,50 @@
+import { mentionsIn } from "/web/mentions.js";
+import { suggest } from "/web/suggestions.js";
+import { Names } from "/web/names.js";
+import { rule, same } from "./checks.js";
+
+const USERS = ["ann", "bob", "cleo"].map((username) => ({ id: `id of ${username}`, username }));
+
+async function parts({ count }) {
+  const clock = { now: () => 0, after() {} };
+  const names = new Names({ api: {}, database: { putAll() {} }, clock, onChange() {} });
+  const participants = ["id of ann", "id of bob"];
+  const chat = { detail: { kind: "group", participants, participantCount: count } };
+  const api = { usersNamed: async (word) => USERS.filter(({ username }) => username.startsWith(word)) };
+  const offered = async (word) => {
+    const found = await suggest("@", word, { chat, me: USERS[0], api, names });
+    return found.map(({ text }) => text);
+  };
+  await names.learn(USERS.slice(0, 2));
+  return { chat, names, offered };
+}
+
+rule("whoever does not take part is neither offered nor mentioned", async () => {
+  const { chat, names, offered } = await parts({ count: 2 });
+  await names.learn(USERS);
+  same([await offered("cl"), await offered("b")], [[], ["@bob"]]);
+  same(mentionsIn("@bob and @cleo.", { chat, names }), ["id of bob"]);
+});
+
+rule("in a chat of more people than the server names, anybody may be one of them", async () => {
+  const { chat, names, offered } = await parts({ count: 3 });
+  same([await offered("cl"), await offered("an")], [["@cleo"], []]);
+  same(mentionsIn("@bob and @cleo.", { chat, names }), ["id of bob", "id of cleo"]);
+});
+
+rule("a stop behind a name is no part of it, and an address mentions nobody", async () => {
+  const { chat, names } = await parts({ count: 2 });
+  same(mentionsIn("@ann... or ask @bob_", { chat, names }), ["id of ann", "id of bob"]);
+  same(mentionsIn("write to me@ann.example or @@bob", { chat, names }), []);
+});
+
+rule("whoever is mentioned twice is mentioned once", async () => {
+  const { chat, names } = await parts({ count: 2 });
+  same(mentionsIn("@bob, @BOB and @Bob", { chat, names }), ["id of bob"]);
+});
+
+rule("people are offered by the names that others see, too", async () => {
+  const { names, offered } = await parts({ count: 2 });
+  await names.learn([{ ...USERS[1], displayName: "Robert Smith" }]);
+  same([await offered("smi"), await offered("rob"), await offered("bo")], [["@bob"], ["@bob"], ["@bob"]]);
+});
