@@ -58,7 +58,7 @@ export class Aids {
 
   /** As `openMessageMenu` takes it. */
   openMenu({ react, ...rest }) {
-    openMessageMenu({
+    return openMessageMenu({
       ...rest,
       layers: this.#parts.layers,
       six: this.#use.six,

@@ -6,6 +6,7 @@ import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.j
 import { isBlank } from "./client/fold.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
+import { hearLongPress } from "./long-press.js";
 import { listTime } from "./moments.js";
 import { saidIn } from "./said.js";
 import { DELETED, otherOf, titleOf } from "./words.js";
@@ -26,15 +27,18 @@ export class ChatList {
     this.#me = me;
     this.#names = names;
     this.#presence = presence;
+    const openMenu = (target) => {
+      const link = target.closest(".row");
+      if (link) onMenu(link.hash.slice(1), link);
+      return link !== null;
+    };
     this.node = element("div", {
       class: "chats",
       oncontextmenu: (event) => {
-        const link = event.target.closest(".row");
-        if (!link) return;
-        event.preventDefault();
-        onMenu(link.hash.slice(1), link);
+        if (event.pointerType !== "touch" && openMenu(event.target)) event.preventDefault();
       },
     });
+    hearLongPress(this.node, openMenu);
     this.#watching = new IntersectionObserver((entries) => this.#looked(entries), {
       root: this.node,
     });

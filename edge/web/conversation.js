@@ -315,7 +315,7 @@ export class Conversation {
   }
 
   #menu(row, choices, anchor) {
-    this.#aided((aids) => aids.openMenu({
+    return this.#aided((aids) => aids.openMenu({
       row, choices, anchor,
       react: (emoji, isOn) => this.#react(row, emoji, isOn),
       pick: () => this.#pick(row, this.#log.lineOf(row)),

@@ -9,7 +9,7 @@ import { saidIn } from "./said.js";
 
 /**
  * `choices` as `choicesFor` gives them; `six` emoji; `react(emoji, isOn)` and `pick()`, which shows
- * all emoji; `anchor` and `layers` as in `menu.js`.
+ * all emoji; `anchor` and `layers` as in `menu.js`. Gives the layer.
  */
 export function openMessageMenu({ row, choices, six, anchor, layers, react, pick }) {
   const close = () => menu.close();
@@ -29,6 +29,7 @@ export function openMessageMenu({ row, choices, six, anchor, layers, react, pick
   const of = element("p", { class: "said-of cut" }, element("b", { dir: "auto" }, row.mine ? "You" : row.name), ` ${said}`);
   const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
   const menu = openMenu({ label: "Message", anchor, layers, items });
+  return menu;
 }
 
 /** One tap on one of six emoji, or the way to all of them; stands above the other choices. */

@@ -4,9 +4,7 @@
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-
-const LONG_PRESS_MS = 450;
-const MOVED_PX = 10;
+import { hearLongPress } from "./long-press.js";
 
 export class Tools {
   #log;
@@ -15,11 +13,12 @@ export class Tools {
   #open;
   #bar = element("div", { class: "tools", role: "toolbar", "aria-label": "Message" });
   #line = null; // where the bar stands, or will as soon as the line can do something
-  #press = null;
+  #shown = null; // {line, menu} of the choices that were opened last
 
   /**
    * `log` is where the lines are; `rowOf(node)` gives the row of a node; `choices(row)` gives
-   * `[{icon, label, take(), isQuick, danger}]`; `open(row, choices, anchor)` shows all of them.
+   * `[{icon, label, take(), isQuick, danger}]`; `open(row, choices, anchor)` shows all of them, and
+   * gives their layer.
    */
   constructor({ log, rowOf, choices, open }) {
     this.#log = log;
@@ -34,13 +33,10 @@ export class Tools {
     log.addEventListener("pointerleave", () => {
       if (!this.#bar.contains(document.activeElement)) this.#standOn(null);
     });
-    log.addEventListener("pointerdown", (event) => this.#pressed(event));
-    for (const type of ["pointerup", "pointercancel", "scroll"]) {
-      log.addEventListener(type, () => this.#released(), { passive: true });
-    }
-    log.addEventListener("pointermove", (event) => this.#moved(event), { passive: true });
-    log.addEventListener("contextmenu", (event) => {
-      if (event.pointerType === "touch") event.preventDefault(); // the long press has its own
+    hearLongPress(log, (target) => {
+      const line = target.closest(".line");
+      const row = line && this.#rowOf(line);
+      if (row?.seq !== undefined) this.#show(row, line);
     });
     log.addEventListener("keydown", (event) => this.#key(event));
     log.addEventListener("click", (event) => this.#altClicked(event), { capture: true });
@@ -61,12 +57,29 @@ export class Tools {
     const quick = choices.filter((choice) => choice?.isQuick);
     this.#bar.replaceChildren(
       ...quick.map((choice) => button(choice.icon, choice.label, () => choice.take(this.#bar))),
-      button("more", "More", (anchor) => this.#open(row, this.#choices(row), anchor)),
+      button("more", "More", (anchor) => this.#show(row, anchor)),
     );
     line.append(this.#bar);
   }
 
+  async #show(row, anchor) {
+    const line = anchor.closest(".line");
+    const menu = await this.#open(row, this.#choices(row), anchor);
+    this.#shown = !row.isGone && menu ? { line, menu } : null;
+  }
+
+  /** Nobody can do anything with a message that is deleted meanwhile. */
+  #closeGone() {
+    if (this.#shown === null || !this.#rowOf(this.#shown.line)?.isGone) return;
+    const { line, menu } = this.#shown;
+    this.#shown = null;
+    const hadFocus = menu.node.contains(document.activeElement);
+    menu.close();
+    if (hadFocus) line.focus({ preventScroll: true });
+  }
+
   #stay() {
+    this.#closeGone();
     if (this.#line?.isConnected && this.#bar.parentNode !== this.#line) this.#standOn(this.#line);
   }
 
@@ -87,29 +100,6 @@ export class Tools {
     event.preventDefault();
     this.#standOn(line);
     this.#bar.lastChild?.click();
-  }
-
-  #pressed({ target, pointerType, clientX, clientY }) {
-    const line = target.closest(".line");
-    const row = line && this.#rowOf(line);
-    if (pointerType !== "touch" || !row || row.seq === undefined) return;
-    this.#released();
-    const timer = setTimeout(() => {
-      this.#press = null;
-      this.#open(row, this.#choices(row), line);
-    }, LONG_PRESS_MS);
-    this.#press = { timer, clientX, clientY };
-  }
-
-  #moved({ clientX, clientY }) {
-    if (!this.#press) return;
-    const far = Math.hypot(clientX - this.#press.clientX, clientY - this.#press.clientY);
-    if (far > MOVED_PX) this.#released();
-  }
-
-  #released() {
-    clearTimeout(this.#press?.timer);
-    this.#press = null;
   }
 }
 

@@ -18,6 +18,12 @@ KEYBOARD = """([height, offsetTop]) => {
     visualViewport.dispatchEvent(new Event('resize'));
 }"""
 
+# As on a phone whose browser has none for a long press.
+NO_CONTEXT_MENU = """addEventListener('contextmenu', event => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+}, {capture: true})"""
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PHONE = {"width": 390, "height": 844}
@@ -249,6 +255,41 @@ async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> 
     await expect(sheet.get_by_role("menuitem", name="Reply")).to_be_visible()
     await page.touchscreen.tap(195, 40)
     await expect(sheet).to_have_count(0)
+
+
+async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> None:
+    """Also where the browser asks for no menu; the sheet stays when the finger is lifted."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.evaluate(NO_CONTEXT_MENU)
+    row = page.get_by_role("link", name="Summer party")
+    box = await row.bounding_box()
+    assert box
+    finger = await page.context.new_cdp_session(page)
+    points = [{"x": box["x"] + 30, "y": box["y"] + 20}]
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    sheet = page.get_by_role("menu", name="Summer party")
+    await expect(sheet).to_be_visible()
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await page.wait_for_timeout(300)  # closing it would take no longer
+    await expect(sheet).to_be_visible()
+    await expect(page.locator(".composer")).to_have_count(0)
+
+
+async def test_what_a_message_can_do_goes_with_the_message(open_page: OpenPage) -> None:
+    """Whoever looks at the choices while it is deleted is back at its line."""
+    play, party = make_play()
+    said = play.say(party, "bob", "press me", minutes=200)
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    line = page.locator(".line", has_text="press me")
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    menu = page.get_by_role("menu", name="Message")
+    await expect(menu).to_be_visible()
+    play.change("message.deleted", said, "bob")
+    await expect(menu).to_have_count(0)
+    await expect(page.locator(".line").last).to_be_focused()
 
 
 async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) -> None:

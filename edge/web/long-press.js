@@ -1,0 +1,34 @@
+/**
+ * A finger that rests on something for a while, which not every browser tells of.
+ */
+
+const LONG_PRESS_MS = 450;
+const MOVED_PX = 10;
+
+/** Calls `act(target)` when a finger has rested on something in this node. */
+export function hearLongPress(node, act) {
+  let press = null;
+  const release = () => {
+    clearTimeout(press?.timer);
+    press = null;
+  };
+  node.addEventListener("pointerdown", ({ target, pointerType, clientX, clientY }) => {
+    release();
+    if (pointerType !== "touch") return;
+    const timer = setTimeout(() => {
+      press = null;
+      act(target);
+    }, LONG_PRESS_MS);
+    press = { timer, clientX, clientY };
+  });
+  for (const type of ["pointerup", "pointercancel", "scroll"]) {
+    node.addEventListener(type, release, { passive: true });
+  }
+  node.addEventListener("pointermove", ({ clientX, clientY }) => {
+    if (press === null) return;
+    if (Math.hypot(clientX - press.clientX, clientY - press.clientY) > MOVED_PX) release();
+  }, { passive: true });
+  node.addEventListener("contextmenu", (event) => {
+    if (event.pointerType === "touch") event.preventDefault(); // the long press has its own
+  });
+}
