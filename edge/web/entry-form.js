@@ -6,6 +6,7 @@ import { element } from "./element.js";
 import { EntryPage } from "./entry-page.js";
 import { EMAIL_RULES, Field, NAME_RULES, PASSWORD_RULES, allGood } from "./field.js";
 import { newId } from "./client/ids.js";
+import { forgetLink } from "./link.js";
 import { BROKEN_LINKS, noSignUpWords, welcomeWords } from "./link-words.js";
 import { resetForm } from "./reset-form.js";
 import { teamForm } from "./team-form.js";
@@ -64,9 +65,14 @@ export class EntryForm {
 
   /** Goes on without a link that does not work. */
   #drop(kind, values) {
-    this.#link = null;
+    this.#forgetLink();
     if (kind === "reset") this.#showLogIn(BROKEN_LINKS.reset);
     else this.#showFirst(BROKEN_LINKS[kind], values);
+  }
+
+  #forgetLink() {
+    this.#link = null;
+    forgetLink();
   }
 
   #signUp(notice, values = {}) {
@@ -125,7 +131,7 @@ export class EntryForm {
       this.#onEntered(user, this.#link);
       return;
     }
-    this.#link = null;
+    this.#forgetLink();
     this.#page.show(teamForm({
       api: this.#api, instance: this.#instance, onDone: () => this.#onEntered(user, null),
     }));
@@ -133,7 +139,7 @@ export class EntryForm {
 
   async #learnOfClosing() {
     await this.#instance.load();
-    this.#link = null;
+    this.#forgetLink();
     this.#showLogIn("Nobody can sign up here at the moment.");
   }
 

@@ -5,6 +5,7 @@ import { openDatabase } from "./database.js";
 import { element } from "./element.js";
 import { Instance } from "./instance.js";
 import { Lazy } from "./lazy.js";
+import { forgetLink } from "./link.js";
 import { refusalInWords } from "./words.js";
 import { Workspace } from "./workspace.js";
 
@@ -69,6 +70,7 @@ class Visit {
   /** Whoever used a reset may still be signed in here as somebody else. */
   async #again(notice) {
     this.#link = null;
+    forgetLink();
     if (await this.#session.mayBeThere()) await this.begin(this.#api.beginning(), null, notice);
     else this.signedOut(notice);
   }

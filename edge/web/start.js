@@ -6,12 +6,12 @@
 import { Api } from "./api.js";
 import { clock } from "./client/clock.js";
 import { openDatabase } from "./database.js";
-import { isLink, takeLink } from "./link.js";
+import { isLink, keptLink, takeLink } from "./link.js";
 import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
 
-const link = takeLink(); // before anything reads the address as that of a chat
+const link = takeLink() ?? keptLink(); // before anything reads the address as that of a chat
 const fetcher = (path, request) => fetch(path, request);
 const session = new Session({ fetch: fetcher, clock, locks: navigator.locks });
 const api = new Api({ rest: session.rest });

@@ -3,7 +3,7 @@ import { Flow } from "/web/admin/flow.js";
 import { Names } from "/web/admin/names.js";
 import { Pages } from "/web/admin/pages.js";
 import { NoAnswer } from "/web/client/errors.js";
-import { isLink, takeLink } from "/web/link.js";
+import { forgetLink, isLink, keptLink, takeLink } from "/web/link.js";
 import { rule, same, settle } from "./checks.js";
 
 /** Pages of a server that answers when it is told to. */
@@ -91,6 +91,16 @@ rule("a link leaves the address when it is taken", () => {
   const address = location.href;
   history.replaceState(null, "", "#invite=abc");
   same([takeLink(), location.hash, takeLink()], [{ kind: "invite", code: "abc" }, "", null]);
+  history.replaceState(null, "", address);
+});
+
+rule("a link that was taken is kept for a reload until it has done its work", () => {
+  const address = location.href;
+  history.replaceState(null, "", "#reset=abc");
+  const link = takeLink();
+  const kept = keptLink();
+  forgetLink();
+  same([kept, keptLink()], [link, null]);
   history.replaceState(null, "", address);
 });
 
