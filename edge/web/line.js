@@ -171,7 +171,7 @@ function stateInWords({ state, isSlow, waits }) {
   return waits ? "waits for the connection" : "sending";
 }
 
-function failureOf({ reason, clientId, seq, lostQuote }, acts) {
+function failureOf({ reason, clientId, seq, lostQuote, isFinal }, acts) {
   const retry = { class: "small", type: "button", onclick: () => acts.retry(clientId) };
   const discard = {
     class: "small quiet danger", type: "button", onclick: () => acts.discard(clientId),
@@ -182,7 +182,7 @@ function failureOf({ reason, clientId, seq, lostQuote }, acts) {
     element(
       "div",
       { class: "acts" },
-      element("button", retry, lostQuote ? "Send without the quote" : "Try again"),
+      isFinal ? null : element("button", retry, lostQuote ? "Send without the quote" : "Try again"),
       element("button", discard, seq === undefined ? "Delete" : "Discard the change"),
     ),
   ];

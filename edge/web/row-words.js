@@ -21,7 +21,7 @@ export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
     case "note":
       return {
         key: row.key, kind: "note", seq: row.seq, at: row.at, title: fullTime(row.at),
-        text: noteOf(row.event, (id) => (id === me.id ? "you" : names.of(id))),
+        text: noteOf(row.event, (id) => (id === me.id ? "you" : names.of(id)), row.before),
       };
     default:
       return {

@@ -18,6 +18,7 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
   const rows = [];
   let day = "";
   let group = null; // the row that opened the group: same author, within five minutes
+  let called = null; // the newest event so far that says what the chat is called and about
   const begin = (at) => {
     if (dayOf(at) <= day) return; // clocks of servers differ by a little, days never go back
     day = dayOf(at);
@@ -41,7 +42,9 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
     }
     if (item.type === "message") line(storedLine(item, changing, me));
     else {
-      rows.push({ key: `seq ${item.seq}`, kind: "note", event: item, at: item.at, seq: item.seq });
+      const { at, seq } = item;
+      rows.push({ key: `seq ${seq}`, kind: "note", event: item, before: called, at, seq });
+      if (item.chatName !== undefined) called = item;
       group = null;
     }
   }
@@ -83,6 +86,7 @@ function storedLine(item, changing, me) {
     changedAt: edit?.at,
     clientId: edit?.clientId,
     reason: edit?.reason,
+    isFinal: edit?.isFinal,
   };
 }
 

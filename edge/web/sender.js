@@ -111,6 +111,7 @@ export class Sender {
     if (code === "invalid_request" && item.replyTo && !item.text?.includes("\0")) {
       changes.lostQuote = true;
     }
+    if (code === "not_found" && item.kind === "edit") changes.isFinal = true;
     if (isShown) chat.timeline.change(clientId, changes);
     else chat?.timeline.discard(clientId);
     const kept = isShown

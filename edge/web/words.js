@@ -95,15 +95,18 @@ function others(count) {
   return count === 1 ? "1 other" : `${count} others`;
 }
 
-/** A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself. */
-export function noteOf(event, nameOf) {
+/**
+ * A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself; `before` is the
+ * last event that said what the chat is called and about, or null where that is not known.
+ */
+export function noteOf(event, nameOf, before = null) {
   const by = capitalised(apart(nameOf(event.by)));
   const people = () => namesOf(event.users, nameOf);
   switch (event.type) {
     case "chat.created":
       return event.seq === 1 ? `${by} started the chat` : `${by} added you`;
     case "chat.updated":
-      return `${by} named the chat ${isolated(event.chatName)}${topicOf(event)}`;
+      return `${by} ${changeOf(event, before)}`;
     case "participant.added":
       return `${by} added ${people()}`;
     case "participant.removed":
@@ -122,8 +125,12 @@ export function leftInWords({ detail, left }, me, nameOf) {
   return `${why}: ${isolated(titleOf(detail, me, nameOf))}`;
 }
 
-function topicOf({ topic }) {
-  return topic ? `, about ${isolated(topic)}` : "";
+function changeOf({ chatName, topic = null }, before) {
+  const hasTopic = before === null ? topic !== null : topic !== (before.topic ?? null);
+  if (hasTopic && before?.chatName === chatName) {
+    return topic === null ? "took the topic away" : `set the topic: ${isolated(topic)}`;
+  }
+  return `named the chat ${isolated(chatName)}${hasTopic && topic ? `, about ${isolated(topic)}` : ""}`;
 }
 
 function namesOf(ids, nameOf) {

@@ -128,3 +128,20 @@ rule("every event of the contract that is no message is a sentence", () => {
     "ann added bob and cleo", "ann removed bob", "ann left", "ann deleted the chat",
   ]);
 });
+
+rule("a chat that is called as before has another topic, or none", () => {
+  const changed = (chatName, topic, before) => noteOf(
+    { type: "chat.updated", seq: 3, by: "ann", chatName, topic }, nameOf, before,
+  );
+  const before = { type: "chat.created", chatName: "X", topic: "lunch" };
+  same([
+    changed("X", "tea", before), changed("X", undefined, before), changed("Y", "lunch", before),
+    changed("Y", "tea", before), changed("X", "lunch", before), changed("X", "lunch", null),
+  ], [
+    `ann set the topic: ${isolated("tea")}`, "ann took the topic away",
+    `ann named the chat ${isolated("Y")}`,
+    `ann named the chat ${isolated("Y")}, about ${isolated("tea")}`,
+    `ann named the chat ${isolated("X")}`,
+    `ann named the chat ${isolated("X")}, about ${isolated("lunch")}`,
+  ]);
+});

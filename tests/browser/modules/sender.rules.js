@@ -220,6 +220,16 @@ rule("an edit that is refused stays with its reason; a reaction is taken back an
     [1, 1, ["react: invalid_request"]]);
 });
 
+rule("an edit of what is deleted cannot be tried again", async () => {
+  const { api, chat, sender } = parts();
+  for (const [n, code] of ["not_found", "forbidden"].entries()) {
+    sender.post(chat, EDIT);
+    api.asked[n].reject(Object.assign(new Error(code), { code }));
+    await settle();
+  }
+  same(chat.timeline.changing.map((one) => one.isFinal ?? false), [true, false]);
+});
+
 rule("a deletion waits five seconds in which it can be taken back, and holds up nothing", async () => {
   const { api, clock, chat, connection, sender } = parts();
   const { clientId } = sender.postDeletion(chat, { of: 1, messageId: "m1" });

@@ -223,3 +223,15 @@ rule("an event of an unknown type counts as applied and becomes a note", () => {
   same(seqs(timeline.apply({ type: "chat.painted", chat: "c", seq: 1, at: AT, by: "bob" })), [1]);
   same(rows(timeline).map((row) => row.kind), ["day", "note"]);
 });
+
+rule("a note knows what the chat was called before, as far as that is loaded", () => {
+  const timeline = new Timeline(ME, 0);
+  const event = (type, seq, chatName) => ({ type, chat: "c", seq, at: AT, by: "bob", chatName });
+  timeline.apply(event("chat.created", 1, "X"));
+  timeline.apply(event("participant.added", 2));
+  timeline.apply(message(3));
+  timeline.apply(event("chat.updated", 4, "Y"));
+  timeline.apply(event("chat.updated", 5, "Z"));
+  same(rows(timeline).filter((row) => row.kind === "note").map((row) => row.before?.seq ?? null),
+    [null, 1, 1, 4]);
+});
