@@ -90,6 +90,7 @@ function blockAt(lines, n) {
     if (!mark.test(lines[n])) continue;
     const end = lines.findIndex((line, m) => m > n && !mark.test(line));
     const until = end < 0 ? lines.length : end;
+    if (lines.slice(n, until).every((line) => line.replace(mark, "").trim() === "")) break;
     return [make(lines.slice(n, until), mark), until];
   }
   return [null, n];
