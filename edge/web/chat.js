@@ -27,6 +27,7 @@ export class Chat {
     this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
     this.draft = "";
     this.answered = null; // the row that the draft answers
+    this.edit = null; // {row, text}: another text for a message, half written
     this.latest = null; // the newest message, also when it is not loaded
     this.latestAsOf = 0; // the seq up to which `latest` is right
     this.left = null; // the event that ended it for this person

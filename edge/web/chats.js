@@ -199,11 +199,17 @@ export class Chats {
     this.#marks.saveDraft(chat);
   }
 
+  /** Another text for a message, `{row, text}`, or null where nobody is writing one. */
+  saveEdit(chat, edit) {
+    chat.edit = edit;
+    this.#marks.saveDraft(chat);
+  }
+
   /** Another window wrote in a chat. */
-  drafted({ chat: id, draft, answered }) {
+  drafted({ chat: id, draft, answered, edit = null }) {
     const chat = this.get(id);
     if (!chat) return;
-    Object.assign(chat, { draft, answered });
+    Object.assign(chat, { draft, answered, edit });
     this.#hear.changed();
   }
 
@@ -369,7 +375,7 @@ export class Chats {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#session.forget(chat.id);
-    this.#marks.forget(chat.id);
+    this.#marks.forget(chat.id, { isOver: chat.left?.type === "chat.deleted" });
     this.#logs.forget(chat.id);
     this.#hear.left(chat);
   }

@@ -2,15 +2,17 @@
  * Where one writes: a new message, an answer, another text for an old one. Never waits for
  * anything: a text is handed over and the field is empty again.
  */
+import { isBlank } from "./client/fold.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-import { insertInto } from "./insertion.js";
+import { insertInto, isPictureOfText } from "./insertion.js";
 import { saidIn } from "./said.js";
 
 const MOST_BYTES = 8_192;
 const SAY_FROM_BYTES = 7_500;
 const TYPING_EVERY_MS = 3_000;
 const JUST_TYPED_MS = 2_000;
+const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}]*$/u; // what leaves an empty line
 const WAITS = "It will be sent once its files have uploaded.";
 
 export class Composer {
@@ -27,7 +29,6 @@ export class Composer {
   #answered = null; // the row that is answered
   #edited = null; // the row whose text is here, and the draft that was here before
   #draft = "";
-  #edits = new Map(); // chat -> {row, text} of an edit that was left for another chat
   #waits = false; // for its files: then it is sent by itself
   #files = null; // as `Files.waiting`, once there is something to choose files with
   #tray = element("div", { hidden: true });
@@ -35,7 +36,7 @@ export class Composer {
 
   /**
    * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text, chat?),
-   * answer(row, chat?), typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`, where
+   * answer(row, chat?), editing({row, text} or null, chat?), typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`, where
    * `chat` is the open one unless it is given; `command` as `commandIn` gives.
    */
   constructor({ hear, clock }) {
@@ -122,11 +123,7 @@ export class Composer {
 
   /** Another chat, or the same again: with its draft, or where one was editing with the edit. */
   open(chat, title) {
-    if (this.#edited !== null) {
-      this.#edits.set(this.#chat, { row: this.#edited, text: this.#field.value });
-    }
-    const edit = this.#edits.get(chat) ?? null;
-    this.#edits.delete(chat);
+    const { edit } = chat;
     this.#chat = chat;
     this.retitle(title);
     this.#edited = edit && edit.row;
@@ -148,6 +145,7 @@ export class Composer {
       const draft = together(this.#draft, this.#field.value);
       this.#edited = null;
       this.#set(draft);
+      this.#hear.editing(null, chat);
       this.#hear.draft(draft, chat);
       this.#said.textContent = "The message that you were editing was deleted.";
     } else if (this.#answered?.messageId === messageId) {
@@ -159,17 +157,12 @@ export class Composer {
   }
 
   #goneElsewhere(chat, messageId) {
-    const edit = this.#edits.get(chat);
+    const { edit } = chat;
     if (edit?.row.messageId === messageId) {
-      this.#edits.delete(chat);
+      this.#hear.editing(null, chat);
       this.#hear.draft(together(chat.draft, edit.text), chat);
     }
     if (chat.answered?.messageId === messageId) this.#hear.answer(null, chat);
-  }
-
-  /** The chats in which an edit waits to be finished. */
-  get edited() {
-    return [...this.#edits.keys()];
   }
 
   retitle(title) {
@@ -178,9 +171,16 @@ export class Composer {
   }
 
   /** Another window may have written on; what is being typed here is left alone. */
-  keepUp({ draft, answered }) {
-    const isBusy = this.#clock.now() - this.#changedAt < JUST_TYPED_MS || this.#edited !== null;
-    if (isBusy) return;
+  keepUp({ draft, answered, edit }) {
+    if (this.#clock.now() - this.#changedAt < JUST_TYPED_MS) return;
+    if (this.#edited !== null) {
+      const { messageId } = this.#edited;
+      const now = this.#chat.timeline.messageOf(messageId);
+      if (edit === null) this.#endEdit();
+      else if (now && isBlank(now)) this.gone(this.#chat, messageId); // while nobody was here
+      else if (edit.row.messageId !== messageId || edit.text !== this.#field.value) this.#take(edit);
+      return;
+    }
     if (this.#field.value !== draft) this.#set(draft);
     if (this.#answered?.messageId === answered?.messageId) return;
     this.#answered = answered;
@@ -197,9 +197,8 @@ export class Composer {
 
   edit(row) {
     if (this.#edited === null) this.#draft = this.#field.value;
-    this.#edited = row;
-    this.#head();
-    this.#set(row.text);
+    this.#hear.editing({ row, text: row.text });
+    this.#take({ row, text: row.text });
     this.focus();
     this.#field.setSelectionRange(row.text.length, row.text.length);
   }
@@ -274,6 +273,17 @@ export class Composer {
 
   #stopEditing() {
     if (this.#edited === null) return;
+    this.#hear.editing(null);
+    this.#endEdit();
+  }
+
+  #take({ row, text }) {
+    this.#edited = row;
+    this.#head();
+    this.#set(text);
+  }
+
+  #endEdit() {
     this.#edited = null;
     this.#head();
     this.#set(this.#draft);
@@ -287,7 +297,10 @@ export class Composer {
     this.#measure();
     if (this.#completion) this.#completion.update();
     else this.#hear.aid();
-    if (this.#edited !== null) return;
+    if (this.#edited !== null) {
+      this.#hear.editing({ row: this.#edited, text: this.#field.value });
+      return;
+    }
     this.#hear.draft(this.#field.value);
     const now = this.#clock.now();
     if (this.#field.value.trim() === "" || now - this.#typedAt < TYPING_EVERY_MS) return;
@@ -347,7 +360,7 @@ export class Composer {
   /** Files need no text, be they those that wait or those of the message that is edited. */
   #isVoid(text) {
     const hasFiles = this.#edited ? this.#edited.attachments?.length > 0 : this.#hasFiles();
-    return text.trim() === "" && !hasFiles;
+    return UNSEEN.test(text) && !hasFiles;
   }
 
   /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */
@@ -382,9 +395,4 @@ export class Composer {
 
 function together(...texts) {
   return texts.filter((text) => text !== "").join("\n");
-}
-
-/** Spreadsheets and word processors put a picture of a text beside it. */
-function isPictureOfText(types) {
-  return types.includes("text/plain") && types.includes("text/html");
 }

@@ -148,8 +148,7 @@ export class Conversation {
 
   /** Whether somebody is writing something that only this window keeps. */
   get isBusy() {
-    const isEdited = this.composer.edited.some((chat) => this.#chats.get(chat.id) === chat);
-    return (this.#chat !== null && !this.composer.isEmpty) || isEdited
+    return (this.#chat !== null && !this.composer.isEmpty)
       || this.#aids?.files.areWaiting === true;
   }
 
@@ -253,6 +252,7 @@ export class Conversation {
           if (row?.state === "stored") this.composer.edit(row);
         },
         answer: (row, chat = this.#chat) => this.#chats.saveDraft(chat, chat.draft, row),
+        editing: (edit, chat = this.#chat) => this.#chats.saveEdit(chat, edit),
         draft: (text, chat = this.#chat) => this.#chats.saveDraft(chat, text),
         typing: () => this.#hear.typing(this.#chat),
         attach: (files) => this.#attach(files),

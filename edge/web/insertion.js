@@ -10,3 +10,8 @@ export function insertInto(field, text, start, end) {
   field.setRangeText(text, start, end, "end");
   field.dispatchEvent(new Event("input"));
 }
+
+/** Spreadsheets and word processors put a picture of a text beside it. */
+export function isPictureOfText(types) {
+  return types.includes("text/plain") && types.includes("text/html");
+}

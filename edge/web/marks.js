@@ -36,14 +36,20 @@ export class Marks {
     return [...this.#kept.chats.values()];
   }
 
-  /** `{draft, answered}`: the text, and the message that it answers or null. */
+  /**
+   * `{draft, answered, edit}`: the text, the message that it answers or null, and a text for an old
+   * message, `{row, text}`, or null.
+   */
   draftOf(id) {
-    const { draft = "", answered = null } = this.#kept.drafts.get(id) ?? {};
-    return { draft, answered };
+    const { draft = "", answered = null, edit = null } = this.#kept.drafts.get(id) ?? {};
+    return { draft, answered, edit };
   }
 
-  saveDraft({ id, draft, answered }) {
-    const mark = { chat: id, draft, answered: answered && quotedOf(answered) };
+  saveDraft({ id, draft, answered, edit }) {
+    const mark = {
+      chat: id, draft, answered: answered && quotedOf(answered),
+      edit: edit && { row: editedOf(edit.row), text: edit.text },
+    };
     this.#save("drafts", id, mark);
     this.#tabs.say({ drafted: mark });
   }
@@ -59,8 +65,9 @@ export class Marks {
     this.#kept.drafts.set(mark.chat, mark);
   }
 
-  async forget(id) {
-    await Promise.all(STORES.map(async (store) => {
+  /** Who is let in again finds their draft, unless the chat is over. */
+  async forget(id, { isOver }) {
+    await Promise.all((isOver ? STORES : ["chats"]).map(async (store) => {
       this.#unsaved[store].delete(id);
       this.#kept[store].delete(id);
       await this.#database.delete(store, id);
@@ -97,6 +104,11 @@ export class Marks {
 
 function quotedOf({ seq, messageId, name, text, attachments }) {
   return { seq, messageId, name, text: saidIn(text, attachments) };
+}
+
+/** What the page wants of a row whose text is edited. */
+function editedOf({ seq, messageId, text, attachments }) {
+  return { seq, messageId, text, attachments };
 }
 
 function excerptOf(message) {

@@ -66,6 +66,33 @@ async def test_an_edit_is_there_again_after_another_chat(enter: OpenWindow) -> N
     await expect(ann.composer).to_have_value("hello")
 
 
+async def test_an_edit_is_there_again_after_a_reload(enter: OpenWindow) -> None:
+    """So is the draft below it; where the message was deleted meanwhile, both are one draft."""
+    ann = await enter()
+    async with one_person(ann) as bob:
+        chat = await bob.create_chat("Editing", await id_of(bob, ann))
+        path = f"/api/chat/{chat}/message"
+        await ann.open_chat("Editing")
+        await ann.write("the table")
+        await expect(ann.log.locator(".pending")).to_have_count(0)
+        await ann.composer.fill("half a sentence")
+        await ann.act_on("the table", "Edit")
+        await ann.composer.fill("the table and eight chairs")
+        await ann.page.reload()
+        await expect(ann.composer).to_have_value("the table and eight chairs")
+        await ann.composer.press("Enter")
+        await expect(ann.line("the table and eight chairs (edited)")).to_have_count(1)
+        await expect(ann.composer).to_have_value("half a sentence")
+        await ann.act_on("the table", "Edit")
+        await ann.composer.fill("the bench")
+        await ann.page.goto("about:blank")
+        [newest] = (await bob.ask("GET", f"{path}?limit=1")).body["messages"]
+        assert (await bob.ask("DELETE", f"{path}/{newest['messageId']}")).status == 200
+        await ann.page.goto(f"{ann.origin}/#{chat}")
+        await expect(ann.composer).to_have_value("half a sentence\nthe bench")
+        await expect(ann.button("Send")).to_be_visible()
+
+
 async def test_a_text_outlives_the_message_that_it_was_for(enter: OpenWindow) -> None:
     """Where it is deleted, an edit or an answer that one writes becomes a message of its own."""
     ann, bob = await two(enter, "Vanishing")
@@ -128,6 +155,9 @@ async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
     await bob.page.context.set_offline(False)
     failed = bob.log.locator(".failed")
     await expect(failed).to_contain_text("Not changed: the message was deleted.")
+    await expect(failed.get_by_role("button", name="Try again")).to_have_count(0)
+    await failed.get_by_role("button", name="Discard the change").click()
+    await expect(failed).to_have_count(0)
 
 
 async def test_an_answer_to_what_is_deleted_can_go_without_its_quote(enter: OpenWindow) -> None:

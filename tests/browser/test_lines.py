@@ -240,3 +240,16 @@ async def test_a_button_that_was_pressed_keeps_the_focus(open_page: OpenPage) ->
     await expect(save).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("region", name="About this chat")).to_be_hidden()
+
+
+async def test_what_nobody_could_see_is_not_sent(open_page: OpenPage) -> None:
+    """Neither white space nor characters without a width are a message."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    send = page.get_by_role("button", name="Send", exact=True)
+    for text in (" \n", "\u200b", "\u2060 \ufeff\u00ad"):
+        await page.locator(".write textarea").fill(text)
+        await expect(send).to_be_disabled()
+    await page.locator(".write textarea").fill("\u200bx")
+    await expect(send).to_be_enabled()

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from playwright.async_api import ConsoleMessage, Request, expect
 
-from tests.browser.company import HOLDING, bending_calls, crowd, id_of, two
+from tests.browser.company import HOLDING, bending_calls, crowd, id_of, one_person, two
 from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,6 +32,22 @@ async def test_people_come_and_go(enter: OpenWindow) -> None:
     await expect(panel).to_contain_text("One person")
     await expect(bob.page.get_by_role("link", name="Kitchen")).to_have_count(0)
     await expect(bob.page.get_by_text(f"{ann.name} removed you: ")).to_be_visible()
+
+
+async def test_who_is_added_again_finds_their_draft(enter: OpenWindow) -> None:
+    """Whoever removed them may have done so by mistake."""
+    ann = await enter()
+    async with one_person(ann) as bob:
+        user = await id_of(bob, ann)
+        chat = await bob.create_chat("Kitchen", user)
+        await ann.open_chat("Kitchen")
+        await ann.composer.fill("half a sentence")
+        path = f"/api/chat/{chat}/participant"
+        assert (await bob.ask("DELETE", f"{path}/{user}")).status == 200
+        await expect(ann.page.get_by_role("link", name="Kitchen")).to_have_count(0)
+        assert (await bob.ask("POST", path, {"userId": user})).status == 201
+        await ann.open_chat("Kitchen")
+        await expect(ann.composer).to_have_value("half a sentence")
 
 
 async def test_a_chat_that_is_made_late_does_not_take_the_place(enter: OpenWindow) -> None:
