@@ -12,6 +12,7 @@ const VERSION = 4;
 export class Database {
   #name;
   #opened = null;
+  #isErased = false; // by this window or another one: from then on nothing is kept
   #ahead = new Map(); // store -> what is in it, or on its way
 
   constructor(name) {
@@ -44,7 +45,7 @@ export class Database {
   async #all(store) {
     const left = this.#lastOf(store);
     if (left.length > 0) await this.#putLeft(store, left);
-    return this.#ask(store, "readonly", (objects) => objects.getAll());
+    return (await this.#ask(store, "readonly", (objects) => objects.getAll())) ?? [];
   }
 
   async put(store, value) {
@@ -64,8 +65,13 @@ export class Database {
 
   /** Puts what must be kept even if the page is gone in the next moment. */
   async putLast(store, values) {
+    if (this.#isErased) return;
     const all = [...this.#lastOf(store), ...values];
-    localStorage.setItem(this.#lastKey(store), JSON.stringify(all));
+    try {
+      localStorage.setItem(this.#lastKey(store), JSON.stringify(all));
+    } catch {
+      // It is full: the database may have it in time.
+    }
     await this.#putLeft(store, values);
   }
 
@@ -80,7 +86,7 @@ export class Database {
   async erase() {
     for (const store of Object.keys(KEYS)) localStorage.removeItem(this.#lastKey(store));
     (await this.#open()).close();
-    this.#opened = null;
+    this.#isErased = true;
     await settled(indexedDB.deleteDatabase(this.#name));
   }
 
@@ -99,10 +105,13 @@ export class Database {
   }
 
   async #ask(store, mode, request) {
-    const transaction = (await this.#open()).transaction(store, mode, { durability: "relaxed" });
+    const opened = await this.#open();
+    if (this.#isErased) return undefined;
+    const transaction = opened.transaction(store, mode, { durability: "relaxed" });
     const asked = request(transaction.objectStore(store));
-    if (mode === "readwrite") transaction.commit(); // without waiting to hear that it was put
-    return settled(asked);
+    if (mode === "readonly") return settled(asked);
+    transaction.commit(); // without waiting to hear that it was put
+    return committed(transaction);
   }
 
   #open() {
@@ -118,7 +127,12 @@ export class Database {
       };
       request.onsuccess = () => {
         // Another window logs out: it must not wait for this one.
-        request.result.onversionchange = () => request.result.close();
+        request.result.onversionchange = ({ newVersion }) => {
+          this.#isErased ||= newVersion === null;
+          request.result.close();
+        };
+        // Somebody clears what the browser keeps: what comes is kept in a new one.
+        request.result.onclose = () => (this.#opened = null);
         resolve(request.result);
       };
       request.onerror = () => reject(request.error);
@@ -146,6 +160,14 @@ function settled(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
+  });
+}
+
+/** A browser that is full says so only now, when all has been put. */
+function committed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
   });
 }
 

@@ -69,7 +69,7 @@ export class KeptLogs {
     if (this.#waiting.has(chat.id) || this.#epoch === null || this.#hasEnded) return;
     this.#waiting.set(chat.id, this.#clock.after(SAVE_AFTER_MS, () => {
       this.#waiting.delete(chat.id);
-      this.#save(chat);
+      this.#save(chat).catch(() => {}); // this browser is full: the server has it
     }));
   }
 

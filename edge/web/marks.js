@@ -88,7 +88,7 @@ export class Marks {
     this.#unsaved[store].add(id);
     if (this.#cancels.has(store)) return;
     this.#cancels.set(store, this.#clock.after(SAVE_AFTER_MS, () => {
-      this.#database.putAll(store, this.#take(store));
+      this.#database.putAll(store, this.#take(store)).catch(() => {}); // this browser is full
     }));
   }
 

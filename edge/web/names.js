@@ -95,7 +95,7 @@ export class Names {
     if (changed.length === 0) return;
     for (const user of changed) this.#known.set(user.id, user);
     this.#onChange();
-    await this.#database.putAll("names", changed);
+    await this.#database.putAll("names", changed).catch(() => {}); // full: the server has them
   }
 
   /** What could not be answered may be now. */

@@ -108,3 +108,59 @@ rule("drafts that the first version kept are there when it opens, read markers a
   same((await database.all("drafts"))[0], { chat: "a", draft: "half a" });
   same(await storesOf(name), ["chats", "drafts", "logs", "names", "outbox"]);
 }));
+
+async function isThere(name) {
+  return (await indexedDB.databases()).some((database) => database.name === name);
+}
+
+rule("what comes after the erasing is kept nowhere, whichever window has erased it", async () => {
+  const name = `rules ${crypto.randomUUID()}`;
+  const [here, there] = [new Database(name), new Database(name)];
+  await here.put("drafts", mark("a", "before"));
+  await there.put("drafts", mark("b", "before"));
+  await there.erase();
+  for (const database of [here, there]) {
+    await database.put("drafts", mark("a", "late"));
+    await database.putLast("drafts", [mark("a", "late")]);
+    await database.clear("chats");
+    same(await database.all("drafts"), []);
+  }
+  same(await isThere(name), false);
+  same(Object.keys(localStorage).filter((key) => key.startsWith(name)), []);
+});
+
+rule("where localStorage is full the database has what was put as the page went away", () => (
+  fresh(async (name) => {
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+    try {
+      await new Database(name).putLast("drafts", [mark("a", "last")]);
+    } finally {
+      Storage.prototype.setItem = setItem;
+    }
+    same(await new Database(name).all("drafts"), [mark("a", "last")]);
+  })
+));
+
+rule("what was put is kept when all of it is, and a browser that is full has kept nothing", () => (
+  fresh(async (name) => {
+    const database = new Database(name);
+    await database.put("drafts", mark("a", "there"));
+    const { put } = IDBObjectStore.prototype;
+    const { commit } = IDBTransaction.prototype;
+    IDBTransaction.prototype.commit = () => {};
+    IDBObjectStore.prototype.put = function putInVain(value) {
+      const request = put.call(this, value);
+      request.addEventListener("success", () => this.transaction.abort());
+      return request;
+    };
+    const said = await database.put("drafts", mark("a", "in vain")).then(
+      () => "kept", () => "refused",
+    );
+    Object.assign(IDBObjectStore.prototype, { put });
+    Object.assign(IDBTransaction.prototype, { commit });
+    same([said, await database.all("drafts")], ["refused", [mark("a", "there")]]);
+  })
+));
