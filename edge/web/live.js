@@ -104,10 +104,23 @@ export class Live {
     return this.#outbox.waitingChats().size > 0;
   }
 
-  /** Reads what this browser has kept. */
-  async restore() {
+  /**
+   * Reads what this browser has kept and goes live; `asked` as `load` takes it. Where nothing is kept
+   * it raises what `load` raises, having ended.
+   */
+  async begin(asked) {
     await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);
     this.chats.restore();
+    if (this.chats.sorted().length > 0) {
+      this.loadPatiently(asked);
+      return;
+    }
+    try {
+      await this.load(asked);
+    } catch (error) {
+      await this.end(); // whoever tries again begins anew
+      throw error;
+    }
   }
 
   /**
@@ -117,8 +130,7 @@ export class Live {
   async load({ me, chats }) {
     const user = await me;
     if (user.id !== this.#me.id) {
-      this.#session.belongsTo(user.id);
-      this.#hear.somebodyElse();
+      this.#belongsTo(user.id);
       return;
     }
     Object.assign(this.#me, user);
@@ -163,8 +175,9 @@ export class Live {
     this.#hasEnded = true;
     this.#tabs.end();
     this.#logs.end();
+    this.#outbox.end();
     this.#connection.close();
-    await this.#marks.flush();
+    await this.#marks.flush().catch(() => {}); // what cannot be kept ends nothing else
   }
 
   /** As `Sender.post`. */
@@ -214,11 +227,22 @@ export class Live {
   }
 
   #ready(frame, awayMs) {
+    if (frame.user !== this.#me.id) {
+      this.#belongsTo(frame.user);
+      return;
+    }
     this.names.askAgain();
     this.chats.ready(frame, awayMs);
     this.presence.ready();
     if (!this.#isActive) this.attend(false); // a new connection counts as active
     this.#sender.restart();
+  }
+
+  /** Another window has logged in as somebody else: nothing of them is for this person's window. */
+  #belongsTo(user) {
+    this.#connection.close();
+    this.#session.belongsTo(user);
+    this.#hear.somebodyElse();
   }
 
   #frame(frame) {

@@ -16,6 +16,11 @@ export class Outbox {
   #items = [];
   #number = 0;
   #watched = new Set();
+  #hasEnded = false;
+  #letGo;
+  #over = new Promise((resolve) => {
+    this.#letGo = resolve;
+  });
 
   /**
    * `window` names this window; `locks` is `navigator.locks` where there is one; `tabs` tells the
@@ -96,6 +101,12 @@ export class Outbox {
     this.#watch(item.window);
   }
 
+  /** Nobody is signed in any more: what is unsent is left to whoever opens the next one. */
+  end() {
+    this.#hasEnded = true;
+    this.#letGo();
+  }
+
   #isWaiting(item) {
     return item.state === "pending" && item.window === this.#window;
   }
@@ -107,15 +118,15 @@ export class Outbox {
   }
 
   async #keep(item, changes) {
-    if (!item) return;
+    if (!item || this.#hasEnded) return;
     Object.assign(item, changes);
     this.#tabs.say({ unsent: { ...item } });
     await this.#database.put(STORE, item);
   }
 
-  /** A lock lives exactly as long as its window, also when that crashes. */
+  /** A lock lives no longer than its window, also when that crashes. */
   #hold() {
-    this.#locks?.request(this.#window, () => new Promise(() => {}));
+    this.#locks?.request(this.#window, () => this.#over);
   }
 
   /** Its lock is to be had when that window is gone. */
@@ -124,6 +135,7 @@ export class Outbox {
     this.#watched.add(window);
     this.#locks.request(window, () => {
       this.#watched.delete(window);
+      if (this.#hasEnded) return;
       const left = this.#items.filter((item) => item.window === window);
       for (const item of left) this.#take(item);
       if (left.length > 0) this.#onTaken();

@@ -51,6 +51,13 @@ export class Session {
   belongsTo(id) {
     remember(id);
   }
+
+  /** Calls when another window logs in as somebody else than `id`; `signal` ends it. */
+  whenTaken(id, call, signal) {
+    addEventListener("storage", ({ key, newValue }) => {
+      if (key === LAST_HERE && newValue && newValue !== SOMEBODY && newValue !== id) call();
+    }, { signal });
+  }
 }
 
 function lastHere() {

@@ -93,13 +93,10 @@ export class Workspace {
 
   /**
    * Hands `show` the page as soon as there is something to be seen, be it what this browser has
-   * kept, and goes live; `asked` as `Live.load` takes it. Raises what that raises where nothing is
-   * kept.
+   * kept, and goes live; `asked` as `Live.begin` takes it. Raises what that raises.
    */
   async start(show, asked) {
-    await this.#live.restore();
-    if (this.#chats.sorted().length > 0) this.#live.loadPatiently(asked);
-    else await this.#live.load(asked);
+    await this.#live.begin(asked);
     show(this.node);
     this.#listen();
     this.#route();
@@ -197,6 +194,7 @@ export class Workspace {
     const attention = new Attention({
       clock: this.#clock, signal, onChange: () => this.#live.attend(attention.isActive),
     });
+    this.#session.whenTaken(this.#me.id, () => location.reload(), signal);
     on(window, "popstate", ({ state }) => this.#layers.moved(state));
     on(window, "online", () => this.#live.hurry());
     on(window, "offline", () => this.#live.doubt());

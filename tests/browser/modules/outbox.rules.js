@@ -1,6 +1,6 @@
 import { Database } from "/web/database.js";
 import { Outbox } from "/web/outbox.js";
-import { rule, same } from "./checks.js";
+import { rule, same, settle } from "./checks.js";
 
 /** The names of the windows that live, in the shape of `navigator.locks`. */
 class Locks {
@@ -137,3 +137,24 @@ rule("erasing leaves nothing for the next person", async () => {
   same((await reopened(again)).ids, []);
   await again.erase();
 });
+
+rule("where somebody was signed out the next one in the same window has what was unsent", () => (
+  fresh(async (database) => {
+    const held = new Map();
+    const locks = {
+      async request(name, call) {
+        held.set(name, call());
+        await held.get(name);
+        held.delete(name);
+      },
+      query: async () => ({ held: [...held.keys()].map((name) => ({ name })) }),
+    };
+    const { outbox } = await reopened(database, locks, "first");
+    await outbox.add(item("a"));
+    outbox.end();
+    await settle();
+    same((await reopened(database, locks, "second")).ids, ["a"]);
+    await outbox.retry("a", {});
+    same((await database.all("outbox"))[0].window, "second");
+  })
+));

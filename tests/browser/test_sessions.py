@@ -1,0 +1,168 @@
+"""Sessions that end, or become somebody else's, while windows of the page are open."""
+
+import re
+
+import pytest
+from playwright.async_api import WebSocketRoute, expect
+
+from tests.browser.company import expect_kept
+from tests.browser.conftest import OpenWindow
+from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.window import Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SOCKET = re.compile("/ws$")
+PASSWORD = "correct horse"
+NAMES_OF_DATABASES = "indexedDB.databases().then(all => all.map(({ name }) => name))"
+DEAF = 'addEventListener("storage", (event) => event.stopImmediatePropagation())'
+
+
+async def set_password(window: Window, new: str) -> None:
+    """As on another device, which signs all others out."""
+    request = window.page.context.request
+    login = {"username": window.name, "password": PASSWORD}
+    answer = await request.post(f"{window.origin}/api/user/login", data=login)
+    token = {"Authorization": f"Bearer {(await answer.json())['token']}"}
+    body = {"password": new, "currentPassword": PASSWORD}
+    assert (await request.patch(f"{window.origin}/api/user/me", data=body, headers=token)).ok
+
+
+async def test_what_is_unsent_goes_out_after_the_next_log_in(enter: OpenWindow) -> None:
+    """Whoever was signed out with messages that are unsent finds them sent once they have logged
+    in, in the window that they were signed out in too."""
+    ann = await enter(PASSWORD)
+    await ann.start_chat("Later")
+    is_cut = True
+
+    def connect(socket: WebSocketRoute) -> None:
+        if not is_cut:
+            socket.connect_to_server()
+
+    await ann.page.route_web_socket(SOCKET, connect)
+    await ann.page.reload()
+    await expect(ann.composer).to_be_visible()
+    await ann.write("written in vain")
+    await expect(ann.log.locator(".pending")).to_have_count(1)
+    await set_password(ann, "another horse")
+    await ann.page.reload()
+    await expect(ann.page.get_by_text("You were signed out.")).to_be_visible()
+    is_cut = False
+    await ann.field("Name").fill(ann.name)
+    await ann.field("Password").fill("another horse")
+    await ann.button("Log in").click()
+    await ann.open_chat("Later")
+    await ann.expect_lines("written in vain")
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+
+
+async def test_a_window_that_was_away_follows_a_log_out(
+    enter: OpenWindow, windows: list[Window]
+) -> None:
+    """Another window logs out and erases everything: the one that was away asks who is there as
+    soon as it hears of it, and shows nothing of before."""
+    ann = await enter()
+    await ann.start_chat("Private")
+    await ann.write("for my eyes")
+    page = await ann.page.context.new_page()
+    away = Window(page, ann.origin)
+    windows.append(away)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await page.add_init_script("window.breaches = []")
+    await page.route_web_socket(SOCKET, lambda socket: None)
+    await page.route("**/api/**", lambda route: route.abort())
+    await page.goto(ann.page.url)
+    await expect(away.log).to_contain_text("for my eyes")
+    await ann.open_settings()
+    await ann.ask("Log out", "Log out")
+    await expect(ann.button("Sign up")).to_be_visible()
+    await page.unroute("**/api/**")
+    await expect(page.get_by_text("You were signed out.")).to_be_visible()
+    await expect(page.get_by_text("for my eyes")).to_have_count(0)
+    assert await page.evaluate(NAMES_OF_DATABASES) == []
+
+
+async def test_what_ends_after_a_log_out_is_kept_nowhere(enter: OpenWindow) -> None:
+    """What was still to happen when somebody logged out puts nothing into the browser again."""
+    ann = await enter()
+    await ann.page.clock.install()
+    await ann.start_chat("Gone")
+    await ann.write("a slip")
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.act_on("a slip", "Delete")  # in five seconds
+    await ann.open_settings()
+    await ann.ask("Log out", "Log out")
+    await expect(ann.button("Sign up")).to_be_visible()
+    await ann.page.clock.run_for(10_000)
+    assert await ann.page.evaluate(NAMES_OF_DATABASES) == []
+
+
+async def test_a_window_heeds_that_somebody_else_has_logged_in(
+    open_window: OpenWindow, windows: list[Window]
+) -> None:
+    """One browser is one session: where another window logs in as somebody else, this one is
+    theirs as well, instead of doing for them what it shows of somebody."""
+    ann = await open_window()
+    bob = await Window.open(ann.page.context, ann.origin)
+    windows.append(bob)
+    await ann.sign_up()
+    await ann.start_chat("Of ann")
+    name = await bob.sign_up()
+    await expect(ann.page.locator(".self b")).to_have_text(name)
+    await expect(ann.page.get_by_role("link", name="Of ann")).to_have_count(0)
+
+
+async def test_a_connection_of_somebody_else_is_no_ones_here(
+    system: Hubbub, open_window: OpenWindow, windows: list[Window]
+) -> None:
+    """A window that has not heard of it, and comes back with the session of somebody else, takes
+    nothing from it: what it has kept of its own chats stays."""
+    ann = await open_window()
+    bob = await Window.open(ann.page.context, ann.origin)
+    windows.append(bob)
+    await ann.page.add_init_script(DEAF)
+    await ann.page.reload()
+    await ann.page.clock.install()
+    mine = await ann.sign_up()
+    await ann.start_chat("Of ann")
+    name = await bob.sign_up()
+    await expect(ann.page.locator(".self b")).to_have_text(mine)
+    await ann.page.clock.fast_forward(15 * 60_000)  # its token runs out
+    old = system.kill("realtime")
+    await ann.page.clock.resume()
+    await expect(ann.page.locator(".self b")).to_have_text(name)
+    kept = await ann.page.evaluate(CHATS_KEPT)
+    assert "Of ann" in kept
+    await system.until_replaced(old)
+
+
+CHATS_KEPT = """async () => {
+    const asked = (request) => new Promise((resolve) => {
+        request.onsuccess = () => resolve(request.result);
+    });
+    const all = await indexedDB.databases();
+    const names = await Promise.all(all.map(async ({ name }) => {
+        const opened = await asked(indexedDB.open(name));
+        const chats = await asked(opened.transaction('chats').objectStore('chats').getAll());
+        opened.close();
+        return chats.map(({ chatName }) => chatName);
+    }));
+    return names.flat();
+}"""
+
+
+async def test_a_browser_that_is_cleared_keeps_what_comes(enter: OpenWindow) -> None:
+    """Somebody clears what the browser has kept while the page is open: it goes on, and keeps what
+    is written from then on."""
+    ann = await enter()
+    await ann.start_chat("Cleared")
+    browser = await ann.page.context.new_cdp_session(ann.page)
+    kinds = {"origin": ann.origin, "storageTypes": "indexeddb"}
+    await browser.send("Storage.clearDataForOrigin", kinds)
+    await ann.page.context.set_offline(True)
+    await ann.write("kept")
+    await ann.composer.fill("half a sent")
+    await expect_kept(ann.page, "outbox", "({ text }) => text === 'kept'")
+    await expect_kept(ann.page, "drafts", "({ draft }) => draft === 'half a sent'")
+    await expect(ann.page.locator(".notes")).to_have_text("")
+    await ann.page.context.set_offline(False)
