@@ -4,15 +4,20 @@
 import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
 
+const RETRY_MS = 2_000;
+
 export class Quotes {
   #api;
   #names;
+  #clock;
   #onChange;
-  #fetched = new Map(); // messageId -> message, null when it is gone, undefined while asked for
+  #fetched = new Map(); // messageId -> message, null when it is gone
+  #asked = new Map(); // messageId -> the promise of what is asked for
 
-  constructor({ api, names, onChange }) {
+  constructor({ api, names, clock, onChange }) {
     this.#api = api;
     this.#names = names;
+    this.#clock = clock;
     this.#onChange = onChange;
   }
 
@@ -20,7 +25,7 @@ export class Quotes {
   of(chat, messageId) {
     const message = chat.timeline.messageOf(messageId) ?? this.#fetched.get(messageId);
     if (message === undefined) {
-      if (!this.#fetched.has(messageId)) this.#ask(chat, messageId);
+      if (!this.#asked.has(messageId)) this.#ask(chat, messageId);
       return { text: null, words: "…" };
     }
     if (message === null || isBlank(message)) return { text: null, words: "Deleted message" };
@@ -30,17 +35,22 @@ export class Quotes {
 
   /** What changes is asked for again, so that no text outlives its deletion here. */
   heard({ messageId, of }) {
-    if (of !== undefined) this.#fetched.delete(messageId);
+    if (of !== undefined) this.#forget(messageId);
   }
 
   async #ask(chat, messageId) {
-    this.#fetched.set(messageId, undefined);
-    try {
-      this.#fetched.set(messageId, await this.#api.message(chat.id, messageId));
-    } catch (error) {
-      if (error.code === "not_found") this.#fetched.set(messageId, null);
-      else this.#fetched.delete(messageId); // the next drawing asks again
-    }
+    const asked = this.#api.message(chat.id, messageId);
+    this.#asked.set(messageId, asked);
+    const found = await asked.catch(({ code }) => (code === "not_found" ? null : undefined));
+    if (this.#asked.get(messageId) !== asked) return; // it has changed since
+    if (found === undefined) this.#clock.after(RETRY_MS, () => this.#forget(messageId));
+    else this.#fetched.set(messageId, found);
     this.#onChange();
+  }
+
+  /** The next drawing asks. */
+  #forget(messageId) {
+    this.#fetched.delete(messageId);
+    this.#asked.delete(messageId);
   }
 }

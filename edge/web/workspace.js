@@ -111,7 +111,9 @@ export class Workspace {
   }
 
   #build(api, instance) {
-    this.#quotes = new Quotes({ api, names: this.#names, onChange: () => this.#draw() });
+    this.#quotes = new Quotes({
+      api, names: this.#names, clock: this.#clock, onChange: () => this.#draw(),
+    });
     this.#toast = new Toast({ clock: this.#clock });
     this.#errands = new Errands({
       say: (sentence) => this.say(sentence), show: (sentence) => this.#toast.show(sentence),
