@@ -3,6 +3,7 @@
  * anything: a text is handed over and the field is empty again.
  */
 import { isBlank } from "./client/fold.js";
+import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { insertInto, isPictureOfText } from "./insertion.js";
@@ -309,7 +310,7 @@ export class Composer {
   }
 
   #key(event) {
-    if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (isComposing(event) || event.altKey || event.ctrlKey || event.metaKey) return;
     if (this.#completion?.key(event)) return;
     const { key, shiftKey } = event;
     if (key === "Escape" && this.#leave()) event.preventDefault(); // one layer
@@ -318,7 +319,7 @@ export class Composer {
       this.#hear.editLast();
     } else if (key === "Enter" && !shiftKey && !matchMedia("(pointer: coarse)").matches) {
       event.preventDefault(); // a thumb has the button for sending
-      this.#send();
+      if (!event.repeat) this.#send(); // a key that is held says nothing twice
     }
   }
 

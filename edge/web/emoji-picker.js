@@ -1,6 +1,7 @@
 /**
  * A small layer that gives one emoji: those that are used most, and all others by their name.
  */
+import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { openLayer } from "./menu.js";
 
@@ -34,7 +35,7 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
     class: "input", "aria-label": "Find an emoji", placeholder: "Find an emoji",
     autocomplete: "off", spellcheck: "false", oninput: show,
     onkeydown: (event) => {
-      if (event.key !== "Enter") return;
+      if (event.key !== "Enter" || isComposing(event)) return;
       event.preventDefault();
       grid.firstChild?.click();
     },

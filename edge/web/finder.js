@@ -2,6 +2,7 @@
  * The finder: one field over the page that finds chats by name, people by the beginning of theirs
  * and messages by their words. Tells what was chosen; opens nothing itself.
  */
+import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { FoundGroup, idOf } from "./found-group.js";
 import { excerptOf } from "./found-message.js";
@@ -257,7 +258,7 @@ export class Finder {
   }
 
   #key(event) {
-    if (event.isComposing || event.altKey) return;
+    if (isComposing(event) || event.altKey) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.#step(event.key === "ArrowDown" ? 1 : -1);

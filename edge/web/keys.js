@@ -1,6 +1,7 @@
 /**
  * Hears the keys that work everywhere on the page. They are listed in `keys-sheet.js`.
  */
+import { isComposing } from "./composing.js";
 
 /**
  * Hears keys for the whole page; `listen(call)` puts the listener in its place.
@@ -8,7 +9,7 @@
  */
 export function hearKeys(listen, does) {
   listen((event) => {
-    if (event.isComposing || isCovered()) return;
+    if (isComposing(event) || isCovered()) return;
     const act = actionOf(event, does);
     if (!act) return;
     event.preventDefault();

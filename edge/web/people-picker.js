@@ -1,6 +1,7 @@
 /**
  * Chooses people by typing the beginning of their names: a combobox, with those chosen before it.
  */
+import { isComposing } from "./composing.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
@@ -54,7 +55,7 @@ export class PeoplePicker {
   clear() {
     this.chosen = [];
     this.input.value = "";
-    this.#show([]);
+    this.#close();
     this.#drawChips();
   }
 
@@ -74,14 +75,21 @@ export class PeoplePicker {
     }
     try {
       const users = await this.#api.usersNamed(start);
-      if (asked !== this.#asked) return; // a later search is on its way
+      if (asked !== this.#asked) return; // a later search is on its way, or somebody is chosen
       const taken = new Set(this.chosen.map((user) => user.id));
       this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
       if (users.length === 0) this.#said.textContent = "No matches";
       else if (this.#found.length === 0) this.#said.textContent = "Already in the chat";
     } catch (error) {
-      this.#said.textContent = refusalInWords(error);
+      if (asked === this.#asked) this.#said.textContent = refusalInWords(error);
     }
+  }
+
+  /** Nobody is looked for any more, be it that the answer is still to come. */
+  #close() {
+    clearTimeout(this.#search);
+    this.#asked += 1;
+    this.#show([]);
   }
 
   #show(users) {
@@ -116,7 +124,7 @@ export class PeoplePicker {
   }
 
   #key(event) {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     const count = this.#found.length;
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && count > 0) {
       event.preventDefault();
@@ -127,7 +135,7 @@ export class PeoplePicker {
       this.#choose(this.#found[this.#active]);
     } else if (event.key === "Escape" && count > 0) {
       event.preventDefault();
-      this.#show([]);
+      this.#close();
     } else if (event.key === "Backspace" && this.input.value === "" && this.chosen.length > 0) {
       this.#unchoose(this.chosen.at(-1));
     }
@@ -136,7 +144,7 @@ export class PeoplePicker {
   #choose(user) {
     this.chosen.push(user);
     this.input.value = "";
-    this.#show([]);
+    this.#close();
     this.#changed();
   }
 

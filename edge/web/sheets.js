@@ -8,6 +8,7 @@ export class Sheets {
   #lazy;
   #does;
   #finder = null; // made when it is first wanted
+  #isComing = false; // what was wanted is on its way: pressed twice, it comes once
 
   /**
    * `does` is `{open(chat), openAt(chat, seq), meet(userId), leaving(promise), leave(notice),
@@ -27,7 +28,7 @@ export class Sheets {
 
   find() {
     const { open, openAt, meet } = this.#does;
-    this.#lazy.use(({ Finder }) => {
+    this.#show(({ Finder }) => {
       this.#finder ??= new Finder({
         ...this.#parts, choose: { chat: open, person: meet, message: openAt },
       });
@@ -36,14 +37,14 @@ export class Sheets {
   }
 
   newChat() {
-    this.#lazy.use(({ openNewChat }) => {
+    this.#show(({ openNewChat }) => {
       openNewChat({ ...this.#parts, onMade: this.#does.open });
     });
   }
 
   settings() {
     const { me, names } = this.#parts;
-    this.#lazy.use(({ openSettings }) => openSettings({
+    this.#show(({ openSettings }) => openSettings({
       ...this.#parts,
       list: this.#does.list,
       onChanged: (user) => {
@@ -61,7 +62,14 @@ export class Sheets {
   }
 
   keys() {
-    this.#lazy.use(({ openKeys }) => openKeys(this.#parts.layers));
+    this.#show(({ openKeys }) => openKeys(this.#parts.layers));
+  }
+
+  async #show(act) {
+    if (this.#isComing) return;
+    this.#isComing = true;
+    await this.#lazy.use(act);
+    this.#isComing = false;
   }
 
   /** For good. */

@@ -1,11 +1,20 @@
 """Participants and accounts: adding, removing, renaming, leaving, deleting."""
 
+import asyncio
 import uuid
 
 import pytest
-from playwright.async_api import ConsoleMessage, Request, expect
+from playwright.async_api import ConsoleMessage, Request, Route, expect
 
-from tests.browser.company import HOLDING, bending_calls, crowd, id_of, one_person, two
+from tests.browser.company import (
+    HOLDING,
+    bending_calls,
+    crowd,
+    id_of,
+    one_person,
+    two,
+    until,
+)
 from tests.browser.conftest import OpenWindow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -264,3 +273,42 @@ async def test_a_first_visit_asks_for_nothing_that_is_not_there(open_window: Ope
     await ann.sign_up()
     await ann.page.reload()
     await expect(ann.state).to_have_text("live")
+
+
+async def test_an_answer_that_comes_after_the_choice_proposes_nobody(enter: OpenWindow) -> None:
+    """Enter chooses from what is shown; people who are found after that are not chosen by the next
+    Enter, which starts the chat."""
+    ann = await enter()
+    start = f"q{uuid.uuid4().hex[:8]}"
+    async with crowd(ann, 2, f"{start}a", f"{start}ab"):
+        await ann.button("New chat").first.click()
+        picker = ann.page.get_by_role("combobox", name="People in the chat")
+        await picker.fill(start)
+        await expect(ann.page.get_by_role("option")).to_have_count(2)
+        await ann.page.evaluate(bending_calls("username=", HOLDING))
+        await picker.press_sequentially("a")
+        await until(lambda: ann.page.evaluate("globalThis.held !== undefined"))
+        await picker.press("Enter")
+        await expect(ann.page.locator(".chip")).to_have_count(1)
+        await ann.field("Name of the chat").fill("Two of us")
+        async with ann.page.expect_response("**/api/user?username=**"):
+            await ann.page.evaluate("held.resolve()")
+        await picker.press("Enter")
+        await expect(ann.page.get_by_role("dialog")).to_have_count(0)
+        await expect(ann.page.locator(".people-button")).to_contain_text("2 people")
+
+
+async def test_a_sheet_that_is_asked_for_twice_opens_once(enter: OpenWindow) -> None:
+    """A double click while the script of the sheets is on its way opens one of them."""
+    ann = await enter(service_workers="block")
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    await ann.page.route("**/later.js*", slowly)
+    await ann.page.reload()
+    await ann.page.get_by_title("New chat").dblclick()
+    await expect(ann.page.get_by_role("dialog")).to_have_count(1)
+    await ann.page.keyboard.press("Escape")
+    await expect(ann.page.get_by_role("dialog")).to_have_count(0)

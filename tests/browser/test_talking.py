@@ -135,3 +135,30 @@ async def test_drafts_stay_with_their_chat(enter: OpenWindow) -> None:
     await expect(ann.composer).to_have_value("written a moment before")
     await entry.click()
     await expect(ann.composer).to_have_value("could you look at")
+
+
+async def test_enter_that_ends_a_composition_sends_nothing(enter: OpenWindow) -> None:
+    """With an input method Enter takes a proposal: Safari says that only by the key's code, when
+    the composition is over already."""
+    ann = await enter()
+    await ann.start_chat("Kanji")
+    await ann.composer.fill("\u6f22\u5b57")
+    init = {"key": "Enter", "keyCode": 229, "bubbles": True, "cancelable": True}
+    await ann.composer.dispatch_event("keydown", init)
+    await expect(ann.composer).to_have_value("\u6f22\u5b57")
+    await ann.composer.press("Enter")
+    await ann.expect_lines("\u6f22\u5b57")
+
+
+async def test_a_key_that_is_held_confirms_nothing(enter: OpenWindow) -> None:
+    """What a command warns of has to be read: Enter that is held down does not send it again."""
+    ann = await enter()
+    await ann.start_chat("Stay")
+    await ann.composer.fill("/leave ")
+    await ann.page.keyboard.down("Enter")
+    await expect(ann.page.get_by_text("Send it again to leave this chat.")).to_be_visible()
+    await ann.page.keyboard.down("Enter")
+    await ann.page.keyboard.up("Enter")
+    await expect(ann.composer).to_have_value("/leave ")
+    await ann.page.keyboard.press("Enter")
+    await expect(ann.page.get_by_text("You left the chat")).to_be_visible()
