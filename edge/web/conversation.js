@@ -148,8 +148,9 @@ export class Conversation {
 
   /** Whether somebody is writing something that only this window keeps. */
   get isBusy() {
+    const begun = this.#aids?.files.chatsWaiting ?? [];
     return (this.#chat !== null && !this.composer.isEmpty)
-      || this.#aids?.files.areWaiting === true;
+      || begun.some((chat) => this.#chats.get(chat.id) === chat);
   }
 
   /** What helps in writing may come now. */
@@ -170,14 +171,14 @@ export class Conversation {
     this.#chat = chat;
     this.#chats.look(chat);
     if (chat === null) {
+      this.#log.endSeeking();
       this.node.replaceChildren(this.#empty);
       return;
     }
-    const { timeline } = chat;
     const other = otherOf(chat.detail, this.#me.id);
     if (other !== null) this.#names.look(other);
     chat.newAfter = chat.unread > 0 ? chat.read : null;
-    this.#seen = timeline.cursor;
+    this.#seen = chat.timeline.cursor;
     this.#title = this.#titleNow();
     this.composer.open(chat, this.#title);
     this.node.replaceChildren(...this.#panes);

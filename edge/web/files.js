@@ -48,9 +48,9 @@ export class Files {
     return this.#of(this.#chat);
   }
 
-  /** Whether files wait for a message in any chat. */
-  get areWaiting() {
-    return [...this.#waiting.values()].some(({ isEmpty }) => !isEmpty);
+  /** The chats in which files wait for a message. */
+  get chatsWaiting() {
+    return [...this.#waiting].filter(([, { isEmpty }]) => !isEmpty).map(([chat]) => chat);
   }
 
   /** Of a stored file of the open chat, as `FileLinks.of`. */

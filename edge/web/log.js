@@ -108,7 +108,7 @@ export class Log {
     this.#chat = chat;
     this.#found = seq;
     this.#isNewSkipped = true;
-    this.#endSeeking();
+    this.endSeeking();
     for (const { node } of this.#kept.values()) node.remove();
     this.#kept.clear();
     this.#place = null;
@@ -128,7 +128,7 @@ export class Log {
 
   toEnd() {
     if (!this.atEnd) this.#isNewSkipped = true;
-    this.#endSeeking();
+    this.endSeeking();
     this.#window.toEnd(this.#chat.timeline.tail.items);
     this.#follows = true;
     this.render();
@@ -267,14 +267,14 @@ export class Log {
     end();
   }
 
-  #endSeeking() {
+  endSeeking() {
     this.#seeks = null;
     this.#endSeek = null;
     this.#isStuck = false;
   }
 
   #showAt(seq, place = null) {
-    this.#endSeeking();
+    this.endSeeking();
     const { timeline } = this.#chat;
     const stretch = timeline.stretchAt(seq);
     if (!stretch) { // there is no such message

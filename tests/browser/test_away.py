@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from edge.site import make_file
 from tests.browser.company import expect_kept, until
@@ -205,6 +205,25 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
         return place is not None and again is not None and abs(place["y"] - again["y"]) < 4
 
     await until(is_where_it_was)
+
+
+async def test_files_of_a_chat_that_is_gone_hold_up_no_new_version(
+    open_alone: OpenPage, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a message that nobody can write any more is nothing to wait for."""
+    play, kitchen, _ = two_chats()
+    monkeypatch.setitem(stage.files, "/web/version", make_file(b"another", "text/plain"))
+    page = await open_alone(play, script="Math.random = () => 0")
+    await page.get_by_role("link", name="Kitchen").click()
+    note = FilePayload(name="note.txt", mimeType="text/plain", buffer=b"hello")
+    await page.locator("input[type=file]").set_input_files(note)
+    await expect(page.get_by_text("note.txt")).to_be_visible()
+    play.tell(kitchen, "chat.deleted", "bob", minutes=200)
+    await expect(page.get_by_text("deleted the chat")).to_be_visible()
+    await page.evaluate("window.isOld = true")
+    await page.evaluate(HIDE)
+    await page.wait_for_function("() => window.isOld === undefined")
+    await expect(page.get_by_text("note.txt")).to_have_count(0)
 
 
 async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPage) -> None:

@@ -220,3 +220,29 @@ async def read_all(window: Window) -> None:
     await window.log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
     badge = window.page.get_by_role("link", name="Long").locator(".badge")
     await expect(badge).to_have_count(0)
+
+
+async def test_a_place_in_a_chat_that_is_gone_is_looked_for_no_more(enter: OpenWindow) -> None:
+    """The chat is deleted while what one has not read of it is on its way: nothing of it is asked
+    for again."""
+    ann = await enter()
+    asked: list[Request] = []
+    ended: list[Request] = []
+    async with long_chat(ann, 300) as (bob, chat):
+        await ann.page.evaluate(bending_calls(HISTORY.pattern, HOLDING))
+        await ann.open_chat("Long")
+        await until(lambda: ann.page.evaluate("globalThis.held !== undefined"))
+        await bob.ask("DELETE", f"/api/chat/{chat}")
+        await expect(ann.page.get_by_text("deleted the chat")).to_be_visible()
+    ann.page.on("request", lambda request: HISTORY.search(request.url) and asked.append(request))
+    ann.page.on("requestfinished", lambda request: ended.append(request))
+    await ann.page.clock.install()
+    await ann.page.evaluate("held.resolve()")
+    await until(lambda: all_ended(asked, ended))
+    asked.clear()
+    await ann.page.clock.run_for(10_000)
+    assert [request.url for request in asked] == []
+
+
+async def all_ended(asked: list[Request], ended: list[Request]) -> bool:
+    return bool(asked) and all(request in ended for request in asked)
