@@ -289,3 +289,19 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
     await until(is_found)
     await expect(hit).to_contain_text("garden plan.bin")
     await expect(hit.locator("mark")).to_have_text(["garden", "pl"])
+
+
+async def test_an_answer_of_something_in_between_is_no_upload(enter: OpenWindow) -> None:
+    """A page of the network itself, which wants one to log in there, is no answer to an upload: it
+    is tried again."""
+    ann = await enter()
+    await ann.start_chat("Hotel")
+    await ann.page.route(
+        "**/file?name=*",
+        lambda route: route.fulfill(content_type="text/html", body="<p>Accept our terms</p>"),
+        times=2,
+    )
+    await ann.page.evaluate(PASTE, ["note.txt", "text/plain", [104, 105]])
+    await expect(ann.page.locator(".attached")).to_contain_text("2 bytes")
+    await ann.write("with a note")
+    await expect(ann.log.locator(".files.stored")).to_contain_text("note.txt")

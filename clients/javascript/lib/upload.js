@@ -20,6 +20,7 @@ export function upload(path, body, { headers, onProgress, signal }) {
       const { status, response } = request;
       const after = Number(request.getResponseHeader("Retry-After")) || 0;
       if (status >= 400) reject(refusal(status, response ?? {}, after));
+      else if (!response) reject(new NoAnswer("What came is no JSON."));
       else resolve(response);
     };
     signal.addEventListener("abort", () => request.abort());
