@@ -38,7 +38,9 @@ export class Attention {
   }
 
   #judge() {
-    const leftMs = this.#touchedAt + IDLE_MS - this.#clock.now();
+    const now = this.#clock.now();
+    this.#touchedAt = Math.min(this.#touchedAt, now); // a clock that is put back begins anew
+    const leftMs = this.#touchedAt + IDLE_MS - now;
     const isActive = document.visibilityState === "visible" && leftMs > 0;
     this.#cancel();
     // While it is in view only time can end it, and while it is not, only somebody's hand.

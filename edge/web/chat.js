@@ -148,7 +148,10 @@ export class Chat {
 
   /** Ids of those who typed within the last seconds. */
   typists(nowMs) {
-    for (const [user, until] of this.#typing) if (until <= nowMs) this.#typing.delete(user);
+    for (const [user, until] of this.#typing) {
+      const leftMs = until - nowMs;
+      if (leftMs <= 0 || leftMs > TYPING_MS) this.#typing.delete(user); // or the clock was put back
+    }
     return [...this.#typing.keys()];
   }
 

@@ -189,8 +189,11 @@ export class Connection {
     return isTrying && this.#clock.now() - this.#triedAt > STUCK_MS;
   }
 
+  /** A clock that is put back begins anew. */
   #quietMs() {
-    return this.#clock.now() - this.#heardAt;
+    const now = this.#clock.now();
+    this.#heardAt = Math.min(this.#heardAt, now);
+    return now - this.#heardAt;
   }
 
   #listen() {

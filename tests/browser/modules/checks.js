@@ -28,9 +28,16 @@ export function answered(status, value, headers = {}) {
 /** A clock that stands still until it is told otherwise. */
 export class StandingClock {
   #now = 1_000_000;
+  #aheadMs = 0; // of what a clock on the wall shows
   #waiting = [];
+  longest = 0; // ms of a wait
 
-  now = () => this.#now;
+  now = () => this.#now - this.#aheadMs;
+
+  /** Somebody sets it: what waits waits as long as before. */
+  putBack(ms) {
+    this.#aheadMs += ms;
+  }
 
   /** How many calls wait for their time. */
   get waiting() {
@@ -39,6 +46,7 @@ export class StandingClock {
 
   after = (ms, call) => {
     const timer = { at: this.#now + ms, call };
+    this.longest = Math.max(this.longest, ms);
     this.#waiting.push(timer);
     return () => {
       this.#waiting = this.#waiting.filter((other) => other !== timer);

@@ -274,6 +274,16 @@ rule("after pingSeconds of silence it pings, without an answer it reconnects", a
   same(Socket.made.length, 2);
 });
 
+rule("a clock that is put back by months delays no ping and makes no haste", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.clock.putBack(40 * 86_400_000);
+  await parts.clock.pass(50_000);
+  same(socket.sent.at(-1), { type: "ping" });
+  same(parts.clock.longest <= 25_000, true);
+});
+
 rule("a socket that does not become ready is given up after twelve seconds", async () => {
   const parts = line();
   const socket = await open(parts);
