@@ -15,7 +15,7 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 .PHONY: test-flow test-browser test-faults test-parts programs hosts-test patroni-test manifests simulate help run stop service owner rebuild rebuild-search test check fix docs postman load load-web search soak small-soak bench bench-full change-cost shard-bench python-bench call-bench ramp cache-bench promises faults doctor restart rotate-keys upgrade-database top logs bundle status backup restore move-files nightly compose-test page-bench pictures audit sbom locks licences flood file-flood
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 	@$(BIN)/python -m fleet
@@ -171,8 +171,8 @@ bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an 
 doctor: $(VENV)/run.stamp  ## diagnose the system that runs here
 	@$(BIN)/python -m ops doctor
 
-rotate-keys: $(VENV)/run.stamp  ## have another key sign tokens; with REVOKE=yes all others end at once
-	@$(BIN)/python -m fleet keys $(if $(REVOKE),revoke,rotate)
+rotate-keys: $(VENV)/run.stamp  ## sign tokens with a new key; REVOKE=yes also removes all others at once
+	@$(BIN)/python -m fleet keys $(if $(filter yes,$(REVOKE)),revoke,rotate)
 
 restart: $(VENV)/run.stamp  ## replace every service process of the system that runs here, one by one
 	@$(BIN)/python -m fleet restart

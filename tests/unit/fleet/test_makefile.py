@@ -1,6 +1,7 @@
 """What `make` passes on of its variables."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -41,6 +42,33 @@ def test_a_path_with_a_space_is_one_word(
         check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == passed
+
+
+@pytest.mark.parametrize(
+    ("given", "what"), [((), "rotate"), (("REVOKE=no",), "rotate"), (("REVOKE=yes",), "revoke")]
+)
+def test_keys_are_revoked_by_yes_alone(tmp_path: Path, given: tuple[str, ...], what: str) -> None:
+    """As data is replaced by `REPLACE=yes` alone."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    (tmp_path / "bin" / "python").chmod(0o755)
+    (tmp_path / "bin" / "pip").touch()
+    (tmp_path / "run.stamp").touch()
+    done = subprocess.run(
+        ["make", "-s", f"VENV={tmp_path}", "rotate-keys", *given],
+        cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["-m", "fleet", "keys", what]
+
+
+def test_the_list_of_commands_is_a_table() -> None:
+    """Every explanation begins in the same column."""
+    done = subprocess.run(
+        ["make", "-s", "help"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
+    )
+    starts = {re.match(r"make +\S+ +", line)[0] for line in done.stdout.splitlines()}
+    assert len({len(start) for start in starts}) == 1
 
 
 def test_an_owner_is_named(tmp_path: Path) -> None:
