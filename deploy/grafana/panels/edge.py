@@ -9,8 +9,8 @@ EDGE = Dashboard(
         Panel(
             "Requests by route",
             "reqps",
-            "One route far above the others is one client that polls; its address is in the "
-            "balancer's log.",
+            "One route far above the others is a client that polls, or one that repeats what is "
+            "refused: see the status beside it.",
             (Query(rate('hubbub_edge_requests_total{route=~"/api/.*"}', "route"), "{{route}}"),),
         ),
         Panel(

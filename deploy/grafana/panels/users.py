@@ -16,7 +16,7 @@ USERS = Dashboard(
         Panel(
             "Password checks refused",
             "ops",
-            "A flood of log-ins: it is held off; see which addresses in the balancer's log.",
+            "A flood of log-ins: it is held off; edge logs the addresses that it refuses.",
             (
                 Query(
                     rate("hubbub_users_hashing_refused_total", "reason") + " or vector(0)",
