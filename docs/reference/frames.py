@@ -49,7 +49,7 @@ MEANINGS: Final = {
     "`by` is the message's sender. With `deleted` they were removed with the message.",
     "server.chat.created": "seq 1 of a chat; or, for a user who was added later, the state of the "
     "chat in place of the `participant.added`.",
-    "server.chat.updated": "The chat has a new name.",
+    "server.chat.updated": "The chat has a new name or topic.",
     "server.participant.added": "The new participants, in the order of the request.",
     "server.participant.removed": "The removed participants, and the owner of the chat after that. "
     "For a removed user it is the last event of this chat.",

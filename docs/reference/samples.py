@@ -85,9 +85,9 @@ def limits_of(schema: Json) -> str:
         if low in schema and high in schema:
             said.append(f"{schema[low]:,} to {schema[high]:,} {unit}".rstrip() + ".")
         elif high in schema:
-            said.append(f"At most {schema[high]:,} {unit}".rstrip() + ".")
+            said.append(f"At most {_counted(schema[high], unit)}.")
         elif low in schema:
-            said.append(f"At least {schema[low]:,} {unit}".rstrip() + ".")
+            said.append(f"At least {_counted(schema[low], unit)}.")
     if "pattern" in schema and schema.get("format") != "uuid":
         said.append(f"`{schema['pattern']}`")
     if isinstance(default := schema.get("default"), bool):
@@ -95,6 +95,11 @@ def limits_of(schema: Json) -> str:
     elif isinstance(default, int):
         said.append(f"Default {default:,}.")
     return " ".join(said)
+
+
+def _counted(number: int, unit: str) -> str:
+    """`1 character`, `20 characters`."""
+    return f"{number:,} {unit.removesuffix('s') if number == 1 else unit}".rstrip()
 
 
 def code_block(value: Any) -> str:

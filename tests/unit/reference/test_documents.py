@@ -10,6 +10,7 @@ from common.protocol.close_codes import CloseCode
 from common.protocol.errors import CODES
 from docs.reference.documents import ROOT, make_documents
 from docs.reference.postman import make_collection, operations_without_step
+from docs.reference.samples import limits_of
 from docs.reference.story import STORY
 from edge.asyncapi import describe_socket
 from edge.openapi import describe_api
@@ -38,6 +39,36 @@ def test_every_refusal_is_explained() -> None:
     explained = {(code, int(status)) for status, codes in rows
                  for code in re.findall(r"`(\w+)`", codes)}  # fmt: skip
     assert explained == {(code, entry.status) for code, entry in CODES.items()}
+
+
+def test_every_call_with_a_key_says_for_how_long() -> None:
+    """Each is in the table of docs/api.md: by its path, or by the end of it behind `…`."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    (table,) = re.findall(r"^## Repeats\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    named: set[tuple[str, str]] = set()
+    for row in re.findall(r"^\| (.*?) \|", table, re.MULTILINE):
+        method = ""
+        for spelled, path in re.findall(r"`(?:([A-Z]+) )?([/…][^`]*)`", row):
+            method = spelled or method
+            named.add((method, path))
+    missing = [
+        f"{method.upper()} {path}"
+        for path, methods in describe_api(OPERATIONS)["paths"].items()
+        for method, call in methods.items()
+        if "Idempotency-Key" in [one["name"] for one in call.get("parameters", ())]
+        if not any(
+            made == method.upper()
+            and (told == path or (told[0] == "…" and path.endswith(told[1:])))
+            for made, told in named
+        )
+    ]
+    assert missing == []
+
+
+def test_one_is_not_many() -> None:
+    """`At least 1 character`."""
+    assert limits_of({"minLength": 1}) == "At least 1 character."
+    assert limits_of({"maxItems": 20}) == "At most 20 of them."
 
 
 def test_a_send_has_the_same_limits_on_the_socket() -> None:
