@@ -113,9 +113,8 @@ def _judge_canaries(realtime: Figures) -> Check:
 def _judge_circuits(seen: Seen) -> Check:
     count = int(sum(of.total(OPEN_CIRCUIT) or 0 for of in seen.figures.values()))
     count += seen.circuit_is_open
-    who = "A process has" if count == 1 else f"{count} processes have"
-    wrong = f"{who} given up a service that is called" if count else ""
-    return _check("circuits", wrong, "No process has given up another.")
+    wrong = f"{count} circuit{'s are' if count > 1 else ' is'} open" if count else ""
+    return _check("circuits", wrong, "No circuit is open.")
 
 
 def _judge_caches(seen: Seen) -> Check:

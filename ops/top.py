@@ -102,7 +102,7 @@ def _health(span: Span) -> str:
         for is_so, text in (
             (span.highest("hubbub_realtime_canary_silent_seconds") > SILENT_SECONDS,
              "messages do not come back over the bus"),
-            (span.now("hubbub_open_circuit") > 0, "a service is given up"),
+            (span.now("hubbub_open_circuit") > 0, "a circuit is open"),
             (span.now("hubbub_chats_outbox_age_seconds") > SILENT_SECONDS, "the outbox waits"),
             (span.now("hubbub_users_in_doubt_transactions") > 0, "transactions are in doubt"),
         )

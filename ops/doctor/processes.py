@@ -210,7 +210,7 @@ def judge_circuits(scene: Scene) -> Iterator[Finding]:
     for process in scene.processes:
         if process.samples.get(OPEN_CIRCUIT):
             yield Finding(
-                f"{process.name} has given up a service that it calls.",
+                f"{process.name} does not call a service any more: its circuit is open.",
                 "None of its processes has served a call for 5 s; it closes when one is ready.",
                 show_processes(scene),
             )

@@ -207,3 +207,32 @@ def test_an_alert_fires_when_it_should(case: Case, tmp_path: Path) -> None:
     file = tmp_path / "rules.json"
     file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": tests}))
     run_promtool("test", "rules", file)
+
+
+def test_a_summary_counts_whole_deaths(tmp_path: Path) -> None:
+    """Prometheus extends a rise over the whole ten minutes: five deaths are 5.14 of them."""
+    tests = [
+        {
+            "interval": "25s",
+            "input_series": [
+                {"series": 'hubbub_fleet_deaths_total{of="cache"}', "values": "0x3 1 2 3 4 5x20"}
+            ],
+            "alert_rule_test": [
+                {
+                    "eval_time": "9m",
+                    "alertname": "ProcessesDie",
+                    "exp_alerts": [
+                        {
+                            "exp_labels": {"of": "cache", "severity": "warning"},
+                            "exp_annotations": {
+                                "summary": "cache ended with an error 5 times in 10 minutes."
+                            },
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": tests}))
+    run_promtool("test", "rules", file)

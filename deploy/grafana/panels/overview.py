@@ -72,7 +72,7 @@ OVERVIEW = Dashboard(
         Panel(
             "Circuits open",
             "short",
-            "A service is given up: find out why none of its processes is ready.",
+            "A service is not called any more: find out why none of its processes is ready.",
             (Query("max by (role, to) (hubbub_open_circuit)", "{{role}} to {{to}}"),),
         ),
         Panel(

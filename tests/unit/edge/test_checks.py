@@ -28,7 +28,7 @@ WRONG: dict[str, tuple[Seen, str]] = {
     "in doubt": (seen(users=figures(hubbub_users_oldest_prepared_seconds=11)), "11 s"),
     "outbox": (seen(chats=figures(hubbub_chats_outbox_age_seconds=11)), "11 s"),
     "canaries": (seen(realtime=figures(hubbub_realtime_canary_silent_seconds=16)), "16 s"),
-    "circuits": (seen(circuit_is_open=True), "A process has"),
+    "circuits": (seen(circuit_is_open=True), "1 circuit is open"),
     "caches": (seen(cache_nodes_out=1), "1 of 2"),
     "live delivery": (seen(realtime=figures(hubbub_realtime_polling=2)), "A node hears"),
     "search index": (

@@ -118,7 +118,7 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (12, {"databases": users(prepared=1, prepared_age=60.0)}, "the oldest for 60 s"),
     (13, {"databases": chats(unpublished=7, unpublished_age=61.0)}, "7 events"),
     (14, {"processes": (facts(samples={"hubbub_realtime_canary_silent_seconds": 40.0}),)}, "40 s"),
-    (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "given up"),
+    (15, {"processes": (facts(samples={"hubbub_open_circuit": 1.0}),)}, "circuit is open"),
     (17, {"processes": (facts(samples={"hubbub_edge_cache_nodes_out": 2.0}),)}, "2 cache nodes"),
     (18, {"processes": (facts(polls=("digest_missing",)),)}, "realtime-1 hears nothing from chats"),
     (18, {"processes": (facts(polls=("bus_down",)),)}, "(bus_down)"),
