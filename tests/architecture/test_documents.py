@@ -136,6 +136,18 @@ def test_the_readme_names_the_kinds_of_tests_that_there_are() -> None:
     assert set(re.findall(r"[a-z]+", row)) == kinds - {"fixtures"}
 
 
+def test_nothing_that_commands_write_here_is_committed() -> None:
+    """Of docs/operations.md: settings, secrets, backups, bundles, figures."""
+    written = (
+        ".env", ".env.before", "backups/a.tar", "data/wal", "deploy/certificates/a.pem",
+        "deploy/secrets/edge.key", "hubbub-20260102-030405.tar.gz", "hubbub-upgrade-a1b2c3/a.dump",
+    )  # fmt: skip
+    done = subprocess.run(
+        ["git", "check-ignore", *written], cwd=ROOT, capture_output=True, text=True
+    )
+    assert set(written) - set(done.stdout.splitlines()) == set()
+
+
 def test_every_command_of_the_makefile_is_explained() -> None:
     """`make` lists targets from their `##` comments."""
     targets = re.findall(r"^([a-z][a-z-]*):(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
