@@ -58,7 +58,8 @@ def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
         chosen = Replicas(int(low), int(high if dash else low))
         if not 1 <= chosen.minimum <= chosen.maximum <= MAX_REPLICAS:
             raise SettingsError(
-                f"HUBBUB_REPLICAS: {part!r} must rise from at least 1 to at most {MAX_REPLICAS}"
+                f"HUBBUB_REPLICAS: {part!r} is not a number or a rising range within 1 to "
+                f"{MAX_REPLICAS}"
             )
         replicas[role] = chosen
     return replicas
@@ -70,7 +71,10 @@ def read_limits(text: str) -> Limits:
     try:
         limits = msgspec.convert({k: v for k, _, v in pairs}, Limits, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"HUBBUB_SCALING: {error}") from error
+        known = ", ".join(Limits.__struct_fields__)
+        raise SettingsError(
+            f"HUBBUB_SCALING: {text!r} is not like lag_ms=20, with one or more of {known}"
+        ) from error
     if not all(limit > 0 for limit in msgspec.structs.astuple(limits)):
         raise SettingsError("HUBBUB_SCALING: every limit must be above 0")
     return limits

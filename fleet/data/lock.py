@@ -74,7 +74,7 @@ def _check_owner(data: Path) -> None:
         name = pwd.getpwuid(owner).pw_name
     except KeyError:
         name = f"user {owner}"
-    raise ForeignFolder(f"The Hubbub in {data} is of {name}. Type the same as {name}.")
+    raise ForeignFolder(f"The Hubbub in {data} belongs to {name}. Run this as {name}.")
 
 
 def _lock(descriptor: int) -> bool:

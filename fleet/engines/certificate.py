@@ -34,9 +34,10 @@ class Certificate(NamedTuple):
             if self.key != self.chain:
                 parts.append(self.key.read_bytes())
         except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise BadCertificate(
-                f"{self.chain} and {self.key} hold no certificate with its key: {error}"
-            ) from error
+            files = f"{self.chain} holds"
+            if self.key != self.chain:
+                files = f"{self.chain} and {self.key} hold"
+            raise BadCertificate(f"{files} no certificate with its key: {error}") from error
         # A blank line would end what HAProxy is told.
         lines = b"\n".join(parts).splitlines()
         return b"\n".join(line for line in lines if line.strip()) + b"\n"

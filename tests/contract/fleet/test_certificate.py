@@ -63,6 +63,13 @@ def test_files_that_do_not_fit_are_refused_with_a_sentence(
         files.read()
 
 
+def test_one_file_that_is_missing_is_named_once(tmp_path: Path) -> None:
+    """Where it should hold both."""
+    missing = tmp_path / "missing.pem"
+    with pytest.raises(BadCertificate, match=f"^{missing} holds no certificate with its key: "):
+        Certificate(missing, missing).read()
+
+
 def test_one_file_may_hold_both(files: Certificate, tmp_path: Path) -> None:
     """As HAProxy and many certificate tools have it."""
     both = tmp_path / "both.pem"

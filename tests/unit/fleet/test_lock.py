@@ -33,7 +33,7 @@ async def test_nobody_else_starts_anything_on_a_folder(
     monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "keys").stat().st_uid + 1)
     lock = FolderLock(tmp_path)
     owner = pwd.getpwuid(os.getuid()).pw_name
-    with pytest.raises(ForeignFolder, match=f"is of {owner}. Type the same as {owner}"):
+    with pytest.raises(ForeignFolder, match=f"belongs to {owner}. Run this as {owner}"):
         await lock.acquire()
     second = FolderLock(tmp_path)
     with pytest.raises(FolderInUse):

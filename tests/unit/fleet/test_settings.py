@@ -112,6 +112,12 @@ def test_limits_that_make_no_sense_are_refused(text: str) -> None:
         read_limits(text)
 
 
+def test_a_misspelt_limit_is_answered_with_those_there_are() -> None:
+    """Not what a library calls an unknown field."""
+    with pytest.raises(SettingsError, match=r"'lag=20' is not like .* lag_ms, "):
+        read_limits("lag=20")
+
+
 def test_a_key_without_its_certificate_is_refused() -> None:
     """Whoever named it wants no Hubbub that is served in the clear."""
     with pytest.raises(SettingsError, match="HUBBUB_TLS_CERTIFICATE is not"):
