@@ -15,7 +15,7 @@ MEANINGS: Final = {
     "answer. Stored within two seconds; the highest counts.",
     "client.typing": "The user is typing. Shown to connected participants, never stored.",
     "client.watch": "The users whose presence this socket wants to know, in place of those before. "
-    "Answered with a `presence` of all of them; who shares no chat with you is left out.",
+    "Answered with a `presence` of all of them; users who share no chat with you are left out.",
     "client.active": "Whether the user is there, until said otherwise; a new socket is active.",
     "client.refresh": "A fresh access token of the same session; answered with `refreshed`.",
     "client.ping": "Answered with `pong` at once.",
