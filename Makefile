@@ -20,13 +20,13 @@ help:  ## list these commands
 run: $(VENV)/run.stamp  ## start everything, print the address; Ctrl-C stops it
 	@$(BIN)/python -m fleet
 
-stop: $(VENV)/run.stamp  ## end the Hubbub that runs here, and wait until it is gone
+stop: $(VENV)/run.stamp  ## stop the Hubbub that runs here, and wait until it is gone
 	@$(BIN)/python -m fleet stop
 
 rebuild: $(VENV)/run.stamp  ## derive edits, reactions and deletions from the event log again
 	@$(BIN)/python -m fleet rebuild messages
 
-rebuild-search: $(VENV)/run.stamp  ## make the search index anew from the log of events
+rebuild-search: $(VENV)/run.stamp  ## build the search index again from the event log
 	@$(BIN)/python -m fleet rebuild search
 
 service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and say how to install it
@@ -101,7 +101,7 @@ search: $(VENV)/dev.stamp  ## find how many users a fresh system sustains: make 
 soak: $(VENV)/dev.stamp  ## check for leaks while users come and go: make soak [MINUTES=5]
 	@$(BIN)/python -m loadtest.soak $${MINUTES:+--minutes $$MINUTES}
 
-small-soak: $(VENV)/dev.stamp  ## 50 people on HUBBUB_SIZE=small in 512 MB (root): make small-soak [MINUTES=10]
+small-soak: $(VENV)/dev.stamp  ## 50 users on HUBBUB_SIZE=small in 512 MB (root): make small-soak [MINUTES=10]
 	@$(BIN)/python -m loadtest.small $${MINUTES:+--minutes $$MINUTES}
 
 flood: $(VENV)/dev.stamp  ## measure what a flood of log-ins costs other users, on a fresh system
@@ -243,7 +243,7 @@ $(VENV)/dev.stamp: deploy/locks/dev.txt $(VENV)/run.stamp | $(VENV)/client.stamp
 locks: $(VENV)/dev.stamp  ## compile deploy/locks from pyproject.toml: make locks [UPGRADE=package]
 	@$(BIN)/python -m deploy.compile_locks $${UPGRADE:+--upgrade-package $$UPGRADE}
 
-audit: $(SUPPLY)/supply.stamp  ## ask for known vulnerabilities of everything that is locked
+audit: $(SUPPLY)/supply.stamp  ## look for known vulnerabilities in everything that is locked
 	@for lock in run dev supply node proxies kubernetes patroni; do \
 		$(SUPPLY)/bin/pip-audit --progress-spinner off --require-hashes --disable-pip \
 			-r deploy/locks/$$lock.txt || failed=1; done; exit $${failed:-0}

@@ -41,7 +41,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_CACHE",
             choice(on=True, off=False),
-            "`off`: every read asks the service it is of.",
+            "`off`: every read goes to the service that owns the data.",
             "on",
         ),
     ]
@@ -54,7 +54,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_EDGE_CACHE_BYTES",
             NUMBER,
-            "Memory for what was read, before the cache nodes are asked.",
+            "Memory for the cache of each process, in front of the cache nodes.",
             "33554432",
         ),
     ]

@@ -90,7 +90,7 @@ class FilesSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_PICTURES_AT_ONCE",
             NUMBER,
-            "Pictures that one process makes small at the same time; each may take 512 MiB.",
+            "Previews that one process makes at the same time; each may take 512 MiB.",
             "2",
         ),
     ] = 2

@@ -1,4 +1,5 @@
-"""The command line: `python -m fleet` runs a Hubbub; its other words steer a running one."""
+"""The command line: `python -m fleet` runs a Hubbub; its other commands control a running
+one."""
 
 import argparse
 import asyncio
@@ -121,8 +122,8 @@ def read_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="start everything and stay (the default)")
     commands.add_parser("restart", help="replace every service process, one at a time")
-    commands.add_parser("stop", help="end the one that runs, and wait until it is gone")
-    scale = commands.add_parser("scale", help="have so many processes of a role: N, or a range N-M")
+    commands.add_parser("stop", help="stop the one that runs, and wait until it is gone")
+    scale = commands.add_parser("scale", help="set the number of processes of a role: N, or N-M")
     scale.add_argument("role", choices=SERVICE_ROLES)
     scale.add_argument("replicas")
     owner = commands.add_parser("owner", help="make an account an owner of the instance")
@@ -134,11 +135,11 @@ def read_arguments() -> argparse.Namespace:
     sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
     sql.add_argument("role", choices=DATABASE_VARIABLES)
     sql.add_argument("statement")
-    again = commands.add_parser("rebuild", help="derive what chats keeps beside its log again")
+    again = commands.add_parser("rebuild", help="derive again what chats keeps beside its log")
     again.add_argument("what", choices=PROGRAMS)
-    keys = commands.add_parser("keys", help="have another key sign tokens")
+    keys = commands.add_parser("keys", help="rotate or revoke the keys that sign tokens")
     keys.add_argument("what", choices=("rotate", "revoke"))
-    commands.add_parser("autoscale", help="keep the containers of docker compose as many as needed")
+    commands.add_parser("autoscale", help="scale the containers of docker compose by load")
     return parser.parse_args()
 
 

@@ -138,8 +138,8 @@ class FleetSettings(msgspec.Struct, frozen=True):
             REPLICAS,
             "How many processes of edge, realtime, files, users and chats: a number, or a range "
             "that follows the load.",
-            otherwise="two of each (one on a single core, and while nobody is there), up to four "
-            "if there are cores",
+            otherwise="2 per role at least (1 on a single core, and while nobody is there); up to "
+            "one per core, at most 4",
         ),
     ]
     limits: Annotated[
@@ -147,7 +147,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_SCALING",
             LIMITS,
-            "What one process is good for, before there should be another.",
+            "Limits of one process, above which there should be another.",
             ",".join(
                 f"{name}={value:g}" for name, value in msgspec.structs.asdict(Limits()).items()
             ),
@@ -159,7 +159,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_LOG_BYTES",
             NUMBER,
-            "What all logs of one machine together may take; older lines go first.",
+            "What all logs of one machine together may take; the oldest lines are removed first.",
             "536870912",
         ),
     ]

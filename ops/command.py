@@ -27,14 +27,14 @@ def read_arguments() -> argparse.Namespace:
     commands.add_parser("status", help="list the processes")
     doctor = commands.add_parser("doctor", help="say what is wrong, why, and how to fix it")
     doctor.add_argument("--json", action="store_true", help="for programs")
-    commands.add_parser("watch", help="tell Prometheus of the containers as a whole")
-    top = commands.add_parser("top", help="one live screen of how it is")
-    top.add_argument("--once", action="store_true", help="one picture, and end")
-    logs = commands.add_parser("logs", help="what was written about one request, or by a process")
+    commands.add_parser("watch", help="serve metrics of the containers as a whole")
+    top = commands.add_parser("top", help="one live screen: flow, latency, replicas")
+    top.add_argument("--once", action="store_true", help="print it once and exit")
+    logs = commands.add_parser("logs", help="log lines of a request, a process or a role")
     logs.add_argument(
         "about", help="X-Hubbub-Trace of an answer, a traceparent, a process or a role"
     )
-    bundle = commands.add_parser("bundle", help="logs, configuration, figures for a bug report")
+    bundle = commands.add_parser("bundle", help="logs, configuration, metrics for a bug report")
     bundle.add_argument("file", nargs="?", type=Path)
     return parser.parse_args()
 

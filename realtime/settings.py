@@ -60,7 +60,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_MAX_UNSENT_BYTES",
             NUMBER,
-            "What may wait for one socket before it is closed with 4008.",
+            "Bytes that may wait for one socket before it is closed with 4008.",
             "1048576",
         ),
     ]

@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_SIGNUP",
             choice(open="open", invite="invite", closed="closed"),
-            "Who may sign up: everybody, who has an invitation, or nobody.",
+            "Who may sign up: everybody, holders of an invitation, or nobody.",
             otherwise="what its owners chose",
         ),
     ] = None

@@ -124,6 +124,6 @@ def _read_file(path: str) -> CredentialHashes:
 CALLERS_FILE: Final = Variable(
     "HUBBUB_CALLERS_FILE",
     Kind("path of a file", _read_file),
-    "Who may call it: a line each, a service and the hash of what it shows.",
+    "Who may call it: a line for each service, with the hash of its credential.",
     None,
 )

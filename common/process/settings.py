@@ -78,7 +78,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
     name: Annotated[str, Variable("HUBBUB_NAME", TEXT, "Its name in logs.", otherwise="ROLE-PID")]
     listen: Annotated[
         Listener,
-        Variable("HUBBUB_LISTEN", LISTENER, "Where it takes connections.", None),
+        Variable("HUBBUB_LISTEN", LISTENER, "Where it listens.", None),
         Variable(
             "HUBBUB_LISTEN_FD",
             DESCRIPTOR,
@@ -110,7 +110,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
             "HUBBUB_ADVERTISE",
             REACHED_AT,
             "Where other services reach it.",
-            otherwise="where it takes calls, or tells its health",
+            otherwise="where it takes calls, or serves its health",
         ),
     ]
     valkey_url: Annotated[
@@ -135,7 +135,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_TOPIC_PREFIX",
             TEXT,
-            "Before every name on Valkey: two systems may share one server.",
+            "The prefix of every name on Valkey, so that two systems may share a server.",
         ),
     ]
     users_seeds: Annotated[
@@ -155,7 +155,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
         Variable(
             "HUBBUB_SERVICE_KEY_FILE",
             SECRET_FILE,
-            "The secret by which others know it when it calls them, of its own for each service.",
+            "The service's own secret, by which the services that it calls know it.",
             None,
         ),
     ]

@@ -237,9 +237,9 @@ ORIGINS: Final = Variable(
 BALANCER_KEY_FILE: Final = Variable(
     "HUBBUB_BALANCER_KEY_FILE",
     SECRET_FILE,
-    "The secret by which the balancer is known: only beside it are client addresses and request "
-    "keys of headers believed.",
-    otherwise="no balancer is believed",
+    "The balancer's secret: client addresses and request keys in headers are trusted only beside "
+    "it.",
+    otherwise="no balancer is trusted",
 )
 BALANCER_LISTEN_FD: Final = Variable(
     "HUBBUB_BALANCER_LISTEN_FD",
@@ -262,14 +262,14 @@ DATABASE_PASSWORD_FILE: Final = Variable(
 PUSH: Final = Variable(
     "HUBBUB_PUSH",
     choice(on="on", off="off", local="local"),
-    "Notifications through the push services of browsers, which `files` asks. `off`: nobody is "
-    "asked. `local`: services on this machine are good too, for tests.",
+    "Notifications through the push services of browsers, which `files` contacts. `off`: none. "
+    "`local`: also through push services on this machine, for tests.",
     "on",
 )
 LINK_PREVIEWS: Final = Variable(
     "HUBBUB_LINK_PREVIEWS",
     choice(on="on", off="off", local="local"),
-    "`on`: the pages to which links in messages lead are fetched, by `files`, and shown in short. "
-    "`local`: from this machine alone, for tests.",
+    "`on`: `files` fetches the pages that messages link to, and the chat shows previews of them. "
+    "`local`: pages on this machine alone, for tests.",
     "off",
 )
