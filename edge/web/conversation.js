@@ -148,9 +148,8 @@ export class Conversation {
 
   /** Whether somebody is writing something that only this window keeps. */
   get isBusy() {
-    const begun = this.#aids?.files.chatsWaiting ?? [];
-    return (this.#chat !== null && !this.composer.isEmpty)
-      || begun.some((chat) => this.#chats.get(chat.id) === chat);
+    if (this.#chat !== null && !this.composer.isEmpty) return true;
+    return !!this.#aids?.files.chatsWaiting.some((chat) => this.#chats.get(chat.id) === chat);
   }
 
   /** What helps in writing may come now. */
