@@ -17,6 +17,7 @@ from hubbub_client import (
     TooLarge,
     Typing,
 )
+from hubbub_client.client import MAX_WAITING
 
 from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
 
@@ -202,3 +203,16 @@ async def test_a_log_in_that_is_refused_leaves_nothing_open(
         async with client:
             pass
     assert client.rest.http.closed
+
+
+async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
+    """More than waits for `events` at most: nothing of it is lost to the first one who asks."""
+    async with somebody() as (stub, client):
+        events = [message(seq) for seq in range(6, MAX_WAITING + 7)]
+        await stub.hear(*events)
+        await until(lambda: client.cursor("c") == events[-1]["seq"])
+        stub.ready |= {"chats": {"c": events[-1]["seq"]}, "behind": ["c"]}
+        stub.answer = lambda *_: (200, {"events": events[:2], "more": False})
+        heard = client.events()
+        assert [(await anext(heard)).seq for _ in range(2)] == [6, 7]
+        assert stub.connects[-1]["resume"] == {"c": 5}

@@ -65,6 +65,7 @@ class Client:
         self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
         self._begun = 0  # how often everything has begun anew, for another user
         self._is_heard = False  # somebody iterates over `events`
+        self._has_dropped = False  # events that nobody had yet
         self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
 
@@ -146,6 +147,8 @@ class Client:
         Raises Stopped, or Unauthenticated where the session has ended; Stopped with the code 1000
         when the client is closed."""
         self._is_heard = True
+        if self._has_dropped:
+            self._go_back()
         while True:
             event = await self._events.take()
             if len(self._events) < MAX_WAITING / 2:
@@ -248,6 +251,7 @@ class Client:
         self._kept.forget()
         self._session.begin_anew()
         self._begun += 1
+        self._has_dropped = False
         for waiting in (self._events, self._moments, self._anew):
             waiting.clear()
         for chat in self._chats.values():
@@ -296,10 +300,19 @@ class Client:
             return
         if self._is_heard:
             self._connection.is_wanted.clear()
-        else:  # nobody listens
+        else:  # nobody listens yet
+            self._has_dropped = True
             self._events.clear()
             while self._anew:
                 self._keep_anew(None)
+
+    def _go_back(self) -> None:
+        """To the place of the program: what it has not had comes once more, on another socket."""
+        self._has_dropped = False
+        if self._ended is None and self.rest.tokens is not None:
+            self._events.clear()
+            self._session.go_back(self._kept.cursors())
+            self._start()
 
     # ---- sending
 

@@ -132,6 +132,12 @@ class Session:
         self._held.clear()
         self._ends.clear()
 
+    def go_back(self, cursors: dict[str, int]) -> None:
+        """The program has had less than what came; the next socket resumes from here."""
+        self.cursors = dict(cursors)
+        self._held.clear()
+        self._ends.clear()
+
     def show(self, chat: str, seq: int) -> None:
         """The program has read the chat's history up to here. Before the first socket its events
         begin there."""
