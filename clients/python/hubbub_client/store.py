@@ -1,6 +1,8 @@
 """Where a client keeps what has to outlive the program: its session, cursors and unsent changes."""
 
+import contextlib
 import sqlite3
+import weakref
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +47,7 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         self._database = sqlite3.connect(path, isolation_level=None)
+        weakref.finalize(self, _close, self._database)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS kept"
@@ -74,3 +77,9 @@ class FileStore:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _close(database: sqlite3.Connection) -> None:
+    """Of a store that nobody has any more. In another thread than its own SQLite refuses."""
+    with contextlib.suppress(sqlite3.ProgrammingError):
+        database.close()

@@ -1,0 +1,20 @@
+"""The file of the Python client."""
+
+import gc
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hubbub_client import Client, FileStore
+
+
+async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
+    """Of `from_environment` the program has no handle to close; Python 3.13 warns of open ones."""
+    client = Client(store=FileStore(tmp_path / "store"))
+    database = client._kept._store._database  # type: ignore[attr-defined]
+    async with client:
+        assert database.execute("SELECT 1").fetchone() == (1,)
+    del client
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError):
+        database.execute("SELECT 1")
