@@ -15,6 +15,7 @@ export class FileStore {
   #path;
   #values = new Map();
   #lines = 0;
+  #isWhole = true; // the last line has its end
 
   constructor(path) {
     this.#path = path;
@@ -55,7 +56,10 @@ export class FileStore {
   }
 
   #write(name, value) {
-    appendFileSync(this.#path, `${JSON.stringify([name, value])}\n`);
+    const end = this.#isWhole ? "" : "\n";
+    this.#isWhole = false; // a disk that is full takes a part of it
+    appendFileSync(this.#path, `${end}${JSON.stringify([name, value])}\n`);
+    this.#isWhole = true;
     this.#lines += 1;
     if (this.#lines > REWRITE_AFTER + this.#values.size) this.#rewrite();
   }
