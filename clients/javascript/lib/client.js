@@ -250,7 +250,8 @@ export class Client {
     this.#events.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
-    else if (this.#session.user !== this.user) this.#connection.reopen();
+    else if (this.#session.user === this.user) this.#connection.outlive();
+    else this.#connection.reopen();
     await begun;
     await this.outbox.resume(this.user);
   }
@@ -344,8 +345,7 @@ export class Client {
   }
 
   #restarted(chat) {
-    const forgotten = chat === null ? [...this.#chats.values()] : [this.chat(chat)];
-    for (const one of forgotten) one.forget();
+    for (const one of chat === null ? this.#chats.values() : [this.chat(chat)]) one.forget();
     this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
     this.#give({ type: "restarted", chat });
   }

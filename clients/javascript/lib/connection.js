@@ -26,6 +26,7 @@ export class Connection {
   #hear;
 
   #socket = null;
+  #outlived = null; // the socket of a session after which there is a new one
   #attempt = null; // the last `open`
   #state = "idle";
   #since;
@@ -98,6 +99,11 @@ export class Connection {
     this.open();
   }
 
+  /** The same user has a new session: the end of the one before is not for good. */
+  outlive() {
+    this.#outlived = this.#socket;
+  }
+
   /** Ends it for good. */
   close() {
     this.#stop(1000);
@@ -143,6 +149,7 @@ export class Connection {
       socket.send(JSON.stringify({ type: "connect", token, ...this.#said }));
     });
     socket.onmessage = mine((event) => this.#receive(event.data));
+    socket.onerror = () => {}; // its end follows; the package ws throws what nobody hears
     socket.onclose = mine((event) => this.#ended(event.code, event.reason));
     this.#set("ready", READY_TIMEOUT_MS, () => this.#abandon());
   }
@@ -226,8 +233,13 @@ export class Connection {
   }
 
   #ended(code, reason) {
+    const isOutlived = code === REVOKED && this.#socket === this.#outlived;
     this.#socket = null;
     this.#cancelAll();
+    if (isOutlived) {
+      this.open();
+      return;
+    }
     const maxMs = this.#isWatched() ? MAX_BACKOFF_WATCHED_MS : undefined;
     const next = this.#ends.closed(code, reason, this.#random(), maxMs);
     if (next === null) {

@@ -254,6 +254,24 @@ rule("who logs in again after the session has ended hears what comes", async () 
   same([sockets.length, again.seqs, again.error], [2, [6], null]);
 });
 
+rule("who logs in again outlives the socket of the session before", async () => {
+  const user = { user: { id: "ann" }, token: "b", refreshToken: "s", expiresIn: 900 };
+  const over = [401, { code: "unauthenticated", detail: "It is over." }];
+  const answers = (_, path) => (path === "/api/user/login" ? [200, user] : over);
+  const { client, sockets, socket } = await somebody({ answers });
+  socket().hear(READY);
+  await client.chats().catch(() => {});
+  await client.logIn({ username: "ann", password: "another horse" });
+  await settle();
+  sockets[0].onclose({ code: 4502, reason: "revoked" });
+  await settle();
+  socket().hear(READY);
+  await client.untilReady();
+  same([socket().sent[0].token, client.rest.tokens.access, client.state], ["b", "b", "ready"]);
+  socket().onclose({ code: 4502, reason: "revoked" });
+  same([client.rest.tokens, client.state], [null, "stopped"]);
+});
+
 rule("a page of events that does not come is asked for again after a pause", async () => {
   let tries = 0;
   const { client, clock, socket } = await somebody({

@@ -50,6 +50,12 @@ async function open(parts) {
   return socket;
 }
 
+rule("an error of the socket is heard, which would end a node program on the package ws", async () => {
+  const { connection } = line();
+  await connection.open();
+  same(typeof Socket.made[0].onerror, "function");
+});
+
 rule("the first frame is connect with the token and the seq of each chat", async () => {
   const socket = await open(line());
   same(socket.protocol, "chat.v1");
