@@ -119,8 +119,8 @@ export class Api {
     return this.#call("PUT", reactionPath(id, messageId, emoji));
   }
 
-  async removeReaction(id, messageId, emoji) {
-    return this.#call("DELETE", reactionPath(id, messageId, emoji));
+  async removeReaction(id, messageId, emoji, key) {
+    return this.#call("DELETE", reactionPath(id, messageId, emoji), undefined, key);
   }
 
   /** What `ask(headers)` gives, of a request that is made elsewhere. */

@@ -16,9 +16,20 @@ export async function bring(api, { kind, chat, messageId, clientId, text, mentio
       await unlessGone(api.deleteMessage(chat, messageId, clientId));
       return {};
     default:
-      if (isOn) await api.addReaction(chat, messageId, emoji);
+      if (isOn === null) await turn(api, { chat, messageId, emoji, clientId });
+      else if (isOn) await api.addReaction(chat, messageId, emoji);
       else await unlessGone(api.removeReaction(chat, messageId, emoji));
       return {};
+  }
+}
+
+/** Takes a reaction away, or makes it where there is none: of many the server alone knows which. */
+async function turn(api, { chat, messageId, emoji, clientId }) {
+  try {
+    await api.removeReaction(chat, messageId, emoji, clientId);
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    await api.addReaction(chat, messageId, emoji);
   }
 }
 

@@ -141,9 +141,9 @@ function reactionsOf(row, acts) {
   const buttons = row.reactions.map(({ emoji, count, isMine, names }) => element(
     "button",
     {
-      class: "reaction", type: "button", "aria-pressed": String(isMine),
+      class: "reaction", type: "button", "aria-pressed": String(isMine ?? false),
       title: listed(names, count), "aria-label": `${emoji} ${count}: ${listed(names, count)}`,
-      onclick: () => acts.react(row, emoji, !isMine),
+      onclick: () => acts.react(row, emoji, isMine === null ? null : !isMine),
     },
     element("span", {}, emoji),
     String(count),

@@ -2,6 +2,7 @@
  * What a row of the log says: names in place of ids, times as one reads them, and the message that a
  * reply is about. Draws nothing.
  */
+import { hasReacted } from "./client/expected.js";
 import { dayName, fullTime } from "./moments.js";
 import { noteOf } from "./words.js";
 
@@ -43,7 +44,7 @@ function spoken({ mentions = [], reactions = [] }, { me, names }) {
       id, username: names.known(id)?.username ?? "", name: names.of(id), isMe: id === me.id,
     })),
     reactions: reactions.map(({ emoji, count, users }) => ({
-      emoji, count, isMine: users.includes(me.id),
+      emoji, count, isMine: hasReacted({ users, count }, me.id),
       names: users.slice(0, NAMES_OF_REACTION).map((id) => (id === me.id ? "You" : names.of(id))),
     })),
   };

@@ -31,10 +31,15 @@ function eventOf(message, one, me) {
   const { kind, at, text, mentions, emoji } = one;
   const event = { type: typeOf(one), at, by: me, message: text, mentions, emoji };
   if (kind !== "react") return event;
-  const has = message.reactions?.some((other) => (
-    other.emoji === emoji && other.users.includes(me)
-  )) ?? false;
-  return has === one.isOn ? { type: "nothing" } : event;
+  const there = message.reactions?.find((other) => other.emoji === emoji);
+  const has = hasReacted(there, me);
+  return has === null || has === one.isOn ? { type: "nothing" } : event;
+}
+
+/** Whether somebody is among those of a reaction, if it is there; null where nobody can know it. */
+export function hasReacted({ users, count } = { users: [], count: 0 }, user) {
+  if (users.includes(user)) return true;
+  return users.length < count ? null : false;
 }
 
 function typeOf({ kind, isOn }) {

@@ -1,4 +1,4 @@
-import { expected, isAs, isOutcome } from "/web/client/expected.js";
+import { expected, hasReacted, isAs, isOutcome } from "/web/client/expected.js";
 import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
@@ -28,6 +28,14 @@ rule("a reaction that is there already is not counted twice, one that is not the
   same(expected(message, [{ ...react, isOn: false }], ME), message);
   same(expected(liked, [{ ...react, isOn: false }], ME), message);
   same([isAs(liked, react, ME), isAs(message, react, ME)], [true, false]);
+});
+
+rule("of a reaction by more people than are named, nobody knows whether one's own is among them", () => {
+  const crowd = { emoji: "👍", count: 101, users: ["ann"] };
+  const liked = { ...message, reactions: [crowd] };
+  same([hasReacted(crowd, ME), hasReacted(crowd, "ann"), hasReacted(thumbs[0], "ann")],
+    [null, true, false]);
+  for (const isOn of [true, false, null]) same(isAs(liked, { ...react, isOn }, ME), true);
 });
 
 rule("a reaction that was refused is not shown, an edit that was refused is", () => {

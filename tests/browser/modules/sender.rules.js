@@ -1,4 +1,5 @@
 import { Sender } from "/web/sender.js";
+import { NotFound } from "/web/client/errors.js";
 import { Timeline } from "/web/client/timeline.js";
 import { Outbox } from "/web/outbox.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
@@ -29,6 +30,10 @@ class Api {
 
   addReaction(...rest) {
     return this.#ask("react", ...rest);
+  }
+
+  removeReaction(...rest) {
+    return this.#ask("unlike", ...rest);
   }
 
   get names() {
@@ -192,6 +197,20 @@ rule("changes and messages of a chat leave in the order in which they were made"
   api.asked[1].resolve({});
   await settle();
   same(connection.texts(), ["one", "two"]);
+});
+
+rule("a reaction of which nobody knows is taken away, or made where there is none", async () => {
+  const { api, chat, outbox, sender } = parts();
+  for (const n of [0, 1]) {
+    sender.post(chat, { ...LIKE, isOn: null });
+    if (n === 0) api.asked[0].resolve({});
+    else api.asked[1].reject(new NotFound(404, "not_found"));
+    await settle();
+  }
+  same(api.names, ["unlike", "unlike", "react"]);
+  api.asked[2].resolve({});
+  await settle();
+  same([chat.timeline.changing.length, outbox.of("c").length], [0, 0]);
 });
 
 rule("a change without an answer is made again under its key", async () => {
