@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from common.database.pool import OLDEST_POSTGRES
 from common.process.symptoms import (
     CERTIFICATE_EXPIRES,
     CREDENTIAL_REFUSED,
@@ -14,7 +15,12 @@ from ops.doctor.check import Finding
 from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, quoted, secret_of
 from ops.doctor.scene import Scene
 
-OLDEST: Final = {"python": (3, 11), "postgres": (17,), "valkey": (7, 2), "haproxy": (2, 8)}
+OLDEST: Final = {
+    "python": (3, 11),
+    "postgres": (OLDEST_POSTGRES // 10_000,),
+    "valkey": (7, 2),
+    "haproxy": (2, 8),
+}
 LEAST_DESCRIPTORS: Final = 4096  # 1,800 sockets or so: each takes two in the balancer
 MOST_DESCRIPTORS_SHARE: Final = 0.8
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from chats.settings import ChatsSettings
+from common.database.pool import OLDEST_POSTGRES
 from common.process.settings import ServiceSettings
 from common.process.variables import declared_variables
 from edge.settings import EdgeSettings
@@ -321,3 +322,10 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(
         for place, variable in enumerate(container["env"]):
             for named in re.findall(r"\$\(([A-Z_]+)\)", json.dumps(variable)):
                 assert named in names[:place], f"{role}: {named}"
+
+
+def test_the_databases_say_which_postgresql_they_need() -> None:
+    """The oldest one beside which services start, in the manifest and on the page."""
+    needed = f"{OLDEST_POSTGRES // 10_000} or newer"
+    assert needed in (FOLDER / "base" / "databases.yaml").read_text()
+    assert f"with PostgreSQL {needed}" in (ROOT / "docs" / "hosts.md").read_text()

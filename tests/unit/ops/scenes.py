@@ -80,6 +80,7 @@ REFUSALS = (
 BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
     (1, {"programs": {**PROGRAMS, "valkey": "there is no valkey-server"}}, "no valkey"),
     (1, {"programs": {**PROGRAMS, "postgres": "postgres (PostgreSQL) 16.4"}}, "postgres is 16.4"),
+    (1, {"programs": {**PROGRAMS, "postgres": "postgres (PostgreSQL) 17.6"}}, "must be 18"),
     (1, {"packages": {"uvloop": ("0.54", "0.20")}}, "uvloop 0.20 instead of 0.54"),
     (3, {"system_ready": 503}, "/health/ready says 503"),
     (3, {"system_ready": None}, "/health/ready says nothing"),
