@@ -1,5 +1,6 @@
 """What is made in docs/ is what the code says now, and says all of it."""
 
+import inspect
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import CODES
+from common.valkey.topics import Topics
 from docs.reference.documents import ROOT, make_documents
 from docs.reference.postman import make_collection, operations_without_step
 from docs.reference.samples import limits_of
@@ -22,6 +24,21 @@ def test_a_made_document_is_fresh(path) -> None:  # type: ignore[no-untyped-def]
     """`make docs` would change nothing."""
     assert path.exists()
     assert path.read_text() == make_documents()[path], "run make docs"
+
+
+def test_every_name_on_valkey_is_explained() -> None:
+    """Each channel and key is in the table of docs/internals.md, by what its name begins with."""
+    page = (ROOT / "docs" / "internals.md").read_text()
+    (table,) = re.findall(r"^## Topics on Valkey\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    explained = set(re.findall(r"^\| `(?:\{p\w\})?(\w+)", table, re.MULTILINE))
+    topics = Topics()
+    made = [name for name in vars(topics).values() if name]
+    for word, make in inspect.getmembers(topics, inspect.ismethod):
+        if not word.startswith("_"):
+            made.append(make(*("x" for _ in inspect.signature(make).parameters)))
+    names = {re.sub(r"^\{p\d+\}", "", name).split(":")[0] for name in made}
+    assert len(names) > 8
+    assert names - explained == set()
 
 
 def test_every_end_of_a_socket_is_explained() -> None:
