@@ -21,6 +21,8 @@ from common.process.logs import log
 
 T = TypeVar("T")
 
+MAX_TRIES: Final = 5  # of a transaction that loses against others
+
 FAILURES: Final = Counter(
     "hubbub_database_failures", "Transactions that PostgreSQL failed, by how.", ["failure"]
 )
@@ -96,12 +98,12 @@ def naming_failures() -> Iterator[None]:
         raise failure from error
 
 
-async def retry_busy(attempt: Callable[[], Awaitable[T]], *, tries: int = 5) -> T:
+async def retry_busy(attempt: Callable[[], Awaitable[T]]) -> T:
     """Runs the attempt, a whole transaction, again while it loses against others.
 
     Raises DatabaseBusy when all tries are used up.
     """
-    for _ in range(tries - 1):
+    for _ in range(MAX_TRIES - 1):
         try:
             return await attempt()
         except DatabaseBusy:

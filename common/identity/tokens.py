@@ -23,6 +23,7 @@ ISSUER = "hubbub"
 AUDIENCE = "hubbub"
 ALGORITHM = "EdDSA"
 CLOCK_SKEW_SECONDS = 5  # between the machine that signs and those that verify
+MAX_VERIFIED: Final = 10_000  # tokens of which a process remembers that they are good
 _REQUIRED = ["iss", "aud", "sub", "sid", "gen", "exp", "nbf"]
 
 
@@ -65,14 +66,13 @@ class TokenExpired(TokenError):
 
 
 class TokenVerifier:
-    """Verifies with the keys of a JWKS; holds at most `cache_size` verified tokens."""
+    """Verifies with the keys of a JWKS; holds at most `MAX_VERIFIED` verified tokens."""
 
-    def __init__(self, *, cache_size: int = 10_000) -> None:
+    def __init__(self) -> None:
         self._published: list[dict[str, Any]] = []
         self._keys: dict[str, jwt.PyJWK] = {}
         self._known: dict[str, Ed25519PublicKey] = {}  # by headers of tokens that were good
         self._verified: OrderedDict[str, Claims] = OrderedDict()
-        self._cache_size = cache_size
 
     @property
     def has_keys(self) -> bool:
@@ -101,7 +101,7 @@ class TokenVerifier:
         if claims.expires <= time.time():
             raise TokenExpired(claims)
         self._verified[token] = claims
-        if len(self._verified) > self._cache_size:
+        if len(self._verified) > MAX_VERIFIED:
             self._verified.popitem(last=False)
         return claims, True
 

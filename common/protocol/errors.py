@@ -98,11 +98,9 @@ def not_found() -> Refusal:
     return Refusal("not_found", "There is nothing here that you may see.")
 
 
-def unavailable(retry_after: int = 1) -> Refusal:
+def unavailable() -> Refusal:
     """A dependency is gone; a repeat with the same key settles what became of the request."""
-    return Refusal(
-        "unavailable", "The service is unavailable. Try again soon.", retry_after=retry_after
-    )
+    return Refusal("unavailable", "The service is unavailable. Try again soon.", retry_after=1)
 
 
 def invalid(field: str, detail: str) -> Refusal:

@@ -63,12 +63,12 @@ def wrong_with_mentions(users: list[str]) -> str | None:
     return None
 
 
-def json_depth_exceeds(data: bytes, limit: int = MAX_JSON_DEPTH) -> bool:
-    """Whether arrays and objects nest deeper than `limit` (the outermost is 1).
+def is_nested_too_deep(data: bytes) -> bool:
+    """Whether arrays and objects nest deeper than `MAX_JSON_DEPTH` (the outermost is 1).
 
     Scans before any decoder recurses. Works on malformed JSON too, whose answer does not matter.
     """
-    if data.count(b"[") + data.count(b"{") <= limit:
+    if data.count(b"[") + data.count(b"{") <= MAX_JSON_DEPTH:
         return False
     depth = 0
     in_string = escaped = False
@@ -84,7 +84,7 @@ def json_depth_exceeds(data: bytes, limit: int = MAX_JSON_DEPTH) -> bool:
             in_string = True
         elif byte in b"[{":
             depth += 1
-            if depth > limit:
+            if depth > MAX_JSON_DEPTH:
                 return True
         elif byte in b"]}":
             depth -= 1

@@ -17,7 +17,7 @@ from common.protocol.ids import WRONG_ID, is_id
 from common.protocol.limits import (
     MAX_BODY_BYTES,
     MAX_JSON_DEPTH,
-    json_depth_exceeds,
+    is_nested_too_deep,
 )
 from common.protocol.wrong import Wrong, explain
 from edge.bodies import RequestBody
@@ -85,7 +85,7 @@ def decode_body(data: bytes, shape: type[B]) -> B:
         data.decode()  # msgspec skips unknown fields without looking at their bytes
     except UnicodeDecodeError as error:
         raise Refusal("invalid_request", "The body is not valid UTF-8.") from error
-    if json_depth_exceeds(data):
+    if is_nested_too_deep(data):
         raise Refusal("invalid_request", f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
     try:
         return msgspec.json.decode(data, type=shape)

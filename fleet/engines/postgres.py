@@ -20,6 +20,7 @@ from fleet.processes.ports import LOOPBACK
 
 SUPERUSER = "hubbub"
 INITDB_TIMEOUT_SECONDS = 60
+ANSWER_SECONDS: Final = 1.0
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -219,7 +220,7 @@ def server_command(
     return command
 
 
-async def accepts_connections(port: int, database: str, timeout: float = 1.0) -> bool:
+async def accepts_connections(port: int, database: str) -> bool:
     """Whether the server is past its recovery: it asks for a password instead of refusing.
 
     https://www.postgresql.org/docs/current/protocol-message-formats.html, StartupMessage.
@@ -227,7 +228,7 @@ async def accepts_connections(port: int, database: str, timeout: float = 1.0) ->
     parameters = f"user\0{database}\0database\0{database}\0\0".encode()
     startup = struct.pack("!ii", 8 + len(parameters), 196608) + parameters
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(startup)

@@ -19,6 +19,7 @@ _COMMON = {
     "tcp-keepalive": "10",
     "hz": "1",  # of its own upkeep; ten times a second cost a server at rest most of what it takes
 }
+ANSWER_SECONDS = 1.0
 BUS_SOCKET = "valkey.sock"  # in its working directory
 _BUS = {
     "unixsocket": BUS_SOCKET,
@@ -47,10 +48,10 @@ def _command(port: int, settings: dict[str, str], rules: Path | None) -> list[st
     return [*command, "--aclfile", rules] if rules else command
 
 
-async def answers_ping(port: int, timeout: float = 1.0) -> bool:
+async def answers_ping(port: int) -> bool:
     """Whether the server answers on its port, if only with a demand for a password."""
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(b"PING\r\n")

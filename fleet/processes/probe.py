@@ -27,11 +27,9 @@ async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes 
     return body if status == 200 else None
 
 
-async def http_answer(
-    port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK
-) -> tuple[int | None, bytes]:
-    """Status and body of a GET; no status when nothing answered in `timeout` seconds."""
-    return await _get(Address(host, port), path, timeout, with_body=True)
+async def http_answer(port: int, path: str) -> tuple[int | None, bytes]:
+    """Status and body of a GET; no status when nothing answered in a second."""
+    return await _get(Address(LOOPBACK, port), path, 1.0, with_body=True)
 
 
 async def _get(

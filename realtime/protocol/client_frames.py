@@ -14,7 +14,7 @@ from common.protocol.frames import AnyClientFrame, Connect, Send
 from common.protocol.ids import is_id
 from common.protocol.limits import (
     MAX_RESUMED_CHATS,
-    json_depth_exceeds,
+    is_nested_too_deep,
     wrong_with_mentions,
     wrong_with_message,
 )
@@ -38,7 +38,7 @@ class Refused(NamedTuple):
 
 def read_line(line: bytes) -> AnyClientFrame | Refused:
     """One line of a text frame, which must be valid UTF-8. Raises NotAnObject."""
-    if json_depth_exceeds(line):
+    if is_nested_too_deep(line):
         return Refused(Refusal("invalid_request", "The frame is nested too deeply."))
     try:
         frame = _decoder.decode(line)

@@ -39,17 +39,6 @@ def install_model() -> None:
                     setattr(module, name, replacements[value])
 
 
-def store_functions() -> dict[str, Any]:
-    """Every function that the model has to know, by its name."""
-    return {
-        f"{module.__name__}.{name}": function
-        for package in (chats.store, users.store)
-        for module in _modules(package)
-        for name, function in vars(module).items()
-        if _is_store_function(function, module) and name not in KEPT
-    }
-
-
 def _modules(package: ModuleType) -> list[ModuleType]:
     prefix = f"{package.__name__}."
     return [m for name, m in sorted(sys.modules.items()) if name.startswith(prefix)]
