@@ -62,6 +62,15 @@ def test_files_have_their_types_and_are_asked_for_once(
     assert other.content == first.content
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
+def test_the_descriptions_say_when_they_are_not_sent(client: httpx.Client, path: str) -> None:
+    """304 without a body is among the answers that the API's description foresees."""
+    told = client.get("/openapi.json").json()["paths"][path]["get"]["responses"]
+    etag = client.get(path).headers["etag"]
+    again = client.get(path, headers={"If-None-Match": etag})
+    assert "content" not in told[str(again.status_code)]
+
+
 def test_files_are_kept_under_their_version_and_compressed(client: httpx.Client) -> None:
     """The address with this version is kept for ever, any other is asked for again; both answer the
     same bytes, with gzip where it is taken, and each coding has its own ETag."""
