@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from common.identity.tokens import Claims
 from common.process.logs import log
-from common.protocol.errors import Refusal, invalid
+from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.files import Attachment, BeginUpload, FinishUpload
 from common.protocol.ids import new_id
 from common.protocol.limits import MAX_FILE_BYTES
@@ -100,6 +100,8 @@ class Uploads:
                 raise Refusal(
                     "invalid_request", "The upload took longer than ten minutes."
                 ) from error
+            if isinstance(error, BytesMissing):  # swept while they came: the chat is gone
+                raise not_found() from error
             raise
         finally:
             self._under_way.discard(file)

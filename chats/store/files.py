@@ -105,14 +105,18 @@ async def keep_uploads(pool: Pool, files: list[str]) -> None:
 
 
 async def drop_upload(pool: Pool, file: str) -> bool:
-    """Dooms what is not finished; whether it was so."""
-    rows = await fetch(
+    """Dooms what is not finished; whether it is not. It may be doomed already, with its chat, and
+    even forgotten: bytes that came after the sweep are nobody's then."""
+    await fetch(
         pool,
         "UPDATE files SET doomed_at = clock_timestamp() WHERE id = %s::uuid"
         " AND stored_at IS NULL AND doomed_at IS NULL RETURNING id",
         (file,),
     )
-    return bool(rows)
+    # In a statement of its own: the one above may have waited for the end of this very upload.
+    return not await fetch(
+        pool, "SELECT FROM files WHERE id = %s::uuid AND stored_at IS NOT NULL", (file,)
+    )
 
 
 async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | None:

@@ -58,7 +58,8 @@ class FinishUpload(Wire, omit_defaults=False):
 
 
 class DropUpload(Wire, omit_defaults=False):
-    """Nothing will come of it, unless it is finished already: then nothing is changed."""
+    """Nothing will come of it, unless it is finished already: then nothing is changed. Else its
+    bytes are nobody's, also where it is doomed or forgotten already."""
 
     id: str
 

@@ -19,6 +19,7 @@ from common.protocol.ids import new_id
 from files.store import FileStore, Location
 from files.sweep import Sweep
 from files.upstream import Chats
+from tests.contract.edge.cast import DOT
 from tests.contract.edge.conftest import Person, Services
 from tests.contract.edge.uploading import wait_until
 from tests.fixtures.callers import AnyCaller
@@ -115,7 +116,8 @@ def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
 
 def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
     """However long it takes, it counts as under way."""
-    may_end = threading.Event()
+    told, may_end = "SELECT id FROM files WHERE told_at > began_at", threading.Event()
+    before = set(stage.ask(told))
 
     def body() -> Iterator[bytes]:
         yield DATA[:600_000]
@@ -125,7 +127,7 @@ def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
     with ThreadPoolExecutor(1) as threads:
         trying = threads.submit(lambda: stage.upload(body(), new_id()))
         try:
-            wait_until(lambda: len(stage.ask("SELECT id FROM files WHERE told_at > began_at")) == 1)
+            wait_until(lambda: len(set(stage.ask(told)) - before) == 1)
         finally:
             may_end.set()
         assert trying.result().status_code == 201
@@ -157,6 +159,33 @@ def test_killed_behind_the_last_byte(stage: Stage) -> None:
     assert stage.upload(DATA, key).status_code == 201
     stage.ask(HALF_AN_HOUR)
     wait_until(lambda: stage.rows() == stage.names() and len(stage.rows()) == len(before) + 1)
+
+
+@pytest.mark.parametrize("data", [DATA, DOT + DATA], ids=["text", "picture"])
+def test_an_upload_to_a_chat_that_ends_meanwhile(stage: Stage, data: bytes) -> None:
+    """It finds no chat in the end, and what came after the sweep is gone with the rest."""
+    chat, before, may_end = stage.person.create_chat(), stage.rows(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield data[:600_000]
+        assert may_end.wait(60)
+        yield data[600_000:]
+
+    place = f"{stage.url}/api/chat/{chat}/file?name=a"
+    with ThreadPoolExecutor(1) as threads:
+        trying = threads.submit(
+            httpx.post, place, content=body(), headers=stage.person.headers, timeout=30
+        )
+        try:
+            wait_until(lambda: len(stage.rows() - before) == 1)
+            (file,) = stage.rows() - before
+            wait_until(lambda: file in stage.names())
+            assert stage.person.ask("DELETE", f"/api/chat/{chat}").status_code == 200
+            wait_until(lambda: file not in stage.rows() | stage.names())
+        finally:
+            may_end.set()
+        assert trying.result().status_code == 404, trying.result().text
+    assert file not in stage.names()
 
 
 def test_killed_between_bytes_and_row(stage: Stage) -> None:
