@@ -4,6 +4,7 @@
 import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { openLayer } from "./menu.js";
+import { refusalInWords } from "./words.js";
 
 /** `choose(emoji)` when one was taken; `use` is an `EmojiUse`. */
 export function openEmojiPicker({ anchor, layers, use, choose }) {
@@ -26,10 +27,15 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
     asked += 1;
     const mine = asked;
     const text = field.value.trim();
-    const found = text === "" ? use.often.map((emoji) => [emoji, ""]) : await use.find(text);
+    let sentence = "No matches";
+    const found = text === "" ? use.often.map((emoji) => [emoji, ""])
+      : await use.find(text).catch((error) => {
+        sentence = refusalInWords(error);
+        return [];
+      });
     if (mine !== asked) return; // a later search is under way
     grid.replaceChildren(...found.map(button));
-    said.textContent = grid.childElementCount === 0 ? "No matches" : "";
+    said.textContent = found.length === 0 ? sentence : "";
   };
   const field = element("input", {
     class: "input", "aria-label": "Find an emoji", placeholder: "Find an emoji",

@@ -1,6 +1,7 @@
 /**
  * Which emoji somebody uses, counted in this browser, and finding one by its name.
  */
+import { NoAnswer } from "./client/errors.js";
 
 const KEY = "hubbub emoji";
 const USUAL = ["👍", "❤️", "🎉", "👀", "✅", "😄"];
@@ -34,7 +35,10 @@ export class EmojiUse {
     }
   }
 
-  /** `[[emoji, name]]` that fit, the best first; all words must begin a word of its names. */
+  /**
+   * `[[emoji, name]]` that fit, the best first; all words must begin a word of its names. Raises
+   * NoAnswer.
+   */
   async find(text) {
     this.#names ??= await load();
     const words = text.toLowerCase().split(/[\s_:]+/u).filter(Boolean);
@@ -59,7 +63,9 @@ export class EmojiUse {
 /** The table is large: it comes when it is wanted, of the same version as this module. */
 async function load() {
   const { search } = new URL(import.meta.url);
-  const table = await (await fetch(`/web/emoji-names.txt${search}`)).text();
+  const answer = await fetch(`/web/emoji-names.txt${search}`).catch(() => null);
+  if (!answer?.ok) throw new NoAnswer("The names of emoji did not come.");
+  const table = await answer.text();
   return table.trim().split("\n").map((line) => {
     const space = line.indexOf(" ");
     return [line.slice(0, space), line.slice(space + 1)];

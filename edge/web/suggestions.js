@@ -14,7 +14,7 @@ const MOST = 6;
 /** `[{text, nodes}]` for a word after `@`, `#`, `:` or `/`. */
 export async function suggest(mark, word, { chat, me, api, chats, names, use }) {
   if (mark === ":") {
-    const found = await use.find(word);
+    const found = await use.find(word).catch(() => []); // they did not come: the next word asks
     return found.slice(0, MOST).map(([emoji, name]) => (
       { text: emoji, nodes: [emoji, ` ${name}`] }
     ));

@@ -312,3 +312,21 @@ async def test_what_others_change_meanwhile_is_there_after_coming_back(
         ["a2 (edited)", "b", "This message was deleted"]
     )
     await expect(reaction(ann, "b", "👍")).to_have_text("👍1")
+
+
+async def test_names_of_emoji_that_did_not_come_are_asked_for_again(enter: OpenWindow) -> None:
+    """An answer that is none is no table of names: the next search has them."""
+    ann = await enter(service_workers="block")
+    await ann.start_chat("Party")
+    refusal = {"status": 503, "content_type": "application/problem+json", "body": "{}"}
+    table = re.compile("emoji-names")
+    async with ann.page.expect_response(table):
+        await ann.page.route(table, lambda route: route.fulfill(**refusal), times=2)
+        await ann.composer.press_sequentially(":wa")
+    await ann.button("Emoji").click()
+    field = ann.page.get_by_role("textbox", name="Find an emoji")
+    async with ann.page.expect_response(table):
+        await field.fill("w")
+    await expect(ann.page.get_by_text("Hubbub cannot be reached.")).to_be_visible()
+    await field.fill("watermelon")
+    await expect(ann.button("watermelon")).to_be_visible()
