@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { kindAndSize } from "./sizes.js";
 
 const MOST_PX = { width: 360, height: 280 };
+const AGAIN_MS = 5_000;
 
 /**
  * `files` are those of a stored message; `acts` is `{link(file), view(file)}`: the promise of
@@ -35,10 +36,16 @@ function pictureOf(file, acts) {
       onclick: () => acts.view(file) },
     image,
   );
+  const missing = fileOf(file, acts, "Cannot be shown now");
   const show = async () => {
     const link = await acts.link(file);
-    if (link) image.src = link.previewUrl ?? link.url;
-    else node.replaceWith(fileOf(file, acts, "Cannot be shown now"));
+    if (link) {
+      image.src = link.previewUrl ?? link.url;
+      missing.replaceWith(node);
+      return;
+    }
+    node.replaceWith(missing);
+    setTimeout(() => missing.isConnected && show(), AGAIN_MS); // there was no connection, perhaps
   };
   let isAgain = false;
   image.addEventListener("error", () => {

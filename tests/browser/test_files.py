@@ -200,6 +200,22 @@ async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPa
     assert await below.bounding_box() == before
 
 
+async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: OpenPage) -> None:
+    """Where there was no answer when it came into view, it is there once there is one."""
+    play, chat = party()
+    info = play.files.upload("019a0000-0000-7000-8000-000000000001", "wide.png", "k", picture(9, 9))
+    assert info
+    play.say(chat, "bob", "", attachments=[info[1]["file"]])
+    page = await open_page(play)
+    await page.route("**/file/link", lambda route: route.abort())
+    await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".files .broken")).to_contain_text("Cannot be shown now")
+    await page.unroute("**/file/link")
+    await expect(page.get_by_role("button", name="Picture wide.png")).to_be_visible()
+    await page.wait_for_function("() => document.querySelector('.picture img').naturalWidth > 0")
+    await expect(page.locator(".files .broken")).to_have_count(0)
+
+
 async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
     """Over the whole page, to the next and back, larger and smaller, closed by Escape."""
     play, chat = party()
