@@ -322,7 +322,8 @@ export class Chats {
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);
       this.#changed(chat);
     }
-    if (chat.left !== null) this.#drop(chat);
+    // While pages follow they may have been added again.
+    if (chat.left !== null && !this.#session.isPulling(chat.id)) this.#drop(chat);
   }
 
   #readElsewhere({ chat: id, upTo, back = false }) {

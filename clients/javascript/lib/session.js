@@ -112,6 +112,11 @@ export class Session {
     return socket === this.#socket && this.#pulling.has(chat);
   }
 
+  /** Whether more of the chat is to be pulled. */
+  isPulling(chat) {
+    return this.#pulling.has(chat);
+  }
+
   /** A chat of which something else has told. */
   add(chat, place) {
     this.#places.set(chat, place);

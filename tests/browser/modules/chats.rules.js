@@ -138,23 +138,28 @@ rule("a chat that nobody knew is met where it ends, and asked what it is", async
   same([heard.applied, asked.at(-1), chats.get("e").detail.chatName], [[4], "chat e", "e"]);
 });
 
-rule("who was removed and added again while away still has the chat", async () => {
-  const { api, chats, connect, heads, heard, list } = somebody({ c: 5 });
-  await list("c");
-  connect();
-  heads.c = 8;
-  const change = { chat: "c", at: "t", by: "bob", users: ["me"] };
-  const events = [
-    { ...change, type: "participant.removed", seq: 6, owner: "bob" },
-    message(7),
-    { ...change, type: "participant.added", seq: 8 },
-  ];
-  api.events = async () => ({ events, seq: 8, more: false });
-  connect({ behind: ["c"] });
-  await settle();
-  same([heard.left, chats.get("c")?.timeline.cursor, chats.hello()],
-    [[], 8, { resume: { c: 8 }, epoch: "one" }]);
-});
+for (const pageSize of [3, 1]) {
+  rule(`who was removed and added again still has the chat, with ${pageSize} a page`, async () => {
+    const { api, chats, connect, heads, heard, list } = somebody({ c: 5 });
+    await list("c");
+    connect();
+    heads.c = 8;
+    const change = { chat: "c", at: "t", by: "bob", users: ["me"] };
+    const events = [
+      { ...change, type: "participant.removed", seq: 6, owner: "bob" },
+      message(7),
+      { ...change, type: "participant.added", seq: 8 },
+    ];
+    api.events = async (_, after) => {
+      const page = events.slice(after - 5, after - 5 + pageSize);
+      return { events: page, seq: 8, more: page.at(-1).seq < 8 };
+    };
+    connect({ behind: ["c"] });
+    for (let turn = 0; turn < 5; turn += 1) await settle();
+    same([heard.left, chats.get("c")?.timeline.cursor, chats.hello()],
+      [[], 8, { resume: { c: 8 }, epoch: "one" }]);
+  });
+}
 
 rule("who is added finds the chat as the snapshot says, read up to there", async () => {
   const { chats, connect, heads, heard, list } = somebody({ c: 5 });
