@@ -9,6 +9,7 @@ from collections import Counter as Tally
 from collections import defaultdict, deque
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -48,6 +49,8 @@ ROTATE_SECONDS = 5.0
 LAST_WORDS_SECONDS = 1.0
 KEPT_DEATHS = 10  # of each process
 
+T = TypeVar("T")
+
 
 class Fleet:
     """All processes of one Hubbub on this machine. `lock` stays open in every child."""
@@ -69,8 +72,9 @@ class Fleet:
         self._is_written = True  # the state of now
         self._is_certified = True  # the operator was not told otherwise
         self._is_grown = False  # to as many as there should be at a start
-        self._tasks: set[asyncio.Task[None]] = set()  # kept, or they could vanish
-        self._copies: set[asyncio.Task[None]] = set()  # of what processes write
+        self._tasks: set[asyncio.Task[Any]] = set()  # kept, or they could vanish
+        self._copies: set[asyncio.Task[Any]] = set()  # of what processes write
+        self._copying: dict[str, asyncio.Task[str]] = {}  # by process, gives its last line
         self._services: Services  # from the start on
         registry = CollectorRegistry()
         self._metrics = FleetMetrics(registry)
@@ -326,7 +330,7 @@ class Fleet:
         log("started", process=program.name, pid=process.pid)
         assert process.stdout is not None, "it is a pipe"
         copying = copy_output(process.stdout, self._settings.logs, program.role, program.name)
-        _keep(self._copies, copying)
+        self._copying[program.name] = _keep(self._copies, copying)
 
     def _ended(self, program: Program, code: int, was_ready: bool) -> None:
         is_death = code not in (0, -program.stop_signal)
@@ -341,10 +345,17 @@ class Fleet:
             self._failing.discard(program.name)
         elif is_death and program.name not in self._failing:  # said once, not at every try
             self._failing.add(program.name)
-            say(
-                f"{program.name} ended with code {code} before it was ready; "
-                f"{log_path(self._settings.logs, program.name)} may say why."
-            )
+            _keep(self._copies, self._say_failed(program.name, code))
+
+    async def _say_failed(self, name: str, code: int) -> None:
+        """With its last line, which names the variable if one makes no sense to it."""
+        path = log_path(self._settings.logs, name)
+        sentences = [f"{name} ended with code {code} before it was ready; {path} may say why."]
+        if copying := self._copying.pop(name, None):
+            await asyncio.wait({copying}, timeout=LAST_WORDS_SECONDS)
+            if copying.done() and not copying.cancelled() and copying.exception() is None:
+                sentences.append(f"Its last line: {copying.result()}")
+        say(" ".join(sentences))
 
     def _hung(self, program: Program) -> None:
         self._hanging.add(program.name)
@@ -374,7 +385,8 @@ def _pool_mode(supervised: Supervised, *, is_only: bool) -> Mode:
     return "drain" if supervised.state == "draining" else "maint"
 
 
-def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+def _keep(tasks: set[asyncio.Task[Any]], work: Coroutine[None, None, T]) -> asyncio.Task[T]:
     task = asyncio.create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
+    return task

@@ -66,9 +66,10 @@ def severity(role: str, line: str) -> int:
     return logging.WARNING if found[found.lastindex or 0] in _WARNINGS else logging.ERROR
 
 
-async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> None:
+async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> str:
     """Wrap what a program writes, line by line, until it and its children are gone. A traceback
-    becomes one line."""
+    becomes one line. Gives the last one, empty where there was none."""
+    last = ""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), output
@@ -78,12 +79,15 @@ async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> 
         while (line := await _read_line(reader)) is not None:
             if TRACEBACK in line:
                 lines = [line, *await _read_burst(reader)]
-                writer.write(logging.ERROR, lines[-1], {"exception": "\n".join(lines)})
+                last = lines[-1]
+                writer.write(logging.ERROR, last, {"exception": "\n".join(lines)})
             elif line:
+                last = line
                 writer.write(severity(role, line), line, {})
     finally:
         transport.close()
         writer.close()
+    return last
 
 
 async def _read_burst(reader: asyncio.StreamReader) -> list[str]:

@@ -107,6 +107,19 @@ async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None
     assert said.startswith("Hubbub does not start: HUBBUB_REPLICAS:")
 
 
+async def test_a_variable_that_makes_no_sense_to_a_service_is_named(tmp_path: Path) -> None:
+    """On the terminal, where it was set, and not only in the log of that service."""
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, signup="maybe")
+    starting = asyncio.create_task(hubbub.start())
+    try:
+        await asyncio.sleep(0)  # it is started
+        await hubbub.until_said("Its last line: users: HUBBUB_SIGNUP: 'maybe' is not ")
+    finally:
+        starting.cancel()
+        assert await hubbub.stop(signal.SIGINT) == 0
+        hubbub.close()
+
+
 async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
     """The parent and two processes of each service, one of each engine, with the ports they use."""
     await system.until_whole()

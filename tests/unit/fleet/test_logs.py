@@ -78,7 +78,8 @@ async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
     code = "print('before'); 1/0"
     process = spawn([sys.executable, "-S", "-u", "-c", code], env={}, cwd=tmp_path)
     assert process.stdout is not None
-    await copy_output(process.stdout, tmp_path, "edge", "edge-1")
+    last = await copy_output(process.stdout, tmp_path, "edge", "edge-1")
+    assert last == "ZeroDivisionError: division by zero"
     process.wait()
     lines: list[dict[str, Any]] = [
         json.loads(line) for line in (tmp_path / "edge-1.log").read_text().splitlines()
