@@ -1,6 +1,7 @@
 """The description of the REST API: OpenAPI 3.1 (spec.openapis.org/oas/v3.1.1), made from the table
 of operations and the structs of the bodies. Pure, no I/O."""
 
+import inspect
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -266,12 +267,15 @@ def _problem_response(codes: list[str]) -> dict[str, Any]:
 
 
 def tidy(node: Any) -> Any:
-    """Gives examples by the names of properties, and patterns in the dialect of JSON Schema."""
+    """Gives examples by the names of properties, and patterns in the dialect of JSON Schema.
+    Descriptions lose the indentation of their docstrings, which Python 3.13 strips by itself."""
     if isinstance(node, list):
         return [tidy(part) for part in node]
     if not isinstance(node, dict):
         return node
     tidied = {key: tidy(value) for key, value in node.items()}
+    if isinstance(description := tidied.get("description"), str):
+        tidied["description"] = inspect.cleandoc(description)
     if isinstance(pattern := tidied.get("pattern"), str):
         tidied["pattern"] = pattern.removesuffix(r"\Z") + "$"
         if pattern == UUID_PATTERN:
