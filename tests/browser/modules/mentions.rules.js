@@ -7,7 +7,7 @@ const USERS = ["ann", "bob", "cleo"].map((username) => ({ id: `id of ${username}
 
 async function parts({ count }) {
   const clock = { now: () => 0, after() {} };
-  const names = new Names({ api: {}, database: { putAll() {} }, clock, onChange() {} });
+  const names = new Names({ api: {}, database: { async putAll() {} }, clock, onChange() {} });
   const participants = ["id of ann", "id of bob"];
   const chat = { detail: { kind: "group", participants, participantCount: count } };
   const api = { usersNamed: async (word) => USERS.filter(({ username }) => username.startsWith(word)) };
