@@ -1,8 +1,9 @@
-"""What the balancer says of a request, in a header that it sets: its secret, where the client is,
-and a key for this request.
+"""What the balancer says about a request, in a header that it sets: its secret, the client's
+address, and a key for this request.
 
-On one machine every peer is on loopback, so an address proves nothing: the balancer's word counts
-for the secret in it. One header rather than three, because each costs HAProxy and its reader time.
+On one machine every peer is on loopback, so an address proves nothing: only the secret shows that
+the header comes from the balancer. One header rather than three, because each costs time in HAProxy
+and here.
 """
 
 import hmac
@@ -21,7 +22,8 @@ class Word(NamedTuple):
 
 
 def read_word(header: str, secret: str | None) -> Word | None:
-    """None for what the balancer did not say; `secret` is None where there is no balancer."""
+    """None for each part that the balancer did not send; `secret` is None where there is no
+    balancer."""
     match header.rsplit(" ", 2):
         case [given, client_address, request_key] if secret is not None:
             if hmac.compare_digest(given.encode(), secret.encode()):
@@ -30,10 +32,10 @@ def read_word(header: str, secret: str | None) -> Word | None:
 
 
 def network_of(address: str) -> str:
-    """What limits count as one client. An IPv6 host has a whole /64 to itself (RFC 4291 section
-    2.5.4); an IPv4 address has one spelling, also where it came in over IPv6."""
+    """The network that limits count as one client. An IPv6 host has a whole /64 to itself (RFC 4291
+    section 2.5.4); an IPv4 address has one spelling, even if it arrived over IPv6."""
     try:
-        inet_pton(AF_INET, address)  # of IPv4 it takes one spelling, in a tenth of the time
+        inet_pton(AF_INET, address)  # a shortcut for IPv4: one spelling, in a tenth of the time
     except (OSError, ValueError):
         return _network_of_other(address)
     return address
@@ -42,7 +44,7 @@ def network_of(address: str) -> str:
 def _network_of_other(address: str) -> str:
     try:
         parsed = ip_address(address)
-    except ValueError:  # a Unix socket has none
+    except ValueError:  # a Unix socket has no address
         return address
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped is None:

@@ -1,10 +1,9 @@
-"""Who calls: each service has a secret of its own, and shows those that it calls a credential made
-of it, which is another one for each of them.
+"""Who calls: each service has its own secret, and derives from it a different credential for each
+service that it calls.
 
-A service that is called knows hashes of its callers' credentials only (HUBBUB_CALLERS_FILE), so
-nobody who takes it over, or reads its files, can call others in their name. Which call a caller may
-make stands beside the call, in users/calls.py, chats/calls.py and
-realtime/presence/calls.py.
+A service knows only hashes of its callers' credentials (HUBBUB_CALLERS_FILE), so somebody who takes
+it over, or reads its files, cannot call others in their name. Which callers may make a call is
+declared with the call, in users/calls.py, chats/calls.py and realtime/presence/calls.py.
 """
 
 import hmac
@@ -33,12 +32,13 @@ _CALLER: Final = CALLER_HEADER.lower().encode()
 
 
 def make_credential(secret: str, callee: str) -> str:
-    """What the caller with this secret shows to one service. deploy/make-secrets does this too."""
+    """The credential that the caller with this secret shows to one service. deploy/make-secrets
+    derives the same."""
     return sha256(f"hubbub calls to {callee}: {secret}".encode()).hexdigest()
 
 
 def callers_lines(secrets: Mapping[str, str], callee: str) -> str:
-    """The file by which a service knows its callers, of the callers' secrets."""
+    """The contents of the callers file of one service, derived from its callers' secrets."""
     return "".join(
         f"{name} {_hash(make_credential(secret, callee)).hex()}\n"
         for name, secret in secrets.items()
@@ -63,32 +63,32 @@ def read_callers(text: str) -> CredentialHashes:
 
 
 class Caller:
-    """This process, to those that it calls."""
+    """This process as a caller."""
 
     def __init__(self, name: str, secret: str, shared: str | None = None) -> None:
-        """`shared` is the one credential of 0.1.0, for replicas of that release."""
+        """`shared` is the single credential of 0.1.0, for replicas of that release."""
         self._name = name
         self._secret = secret
         self._shared = shared
 
     def headers(self, callee: str) -> dict[str, str]:
-        """Those of every call to a service."""
+        """The headers of every call to a service."""
         own = {CALLER_HEADER: f"{self._name} {make_credential(self._secret, callee)}"}
         return own if self._shared is None else own | {"Authorization": f"Bearer {self._shared}"}
 
 
 class KnownCallers:
-    """Those who may call this process."""
+    """The services that may call this process."""
 
     def __init__(self, hashes: CredentialHashes, shared: str | None = None) -> None:
         self._hashes = hashes
-        # By what they show, once that was found good. A dict compares keyed hashes first, so the
-        # time it takes tells nobody how much of a guess is right.
+        # Credentials that were verified before. A dict compares keyed hashes first, so the lookup
+        # time does not reveal how much of a guess is right.
         self._identified: dict[bytes, str] = {}
         self._shared = None if shared is None else f"Bearer {shared}".encode()
 
     def identify(self, headers: Mapping[bytes, bytes]) -> str | None:
-        """Whose request it is; None where nothing that it shows is good."""
+        """The calling service; None if no credential in the headers is valid."""
         shown = headers.get(_CALLER)
         if shown is None:
             given = headers.get(b"authorization", b"")

@@ -1,8 +1,8 @@
-"""Calls between services: pick a replica, pass the deadline and the trace along, try another one.
+"""Calls between services: pick a replica, pass on the deadline and the trace, retry on another one.
 
-Every call may be repeated, each for the reason that its declaration gives (`repeat` of `Call`), so
-whatever breaks is tried again elsewhere until the deadline; where a whole role is given up, calls
-fail at once. Refusals of the other side arrive as Refusal.
+Every call may be repeated, for the reason that its declaration gives (`repeat` of `Call`), so a
+failed call is retried on other replicas until its deadline; while a role's circuit is open, calls
+fail at once. Refusals by the other side arrive as Refusal.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from common.protocol.errors import CODES, Refusal, unavailable
 T = TypeVar("T")
 
 DEADLINE_SECONDS: Final = 5.0
-TRY_SECONDS: Final = 1.5  # a hung replica costs a call no more, where there is another one
+TRY_SECONDS: Final = 1.5  # the most that a hung replica costs a call, where there is another one
 PROBE_EVERY_SECONDS: Final = 0.1  # while something is wrong
 PROBE_TIMEOUT_SECONDS: Final = 0.5
 WATCH_EVERY_SECONDS: Final = 1.0
 WATCH_AT_REST_SECONDS: Final = 10.0
 FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
 MAX_PAUSE_SECONDS: Final = 0.8
-MAX_RETRYING_CALLS: Final = 10_000  # the budget of one process for one role
-MAX_KEPT_TRIES: Final = 256  # counters; then those of replicas that are gone are dropped
+MAX_RETRYING_CALLS: Final = 10_000  # the retry budget of one process for one role
+MAX_KEPT_TRIES: Final = 256  # counters; above that, those of replicas that are gone are dropped
 
 DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
@@ -78,7 +78,7 @@ class _Problem(msgspec.Struct):
 
 
 def gave_up() -> Refusal:
-    """No replica served the call within its deadline, or the role is given up."""
+    """No replica served the call within its deadline, or the role's circuit is open."""
     refusal = unavailable()
     refusal.headers[GAVE_UP_HEADER] = "1"
     return refusal
@@ -104,10 +104,10 @@ class Calls:
         self._key_refused_by: set[str] = set()
         self._retrying = 0
         self._well = asyncio.Event()
-        self._waiting: dict[asyncio.Timeout, None] = {}  # of calls under way, in their order
+        self._waiting: dict[asyncio.Timeout, None] = {}  # of calls under way, oldest first
         self._prober: asyncio.Task[None] | None = None
-        self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking a
-        self._seconds = SECONDS.labels(replicas.role)  # label up costs more than to count
+        self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking up a
+        self._seconds = SECONDS.labels(replicas.role)  # label costs more than counting
         GIVEN_UP.labels(replicas.role)  # from the start: an alert must not miss the first one
         self._publish_state()
 
@@ -124,7 +124,7 @@ class Calls:
         """`POST /calls/<name>` on the replica that `key` (a chat's or user's id) hashes to.
 
         `timeout` is for all tries together, in seconds. Raises Refusal: the other side's, or
-        `unavailable` when no replica served it in time, at once while the role is given up.
+        `unavailable` if no replica served it in time, at once while the role's circuit is open.
         """
         data = await self.fetch(name, request, key=key, timeout=timeout, try_timeout=try_timeout)
         return msgspec.json.decode(data, type=answer)
@@ -138,7 +138,7 @@ class Calls:
         timeout: float = DEADLINE_SECONDS,
         try_timeout: float = TRY_SECONDS,
     ) -> bytes:
-        """The same for an answer that is passed on as it came."""
+        """The same for an answer that is passed on undecoded."""
         body = _encode(request)
         deadline = self._clock() + timeout
         pause = FIRST_PAUSE_SECONDS
@@ -167,18 +167,18 @@ class Calls:
         *,
         timeout: float = TRY_SECONDS,
     ) -> T:
-        """The same on one given replica, tried once. Raises Refusal."""
+        """The same on one given replica, with a single try. Raises Refusal."""
         data = await self._try(address, name, _encode(request), timeout, fair=True)
         if data is None:
             raise unavailable()
         return msgspec.json.decode(data, type=answer)
 
     def preferred(self, key: str) -> str:
-        """The replica that a call with this key would ask first; empty where none is known."""
+        """The replica that a call with this key would ask first; empty if none is known."""
         return next(iter(self._in_order(key)), "")
 
     async def any_is_ready(self) -> bool:
-        """Asks all replicas now; the first that is ready is enough, half a second the most."""
+        """Asks all replicas now, for at most half a second; returns as soon as one is ready."""
         asked = [asyncio.create_task(self._is_ready(a)) for a in self._replicas.addresses]
         try:
             for answer in asyncio.as_completed(asked):
@@ -190,8 +190,8 @@ class Calls:
                 task.cancel()
 
     async def watch(self, rest: Rest = NEVER) -> None:
-        """Checks every second whether a replica is there, so that the first call after an outage's
-        begin need not find it out. Until cancelled."""
+        """Checks every second whether a replica is ready, so that an outage is noticed before the
+        next call. Runs until cancelled."""
         while True:
             await rest.pause(WATCH_EVERY_SECONDS, WATCH_AT_REST_SECONDS)
             started = self._clock()
@@ -205,9 +205,10 @@ class Calls:
         return sorted(ranked, key=out.__contains__) if out else ranked
 
     async def _wait_until_well(self, deadline: float, pause: float) -> None:
-        """Until the next round makes sense: no sooner than `pause`, and a replica is ready.
+        """Waits until another round makes sense: for at least `pause`, and until a replica is
+        ready.
 
-        Raises Refusal at the deadline, where the role is given up, and where too many calls wait
+        Raises Refusal at the deadline, while the role's circuit is open, and if too many calls wait
         already.
         """
         if self._circuits.is_open or self._retrying >= MAX_RETRYING_CALLS:
@@ -231,8 +232,8 @@ class Calls:
     async def _try(
         self, address: str, name: str, body: bytes, seconds: float, *, fair: bool
     ) -> bytes | None:
-        """The answer's bytes; None where another replica should be tried. Only a `fair` try, which
-        had the time that a healthy replica may need, speaks against one that does not answer."""
+        """The answer's bytes; None if another replica should be tried. A timeout marks the replica
+        as out only if the try was `fair`: if it had the time that a healthy replica may need."""
         started = self._clock()
         headers = {
             **self._identity,
@@ -316,7 +317,7 @@ class Calls:
             await asyncio.sleep(PROBE_EVERY_SECONDS)
 
     def _end_waiting(self) -> None:
-        """The role is given up: no call under way waits for it any longer."""
+        """The circuit has opened: calls under way stop waiting."""
         now = asyncio.get_running_loop().time()
         for waiting in self._waiting:
             if not waiting.expired():
@@ -354,7 +355,8 @@ class Calls:
             self._seconds.observe(self._clock() - started)
 
     def _forget_tries(self) -> None:
-        """Of replicas that are gone: others come at new addresses for as long as this lives."""
+        """Drops the counters of replicas that are gone: new ones get new addresses for as long as
+        this process lives."""
         known = self._replicas.addresses
         for address, outcome in [one for one in self._tries if one[0] not in known]:
             del self._tries[address, outcome]
@@ -373,7 +375,7 @@ def _read_detail(data: bytes) -> str:
 
 
 def _read_refusal(status: int, data: bytes) -> Refusal | None:
-    """The other side's refusal; None where it is not about the request."""
+    """The other side's refusal; None if it is not about the request."""
     try:
         problem = msgspec.json.decode(data, type=_Problem)
     except msgspec.DecodeError:

@@ -1,8 +1,8 @@
-"""Circuits: which replicas of a role are out, and whether the whole role is given up for now.
+"""Circuits: which replicas of a role are out, and whether the circuit of the whole role is open.
 
-A replica that breaks is out, asked last, until a probe finds it ready. A role is given up when no
-call was served for five seconds and a probe finds no replica ready; shorter outages, such as the
-restart of a process, are waited out by the calls themselves. Pure; time is an argument.
+A replica that fails is out, and asked last, until a probe finds it ready. A role's circuit opens
+when no call was served for five seconds and a probe finds no replica ready; calls themselves wait
+out shorter outages, such as the restart of a process. Pure; time is an argument.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ OPEN_AFTER_SECONDS: Final = 5.0
 
 
 class Circuits:
-    """The circuits of one role. Moments are in seconds of any one clock."""
+    """The circuits of one role. Moments are seconds of a single clock of any kind."""
 
     def __init__(self, open_after: float = OPEN_AFTER_SECONDS) -> None:
         self._open_after = open_after
@@ -35,13 +35,13 @@ class Circuits:
             self._failing_since = started
 
     def serve(self, replica: str) -> None:
-        """A call was served: that closes everything it proves wrong."""
+        """A call was served: clears every failure that this disproves."""
         self.out.discard(replica)
         self._failing_since = None
         self.is_open = False
 
     def judge(self, ready: Mapping[str, bool], now: float) -> None:
-        """What a probe of all replicas found. Those that it does not name are gone."""
+        """The result of probing all replicas. Those that it does not name are gone."""
         self.out = {replica for replica in self.out if ready.get(replica) is False}
         if any(ready.values()):
             self._failing_since = None

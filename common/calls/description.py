@@ -1,4 +1,4 @@
-"""The calls of a service as an OpenAPI 3.1 document, made of their structs."""
+"""The calls of a service as an OpenAPI 3.1 document, generated from their structs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 
 def describe_calls(calls: Mapping[str, tuple[type, type]]) -> bytes:
-    """`calls` are what each takes and answers, by path."""
+    """`calls` maps paths to the structs that each call takes and answers."""
     kinds = [kind for pair in calls.values() for kind in pair]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     return msgspec.json.encode(

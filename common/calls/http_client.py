@@ -1,8 +1,8 @@
 """HTTP/1.1 for calls between services: keep-alive connections, one request at a time on each.
 
 A call is a header block and a body in one write, and an answer of known length in one read, so it
-costs less than with a general client (docs/decisions/calls.md). Knows no retries, no redirects, no
-compression and no addresses but those it is given.
+costs less than with a general client (docs/decisions/calls.md). It knows no retries, no redirects,
+no compression and no addresses except those that it is given.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from httptools import HttpParserError, HttpResponseParser
 
 from common.calls.callers import WITH_TLS, Caller
 
-MAX_IDLE_SECONDS: Final = 30.0  # the other side ends them after 40
+MAX_IDLE_SECONDS: Final = 30.0  # the other side closes them after 40
 
 
 class Response(NamedTuple):
@@ -39,7 +39,7 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
 
     async def exchange(self, request: bytes) -> Response:
-        """Raises ConnectionError where no whole answer comes. A caller that is cancelled here
+        """Raises ConnectionError if no complete answer arrives. A caller that is cancelled here
         must abort the connection."""
         if self._transport is None:
             raise ConnectionResetError("the connection has ended")
@@ -83,7 +83,7 @@ class _Connection(asyncio.Protocol):
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         answered = Response(self._parser.get_status_code(), self._headers, body)
         if self._waiter is None or not self._parser.should_keep_alive():
-            self.abort()  # an unasked answer, or the last one
+            self.abort()  # an unsolicited answer, or the last one
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(answered)
         self._waiter = None
@@ -97,8 +97,8 @@ class _Connection(asyncio.Protocol):
 class HttpClient:
     """The connections of one process to all others, on one loop, until `close`.
 
-    Addresses are `host:port`. Both methods raise OSError where no whole answer comes, and what is
-    cancelled leaves no connection behind that could give its answer to another one.
+    Addresses are `host:port`. Both methods raise OSError if no complete answer arrives; a cancelled
+    request never leaves a connection whose answer another request could receive.
     """
 
     def __init__(
@@ -107,17 +107,18 @@ class HttpClient:
         tls: ssl.SSLContext | None = None,
         over_tls: Collection[str] = WITH_TLS,
     ) -> None:
-        """`caller` is who this process is, for those who make calls of it. With `tls` whoever is
-        asked by a name must have a certificate for it; `over_tls` are the roles that are."""
+        """`caller` is this process's identity for the calls that it makes. With `tls`, a server
+        that is asked by a name must have a certificate for it; `over_tls` are the roles that use
+        TLS."""
         self.caller = caller
         self._over_tls = over_tls
         self._tls = tls
-        self._idle: dict[str, list[_Connection]] = {}  # by address, while it has any connection
+        self._idle: dict[str, list[_Connection]] = {}  # by address, only while connections exist
         self._used: set[_Connection] = set()
         self.is_closed = False
 
     def name_of(self, role: str) -> str:
-        """By which replicas of a role are asked; empty for those that are asked in the clear."""
+        """The certificate name that replicas of a role must have; empty for roles without TLS."""
         return role if role in self._over_tls else ""
 
     async def post(
@@ -139,7 +140,7 @@ class HttpClient:
         return await self._exchange(address, name, head.encode("latin-1"))
 
     def close(self) -> None:
-        """Requests that are under way fail."""
+        """Requests under way fail."""
         self.is_closed = True
         for connection in (*self._used, *(one for idle in self._idle.values() for one in idle)):
             connection.abort()
@@ -160,7 +161,7 @@ class HttpClient:
         return answered
 
     def _take_idle(self, address: str) -> _Connection | None:
-        """The one that was used last; all others go where even that one is too old."""
+        """The most recently used connection; if even that one is too old, all are closed."""
         idle = self._idle.get(address)
         oldest = asyncio.get_running_loop().time() - MAX_IDLE_SECONDS
         while idle:
@@ -183,7 +184,8 @@ class HttpClient:
         return connection
 
     def _forget(self, address: str, connection: _Connection) -> None:
-        """Replicas come and go at ever other addresses: nothing stays of one that is gone."""
+        """Drops the entry of an address: replicas keep getting new ones, so nothing of old ones may
+        stay."""
         idle = self._idle.get(address)
         if idle and connection in idle:
             idle.remove(connection)

@@ -1,8 +1,8 @@
-"""HTTP/1.1 for internal ports: reads requests, hands them over whole, writes answers.
+"""HTTP/1.1 for internal ports: reads requests, passes them on whole, writes answers.
 
-A call between services costs less than with a server of any ASGI application
-(docs/decisions/calls.md). Framing is httptools'; what a request
-means is the handler's. Knows no routes. Not for the internet, where edge and its balancer are.
+A call between services costs less than with an ASGI server (docs/decisions/calls.md). httptools
+does the framing; the handler decides what a request means. Knows no routes. Not for the internet:
+edge and its balancer face that.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from common.process.rest import NEVER, Rest
 
 BACKLOG: Final = 2048
 MAX_HEAD_BYTES: Final = 65_536  # of a request's line and headers
-MAX_BODY_BYTES: Final = 64 * 2**20  # a full batch of the longest messages, all of it escaped
-MAX_IDLE_SECONDS: Final = 40.0  # longer than any client of ours keeps a connection
+MAX_BODY_BYTES: Final = 64 * 2**20  # a full batch of the longest messages, fully escaped
+MAX_IDLE_SECONDS: Final = 40.0  # longer than any of our clients keeps a connection
 MAX_REQUEST_SECONDS: Final = 20.0  # from its first byte to its last
 SWEEP_SECONDS: Final = 5.0
-STOP_SECONDS: Final = 20.0  # for what is still being served at the end
-FLUSH_SECONDS: Final = 1.0  # for the last answers to be taken
+STOP_SECONDS: Final = 20.0  # for requests that are being served at the end
+FLUSH_SECONDS: Final = 1.0  # for the peer to read the last answers
 
 _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
@@ -40,7 +40,7 @@ _LINES: Final = {
 
 
 class Request(NamedTuple):
-    """`headers` have lower-case names; of one that comes twice it holds the last value."""
+    """`headers` have lower-case names; of a repeated header the last value counts."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """`headers` are those beside the body's type and length."""
+    """`headers` are those besides the body's type and length."""
 
     status: int
     body: bytes
@@ -63,7 +63,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 
 class _Connection(asyncio.Protocol):
-    """One connection, whose requests are answered in their order. httptools calls `on_…`."""
+    """One connection, whose requests are answered in order. httptools calls `on_…`."""
 
     def __init__(self, server: "_Server") -> None:
         self._server = server
@@ -78,7 +78,7 @@ class _Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._head_bytes = self._body_bytes = 0
         self._is_within_request = False
-        self.since = 0.0  # when it fell idle, or its request began
+        self.since = 0.0  # when it became idle, or its request began
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -86,7 +86,7 @@ class _Connection(asyncio.Protocol):
         self._server.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        # What is being served goes on: a change must not stop half way.
+        # Requests being served continue: a change must not stop half way.
         self._transport = None
         self._is_ending = True
         self._waiting.clear()
@@ -100,7 +100,7 @@ class _Connection(asyncio.Protocol):
         except HttpParserCallbackError:
             raise  # a bug of ours
         except HttpParserUpgrade:
-            self._is_ending = True  # not offered: the request is answered, nothing behind it read
+            self._is_ending = True  # not supported: answer the request, read nothing behind it
         except HttpParserError:
             self._refuse(400)
 
@@ -161,7 +161,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def _serve(self) -> None:
-        """All that has come, in its order."""
+        """Serves all requests that have arrived, in order."""
         try:
             while self._waiting:
                 request, may_more_follow = self._waiting.popleft()
@@ -187,9 +187,9 @@ class _Connection(asyncio.Protocol):
             self._refuse(431)
 
     def _refuse(self, status: int) -> None:
-        """What cannot be handed over; nothing else is read from here."""
+        """Refuses a request that cannot be passed on; nothing else is read from this connection."""
         if self._task is not None:
-            self.abort()  # the answer that is due next is another one's
+            self.abort()  # the next answer belongs to an earlier request
         elif not self._is_ending:
             self._is_ending = True
             self._write(Response(status, b"", "text/plain"))
@@ -219,7 +219,7 @@ class _Server:
         self.is_draining = False
 
     async def sweep(self, rest: Rest) -> None:
-        """Ends connections that are idle for too long, until cancelled."""
+        """Closes connections that are idle for too long, until cancelled."""
         while True:
             await rest.pause(SWEEP_SECONDS, SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
@@ -227,7 +227,8 @@ class _Server:
                 connection.close_if_overdue(now)
 
     async def drain(self) -> None:
-        """Ends the idle at once, the others after their answers, at the latest after 20 s."""
+        """Closes idle connections at once, the others after their answers, and all of them after 20
+        s."""
         self.is_draining = True
         for connection in list(self.connections):
             connection.close_if_idle()
@@ -249,7 +250,7 @@ async def serving_http(
     tls: ssl.SSLContext | None = None,
     rest: Rest = NEVER,
 ) -> AsyncIterator[None]:
-    """Serves while the block runs, with `tls` over TLS alone; then requests in flight finish."""
+    """Serves while the block runs (with `tls`, over TLS only); then requests in flight finish."""
     options: dict[str, Any] = {} if tls is None else {"ssl": tls}
     server = _Server(handle)
     listener.setblocking(False)

@@ -1,9 +1,9 @@
-"""Micro-batches: what is asked while the last call runs goes out as the next one.
+"""Micro-batches: requests that arrive while the last call runs go out together as the next one.
 
-A lane is one stream of calls, one at a time, so what is asked under one key is answered in order;
-what finds a lane idle is sent at once. Lanes of expensive calls may pause between them, or gather:
-who was just answered often asks again, and then both halves of a crowd go together. Knows nothing
-of what is asked.
+A lane is one stream of calls, one at a time, so requests under one key are answered in order; a
+request that finds its lane idle is sent at once. Lanes of expensive calls may pause between calls,
+or gather: a caller that was just answered often asks again, and a short wait lets both halves of a
+crowd go together. Knows nothing about what is asked.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from common.protocol.errors import Refusal, unavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MAX_WAITING_ITEMS: Final = 10_000  # more than that would not be served within their 5 s
-# A batch has the time of its oldest item. One that waited through an outage must not take the time
-# of those that have only just come.
+MAX_WAITING_ITEMS: Final = 10_000  # more would not be served within their 5 s
+# A batch has the time of its oldest item. One that waited through an outage must not shorten the
+# time of items that have only just arrived.
 MAX_AGE_SPREAD_SECONDS: Final = 1.0
-FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one waits for nothing
+FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one does not wait
 MAX_GATHER_SECONDS: Final = 0.004
 
 
@@ -42,24 +42,27 @@ class _Asked(msgspec.Struct, Generic[Item, Result]):
 class _Lane(Generic[Item, Result]):
     def __init__(self) -> None:
         self.waiting: list[_Asked[Item, Result]] = []
-        self.called: list[list[_Asked[Item, Result]]] = []  # and not answered yet, oldest first
-        # The next call and when it began, where it left before the askers of the last one are told.
+        self.called: list[list[_Asked[Item, Result]]] = []  # not answered yet, oldest first
+        # The next call and when it began, if it was sent before the last one's callers got their
+        # results.
         self.ahead: tuple[float, asyncio.Task[Sequence[Result | Refusal]]] | None = None
         self.task: asyncio.Task[None] | None = None
         self.enough = sys.maxsize  # with so many waiting, a pause ends
-        self.is_enough: asyncio.Future[None] | None = None  # while one is made
+        self.is_enough: asyncio.Future[None] | None = None  # while one runs
 
 
 class Lanes(Generic[Item, Result]):
     """`lane_of` names a key's lane (the replica that owns it). `call` gets the first item's key,
-    the items and the seconds that are left for them; it returns a result each, in their order, or
-    raises Refusal for all. `size_of` are bytes that count against a batch's `max_size`. The next
-    call begins `pause` seconds after the last one began, twice that after one of `crowd` items or
-    more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, at the
-    earliest the share `gather` of the time that it took later. `returning`: callers that were
-    answered ask again soon, so the pause ends early, once as many wait as were answered or already
-    waited when it began. Where a full batch waits, it leaves before the results of the last one
-    are handed out."""
+    the items and the seconds that they have left; it returns one result per item, in order, or
+    raises Refusal for all. `size_of` gives the bytes that count against a batch's `max_size`.
+
+    The next call begins `pause` seconds after the last one began, twice that after one of `crowd`
+    items or more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, it
+    also waits for the share `gather` of the time that the last one took. `returning`: callers that
+    were answered soon ask again, so the pause ends early, once as many wait as were answered or
+    already waited when it began. If a full batch waits, it is sent before the results of the last
+    one are handed out.
+    """
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class Lanes(Generic[Item, Result]):
         self._returning = returning
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
-        # Where a key has items waiting, so that it keeps its order when its owner changes.
+        # The lane where a key has items waiting, so that it keeps its order when its owner changes.
         self._pinned: dict[str, tuple[str, int]] = {}
         self._waiting = 0
         self.calls = 0
@@ -111,7 +114,7 @@ class Lanes(Generic[Item, Result]):
             lane.task = asyncio.create_task(self._run(name, lane))
 
     async def fetch(self, key: str, item: Item) -> Result:
-        """The same for a caller that waits. Raises Refusal."""
+        """The same for a caller that awaits the result. Raises Refusal."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.ask(key, item, partial(_settle, future))
         return await future
@@ -121,8 +124,8 @@ class Lanes(Generic[Item, Result]):
         return not self._lanes
 
     async def _run(self, name: str, lane: _Lane[Item, Result]) -> None:
-        """Until nothing waits; the lane is removed with its last batch, and at its end no caller
-        waits."""
+        """Runs until nothing waits; the lane is removed with its last batch, and when it ends no
+        caller is left waiting."""
         try:
             while lane.waiting or lane.ahead is not None:
                 began, results = await self._serve_next(lane)
@@ -144,7 +147,7 @@ class Lanes(Generic[Item, Result]):
     async def _serve_next(
         self, lane: _Lane[Item, Result]
     ) -> tuple[float, Sequence[Result | Refusal]]:
-        """When the next call began, and what it brought to the oldest batch of `lane.called`."""
+        """When the next call began, and the results for the oldest batch of `lane.called`."""
         if lane.ahead is not None:
             (began, call), lane.ahead = lane.ahead, None
             return began, await call
@@ -152,14 +155,14 @@ class Lanes(Generic[Item, Result]):
         return began, await self._serve(self._take_batch(lane))
 
     async def _send_ahead(self, lane: _Lane[Item, Result]) -> None:
-        """The next call leaves, so that the replica works while this process hands out the results
-        of the last one."""
+        """Sends the next call, so that the replica works while this process hands out the last
+        results."""
         began = self._clock()
         lane.ahead = began, asyncio.create_task(self._serve(self._take_batch(lane)))
-        await asyncio.sleep(0)  # so that it leaves
+        await asyncio.sleep(0)  # lets it be sent
 
     async def _pause_until(self, lane: _Lane[Item, Result], due: float, enough: int) -> None:
-        """Or until so many wait."""
+        """Pauses until a moment, or until so many items wait."""
         loop = asyncio.get_running_loop()
         lane.enough, lane.is_enough = enough, loop.create_future()
         ended = lane.is_enough
@@ -181,18 +184,19 @@ class Lanes(Generic[Item, Result]):
     def _answer(
         self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal] | None
     ) -> None:
-        """None: there is no answer to any of them."""
+        """Hands out results; None means that no item has an answer."""
         if results is None:
             results = [unavailable() for _ in batch]
         for asked, result in zip(batch, results, strict=True):
             self._leave(asked.key)
             try:
                 asked.done(result)
-            except Exception:  # one asker's trouble must not end the lane of all others
+            except Exception:  # one caller's failure must not end the lane of all others
                 log("an answer was not taken", level=logging.ERROR, exception=True)
 
     def _refuse_expired(self, lane: _Lane[Item, Result]) -> None:
-        """What has waited for its whole time: a call without time would only blame its replica."""
+        """Refuses items that have waited for their whole time: a call without time would only blame
+        its replica."""
         now = self._clock()
         expired = 0
         while expired < len(lane.waiting) and lane.waiting[expired].deadline <= now:
@@ -203,8 +207,8 @@ class Lanes(Generic[Item, Result]):
         self._answer(refused, None)
 
     async def _serve(self, batch: list[_Asked[Item, Result]]) -> Sequence[Result | Refusal]:
-        """A result each, whatever the call returns or raises."""
-        if not batch:  # all that waited was too old
+        """One result per item, whatever the call returns or raises."""
+        if not batch:  # all items were too old
             return []
         self.calls += 1
         self.items += len(batch)
@@ -222,12 +226,12 @@ class Lanes(Generic[Item, Result]):
             return cast("Sequence[Result | Refusal]", results)
         except Refusal as refusal:
             return [refusal] * len(batch)
-        except Exception:  # an answer that cannot be read: its askers must hear of it
+        except Exception:  # an unreadable answer: its callers must learn of it
             log("batched call failed", level=logging.ERROR, exception=True)
             return [unavailable()] * len(batch)
 
     def _take_batch(self, lane: _Lane[Item, Result]) -> list[_Asked[Item, Result]]:
-        """The oldest of what waits and is not too old, within the bounds of a request."""
+        """The oldest waiting items that are not too old, within the bounds of a request."""
         self._refuse_expired(lane)
         waiting, size = lane.waiting, 0
         newest = waiting[0].deadline + MAX_AGE_SPREAD_SECONDS if waiting else 0.0
@@ -258,7 +262,7 @@ def _end(pause: asyncio.Future[None]) -> None:
 
 
 def _settle(asker: asyncio.Future[Result], result: Result | Refusal) -> None:
-    if asker.done():  # it went away
+    if asker.done():  # the caller has gone away
         return
     if isinstance(result, Refusal):
         asker.set_exception(result)

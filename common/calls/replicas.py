@@ -1,8 +1,8 @@
-"""Who serves a role right now: replicas announce themselves in Valkey with a lease, callers keep
-a list of their own.
+"""Which replicas serve a role right now: replicas announce themselves in Valkey with a lease,
+callers keep their own list.
 
 The list survives Valkey's absence and a restart of either side: it begins with the seeds that the
-process was started with, and when Valkey cannot be asked the last answer and the seeds stand.
+process was started with, and while Valkey does not answer, the last answer and the seeds are used.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from prometheus_client import Gauge
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 
-if TYPE_CHECKING:  # the fleet calls users, and needs no client of Valkey: 7 MB
+if TYPE_CHECKING:  # the fleet calls users, and needs no Valkey client: 7 MB
     from common.valkey.valkey import Valkey
 
 LEASE_MS: Final = 5_000
 KNOWN: Final = Gauge("hubbub_known_replicas", "Replicas that calls may go to.", ("of",))
 ANNOUNCE_SECONDS = 1.0
 MAX_KEPT_KEYS: Final = 4_096  # whose order is remembered: a send asks for it twice
-MAX_KEPT_CHARACTERS: Final = 64  # ids, names and tokens; whatever else clients send is not kept
+MAX_KEPT_CHARACTERS: Final = 64  # ids, names and tokens; longer keys from clients are not kept
 
 
 class Replicas:
-    """The addresses (`host:port`) of one role, and those of them whose lease was seen last."""
+    """The addresses (`host:port`) of one role, and which of them held a lease when last seen."""
 
     def __init__(self, role: str, seeds: tuple[str, ...]) -> None:
         self.role = role
@@ -36,12 +36,12 @@ class Replicas:
         KNOWN.labels(role).set_function(lambda: len(self.addresses))
 
     def replace_leased(self, addresses: tuple[str, ...]) -> None:
-        """What Valkey said just now. Seeds stand in where no lease is known at all."""
+        """Valkey's current list. The seeds are used if it has no lease at all."""
         self.leased = addresses
         self._move_to(addresses or self._seeds)
 
     def fall_back(self) -> None:
-        """Valkey cannot be asked: the last leases and the seeds, one of each address."""
+        """Valkey does not answer: use the last leases and the seeds, each address once."""
         self._move_to(tuple(dict.fromkeys(self.leased + self._seeds)))
 
     def _move_to(self, addresses: tuple[str, ...]) -> None:

@@ -1,9 +1,9 @@
-"""The port of a process that only our own others reach: its calls, its health, its metrics.
+"""The internal port of a process: its calls, its health, its metrics. Only our own processes reach
+it.
 
 Calls demand the credential of a service that may make them (common/calls/callers.py), take one
-struct and give one; what fails is problem+json. Each call is counted and timed, and written to the
-log; polls are only written where they failed, for nobody looks for them, and there are many. No
-body is ever logged.
+struct and answer one; failures are problem+json. Each call is counted, timed and logged; polls are
+frequent and of no interest, so they are logged only if they failed. No body is ever logged.
 """
 
 import logging
@@ -34,10 +34,10 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 CALLS: Final = "/calls/"
 DESCRIPTION: Final = "/openapi.json"
-# For which a call of a process's own rounds waits at rest, so that it needs no second connection to
-# the database beside this process's own work.
+# How long a call from another process's periodic work waits at rest, so that it needs no second
+# database connection beside this process's own work.
 ROUND_PATIENCE_SECONDS: Final = 0.2
-UNKNOWN: Final = "unknown"  # a made-up name must not become a label
+UNKNOWN: Final = "unknown"  # an invented name must not become a label
 
 SERVED: Final = Tally(
     ("hubbub_served_calls", "Calls answered."),
@@ -62,11 +62,11 @@ one made."""
 
 @dataclass(frozen=True)
 class Call(Generic[Q, A]):
-    """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise
-    Refusal, and may return the answer's JSON instead of the struct. `by` names the services that
-    may make it, with spaces between; all others are refused. `repeat` says why a caller that heard
-    no answer may make it again. A `round` is made again and again, also where nobody is there: it
-    ends no rest."""
+    """`POST /calls/<name>`: JSON of one struct in, of the other one out. `serve` may raise Refusal,
+    and may return the answer's JSON instead of the struct. `by` names the services that may make
+    it, separated by spaces; all others are refused. `repeat` says why a caller that got no answer
+    may make it again. A `round` is a periodic call that is made even when there are no users: it
+    does not end a rest."""
 
     name: str
     by: str
@@ -88,8 +88,8 @@ class Call(Generic[Q, A]):
 class CallService:
     """Answers the requests of common/calls/http_server.py.
 
-    A call that ends with `unavailable_on` (a database that fails) is refused with `unavailable`;
-    every other exception but Refusal is a bug and answers 500.
+    A call that fails with `unavailable_on` (a failing database) is refused with `unavailable`;
+    every other exception except Refusal is a bug and answers 500.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class CallService:
         *,
         unavailable_on: type[Exception] | tuple[()] = (),
     ) -> None:
-        # A second, unused series for each counter. Untyped upstream.
+        # Avoids a second, unused series for each counter. Untyped upstream.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._calls = {
             call.name: (
@@ -111,7 +111,7 @@ class CallService:
             )
             for call in calls
         }
-        # Made when it is first asked for, which few processes ever are.
+        # Created on first use, which most processes never have.
         self._describe = cache(
             partial(
                 describe_calls,
@@ -196,7 +196,7 @@ class CallService:
         return answer if isinstance(answer, bytes) else _encode(answer)
 
     def _identify(self, request: Request) -> str:
-        """The service that calls. Raises Refusal."""
+        """The calling service. Raises Refusal."""
         caller = self._callers.identify(request.headers)
         if caller is None:
             raise Refusal(
@@ -219,7 +219,7 @@ class CallService:
         return Response(200, _encode({"status": "ready", **self._health.details()}))
 
     async def _metrics(self, request: Request) -> Response:
-        # `?name[]=…` asks for some samples only, as Prometheus's own client libraries take it.
+        # `?name[]=…` selects samples, as in Prometheus's own client libraries.
         names = parse_qs(request.query).get("name[]")
         registry = prometheus_client.REGISTRY
         text = prometheus_client.generate_latest(

@@ -1,1 +1,1 @@
-"""What users and chats both need of PostgreSQL."""
+"""What both users and chats need for PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Connections that are made again and again for as long as somebody waits for one."""
+"""Connections that are retried for as long as somebody waits for one."""
 
 import asyncio
 import time
@@ -11,11 +11,11 @@ from common.database.hosts import one_by_one
 WAIT_SECONDS: Final = 2.0
 AGAIN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.1
-HEAD_START_SECONDS: Final = 0.2  # of the server that took writes last before the next one
+HEAD_START_SECONDS: Final = 0.2  # of the server that last accepted writes, before the next is tried
 
 
 class Wanted:
-    """Until when somebody waits for a connection, and is likely to ask again."""
+    """How long somebody still waits for a connection, and is likely to ask again."""
 
     until = 0.0
 
@@ -24,11 +24,12 @@ class Wanted:
 
 
 class PatientConnection(psycopg.AsyncConnection[Any]):
-    """Tries again for as long as somebody waits for it. The pool's own back-off doubles from 1 s,
-    and once it has given up, those who wait are not told of the next attempt.
+    """Retries for as long as somebody waits for the connection. The pool's own back-off doubles
+    from 1 s, and once it has given up, it does not tell its waiters about the next attempt.
 
-    Of several servers each is tried by itself, so that one whose machine is gone, which takes
-    seconds to say nothing, does not keep the others from being asked."""
+    With several servers each is tried separately, so that one whose machine is gone, which takes
+    seconds to time out, does not delay asking the others.
+    """
 
     wanted: ClassVar[Wanted]
 

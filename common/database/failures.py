@@ -21,7 +21,7 @@ from common.process.logs import log
 
 T = TypeVar("T")
 
-MAX_TRIES: Final = 5  # of a transaction that loses against others
+MAX_TRIES: Final = 5  # of a transaction that conflicts with others
 
 FAILURES: Final = Counter(
     "hubbub_database_failures", "Transactions that PostgreSQL failed, by how.", ["failure"]
@@ -69,15 +69,15 @@ _BY_STATE: Final = {
 
 
 def name_failure(error: psycopg.Error) -> type[DatabaseUnavailable] | None:
-    """None for what is the statement's fault, or ours."""
+    """None for an error that is the statement's fault, or ours."""
     state = error.sqlstate
-    if state is None:  # not from the server: a lost connection, or none to be had
+    if state is None:  # not from the server: a connection was lost, or none can be had
         return DatabaseUnreachable if isinstance(error, psycopg.OperationalError) else None
     return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
 
 
 def named(error: psycopg.Error) -> psycopg.Error:
-    """A DatabaseUnavailable in place of one of psycopg's own errors that is one; counted."""
+    """The DatabaseUnavailable that stands for psycopg's error, if there is one; counted."""
     if isinstance(error, DatabaseUnavailable) or (failure := name_failure(error)) is None:
         return error
     FAILURES.labels(failure.__name__).inc()
@@ -89,7 +89,7 @@ def named(error: psycopg.Error) -> psycopg.Error:
 
 @contextmanager
 def naming_failures() -> Iterator[None]:
-    """Raises a DatabaseUnavailable in place of psycopg's own errors that are one."""
+    """Raises a DatabaseUnavailable in place of psycopg's errors that mean one."""
     try:
         yield
     except psycopg.Error as error:
@@ -99,9 +99,9 @@ def naming_failures() -> Iterator[None]:
 
 
 async def retry_busy(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Runs the attempt, a whole transaction, again while it loses against others.
+    """Runs the attempt, a whole transaction, again while it conflicts with others.
 
-    Raises DatabaseBusy when all tries are used up.
+    Raises DatabaseBusy after the last try.
     """
     for _ in range(MAX_TRIES - 1):
         try:

@@ -1,7 +1,7 @@
-"""The servers that a database's URL names, in the order in which they are asked.
+"""The servers that a database's URL names, in the order in which they are tried.
 
-libpq asks them in the URL's order, one after the other. Where the machine of one is gone, each new
-connection would wait for its time-out, so the one that took writes last comes first here.
+libpq tries them in the URL's order, one after the other. If the machine of one is gone, each new
+connection would wait for its time-out, so the server that last accepted writes comes first here.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
 class Hosts:
-    """Of `postgresql://…@HOST:PORT,HOST:PORT/…`. A URL of one server stays as it is."""
+    """The hosts of `postgresql://…@HOST:PORT,HOST:PORT/…`. A URL of one server stays as it is."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -32,7 +32,7 @@ class Hosts:
         return bool(self._servers)
 
     def conninfo(self) -> str:
-        """What libpq is told."""
+        """The connection string for libpq."""
         if not self._servers:
             return self._url
         return make_conninfo(
@@ -42,30 +42,30 @@ class Hosts:
         )
 
     def each(self) -> list[str]:
-        """As `conninfo` has it for all."""
+        """A connection string for each server alone."""
         return [
             make_conninfo(**self._rest, host=host, port=str(port)) for host, port in self._servers
         ]
 
     def prefer(self, host: str, port: int) -> None:
-        """This one takes writes."""
+        """Puts a server first: it accepts writes."""
         if (host, port) in self._servers[1:]:
             self._servers.remove((host, port))
             self._servers.insert(0, (host, port))
 
     def put_last(self, host: str, port: int) -> None:
-        """This one says that it takes writes, and should not."""
+        """Puts a server last: it claims to accept writes, but should not."""
         if (host, port) in self._servers[:-1]:
             self._servers.remove((host, port))
             self._servers.append((host, port))
 
 
 def one_by_one(conninfo: str) -> list[str]:
-    """What libpq is told of each server alone."""
+    """Connection strings for each server alone."""
     hosts = Hosts(conninfo)
     return hosts.each() if hosts.are_several else [conninfo]
 
 
 def session_target(url: str) -> str:
-    """Only a server that takes writes will do, unless the URL says otherwise."""
+    """Requires a server that accepts writes, unless the URL says otherwise."""
     return dict(parse_qsl(urlsplit(url).query)).get("target_session_attrs", "read-write")

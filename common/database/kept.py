@@ -1,7 +1,7 @@
-"""Connections that stay lent while statements follow one another.
+"""Connections that stay borrowed from the pool while statements follow one another.
 
-To borrow a connection for each statement, and to watch its socket anew, takes half of what a
-process does for a message's transaction (docs/decisions/calls.md).
+Borrowing a connection for each statement, and watching its socket anew, is half of what a process
+does for a message's transaction (docs/decisions/calls.md).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-KEEP_SECONDS: Final = 60.0  # then the pool may end it, as it does with old ones
+KEEP_SECONDS: Final = 60.0  # then it goes back to the pool, which may close it as too old
 
 
 class KeptConnection:
@@ -38,14 +38,14 @@ class KeptConnection:
 
     @property
     def may_stay(self) -> bool:
-        """Whether it can take another statement, and is not kept for too long."""
+        """Whether it can take another statement, and has not been kept for too long."""
         return (
             self._pgconn.transaction_status == TransactionStatus.IDLE
             and self._loop.time() < self._until
         )
 
     def look(self) -> None:
-        """Raises OperationalError where the server has ended it."""
+        """Raises OperationalError if the server has closed it."""
         if self._pgconn.status != ConnStatus.OK:
             raise psycopg.OperationalError("the connection is lost")
         while self._readable.poll(0):
@@ -53,7 +53,7 @@ class KeptConnection:
 
     async def finish(self) -> PGresult:
         """The last result of what was written to libpq. Raises psycopg.Error."""
-        if self._pgconn.flush():  # more than the socket takes at once
+        if self._pgconn.flush():  # more than the socket accepts at once
             self.unwatch()
             try:
                 results: list[PGresult] = await self.connection.wait(
@@ -66,7 +66,7 @@ class KeptConnection:
             results = self._results = []
             self._answer = self._loop.create_future()
             await self._answer
-        for result in results:  # the first one says why; that of a lost connection may follow
+        for result in results:  # the first one says why; a lost connection's may follow
             if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
                 raise psycopg.errors.error_from_result(result, encoding="utf-8")
         if not results:
@@ -90,7 +90,7 @@ class KeptConnection:
         try:
             self._pgconn.consume_input()
         except psycopg.OperationalError:
-            # libpq has closed the socket, and another one will have its number.
+            # libpq has closed the socket, and its number will be reused
             self.unwatch()
             raise
 

@@ -1,4 +1,4 @@
-"""A pool of connections and numbered migrations: what users and chats both need of PostgreSQL."""
+"""A pool of connections, and numbered migrations, for users and chats."""
 
 import asyncio
 import re
@@ -26,22 +26,23 @@ Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]
 
 
 def warm_up() -> None:
-    """Has libpq load what it proves a password with: 1 MB that forked processes share."""
+    """Has libpq load what it needs to prove a password: 1 MB that forked processes share."""
     connection = psycopg.pq.PGconn.connect_start(b"host=/nowhere")
     connection.encrypt_password(b"", b"", b"scram-sha-256")
     connection.finish()
 
 
 class _LastUsedFirst(deque[Connection]):
-    """Idle connections. In turns, as the pool would use them, each statement would wake another
-    server process, whose memory no processor has in its cache any more."""
+    """Idle connections, the last used first. Used in turn, as in the pool's own order, each
+    statement would wake a different server process, whose memory has left every processor's cache.
+    """
 
     def append(self, connection: Connection) -> None:
         self.appendleft(connection)
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """Fails with the names of common/database/failures.py."""
+    """Its errors are those of common/database/failures.py."""
 
     def __init__(self, *arguments: Any, primary: Primary, **options: Any) -> None:
         self.primary = primary
@@ -54,7 +55,7 @@ class Pool(AsyncConnectionPool[Connection]):
         self._prepared: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
 
     async def _shrink_pool(self) -> None:
-        self._pool.rotate(1)  # the one that was not used for longest goes
+        self._pool.rotate(1)  # drop the one that was unused for longest
         await super()._shrink_pool()
 
     @property
@@ -70,7 +71,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
-        """Commits at its end, and rolls back on an exception."""
+        """Commits at the end, and rolls back on an exception."""
         with naming_failures():
             async with super().connection(timeout) as connection:
                 yield connection
@@ -86,18 +87,18 @@ class Pool(AsyncConnectionPool[Connection]):
         await self.kept.close()
 
     def refuse_unsure(self, connection: Connection) -> None:
-        """Raises DatabaseUnreachable where its last commit was not waited for."""
+        """Raises DatabaseUnreachable if its last commit did not wait for a standby."""
         if connection in self._unsure:
             self._unsure.discard(connection)
             raise DatabaseUnreachable("committed here alone: the wait was cancelled")
 
     def prepared_on(self, connection: Connection) -> set[str]:
-        """The names of statements that were prepared there, beside psycopg's own."""
+        """The names of statements prepared on this connection, besides psycopg's own."""
         return self._prepared.setdefault(connection, set())
 
     def watch_warnings(self, connection: Connection) -> None:
-        """PostgreSQL reports a commit whose wait for a standby was cancelled as committed, with a
-        warning that has no state of its own."""
+        """If the wait for a standby is cancelled, PostgreSQL reports the commit as done, with a
+        warning that has no SQLSTATE of its own."""
         known = ref(connection)
 
         def hear(said: psycopg.errors.Diagnostic) -> None:
@@ -109,24 +110,25 @@ class Pool(AsyncConnectionPool[Connection]):
 
 
 LOOK_SECONDS: Final = 1.0  # a kept connection that was not used between two looks goes back
-# One above the least that nobody needed for so long is closed, and then the next: each takes 4 MB
-# of the server's.
+# When connections above the minimum were not needed for so long, one is closed, then the next: each
+# takes 4 MB on the server.
 IDLE_SECONDS: Final = 5.0
-# 17 does not add a column to a table whose rows a function takes, as a migration of chats does.
+# PostgreSQL 17 cannot add a column to a table whose row type is a function's argument, as a
+# migration of chats does.
 OLDEST_POSTGRES: Final = 180_000
 # Guards migrations when several replicas start together; any constant will do.
 MIGRATION_LOCK = 7_240_551
 MIGRATION_WAIT_MS: Final = 300  # less than `lock_timeout` below
 MIGRATION_PAUSE_SECONDS: Final = 1.0
-# A client that was stopped in the middle must not hold locks; a lock must not be waited for longer
-# than a caller waits.
+# A stopped client must not hold locks, and nothing may wait for a lock longer than its caller
+# waits.
 _SESSION_OPTIONS = (
     "-c lock_timeout=1000 -c idle_in_transaction_session_timeout=1000"
     " -c statement_timeout=5000 -c transaction_timeout=5000"
 )
 
 
-# A server whose machine is gone, or a cut cable, is noticed in seconds.
+# Detects within seconds that the server's machine is gone, or a cable cut.
 _TCP = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -144,15 +146,14 @@ def create_pool(
     primary: Primary | None = None,
     arrive: Arrive | None = None,
 ) -> Pool:
-    """A pool that is not open yet; waiting for a connection longer than 2 s raises
-    DatabaseUnreachable.
+    """A pool that is not open yet. Raises DatabaseUnreachable after waiting 2 s for a connection.
 
-    `autocommit` is on: a transaction is where `connection.transaction()` says so, and nowhere else.
-    `options` are further settings of its sessions: `-c name=value …`. A connection that the server
-    has closed meanwhile is never given out.
+    `autocommit` is on: only `connection.transaction()` begins a transaction. `options` are further
+    settings of its sessions: `-c name=value …`. It never gives out a connection that the server has
+    closed meanwhile.
 
-    Of several servers in the URL it takes the one that takes writes. `primary` remembers which; no
-    connection to one of a newer timeline is given out before `arrive` has returned.
+    Of several servers in the URL it uses the one that accepts writes. `primary` remembers which; no
+    connection to a server of a newer timeline is given out before `arrive` has returned.
     """
     hosts = Hosts(url)
     primary = primary or Primary()
@@ -185,7 +186,7 @@ def create_pool(
             primary.refuse_older(connection)
             _read_end(connection)
         except psycopg.OperationalError:
-            # A restart closes all of them. Found one by one, each would cost its caller a pause.
+            # A restart closes all of them. Found one by one, each would make its caller wait.
             await pool.check()
             raise
 
@@ -206,17 +207,17 @@ def create_pool(
             **_TCP,
         },
         max_idle=IDLE_SECONDS,
-        reconnect_timeout=0.25,  # the next request tries anew
+        reconnect_timeout=0.25,  # the next request tries again
     )
     POOL_METRICS.watch(pool)
     return pool
 
 
 def _read_end(connection: Connection) -> None:
-    """Raises OperationalError where the server has ended the connection.
+    """Raises OperationalError if the server has closed the connection.
 
-    A query that finds it out would cost each user of a healthy connection a round trip. An idle
-    connection has nothing to read but the server's farewell, its end, or a notice.
+    A test query would cost each user of a healthy connection a round trip. An idle connection has
+    nothing to read except the server's last message, the end of the stream, or a notice.
     """
     readable = select.poll()
     readable.register(connection.fileno(), select.POLLIN)
@@ -225,7 +226,9 @@ def _read_end(connection: Connection) -> None:
 
 
 class KeptConnections:
-    """Of one pool, which gets those that are free as soon as somebody waits for a connection."""
+    """The kept connections of one pool; free ones go back to it as soon as somebody waits for
+    one.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -238,8 +241,8 @@ class KeptConnections:
         return len(self._free)
 
     async def take(self) -> KeptConnection:
-        """The one that was used last, or another one of the pool's; `put` must follow. Raises
-        psycopg.OperationalError."""
+        """The most recently used kept connection, or a new one from the pool; `put` must follow.
+        Raises psycopg.OperationalError."""
         while self._free:
             kept = self._free.pop()
             try:
@@ -247,7 +250,7 @@ class KeptConnections:
                 kept.look()
             except psycopg.OperationalError:
                 self._free.append(kept)
-                await self.return_free()  # a restart ends all of them
+                await self.return_free()  # a restart closes all of them
                 await self._pool.check()
             else:
                 return kept
@@ -255,7 +258,7 @@ class KeptConnections:
         return KeptConnection(connection, self._pool.prepared_on(connection))
 
     async def put(self, kept: KeptConnection) -> None:
-        """It goes back to the pool where it is not as it was, is old, or somebody waits for it."""
+        """Keeps it, or returns it to the pool if it has changed, is old, or somebody waits."""
         if self._pool.closed or self._pool.is_awaited or not kept.may_stay:
             await asyncio.wait([self._return(kept)])
             return
@@ -270,7 +273,7 @@ class KeptConnections:
             await asyncio.wait([self._return(kept) for kept in free])
 
     async def close(self) -> None:
-        """Those that are in use go back by `put`."""
+        """Connections in use are returned by `put`."""
         if self._timer is not None:
             self._timer.cancel()
         await self.return_free()
@@ -290,7 +293,7 @@ class KeptConnections:
             self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
     def _return(self, kept: KeptConnection) -> asyncio.Task[None]:
-        """A task, so that whoever waits for it may be cancelled."""
+        """As a task, because the caller that waits for it may be cancelled."""
         kept.unwatch()
         task = asyncio.create_task(self._pool.putconn(kept.connection))
         self._returns.add(task)
@@ -306,11 +309,12 @@ async def begin(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def migrate(url: str, folder: Path) -> list[str]:
-    """Applies the folder's `NNNN_name.sql` that are not applied yet, each in its own transaction.
+    """Applies those of the folder's `NNNN_name.sql` that are not applied yet, each in its own
+    transaction.
 
     Several replicas may call it together: one works, the others wait. Returns the names applied.
-    Raises ValueError for a badly named file, DatabaseUnavailable, DatabaseTooOld, psycopg.Error
-    where a migration fails.
+    Raises ValueError for a badly named file; DatabaseUnavailable, DatabaseTooOld or psycopg.Error
+    if a migration fails.
     """
     files = await asyncio.to_thread(lambda: sorted(folder.glob("*.sql")))
     for file in files:
@@ -344,8 +348,8 @@ async def migrate(url: str, folder: Path) -> list[str]:
 
 
 async def _apply(connection: Connection, name: str, statements: bytes) -> None:
-    """As often as it takes: while it waits for the lock of a table that a backup reads, say, all
-    others wait behind it, so it never waits for long."""
+    """Retries as often as necessary: while it waits for a table lock, held by a backup for example,
+    everybody else waits behind it, so each wait is short."""
     while True:
         try:
             async with connection.transaction():

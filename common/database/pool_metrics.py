@@ -22,7 +22,7 @@ _NOW: Final = (
 
 
 class PoolMetrics(Collector):
-    """Of the last pool that was made: a service has one."""
+    """The metrics of the pool that was created last: a service has only one."""
 
     def __init__(self) -> None:
         self._pool: AsyncConnectionPool[Any] | None = None

@@ -1,8 +1,10 @@
-"""The server that takes writes: what its answers survive, and whether it has all of the one before.
+"""The server that accepts writes: what its answers survive, and whether it has everything that its
+predecessor had.
 
-A standby that is promoted begins a new timeline of the write-ahead log. What the primary before it
-had written beyond that point is gone. Where each commit waited for a standby nobody was told of it;
-else answers may be lost, and clients may hold events whose seqs will be given to others.
+A standby that is promoted begins a new timeline of the write-ahead log. What the old primary wrote
+beyond that point is gone. If each commit waited for a standby, nobody was told of those writes;
+otherwise answered commits may be lost, and clients may hold events whose seqs will be given out
+again.
 """
 
 from typing import Any, Final, Literal, NamedTuple
@@ -33,15 +35,15 @@ SELECT (SELECT system_identifier FROM pg_control_system()),
         ELSE 'process' END
 """
 
-# A commit of this one waits for the standbys as any other does, and so for all before it: what was
-# found in the database may be of a commit that has not waited, because its wait was cancelled or
+# Committing this waits for the standbys like any other commit, and so for all before it: what was
+# read from the database may come from a commit that did not wait, because its wait was cancelled or
 # the server has recovered since.
 SETTLE_WHAT_WAS_FOUND: Final = "SELECT pg_logical_emit_message(true, 'hubbub', '')"
 
 
 class ServerFacts(NamedTuple):
-    """`system` stays the same over failovers. `began` is the position in the log at which the
-    timeline began, None where the server has started since; `position` the one of now."""
+    """`system` stays the same over failovers. `began` is the log position at which the timeline
+    began, None if the server has started since; `position` is the current one."""
 
     system: int
     timeline: int
@@ -51,11 +53,11 @@ class ServerFacts(NamedTuple):
 
 
 class Primary:
-    """What a process remembers of the server that took writes last."""
+    """What a process remembers of the server that last accepted writes."""
 
     def __init__(self) -> None:
         self.facts: ServerFacts | None = None
-        # Up to here commits were answered that no standby had to have.
+        # Commits up to here were answered without being on a standby for sure.
         self._unsafe_position = -1
         self._timelines: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
@@ -64,8 +66,8 @@ class Primary:
         return {"answersSurvive": self.facts.survives if self.facts else "unknown"}
 
     def judge(self, seen: ServerFacts) -> Verdict:
-        """What a server is beside the one that is remembered. `lost` means that answered commits
-        may be lost: it is only known that they are not where a standby had to have each."""
+        """How a server compares with the remembered one. `lost` means that answered commits may be
+        lost: only if each had to be on a standby is it certain that none is."""
         known = self.facts
         if known is None or known.system != seen.system:
             return "first"
@@ -78,7 +80,7 @@ class Primary:
         return "lost" if (seen.began or 0) < self._unsafe_position else "kept"
 
     def note(self, seen: ServerFacts) -> None:
-        """It is the one that takes writes."""
+        """Remembers this server as the one that accepts writes."""
         if self.facts is None or self.facts.survives != seen.survives:
             log("answers survive", what=seen.survives, timeline=seen.timeline)
         if self.facts is not None and self.facts[:2] != seen[:2]:
@@ -89,18 +91,20 @@ class Primary:
         SURVIVES.set(_LEVELS.index(seen.survives))
 
     def remember(self, connection: Any, timeline: int) -> None:
-        """Of which timeline a connection is; its server stays on it for as long as it lasts."""
+        """Records the timeline of a connection; its server stays on it while the connection
+        lasts.
+        """
         self._timelines[connection] = timeline
 
     def refuse_older(self, connection: Any) -> None:
-        """Raises OperationalError for one to a server that others have left: it may still take
-        writes where nobody has told it."""
+        """Raises OperationalError for a connection to a server that has been replaced: it may still
+        accept writes if it does not know."""
         timeline = self._timelines.get(connection)
         if timeline is not None and self.facts is not None and timeline < self.facts.timeline:
             raise psycopg.OperationalError("the server is of an older timeline")
 
     async def look(self, pool: Any) -> None:
-        """Asks the server once more: its settings may have changed. Raises DatabaseUnavailable."""
+        """Asks the server again: its settings may have changed. Raises DatabaseUnavailable."""
         async with pool.connection() as connection:
             seen = await ask(connection)
         if self.judge(seen) in ("first", "same"):

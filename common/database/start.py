@@ -1,4 +1,4 @@
-"""Waits for the database at the start of a service."""
+"""Waits for the database when a service starts."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ RETRY_SECONDS: Final = 0.1
 
 
 async def set_up_when_reachable(set_up: Callable[[], Awaitable[None]]) -> None:
-    """Again and again for a while; then raises what `set_up` raised."""
+    """Retries for a while; then raises what `set_up` raised."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Whose token is good: public keys and revoked sessions, kept current from users.
+"""Which tokens are valid: public keys and revoked sessions, kept current from users.
 
-edge and realtime each have one. When users is gone the last keys and revocations stand, so that
-sends and reads go on. Knows no request and no socket: it tells its callers which sessions have
-just been revoked.
+edge and realtime have one each. While users is down, the last keys and revocations apply, so that
+sends and reads go on. Knows no request and no socket: it tells its callers which sessions have just
+been revoked.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.5
 POLL_TIMEOUT_SECONDS: Final = 1.0
-POLL_TRY_SECONDS: Final = 0.4  # a hung replica must not cost the second that a revocation has
-AT_REST_SECONDS: Final = 10.0  # whoever comes then waits for a poll
+POLL_TRY_SECONDS: Final = 0.4  # a hung replica must not use up the second that a revocation has
+AT_REST_SECONDS: Final = 10.0  # then requests wait for a poll
 FIRST_POLL_SECONDS: Final = 0.1  # until users has answered once
 KEYS_EVERY_POLLS: Final = 10  # a new key is published a minute before it signs
 MAX_UNREPORTED_USES: Final = 10_000
-# A revoked session's last access token has run out by then, whatever the clocks say.
+# By then a revoked session's last access token has expired, whatever the clocks say.
 REMEMBER_SECONDS: Final = ACCESS_TOKEN_SECONDS + 60
 
 
 class SessionRevoked(Exception):
-    """The token is good, but its session was ended."""
+    """The token is valid, but its session has ended."""
 
 
 class Credentials:
-    """`name` is this process's: it spreads the polls of many over users' replicas. `revoked` is
-    called with the sessions that were revoked since the last time."""
+    """`name` is this process's: it spreads the polls of many processes over users' replicas.
+    `revoked` is called with the sessions that were revoked since the last time."""
 
     def __init__(
         self,
@@ -63,18 +63,20 @@ class Credentials:
 
     @property
     def missing(self) -> str | None:
-        """What it cannot do without, or None."""
+        """What is missing before it can verify tokens, or None."""
         if not self._verifier.has_keys:
             return "keys of users"
         return None if self._knows_revocations else "revocations of users"
 
     @property
     def is_behind(self) -> bool:
-        """Whether revocations were not asked for lately: nobody was there, or it has just begun."""
+        """Whether revocations were not polled lately: the process was at rest, or has just
+        begun.
+        """
         return not self._caught_up.is_set()
 
     async def catch_up(self) -> None:
-        """Waits for users to be asked. That may have failed: then the last answer stands."""
+        """Waits until users was asked. If that failed, the last answer applies."""
         self._woken.set()
         await self._caught_up.wait()
 
@@ -92,31 +94,31 @@ class Credentials:
         return claims
 
     def is_revoked(self, session: str) -> bool:
-        """Whether the session was ended."""
+        """Whether the session has ended."""
         return session in self._revoked
 
     def revoke(self, session: str) -> None:
-        """Its tokens are refused from now on, here; users has ended it already."""
+        """Refuses the session's tokens here from now on; users has already ended it."""
         self._revoked[session] = time.monotonic() + REMEMBER_SECONDS
 
     def hear(self, notice: bytes) -> None:
-        """users names sessions that it has just ended, with spaces between. Where they are many,
-        and in the release before, it names none."""
+        """users names sessions that it has just ended, separated by spaces. If they are many, and
+        in the previous release, it names none."""
         named = notice.decode(errors="replace").split()
         self._end([session for session in named if is_id(session)])
         self.wake()
 
     def hear_bus(self, messages: Sequence[Sequence[bytes]]) -> None:
-        """The same of [kind, topic, notice] from a bus where nothing else is subscribed."""
+        """The same for [kind, topic, notice] from a bus that subscribes nothing else."""
         for *_, notice in messages:
             self.hear(notice)
 
     def wake(self, *_: object) -> None:
-        """Something was revoked: ask at once."""
+        """Something was revoked: poll at once."""
         self._woken.set()
 
     async def watch(self) -> None:
-        """Asks users every half second, for keys more seldom, until cancelled. Less often at
+        """Polls users every half second, for keys less often, until cancelled. Polls are rarer at
         rest: no socket is open then, and a request with a token waits for the next poll."""
         polls = 0
         is_reachable = True
@@ -132,7 +134,7 @@ class Credentials:
                     log("users does not answer, keeping keys and revocations")
                 is_reachable = False
             if self.missing:
-                self._caught_up.set()  # nobody is let in, and nobody has to wait for that
+                self._caught_up.set()  # nobody is let in, so nobody has to wait for it
                 await NEVER.wait(self._woken, FIRST_POLL_SECONDS)
                 continue
             if self._rest.has_begun():
@@ -161,7 +163,7 @@ class Credentials:
         request = RevocationsRequest(after=self._last_number)
         news = await self._ask("revocations", request, Revocations)
         self._end(news.sessions)
-        # A log that got shorter was restored from a copy: read it from its start.
+        # A log that got shorter was restored from a backup: read it from its start.
         self._last_number = news.last if news.last >= self._last_number else 0
         self._knows_revocations = True
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Who a request comes from, by its Authorization header. Knows no route."""
+"""Authenticates a request by its Authorization header. Knows no route."""
 
 from common.identity.credentials import Credentials, SessionRevoked
 from common.identity.tokens import Claims, TokenError
@@ -7,29 +7,30 @@ from common.protocol.errors import Refusal, unavailable
 
 
 class Gate:
-    """Lets in whose token is good."""
+    """Admits callers whose token is valid."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     @property
     def missing(self) -> str | None:
-        """What it cannot do without, or None."""
+        """What is missing before it can admit anybody, or None."""
         return self._credentials.missing
 
     @property
     def is_behind(self) -> bool:
-        """Whether `catch_up` is to be awaited before somebody is admitted."""
+        """Whether `catch_up` must be awaited before a caller is admitted."""
         return self._credentials.is_behind
 
     async def catch_up(self) -> None:
-        """Asks users what was revoked while nobody was here."""
+        """Asks users what was revoked while this process was at rest."""
         await self._credentials.catch_up()
 
     def admit(self, authorization: str | None, *, also_revoked: bool = False) -> Claims:
-        """The caller, from the value of the header; `also_revoked` one whose session was ended.
+        """The caller, from the value of the header; with `also_revoked`, even if the session has
+        ended.
 
-        Raises Refusal unauthenticated; unavailable while nothing was heard from users yet.
+        Raises Refusal unauthenticated; unavailable until users has answered once.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -43,14 +44,14 @@ class Gate:
             raise Refusal("unauthenticated", "The access token is not valid.") from error
 
     def demand_session(self, caller: Claims) -> None:
-        """Raises Refusal unauthenticated where it has ended since the caller was admitted."""
+        """Raises Refusal unauthenticated if the session has ended since the caller was admitted."""
         if self._credentials.is_revoked(caller.session):
             raise Refusal("unauthenticated", "The session has ended meanwhile.")
 
     def revoke(self, session: str) -> None:
-        """users has just ended it for us: its tokens are refused here at once."""
+        """users has just ended this session for us: refuse its tokens here at once."""
         self._credentials.revoke(session)
 
     def ask_anew(self) -> None:
-        """users has just ended sessions that only it knows."""
+        """users has just ended sessions whose names only it knows."""
         self._credentials.wake()

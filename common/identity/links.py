@@ -1,6 +1,6 @@
-"""Links to files that work without a token: who has one may have the file for a while.
+"""Links to files that work without a token, for a limited time, for anybody who has the link.
 
-edge signs them for those who may have the file now, `files` checks them. Pure.
+edge signs them for users who may have the file now, `files` checks them. Pure.
 """
 
 import hmac
@@ -16,7 +16,7 @@ LinkOf = Literal["file", "preview"]
 
 
 class Link(NamedTuple):
-    """What a link is good for; `expires` in whole Unix seconds."""
+    """What a link gives access to; `expires` in whole Unix seconds."""
 
     file: str
     of: LinkOf
@@ -24,18 +24,19 @@ class Link(NamedTuple):
 
 
 class LinkSigner:
-    """Signs with a key of its own, made of the first secret; links of the others are good too."""
+    """Signs with a key derived from the first secret; links signed with the other secrets are valid
+    too."""
 
     def __init__(self, *secrets: str) -> None:
         self._keys = [hmac.digest(secret.encode(), _PURPOSE, sha256) for secret in secrets]
 
     def sign(self, link: Link) -> str:
-        """One component of a path."""
+        """The link's signed part: one component of a path."""
         said = f"{link.file}.{link.of}.{link.expires}"
         return f"{said}.{_seal(self._keys[0], said)}"
 
     def read(self, text: str, now: float) -> Link | None:
-        """None for one that was not signed here, and for one that has expired."""
+        """None if the link was not signed here or has expired."""
         said, _, seal = text.rpartition(".")
         good = [hmac.compare_digest(seal.encode(), _seal(k, said).encode()) for k in self._keys]
         if not any(good):

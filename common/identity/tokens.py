@@ -1,12 +1,12 @@
-"""Access tokens: Ed25519 JWTs (RFC 7519, RFC 8037), verified where a person's request arrives.
+"""Access tokens: Ed25519 JWTs (RFC 7519, RFC 8037), verified where a user's request arrives.
 
-users signs them; edge and realtime verify them with the public keys that users publishes, and
-keep a small cache of verified ones, because checking a signature is expensive. Revocation is not
-known here.
+users signs them; edge and realtime verify them with the public keys that users publishes, and keep
+a small cache of verified ones, because checking a signature is expensive. Knows nothing of
+revocation.
 
-After an outage thousands come with tokens that a process has not seen. The JWT library takes as
-long as the signature for what is around it, so a header that it has found good once is not judged
-by it again: of such a token the signature and the claims are looked at here.
+After an outage thousands of clients come with tokens that a process has not seen. The JWT library
+takes as long for the rest of a token as for its signature, so once it has accepted a header, only
+the signature and the claims of tokens with this header are checked, here.
 """
 
 import time
@@ -23,13 +23,13 @@ ISSUER = "hubbub"
 AUDIENCE = "hubbub"
 ALGORITHM = "EdDSA"
 CLOCK_SKEW_SECONDS = 5  # between the machine that signs and those that verify
-MAX_VERIFIED: Final = 10_000  # tokens of which a process remembers that they are good
+MAX_VERIFIED: Final = 10_000  # verified tokens that a process remembers
 _REQUIRED = ["iss", "aud", "sub", "sid", "gen", "exp", "nbf"]
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who the token's bearer is; `expires` in Unix seconds; `generation` counts a session's
-    refreshes."""
+    """The identity of the token's bearer; `expires` in Unix seconds; `generation` counts a
+    session's refreshes."""
 
     user: str
     session: str
@@ -38,7 +38,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct):
-    """What a token of ours has in it, as users writes it."""
+    """The contents of our tokens, as users writes them."""
 
     iss: str
     aud: str
@@ -54,11 +54,11 @@ _decode: Final = msgspec.json.Decoder(_Found).decode
 
 
 class TokenError(Exception):
-    """The token is no token of ours, or not valid yet."""
+    """The token is not one of ours, or not valid yet."""
 
 
 class TokenExpired(TokenError):
-    """The token is otherwise good."""
+    """The token has expired, but is otherwise valid."""
 
     def __init__(self, claims: Claims) -> None:
         super().__init__("expired")
@@ -66,12 +66,12 @@ class TokenExpired(TokenError):
 
 
 class TokenVerifier:
-    """Verifies with the keys of a JWKS; holds at most `MAX_VERIFIED` verified tokens."""
+    """Verifies with the keys of a JWKS; caches at most `MAX_VERIFIED` verified tokens."""
 
     def __init__(self) -> None:
         self._published: list[dict[str, Any]] = []
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._known: dict[str, Ed25519PublicKey] = {}  # by headers of tokens that were good
+        self._known: dict[str, Ed25519PublicKey] = {}  # by header of a token that was valid
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     @property
@@ -79,7 +79,7 @@ class TokenVerifier:
         return bool(self._keys)
 
     def replace_keys(self, jwks: list[dict[str, Any]]) -> None:
-        """What users publishes now; tokens of a key that is gone are verified no more."""
+        """Takes the keys that users publishes now; tokens signed with other keys are refused."""
         if jwks == self._published:
             return
         keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in jwks}
@@ -91,7 +91,7 @@ class TokenVerifier:
     def verify(self, token: str) -> tuple[Claims, bool]:
         """The claims, and whether this process sees the token for the first time.
 
-        Raises TokenExpired for one that was good, TokenError for all others.
+        Raises TokenExpired if it was valid once, TokenError in all other cases.
         """
         if (claims := self._verified.get(token)) is not None:
             if claims.expires <= time.time():
@@ -112,7 +112,7 @@ class TokenVerifier:
         return claims or self._check_any(token)
 
     def _check_any(self, token: str) -> Claims:
-        """As the JWT library sees it."""
+        """Has the JWT library check the token."""
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
             found = jwt.decode(
@@ -122,7 +122,7 @@ class TokenVerifier:
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 leeway=CLOCK_SKEW_SECONDS,
-                # expiry is ours to judge: an expired token must be told from a bad one
+                # we check expiry: an expired token is refused differently from an invalid one
                 options={"require": _REQUIRED, "verify_exp": False},
             )
             claims = Claims(
@@ -139,12 +139,12 @@ class TokenVerifier:
 
 
 def _check_known(key: Ed25519PublicKey, head: str, rest: str) -> Claims | None:
-    """Raises TokenError for a bad signature; None for what only the library can judge."""
+    """Raises TokenError for a bad signature; None if only the library can check the token."""
     payload, _, signature = rest.partition(".")
     try:
         raw = _decode_part(signature)
         key.verify(raw, f"{head}.{payload}".encode("ascii"))
-        # Or else a good token had many spellings, each with a place in the cache.
+        # Otherwise a valid token had many spellings, each with a place in the cache.
         if urlsafe_b64encode(raw).rstrip(b"=").decode() != signature:
             return None
         found = _decode(_decode_part(payload))

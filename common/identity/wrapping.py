@@ -1,6 +1,6 @@
-"""Secrets in a database, sealed by one that is not in it: AES-256-GCM, NIST SP 800-38D.
+"""Secrets in a database, encrypted with one that is not in it: AES-256-GCM, NIST SP 800-38D.
 
-The name of each is sealed in with it, so that one cannot be put in another one's place. Pure.
+The name of each is authenticated with it, so that one cannot be put in another one's place. Pure.
 """
 
 import os
@@ -16,11 +16,11 @@ _PURPOSE: Final = b"hubbub keys in users' database"
 
 
 class WrongSecret(Exception):
-    """It was sealed by another secret, or for another name, or was changed since."""
+    """It was encrypted with another secret, or for another name, or was changed since."""
 
 
 class Wrapping:
-    """Seals and opens with a key of its own, made from a secret (RFC 5869)."""
+    """Encrypts and decrypts with a key of its own, derived from a secret (RFC 5869)."""
 
     def __init__(self, secret: str) -> None:
         derived = HKDF(SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret.encode())

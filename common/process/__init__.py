@@ -1,1 +1,1 @@
-"""What every process of ours has: settings, logs, traces, tasks, a start and an end."""
+"""What every process of ours has: settings, logs, traces, tasks, startup and shutdown."""

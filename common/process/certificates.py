@@ -1,8 +1,8 @@
-"""TLS between hosts: the certificate that a process shows, and the CA by which it checks others.
+"""TLS between hosts: the certificate that a process shows, and the CA by which it verifies others.
 
-A certificate of a service is for the service's name (`DNS:users`), not for an address: replicas
-come and go at other ones. What is wrong with a certificate is said in words, at the start where it
-is this process's own.
+A service's certificate is for the service's name (`DNS:users`), not for an address, because
+replicas get new addresses. Errors in a process's own certificate are reported in plain words when
+it starts.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ EXPIRES: Final = Gauge(
 
 
 class CallsTls(NamedTuple):
-    """Files of the operator's; None where calls go in the clear."""
+    """The operator's certificate files; None where calls are unencrypted."""
 
     certificate: Path | None = None
     key: Path | None = None
@@ -37,7 +37,7 @@ class CallsTls(NamedTuple):
 
 
 def join_calls_tls(certificate: Path | None, key: Path | None, ca: Path | None) -> CallsTls:
-    """Raises ValueError where a file is missing or not in PEM."""
+    """Raises ValueError if a file is missing or not in PEM."""
     if certificate:
         with _naming_unreadable():
             _load(_server_context(), certificate, key)
@@ -55,10 +55,10 @@ def client_context(ca: Path) -> ssl.SSLContext:
 
 
 class ServerTls:
-    """What a process shows to its callers; new files are taken up while it runs."""
+    """The certificate that a process shows to its callers; new files are loaded while it runs."""
 
     def __init__(self, files: CallsTls, name: str) -> None:
-        """Raises ValueError where the certificate is not valid now, or not for this name."""
+        """Raises ValueError if the certificate is not valid now, or not for this name."""
         assert files.certificate is not None
         self._certificate, self._key, self._name = files.certificate, files.key, name
         self.context = _server_context()
@@ -66,7 +66,7 @@ class ServerTls:
             self._read()
 
     async def keep_current(self) -> None:
-        """Reads changed files again, until cancelled; what is wrong with them is logged."""
+        """Reloads changed files, until cancelled; errors in them are logged."""
         seen = self._times()
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
@@ -83,9 +83,9 @@ class ServerTls:
             seen = now
 
     def _read(self) -> None:
-        """Raises OSError where a file is missing, ValueError."""
-        # What is shown changes only with what may be shown: OpenSSL would lose the old key by one
-        # that does not fit.
+        """Raises OSError if a file is missing, ValueError."""
+        # Replace the certificate only once it is valid with its key: OpenSSL would lose the old key
+        # to one that does not fit.
         _load(_server_context(), self._certificate, self._key)
         own, names = _read_own(self._certificate)
         ends = own.not_valid_after_utc
@@ -111,7 +111,7 @@ class ServerTls:
 
 
 def describe_tls(error: ssl.SSLError) -> str:
-    """What was wrong with the other side."""
+    """What was wrong with the peer's certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate refused: {error.verify_message}"
     if error.reason == "WRONG_VERSION_NUMBER":
@@ -127,7 +127,7 @@ def _server_context() -> ssl.SSLContext:
 
 @contextmanager
 def _naming_unreadable() -> Iterator[None]:
-    """Raises ValueError where a file cannot be read."""
+    """Raises ValueError if a file cannot be read."""
     try:
         yield
     except OSError as error:
@@ -135,7 +135,7 @@ def _naming_unreadable() -> Iterator[None]:
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
-    """Raises OSError where a file is missing, ValueError."""
+    """Raises OSError if a file is missing, ValueError."""
     for path in filter(None, (certificate, key)):
         path.read_bytes()  # OpenSSL does not say which one is missing
     try:
@@ -147,8 +147,8 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
 
 
 def _read_own(path: Path) -> "tuple[Certificate, list[str]]":
-    """With the names that it is for."""
-    from cryptography import x509  # 4 MB, of which a process without a certificate needs nothing
+    """Our certificate, with the names that it is for."""
+    from cryptography import x509  # 4 MB, which a process without a certificate does not need
 
     own = x509.load_pem_x509_certificate(path.read_bytes())
     try:

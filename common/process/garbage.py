@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, set for processes that serve."""
+"""Python's cyclic garbage collector, tuned for servers."""
 
 import gc
 
@@ -6,11 +6,11 @@ THRESHOLDS = (20_000, 20, 50)
 
 
 def tune_garbage_collection() -> None:
-    """What was made at the start lives as long as the process: it is not examined again.
+    """What was created at startup lives as long as the process: the collector skips it.
 
-    To be called at the end of a start. Requests and connections leave few cycles behind, so a
-    collection of all that lives, which stops the process for tens of milliseconds with ten thousand
-    connections, is seldom worth its time.
+    Call it at the end of startup. Requests and connections leave few cycles behind, so a collection
+    of all live objects, which stops a process with ten thousand connections for tens of
+    milliseconds, is rarely worth its time.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""A file that log lines are appended to, whatever happens to it: a full disk, a new name.
+"""A file that log lines are appended to, even if the disk is full or the file is renamed.
 
 Knows nothing of what the lines say.
 """
@@ -15,10 +15,10 @@ FOLLOW_SECONDS: Final = 1.0
 
 
 class LogFile:
-    """Standard output where there is no path.
+    """Standard output if there is no path.
 
-    Rotation is renaming: the process that bounds the logs renames the file, and within a second of
-    that the next line starts a new one, in each of the processes that write to it.
+    Rotation is renaming: the process that bounds the logs renames the file, and within a second the
+    next line of each writing process goes to a new one.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -29,7 +29,8 @@ class LogFile:
         self._waiting: list[bytes] = []
 
     def append(self, line: bytes) -> None:
-        """A whole line. It is lost where it cannot be written: a full disk must stop no service."""
+        """Appends a whole line. A line that cannot be written is lost: a full disk must not stop a
+        service."""
         if self._waiting:
             self._waiting.append(line)
             self.flush()
@@ -37,14 +38,14 @@ class LogFile:
             self._write(line)
 
     def append_soon(self, line: bytes) -> None:
-        """The same at the end of this turn of the event loop at the latest, with the other lines of
-        the turn: a system call for all of them."""
+        """The same by the end of this turn of the event loop, together with the other lines of the
+        turn: one system call for all of them."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append(line)
 
     def flush(self) -> None:
-        """What `append_soon` was given."""
+        """Writes what `append_soon` was given."""
         lines, self._waiting = self._waiting, []
         if lines:
             self._write(b"".join(lines))
@@ -55,7 +56,7 @@ class LogFile:
                 self._followed = time.monotonic()
                 self._follow(self._path)
             data = b"\n" + lines if self._is_torn else lines
-            # A disk that fills up takes a part of the line.
+            # A disk that fills up takes part of the line.
             self._is_torn = os.write(self._descriptor, data) < len(data)
 
     def close(self) -> None:
@@ -68,7 +69,7 @@ class LogFile:
             self._descriptor = -1
 
     def _follow(self, path: Path) -> None:
-        """Open the file that has the name now."""
+        """Opens the file that has the name now."""
         with suppress(FileNotFoundError):
             if self._descriptor >= 0 and os.path.samestat(os.fstat(self._descriptor), path.stat()):
                 return

@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line with `time`, `level`, `role`, `trace`, `event`.
 
-Nothing that a client wrote and no credential may be passed in: no token, password, message text.
+Never pass in credentials or anything that a client wrote: no token, password, message text.
 """
 
 import logging
@@ -25,11 +25,11 @@ LEVELS: Final = {
 }
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _logger = logging.getLogger("hubbub")
-_USUAL: Final = {logging.INFO: "info"}  # names of levels; looking others up takes longer
+_USUAL: Final = {logging.INFO: "info"}  # level names; getLevelName takes longer
 
 
 class LogWriter:
-    """Writes what one process has to say."""
+    """Writes the log lines of one process."""
 
     def __init__(self, role: str, process: str, path: Path | None = None) -> None:
         self._role, self._process = role, process
@@ -37,12 +37,11 @@ class LogWriter:
         self._second, self._second_text = 0, ""
 
     def write(self, level: int, event: str, fields: Mapping[str, Any], moment: float = 0) -> None:
-        """`fields` add to the usual ones, or replace them. `moment` is now unless it is given."""
+        """`fields` are added to the usual ones, or replace them. `moment` defaults to now."""
         self._file.append(self._encode(level, event, fields, moment or time.time()))
 
     def write_soon(self, event: str, fields: Mapping[str, Any]) -> None:
-        """The same of now, for what is no trouble, with the other lines of this turn of the event
-        loop."""
+        """The same at level info, with the other lines of this turn of the event loop."""
         self._file.append_soon(self._encode(logging.INFO, event, fields, time.time()))
 
     def _encode(self, level: int, event: str, fields: Mapping[str, Any], moment: float) -> bytes:
@@ -58,14 +57,15 @@ class LogWriter:
         return _encode(line) + b"\n"
 
     def flush(self) -> None:
-        """What `write_soon` was given."""
+        """Writes what `write_soon` was given."""
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
 
     def _time(self, moment: float) -> str:
-        """As on the wire. There may be hundreds a second, and formatting a date takes long."""
+        """The time in wire format. There may be hundreds of lines a second, and formatting a date
+        is slow."""
         second = int(moment)
         if second != self._second:
             self._second = second
@@ -74,7 +74,7 @@ class LogWriter:
 
 
 class _Output:
-    """Where this process writes, once that was set up. A process has one."""
+    """Where this process writes, once that is set up. A process has one."""
 
     def __init__(self) -> None:
         self.writer: LogWriter | None = None
@@ -84,7 +84,7 @@ _output = _Output()
 
 
 class _ToOutput(logging.Handler):
-    """What libraries log, and whatever has a traceback."""
+    """Handles what libraries log, and anything with a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -98,15 +98,15 @@ class _ToOutput(logging.Handler):
 
 
 def set_up_logs(role: str, name: str, path: Path | None = None) -> None:
-    """Everything that logs in this process goes as JSON lines to the file, or to standard output
-    where there is none."""
+    """Everything that logs in this process writes JSON lines to the file, or to standard output if
+    there is none."""
     _output.writer = LogWriter(role, name, path)
     logging.root.handlers[:] = [_ToOutput()]
     set_levels()
 
 
 def set_levels() -> None:
-    """Where they are as they should be nothing is done: each change writes to all loggers."""
+    """Does nothing if levels are as they should be: each change walks all loggers."""
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
         if logger.level != level:
@@ -114,15 +114,16 @@ def set_levels() -> None:
 
 
 def log(event: str, *, level: int = logging.INFO, exception: bool = False, **fields: Any) -> None:
-    """One line; `fields` are figures and names, never what people wrote."""
+    """One line; `fields` are figures and names, never what users wrote."""
     if exception or _output.writer is None:
         _logger.log(level, event, exc_info=exception, extra={"fields": fields})
-    else:  # past logging, whose records cost as much again
+    else:  # bypasses logging, whose records would double the cost
         _output.writer.write(level, event, fields)
 
 
 def log_request(**fields: Any) -> None:
-    """A line "request": edge writes one for each, and those of one turn of its loop together."""
+    """A line "request": edge writes one for each request, all those of one turn of its loop
+    together."""
     if _output.writer is None:
         _logger.info("request", extra={"fields": fields})
     else:
@@ -130,6 +131,6 @@ def log_request(**fields: Any) -> None:
 
 
 def flush_requests() -> None:
-    """Before the answers leave that these lines are about."""
+    """Called before the answers that these lines are about are sent."""
     if _output.writer is not None:
         _output.writer.flush()

@@ -1,6 +1,7 @@
-"""How late a process's loop is: whatever is due there waits as long. And how many tasks it has.
+"""How late a process's event loop runs, which delays everything due in it, and how many tasks it
+has.
 
-One timer, four times a second unless the process is at rest; knows nothing of what keeps the loop
+One timer, four times a second unless the process is at rest; does not know what keeps the loop
 busy.
 """
 

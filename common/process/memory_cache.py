@@ -1,12 +1,12 @@
-"""A cache in the memory of this process: bounded in bytes, least recently used entries go
-first. Pure; it knows nothing of what it holds."""
+"""A cache in the memory of this process, bounded in bytes; the least recently used entries are
+evicted first. Pure; it knows nothing of what it holds."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-_OVERHEAD_BYTES: Final = 400  # what Python needs around each
+_OVERHEAD_BYTES: Final = 400  # Python's overhead per entry
 
 
 class _Entry(NamedTuple):
@@ -16,7 +16,7 @@ class _Entry(NamedTuple):
 
 
 class MemoryCache:
-    """Values by key. Each kind of value has keys of its own, so a caller knows the type of what it
+    """Values by key. Each kind of value has its own keys, so a caller knows the type of what it
     gets."""
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +26,7 @@ class MemoryCache:
         self.size = 0
 
     def get(self, key: str) -> Any:
-        """The value; None where there is none any more."""
+        """The value; None if there is none, or no longer."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -37,7 +37,7 @@ class MemoryCache:
         return entry.value
 
     def put(self, key: str, value: Any, size: int, seconds: float) -> None:
-        """`size` is that of its content in bytes."""
+        """`size` is that of the value's content in bytes."""
         self._drop(key)
         size += _OVERHEAD_BYTES
         self._entries[key] = _Entry(value, size, self._clock() + seconds)

@@ -1,8 +1,8 @@
-"""Whether anybody is there, and how often a process looks after things meanwhile.
+"""Whether a process is at rest, and how often it does its periodic work then.
 
-A timer that wakes a process which does nothing else costs 100 µs. So where nobody has asked a
-process for anything for a while, what it does again and again is done less often, and all of it
-together. The first request ends every such pause.
+A timer that wakes an otherwise idle process costs 100 µs. So when nobody has asked a process for
+anything for a while, its periodic work is done less often, and all of it at the same time. The
+first request ends every such pause.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
-AFTER_SECONDS: Final = 30.0  # without anybody
+AFTER_SECONDS: Final = 30.0  # without a request
 BEAT_SECONDS: Final = 2.0  # pauses at rest end together, at multiples of this
 EARLY_SECONDS: Final = 0.1
 
 
 class Rest:
-    """`note` is called for what people ask for, never for what processes do by themselves, or no
+    """`note` is called for what users ask for, never for what processes do by themselves, or no
     process would ever be at rest."""
 
     def __init__(
@@ -31,14 +31,15 @@ class Rest:
         self._was_noted = True
         self._noted_at = 0.0
         self._visitors = 0
-        # Not those of others: what all processes ask of one would come at once.
+        # Each process has its own beats: otherwise all of them would ask a service at the same
+        # time.
         self._first_beat = clock()
-        self._at_work: asyncio.Future[None] | None = None  # of the piece that began last
-        # What ends the pauses that are made at rest, in the order of their beginning.
+        self._at_work: asyncio.Future[None] | None = None  # of the latest piece of work
+        # Callbacks that end the pauses made at rest, oldest first.
         self._ends: dict[Callable[[], None], None] = {}
 
     def note(self) -> None:
-        """Somebody is there. Costs next to nothing, for it is called with every request."""
+        """A user has asked for something. Cheap, because it is called with every request."""
         self._was_noted = True
         if self._ends:
             ends, self._ends = self._ends, {}
@@ -47,7 +48,7 @@ class Rest:
 
     @contextmanager
     def visit(self) -> Iterator[None]:
-        """Somebody is there until the block ends, however long that takes."""
+        """Counts as in use until the block ends, however long that takes."""
         self._visitors += 1
         self.note()
         try:
@@ -57,15 +58,15 @@ class Rest:
             self.note()
 
     def has_begun(self) -> bool:
-        """Whether nobody was there for a while. To be asked a few times a minute at least: what was
-        noted since the last time counts as noted now."""
+        """Whether nobody has asked for anything for a while. Must be called a few times a minute:
+        what was noted since the last call counts as noted now."""
         if self._was_noted or self._visitors:
             self._was_noted = False
             self._noted_at = self._clock()
         return self._clock() - self._noted_at >= self._after_seconds
 
     async def pause(self, seconds: float, at_rest: float = BEAT_SECONDS) -> None:
-        """So long; at rest about `at_rest`, and no longer than until somebody comes."""
+        """Sleeps for `seconds`; at rest for about `at_rest`, or until a request ends the rest."""
         if not self.has_begun():
             await asyncio.sleep(seconds)
             return
@@ -75,8 +76,7 @@ class Rest:
     async def wait(
         self, event: asyncio.Event, seconds: float, at_rest: float = BEAT_SECONDS
     ) -> None:
-        """The same, or until the event is set. Where somebody comes to a process at rest it is set
-        for that."""
+        """The same, or until the event is set. A request that ends the rest sets it too."""
         if self.has_begun():
             await self._wait_at_rest(event, max(seconds, at_rest))
             return
@@ -106,9 +106,9 @@ class Rest:
 
     @asynccontextmanager
     async def in_turn(self, patience: float = math.inf) -> AsyncIterator[None]:
-        """For what is done between pauses: at rest one piece after the other, so that all of them
-        together need one connection to a database. Where somebody comes nothing waits for a piece
-        that takes its time, and what another process asks for only as long as its `patience`."""
+        """For periodic work: at rest one piece runs after the other, so that all of them together
+        need one database connection. When a rest ends nothing waits for a slow piece, and work that
+        another process asks for waits only for its `patience`."""
         until = self._clock() + patience
         while self._at_work is not None and self.has_begun():
             if patience == math.inf:
@@ -139,7 +139,7 @@ class Rest:
     def _until_beat(self, seconds: float) -> float:
         """Until the last multiple of the beat within so many seconds."""
         now = self._clock() - self._first_beat
-        # Timers may come a little before their time, and would come twice then.
+        # Timers may fire a little early, and would fire twice then.
         beats = math.floor((now + max(seconds, BEAT_SECONDS) + EARLY_SECONDS) / BEAT_SECONDS)
         return beats * BEAT_SECONDS - now
 

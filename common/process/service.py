@@ -1,4 +1,4 @@
-"""The life of a process of ours: what it is told, that it serves, and how it drains at the end.
+"""The life of a process of ours: its settings, serving, and draining at the end.
 
 Knows nothing of what edge, realtime, users and chats do.
 """
@@ -29,7 +29,7 @@ from common.process.settings import ServiceSettings
 from common.process.tasks import start, stop
 from common.process.variables import SettingsError
 
-DRAIN_NOTICE_SECONDS: Final = 1.2  # outside of a fleet HAProxy asks every 500 ms
+DRAIN_NOTICE_SECONDS: Final = 1.2  # outside of a fleet HAProxy checks every 500 ms
 
 
 class HasService(Protocol):
@@ -41,8 +41,9 @@ Settings = TypeVar("Settings", bound=HasService)
 
 
 class Serving(NamedTuple):
-    """A process that serves. `drain` sends callers and clients elsewhere; what they have left when
-    it returns is finished at the end of the block that serves. `rest` is told of each request."""
+    """A process that serves. `drain` sends callers and clients elsewhere; whatever is still in
+    flight when it returns finishes at the end of the serving block. `rest` is told of each request.
+    """
 
     health: Health
     drain: Callable[[], Awaitable[None]]
@@ -55,8 +56,8 @@ def run_process(
     serving: Callable[[Settings], AbstractAsyncContextManager[Serving]],
     refusals: tuple[type[Exception], ...] = (),
 ) -> None:
-    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Settings that are
-    wrong, and `refusals`, end it with a sentence and exit code 1."""
+    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Wrong settings, and
+    `refusals`, end it with a sentence and exit code 1."""
     ends: tuple[type[Exception], ...] = (SettingsError, *refusals)
     try:
         settings = read_settings()
@@ -70,7 +71,7 @@ async def _serve(
     settings: Settings, serving: Callable[[Settings], AbstractAsyncContextManager[Serving]]
 ) -> None:
     async with serving(settings) as (health, drain, rest), measuring_loop_lag(rest):
-        # Not before: a start that waits for something just ends.
+        # Not before this: a process that still waits in its startup just ends.
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -93,8 +94,8 @@ async def serving_health(
     rest: Rest,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Health, metrics and calls on a port of their own, where it has one; over TLS, if `tls` is
-    what this process shows and the operator wants it."""
+    """Health, metrics and calls on a separate port, if there is one; over TLS if `tls` is given and
+    the operator wants it."""
     if settings.metrics_listen is None:
         yield
         return
@@ -106,8 +107,8 @@ async def serving_health(
 
 
 class Service(NamedTuple):
-    """What is called by others, as users and chats are. `running` holds what the calls need, while
-    it is entered; `withdraw` takes the replica's lease back, so that callers go elsewhere."""
+    """A service that others call: users, chats. While `running` is entered, it holds what the calls
+    need; `withdraw` gives up the replica's lease, so that callers go elsewhere."""
 
     settings: ServiceSettings
     calls: CallService
@@ -118,7 +119,7 @@ class Service(NamedTuple):
 
 
 def open_http(settings: ServiceSettings) -> HttpClient:
-    """The connections of this process to others; connects to nothing yet. To be closed."""
+    """This process's connections to others; connects only on use. Must be closed."""
     ca = settings.calls_tls.ca
     over_tls = CALLED if settings.metrics_tls else WITH_TLS
     return HttpClient(settings.caller, client_context(ca) if ca else None, over_tls)
@@ -126,8 +127,8 @@ def open_http(settings: ServiceSettings) -> HttpClient:
 
 @asynccontextmanager
 async def own_tls(settings: ServiceSettings) -> AsyncIterator[ssl.SSLContext | None]:
-    """What this process shows to its callers and to the balancer, kept current while the block
-    runs; None where there is no TLS. Raises SettingsError."""
+    """The certificate that this process shows to its callers and to the balancer, kept current
+    while the block runs; None without TLS. Raises SettingsError."""
     if settings.calls_tls.certificate is None:
         yield None
         return

@@ -1,4 +1,5 @@
-"""What a service process is told by its environment, read once at start and passed as arguments.
+"""The settings of a service process: read from its environment once at startup and passed as
+arguments.
 
 No default here is a secret: credentials come from files whose paths are in the environment.
 """
@@ -34,14 +35,14 @@ from common.process.variables import (
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """Where a process takes connections; `fd` is a socket that its parent has bound already."""
+    """Where a process accepts connections; `fd` is a socket that its parent has bound already."""
 
     host: str
     port: int
     fd: int | None
 
     def open(self, backlog: int = 4096) -> socket.socket:
-        """The listening socket. Raises OSError where the address cannot be had."""
+        """The listening socket. Raises OSError if the address is not available."""
         if self.fd is not None:
             return socket.socket(fileno=self.fd)
         return socket.create_server((self.host, self.port), backlog=backlog)
@@ -61,7 +62,7 @@ def join_listener(address: tuple[str, int] | None, fd: int | None) -> Listener |
 
 
 def join_password(url: str, password: str | None) -> str:
-    """The URL with the password that is kept in a file of its own, if it is. Raises ValueError."""
+    """The URL, with the password from a separate file if there is one. Raises ValueError."""
     if password is None:
         return url
     parts = urlsplit(url)
@@ -221,7 +222,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
 
     @property
     def caller(self) -> Caller:
-        """What it shows to those that it calls."""
+        """The identity that it shows to the services that it calls."""
         return Caller(self.role, self.service_key, self.shared_key)
 
 

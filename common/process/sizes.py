@@ -1,4 +1,4 @@
-"""`HUBBUB_SIZE`: what variables hold that the operator has not set.
+"""`HUBBUB_SIZE`: values of variables that the operator has not set.
 
 Knows names and values alone; what each variable means is said where it is declared.
 """
@@ -29,12 +29,12 @@ _SMALL: Final = {
 
 
 def sized(env: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment with what the size adds to it. Raises SettingsError."""
+    """The environment plus the variables that the size sets. Raises SettingsError."""
     if SIZE.read(env) != "small":
         return env
     named = env.get("HUBBUB_REPLICAS", "")
     return {
         **_SMALL,
         **{name: value for name, value in env.items() if value},
-        "HUBBUB_REPLICAS": f"{ONE_OF_EACH},{named}",  # what is named later counts
+        "HUBBUB_REPLICAS": f"{ONE_OF_EACH},{named}",  # the last one named wins
     }

@@ -1,6 +1,6 @@
-"""Figures that say that something is stuck, and from where on.
+"""Metrics that show that something is stuck, and their thresholds.
 
-For the doctor on the machine, and for edge, which tells those in charge.
+For the doctor on the machine, and for edge, which warns administrators.
 """
 
 from typing import Final

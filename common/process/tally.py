@@ -1,7 +1,7 @@
-"""Counts and times of what happens with every request, as plain numbers that Prometheus can read.
+"""Counts and times of every request, as plain numbers that Prometheus can read.
 
 prometheus_client's own counter and histogram take locks, which is a noticeable part of a request.
-These are for one loop. Knows nothing of what is counted.
+These are for a single event loop. Knows nothing of what is counted.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ class Tally(Collector):
         REGISTRY.register(self)
 
     def note(self, labels: tuple[str | int, ...], seconds: float) -> None:
-        """One more, and how long it took."""
+        """Counts one, with the time that it took."""
         self._counts[labels] += 1
         self._times[labels[self._index]].note(seconds)
 

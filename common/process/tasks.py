@@ -1,4 +1,4 @@
-"""Work that goes on beside what a process serves: how it begins, and how it surely ends."""
+"""Background tasks of a process: starting them, and making sure that they end."""
 
 import asyncio
 import logging
@@ -13,8 +13,8 @@ CANCEL_AGAIN_SECONDS: Final = 2.0  # longer than any task takes to clean up
 
 
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task without which the process is not whole: where it dies the process ends, to be started
-    anew."""
+    """A task that the process cannot do without: if it fails, the process exits, to be started
+    again."""
 
     def end_process(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -27,8 +27,8 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 
 async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels them until they are gone. Once is not enough: redis-py loses a cancellation that
-    comes while it makes a connection, and goes on."""
+    """Cancels them until they are done. Once is not enough: redis-py loses a cancellation that
+    arrives while it connects, and goes on."""
     left = set(tasks)
     while left:
         for task in left:

@@ -1,6 +1,8 @@
-"""How long things took, as plain numbers: noting one costs a hundredth of what the work costs.
+"""A histogram of times, as plain numbers: recording a time costs a hundredth of the work that it
+measures.
 
-prometheus_client's own histogram takes locks and walks its buckets; this one is for one loop.
+prometheus_client's own histogram takes locks and walks its buckets; this one is for a single event
+loop.
 """
 
 from bisect import bisect_left
@@ -14,7 +16,7 @@ _BOUNDS: Final = (*map(floatToGoString, SECONDS), "+Inf")
 
 
 class Times:
-    """How often something took up to each of `SECONDS`, and more."""
+    """How often something took up to each of `SECONDS`, and longer."""
 
     def __init__(self) -> None:
         self._counts = [0] * len(_BOUNDS)
@@ -26,5 +28,5 @@ class Times:
 
     @property
     def buckets(self) -> list[tuple[str, float]]:
-        """As HistogramMetricFamily takes them: upper bounds and running totals."""
+        """As HistogramMetricFamily takes them: upper bounds and cumulative counts."""
         return list(zip(_BOUNDS, map(float, accumulate(self._counts)), strict=True))

@@ -1,7 +1,7 @@
 """W3C Trace Context (level 1): take a `traceparent`, or make one, and pass it on.
 
-What nobody outside asked for (polls, canaries) has no trace: its calls say "not sampled", and who
-serves them writes no line about it.
+Internal traffic (polls, canaries) has no trace: its calls say "not sampled", and services do not
+log them.
 """
 
 import os
@@ -20,7 +20,7 @@ followed_trace: ContextVar[str] = ContextVar("followed_trace", default="")
 
 
 class Trace(NamedTuple):
-    """`is_asked_for`: the caller sent a traceparent whose flags ask for it to be recorded."""
+    """`is_asked_for`: the caller sent a traceparent whose flags request recording."""
 
     id: str
     is_asked_for: bool
@@ -44,6 +44,6 @@ def new_trace() -> str:
 
 
 def outgoing_traceparent() -> str:
-    """The header for a call made while the current trace is served."""
+    """The header for calls made while the current trace is served."""
     trace = current_trace.get()
     return f"00-{trace or new_trace()}-{os.urandom(8).hex()}-{'01' if trace else '00'}"

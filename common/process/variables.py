@@ -1,4 +1,4 @@
-"""How a settings struct says which variables of the environment decide its fields.
+"""How a settings struct declares the environment variables that its fields are read from.
 
 A variable is declared once, beside its field: name, kind of value, meaning, default. The reader
 below and the tables of docs/configuration.md follow from that.
@@ -15,19 +15,19 @@ MIN_DIFFERENT_CHARACTERS: Final = 6
 MAX_PORT: Final = 65535
 WEB_PORTS: Final = {"http": 80, "https": 443}
 VALKEY_SCHEMES: Final = ("redis", "rediss", "unix")
-# What people leave in a file that they were told to fill.
+# A placeholder that users leave in a file that they should fill in.
 PLACEHOLDERS: Final = ("change", "default", "example", "password", "placeholder", "secret")
 
 Struct = TypeVar("Struct")
 
 
 class SettingsError(Exception):
-    """A variable that is missing or wrong; the text says which and what would be right."""
+    """A variable that is missing or wrong; the text says which, and what would be right."""
 
 
 class Kind(NamedTuple):
-    """What a variable may hold. `parse` raises ValueError with what is wrong; `absent` is the value
-    where there is neither a variable nor a default."""
+    """What a variable may contain. `parse` raises ValueError with what is wrong; `absent` is the
+    value if there is neither a variable nor a default."""
 
     says: str
     parse: Callable[[str], Any]
@@ -37,8 +37,9 @@ class Kind(NamedTuple):
 class Variable(NamedTuple):
     """Metadata of a field, in its `Annotated`.
 
-    `default` is what absence means, written as one would set it; None where the variable must be
-    set. `otherwise` says in words what absence means where no one value does.
+    `default` is the value of an absent variable, written as in the environment; None if the
+    variable must be set. `otherwise` describes in words what absence means where no single value
+    does.
     """
 
     name: str
@@ -48,7 +49,8 @@ class Variable(NamedTuple):
     otherwise: str = ""
 
     def read(self, env: Mapping[str, str]) -> Any:
-        """An empty variable is none, as a compose file passes it on. Raises SettingsError."""
+        """An empty variable counts as absent, because a compose file passes unset ones on as empty.
+        Raises SettingsError."""
         text = env.get(self.name) or self.default
         if text is None:
             raise SettingsError(f"{self.name} is not set")
@@ -61,27 +63,29 @@ class Variable(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Metadata of a field that several variables decide: what makes it of their values."""
+    """Metadata of a field that several variables decide: the function that combines their
+    values.
+    """
 
     of: Callable[..., Any]
 
 
 def variables_of(hint: Any) -> list[Variable]:
-    """Those that a field's type names, in their order."""
+    """The variables that a field's type names, in order."""
     if get_origin(hint) is not Annotated:
         return []
     return [part for part in get_args(hint)[1:] if isinstance(part, Variable)]
 
 
 def declared_variables(struct: type) -> Iterator[Variable]:
-    """Of all fields, in their order."""
+    """The variables of all fields, in order."""
     for hint in get_type_hints(struct, include_extras=True).values():
         yield from variables_of(hint)
 
 
 def read_variables(struct: type[Struct], env: Mapping[str, str], **given: Any) -> Struct:
-    """The struct as the environment says. `given` are the fields without variables, and what a
-    field is whose variables are not set. Raises SettingsError."""
+    """The struct as the environment configures it. `given` are the fields without variables, and
+    the values of fields whose variables are not set. Raises SettingsError."""
     values = dict(given)
     for field, hint in get_type_hints(struct, include_extras=True).items():
         if not (variables := variables_of(hint)):
@@ -134,12 +138,12 @@ def _check_address(text: str) -> str:
 
 
 def many(parse: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
-    """Parses several, by comma."""
+    """Parses several values, separated by commas."""
     return lambda text: tuple(parse(part.strip()) for part in text.split(",") if part.strip())
 
 
 def parse_origin(text: str) -> str:
-    """As browsers write it: in lower case, without the port that goes without saying."""
+    """As browsers write it: in lower case, without the default port."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -154,8 +158,8 @@ def parse_origin(text: str) -> str:
 
 
 def server_url(*schemes: str) -> Callable[[str], str]:
-    """Parses a URL of one of the schemes, that may name several servers. What is wrong with it is
-    told without it: it may hold a password."""
+    """Parses a URL of one of the schemes that may name several servers. The error does not quote
+    the URL: it may contain a password."""
 
     def parse(text: str) -> str:
         try:
@@ -183,7 +187,7 @@ def _parse_files_url(text: str) -> str:
 
 
 def _read_secret(path: str) -> str:
-    """What is short, or looks like a default, is no secret."""
+    """Rejects a secret that is short or looks like a default."""
     try:
         secret = Path(path).read_text().strip()
     except OSError as error:
@@ -197,7 +201,7 @@ def _read_secret(path: str) -> str:
 
 
 def _read_old_secret(path: str) -> str | None:
-    """None where the file is empty, as it is where it is no longer needed."""
+    """None if the file is empty, as it is when the old secret is no longer needed."""
     try:
         if not Path(path).read_text().strip():
             return None

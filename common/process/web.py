@@ -1,4 +1,4 @@
-"""The HTTP server of those whom the balancer sends requests: uvicorn on uvloop and httptools."""
+"""The HTTP server of processes behind the balancer: uvicorn on uvloop and httptools."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,9 @@ TICK_SECONDS = 1.0
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: draining is ours to order. It wakes up once a second, as
-    often as the date of its answers changes, and when it is to end; uvicorn's own, ten times."""
+    """uvicorn without its signal handlers: we decide when it drains. It wakes up once a second,
+    because the date of its answers changes, and when it has to end; uvicorn's own wakes up ten
+    times a second."""
 
     def __init__(self, config: uvicorn.Config, rest: Rest) -> None:
         super().__init__(config)
@@ -33,7 +34,7 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
             await self._rest.wait(self._must_end, TICK_SECONDS)
-            if not self.should_exit:  # it was a rest that ended
+            if not self.should_exit:  # a rest has ended
                 self._must_end.clear()
 
     def end(self) -> None:
@@ -61,10 +62,10 @@ async def serving_app(
         timeout_graceful_shutdown=STOP_SECONDS,
         ws="none",
         lifespan="off",
-        proxy_headers=False,  # the balancer's headers are judged by its secret
+        proxy_headers=False,  # the balancer's headers are authenticated by its secret
     )
     config.load()
-    config.ssl = tls  # made by us, since its certificate is read again; uvicorn has files
+    config.ssl = tls  # made by us because its certificate is reloaded; uvicorn takes files
     server = _Server(config, rest)
     task = asyncio.create_task(server.serve(sockets=list(listeners)))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it

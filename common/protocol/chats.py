@@ -15,16 +15,16 @@ from common.protocol.wire import Wire
 
 
 class Internal(Wire, omit_defaults=False):
-    """What only services see; always written out in full."""
+    """Seen by services only; default values are always written out."""
 
 
 # ---- who joins or leaves at which seq; stands in the log row and in the payload alike
 
 
 class Control(Internal):
-    """`join`: the users hear this chat from `seq` on; where there is a snapshot (a `chat.created`),
+    """`join`: the users receive this chat from `seq` on; if there is a snapshot (a `chat.created`),
     they get it in place of the event at `seq`. `leave`: the event at `seq` is the users' last one.
-    `close`: it is everybody's last one (users is empty). `follow`: somebody asked for a record of
+    `close`: it is everybody's last one (users is empty). `follow`: somebody asked for a trace of
     where the event at `seq` went; only in payloads, never in the log row."""
 
     seq: int
@@ -35,7 +35,7 @@ class Control(Internal):
 
 
 class Joined(Internal):
-    """On a user's topic: from `seq` on this chat is theirs."""
+    """On a user's topic: from `seq` on the user is in this chat."""
 
     chat: str
     seq: int
@@ -48,10 +48,10 @@ class Join(Internal):
 
 
 class Digest(Internal):
-    """What one replica changed in the last seconds; published every second, at rest more seldom, or
-    polled. `timeline` is that of the database's log: a higher one than before says that another
-    server took over. `age` is for how many seconds the replica has kept what it changed: of what it
-    did before it was started again it knows nothing. The next one is due `every` seconds later."""
+    """What one replica changed in the last seconds; published every second, less often at rest, or
+    polled. `timeline` is that of the database's log: a higher one than before means that another
+    server took over. `age` is for how many seconds the replica has collected changes: it knows
+    nothing of those before its last restart. The next one is due `every` seconds later."""
 
     replica: str
     heads: dict[str, int]
@@ -65,9 +65,9 @@ class Digest(Internal):
 
 
 class Chat(Internal):
-    """As clients get it; `participants` is cut above 1,000. `last` is a current message or null;
-    it and `mine` are there where the chat is for one reader. A direct chat has no owner and an
-    empty name."""
+    """As clients get it; `participants` is cut above 1,000. `last` is a current message or null; it
+    and `mine` are present when the chat is for one reader. A direct chat has no owner and an empty
+    name."""
 
     id: str
     chat_name: str
@@ -90,7 +90,7 @@ class CreateChat(Internal):
 
 
 class RenameChat(Internal):
-    """What is UNSET stays; a topic goes with None."""
+    """UNSET fields stay; a None topic is removed."""
 
     user: str
     chat: str
@@ -115,7 +115,7 @@ class AddParticipants(Internal):
 
 
 class JoinChat(Internal):
-    """users asks for it: somebody has used an invitation of the chat's owner."""
+    """Called by users: somebody has used an invitation of the chat's owner."""
 
     user: str
     chat: str
@@ -124,8 +124,8 @@ class JoinChat(Internal):
 
 
 class DeleteMessagesOf(Internal):
-    """users asks for it: the user's account is deleted, and their messages go too. `after` is the
-    `next` of the answer before."""
+    """Called by users: the user's account and messages are deleted. `after` is the `next` of the
+    previous answer."""
 
     user: str
     after: str
@@ -150,7 +150,7 @@ class ChatOwners(Internal):
 
 
 class ChatsOwned(Internal):
-    """Owners by chat; those that are gone are left out."""
+    """Owners by chat; chats that are gone are left out."""
 
     owners: dict[str, str]
 
@@ -164,13 +164,13 @@ class RemoveParticipant(Internal):
 
 
 class Done(Internal):
-    """`changed` is false where nothing was to do (all already in)."""
+    """`changed` is false if there was nothing to do (all were already in)."""
 
     changed: bool
 
 
 class ListChats(Internal):
-    """`before` is `next` of the page before."""
+    """`before` is `next` of the previous page."""
 
     user: str
     before: str | None
@@ -233,8 +233,8 @@ class EventPage(Internal):
 
 
 class ViewWanted(Internal):
-    """What one reader wants of a chat: its state if `details`, what is theirs if `own`, and
-    at most `amount` of what is new of its messages since seq `after`."""
+    """What one reader wants of a chat: its state if `details`, their own state if `own`, and at
+    most `amount` of the messages that are new since seq `after`."""
 
     user: str
     chat: str
@@ -249,10 +249,10 @@ class ViewsRequest(Internal):
 
 
 class View(Internal):
-    """A chat at one moment, or nothing where the reader does not take part or there is no such
-    chat: then `allowed` is false. `version` counts all changes but messages: with the epoch it says
-    which state this is. Where `after` was 0, `messages` are the newest current ones, newest first;
-    else `events` are those about messages above it, ascending."""
+    """A chat at one moment. If the reader does not take part, or there is no such chat, it is empty
+    and `allowed` is false. `version` counts all changes except messages: with the epoch it
+    identifies this state. If `after` was 0, `messages` are the newest current ones, newest first;
+    otherwise `events` are those about messages above it, ascending."""
 
     allowed: bool
     version: int = 0
@@ -272,8 +272,8 @@ class ViewsAnswer(Internal):
 
 
 class SearchRequest(Internal):
-    """What somebody typed, in one chat or all of theirs, of one sender or all; `before` is `next`
-    of the page before."""
+    """A user's search text, for one chat or all of theirs, for one sender or all; `before` is
+    `next` of the previous page."""
 
     user: str
     query: str
@@ -298,8 +298,8 @@ class MembershipsRequest(Internal):
 
 
 class MembershipsAnswer(Internal):
-    """For each user, in order, the heads of the chats they are in, and in the order of these their
-    read markers; the release before does not tell the markers."""
+    """For each user, in order, the heads of their chats, and in the same order their read markers,
+    which the previous release leaves out."""
 
     epoch: str
     chats: list[dict[str, int]]
@@ -307,8 +307,8 @@ class MembershipsAnswer(Internal):
 
 
 class SliceWanted(Internal):
-    """`upto`: a seq that there is; who needs no more than the events up to it may get them without
-    a query of the database. 0: whatever there is."""
+    """`upto`: a seq that exists; a caller that needs no later events may be answered without a
+    database query. 0: all that exist."""
 
     chat: str
     after: int
@@ -322,11 +322,12 @@ class SlicesRequest(Internal):
 class Slice(Internal):
     """Events after `after`, dense, with their control entries; at most 200 and 256 KiB.
 
-    `first` is the seq of the first of them. It is `after` + 1, but for a chat that was deleted over
-    a minute ago: its log loses its oldest events, until only the last one, with its `close`, is
-    left. 0 is what the release before this field says: then it is for the reader to find out.
-    `head` is the chat's, or where `upto` was given one that is not below it (a deleted chat's last
-    event is its head; 0 for a chat that never was)."""
+    `first` is the seq of the first of them. It is `after` + 1, except in a chat that was deleted
+    over a minute ago: its log loses its oldest events, until only the last one, with its `close`,
+    is left. It is 0 from releases without this field: then the reader has to find out. `head` is
+    the chat's, or if `upto` was given, one that is not below it (a deleted chat's last event is its
+    head; 0 for a chat that never existed).
+    """
 
     chat: str
     after: int
@@ -341,13 +342,13 @@ class SlicesAnswer(Internal):
 
 
 class HeadsRequest(Internal):
-    """What a node believes."""
+    """The heads that a node knows."""
 
     heads: dict[str, int]
 
 
 class HeadsAnswer(Internal):
-    """Those that differ, as they are."""
+    """The current heads of those that differ."""
 
     epoch: str
     heads: dict[str, int]
@@ -373,7 +374,7 @@ class ChangesRequest(Internal):
 
 
 class CanaryMessage(Internal):
-    """To come back over the bus as a payload of the chat `canary` with this seq."""
+    """Comes back over the bus as a payload of the chat `canary` with this seq."""
 
     canary: str
     number: int
@@ -383,7 +384,7 @@ class CanaryMessage(Internal):
 
 
 class DecisionRequest(Internal):
-    """Asking decides: where there is no decision yet, it becomes an abort."""
+    """Asking decides: if there is no decision yet, it becomes an abort."""
 
     transaction: str
 
@@ -393,6 +394,6 @@ class DecisionAnswer(Internal):
 
 
 class ForgetDecisions(Internal):
-    """users has finished these; their commit rows may go."""
+    """users has finished these; their commit rows may be deleted."""
 
     transactions: list[str]

@@ -1,7 +1,7 @@
-"""Why a socket ended, and whether its client should come back.
+"""Why a socket was closed, and whether its client should come back.
 
-Codes below 4000 are RFC 6455 section 7.4's. "Come back" means: reconnect with jittered back-off
-and resume; "stop" means that trying again unchanged will fail again.
+Codes below 4000 are RFC 6455 section 7.4's. "Come back" means: reconnect with jittered back-off and
+resume; "stop" means that trying again unchanged will fail again.
 """
 
 from enum import IntEnum

@@ -1,10 +1,11 @@
-"""The call of chats that says who shares a chat with whom: only they may watch each other."""
+"""The call to chats that tells who shares a chat with whom: only they may watch each other's
+presence."""
 
 from common.protocol.chats import Internal
 
 
 class CompanionsWanted(Internal):
-    """Which of these others share a chat with the user?"""
+    """Asks which of these users share a chat with the user."""
 
     user: str
     others: list[str]

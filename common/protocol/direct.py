@@ -1,10 +1,12 @@
-"""The calls of chats about direct chats: opening one, and what an account's end means for them."""
+"""The calls to chats about direct chats: opening one, and closing them when an account is
+deleted.
+"""
 
 from common.protocol.chats import Chat, Internal
 
 
 class OpenDirectChat(Internal):
-    """The chat of `user` and `other`, made where they have none."""
+    """The chat of `user` and `other`, created if they have none."""
 
     user: str
     session: str
@@ -13,19 +15,19 @@ class OpenDirectChat(Internal):
 
 
 class DirectChat(Internal):
-    """`is_new`: this call has made it."""
+    """`is_new`: this call has created it."""
 
     chat: Chat
     is_new: bool
 
 
 class EndAccount(Internal):
-    """users asks for it: the user's account is deleted."""
+    """Called by users: the user's account is deleted."""
 
     user: str
 
 
 class DirectChats(Internal):
-    """The user's direct chats, which stay with the others."""
+    """The user's direct chats, which the other participants keep."""
 
     chats: list[str]

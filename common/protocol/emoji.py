@@ -1,7 +1,9 @@
-"""Which text is one emoji, and its fully qualified spelling: Unicode's emoji-test.txt (UTS #51).
+"""Recognises text that is one emoji, and its fully qualified spelling: Unicode's emoji-test.txt
+(UTS #51).
 
 Keyboards leave out the variation selector that asks for the colourful form. The list has each emoji
-with every subset of its selectors, and nothing else, so the fully qualified ones tell all of them.
+with every subset of its selectors, and nothing else, so it is enough to store the fully qualified
+ones.
 """
 
 from functools import cache, lru_cache
@@ -15,12 +17,12 @@ MAX_SPELLING_CHARACTERS: Final = 10
 
 
 def qualify_emoji(text: str) -> str | None:
-    """The fully qualified spelling; None for what is no emoji, or more than one."""
-    # Nothing longer is held, or a client that sends such texts would fill the memory.
+    """The fully qualified spelling; None if the text is not exactly one emoji."""
+    # Longer texts are not cached, or a client that sends such texts would fill the memory.
     return _qualify(text) if len(text) <= MAX_SPELLING_CHARACTERS else None
 
 
-@lru_cache(4096)  # all of them, and some that are none
+@lru_cache(4096)  # all of them, and some texts that are none
 def _qualify(text: str) -> str | None:
     whole = _whole_by_bare().get(text.replace(VARIATION_SELECTOR, ""))
     return whole if whole is not None and _is_spelling(text, whole) else None
@@ -33,7 +35,7 @@ def _whole_by_bare() -> dict[str, str]:
 
 
 def _is_spelling(text: str, whole: str) -> bool:
-    """Whether only selectors of the whole spelling are missing."""
+    """Whether it is the whole spelling with some or no selectors missing."""
     characters = iter(text)
     expected = next(characters, "")
     for character in whole:

@@ -1,7 +1,7 @@
 """The rules of single fields: each check returns None, or a sentence that says what is wrong.
 
-Text is judged as it was sent, never trimmed or changed. users and chats hold what they store to
-these rules; edge refuses by them before it asks anybody.
+Text is checked as it was sent, never trimmed or changed. users and chats hold what they store to
+these rules; edge uses them to refuse a request before it calls a service.
 """
 
 import re
@@ -22,8 +22,8 @@ MAX_EMAIL_CHARACTERS: Final = 254
 MAX_LOCAL_PART_CHARACTERS: Final = 64
 MIN_PASSWORD_CHARACTERS: Final = 8
 MAX_PASSWORD_CHARACTERS: Final = 256
-# NFC makes one character of four at most. It sorts marks in quadratic time, so no longer text is
-# normalised: it cannot be a password.
+# NFC composes at most four characters into one. It sorts marks in quadratic time, so longer text is
+# not normalised: it cannot be a password.
 MAX_PASSWORD_SPELLING: Final = 4 * MAX_PASSWORD_CHARACTERS
 MAX_INSTANCE_NAME_CHARACTERS: Final = 64
 MAX_DISPLAY_NAME_CHARACTERS: Final = 64
@@ -37,7 +37,8 @@ WHITE_SPACE: Final = frozenset(
     "\u2028\u2029\u202f\u205f\u3000"
 )
 
-# Unicode's Bidi_Control property (PropList.txt): with these a name can show another ending.
+# Unicode's Bidi_Control property (PropList.txt): with these a name can display a different
+# extension.
 BIDIRECTIONAL_CONTROLS: Final = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
@@ -114,7 +115,7 @@ def wrong_with_topic(text: str | None) -> str | None:
 
 
 def wrong_with_file_name(text: str) -> str | None:
-    """What a file is called where it is saved: one component of a path that shows as it is."""
+    """A file's name when it is saved: one component of a path that displays as it is."""
     if wrong := wrong_with_text(text):
         return wrong
     if not 1 <= len(text) <= MAX_FILE_NAME_CHARACTERS:

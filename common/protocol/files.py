@@ -1,7 +1,7 @@
-"""Files: what clients see of one, and the calls of chats by which they come and go.
+"""Files: what clients see of one, and the calls to chats by which they are created and deleted.
 
-chats says who may have which file and what exists; the role `files` has the bytes, under the file's
-id. A file's bytes are there before chats says that it is, and until chats has forgotten it.
+chats knows which files exist and who may have them; the role `files` stores the bytes, under the
+file's id. A file's bytes are there before chats lists it, and until chats has forgotten it.
 """
 
 from typing import Annotated
@@ -12,8 +12,8 @@ from common.protocol.wire import Id, Wire
 
 
 class Attachment(Wire):
-    """A file as clients get it. `width` and `height`, as the picture is shown, and `preview` are
-    there for pictures."""
+    """A file as clients get it. `width` and `height` (as the picture is displayed) and `preview`
+    are present for pictures."""
 
     id: Id
     name: Annotated[str, msgspec.Meta(examples=["garden.jpg"])]
@@ -25,10 +25,11 @@ class Attachment(Wire):
 
 
 class BeginUpload(Wire, omit_defaults=False):
-    """Bytes are about to come, for the file `id`. `size` is what was declared, 0 for nothing.
+    """An upload is about to begin, for the file `id`. `size` is the declared size, 0 if none was
+    declared.
 
-    Refused: `not_found`, `invalid_request` where the person has no room left, `rate_limited` where
-    `at_once` uploads of theirs are under way.
+    Refused: `not_found`, `invalid_request` if the user has no space left, `rate_limited` if
+    `at_once` of their uploads are under way.
     """
 
     id: str
@@ -41,13 +42,13 @@ class BeginUpload(Wire, omit_defaults=False):
 
 
 class UploadBegun(Wire, omit_defaults=False):
-    """`known` is the first result of the key, where there is one: then nothing is to be done."""
+    """`known` is the key's first result, if there is one: then there is nothing to do."""
 
     known: Attachment | None
 
 
 class FinishUpload(Wire, omit_defaults=False):
-    """The bytes are there. May be repeated. Refused: `not_found`, `invalid_request`."""
+    """The bytes are stored. May be repeated. Refused: `not_found`, `invalid_request`."""
 
     id: str
     size: int
@@ -58,14 +59,14 @@ class FinishUpload(Wire, omit_defaults=False):
 
 
 class DropUpload(Wire, omit_defaults=False):
-    """Nothing will come of it, unless it is finished already: then nothing is changed. Else its
-    bytes are nobody's, also where it is doomed or forgotten already."""
+    """Abandons the upload, unless it is finished already: then nothing changes. Otherwise its bytes
+    may be deleted, even if it is doomed or forgotten already."""
 
     id: str
 
 
 class FindFile(Wire, omit_defaults=False):
-    """For `reader`, who must take part in `chat`; both are None where a link is good for it.
+    """For `reader`, who must take part in `chat`; both are None for a request with a valid link.
     Refused: `not_found`."""
 
     id: str
@@ -74,7 +75,7 @@ class FindFile(Wire, omit_defaults=False):
 
 
 class StoredFile(Wire, omit_defaults=False):
-    """What is served by it. `preview` is None for what is no picture."""
+    """What serving it needs. `preview` is None if the file is no picture."""
 
     name: str
     type: str
@@ -83,7 +84,9 @@ class StoredFile(Wire, omit_defaults=False):
 
 
 class DeleteFile(Wire, omit_defaults=False):
-    """Refused: `not_found`, `forbidden` where a message has it or it is another's."""
+    """Refused: `not_found`, `forbidden` if it is attached to a message or belongs to another
+    user.
+    """
 
     user: str
     chat: str
@@ -92,7 +95,7 @@ class DeleteFile(Wire, omit_defaults=False):
 
 
 class FindFiles(Wire, omit_defaults=False):
-    """Those of a chat that links are wanted for. Refused: `not_found` for the chat."""
+    """Those of a chat for which links are wanted. Refused: `not_found` for the chat."""
 
     user: str
     chat: str
@@ -100,19 +103,20 @@ class FindFiles(Wire, omit_defaults=False):
 
 
 class FilesFound(Wire, omit_defaults=False):
-    """Which of them are there, and which have a preview."""
+    """Which of them exist, and which have a preview."""
 
     previews: dict[str, bool]
 
 
 class ListDoomed(Wire, omit_defaults=False):
-    """Whose bytes may go; also what was never finished, or taken by no message in time."""
+    """Files whose bytes may be deleted, including uploads that were never finished and files that
+    no message took in time."""
 
     limit: int
 
 
 class FileIds(Wire, omit_defaults=False):
-    """In answers: those that are meant. `keep_uploads`: their bytes still come. `forget_files`:
+    """In answers: the files in question. `keep_uploads`: their bytes still arrive. `forget_files`:
     their bytes are gone. `known_files`: which of them does chats know at all?"""
 
     ids: list[str]

@@ -1,8 +1,8 @@
-"""What a message is now: its event, and every later event about it, folded together. Pure.
+"""What a message is now: its event and every later event about it, folded together. Pure.
 
-History is the fold of a chat's log, and who folds later events into a page of history has what
-history will give. The page's fold.js is the same function; tests/fixtures/fold_cases.json holds
-both to the same cases.
+History is the fold of a chat's log, so a client that folds later events into a page of history gets
+what history will return. The page's fold.js is the same function; tests/fixtures/fold_cases.json
+holds both to the same cases.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _KEPT: Final = ("type", "chat", "seq", "at", "by", "messageId")
 
 def fold(messages: Mapping[int, Current], events: Iterable[Event]) -> dict[int, Current]:
     """Messages by seq, as they are after these events, which are the next of their chat. Events
-    about other messages than these change nothing."""
+    about other messages are ignored."""
     after = dict(messages)
     for event in events:
         if event["type"] == "message":
@@ -29,7 +29,7 @@ def fold(messages: Mapping[int, Current], events: Iterable[Event]) -> dict[int, 
 
 
 def begin(event: Event) -> Current:
-    """A message as its own event leaves it; one that was blanked is nothing more than that."""
+    """A message as its own event leaves it; of a blanked one only the fixed fields."""
     return _blank(event) if event.get("deleted") else dict(event)
 
 
@@ -38,7 +38,7 @@ def change(message: Current, event: Event) -> Current:
     if event["type"] == "message.deleted":
         return {**_blank(message), "deletedAt": event["at"], "deletedBy": event["by"]}
     if is_blank(message):
-        return message  # these events come from before its deletion
+        return message  # these events are from before its deletion
     match event["type"]:
         case "message.edited":
             return _edit(message, event)
@@ -62,7 +62,7 @@ def _blank(message: Event) -> Current:
 
 
 def _edit(message: Current, event: Event) -> Current:
-    # Another text has other links.
+    # Other text has other links.
     edited = {key: v for key, v in message.items() if key not in ("mentions", "previews")}
     edited |= {"message": event["message"], "editedAt": event["at"]}
     if mentions := event.get("mentions"):
@@ -71,7 +71,7 @@ def _edit(message: Current, event: Event) -> Current:
 
 
 def _with(message: Current, field: str, found: list[Current]) -> Current:
-    """The field is there where the list is not empty."""
+    """The message with the field, which is left out if the list is empty."""
     rest = {key: value for key, value in message.items() if key != field}
     return {**rest, field: found} if found else rest
 
@@ -87,7 +87,7 @@ def _add(reactions: list[Current], event: Event) -> list[Current]:
 
 def _join(reaction: Current, user: str) -> Current:
     count, users = reaction["count"], reaction["users"]
-    # Where users are counted and not named, a later one is not among the named.
+    # Above the limit users are only counted, so one who reacts later is not listed.
     is_shown = count == len(users) < MAX_USERS_SHOWN
     return {**reaction, "count": count + 1, "users": [*users, user] if is_shown else users}
 

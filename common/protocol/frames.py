@@ -1,4 +1,4 @@
-"""The frames of the socket that are no events, one struct each and one union a direction."""
+"""The frames of the socket that are not events: one struct each, and one union per direction."""
 
 from typing import Annotated, Literal
 
@@ -34,7 +34,7 @@ class Connect(ClientFrame, tag="connect"):
 
 
 class Send(ClientFrame, tag="send"):
-    # Its limits are judged behind the decoder, so that a refusal names the chat and the key.
+    # Its limits are checked after decoding, so that a refusal names the chat and the key.
     chat: Id
     client_id: Id
     message: Annotated[

@@ -1,7 +1,7 @@
 """Identifiers: UUIDv7 (RFC 9562 section 5.7) as 36 lower-case characters.
 
-Their order is the order of their making, to the millisecond, so that indexes on them grow at one
-end. Nothing may read a time out of them.
+They sort by creation time, to the millisecond, so that indexes on them grow at one end. Nothing may
+read a time out of them.
 """
 
 import os
@@ -22,5 +22,5 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether the text is a UUID of any version in the one spelling that the contract knows."""
+    """Whether the text is a UUID of any version in the only spelling that the contract allows."""
     return _match_uuid(text) is not None

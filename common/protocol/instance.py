@@ -1,6 +1,6 @@
-"""The calls that users answers about the instance: its settings, roles, accounts and record.
+"""The calls to users about the instance: its settings, roles, accounts and audit record.
 
-`caller` is the verified user; users judges their role in the transaction that acts.
+`caller` is the verified user; users checks their role in the transaction that acts.
 """
 
 from typing import Any, Literal
@@ -20,13 +20,13 @@ Action = Literal[
     "user.deleted",
     "owner.made",
 ]
-NO_KEY = ""  # of edge of the release before, whose repeats are requests of their own
+NO_KEY = ""  # of edge of the previous release, whose repeats count as separate requests
 RESET_SECONDS = 24 * 3600
 OWNER_CODE_SECONDS = 24 * 3600
 
 
 class Instance(Internal):
-    """`signup_fixed` is there, and true, where the environment decides who may sign up."""
+    """`signup_fixed` is present, and true, if the environment decides who may sign up."""
 
     name: str
     signup: SignUpMode
@@ -47,7 +47,7 @@ class DemandRole(Internal):
 
 
 class ManagedUser(Internal):
-    """As those in charge see a user."""
+    """As administrators see a user."""
 
     id: str
     username: str
@@ -60,7 +60,7 @@ class ManagedUser(Internal):
 
 
 class ListUsers(Internal):
-    """`prefix` is a beginning of the username; `before` the last id of the page before."""
+    """`prefix` is a beginning of the username; `before` the last id of the previous page."""
 
     caller: str
     prefix: str
@@ -88,7 +88,7 @@ class CreateReset(Internal):
 
 
 class Code(Internal):
-    """What stands in a link; None where there is none to be had."""
+    """The code in a link; None if there is none."""
 
     code: str | None
 
@@ -106,7 +106,7 @@ class ListLog(Internal):
 
 
 class LogEntry(Internal):
-    """`by` is null for what was done on the machine, `of` where it is about the instance."""
+    """`by` is null for changes made on the machine; `of` is null if they are about the instance."""
 
     id: str
     at: str
@@ -128,7 +128,7 @@ class MakeOwner(Internal):
 
 
 class UsersCounted(Internal):
-    """`active_users` are those that are not deactivated; both without deleted ones."""
+    """`active_users` are those that are not deactivated; neither counts deleted ones."""
 
     users: int
     active_users: int
@@ -140,7 +140,7 @@ class UsersCounted(Internal):
 
 
 class ChatsCounted(Internal):
-    """Of many messages the number is an estimate."""
+    """If there are many messages, the number is an estimate."""
 
     chats: int
     messages: int
@@ -173,7 +173,7 @@ class ListInvitations(Internal):
 
 
 class InvitationList(Internal):
-    """Those that still work, newest first."""
+    """Those that are still valid, newest first."""
 
     invitations: list[Invitation]
 
@@ -200,7 +200,7 @@ class Taken(Internal):
 
 
 class DeleteUser(Internal):
-    """By somebody in charge. `messages`: all that they sent goes too."""
+    """By an administrator. `messages`: all that they sent is deleted too."""
 
     caller: str
     user: str

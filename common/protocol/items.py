@@ -1,4 +1,4 @@
-"""Events that belong to messages: what somebody wants in a chat's log, and what became of it.
+"""Events that belong to messages: what a caller wants appended to a chat's log, and the result.
 
 Items of all kinds travel together, in batches, from edge and realtime to chats.
 """
@@ -10,8 +10,8 @@ from common.protocol.events import LinkPreview
 
 
 class Item(Internal, tag_field="kind", kw_only=True):
-    """One event that `user` wants in the chat's log. `trace` is there where the client asked for a
-    record of it."""
+    """One event that `user` wants appended to the chat's log. `trace` is present if the client
+    asked for tracing."""
 
     chat: str
     user: str
@@ -19,8 +19,8 @@ class Item(Internal, tag_field="kind", kw_only=True):
 
 
 class SendItem(Item, tag="message", kw_only=True):
-    """`key` is what makes it unique among the sender's in that chat; it shows as `clientId` in the
-    event if `show_key`."""
+    """`key` identifies the message among the sender's in that chat; if `show_key`, the event shows
+    it as `clientId`."""
 
     key: str
     show_key: bool
@@ -35,7 +35,7 @@ class ChangeItem(Item, kw_only=True):
 
 
 class EditItem(ChangeItem, tag="message.edited", kw_only=True):
-    """Without `mentions` those of the message stay."""
+    """Without `mentions` the message keeps its own."""
 
     key: str
     message: str
@@ -43,15 +43,15 @@ class EditItem(ChangeItem, tag="message.edited", kw_only=True):
 
 
 class DeleteItem(ChangeItem, tag="message.deleted", kw_only=True):
-    """`former`: the user's account is deleted; then they need not take part, and the key says
-    nothing."""
+    """`former`: the user's account is deleted; then they need not take part, and the key is
+    ignored."""
 
     key: str
     former: bool = False
 
 
 class ReactItem(ChangeItem, tag="reaction.added", kw_only=True):
-    """Needs no key: who has reacted has reacted."""
+    """Needs no key: reacting twice changes nothing."""
 
     emoji: str
 
@@ -63,7 +63,7 @@ class UnreactItem(ChangeItem, tag="reaction.removed", kw_only=True):
 
 class PreviewItem(ChangeItem, tag="links.previewed", kw_only=True):
     """By chats itself, in the name of the sender. `text_seq` is the event with the text whose links
-    these are: where that is another one by now, nothing happens."""
+    these are: if the text has changed since, nothing happens."""
 
     text_seq: int
     previews: list[LinkPreview]
@@ -89,7 +89,7 @@ class MessageStored(Internal, tag="message"):
 
 
 class ChangeStored(Internal, tag="change"):
-    """The event of any other item is in the log. `is_new` is false where it was before."""
+    """The event of any other item is in the log. `is_new` is false if it already was."""
 
     is_new: bool
 

@@ -22,8 +22,8 @@ MAX_PARTICIPANTS_A_REQUEST: Final = 1_000
 MAX_PARTICIPANTS_A_CHAT: Final = 10_000
 MAX_CHATS_A_USER: Final = 10_000
 MAX_PARTICIPANTS_SHOWN: Final = 1_000
-MAX_RESUMED_CHATS: Final = 1_000  # a connect
-MAX_WATCHED_USERS: Final = 200  # a socket
+MAX_RESUMED_CHATS: Final = 1_000  # per connect
+MAX_WATCHED_USERS: Final = 200  # per socket
 MAX_SLICE_EVENTS: Final = 200
 MAX_SLICE_BYTES: Final = 262_144
 
@@ -66,7 +66,8 @@ def wrong_with_mentions(users: list[str]) -> str | None:
 def is_nested_too_deep(data: bytes) -> bool:
     """Whether arrays and objects nest deeper than `MAX_JSON_DEPTH` (the outermost is 1).
 
-    Scans before any decoder recurses. Works on malformed JSON too, whose answer does not matter.
+    Scans before any decoder recurses. Also called for malformed JSON, where the result does not
+    matter.
     """
     if data.count(b"[") + data.count(b"{") <= MAX_JSON_DEPTH:
         return False

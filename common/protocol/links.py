@@ -1,4 +1,4 @@
-"""Previews of links: calls of chats, by files, which fetches the pages."""
+"""Link previews: calls to chats, from files, which fetches the pages."""
 
 from typing import Final, Literal
 
@@ -8,7 +8,7 @@ from common.protocol.events import LinkPreview
 LinkMode = Literal["on", "off", "local"]
 """`local`: pages of this machine, for tests."""
 
-MAX_LINKS: Final = 3  # of a message that are fetched
+MAX_LINKS: Final = 3  # fetched for one message
 MAX_URL_CHARACTERS: Final = 2_048
 MAX_TITLE_CHARACTERS: Final = 200
 MAX_DESCRIPTION_CHARACTERS: Final = 300
@@ -20,7 +20,7 @@ class ClaimLinks(Internal):
 
 
 class ClaimedLinks(Internal):
-    """Of a message, to be fetched soon, or somebody else may do it."""
+    """Of a message, to be fetched soon, or another process may claim it."""
 
     chat: str
     seq: int
@@ -35,7 +35,7 @@ class LinksClaimed(Internal):
 
 
 class SettleLinks(Internal):
-    """What was found for a message; with none its links are forgotten."""
+    """What was found for a message; if nothing, its links are forgotten."""
 
     links: ClaimedLinks
     previews: list[LinkPreview]

@@ -1,8 +1,8 @@
-"""Frames that chats has for sockets of a user, as clients get them.
+"""Frames that chats sends to sockets of a user, as clients get them.
 
-One goes on the user's topic, behind the name of the socket that must not get it and a line feed;
-`Joined` of common/protocol/chats.py goes the same way. Read markers move by the thousand: what a
-batch has moved is one payload for all nodes, a line each.
+A notice goes to the user's topic: the name of the socket that must not get it, a line feed, the
+frame; `Joined` of common/protocol/chats.py goes to the same topic. Read markers move by the
+thousand: those that a batch has moved are one payload for all nodes, a line each.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Notice(NamedTuple):
-    """`origin` is the socket that knows it already, named as its node likes; none: empty."""
+    """`origin` is the socket that knows it already, in its node's naming; empty if there is
+    none.
+    """
 
     user: str
     origin: str
@@ -29,13 +31,13 @@ def pack_notice(frame: ServerFrame, *, origin: str = "") -> bytes:
 
 
 def unpack_notice(data: bytes) -> tuple[str, bytes] | None:
-    """The origin and the frame; None for another kind of notice."""
+    """The origin and the frame; None if it is another kind of notice."""
     origin, is_frame, frame = data.partition(b"\n")
     return (origin.decode(errors="replace"), frame) if is_frame else None
 
 
 def pack_notices(notices: Iterable[Notice]) -> bytes:
-    """For the topic of all nodes. No user and no origin has a space in it."""
+    """For the topic of all nodes. No user id and no origin contains a space."""
     return b"\n".join(
         [f"{user} {origin} ".encode() + _encode(frame) for user, origin, frame in notices]
     )

@@ -1,4 +1,4 @@
-"""What is one person's own of a chat, and the calls of chats that change it."""
+"""A user's own state of a chat, and the calls to chats that change it."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ Notify = Literal["all", "mentions", "none"]
 
 
 def own_key(user: str) -> str:
-    """By which a replica of chats is chosen to keep what is the user's own in order. There are
-    sixteen, so that what many users say goes together."""
+    """Picks the replica of chats that keeps the user's own state in order. There are sixteen keys,
+    so that requests of many users are batched."""
     return user[-1]
 
 
 class Mine(Wire, omit_defaults=False):
-    """What is the reader's own: their marker, what lies above it (at most 100 are counted), and
-    what they want of the chat."""
+    """The reader's own state: their marker, how many messages lie above it (counted up to 100), and
+    their settings for the chat."""
 
     read: int
     unread: int
@@ -25,9 +25,9 @@ class Mine(Wire, omit_defaults=False):
 
 
 class MoveMarker(Wire, omit_defaults=False):
-    """Forward to `seq`, or with `back` back to it. `asked`: when its client did, in microseconds
-    since 1970; forward, it counts for nothing where the marker was turned back since. 0: now.
-    `origin`: the socket that knows it already, named as its node likes."""
+    """Moves the marker forward to `seq`, or with `back` back to it. `asked`: when the client asked,
+    in microseconds since 1970; a forward move is ignored if the marker was moved back since. 0:
+    now. `origin`: the socket that knows it already, in its node's naming."""
 
     user: str
     chat: str
@@ -38,25 +38,25 @@ class MoveMarker(Wire, omit_defaults=False):
 
 
 class MoveMarkers(Wire, omit_defaults=False):
-    """Those of many people, in the order in which they asked; what is refused is left out."""
+    """Those of many users, in the order in which they asked; refused ones are left out."""
 
     moves: list[MoveMarker]
 
 
 class MarkersMoved(Wire, omit_defaults=False):
-    """How many markers are elsewhere now."""
+    """How many markers have moved."""
 
     moved: int
 
 
 class Marker(Wire, omit_defaults=False):
-    """Where it is now."""
+    """Its current position."""
 
     read: int
 
 
 class ChangeMine(Wire, omit_defaults=False):
-    """What is None stays."""
+    """None fields stay."""
 
     user: str
     chat: str

@@ -1,6 +1,6 @@
 """Pages of chats' logs, many at once: the call for them, and their JSON, which is what clients get.
 
-A page is encoded where it is read. Whoever passes it on copies its bytes.
+A page is encoded where it is read. Processes that pass it on copy its bytes.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ class PagesRequest(Internal):
 
 
 class PagesAnswer(Internal):
-    """For each one wanted, in order, a MessagePage or EventPage; null where the reader does not
-    take part or there is no such chat. `lengths` are their bytes, so that whoever passes them on
-    need not look for their ends; the release before does not tell them."""
+    """For each one wanted, in order, a MessagePage or EventPage; null if the reader does not take
+    part or there is no such chat. `lengths` are their bytes, so that a process that passes them on
+    need not look for their ends; the previous release leaves them out."""
 
     pages: list[msgspec.Raw]
     lengths: list[int] = msgspec.field(default_factory=list)
@@ -46,7 +46,7 @@ def encode_pages(pages: Sequence[bytes]) -> bytes:
 
 
 def read_pages(answer: bytes) -> list[bytes]:
-    """Its pages. Raises ValueError where it is none; what is a page is not looked at."""
+    """Its pages, undecoded. Raises ValueError if it is not a PagesAnswer."""
     if not answer.startswith(_LENGTHS):
         return [bytes(page) for page in _decode(answer).pages]
     end = answer.index(_PAGES)

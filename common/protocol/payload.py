@@ -32,8 +32,8 @@ def pack(first: int, events: list[bytes], controls: list[Control]) -> bytes:
 
 
 def read_header(data: bytes) -> tuple[int, int, int]:
-    """First seq, number of events, bytes of control entries; where there are none, what follows
-    HEADER_BYTES is the text. Raises struct.error on other bytes."""
+    """First seq, number of events, bytes of control entries; if there are none, the text follows
+    HEADER_BYTES. Raises struct.error on other bytes."""
     return _HEADER.unpack_from(data)
 
 

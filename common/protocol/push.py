@@ -1,5 +1,5 @@
-"""Web Push: subscriptions of browsers (users), what is to be told to whom (chats), and how it got
-there (files). The public calls' fields are beside their routes."""
+"""Web Push: subscriptions of browsers (users), what to send to whom (chats), and the delivery
+results (files). The public calls' fields are beside their routes."""
 
 import re
 from typing import Final, Literal
@@ -22,8 +22,8 @@ _LOCAL: Final = ("127.0.0.1", "localhost")
 
 
 def wrong_with_endpoint(endpoint: str, mode: PushMode) -> str | None:
-    """Of a push service's address as a browser names it. Where its name leads is judged whenever
-    something is sent there."""
+    """Checks a push service's address as a browser names it. The addresses that its host name
+    resolves to are checked at each delivery."""
     if len(endpoint) > MAX_ENDPOINT_CHARACTERS:
         return f"has more than {MAX_ENDPOINT_CHARACTERS} characters"
     if not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
@@ -54,7 +54,7 @@ class PushKey(Internal):
 
 
 class SavePush(Internal):
-    """The subscription of a session's browser; takes the place of the one before."""
+    """The subscription of a session's browser; replaces the previous one."""
 
     user: str
     session: str
@@ -76,7 +76,7 @@ class DropPush(Internal):
 
 
 class AddPushReader(Internal):
-    """From now on what is new for this user is offered."""
+    """From now on new messages are offered for this user."""
 
     user: str
 
@@ -85,7 +85,7 @@ class AddPushReader(Internal):
 
 
 class PushOffer(Internal):
-    """A message that a user wants to hear of; `personal`: it mentions them, or the chat is
+    """A message that a user wants to be notified of; `personal`: it mentions them, or the chat is
     direct."""
 
     user: str
@@ -109,15 +109,15 @@ class PushesOffered(Internal):
 
 
 class ClaimPushes(Internal):
-    """`contact`: what push services are told of whom to ask about this instance; may be empty."""
+    """`contact`: whom push services may contact about this instance; may be empty."""
 
     limit: int
     contact: str
 
 
 class ClaimedPush(Internal):
-    """To be delivered soon, or somebody else may do it. `authorization` is the header for its push
-    service, `age_seconds` how long it has waited, `sender` what its sender is called."""
+    """To be delivered soon, or another process may claim it. `authorization` is the header for its
+    push service, `age_seconds` how long it has waited, `sender` the sender's name."""
 
     session: str
     user: str
@@ -138,8 +138,8 @@ class PushesClaimed(Internal):
 
 
 class PushOutcome(Internal):
-    """`done`: sent, or not wanted any more; `gone`: the browser has no such subscription; `later`:
-    again after so many seconds."""
+    """`done`: sent, or no longer wanted; `gone`: the browser has no such subscription; `later`:
+    retry after so many seconds."""
 
     session: str
     chat: str
@@ -167,7 +167,7 @@ class DescribePushes(Internal):
 
 
 class PushNote(Internal):
-    """A message as it is now, its text cut; of a direct chat `chat_name` is empty."""
+    """A message as it is now, its text cut; `chat_name` is empty for a direct chat."""
 
     message_id: str
     chat_name: str
@@ -179,7 +179,7 @@ class PushNote(Internal):
 
 
 class PushNotes(Internal):
-    """One for each that was asked for; None where there is nothing to tell: it was read or
+    """One for each that was requested; None if there is nothing to notify of: it was read or
     deleted, the chat is muted, or the user is not in it."""
 
     notes: list[PushNote | None]

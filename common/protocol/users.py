@@ -12,7 +12,7 @@ from common.protocol.chats import Internal
 
 
 class Account(Internal):
-    """A person to themself."""
+    """A user as they see themself."""
 
     id: str
     username: str
@@ -20,7 +20,7 @@ class Account(Internal):
 
 
 class Person(Internal):
-    """A person to others: never an e-mail."""
+    """A user as others see them: never an e-mail."""
 
     id: str
     username: str
@@ -30,7 +30,7 @@ class Person(Internal):
 
 
 class OwnAccount(Account):
-    """With everything that others see."""
+    """Including everything that others see."""
 
     display_name: str | None = None
     status: str | None = None
@@ -90,8 +90,8 @@ class SessionList(Internal):
 
 
 class TokensUsed(Internal):
-    """Access tokens that were seen for the first time: ends the grace of the refresh tokens before
-    them. Pairs of session and generation."""
+    """Access tokens that were seen for the first time: ends the grace period of the refresh tokens
+    before them. Pairs of session and generation."""
 
     used: list[tuple[str, int]]
 
@@ -113,9 +113,9 @@ class Profile(Internal):
 
 
 class ChangeProfile(Internal):
-    """What is None or UNSET stays; a name and a status go with None. `key` is new for each change:
-    a repeat with the key of the last change is answered alike, also where the current password is
-    another one by then."""
+    """UNSET fields stay, and so do None fields, except that None removes the display name or
+    status. `key` is new for each change: a repeat with the key of the last change gets the same
+    answer, even if the current password is a different one by then."""
 
     user: str
     session: str
@@ -170,7 +170,7 @@ class Empty(Internal):
 class PrepareMemberships(Internal):
     """Votes yes by returning: then the change is prepared and survives a crash. A no is a refusal
     (unauthenticated, unknown_user with ids, invalid_request at a limit) and leaves nothing.
-    `remove_all` takes everybody out (a deleted chat)."""
+    `remove_all` removes everybody (a deleted chat)."""
 
     transaction: str
     user: str
@@ -182,7 +182,9 @@ class PrepareMemberships(Internal):
 
 
 class FinishMemberships(Internal):
-    """Commits or rolls back what is prepared; a transaction that is gone already is no error."""
+    """Commits or rolls back what is prepared; a transaction that is gone already is not an
+    error.
+    """
 
     transaction: str
     commit: bool

@@ -1,4 +1,4 @@
-"""What is wrong with JSON of another shape than it should have, in plain words. Pure."""
+"""Explains in plain words why JSON does not have the expected shape. Pure."""
 
 import re
 from typing import Final, NamedTuple
@@ -20,15 +20,15 @@ _find_expected = re.compile(r"\AExpected `(.+?)`( of length)?(?: (>=|<=) (\d+))?
 
 
 class Wrong(NamedTuple):
-    """`field` is its path (`participants[1]`), empty for the whole; `rule` is what it breaks,
-    without a full stop."""
+    """`field` is its path (`participants[1]`), empty for the whole; `rule` is the rule that it
+    breaks, without a full stop."""
 
     field: str
     rule: str
 
 
 def explain(sentence: str) -> Wrong:
-    """Of a msgspec.ValidationError."""
+    """Explains a msgspec.ValidationError."""
     place = _find_place(sentence)
     field = place[1] if place else ""
     if missing := _find_missing(sentence):
