@@ -1,5 +1,5 @@
-"""`python -m users`: one replica, until SIGTERM. With words, what the operator of the machine does
-to the database: `owner NAME`, `keys rotate`, `keys revoke`."""
+"""`python -m users`: one replica, until SIGTERM. With arguments, the machine's operator changes the
+database: `owner NAME`, `keys rotate`, `keys revoke`."""
 
 import sys
 from collections.abc import AsyncIterator

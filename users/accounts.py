@@ -1,4 +1,4 @@
-"""Accounts: sign-up, log-in, and a person's own profile.
+"""Accounts: sign-up, log-in, and a user's own profile.
 
 Knows no SQL and no token's content.
 """
@@ -52,7 +52,8 @@ from users.store.sessions import is_session_alive, revoke_sessions_of
 
 
 class Accounts:
-    """The calls about accounts. `signup` is what the environment says of it, which wins."""
+    """The calls about accounts. `signup` is the environment's setting, which overrides the stored
+    one."""
 
     def __init__(
         self,
@@ -70,12 +71,12 @@ class Accounts:
         self._signing_up: dict[str, tuple[SignUp, asyncio.Task[store.AccountRow]]] = {}
 
     async def sign_up(self, request: SignUp) -> Grant:
-        """Makes an account once for a key, however often and wherever it is asked for.
+        """Creates an account once per key, however often and on whichever replica it is called.
 
         Raises Refusal: `invalid_request` for fields that break a rule and for a key that was used
-        with another body, `not_found` for an invitation that does not work, `signup_closed`,
-        `username_taken`, `email_taken`, `unavailable`; `invalid_credentials` for a repeat once the
-        account has another password, is deactivated or deleted.
+        with another body, `not_found` for an invalid invitation, `signup_closed`, `username_taken`,
+        `email_taken`, `unavailable`; `invalid_credentials` for a repeat once the account has
+        another password, is deactivated or deleted.
         """
         check_fields(
             {
@@ -87,7 +88,7 @@ class Accounts:
         )
         running = self._signing_up.get(request.key)
         if running and running[0] == request:
-            # Repeats in parallel wait for the first instead of hashing the password each.
+            # Parallel repeats wait for the first one instead of each hashing the password.
             return await self._start_session(await asyncio.shield(running[1]))
         task = asyncio.create_task(self._account_of_sign_up(request))
         self._signing_up[request.key] = (request, task)
@@ -110,7 +111,7 @@ class Accounts:
         try:
             return await self._make_account(request)
         except Refusal:
-            # Perhaps by a repeat of this very request, which another replica was quicker with.
+            # Perhaps by a repeat of this very request that another replica served faster.
             if found := await store.find_by_sign_up_key(self._pool, request.key):
                 return await self._repeat_sign_up(request, found)
             raise
@@ -126,12 +127,12 @@ class Accounts:
             await self._demand_availability(request)
             raise Refusal("unavailable", "Somebody else is signing up. Try again.") from None
         if join is not None:
-            with suppress(Refusal):  # the account is made; what is left over is done later
+            with suppress(Refusal):  # the account exists; the rest is done later
                 await self._invitations.join(join)
         return account
 
     async def _demand_admission(self, request: SignUp) -> None:
-        """Whether this sign-up may be, before anything is made of it."""
+        """Checks that this sign-up is allowed, before anything is created."""
         code = None
         async with self._pool.connection() as connection:
             mode = self._signup or (await read_instance(connection)).signup
@@ -145,9 +146,9 @@ class Accounts:
     async def _insert_account(
         self, request: SignUp, account: store.AccountRow
     ) -> tuple[store.AccountRow, JoinRow | None]:
-        """With the join of a chat that follows, if the invitation is for one. Raises Refusal:
-        `not_found` where somebody else was quicker to use it up, or its maker may not give so much
-        any more; `signup_closed` where sign-up was closed meanwhile."""
+        """Also records the join of a chat, if the invitation is for one. Raises Refusal:
+        `not_found` if somebody else has just used it up, or its maker may no longer give so much;
+        `signup_closed` if sign-up was closed meanwhile."""
         async with begin(self._pool) as connection:
             if request.invite is None:
                 await store.insert_account(connection, account, request.key, _kept_invite(request))
@@ -180,8 +181,8 @@ class Accounts:
             raise Refusal("email_taken", "Another account has this e-mail address.")
 
     async def _repeat_sign_up(self, request: SignUp, found: store.SignedUp) -> store.AccountRow:
-        """Compares with what was signed up with. Like a log-in it gives no tokens once the account
-        has another password, is deactivated or deleted."""
+        """Compares with the original sign-up. Like a log-in it gives no tokens once the account has
+        another password, is deactivated or deleted."""
         account = found.account
         if account is None:
             raise _invalid_credentials()
@@ -204,8 +205,8 @@ class Accounts:
         return account
 
     async def log_in(self, request: LogIn) -> Grant:
-        """Raises Refusal `invalid_credentials`, the same and after the same time whether the name
-        is unknown, the account has no password, or it is another one."""
+        """Raises Refusal `invalid_credentials`, the same one and after the same time for an unknown
+        name, an account without a password and a wrong password."""
         if wrong_with_text(request.username) or wrong_with_text(request.password):
             found, password = None, ""
         else:
@@ -287,7 +288,7 @@ class Accounts:
                         return None  # another password was set at the same time
                     after = changed
                 if shown:
-                    # Alone in its statement: changes of other fields at the same time stay.
+                    # Only this field in the statement: concurrent changes of other fields are kept.
                     after = await store.update_shown(connection, request.user, shown) or after
                 if request.password is not None:
                     revoked = await revoke_sessions_of(
@@ -300,7 +301,7 @@ class Accounts:
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
         if done is None:
-            # Perhaps by this very change, which was under way when its repeat began.
+            # Perhaps by this very change, which was in progress when its repeat began.
             now = await store.find_by_id(self._pool, request.user)
             if not now:
                 raise unauthenticated()
@@ -328,7 +329,7 @@ class Accounts:
 
 
 def _kept_invite(request: SignUp) -> bytes:
-    """With the key, to compare a repeat with; empty where there is no code."""
+    """Stored with the key, to compare a repeat with; empty if there is no code."""
     return b"" if request.invite is None else hash_code(request.invite)
 
 

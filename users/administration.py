@@ -1,6 +1,6 @@
-"""What owners and admins do to accounts: roles, deactivation, resets of passwords.
+"""What owners and admins do to accounts: roles, deactivation, password resets.
 
-Each change is made, judged and recorded in one transaction. Knows no SQL.
+Each change is authorised, made and recorded in one transaction. Knows no SQL.
 """
 
 from typing import Final
@@ -42,19 +42,19 @@ from users.store.instance import (
 )
 from users.store.sessions import revoke_sessions_of
 
-NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the caller of who is not signed in
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the caller where nobody is signed in
 
 _decode_changed = msgspec.json.Decoder(tuple[Role, bool]).decode
 
 
 class Administration:
-    """The calls about other people's accounts. Each raises Refusal `forbidden` for a caller whose
-    role does not allow it, and `not_found` for an account that is not there."""
+    """The calls about other users' accounts. Each raises Refusal `forbidden` for a caller whose
+    role does not allow it, and `not_found` for an account that does not exist."""
 
     def __init__(
         self, pool: Pool, passwords: Passwords, sessions: Sessions, wrapping: Wrapping
     ) -> None:
-        """`wrapping` seals the codes that a repeat has to be answered with."""
+        """`wrapping` encrypts the codes that a repeat must return again."""
         self._pool = pool
         self._passwords = passwords
         self._sessions = sessions
@@ -89,7 +89,8 @@ class Administration:
         scope = f"change_user {request.user}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
-            # Before the role, which the first one may have taken from the caller themself.
+            # Before the role check: the first call may have taken the role from the caller
+            # themself.
             known = await find_result(connection, request.caller, scope, request.key)
             if known is not None:
                 found = await store.find_user(connection, request.user)
@@ -134,7 +135,7 @@ class Administration:
         return show_user(found._replace(role=role, active=active)), revoked
 
     async def create_reset(self, request: CreateReset) -> Code:
-        """A code by which somebody sets a new password, once and for a day. Raises Refusal
+        """A code with which a user sets a new password, once and within a day. Raises Refusal
         `invalid_request` for a key from before the secret of the signing keys was replaced."""
         return await retry_busy(lambda: self._create_reset(request))
 
@@ -142,7 +143,8 @@ class Administration:
         code, scope = new_code(), f"create_reset {request.user}"
         async with begin(self._pool) as connection:
             await lock_instance(connection)
-            # Before the role, which may be another one by now: so may what the code is worth.
+            # Before the role check: the role may have changed since, and with it whether the code
+            # is valid.
             if known := await find_result(connection, request.caller, scope, request.key):
                 return self._open_code(request, known)
             caller_role = await demand_role(connection, request.caller, IN_CHARGE)
@@ -164,7 +166,7 @@ class Administration:
         return Code(code=code)
 
     def _open_code(self, request: CreateReset, kept: bytes) -> Code:
-        if kept.startswith(b'{"code":'):  # the release before did not seal it
+        if kept.startswith(b'{"code":'):  # the previous release did not encrypt it
             return msgspec.json.decode(kept, type=Code)
         try:
             return Code(code=self._wrapping.unwrap(_name_code(request), kept).decode())
@@ -172,11 +174,11 @@ class Administration:
             raise invalid("Idempotency-Key", "is of before this system's keys changed") from None
 
     async def use_reset(self, request: UseReset) -> Empty:
-        """Sets the password and ends all sessions; reactivates nobody. A code is good while the
+        """Sets the password and ends all sessions; reactivates nobody. A code is valid while the
         user has the role and the password that they had when it was made, and its maker may still
         make it.
 
-        Raises Refusal: `invalid_request`, `not_found` for a code that is not good and was not used
+        Raises Refusal: `invalid_request`, `not_found` for a code that is invalid and was not used
         with this key, `unavailable`.
         """
         check_fields({"password": wrong_with_password(request.password)})
@@ -194,7 +196,7 @@ class Administration:
                 await hold_instance(connection)
                 reset = await store.lock_reset(connection, code_hash)
                 if reset is None or not await _is_good(connection, reset):
-                    # The first one may have been under way when the code was looked for.
+                    # The first call may have been in progress when the code was looked up.
                     if await find_result(connection, NOBODY, scope, request.key) is None:
                         raise not_found()
                     return []

@@ -1,4 +1,4 @@
-"""The users service put together: what it is made of, which calls it answers, what runs beside.
+"""Assembles the users service: its parts, the calls that it answers, its background tasks.
 
 The only place that builds dependencies.
 """
@@ -46,7 +46,7 @@ PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
 def create_users(settings: Settings) -> Service:
     """Builds everything; connects to nothing before it runs.
 
-    That raises SigningKeysError where the keys that sign are not in order.
+    Running raises SigningKeysError if the signing keys are not usable.
     """
     common = settings.service
     rest = Rest()
@@ -112,7 +112,7 @@ def create_users(settings: Settings) -> Service:
         valkey.close()
 
     async def withdraw() -> None:
-        await stop(tasks[:1])  # the one that announces
+        await stop(tasks[:1])  # the task that announces this replica
 
     calls = create_calls(
         accounts,
@@ -134,7 +134,7 @@ def create_users(settings: Settings) -> Service:
 
 
 async def keep_purging(pool: Pool) -> None:
-    """Throws away what nothing can ask for any more, every minute, until cancelled."""
+    """Deletes expired rows every minute, until cancelled."""
     while True:
         await asyncio.sleep(PURGE_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""Which picture somebody shows of themself. The bytes are of the role `files`."""
+"""Which avatar a user has. The role `files` stores the bytes."""
 
 from common.database.pool import Pool
 from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
@@ -7,13 +7,13 @@ from users.store import avatars as store
 
 
 class Avatars:
-    """The calls about them."""
+    """The calls about avatars."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def set_avatar(self, request: SetAvatar) -> AvatarSet:
-        """May be repeated. Raises Refusal `unauthenticated` for an account that is deleted."""
+        """May be repeated. Raises Refusal `unauthenticated` for a deleted account."""
         found = await store.set_avatar(self._pool, request.user, request.avatar)
         if found is None:
             raise unauthenticated()

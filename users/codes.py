@@ -1,4 +1,4 @@
-"""Codes that stand in links: 256 random bits, of which a hash is kept. Pure."""
+"""Codes in links: 256 random bits, stored as a hash. Pure."""
 
 import hashlib
 import secrets
@@ -9,5 +9,5 @@ def new_code() -> str:
 
 
 def hash_code(code: str) -> bytes:
-    """A fast hash guards what nobody can guess."""
+    """A fast hash is enough for a code that cannot be guessed."""
     return hashlib.sha256(code.encode(errors="replace")).digest()

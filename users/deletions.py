@@ -1,7 +1,7 @@
-"""The end of an account: who may, what goes at once, and the chats that are left one by one.
+"""The deletion of an account: who may, what is deleted at once, and leaving its chats one by one.
 
-Everything personal goes in one transaction. The chats follow by the two-phase change by which
-anybody leaves, in steps that may be repeated, whatever dies in between.
+Everything personal is deleted in one transaction. The chats follow by the two-phase change by which
+any user leaves, in steps that may be repeated after a crash at any point.
 """
 
 import asyncio
@@ -39,13 +39,13 @@ from users.store.sessions import is_session_alive, revoke_sessions_of
 
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 8.0  # while nothing is unfinished
-CLAIM_SECONDS = 5.0  # a replica that dies leaves its claim to another one so soon
+CLAIM_SECONDS = 5.0  # how soon another replica may take over the claim of one that died
 CHATS_AT_ONCE = 4
 LEAVE_SECONDS = 4.0
 # A change of memberships that began before the deletion may still be committed: chats commits
 # nothing that is older than 20 s.
 SETTLED_SECONDS = 25.0
-LAST_SEND_SECONDS = 3.0  # after that no token of theirs is good anywhere
+LAST_SEND_SECONDS = 3.0  # by then no token of theirs is valid anywhere
 MESSAGES_A_ROUND = 50
 UNFINISHED = Gauge("hubbub_users_unfinished_deletions", "Accounts that still leave chats")
 OLDEST = Gauge("hubbub_users_oldest_deletion_seconds", "Age of the oldest unfinished deletion")
@@ -63,13 +63,13 @@ class Deletions:
         self._chats = chats
 
     async def delete_user(self, request: DeleteUser) -> Empty:
-        """By somebody in charge. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
+        """By an administrator. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
         scope = f"delete_user {request.user}"
 
         async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
-                # Before the role, which nobody has any more who has deleted themself.
+                # Before the role check: callers that have deleted themselves have no role any more.
                 if await find_result(connection, request.caller, scope, request.key) is not None:
                     return []
                 role = await demand_role(connection, request.caller, IN_CHARGE)
@@ -84,18 +84,20 @@ class Deletions:
         return Empty()
 
     async def delete_own(self, request: DeleteOwnAccount) -> Empty:
-        """A repeat from the session that asked first is answered alike: there is neither an account
-        nor a password to compare by then.
+        """A repeat from the session that asked first gets the same answer: by then there is neither
+        an account nor a password to compare.
 
-        Raises Refusal: `invalid_credentials` for a missing or wrong password where one is set,
-        `unauthenticated` for a session that has ended, `last_owner`."""
+        Raises Refusal: `invalid_credentials` for a missing or wrong password if one is set,
+        `unauthenticated` for a session that has ended, `last_owner`.
+        """
         scope = f"delete_own_account {request.session}"
         account = await find_by_id(self._pool, request.caller)
         async with self._pool.connection() as connection:
             if await find_result(connection, request.caller, scope, request.key) is not None:
                 return Empty()
             is_alive = await is_session_alive(connection, request.caller, request.session)
-        # Before the password, which whoever has an old token must not find out here.
+        # Before the password check: the holder of an old token must not learn here whether it is
+        # right.
         if account is None or not is_alive:
             raise unauthenticated()
         if account.password_hash is not None and not await self._passwords.matches(
@@ -106,7 +108,7 @@ class Deletions:
         async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
                 await lock_instance(connection)
-                # The first one may have been under way when the account was looked for.
+                # The first call may have been in progress when the account was looked up.
                 if await find_result(connection, request.caller, scope, request.key) is not None:
                     return []
                 if not await is_session_alive(connection, request.caller, request.session):
@@ -126,7 +128,8 @@ class Deletions:
         request: DeleteUser | DeleteOwnAccount,
         scope: str,
     ) -> list[str]:
-        """The sessions that it ended. The result is kept after the account's own are erased."""
+        """Returns the sessions that it ended. The result is stored after the account's own results
+        are erased."""
         was_active_owner = found.active and found.role == "owner"
         owners = await count_active_owners(connection)
         if refusal := judge_last_owner(was_active_owner, False, owners):
@@ -139,7 +142,7 @@ class Deletions:
         return await revoke_sessions_of(connection, found.id, keep=None)
 
     async def keep_deleting(self, rest: Rest = NEVER) -> None:
-        """Works off what is left to do, until cancelled."""
+        """Works through unfinished deletions, until cancelled."""
         unfinished = 0
         while True:
             try:
@@ -173,8 +176,7 @@ class Deletions:
             log("account deleted", user=deletion.user)
 
     async def _end_in_chats(self, user: str) -> set[str] | None:
-        """Their direct chats, which are the other people's too and stay with those; None where
-        chats does not answer."""
+        """Closes their direct chats, which the other users keep; None if chats does not answer."""
         try:
             found = await self._chats.call("end_account", EndAccount(user=user), DirectChats)
         except Refusal as refusal:
@@ -183,7 +185,7 @@ class Deletions:
         return set(found.chats)
 
     async def _delete_messages(self, deletion: store.Deletion) -> None:
-        """A page of them. Not before nobody can send any more in the name of the account."""
+        """Deletes a page of them. Not before nobody can send in the name of the account."""
         if deletion.age_seconds > LAST_SEND_SECONDS:
             request = DeleteMessagesOf(
                 user=deletion.user, after=deletion.messages_after, limit=MESSAGES_A_ROUND
@@ -198,7 +200,7 @@ class Deletions:
         await store.hold_claim(self._pool, deletion.user, ROUND_SECONDS)
 
     async def _leave(self, user: str, chat: str) -> None:
-        """The next round sees whether they are out."""
+        """The next round checks whether they have left."""
         request = RemoveParticipant(
             user=user, session="", chat=chat, key=new_id(), participant=user
         )

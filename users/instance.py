@@ -1,4 +1,5 @@
-"""The instance: its name, who may sign up, who owns it, and the record of what those in charge did.
+"""The instance: its name, who may sign up, who owns it, and the audit log of administrators'
+actions.
 
 Knows no SQL.
 """
@@ -30,7 +31,9 @@ from users.store import instance as store
 
 
 class InstanceCalls:
-    """`signup` is what the environment says of sign-up, which wins; None where it says nothing."""
+    """`signup` is the environment's setting, which overrides the stored one; None if it is not
+    set.
+    """
 
     def __init__(self, pool: Pool, signup: SignUpMode | None) -> None:
         self._pool = pool
@@ -67,7 +70,7 @@ class InstanceCalls:
         return Instance(name=row.name, signup=self._signup, signup_fixed=True)
 
     async def demand_role(self, request: DemandRole) -> Empty:
-        """Raises Refusal `forbidden`, or `unauthenticated` for somebody who is gone."""
+        """Raises Refusal `forbidden`, or `unauthenticated` for a user that no longer exists."""
         async with self._pool.connection() as connection:
             await demand_role(connection, request.caller, tuple(request.roles))
         return Empty()
@@ -91,8 +94,8 @@ class InstanceCalls:
         return LogPage(entries=entries, next=entries[-1].id if len(rows) > request.limit else None)
 
     async def make_owner_code(self, _: Empty) -> Code:
-        """For a link by which the first owner signs up; None once there is an owner. A new one
-        voids the one before."""
+        """A code for the link by which the first owner signs up; None once there is an owner. It
+        voids the previous code."""
         code = new_code()
         async with begin(self._pool) as connection:
             await store.lock_instance(connection)
@@ -102,7 +105,7 @@ class InstanceCalls:
         return Code(code=code)
 
     async def make_owner(self, request: MakeOwner) -> Account:
-        """What the operator of the machine may do: makes an account that exists an active owner.
+        """For the operator of the machine: makes an existing account an active owner.
 
         Raises Refusal `not_found`.
         """

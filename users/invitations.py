@@ -1,8 +1,8 @@
-"""Invitations: links by which people sign up, or come into a chat.
+"""Invitations: links with which people sign up, or join a chat.
 
 A chat is joined by the two-phase commit that chats coordinates. From the use of an invitation until
-chats has answered, the join is a row here, so that it comes about whatever dies meanwhile. Its
-key makes chats do it once: a repeat does not bring back who was removed since.
+chats has answered, the join is a row here, so that it survives any crash. Its key makes chats do it
+once: a repeat does not bring back a user who was removed since.
 """
 
 from functools import partial
@@ -50,9 +50,9 @@ from users.store.instance import (
     write_log,
 )
 
-JOIN_SECONDS = 2.0  # of a call that waits for it
-OWNER_SECONDS = 1.0  # a revocation waits no longer for what chats says
-LEFT_OVER_SECONDS = 3.0  # then its caller has given up
+JOIN_SECONDS = 2.0  # for a call whose caller waits
+OWNER_SECONDS = 1.0  # a revocation waits no longer for the answer of chats
+LEFT_OVER_SECONDS = 3.0  # by then its caller has given up
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 8.0
 ROUND_LIMIT = 50
@@ -60,8 +60,8 @@ CREATE = "create_invitation"  # the scope of its keys
 
 
 class _Use(NamedTuple):
-    """Of an invitation by somebody, who has used it `times` now. `join` is None where it leads into
-    no chat."""
+    """The use of an invitation by a user, who has used it `times` by now. `join` is None if it is
+    not for a chat."""
 
     invitation: str
     times: int
@@ -70,19 +70,22 @@ class _Use(NamedTuple):
 
 
 class Invitations:
-    """The calls about invitations. `signup` is what the environment says of it, which wins."""
+    """The calls about invitations. `signup` is the environment's setting, which overrides the
+    stored one."""
 
     def __init__(self, pool: Pool, chats: Calls, signup: SignUpMode | None) -> None:
         self._pool = pool
         self._chats = chats
         self._signup = signup
-        self._passed_over = 0  # of the oldest left-over joins: chats did not answer
+        self._passed_over = 0  # age of the oldest pending join that chats did not answer
 
     async def create_invitation(self, request: CreateInvitation) -> Invitation:
-        """A repeat is the first one, whatever it asks for and whoever may ask by now.
+        """A repeat returns the first invitation, whatever it asks for and whether or not its caller
+        may still create one.
 
-        Raises Refusal: `forbidden` for a role that may not, or somebody else's chat; `not_found`
-        for a chat that the caller is not in."""
+        Raises Refusal: `forbidden` for a role that may not, or a chat that the caller does not own;
+        `not_found` for a chat that the caller is not in.
+        """
         async with self._pool.connection() as connection:
             if made := await _find_made(connection, request):
                 return made
@@ -133,8 +136,8 @@ class Invitations:
         return made
 
     async def list_invitations(self, request: ListInvitations) -> InvitationList:
-        """Owners see all of them, admins those that they might have made by their role, members
-        their own. Raises Refusal."""
+        """Owners see all of them, admins those that their role could have created, members their
+        own. Raises Refusal."""
         async with self._pool.connection() as connection:
             role = await find_role(connection, request.caller)
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
@@ -150,14 +153,14 @@ class Invitations:
         return InvitationList(invitations=[show_invitation(row) for row in working])
 
     async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
-        """Raises Refusal: `not_found` for one that does not work any more, and for a member also
-        for somebody else's; `forbidden` for an admin and one that makes admins."""
+        """Raises Refusal: `not_found` for one that is no longer valid, and for a member also for
+        another user's; `forbidden` for an admin and one that makes admins."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, request.code)
         try:
             has_chat = row is None or await self._has_chat(row, OWNER_SECONDS)
         except Refusal:
-            has_chat = True  # chats does not say; what may still work is better revoked
+            has_chat = True  # chats does not answer; better to revoke one that may still be valid
         return await retry_busy(lambda: self._revoke(request, has_chat))
 
     async def _revoke(self, request: RevokeInvitation, has_chat: bool) -> Empty:
@@ -182,10 +185,10 @@ class Invitations:
         return Empty()
 
     async def take_invitation(self, request: TakeInvitation) -> Taken:
-        """The caller is in the invitation's chat. A use lets them in once: who has left or was
-        removed needs another one. A repeat takes none, whatever has happened since.
+        """Puts the caller into the invitation's chat. One use lets them in once: a user who left or
+        was removed needs another use. A repeat uses up none, whatever has happened since.
 
-        Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the person,
+        Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the user,
         `unavailable`: then a repeat settles it.
         """
         scope = f"take_invitation {request.code}"
@@ -208,7 +211,7 @@ class Invitations:
             try:
                 await self.join(use.join)
             except Refusal as refusal:
-                if refusal.code == "unauthenticated":  # no use stands behind it, and they are out
+                if refusal.code == "unauthenticated":  # no use behind it, and they are not in
                     spent = use.times
                     continue
                 if use.is_new and refusal.code != "unavailable":
@@ -233,13 +236,13 @@ class Invitations:
             if is_new:
                 await store.insert_join(connection, join)
                 return _Use(row.id, times + 1, is_new, join)
-            # Where none waits, chats is asked all the same: it says yes to whom it has in the
-            # chat, and `prepare` no to everybody else.
+            # Even if no join waits, chats is asked: it says yes for a user who is in the chat, and
+            # `prepare` no for everybody else.
             waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
         return _Use(row.id, times, is_new, waiting or join)
 
     async def find_kind(self, code: str) -> InviteKind | None:
-        """None for one that does not work, or not any more."""
+        """None if it is invalid, or no longer valid."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
         if row is None or row.uses_left == 0 or not await self._has_chat(row):
@@ -247,8 +250,8 @@ class Invitations:
         return kind_of(row)
 
     async def _has_chat(self, row: store.InvitationRow, seconds: float = DEADLINE_SECONDS) -> bool:
-        """Whether its maker still owns the chat that it is for, if it is for one. Raises Refusal
-        `unavailable` where chats does not say within `seconds`."""
+        """Whether its maker still owns its chat, if it is for one. Raises Refusal `unavailable` if
+        chats does not answer within `seconds`."""
         if row.chat is None:
             return True
         return (await self._owners_of({row.chat}, seconds)).get(row.chat) == row.maker
@@ -263,10 +266,10 @@ class Invitations:
         return answer.owners
 
     async def join(self, join: store.JoinRow) -> None:
-        """Makes chats do it, and forgets it once chats has answered.
+        """Has chats do the join, and forgets it once chats has answered.
 
-        Raises Refusal: `not_found` where the inviter does not own the chat, `invalid_request` at a
-        limit, `unauthenticated` where they are not in and no such join waits, `unavailable`.
+        Raises Refusal: `not_found` if the inviter does not own the chat, `invalid_request` at a
+        limit, `unauthenticated` if they are not in the chat and no such join waits, `unavailable`.
         """
         asked = JoinChat(user=join.user, chat=join.chat, inviter=join.inviter, key=join.key)
         try:
@@ -280,7 +283,7 @@ class Invitations:
         await store.delete_join(self._pool, join)
 
     async def keep_joining(self, rest: Rest = NEVER) -> None:
-        """Does what was left over, until cancelled."""
+        """Completes pending joins, until cancelled."""
         while True:
             try:
                 await self.join_left_over(rest)
@@ -289,7 +292,7 @@ class Invitations:
             await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
 
     async def join_left_over(self, rest: Rest = NEVER) -> None:
-        """One round. Joins to which chats does not answer have their next turn after all others."""
+        """One round. Joins that chats does not answer come after all others next time."""
         async with rest.in_turn():
             left = await store.list_old_joins(
                 self._pool, LEFT_OVER_SECONDS, ROUND_LIMIT, self._passed_over
@@ -310,13 +313,14 @@ class Invitations:
 
 
 async def _find_made(connection: Connection, request: CreateInvitation) -> Invitation | None:
-    """What the first call with this key made."""
+    """The invitation that the first call with this key created."""
     known = await find_result(connection, request.caller, CREATE, request.key)
     return None if known is None else msgspec.json.decode(known, type=Invitation)
 
 
 async def lock_working(connection: Connection, code: str) -> store.InvitationRow:
-    """Its uses are serial from here on, and its maker's role stays as it is. It may be used up.
+    """Locks a valid invitation: its uses are serial from here on, and its maker's role stays as it
+    is. It may be used up.
 
     Raises Refusal `not_found`.
     """

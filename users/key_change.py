@@ -1,4 +1,4 @@
-"""What the operator does to the keys that sign tokens: `python -m users keys rotate`, or `revoke`.
+"""The operator's changes to the keys that sign tokens: `python -m users keys rotate`, or `revoke`.
 
 Works on the database, whether replicas run or not; they read the keys again within ten seconds.
 """
@@ -18,7 +18,8 @@ Change = Literal["rotate", "revoke"]
 
 
 class Changed(NamedTuple):
-    """`unsubscribed` browsers, where the key for push services was lost."""
+    """`unsubscribed` counts browsers that lost their subscription because the push services' key
+    was lost."""
 
     keys: Rotated
     unsubscribed: int | None = None

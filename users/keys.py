@@ -1,7 +1,7 @@
-"""The Ed25519 keys that sign access tokens, as a process of users has them.
+"""The Ed25519 keys that sign access tokens, as a users process holds them.
 
-All of them are published; the newest that everybody must have heard of signs. Knows no user, and
-not where keys are kept (users/signing.py). Pure.
+All of them are published; the newest one that every process must have fetched signs. Knows no user,
+and not where keys are stored (users/signing.py). Pure.
 """
 
 import time
@@ -22,7 +22,7 @@ NEEDED_AFTER_THE_NEXT_SECONDS: Final = 20 * 60
 
 
 class SigningKey(NamedTuple):
-    """`made_at` is of this process's monotonic clock: the database says how old a key is."""
+    """`made_at` is in this process's monotonic clock: the database says how old a key is."""
 
     made_at: float
     kid: str
@@ -30,7 +30,7 @@ class SigningKey(NamedTuple):
 
 
 class KeyRing:
-    """The keys as they were read last. `clock` is for tokens, `monotonic` for the age of keys."""
+    """The keys as last read. `clock` is for tokens, `monotonic` for the age of keys."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class KeyRing:
         return [self._published[key.private] for key in self._keys]
 
     def sign_access_token(self, user: str, session: str, generation: int) -> str:
-        """An access token that is good from now on for 15 minutes."""
+        """An access token that is valid for 15 minutes from now."""
         now = int(self._clock())
         key = self._signing_key()
         claims = {
@@ -86,8 +86,8 @@ def _publish(key: SigningKey) -> dict[str, Any]:
 
 
 def dead_keys(ages: Sequence[tuple[str, float]]) -> list[str]:
-    """Those that no living token needs, of names and ages in seconds: the next one has signed for
-    so long that their last token has run out."""
+    """Keys that no living token needs, given names and ages in seconds: their successor has signed
+    for so long that their last token has expired."""
     by_age = sorted(ages, key=lambda key: key[1], reverse=True)
     return [
         kid

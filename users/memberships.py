@@ -1,7 +1,7 @@
 """The participant's part of the two-phase commit: vote on a change of memberships, then finish it.
 
-chats coordinates and owns the outcome. What is prepared here survives every crash and is finished
-by a call, or else by the resolver.
+chats coordinates and owns the outcome. A change that is prepared here survives every crash and is
+finished by a call, or else by the resolver.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
 from users.sessions import unauthenticated
 from users.store import memberships as store
 
-# Changes of one chat wait for each other inside PostgreSQL; they must leave connections for those
+# Changes of one chat wait for each other inside PostgreSQL; they must leave connections for the
 # calls that finish what they wait for.
 PREPARES_AT_ONCE = 8
 MAX_WAIT_SECONDS = 1.0
-# Of a person's chats. While so many are left, changes of different chats need not wait for each
-# other: fewer are under way, which do not see each other's.
+# Of a user's chats. While a user can join at least so many more, changes of different chats need
+# not wait for each other: fewer are in progress, and those do not see each other.
 PLENTY_OF_ROOM = 100
 
 
@@ -60,18 +60,18 @@ class Memberships:
         self._slots = asyncio.Semaphore(PREPARES_AT_ONCE)
 
     async def prepare(self, request: PrepareMemberships) -> Empty:
-        """Returns once the change is prepared, or was before; raises Refusal for a no.
+        """Returns once the change is prepared, now or earlier; raises Refusal for a no.
 
         `unavailable` is no vote: the change may be prepared or not. Nothing is prepared once the
-        caller has given up: its rollback may have come already, and the chat would stay locked
-        until the resolver finds what nobody waits for.
+        caller has given up: its rollback may have arrived already, and the chat would stay locked
+        until the resolver finds a transaction that nobody waits for.
         """
         deadline = monotonic() + call_seconds.get()
         try:
             async with self._slot():
                 await self._prepare(request, deadline)
         except store.PreparedElsewhere:
-            # A repeat has waited for its own first try: asking here spares all others the question.
+            # A repeat has waited for its own first try: checking here saves all others the query.
             if not await store.is_prepared_or_committed(self._pool, request.transaction):
                 raise unavailable() from None
         return Empty()
@@ -121,6 +121,6 @@ class Memberships:
                 await store.prepare(connection, request.transaction)
 
     async def finish(self, request: FinishMemberships) -> Empty:
-        """Raises DatabaseUnavailable: DatabaseBusy while somebody else is at it."""
+        """Raises DatabaseUnavailable: DatabaseBusy while another call is finishing it."""
         await store.finish_prepared(self._pool, request.transaction, commit=request.commit)
         return Empty()

@@ -1,4 +1,4 @@
-"""What the operator of the machine does to the database itself: `python -m users owner NAME`."""
+"""For the machine's operator, on the database itself: `python -m users owner NAME`."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from users.settings import Settings
 
 
 async def make_owner(settings: Settings, username: str) -> bool:
-    """Whether there is an account of that name; it is an active owner of the instance now."""
+    """Whether an account has that name; if so, it is now an active owner of the instance."""
     async with create_pool(settings.database_url, size=1, min_size=1) as pool:
         try:
             await InstanceCalls(pool, None).make_owner(MakeOwner(username=username))

@@ -1,7 +1,7 @@
-"""Argon2id hashes of passwords, made and checked off the event loop by a few threads.
+"""Argon2id hashes of passwords, computed and checked off the event loop by a few threads.
 
-The queue before them refuses rather than grows, and tells callers not to try again by themselves,
-so a flood of log-ins costs others nothing but log-ins. Knows no account.
+The queue in front of them refuses rather than grows, and tells callers not to retry by themselves,
+so that a flood of log-ins slows down nothing but log-ins. Knows no account.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PASSES = 2
 
 WAITING_A_THREAD = 64  # some 1.3 s of work; a caller tries elsewhere after 1.5 s
 MAX_WAIT_SECONDS = 1.4
-NICENESS = 10  # people who talk come before people who log in
+NICENESS = 10  # users who chat have priority over users who log in
 
 WAIT_SECONDS = Histogram(
     "hubbub_users_hashing_wait_seconds",
@@ -45,15 +45,15 @@ def create_hasher(memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> argon2.
 
 
 def normalise(password: str) -> str:
-    """NFC (Unicode Annex 15): keyboards differ in how they compose the same character. What is too
-    long to be a password stays as it is."""
+    """NFC (Unicode Annex 15): keyboards compose the same character differently. Text that is too
+    long for a password is not changed."""
     if len(password) > MAX_PASSWORD_SPELLING:
         return password
     return unicodedata.normalize("NFC", password)
 
 
 class Passwords:
-    """Hashes and checks; at most `threads` at once and 64 more waiting for each."""
+    """Hashes and checks; at most `threads` at once, and 64 more waiting for each."""
 
     def __init__(self, hasher: argon2.PasswordHasher, threads: int) -> None:
         self._hasher = hasher
@@ -62,23 +62,23 @@ class Passwords:
         )
         self._inside = 0
         self._max_inside = threads * (1 + WAITING_A_THREAD)
-        # What is checked where there is no password, so that the answer takes as long.
+        # Checked when there is no password, so that the answer takes as long.
         self._dummy = hasher.hash(secrets.token_hex(16))
 
     async def hash(self, password: str) -> str:
-        """Raises Refusal `unavailable` where too many are waiting."""
+        """Raises Refusal `unavailable` if too many are waiting."""
         return await self._run(lambda: self._hasher.hash(normalise(password)))
 
     async def matches(self, password: str, hashed: str | None) -> bool:
-        """Takes as long without a hash to compare with, and is false then.
+        """Without a hash to compare with it takes as long, and returns false.
 
-        Raises Refusal `unavailable` where too many are waiting.
+        Raises Refusal `unavailable` if too many are waiting.
         """
         found = await self._run(lambda: self._check(normalise(password), hashed or self._dummy))
         return found and hashed is not None
 
     def is_outdated(self, hashed: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
+        """Whether the hash was made with parameters other than the current ones."""
         return self._hasher.check_needs_rehash(hashed)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Passwords:
     async def _run(self, work: Callable[[], T]) -> T:
         if self._inside >= self._max_inside:
             REFUSED.labels("queue full").inc()
-            raise gave_up()  # trying again and again is what a flood would have its callers do
+            raise gave_up()  # retrying is what a flood would make its callers do
         self._inside += 1
         asked = time.perf_counter()
 

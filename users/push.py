@@ -1,7 +1,7 @@
-"""Browsers that want to hear of what is new while their page is closed, and what waits for them.
+"""Browsers that want notifications while their page is closed, and the pushes that wait for them.
 
-A subscription belongs to a session and ends with it. chats offers messages, files fetches what is
-due and says what became of it. No text of a message is ever here.
+A subscription belongs to a session and ends with it. chats offers messages, files fetches the
+pushes that are due and reports the outcome. No text of a message is ever here.
 """
 
 from typing import Final
@@ -34,14 +34,14 @@ from users.store import push as store
 from users.vapid import PushKey
 
 USUAL_PORTS: Final = {"https": 443, "http": 80}
-CLAIM_SECONDS: Final = 60.0  # a process of files that dies leaves what it had to another one
+CLAIM_SECONDS: Final = 60.0  # when another process of files may take over the work of one that died
 OFFERED: Final = Counter("hubbub_users_push_offered", "Pushes that wait for a subscription")
 WAITING: Final = Gauge("hubbub_users_push_waiting", "Pushes that are not delivered yet")
 LATE: Final = Gauge("hubbub_users_push_late_seconds", "For how long the oldest push has been due")
 
 
 class Push:
-    """The calls about it. `mode` is the operator's."""
+    """The calls about push. `mode` is the operator's setting."""
 
     def __init__(self, pool: Pool, key: PushKey, chats: Calls, mode: PushMode) -> None:
         self._pool = pool
@@ -53,7 +53,7 @@ class Push:
         return PublicKey(key=None if self._mode == "off" else await self._key.public())
 
     async def save(self, request: SavePush) -> Empty:
-        """May be repeated. Raises Refusal: `not_found` where push is off, `invalid_request`,
+        """May be repeated. Raises Refusal: `not_found` if push is off, `invalid_request`,
         `unauthenticated`, `unavailable`."""
         if self._mode == "off":
             raise Refusal("not_found", "Push notifications are switched off here.")
@@ -61,7 +61,7 @@ class Push:
             raise invalid("endpoint", wrong)
         if not await retry_busy(lambda: store.save_subscription(self._pool, request)):
             raise unauthenticated()
-        # Behind the commit: chats never forgets somebody whom it then finds here.
+        # After the commit: then chats never forgets a user whom it could still find here.
         await self._chats.call("add_push_reader", AddPushReader(user=request.user), Done)
         return Empty()
 
@@ -101,7 +101,8 @@ class Push:
 
 
 def _origin(endpoint: str) -> str:
-    """As push services compare it (RFC 6454, section 6.2): without capitals and the usual port."""
+    """The origin as push services compare it (RFC 6454, section 6.2): in lower case and without the
+    default port."""
     parts = urlsplit(endpoint)
     port = "" if parts.port in (None, USUAL_PORTS.get(parts.scheme)) else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"

@@ -1,7 +1,7 @@
-"""Finishes what stayed prepared: asks chats for the decision and carries it out.
+"""Finishes transactions that stayed prepared: asks chats for the decision and applies it.
 
-Runs in every replica; several may resolve the same transaction, which is harmless. Decides
-nothing: asking makes chats decide.
+Runs in every replica; several may resolve the same transaction, which is harmless. Decides nothing:
+asking makes chats decide.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from users.settings import Settings
 from users.store.memberships import finish_prepared, list_in_doubt
 
 ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 8.0  # nothing was prepared here lately, and what another left is no hurry
+AT_REST_SECONDS = 8.0  # nothing was prepared here lately, and leftovers are not urgent
 IN_DOUBT_AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 
@@ -37,8 +37,8 @@ async def resolve_in_doubt(
 ) -> int:
     """One round; returns how many were finished.
 
-    Raises Refusal `unavailable` while no chats answers, and DatabaseUnavailable; the rest waits
-    for the next round then.
+    Raises Refusal `unavailable` while no chats replica answers, and DatabaseUnavailable; the rest
+    then waits for the next round.
     """
     prepared = await list_in_doubt(pool)
     in_doubt = [row for row in prepared if row.age_seconds >= after_seconds]
@@ -77,9 +77,9 @@ async def keep_resolving(pool: Pool, chats: Calls, rest: Rest = NEVER) -> None:
 
 
 async def keep_resolving_at_start(settings: Settings) -> None:
-    """The same while migrations are applied, until cancelled: they wait for the locks of what is
-    prepared, and where every replica starts anew nobody else finishes it."""
-    await asyncio.sleep(IN_DOUBT_AFTER_SECONDS)  # most starts are over by then
+    """The same while migrations are applied, until cancelled: they wait for the locks of prepared
+    transactions, and if every replica restarts nobody else finishes those."""
+    await asyncio.sleep(IN_DOUBT_AFTER_SECONDS)  # most startups are over by then
     common = settings.service
     chats = Replicas("chats", common.chats_seeds)
     with (

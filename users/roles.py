@@ -14,7 +14,7 @@ IN_CHARGE: tuple[Role, ...] = ("owner", "admin")
 
 
 class InviteKind(Enum):
-    """What a code that still works is."""
+    """What a valid code allows."""
 
     OWNER = "makes the first owner"
     INSTANCE = "was made by somebody in charge"
@@ -22,7 +22,7 @@ class InviteKind(Enum):
 
 
 def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> Refusal | None:
-    """`code` is None where there is none, or one that does not work."""
+    """`code` is None if there is none, or an invalid one."""
     if has_code and code is None:
         return not_found()
     if mode == "open" or code is InviteKind.OWNER:
@@ -34,7 +34,7 @@ def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> 
 
 
 def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
-    """`role` is None for somebody who may do nothing any more."""
+    """`role` is None for a user who may no longer do anything."""
     if role is None:
         return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
     if role not in roles:
@@ -59,15 +59,16 @@ def judge_invitation(
 def kind_of_invitation(
     maker_role: Role | None, is_for_chat: bool, invited_role: Role
 ) -> InviteKind | None:
-    """By the role that its maker has now. None where it gives more than they may give: then it
-    does not work."""
+    """By its maker's current role. None if it gives more than they may give: then it is not
+    valid.
+    """
     if judge_invitation(maker_role, "open", is_for_chat, invited_role):
         return None
     return InviteKind.CHAT if maker_role == "member" else InviteKind.INSTANCE
 
 
 def judge_target(role: str | None, target_role: str) -> Refusal | None:
-    """Of somebody in charge, on an account or on an invitation of such ones."""
+    """Whether an administrator may act on an account or an invitation of such a role."""
     return None if role == "owner" or target_role == "member" else forbidden()
 
 

@@ -1,10 +1,10 @@
 """Sessions: pairs of an access token and a refresh token, their rotation and their end.
 
 A session's generation counts its refreshes. The client is known to hold a generation once it shows
-that generation's refresh token, or somebody saw its access token. Refresh tokens older than that
-are used up. The one before the newest may come from a client that lost the answer, or from another
-window of it: it still works, and gives the same newest one again, so that whichever answer a client
-keeps is good. Nobody can read the newest one here but with the one before, which seals it.
+that generation's refresh token, or its access token was seen. Refresh tokens older than that are
+used up. The one before the newest may come from a client that lost the answer, or from another
+window of it: it still works, and returns the same newest one again, so that either answer is valid.
+The newest one is encrypted with the one before it, so nobody else can read it here.
 """
 
 import asyncio
@@ -62,15 +62,15 @@ def judge_refresh_token(found: store.RefreshRow | None) -> Shown:
 
 
 class RevocationNotices:
-    """Tells the processes that poll the revocation log; a lost notice costs them one poll's
-    time."""
+    """Notifies the processes that poll the revocation log; a lost notice delays them until the next
+    poll."""
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
 
     async def send(self, sessions: Sequence[str]) -> None:
-        """Where Valkey answers in time, it has passed the notice on when this returns."""
-        named = sessions if len(sessions) <= MAX_NAMED else ()  # without names they ask
+        """If Valkey answers in time, it has passed the notice on when this returns."""
+        named = sessions if len(sessions) <= MAX_NAMED else ()  # without names they poll
         with suppress(TimeoutError):
             async with asyncio.timeout(NOTICE_SECONDS):
                 await self._valkey.pass_on(self._valkey.topics.revoked, " ".join(named).encode())
@@ -85,8 +85,8 @@ class Sessions:
         self._notices = notices
 
     async def start_session(self, account: Account, password_number: int) -> Grant | None:
-        """A new session for somebody who has proved who they are; None where the password was
-        changed since."""
+        """A new session for a user who has proved their identity; None if the password was changed
+        since."""
         session, refresh_token = new_id(), _new_refresh_token()
         if not await store.insert_session(
             self._pool,
@@ -138,7 +138,7 @@ class Sessions:
         return self._grant(account, found.session, generation, refresh_token)
 
     async def log_out(self, request: EndSession) -> Empty:
-        """Ends one session of the user. Raises Refusal `not_found` where it is not theirs."""
+        """Ends one session of the user. Raises Refusal `not_found` if it is not theirs."""
 
         async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
@@ -150,7 +150,7 @@ class Sessions:
         return Empty()
 
     async def end_other_sessions(self, request: EndOtherSessions) -> Empty:
-        """Ends all of the user's sessions but `keep`."""
+        """Ends all of the user's sessions except `keep`."""
 
         async def attempt() -> list[str]:
             async with begin(self._pool) as connection:
@@ -160,14 +160,14 @@ class Sessions:
         return Empty()
 
     async def announce_revocations(self, sessions: Sequence[str], reason: str) -> None:
-        """To be called after the commit of the transaction that revoked, and before its caller is
+        """Call it after the commit of the transaction that revoked, and before its caller is
         answered, who must not find them alive at another edge."""
         if sessions:
             REVOKED.labels(reason).inc(len(sessions))
             await self._notices.send(sessions)
 
     async def list_sessions(self, request: ListSessions) -> SessionList:
-        """Those that are alive, newest first."""
+        """Those that have not ended, newest first."""
         return SessionList(
             sessions=[
                 Session(
@@ -211,16 +211,17 @@ def _new_refresh_token() -> str:
 
 
 def _name_successor(session: str, generation: int) -> str:
-    """What is sealed in with it: the release before begins generations and leaves what it finds.
+    """The name that authenticates it: the previous release begins generations without changing this
+    column.
 
-    A successor that is made of the token and a secret of the operator's would need no place, but
-    whoever has two tokens could then try out guesses at that secret.
+    A successor derived from the token and an operator's secret would need no storage, but anybody
+    with two tokens could then test guesses of that secret.
     """
     return f"refresh token {generation} of {session}"
 
 
 def _open_successor(found: store.RefreshRow, shown: str) -> str | None:
-    """The session's newest refresh token, where the one that is shown was exchanged for it."""
+    """The session's newest refresh token, if the given one was exchanged for it."""
     if found.successor is None:
         return None
     try:

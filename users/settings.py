@@ -1,4 +1,4 @@
-"""What a users process is told by its environment."""
+"""The settings of a users process, from its environment."""
 
 import os
 from collections.abc import Mapping

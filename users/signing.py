@@ -1,8 +1,8 @@
-"""Where the keys that sign access tokens are kept: in users' database, wrapped by a secret that all
-replicas have (HUBBUB_SIGNING_SECRET_FILE).
+"""Stores the keys that sign access tokens: in users' database, encrypted with a secret that all
+replicas share (HUBBUB_SIGNING_SECRET_FILE).
 
 A key is 32 random bytes under its `kid`. Rotation adds one and removes those that no token needs;
-revocation leaves the new one alone. Replicas read the keys again every ten seconds.
+revocation leaves only the new one. Replicas read the keys again every ten seconds.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Rotated(NamedTuple):
 
 
 class FileKey(NamedTuple):
-    """Of a folder, where the release 0.1.0 kept its keys."""
+    """A key from the folder in which release 0.1.0 stored its keys."""
 
     kid: str
     age_seconds: float
@@ -44,25 +44,25 @@ class FileKey(NamedTuple):
 
 
 class SigningKeys:
-    """The keys of the database, and those of them that this process has read."""
+    """The keys in the database, and those that this process has read."""
 
     def __init__(self, pool: Pool, wrapping: Wrapping, old_folder: Path | None = None) -> None:
         self._pool = pool
         self._wrapping = wrapping
         self._old_folder = old_folder
         self._ring = KeyRing()
-        self._opened: dict[tuple[str, bytes], Ed25519PrivateKey] = {}  # by kid, as it is wrapped
+        self._opened: dict[tuple[str, bytes], Ed25519PrivateKey] = {}  # by kid, encrypted
 
     async def open(self) -> None:
-        """Reads the keys. Where there are none yet, those of the old folder are taken over, or a
-        first one is made. Raises SigningKeysError, DatabaseUnavailable."""
+        """Reads the keys. If there are none yet, takes over those of the old folder, or creates a
+        first one. Raises SigningKeysError, DatabaseUnavailable."""
         if not await store.read_keys(self._pool):
             found = await asyncio.to_thread(read_folder, self._old_folder)
             await retry_busy(lambda: self._begin_with(found))
         await self.reload()
 
     async def reload(self) -> None:
-        """Raises SigningKeysError, DatabaseUnavailable; the keys stay as they were then."""
+        """Raises SigningKeysError, DatabaseUnavailable; then the keys stay as they were."""
         now = time.monotonic()
         rows = await store.read_keys(self._pool)
         if not rows:
@@ -78,7 +78,7 @@ class SigningKeys:
         )
 
     async def keep_reloading(self, rest: Rest = NEVER) -> None:
-        """Picks up what was added or removed, until cancelled."""
+        """Picks up added and removed keys, until cancelled."""
         while True:
             await rest.pause(RELOAD_SECONDS, RELOAD_SECONDS)
             try:
@@ -95,11 +95,11 @@ class SigningKeys:
         return self._ring.sign_access_token(user, session, generation)
 
     async def rotate(self) -> Rotated:
-        """Adds a key, which signs a minute later, and removes what no living token needs."""
+        """Adds a key, which signs a minute later, and removes keys that no living token needs."""
         return await retry_busy(lambda: self._replace(only_dead=True))
 
     async def revoke(self) -> Rotated:
-        """Removes all keys but a new one, also those that this secret cannot open."""
+        """Removes all keys, including those that this secret cannot decrypt, and adds a new one."""
         return await retry_busy(lambda: self._replace(only_dead=False))
 
     async def _begin_with(self, found: list[FileKey]) -> None:

@@ -1,7 +1,7 @@
-"""How push services know this instance (RFC 8292): one P-256 key, made once, in users' database,
-wrapped by the secret that wraps those that sign tokens (users/signing.py).
+"""This instance's identity for push services (RFC 8292): one P-256 key, created once, stored in
+users' database, encrypted with the secret that encrypts the signing keys (users/signing.py).
 
-Browsers tie their subscriptions to its public half, so it is replaced only where it is lost.
+Browsers tie their subscriptions to its public half, so it is replaced only if it is lost.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from users.store import push as store
 GOOD_SECONDS: Final = 12 * 3600  # of 24 that are allowed
 USED_SECONDS: Final = 3600.0  # a token, before the next one is made
 MAX_TOKENS: Final = 256
-NAME: Final = "push"  # of the key, where it is wrapped
+NAME: Final = "push"  # of the key, when it is encrypted
 
 
 class _Token(NamedTuple):
@@ -43,7 +43,7 @@ class _Token(NamedTuple):
 
 
 class PushKey:
-    """Read from the database, or made there, when it is first needed."""
+    """Read from the database, or created there, when it is first needed."""
 
     def __init__(
         self, pool: Pool, wrapping: Wrapping, *, clock: Callable[[], float] = time.time
@@ -57,14 +57,14 @@ class PushKey:
         self._tokens: dict[tuple[str, str], _Token] = {}
 
     async def open(self) -> None:
-        """Reads the key where there is one, and wraps one that is not. Raises SigningKeysError,
+        """Reads the key if there is one, and encrypts a plain one. Raises SigningKeysError,
         DatabaseUnavailable."""
         if await store.read_push_key(self._pool) is not None:
             await self._read()
 
     async def forget_unless_opened(self) -> int | None:
-        """Where the secret does not open the key both it and the subscriptions go, which are
-        counted; None where it does. Raises DatabaseUnavailable."""
+        """If the secret does not decrypt the key, deletes it and the subscriptions and returns
+        their number; otherwise None. Raises DatabaseUnavailable."""
         row = await store.read_push_key(self._pool)
         if row is None or row.wrapped is None:
             return None
@@ -75,7 +75,7 @@ class PushKey:
         return None
 
     async def public(self) -> str:
-        """As browsers take it: base64url of the point. Raises DatabaseUnavailable."""
+        """As browsers take it: the point in base64url. Raises DatabaseUnavailable."""
         await self._read()
         return self._public
 
@@ -107,7 +107,7 @@ class PushKey:
         return self._private
 
     async def _find(self) -> bytes:
-        """The wrapped key; a new one where there is none."""
+        """The encrypted key; a new one if there is none."""
         row = await store.read_push_key(self._pool)
         if row is None:
             await store.insert_push_key(self._pool, self._wrapping.wrap(NAME, _new_key()))

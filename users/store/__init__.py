@@ -1,1 +1,1 @@
-"""All SQL of users, by table. Decides nothing: rules pass values in and get rows back."""
+"""All SQL of users, by table. No rules here: rules pass values in and get rows back."""

@@ -20,7 +20,7 @@ class EmailTaken(Exception):
 
 
 class AccountExists(Exception):
-    """Its name, its address or its key is there already."""
+    """An account with its name, its address or its key exists already."""
 
 
 class AccountRow(NamedTuple):
@@ -40,8 +40,8 @@ class AccountRow(NamedTuple):
 
 
 class AccountChange(NamedTuple):
-    """What is None stays. `key` is kept with a new password, to know its repeat by.
-    `password_number`: of the password that it was judged by, if it was by one."""
+    """None fields stay. `key` is stored with a new password, to recognise a repeat.
+    `password_number`: of the password that the change was checked against, if it was."""
 
     email: str | None
     password_hash: str | None
@@ -50,9 +50,9 @@ class AccountChange(NamedTuple):
 
 
 class SignedUp(NamedTuple):
-    """What was made with a key: `account` is None once it is deleted. `email` is the address that
-    was signed up with, and `invite` the hash of the code, empty without one; each is None where a
-    release that did not keep it made the key."""
+    """The result of a key: `account` is None once it is deleted. `email` is the address at sign-up,
+    and `invite` the hash of the code, empty without one; each is None if the key is from a release
+    that did not store it."""
 
     account: AccountRow | None
     email: str | None
@@ -65,8 +65,8 @@ class Availability(NamedTuple):
 
 
 async def find_by_username(pool: Pool, username: str) -> AccountRow | None:
-    """In lower case, as log-in compares it. What is not ASCII is nobody's name, though PostgreSQL
-    takes `İ` and the Kelvin sign for letters of ASCII."""
+    """In lower case, as log-in compares it. Names are ASCII only; the check is needed because
+    PostgreSQL's lower() maps `İ` and the Kelvin sign to ASCII letters."""
     if not username.isascii():
         return None
     return await _find(pool, "FROM users u WHERE lower(u.username) = lower(%s)", username)
@@ -77,7 +77,7 @@ async def find_by_id(pool: Pool, user: str) -> AccountRow | None:
 
 
 async def find_by_sign_up_key(pool: Pool, key: str) -> SignedUp | None:
-    """What was signed up with this key in the last 10 minutes."""
+    """The account that was signed up with this key in the last 10 minutes."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             f"SELECT u.deleted_at IS NULL, k.email, k.invite, {_COLUMNS}"  # noqa: S608 - a constant
@@ -115,8 +115,8 @@ async def check_availability(pool: Pool, username: str, email: str) -> Availabil
 async def insert_account(
     connection: Connection, account: AccountRow, sign_up_key: str, invite: bytes
 ) -> None:
-    """Makes the account and remembers the key. Raises AccountExists where either is there already,
-    which must end the transaction."""
+    """Creates the account and stores the key. Raises AccountExists if either exists already, which
+    must end the transaction."""
     try:
         await connection.execute(
             "INSERT INTO users (id, username, email, password_hash, role)"
@@ -137,8 +137,8 @@ async def insert_account(
 async def update_account(
     connection: Connection, user: str, change: AccountChange
 ) -> AccountRow | None:
-    """The account as it is then; what is not changed may be changed at the same time. None where
-    it is deleted, or has another password than the change was judged by.
+    """The account after the change; other fields may be changed concurrently. None if it is
+    deleted, or has another password than the one that was checked.
 
     Raises EmailTaken, which must end the transaction.
     """
@@ -168,7 +168,7 @@ async def update_account(
 async def update_shown(
     connection: Connection, user: str, shown: Mapping[str, str | None]
 ) -> AccountRow | None:
-    """Sets those of `display_name` and `status` that are given; the account as it is then."""
+    """Sets `display_name` and `status`, if given; returns the account after the change."""
     cursor = await connection.execute(
         "UPDATE users u SET"  # noqa: S608 - a constant
         " display_name = CASE WHEN %(has_name)s THEN %(name)s ELSE u.display_name END,"
@@ -187,13 +187,13 @@ async def update_shown(
 
 
 async def settle_what_was_found(pool: Pool) -> None:
-    """Before a repeat is answered with what the first one has stored."""
+    """Called before a repeat is answered with the stored result of the first call."""
     async with pool.connection() as connection:
         await connection.execute(SETTLE_WHAT_WAS_FOUND)
 
 
 async def replace_hash(pool: Pool, user: str, old: str, new: str) -> None:
-    """Puts the same password's newer hash in place, unless the password was changed meanwhile."""
+    """Stores a newer hash of the same password, unless the password was changed meanwhile."""
     async with pool.connection() as connection:
         await connection.execute(
             "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",

@@ -1,4 +1,4 @@
-"""SQL of accounts as those in charge see and change them. The instance is locked first."""
+"""SQL of accounts as administrators see and change them. The instance is locked first."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class UserRow(NamedTuple):
 
 
 class ResetRow(NamedTuple):
-    """A code that was not used, of an account that has the role and the password of then."""
+    """An unused code, of an account that still has the role and the password of that time."""
 
     user: str
     role: Role
@@ -36,7 +36,7 @@ _FROM_USERS = (
 
 
 async def find_role(connection: Connection, user: str) -> Role | None:
-    """None for somebody who may do nothing: deactivated, deleted or unknown."""
+    """None for a user who may do nothing: deactivated, deleted or unknown."""
     cursor = await connection.execute(
         "SELECT role FROM users WHERE id = %s AND active AND deleted_at IS NULL", (user,)
     )
@@ -61,7 +61,7 @@ async def find_user_by_name(connection: Connection, username: str) -> UserRow | 
 async def list_users(
     connection: Connection, prefix: str, before: str | None, limit: int
 ) -> list[UserRow]:
-    """Newest first: ids are in the order of their making."""
+    """Newest first: ids are in order of creation."""
     cursor = await connection.execute(
         _FROM_USERS + " AND lower(u.username) >= lower(%(prefix)s)"
         " AND lower(u.username) < lower(%(prefix)s) || '~'"
@@ -90,7 +90,7 @@ async def update_user(connection: Connection, user: str, role: Role, active: boo
 async def replace_reset_code(
     connection: Connection, user: str, code_hash: bytes, *, maker: str, seconds: int
 ) -> None:
-    """The one before is void."""
+    """Voids the previous code."""
     await connection.execute(
         "INSERT INTO reset_codes (user_id, hash, maker, role, password_number, expires_at)"
         " SELECT id, %s, %s, role, password_number, now() + make_interval(secs => %s)"
@@ -116,7 +116,7 @@ async def find_reset(connection: Connection, code_hash: bytes) -> ResetRow | Non
 
 
 async def lock_reset(connection: Connection, code_hash: bytes) -> ResetRow | None:
-    """The code is used once, and the password stays as it is until the end of the transaction."""
+    """Locks the code, which is used once, and the password until the end of the transaction."""
     cursor = await connection.execute(
         _RESETS + " FOR UPDATE OF r FOR NO KEY UPDATE OF u", (code_hash,)
     )
@@ -136,7 +136,7 @@ async def set_password(connection: Connection, user: str, password_hash: str) ->
 
 
 async def count_users(connection: Connection) -> tuple[int, int, int, int]:
-    """Those that are not deleted, those of them that are active, living sessions, bytes."""
+    """Accounts that are not deleted, how many of them are active, living sessions, bytes."""
     cursor = await connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE active),"
         " (SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND expires_at > now()),"

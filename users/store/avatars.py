@@ -1,4 +1,4 @@
-"""SQL of the pictures that people show of themselves."""
+"""SQL of avatars."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ from common.database.pool import Pool
 
 
 class Replaced(NamedTuple):
-    """What it was before."""
+    """The previous avatar."""
 
     before: str | None
 
 
 async def set_avatar(pool: Pool, user: str, avatar: str | None) -> Replaced | None:
-    """None for an account that is deleted."""
+    """None for a deleted account."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "UPDATE users u SET avatar = %s FROM (SELECT id, avatar FROM users WHERE id = %s"
@@ -25,7 +25,7 @@ async def set_avatar(pool: Pool, user: str, avatar: str | None) -> Replaced | No
 
 
 async def known_avatars(pool: Pool, avatars: list[str]) -> list[str]:
-    """Those that somebody shows now."""
+    """Those of the given ids that are in use now."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT avatar::text FROM users WHERE avatar = ANY (%s::uuid[])", (avatars,)

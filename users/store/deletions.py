@@ -1,4 +1,4 @@
-"""SQL of accounts that end, and of what is left to do of it."""
+"""SQL of accounts being deleted, and of the work that is left to do."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from common.database.pool import Connection, Pool
 
 
 class Deletion(NamedTuple):
-    """`messages`: they go too, from `messages_after` on."""
+    """`messages`: they are deleted too, from `messages_after` on."""
 
     user: str
     age_seconds: float
@@ -17,7 +17,7 @@ class Deletion(NamedTuple):
 async def erase_account(
     connection: Connection, user: str, username: str, *, messages: bool
 ) -> None:
-    """Nothing personal is left in its row, nor any way in."""
+    """Removes everything personal from its row, and every way to log in."""
     await connection.execute(
         "UPDATE users SET username = %s, email = NULL, password_hash = NULL,"
         " password_number = password_number + 1, change_key = '', role = 'member', active = false,"
@@ -25,7 +25,8 @@ async def erase_account(
         " deleted_at = now() WHERE id = %s",
         (username, user),
     )
-    # The key stays for its ten minutes: a late repeat of the sign-up makes no second account.
+    # The key stays for its ten minutes: a late repeat of the sign-up must not create a second
+    # account.
     await connection.execute("UPDATE sign_up_keys SET email = NULL WHERE user_id = %s", (user,))
     for table in ("reset_codes", "joins", "invitation_uses"):
         await connection.execute(
@@ -39,7 +40,7 @@ async def erase_account(
 
 
 async def claim_deletion(pool: Pool, seconds: float) -> Deletion | None:
-    """One that nobody works on; others leave it alone for so long."""
+    """One that nobody works on; others then leave it alone for so long."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "UPDATE deletions SET claimed_until = now() + make_interval(secs => %s)"
@@ -64,7 +65,7 @@ async def hold_claim(pool: Pool, user: str, seconds: float) -> None:
 
 
 async def note_messages(pool: Pool, user: str, *, left: bool, after: str) -> None:
-    """How far the deletion of messages has come."""
+    """Records how far the deletion of messages has come."""
     async with pool.connection() as connection:
         await connection.execute(
             "UPDATE deletions SET messages = %s, messages_after = %s WHERE user_id = %s",

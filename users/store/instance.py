@@ -30,12 +30,13 @@ async def read_instance(connection: Connection) -> InstanceRow:
 
 
 async def lock_instance(connection: Connection) -> InstanceRow:
-    """Makes the changes by those in charge serial."""
+    """Serialises changes by administrators."""
     return await _read(connection, "SELECT name, signup FROM instance FOR UPDATE")
 
 
 async def hold_instance(connection: Connection) -> InstanceRow:
-    """Changes by those in charge wait for the end of this transaction, which sees all before it."""
+    """Delays changes by administrators until the end of this transaction, which sees all earlier
+    ones."""
     return await _read(connection, "SELECT name, signup FROM instance FOR SHARE")
 
 
@@ -50,7 +51,7 @@ async def update_instance(connection: Connection, changed: InstanceRow) -> None:
 
 
 async def replace_owner_code(connection: Connection, code_hash: bytes, seconds: int) -> None:
-    """The one before is void."""
+    """Voids the previous code."""
     await connection.execute(
         "INSERT INTO owner_code (hash, expires_at) VALUES (%s, now() + make_interval(secs => %s))"
         " ON CONFLICT (single) DO UPDATE SET hash = excluded.hash,"
@@ -67,7 +68,7 @@ async def has_owner_code(connection: Connection, code_hash: bytes) -> bool:
 
 
 async def take_owner_code(connection: Connection, code_hash: bytes) -> bool:
-    """Whether it was good; it is void from now on."""
+    """Whether it was valid; it is void from now on."""
     cursor = await connection.execute(
         "DELETE FROM owner_code WHERE hash = %s AND expires_at > now()", (code_hash,)
     )
@@ -81,7 +82,7 @@ async def drop_owner_code(connection: Connection) -> None:
 async def write_log(
     connection: Connection, by: str | None, action: Action, of: str | None, detail: dict[str, Any]
 ) -> None:
-    """In the transaction of what it tells of."""
+    """In the transaction of the action that it records."""
     await connection.execute(
         "INSERT INTO audit_log (id, at, by, action, of, detail)"
         " VALUES (%s, clock_timestamp(), %s, %s, %s, %s)",
@@ -101,7 +102,7 @@ async def list_log(connection: Connection, before: str | None, limit: int) -> li
 
 
 async def find_result(connection: Connection, caller: str, scope: str, key: str) -> bytes | None:
-    """What the first call with this key was answered."""
+    """The answer to the first call with this key."""
     if key == NO_KEY:
         return None
     cursor = await connection.execute(
@@ -118,7 +119,7 @@ async def find_result(connection: Connection, caller: str, scope: str, key: str)
 async def keep_result(
     connection: Connection, caller: str, scope: str, key: str, result: bytes
 ) -> None:
-    """One that is there already stays."""
+    """An existing one stays."""
     if key == NO_KEY:
         return
     await connection.execute(

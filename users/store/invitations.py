@@ -1,4 +1,4 @@
-"""SQL of invitations, their uses, and the joining of chats that follows."""
+"""SQL of invitations, their uses, and the joins of chats that follow."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -8,8 +8,8 @@ from common.protocol.instance import Role
 
 
 class InvitationRow(NamedTuple):
-    """One that is neither revoked nor expired, of somebody who is active. `uses_left` may be 0, and
-    `maker_role` less than what it takes to give `role`."""
+    """One that is neither revoked nor expired, of an active user. `uses_left` may be 0, and
+    `maker_role` less than it takes to give `role`."""
 
     id: str
     code: str
@@ -23,7 +23,7 @@ class InvitationRow(NamedTuple):
 
 
 class JoinRow(NamedTuple):
-    """`key` is that of the use which it follows from."""
+    """`key` is that of the use that it follows from."""
 
     user: str
     chat: str
@@ -49,7 +49,7 @@ async def insert_invitation(
     uses: int,
     days: int,
 ) -> datetime:
-    """When it expires."""
+    """Returns when it expires."""
     cursor = await connection.execute(
         "INSERT INTO invitations (id, code, maker, chat, role, uses, uses_left, expires_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(hours => 24 * %s))"
@@ -76,7 +76,7 @@ async def lock_invitation(connection: Connection, code: str) -> InvitationRow | 
 
 
 async def list_invitations(connection: Connection, maker: str | None) -> list[InvitationRow]:
-    """Newest first; of everybody where `maker` is None."""
+    """Newest first; everybody's if `maker` is None."""
     cursor = await connection.execute(
         _WORKING + " AND i.uses_left > 0 AND (%(maker)s::uuid IS NULL OR i.maker = %(maker)s::uuid)"
         " ORDER BY i.id DESC",
@@ -92,7 +92,7 @@ async def revoke_invitation(connection: Connection, invitation: str) -> None:
 
 
 async def count_uses(connection: Connection, invitation: str, user: str) -> int:
-    """By this person."""
+    """By this user."""
     cursor = await connection.execute(
         "SELECT times FROM invitation_uses WHERE invitation = %s AND user_id = %s",
         (invitation, user),
@@ -102,7 +102,7 @@ async def count_uses(connection: Connection, invitation: str, user: str) -> int:
 
 
 async def use_invitation(connection: Connection, invitation: str, user: str) -> None:
-    """Under the invitation's lock, and with a use left."""
+    """Requires the invitation's lock, and a use left."""
     await connection.execute(
         "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s", (invitation,)
     )
@@ -114,7 +114,7 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
 
 
 async def give_use_back(connection: Connection, invitation: str, user: str) -> None:
-    """It came to nothing."""
+    """Undoes a use whose join did not happen."""
     cursor = await connection.execute(
         "DELETE FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
     )
@@ -133,7 +133,7 @@ async def insert_join(connection: Connection, join: JoinRow) -> None:
 
 
 async def find_join(connection: Connection, user: str, chat: str, inviter: str) -> JoinRow | None:
-    """One that chats has not answered yet."""
+    """A join that chats has not answered yet."""
     cursor = await connection.execute(
         "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
         " WHERE user_id = %s AND chat = %s AND inviter = %s",
@@ -153,7 +153,7 @@ async def delete_join(pool: Pool, join: JoinRow) -> None:
 async def list_old_joins(
     pool: Pool, older_than_seconds: float, limit: int, skip: int
 ) -> list[JoinRow]:
-    """The oldest first, but the `skip` oldest."""
+    """The oldest first, except for the `skip` oldest."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"

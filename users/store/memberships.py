@@ -1,4 +1,4 @@
-"""SQL of memberships and of the transactions that PostgreSQL keeps prepared for us."""
+"""SQL of memberships and of the prepared transactions that hold their changes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +15,12 @@ _GID_PREFIX = "hubbub-"
 
 
 class PreparedElsewhere(Exception):
-    """The same transaction, or another one of its chat, holds what this one needs."""
+    """The same transaction, or another one of its chat, holds a lock that this one needs."""
 
 
 class Facts(NamedTuple):
-    """What the vote depends on, read under the chat's lock. `is_asked_for`: by a session that is
-    alive, or where there is none by what users itself has begun."""
+    """What the vote depends on, read under the chat's lock. `is_asked_for`: the request comes from
+    a living session, or if it has none, from users itself."""
 
     is_asked_for: bool
     unknown_users: list[str]
@@ -33,7 +33,7 @@ class InDoubt(NamedTuple):
 
 
 async def list_chats_of(pool: Pool, user: str) -> list[str]:
-    """Newest first: the ids of chats are in the order of their making."""
+    """Newest first: chat ids are in order of creation."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT chat_id::text FROM memberships WHERE user_id = %s ORDER BY chat_id DESC",
@@ -79,15 +79,15 @@ async def begin(connection: Connection) -> None:
 
 
 async def prepare(connection: Connection, transaction: str) -> None:
-    """What was done since `begin` survives whatever dies."""
+    """From now on the changes since `begin` survive any crash."""
     gid = sql.Literal(_GID_PREFIX + transaction)
     await connection.execute(sql.SQL("PREPARE TRANSACTION {}").format(gid), prepare=False)
 
 
 async def lock_chat(connection: Connection, chat: str) -> None:
-    """Makes membership transactions of one chat serial, the first one of a chat included."""
+    """Serialises membership transactions of one chat, including its first one."""
     await connection.execute(
-        # The conflicting row is locked even where the condition keeps it from being written.
+        # The conflicting row is locked even if the condition prevents the update.
         "INSERT INTO chats (id) VALUES (%s)"
         " ON CONFLICT (id) DO UPDATE SET id = excluded.id WHERE false",
         (chat,),
@@ -97,8 +97,8 @@ async def lock_chat(connection: Connection, chat: str) -> None:
 async def read_facts(
     connection: Connection, *, user: str, session: str, chat: str, add: list[str], limit: int
 ) -> Facts:
-    """`crowded_users` are those who are in `limit` chats already, others than this one. `session`
-    is empty where users has asked chats for the change."""
+    """`crowded_users` are those who are already in `limit` other chats. `session` is empty if users
+    has asked chats for the change."""
     cursor = await connection.execute(
         "SELECT EXISTS (SELECT FROM sessions WHERE id = %(session)s AND user_id = %(user)s"
         "  AND revoked_at IS NULL AND expires_at > now())"
@@ -121,8 +121,8 @@ async def read_facts(
 async def find_full_users(
     connection: Connection, chat: str, users: list[str], limit: int
 ) -> list[str]:
-    """Those of them who are in `limit` chats already, others than this one. Waits until no other
-    transaction that has asked this of one of them can add them to another chat."""
+    """Those of them who are already in `limit` other chats. Waits until no other transaction that
+    has asked this about one of them can add them to another chat."""
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(a.id::text, 0))"
         " FROM (SELECT unnest(%s::uuid[]) AS id ORDER BY id) AS a",
@@ -160,9 +160,9 @@ async def insert_memberships(connection: Connection, chat: str, users: list[str]
 
 
 async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None:
-    """No error where it is gone already: then its commit or rollback is on disk.
+    """No error if it is gone already: then its commit or rollback is on disk.
 
-    Raises DatabaseBusy while somebody else is finishing it.
+    Raises DatabaseBusy while another call is finishing it.
     """
     verb = sql.SQL("COMMIT PREPARED {}" if commit else "ROLLBACK PREPARED {}")
     async with pool.connection() as connection:
@@ -177,7 +177,7 @@ async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None
 
 
 async def list_in_doubt(pool: Pool) -> list[InDoubt]:
-    """What is prepared in this database, oldest first."""
+    """The transactions prepared in this database, oldest first."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT substr(gid, %s), extract(epoch FROM clock_timestamp() - prepared)::float8"

@@ -32,9 +32,9 @@ async def list_people(pool: Pool, people: list[str]) -> list[Person]:
 
 
 async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
-    """By name, those whose name starts with the prefix, case folded.
+    """Users whose username starts with the prefix, ignoring case, sorted by name.
 
-    A range and not LIKE: it uses the index in every plan, and no character of the prefix is
+    A range instead of LIKE: it uses the index in every plan, and no character of the prefix is
     special. No character of a name sorts above `~` or is one.
     """
     async with pool.connection() as connection:

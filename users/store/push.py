@@ -1,13 +1,13 @@
-"""SQL of Web Push: the instance's key, subscriptions, and what is to be told to them."""
+"""SQL of Web Push: the instance's key, subscriptions, and the pushes for them."""
 
 from typing import Final, NamedTuple
 
 from common.database.pool import Connection, Pool, begin
 from common.protocol.push import PushOffer, PushOutcome, SavePush
 
-MAX_SUBSCRIPTIONS: Final = 20  # a user
-MAX_WAITING: Final = 50_000  # pushes; what comes beyond is not told
-SETTLE_SECONDS: Final = 1.0  # what comes meanwhile in the chat is told in one
+MAX_SUBSCRIPTIONS: Final = 20  # per user
+MAX_WAITING: Final = 50_000  # pushes; further ones are dropped
+SETTLE_SECONDS: Final = 1.0  # messages that arrive meanwhile in the chat are sent as one push
 _ALIVE: Final = "s.revoked_at IS NULL AND s.expires_at > now()"
 _SAVE = """
 INSERT INTO push_subscriptions (session_id, user_id, endpoint, p256dh, auth, level, silent)
@@ -62,8 +62,8 @@ FROM claimed c JOIN push_subscriptions p ON p.session_id = c.session_id
 JOIN sessions s ON s.id = c.session_id AND {_ALIVE}
 LEFT JOIN users u ON u.id = c.sender
 """  # noqa: S608 - a constant
-# Locks in the order of `_OFFER`, so that the two cannot wait for each other. A newer message of the
-# chat, that came while this one was told, is due at once.
+# Locks in the order of `_OFFER`, so that the two cannot deadlock. A newer message of the chat,
+# which came while this one was sent, is due at once.
 _SETTLE = """
 WITH locked AS (
     SELECT q.session_id, q.chat, o.seq, o.outcome, o.after
@@ -102,7 +102,7 @@ class ClaimedRow(NamedTuple):
 
 
 class PushKeyRow(NamedTuple):
-    """One of both: `plain` is what was kept before keys were wrapped."""
+    """One of the two is set: `plain` is from before keys were encrypted."""
 
     wrapped: bytes | None
     plain: bytes | None
@@ -114,7 +114,7 @@ async def read_push_key(pool: Pool) -> PushKeyRow | None:
 
 
 async def insert_push_key(pool: Pool, wrapped: bytes) -> None:
-    """The first one stays."""
+    """An existing one stays."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO push_key (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", (wrapped,)
@@ -122,19 +122,19 @@ async def insert_push_key(pool: Pool, wrapped: bytes) -> None:
 
 
 async def lock_push_key(connection: Connection) -> PushKeyRow | None:
-    """Whoever reads it waits as well, until the transaction ends."""
+    """Blocks readers too, until the transaction ends."""
     await connection.execute("LOCK TABLE push_key IN ACCESS EXCLUSIVE MODE")
     return await _read_key(connection)
 
 
 async def replace_push_key(connection: Connection, wrapped: bytes) -> None:
-    """What was there is in no page of the table any more."""
+    """Leaves the old key in no page of the table."""
     await connection.execute("TRUNCATE push_key")
     await connection.execute("INSERT INTO push_key (wrapped) VALUES (%s)", (wrapped,))
 
 
 async def forget_push_key(pool: Pool, wrapped: bytes) -> int:
-    """With the subscriptions, which are tied to it and are counted."""
+    """Also deletes the subscriptions, which depend on it; returns their number."""
     async with begin(pool) as connection:
         await connection.execute("DELETE FROM push_key WHERE wrapped = %s", (wrapped,))
         return (await connection.execute("DELETE FROM push_subscriptions")).rowcount
@@ -147,10 +147,10 @@ async def _read_key(connection: Connection) -> PushKeyRow | None:
 
 
 async def save_subscription(pool: Pool, wanted: SavePush) -> bool:
-    """False where the session has ended. An endpoint is one browser's: whoever had it before has
-    it no more. Beyond `MAX_SUBSCRIPTIONS` the ones that were saved longest ago go."""
+    """False if the session has ended. An endpoint is one browser's: any previous owner loses it.
+    Beyond `MAX_SUBSCRIPTIONS` the ones that were saved longest ago are deleted."""
     async with begin(pool) as connection:
-        # Of two that save it at once the second would not find the first one's row to delete.
+        # If two save it at once, the second one would not find the first one's row to delete.
         await connection.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (wanted.endpoint,)
         )
@@ -189,8 +189,8 @@ async def list_unsubscribed(pool: Pool, people: list[str]) -> list[str]:
 
 
 async def keep_offers(pool: Pool, offers: list[PushOffer]) -> int:
-    """A row for each subscription that wants to hear of it; of a chat the newest message counts.
-    Returns how many are new."""
+    """Stores a row for each subscription that wants the message; only the newest message of a chat
+    counts. Returns how many are new."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             _OFFER,
@@ -208,7 +208,7 @@ async def keep_offers(pool: Pool, offers: list[PushOffer]) -> int:
 
 
 async def claim_pushes(pool: Pool, limit: int, seconds: float) -> list[ClaimedRow]:
-    """What is due; others leave it alone for so long."""
+    """The pushes that are due; others then leave them alone for so long."""
     async with pool.connection() as connection:
         cursor = await connection.execute(_CLAIM, (limit, seconds))
         return [ClaimedRow(*row) for row in await cursor.fetchall()]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from common.database.pool import Connection, Pool
 
-# Locks in the order of ids, then the counter: no two revocations can wait for each other.
+# Locks in the order of ids, then the counter, so that two revocations cannot deadlock.
 _REVOKE = """
 WITH locked AS (
     SELECT id FROM sessions WHERE {which} AND revoked_at IS NULL ORDER BY id FOR UPDATE
@@ -27,8 +27,8 @@ class SessionRow(NamedTuple):
 
 
 class RefreshRow(NamedTuple):
-    """A refresh token that was once given, with its session and user. `successor` is the session's
-    newest one, as it was sealed."""
+    """A refresh token that was issued, with its session and user. `successor` is the session's
+    newest one, encrypted."""
 
     session: str
     user: str
@@ -49,10 +49,10 @@ async def insert_session(
     token_hash: bytes,
     lifetime_seconds: int,
 ) -> bool:
-    """False where the password was changed since it was checked, or the account was deactivated.
+    """False if the password was changed since it was checked, or the account was deactivated.
 
-    The lock on the account makes this and such a change serial: either the change finds the session
-    and ends it, or there is no session.
+    The lock on the account serialises this with such a change: either the change finds the session
+    and ends it, or no session is created.
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(
@@ -69,7 +69,7 @@ async def insert_session(
 
 
 async def lock_session_of_token(connection: Connection, token_hash: bytes) -> RefreshRow | None:
-    """Makes the refreshes of one session serial."""
+    """Serialises the refreshes of one session."""
     cursor = await connection.execute(
         "SELECT s.id::text, u.id::text, u.username, u.email, t.generation, s.generation, s.held,"
         " s.revoked_at IS NULL AND s.expires_at > now() AND t.expires_at > now(), s.successor"
@@ -88,7 +88,7 @@ async def advance_session(
     successor: bytes,
     lifetime_seconds: int,
 ) -> None:
-    """The next generation begins; the token that was shown is known to be held."""
+    """Begins the next generation; records that the client holds the token that it has shown."""
     await connection.execute(
         "WITH advanced AS (UPDATE sessions SET generation = generation + 1,"
         " held = greatest(held, %s), successor = %s, refreshed_at = now(),"
@@ -103,7 +103,7 @@ async def advance_session(
 async def prolong_session(
     connection: Connection, found: RefreshRow, token_hash: bytes, lifetime_seconds: int
 ) -> None:
-    """The newest token, which is given once more, lives as long as if it had been made now."""
+    """The newest token, issued once more, expires as if it had been made now."""
     await connection.execute(
         "WITH prolonged AS (UPDATE sessions SET refreshed_at = now(),"
         " expires_at = now() + make_interval(secs => %s) WHERE id = %s RETURNING expires_at)"
@@ -156,12 +156,12 @@ async def list_living_sessions(pool: Pool, user: str) -> list[SessionRow]:
 
 
 async def revoke_session(connection: Connection, session: str) -> list[str]:
-    """Returns what was revoked by this: nothing where it was revoked already."""
+    """Returns what this call revoked: nothing if it was revoked already."""
     return await _revoke(connection, "id = %s", (session,))
 
 
 async def revoke_sessions_of(connection: Connection, user: str, keep: str | None) -> list[str]:
-    """All of the user's but `keep`; returns which."""
+    """Revokes all of the user's sessions except `keep`; returns which."""
     return await _revoke(connection, "user_id = %s AND id IS DISTINCT FROM %s::uuid", (user, keep))
 
 
@@ -173,7 +173,7 @@ async def _revoke(
 
 
 async def revocations_after(pool: Pool, after: int) -> tuple[list[str], int]:
-    """Sessions in the order of their numbers, and the last number; both of one snapshot."""
+    """Sessions in the order of their numbers, and the last number; both from one snapshot."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT last, ARRAY(SELECT session_id::text FROM revocations WHERE number > %s"

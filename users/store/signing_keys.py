@@ -20,7 +20,7 @@ async def read_keys(pool: Pool) -> list[KeyRow]:
 
 
 async def lock_keys(connection: Connection) -> list[KeyRow]:
-    """Makes changes of the keys serial; those who read them do not wait. Raises NoTables."""
+    """Serialises changes of the keys; readers do not wait. Raises NoTables."""
     with wanting_tables():
         await connection.execute("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
     return await _read(connection)

@@ -1,4 +1,4 @@
-"""SQL that concerns the database as a whole: whether it serves, and what may be thrown away."""
+"""SQL that concerns the database as a whole: whether it works, and which rows may be deleted."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from common.database.failures import DatabaseUnavailable, naming_failures
 from common.database.pool import Pool, migrate
 
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
-# session that was revoked stays for a log-out that comes twice; a committed transaction for a
-# `prepare` that comes late, and no call lives for minutes. A dead session's tokens go before it:
-# it may have thousands, and a cascade has no limit. Its user was seen when it was refreshed last,
-# and nothing else says so once it is gone.
+# revoked session stays for a log-out that is repeated; a committed transaction for a `prepare` that
+# comes late, and no call lives for minutes. A dead session's tokens are deleted before it: it may
+# have thousands, and a cascade has no limit. Its user's last visit is its last refresh, which
+# nothing else records once the session is gone.
 #
-# What may be renewed is judged twice: a statement that has waited for a row judges it anew, but by
-# nothing that stands in a subquery. Times are in hours where they are promised: the database may be
-# in a time zone in which a day has 23 of them. The log's trigger counts in days.
+# Rows that may be renewed are checked twice: a statement that has waited for a row checks it again,
+# but not against a subquery. Promised times are in hours: the database may be in a time zone in
+# which a day has 23 of them. The log's trigger counts in days.
 _DEAD_SESSIONS = """
 SELECT id FROM sessions WHERE expires_at < now()
 UNION SELECT id FROM sessions WHERE revoked_at < now() - interval '1 hour'
@@ -33,7 +33,7 @@ _PURGES = (
     " WHERE at < now() - interval '400 days' ORDER BY at LIMIT %s)",
     "DELETE FROM refresh_tokens WHERE expires_at < now() AND hash IN"
     " (SELECT hash FROM refresh_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
-    # Nobody wants to hear of it any more, and nobody offers it again.
+    # Nobody wants to be notified of it any more, and nobody offers it again.
     "DELETE FROM pushes WHERE made_at < now() - interval '1 hour' AND (session_id, chat) IN"
     " (SELECT session_id, chat FROM pushes"
     " WHERE made_at < now() - interval '1 hour' ORDER BY made_at LIMIT %s)",
@@ -83,9 +83,9 @@ async def set_up_database(url: str) -> None:
 
 
 async def purge_stale_rows(pool: Pool, rows: int) -> bool:
-    """Throws away what nothing can ask for any more, at most so many rows of each kind, each in a
-    transaction of its own. Whether there may be more. Raises what the database raises, once every
-    kind has had its turn."""
+    """Deletes rows that nothing can ask for any more, at most so many rows of each kind, each kind
+    in its own transaction. Returns whether there may be more. Raises what the database raises, once
+    every kind has had its turn."""
     counts, failure = [], None
     for purge in _PURGES:
         try:
